@@ -1,0 +1,1 @@
+"""A Kling on localhost that a test suite can trust."""

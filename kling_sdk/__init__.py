@@ -1,0 +1,1 @@
+"""A typed client for the Kling AI video API that never pays twice."""
