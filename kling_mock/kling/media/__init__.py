@@ -1,0 +1,22 @@
+"""Real MP4 files for finished tasks: they play, seek and last as long as was asked.
+
+    clip = render(*frame_size("pro", "16:9"), fps=30, seconds=5, sound=True, tag=video_id)
+    clip.size, clip.etag, clip.read(0, 1024)
+
+Pure and deterministic: the same arguments give the same bytes, and nothing is encoded at run
+time. A clip is a header of a few kilobytes in front of slices of a committed template, so a
+byte range costs the range and not the file. The picture is a counter of seconds, a strip that
+fills up and a bar that crosses once a second; the sound is a soft note each second.
+
+What Kling documents (std is 720p, pro is 1080p, 4k; aspect ratios 16:9, 9:16, 1:1; 3 to 15
+seconds) is kept. Assumed, because no source says it:
+
+* 1:1 has the short side of its mode: 720x720, 1080x1080, 2160x2160.
+* 4k is 3840x2160 and not the 4096 pixels of cinema.
+* the rate is exactly 24 or 30 frames per second, not 23.976 or 29.97.
+* the codecs are H.264 High and mono AAC-LC at 48 kHz; a silent task has no audio track.
+"""
+
+from kling_mock.kling.media._clip import Clip, frame_size, render
+
+__all__ = ["Clip", "frame_size", "render"]

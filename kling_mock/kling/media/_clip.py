@@ -1,0 +1,165 @@
+"""A finished task's video file as a value: its size, its ETag and any of its bytes."""
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate
+
+from kling_mock.kling.media import _templates
+from kling_mock.kling.media._header import Track, file_header, picture_entry, sound_entry
+from kling_mock.kling.media._templates import Cut, Template, template
+
+_SHORT_SIDES = {"std": 720, "pro": 1080, "4k": 2160}  # pixels
+_RATIOS = {"16:9": (16, 9), "9:16": (9, 16), "1:1": (1, 1)}
+_FRAME_RATES = (24, 30)
+_SECONDS = range(3, 16)
+_MAX_TAG = 255  # bytes
+_TICKS = 512  # per frame, so the time scale is as fine as usual muxers make it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """One video file. Make it with `render`.
+
+    Attributes:
+        size: Length of the file in bytes.
+        etag: Strong entity tag, with its quotes, as the HTTP header has it.
+        content_type: Always `video/mp4`.
+    """
+
+    size: int
+    etag: str
+    _parts: Sequence[memoryview] = field(repr=False)
+    _starts: Sequence[int] = field(repr=False)
+    content_type: str = "video/mp4"
+
+    def read(self, start: int = 0, stop: int | None = None) -> bytes:
+        """Return the bytes from `start` up to, not including, `stop`.
+
+        Args:
+            start: Offset in bytes, 0 or more; at or past the end, nothing is returned.
+            stop: Offset in bytes, not below `start`; `None` or past the end means the end.
+
+        Raises:
+            ValueError: `start` is negative or `stop` is below it.
+        """
+        stop = self._end(start, stop)
+        found: list[memoryview] = []
+        at = max(bisect_right(self._starts, start) - 1, 0)
+        while at < len(self._parts) and self._starts[at] < stop:
+            first = self._starts[at]
+            found.append(self._parts[at][max(start - first, 0) : stop - first])
+            at += 1
+        return b"".join(found)
+
+    def chunks(
+        self, start: int = 0, stop: int | None = None, *, chunk_size: int = 65_536
+    ) -> Iterator[bytes]:
+        """Iterate over the same bytes as `read` in pieces.
+
+        Args:
+            start: As for `read`.
+            stop: As for `read`.
+            chunk_size: Bytes in each piece but the last; 1 or more.
+
+        Raises:
+            ValueError: As for `read`, or `chunk_size` is below 1. Raised at once, not on
+                the first piece, so that a server can still answer with an error.
+        """
+        if chunk_size < 1:
+            raise ValueError(f"chunk_size: accepted is 1 or more bytes, got {chunk_size}")
+        end = self._end(start, stop)
+        pieces = range(start, end, chunk_size)
+        return (self.read(at, min(at + chunk_size, end)) for at in pieces)
+
+    def _end(self, start: int, stop: int | None) -> int:
+        if start < 0:
+            raise ValueError(f"start: accepted is 0 or more bytes, got {start}")
+        if stop is not None and stop < start:
+            raise ValueError(f"stop: accepted is start ({start}) or more bytes, got {stop}")
+        return self.size if stop is None else min(stop, self.size)
+
+
+def frame_size(mode: str, aspect_ratio: str) -> tuple[int, int]:
+    """Return the width and height in pixels of a mode and an aspect ratio.
+
+    Args:
+        mode: `std` (720p), `pro` (1080p) or `4k` (2160p).
+        aspect_ratio: `16:9`, `9:16` or `1:1`. The size of 1:1 is assumed, see the package.
+
+    Raises:
+        ValueError: Another mode or aspect ratio; the text names those accepted.
+    """
+    if mode not in _SHORT_SIDES:
+        raise ValueError(f"mode: accepted are {', '.join(_SHORT_SIDES)}; got {mode!r}")
+    if aspect_ratio not in _RATIOS:
+        raise ValueError(f"aspect_ratio: accepted are {', '.join(_RATIOS)}; got {aspect_ratio!r}")
+    across, down = _RATIOS[aspect_ratio]
+    unit = _SHORT_SIDES[mode] // min(across, down)
+    return across * unit, down * unit
+
+
+def render(
+    width: int, height: int, *, fps: int = 30, seconds: int, sound: bool = False, tag: str = ""
+) -> Clip:
+    """Make a video file; the same arguments give the same bytes.
+
+    Args:
+        width: Pixels; with `height` one of the nine sizes that `frame_size` returns.
+        height: Pixels.
+        fps: Frames per second: 24 or 30.
+        seconds: Length in seconds, a whole number from 3 to 15.
+        sound: Whether the file has an audio track.
+        tag: Text of at most 255 bytes in UTF-8, kept as the file's comment. Give each task
+            its own (the video's id, say), and no two tasks have the same file or ETag.
+
+    Raises:
+        ValueError: An argument outside of these; the text names what is accepted.
+    """
+    sizes = [frame_size(mode, ratio) for mode in _SHORT_SIDES for ratio in _RATIOS]
+    if (width, height) not in sizes:
+        accepted = ", ".join(f"{w}x{h}" for w, h in sizes)
+        raise ValueError(f"width and height: accepted are {accepted}; got {width}x{height}")
+    if fps not in _FRAME_RATES:
+        raise ValueError(f"fps: accepted are 24 and 30 frames per second, got {fps}")
+    if seconds not in _SECONDS:
+        raise ValueError(f"seconds: accepted are whole numbers from 3 to 15, got {seconds}")
+    if len(tag.encode()) > _MAX_TAG:
+        raise ValueError(f"tag: accepted are up to {_MAX_TAG} bytes, got {len(tag.encode())}")
+    # int(): 5.0 passes the checks above as 5, and must then be the same clip as 5.
+    return _open(int(width), int(height), int(fps), int(seconds), bool(sound), tag)
+
+
+@lru_cache(maxsize=64)  # about 10 kB each: a download in many ranges opens its clip once
+def _open(width: int, height: int, fps: int, seconds: int, sound: bool, tag: str) -> Clip:  # noqa: FBT001 - a cache key
+    pictures = template(f"{width}x{height}")
+    sources: list[Template] = [pictures]
+    cuts: list[list[Cut]] = [[pictures.picture_second(s, fps) for s in range(seconds)]]
+    entry = picture_entry(width, height, pictures.avcc[fps])
+    size = (width, height)
+    chunks = [cut.sizes for cut in cuts[0]]
+    tracks = [Track(b"vide", size, entry, fps * _TICKS, _TICKS, chunks, keyframes=True)]
+    if sound:
+        tone = template("tone")
+        sources.append(tone)
+        cuts.append([tone.sound_second(s) for s in range(seconds)])
+        tracks.append(_sound_track(cuts[1]))
+    header = file_header(tracks, seconds, tag)
+    # Second by second, so that playing needs one region of the file at a time.
+    parts = [
+        memoryview(header),
+        *(cut.data for second in zip(*cuts, strict=True) for cut in second),
+    ]
+    *starts, end = accumulate((len(part) for part in parts), initial=0)
+    # The header and the templates decide every byte, and are quicker to hash than the file.
+    content = hashlib.sha256(header + b"".join(source.digest for source in sources))
+    return Clip(end, f'"{content.hexdigest()[:32]}"', parts, starts)
+
+
+def _sound_track(cuts: Sequence[Cut]) -> Track:
+    rate = _templates.AUDIO_RATE
+    chunks = [cut.sizes for cut in cuts]
+    entry = sound_entry(rate)
+    return Track(b"soun", (0, 0), entry, rate, _templates.AAC_FRAME, chunks, keyframes=False)
