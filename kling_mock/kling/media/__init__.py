@@ -6,7 +6,7 @@
 Pure and deterministic: the same arguments give the same bytes, and nothing is encoded at run
 time. A clip is a header of a few kilobytes in front of slices of a committed template, so a
 byte range costs the range and not the file. The picture is a counter of seconds, a strip that
-fills up and a bar that crosses once a second; the sound is a soft note each second.
+grows with them and a bar that sets out anew each second; the sound is a soft note per second.
 
 What Kling documents (std is 720p, pro is 1080p, 4k; aspect ratios 16:9, 9:16, 1:1; 3 to 15
 seconds) is kept. Assumed, because no source says it:

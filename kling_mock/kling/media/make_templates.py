@@ -2,7 +2,7 @@
 
     python kling_mock/kling/media/make_templates.py
 
-Needs `ffmpeg` with libx264 on PATH (made with Debian 13's ffmpeg 7.1) and about ten minutes.
+Needs `ffmpeg` with libx264 on PATH (made with Debian 13's ffmpeg 7.1) and about a minute.
 Everything in the picture and in the sound is drawn by this script, so no third party's
 material is in the templates. The result is the raw samples, not MP4 files: the emulator
 writes its own MP4 header around them and needs no MP4 parser.
@@ -44,7 +44,7 @@ DROP_SEI = "filter_units=remove_types=6"
 # Two ticks are one frame, hence 48 for 24 frames per second.
 RETIME_24 = "h264_metadata=tick_rate=48"
 
-# Five soft notes, one per second, each fading in and out over a twentieth of it.
+# Five soft notes, one per second, each fading in and out over 1/20 s against clicks.
 NOTES = (262, 294, 330, 392, 440)  # Hz: C D E G A
 
 # Seven-segment digits: (x, y, width, height) in units within a cell of 7 x 13.
@@ -80,7 +80,7 @@ class Picture:
 
 
 def frames(width: int, height: int) -> Iterator[bytes]:
-    """Draw the 450 frames: a counter, a strip that fills up, a bar that crosses each second."""
+    """Draw the 450 frames: a counter, a strip that grows, a bar that sets out anew each second."""
     for second, frame in itertools.product(range(SECONDS), range(GROUP)):
         turn = 2 * math.pi * second / SECONDS
         background = (48, 128 + round(28 * math.cos(turn)), 128 + round(28 * math.sin(turn)))
