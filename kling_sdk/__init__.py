@@ -1,1 +1,107 @@
-"""A typed client for the Kling AI video API that never pays twice."""
+"""A typed client for the Kling AI video API that never pays twice and never loses a task.
+
+```python
+from kling_sdk import Kling
+
+with Kling("AK|SK") as kling:
+    task = kling.text2video.run(prompt="a kitten on the grass", duration=5)
+    kling.download(task.videos[0], "kitten.mp4")
+```
+"""
+
+from kling_sdk.capabilities import CapabilityWarning
+from kling_sdk.client import AsyncKling, Kling
+from kling_sdk.errors import (
+    AccountError,
+    AlreadyExistsError,
+    AuthenticationError,
+    CallbackVerificationError,
+    ConcurrencyLimitError,
+    ContentPolicyError,
+    DownloadError,
+    EmptyResultError,
+    InvalidRequestError,
+    IPNotAllowedError,
+    KlingAPIError,
+    KlingError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    RateLimitError,
+    RequestValidationError,
+    ServerError,
+    TaskFailedError,
+    TransportError,
+    WaitCancelledError,
+    WaitTimeoutError,
+)
+from kling_sdk.flows import Event, Options
+from kling_sdk.requests import (
+    CameraConfig,
+    CameraControl,
+    DynamicMask,
+    Element,
+    ImageToVideo,
+    MultiImageToVideo,
+    OmniImage,
+    OmniVideo,
+    OmniVideoReference,
+    Point,
+    Shot,
+    SubjectImage,
+    TextToVideo,
+    VideoRequest,
+    Voice,
+)
+from kling_sdk.results import Download, Outcome, Page, ResourcePack, Task, Video
+
+__all__ = [
+    "AccountError",
+    "AlreadyExistsError",
+    "AsyncKling",
+    "AuthenticationError",
+    "CallbackVerificationError",
+    "CameraConfig",
+    "CameraControl",
+    "CapabilityWarning",
+    "ConcurrencyLimitError",
+    "ContentPolicyError",
+    "Download",
+    "DownloadError",
+    "DynamicMask",
+    "Element",
+    "EmptyResultError",
+    "Event",
+    "IPNotAllowedError",
+    "ImageToVideo",
+    "InvalidRequestError",
+    "Kling",
+    "KlingAPIError",
+    "KlingError",
+    "MultiImageToVideo",
+    "NotFoundError",
+    "OmniImage",
+    "OmniVideo",
+    "OmniVideoReference",
+    "Options",
+    "Outcome",
+    "OutcomeUnknownError",
+    "Page",
+    "PermissionDeniedError",
+    "Point",
+    "RateLimitError",
+    "RequestValidationError",
+    "ResourcePack",
+    "ServerError",
+    "Shot",
+    "SubjectImage",
+    "Task",
+    "TaskFailedError",
+    "TextToVideo",
+    "TransportError",
+    "Video",
+    "VideoRequest",
+    "Voice",
+    "WaitCancelledError",
+    "WaitTimeoutError",
+]

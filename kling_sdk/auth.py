@@ -1,0 +1,155 @@
+"""Who is calling: key pairs and the tokens minted from them, or a static key.
+
+Legacy interface: a JWT, HS256, claims `iss` = access key, `exp` = now + 1800 s, `nbf` =
+now - 5 s, signed with the secret key. Since 2026-06-17 a static API key is taken as well.
+Source: the vendor's authentication page (several copies agree); 1800 and 5 are its
+sample's values, no maximum is documented.
+
+No clock here: the time is an argument. Nothing here shows a key in its repr.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from jwt import PyJWS
+
+__all__ = ["AccessKey", "ApiKey", "Keyring", "mint", "parse_keys"]
+
+LIFETIME: Final = 1800  # s
+NOT_BEFORE: Final = 5  # s in the past, for a server whose clock runs behind ours
+MARGIN: Final = 300  # s before expiry at which a new token is minted
+
+
+@attrs.frozen
+class AccessKey:
+    """A key pair: tokens are minted from it.
+
+    Attributes:
+        access_key: The public half, sent as `iss`.
+        secret_key: The secret half; never sent, never shown.
+    """
+
+    access_key: str = attrs.field(repr=lambda key: repr(f"{key[:4]}..."))
+    secret_key: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class ApiKey:
+    """A static key, sent as it is: an API key of Kling, or a token of a relay."""
+
+    value: str = attrs.field(repr=False)
+
+
+def parse_keys(text: str) -> tuple[AccessKey | ApiKey, ...]:
+    """Return the keys in *text*: one per line, `AK|SK` for a pair, anything else an API key.
+
+    Raises:
+        ValueError: *text* holds no key, or a pair with an empty half.
+    """
+    keys = tuple(_parse_key(line.strip()) for line in text.splitlines() if line.strip())
+    if not keys:
+        raise ValueError("no key given; accepted: 'AK|SK' or an API key, one per line")
+    return keys
+
+
+def _parse_key(line: str) -> AccessKey | ApiKey:
+    access_key, bar, secret_key = line.partition("|")
+    if not bar:
+        return ApiKey(line)
+    if not access_key.strip() or not secret_key.strip():
+        raise ValueError("a key pair has an empty half; accepted: 'AK|SK'")
+    return AccessKey(access_key.strip(), secret_key.strip())
+
+
+@cache
+def _signer() -> PyJWS:
+    # Loaded on first use: a client with a static key never needs it.
+    from jwt import PyJWS
+    from jwt.algorithms import HMACAlgorithm
+
+    class VendorLength(HMACAlgorithm):
+        """HS256 that takes the vendor's keys as they are: their length is not ours to judge."""
+
+        def check_key_length(self, key: bytes) -> str | None:  # noqa: ARG002 - PyJWT's signature
+            return None
+
+    signer = PyJWS()
+    signer.unregister_algorithm("HS256")
+    signer.register_algorithm("HS256", VendorLength(HMACAlgorithm.SHA256))
+    return signer
+
+
+def mint(key: AccessKey, now: float) -> str:
+    """Return a token for *key*, valid from 5 s before *now* to 1800 s after it.
+
+    Args:
+        key: The key pair.
+        now: Seconds since the Unix epoch.
+    """
+    claims = {"iss": key.access_key, "exp": int(now) + LIFETIME, "nbf": int(now) - NOT_BEFORE}
+    payload = json.dumps(claims, separators=(",", ":")).encode()
+    return _signer().encode(payload, key.secret_key, algorithm="HS256")
+
+
+@attrs.define
+class Keyring:
+    """The keys of one account, and the token in use.
+
+    The first key signs. When the server refuses it (1000-1002), `turn` moves on to the
+    next, so a key can be replaced while clients run: add the new one as a second line.
+    Threads may share a keyring: at worst two of them mint the same token.
+    """
+
+    keys: Sequence[AccessKey | ApiKey]
+    _index: int = attrs.field(default=0, init=False)
+    _minted: tuple[AccessKey, str, float] | None = attrs.field(default=None, init=False, repr=False)
+
+    def header(self, now: float, *, fresh: bool = False) -> str:
+        """Return the `Authorization` header's value.
+
+        Args:
+            now: Seconds since the Unix epoch.
+            fresh: True to mint a new token although the one at hand looks valid.
+        """
+        key = self.keys[self._index]
+        if isinstance(key, ApiKey):
+            return f"Bearer {key.value}"
+        minted = self._minted
+        if not fresh and minted is not None and minted[0] is key:
+            # Also false when the clock was set back: a token from the future is refused.
+            age = now - minted[2]
+            if 0 <= age < LIFETIME - MARGIN:
+                return minted[1]
+        header = f"Bearer {mint(key, now)}"
+        self._minted = (key, header, now)
+        return header
+
+    def turn(self, refused: str) -> bool:
+        """Move on to another key after the server refused the header *refused*.
+
+        Returns:
+            True when another key is in use now; False when there is none left.
+        """
+        if len(self.keys) == 1:
+            return False
+        key = self.keys[self._index]
+        current = self._minted[1] if self._minted and self._minted[0] is key else None
+        if isinstance(key, ApiKey):
+            current = f"Bearer {key.value}"
+        if refused == current:  # else another thread has turned already
+            self._index = (self._index + 1) % len(self.keys)
+        return True
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must never appear in a log."""
+        return tuple(key.value if isinstance(key, ApiKey) else key.secret_key for key in self.keys)
+
+    def __getstate__(self) -> Any:
+        raise TypeError("a keyring holds secrets and does not pickle; make one per process")

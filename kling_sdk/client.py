@@ -1,0 +1,459 @@
+"""`Kling` and `AsyncKling`: thin twins. What they decide stands in `kling_sdk.flows`.
+
+A client is cheap to hold and meant to be shared: one per process and account, used from
+any number of threads (`Kling`) or tasks (`AsyncKling`). Connections open on first use.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+
+from kling_sdk.drivers import AsyncTransport, Clock, SyncTransport, arun, astream, run, stream
+from kling_sdk.files import FileTarget, place_for
+from kling_sdk.flows import Context, Flow, download, in_order, many
+from kling_sdk.requests import (
+    ImageToVideo,
+    MultiImageToVideo,
+    OmniVideo,
+    TextToVideo,
+    VideoRequest,
+)
+from kling_sdk.resources import AsyncTaskResource, TaskResource
+from kling_sdk.results import Download, Outcome, ResourcePack, Task, Video
+from kling_sdk.settings import Changes, Settings, costs_flow, raw_flow, request_flow, settings_from
+
+if TYPE_CHECKING:
+    from kling_sdk.dialects import Reply
+
+__all__ = ["AsyncKling", "Kling"]
+
+T = TypeVar("T")
+
+
+class _SyncRunner:
+    """Runs flows for a `Kling`; opens its transport on first use."""
+
+    def __init__(self, settings: Settings, open_transport: Callable[[], SyncTransport]) -> None:
+        self.settings = settings
+        self.open_transport = open_transport
+
+    def run(self, start: Callable[[Context], Flow[T]], **options: Any) -> T:
+        """Run a flow with some options changed."""
+        ctx = self.settings.context(options)
+        return run(start(ctx), self.open_transport(), self.settings.clock, self.settings.cancel)
+
+    def stream(self, start: Callable[[Context], Flow[None]], **options: Any) -> Iterator[Any]:
+        """Run a flow that hands out items."""
+        ctx = self.settings.context(options)
+        return stream(start(ctx), self.open_transport(), self.settings.clock, self.settings.cancel)
+
+
+class _AsyncRunner:
+    """Runs flows for an `AsyncKling`; opens its transport on first use."""
+
+    def __init__(self, settings: Settings, open_transport: Callable[[], AsyncTransport]) -> None:
+        self.settings = settings
+        self.open_transport = open_transport
+
+    async def run(self, start: Callable[[Context], Flow[T]], **options: Any) -> T:
+        """Run a flow with some options changed."""
+        ctx = self.settings.context(options)
+        return await arun(start(ctx), self.open_transport(), self.settings.clock)
+
+    def stream(self, start: Callable[[Context], Flow[None]], **options: Any) -> AsyncIterator[Any]:
+        """Run a flow that hands out items."""
+        ctx = self.settings.context(options)
+        return astream(start(ctx), self.open_transport(), self.settings.clock)
+
+
+class _Shared:
+    """A transport that a client and its `with_options` copies have in common."""
+
+    def __init__(self, open_it: Callable[[], Any]) -> None:
+        self._open = open_it
+        self._lock = threading.Lock()
+        self.transport: Any = None
+        self.closed = False
+
+    def __call__(self) -> Any:
+        if self.transport is None or self.closed:
+            with self._lock:
+                if self.closed:
+                    raise RuntimeError("this client is closed; make a new one")
+                if self.transport is None:
+                    self.transport = self._open()
+        return self.transport
+
+
+class Kling:
+    """A client of the Kling AI video API.
+
+    Example:
+        ```python
+        with Kling("AK|SK") as kling:
+            task = kling.text2video.run(prompt="a kitten on the grass", duration=5)
+            kling.download(task.videos[0], "kitten.mp4")
+        ```
+
+    Attributes:
+        text2video: Videos from words.
+        image2video: Videos from a picture.
+        omni_video: Videos from words, pictures, elements and a video.
+        multi_image2video: Videos from pictures of several subjects.
+    """
+
+    def __init__(
+        self,
+        key: str | None = None,
+        *,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        http_client: Any = None,
+        clock: Clock | None = None,
+        **options: Unpack[Changes],
+    ) -> None:
+        """Make a client. Nothing is opened or sent yet.
+
+        Args:
+            key: `AK|SK` or an API key; several, one per line, are tried in turn when the
+                server refuses one. Without any key the environment is read:
+                `KLING_ACCESS_KEY` and `KLING_SECRET_KEY`, or `KLING_API_KEY`.
+            access_key: Access key, with *secret_key*.
+            secret_key: Secret key.
+            api_key: Static API key.
+            base_url: Where the API is; None takes `KLING_BASE_URL`, or the vendor's server
+                outside China, `https://api-singapore.klingai.com`.
+            http_client: A client of httpx or httpx2 to use; it stays yours to close.
+            clock: Where the time comes from; None takes the system's.
+            **options: See `Options`, and `cancel`: an event that ends waits.
+
+        Raises:
+            ValueError: no key was given or found, or a value makes no sense.
+        """
+        settings = settings_from(
+            os.environ, key, access_key, secret_key, api_key, base_url, clock, options
+        )
+        self._set_up(settings, _Shared(lambda: _sync_transport(http_client, settings.base_url)))
+
+    def _set_up(self, settings: Settings, shared: _Shared) -> None:
+        self._settings, self._shared = settings, shared
+        self._runner = _SyncRunner(settings, shared)
+        self.text2video = TaskResource(self._runner, TextToVideo)
+        self.image2video = TaskResource(self._runner, ImageToVideo)
+        self.omni_video = TaskResource(self._runner, OmniVideo)
+        self.multi_image2video = TaskResource(self._runner, MultiImageToVideo)
+
+    @classmethod
+    def relay(
+        cls,
+        url: str,
+        token: str,
+        *,
+        http_client: Any = None,
+        clock: Clock | None = None,
+        **options: Unpack[Changes],
+    ) -> Self:
+        """Return a client of a relay in front of Kling, with the same resources.
+
+        Args:
+            url: Where the relay is, such as `http://localhost:3000`.
+            token: The relay's own token, `sk-...`.
+            http_client: See `Kling`.
+            clock: See `Kling`.
+            **options: See `Kling`.
+        """
+        settings = settings_from({}, None, None, None, token, url, clock, options, relay=True)
+        client = cls.__new__(cls)
+        shared = _Shared(lambda: _sync_transport(http_client, settings.base_url))
+        client._set_up(settings, shared)  # noqa: SLF001 - our own instance
+        return client
+
+    def with_options(self, **options: Unpack[Changes]) -> Self:
+        """Return a client that shares connections and keys, with other settings.
+
+        Args:
+            **options: See `Options`, and `cancel`: an event that ends waits.
+        """
+        client = type(self).__new__(type(self))
+        client._set_up(self._settings.changed(options), self._shared)  # noqa: SLF001 - our own
+        return client
+
+    def wait_all(self, tasks: Iterable[Task], *, timeout: float | None = None) -> list[Outcome]:
+        """Wait for tasks of any endpoints; return how each ended, in the order given.
+
+        Args:
+            tasks: The tasks, as `create` returned them.
+            timeout: Seconds to wait; None takes the client's `wait_timeout` (30 minutes).
+        """
+        return list(in_order(self.as_completed(tasks, timeout=timeout)))
+
+    def as_completed(
+        self, tasks: Iterable[Task], *, timeout: float | None = None
+    ) -> Iterator[Outcome]:
+        """Yield how each task ended, as it ends; see `wait_all`."""
+        work = list(tasks)
+        changes = {} if timeout is None else {"wait_timeout": timeout}
+        return self._runner.stream(lambda ctx: many(ctx, work), **changes)
+
+    def run_many(
+        self, requests: Iterable[VideoRequest], *, max_concurrent: int | None = None
+    ) -> Iterator[Outcome]:
+        """Create a task per request, as slots allow, and yield how each ended, as it ends.
+
+        Args:
+            requests: Requests of any endpoints.
+            max_concurrent: Most open tasks; None learns it from the server's 1303.
+        """
+        work = list(requests)
+        return self._runner.stream(lambda ctx: many(ctx, work, max_concurrent))
+
+    def download(self, video: Video | str, path: str | os.PathLike[str]) -> Download:
+        """Fetch a video to a file, whole or not at all.
+
+        Args:
+            video: The video, or a URL.
+            path: The file, replaced if it is there; or a folder, which gets a name inside.
+
+        Raises:
+            DownloadError: it is gone, too large, cut short, or its host does not answer.
+        """
+        url = video if isinstance(video, str) else video.url
+        place, limit = place_for(video, path), self._settings.options.max_download
+        return self._runner.run(lambda ctx: download(ctx, url, FileTarget(place, limit)))
+
+    def account_costs(
+        self,
+        start: datetime | int,
+        end: datetime | int,
+        *,
+        resource_pack_name: str | None = None,
+    ) -> tuple[ResourcePack, ...]:
+        """Return the account's resource packs; at most one call per second (vendor page).
+
+        Args:
+            start: From when, as an aware datetime or Unix milliseconds.
+            end: Until when.
+            resource_pack_name: Only packs of this name.
+        """
+        return self._runner.run(costs_flow(start, end, resource_pack_name))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, Any] | Sequence[Any] | None = None,
+        params: Mapping[str, str | int] | None = None,
+    ) -> Any:
+        """Call what this package does not wrap, signed; return the reply's payload.
+
+        A GET is repeated as `get` is; anything else is sent once.
+
+        Args:
+            method: HTTP method.
+            path: Path under the base URL, such as `/v1/videos/lip-sync`.
+            json: Body.
+            params: Query parameters.
+        """
+        return self._runner.run(request_flow(method, path, json, params))
+
+    def request_raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, Any] | Sequence[Any] | None = None,
+        params: Mapping[str, str | int] | None = None,
+    ) -> Reply:
+        """Call once and return status, headers and body as they came; see `request`."""
+        return self._runner.run(raw_flow(method, path, json, params))
+
+    def close(self) -> None:
+        """Close what this client opened. Copies made by `with_options` close with it."""
+        self._shared.closed = True
+        if self._shared.transport is not None:
+            self._shared.transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._settings.dialect.name} {self._settings.base_url}>"
+
+
+class AsyncKling:
+    """The async twin of `Kling`: the same names, awaited.
+
+    Example:
+        ```python
+        async with AsyncKling("AK|SK") as kling:
+            task = await kling.text2video.run(prompt="a kitten on the grass", duration=5)
+            await kling.download(task.videos[0], "kitten.mp4")
+        ```
+    """
+
+    def __init__(
+        self,
+        key: str | None = None,
+        *,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        http_client: Any = None,
+        clock: Clock | None = None,
+        **options: Unpack[Changes],
+    ) -> None:
+        """Make a client; see `Kling`. *http_client* may be an `aiohttp.ClientSession` too."""
+        settings = settings_from(
+            os.environ, key, access_key, secret_key, api_key, base_url, clock, options
+        )
+        self._set_up(settings, _Shared(lambda: _async_transport(http_client, settings.base_url)))
+
+    def _set_up(self, settings: Settings, shared: _Shared) -> None:
+        self._settings, self._shared = settings, shared
+        self._runner = _AsyncRunner(settings, shared)
+        self.text2video = AsyncTaskResource(self._runner, TextToVideo)
+        self.image2video = AsyncTaskResource(self._runner, ImageToVideo)
+        self.omni_video = AsyncTaskResource(self._runner, OmniVideo)
+        self.multi_image2video = AsyncTaskResource(self._runner, MultiImageToVideo)
+
+    @classmethod
+    def relay(
+        cls,
+        url: str,
+        token: str,
+        *,
+        http_client: Any = None,
+        clock: Clock | None = None,
+        **options: Unpack[Changes],
+    ) -> Self:
+        """Return a client of a relay in front of Kling; see `Kling.relay`."""
+        settings = settings_from({}, None, None, None, token, url, clock, options, relay=True)
+        client = cls.__new__(cls)
+        shared = _Shared(lambda: _async_transport(http_client, settings.base_url))
+        client._set_up(settings, shared)  # noqa: SLF001 - our own instance
+        return client
+
+    def with_options(self, **options: Unpack[Changes]) -> Self:
+        """Return a client that shares connections and keys; see `Kling.with_options`."""
+        client = type(self).__new__(type(self))
+        client._set_up(self._settings.changed(options), self._shared)  # noqa: SLF001 - our own
+        return client
+
+    async def wait_all(
+        self,
+        tasks: Iterable[Task],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - the twin's parameter; it bounds polls
+    ) -> list[Outcome]:
+        """Wait for tasks of any endpoints; see `Kling.wait_all`."""
+        return list(in_order([item async for item in self.as_completed(tasks, timeout=timeout)]))
+
+    def as_completed(
+        self, tasks: Iterable[Task], *, timeout: float | None = None
+    ) -> AsyncIterator[Outcome]:
+        """Yield how each task ended, as it ends; see `Kling.as_completed`."""
+        work = list(tasks)
+        changes = {} if timeout is None else {"wait_timeout": timeout}
+        return self._runner.stream(lambda ctx: many(ctx, work), **changes)
+
+    def run_many(
+        self, requests: Iterable[VideoRequest], *, max_concurrent: int | None = None
+    ) -> AsyncIterator[Outcome]:
+        """Create a task per request and yield how each ended; see `Kling.run_many`."""
+        work = list(requests)
+        return self._runner.stream(lambda ctx: many(ctx, work, max_concurrent))
+
+    async def download(self, video: Video | str, path: str | os.PathLike[str]) -> Download:
+        """Fetch a video to a file, whole or not at all; see `Kling.download`."""
+        url = video if isinstance(video, str) else video.url
+        place, limit = place_for(video, path), self._settings.options.max_download
+        return await self._runner.run(lambda ctx: download(ctx, url, FileTarget(place, limit)))
+
+    async def account_costs(
+        self,
+        start: datetime | int,
+        end: datetime | int,
+        *,
+        resource_pack_name: str | None = None,
+    ) -> tuple[ResourcePack, ...]:
+        """Return the account's resource packs; see `Kling.account_costs`."""
+        return await self._runner.run(costs_flow(start, end, resource_pack_name))
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, Any] | Sequence[Any] | None = None,
+        params: Mapping[str, str | int] | None = None,
+    ) -> Any:
+        """Call what this package does not wrap; see `Kling.request`."""
+        return await self._runner.run(request_flow(method, path, json, params))
+
+    async def request_raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, Any] | Sequence[Any] | None = None,
+        params: Mapping[str, str | int] | None = None,
+    ) -> Reply:
+        """Call once and return status, headers and body; see `Kling.request_raw`."""
+        return await self._runner.run(raw_flow(method, path, json, params))
+
+    async def close(self) -> None:
+        """Close what this client opened; see `Kling.close`."""
+        self._shared.closed = True
+        if self._shared.transport is not None:
+            await self._shared.transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._settings.dialect.name} {self._settings.base_url}>"
+
+
+def _sync_transport(http_client: Any, base_url: str) -> SyncTransport:
+    from kling_sdk.drivers.httpx_transport import HttpxTransport
+    from kling_sdk.drivers.sharding import default_client
+
+    client = http_client if http_client is not None else default_client()
+    return HttpxTransport(client, base_url, owned=http_client is None)
+
+
+def _async_transport(http_client: Any, base_url: str) -> AsyncTransport:
+    from kling_sdk.drivers.httpx_transport import AsyncHttpxTransport, library_of
+    from kling_sdk.drivers.sharding import default_async_client
+
+    if http_client is not None and library_of(http_client) is None:
+        from kling_sdk.drivers.aiohttp_transport import AiohttpTransport
+
+        return AiohttpTransport(http_client, base_url)
+    client = http_client if http_client is not None else default_async_client()
+    return AsyncHttpxTransport(client, base_url, owned=http_client is None)

@@ -1,0 +1,103 @@
+"""What goes over the wire: a call to make, a reply that came. Values only."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from kling_sdk.errors import TransportError
+
+__all__ = ["Call", "Reply", "json_object", "retry_after"]
+
+#: The most bytes a JSON reply may have, before and after decompression. A page of 500
+#: tasks is about 0.5 MB.
+MAX_REPLY: Final = 16 * 1024 * 1024
+
+
+@attrs.frozen
+class Call:
+    """An HTTP call, without host and authorization.
+
+    Attributes:
+        method: HTTP method.
+        path: Path under the base URL, or an absolute URL.
+        params: Query parameters.
+        json: Body, or None for none.
+        headers: Further headers.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, str | int] | None = None
+    json: Any = attrs.field(default=None, repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+
+
+@attrs.frozen
+class Reply:
+    """An HTTP reply, read whole.
+
+    Attributes:
+        status: HTTP status.
+        headers: Headers, names in lower case.
+        body: The bytes as sent, possibly compressed.
+    """
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=lambda body: f"<{len(body)} bytes>")
+
+
+def plain_body(reply: Reply) -> bytes:
+    """Return the reply's body without its compression.
+
+    Clients ask for none; a proxy may compress all the same. A few kilobytes can inflate to
+    gigabytes, so this stops at `MAX_REPLY`.
+
+    Raises:
+        TransportError: the body is damaged, of an unknown encoding, or too large.
+    """
+    encoding = reply.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in {"", "identity"}:
+        return reply.body
+    if encoding not in {"gzip", "x-gzip", "deflate"}:
+        raise TransportError(
+            f"the reply is compressed with {encoding[:20]!r}, which was not asked for"
+        )
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: zlib or gzip by its header
+    try:
+        body = inflater.decompress(reply.body, MAX_REPLY)
+    except zlib.error as error:
+        raise TransportError(f"the reply's compression is damaged: {error}") from error
+    if inflater.unconsumed_tail:
+        raise TransportError(f"the reply inflates to more than {MAX_REPLY:,} bytes")
+    return body
+
+
+def json_object(reply: Reply) -> dict[str, Any]:
+    """Return the JSON object in a reply.
+
+    Raises:
+        TransportError: the body is not a JSON object. It says nothing about what the server
+            did with the request.
+    """
+    try:
+        value = json.loads(plain_body(reply))
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise TransportError(
+            f"HTTP {reply.status} without a JSON object "
+            f"({len(reply.body)} bytes of {reply.headers.get('content-type', 'no type')[:60]})"
+        )
+    return value
+
+
+def retry_after(reply: Reply) -> float | None:
+    """Return the seconds of a `Retry-After` header, or None (a date is not understood)."""
+    value = reply.headers.get("retry-after", "").strip()
+    return float(value) if value.isascii() and value.isdigit() and len(value) < 7 else None

@@ -1,0 +1,193 @@
+"""Calls over httpx or httpx2: two libraries with the same names and unrelated classes.
+
+Everything here takes the library from the client it was given, so the same code drives
+both. Replies are read raw and bounded: neither library bounds what a compressed body
+inflates to.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import time
+from functools import cache
+from typing import Any, Final
+
+from kling_sdk.dialects import Call, Reply
+from kling_sdk.dialects.wire import MAX_REPLY
+from kling_sdk.errors import TransportError
+from kling_sdk.flows import Fetch, Send
+from kling_sdk.results import redact_url
+
+__all__ = ["AsyncHttpxTransport", "HttpxTransport", "library_of"]
+
+# Failures after which the server cannot have received the request.
+_NEVER_SENT: Final = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol")
+_CHUNK: Final = 65536
+
+
+def library_of(client: object) -> str | None:
+    """Return `httpx` or `httpx2` when *client* is one of theirs, else None."""
+    for cls in type(client).__mro__:
+        name = cls.__module__.partition(".")[0]
+        if name in {"httpx", "httpx2"} and cls.__name__ in {"Client", "AsyncClient"}:
+            return name
+    return None
+
+
+class _Library:
+    """What is needed of httpx or httpx2, by name."""
+
+    def __init__(self, name: str) -> None:
+        module: Any = importlib.import_module(name)
+        self.failures: tuple[type[Exception], ...] = (module.HTTPError, module.InvalidURL)
+        self.never_sent: tuple[type[Exception], ...] = (
+            module.InvalidURL,
+            *(getattr(module, name) for name in _NEVER_SENT),
+        )
+        self.timeout: Any = module.Timeout
+
+        class QuietURL(module.URL):  # type: ignore[misc]  # a class of either library
+            """A URL that shows no signature: both libraries log the URL of each request."""
+
+            def __str__(self) -> str:
+                return redact_url(super().__str__())
+
+        self.quiet_url = QuietURL
+
+    def failed(self, error: Exception) -> TransportError:
+        """Return our error for one of theirs, without the URL that theirs may quote."""
+        sent = not isinstance(error, self.never_sent)
+        text = redact_text(str(error)) or "no details"
+        return TransportError(f"{type(error).__name__}: {text}", maybe_sent=sent)
+
+
+@cache
+def _library(name: str) -> _Library:
+    return _Library(name)
+
+
+def redact_text(text: str) -> str:
+    """Return *text* with every word that is a URL shortened to host and path."""
+    return " ".join(redact_url(word) if "://" in word else word for word in text.split())
+
+
+def encode(call: Call) -> tuple[dict[str, str], bytes | None]:
+    """Return the headers and the body of *call*."""
+    headers = {"accept": "application/json", "accept-encoding": "identity", **call.headers}
+    if call.json is None:
+        return headers, None
+    headers["content-type"] = "application/json"
+    return headers, json.dumps(call.json, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class _Calls:
+    """What the sync and the async transport share: making a request, bounding a reply."""
+
+    def __init__(self, client: Any, base_url: str, *, owned: bool) -> None:
+        name = library_of(client)
+        if name is None:
+            raise TypeError(f"not a client of httpx or httpx2: {type(client).__name__}")
+        self.client = client
+        self.library = _library(name)
+        self.base_url = base_url
+        self.owned = owned
+
+    def request(self, effect: Send | Fetch) -> Any:
+        call = effect.call
+        url = (
+            call.path
+            if call.path.startswith(("http://", "https://"))
+            else self.base_url + call.path
+        )
+        headers, content = encode(call)
+        request = self.client.build_request(
+            call.method,
+            url,
+            params=call.params,
+            headers=headers,
+            content=content,
+            timeout=self.library.timeout(effect.timeout),
+        )
+        if isinstance(effect, Fetch):
+            request.url = self.library.quiet_url(request.url)
+        return request
+
+
+class _Body:
+    """A reply's bytes so far, within the limits of size and time."""
+
+    def __init__(self, effect: Send) -> None:
+        self.chunks: list[bytes] = []
+        self.size = 0
+        self.until = time.monotonic() + effect.timeout
+
+    def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        if self.size > MAX_REPLY:
+            raise TransportError(f"the reply is larger than {MAX_REPLY:,} bytes")
+        if time.monotonic() > self.until:
+            raise TransportError("the reply took longer than the attempt's timeout")
+        self.chunks.append(chunk)
+
+    def reply(self, response: Any) -> Reply:
+        body = self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
+        return Reply(response.status_code, response.headers, body)
+
+
+class HttpxTransport(_Calls):
+    """Calls over a sync client of httpx or httpx2."""
+
+    def perform(self, effect: Send | Fetch) -> Reply:
+        """Make the call."""
+        try:
+            response = self.client.send(self.request(effect), stream=True, follow_redirects=False)
+            try:
+                if isinstance(effect, Send):
+                    body = _Body(effect)
+                    for chunk in response.iter_raw():
+                        body.add(chunk)
+                    return body.reply(response)
+                effect.sink.start(response.status_code, dict(response.headers))
+                for chunk in response.iter_raw(_CHUNK):
+                    effect.sink.write(chunk)
+                return Reply(response.status_code, response.headers, b"")
+            finally:
+                response.close()
+        except self.library.failures as error:
+            raise self.library.failed(error) from None
+
+    def close(self) -> None:
+        """Close the client if it is ours."""
+        if self.owned:
+            self.client.close()
+
+
+class AsyncHttpxTransport(_Calls):
+    """Calls over an async client of httpx or httpx2."""
+
+    async def perform(self, effect: Send | Fetch) -> Reply:
+        """Make the call."""
+        try:
+            response = await self.client.send(
+                self.request(effect), stream=True, follow_redirects=False
+            )
+            try:
+                if isinstance(effect, Send):
+                    body = _Body(effect)
+                    async for chunk in response.aiter_raw():
+                        body.add(chunk)
+                    return body.reply(response)
+                effect.sink.start(response.status_code, dict(response.headers))
+                async for chunk in response.aiter_raw(_CHUNK):
+                    effect.sink.write(chunk)
+                return Reply(response.status_code, response.headers, b"")
+            finally:
+                await response.aclose()
+        except self.library.failures as error:
+            raise self.library.failed(error) from None
+
+    async def aclose(self) -> None:
+        """Close the client if it is ours."""
+        if self.owned:
+            await self.client.aclose()

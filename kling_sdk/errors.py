@@ -1,0 +1,349 @@
+"""Everything this package raises, as one tree.
+
+```
+KlingError                        root; carries the task reference where there is one
+├── KlingAPIError                 the server answered, and refused
+│   ├── AuthenticationError       1000-1004: key missing, wrong, not yet valid or expired
+│   ├── AccountError              1100-1102: account disabled, in arrears, no units left
+│   ├── PermissionDeniedError     1103: this key may not use this API or model
+│   ├── InvalidRequestError       1200-1201: a field or value is not accepted
+│   │   └── AlreadyExistsError    1201: the external_task_id was used before
+│   ├── NotFoundError             1202-1203, HTTP 404, and 1201 "Task not found"
+│   ├── ContentPolicyError        1300-1301: prompt or picture refused
+│   ├── RateLimitError            1302: too many requests; wait and repeat
+│   ├── ConcurrencyLimitError     1303: all slots busy; a queue, not a failure
+│   ├── IPNotAllowedError         1304: the caller's address is not on the allow-list
+│   └── ServerError               5000-5002 and any HTTP 5xx
+├── TransportError                no answer: refused, reset, timed out, unreadable
+├── OutcomeUnknownError           a create may or may not have been accepted
+├── TaskFailedError               the task ended as `failed`
+├── EmptyResultError              the task ended as `succeed`, without a video
+├── WaitTimeoutError              the wait's deadline passed (also a `TimeoutError`)
+├── WaitCancelledError            the wait was called off; the task goes on
+├── RequestValidationError        refused here, before sending (also a `ValueError`)
+├── CallbackVerificationError     a callback is forged, stale or not what it should be
+└── DownloadError                 the file could not be fetched whole
+```
+
+Codes and their meaning: the vendor's error page (confidence: several official copies
+agree). HTTP 429 is not one thing: 1100-1102 and 1304 do not pass by waiting, 1302 and
+1303 do.
+
+Texts carry the task, the code and the request id, never a key, a prompt or a signed
+URL. Every error pickles, so it survives a process pool or a task queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from kling_sdk.results import Task
+
+__all__ = [
+    "AccountError",
+    "AlreadyExistsError",
+    "AuthenticationError",
+    "CallbackVerificationError",
+    "ConcurrencyLimitError",
+    "ContentPolicyError",
+    "DownloadError",
+    "EmptyResultError",
+    "IPNotAllowedError",
+    "InvalidRequestError",
+    "KlingAPIError",
+    "KlingError",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "RequestValidationError",
+    "ServerError",
+    "TaskFailedError",
+    "TransportError",
+    "WaitCancelledError",
+    "WaitTimeoutError",
+    "api_error",
+]
+
+
+def _rebuild(cls: type[KlingError], message: str, state: dict[str, Any]) -> KlingError:
+    error = cls.__new__(cls, message)
+    error.args = (message,)
+    error.__dict__.update(state)
+    return error
+
+
+class KlingError(Exception):
+    """Root of every error of this package.
+
+    Attributes:
+        task_id: The platform's id of the task concerned, or None if unknown.
+        external_task_id: The caller's (or the generated) id of it, or None.
+    """
+
+    task_id: str | None = None
+    external_task_id: str | None = None
+
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[..., KlingError], tuple[type[Self], str, dict[str, Any]]]:
+        """Pickle by state: constructors of subclasses take more than a message."""
+        return _rebuild, (type(self), str(self.args[0]) if self.args else "", self.__dict__)
+
+    def about(self, *, task_id: str | None = None, external_task_id: str | None = None) -> Self:
+        """Note which task this error concerns, where that is not known yet; return self."""
+        self.task_id = self.task_id or task_id
+        self.external_task_id = self.external_task_id or external_task_id
+        return self
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        about = [
+            f"{name}={value}"
+            for name, value in (
+                ("task_id", self.task_id),
+                ("external_task_id", self.external_task_id),
+            )
+            if value and value not in text
+        ]
+        return f"{text} [{', '.join(about)}]" if about else text
+
+
+class KlingAPIError(KlingError):
+    """The server answered with a refusal.
+
+    Attributes:
+        code: Kling's service code (1000-5002), or 0 when the reply had none.
+        http_status: HTTP status of the reply.
+        message: The server's own words.
+        request_id: The id to quote to the vendor's support; "" when the reply had none.
+        retryable: True when the same request can pass later without a change.
+        retry_after: Seconds the server asked to wait, or None if it did not say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int = 0,
+        http_status: int = 0,
+        request_id: str = "",
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        parts = [f"HTTP {http_status}"]
+        if code:
+            parts.append(f"code {code}")
+        if request_id:
+            parts.append(f"request_id {request_id}")
+        super().__init__(f"{message or 'no message'} ({', '.join(parts)})")
+        self.code = code
+        self.http_status = http_status
+        self.message = message
+        self.request_id = request_id
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class AuthenticationError(KlingAPIError):
+    """1000-1004: the key is missing, wrong, not yet valid or expired."""
+
+
+class AccountError(KlingAPIError):
+    """1100-1102: the account is disabled, in arrears, or out of units. Waiting does not help."""
+
+
+class PermissionDeniedError(KlingAPIError):
+    """1103: this key may not use this API or model."""
+
+
+class InvalidRequestError(KlingAPIError):
+    """1200-1201: the server does not accept a field or its value."""
+
+
+class AlreadyExistsError(InvalidRequestError):
+    """1201 "already exists": a task with this external_task_id was accepted before."""
+
+
+class NotFoundError(KlingAPIError):
+    """No such task, endpoint or model."""
+
+
+class ContentPolicyError(KlingAPIError):
+    """1300-1301: the prompt or a picture is refused. Change it; repeating does not help."""
+
+
+class RateLimitError(KlingAPIError):
+    """1302: too many requests. The client waits and repeats by itself until its deadline."""
+
+
+class ConcurrencyLimitError(KlingAPIError):
+    """1303: all slots of the account's packs are busy until a running task ends."""
+
+
+class IPNotAllowedError(KlingAPIError):
+    """1304: the caller's address is not on the account's allow-list."""
+
+
+class ServerError(KlingAPIError):
+    """5000-5002, or any HTTP 5xx: the server failed."""
+
+
+class TransportError(KlingError):
+    """No usable answer arrived: refused, reset, timed out, or unreadable.
+
+    Attributes:
+        maybe_sent: False when the server cannot have received the request (the
+            connection was never made); True when it may have.
+    """
+
+    def __init__(self, message: str, *, maybe_sent: bool = True) -> None:
+        super().__init__(message)
+        self.maybe_sent = maybe_sent
+
+
+class OutcomeUnknownError(KlingError):
+    """A create may or may not have been accepted; it must not be repeated under a new id.
+
+    Ask later with `client.<resource>.get(error.external_task_id)`, or repeat the same
+    create with the same `external_task_id`: both are free of a second task.
+    """
+
+    def __init__(self, message: str, *, external_task_id: str) -> None:
+        super().__init__(message)
+        self.external_task_id = external_task_id
+
+
+class _TaskError(KlingError):
+    """An error about a known task.
+
+    Attributes:
+        task: The task as it was last seen.
+    """
+
+    def __init__(self, message: str, task: Task) -> None:
+        super().__init__(message)
+        self.task = task
+        self.task_id = task.task_id
+        self.external_task_id = task.external_task_id
+
+
+class TaskFailedError(_TaskError):
+    """The task ended as `failed`; the vendor's reason is in `task.status_msg`."""
+
+
+class EmptyResultError(_TaskError):
+    """The task ended as `succeed`, but its result holds no video."""
+
+
+class WaitTimeoutError(_TaskError, TimeoutError):
+    """The wait ended before the task did. The task goes on: `wait(error.task_id)` resumes."""
+
+
+class WaitCancelledError(_TaskError):
+    """The client's `cancel` event was set during a wait. The task goes on."""
+
+
+class RequestValidationError(KlingError, ValueError):
+    """A request was refused here, before anything was sent.
+
+    Attributes:
+        field: Name of the parameter, as in the vendor's documentation.
+        limit: What was broken, in words.
+        accepted: What would be accepted instead, in words.
+    """
+
+    def __init__(self, field: str, limit: str, accepted: str) -> None:
+        super().__init__(f"{field}: {limit}; accepted: {accepted}")
+        self.field = field
+        self.limit = limit
+        self.accepted = accepted
+
+
+class CallbackVerificationError(KlingError):
+    """A callback is not signed as it should be, is too old, or cannot be read."""
+
+
+class DownloadError(KlingError):
+    """A file could not be fetched whole.
+
+    Attributes:
+        http_status: HTTP status of the last answer, or None if there was none.
+    """
+
+    def __init__(self, message: str, *, http_status: int | None = None) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+
+
+# code -> (class, retryable). One row per documented code; nothing else knows them.
+_BY_CODE: dict[int, tuple[type[KlingAPIError], bool]] = {
+    1000: (AuthenticationError, False),
+    1001: (AuthenticationError, False),
+    1002: (AuthenticationError, False),
+    1003: (AuthenticationError, False),
+    1004: (AuthenticationError, False),
+    1100: (AccountError, False),
+    1101: (AccountError, False),
+    1102: (AccountError, False),
+    1103: (PermissionDeniedError, False),
+    1200: (InvalidRequestError, False),
+    1201: (InvalidRequestError, False),
+    1202: (NotFoundError, False),
+    1203: (NotFoundError, False),
+    1300: (ContentPolicyError, False),
+    1301: (ContentPolicyError, False),
+    1302: (RateLimitError, True),
+    1303: (ConcurrencyLimitError, True),
+    1304: (IPNotAllowedError, False),
+    5000: (ServerError, True),
+    5001: (ServerError, True),
+    5002: (ServerError, True),
+}
+
+# Where a reply has no known code (a gateway's page, a new code), its HTTP status decides.
+_BY_STATUS: dict[int, tuple[type[KlingAPIError], bool]] = {
+    400: (InvalidRequestError, False),
+    401: (AuthenticationError, False),
+    402: (AccountError, False),
+    403: (PermissionDeniedError, False),
+    404: (NotFoundError, False),
+    409: (AlreadyExistsError, False),
+    422: (InvalidRequestError, False),
+    429: (RateLimitError, True),
+}
+
+
+def api_error(
+    message: str,
+    *,
+    code: int,
+    http_status: int,
+    request_id: str = "",
+    retry_after: float | None = None,
+) -> KlingAPIError:
+    """Return the error for a refused reply, in the class its code asks for.
+
+    An unknown code keeps its number and gets the class of its HTTP status. Two refusals
+    share code 1201 and are told apart by the vendor's words (observed, confidence low for
+    "already exists"): "Task not found by ..." and "External_task_id X already exists".
+    """
+    cls, retryable = _BY_CODE.get(code) or _BY_STATUS.get(http_status) or (KlingAPIError, False)
+    if cls is KlingAPIError and http_status >= 500:
+        cls, retryable = ServerError, True
+    if cls is InvalidRequestError:
+        words = message.lower()
+        if "not found by" in words:
+            cls = NotFoundError
+        elif "already exists" in words and "external_task_id" in words:
+            cls = AlreadyExistsError
+    return cls(
+        message,
+        code=code,
+        http_status=http_status,
+        request_id=request_id,
+        retryable=retryable,
+        retry_after=retry_after,
+    )

@@ -1,0 +1,279 @@
+"""What a flow is, and the one exchange that all flows are made of.
+
+A *flow* is a generator. It yields what it wants done and is sent what came of it:
+
+- `Send(call)` is answered with a `Reply`, or a `TransportError` is thrown in;
+- `Fetch(call, sink)` likewise, with the body given to the sink instead of the reply;
+- `Sleep(seconds)` is answered with None;
+- `Emit(item)` hands out one of many results and is answered with None.
+
+Its return value is the result. A flow does no I/O and has no clock of its own: the same
+flow runs under every driver, sync or async, and in a test that answers by hand.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator
+from typing import Any, Final, Literal, Protocol, TypeVar
+
+import attrs
+
+from kling_sdk.auth import Keyring
+from kling_sdk.dialects import Call, Dialect, Reply
+from kling_sdk.errors import AuthenticationError, KlingAPIError, KlingError, TransportError
+from kling_sdk.flows.retry import Policy
+from kling_sdk.results import Task
+
+__all__ = [
+    "Context",
+    "Effect",
+    "Emit",
+    "Event",
+    "Fetch",
+    "Flow",
+    "Options",
+    "Randomness",
+    "Send",
+    "Sink",
+    "Sleep",
+    "exchange",
+    "once",
+    "repeat",
+]
+
+T = TypeVar("T")
+log: Final = logging.getLogger("kling_sdk")
+
+_NOT_YET_VALID, _EXPIRED = 1003, 1004
+_KEY_REFUSED = frozenset({1000, 1001, 1002})
+
+
+class Randomness(Protocol):
+    """The part of `random.Random` that flows use."""
+
+    def random(self) -> float:
+        """Return a number from 0 up to 1."""
+        ...
+
+    def getrandbits(self, k: int, /) -> int:
+        """Return *k* random bits."""
+        ...
+
+
+class Sink(Protocol):
+    """Where the body of a `Fetch` goes."""
+
+    def start(self, status: int, headers: dict[str, str]) -> None:
+        """Take note of the head, and choose what happens to the body."""
+        ...
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        ...
+
+
+@attrs.frozen
+class Send:
+    """Make a call; *timeout* bounds it, in seconds."""
+
+    call: Call
+    timeout: float
+
+
+@attrs.frozen
+class Fetch:
+    """Make a call whose body goes to *sink*; *timeout* bounds each silence, in seconds."""
+
+    call: Call
+    sink: Sink
+    timeout: float
+
+
+@attrs.frozen
+class Sleep:
+    """Let *seconds* pass."""
+
+    seconds: float
+
+
+@attrs.frozen
+class Emit:
+    """Hand out *item* now, and go on."""
+
+    item: Any
+
+
+Effect = Send | Fetch | Sleep | Emit
+Flow = Generator[Effect, Any, T]
+
+
+@attrs.frozen
+class Event:
+    """Something a client did, for metrics and traces. Holds no secret, prompt or signature.
+
+    Attributes:
+        kind: `request` (about to be sent), `response` (came), `retry` (will be repeated),
+            `poll` (a wait looked), `task` (a task's status changed).
+        method: HTTP method.
+        path: Path without query.
+        attempt: Counted from 1.
+        status: HTTP status of a response.
+        pause: Seconds until the repeat.
+        error: What made it repeat.
+        task: The task as it is now.
+    """
+
+    kind: Literal["request", "response", "retry", "poll", "task"]
+    method: str = ""
+    path: str = ""
+    attempt: int = 1
+    status: int | None = None
+    pause: float | None = None
+    error: KlingError | None = None
+    task: Task | None = None
+
+
+@attrs.frozen
+class Options:
+    """Settings of calls; `client.with_options(...)` changes some of them.
+
+    Attributes:
+        timeout: Seconds one attempt may take, from connecting to the last byte; of a
+            download, the longest silence.
+        deadline: Seconds a get or list may take with all its repeats.
+        create_deadline: Seconds a create may take with all its repeats.
+        retries: How often a call is repeated at most; None leaves it to the deadline,
+            0 never repeats.
+        wait_timeout: Seconds a wait may take.
+        first_look: Seconds after its creation at which a waited-for task is first looked
+            at; None takes half of the typical time.
+        poll_interval: Shortest and longest pause between two looks, in seconds.
+        on_update: Called with the task whenever its status has changed.
+        check: False to skip the capability check.
+        max_download: Most bytes a download may have.
+        on_event: Called with each `Event`.
+    """
+
+    timeout: float = 30.0
+    deadline: float = 60.0
+    create_deadline: float = 120.0
+    retries: int | None = None
+    wait_timeout: float = 1800.0
+    first_look: float | None = None
+    poll_interval: tuple[float, float] = (3.0, 15.0)
+    on_update: Callable[[Task], object] | None = None
+    check: bool = True
+    max_download: int = 4 * 1024**3
+    on_event: Callable[[Event], object] | None = None
+
+
+@attrs.frozen
+class Context:
+    """What flows are given: who and where to call, the time, randomness, the settings."""
+
+    dialect: Dialect
+    keys: Keyring
+    options: Options
+    time: Callable[[], float]
+    monotonic: Callable[[], float]
+    random: Randomness
+    cancelled: Callable[[], bool] = bool
+
+    @property
+    def policy(self) -> Policy:
+        """When to repeat a failed call."""
+        return Policy(self.options.retries, self.random.random)
+
+    def emit(self, event: Event) -> None:
+        """Tell the event hook, if there is one."""
+        if self.options.on_event is not None:
+            self.options.on_event(event)
+
+    def until(self, seconds: float) -> float:
+        """Return the monotonic time *seconds* from now."""
+        return self.monotonic() + seconds
+
+
+def exchange(
+    ctx: Context, call: Call, read: Callable[[Reply], T], until: float, attempt: int = 1
+) -> Flow[T]:
+    """Send *call* once and read the reply.
+
+    A token that expired on the way, or is not valid yet by the server's clock, is minted
+    anew once; a key the server does not take gives way to the next one, if there is one.
+    Both are refusals before anything happened, so this is still one attempt.
+    """
+    seen: set[int] = set()
+    turns = len(ctx.keys.keys) - 1
+    while True:
+        fresh = bool(seen)
+        header = ctx.keys.header(ctx.time(), fresh=fresh)
+        try:
+            return read((yield from _send(ctx, call, header, until, attempt)))
+        except AuthenticationError as error:
+            if error.code in {_NOT_YET_VALID, _EXPIRED} and error.code not in seen:
+                seen.add(error.code)
+            elif error.code in _KEY_REFUSED and turns > 0:
+                turns -= 1
+                ctx.keys.turn(header)
+            else:
+                raise
+
+
+def _send(ctx: Context, call: Call, header: str, until: float, attempt: int) -> Flow[Reply]:
+    signed = attrs.evolve(call, headers={**call.headers, "authorization": header})
+    timeout = max(0.001, min(ctx.options.timeout, until - ctx.monotonic()))
+    watched = ctx.options.on_event is not None
+    if watched:
+        ctx.emit(Event("request", call.method, call.path, attempt))
+    reply: Reply = yield Send(signed, timeout)
+    if watched:
+        ctx.emit(Event("response", call.method, call.path, attempt, status=reply.status))
+    return reply
+
+
+def repeat(ctx: Context, call: Call, read: Callable[[Reply], T]) -> Flow[T]:
+    """Send a call that changes nothing on the server, and repeat it while that can help.
+
+    Raises:
+        KlingAPIError: the server refused and a repeat would not help, or did not.
+        TransportError: no readable answer came before the deadline.
+    """
+    until = ctx.until(ctx.options.deadline)
+    attempt = 1
+    while True:
+        try:
+            return (yield from exchange(ctx, call, read, until, attempt))
+        except (KlingAPIError, TransportError) as error:
+            pause = ctx.policy.pause(error, attempt, until - ctx.monotonic())
+            if pause is None:
+                raise
+            note_retry(ctx, call, attempt, pause, error)
+            yield Sleep(pause)
+        attempt += 1
+
+
+def once(ctx: Context, call: Call, read: Callable[[Reply], T]) -> Flow[T]:
+    """Send a call that may change something on the server: exactly once."""
+    return exchange(ctx, call, read, ctx.until(ctx.options.deadline))
+
+
+def note_retry(ctx: Context, call: Call, attempt: int, pause: float, error: KlingError) -> None:
+    """Log a repeat and tell the event hook."""
+    log.info(
+        "%s %s attempt %d failed (%s); again in %.1f s",
+        call.method,
+        call.path,
+        attempt,
+        _reason(error),
+        pause,
+    )
+    ctx.emit(Event("retry", call.method, call.path, attempt, pause=pause, error=error))
+
+
+def _reason(error: KlingError) -> str:
+    # A server's message may quote the prompt, so the log gets the code only.
+    if isinstance(error, KlingAPIError):
+        return f"HTTP {error.http_status}, code {error.code}, request_id {error.request_id or '-'}"
+    return str(error)

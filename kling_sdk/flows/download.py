@@ -1,0 +1,121 @@
+"""Fetching a file whole: when to resume, when to start over, when to give up.
+
+The bytes go to a sink; here are only decisions. A signed URL is never shown, and no key
+is sent along: the file's host is not the API's.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+from urllib.parse import urljoin, urlsplit
+
+from kling_sdk.dialects import Call, Reply
+from kling_sdk.errors import DownloadError, TransportError
+from kling_sdk.flows.core import Context, Fetch, Flow, Sleep, log
+from kling_sdk.results import Download, redact_url
+
+__all__ = ["Target", "download"]
+
+_IDLE_ATTEMPTS: Final = 5  # attempts without a single new byte before giving up
+_REDIRECTS: Final = 5
+_REDIRECT: Final = frozenset({301, 302, 303, 307, 308})
+_GONE: Final = frozenset({401, 403, 404, 410})
+
+
+class Target(Protocol):
+    """A file in the making."""
+
+    received: int
+    total: int | None
+    validator: str | None
+
+    def start(self, status: int, headers: dict[str, str]) -> None:
+        """Take the head of an answer: append to what is there, or begin again."""
+        ...
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        ...
+
+    def finish(self) -> Download:
+        """Move the file to its place."""
+        ...
+
+    def discard(self) -> None:
+        """Remove what was received, if it was not moved to its place."""
+        ...
+
+
+def download(ctx: Context, url: str, target: Target) -> Flow[Download]:
+    """Fetch *url* into *target*.
+
+    Raises:
+        DownloadError: the file is gone, too large, cut short, or its host does not answer.
+    """
+    try:
+        yield from _attempts(ctx, url, target)
+        return target.finish()
+    finally:
+        target.discard()
+
+
+def _attempts(ctx: Context, url: str, target: Target) -> Flow[None]:
+    idle = redirects = 0
+    while True:
+        before = target.received
+        reply: Reply | None = None
+        trouble = "the transfer was cut short"
+        try:
+            reply = yield Fetch(_call(url, target), target, ctx.options.timeout)
+        except TransportError as error:
+            trouble = str(error)
+        if reply is not None:
+            if reply.status in _REDIRECT and redirects < _REDIRECTS:
+                redirects += 1
+                url = urljoin(url, reply.headers.get("location", ""))
+                continue
+            if _is_whole(reply, target):
+                return
+            _raise_if_hopeless(reply, url)
+            if reply.status >= 300:
+                trouble = f"HTTP {reply.status}"
+        idle = 0 if target.received > before else idle + 1
+        most = _IDLE_ATTEMPTS if ctx.options.retries is None else ctx.options.retries + 1
+        if idle >= most or ctx.cancelled():
+            raise _failed(f"{trouble}, after {target.received} bytes", url, reply)
+        pause = ctx.policy.pause(TransportError(trouble), 1 + idle, float("inf"))
+        log.info("download of %s: %s; going on at byte %d", redact_url(url), trouble, before)
+        yield Sleep(pause or 0.0)
+
+
+def _call(url: str, target: Target) -> Call:
+    if urlsplit(url).scheme not in {"http", "https"}:
+        raise DownloadError(f"cannot fetch {redact_url(url)!r}; accepted: an http(s) URL")
+    headers = {"accept-encoding": "identity", "accept": "*/*"}
+    # Without a strong validator the server could answer with the rest of another file.
+    if target.received and target.validator:
+        headers["range"] = f"bytes={target.received}-"
+        headers["if-range"] = target.validator
+    return Call("GET", url, headers=headers)
+
+
+def _is_whole(reply: Reply, target: Target) -> bool:
+    return reply.status in {200, 206} and target.total in {None, target.received}
+
+
+def _raise_if_hopeless(reply: Reply, url: str) -> None:
+    if reply.status in _GONE:
+        raise _failed(
+            f"HTTP {reply.status}: the URL has expired or is not ours; "
+            "get the task again for a new one (files are kept 30 days)",
+            url,
+            reply,
+        )
+    transient = reply.status in {200, 206, 408, 416, 425, 429} or reply.status >= 500
+    if not transient:
+        raise _failed(f"HTTP {reply.status}", url, reply)
+
+
+def _failed(why: str, url: str, reply: Reply | None) -> DownloadError:
+    status = reply.status if reply is not None else None
+    return DownloadError(f"{redact_url(url)}: {why}", http_status=status)

@@ -1,0 +1,242 @@
+"""Many tasks at once: as many as there are slots, watched with the fewest requests.
+
+One flow creates, watches and hands out. A slot is held from create to end; when the
+server answers 1303 the request goes back to the queue until a task has ended. Open tasks
+are looked at together: by list pages where that costs fewer requests than one query per
+task, and a task that the pages do not show is queried singly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import attrs
+
+from kling_sdk.dialects import Reply
+from kling_sdk.errors import (
+    ConcurrencyLimitError,
+    KlingAPIError,
+    KlingError,
+    NotFoundError,
+    TransportError,
+    WaitCancelledError,
+    WaitTimeoutError,
+)
+from kling_sdk.flows.core import Context, Emit, Event, Flow, Sleep, exchange, log
+from kling_sdk.flows.create import create
+from kling_sdk.flows.retry import is_transient
+from kling_sdk.flows.wait import finished, next_look, note_change
+from kling_sdk.requests import VideoRequest
+from kling_sdk.results import Outcome, Page, Task
+
+__all__ = ["many"]
+
+#: Seconds between two looks at all open tasks by list pages.
+TICK: Final = 10.0
+
+
+@attrs.define
+class _Open:
+    """A task that has not ended."""
+
+    index: int
+    task: Task
+    until: float
+
+
+def many(
+    ctx: Context, work: Sequence[VideoRequest | Task], max_concurrent: int | None = None
+) -> Flow[None]:
+    """Emit an `Outcome` for each item of *work* as it ends.
+
+    Args:
+        ctx: Where, who, when; `options.wait_timeout` bounds each task's wait, and the
+            whole time a request may queue for a slot.
+        work: Requests to create, or tasks to wait for.
+        max_concurrent: Most open tasks, or None to learn it from the server's 1303.
+    """
+    yield from _Pool(ctx, max_concurrent, ctx.until(ctx.options.wait_timeout)).run(work)
+
+
+@attrs.define
+class _Pool:
+    ctx: Context
+    max_concurrent: int | None
+    queue_until: float
+    queue: deque[tuple[int, VideoRequest]] = attrs.field(factory=deque, init=False)
+    open: dict[str, list[_Open]] = attrs.field(factory=dict, init=False)
+    looks: int = attrs.field(default=0, init=False)
+    lists_work: bool = attrs.field(default=True, init=False)
+
+    def run(self, work: Sequence[VideoRequest | Task]) -> Flow[None]:
+        for index, item in enumerate(work):
+            if isinstance(item, VideoRequest):
+                self.queue.append((index, item))
+            elif item.is_done:
+                yield Emit(_outcome(index, item))
+            else:
+                self._watch(index, item)
+        while self.queue or self.open:
+            yield from self._fill()
+            if self.ctx.cancelled():
+                yield from self._cancel()
+            elif self.queue or self.open:
+                yield Sleep(self._tick())
+                yield from self._look()
+                yield from self._expire()
+
+    # ------------------------------------------------------------ creating
+
+    def _fill(self) -> Flow[None]:
+        """Create until the slots are full. A 1303 ends the filling until the next look."""
+        while self.queue and not self._is_full() and not self.ctx.cancelled():
+            index, request = self.queue.popleft()
+            try:
+                task = yield from create(self.ctx, request, wait_for_slot=False)
+            except ConcurrencyLimitError as error:
+                if self.ctx.monotonic() >= self.queue_until:
+                    yield Emit(Outcome(index, None, error))
+                    continue
+                self.queue.appendleft((index, request))
+                return
+            except KlingError as error:
+                yield Emit(Outcome(index, None, error))
+            else:
+                note_change(self.ctx, None, task)
+                self._watch(index, task)
+
+    def _is_full(self) -> bool:
+        return self.max_concurrent is not None and self._count() >= self.max_concurrent
+
+    def _count(self) -> int:
+        return sum(len(entries) for entries in self.open.values())
+
+    def _watch(self, index: int, task: Task) -> None:
+        until = self.ctx.until(self.ctx.options.wait_timeout)
+        self.open.setdefault(task.task_id, []).append(_Open(index, task, until))
+
+    # ------------------------------------------------------------ looking
+
+    def _tick(self) -> float:
+        self.looks += 1
+        return min(TICK, next_look(self.ctx, self.looks)) if self._count() <= 3 else TICK
+
+    def _look(self) -> Flow[None]:
+        by_endpoint: dict[str, list[Task]] = {}
+        for entries in self.open.values():
+            by_endpoint.setdefault(entries[0].task.endpoint, []).append(entries[0].task)
+        self.ctx.emit(Event("poll", "GET"))
+        for endpoint, tasks in by_endpoint.items():
+            unseen = {task.task_id: task for task in tasks}
+            pages = math.ceil(len(unseen) / self.ctx.dialect.max_page_size)
+            if self.lists_work and pages < len(unseen):
+                yield from self._look_at_pages(endpoint, unseen)
+            for task_id in unseen:
+                yield from self._look_at(endpoint, task_id)
+
+    def _look_at_pages(self, endpoint: str, unseen: dict[str, Task]) -> Flow[None]:
+        """Read list pages while each may still save queries; take what they show out."""
+        size = self.ctx.dialect.max_page_size
+        page: Page | None = None
+        while len(unseen) > 1:
+            number, before = (page.page + 1, page.next_before) if page else (1, None)
+            try:
+                page = yield from self._page(endpoint, number, size, before)
+            except (KlingAPIError, TransportError) as error:
+                if is_transient(error):
+                    unseen.clear()  # this look failed; the next one comes in a tick
+                else:
+                    log.info("list pages cannot be used (%s)", type(error).__name__)
+                    self.lists_work = False
+                return
+            shown = [task for task in page if unseen.pop(task.task_id, None) is not None]
+            for task in shown:
+                yield from self._seen(task)
+            # A page without any of ours says that the rest is far down: query it singly.
+            if not page.has_next or not shown:
+                return
+
+    def _page(self, endpoint: str, number: int, size: int, before: int | None) -> Flow[Page]:
+        ctx = self.ctx
+
+        def read(reply: Reply) -> Page:
+            return ctx.dialect.page(reply, endpoint, number, size)
+
+        call = ctx.dialect.list(endpoint, number, size, before)
+        return (yield from exchange(ctx, call, read, ctx.until(ctx.options.timeout)))
+
+    def _look_at(self, endpoint: str, task_id: str) -> Flow[None]:
+        ctx = self.ctx
+
+        def read(reply: Reply) -> Task:
+            return ctx.dialect.task(reply, endpoint)
+
+        try:
+            task = yield from exchange(
+                ctx, ctx.dialect.get(endpoint, task_id), read, ctx.until(ctx.options.timeout)
+            )
+        except (KlingAPIError, TransportError) as error:
+            if not is_transient(error) and not isinstance(error, NotFoundError):
+                yield from self._end(task_id, error.about(task_id=task_id))
+        else:
+            yield from self._seen(attrs.evolve(task, task_id=task_id))
+
+    def _seen(self, task: Task) -> Flow[None]:
+        entries = self.open[task.task_id]
+        note_change(self.ctx, entries[0].task, task)
+        for entry in entries:
+            entry.task = _merged(entry.task, task)
+        if task.is_done:
+            del self.open[task.task_id]
+            for entry in entries:
+                yield Emit(_outcome(entry.index, entry.task))
+
+    # ------------------------------------------------------------ ending early
+
+    def _end(self, task_id: str, error: KlingError) -> Flow[None]:
+        for entry in self.open.pop(task_id):
+            yield Emit(Outcome(entry.index, entry.task, error))
+
+    def _expire(self) -> Flow[None]:
+        now = self.ctx.monotonic()
+        for task_id, entries in list(self.open.items()):
+            if entries[0].until <= now:
+                task = entries[0].task
+                yield from self._end(
+                    task_id,
+                    WaitTimeoutError(
+                        f"task {task_id} is {task.status} after "
+                        f"{self.ctx.options.wait_timeout:g} s; it goes on",
+                        task,
+                    ),
+                )
+
+    def _cancel(self) -> Flow[None]:
+        for task_id, entries in list(self.open.items()):
+            message = f"the wait for task {task_id} was cancelled"
+            yield from self._end(task_id, WaitCancelledError(message, entries[0].task))
+        for index, request in self.queue:
+            pending = Task(task_id="", status="not created", endpoint=request.endpoint)
+            error = WaitCancelledError("cancelled before it was created", pending)
+            yield Emit(Outcome(index, None, error))
+        self.queue.clear()
+
+
+def _merged(before: Task, now: Task) -> Task:
+    """Return *now* with what only the create's reply told."""
+    return attrs.evolve(now, external_task_id=now.external_task_id or before.external_task_id)
+
+
+def _outcome(index: int, task: Task) -> Outcome:
+    try:
+        return Outcome(index, finished(task))
+    except KlingError as error:
+        return Outcome(index, task, error)
+
+
+def in_order(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """Return outcomes in the order of what was asked for."""
+    return iter(sorted(outcomes, key=lambda outcome: outcome.index))

@@ -1,0 +1,60 @@
+"""When a failed call is repeated, and after how long. Arithmetic only.
+
+Exponential backoff with full jitter. A server's `Retry-After` is the least pause. 1303
+means that all slots are busy, for which the vendor advises to start at 1 s or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+
+from kling_sdk.errors import ConcurrencyLimitError, KlingAPIError, KlingError, TransportError
+
+__all__ = ["Policy", "is_transient"]
+
+BASE: Final = 0.5  # s
+LONGEST: Final = 8.0  # s
+BUSY_BASE: Final = 2.0  # s
+BUSY_LONGEST: Final = 15.0  # s
+
+
+def is_transient(error: KlingError) -> bool:
+    """Return True when the same call may pass later: no answer, 1302, 1303, 5xx."""
+    return isinstance(error, TransportError) or (
+        isinstance(error, KlingAPIError) and error.retryable
+    )
+
+
+@attrs.frozen
+class Policy:
+    """How often and how long.
+
+    Attributes:
+        retries: Most repeats, or None for no limit but the deadline.
+        random: Returns a number from 0 up to 1.
+    """
+
+    retries: int | None
+    random: Callable[[], float]
+
+    def pause(self, error: KlingError, attempt: int, remaining: float) -> float | None:
+        """Return the seconds to wait before the next attempt, or None to give up.
+
+        Args:
+            error: Why the attempt failed.
+            attempt: Which attempt it was, counted from 1.
+            remaining: Seconds until the deadline.
+        """
+        if not is_transient(error) or (self.retries is not None and attempt > self.retries):
+            return None
+        busy = isinstance(error, ConcurrencyLimitError)
+        base, longest = (BUSY_BASE, BUSY_LONGEST) if busy else (BASE, LONGEST)
+        pause = self.random() * min(longest, base * 2.0 ** min(attempt - 1, 10))
+        if busy:
+            pause = max(1.0, pause)
+        if isinstance(error, KlingAPIError) and error.retry_after is not None:
+            pause = max(pause, error.retry_after)
+        return pause if pause < remaining else None

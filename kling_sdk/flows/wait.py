@@ -1,0 +1,170 @@
+"""Waiting for one task: when to look, what ends the wait, what does not.
+
+A failed look is not a failed task: the wait goes on through any number of them until its
+own deadline. It ends early only when looking again cannot help: a key that is refused, a
+task that does not exist.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kling_sdk.errors import (
+    EmptyResultError,
+    KlingAPIError,
+    KlingError,
+    NotFoundError,
+    TaskFailedError,
+    TransportError,
+    WaitCancelledError,
+    WaitTimeoutError,
+)
+from kling_sdk.flows.core import Context, Event, Flow, Sleep, exchange, log
+from kling_sdk.flows.create import create
+from kling_sdk.flows.retry import is_transient
+from kling_sdk.requests import VideoRequest
+from kling_sdk.results import Task
+
+__all__ = ["finished", "first_look", "next_look", "note_change", "run_task", "wait"]
+
+#: Seconds a video typically takes, from create to result. Assumed (confidence low): the
+#: vendor publishes no figure; users report one to several minutes.
+TYPICAL: Final = 60.0
+_GROWTH: Final = 1.3
+_JITTER: Final = 0.2
+
+
+def first_look(ctx: Context, task: Task) -> float:
+    """Return the seconds until the first look at *task*."""
+    wanted = ctx.options.first_look if ctx.options.first_look is not None else TYPICAL / 2
+    if task.created_at is None:
+        return 0.0
+    age = ctx.time() - task.created_at.timestamp()
+    return min(max(wanted - age, 0.0), wanted)
+
+
+def next_look(ctx: Context, looks: int) -> float:
+    """Return the seconds from look number *looks* (from 1) to the next."""
+    shortest, longest = ctx.options.poll_interval
+    pause = min(longest, shortest * _GROWTH ** min(looks - 1, 40))
+    return pause * (1 - _JITTER + 2 * _JITTER * ctx.random.random())
+
+
+def finished(task: Task) -> Task:
+    """Return a task that ended well with at least one video.
+
+    Raises:
+        TaskFailedError: it failed.
+        EmptyResultError: it succeeded with nothing to show.
+    """
+    if not task.is_succeed:
+        reason = task.status_msg or "the vendor gave no reason"
+        raise TaskFailedError(f"task {task.task_id} failed: {reason}", task)
+    if not task.videos:
+        raise EmptyResultError(
+            f"task {task.task_id} succeeded without a video; ask again, or see task.raw", task
+        )
+    return task
+
+
+def note_change(ctx: Context, before: Task | None, now: Task) -> None:
+    """Tell `on_update` and the event hook when the status is another than before."""
+    if before is not None and before.status == now.status:
+        return
+    ctx.emit(Event("task", task=now))
+    if ctx.options.on_update is not None:
+        ctx.options.on_update(now)
+
+
+def wait(ctx: Context, endpoint: str, task: Task | str) -> Flow[Task]:
+    """Return the task once it has ended well.
+
+    Args:
+        ctx: Where, who, when; `options.wait_timeout` bounds the wait.
+        endpoint: The endpoint that made the task.
+        task: The task, or its task id or external id (then the first look is at once).
+
+    Raises:
+        TaskFailedError, EmptyResultError: how it ended.
+        WaitTimeoutError: it has not ended; it goes on, and a later wait resumes.
+        WaitCancelledError: the client's `cancel` event was set.
+        KlingAPIError: looking again cannot help.
+    """
+    known = task if isinstance(task, Task) else None
+    if known is not None and known.is_done and (known.videos or not known.is_succeed):
+        return finished(known)
+    until = ctx.until(ctx.options.wait_timeout)
+    pause = first_look(ctx, known) if known is not None else 0.0
+    trouble: KlingError | None = None
+    looks = 0
+    while True:
+        remaining = until - ctx.monotonic()
+        if looks and remaining <= 0:
+            raise _timeout(ctx, task, known) from trouble
+        # A last look is taken at the deadline itself rather than missed by a second.
+        yield from _pause(ctx, max(0.0, min(pause, remaining)), task, known)
+        looks += 1
+        try:
+            seen = yield from _look(ctx, endpoint, known.task_id if known else str(task), until)
+        except (KlingAPIError, TransportError) as error:
+            # A task that was seen once exists: not finding it is the server's hiccup.
+            if not is_transient(error) and not (known and isinstance(error, NotFoundError)):
+                raise error.about(task_id=known.task_id if known else str(task)) from None
+            log.debug("look %d failed: %s", looks, type(error).__name__)
+            trouble = error
+        else:
+            note_change(ctx, known, seen)
+            known, trouble = seen, None
+            if seen.is_done:
+                return finished(seen)
+        pause = _server_pause(trouble, next_look(ctx, looks))
+
+
+def run_task(ctx: Context, request: VideoRequest) -> Flow[Task]:
+    """Create a task and return it once it has ended well."""
+    task = yield from create(ctx, request)
+    note_change(ctx, None, task)
+    return (yield from wait(ctx, request.endpoint, task))
+
+
+def _server_pause(trouble: KlingError | None, pause: float) -> float:
+    asked = trouble.retry_after if isinstance(trouble, KlingAPIError) else None
+    return pause if asked is None else max(pause, asked)
+
+
+def _look(ctx: Context, endpoint: str, task_id: str, until: float) -> Flow[Task]:
+    ctx.emit(Event("poll", "GET"))
+    # At the deadline one attempt still gets its full time.
+    until = max(until, ctx.until(ctx.options.timeout))
+    return (
+        yield from exchange(
+            ctx,
+            ctx.dialect.get(endpoint, task_id),
+            lambda reply: ctx.dialect.task(reply, endpoint),
+            until,
+        )
+    )
+
+
+def _pause(ctx: Context, seconds: float, task: Task | str, known: Task | None) -> Flow[None]:
+    if seconds > 0 and not ctx.cancelled():
+        yield Sleep(seconds)
+    if ctx.cancelled():
+        last = _last(task, known)
+        raise WaitCancelledError(f"the wait for task {last.task_id} was cancelled", last)
+
+
+def _timeout(ctx: Context, task: Task | str, known: Task | None) -> WaitTimeoutError:
+    last = _last(task, known)
+    return WaitTimeoutError(
+        f"task {last.task_id} is {last.status} after {ctx.options.wait_timeout:g} s; it goes on: "
+        f"wait({last.task_id!r}) resumes, also in another process",
+        last,
+    )
+
+
+def _last(task: Task | str, known: Task | None) -> Task:
+    if known is not None:
+        return known
+    # Never seen: every look failed, or none was taken.
+    return Task(task_id=str(task), status="unknown")

@@ -1,0 +1,229 @@
+"""The objects inside a request, and the converters that accept their looser spellings.
+
+A list field takes our objects or mappings spelled as in the vendor's documentation, so a
+body copied from there works. Unknown keys in such a mapping are refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypeVar, cast
+
+import attrs
+
+from kling_sdk.errors import RequestValidationError
+from kling_sdk.files import ImageSource, to_image
+from kling_sdk.results import redact_url
+
+__all__ = [
+    "CameraConfig",
+    "CameraControl",
+    "DynamicMask",
+    "Element",
+    "OmniImage",
+    "OmniVideoReference",
+    "Point",
+    "Shot",
+    "SubjectImage",
+    "Voice",
+]
+
+T = TypeVar("T")
+
+
+def hidden(value: str | None) -> str:
+    """Return the repr of text that must not be shown: its length only."""
+    return "None" if value is None else f"<{len(value)} characters>"
+
+
+def media(value: str | None) -> str:
+    """Return the repr of a URL without its signature, or the length of base64."""
+    if value is None or not value.startswith(("http://", "https://")):
+        return hidden(value)
+    return repr(redact_url(value))
+
+
+def build(cls: type[T], field: str, value: object) -> T:
+    """Return *value* as an instance of *cls*: it is one already, or a mapping of its fields.
+
+    Raises:
+        RequestValidationError: another type, an unknown key, or a missing key.
+    """
+    if isinstance(value, cls):
+        return value
+    fields = attrs.fields_dict(cast("type[attrs.AttrsInstance]", cls))
+    names = ", ".join(fields)
+    if not isinstance(value, Mapping):
+        raise RequestValidationError(
+            field, f"holds a {type(value).__name__}", f"{cls.__name__} or a mapping of {names}"
+        )
+    for name in value:
+        if name not in fields:
+            raise RequestValidationError(f"{field}.{name}", "is unknown", names)
+    for name, attribute in fields.items():
+        if attribute.default is attrs.NOTHING and name not in value:
+            raise RequestValidationError(f"{field}.{name}", "is missing", names)
+    return cls(**value)
+
+
+def sequence(field: str, values: object) -> tuple[Any, ...]:
+    """Return the items of a list, tuple or other iterable that is no text and no mapping."""
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise RequestValidationError(field, f"is a {type(values).__name__}", "a list")
+    return tuple(values)
+
+
+def whole(value: int | str, field: str = "duration") -> int:
+    """Return a whole number given as int or as decimal digits.
+
+    Raises:
+        RequestValidationError: it is neither.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 9:
+        return int(value)
+    shown = repr(value) if isinstance(value, float) else f"a {type(value).__name__}"
+    raise RequestValidationError(field, f"is {shown}", "whole seconds, such as 5 or '5'")
+
+
+def _shot_seconds(value: int | str) -> int:
+    return whole(value, "multi_prompt.duration")
+
+
+@attrs.frozen
+class Shot:
+    """One shot of a video with several.
+
+    Attributes:
+        prompt: What happens, at most 512 characters.
+        duration: Its length in whole seconds, at least 1; the shots add up to the video's.
+        index: Its place, counted from 1; None takes its place in the list.
+    """
+
+    prompt: str = attrs.field(repr=hidden)
+    duration: int = attrs.field(converter=_shot_seconds)
+    index: int | None = None
+
+
+@attrs.frozen
+class CameraConfig:
+    """How far the camera moves, each from -10 to 10; exactly one may differ from 0.
+
+    The vendor's copies disagree on which axis `pan` and `tilt` turn about (confidence low).
+    """
+
+    horizontal: float | None = None
+    vertical: float | None = None
+    pan: float | None = None
+    tilt: float | None = None
+    roll: float | None = None
+    zoom: float | None = None
+
+
+def to_camera_config(value: CameraConfig | Mapping[str, float] | None) -> CameraConfig | None:
+    """Return a camera configuration given as object or mapping."""
+    return None if value is None else build(CameraConfig, "camera_control.config", value)
+
+
+CameraType = Literal["simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"]
+
+
+@attrs.frozen
+class CameraControl:
+    """A camera movement.
+
+    Attributes:
+        type: `simple` with a `config`, or one of the named movements without.
+        config: The movement of `simple`.
+    """
+
+    type: CameraType | str
+    config: CameraConfig | None = attrs.field(default=None, converter=to_camera_config)
+
+
+@attrs.frozen
+class Point:
+    """A point of a trajectory, in pixels from the picture's bottom left corner."""
+
+    x: int
+    y: int
+
+
+def _to_mask(value: ImageSource) -> str:
+    return to_image(value, field="dynamic_masks.mask")
+
+
+def _to_points(value: Iterable[Point | Mapping[str, int]]) -> tuple[Point, ...]:
+    field = "dynamic_masks.trajectories"
+    return tuple(build(Point, field, item) for item in sequence(field, value))
+
+
+@attrs.frozen
+class DynamicMask:
+    """An area of the picture and the way it moves.
+
+    Attributes:
+        mask: A picture of the same ratio as the image, marking the area.
+        trajectories: 2 to 77 points for a video of 5 s.
+    """
+
+    mask: str = attrs.field(converter=_to_mask, repr=media)
+    trajectories: tuple[Point, ...] = attrs.field(converter=_to_points)
+
+
+@attrs.frozen
+class Voice:
+    """A voice of the vendor's library, spoken as `<<<voice_1>>>` in the prompt."""
+
+    voice_id: str
+
+
+@attrs.frozen
+class Element:
+    """An element of the vendor's library, `<<<element_1>>>` in the prompt."""
+
+    element_id: int
+
+
+def _to_subject(value: ImageSource) -> str:
+    return to_image(value, field="image_list.image")
+
+
+@attrs.frozen
+class SubjectImage:
+    """A picture of one subject, cropped to it."""
+
+    image: str = attrs.field(converter=_to_subject, repr=media)
+
+
+def _to_reference(value: ImageSource) -> str:
+    return to_image(value, field="image_list.image_url")
+
+
+@attrs.frozen
+class OmniImage:
+    """A picture for omni-video, `<<<image_1>>>` in the prompt.
+
+    Attributes:
+        image_url: The picture.
+        type: `first_frame`, `end_frame` (needs a first frame), or None for a reference.
+    """
+
+    image_url: str = attrs.field(converter=_to_reference, repr=media)
+    type: Literal["first_frame", "end_frame"] | str | None = None  # noqa: PYI051 - as in CameraControl
+
+
+@attrs.frozen
+class OmniVideoReference:
+    """A video for omni-video, `<<<video_1>>>` in the prompt.
+
+    Attributes:
+        video_url: Public URL of an mp4 or mov, at most 200 MB, 24-60 frames per second.
+        refer_type: `base` (edit it; the vendor's default) or `feature` (take it as reference).
+        keep_original_sound: `yes` or `no`; the vendor states no default.
+    """
+
+    video_url: str = attrs.field(repr=media)
+    refer_type: Literal["base", "feature"] | str | None = None  # noqa: PYI051 - as in CameraControl
+    keep_original_sound: Literal["yes", "no"] | str | None = None  # noqa: PYI051 - as in CameraControl

@@ -1,0 +1,257 @@
+"""The endpoints as resources: one-liners over flows, once sync and once async.
+
+A resource takes its signature from its request class. Type checkers see it through
+`ParamSpec`; at run time each resource gets its own copy of `create` and `run` with the
+request's signature and documentation, so `help()` and editors see it too.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import cache
+from inspect import Parameter, Signature, signature
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar
+
+from kling_sdk.flows import Context, Flow, create, repeat, run_task, wait
+from kling_sdk.requests import VideoRequest
+from kling_sdk.results import Page, Task
+
+__all__ = ["AsyncRunner", "AsyncTaskResource", "SyncRunner", "TaskResource"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Tasks on a page when nothing is said; the vendor's default.
+PAGE_SIZE = 30
+
+
+class SyncRunner(Protocol):
+    """What runs a resource's flows and waits for the result."""
+
+    def run(self, start: Callable[[Context], Flow[T]], **options: Any) -> T:
+        """Run a flow with some options changed."""
+        ...
+
+
+class AsyncRunner(Protocol):
+    """What runs a resource's flows on the event loop."""
+
+    async def run(self, start: Callable[[Context], Flow[T]], **options: Any) -> T:
+        """Run a flow with some options changed."""
+        ...
+
+
+def _wait_options(
+    timeout: float | None, on_update: Callable[[Task], object] | None
+) -> dict[str, Any]:
+    given = {"wait_timeout": timeout, "on_update": on_update}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _list_flow(
+    endpoint: str, page: int, page_size: int, before: int | None
+) -> Callable[[Context], Flow[Page]]:
+    def start(ctx: Context) -> Flow[Page]:
+        call = ctx.dialect.list(endpoint, page, page_size, before)
+        return repeat(ctx, call, lambda reply: ctx.dialect.page(reply, endpoint, page, page_size))
+
+    return start
+
+
+def _get_flow(endpoint: str, task_id: str) -> Callable[[Context], Flow[Task]]:
+    def start(ctx: Context) -> Flow[Task]:
+        call = ctx.dialect.get(endpoint, task_id)
+        return repeat(ctx, call, lambda reply: ctx.dialect.task(reply, endpoint))
+
+    return start
+
+
+def _is_wrong_kind(resource: _Resource, request: object) -> str | None:
+    if isinstance(request, resource.request_class):
+        return None
+    return (
+        f"{resource.endpoint} takes a {resource.request_class.__name__}, "
+        f"not a {type(request).__name__}"
+    )
+
+
+@cache
+def _shaped(base: Any, request_class: Any) -> type[Any]:
+    """Return *base* with `create` and `run` shaped like the request class."""
+    names = list(signature(request_class).parameters.values())
+    namespace: dict[str, Any] = {"__module__": base.__module__, "__doc__": base.__doc__}
+    for name in ("create", "run"):
+        function = getattr(base, name)
+        copy = types.FunctionType(
+            function.__code__, function.__globals__, name, None, function.__closure__
+        )
+        own = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
+        shaped: Any = copy
+        shaped.__signature__ = Signature([own, *names], return_annotation=Task)
+        shaped.__doc__ = f"{function.__doc__}\n\n{request_class.__doc__}"
+        shaped.__qualname__ = function.__qualname__
+        shaped.__module__ = function.__module__
+        namespace[name] = shaped
+    return type(base.__name__, (base,), namespace)
+
+
+class _Resource:
+    """What both colours know: the endpoint and its request class."""
+
+    if not TYPE_CHECKING:  # the parameters are those of `__init__`, which checkers know better
+
+        def __new__(cls, runner: object, request: type[VideoRequest]) -> Self:  # noqa: ARG004 - as above
+            """Make an instance of the class shaped like *request*."""
+            return object.__new__(_shaped(cls, request))
+
+    def __init__(self, runner: object, request: Callable[..., VideoRequest]) -> None:
+        del runner  # each colour keeps it under its own type
+        assert isinstance(request, type)  # noqa: S101 - ParamSpec needs it typed as a callable
+        self.request_class: type[VideoRequest] = request
+        self.endpoint = self.request_class.endpoint
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.endpoint}>"
+
+
+class TaskResource(_Resource, Generic[P]):
+    """One endpoint of a `Kling` client."""
+
+    def __init__(self, runner: SyncRunner, request: Callable[P, VideoRequest]) -> None:
+        super().__init__(runner, request)
+        self._runner = runner
+        self._request = request
+
+    def create(self, *args: P.args, **kwargs: P.kwargs) -> Task:
+        """Create a task and return it at once; it goes on at the vendor's."""
+        return self.submit(self._request(*args, **kwargs))
+
+    def submit(self, request: VideoRequest) -> Task:
+        """Create a task from a prepared request.
+
+        Raises:
+            RequestValidationError: the model is known not to do this.
+            KlingAPIError: the server refused.
+            TransportError: the server was not reached.
+            OutcomeUnknownError: it may have been accepted; the error carries the id to ask with.
+        """
+        if problem := _is_wrong_kind(self, request):
+            raise TypeError(problem)
+        return self._runner.run(lambda ctx: create(ctx, request))
+
+    def get(self, task_id: str) -> Task:
+        """Return a task by its task id or external id.
+
+        Raises:
+            NotFoundError: the account has no such task on this endpoint.
+        """
+        return self._runner.run(_get_flow(self.endpoint, task_id))
+
+    def list(self, *, page: int = 1, page_size: int = PAGE_SIZE) -> Page:
+        """Return one page of the account's tasks.
+
+        Args:
+            page: Number of the page, 1 to 1000. A relay has pages by key: use `iter`.
+            page_size: Tasks per page, 1 to 500 (relay: 1 to 100).
+        """
+        return self._runner.run(_list_flow(self.endpoint, page, page_size, None))
+
+    def iter(self, *, page_size: int = PAGE_SIZE) -> Iterator[Task]:
+        """Yield all of the account's tasks, page by page.
+
+        The vendor documents no order. A task made while pages are read may push another
+        one onto the next page, so a task can appear twice.
+        """
+        page = self.list(page_size=page_size)
+        yield from page
+        while page.has_next:
+            page = self._runner.run(
+                _list_flow(self.endpoint, page.page + 1, page_size, page.next_before)
+            )
+            yield from page
+
+    def wait(
+        self,
+        task: Task | str,
+        *,
+        timeout: float | None = None,
+        on_update: Callable[[Task], object] | None = None,
+    ) -> Task:
+        """Return a task once it has ended well.
+
+        Args:
+            task: The task, or its task id or external id, also from another process.
+            timeout: Seconds to wait; None takes the client's `wait_timeout` (30 minutes).
+            on_update: Called with the task whenever its status has changed.
+
+        Raises:
+            TaskFailedError: it failed; the reason is in `error.task.status_msg`.
+            EmptyResultError: it succeeded without a video.
+            WaitTimeoutError: it goes on; another `wait` resumes.
+        """
+        options = _wait_options(timeout, on_update)
+        return self._runner.run(lambda ctx: wait(ctx, self.endpoint, task), **options)
+
+    def run(self, *args: P.args, **kwargs: P.kwargs) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Settings of the wait come from `client.with_options(...)`.
+        """
+        request = self._request(*args, **kwargs)
+        return self._runner.run(lambda ctx: run_task(ctx, request))
+
+
+class AsyncTaskResource(_Resource, Generic[P]):
+    """One endpoint of an `AsyncKling` client."""
+
+    def __init__(self, runner: AsyncRunner, request: Callable[P, VideoRequest]) -> None:
+        super().__init__(runner, request)
+        self._runner = runner
+        self._request = request
+
+    async def create(self, *args: P.args, **kwargs: P.kwargs) -> Task:
+        """Create a task and return it at once; it goes on at the vendor's."""
+        return await self.submit(self._request(*args, **kwargs))
+
+    async def submit(self, request: VideoRequest) -> Task:
+        """Create a task from a prepared request; see `TaskResource.submit`."""
+        if problem := _is_wrong_kind(self, request):
+            raise TypeError(problem)
+        return await self._runner.run(lambda ctx: create(ctx, request))
+
+    async def get(self, task_id: str) -> Task:
+        """Return a task by its task id or external id; see `TaskResource.get`."""
+        return await self._runner.run(_get_flow(self.endpoint, task_id))
+
+    async def list(self, *, page: int = 1, page_size: int = PAGE_SIZE) -> Page:
+        """Return one page of the account's tasks; see `TaskResource.list`."""
+        return await self._runner.run(_list_flow(self.endpoint, page, page_size, None))
+
+    async def iter(self, *, page_size: int = PAGE_SIZE) -> AsyncIterator[Task]:
+        """Yield all of the account's tasks, page by page; see `TaskResource.iter`."""
+        page = await self.list(page_size=page_size)
+        for task in page:
+            yield task
+        while page.has_next:
+            page = await self._runner.run(
+                _list_flow(self.endpoint, page.page + 1, page_size, page.next_before)
+            )
+            for task in page:
+                yield task
+
+    async def wait(
+        self,
+        task: Task | str,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - the twin's parameter; it bounds polls
+        on_update: Callable[[Task], object] | None = None,
+    ) -> Task:
+        """Return a task once it has ended well; see `TaskResource.wait`."""
+        options = _wait_options(timeout, on_update)
+        return await self._runner.run(lambda ctx: wait(ctx, self.endpoint, task), **options)
+
+    async def run(self, *args: P.args, **kwargs: P.kwargs) -> Task:
+        """Create a task and return it once it has ended well; see `TaskResource.run`."""
+        request = self._request(*args, **kwargs)
+        return await self._runner.run(lambda ctx: run_task(ctx, request))

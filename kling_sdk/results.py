@@ -1,0 +1,228 @@
+"""What the API answers: tasks, videos, pages. Values without a client inside.
+
+Every class is frozen and pickles. Fields the vendor adds later stay reachable in `raw`,
+and a status we do not know is kept as text: nothing here makes a reply unreadable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from kling_sdk.errors import KlingError
+
+__all__ = ["Download", "Outcome", "Page", "ResourcePack", "Task", "Video", "redact_url"]
+
+#: The statuses after which a task never changes. Legacy interface: `succeed`; the
+#: vendor's newer interface spells it `succeeded`, and both mean the same here.
+SUCCEED: Final = frozenset({"succeed", "succeeded"})
+FAILED: Final = frozenset({"failed"})
+
+# Later than any year a result can carry, so a nonsense number never breaks parsing.
+_MAX_MS: Final = 253_402_300_799_000
+
+
+def redact_url(url: str) -> str:
+    """Return *url* without user info, query and fragment: these hold the signature."""
+    head = url.partition("#")[0].partition("?")[0]
+    scheme, separator, rest = head.partition("://")
+    if not separator:
+        return head
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
+def _url_repr(url: str) -> str:
+    return repr(redact_url(url))
+
+
+@attrs.frozen
+class Video:
+    """One video of a finished task.
+
+    Attributes:
+        id: The platform's id of the video, unique in the platform.
+        url: Where to fetch it. It is signed and expires 30 days after the task
+            (vendor page, several copies agree); its repr leaves the signature out.
+        duration: Length in seconds, or None when the reply does not say.
+        watermark_url: Where to fetch the copy with a watermark, or None if none was asked.
+        raw: The object as received.
+    """
+
+    id: str
+    url: str = attrs.field(repr=_url_repr)
+    duration: Decimal | None = None
+    watermark_url: str | None = attrs.field(default=None, repr=False)
+    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+
+@attrs.frozen
+class Task:
+    """A generation task as last seen.
+
+    Attributes:
+        task_id: The platform's id, decimal digits as text (a relay: `kling_<32 hex>`).
+        external_task_id: The id the creator gave, or None when the reply does not say.
+        status: `submitted`, `processing`, `succeed`, `failed`, or a new word as text.
+        status_msg: Why a task failed, in the vendor's words; "" otherwise.
+        videos: The results; empty until the task succeeds.
+        created_at: When the task was accepted, aware UTC, or None when unknown.
+        updated_at: When it last changed, aware UTC, or None when unknown.
+        units: Units finally deducted, or None before the end.
+        endpoint: Which endpoint made it, such as `text2video`; "" when unknown.
+        kling_task_id: Relay only: the id at Kling, or None.
+        raw: The object as received, with every field we do not know.
+    """
+
+    task_id: str
+    status: str
+    external_task_id: str | None = None
+    status_msg: str = ""
+    videos: tuple[Video, ...] = ()
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    units: Decimal | None = None
+    endpoint: str = ""
+    kling_task_id: str | None = None
+    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+    @property
+    def is_done(self) -> bool:
+        """True when the status is final. A status we do not know is not."""
+        return self.status in SUCCEED or self.status in FAILED
+
+    @property
+    def is_succeed(self) -> bool:
+        """True when the task ended well."""
+        return self.status in SUCCEED
+
+
+@attrs.frozen
+class Page:
+    """One page of tasks.
+
+    Attributes:
+        tasks: The tasks of the page, in the server's order.
+        page: Number of the page, counted from 1.
+        page_size: How many tasks were asked for.
+        next_before: Relay only: key of the next page, or None after the last.
+        has_next: True when another page may follow.
+    """
+
+    tasks: tuple[Task, ...]
+    page: int
+    page_size: int
+    next_before: int | None = None
+    has_next: bool = False
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self.tasks)
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+
+@attrs.frozen
+class Outcome:
+    """How one of many tasks ended.
+
+    Attributes:
+        index: Its place in what was asked for, counted from 0.
+        task: The task as last seen, or None when it was never created.
+        error: What went wrong, or None when it ended well.
+    """
+
+    index: int
+    task: Task | None = None
+    error: KlingError | None = None
+
+    def result(self) -> Task:
+        """Return the finished task.
+
+        Raises:
+            KlingError: it did not end well.
+        """
+        if self.error is not None:
+            raise self.error
+        assert self.task is not None  # noqa: S101 - one of the two is always there
+        return self.task
+
+
+@attrs.frozen
+class ResourcePack:
+    """Units bought in advance.
+
+    Attributes:
+        name: The pack's name.
+        id: The pack's id.
+        type: `decreasing_total` or `constant_period`.
+        status: `toBeOnline`, `online`, `expired`, `runOut`, or a new word.
+        total: Units bought, or None when the reply does not say.
+        remaining: Units left, about 12 hours behind (vendor page).
+        effective_at: From when it can be used, aware UTC.
+        invalid_at: When it expires, aware UTC.
+        raw: The object as received.
+    """
+
+    name: str
+    id: str
+    type: str
+    status: str
+    total: Decimal | None
+    remaining: Decimal | None
+    effective_at: datetime | None
+    invalid_at: datetime | None
+    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+
+@attrs.frozen
+class Download:
+    """A file that was fetched whole.
+
+    Attributes:
+        path: Where it is.
+        size: Its length in bytes.
+        sha256: Its SHA-256 in hex.
+    """
+
+    path: Path
+    size: int
+    sha256: str
+
+
+def text(value: object) -> str:
+    """Return *value* as text; "" for null and for objects."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return ""
+
+
+def decimal(value: object) -> Decimal | None:
+    """Return a number sent as text or number, or None when it is neither."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def instant(value: object, *, per_second: int = 1000) -> datetime | None:
+    """Return a Unix time as an aware datetime, or None when it is not one.
+
+    Args:
+        value: A number, or a number as text.
+        per_second: Ticks per second: 1000 for Kling's milliseconds, 1 for a relay.
+    """
+    number = decimal(value)
+    if number is None or not 0 < number * 1000 / per_second <= _MAX_MS:
+        return None
+    return datetime.fromtimestamp(float(number) / per_second, UTC)

@@ -1,0 +1,201 @@
+"""A client's settings, and the small flows that need no room of their own.
+
+Pure: the environment and the clock are arguments.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypedDict
+from urllib.parse import urlsplit
+
+import attrs
+
+from kling_sdk.auth import AccessKey, Keyring, parse_keys
+from kling_sdk.dialects import Call, Dialect, KlingDialect, RelayDialect, Reply
+from kling_sdk.dialects.kling import packs_from
+from kling_sdk.drivers import Clock, SystemClock
+from kling_sdk.errors import RequestValidationError
+from kling_sdk.flows import Context, Event, Flow, Options, Randomness, once, repeat
+from kling_sdk.results import ResourcePack, Task
+
+__all__ = ["Changes", "Settings", "settings_from"]
+
+
+class Changes(TypedDict, total=False):
+    """What `with_options` and the constructors take; see `Options` for each."""
+
+    timeout: float
+    deadline: float
+    create_deadline: float
+    retries: int | None
+    wait_timeout: float
+    first_look: float | None
+    poll_interval: tuple[float, float]
+    on_update: Callable[[Task], object] | None
+    check: bool
+    max_download: int
+    on_event: Callable[[Event], object] | None
+    cancel: threading.Event | None
+
+
+def _context_of(settings: Settings) -> Context:
+    return Context(
+        settings.dialect,
+        settings.keys,
+        settings.options,
+        settings.clock.time,
+        settings.clock.monotonic,
+        settings.random,
+        settings.cancel.is_set if settings.cancel is not None else bool,
+    )
+
+
+@attrs.frozen
+class Settings:
+    """Everything a client is made of, but for its connections."""
+
+    dialect: Dialect
+    keys: Keyring
+    base_url: str
+    clock: Clock
+    options: Options
+    random: Randomness
+    cancel: threading.Event | None = None
+    _context: Context = attrs.field(
+        init=False, repr=False, default=attrs.Factory(_context_of, takes_self=True)
+    )
+
+    def context(self, changes: Mapping[str, Any]) -> Context:
+        """Return what flows need, with some options changed."""
+        if not changes:
+            return self._context
+        return attrs.evolve(self._context, options=_options(self.options, changes))
+
+    def changed(self, changes: Changes) -> Settings:
+        """Return these settings with some changed."""
+        wanted = dict(changes)
+        cancel: Any = wanted.pop("cancel", self.cancel)
+        return attrs.evolve(self, options=_options(self.options, wanted), cancel=cancel)
+
+
+def _options(before: Options, changes: Mapping[str, Any]) -> Options:
+    known = attrs.fields_dict(Options)
+    for name, value in changes.items():
+        if name not in known:
+            raise TypeError(f"unknown option {name!r}; accepted: {', '.join(known)}, cancel")
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if number and not value >= 0:
+            raise ValueError(f"{name} is {value}; accepted: 0 or more")
+    return attrs.evolve(before, **changes)
+
+
+def settings_from(
+    environment: Mapping[str, str],
+    key: str | None,
+    access_key: str | None,
+    secret_key: str | None,
+    api_key: str | None,
+    base_url: str | None,
+    clock: Clock | None,
+    changes: Changes,
+    *,
+    relay: bool = False,
+) -> Settings:
+    """Return the settings of a new client.
+
+    Raises:
+        ValueError: there is no key, or the URL is none.
+    """
+    dialect: Dialect = RelayDialect() if relay else KlingDialect()
+    settings = Settings(
+        dialect=dialect,
+        keys=_keyring(environment, key, access_key, secret_key, api_key),
+        base_url=_base_url(base_url or environment.get("KLING_BASE_URL"), dialect),
+        clock=clock or SystemClock(),
+        options=Options(),
+        # Ids must differ also between processes forked from one.
+        random=random.SystemRandom(),
+    )
+    return settings.changed(changes)
+
+
+def _keyring(
+    environment: Mapping[str, str],
+    key: str | None,
+    access_key: str | None,
+    secret_key: str | None,
+    api_key: str | None,
+) -> Keyring:
+    if not (key or access_key or secret_key or api_key):
+        access_key = environment.get("KLING_ACCESS_KEY")
+        secret_key = environment.get("KLING_SECRET_KEY")
+        if not (access_key and secret_key):
+            api_key = environment.get("KLING_API_KEY")
+    if access_key and secret_key:
+        return Keyring((AccessKey(access_key.strip(), secret_key.strip()),))
+    if key or api_key:
+        return Keyring(parse_keys(key or api_key or ""))
+    raise ValueError(
+        "no key; accepted: Kling('AK|SK'), access_key= and secret_key=, api_key=, or the "
+        "environment's KLING_ACCESS_KEY and KLING_SECRET_KEY, or KLING_API_KEY"
+    )
+
+
+def _base_url(url: str | None, dialect: Dialect) -> str:
+    url = (url or dialect.default_base_url).rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+        raise ValueError("base_url is not an http(s) URL of a host, such as https://example.com")
+    if parts.username or parts.password:
+        raise ValueError("base_url holds a password; accepted: a URL without user info")
+    return url
+
+
+def request_flow(
+    method: str, path: str, json: Any, params: Mapping[str, str | int] | None
+) -> Callable[[Context], Flow[Any]]:
+    """Return the flow of `client.request`."""
+
+    def start(ctx: Context) -> Flow[Any]:
+        send = repeat if method.upper() in {"GET", "HEAD"} else once
+        return send(ctx, _call(method, path, json, params), ctx.dialect.data)
+
+    return start
+
+
+def raw_flow(
+    method: str, path: str, json: Any, params: Mapping[str, str | int] | None
+) -> Callable[[Context], Flow[Reply]]:
+    """Return the flow of `client.request_raw`."""
+    return lambda ctx: once(ctx, _call(method, path, json, params), lambda reply: reply)
+
+
+def _call(method: str, path: str, json: Any, params: Mapping[str, str | int] | None) -> Call:
+    # The key goes along, so it must not be possible to name another host.
+    if not path.startswith("/") or path.startswith("//"):
+        raise RequestValidationError("path", "is not a path", "a path such as /v1/videos/lip-sync")
+    return Call(method.upper(), path, params=params, json=json)
+
+
+def costs_flow(
+    start: datetime | int, end: datetime | int, pack_name: str | None
+) -> Callable[[Context], Flow[tuple[ResourcePack, ...]]]:
+    """Return the flow of `client.account_costs`."""
+
+    def flow(ctx: Context) -> Flow[tuple[ResourcePack, ...]]:
+        call = ctx.dialect.account_costs(_milliseconds(start), _milliseconds(end), pack_name)
+        return repeat(ctx, call, lambda reply: packs_from(ctx.dialect.data(reply)))
+
+    return flow
+
+
+def _milliseconds(when: datetime | int) -> int:
+    if isinstance(when, datetime):
+        if when.tzinfo is None:
+            raise RequestValidationError("start", "is a datetime without zone", "an aware datetime")
+        return round(when.timestamp() * 1000)
+    return when
