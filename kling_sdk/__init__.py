@@ -9,57 +9,65 @@ with Kling("AK|SK") as kling:
 ```
 """
 
-from kling_sdk.capabilities import CapabilityWarning
-from kling_sdk.client import AsyncKling, Kling
-from kling_sdk.errors import (
-    AccountError,
-    AlreadyExistsError,
-    AuthenticationError,
-    CallbackVerificationError,
-    ConcurrencyLimitError,
-    ContentPolicyError,
-    DownloadError,
-    EmptyResultError,
-    InvalidRequestError,
-    IPNotAllowedError,
-    KlingAPIError,
-    KlingError,
-    NotFoundError,
-    OutcomeUnknownError,
-    PermissionDeniedError,
-    RateLimitError,
-    RequestValidationError,
-    ServerError,
-    TaskFailedError,
-    TransportError,
-    WaitCancelledError,
-    WaitTimeoutError,
-)
-from kling_sdk.flows import Event, Options
-from kling_sdk.requests import (
-    CameraConfig,
-    CameraControl,
-    DynamicMask,
-    Element,
-    ImageToVideo,
-    MultiImageToVideo,
-    OmniImage,
-    OmniVideo,
-    OmniVideoReference,
-    Point,
-    Shot,
-    SubjectImage,
-    TextToVideo,
-    VideoRequest,
-    Voice,
-)
-from kling_sdk.results import Download, Outcome, Page, ResourcePack, Task, Video
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kling_sdk.callbacks import CallbackEvent, parse_callback
+    from kling_sdk.capabilities import CapabilityWarning
+    from kling_sdk.client import AsyncKling, Kling
+    from kling_sdk.errors import (
+        AccountError,
+        AlreadyExistsError,
+        AuthenticationError,
+        CallbackVerificationError,
+        ConcurrencyLimitError,
+        ContentPolicyError,
+        DownloadError,
+        EmptyResultError,
+        InvalidRequestError,
+        IPNotAllowedError,
+        KlingAPIError,
+        KlingError,
+        NotFoundError,
+        OutcomeUnknownError,
+        PermissionDeniedError,
+        RateLimitError,
+        RequestValidationError,
+        ServerError,
+        TaskFailedError,
+        TransportError,
+        WaitCancelledError,
+        WaitTimeoutError,
+    )
+    from kling_sdk.flows import Event, Options
+    from kling_sdk.requests import (
+        CameraConfig,
+        CameraControl,
+        DynamicMask,
+        Element,
+        ImageToVideo,
+        MultiImageToVideo,
+        OmniImage,
+        OmniVideo,
+        OmniVideoReference,
+        Point,
+        Shot,
+        SubjectImage,
+        TextToVideo,
+        VideoRequest,
+        Voice,
+    )
+    from kling_sdk.results import Download, Outcome, Page, ResourcePack, Task, Video
 
 __all__ = [
     "AccountError",
     "AlreadyExistsError",
     "AsyncKling",
     "AuthenticationError",
+    "CallbackEvent",
     "CallbackVerificationError",
     "CameraConfig",
     "CameraControl",
@@ -104,4 +112,31 @@ __all__ = [
     "Voice",
     "WaitCancelledError",
     "WaitTimeoutError",
+    "parse_callback",
 ]
+
+# Where each name lives. Loaded when first asked for: a receiver of callbacks needs no HTTP
+# client, and a program that only catches our errors needs no requests.
+_HOMES = {
+    "callbacks": "CallbackEvent parse_callback",
+    "capabilities": "CapabilityWarning",
+    "client": "AsyncKling Kling",
+    "errors": "AccountError AlreadyExistsError AuthenticationError CallbackVerificationError ConcurrencyLimitError ContentPolicyError DownloadError EmptyResultError IPNotAllowedError InvalidRequestError KlingAPIError KlingError NotFoundError OutcomeUnknownError PermissionDeniedError RateLimitError RequestValidationError ServerError TaskFailedError TransportError WaitCancelledError WaitTimeoutError",
+    "flows": "Event Options",
+    "requests": "CameraConfig CameraControl DynamicMask Element ImageToVideo MultiImageToVideo OmniImage OmniVideo OmniVideoReference Point Shot SubjectImage TextToVideo VideoRequest Voice",
+    "results": "Download Outcome Page ResourcePack Task Video",
+}
+_MODULE_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    home = _MODULE_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -98,7 +98,7 @@ def mint(key: AccessKey, now: float) -> str:
     return _signer().encode(payload, key.secret_key, algorithm="HS256")
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Keyring:
     """The keys of one account, and the token in use.
 

@@ -5,7 +5,6 @@ Pure: the environment and the clock are arguments.
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -54,7 +53,7 @@ def _context_of(settings: Settings) -> Context:
     )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Settings:
     """Everything a client is made of, but for its connections."""
 
@@ -110,6 +109,8 @@ def settings_from(
     Raises:
         ValueError: there is no key, or the URL is none.
     """
+    import random  # not needed to import the package
+
     dialect: Dialect = RelayDialect() if relay else KlingDialect()
     settings = Settings(
         dialect=dialect,

@@ -26,7 +26,7 @@ _O1: Final = tuple(range(3, 11))
 _V3: Final = tuple(range(3, 16))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Mode:
     """What one mode of one model can do on one endpoint.
 
@@ -49,7 +49,7 @@ class Mode:
     requires: tuple[tuple[str, str], ...] = ()
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Row:
     """One model on one endpoint."""
 
@@ -59,7 +59,7 @@ class Row:
     confidence: Confidence = "high"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Availability:
     """Whether a model can still be used, where there is doubt."""
 

@@ -18,7 +18,7 @@ __all__ = ["Call", "Reply", "json_object", "retry_after"]
 MAX_REPLY: Final = 16 * 1024 * 1024
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Call:
     """An HTTP call, without host and authorization.
 
@@ -37,7 +37,7 @@ class Call:
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Reply:
     """An HTTP reply, read whole.
 

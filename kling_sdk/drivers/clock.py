@@ -8,7 +8,6 @@ a ten-minute video takes no real time.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
 import time
@@ -68,6 +67,8 @@ class SystemClock:
 
     async def asleep(self, seconds: float) -> None:
         """Sleep *seconds* on the running event loop."""
+        import asyncio  # a sync program need not load it
+
         await asyncio.sleep(seconds)
 
     def call(self) -> contextlib.AbstractContextManager[None]:

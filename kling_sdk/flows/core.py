@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
 
 import attrs
 
@@ -73,16 +73,14 @@ class Sink(Protocol):
         ...
 
 
-@attrs.frozen
-class Send:
+class Send(NamedTuple):
     """Make a call; *timeout* bounds it, in seconds."""
 
     call: Call
     timeout: float
 
 
-@attrs.frozen
-class Fetch:
+class Fetch(NamedTuple):
     """Make a call whose body goes to *sink*; *timeout* bounds each silence, in seconds."""
 
     call: Call
@@ -90,15 +88,13 @@ class Fetch:
     timeout: float
 
 
-@attrs.frozen
-class Sleep:
+class Sleep(NamedTuple):
     """Let *seconds* pass."""
 
     seconds: float
 
 
-@attrs.frozen
-class Emit:
+class Emit(NamedTuple):
     """Hand out *item* now, and go on."""
 
     item: Any
@@ -168,7 +164,7 @@ class Options:
     on_event: Callable[[Event], object] | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Context:
     """What flows are given: who and where to call, the time, randomness, the settings."""
 

@@ -56,7 +56,7 @@ def create(ctx: Context, request: VideoRequest, *, wait_for_slot: bool = True) -
     return (yield from attempts.run())
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Attempts:
     """The attempts of one create, and what they leave uncertain."""
 

@@ -38,7 +38,7 @@ __all__ = ["many"]
 TICK: Final = 10.0
 
 
-@attrs.define
+@attrs.define(eq=False)
 class _Open:
     """A task that has not ended."""
 
@@ -61,7 +61,7 @@ def many(
     yield from _Pool(ctx, max_concurrent, ctx.until(ctx.options.wait_timeout)).run(work)
 
 
-@attrs.define
+@attrs.define(eq=False)
 class _Pool:
     ctx: Context
     max_concurrent: int | None
