@@ -121,9 +121,19 @@ _HOMES = {
     "callbacks": "CallbackEvent parse_callback",
     "capabilities": "CapabilityWarning",
     "client": "AsyncKling Kling",
-    "errors": "AccountError AlreadyExistsError AuthenticationError CallbackVerificationError ConcurrencyLimitError ContentPolicyError DownloadError EmptyResultError IPNotAllowedError InvalidRequestError KlingAPIError KlingError NotFoundError OutcomeUnknownError PermissionDeniedError RateLimitError RequestValidationError ServerError TaskFailedError TransportError WaitCancelledError WaitTimeoutError",
+    "errors": (
+        "AccountError AlreadyExistsError AuthenticationError CallbackVerificationError "
+        "ConcurrencyLimitError ContentPolicyError DownloadError EmptyResultError "
+        "IPNotAllowedError InvalidRequestError KlingAPIError KlingError NotFoundError "
+        "OutcomeUnknownError PermissionDeniedError RateLimitError RequestValidationError "
+        "ServerError TaskFailedError TransportError WaitCancelledError WaitTimeoutError"
+    ),
     "flows": "Event Options",
-    "requests": "CameraConfig CameraControl DynamicMask Element ImageToVideo MultiImageToVideo OmniImage OmniVideo OmniVideoReference Point Shot SubjectImage TextToVideo VideoRequest Voice",
+    "requests": (
+        "CameraConfig CameraControl DynamicMask Element ImageToVideo MultiImageToVideo "
+        "OmniImage OmniVideo OmniVideoReference Point Shot SubjectImage TextToVideo "
+        "VideoRequest Voice"
+    ),
     "results": "Download Outcome Page ResourcePack Task Video",
 }
 _MODULE_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
