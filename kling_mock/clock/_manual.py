@@ -136,8 +136,10 @@ class ManualClock(Clock):
 
     async def asleep(self, seconds: float) -> None:
         """Suspend the calling task until the clock has moved by *seconds*."""
+        # Let the tasks that are ready to run begin their calls first: of two that are started
+        # together, the first to fall asleep would otherwise move the clock for both.
+        await asyncio.sleep(0)
         if seconds <= 0:
-            await asyncio.sleep(0)
             return
         loop = asyncio.get_running_loop()
         alarm = asyncio.Event()

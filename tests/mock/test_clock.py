@@ -260,8 +260,8 @@ async def test_a_cancelled_sleeper_is_forgotten(clock: ManualClock, server: Loop
         with clock.call():
             await clock.asleep(seconds)
 
+    long = asyncio.create_task(sleep(1000))  # made outside the call, so not a part of it
     with clock.call():
-        long = asyncio.create_task(sleep(1000))
         await asyncio.sleep(0)
         long.cancel()
         with pytest.raises(asyncio.CancelledError):
