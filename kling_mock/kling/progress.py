@@ -1,0 +1,53 @@
+"""How long a task takes when nobody says otherwise.
+
+The vendor gives no times, so all of them are assumed: minutes, as users of the service report,
+and longer for a longer clip. They only decide how far a test's clock has to move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+
+from kling_mock.kling.facts import Fact, assumed
+
+__all__ = ["TYPICAL_SECONDS", "Schedule", "schedule"]
+
+FACT: Fact = assumed("the vendor publishes no generation times")
+
+# mode -> seconds from submitted to done for a clip of 5 seconds; `none` is a model without modes
+TYPICAL_SECONDS: Mapping[str, float] = {"std": 90.0, "pro": 150.0, "4k": 300.0, "none": 180.0}
+
+_PER_EXTRA_SECOND = 0.1  # of the typical time, for each second of the clip above 5
+_SPREAD = 0.2  # a task takes up to this part longer than typical
+_LEAST = 60.0  # seconds: nothing is ever done sooner
+_START = (0.5, 2.0)  # seconds from submitted to processing: earliest, latest
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a task moves on, in seconds after it was submitted.
+
+    Attributes:
+        processing: Seconds to `processing`.
+        done: Seconds to `succeed` or `failed`.
+    """
+
+    processing: float
+    done: float
+
+
+def schedule(mode: str, seconds: int, random: Random) -> Schedule:
+    """Return when a task of *mode* for a clip of *seconds* moves on.
+
+    Args:
+        mode: A key of `TYPICAL_SECONDS`.
+        seconds: Length of the clip.
+        random: Where the spread comes from.
+    """
+    typical = TYPICAL_SECONDS[mode] * (1 + _PER_EXTRA_SECOND * max(seconds - 5, 0))
+    return Schedule(
+        processing=random.uniform(*_START),
+        done=max(_LEAST, typical * (1 + _SPREAD * random.random())),
+    )
