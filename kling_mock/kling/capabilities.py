@@ -104,7 +104,9 @@ def _row(
 _T2V = "negative_prompt aspect_ratio"
 _I2V = "negative_prompt"
 _SHOTS = "sound multi_shot"
-_FRAMES = f"negative_prompt {_SHOTS} image_tail element_list"
+# Whether kling-v3 takes cfg_scale is stated nowhere (kling-v2.x: it does not); accepted here.
+_V3_T2V = f"{_T2V} {_SHOTS} cfg_scale"
+_FRAMES = f"negative_prompt {_SHOTS} cfg_scale image_tail element_list"
 _O1 = (
     "aspect_ratio image_list first_frame end_frame element_list "
     "video_base video_feature keep_original_sound"
@@ -125,9 +127,9 @@ _TEXT2VIDEO = (
     ("kling-v2-5-turbo", "pro", _T2V, _FHD24, _PAGES, _CLIPS, ""),
     ("kling-v2-6", "std", _T2V, _HD24, _PAGES, _CLIPS, ""),
     ("kling-v2-6", "pro", f"{_T2V} sound", _FHD24, _PAGES, _CLIPS, ""),
-    ("kling-v3", "std", f"{_T2V} {_SHOTS}", _HD24, _V3, _SECONDS, ""),
-    ("kling-v3", "pro", f"{_T2V} {_SHOTS}", _FHD24, _V3, _SECONDS, ""),
-    ("kling-v3", "4k", f"{_T2V} {_SHOTS}", _4K, _V3, _SECONDS, ""),
+    ("kling-v3", "std", _V3_T2V, _HD24, _V3, _SECONDS, ""),
+    ("kling-v3", "pro", _V3_T2V, _FHD24, _V3, _SECONDS, ""),
+    ("kling-v3", "4k", _V3_T2V, _4K, _V3, _SECONDS, ""),
 )
 _IMAGE2VIDEO = (
     ("kling-v1", "std", f"{_I2V} cfg_scale", _HD30, _OLD, _CLIPS, "image_tail motion_brush"),

@@ -119,6 +119,11 @@ MESSAGES: dict[str, Message] = {
             note="the text was seen once; its code and HTTP status were not recorded",
         ),
     ),
+    "combination": Message(
+        1201,
+        "model/mode/duration({}/{}/{}) is not supported",
+        assumed("worded like the refusal of image_tail"),
+    ),
     "unsupported": Message(
         1201,
         "model/mode/duration({}/{}/{}) is not supported with {}",

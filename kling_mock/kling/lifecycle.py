@@ -1,7 +1,8 @@
 """The life of a task, as a table.
 
     submitted -- start --> processing -- complete --> succeed
-        \\________ fail ________/ \\______ fail ____> failed
+    submitted -- fail --> failed
+    processing -- fail --> failed
 
 Two rules for this file: every transition is a row, and an event without a row raises and
 changes nothing. `succeed` and `failed` have no row: a terminal status never changes.

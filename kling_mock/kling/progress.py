@@ -16,9 +16,22 @@ __all__ = ["TYPICAL_SECONDS", "Schedule", "schedule"]
 
 FACT: Fact = assumed("the vendor publishes no generation times")
 
-# mode -> seconds from submitted to done for a clip of 5 seconds; `none` is a model without modes
-TYPICAL_SECONDS: Mapping[str, float] = {"std": 90.0, "pro": 150.0, "4k": 300.0, "none": 180.0}
+# model -> seconds from submitted to done, for a clip of 5 seconds in mode std or without modes
+TYPICAL_SECONDS: Mapping[str, float] = {
+    "kling-v1": 90.0,
+    "kling-v1-5": 120.0,
+    "kling-v1-6": 120.0,
+    "kling-v2-master": 240.0,
+    "kling-v2-1-master": 240.0,
+    "kling-v2-1": 120.0,
+    "kling-v2-5-turbo": 75.0,
+    "kling-v2-6": 120.0,
+    "kling-v3": 150.0,
+    "kling-video-o1": 150.0,
+    "kling-v3-omni": 180.0,
+}
 
+_MODE_FACTORS: Mapping[str, float] = {"none": 1.0, "std": 1.0, "pro": 1.5, "4k": 3.0}
 _PER_EXTRA_SECOND = 0.1  # of the typical time, for each second of the clip above 5
 _SPREAD = 0.2  # a task takes up to this part longer than typical
 _LEAST = 60.0  # seconds: nothing is ever done sooner
@@ -38,15 +51,17 @@ class Schedule:
     done: float
 
 
-def schedule(mode: str, seconds: int, random: Random) -> Schedule:
-    """Return when a task of *mode* for a clip of *seconds* moves on.
+def schedule(model: str, mode: str, seconds: int, random: Random) -> Schedule:
+    """Return when a task for a clip of *seconds* moves on.
 
     Args:
-        mode: A key of `TYPICAL_SECONDS`.
+        model: A key of `TYPICAL_SECONDS`.
+        mode: `std`, `pro`, `4k` or `none`.
         seconds: Length of the clip.
         random: Where the spread comes from.
     """
-    typical = TYPICAL_SECONDS[mode] * (1 + _PER_EXTRA_SECOND * max(seconds - 5, 0))
+    longer = 1 + _PER_EXTRA_SECOND * max(seconds - 5, 0)
+    typical = TYPICAL_SECONDS[model] * _MODE_FACTORS[mode] * longer
     return Schedule(
         processing=random.uniform(*_START),
         done=max(_LEAST, typical * (1 + _SPREAD * random.random())),
