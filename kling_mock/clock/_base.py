@@ -9,9 +9,11 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVarTuple
 
 __all__ = ["Clock", "Outside", "Timer"]
+
+Ts = TypeVarTuple("Ts")
 
 _log = logging.getLogger("kling_mock")
 
@@ -35,11 +37,12 @@ class Outside(NamedTuple):
 class Timer:
     """A function that is due at an instant."""
 
-    __slots__ = ("_run", "when")
+    __slots__ = ("_arguments", "_run", "when")
 
-    def __init__(self, when: float, run: Callable[[], None]) -> None:
+    def __init__(self, when: float, run: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         self.when = when
-        self._run: Callable[[], None] | None = run
+        self._run: Callable[..., None] | None = run
+        self._arguments = arguments
 
     def cancel(self) -> None:
         """Do not run; harmless after the run."""
@@ -50,7 +53,7 @@ class Timer:
         run, self._run = self._run, None
         if run is not None:
             try:
-                run()
+                run(*self._arguments)
             except Exception:  # noqa: BLE001 - whatever it is, the clock goes on
                 _log.exception("A timer of the mock's clock failed.")
 
@@ -90,9 +93,9 @@ class Clock:
         for task in self._spawned:
             task.cancel()
 
-    def call_at(self, when: float, run: Callable[[], None]) -> Timer:
+    def call_at(self, when: float, run: Callable[[*Ts], None], *arguments: *Ts) -> Timer:
         """Run *run* on the server's loop at the instant *when*, at once if that has passed."""
-        timer = Timer(when, run)
+        timer = Timer(when, run, arguments)
         heapq.heappush(self._timers, (when, next(self._order), timer))
         self._scheduled(when)
         return timer

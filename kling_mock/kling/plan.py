@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 __all__ = ["ASPECT_RATIOS", "Plan", "nearest_aspect_ratio"]
 
@@ -11,8 +11,7 @@ __all__ = ["ASPECT_RATIOS", "Plan", "nearest_aspect_ratio"]
 ASPECT_RATIOS = {"16:9": 16 / 9, "1:1": 1.0, "9:16": 9 / 16}
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """One accepted request.
 
     Attributes:

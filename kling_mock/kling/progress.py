@@ -7,8 +7,8 @@ and longer for a longer clip. They only decide how far a test's clock has to mov
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from kling_mock.kling.facts import Fact, assumed
 
@@ -38,8 +38,7 @@ _LEAST = 60.0  # seconds: nothing is ever done sooner
 _START = (0.5, 2.0)  # seconds from submitted to processing: earliest, latest
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(NamedTuple):
     """When a task moves on, in seconds after it was submitted.
 
     Attributes:

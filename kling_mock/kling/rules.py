@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kling_mock.kling.capabilities import (
     CAPABILITIES,
@@ -23,8 +22,7 @@ __all__ = ["Ask", "check_camera", "check_shots", "check_sound", "require", "reso
 _DEFAULT_DURATION = "5"
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """A request whose fields are well shaped, with its row of the table.
 
     Attributes:

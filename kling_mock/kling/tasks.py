@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from kling_mock.clock import Timer
 from kling_mock.kling.accounts import Account
 from kling_mock.kling.errors import refusal
 from kling_mock.kling.facts import observed
+from kling_mock.kling.ids import result_id, task_id_of
 from kling_mock.kling.lifecycle import TERMINAL, Event, Status, after
 from kling_mock.kling.plan import Plan
 
@@ -23,7 +25,6 @@ class Task:
 
     Attributes:
         task_id: 18 digits.
-        video_id: 18 digits; the id of its result.
         account: Whose it is.
         plan: What was asked for.
         created: Unix milliseconds.
@@ -31,11 +32,11 @@ class Task:
         status: Where it is in its life.
         message: Why it failed; "" otherwise.
         code: The service code of a failure; it is on no wire, only the reason is. 0 otherwise.
-        timers: What is due for it.
+        due: Unix seconds at which it ends unless something else happens.
+        timer: What is due for it next.
     """
 
     task_id: str
-    video_id: str
     account: Account
     plan: Plan
     created: int
@@ -43,7 +44,13 @@ class Task:
     status: Status = "submitted"
     message: str = ""
     code: int = 0
-    timers: list[Timer] = field(default_factory=list[Timer])
+    due: float = math.inf
+    timer: Timer | None = None
+
+    @property
+    def video_id(self) -> str:
+        """The id of its result: 18 digits."""
+        return result_id(self.task_id)
 
     @property
     def is_done(self) -> bool:
@@ -65,10 +72,9 @@ class Task:
         self.status = after(self.status, event)
         self.updated = int(now * 1000)
         self.code, self.message = code, message
-        if self.status in TERMINAL:
-            for timer in self.timers:
-                timer.cancel()
-            self.timers = []
+        if self.status in TERMINAL and self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
 
 
 class Tasks:
@@ -80,8 +86,7 @@ class Tasks:
 
     def __init__(self) -> None:
         self._by_id: dict[str, Task] = {}
-        self._by_external_id: dict[tuple[Account, str], Task] = {}
-        self._by_video: dict[str, Task] = {}
+        self._by_external_id: dict[Account, dict[str, Task]] = {}
         self._lists: dict[tuple[Account, str], list[Task]] = {}
 
     def __len__(self) -> int:
@@ -93,15 +98,15 @@ class Tasks:
         Raises:
             Refusal: 400/1201, it is taken.
         """
-        if external_id and (account, external_id) in self._by_external_id:
+        if external_id in self._by_external_id.get(account, ()):
             raise refusal("external_id_exists", external_id)
 
     def add(self, task: Task) -> None:
         """Keep a new task."""
         self._by_id[task.task_id] = task
-        self._by_video[task.video_id] = task
         if task.plan.external_task_id:
-            self._by_external_id[task.account, task.plan.external_task_id] = task
+            named = self._by_external_id.setdefault(task.account, {})
+            named[task.plan.external_task_id] = task
         self._lists.setdefault((task.account, task.plan.endpoint), []).append(task)
 
     def find(self, account: Account, endpoint: str, name: str) -> Task:
@@ -112,7 +117,7 @@ class Tasks:
         """
         task = self._by_id.get(name)
         if task is None or task.account is not account:
-            task = self._by_external_id.get((account, name))
+            task = self._by_external_id.get(account, {}).get(name)
         if task is None or task.plan.endpoint != endpoint:
             raise refusal("task_not_found", name)
         return task
@@ -132,7 +137,7 @@ class Tasks:
 
     def by_video(self, video_id: str) -> Task | None:
         """Return the task whose result has this id."""
-        return self._by_video.get(video_id)
+        return self._by_id.get(task_id_of(video_id))
 
     def page(self, account: Account, endpoint: str, number: int, size: int) -> Sequence[Task]:
         """Return page *number* (from 1) of *size* tasks, newest first (the order is assumed)."""

@@ -37,7 +37,7 @@ def read_object(body: bytes) -> dict[str, object]:
         Refusal: 400/1200 if the bytes are not UTF-8, not JSON, too deep, or not an object.
     """
     try:
-        found: object = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        found: object = _decode(body.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise Refusal(1200, f"The body is not UTF-8: see byte {error.start}.") from None
     except RecursionError:
@@ -146,3 +146,6 @@ def _prompt(said: Mapping[str, Any]) -> str:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON value")
+
+
+_decode = json.JSONDecoder(parse_constant=_no_constant).decode

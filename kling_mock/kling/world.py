@@ -6,7 +6,6 @@ There is no state elsewhere. A reset is a new world, so nothing can survive it.
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import partial
 from random import Random
 
 from kling_mock.clock import Clock
@@ -66,13 +65,11 @@ class World:
         self.tasks.check_new(account, plan.external_task_id)
         now = self.clock.now()
         stamp = int(now * 1000)
-        task = Task(self._ids.task(), self._ids.task(), account, plan, stamp, stamp)
+        task = Task(self._ids.task(), account, plan, stamp, stamp)
         self.tasks.add(task)
         times = schedule(plan.model, plan.mode, plan.seconds, self._times)
-        task.timers = [
-            self.clock.call_at(now + times.processing, partial(self.move, task, "start")),
-            self.clock.call_at(now + times.done, partial(self.move, task, "complete")),
-        ]
+        task.due = now + times.done
+        task.timer = self.clock.call_at(now + times.processing, self._start, task)
         return task
 
     def move(self, task: Task, event: Event, code: int = 0, reason: str = "") -> None:
@@ -89,6 +86,10 @@ class World:
         """
         task.apply(event, self.clock.now(), code, reason)
 
+    def _start(self, task: Task) -> None:
+        self.move(task, "start")
+        task.timer = self.clock.call_at(task.due, self.move, task, "complete")
+
     def complete(self, task: Task) -> None:
         """Let *task* succeed now, through `processing`: no status is skipped.
 
@@ -97,7 +98,6 @@ class World:
         """
         if task.status == "submitted":
             self.move(task, "start")
-            task.timers[0].cancel()
         self.move(task, "complete")
 
     def fail(self, task: Task, code: int, message: str | None = None) -> None:
