@@ -14,10 +14,13 @@ for package in (kling_sdk, kling_mock):
     assert "site-packages" in str(package.__file__), package.__file__
     assert (Path(str(package.__file__)).parent / "py.typed").exists()
 
-with tempfile.TemporaryDirectory() as folder:
-    with kling_mock.KlingMock() as mock, mock.client() as kling:
-        task = kling.text2video.run(prompt="a kitten on the grass", duration=5)
-        print(kling.download(task.videos[0], folder))
+with (
+    tempfile.TemporaryDirectory() as folder,
+    kling_mock.KlingMock() as mock,
+    mock.client() as kling,
+):
+    task = kling.text2video.run(prompt="a kitten on the grass", duration=5)
+    print(kling.download(task.videos[0], folder))
 
 with subprocess.Popen(
     [sys.argv[1], "serve", "--kling-port", "0"], stdout=subprocess.PIPE, text=True
