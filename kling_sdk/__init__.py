@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         AuthenticationError,
         CallbackVerificationError,
         ConcurrencyLimitError,
+        ConflictError,
         ContentPolicyError,
         DownloadError,
         EmptyResultError,
@@ -73,6 +74,7 @@ __all__ = [
     "CameraControl",
     "CapabilityWarning",
     "ConcurrencyLimitError",
+    "ConflictError",
     "ContentPolicyError",
     "Download",
     "DownloadError",
@@ -123,7 +125,7 @@ _HOMES = {
     "client": "AsyncKling Kling",
     "errors": (
         "AccountError AlreadyExistsError AuthenticationError CallbackVerificationError "
-        "ConcurrencyLimitError ContentPolicyError DownloadError EmptyResultError "
+        "ConcurrencyLimitError ConflictError ContentPolicyError DownloadError EmptyResultError "
         "IPNotAllowedError InvalidRequestError KlingAPIError KlingError NotFoundError "
         "OutcomeUnknownError PermissionDeniedError RateLimitError RequestValidationError "
         "ServerError TaskFailedError TransportError WaitCancelledError WaitTimeoutError"
