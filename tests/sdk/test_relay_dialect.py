@@ -152,3 +152,15 @@ def test_a_relay_has_no_account_of_kling(kling: Kling) -> None:
     """Asking a relay for resource packs is refused with the reason."""
     with pytest.raises(RequestValidationError, match="a client of Kling"):
         kling.account_costs(0, 1)
+
+
+@respx.mock(base_url=URL)
+def test_an_id_used_for_another_request_is_a_conflict_not_a_task(
+    respx_mock: respx.MockRouter, kling: Kling
+) -> None:
+    """A reused id never returns the video of somebody else's order."""
+    body = {"error": {"message": "used", "type": "invalid_request_error", "code": "conflict"}}
+    respx_mock.post("/kling/v1/videos/text2video").respond(409, json=body)
+
+    with pytest.raises(ConflictError):
+        kling.text2video.create(prompt="a kitten", external_task_id="mine")

@@ -94,6 +94,7 @@ def error_examples() -> list[KlingError]:
     for code in (1000, 1101, 1103, 1201, 1203, 1301, 1302, 1303, 1304, 5000):
         made.append(api_error("words", code=code, http_status=400, request_id="r", retry_after=2.0))
     made.append(api_error("External_task_id mine already exists", code=1201, http_status=400))
+    made.append(kling_sdk.ConflictError("used", http_status=409))
     return made
 
 
