@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -82,6 +83,9 @@ def _serve(options: argparse.Namespace) -> int:
             tls_key=options.tls_key,
         )
         mock.start()
+        # What is loaded by now stays: the collector need not look at it again and again.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
     except (ImportError, OSError, ValueError, OverflowError) as error:
         print(f"kling-mock: {error}", file=sys.stderr)  # noqa: T201 - a command speaks
         return 1

@@ -16,7 +16,6 @@ from urllib.parse import unquote
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
-from multidict import CIMultiDict
 
 from kling_mock.control.journal import BODY_KEPT, Entry
 from kling_mock.kling import service
@@ -25,6 +24,7 @@ from kling_mock.kling.capabilities import ENDPOINTS
 from kling_mock.kling.errors import SUCCEED, Refusal
 from kling_mock.kling.media_route import find_result, send_result
 from kling_mock.kling.media_urls import MEDIA
+from kling_mock.kling.reply import json_reply
 from kling_mock.kling.validation import MAX_BODY
 from kling_mock.kling.wire import envelope
 from kling_mock.kling.world import World
@@ -35,7 +35,6 @@ _log = logging.getLogger("kling_mock")
 
 _ROUTES = {f"/v1/videos/{endpoint}": endpoint for endpoint in ENDPOINTS}
 _HOST = re.compile(r"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
-_JSON = CIMultiDict({"Content-Type": "application/json;charset=UTF-8"})
 
 
 class _Answer(NamedTuple):
@@ -70,8 +69,9 @@ class KlingHandler:
             if found is not None:
                 return await send_result(request, *found)
         answer = await self._answer(request, path, query)
-        self._record(request.method, path, query, answer)
-        return web.Response(body=answer.body, status=answer.http, headers=_JSON)
+        now = self.world.clock.now()
+        self._record(now, request.method, path, query, answer)
+        return json_reply(request, answer.http, answer.body, now)
 
     async def _answer(self, request: web.BaseRequest, path: str, query: str) -> _Answer:
         world = self.world
@@ -84,7 +84,7 @@ class KlingHandler:
                 body = await _read(request)
             header = request.headers.get("Authorization")
             account = world.accounts.authenticate(header, world.clock)
-            data: Any
+            data: str | None
             if request.method == "POST":
                 data = service.create(world, account, endpoint, body)
             elif name is None:
@@ -101,10 +101,10 @@ class KlingHandler:
         owner = "" if account is None else account.name
         return _Answer(http, code, request_id, owner, reply, body)
 
-    def _record(self, method: str, path: str, query: str, answer: _Answer) -> None:
+    def _record(self, now: float, method: str, path: str, query: str, answer: _Answer) -> None:
         self.world.journal.add(
             Entry(
-                self.world.clock.now(),
+                now,
                 method,
                 path,
                 query,
