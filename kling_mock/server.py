@@ -14,7 +14,8 @@ from aiohttp import web
 from kling_mock._loop_thread import LoopThread
 from kling_mock.clock import Clock, ManualClock, RealClock, ScaledClock
 from kling_mock.control.journal import Journal
-from kling_mock.kling.http import KlingHandler, make_request
+from kling_mock.kling.http import KlingHandler
+from kling_mock.kling.protocol import KlingProtocol, make_request
 from kling_mock.kling.world import World, admin_token
 
 if TYPE_CHECKING:
@@ -275,9 +276,13 @@ class KlingMock:
 
     async def _open(self, bound: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        self._http = web.Server(self._handler, request_factory=make_request, access_log=None)
+        no_access_log: Any = None  # aiohttp takes it; its annotation does not say so
+        http = self._http = web.Server(self._handler, request_factory=make_request)
         self._listener = await loop.create_server(
-            self._http, sock=bound, ssl=self._tls, backlog=_BACKLOG
+            lambda: KlingProtocol(http, loop=loop, access_log=no_access_log),
+            sock=bound,
+            ssl=self._tls,
+            backlog=_BACKLOG,
         )
         self._bound_port = bound.getsockname()[1]
         self._clock.start(loop)
