@@ -90,7 +90,7 @@ def test_tokens_with_one_thing_wrong(api: Any, change: dict[str, Any], code: int
 @pytest.mark.parametrize("algorithm", ["HS512", "none"])
 def test_only_hs256(api: Any, mock: Any, algorithm: str) -> None:
     """Another algorithm is refused, and `none` above all."""
-    key = None if algorithm == "none" else mock.secret_key * 2
+    key: Any = None if algorithm == "none" else mock.secret_key * 2
     token = jwt.encode({"iss": mock.access_key, "exp": time.time() + 60}, key, algorithm)
     http, code, _ = answer(api, f"Bearer {token}")
     assert (http, code) in {(401, 1002), (401, 1000)}

@@ -68,10 +68,9 @@ def test_settings_by_flag_and_environment(certificate: tuple[Path, Path]) -> Non
         context = ssl.create_default_context(cafile=str(cert))
         with httpx.Client(verify=context, trust_env=False) as client:
             made = client.post(url, json={"prompt": "a"}, headers=headers).json()["data"]
-            for _ in range(1000):
-                task = client.get(f"{url}/{made['task_id']}", headers=headers).json()["data"]
-                if task["task_status"] == "succeed":
-                    break
+            asked = (client.get(f"{url}/{made['task_id']}", headers=headers) for _ in range(1000))
+            tasks = (reply.json()["data"] for reply in asked)
+            task = next(task for task in tasks if task["task_status"] == "succeed")
         assert task["task_result"]["videos"][0]["url"].startswith("https://k.test/")
     with serve("--kling-port", "0", "--seed", "3") as (_, again):
         assert again["secret_key"] == ready["secret_key"]
@@ -109,7 +108,10 @@ def test_usage_errors(arguments: list[str], capsys: pytest.CaptureFixture[str]) 
 
 def test_without_the_extra() -> None:
     """Without aiohttp the command says how to install it."""
-    code = "import sys; sys.modules['aiohttp'] = None; from kling_mock.cli import main; sys.exit(main(['serve']))"
+    code = (
+        "import sys; sys.modules['aiohttp'] = None\n"
+        "from kling_mock.cli import main; sys.exit(main(['serve']))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "pip install 'kling-sdk[mock]'" in done.stderr

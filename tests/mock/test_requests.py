@@ -176,7 +176,8 @@ def test_pages_out_of_range(api: Any, query: str) -> None:
 )
 def test_unknown_paths_and_methods(api: Any, method: str, path: str, code: int) -> None:
     """404 in the envelope, with or without credentials."""
-    for headers in ({}, api.headers()):
+    anonymous: dict[str, str] = {}
+    for headers in (anonymous, api.headers()):
         reply = api.http.request(method, path, headers=headers)
         assert (reply.status_code, reply.json()["code"]) == (404, code)
 
