@@ -27,7 +27,7 @@ def __getattr__(name: str) -> object:
     if name != "KlingMock":
         raise AttributeError(f"module 'kling_mock' has no attribute {name!r}")
     try:
-        from kling_mock.server import KlingMock  # noqa: PLC0415 - it loads aiohttp
+        from kling_mock.server import KlingMock
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in {"aiohttp", "multidict"}:
             raise ImportError(MISSING_EXTRA) from error

@@ -70,7 +70,7 @@ def _serve(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: ended.set())
     try:
         # Loaded last, and only for this command: aiohttp is most of the start-up time.
-        from kling_mock import KlingMock  # noqa: PLC0415
+        from kling_mock import KlingMock
 
         mock = KlingMock(
             clock="real" if options.speed is None else options.speed,

@@ -190,7 +190,7 @@ class KlingMock:
         Args:
             options: Passed on to `kling_sdk.Kling`; they win over what is set here.
         """
-        from kling_sdk import Kling  # noqa: PLC0415 - only those who want a client pay for it
+        from kling_sdk import Kling
 
         return Kling(**(self._wiring() | options))
 
@@ -200,7 +200,7 @@ class KlingMock:
         Args:
             options: Passed on to `kling_sdk.AsyncKling`; they win over what is set here.
         """
-        from kling_sdk import AsyncKling  # noqa: PLC0415 - only those who want one pay for it
+        from kling_sdk import AsyncKling
 
         return AsyncKling(**(self._wiring() | options))
 

@@ -104,7 +104,7 @@ class Accounts:
         """Check everything about a token that does not change, and remember it."""
         # Here and not above: it loads a cryptography library, which a server that is only
         # started and asked for its health does not need.
-        import jwt  # noqa: PLC0415
+        import jwt
 
         _count_parts(credential)
         anything: Any = {"verify_signature": False}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -332,7 +333,7 @@ def test_every_field_is_documented_in_its_class() -> None:
     """Each parameter has a line in the class's documentation, and so in `help(create)`."""
     for cls in ALL:
         for field in attrs.fields(cls):
-            assert f"        {field.name}: " in (cls.__doc__ or ""), (cls, field.name)
+            assert f"\n    {field.name}: " in (inspect.getdoc(cls) or ""), (cls, field.name)
 
 
 def test_requests_are_values() -> None:
