@@ -65,7 +65,7 @@ def create(ctx: Context, request: VideoRequest, *, wait_for_slot: bool = True) -
         raise
     except Exception as error:
         # Not a failure we know: it says nothing about what the server did.
-        raise attempts.unknown(f"(failed with {type(error).__name__})") from error
+        raise attempts.unknown(f"failed with {type(error).__name__}") from error
 
 
 @attrs.define(eq=False, repr=False)
@@ -118,10 +118,10 @@ class _Attempts:
         try:
             task = yield from self._look_up()
         except KlingError as failure:
-            raise self.unknown("it was accepted, but cannot be read") from failure
+            raise self.unknown("its id is taken, but the task cannot be read") from failure
         if task is None:
             # The server knows the id and does not show the task: ask again later.
-            raise self.unknown(f"the id is taken, but no task is shown ({error.message})")
+            raise self.unknown("its id is taken, but no task is shown") from error
         if attempt == 1 and self.uncertain is None:
             log.info("external_task_id %s had a task already: %s", self.external_id, task.task_id)
         return task
@@ -133,10 +133,10 @@ class _Attempts:
         try:
             task = yield from self._look_up()
         except KlingError as failure:
-            raise self.unknown(f"and asking failed: {type(failure).__name__}") from error
+            raise self.unknown(f"asking failed with {type(failure).__name__}") from error
         if task is None:
             # Not found is no proof: a server may accept late.
-            raise self.unknown("and it is not shown yet") from error
+            raise self.unknown("no task is shown yet") from error
         return task
 
     def _look_up(self) -> Flow[Task | None]:
@@ -162,7 +162,7 @@ class _Attempts:
 
     def unknown(self, why: str) -> OutcomeUnknownError:
         return OutcomeUnknownError(
-            f"the create may have been accepted {why}; do not send it under another id. "
+            f"the create may have been accepted ({why}); do not send it under another id. "
             f"Ask with get({self.external_id!r}), or repeat it with "
             f"external_task_id={self.external_id!r}",
             external_task_id=self.external_id,
