@@ -9,16 +9,17 @@ import asyncio
 import contextlib
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
 import attrs
 
-from kling_sdk import KlingError
+from kling_sdk import KlingError, Task, VideoRequest
 from kling_sdk.auth import ApiKey, Keyring
 from kling_sdk.dialects import KlingDialect, Reply
-from kling_sdk.flows import Context, Effect, Emit, Flow, Options, Send, Sleep
+from kling_sdk.flows import Context, Effect, Emit, Flow, Options, Send, Sleep, many
+from kling_sdk.results import instant
 from tests.sdk.honest import Answer, HonestKling
 
 T = TypeVar("T")
@@ -112,6 +113,32 @@ class Played(Generic[T]):
         return [effect.item for effect in self.effects if isinstance(effect, Emit)]
 
     @property
+    def item_times(self) -> list[float]:
+        """Return when each of them was handed out, in seconds slept before."""
+        now, times = 0.0, list[float]()
+        for effect in self.effects:
+            if isinstance(effect, Sleep):
+                now += effect.seconds
+            elif isinstance(effect, Emit):
+                times.append(now)
+        return times
+
+    @property
+    def ticks(self) -> list[list[str]]:
+        """Return the calls between two sleeps."""
+        found: list[list[str]] = [[]]
+        for effect in self.effects:
+            if isinstance(effect, Sleep):
+                found.append([])
+            elif isinstance(effect, Send):
+                found[-1].append(f"{effect.call.method} {effect.call.path}")
+        return found
+
+    def is_complete(self, count: int) -> bool:
+        """Return whether there is one outcome for each of *count* indexes."""
+        return sorted(outcome.index for outcome in self.items) == list(range(count))
+
+    @property
     def result(self) -> T:
         """Return the result, or raise what the flow raised."""
         if self.error is not None:
@@ -183,3 +210,35 @@ def asked(kling: HonestKling, effect: Send) -> Reply:
     call = effect.call
     query = {name: str(value) for name, value in (call.params or {}).items()}
     return reply(kling.answer(call.method, call.path, query, call.headers, call.json))
+
+
+@attrs.define(eq=False)
+class Scene:
+    """A clock, an account, and what came of watching or running many tasks."""
+
+    clock: FakeClock = attrs.field(factory=FakeClock)
+    kling: HonestKling = attrs.field(
+        default=attrs.Factory(lambda self: HonestKling(now=self.clock.time), takes_self=True)
+    )
+
+    def play(
+        self,
+        work: Sequence[VideoRequest | Task],
+        respond: Callable[[Any], Reply | Exception] | None = None,
+        most: int | None = None,
+        **options: Any,
+    ) -> Played[None]:
+        ctx = context(self.clock, **options)
+        respond = respond or (lambda effect: asked(self.kling, effect))
+        return play(many(ctx, work, most), self.clock, respond, 200_000)
+
+    def existing(self, count: int, endpoint: str = "text2video") -> list[Task]:
+        before = len(self.kling.tasks)
+        for number in range(before, before + count):
+            body = {"external_task_id": f"order-{number}"}
+            self.kling.answer("POST", f"/v1/videos/{endpoint}", {}, {}, body)
+        made = instant(self.clock.now * 1000)
+        return [
+            Task(task_id, "submitted", endpoint=endpoint, created_at=made)
+            for task_id in list(self.kling.tasks)[before:]
+        ]
