@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
@@ -226,7 +227,8 @@ class Kling:
         """
         url = video if isinstance(video, str) else video.url
         place, limit = place_for(video, path), self._settings.options.max_download
-        return self._runner.run(lambda ctx: download(ctx, url, FileTarget(place, limit)))
+        target = partial(FileTarget, place, limit)
+        return self._runner.run(lambda ctx: download(ctx, url, target))
 
     def account_costs(
         self,
@@ -384,7 +386,8 @@ class AsyncKling:
         """Fetch a video to a file, whole or not at all; see `Kling.download`."""
         url = video if isinstance(video, str) else video.url
         place, limit = place_for(video, path), self._settings.options.max_download
-        return await self._runner.run(lambda ctx: download(ctx, url, FileTarget(place, limit)))
+        target = partial(FileTarget, place, limit)
+        return await self._runner.run(lambda ctx: download(ctx, url, target))
 
     async def account_costs(
         self,

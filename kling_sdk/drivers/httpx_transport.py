@@ -7,9 +7,13 @@ inflates to.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
+import logging
 import time
+from collections.abc import Iterator
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, Final
 
@@ -23,7 +27,6 @@ __all__ = ["AsyncHttpxTransport", "HttpxTransport", "library_of"]
 
 # Failures after which the server cannot have received the request.
 _NEVER_SENT: Final = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol")
-_CHUNK: Final = 65536
 
 
 def library_of(client: object) -> str | None:
@@ -33,6 +36,27 @@ def library_of(client: object) -> str | None:
         if name in {"httpx", "httpx2"} and cls.__name__ in {"Client", "AsyncClient"}:
             return name
     return None
+
+
+# True while a file is fetched: its host may redirect, and then its headers hold a signature.
+_fetching: ContextVar[bool] = ContextVar("kling_sdk_fetching", default=False)
+
+
+@contextlib.contextmanager
+def _discreet(effect: Send | Fetch) -> Iterator[None]:
+    """Keep response headers out of the log while a file is fetched."""
+    token = _fetching.set(isinstance(effect, Fetch))
+    try:
+        yield
+    finally:
+        _fetching.reset(token)
+
+
+def _without_headers(record: logging.LogRecord) -> bool:
+    """Shorten what httpcore logs at DEBUG of a reply to our own download."""
+    if _fetching.get():
+        record.msg, record.args = record.getMessage().partition(" return_value=")[0], None
+    return True
 
 
 class _Library:
@@ -46,6 +70,9 @@ class _Library:
             *(getattr(module, name) for name in _NEVER_SENT),
         )
         self.timeout: Any = module.Timeout
+        for version in ("http11", "http2"):
+            core = logging.getLogger(f"{name.replace('httpx', 'httpcore')}.{version}")
+            core.addFilter(_without_headers)
 
         class QuietURL(module.URL):  # type: ignore[misc]  # a class of either library
             """A URL that shows no signature: both libraries log the URL of each request."""
@@ -141,21 +168,26 @@ class HttpxTransport(_Calls):
     def perform(self, effect: Send | Fetch) -> Reply:
         """Make the call."""
         try:
-            response = self.client.send(self.request(effect), stream=True, follow_redirects=False)
-            try:
-                if isinstance(effect, Send):
-                    body = _Body(effect)
-                    for chunk in response.iter_raw():
-                        body.add(chunk)
-                    return body.reply(response)
-                effect.sink.start(response.status_code, dict(response.headers))
-                for chunk in response.iter_raw(_CHUNK):
-                    effect.sink.write(chunk)
-                return Reply(response.status_code, response.headers, b"")
-            finally:
-                response.close()
+            with _discreet(effect):
+                return self._perform(effect)
         except self.library.failures as error:
             raise self.library.failed(error) from None
+
+    def _perform(self, effect: Send | Fetch) -> Reply:
+        response = self.client.send(self.request(effect), stream=True, follow_redirects=False)
+        try:
+            if isinstance(effect, Send):
+                body = _Body(effect)
+                for chunk in response.iter_raw():
+                    body.add(chunk)
+                return body.reply(response)
+            effect.sink.start(response.status_code, dict(response.headers))
+            # In the pieces that come: a chunker would hold some back, and lose them on a cut.
+            for chunk in response.iter_raw():
+                effect.sink.write(chunk)
+            return Reply(response.status_code, response.headers, b"")
+        finally:
+            response.close()
 
     def close(self) -> None:
         """Close the client if it is ours."""
@@ -169,23 +201,26 @@ class AsyncHttpxTransport(_Calls):
     async def perform(self, effect: Send | Fetch) -> Reply:
         """Make the call."""
         try:
-            response = await self.client.send(
-                self.request(effect), stream=True, follow_redirects=False
-            )
-            try:
-                if isinstance(effect, Send):
-                    body = _Body(effect)
-                    async for chunk in response.aiter_raw():
-                        body.add(chunk)
-                    return body.reply(response)
-                effect.sink.start(response.status_code, dict(response.headers))
-                async for chunk in response.aiter_raw(_CHUNK):
-                    effect.sink.write(chunk)
-                return Reply(response.status_code, response.headers, b"")
-            finally:
-                await response.aclose()
+            with _discreet(effect):
+                return await self._perform(effect)
         except self.library.failures as error:
             raise self.library.failed(error) from None
+
+    async def _perform(self, effect: Send | Fetch) -> Reply:
+        request = self.request(effect)
+        response = await self.client.send(request, stream=True, follow_redirects=False)
+        try:
+            if isinstance(effect, Send):
+                body = _Body(effect)
+                async for chunk in response.aiter_raw():
+                    body.add(chunk)
+                return body.reply(response)
+            effect.sink.start(response.status_code, dict(response.headers))
+            async for chunk in response.aiter_raw():
+                effect.sink.write(chunk)
+            return Reply(response.status_code, response.headers, b"")
+        finally:
+            await response.aclose()
 
     async def aclose(self) -> None:
         """Close the client if it is ours."""
