@@ -145,11 +145,11 @@ class HttpxTransport(_Calls):
             try:
                 if isinstance(effect, Send):
                     body = _Body(effect)
-                    for chunk in response.iter_raw():
+                    for chunk in response.stream:
                         body.add(chunk)
                     return body.reply(response)
                 effect.sink.start(response.status_code, dict(response.headers))
-                for chunk in response.iter_raw(_CHUNK):
+                for chunk in response.stream:
                     effect.sink.write(chunk)
                 return Reply(response.status_code, response.headers, b"")
             finally:
@@ -175,11 +175,11 @@ class AsyncHttpxTransport(_Calls):
             try:
                 if isinstance(effect, Send):
                     body = _Body(effect)
-                    async for chunk in response.aiter_raw():
+                    async for chunk in response.stream:
                         body.add(chunk)
                     return body.reply(response)
                 effect.sink.start(response.status_code, dict(response.headers))
-                async for chunk in response.aiter_raw(_CHUNK):
+                async for chunk in response.stream:
                     effect.sink.write(chunk)
                 return Reply(response.status_code, response.headers, b"")
             finally:
