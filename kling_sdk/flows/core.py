@@ -218,7 +218,7 @@ def exchange(
 
 
 def _send(ctx: Context, call: Call, header: str, until: float, attempt: int) -> Flow[Reply]:
-    signed = attrs.evolve(call, headers={**call.headers, "authorization": header})
+    signed = call._replace(headers={**call.headers, "authorization": header})
     timeout = max(0.001, min(ctx.options.timeout, until - ctx.monotonic()))
     watched = ctx.options.on_event is not None
     if watched:

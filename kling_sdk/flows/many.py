@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -235,8 +235,3 @@ def _outcome(index: int, task: Task) -> Outcome:
         return Outcome(index, finished(task))
     except KlingError as error:
         return Outcome(index, task, error)
-
-
-def in_order(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
-    """Return outcomes in the order of what was asked for."""
-    return iter(sorted(outcomes, key=lambda outcome: outcome.index))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import importlib
 import sys
 from typing import Any, Final
@@ -41,8 +41,7 @@ def main() -> int:
     report: Report = module.run(quick=given.quick)
     if given.write:
         _write(report, module.PACKAGES)
-    print(table(report))
-    print(json_line(report))
+    sys.stdout.write(f"{table(report)}\n{json_line(report)}\n")
     return int(any(gate.ok is False for gate in report.gates))
 
 
@@ -50,7 +49,7 @@ def _write(report: Report, packages: tuple[str, ...]) -> None:
     section = markdown(
         report,
         command=f"python -m tests.benchmarks {report.bench}",
-        date=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        date=dt.datetime.now(tz=dt.UTC).date().isoformat(),
         machine=machine(*packages),
     )
     page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else INTRODUCTION

@@ -62,9 +62,7 @@ class Rounds:
         return statistics.median(one.cpu / two.cpu for one, two in pairs)
 
 
-def take_turns(
-    sides: Mapping[str, Callable[[], Cost]], rounds: int, *, warm_up: int = 1
-) -> Rounds:
+def take_turns(sides: Mapping[str, Callable[[], Cost]], rounds: int, *, warm_up: int = 1) -> Rounds:
     """Measure each side once per round, in turn; the first rounds are not counted."""
     found = Rounds()
     for number in range(warm_up + rounds):
