@@ -23,7 +23,6 @@ __all__ = ["AsyncHttpxTransport", "HttpxTransport", "library_of"]
 
 # Failures after which the server cannot have received the request.
 _NEVER_SENT: Final = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol")
-_CHUNK: Final = 65536
 
 
 def library_of(client: object) -> str | None:

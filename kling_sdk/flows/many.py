@@ -68,6 +68,7 @@ class _Pool:
     queue_until: float
     queue: deque[tuple[int, VideoRequest]] = attrs.field(factory=deque, init=False)
     open: dict[str, list[_Open]] = attrs.field(factory=dict, init=False)
+    watched: int = attrs.field(default=0, init=False)
     looks: int = attrs.field(default=0, init=False)
     lists_work: bool = attrs.field(default=True, init=False)
 
@@ -115,6 +116,7 @@ class _Pool:
         return sum(len(entries) for entries in self.open.values())
 
     def _watch(self, index: int, task: Task) -> None:
+        self.watched += 1
         until = self.ctx.until(self.ctx.options.wait_timeout)
         self.open.setdefault(task.task_id, []).append(_Open(index, task, until))
 
@@ -140,6 +142,10 @@ class _Pool:
     def _look_at_pages(self, endpoint: str, unseen: dict[str, Task]) -> Flow[None]:
         """Read list pages while each may still save queries; take what they show out."""
         size = self.ctx.dialect.max_page_size
+        # Pages that our own tasks may fill. Those that have ended stay listed, so a page
+        # without an open one is no reason to stop before.
+        reach = math.ceil(self.watched / size)
+        read = 0
         page: Page | None = None
         while len(unseen) > 1:
             number, before = (page.page + 1, page.next_before) if page else (1, None)
@@ -155,8 +161,9 @@ class _Pool:
             shown = [task for task in page if unseen.pop(task.task_id, None) is not None]
             for task in shown:
                 yield from self._seen(task)
-            # A page without any of ours says that the rest is far down: query it singly.
-            if not page.has_next or not shown:
+            read += 1
+            # A page of strangers says that the rest is far down: query it singly.
+            if not page.has_next or (not shown and read >= min(reach, len(unseen))):
                 return
 
     def _page(self, endpoint: str, number: int, size: int, before: int | None) -> Flow[Page]:
