@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         AuthenticationError,
         CallbackVerificationError,
         ConcurrencyLimitError,
+        ConflictError,
         ContentPolicyError,
         DownloadError,
         EmptyResultError,
@@ -74,6 +75,7 @@ __all__ = [
     "CameraControl",
     "CapabilityWarning",
     "ConcurrencyLimitError",
+    "ConflictError",
     "ContentPolicyError",
     "Download",
     "DownloadError",
@@ -122,7 +124,7 @@ _HOMES = {
     "client": "AsyncKling Kling",
     "errors": (
         "AccountError AlreadyExistsError AuthenticationError CallbackVerificationError "
-        "ConcurrencyLimitError ContentPolicyError DownloadError EmptyResultError "
+        "ConcurrencyLimitError ConflictError ContentPolicyError DownloadError EmptyResultError "
         "IPNotAllowedError InvalidRequestError KlingAPIError KlingError NotFoundError "
         "OutcomeUnknownError PermissionDeniedError RateLimitError RequestValidationError "
         "ServerError TaskFailedError TransportError WaitCancelledError WaitTimeoutError"

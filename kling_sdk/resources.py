@@ -10,7 +10,7 @@ from __future__ import annotations
 import types
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import cache
-from inspect import Parameter, Signature, signature
+from inspect import Parameter, Signature, cleandoc, signature
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
 
 from kling_sdk.flows import Context, Flow, repeat
@@ -116,7 +116,7 @@ def _shaped(base: Any, request_class: Any) -> type[Any]:
         own = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
         shaped: Any = copy
         shaped.__signature__ = Signature([own, *names], return_annotation=Task)
-        shaped.__doc__ = f"{function.__doc__}\n\n{request_class.__doc__}"
+        shaped.__doc__ = f"{cleandoc(function.__doc__)}\n\n{cleandoc(request_class.__doc__)}"
         shaped.__qualname__ = function.__qualname__
         shaped.__module__ = function.__module__
         namespace[name] = shaped

@@ -1,0 +1,7 @@
+"""`python -m kling_mock` is the command `kling-mock`."""
+
+import sys
+
+from kling_mock.cli import main
+
+sys.exit(main())

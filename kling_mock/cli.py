@@ -1,0 +1,106 @@
+"""The command `kling-mock`."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+_DRAIN = 5.0  # seconds that requests in progress get after SIGTERM
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status.
+
+    Args:
+        arguments: What follows the command's name; `None` takes them from the process.
+    """
+    options = _parser().parse_args(arguments)
+    return int(options.run(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kling-mock", description="A Kling AI on localhost, for tests."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser(
+        "serve",
+        help="serve the emulated Kling API",
+        description="Serve the emulated Kling API until SIGTERM or Ctrl-C. Prints one line of "
+        "JSON with the URL and keys once it accepts connections. Each option can also be set "
+        "by an environment variable: --kling-port by KLING_MOCK_KLING_PORT, and so on.",
+    )
+    serve.set_defaults(run=_serve)
+    option = serve.add_argument
+    option("--host", default=_env("HOST", "127.0.0.1"), help="address to listen on")
+    option(
+        "--kling-port",
+        type=int,
+        default=_env("KLING_PORT", "3001"),
+        help="port of the Kling API; 0 is any free one (default 3001)",
+    )
+    option(
+        "--speed",
+        type=float,
+        default=_env("SPEED"),
+        help="seconds on the server's clock in one real second (default: real time)",
+    )
+    option("--seed", type=int, default=_env("SEED"), help="same seed: same keys, ids and times")
+    option("--public-url", default=_env("PUBLIC_URL"), help="what result URLs begin with")
+    option("--tls-cert", default=_env("TLS_CERT"), help="PEM certificate: serve https")
+    option("--tls-key", default=_env("TLS_KEY"), help="PEM key of the certificate")
+    return parser
+
+
+def _env(name: str, default: str | None = None) -> str | None:
+    # argparse converts a string default like an argument, so a wrong value is told likewise.
+    return os.environ.get(f"KLING_MOCK_{name}") or default
+
+
+def _serve(options: argparse.Namespace) -> int:
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        # Loaded last, and only for this command: aiohttp is most of the start-up time.
+        from kling_mock import KlingMock
+
+        mock = KlingMock(
+            clock="real" if options.speed is None else options.speed,
+            seed=options.seed,
+            host=options.host,
+            kling_port=options.kling_port,
+            public_url=options.public_url,
+            tls_cert=options.tls_cert,
+            tls_key=options.tls_key,
+        )
+        mock.start()
+        # What is loaded by now stays: the collector need not look at it again and again.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+    except (ImportError, OSError, ValueError, OverflowError) as error:
+        print(f"kling-mock: {error}", file=sys.stderr)  # noqa: T201 - a command speaks
+        return 1
+    ready = {
+        "kling_url": mock.kling_url,
+        "access_key": mock.access_key,
+        "secret_key": mock.secret_key,
+        "api_key": mock.api_key,
+        "admin_token": mock.admin_token,
+    }
+    print(json.dumps(ready), flush=True)  # noqa: T201 - the one line that is promised
+    ended.wait()
+    mock.stop(drain=_DRAIN)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+"""The one time of a mock server: tasks, tokens, expiry, callbacks and wired clients.
+
+`RealClock` is the computer's, `ScaledClock` runs faster or slower, `ManualClock` moves when it
+is told to. All durations are seconds, all instants Unix seconds (UTC). A clock looks two ways:
+
+* to the server it gives `now()` and `call_at()`. Timer functions run on the server's event
+  loop, in time order, and start what takes longer with `spawn()`;
+* to an SDK client it gives `time`, `monotonic`, `sleep`, `asleep` and `call`, so a client that
+  is made with `clock=mock.clock` lives in the server's time.
+"""
+
+from kling_mock.clock._base import Clock, Outside, Timer
+from kling_mock.clock._manual import ManualClock
+from kling_mock.clock._running import RealClock, ScaledClock
+
+__all__ = ["Clock", "ManualClock", "Outside", "RealClock", "ScaledClock", "Timer"]

@@ -1,0 +1,162 @@
+"""What all clocks of a mock server share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple, TypeVarTuple
+
+__all__ = ["Clock", "Outside", "Timer"]
+
+Ts = TypeVarTuple("Ts")
+
+_log = logging.getLogger("kling_mock")
+
+_NO_HANDS = (
+    "This clock runs by itself. Only a manual clock can be advanced: KlingMock(clock='manual')."
+)
+
+
+class Outside(NamedTuple):
+    """What the time is for a client that knows nothing of the mock's clock.
+
+    Attributes:
+        earliest: Unix seconds; a token that expires after it is still good.
+        latest: Unix seconds; a token that begins before it has begun.
+    """
+
+    earliest: float
+    latest: float
+
+
+class Timer:
+    """A function that is due at an instant."""
+
+    __slots__ = ("_arguments", "_run", "when")
+
+    def __init__(self, when: float, run: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        self.when = when
+        self._run: Callable[..., None] | None = run
+        self._arguments = arguments
+
+    def cancel(self) -> None:
+        """Do not run; harmless after the run."""
+        self._run = None
+
+    def fire(self) -> None:
+        """Run once. A failure is logged: one broken timer must not stop the clock."""
+        run, self._run = self._run, None
+        if run is not None:
+            try:
+                run(*self._arguments)
+            except Exception:  # noqa: BLE001 - whatever it is, the clock goes on
+                _log.exception("A timer of the mock's clock failed.")
+
+
+class Clock:
+    """What all clocks share: timers, and the work that they start.
+
+    Timers belong to the server's event loop: only its thread may call `call_at` and `spawn`.
+    """
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._order = itertools.count()
+        self._spawned: set[asyncio.Task[Any]] = set()
+
+    def now(self) -> float:
+        """Return the instant in Unix seconds."""
+        raise NotImplementedError
+
+    def outside(self) -> Outside:
+        """Return what a client that lives in real time takes for now."""
+        raise NotImplementedError
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to run timers on *loop*."""
+        self._loop = loop
+
+    def stop(self) -> None:
+        """Stop running timers; whoever sleeps on the clock wakes up."""
+        self.reset()
+        self._loop = None
+
+    def reset(self) -> None:
+        """Drop all timers and go back to the start."""
+        self._timers.clear()
+        for task in self._spawned:
+            task.cancel()
+
+    def call_at(self, when: float, run: Callable[[*Ts], None], *arguments: *Ts) -> Timer:
+        """Run *run* on the server's loop at the instant *when*, at once if that has passed."""
+        timer = Timer(when, run, arguments)
+        heapq.heappush(self._timers, (when, next(self._order), timer))
+        self._scheduled(when)
+        return timer
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Start *work* on the server's loop; a manual clock does not move on before it ends."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._spawned.add(task)
+        task.add_done_callback(self._ended)
+
+    async def drain(self) -> None:
+        """Wait until no spawned work is left, including work that the work spawned."""
+        while self._spawned:
+            await asyncio.wait(tuple(self._spawned))
+
+    def advance(self, seconds: float) -> None:  # noqa: ARG002 - the manual clock's
+        """Move a manual clock; see `ManualClock.advance`.
+
+        Raises:
+            RuntimeError: This clock moves by itself.
+        """
+        raise RuntimeError(_NO_HANDS)
+
+    async def aadvance(self, seconds: float) -> None:  # noqa: ARG002 - the manual clock's
+        """Move a manual clock; see `ManualClock.aadvance`.
+
+        Raises:
+            RuntimeError: This clock moves by itself.
+        """
+        raise RuntimeError(_NO_HANDS)
+
+    def time(self) -> float:
+        """Return the instant in Unix seconds, for a wired client."""
+        return self.now()
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards; only differences mean anything."""
+        raise NotImplementedError
+
+    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
+        """Block the calling thread for *seconds* of this clock, or until *wake* is set."""
+        raise NotImplementedError
+
+    async def asleep(self, seconds: float) -> None:
+        """Suspend the calling task for *seconds* of this clock; it can be cancelled."""
+        raise NotImplementedError
+
+    def call(self) -> contextlib.AbstractContextManager[None]:
+        """Enclose one call of a wired client; only a manual clock takes notice."""
+        return contextlib.nullcontext()
+
+    def _scheduled(self, when: float) -> None:
+        """Take notice that a timer for *when* was added."""
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._spawned.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("Work that the mock's clock had started failed.", exc_info=error)
+
+    def _due(self, until: float) -> Timer | None:
+        """Take out the earliest timer that is due at *until* or before."""
+        if self._timers and self._timers[0][0] <= until:
+            return heapq.heappop(self._timers)[2]
+        return None

@@ -1,0 +1,240 @@
+"""The clock that tests move."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import math
+import threading
+import time
+from collections.abc import Callable
+
+from kling_mock.clock._base import Clock, Outside
+from kling_mock.clock._sleepers import Call, Sleepers
+
+__all__ = ["ManualClock"]
+
+_SETTLE_LIMIT = 5.0  # seconds of real time that advance() waits for the clients that it woke
+_WAKE_CHECK = 0.01  # seconds of real time between looks at a caller's own wake event
+
+
+class ManualClock(Clock):
+    """A clock that stands still until it is advanced, or until every wired call sleeps.
+
+    While calls of wired clients are in progress and all of them sleep, it moves by itself to
+    the earliest wake-up and runs the server's timers on the way, in order. So `wait()` on a
+    ten-minute video takes no real time, and nothing moves while anybody is busy.
+
+    Args:
+        start: Unix seconds to begin at; `None` is the present.
+        wall: Where the present comes from, Unix seconds.
+    """
+
+    def __init__(
+        self, start: float | None = None, *, wall: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__()
+        self._given_start = start
+        self._wall = wall
+        present = wall()
+        first = present if start is None else start
+        # Other clients sign their tokens with real time; `outside` judges them by this.
+        self._offset = first - present
+        self._sleepers = Sleepers(first, self._tell)
+        self._moving = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self._drifting: asyncio.Task[None] | None = None
+
+    def now(self) -> float:
+        """Return the instant in Unix seconds."""
+        return self._sleepers.now
+
+    def outside(self) -> Outside:
+        """Return real time at the start, plus what the clock was moved by.
+
+        A test that takes a real minute must not make tokens of other clients "not yet
+        valid", so real time counts too where the beginning of a token is judged.
+        """
+        moved = self._sleepers.now - self._offset
+        return Outside(moved, max(moved, self._wall()))
+
+    def reset(self) -> None:
+        """Drop all timers, wake whoever sleeps, and go back to the start."""
+        super().reset()
+        present = self._wall()
+        first = present if self._given_start is None else self._given_start
+        self._offset = first - present
+        self._sleepers.reset(first)
+
+    def advance(self, seconds: float) -> None:
+        """Move forward; return when all that came due is done, deliveries included.
+
+        Args:
+            seconds: 0 or more; 0 runs what is due now.
+
+        Raises:
+            RuntimeError: Called inside a running event loop, which it would block (the
+                receiver of a callback may live there); or the server is not running.
+            ValueError: *seconds* is negative or not a number.
+        """
+        if _inside_event_loop():
+            raise RuntimeError(
+                "clock.advance() would block the running event loop, and with it whoever is to "
+                "receive a callback. Use `await clock.aadvance(seconds)` here."
+            )
+        moving = self._submit(seconds)
+        try:
+            moving.result()
+        finally:
+            moving.cancel()  # on KeyboardInterrupt; otherwise it has ended
+
+    async def aadvance(self, seconds: float) -> None:
+        """Move forward like `advance`, from inside an event loop.
+
+        Args:
+            seconds: 0 or more; 0 runs what is due now.
+
+        Raises:
+            RuntimeError: The server is not running.
+            ValueError: *seconds* is negative or not a number.
+        """
+        if asyncio.get_running_loop() is self._loop:
+            await self._advance(_duration(seconds))
+        else:
+            await asyncio.wrap_future(self._submit(seconds))
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to run timers on *loop*."""
+        super().start(loop)
+        self._sleepers.serve()
+
+    def stop(self) -> None:
+        """Stop running timers; from now on a sleep ends at once and moves the clock itself."""
+        self._sleepers.retire()
+        super().stop()
+
+    def monotonic(self) -> float:
+        """Return the seconds that the clock has moved; a reset does not take them back."""
+        return self._sleepers.moved
+
+    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
+        """Block the calling thread until the clock has moved by *seconds*, or *wake* is set."""
+        if seconds <= 0 or (wake is not None and wake.is_set()):
+            return
+        alarm = threading.Event()
+        sleeper = self._sleepers.lie_down(seconds, alarm.set, self._sleepers.current_call())
+        try:
+            if wake is None:
+                alarm.wait()
+            else:
+                # Nothing in the standard library waits for either of two events.
+                while not alarm.wait(_WAKE_CHECK) and not wake.is_set():
+                    pass
+        finally:
+            self._sleepers.get_up(sleeper)
+
+    async def asleep(self, seconds: float) -> None:
+        """Suspend the calling task until the clock has moved by *seconds*."""
+        # Let the tasks that are ready to run begin their calls first: of two that are started
+        # together, the first to fall asleep would otherwise move the clock for both.
+        await asyncio.sleep(0)
+        if seconds <= 0:
+            return
+        loop = asyncio.get_running_loop()
+        alarm = asyncio.Event()
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to wake
+                loop.call_soon_threadsafe(alarm.set)
+
+        sleeper = self._sleepers.lie_down(seconds, wake, self._sleepers.current_call())
+        try:
+            await alarm.wait()
+        finally:
+            self._sleepers.get_up(sleeper)
+
+    def call(self) -> contextlib.AbstractContextManager[None]:
+        """Enclose one call of a wired client: the clock stands still while it is awake."""
+        return Call(self._sleepers)
+
+    def _submit(self, seconds: float) -> concurrent.futures.Future[None]:
+        duration = _duration(seconds)
+        if self._loop is None:
+            raise RuntimeError("The clock moves only while its server runs: `with KlingMock()`.")
+        return asyncio.run_coroutine_threadsafe(self._advance(duration), self._loop)
+
+    async def _advance(self, seconds: float) -> None:
+        async with self._moving:
+            target = self.now() + seconds
+            await self._settle()
+            while self._step(target):
+                await self._settle()
+            self._sleepers.move(target)
+        self._look()  # those woken on the way may all sleep again
+
+    async def _drift(self) -> None:
+        """Move for as long as every call sleeps."""
+        async with self._moving:
+            await self.drain()
+            while self._sleepers.all_asleep and self._step(math.inf):
+                await self.drain()
+
+    def _step(self, until: float) -> bool:
+        """Do the one next thing that is due by *until*; return whether there was any.
+
+        A timer goes before a sleeper of the same instant: whoever wakes up to ask finds the
+        answer ready.
+        """
+        sleeper = self._sleepers.earliest()
+        limit = until if sleeper is None else min(until, sleeper)
+        timer = self._due(limit)
+        if timer is not None:
+            self._sleepers.move(timer.when)
+            timer.fire()
+        elif sleeper is not None and sleeper <= until:
+            self._sleepers.move(sleeper)
+        else:
+            return False
+        return True
+
+    async def _settle(self) -> None:
+        """Wait for work in progress, and for the calls that the clock has woken."""
+        await self.drain()
+        while self._sleepers.stirred:
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(_SETTLE_LIMIT):
+                    while self._sleepers.stirred:
+                        await self._changed.wait()
+                        self._changed.clear()
+            except TimeoutError:
+                self._sleepers.forget_stirred()
+            await self.drain()
+
+    def _tell(self) -> None:
+        """Pass on, from any thread, that calls have settled."""
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the server has just stopped
+                loop.call_soon_threadsafe(self._look)
+
+    def _look(self) -> None:
+        self._changed.set()
+        idle = self._drifting is None or self._drifting.done()
+        if idle and self._loop is not None and self._sleepers.all_asleep:
+            self._drifting = self._loop.create_task(self._drift())
+
+
+def _inside_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _duration(seconds: float) -> float:
+    if not (seconds >= 0 and math.isfinite(seconds)):
+        raise ValueError(f"seconds: accepted is a number of 0 or more, got {seconds!r}")
+    return float(seconds)

@@ -1,0 +1,61 @@
+"""Where a fact about Kling comes from, and how far to trust it.
+
+Every row of the tables in this package carries a `Fact`. There is no public specification to
+copy: the vendor's pages contradict each other in places, and some behaviour was only seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["SOURCES", "Confidence", "Fact", "Kind", "assumed", "documented", "observed"]
+
+Kind = Literal["documented", "observed", "assumed"]
+Confidence = Literal["high", "medium", "low"]
+
+SOURCES: dict[str, str] = {
+    "pages-2026-09": "kling.ai/document-api, the vendor's pages as of 2026-09-20",
+    "pages-2026-06": "the vendor's Chinese omni-video page as of 2026-06-11",
+    "pages-2026-05": "a reading of the vendor's pages on 2026-05-14",
+    "pages-2026-04": "the vendor's English pages of the /v1 interface, about 2026-04",
+    "digest-2026-01": "a condensed copy of the vendor's pages, about 2026-01, and its price list",
+    "digest-2026-02": "a third-party compilation of the vendor's pages, 2026-02",
+    "probe-2026-09": "one person's calls of the real service, 2026-09-20 to 22",
+    "wire": "real request and reply bodies published by unrelated projects, 2025-12 to 2026-04",
+    "none": "no source: this emulator had to decide",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """The origin of one row.
+
+    Attributes:
+        kind: `documented` (the vendor says so), `observed` (seen on the wire) or `assumed`.
+        sources: Keys of `SOURCES`.
+        as_of: ISO date of the newest source.
+        confidence: `high` with two sources or more, else `medium` or `low`.
+        note: What the sources leave open, or disagree about.
+    """
+
+    kind: Kind
+    sources: tuple[str, ...]
+    as_of: str
+    confidence: Confidence
+    note: str = ""
+
+
+def documented(*sources: str, as_of: str, confidence: Confidence = "high", note: str = "") -> Fact:
+    """Return a fact that the vendor's pages state."""
+    return Fact("documented", sources, as_of, confidence, note)
+
+
+def observed(*sources: str, as_of: str, confidence: Confidence = "low", note: str = "") -> Fact:
+    """Return a fact that was seen on the wire."""
+    return Fact("observed", sources, as_of, confidence, note)
+
+
+def assumed(note: str, *sources: str, as_of: str = "2026-09-20") -> Fact:
+    """Return a decision of this emulator; *note* says what is not known."""
+    return Fact("assumed", sources or ("none",), as_of, "low", note)

@@ -1,0 +1,51 @@
+"""What an accepted request asks for, worked out: the input of everything after validation."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+__all__ = ["ASPECT_RATIOS", "Plan", "nearest_aspect_ratio"]
+
+# The shapes that results come in, as width / height.
+ASPECT_RATIOS = {"16:9": 16 / 9, "1:1": 1.0, "9:16": 9 / 16}
+
+
+class Plan(NamedTuple):
+    """One accepted request.
+
+    Attributes:
+        endpoint: One of `capabilities.ENDPOINTS`.
+        model: The model, with the endpoint's default filled in.
+        mode: `std`, `pro`, `4k`, or `none` for a model without modes.
+        seconds: Length of the result in whole seconds.
+        resolution: `720p`, `1080p` or `4k`.
+        aspect_ratio: A key of `ASPECT_RATIOS`.
+        fps: Frames per second of the result.
+        sound: Whether the result has an audio track.
+        units: What it costs when it succeeds, in Kling units.
+        prompt: The prompt, or the prompts of the shots; "" if there is none.
+        external_task_id: The caller's own id; "" if there is none.
+        callback_url: Where reports go; "" if nowhere.
+        watermark: Whether a result with a watermark is wanted too.
+    """
+
+    endpoint: str
+    model: str
+    mode: str
+    seconds: int
+    resolution: str
+    aspect_ratio: str
+    fps: int
+    sound: bool
+    units: Decimal
+    prompt: str
+    external_task_id: str
+    callback_url: str
+    watermark: bool
+
+
+def nearest_aspect_ratio(width: int, height: int) -> str:
+    """Return the key of `ASPECT_RATIOS` that is closest to an image of this size."""
+    ratio = width / height
+    return min(ASPECT_RATIOS, key=lambda name: max(r := ASPECT_RATIOS[name] / ratio, 1 / r))

@@ -1,0 +1,65 @@
+"""The three calls of each endpoint, without HTTP."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from kling_mock.kling.accounts import Account
+from kling_mock.kling.facts import documented
+from kling_mock.kling.shapes import refuse
+from kling_mock.kling.validation import plan, read_object
+from kling_mock.kling.wire import created, listed, queried
+from kling_mock.kling.world import World
+
+__all__ = ["PAGES", "create", "get", "list_tasks"]
+
+# name -> lowest, highest, default. That a value outside is refused is assumed.
+_PAGING = {"pageNum": (1, 1000, 1), "pageSize": (1, 500, 30)}
+PAGES = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
+
+
+def create(world: World, account: Account, endpoint: str, body: bytes) -> str:
+    """Take a request as a new task; return the answer's `data` as JSON.
+
+    Raises:
+        Refusal: It is not accepted; nothing has changed.
+    """
+    wanted = plan(endpoint, read_object(body), discontinued=world.discontinued)
+    return created(world.submit(account, wanted))
+
+
+def get(world: World, account: Account, endpoint: str, name: str, origin: str) -> str:
+    """Return the task with the task id or external id *name*, as JSON.
+
+    Raises:
+        Refusal: The account has no such task on this endpoint.
+    """
+    return queried(world.tasks.find(account, endpoint, name), origin)
+
+
+def list_tasks(world: World, account: Account, endpoint: str, query: str, origin: str) -> str:
+    """Return one page of tasks, newest first, as JSON.
+
+    Args:
+        world: Where the tasks are.
+        account: Whose tasks.
+        endpoint: On which endpoint.
+        query: The query string; other names than pageNum and pageSize are ignored.
+        origin: Scheme, host and port that result URLs begin with.
+
+    Raises:
+        Refusal: 400/1201, a number out of range.
+    """
+    given = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+    number, size = (_page_number(name, given.get(name)) for name in _PAGING)
+    return listed(world.tasks.page(account, endpoint, number, size), origin)
+
+
+def _page_number(name: str, given: str | None) -> int:
+    low, high, default = _PAGING[name]
+    if given is None:
+        return default
+    readable = given.isascii() and given.isdigit() and len(given) <= len(str(high))
+    if not (readable and low <= int(given) <= high):
+        raise refuse(name, f"must be a whole number from {low} to {high}", given)
+    return int(given)

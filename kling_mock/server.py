@@ -1,0 +1,343 @@
+"""`KlingMock`: a whole emulated Kling, started and stopped on its own loop thread."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import ssl
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+
+from aiohttp import web
+
+from kling_mock._loop_thread import LoopThread
+from kling_mock.clock import Clock, ManualClock, RealClock, ScaledClock
+from kling_mock.control.journal import Journal
+from kling_mock.kling.http import KlingHandler, make_request
+from kling_mock.kling.world import World, admin_token
+
+if TYPE_CHECKING:
+    from kling_sdk import AsyncKling, Kling
+
+__all__ = ["HasTaskId", "KlingMock"]
+
+SEEDED_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z: where the clock of a seeded server starts
+
+_START_LIMIT = 10.0  # seconds of real time
+_STOP_LIMIT = 5.0  # seconds of real time, beyond those given for draining
+_BACKLOG = 512
+
+
+class HasTaskId(Protocol):
+    """A task of the SDK, or anything else with a `task_id`."""
+
+    @property
+    def task_id(self) -> str:
+        """The id of 18 digits."""
+        ...
+
+
+class KlingMock:
+    """An emulated Kling on localhost.
+
+        with KlingMock() as mock:
+            kling = mock.client()
+            task = kling.text2video.create(prompt="a kitten on the grass")
+            mock.clock.advance(600)
+            assert kling.text2video.get(task.task_id).is_succeed
+
+    It works as `with` and as `async with`, and needs no event loop of yours: the server has a
+    thread of its own. Every instance has its own port and state.
+
+    Args:
+        clock: `"manual"` stands still until it is advanced, and moves by itself only while
+            every call of the clients made here sleeps. `"real"` is the computer's time. A
+            number is a speed: 60 makes a minute of each second.
+        seed: The same seed makes the same keys, ids and times; `None` is a random one.
+        start: Unix seconds at which the clock begins. `None` is the present, or 2026-01-01
+            UTC if there is a seed. Not for `clock="real"`.
+        host: The address to listen on.
+        kling_port: The port to listen on; 0 is any free one.
+        public_url: Scheme, host and port that result URLs begin with, for a server behind
+            something; `None` is what the client itself used.
+        tls_cert: Path of a PEM certificate; with it the server speaks https only.
+        tls_key: Path of the certificate's key; `None` if it is in the same file.
+
+    Raises:
+        ValueError: An argument is not one of those accepted.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Literal["manual", "real"] | float = "manual",
+        seed: int | None = None,
+        start: float | None = None,
+        host: str = "127.0.0.1",
+        kling_port: int = 0,
+        public_url: str | None = None,
+        tls_cert: str | None = None,
+        tls_key: str | None = None,
+    ) -> None:
+        self._clock = _make_clock(
+            clock, SEEDED_START if start is None and seed is not None else start
+        )
+        self._seed = secrets.randbits(64) if seed is None else seed
+        self._host = host
+        self._port = kling_port
+        self._tls = _tls_context(tls_cert, tls_key)
+        self._world = World(self._seed, self._clock)
+        self._handler = KlingHandler(self._world, public_url)
+        self._thread = LoopThread("kling-mock")
+        self._listener: asyncio.Server | None = None
+        self._http: web.Server | None = None
+        self._bound_port = 0
+        self.admin_token = admin_token(self._seed)
+
+    # ------------------------------------------------------------ starting and stopping
+
+    def start(self) -> Self:
+        """Start the server; return once it accepts connections.
+
+        Raises:
+            OSError: The address cannot be bound, for example because the port is taken.
+            RuntimeError: It runs already.
+            TimeoutError: It did not come up within 10 seconds.
+        """
+        if self._thread.running:
+            raise RuntimeError("This KlingMock runs already; make another one for a second server.")
+        # Bound here: a port that is taken is reported at once, and from the caller's own line.
+        bound = _bind(self._host, self._port)
+        self._thread.start()
+        try:
+            self._thread.wait(self._open(bound), _START_LIMIT)
+        except BaseException:
+            bound.close()
+            self._thread.stop(self._close_nothing, _STOP_LIMIT)
+            raise
+        return self
+
+    def stop(self, drain: float = 0.0) -> None:
+        """Stop the server and close its connections; harmless if it does not run.
+
+        Args:
+            drain: Seconds of real time that requests in progress may take to end.
+        """
+        if not self._thread.running:
+            return
+
+        async def close() -> None:
+            await self._close(drain)
+
+        self._thread.stop(close, drain + _STOP_LIMIT)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.to_thread(self.stop)
+
+    # ------------------------------------------------------------ what a client needs
+
+    @property
+    def kling_url(self) -> str:
+        """The base URL of the emulated Kling, without a slash at the end.
+
+        Raises:
+            RuntimeError: The server has not been started.
+        """
+        if not self._bound_port:
+            raise RuntimeError("The server has no URL before it is started: `with KlingMock()`.")
+        host = "127.0.0.1" if self._host in {"0.0.0.0", ""} else self._host  # noqa: S104 - compared
+        host = f"[{host}]" if ":" in host else host
+        return f"{'http' if self._tls is None else 'https'}://{host}:{self._bound_port}"
+
+    @property
+    def access_key(self) -> str:
+        """The access key of the account that every server has."""
+        return self._world.account.key_pairs[0].access_key
+
+    @property
+    def secret_key(self) -> str:
+        """The secret of `access_key`."""
+        return self._world.account.key_pairs[0].secret_key
+
+    @property
+    def api_key(self) -> str:
+        """A static API key of the same account."""
+        return self._world.account.api_keys[0]
+
+    def client(self, **options: Any) -> Kling:
+        """Return an SDK client wired to this server: its URL, keys and clock.
+
+        Args:
+            options: Passed on to `kling_sdk.Kling`; they win over what is set here.
+        """
+        from kling_sdk import Kling
+
+        return Kling(**(self._wiring() | options))
+
+    def async_client(self, **options: Any) -> AsyncKling:
+        """Return an async SDK client wired to this server: its URL, keys and clock.
+
+        Args:
+            options: Passed on to `kling_sdk.AsyncKling`; they win over what is set here.
+        """
+        from kling_sdk import AsyncKling
+
+        return AsyncKling(**(self._wiring() | options))
+
+    # ------------------------------------------------------------ steering
+
+    @property
+    def clock(self) -> Clock:
+        """The time of everything in this server; also the `clock=` of a client of yours."""
+        return self._clock
+
+    @property
+    def journal(self) -> Journal:
+        """The newest requests and their answers."""
+        return self._world.journal
+
+    def complete(self, task: str | HasTaskId) -> None:
+        """Let *task* succeed now.
+
+        Args:
+            task: A task, or its task id.
+
+        Raises:
+            KeyError: There is no such task.
+            IllegalTransitionError: It has ended already.
+        """
+        self._on_loop(lambda: self._world.complete(self._world.tasks.any(_task_id(task))))
+
+    def fail(self, task: str | HasTaskId, code: int = 1301, message: str | None = None) -> None:
+        """Let *task* fail now.
+
+        Args:
+            task: A task, or its task id.
+            code: A service code of Kling; its text is the reason unless *message* is given.
+            message: The reason that queries show.
+
+        Raises:
+            KeyError: There is no such task.
+            IllegalTransitionError: It has ended already.
+            ValueError: There is no such code.
+        """
+        self._on_loop(
+            lambda: self._world.fail(self._world.tasks.any(_task_id(task)), code, message)
+        )
+
+    def reset(self) -> None:
+        """Forget everything: tasks, journal and clock are as on a new server of this seed.
+
+        The address and the keys stay. Open connections stay open.
+        """
+        self._on_loop(self._renew)
+
+    # ------------------------------------------------------------ inside
+
+    def _on_loop(self, function: Any) -> None:
+        if self._thread.running:
+            self._thread.call(function)
+        else:
+            function()
+
+    def _renew(self) -> None:
+        self._clock.reset()
+        self._world = World(self._seed, self._clock)
+        self._handler.world = self._world
+
+    def _wiring(self) -> dict[str, Any]:
+        return {
+            "access_key": self.access_key,
+            "secret_key": self.secret_key,
+            "base_url": self.kling_url,
+            "clock": self._clock,
+        }
+
+    async def _open(self, bound: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        self._http = web.Server(self._handler, request_factory=make_request, access_log=None)
+        self._listener = await loop.create_server(
+            self._http, sock=bound, ssl=self._tls, backlog=_BACKLOG
+        )
+        self._bound_port = bound.getsockname()[1]
+        self._clock.start(loop)
+
+    async def _close(self, drain: float) -> None:
+        self._clock.stop()
+        if self._listener is not None:
+            self._listener.close()
+        if self._http is not None:
+            self._http.pre_shutdown()  # idle connections first
+            await self._http.shutdown(drain)
+        self._listener = self._http = None
+        self._bound_port = 0
+
+    @staticmethod
+    async def _close_nothing() -> None:
+        """End a thread on which nothing came up."""
+
+
+def _make_clock(clock: str | float, start: float | None) -> Clock:
+    match clock:
+        case "manual":
+            return ManualClock(start)
+        case "real":
+            if start is not None:
+                raise ValueError("start: the real clock is always now; use clock=1.0 or 'manual'")
+            return RealClock()
+        case bool() | str():
+            raise ValueError(
+                f"clock: accepted are 'manual', 'real' and a speed such as 60, got {clock!r}"
+            )
+        case _:
+            return ScaledClock(clock, start)
+
+
+def _tls_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:
+    if cert is None:
+        if key is not None:
+            raise ValueError("tls_key: accepted only with tls_cert")
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return context
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # A port of a server that has just ended is free again at once; one that another server
+        # listens on is not.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+        bound.listen(_BACKLOG)
+    except OSError as error:
+        bound.close()
+        reason = error.strerror or str(error)
+        raise OSError(error.errno, f"cannot listen on {host}:{port}: {reason}") from error
+    return bound
+
+
+def _task_id(task: str | HasTaskId) -> str:
+    return task if isinstance(task, str) else task.task_id

@@ -1,0 +1,132 @@
+"""Keys and tokens."""
+
+from __future__ import annotations
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kling_sdk.auth import AccessKey, ApiKey, Keyring, mint, parse_keys
+from kling_sdk.settings import settings_from
+
+NOW = 1_790_000_000.0
+PAIR = AccessKey("access", "secret")
+
+
+def claims(header: str, secret: str = "secret") -> dict[str, object]:
+    scheme, _, token = header.partition(" ")
+    assert scheme == "Bearer"
+    options: jwt.types.Options = {"verify_exp": False, "verify_nbf": False}
+    found: dict[str, object] = jwt.decode(
+        token, secret.ljust(32), algorithms=["HS256"], options=options
+    )
+    return found
+
+
+def test_a_token_is_what_the_vendor_documents() -> None:
+    """HS256, issued by the access key, valid from 5 s ago for 1800 s from now."""
+    key = AccessKey("access", "secret".ljust(32))
+
+    assert jwt.get_unverified_header(mint(key, NOW)) == {"alg": "HS256", "typ": "JWT"}
+    assert claims(f"Bearer {mint(key, NOW)}") == {
+        "iss": "access",
+        "exp": NOW + 1800,
+        "nbf": NOW - 5,
+    }
+
+
+@given(st.lists(st.floats(0, 4000, allow_nan=False), max_size=30))
+def test_a_token_sent_is_always_valid_with_a_margin_and_minted_seldom(steps: list[float]) -> None:
+    """Whenever a call is made its token has at least 300 s left, and is reused until then."""
+    keys, now, minted = Keyring([AccessKey("access", "secret".ljust(32))]), NOW, set()
+    for step in [0.0, *steps]:
+        now += step
+        header = keys.header(now)
+        exp = claims(header)["exp"]
+        assert isinstance(exp, int)
+        assert 299 <= exp - now <= 1800
+        minted.add(header)
+    assert len(minted) <= 1 + sum(steps) / 1499
+
+
+def test_a_clock_that_was_set_back_gets_a_new_token() -> None:
+    """After the clock jumps back, the token of the future (1003) is not sent again."""
+    keys = Keyring([PAIR])
+    before = keys.header(NOW)
+
+    assert keys.header(NOW - 3600) != before
+
+
+def test_a_short_secret_signs_without_a_warning() -> None:
+    """Vendor keys of any length work under `-W error`."""
+    assert mint(AccessKey("a", "s"), NOW)
+
+
+def test_keys_may_be_pairs_or_api_keys_one_per_line() -> None:
+    """The spelling of one-api's channels is understood: `AK|SK`, several by line."""
+    assert parse_keys(" ak|sk \n\n key \n") == (AccessKey("ak", "sk"), ApiKey("key"))
+
+
+@pytest.mark.parametrize("text", ["", " \n ", "|sk", "ak|", "ak| "])
+def test_half_a_key_is_refused(text: str) -> None:
+    """A key with an empty half is a mistake, and the message shows no key."""
+    with pytest.raises(ValueError, match=r"AK\|SK"):
+        parse_keys(text)
+
+
+def test_a_refused_key_gives_way_to_the_next_once_per_refusal() -> None:
+    """A key can be replaced while clients run: threads that were refused together turn once."""
+    keys = Keyring([ApiKey("old"), ApiKey("new")])
+    refused = keys.header(NOW)
+
+    assert keys.turn(refused)
+    assert keys.turn(refused)
+    assert keys.header(NOW) == "Bearer new"
+    assert not Keyring([PAIR]).turn("Bearer x")
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"KLING_ACCESS_KEY": "ak", "KLING_SECRET_KEY": "sk"}, AccessKey("ak", "sk")),
+        ({"KLING_API_KEY": "key"}, ApiKey("key")),
+        ({"KLING_ACCESS_KEY": "ak", "KLING_API_KEY": "key"}, ApiKey("key")),
+        (
+            {"KLING_ACCESS_KEY": "ak", "KLING_SECRET_KEY": "sk", "KLING_API_KEY": "key"},
+            AccessKey("ak", "sk"),
+        ),
+    ],
+)
+def test_the_environment_is_read_when_no_key_is_given(
+    environment: dict[str, str], expected: AccessKey | ApiKey
+) -> None:
+    """`Kling()` takes its key from the environment, a whole pair before an API key."""
+    settings = settings_from(environment, None, None, None, None, None, None, {})
+    assert tuple(settings.keys.keys) == (expected,)
+    assert settings.base_url == "https://api-singapore.klingai.com"
+
+
+def test_without_any_key_the_error_lists_the_ways() -> None:
+    """A newcomer learns where a key can come from."""
+    with pytest.raises(ValueError, match="KLING_ACCESS_KEY and KLING_SECRET_KEY, or KLING_API_KEY"):
+        settings_from({}, None, None, None, None, None, None, {})
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://a", "localhost:3000", "https://", "https://u:p@host", "https://host/?a=b"]
+)
+def test_a_base_url_that_is_none_is_refused_without_showing_it(url: str) -> None:
+    """A wrong `KLING_BASE_URL` fails at once, not at the first call."""
+    with pytest.raises(ValueError, match="base_url") as caught:
+        settings_from({"KLING_BASE_URL": url}, "a|b", None, None, None, None, None, {})
+    assert "u:p" not in str(caught.value)
+
+
+@pytest.mark.parametrize("changes", [{"timeout": -1}, {"wait_timeout": float("nan")}])
+def test_an_option_that_makes_no_sense_is_refused(changes: dict[str, float]) -> None:
+    """Negative and undefined seconds are refused when they are set."""
+    with pytest.raises(ValueError, match="accepted: 0 or more"):
+        settings_from({}, "a|b", None, None, None, None, None, changes)  # type: ignore[arg-type]  # the mistake under test
+    with pytest.raises(TypeError, match="unknown option 'retires'"):
+        settings_from({}, "a|b", None, None, None, None, None, {"retires": 1})  # type: ignore[typeddict-unknown-key]  # the mistake under test

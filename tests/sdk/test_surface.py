@@ -1,0 +1,236 @@
+"""The public surface: names, signatures, pickling. Generated from what is exported."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import pickle
+import pkgutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+import kling_sdk
+from kling_sdk import AsyncKling, Kling, KlingError, Task, TextToVideo
+from kling_sdk.errors import api_error
+from kling_sdk.resources import AsyncTaskResource, TaskResource
+
+TASK = Task(
+    task_id="100000000000000001",
+    status="succeed",
+    external_task_id="mine",
+    videos=(kling_sdk.Video("v", "https://cdn.example/v.mp4?sign=SECRET", Decimal(5)),),
+    created_at=datetime(2026, 11, 1, tzinfo=UTC),
+    raw={"task_id": "100000000000000001", "new_field": [1]},
+)
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (400).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
+)
+
+EXAMPLES: list[Any] = [
+    TASK,
+    *TASK.videos,
+    kling_sdk.Page((TASK,), 1, 30),
+    kling_sdk.Outcome(0, TASK),
+    kling_sdk.Outcome(1, None, kling_sdk.TaskFailedError("no", TASK)),
+    kling_sdk.Download(Path("a.mp4"), 1, "00"),
+    kling_sdk.ResourcePack("n", "i", "t", "online", Decimal(1), None, None, None),
+    kling_sdk.CallbackEvent(TASK, verified=True),
+    TextToVideo(prompt="x", camera_control=None, duration=10),
+    kling_sdk.TextToVideo(
+        prompt="x",
+        model_name="kling-v1",
+        camera_control={"type": "simple", "config": {"zoom": 5}},
+    ),
+    kling_sdk.ImageToVideo(
+        image=PNG,
+        model_name="kling-v1",
+        dynamic_masks=[{"mask": PNG, "trajectories": [{"x": 1, "y": 2}, {"x": 3, "y": 4}]}],
+    ),
+    kling_sdk.OmniVideo(prompt="x", image_list=[PNG], element_list=[3]),
+    kling_sdk.MultiImageToVideo(prompt="x", image_list=[PNG]),
+    kling_sdk.Shot("x", 3),
+    kling_sdk.CameraControl("simple", kling_sdk.CameraConfig(zoom=1)),
+    kling_sdk.DynamicMask(PNG, (kling_sdk.Point(1, 2),)),
+    kling_sdk.CameraConfig(zoom=1),
+    kling_sdk.Point(1, 2),
+    kling_sdk.Element(1),
+    kling_sdk.Voice("v"),
+    kling_sdk.OmniImage(PNG, "first_frame"),
+    kling_sdk.OmniVideoReference("https://cdn.example/v.mp4"),
+    kling_sdk.SubjectImage(PNG),
+    kling_sdk.Event("response", "GET", "/v1", status=200),
+    kling_sdk.Options(),
+]
+
+
+def exported_classes() -> list[type]:
+    return [
+        value for name in kling_sdk.__all__ if isinstance(value := getattr(kling_sdk, name), type)
+    ]
+
+
+def error_examples() -> list[KlingError]:
+    made: list[KlingError] = [
+        KlingError("plain").about(task_id="1"),
+        kling_sdk.TransportError("reset", maybe_sent=False),
+        kling_sdk.OutcomeUnknownError("unknown", external_task_id="mine"),
+        kling_sdk.TaskFailedError("failed", TASK),
+        kling_sdk.EmptyResultError("empty", TASK),
+        kling_sdk.WaitTimeoutError("late", TASK),
+        kling_sdk.WaitCancelledError("stopped", TASK),
+        kling_sdk.RequestValidationError("prompt", "is missing", "text"),
+        kling_sdk.CallbackVerificationError("forged"),
+        kling_sdk.DownloadError("cut", http_status=206),
+        kling_sdk.KlingAPIError("new", code=9999, http_status=418),
+    ]
+    for code in (1000, 1101, 1103, 1201, 1203, 1301, 1302, 1303, 1304, 5000):
+        made.append(api_error("words", code=code, http_status=400, request_id="r", retry_after=2.0))
+    made.append(api_error("External_task_id mine already exists", code=1201, http_status=400))
+    made.append(kling_sdk.ConflictError("used", http_status=409))
+    return made
+
+
+def test_every_public_name_loads_and_is_listed_in_order() -> None:
+    """`from kling_sdk import X` works for every name the package promises, and for no other."""
+    assert kling_sdk.__all__ == sorted(kling_sdk.__all__)
+    assert set(kling_sdk.__all__) == set(kling_sdk._MODULE_OF)
+    assert all(getattr(kling_sdk, name) is not None for name in kling_sdk.__all__)
+    assert set(kling_sdk.__all__) <= set(dir(kling_sdk))
+    with pytest.raises(AttributeError, match="no attribute 'Klong'"):
+        kling_sdk.Klong  # noqa: B018 - that it is missing is the test
+
+
+@pytest.mark.parametrize("value", EXAMPLES, ids=lambda value: type(value).__name__)
+def test_every_result_and_request_survives_a_process_boundary(value: Any) -> None:
+    """Results and requests can be sent to another process or put into a task queue."""
+    again = pickle.loads(pickle.dumps(value))  # noqa: S301 - our own bytes
+    if not isinstance(value, kling_sdk.Outcome):  # an error inside compares by identity
+        assert again == value
+    assert repr(again) == repr(value)
+    if hasattr(value, "raw"):
+        assert again.raw == value.raw
+
+
+@pytest.mark.parametrize("error", error_examples(), ids=lambda error: type(error).__name__)
+def test_every_error_survives_a_process_boundary(error: KlingError) -> None:
+    """An error keeps its text, its class and all it carries when it is pickled."""
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert again.__dict__ == error.__dict__
+
+
+def test_no_public_class_is_missing_from_the_pickle_examples() -> None:
+    """A class that is added to the surface must be added to the tests above."""
+    seen = {type(value) for value in [*EXAMPLES, *error_examples()]}
+    protocols_and_clients = {Kling, AsyncKling, kling_sdk.VideoRequest, kling_sdk.CapabilityWarning}
+
+    assert set(exported_classes()) - protocols_and_clients == seen
+
+
+def public_members(cls: type) -> dict[str, Any]:
+    return {name: member for name, member in vars(cls).items() if not name.startswith("_")}
+
+
+def shape(function: Any) -> list[tuple[str, Any, Any]]:
+    raw = inspect.unwrap(function.__func__ if isinstance(function, classmethod) else function)
+    return [(p.name, p.kind, p.default) for p in inspect.signature(raw).parameters.values()]
+
+
+@pytest.mark.parametrize(
+    ("sync", "twin"),
+    [
+        (Kling, AsyncKling),
+        (TaskResource, AsyncTaskResource),
+    ],
+)
+def test_the_twins_have_the_same_methods_with_the_same_parameters(sync: type, twin: type) -> None:
+    """Code moves between the sync and the async client by adding `await`, nothing else."""
+    assert public_members(sync).keys() == public_members(twin).keys()
+    for name, member in public_members(sync).items():
+        assert shape(member) == shape(public_members(twin)[name]), name
+    assert shape(vars(sync)["__init__"]) == shape(vars(twin)["__init__"])
+
+
+def test_the_twins_have_the_same_resources_with_the_requests_parameters() -> None:
+    """`help(kling.text2video.create)` shows the endpoint's own parameters, for both clients."""
+    sync, twin = Kling("a|b"), AsyncKling("a|b")
+    names = {name for name, value in vars(sync).items() if hasattr(value, "request_class")}
+    assert names == {"text2video", "image2video", "omni_video", "multi_image2video"}
+    for name in names:
+        resource, other = getattr(sync, name), getattr(twin, name)
+        fields = {field.name for field in attrs.fields(resource.request_class)}
+        for method in ("create", "run"):
+            signature = inspect.signature(getattr(resource, method))
+            assert signature == inspect.signature(getattr(other, method))
+            assert set(signature.parameters) == fields
+            assert "2500 characters" in getattr(resource, method).__doc__
+            assert inspect.iscoroutinefunction(getattr(other, method))
+
+
+def test_importing_the_package_loads_no_optional_library() -> None:
+    """`import kling_sdk` costs nothing for aiohttp, SQL or command-line libraries."""
+    names = [f"kling_sdk.{module.name}" for module in pkgutil.iter_modules(kling_sdk.__path__)]
+    code = (
+        f"import sys\nfor name in {names!r}: __import__(name)\n"
+        "import kling_sdk\nfor name in kling_sdk.__all__: getattr(kling_sdk, name)\n"
+        "kling_sdk.Kling('a|b')\n"
+        "unwanted = {'aiohttp', 'httpx2', 'sqlite3', 'asyncmy', 'asyncpg', 'rich', 'kling_mock',"
+        " 'sqlalchemy', 'prometheus_client', 'uvloop', 'opentelemetry'}\n"
+        "print(sorted(unwanted & set(sys.modules)))"
+    )
+    # Coverage, when it measures the tests, loads sqlite3 into every child it knows of.
+    environment = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert answer.stdout.strip() == "[]"
+
+
+def test_every_public_function_and_class_is_documented() -> None:
+    """Every public name explains itself to `help()`."""
+    for name in kling_sdk.__all__:
+        value = getattr(kling_sdk, name)
+        assert (inspect.getdoc(value) or "").strip(), name
+        for member_name, member in public_members(value).items() if isinstance(value, type) else ():
+            if inspect.isfunction(member):
+                assert member.__doc__, f"{name}.{member_name}"
+
+
+def test_reprs_show_no_secret_prompt_or_signature() -> None:
+    """What lands in a log by accident tells nothing that must stay private."""
+    shown = [
+        repr(TASK),
+        repr(Kling("my-access-key|my-secret-key")),
+        repr(Kling("my-access-key|my-secret-key")._settings.keys),
+        repr(Kling(api_key="my-api-key")._settings),
+        repr(TextToVideo(prompt="PRIVATE", callback_url="https://u:p@example.com/x?token=SECRET")),
+        repr(
+            kling_sdk.ImageToVideo(image="https://cdn.example/x.png?sign=SECRET", prompt="PRIVATE")
+        ),
+    ]
+    for text in shown:
+        for secret in ("SECRET", "PRIVATE", "my-secret-key", "my-api-key", "my-access-key", "u:p"):
+            assert secret not in text
+
+
+def test_a_client_refuses_to_be_pickled_with_its_keys() -> None:
+    """Keys do not travel in a pickle by accident."""
+    with pytest.raises(TypeError, match="secrets"):
+        pickle.dumps(Kling("a|b")._settings.keys)
+
+
+def test_every_module_imports() -> None:
+    """No room of the package depends on another having been imported first."""
+    for module in pkgutil.walk_packages(kling_sdk.__path__, "kling_sdk."):
+        code = f"import {module.name}"
+        import_module(module.name)
+        subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,109 @@
+"""The public types, checked by mypy and pyright and never executed.
+
+A line that must be an error carries an ignore with its code: both checkers report an
+ignore that is not needed, so a type that gets looser fails here.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, assert_type
+
+from kling_sdk import (
+    AsyncKling,
+    CallbackEvent,
+    Download,
+    ImageToVideo,
+    Kling,
+    Outcome,
+    Page,
+    ResourcePack,
+    Task,
+    TextToVideo,
+    Video,
+    parse_callback,
+)
+
+
+def sync_client(kling: Kling) -> None:
+    task = kling.text2video.create(prompt="a kitten", model_name="kling-v2-6", duration=5)
+    assert_type(task, Task)
+    assert_type(kling.text2video.submit(TextToVideo(prompt="a kitten")), Task)
+    assert_type(kling.text2video.get("1"), Task)
+    assert_type(kling.text2video.list(page=1, page_size=30), Page)
+    assert_type(kling.text2video.iter(), Iterator[Task])
+    assert_type(kling.text2video.wait(task, timeout=1800, on_update=print), Task)
+    assert_type(kling.text2video.run(prompt="a kitten", duration="5"), Task)
+    assert_type(kling.image2video.create(image=Path("cat.png"), mode="pro", sound=True), Task)
+    assert_type(kling.image2video.run(image=b"...", image_tail="https://example.com/a.png"), Task)
+    assert_type(kling.omni_video.create(prompt="a kitten", image_list=[b"..."]), Task)
+    assert_type(kling.omni_video.run(prompt="a kitten"), Task)
+    assert_type(kling.multi_image2video.create(image_list=[b"..."], prompt="a kitten"), Task)
+    assert_type(kling.multi_image2video.run(image_list=[b"..."], prompt="a kitten"), Task)
+    assert_type(kling.wait_all([task]), list[Outcome])
+    assert_type(kling.as_completed([task]), Iterator[Outcome])
+    assert_type(
+        kling.run_many([TextToVideo(prompt="a"), ImageToVideo(image=b"")]), Iterator[Outcome]
+    )
+    assert_type(kling.download(task.videos[0], "kitten.mp4"), Download)
+    assert_type(kling.account_costs(0, 1), tuple[ResourcePack, ...])
+    assert_type(kling.request("GET", "/v1/videos/lip-sync/1"), Any)
+    assert_type(kling.request_raw("GET", "/v1/videos/lip-sync/1").status, int)
+    assert_type(kling.with_options(timeout=3.0, retries=2, on_update=print), Kling)
+    assert_type(Kling.relay("http://localhost:3000", token="sk-1"), Kling)
+    assert_type(kling.close(), None)
+    with kling as entered:
+        assert_type(entered, Kling)
+
+
+async def async_client(kling: AsyncKling) -> None:
+    task = await kling.text2video.create(prompt="a kitten", model_name="kling-v2-6", duration=5)
+    assert_type(task, Task)
+    assert_type(await kling.text2video.submit(TextToVideo(prompt="a kitten")), Task)
+    assert_type(await kling.text2video.get("1"), Task)
+    assert_type(await kling.text2video.list(page=1, page_size=30), Page)
+    assert_type(kling.text2video.iter(), AsyncIterator[Task])
+    assert_type(await kling.text2video.wait(task, timeout=1800, on_update=print), Task)
+    assert_type(await kling.text2video.run(prompt="a kitten", duration="5"), Task)
+    assert_type(await kling.image2video.create(image=Path("cat.png"), mode="pro"), Task)
+    assert_type(await kling.omni_video.create(prompt="a kitten", image_list=[b"..."]), Task)
+    assert_type(await kling.multi_image2video.create(image_list=[b"..."], prompt="a"), Task)
+    assert_type(await kling.wait_all([task]), list[Outcome])
+    assert_type(kling.as_completed([task]), AsyncIterator[Outcome])
+    assert_type(kling.run_many([TextToVideo(prompt="a")]), AsyncIterator[Outcome])
+    assert_type(await kling.download(task.videos[0], "kitten.mp4"), Download)
+    assert_type(await kling.account_costs(0, 1), tuple[ResourcePack, ...])
+    assert_type(await kling.request("GET", "/v1/videos/lip-sync/1"), Any)
+    assert_type((await kling.request_raw("GET", "/v1/videos/lip-sync/1")).status, int)
+    assert_type(kling.with_options(timeout=3.0), AsyncKling)
+    assert_type(AsyncKling.relay("http://localhost:3000", token="sk-1"), AsyncKling)
+    async with kling as entered:
+        assert_type(entered, AsyncKling)
+
+
+def results(task: Task, video: Video, outcome: Outcome, page: Page) -> None:
+    assert_type(task.created_at, datetime | None)
+    assert_type(task.units, Decimal | None)
+    assert_type(task.videos, tuple[Video, ...])
+    assert_type(task.is_done, bool)
+    assert_type(video.duration, Decimal | None)
+    assert_type(outcome.result(), Task)
+    assert_type(list(page), list[Task])
+    assert_type(parse_callback(b"{}"), CallbackEvent)
+    assert_type(parse_callback(b"{}", {}, ["whsec_"], 0.0).task, Task)
+
+
+def mistakes(kling: Kling, async_kling: AsyncKling) -> None:
+    kling.text2video.create(promt="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    kling.text2video.run(prompt="x", seconds=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    kling.text2video.create(prompt=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    kling.text2video.create(prompt="x", duration=5.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    kling.text2video.create("x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    kling.multi_image2video.create(prompt="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    kling.with_options(retires=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    TextToVideo(prompt="x").prompt = "y"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    async_kling.text2video.create(promt="x")  # type: ignore[call-arg, unused-coroutine]  # pyright: ignore[reportCallIssue]
+
+
+handler: Callable[[Task], object] = print
