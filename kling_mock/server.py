@@ -14,7 +14,8 @@ from aiohttp import web
 from kling_mock._loop_thread import LoopThread
 from kling_mock.clock import Clock, ManualClock, RealClock, ScaledClock
 from kling_mock.control.journal import Journal
-from kling_mock.kling.http import KlingHandler, make_request
+from kling_mock.kling.http import KlingHandler
+from kling_mock.kling.protocol import KlingProtocol, make_request
 from kling_mock.kling.world import World, admin_token
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ SEEDED_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z: where the clock of a see
 _START_LIMIT = 10.0  # seconds of real time
 _STOP_LIMIT = 5.0  # seconds of real time, beyond those given for draining
 _BACKLOG = 512
+_LEAST_DRAIN = 0.02  # seconds of real time
 
 
 class HasTaskId(Protocol):
@@ -80,10 +82,12 @@ class KlingMock:
         tls_cert: str | None = None,
         tls_key: str | None = None,
     ) -> None:
-        self._clock = _make_clock(
-            clock, SEEDED_START if start is None and seed is not None else start
-        )
+        if start is None and seed is not None and clock != "real":
+            start = SEEDED_START
+        self._clock = _make_clock(clock, start)
         self._seed = secrets.randbits(64) if seed is None else seed
+        if not 0 <= kling_port <= 65535:
+            raise ValueError(f"kling_port: accepted is a port from 0 to 65535, got {kling_port}")
         self._host = host
         self._port = kling_port
         self._tls = _tls_context(tls_cert, tls_key)
@@ -122,7 +126,8 @@ class KlingMock:
         """Stop the server and close its connections; harmless if it does not run.
 
         Args:
-            drain: Seconds of real time that requests in progress may take to end.
+            drain: Seconds of real time that requests in progress may take to end, and as long
+                again to be cancelled.
         """
         if not self._thread.running:
             return
@@ -275,9 +280,13 @@ class KlingMock:
 
     async def _open(self, bound: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        self._http = web.Server(self._handler, request_factory=make_request, access_log=None)
+        no_access_log: Any = None  # aiohttp takes it; its annotation does not say so
+        http = self._http = web.Server(self._handler, request_factory=make_request)
         self._listener = await loop.create_server(
-            self._http, sock=bound, ssl=self._tls, backlog=_BACKLOG
+            lambda: KlingProtocol(http, loop=loop, access_log=no_access_log),
+            sock=bound,
+            ssl=self._tls,
+            backlog=_BACKLOG,
         )
         self._bound_port = bound.getsockname()[1]
         self._clock.start(loop)
@@ -288,7 +297,8 @@ class KlingMock:
             self._listener.close()
         if self._http is not None:
             self._http.pre_shutdown()  # idle connections first
-            await self._http.shutdown(drain)
+            # aiohttp takes 0 for "wait for ever".
+            await self._http.shutdown(max(drain, _LEAST_DRAIN))
         self._listener = self._http = None
         self._bound_port = 0
 

@@ -223,6 +223,6 @@ def instant(value: object, *, per_second: int = 1000) -> datetime | None:
         per_second: Ticks per second: 1000 for Kling's milliseconds, 1 for a relay.
     """
     number = decimal(value)
-    if number is None or not 0 < number * 1000 / per_second <= _MAX_MS:
+    if number is None or not 0 < number <= _MAX_MS // 1000 * per_second:
         return None
     return datetime.fromtimestamp(float(number) / per_second, UTC)

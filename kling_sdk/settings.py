@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
@@ -219,9 +220,9 @@ def many_flow(
 def download_flow(
     video: Video | str, path: str | os.PathLike[str]
 ) -> Callable[[Context], Flow[Download]]:
-    """Return the flow of `client.download`."""
+    """Return the flow of `client.download`, which opens the file when it starts."""
     from kling_sdk.files.target import FileTarget, place_for  # as above
     from kling_sdk.flows.download import download
 
     url, place = (video if isinstance(video, str) else video.url), place_for(video, path)
-    return lambda ctx: download(ctx, url, FileTarget(place, ctx.options.max_download))
+    return lambda ctx: download(ctx, url, partial(FileTarget, place, ctx.options.max_download))

@@ -7,15 +7,12 @@ Whatever a client sends, the answer is Kling's envelope with a 4xx, never a drop
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from aiohttp import StreamReader, web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http_parser import RawRequestMessage
+from aiohttp import web
 
 from kling_mock.control.journal import BODY_KEPT, Entry
 from kling_mock.kling import service
@@ -29,7 +26,7 @@ from kling_mock.kling.validation import MAX_BODY
 from kling_mock.kling.wire import envelope
 from kling_mock.kling.world import World
 
-__all__ = ["KlingHandler", "make_request"]
+__all__ = ["KlingHandler"]
 
 _log = logging.getLogger("kling_mock")
 
@@ -129,18 +126,6 @@ class KlingHandler:
         if not _HOST.fullmatch(host):
             host = _own_host(request)
         return f"{scheme}://{host}"
-
-
-def make_request(
-    message: RawRequestMessage,
-    payload: StreamReader,
-    protocol: web.RequestHandler,
-    writer: AbstractStreamWriter,
-    task: asyncio.Task[None],
-) -> web.BaseRequest:
-    """Make aiohttp's request object, with this server's limit for bodies."""
-    loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY)
 
 
 def _route(method: str, path: str) -> tuple[str, str | None]:

@@ -80,7 +80,7 @@ class RelayDialect:
         code = decimal(detail.get("code"))
         raise api_error(
             text(detail.get("message")) or f"HTTP {reply.status} without a message",
-            code=int(code) if code is not None else 0,
+            code=int(code) if code is not None and abs(code) < 10**9 else 0,
             http_status=reply.status,
             request_id=text(detail.get("request_id")) or reply.headers.get("x-request-id", ""),
             retry_after=retry_after(reply),

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import time
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, Final
 
@@ -34,6 +36,18 @@ def library_of(client: object) -> str | None:
     return None
 
 
+# True while a file is fetched: its host may redirect, and then its headers hold a signature,
+# which must stay out of the log.
+_fetching: ContextVar[bool] = ContextVar("kling_sdk_fetching", default=False)
+
+
+def _without_headers(record: logging.LogRecord) -> bool:
+    """Shorten what httpcore logs at DEBUG of a reply to our own download."""
+    if _fetching.get():
+        record.msg, record.args = record.getMessage().partition(" return_value=")[0], None
+    return True
+
+
 class _Library:
     """What is needed of httpx or httpx2, by name."""
 
@@ -45,6 +59,9 @@ class _Library:
             *(getattr(module, name) for name in _NEVER_SENT),
         )
         self.timeout: Any = module.Timeout
+        for version in ("http11", "http2"):
+            core = logging.getLogger(f"{name.replace('httpx', 'httpcore')}.{version}")
+            core.addFilter(_without_headers)
 
         class QuietURL(module.URL):  # type: ignore[misc]  # a class of either library
             """A URL that shows no signature: both libraries log the URL of each request."""
@@ -139,22 +156,29 @@ class HttpxTransport(_Calls):
 
     def perform(self, effect: Send | Fetch) -> Reply:
         """Make the call."""
+        token = _fetching.set(isinstance(effect, Fetch))
         try:
-            response = self.client.send(self.request(effect), stream=True, follow_redirects=False)
-            try:
-                if isinstance(effect, Send):
-                    body = _Body(effect)
-                    for chunk in response.stream:
-                        body.add(chunk)
-                    return body.reply(response)
-                effect.sink.start(response.status_code, dict(response.headers))
-                for chunk in response.stream:
-                    effect.sink.write(chunk)
-                return Reply(response.status_code, response.headers, b"")
-            finally:
-                response.close()
+            return self._perform(effect)
         except self.library.failures as error:
             raise self.library.failed(error) from None
+        finally:
+            _fetching.reset(token)
+
+    def _perform(self, effect: Send | Fetch) -> Reply:
+        response = self.client.send(self.request(effect), stream=True, follow_redirects=False)
+        try:
+            if isinstance(effect, Send):
+                body = _Body(effect)
+                for chunk in response.stream:
+                    body.add(chunk)
+                return body.reply(response)
+            effect.sink.start(response.status_code, dict(response.headers))
+            # In the pieces that come: a chunker would hold some back, and lose them on a cut.
+            for chunk in response.stream:
+                effect.sink.write(chunk)
+            return Reply(response.status_code, response.headers, b"")
+        finally:
+            response.close()
 
     def close(self) -> None:
         """Close the client if it is ours."""
@@ -167,24 +191,29 @@ class AsyncHttpxTransport(_Calls):
 
     async def perform(self, effect: Send | Fetch) -> Reply:
         """Make the call."""
+        token = _fetching.set(isinstance(effect, Fetch))
         try:
-            response = await self.client.send(
-                self.request(effect), stream=True, follow_redirects=False
-            )
-            try:
-                if isinstance(effect, Send):
-                    body = _Body(effect)
-                    async for chunk in response.stream:
-                        body.add(chunk)
-                    return body.reply(response)
-                effect.sink.start(response.status_code, dict(response.headers))
-                async for chunk in response.stream:
-                    effect.sink.write(chunk)
-                return Reply(response.status_code, response.headers, b"")
-            finally:
-                await response.aclose()
+            return await self._perform(effect)
         except self.library.failures as error:
             raise self.library.failed(error) from None
+        finally:
+            _fetching.reset(token)
+
+    async def _perform(self, effect: Send | Fetch) -> Reply:
+        request = self.request(effect)
+        response = await self.client.send(request, stream=True, follow_redirects=False)
+        try:
+            if isinstance(effect, Send):
+                body = _Body(effect)
+                async for chunk in response.stream:
+                    body.add(chunk)
+                return body.reply(response)
+            effect.sink.start(response.status_code, dict(response.headers))
+            async for chunk in response.stream:
+                effect.sink.write(chunk)
+            return Reply(response.status_code, response.headers, b"")
+        finally:
+            await response.aclose()
 
     async def aclose(self) -> None:
         """Close the client if it is ours."""

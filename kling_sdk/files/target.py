@@ -6,11 +6,12 @@ folder of the path that was given.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -19,7 +20,8 @@ from kling_sdk.results import Download, Video
 
 __all__ = ["FileTarget", "place_for"]
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -65,7 +67,7 @@ class FileTarget:
         if headers.get("content-encoding", "identity") != "identity":
             raise DownloadError("the server compressed the file, which was not asked for")
         length = headers.get("content-length")
-        total = int(length) if length and length.isascii() and length.isdigit() else None
+        total = int(length) if length and _LENGTH.fullmatch(length) else None
         if status == 206:
             total = self._resume(headers)
         else:
@@ -94,7 +96,8 @@ class FileTarget:
             self.received += len(chunk)
             self._check_cap(self.received)
             self._hash.update(chunk)
-            self._file.write(chunk)
+            with self._writing():
+                self._file.write(chunk)
 
     def _check_cap(self, size: int) -> None:
         if size > self.max_bytes:
@@ -105,16 +108,25 @@ class FileTarget:
 
     def finish(self) -> Download:
         """Flush to disk and move the file to its place, over an older one."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._part.replace(self.place)
+        with self._writing():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._part.replace(self.place)
         return Download(self.place, self.received, self._hash.hexdigest())
 
     def discard(self) -> None:
         """Remove the unfinished file; after `finish`, do nothing."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # of bytes that are thrown away
+            self._file.close()
         self._part.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise DownloadError(f"cannot write {self.place.name}: {error.strerror}") from error
 
 
 def strong_validator(headers: Mapping[str, str]) -> str | None:

@@ -183,8 +183,13 @@ class Context:
 
     def emit(self, event: Event) -> None:
         """Tell the event hook, if there is one."""
-        if self.options.on_event is not None:
+        if self.options.on_event is None:
+            return
+        try:
             self.options.on_event(event)
+        except Exception:
+            # Who watches must not cost a task that was paid for.
+            log.exception("on_event failed at %r", event.kind)
 
     def until(self, seconds: float) -> float:
         """Return the monotonic time *seconds* from now."""
@@ -218,7 +223,8 @@ def exchange(
 
 
 def _send(ctx: Context, call: Call, header: str, until: float, attempt: int) -> Flow[Reply]:
-    signed = call._replace(headers={**call.headers, "authorization": header})
+    headers = {**call.headers, "authorization": header}
+    signed = Call(call.method, call.path, call.params, call.json, headers)
     timeout = max(0.001, min(ctx.options.timeout, until - ctx.monotonic()))
     watched = ctx.options.on_event is not None
     if watched:
@@ -247,6 +253,8 @@ def repeat(ctx: Context, call: Call, read: Callable[[Reply], T]) -> Flow[T]:
                 raise
             note_retry(ctx, call, attempt, pause, error)
             yield Sleep(pause)
+            if ctx.cancelled():
+                raise
         attempt += 1
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import attrs
 
 from kling_sdk.capabilities import require
+from kling_sdk.dialects import Call
 from kling_sdk.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -28,7 +29,7 @@ from kling_sdk.results import Task
 
 __all__ = ["create", "new_external_id"]
 
-_LOOKUP_RESERVE = 10.0  # s kept beyond the create's deadline to ask what became of it
+_LOOKUP_RESERVE = 10.0  # s to ask what became of it, also when the create's deadline is over
 
 
 def new_external_id(ctx: Context) -> str:
@@ -53,8 +54,19 @@ def create(ctx: Context, request: VideoRequest, *, wait_for_slot: bool = True) -
     if ctx.options.check:
         require(request.endpoint, request.given())
     external_id = request.external_task_id or new_external_id(ctx)
-    attempts = _Attempts(ctx, request, external_id, wait_for_slot=wait_for_slot)
-    return (yield from attempts.run())
+    call = ctx.dialect.create(request, external_id)
+    attempts = _Attempts(ctx, call, request.endpoint, external_id, wait_for_slot=wait_for_slot)
+    try:
+        return (yield from attempts.run())
+    except GeneratorExit:
+        # The caller is cancelled and gets no error of ours, so the log keeps the id.
+        log.warning("create called off; it may have been accepted as %s", external_id)
+        raise
+    except KlingError:
+        raise
+    except Exception as error:
+        # Not a failure we know: it says nothing about what the server did.
+        raise attempts.unknown(f"failed with {type(error).__name__}") from error
 
 
 @attrs.define(eq=False, repr=False)
@@ -62,15 +74,16 @@ class _Attempts:
     """The attempts of one create, and what they leave uncertain."""
 
     ctx: Context
-    request: VideoRequest
+    call: Call
+    endpoint: str
     external_id: str
     wait_for_slot: bool = attrs.field(kw_only=True)
     uncertain: KlingError | None = attrs.field(default=None, init=False)
+    until: float = attrs.field(default=0.0, init=False)
 
     def run(self) -> Flow[Task]:
-        ctx, endpoint = self.ctx, self.request.endpoint
-        call = ctx.dialect.create(self.request, self.external_id)
-        until = ctx.until(ctx.options.create_deadline)
+        ctx, call, endpoint = self.ctx, self.call, self.endpoint
+        until = self.until = ctx.until(ctx.options.create_deadline)
         attempt = 1
         while True:
             try:
@@ -87,6 +100,8 @@ class _Attempts:
                     return (yield from self._give_up(error))
                 note_retry(ctx, call, attempt, pause, error)
                 yield Sleep(pause)
+                if ctx.cancelled():
+                    return (yield from self._give_up(error))
             else:
                 return self._named(task)
             attempt += 1
@@ -104,10 +119,10 @@ class _Attempts:
         try:
             task = yield from self._look_up()
         except KlingError as failure:
-            raise self._unknown("it was accepted, but cannot be read") from failure
+            raise self.unknown("its id is taken, but the task cannot be read") from failure
         if task is None:
             # The server knows the id and does not show the task: ask again later.
-            raise self._unknown(f"the id is taken, but no task is shown ({error.message})")
+            raise self.unknown("its id is taken, but no task is shown") from error
         if attempt == 1 and self.uncertain is None:
             log.info("external_task_id %s had a task already: %s", self.external_id, task.task_id)
         return task
@@ -120,16 +135,17 @@ class _Attempts:
         try:
             task = yield from self._look_up()
         except KlingError as failure:
-            raise self._unknown(f"and asking failed: {type(failure).__name__}") from error
+            raise self.unknown(f"asking failed with {type(failure).__name__}") from error
         if task is None:
             # Not found is no proof: a server may accept late.
-            raise self._unknown("and it is not shown yet") from error
+            raise self.unknown("no task is shown yet") from error
         return task
 
     def _look_up(self) -> Flow[Task | None]:
-        options = attrs.evolve(self.ctx.options, deadline=_LOOKUP_RESERVE)
+        left = max(_LOOKUP_RESERVE, self.until - self.ctx.monotonic())
+        options = attrs.evolve(self.ctx.options, deadline=left)
         ctx = attrs.evolve(self.ctx, options=options)
-        endpoint = self.request.endpoint
+        endpoint = self.endpoint
         try:
             task = yield from repeat(
                 ctx,
@@ -146,9 +162,9 @@ class _Attempts:
             return task
         return attrs.evolve(task, external_task_id=self.external_id)
 
-    def _unknown(self, why: str) -> OutcomeUnknownError:
+    def unknown(self, why: str) -> OutcomeUnknownError:
         return OutcomeUnknownError(
-            f"the create may have been accepted {why}; do not send it under another id. "
+            f"the create may have been accepted ({why}); do not send it under another id. "
             f"Ask with get({self.external_id!r}), or repeat it with "
             f"external_task_id={self.external_id!r}",
             external_task_id=self.external_id,

@@ -6,10 +6,12 @@ is sent along: the file's host is not the API's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from kling_sdk.dialects import Call, Reply
+from kling_sdk.dialects.wire import retry_after
 from kling_sdk.errors import DownloadError, TransportError
 from kling_sdk.flows.core import Context, Fetch, Flow, Sleep, log
 from kling_sdk.results import Download, redact_url
@@ -46,12 +48,13 @@ class Target(Protocol):
         ...
 
 
-def download(ctx: Context, url: str, target: Target) -> Flow[Download]:
-    """Fetch *url* into *target*.
+def download(ctx: Context, url: str, begin: Callable[[], Target]) -> Flow[Download]:
+    """Fetch *url* into what *begin* opens, which happens here so that it is closed here.
 
     Raises:
         DownloadError: the file is gone, too large, cut short, or its host does not answer.
     """
+    target = begin()
     try:
         yield from _attempts(ctx, url, target)
         return target.finish()
@@ -60,9 +63,8 @@ def download(ctx: Context, url: str, target: Target) -> Flow[Download]:
 
 
 def _attempts(ctx: Context, url: str, target: Target) -> Flow[None]:
-    idle = redirects = 0
+    idle = redirects = furthest = 0
     while True:
-        before = target.received
         reply: Reply | None = None
         trouble = "the transfer was cut short"
         try:
@@ -79,13 +81,27 @@ def _attempts(ctx: Context, url: str, target: Target) -> Flow[None]:
             _raise_if_hopeless(reply, url)
             if reply.status >= 300:
                 trouble = f"HTTP {reply.status}"
-        idle = 0 if target.received > before else idle + 1
-        most = _IDLE_ATTEMPTS if ctx.options.retries is None else ctx.options.retries + 1
-        if idle >= most or ctx.cancelled():
+        # Further than ever: a host that always begins again would else never come to an end.
+        idle = 0 if target.received > furthest else idle + 1
+        furthest = max(furthest, target.received)
+        pause = _pause(ctx, reply, idle)
+        if pause is None:
             raise _failed(f"{trouble}, after {target.received} bytes", url, reply)
-        pause = ctx.policy.pause(TransportError(trouble), 1 + idle, float("inf"))
-        log.info("download of %s: %s; going on at byte %d", redact_url(url), trouble, before)
-        yield Sleep(pause or 0.0)
+        log.info("download of %s: %s, after byte %d", redact_url(url), trouble, target.received)
+        yield Sleep(pause)
+        if ctx.cancelled():
+            raise _failed("cancelled", url, reply)
+
+
+def _pause(ctx: Context, reply: Reply | None, idle: int) -> float | None:
+    """Return the seconds until the next attempt, or None to give up."""
+    retries = ctx.options.retries
+    most = _IDLE_ATTEMPTS if retries is None else retries + 1
+    if idle >= most or retries == 0 or ctx.cancelled():
+        return None
+    pause = ctx.policy.pause(TransportError("cut short"), max(1, idle), float("inf")) or 0.0
+    asked = (retry_after(reply) if reply is not None else None) or 0.0
+    return max(pause, asked) if asked <= ctx.options.deadline else None
 
 
 def _call(url: str, target: Target) -> Call:

@@ -36,6 +36,7 @@ __all__ = ["many"]
 
 #: Seconds between two looks at all open tasks by list pages.
 TICK: Final = 10.0
+_LEAST: Final = 1.0  # s, so that deadlines close together share a look
 
 
 @attrs.define(eq=False)
@@ -53,8 +54,8 @@ def many(
     """Emit an `Outcome` for each item of *work* as it ends.
 
     Args:
-        ctx: Where, who, when; `options.wait_timeout` bounds each task's wait, and the
-            whole time a request may queue for a slot.
+        ctx: Where, who, when; `options.wait_timeout` bounds each task's wait, and how
+            long requests queue for a slot while no task is created and none ends.
         work: Requests to create, or tasks to wait for.
         max_concurrent: Most open tasks, or None to learn it from the server's 1303.
     """
@@ -73,6 +74,14 @@ class _Pool:
     lists_work: bool = attrs.field(default=True, init=False)
 
     def run(self, work: Sequence[VideoRequest | Task]) -> Flow[None]:
+        try:
+            yield from self._run(work)
+        except GeneratorExit:
+            if self.open:
+                log.info("left while tasks go on: %s", ", ".join(self.open))
+            raise
+
+    def _run(self, work: Sequence[VideoRequest | Task]) -> Flow[None]:
         for index, item in enumerate(work):
             if isinstance(item, VideoRequest):
                 self.queue.append((index, item))
@@ -117,27 +126,33 @@ class _Pool:
 
     def _watch(self, index: int, task: Task) -> None:
         self.watched += 1
-        until = self.ctx.until(self.ctx.options.wait_timeout)
+        until = self.queue_until = self.ctx.until(self.ctx.options.wait_timeout)
         self.open.setdefault(task.task_id, []).append(_Open(index, task, until))
 
     # ------------------------------------------------------------ looking
 
     def _tick(self) -> float:
         self.looks += 1
-        return min(TICK, next_look(self.ctx, self.looks)) if self._count() <= 3 else TICK
+        tick = min(TICK, next_look(self.ctx, self.looks)) if self._count() <= 3 else TICK
+        deadline = min((entries[0].until for entries in self.open.values()), default=math.inf)
+        least = min(_LEAST, self.ctx.options.wait_timeout)
+        return max(least, min(tick, deadline - self.ctx.monotonic()))
 
     def _look(self) -> Flow[None]:
         by_endpoint: dict[str, list[Task]] = {}
         for entries in self.open.values():
             by_endpoint.setdefault(entries[0].task.endpoint, []).append(entries[0].task)
         self.ctx.emit(Event("poll", "GET"))
+        late = self.ctx.until(self.ctx.options.timeout)
         for endpoint, tasks in by_endpoint.items():
             unseen = {task.task_id: task for task in tasks}
             pages = math.ceil(len(unseen) / self.ctx.dialect.max_page_size)
             if self.lists_work and pages < len(unseen):
                 yield from self._look_at_pages(endpoint, unseen)
             for task_id in unseen:
-                yield from self._look_at(endpoint, task_id)
+                # When looks take long, a deadline that passed meanwhile is not looked over.
+                if self.ctx.monotonic() <= max(late, self.open[task_id][0].until):
+                    yield from self._look_at(endpoint, task_id)
 
     def _look_at_pages(self, endpoint: str, unseen: dict[str, Task]) -> Flow[None]:
         """Read list pages while each may still save queries; take what they show out."""
@@ -198,6 +213,7 @@ class _Pool:
             entry.task = _merged(entry.task, task)
         if task.is_done:
             del self.open[task.task_id]
+            self.queue_until = self.ctx.until(self.ctx.options.wait_timeout)
             for entry in entries:
                 yield Emit(_outcome(entry.index, entry.task))
 

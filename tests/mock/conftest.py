@@ -1,0 +1,81 @@
+"""A running server, and a client that speaks plain HTTP to it: nothing of the SDK."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+
+from kling_mock import KlingMock
+
+START = 1_767_225_600.0
+
+
+class Api:
+    """Calls of one server over real sockets, with a token made the vendor's documented way."""
+
+    def __init__(self, mock: KlingMock) -> None:
+        self.mock = mock
+        self.http = httpx.Client(base_url=mock.kling_url, trust_env=False)
+
+    def token(self, *, secret: str | None = None, **claims: Any) -> str:
+        """Return a token by the computer's own time; *claims* replace the usual ones."""
+        now = int(time.time())
+        usual = {"iss": self.mock.access_key, "exp": now + 1800, "nbf": now - 5}
+        usual.update(claims)
+        said = {name: value for name, value in usual.items() if value is not None}
+        return jwt.encode(said, self.mock.secret_key if secret is None else secret, "HS256")
+
+    def headers(self, token: str | None = None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {token or self.mock.api_key}"}
+
+    def create(self, endpoint: str = "text2video", **body: Any) -> httpx.Response:
+        """Send a create request; text2video gets a prompt and a model unless told otherwise."""
+        if endpoint == "text2video":
+            body = {"model_name": "kling-v2-6", "prompt": "a kitten on the grass"} | body
+        return self.http.post(f"/v1/videos/{endpoint}", json=body, headers=self.headers())
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.http.get(path, headers=self.headers() | options.pop("headers", {}), **options)
+
+    def task(self, task_id: str, endpoint: str = "text2video") -> dict[str, Any]:
+        """Return the `data` of a query."""
+        data: dict[str, Any] = self.get(f"/v1/videos/{endpoint}/{task_id}").json()["data"]
+        return data
+
+    def new(self, endpoint: str = "text2video", **body: Any) -> str:
+        """Create a task and return its id."""
+        reply = self.create(endpoint, **body)
+        assert reply.status_code == 200, reply.text
+        return str(reply.json()["data"]["task_id"])
+
+
+@pytest.fixture
+def mock() -> Iterator[KlingMock]:
+    with KlingMock(seed=1) as server:
+        yield server
+
+
+@pytest.fixture
+def api(mock: KlingMock) -> Iterator[Api]:
+    api = Api(mock)
+    yield api
+    api.http.close()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A self-signed certificate for 127.0.0.1 and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    names = "subjectAltName=IP:127.0.0.1,DNS:localhost"
+    more = ["-addext", names, "-keyout", str(key), "-out", str(cert)]
+    subprocess.run([*words.split(), *more], check=True, capture_output=True)
+    return cert, key

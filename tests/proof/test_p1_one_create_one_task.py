@@ -1,0 +1,219 @@
+"""P1: one create, one task, over a network that breaks three requests in ten.
+
+Every intent has a prompt of its own, so the server's books show what each one bought.
+The checker compares the books with what the callers were told. Two naive clients, which
+do what many programs do, must fail the same check: else it would prove nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+
+import aiohttp
+import attrs
+import httpx
+import pytest
+
+from kling_sdk import AsyncKling, Kling, NotFoundError, OutcomeUnknownError
+from tests.sdk.by_hand import ClockPerTask
+from tests.sdk.faulty import Fault, FaultyKling
+from tests.sdk.honest import HonestKling
+
+KEY = "AK|SK"
+IN_FLIGHT = 32
+RATE = 0.3
+
+
+@attrs.define
+class Told:
+    """What a caller knows of one intent.
+
+    Attributes:
+        task_id: The task it was given, or None.
+        unknown: The external id it was told to ask with, or None.
+    """
+
+    task_id: str | None = None
+    unknown: str | None = None
+
+
+@attrs.frozen
+class Verdict:
+    """What the checker found."""
+
+    intents: int
+    tasks: int
+    duplicates: int
+    lost: int
+    phantoms: int
+    unknown: int
+
+    def __str__(self) -> str:
+        return ", ".join(f"{value} {name}" for name, value in attrs.asdict(self).items())
+
+
+def judge(told: dict[str, Told], kling: HonestKling) -> Verdict:
+    """Compare what callers were told with the server's books."""
+    bought = Counter(task["prompt"] for task in kling.tasks.values())
+    lost = phantoms = 0
+    for prompt, word in told.items():
+        known = kling.tasks.get(word.task_id or kling.by_external.get(word.unknown or "", ""))
+        # Bought, and neither named to the caller nor to be found with what it was told.
+        lost += bool(bought[prompt]) and (known is None or known["prompt"] != prompt)
+        phantoms += word.task_id is not None and word.task_id not in kling.tasks
+    return Verdict(
+        len(told),
+        len(kling.tasks),
+        sum(count - 1 for count in bought.values()),
+        lost,
+        phantoms,
+        sum(word.unknown is not None for word in told.values()),
+    )
+
+
+def breaking(seed: int) -> Iterator[Fault | None]:
+    """Yield faults at random points for three requests in ten, before, during and after."""
+    dice = random.Random(seed)  # noqa: S311 - the same faults each time
+    kinds = ("unread", "torn", "accepted", "mid-reply")
+    while True:
+        fault = Fault(dice.choice(kinds), at=dice.random())  # type: ignore[arg-type]
+        yield fault if dice.random() < RATE else None
+
+
+Create = Callable[[str], Awaitable[Told]]
+
+
+async def everybody(create: Create, prompts: list[str]) -> dict[str, Told]:
+    """Create each prompt, with 32 in flight."""
+    waiting, told = iter(prompts), dict[str, Told]()
+
+    async def work() -> None:
+        for prompt in waiting:
+            told[prompt] = await create(prompt)
+
+    await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
+    return told
+
+
+def prompts(count: int) -> list[str]:
+    return [f"intent {number}" for number in range(count)]
+
+
+def with_sdk(kling: AsyncKling) -> Create:
+    async def create(prompt: str) -> Told:
+        try:
+            return Told((await kling.text2video.create(prompt=prompt)).task_id)
+        except OutcomeUnknownError as error:
+            return Told(unknown=error.external_task_id)
+
+    return create
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Iterator[FaultyKling]:
+    with FaultyKling(HonestKling(takes=None)) as server:
+        server.plan = breaking(seed=20260921)
+        yield server
+
+
+def show(name: str, verdict: Verdict, server: FaultyKling, seconds: float) -> None:
+    broken = server.unread + len(server.requests)
+    print(f"\nP1 {name}: {verdict}; {broken} requests, {seconds:.1f} s")  # noqa: T201 - the figure
+
+
+async def test_two_thousand_creates_make_two_thousand_tasks(server: FaultyKling) -> None:
+    """With 30 % of requests reset at random bytes, no video is bought twice and none is lost."""
+    started = time.monotonic()
+    async with AsyncKling(KEY, base_url=server.url, clock=ClockPerTask()) as kling:
+        told = await everybody(with_sdk(kling), prompts(2000))
+
+        verdict = judge(told, server.kling)
+        show("httpx, 32 in flight", verdict, server, time.monotonic() - started)
+        assert (verdict.duplicates, verdict.lost, verdict.phantoms) == (0, 0, 0)
+        assert verdict.tasks >= verdict.intents - verdict.unknown
+        assert server.unread > 200
+
+
+async def test_creates_over_aiohttp_make_one_task_each(server: FaultyKling) -> None:
+    """The promise does not depend on the HTTP library."""
+    started = time.monotonic()
+    async with aiohttp.ClientSession() as session:
+        kling = AsyncKling(KEY, base_url=server.url, clock=ClockPerTask(), http_client=session)
+        told = await everybody(with_sdk(kling), prompts(500))
+
+    verdict = judge(told, server.kling)
+    show("aiohttp, 32 in flight", verdict, server, time.monotonic() - started)
+    assert (verdict.duplicates, verdict.lost, verdict.phantoms) == (0, 0, 0)
+
+
+async def test_a_client_that_never_repeats_still_loses_nothing(server: FaultyKling) -> None:
+    """With retries off, each answer that was lost is an error whose id finds out the truth."""
+    started = time.monotonic()
+    async with AsyncKling(KEY, base_url=server.url, clock=ClockPerTask(), retries=0) as kling:
+        told = await everybody(with_sdk(kling), prompts(300))
+
+        verdict = judge(told, server.kling)
+        show("httpx, no repeats", verdict, server, time.monotonic() - started)
+        assert (verdict.duplicates, verdict.lost, verdict.phantoms) == (0, 0, 0)
+        assert verdict.unknown > 20
+        server.heal()
+        for word in told.values():
+            if word.unknown is not None:
+                try:
+                    found = (await kling.text2video.get(word.unknown)).task_id
+                except NotFoundError:
+                    found = None
+                assert found == server.kling.by_external.get(word.unknown)
+
+
+def test_creates_one_after_the_other_make_one_task_each(server: FaultyKling) -> None:
+    """The sync client keeps the same promise."""
+    started, told = time.monotonic(), dict[str, Told]()
+    with Kling(KEY, base_url=server.url, clock=ClockPerTask()) as kling:
+        for prompt in prompts(300):
+            try:
+                told[prompt] = Told(kling.text2video.create(prompt=prompt).task_id)
+            except OutcomeUnknownError as error:
+                told[prompt] = Told(unknown=error.external_task_id)
+
+    verdict = judge(told, server.kling)
+    show("sync httpx", verdict, server, time.monotonic() - started)
+    assert (verdict.duplicates, verdict.lost, verdict.phantoms) == (0, 0, 0)
+
+
+# ---------------------------------------------------------------- canaries
+
+
+def naive(http: httpx.AsyncClient, server: FaultyKling, repeats: int) -> Create:
+    """Return the create of a client that sends a lost one again as new, or reports failure."""
+
+    async def create(prompt: str) -> Told:
+        for attempt in range(1 + repeats):
+            body = {"prompt": prompt, "external_task_id": f"{prompt} attempt {attempt}"}
+            try:
+                reply = await http.post(f"{server.url}/v1/videos/text2video", json=body)
+                return Told(reply.json()["data"]["task_id"])
+            except httpx.HTTPError:
+                continue
+        return Told()
+
+    return create
+
+
+@pytest.mark.parametrize("repeats", [0, 8], ids=["fails at once", "sends again as new"])
+async def test_the_check_catches_a_naive_client(server: FaultyKling, repeats: int) -> None:
+    """A client that gives up loses tasks, one that sends again as new pays twice: both show."""
+    started = time.monotonic()
+    async with httpx.AsyncClient() as http:
+        told = await everybody(naive(http, server, repeats), prompts(200))
+
+    verdict = judge(told, server.kling)
+    show(f"naive, {repeats} repeats", verdict, server, time.monotonic() - started)
+    if repeats:
+        assert verdict.duplicates > 10
+    else:
+        assert verdict.lost > 10

@@ -1,0 +1,100 @@
+"""One client per transport, so that a test states what it wants once for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import attrs
+import httpx2
+
+from kling_sdk import AsyncKling, Kling
+from tests.sdk.by_hand import FakeClock
+
+__all__ = ["CLIENTS", "KEY", "PROMPT", "Calls", "over"]
+
+T = TypeVar("T")
+KEY = "AK-canary-access|SK-canary-secret"
+PROMPT = "a canary sings on a wire"
+
+
+@cache
+def _tls() -> Any:
+    return httpx2.create_ssl_context()  # building one takes 20 ms, and nothing here uses it
+
+
+@attrs.frozen
+class Calls:
+    """The four calls of the API, as functions of a client of either colour."""
+
+    external_id: str | None = None
+    place: Path = Path()
+    url: str = ""
+
+    def create(self, kling: Any) -> Any:
+        return kling.text2video.create(prompt=PROMPT, external_task_id=self.external_id)
+
+    def get(self, kling: Any) -> Any:
+        return kling.text2video.get(self.external_id)
+
+    def list(self, kling: Any) -> Any:
+        return kling.text2video.list(page_size=5)
+
+    def download(self, kling: Any) -> Any:
+        return kling.download(self.url, self.place)
+
+
+def _httpx(use: Callable[[Kling], T], **settings: Any) -> T:
+    with Kling(KEY, **settings) as kling:
+        return use(kling)
+
+
+def _httpx2(use: Callable[[Kling], T], **settings: Any) -> T:
+    with httpx2.Client(verify=_tls()) as http, Kling(KEY, http_client=http, **settings) as kling:
+        return use(kling)
+
+
+async def _async_httpx(use: Callable[[AsyncKling], Awaitable[T]], **settings: Any) -> T:
+    async with AsyncKling(KEY, **settings) as kling:
+        return await use(kling)
+
+
+async def _async_httpx2(use: Callable[[AsyncKling], Awaitable[T]], **settings: Any) -> T:
+    async with (
+        httpx2.AsyncClient(verify=_tls()) as http,
+        AsyncKling(KEY, http_client=http, **settings) as kling,
+    ):
+        return await use(kling)
+
+
+async def _aiohttp(use: Callable[[AsyncKling], Awaitable[T]], **settings: Any) -> T:
+    async with (
+        aiohttp.ClientSession() as session,
+        AsyncKling(KEY, http_client=session, **settings) as kling,
+    ):
+        return await use(kling)
+
+
+def _run(client: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda use, **settings: asyncio.run(client(use, **settings))
+
+
+#: Name of a transport and colour -> a function that uses a new client of it once.
+CLIENTS: dict[str, Callable[..., Any]] = {
+    "httpx": _httpx,
+    "httpx2": _httpx2,
+    "async-httpx": _run(_async_httpx),
+    "async-httpx2": _run(_async_httpx2),
+    "async-aiohttp": _run(_aiohttp),
+}
+
+
+def over(
+    client: str, use: Callable[[Any], Any], base_url: str, clock: FakeClock, **options: Any
+) -> Any:
+    """Return what *use* makes of a new client that talks to *base_url*."""
+    return CLIENTS[client](use, base_url=base_url, clock=clock, **options)
