@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from kling_sdk import Download, DownloadError, TransportError
 from kling_sdk.dialects import Reply
-from kling_sdk.files import FileTarget
-from kling_sdk.flows import Fetch, download
+from kling_sdk.files.target import FileTarget
+from kling_sdk.flows import Fetch
+from kling_sdk.flows.download import download
 from tests.sdk.by_hand import FakeClock, Played, context, play
 from tests.sdk.honest import Answer, HonestKling
 
