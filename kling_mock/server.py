@@ -92,7 +92,7 @@ class KlingMock:
         self._port = kling_port
         self._tls = _tls_context(tls_cert, tls_key)
         self._world = World(self._seed, self._clock)
-        self._handler = KlingHandler(self._world, public_url)
+        self._handler = KlingHandler(self._world, public_url, _openapi)
         self._thread = LoopThread("kling-mock")
         self._listener: asyncio.Server | None = None
         self._http: web.Server | None = None
@@ -305,6 +305,13 @@ class KlingMock:
     @staticmethod
     async def _close_nothing() -> None:
         """End a thread on which nothing came up."""
+
+
+def _openapi() -> bytes:
+    # When it is asked for: most servers never are.
+    from kling_mock.reference.served import openapi_bytes
+
+    return openapi_bytes()
 
 
 def _make_clock(clock: str | float, start: float | None) -> Clock:

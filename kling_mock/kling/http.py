@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -26,9 +27,11 @@ from kling_mock.kling.validation import MAX_BODY
 from kling_mock.kling.wire import envelope
 from kling_mock.kling.world import World
 
-__all__ = ["KlingHandler"]
+__all__ = ["OPENAPI", "KlingHandler"]
 
 _log = logging.getLogger("kling_mock")
+
+OPENAPI = "/openapi.json"
 
 _ROUTES = {f"/v1/videos/{endpoint}": endpoint for endpoint in ENDPOINTS}
 _HOST = re.compile(r"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
@@ -50,10 +53,17 @@ class KlingHandler:
         world: The state; assign another one to reset.
         public_url: Scheme, host and port that result URLs begin with; `None` is those by
             which the client came.
+        document: Makes the OpenAPI document, when it is asked for.
     """
 
-    def __init__(self, world: World, public_url: str | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        public_url: str | None = None,
+        document: Callable[[], bytes] = bytes,
+    ) -> None:
         self.world = world
+        self._document = document
         self._public_url = None if public_url is None else public_url.rstrip("/")
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -65,6 +75,8 @@ class KlingHandler:
             found = find_result(self.world, path)
             if found is not None:
                 return await send_result(request, *found)
+        if path == OPENAPI and request.method in {"GET", "HEAD"}:
+            return json_reply(request, 200, self._document(), self.world.clock.now())
         answer = await self._answer(request, path, query)
         now = self.world.clock.now()
         self._record(now, request.method, path, query, answer)
