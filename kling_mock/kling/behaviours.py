@@ -140,6 +140,16 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     ),
     Behaviour(
         _RULES,
+        "With a base video `duration` is ignored.",
+        documented("pages-2026-04", "pages-2026-06", as_of="2026-06-11"),
+    ),
+    Behaviour(
+        _RULES,
+        "A base video counts as 5 seconds long, and so does its result.",
+        assumed("videos are never fetched, so their length is not known"),
+    ),
+    Behaviour(
+        _RULES,
         "On omni-video `aspect_ratio` may be left out; it is then 16:9.",
         assumed("one page requires it, a newer table gives a default", "pages-2026-09"),
     ),
@@ -191,7 +201,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     ),
     Behaviour(
         _RESULT,
-        "Every result is 24 frames a second where no page gives a rate.",
+        "A result has 24 frames a second where no page gives a rate.",
         assumed("frame rates of kling-v3, omni-video and multi-image2video"),
     ),
 )

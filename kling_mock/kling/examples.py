@@ -31,6 +31,11 @@ def _shots(*shots: tuple[str, str]) -> dict[str, Any]:
     return {"multi_shot": True, "shot_type": "customize", "prompt": "", "multi_prompt": rows}
 
 
+def _zoom(value: float) -> dict[str, Any]:
+    config = {"horizontal": 0, "vertical": 0, "pan": 0, "tilt": 0, "roll": 0, "zoom": value}
+    return {"type": "simple", "config": config}
+
+
 def _trajectory(*points: tuple[int, int]) -> list[dict[str, int]]:
     return [{"x": x, "y": y} for x, y in points]
 
@@ -64,10 +69,7 @@ _TEXT2VIDEO: Mapping[str, Any] = {
         "prompt": "A street at night.",
         "mode": "std",
         "duration": "5",
-        "camera_control": {
-            "type": "simple",
-            "config": {"horizontal": 0, "vertical": 0, "pan": 0, "tilt": 0, "roll": 0, "zoom": 5},
-        },
+        "camera_control": _zoom(5),
     },
     "camera-move": {
         "model_name": "kling-v1",
@@ -135,7 +137,7 @@ _IMAGE2VIDEO: Mapping[str, Any] = {
         "mode": "pro",
         "duration": "5",
         "image": _IMAGE,
-        "camera_control": {"type": "simple", "config": {"zoom": -3.5}},
+        "camera_control": _zoom(-3.5),
     },
     "voices": {
         "model_name": "kling-v2-6",
@@ -233,7 +235,7 @@ _OMNI_VIDEO: Mapping[str, Any] = {
 _MULTI_IMAGE: Mapping[str, Any] = {
     "four-images": {
         "model_name": "kling-v1-6",
-        "image_list": [{"image": _IMAGE}] * 4,
+        "image_list": [{"image": f"{_SITE}/{number}.png"} for number in range(1, 5)],
         "prompt": "The girl feeds the cat in the garden.",
         "negative_prompt": "rain",
         "mode": "pro",

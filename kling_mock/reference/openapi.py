@@ -25,7 +25,6 @@ _SECURITY: Mapping[str, Mapping[str, str]] = {
 }
 
 
-
 def document(
     operations: Iterable[Operation], schemas: Mapping[str, Schema], info: Mapping[str, Any]
 ) -> dict[str, Any]:

@@ -126,7 +126,9 @@ def known(server: KlingMock) -> dict[str, list[str]]:
 
 OPEN = [row for row in OPERATIONS if row.parameters or row.body]  # the others have one case
 SENT = [
-    pytest.param(row, mode, id=f"{row.name}-{mode.value}") for row in OPEN for mode in GenerationMode
+    pytest.param(row, mode, id=f"{row.name}-{mode.value}")
+    for row in OPEN
+    for mode in GenerationMode
 ]
 
 
