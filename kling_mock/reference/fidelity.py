@@ -109,15 +109,15 @@ def _endpoint(endpoint: str) -> Iterator[str]:
         for row in CAPABILITIES.values()
         if row.endpoint == endpoint
     )
-    names = ("model", "mode", "seconds", "features", "result", *_ORIGIN)
-    yield _section("Models", names, models, level=3)
+    about = ("model", "mode", "seconds", "features", "result", *_ORIGIN)
+    yield _section("Models", about, models, level=3)
     prices = (
         (model, _mode(mode), use, f"{price.per_second:f}", *_origin(price.fact))
         for (at, model, mode, use), price in PRICES.items()
         if at == endpoint
     )
-    names = ("model", "mode", "use", "units per second", *_ORIGIN)
-    yield _section("Prices", names, prices, level=3)
+    costs = ("model", "mode", "use", "units per second", *_ORIGIN)
+    yield _section("Prices", costs, prices, level=3)
 
 
 def _walk(shape: Shape, path: str = "") -> Iterator[tuple[str, Field]]:

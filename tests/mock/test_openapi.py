@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import jsonschema
+import jsonschema_rs
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -91,7 +91,7 @@ def test_examples_keep_their_schema(endpoint: str, body: dict[str, Any]) -> None
 def validator(endpoint: str) -> Any:
     made = openapi()
     schema = made["components"]["schemas"][f"create-{endpoint}"]
-    return jsonschema.Draft202012Validator({**schema, "components": made["components"]})
+    return jsonschema_rs.Draft202012Validator({**schema, "components": made["components"]})
 
 
 # ---------------------------------------------------------------- Schemathesis
