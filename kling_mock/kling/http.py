@@ -32,6 +32,7 @@ _log = logging.getLogger("kling_mock")
 
 OPENAPI = "/openapi.json"
 
+
 class KlingHandler:
     """The aiohttp handler of one emulated Kling.
 
