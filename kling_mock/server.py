@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import socket
 import ssl
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
@@ -13,7 +14,9 @@ from aiohttp import web
 
 from kling_mock._loop_thread import LoopThread
 from kling_mock.clock import Clock, ManualClock, RealClock, ScaledClock
+from kling_mock.control.handles import Reach, Steering
 from kling_mock.control.journal import Journal
+from kling_mock.kling.callbacks.courier import HttpCourier
 from kling_mock.kling.http import KlingHandler
 from kling_mock.kling.protocol import KlingProtocol, make_request
 from kling_mock.kling.world import World, admin_token
@@ -40,7 +43,7 @@ class HasTaskId(Protocol):
         ...
 
 
-class KlingMock:
+class KlingMock(Steering):
     """An emulated Kling on localhost.
 
         with KlingMock() as mock:
@@ -65,6 +68,7 @@ class KlingMock:
             something; `None` is what the client itself used.
         tls_cert: Path of a PEM certificate; with it the server speaks https only.
         tls_key: Path of the certificate's key; `None` if it is in the same file.
+        callback_hosts: Hosts that callbacks may go to besides this computer; "*" is any.
 
     Raises:
         ValueError: An argument is not one of those accepted.
@@ -81,6 +85,7 @@ class KlingMock:
         public_url: str | None = None,
         tls_cert: str | None = None,
         tls_key: str | None = None,
+        callback_hosts: Iterable[str] = (),
     ) -> None:
         if start is None and seed is not None and clock != "real":
             start = SEEDED_START
@@ -91,9 +96,12 @@ class KlingMock:
         self._host = host
         self._port = kling_port
         self._tls = _tls_context(tls_cert, tls_key)
-        self._world = World(self._seed, self._clock)
+        self._callback_hosts = frozenset(callback_hosts)
+        self._courier = HttpCourier()
+        self._world = self._new_world()
         self._handler = KlingHandler(self._world, public_url)
         self._thread = LoopThread("kling-mock")
+        self._reach = Reach(self._thread, self._clock, lambda: self._world)
         self._listener: asyncio.Server | None = None
         self._http: web.Server | None = None
         self._bound_port = 0
@@ -187,7 +195,7 @@ class KlingMock:
     @property
     def api_key(self) -> str:
         """A static API key of the same account."""
-        return self._world.account.api_keys[0]
+        return self._world.account.api_keys[0].key
 
     def client(self, **options: Any) -> Kling:
         """Return an SDK client wired to this server: its URL, keys and clock.
@@ -221,8 +229,24 @@ class KlingMock:
         """The newest requests and their answers."""
         return self._world.journal
 
+    def process(self, task: str | HasTaskId) -> None:
+        """Let *task* be processed now, if it waits for that.
+
+        Args:
+            task: A task, or its task id.
+
+        Raises:
+            KeyError: There is no such task.
+            IllegalTransitionError: It is processed already, or has ended.
+        """
+        self._reach.call(lambda world: world.start(world.tasks.any(_task_id(task))))
+        self._reach.settle()
+
     def complete(self, task: str | HasTaskId) -> None:
         """Let *task* succeed now.
+
+        Returns when its callbacks are delivered. Inside an event loop it returns at once, since
+        the receiver may live there; `await mock.clock.aadvance(0)` then waits.
 
         Args:
             task: A task, or its task id.
@@ -231,10 +255,11 @@ class KlingMock:
             KeyError: There is no such task.
             IllegalTransitionError: It has ended already.
         """
-        self._on_loop(lambda: self._world.complete(self._world.tasks.any(_task_id(task))))
+        self._reach.call(lambda world: world.complete(world.tasks.any(_task_id(task))))
+        self._reach.settle()
 
     def fail(self, task: str | HasTaskId, code: int = 1301, message: str | None = None) -> None:
-        """Let *task* fail now.
+        """Let *task* fail now; returns like `complete`.
 
         Args:
             task: A task, or its task id.
@@ -246,29 +271,24 @@ class KlingMock:
             IllegalTransitionError: It has ended already.
             ValueError: There is no such code.
         """
-        self._on_loop(
-            lambda: self._world.fail(self._world.tasks.any(_task_id(task)), code, message)
-        )
+        self._reach.call(lambda world: world.fail(world.tasks.any(_task_id(task)), code, message))
+        self._reach.settle()
 
     def reset(self) -> None:
-        """Forget everything: tasks, journal and clock are as on a new server of this seed.
+        """Forget everything: all state and the clock are as on a new server of this seed.
 
-        The address and the keys stay. Open connections stay open.
+        The address and the first keys stay. Open connections stay open.
         """
-        self._on_loop(self._renew)
+        self._reach.call(lambda _: self._renew())
 
     # ------------------------------------------------------------ inside
 
-    def _on_loop(self, function: Any) -> None:
-        if self._thread.running:
-            self._thread.call(function)
-        else:
-            function()
-
     def _renew(self) -> None:
         self._clock.reset()
-        self._world = World(self._seed, self._clock)
-        self._handler.world = self._world
+        self._world = self._handler.world = self._new_world()
+
+    def _new_world(self) -> World:
+        return World(self._seed, self._clock, self._courier, self._callback_hosts)
 
     def _wiring(self) -> dict[str, Any]:
         return {
@@ -293,6 +313,7 @@ class KlingMock:
 
     async def _close(self, drain: float) -> None:
         self._clock.stop()
+        await self._courier.close()
         if self._listener is not None:
             self._listener.close()
         if self._http is not None:

@@ -13,7 +13,7 @@ from wsgiref.handlers import format_date_time
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
-__all__ = ["json_reply"]
+__all__ = ["Silence", "head", "json_reply"]
 
 _TYPE = "application/json;charset=UTF-8"
 _HEADS = {
@@ -23,7 +23,7 @@ _HEADS = {
 
 
 def json_reply(
-    request: web.BaseRequest, status: int, body: bytes, now: float
+    request: web.BaseRequest, status: int, body: bytes, now: float, retry_after: int | None = None
 ) -> web.StreamResponse:
     """Return the answer to *request*.
 
@@ -32,20 +32,40 @@ def json_reply(
         status: The HTTP status.
         body: JSON.
         now: Unix seconds, for the `Date` header.
+        retry_after: Seconds for a `Retry-After` header; `None` sends none.
     """
+    more = "" if retry_after is None else f"Retry-After: {retry_after}\r\n"
     if request.version == HttpVersion11 and request.keep_alive and request.method != "HEAD":
-        return _OneWrite(status, body, now)
-    return web.Response(body=body, status=status, headers={"Content-Type": _TYPE})
+        return _OneWrite(status, body, now, more)
+    headers = {"Content-Type": _TYPE}
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    return web.Response(body=body, status=status, headers=headers)
+
+
+def head(status: int, length: int, now: float, more: str = "") -> bytes:
+    """Return the first bytes of an answer, up to its body.
+
+    Args:
+        status: The HTTP status.
+        length: What `Content-Length` says.
+        now: Unix seconds, for the `Date` header.
+        more: More header lines, each with its line end.
+    """
+    date = _date(int(now))
+    first = _HEADS.get(status) or f"HTTP/1.1 {status} Unknown\r\nContent-Type: {_TYPE}\r\n"
+    return f"{first}{more}Content-Length: {length}\r\nDate: {date}\r\n\r\n".encode("ascii")
 
 
 class _OneWrite(web.StreamResponse):
     """What aiohttp needs of a response: `prepare`, `write_eof` and `keep_alive`."""
 
-    def __init__(self, status: int, body: bytes, now: float) -> None:
+    def __init__(self, status: int, body: bytes, now: float, more: str) -> None:
         # super().__init__() is what is saved: it builds headers that are fixed here.
-        self._head = _HEADS[status]
+        self._status_code = status
         self._content = body
         self._now = now
+        self._more = more
 
     @property
     def keep_alive(self) -> bool:
@@ -57,15 +77,31 @@ class _OneWrite(web.StreamResponse):
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("The client has gone.")
-        head = (
-            f"{self._head}Content-Length: {len(self._content)}\r\n"
-            f"Date: {_date(int(self._now))}\r\n\r\n"
-        )
-        transport.write(head.encode("ascii") + self._content)
+        body = self._content
+        transport.write(head(self._status_code, len(body), self._now, self._more) + body)
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Do nothing: the body is out."""
+
+
+class Silence(_OneWrite):
+    """The answer on a connection that was closed by hand: none."""
+
+    def __init__(self) -> None:
+        super().__init__(200, b"", 0.0, "")
+
+    @property
+    def keep_alive(self) -> bool:
+        """The connection is closed."""
+        return False
+
+    async def prepare(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
+    ) -> AbstractStreamWriter | None:
+        """Send nothing."""
+        return None
 
 
 _dates: dict[int, str] = {}  # a cache of one entry, not state: the same second, the same text

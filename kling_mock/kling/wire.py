@@ -11,16 +11,34 @@ import json
 from collections.abc import Iterable
 
 from kling_mock.kling.facts import documented, observed
+from kling_mock.kling.lifecycle import TERMINAL, Status
 from kling_mock.kling.media_urls import video_url
 from kling_mock.kling.prices import FREE
 from kling_mock.kling.tasks import Task
 
-__all__ = ["ENVELOPE", "FAILED", "TASK", "created", "envelope", "listed", "queried"]
+__all__ = [
+    "ENVELOPE",
+    "FAILED",
+    "REPORT",
+    "TASK",
+    "created",
+    "envelope",
+    "listed",
+    "queried",
+    "reported",
+]
 
 ENVELOPE = observed("wire", "probe-2026-09", as_of="2026-09-22", confidence="high")
 TASK = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
 # A failed task came back with empty task_info and task_result; the reason is in the task only.
 FAILED = observed("wire", as_of="2025-12-26")
+
+REPORT = documented(
+    "pages-2026-09",
+    "pages-2026-04",
+    as_of="2026-09-20",
+    note="a flat object without an envelope; one general page shows an envelope",
+)
 
 _quote = json.JSONEncoder().encode  # of a string: quoted, and ASCII whatever it holds
 
@@ -54,22 +72,47 @@ def queried(task: Task, origin: str) -> str:
         origin: Scheme, host and port that its result URLs begin with.
     """
     status = task.status
-    # Units are taken when a task ends, and only for a success.
-    units = task.plan.units if status == "succeed" else FREE
-    deduction = f',"final_unit_deduction":"{units.normalize():f}"' if task.is_done else ""
     return (
         f'{{"task_id":"{task.task_id}","task_status":"{status}",'
         f'"task_status_msg":{_quote(task.message)},'
         f'"task_info":{"{}" if status == "failed" else _info(task)},'
         f'"task_result":{_result(task, origin) if status == "succeed" else "{}"},'
         f'"watermark_info":{{"enabled":{"true" if task.plan.watermark else "false"}}},'
-        f'"created_at":{task.created},"updated_at":{task.updated}{deduction}}}'
+        f'"created_at":{task.created},"updated_at":{task.updated}{_deduction(task)}}}'
     )
+
+
+def reported(task: Task, status: Status, message: str, origin: str) -> bytes:
+    """Return the body of a report (callback) of a status.
+
+    Args:
+        task: The task.
+        status: What is reported.
+        message: Why it failed; "" otherwise.
+        origin: Scheme, host and port that its result URLs begin with.
+    """
+    # The pages have the external id in every report. That a query of a failed task leaves it
+    # out was seen; of reports nothing was.
+    return (
+        f'{{"task_id":"{task.task_id}","task_status":"{status}",'
+        f'"task_status_msg":{_quote(message)},"task_info":{_info(task)},'
+        f'"task_result":{_result(task, origin) if status == "succeed" else "{}"},'
+        f'"created_at":{task.created},"updated_at":{task.updated}{_deduction(task, status)}}}'
+    ).encode("ascii")
 
 
 def listed(tasks: Iterable[Task], origin: str) -> str:
     """Return a page of tasks, as JSON: a bare array without a total."""
     return f"[{','.join(queried(task, origin) for task in tasks)}]"
+
+
+def _deduction(task: Task, status: Status | None = None) -> str:
+    """Return the member about units: taken when a task ends, and only for a success."""
+    ended = task.status if status is None else status
+    if ended not in TERMINAL:
+        return ""
+    units = task.plan.units if ended == "succeed" else FREE
+    return f',"final_unit_deduction":"{units.normalize():f}"'
 
 
 def _info(task: Task) -> str:

@@ -62,7 +62,8 @@ def download(ctx: Context, url: str, begin: Callable[[], Target]) -> Flow[Downlo
         target.discard()
 
 
-def _attempts(ctx: Context, url: str, target: Target) -> Flow[None]:
+def _attempts(ctx: Context, source: str, target: Target) -> Flow[None]:
+    url = source
     idle = redirects = furthest = 0
     while True:
         reply: Reply | None = None
@@ -74,7 +75,7 @@ def _attempts(ctx: Context, url: str, target: Target) -> Flow[None]:
         if reply is not None:
             if reply.status in _REDIRECT and redirects < _REDIRECTS:
                 redirects += 1
-                url = urljoin(url, reply.headers.get("location", ""))
+                url = _moved(url, reply.headers.get("location", ""))
                 continue
             if _is_whole(reply, target):
                 return
@@ -91,6 +92,7 @@ def _attempts(ctx: Context, url: str, target: Target) -> Flow[None]:
         yield Sleep(pause)
         if ctx.cancelled():
             raise _failed("cancelled", url, reply)
+        url, redirects = source, 0  # where it led to may have expired meanwhile
 
 
 def _pause(ctx: Context, reply: Reply | None, idle: int) -> float | None:
@@ -104,8 +106,19 @@ def _pause(ctx: Context, reply: Reply | None, idle: int) -> float | None:
     return max(pause, asked) if asked <= ctx.options.deadline else None
 
 
+def _moved(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return location  # no URL, which `_call` refuses
+
+
 def _call(url: str, target: Target) -> Call:
-    if urlsplit(url).scheme not in {"http", "https"}:
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        scheme = ""
+    if scheme not in {"http", "https"}:
         raise DownloadError(f"cannot fetch {redact_url(url)!r}; accepted: an http(s) URL")
     headers = {"accept-encoding": "identity", "accept": "*/*"}
     # Without a strong validator the server could answer with the rest of another file.

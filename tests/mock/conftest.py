@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,9 @@ import jwt
 import pytest
 
 from kling_mock import KlingMock
+from kling_mock.clock import Clock, ManualClock
 
-START = 1_767_225_600.0
+CLOCK_START = 1_700_000_000.0  # of the clocks that are tested alone
 
 
 class Api:
@@ -79,3 +83,51 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     more = ["-addext", names, "-keyout", str(key), "-out", str(cert)]
     subprocess.run([*words.split(), *more], check=True, capture_output=True)
     return cert, key
+
+
+class Loop:
+    """An event loop on a thread of its own, as a server has."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+
+    def run(self, fn: Callable[..., Any], *args: Any) -> Any:
+        async def inside() -> Any:
+            return fn(*args)
+
+        return asyncio.run_coroutine_threadsafe(inside(), self.loop).result(5)
+
+    def close(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(5)
+        self.loop.close()
+
+
+@contextlib.contextmanager
+def serve_clock(clock: Clock) -> Iterator[Loop]:
+    loop = Loop()
+    loop.run(clock.start, loop.loop)
+    try:
+        yield loop
+    finally:
+        loop.run(clock.stop)
+        loop.close()
+
+
+@pytest.fixture
+def served() -> Any:
+    """What runs a clock on a loop of its own: `with served(clock) as loop`."""
+    return serve_clock
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(CLOCK_START)
+
+
+@pytest.fixture
+def server(clock: ManualClock) -> Iterator[Loop]:
+    with serve_clock(clock) as loop:
+        yield loop
