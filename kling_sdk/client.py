@@ -14,15 +14,9 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from kling_sdk import requests
 from kling_sdk.drivers import Clock
-from kling_sdk.drivers.runner import (
-    AsyncRunner,
-    Shared,
-    SyncRunner,
-    async_transport,
-    sync_transport,
-)
 from kling_sdk.resources import AsyncEndpoint, Endpoint
 from kling_sdk.results import Download, Outcome, ResourcePack, Task, Video
+from kling_sdk.runner import AsyncRunner, Shared, SyncRunner, async_transport, sync_transport
 from kling_sdk.settings import (
     Changes,
     Settings,

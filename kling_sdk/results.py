@@ -222,7 +222,8 @@ def instant(value: object, *, per_second: int = 1000) -> datetime | None:
         value: A number, or a number as text.
         per_second: Ticks per second: 1000 for Kling's milliseconds, 1 for a relay.
     """
-    number = decimal(value)
+    # Kling sends whole numbers, which need no Decimal.
+    number = value if type(value) is int else decimal(value)
     if number is None or not 0 < number <= _MAX_MS // 1000 * per_second:
         return None
     return datetime.fromtimestamp(float(number) / per_second, UTC)

@@ -12,7 +12,7 @@ import json
 import logging
 import time
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from kling_sdk.dialects import Call, Reply
@@ -70,6 +70,9 @@ class _Library:
                 return redact_url(super().__str__())
 
         self.quiet_url = QuietURL
+        # A wait asks for the same URL again and again, and parsing it is a tenth of a call's
+        # CPU time. Signed URLs of files do not pass through here.
+        self.url: Any = lru_cache(maxsize=256)(module.URL)
 
     def failed(self, error: Exception) -> TransportError:
         """Return our error for one of theirs, without the URL that theirs may quote."""
@@ -111,15 +114,11 @@ class _Calls:
 
     def request(self, effect: Send | Fetch) -> Any:
         call = effect.call
-        url = (
-            call.path
-            if call.path.startswith(("http://", "https://"))
-            else self.base_url + call.path
-        )
+        absolute = call.path.startswith(("http://", "https://"))
         headers, content = encode(call)
         request = self.client.build_request(
             call.method,
-            url,
+            call.path if absolute else self.library.url(self.base_url + call.path),
             params=call.params,
             headers=headers,
             content=content,

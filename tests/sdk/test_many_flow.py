@@ -141,9 +141,8 @@ def test_one_failure_does_not_lose_the_others() -> None:
 
     played = scene.play(work, respond)
 
-    assert [
-        outcome.error is None for outcome in sorted(played.items, key=lambda one: one.index)
-    ] == [
+    in_order = sorted(played.items, key=lambda one: one.index)
+    assert [outcome.error is None for outcome in in_order] == [
         True,
         False,
         True,

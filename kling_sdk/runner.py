@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from kling_sdk.drivers.run import AsyncTransport, SyncTransport, arun, astream, run, stream
+from kling_sdk.drivers import AsyncTransport, SyncTransport, arun, astream, run, stream
 from kling_sdk.flows import Context, Flow
-
-if TYPE_CHECKING:
-    from kling_sdk.settings import Settings
+from kling_sdk.settings import Settings
 
 __all__ = ["AsyncRunner", "Shared", "SyncRunner", "async_transport", "sync_transport"]
 
