@@ -13,6 +13,9 @@ import jwt
 import pytest
 
 from kling_mock import KlingMock
+from tests.mock.receiving import receiver
+
+__all__ = ["receiver"]
 
 START = 1_767_225_600.0
 
