@@ -17,6 +17,9 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_mock.clock import Clock, ManualClock
+from tests.mock.receiving import receiver
+
+__all__ = ["receiver"]
 
 CLOCK_START = 1_700_000_000.0  # of the clocks that are tested alone
 
