@@ -301,6 +301,23 @@ def test_redirects_out_of_the_web_are_refused(place: Path, to: str) -> None:
     assert list(place.parent.iterdir()) == []
 
 
+def test_a_resumed_download_starts_from_the_link_it_was_given(place: Path) -> None:
+    """What a redirect led to may be signed for a minute only; the link itself lasts."""
+    host, seen = Host(cuts=iter([3000])), list[str]()
+
+    def respond(effect: Fetch) -> Reply | Exception:
+        seen.append(effect.call.path)
+        if effect.call.path == URL:
+            return deliver(effect, Answer(302, b"", {"location": f"/cdn?signature={len(seen)}"}))
+        return host(effect)
+
+    played, _ = fetched(respond, place)
+
+    assert played.result.size == 10_240
+    assert [path.rpartition("=")[2] for path in seen] == ["s3cret", "1", "s3cret", "3"]
+    assert host.ranges == [None, "bytes=3000-"]
+
+
 def test_redirects_in_a_circle_end(place: Path) -> None:
     """Five are followed, a sixth is an error."""
     respond, seen = redirecting(*[URL] * 100)
