@@ -12,7 +12,7 @@ import importlib
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextvars import ContextVar
 from functools import cache
 from typing import Any, Final
@@ -43,7 +43,7 @@ _fetching: ContextVar[bool] = ContextVar("kling_sdk_fetching", default=False)
 
 
 @contextlib.contextmanager
-def _discreet(effect: Send | Fetch) -> Iterator[None]:
+def _discreet(effect: Send | Fetch) -> Generator[None]:
     """Keep response headers out of the log while a file is fetched."""
     token = _fetching.set(isinstance(effect, Fetch))
     try:

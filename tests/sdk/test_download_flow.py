@@ -65,7 +65,7 @@ def fetched(
 ) -> tuple[Played[Download], FakeClock]:
     clock = FakeClock()
     flow = download(context(clock, **options), url, partial(FileTarget, place, limit))
-    return play(flow, clock, respond), clock
+    return play(flow, clock, respond, 100_000), clock
 
 
 def test_a_file_arrives_whole(place: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_range_that_does_not_fit_is_refused(place: Path, headers: dict[str, st
     assert list(place.parent.iterdir()) == []
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.none() | st.integers(0, 12_000), max_size=40),
     st.integers(-1, 12_000),

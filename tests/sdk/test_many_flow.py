@@ -40,7 +40,7 @@ FAULTS: Final[dict[str, Reply | Exception]] = {
 }
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(
     st.integers(0, 15),
     st.integers(1, 4),
