@@ -62,11 +62,13 @@ class LoopThread:
             future.cancel()  # on a timeout or an interrupt; otherwise it has ended
 
     def call(self, function: Callable[[], T]) -> T:
-        """Run *function* on the loop's thread and return its result.
+        """Run *function* on the loop's thread and return its result; also from that thread.
 
         Raises:
             RuntimeError: The thread is not running.
         """
+        if self._thread is threading.current_thread():
+            return function()
 
         async def work() -> T:
             return function()

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import socket
 import ssl
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
@@ -13,8 +14,11 @@ from aiohttp import web
 
 from kling_mock._loop_thread import LoopThread
 from kling_mock.clock import Clock, ManualClock, RealClock, ScaledClock
+from kling_mock.control.handles import Reach, Steering
 from kling_mock.control.journal import Journal
-from kling_mock.kling.http import KlingHandler, make_request
+from kling_mock.kling.callbacks.courier import HttpCourier
+from kling_mock.kling.http import KlingHandler
+from kling_mock.kling.protocol import KlingProtocol, make_request
 from kling_mock.kling.world import World, admin_token
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ SEEDED_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z: where the clock of a see
 _START_LIMIT = 10.0  # seconds of real time
 _STOP_LIMIT = 5.0  # seconds of real time, beyond those given for draining
 _BACKLOG = 512
+_LEAST_DRAIN = 0.02  # seconds of real time
 
 
 class HasTaskId(Protocol):
@@ -38,7 +43,7 @@ class HasTaskId(Protocol):
         ...
 
 
-class KlingMock:
+class KlingMock(Steering):
     """An emulated Kling on localhost.
 
         with KlingMock() as mock:
@@ -63,6 +68,7 @@ class KlingMock:
             something; `None` is what the client itself used.
         tls_cert: Path of a PEM certificate; with it the server speaks https only.
         tls_key: Path of the certificate's key; `None` if it is in the same file.
+        callback_hosts: Hosts that callbacks may go to besides this computer; "*" is any.
 
     Raises:
         ValueError: An argument is not one of those accepted.
@@ -79,17 +85,23 @@ class KlingMock:
         public_url: str | None = None,
         tls_cert: str | None = None,
         tls_key: str | None = None,
+        callback_hosts: Iterable[str] = (),
     ) -> None:
-        self._clock = _make_clock(
-            clock, SEEDED_START if start is None and seed is not None else start
-        )
+        if start is None and seed is not None and clock != "real":
+            start = SEEDED_START
+        self._clock = _make_clock(clock, start)
         self._seed = secrets.randbits(64) if seed is None else seed
+        if not 0 <= kling_port <= 65535:
+            raise ValueError(f"kling_port: accepted is a port from 0 to 65535, got {kling_port}")
         self._host = host
         self._port = kling_port
         self._tls = _tls_context(tls_cert, tls_key)
-        self._world = World(self._seed, self._clock)
+        self._callback_hosts = frozenset(callback_hosts)
+        self._courier = HttpCourier()
+        self._world = self._new_world()
         self._handler = KlingHandler(self._world, public_url)
         self._thread = LoopThread("kling-mock")
+        self._reach = Reach(self._thread, self._clock, lambda: self._world)
         self._listener: asyncio.Server | None = None
         self._http: web.Server | None = None
         self._bound_port = 0
@@ -122,7 +134,8 @@ class KlingMock:
         """Stop the server and close its connections; harmless if it does not run.
 
         Args:
-            drain: Seconds of real time that requests in progress may take to end.
+            drain: Seconds of real time that requests in progress may take to end, and as long
+                again to be cancelled.
         """
         if not self._thread.running:
             return
@@ -182,7 +195,7 @@ class KlingMock:
     @property
     def api_key(self) -> str:
         """A static API key of the same account."""
-        return self._world.account.api_keys[0]
+        return self._world.account.api_keys[0].key
 
     def client(self, **options: Any) -> Kling:
         """Return an SDK client wired to this server: its URL, keys and clock.
@@ -216,8 +229,24 @@ class KlingMock:
         """The newest requests and their answers."""
         return self._world.journal
 
+    def process(self, task: str | HasTaskId) -> None:
+        """Let *task* be processed now, if it waits for that.
+
+        Args:
+            task: A task, or its task id.
+
+        Raises:
+            KeyError: There is no such task.
+            IllegalTransitionError: It is processed already, or has ended.
+        """
+        self._reach.call(lambda world: world.start(world.tasks.any(_task_id(task))))
+        self._reach.settle()
+
     def complete(self, task: str | HasTaskId) -> None:
         """Let *task* succeed now.
+
+        Returns when its callbacks are delivered. Inside an event loop it returns at once, since
+        the receiver may live there; `await mock.clock.aadvance(0)` then waits.
 
         Args:
             task: A task, or its task id.
@@ -226,10 +255,11 @@ class KlingMock:
             KeyError: There is no such task.
             IllegalTransitionError: It has ended already.
         """
-        self._on_loop(lambda: self._world.complete(self._world.tasks.any(_task_id(task))))
+        self._reach.call(lambda world: world.complete(world.tasks.any(_task_id(task))))
+        self._reach.settle()
 
     def fail(self, task: str | HasTaskId, code: int = 1301, message: str | None = None) -> None:
-        """Let *task* fail now.
+        """Let *task* fail now; returns like `complete`.
 
         Args:
             task: A task, or its task id.
@@ -241,29 +271,24 @@ class KlingMock:
             IllegalTransitionError: It has ended already.
             ValueError: There is no such code.
         """
-        self._on_loop(
-            lambda: self._world.fail(self._world.tasks.any(_task_id(task)), code, message)
-        )
+        self._reach.call(lambda world: world.fail(world.tasks.any(_task_id(task)), code, message))
+        self._reach.settle()
 
     def reset(self) -> None:
-        """Forget everything: tasks, journal and clock are as on a new server of this seed.
+        """Forget everything: all state and the clock are as on a new server of this seed.
 
-        The address and the keys stay. Open connections stay open.
+        The address and the first keys stay. Open connections stay open.
         """
-        self._on_loop(self._renew)
+        self._reach.call(lambda _: self._renew())
 
     # ------------------------------------------------------------ inside
 
-    def _on_loop(self, function: Any) -> None:
-        if self._thread.running:
-            self._thread.call(function)
-        else:
-            function()
-
     def _renew(self) -> None:
         self._clock.reset()
-        self._world = World(self._seed, self._clock)
-        self._handler.world = self._world
+        self._world = self._handler.world = self._new_world()
+
+    def _new_world(self) -> World:
+        return World(self._seed, self._clock, self._courier, self._callback_hosts)
 
     def _wiring(self) -> dict[str, Any]:
         return {
@@ -275,20 +300,26 @@ class KlingMock:
 
     async def _open(self, bound: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        self._http = web.Server(self._handler, request_factory=make_request, access_log=None)
+        no_access_log: Any = None  # aiohttp takes it; its annotation does not say so
+        http = self._http = web.Server(self._handler, request_factory=make_request)
         self._listener = await loop.create_server(
-            self._http, sock=bound, ssl=self._tls, backlog=_BACKLOG
+            lambda: KlingProtocol(http, loop=loop, access_log=no_access_log),
+            sock=bound,
+            ssl=self._tls,
+            backlog=_BACKLOG,
         )
         self._bound_port = bound.getsockname()[1]
         self._clock.start(loop)
 
     async def _close(self, drain: float) -> None:
         self._clock.stop()
+        await self._courier.close()
         if self._listener is not None:
             self._listener.close()
         if self._http is not None:
             self._http.pre_shutdown()  # idle connections first
-            await self._http.shutdown(drain)
+            # aiohttp takes 0 for "wait for ever".
+            await self._http.shutdown(max(drain, _LEAST_DRAIN))
         self._listener = self._http = None
         self._bound_port = 0
 

@@ -11,8 +11,9 @@ with Kling("AK|SK") as kling:
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kling_sdk._lazy import lazily
 
 if TYPE_CHECKING:
     from kling_sdk.callbacks import CallbackEvent, parse_callback
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         AuthenticationError,
         CallbackVerificationError,
         ConcurrencyLimitError,
+        ConflictError,
         ContentPolicyError,
         DownloadError,
         EmptyResultError,
@@ -73,6 +75,7 @@ __all__ = [
     "CameraControl",
     "CapabilityWarning",
     "ConcurrencyLimitError",
+    "ConflictError",
     "ContentPolicyError",
     "Download",
     "DownloadError",
@@ -115,15 +118,13 @@ __all__ = [
     "parse_callback",
 ]
 
-# Where each name lives. Loaded when first asked for: a receiver of callbacks needs no HTTP
-# client, and a program that only catches our errors needs no requests.
 _HOMES = {
     "callbacks": "CallbackEvent parse_callback",
     "capabilities": "CapabilityWarning",
     "client": "AsyncKling Kling",
     "errors": (
         "AccountError AlreadyExistsError AuthenticationError CallbackVerificationError "
-        "ConcurrencyLimitError ContentPolicyError DownloadError EmptyResultError "
+        "ConcurrencyLimitError ConflictError ContentPolicyError DownloadError EmptyResultError "
         "IPNotAllowedError InvalidRequestError KlingAPIError KlingError NotFoundError "
         "OutcomeUnknownError PermissionDeniedError RateLimitError RequestValidationError "
         "ServerError TaskFailedError TransportError WaitCancelledError WaitTimeoutError"
@@ -136,17 +137,4 @@ _HOMES = {
     ),
     "results": "Download Outcome Page ResourcePack Task Video",
 }
-_MODULE_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    home = _MODULE_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazily(__name__, globals(), _HOMES)

@@ -7,88 +7,38 @@ any number of threads (`Kling`) or tasks (`AsyncKling`). Connections open on fir
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from kling_sdk.drivers import AsyncTransport, Clock, SyncTransport, arun, astream, run, stream
-from kling_sdk.files import FileTarget, place_for
-from kling_sdk.flows import Context, Flow, download, in_order, many
-from kling_sdk.requests import (
-    ImageToVideo,
-    MultiImageToVideo,
-    OmniVideo,
-    TextToVideo,
-    VideoRequest,
+from kling_sdk import requests
+from kling_sdk.drivers import Clock
+from kling_sdk.drivers.runner import (
+    AsyncRunner,
+    Shared,
+    SyncRunner,
+    async_transport,
+    sync_transport,
 )
-from kling_sdk.resources import AsyncTaskResource, TaskResource
+from kling_sdk.resources import AsyncEndpoint, Endpoint
 from kling_sdk.results import Download, Outcome, ResourcePack, Task, Video
-from kling_sdk.settings import Changes, Settings, costs_flow, raw_flow, request_flow, settings_from
+from kling_sdk.settings import (
+    Changes,
+    Settings,
+    costs_flow,
+    download_flow,
+    many_flow,
+    raw_flow,
+    request_flow,
+    settings_from,
+)
 
 if TYPE_CHECKING:
     from kling_sdk.dialects import Reply
+    from kling_sdk.requests import VideoRequest
 
 __all__ = ["AsyncKling", "Kling"]
-
-T = TypeVar("T")
-
-
-class _SyncRunner:
-    """Runs flows for a `Kling`; opens its transport on first use."""
-
-    def __init__(self, settings: Settings, open_transport: Callable[[], SyncTransport]) -> None:
-        self.settings = settings
-        self.open_transport = open_transport
-
-    def run(self, start: Callable[[Context], Flow[T]], **options: Any) -> T:
-        """Run a flow with some options changed."""
-        ctx = self.settings.context(options)
-        return run(start(ctx), self.open_transport(), self.settings.clock, self.settings.cancel)
-
-    def stream(self, start: Callable[[Context], Flow[None]], **options: Any) -> Iterator[Any]:
-        """Run a flow that hands out items."""
-        ctx = self.settings.context(options)
-        return stream(start(ctx), self.open_transport(), self.settings.clock, self.settings.cancel)
-
-
-class _AsyncRunner:
-    """Runs flows for an `AsyncKling`; opens its transport on first use."""
-
-    def __init__(self, settings: Settings, open_transport: Callable[[], AsyncTransport]) -> None:
-        self.settings = settings
-        self.open_transport = open_transport
-
-    async def run(self, start: Callable[[Context], Flow[T]], **options: Any) -> T:
-        """Run a flow with some options changed."""
-        ctx = self.settings.context(options)
-        return await arun(start(ctx), self.open_transport(), self.settings.clock)
-
-    def stream(self, start: Callable[[Context], Flow[None]], **options: Any) -> AsyncIterator[Any]:
-        """Run a flow that hands out items."""
-        ctx = self.settings.context(options)
-        return astream(start(ctx), self.open_transport(), self.settings.clock)
-
-
-class _Shared:
-    """A transport that a client and its `with_options` copies have in common."""
-
-    def __init__(self, open_it: Callable[[], Any]) -> None:
-        self._open = open_it
-        self._lock = threading.Lock()
-        self.transport: Any = None
-        self.closed = False
-
-    def __call__(self) -> Any:
-        if self.transport is None or self.closed:
-            with self._lock:
-                if self.closed:
-                    raise RuntimeError("this client is closed; make a new one")
-                if self.transport is None:
-                    self.transport = self._open()
-        return self.transport
 
 
 class Kling:
@@ -107,6 +57,11 @@ class Kling:
         omni_video: Videos from words, pictures, elements and a video.
         multi_image2video: Videos from pictures of several subjects.
     """
+
+    text2video = Endpoint(lambda: requests.TextToVideo)
+    image2video = Endpoint(lambda: requests.ImageToVideo)
+    omni_video = Endpoint(lambda: requests.OmniVideo)
+    multi_image2video = Endpoint(lambda: requests.MultiImageToVideo)
 
     def __init__(
         self,
@@ -141,15 +96,11 @@ class Kling:
         settings = settings_from(
             os.environ, key, access_key, secret_key, api_key, base_url, clock, options
         )
-        self._set_up(settings, _Shared(lambda: _sync_transport(http_client, settings.base_url)))
+        self._set_up(settings, Shared(lambda: sync_transport(http_client, settings.base_url)))
 
-    def _set_up(self, settings: Settings, shared: _Shared) -> None:
+    def _set_up(self, settings: Settings, shared: Shared) -> None:
         self._settings, self._shared = settings, shared
-        self._runner = _SyncRunner(settings, shared)
-        self.text2video = TaskResource(self._runner, TextToVideo)
-        self.image2video = TaskResource(self._runner, ImageToVideo)
-        self.omni_video = TaskResource(self._runner, OmniVideo)
-        self.multi_image2video = TaskResource(self._runner, MultiImageToVideo)
+        self._runner = SyncRunner(settings, shared)
 
     @classmethod
     def relay(
@@ -172,7 +123,7 @@ class Kling:
         """
         settings = settings_from({}, None, None, None, token, url, clock, options, relay=True)
         client = cls.__new__(cls)
-        shared = _Shared(lambda: _sync_transport(http_client, settings.base_url))
+        shared = Shared(lambda: sync_transport(http_client, settings.base_url))
         client._set_up(settings, shared)  # noqa: SLF001 - our own instance
         return client
 
@@ -193,15 +144,14 @@ class Kling:
             tasks: The tasks, as `create` returned them.
             timeout: Seconds to wait; None takes the client's `wait_timeout` (30 minutes).
         """
-        return list(in_order(self.as_completed(tasks, timeout=timeout)))
+        return sorted(self.as_completed(tasks, timeout=timeout), key=_place)
 
     def as_completed(
         self, tasks: Iterable[Task], *, timeout: float | None = None
     ) -> Iterator[Outcome]:
         """Yield how each task ended, as it ends; see `wait_all`."""
-        work = list(tasks)
         changes = {} if timeout is None else {"wait_timeout": timeout}
-        return self._runner.stream(lambda ctx: many(ctx, work), **changes)
+        return self._runner.stream(many_flow(tasks), **changes)
 
     def run_many(
         self, requests: Iterable[VideoRequest], *, max_concurrent: int | None = None
@@ -212,8 +162,7 @@ class Kling:
             requests: Requests of any endpoints.
             max_concurrent: Most open tasks; None learns it from the server's 1303.
         """
-        work = list(requests)
-        return self._runner.stream(lambda ctx: many(ctx, work, max_concurrent))
+        return self._runner.stream(many_flow(requests, max_concurrent))
 
     def download(self, video: Video | str, path: str | os.PathLike[str]) -> Download:
         """Fetch a video to a file, whole or not at all.
@@ -225,10 +174,7 @@ class Kling:
         Raises:
             DownloadError: it is gone, too large, cut short, or its host does not answer.
         """
-        url = video if isinstance(video, str) else video.url
-        place, limit = place_for(video, path), self._settings.options.max_download
-        target = partial(FileTarget, place, limit)
-        return self._runner.run(lambda ctx: download(ctx, url, target))
+        return self._runner.run(download_flow(video, path))
 
     def account_costs(
         self,
@@ -309,6 +255,11 @@ class AsyncKling:
         ```
     """
 
+    text2video = AsyncEndpoint(lambda: requests.TextToVideo)
+    image2video = AsyncEndpoint(lambda: requests.ImageToVideo)
+    omni_video = AsyncEndpoint(lambda: requests.OmniVideo)
+    multi_image2video = AsyncEndpoint(lambda: requests.MultiImageToVideo)
+
     def __init__(
         self,
         key: str | None = None,
@@ -325,15 +276,11 @@ class AsyncKling:
         settings = settings_from(
             os.environ, key, access_key, secret_key, api_key, base_url, clock, options
         )
-        self._set_up(settings, _Shared(lambda: _async_transport(http_client, settings.base_url)))
+        self._set_up(settings, Shared(lambda: async_transport(http_client, settings.base_url)))
 
-    def _set_up(self, settings: Settings, shared: _Shared) -> None:
+    def _set_up(self, settings: Settings, shared: Shared) -> None:
         self._settings, self._shared = settings, shared
-        self._runner = _AsyncRunner(settings, shared)
-        self.text2video = AsyncTaskResource(self._runner, TextToVideo)
-        self.image2video = AsyncTaskResource(self._runner, ImageToVideo)
-        self.omni_video = AsyncTaskResource(self._runner, OmniVideo)
-        self.multi_image2video = AsyncTaskResource(self._runner, MultiImageToVideo)
+        self._runner = AsyncRunner(settings, shared)
 
     @classmethod
     def relay(
@@ -348,7 +295,7 @@ class AsyncKling:
         """Return a client of a relay in front of Kling; see `Kling.relay`."""
         settings = settings_from({}, None, None, None, token, url, clock, options, relay=True)
         client = cls.__new__(cls)
-        shared = _Shared(lambda: _async_transport(http_client, settings.base_url))
+        shared = Shared(lambda: async_transport(http_client, settings.base_url))
         client._set_up(settings, shared)  # noqa: SLF001 - our own instance
         return client
 
@@ -365,29 +312,26 @@ class AsyncKling:
         timeout: float | None = None,  # noqa: ASYNC109 - the twin's parameter; it bounds polls
     ) -> list[Outcome]:
         """Wait for tasks of any endpoints; see `Kling.wait_all`."""
-        return list(in_order([item async for item in self.as_completed(tasks, timeout=timeout)]))
+        return sorted(
+            [item async for item in self.as_completed(tasks, timeout=timeout)], key=_place
+        )
 
     def as_completed(
         self, tasks: Iterable[Task], *, timeout: float | None = None
     ) -> AsyncIterator[Outcome]:
         """Yield how each task ended, as it ends; see `Kling.as_completed`."""
-        work = list(tasks)
         changes = {} if timeout is None else {"wait_timeout": timeout}
-        return self._runner.stream(lambda ctx: many(ctx, work), **changes)
+        return self._runner.stream(many_flow(tasks), **changes)
 
     def run_many(
         self, requests: Iterable[VideoRequest], *, max_concurrent: int | None = None
     ) -> AsyncIterator[Outcome]:
         """Create a task per request and yield how each ended; see `Kling.run_many`."""
-        work = list(requests)
-        return self._runner.stream(lambda ctx: many(ctx, work, max_concurrent))
+        return self._runner.stream(many_flow(requests, max_concurrent))
 
     async def download(self, video: Video | str, path: str | os.PathLike[str]) -> Download:
         """Fetch a video to a file, whole or not at all; see `Kling.download`."""
-        url = video if isinstance(video, str) else video.url
-        place, limit = place_for(video, path), self._settings.options.max_download
-        target = partial(FileTarget, place, limit)
-        return await self._runner.run(lambda ctx: download(ctx, url, target))
+        return await self._runner.run(download_flow(video, path))
 
     async def account_costs(
         self,
@@ -442,21 +386,5 @@ class AsyncKling:
         return f"<{type(self).__name__} {self._settings.dialect.name} {self._settings.base_url}>"
 
 
-def _sync_transport(http_client: Any, base_url: str) -> SyncTransport:
-    from kling_sdk.drivers.httpx_transport import HttpxTransport
-    from kling_sdk.drivers.sharding import default_client
-
-    client = http_client if http_client is not None else default_client()
-    return HttpxTransport(client, base_url, owned=http_client is None)
-
-
-def _async_transport(http_client: Any, base_url: str) -> AsyncTransport:
-    from kling_sdk.drivers.httpx_transport import AsyncHttpxTransport, library_of
-    from kling_sdk.drivers.sharding import default_async_client
-
-    if http_client is not None and library_of(http_client) is None:
-        from kling_sdk.drivers.aiohttp_transport import AiohttpTransport
-
-        return AiohttpTransport(http_client, base_url)
-    client = http_client if http_client is not None else default_async_client()
-    return AsyncHttpxTransport(client, base_url, owned=http_client is None)
+def _place(outcome: Outcome) -> int:
+    return outcome.index

@@ -7,7 +7,8 @@ KlingError                        root; carries the task reference where there i
 │   ├── AccountError              1100-1102: account disabled, in arrears, no units left
 │   ├── PermissionDeniedError     1103: this key may not use this API or model
 │   ├── InvalidRequestError       1200-1201: a field or value is not accepted
-│   │   └── AlreadyExistsError    1201: the external_task_id was used before
+│   │   ├── AlreadyExistsError    1201: the external_task_id was used before
+│   │   └── ConflictError         HTTP 409 of a relay: it was used for another request
 │   ├── NotFoundError             1202-1203, HTTP 404, and 1201 "Task not found"
 │   ├── ContentPolicyError        1300-1301: prompt or picture refused
 │   ├── RateLimitError            1302: too many requests; wait and repeat
@@ -47,6 +48,7 @@ __all__ = [
     "AuthenticationError",
     "CallbackVerificationError",
     "ConcurrencyLimitError",
+    "ConflictError",
     "ContentPolicyError",
     "DownloadError",
     "EmptyResultError",
@@ -165,6 +167,10 @@ class InvalidRequestError(KlingAPIError):
 
 class AlreadyExistsError(InvalidRequestError):
     """1201 "already exists": a task with this external_task_id was accepted before."""
+
+
+class ConflictError(InvalidRequestError):
+    """HTTP 409 of a relay: this external_task_id was used before, for another request."""
 
 
 class NotFoundError(KlingAPIError):
@@ -310,7 +316,7 @@ _BY_STATUS: dict[int, tuple[type[KlingAPIError], bool]] = {
     402: (AccountError, False),
     403: (PermissionDeniedError, False),
     404: (NotFoundError, False),
-    409: (AlreadyExistsError, False),
+    409: (ConflictError, False),
     422: (InvalidRequestError, False),
     429: (RateLimitError, True),
 }

@@ -11,13 +11,22 @@ import types
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import cache
 from inspect import Parameter, Signature, cleandoc, signature
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
 
-from kling_sdk.flows import Context, Flow, create, repeat, run_task, wait
-from kling_sdk.requests import VideoRequest
+from kling_sdk.flows import Context, Flow, repeat
 from kling_sdk.results import Page, Task
 
-__all__ = ["AsyncRunner", "AsyncTaskResource", "SyncRunner", "TaskResource"]
+if TYPE_CHECKING:
+    from kling_sdk.requests import VideoRequest
+
+__all__ = [
+    "AsyncEndpoint",
+    "AsyncRunner",
+    "AsyncTaskResource",
+    "Endpoint",
+    "SyncRunner",
+    "TaskResource",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,6 +74,24 @@ def _get_flow(endpoint: str, task_id: str) -> Callable[[Context], Flow[Task]]:
         return repeat(ctx, call, lambda reply: ctx.dialect.task(reply, endpoint))
 
     return start
+
+
+def _create_flow(request: VideoRequest) -> Callable[[Context], Flow[Task]]:
+    from kling_sdk.flows.create import create  # a program that only reads needs no checks
+
+    return lambda ctx: create(ctx, request)
+
+
+def _run_flow(request: VideoRequest) -> Callable[[Context], Flow[Task]]:
+    from kling_sdk.flows.wait import run_task  # as above
+
+    return lambda ctx: run_task(ctx, request)
+
+
+def _wait_flow(endpoint: str, task: Task | str) -> Callable[[Context], Flow[Task]]:
+    from kling_sdk.flows.wait import wait  # as above
+
+    return lambda ctx: wait(ctx, endpoint, task)
 
 
 def _is_wrong_kind(resource: _Resource, request: object) -> str | None:
@@ -138,7 +165,7 @@ class TaskResource(_Resource, Generic[P]):
         """
         if problem := _is_wrong_kind(self, request):
             raise TypeError(problem)
-        return self._runner.run(lambda ctx: create(ctx, request))
+        return self._runner.run(_create_flow(request))
 
     def get(self, task_id: str) -> Task:
         """Return a task by its task id or external id.
@@ -191,7 +218,7 @@ class TaskResource(_Resource, Generic[P]):
             WaitTimeoutError: it goes on; another `wait` resumes.
         """
         options = _wait_options(timeout, on_update)
-        return self._runner.run(lambda ctx: wait(ctx, self.endpoint, task), **options)
+        return self._runner.run(_wait_flow(self.endpoint, task), **options)
 
     def run(self, *args: P.args, **kwargs: P.kwargs) -> Task:
         """Create a task and return it once it has ended well.
@@ -199,7 +226,7 @@ class TaskResource(_Resource, Generic[P]):
         Settings of the wait come from `client.with_options(...)`.
         """
         request = self._request(*args, **kwargs)
-        return self._runner.run(lambda ctx: run_task(ctx, request))
+        return self._runner.run(_run_flow(request))
 
 
 class AsyncTaskResource(_Resource, Generic[P]):
@@ -218,7 +245,7 @@ class AsyncTaskResource(_Resource, Generic[P]):
         """Create a task from a prepared request; see `TaskResource.submit`."""
         if problem := _is_wrong_kind(self, request):
             raise TypeError(problem)
-        return await self._runner.run(lambda ctx: create(ctx, request))
+        return await self._runner.run(_create_flow(request))
 
     async def get(self, task_id: str) -> Task:
         """Return a task by its task id or external id; see `TaskResource.get`."""
@@ -249,9 +276,47 @@ class AsyncTaskResource(_Resource, Generic[P]):
     ) -> Task:
         """Return a task once it has ended well; see `TaskResource.wait`."""
         options = _wait_options(timeout, on_update)
-        return await self._runner.run(lambda ctx: wait(ctx, self.endpoint, task), **options)
+        return await self._runner.run(_wait_flow(self.endpoint, task), **options)
 
     async def run(self, *args: P.args, **kwargs: P.kwargs) -> Task:
         """Create a task and return it once it has ended well; see `TaskResource.run`."""
         request = self._request(*args, **kwargs)
-        return await self._runner.run(lambda ctx: run_task(ctx, request))
+        return await self._runner.run(_run_flow(request))
+
+
+class Endpoint(Generic[P]):
+    """A `TaskResource` as attribute of a client, made when it is first used.
+
+    Args:
+        request: Returns the endpoint's request class, which is loaded then.
+    """
+
+    def __init__(self, request: Callable[[], Callable[P, VideoRequest]]) -> None:
+        self._request = request
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, client: Any, owner: type | None = None) -> TaskResource[P]:
+        if client is None:  # asked of the class, as documentation tools do
+            return cast("TaskResource[P]", self)
+        resource = TaskResource(client._runner, self._request())  # noqa: SLF001 - the client's own
+        client.__dict__[self._name] = resource  # found first from now on
+        return resource
+
+
+class AsyncEndpoint(Generic[P]):
+    """An `AsyncTaskResource` as attribute of a client; see `Endpoint`."""
+
+    def __init__(self, request: Callable[[], Callable[P, VideoRequest]]) -> None:
+        self._request = request
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, client: Any, owner: type | None = None) -> AsyncTaskResource[P]:
+        if client is None:
+            return cast("AsyncTaskResource[P]", self)
+        resource = AsyncTaskResource(client._runner, self._request())  # noqa: SLF001 - as above
+        client.__dict__[self._name] = resource
+        return resource

@@ -5,10 +5,12 @@ Pure: the environment and the clock are arguments.
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypedDict
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
 import attrs
@@ -19,7 +21,10 @@ from kling_sdk.dialects.kling import packs_from
 from kling_sdk.drivers import Clock, SystemClock
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Context, Event, Flow, Options, Randomness, once, repeat
-from kling_sdk.results import ResourcePack, Task
+from kling_sdk.results import Download, ResourcePack, Task, Video
+
+if TYPE_CHECKING:
+    from kling_sdk.requests import VideoRequest
 
 __all__ = ["Changes", "Settings", "settings_from"]
 
@@ -200,3 +205,24 @@ def _milliseconds(when: datetime | int) -> int:
             raise RequestValidationError("start", "is a datetime without zone", "an aware datetime")
         return round(when.timestamp() * 1000)
     return when
+
+
+def many_flow(
+    work: Iterable[VideoRequest | Task], max_concurrent: int | None = None
+) -> Callable[[Context], Flow[None]]:
+    """Return the flow of `client.as_completed` and `client.run_many`."""
+    from kling_sdk.flows.many import many  # loads what most programs never use
+
+    items = list(work)
+    return lambda ctx: many(ctx, items, max_concurrent)
+
+
+def download_flow(
+    video: Video | str, path: str | os.PathLike[str]
+) -> Callable[[Context], Flow[Download]]:
+    """Return the flow of `client.download`, which opens the file when it starts."""
+    from kling_sdk.files.target import FileTarget, place_for  # as above
+    from kling_sdk.flows.download import download
+
+    url, place = (video if isinstance(video, str) else video.url), place_for(video, path)
+    return lambda ctx: download(ctx, url, partial(FileTarget, place, ctx.options.max_download))

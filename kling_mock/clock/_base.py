@@ -100,7 +100,12 @@ class Clock:
         self._scheduled(when)
         return timer
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    @property
+    def running(self) -> bool:
+        """Whether a server runs its timers."""
+        return self._loop is not None
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Start *work* on the server's loop; a manual clock does not move on before it ends."""
         task = asyncio.get_running_loop().create_task(work)
         self._spawned.add(task)

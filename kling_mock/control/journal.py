@@ -20,12 +20,14 @@ class Entry(NamedTuple):
         method: The HTTP method.
         path: The path as it was sent, without the query.
         query: The query as it was sent; "" if there was none.
-        status: The HTTP status of the answer.
+        status: The HTTP status of the answer; 0 if a fault kept it from being served.
         code: The service code of the answer; 0 is success.
         request_id: What the answer's envelope calls this request.
         account: The account's name; "" if the request was not authenticated.
         request: The first bytes of the request's body.
         response: The first bytes of the answer's body.
+        fault: The faults that happened to it, with a "+" between; "" if none did. What is
+            here as the answer is what the server meant to say.
     """
 
     at: float
@@ -38,6 +40,7 @@ class Entry(NamedTuple):
     account: str
     request: bytes
     response: bytes
+    fault: str = ""
 
 
 class Journal:

@@ -139,10 +139,19 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of this 
         code: A key of `CODES`.
         message: The text of the envelope; `None` is the code's own.
         http: The HTTP status; `None` is the code's own.
+        retry_after: Seconds for a `Retry-After` header; `None` sends none.
     """
 
-    def __init__(self, code: int, message: str | None = None, *, http: int | None = None) -> None:
+    def __init__(
+        self,
+        code: int,
+        message: str | None = None,
+        *,
+        http: int | None = None,
+        retry_after: int | None = None,
+    ) -> None:
         row = CODES[code]
+        self.retry_after = retry_after
         self.code = code
         self.http = row.http if http is None else http
         self.message = row.message if message is None else message

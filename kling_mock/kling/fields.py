@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from kling_mock.kling.capabilities import MODELS
+from kling_mock.kling.capabilities import ENDPOINTS
 from kling_mock.kling.facts import Fact, assumed, documented
 
-__all__ = ["FIELDS", "MASK_POINTS", "SHOT_TYPES", "Field", "Type"]
+__all__ = ["FIELDS", "MASK_POINTS", "SHOT_TYPES", "Field", "Shape", "Type"]
 
 Type = Literal["string", "boolean", "number", "integer", "object", "array", "image", "url"]
 
@@ -46,7 +46,7 @@ class Field:
         enum: The accepted strings; empty is any.
         low, high: Accepted range of a number, or of the length of a string (characters) or
             list (items).
-        members: The keys of an object, or of each item of an array.
+        members: What an object holds, or each item of an array.
         ignored: Accepted and not looked at.
         fact: Where the row comes from.
     """
@@ -57,9 +57,32 @@ class Field:
     enum: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
-    members: tuple[Field, ...] = ()
+    members: Shape | None = None
     ignored: bool = False
     fact: Fact = _PAGES
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The keys that an object may have.
+
+    Attributes:
+        fields: By name, in the order of the vendor's page.
+        required: Those that must be there.
+        names: What a message lists as accepted.
+    """
+
+    fields: Mapping[str, Field]
+    required: tuple[Field, ...]
+    names: str
+
+
+def _shape(*fields: Field) -> Shape:
+    return Shape(
+        fields={field.name: field for field in fields},
+        required=tuple(field for field in fields if field.required),
+        names=", ".join(field.name for field in fields if not field.ignored),
+    )
 
 
 SHOT_TYPES = ("customize", "intelligence")
@@ -88,12 +111,12 @@ _MODE = Field("mode", "string", enum=("std", "pro", "4k"), fact=_NEWER)
 _CAMERA = Field(
     "camera_control",
     "object",
-    members=(
+    members=_shape(
         Field("type", "string", required=True, enum=_CAMERA_MOVES),
         Field(
             "config",
             "object",
-            members=tuple(Field(axis, "number", low=-10, high=10) for axis in _CAMERA_AXES),
+            members=_shape(*(Field(axis, "number", low=-10, high=10) for axis in _CAMERA_AXES)),
         ),
     ),
 )
@@ -106,7 +129,7 @@ _SHOTS = (
         low=1,
         high=6,
         fact=_NEWER,
-        members=(
+        members=_shape(
             Field("index", "integer", required=True, low=1),
             Field("prompt", "string", required=True, high=512),
             Field("duration", "string", required=True, fact=_NUMERIC_TEXT),
@@ -117,11 +140,11 @@ _ELEMENTS = Field(
     "element_list",
     "array",
     low=1,
-    members=(Field("element_id", "integer", required=True),),
+    members=_shape(Field("element_id", "integer", required=True)),
     fact=_NEWER,
 )
 _COMMON = (
-    Field("watermark_info", "object", members=(Field("enabled", "boolean"),)),
+    Field("watermark_info", "object", members=_shape(Field("enabled", "boolean"))),
     Field("callback_url", "url", fact=_URL),
     Field("external_task_id", "string"),
     Field("model", "string", ignored=True, fact=_IGNORED),
@@ -153,7 +176,7 @@ _IMAGE2VIDEO = (
         "array",
         low=1,
         high=2,
-        members=(Field("voice_id", "string", required=True),),
+        members=_shape(Field("voice_id", "string", required=True)),
     ),
     _SOUND,
     _CFG_SCALE,
@@ -164,7 +187,7 @@ _IMAGE2VIDEO = (
         "array",
         low=1,
         high=6,
-        members=(
+        members=_shape(
             Field("mask", "image", required=True),
             Field(
                 "trajectories",
@@ -172,7 +195,7 @@ _IMAGE2VIDEO = (
                 required=True,
                 low=MASK_POINTS[0],
                 high=MASK_POINTS[1],
-                members=(
+                members=_shape(
                     Field("x", "integer", required=True),
                     Field("y", "integer", required=True),
                 ),
@@ -191,7 +214,7 @@ _OMNI_VIDEO = (
         "image_list",
         "array",
         low=1,
-        members=(
+        members=_shape(
             Field("image_url", "image", required=True),
             Field("type", "string", enum=("first_frame", "end_frame")),
         ),
@@ -202,7 +225,7 @@ _OMNI_VIDEO = (
         "array",
         low=1,
         high=1,
-        members=(
+        members=_shape(
             Field("video_url", "url", required=True),
             Field("refer_type", "string", enum=("feature", "base")),
             Field("keep_original_sound", "string", enum=_YES_NO),
@@ -222,7 +245,7 @@ _MULTI_IMAGE = (
         required=True,
         low=1,
         high=4,
-        members=(Field("image", "image", required=True),),
+        members=_shape(Field("image", "image", required=True)),
     ),
     Field("prompt", "string", required=True, high=2500),
     _NEGATIVE,
@@ -232,10 +255,9 @@ _MULTI_IMAGE = (
     *_COMMON,
 )
 
-# endpoint -> name -> field
-FIELDS: Mapping[str, Mapping[str, Field]] = {
-    endpoint: {field.name: field for field in fields}
+FIELDS: Mapping[str, Shape] = {
+    endpoint: _shape(*fields)
     for endpoint, fields in zip(
-        MODELS, (_TEXT2VIDEO, _IMAGE2VIDEO, _OMNI_VIDEO, _MULTI_IMAGE), strict=True
+        ENDPOINTS, (_TEXT2VIDEO, _IMAGE2VIDEO, _OMNI_VIDEO, _MULTI_IMAGE), strict=True
     )
 }

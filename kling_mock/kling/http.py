@@ -7,44 +7,27 @@ Whatever a client sends, the answer is Kling's envelope with a 4xx, never a drop
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import re
-from typing import Any, NamedTuple
-from urllib.parse import unquote
 
-from aiohttp import StreamReader, web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http_parser import RawRequestMessage
-from multidict import CIMultiDict
+from aiohttp import web
 
-from kling_mock.control.journal import BODY_KEPT, Entry
 from kling_mock.kling import service
 from kling_mock.kling.accounts import Account
-from kling_mock.kling.capabilities import ENDPOINTS
+from kling_mock.kling.admission import admit_call
+from kling_mock.kling.answers import Answer, record
+from kling_mock.kling.costs import costs
 from kling_mock.kling.errors import SUCCEED, Refusal
+from kling_mock.kling.faults.exchange import FaultyExchange
 from kling_mock.kling.media_route import find_result, send_result
 from kling_mock.kling.media_urls import MEDIA
-from kling_mock.kling.validation import MAX_BODY
+from kling_mock.kling.reply import json_reply
+from kling_mock.kling.routing import COSTS, origin_of, read_body, route
 from kling_mock.kling.wire import envelope
 from kling_mock.kling.world import World
 
-__all__ = ["KlingHandler", "make_request"]
+__all__ = ["KlingHandler"]
 
 _log = logging.getLogger("kling_mock")
-
-_ROUTES = {f"/v1/videos/{endpoint}": endpoint for endpoint in ENDPOINTS}
-_HOST = re.compile(r"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
-_JSON = CIMultiDict({"Content-Type": "application/json;charset=UTF-8"})
-
-
-class _Answer(NamedTuple):
-    http: int
-    code: int
-    request_id: str
-    account: str
-    body: bytes
-    sent: bytes  # the request's body
 
 
 class KlingHandler:
@@ -62,128 +45,79 @@ class KlingHandler:
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer *request*."""
+        world = self.world  # a reset meanwhile leaves this request to the old one
         path, _, query = request.raw_path.partition("?")
         if not path.startswith("/"):
             path = request.rel_url.raw_path  # a proxy's form, with scheme and host
+        if world.faults.on_requests:
+            return await self._through_faults(world, request, path, query)
         if path.startswith(MEDIA) and request.method in {"GET", "HEAD"}:
-            found = find_result(self.world, path)
+            found = find_result(world, path)
             if found is not None:
                 return await send_result(request, *found)
-        answer = await self._answer(request, path, query)
-        self._record(request.method, path, query, answer)
-        return web.Response(body=answer.body, status=answer.http, headers=_JSON)
+        answer = await self._answer(world, request, path, query)
+        now = world.clock.now()
+        record(world, now, request.method, path, query, answer)
+        return json_reply(request, answer.http, answer.body, now, answer.retry_after)
 
-    async def _answer(self, request: web.BaseRequest, path: str, query: str) -> _Answer:
-        world = self.world
+    async def _answer(
+        self,
+        world: World,
+        request: web.BaseRequest,
+        path: str,
+        query: str,
+        body: bytes | None = None,
+    ) -> Answer:
+        """Serve *request* and return the answer, which is not sent yet."""
         request_id = world.request_id()
         account: Account | None = None
-        body = b""
+        retry_after: int | None = None
+        data: str | None = None
         try:
-            endpoint, name = _route(request.method, path)
-            if request.method == "POST":
-                body = await _read(request)
-            header = request.headers.get("Authorization")
-            account = world.accounts.authenticate(header, world.clock)
-            data: Any
-            if request.method == "POST":
-                data = service.create(world, account, endpoint, body)
+            endpoint, name = route(request.method, path)
+            creates = request.method == "POST"
+            if body is None:
+                body = await read_body(request) if creates else b""
+            account = world.accounts.authenticate(request.headers.get("Authorization"), world.clock)
+            if account.restricted:
+                now = world.clock.now()
+                admit_call(account, now, request.remote or "", creates=creates)
+            if creates:
+                data = await self._create(world, account, request, endpoint, body)
+            elif endpoint == COSTS:
+                data = costs(account, query, world.clock.now())
             elif name is None:
                 data = service.list_tasks(world, account, endpoint, query, self._origin(request))
             else:
                 data = service.get(world, account, endpoint, name, self._origin(request))
             http, code, message = 200, 0, SUCCEED
         except Refusal as refusal:
-            http, code, message, data = refusal.http, refusal.code, refusal.message, None
+            http, code, message = refusal.http, refusal.code, refusal.message
+            retry_after = refusal.retry_after
         except Exception:  # noqa: BLE001 - whatever it is, the client gets the envelope
             _log.exception("The mock failed on %s %s", request.method, path)
-            http, code, message, data = 500, 5000, "The mock itself failed; see its log.", None
+            http, code, message = 500, 5000, "The mock itself failed; see its log."
         reply = envelope(code, message, request_id, data)
         owner = "" if account is None else account.name
-        return _Answer(http, code, request_id, owner, reply, body)
+        return Answer(http, code, request_id, owner, reply, body or b"", retry_after)
 
-    def _record(self, method: str, path: str, query: str, answer: _Answer) -> None:
-        self.world.journal.add(
-            Entry(
-                self.world.clock.now(),
-                method,
-                path,
-                query,
-                answer.http,
-                answer.code,
-                answer.request_id,
-                answer.account,
-                answer.sent[:BODY_KEPT],
-                answer.body[:BODY_KEPT],
-            )
-        )
+    async def _create(
+        self, world: World, account: Account, request: web.BaseRequest, endpoint: str, body: bytes
+    ) -> str:
+        task, data = service.create(world, account, endpoint, body, lambda: self._origin(request))
+        if world.callbacks.early:
+            await world.callbacks.sent(task.task_id)
+        return data
 
     def _origin(self, request: web.BaseRequest) -> str:
         """Return the scheme, host and port by which the client came, or the public ones."""
-        if self._public_url is not None:
-            return self._public_url
-        headers = request.headers
-        scheme = headers.get("X-Forwarded-Proto", "")
-        if scheme not in {"http", "https"}:
-            scheme = request.scheme
-        host = headers.get("X-Forwarded-Host") or headers.get("Host") or ""
-        if not _HOST.fullmatch(host):
-            host = _own_host(request)
-        return f"{scheme}://{host}"
+        return origin_of(request) if self._public_url is None else self._public_url
 
+    async def _through_faults(
+        self, world: World, request: web.BaseRequest, path: str, query: str
+    ) -> web.StreamResponse:
+        async def serve(body: bytes | None) -> Answer:
+            return await self._answer(world, request, path, query, body)
 
-def make_request(
-    message: RawRequestMessage,
-    payload: StreamReader,
-    protocol: web.RequestHandler,
-    writer: AbstractStreamWriter,
-    task: asyncio.Task[None],
-) -> web.BaseRequest:
-    """Make aiohttp's request object, with this server's limit for bodies."""
-    loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY)
-
-
-def _route(method: str, path: str) -> tuple[str, str | None]:
-    """Return the endpoint that *path* names, and the id in it, if any.
-
-    Raises:
-        Refusal: 404 with 1203 for an unknown path, with 1202 for a method that it has not.
-    """
-    endpoint = _ROUTES.get(path)
-    if endpoint is not None:
-        if method not in {"GET", "POST"}:
-            raise Refusal(1202, f"{method} {path}: accepted are GET and POST")
-        return endpoint, None
-    head, _, name = path.rpartition("/")
-    endpoint = _ROUTES.get(head)
-    if endpoint is None or not name:
-        accepted = ", ".join(_ROUTES)
-        raise Refusal(1203, f"The path {path[:100]} does not exist; accepted are {accepted}")
-    if method != "GET":
-        raise Refusal(1202, f"{method} {head}/<id>: accepted is GET")
-    return endpoint, unquote(name) if "%" in name else name
-
-
-async def _read(request: web.BaseRequest) -> bytes:
-    """Return the request's body.
-
-    Raises:
-        Refusal: It is too large (413), or what came is not what its headers say (400).
-    """
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # or aiohttp would take the answer for begun
-    try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        limit = f"The body is too large; accepted are up to {MAX_BODY} bytes."
-        raise Refusal(1200, limit, http=413) from None
-    except web.RequestPayloadError:
-        raise Refusal(1200, "The body is not encoded as its headers say.") from None
-
-
-def _own_host(request: web.BaseRequest) -> str:
-    """Return the address that the client connected to, for a request without a usable Host."""
-    name: tuple[Any, ...] = request.get_extra_info("sockname")
-    host, port = str(name[0]), int(name[1])
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        origin = self._origin(request)
+        return await FaultyExchange(world, request, path, query, origin, serve).run()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from email.utils import formatdate
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -16,10 +18,27 @@ from kling_mock.kling.media_urls import (
 from kling_mock.kling.tasks import Task
 from kling_mock.kling.world import World
 
-__all__ = ["find_result", "send_result"]
+__all__ = ["Damage", "find_result", "send_result"]
 
 _CHUNK = 64 * 1024  # bytes
 _MODES = {"720p": "std", "1080p": "pro", "4k": "4k"}  # how `media` names a resolution
+
+
+class Damage(NamedTuple):
+    """What is wrong with a file that is sent.
+
+    Attributes:
+        keep: Which part of it comes, 0 to 1.
+        by: Bytes by which its length is announced too large; below 0 it is too small.
+        seconds: Seconds of real time that it takes.
+    """
+
+    keep: float = 1.0
+    by: int = 0
+    seconds: float = 0.0
+
+
+_SOUND = Damage()
 
 
 def find_result(world: World, path: str) -> tuple[Task, str] | None:
@@ -39,13 +58,16 @@ def find_result(world: World, path: str) -> tuple[Task, str] | None:
     return task, f"{task.video_id}{'-watermark' if named[1] else ''}"
 
 
-async def send_result(request: web.BaseRequest, task: Task, tag: str) -> web.StreamResponse:
+async def send_result(
+    request: web.BaseRequest, task: Task, tag: str, damage: Damage = _SOUND
+) -> web.StreamResponse:
     """Answer a GET or HEAD of the result of *task*.
 
     Args:
         request: The request.
         task: A task that has succeeded.
         tag: What tells its files apart.
+        damage: What is wrong with it.
     """
     clip = _clip(task, tag)
     modified = formatdate(task.updated / 1000, usegmt=True)
@@ -68,11 +90,17 @@ async def send_result(request: web.BaseRequest, task: Task, tag: str) -> web.Str
     response = web.StreamResponse(status=200 if part is None else 206, headers=headers)
     if part is not None:
         response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{clip.size}"
-    response.content_length = stop - start
+    response.content_length = max(stop - start + damage.by, 0)
+    if damage is not _SOUND:
+        response.force_close()
+        stop = start + int((stop - start) * damage.keep)
     await response.prepare(request)
     if request.method != "HEAD":
+        chunks = -(-(stop - start) // _CHUNK)
         for chunk in clip.chunks(start, stop, chunk_size=_CHUNK):
             await response.write(chunk)
+            if damage.seconds:
+                await asyncio.sleep(damage.seconds / chunks)
     await response.write_eof()
     return response
 

@@ -69,9 +69,8 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
             raise UnsatisfiableError
         return max(size - int(tail), 0), size
     start = int(first)
-    stop = int(last) + 1 if last else size
-    if stop <= start:
-        return None  # the last byte before the first: not a range at all
+    if last and int(last) < start:
+        return None  # not a range at all
     if start >= size:
         raise UnsatisfiableError
-    return start, min(stop, size)
+    return start, min(int(last) + 1, size) if last else size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Literal
 
 from kling_mock.kling.facts import Fact, documented
@@ -81,6 +82,7 @@ PRICES: Mapping[tuple[str, str, str, Use], Price] = {
 }
 
 
+@cache
 def units(endpoint: str, model: str, mode: str, use: Use, seconds: int) -> Decimal:
     """Return the units that a finished task costs.
 

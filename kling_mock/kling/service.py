@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 from kling_mock.kling.accounts import Account
 from kling_mock.kling.facts import documented
 from kling_mock.kling.shapes import refuse
+from kling_mock.kling.tasks import Task
 from kling_mock.kling.validation import plan, read_object
-from kling_mock.kling.wire import created, queried
+from kling_mock.kling.wire import created, listed, queried
 from kling_mock.kling.world import World
 
 __all__ = ["PAGES", "create", "get", "list_tasks"]
@@ -19,29 +20,43 @@ _PAGING = {"pageNum": (1, 1000, 1), "pageSize": (1, 500, 30)}
 PAGES = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
 
 
-def create(world: World, account: Account, endpoint: str, body: bytes) -> dict[str, Any]:
-    """Take a request as a new task; return the answer's `data`.
+def create(
+    world: World, account: Account, endpoint: str, body: bytes, origin: Callable[[], str]
+) -> tuple[Task, str]:
+    """Take a request as a new task; return it and the answer's `data` as JSON.
+
+    Args:
+        world: Where the tasks are.
+        account: Who asks.
+        endpoint: On which endpoint.
+        body: The request's body.
+        origin: Returns scheme, host and port that result URLs begin with.
 
     Raises:
         Refusal: It is not accepted; nothing has changed.
     """
     wanted = plan(endpoint, read_object(body), discontinued=world.discontinued)
-    return created(world.submit(account, wanted))
+    task = world.submit(account, wanted, origin() if wanted.callback_url else "")
+    data = created(task)
+    if task.pace.kind == "instant":
+        world.end(task)
+    return task, data
 
 
-def get(world: World, account: Account, endpoint: str, name: str, origin: str) -> dict[str, Any]:
-    """Return the task with the task id or external id *name*.
+def get(world: World, account: Account, endpoint: str, name: str, origin: str) -> str:
+    """Return the task with the task id or external id *name*, as JSON.
 
     Raises:
         Refusal: The account has no such task on this endpoint.
     """
-    return queried(world.tasks.find(account, endpoint, name), origin)
+    task = world.tasks.find(account, endpoint, name)
+    if world.looks_count:
+        world.look(task)
+    return queried(task, origin)
 
 
-def list_tasks(
-    world: World, account: Account, endpoint: str, query: str, origin: str
-) -> list[dict[str, Any]]:
-    """Return one page of tasks, newest first.
+def list_tasks(world: World, account: Account, endpoint: str, query: str, origin: str) -> str:
+    """Return one page of tasks, newest first, as JSON.
 
     Args:
         world: Where the tasks are.
@@ -55,7 +70,11 @@ def list_tasks(
     """
     given = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
     number, size = (_page_number(name, given.get(name)) for name in _PAGING)
-    return [queried(task, origin) for task in world.tasks.page(account, endpoint, number, size)]
+    tasks = world.tasks.page(account, endpoint, number, size)
+    if world.looks_count:
+        for task in tasks:
+            world.look(task)
+    return listed(tasks, origin)
 
 
 def _page_number(name: str, given: str | None) -> int:

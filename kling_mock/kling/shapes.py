@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from kling_mock.kling.errors import Refusal
-from kling_mock.kling.fields import Field, Type
+from kling_mock.kling.fields import Field, Shape, Type
 
 __all__ = ["check_fields", "refuse"]
 
@@ -31,13 +31,11 @@ def refuse(path: str, accepted: str, got: object = None) -> Refusal:
     return Refusal(1201, f"{path}: {accepted}{sent}")
 
 
-def check_fields(
-    fields: Mapping[str, Field], body: Mapping[str, object], path: str = ""
-) -> dict[str, Any]:
+def check_fields(shape: Shape, body: Mapping[str, object], path: str = "") -> dict[str, Any]:
     """Return what *body* says: its known fields, without those that count as absent.
 
     Args:
-        fields: The accepted fields by name.
+        shape: What is accepted.
         body: A JSON object.
         path: What comes before a field's name in a message.
 
@@ -46,17 +44,17 @@ def check_fields(
             required field that is missing.
     """
     said: dict[str, Any] = {}
+    fields = shape.fields
     for name, value in body.items():
         field = fields.get(name)
         if field is None:
-            known = ", ".join(known for known, row in fields.items() if not row.ignored)
-            raise refuse(path + _cut(name), f"unknown field; accepted: {known}")
+            raise refuse(path + _cut(name), f"unknown field; accepted: {shape.names}")
         if value is None or value == "" or field.ignored:
             continue
         _CHECKS[field.type](field, value, path + name)
         said[name] = value
-    for field in fields.values():
-        if field.required and field.name not in said:
+    for field in shape.required:
+        if field.name not in said:
             raise refuse(path + field.name, f"required, {_accepted(field)}")
     return said
 
@@ -91,8 +89,7 @@ def _integer(field: Field, value: object, path: str) -> None:
 def _object(field: Field, value: object, path: str) -> None:
     if not isinstance(value, dict):
         raise refuse(path, _accepted(field), value)
-    members = {member.name: member for member in field.members}
-    check_fields(members, cast("dict[str, object]", value), f"{path}.")
+    check_fields(_members(field), cast("dict[str, object]", value), f"{path}.")
 
 
 def _array(field: Field, value: object, path: str) -> None:
@@ -100,12 +97,18 @@ def _array(field: Field, value: object, path: str) -> None:
         raise refuse(path, _accepted(field), value)
     items = cast("list[object]", value)
     _in_range(field, len(items), items, path)
-    members = {member.name: member for member in field.members}
+    members = _members(field)
     for number, item in enumerate(items):
         at = f"{path}[{number}]"
         if not isinstance(item, dict):
-            raise refuse(at, f"must be an object with {', '.join(members)}", item)
+            raise refuse(at, f"must be an object with {members.names}", item)
         check_fields(members, cast("dict[str, object]", item), f"{at}.")
+
+
+def _members(field: Field) -> Shape:
+    if field.members is None:
+        raise TypeError(f"the table gives {field.name} no members")
+    return field.members
 
 
 def _url(field: Field, value: object, path: str) -> None:
@@ -151,7 +154,7 @@ def _accepted(field: Field) -> str:
     """Say what *field* accepts."""
     if field.enum:
         return f"must be a string, one of {', '.join(field.enum)}"
-    members = ", ".join(member.name for member in field.members)
+    members = "" if field.members is None else field.members.names
     span = _span(field)
     words: dict[Type, str] = {
         "string": f"must be a string of at most {field.high} characters",

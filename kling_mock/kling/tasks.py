@@ -8,15 +8,20 @@ from dataclasses import dataclass
 
 from kling_mock.clock import Timer
 from kling_mock.kling.accounts import Account
+from kling_mock.kling.content import Verdict
 from kling_mock.kling.errors import refusal
 from kling_mock.kling.facts import observed
 from kling_mock.kling.ids import result_id, task_id_of
 from kling_mock.kling.lifecycle import TERMINAL, Event, Status, after
+from kling_mock.kling.matching import Subject
+from kling_mock.kling.paces import TYPICAL, Pace
 from kling_mock.kling.plan import Plan
 
-__all__ = ["FACT", "Task", "Tasks"]
+__all__ = ["FACT", "VIDEOS", "Task", "Tasks", "subject_of"]
 
 FACT = observed("probe-2026-09", "wire", as_of="2026-09-22", confidence="high")
+
+VIDEOS = "/v1/videos/"  # the path of every endpoint begins with it
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +39,10 @@ class Task:
         code: The service code of a failure; it is on no wire, only the reason is. 0 otherwise.
         due: Unix seconds at which it ends unless something else happens.
         timer: What is due for it next.
+        pace: How it goes on.
+        looks: How often it was looked at, as far as *pace* needs it.
+        verdict: What the content review found wrong with it; `None` if nothing.
+        origin: Scheme, host and port that result URLs in its reports begin with.
     """
 
     task_id: str
@@ -46,6 +55,10 @@ class Task:
     code: int = 0
     due: float = math.inf
     timer: Timer | None = None
+    pace: Pace = TYPICAL
+    looks: int = 0
+    verdict: Verdict | None = None
+    origin: str = ""
 
     @property
     def video_id(self) -> str:
@@ -56,6 +69,14 @@ class Task:
     def is_done(self) -> bool:
         """Whether the status is terminal."""
         return self.status in TERMINAL
+
+    def subject(self, status: str = "") -> Subject:
+        """Return what rules may look at.
+
+        Args:
+            status: The status that a report is about; "" if none is.
+        """
+        return subject_of(self.account, self.plan, status)
 
     def apply(self, event: Event, now: float, code: int = 0, message: str = "") -> None:
         """Move on.
@@ -75,6 +96,12 @@ class Task:
         if self.status in TERMINAL and self.timer is not None:
             self.timer.cancel()
             self.timer = None
+
+
+def subject_of(account: Account, plan: Plan, status: str = "") -> Subject:
+    """Return what rules may look at of a task with this plan."""
+    path = f"{VIDEOS}{plan.endpoint}"
+    return Subject("POST", path, account.name, plan.prompt, plan.external_task_id, status)
 
 
 class Tasks:
@@ -108,6 +135,13 @@ class Tasks:
             named = self._by_external_id.setdefault(task.account, {})
             named[task.plan.external_task_id] = task
         self._lists.setdefault((task.account, task.plan.endpoint), []).append(task)
+
+    def peek(self, account: Account, name: str) -> Task | None:
+        """Return the account's task with the task id or external id *name*, on any endpoint."""
+        task = self._by_id.get(name)
+        if task is None or task.account is not account:
+            task = self._by_external_id.get(account, {}).get(name)
+        return task
 
     def find(self, account: Account, endpoint: str, name: str) -> Task:
         """Return the task with the task id or external id *name*.

@@ -75,8 +75,6 @@ def plan(
         require(ask, "cfg_scale", "cfg_scale")
     aspect_ratio = _CHECKS[endpoint](ask, characters)
     row = ask.capability
-    sound = said.get("sound") == "on"
-    watermark: dict[str, object] = said.get("watermark_info", {})
     return Plan(
         endpoint=endpoint,
         model=row.model,
@@ -85,12 +83,12 @@ def plan(
         resolution=row.resolution,
         aspect_ratio=aspect_ratio,
         fps=row.fps,
-        sound=sound,
+        sound=said.get("sound") == "on",
         units=units(endpoint, row.model, row.mode, _use(said), ask.seconds),
         prompt=_prompt(said),
         external_task_id=said.get("external_task_id", ""),
         callback_url=said.get("callback_url", ""),
-        watermark=watermark.get("enabled") is True,
+        watermark=said.get("watermark_info", {}).get("enabled") is True,
     )
 
 

@@ -1,79 +1,129 @@
-"""How answers look on the wire: the envelope, and a task in it."""
+"""How answers look on the wire: the envelope, and a task in it.
+
+The JSON is written out here instead of being encoded from dicts: it is half the work of a
+request otherwise, and the shape of an answer can be read off. Whatever a client can choose
+(external ids, messages) goes through `_quote`; ids, statuses and numbers are the server's own.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterable
 
 from kling_mock.kling.facts import documented, observed
+from kling_mock.kling.lifecycle import TERMINAL, Status
 from kling_mock.kling.media_urls import video_url
 from kling_mock.kling.prices import FREE
 from kling_mock.kling.tasks import Task
 
-__all__ = ["ENVELOPE", "FAILED", "created", "envelope", "queried"]
+__all__ = [
+    "ENVELOPE",
+    "FAILED",
+    "REPORT",
+    "TASK",
+    "created",
+    "envelope",
+    "listed",
+    "queried",
+    "reported",
+]
 
 ENVELOPE = observed("wire", "probe-2026-09", as_of="2026-09-22", confidence="high")
 TASK = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
 # A failed task came back with empty task_info and task_result; the reason is in the task only.
 FAILED = observed("wire", as_of="2025-12-26")
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+REPORT = documented(
+    "pages-2026-09",
+    "pages-2026-04",
+    as_of="2026-09-20",
+    note="a flat object without an envelope; one general page shows an envelope",
+)
+
+_quote = json.JSONEncoder().encode  # of a string: quoted, and ASCII whatever it holds
 
 
-def envelope(code: int, message: str, request_id: str, data: Any = None) -> bytes:
-    """Return the body of an answer; a refusal has no `data` (seen so for 1303)."""
-    body: dict[str, Any] = {"code": code, "message": message, "request_id": request_id}
-    if data is not None:
-        body["data"] = data
-    return _encode(body).encode("ascii")
+def envelope(code: int, message: str, request_id: str, data: str | None) -> bytes:
+    """Return the body of an answer.
+
+    Args:
+        code: The service code; 0 is success.
+        message: Its text.
+        request_id: The server's name for the request.
+        data: JSON; `None` leaves it out, as was seen for a refusal.
+    """
+    head = f'{{"code":{code},"message":{_quote(message)},"request_id":"{request_id}"'
+    return (f"{head}}}" if data is None else f'{head},"data":{data}}}').encode("ascii")
 
 
-def created(task: Task) -> dict[str, Any]:
-    """Return the `data` of the answer to a create request."""
-    return {
-        "task_id": task.task_id,
-        "task_status": task.status,
-        "task_info": _info(task),
-        "created_at": task.created,
-        "updated_at": task.updated,
-    }
+def created(task: Task) -> str:
+    """Return the `data` of the answer to a create request, as JSON."""
+    return (
+        f'{{"task_id":"{task.task_id}","task_status":"{task.status}","task_info":{_info(task)},'
+        f'"created_at":{task.created},"updated_at":{task.updated}}}'
+    )
 
 
-def queried(task: Task, origin: str) -> dict[str, Any]:
-    """Return a task as queries and lists show it.
+def queried(task: Task, origin: str) -> str:
+    """Return a task as queries and lists show it, as JSON.
 
     Args:
         task: The task.
         origin: Scheme, host and port that its result URLs begin with.
     """
     status = task.status
-    data: dict[str, Any] = {
-        "task_id": task.task_id,
-        "task_status": status,
-        "task_status_msg": task.message,
-        "task_info": {} if status == "failed" else _info(task),
-        "task_result": {"videos": [_video(task, origin)]} if status == "succeed" else {},
-        "watermark_info": {"enabled": task.plan.watermark},
-        "created_at": task.created,
-        "updated_at": task.updated,
-    }
-    if task.is_done:
-        # Units are taken when a task ends, and only for a success.
-        spent = task.plan.units if status == "succeed" else FREE
-        data["final_unit_deduction"] = f"{spent.normalize():f}"
-    return data
+    return (
+        f'{{"task_id":"{task.task_id}","task_status":"{status}",'
+        f'"task_status_msg":{_quote(task.message)},'
+        f'"task_info":{"{}" if status == "failed" else _info(task)},'
+        f'"task_result":{_result(task, origin) if status == "succeed" else "{}"},'
+        f'"watermark_info":{{"enabled":{"true" if task.plan.watermark else "false"}}},'
+        f'"created_at":{task.created},"updated_at":{task.updated}{_deduction(task)}}}'
+    )
 
 
-def _info(task: Task) -> dict[str, str]:
+def reported(task: Task, status: Status, message: str, origin: str) -> bytes:
+    """Return the body of a report (callback) of a status.
+
+    Args:
+        task: The task.
+        status: What is reported.
+        message: Why it failed; "" otherwise.
+        origin: Scheme, host and port that its result URLs begin with.
+    """
+    # The pages have the external id in every report. That a query of a failed task leaves it
+    # out was seen; of reports nothing was.
+    return (
+        f'{{"task_id":"{task.task_id}","task_status":"{status}",'
+        f'"task_status_msg":{_quote(message)},"task_info":{_info(task)},'
+        f'"task_result":{_result(task, origin) if status == "succeed" else "{}"},'
+        f'"created_at":{task.created},"updated_at":{task.updated}{_deduction(task, status)}}}'
+    ).encode("ascii")
+
+
+def listed(tasks: Iterable[Task], origin: str) -> str:
+    """Return a page of tasks, as JSON: a bare array without a total."""
+    return f"[{','.join(queried(task, origin) for task in tasks)}]"
+
+
+def _deduction(task: Task, status: Status | None = None) -> str:
+    """Return the member about units: taken when a task ends, and only for a success."""
+    ended = task.status if status is None else status
+    if ended not in TERMINAL:
+        return ""
+    units = task.plan.units if ended == "succeed" else FREE
+    return f',"final_unit_deduction":"{units.normalize():f}"'
+
+
+def _info(task: Task) -> str:
     external_id = task.plan.external_task_id
-    return {"external_task_id": external_id} if external_id else {}
+    return f'{{"external_task_id":{_quote(external_id)}}}' if external_id else "{}"
 
 
-def _video(task: Task, origin: str) -> dict[str, str]:
-    marked = task.plan.watermark
-    return {
-        "id": task.video_id,
-        "url": video_url(origin, task.video_id),
-        "watermark_url": video_url(origin, task.video_id, watermark=True) if marked else "",
-        "duration": str(task.plan.seconds),
-    }
+def _result(task: Task, origin: str) -> str:
+    name = task.video_id
+    marked = video_url(origin, name, watermark=True) if task.plan.watermark else ""
+    return (
+        f'{{"videos":[{{"id":"{name}","url":{_quote(video_url(origin, name))},'
+        f'"watermark_url":{_quote(marked)},"duration":"{task.plan.seconds}"}}]}}'
+    )

@@ -5,18 +5,27 @@ There is no state elsewhere. A reset is a new world, so nothing can survive it.
 
 from __future__ import annotations
 
+import base64
+import math
 from collections.abc import Collection
 from random import Random
 
 from kling_mock.clock import Clock
 from kling_mock.control.journal import Journal
-from kling_mock.kling.accounts import Account, Accounts, KeyPair
-from kling_mock.kling.errors import CODES
+from kling_mock.kling.accounts import Account, Accounts, ApiKey, KeyPair
+from kling_mock.kling.admission import admit_task
+from kling_mock.kling.callbacks.courier import Courier
+from kling_mock.kling.callbacks.outbox import Callbacks
+from kling_mock.kling.content import Content, Verdict
+from kling_mock.kling.errors import CODES, Refusal
+from kling_mock.kling.faults.rules import Faults
 from kling_mock.kling.ids import Ids
 from kling_mock.kling.lifecycle import Event
+from kling_mock.kling.paces import STUCK, TYPICAL, Pace, Paces
+from kling_mock.kling.packs import take
 from kling_mock.kling.plan import Plan
 from kling_mock.kling.progress import schedule
-from kling_mock.kling.tasks import Task, Tasks
+from kling_mock.kling.tasks import Task, Tasks, subject_of
 
 __all__ = ["World", "admin_token"]
 
@@ -27,6 +36,8 @@ class World:
     Args:
         seed: The same seed makes the same keys, ids and times.
         clock: The server's clock.
+        courier: Who carries reports.
+        callback_hosts: Hosts that reports may go to besides this computer.
 
     Attributes:
         clock: The server's clock.
@@ -35,42 +46,126 @@ class World:
         tasks: All tasks.
         journal: All requests.
         discontinued: Models that are refused as the real service refuses them.
+        paces: How fast tasks go on.
+        content: What the content review refuses.
+        faults: What goes wrong.
+        callbacks: Reports of tasks, sent and to be sent.
+        looks_count: Whether there was a task that ends when it is looked at.
     """
 
-    def __init__(self, seed: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        seed: int,
+        clock: Clock,
+        courier: Courier,
+        callback_hosts: Collection[str] = (),
+    ) -> None:
         self.clock = clock
         self.accounts = Accounts()
         self.tasks = Tasks()
         self.journal = Journal()
         self.discontinued: Collection[str] = ()
+        self.paces = Paces()
+        self.content = Content()
+        self.looks_count = False
         # A source each, so that a query more or less does not change the ids of later tasks.
+        self.faults = Faults(_source(seed, "faults"))
+        self.callbacks = Callbacks(
+            clock,
+            _source(seed, "callbacks"),
+            self.tasks,
+            self.faults,
+            courier,
+            frozenset(callback_hosts),
+        )
         self._ids = Ids(_source(seed, "ids"))
         self._times = _source(seed, "times")
         self._request_ids = _source(seed, "requests")
-        keys = _source(seed, "keys")
-        self.account = self.accounts.add(
-            Account("default", [KeyPair(_key(keys), _key(keys))], [f"api-key-{_key(keys)}"])
-        )
+        self._keys = _source(seed, "keys")
+        self.account = self.new_account("default")
+
+    def new_account(self, name: str) -> Account:
+        """Return a new account with a key pair and an API key.
+
+        Raises:
+            ValueError: There is one of this name.
+        """
+        pair = KeyPair(self.new_key(), self.new_key())
+        return self.accounts.add(Account(name, [pair], [ApiKey(f"api-key-{self.new_key()}")]))
+
+    def new_key(self) -> str:
+        """Return 32 hexadecimal digits that nobody guesses who does not know the seed."""
+        return _key(self._keys)
+
+    def new_webhook_secret(self) -> str:
+        """Return a secret that callbacks can be signed with."""
+        return f"whsec_{base64.b64encode(self._keys.randbytes(32)).decode()}"
 
     def request_id(self) -> str:
         """Return a new id for one request."""
         return f"{self._request_ids.getrandbits(128):032x}"
 
-    def submit(self, account: Account, plan: Plan) -> Task:
+    def submit(self, account: Account, plan: Plan, origin: str = "") -> Task:
         """Take an accepted request as a new task.
 
+        Args:
+            account: Whose task it is.
+            plan: What is asked for.
+            origin: Scheme, host and port that result URLs in its reports begin with.
+
         Raises:
-            Refusal: 400/1201, its external id is taken.
+            Refusal: Its external id is taken (400/1201), the content review refuses it (1301),
+                or the account may not have it (403/1103; 429 with 1101, 1102, 1303).
         """
         self.tasks.check_new(account, plan.external_task_id)
+        pace, verdict = self._rule(account, plan) if self._ruled else (TYPICAL, None)
         now = self.clock.now()
+        if account.restricted:
+            admit_task(account, plan, now)
         stamp = int(now * 1000)
         task = Task(self._ids.task(), account, plan, stamp, stamp)
         self.tasks.add(task)
-        times = schedule(plan.model, plan.mode, plan.seconds, self._times)
-        task.due = now + times.done
-        task.timer = self.clock.call_at(now + times.processing, self._start, task)
+        account.open += 1
+        account.reserved += plan.units
+        if pace is not TYPICAL or verdict is not None:
+            task.pace, task.verdict = pace, verdict
+        self._schedule(task, now)
+        if plan.callback_url:
+            task.origin = origin
+            self.callbacks.report(task)
         return task
+
+    @property
+    def _ruled(self) -> bool:
+        return self.faults.any or self.paces.any or self.content.any
+
+    def _rule(self, account: Account, plan: Plan) -> tuple[Pace, Verdict | None]:
+        """Return how a new task goes on, and what the content review will find.
+
+        Raises:
+            Refusal: The content review refuses it at once.
+        """
+        subject = subject_of(account, plan)
+        verdict = self.content.judge(subject)
+        if verdict is not None and verdict.kind == "refuse":
+            raise Refusal(verdict.code, verdict.message)
+        stuck = self.faults.take("task", subject) is not None
+        return STUCK if stuck else self.paces.choose(subject), verdict
+
+    def _schedule(self, task: Task, now: float) -> None:
+        plan, pace = task.plan, task.pace
+        match pace.kind:
+            case "typical" | "stuck":
+                times = schedule(plan.model, plan.mode, plan.seconds, self._times)
+                start = now + times.processing
+                task.due = now + times.done if pace.kind == "typical" else math.inf
+            case "after":
+                start = now + min(1.0, pace.seconds / 2)
+                task.due = now + pace.seconds
+            case _:
+                self.looks_count = self.looks_count or pace.kind == "polls"
+                return
+        task.timer = self.clock.call_at(start, self._start, task)
 
     def move(self, task: Task, event: Event, code: int = 0, reason: str = "") -> None:
         """Let *event* happen to *task* now.
@@ -84,11 +179,48 @@ class World:
         Raises:
             IllegalTransitionError: The status does not allow it; nothing has changed.
         """
-        task.apply(event, self.clock.now(), code, reason)
+        now = self.clock.now()
+        task.apply(event, now, code, reason)
+        if task.is_done:
+            account, units = task.account, task.plan.units
+            account.open -= 1
+            account.reserved -= units
+            if task.status == "succeed" and account.packs:
+                take(account.packs, units, now)
+        if task.plan.callback_url:
+            self.callbacks.report(task)
 
     def _start(self, task: Task) -> None:
         self.move(task, "start")
-        task.timer = self.clock.call_at(task.due, self.move, task, "complete")
+        if task.due < math.inf:
+            task.timer = self.clock.call_at(task.due, self.end, task)
+
+    def end(self, task: Task) -> None:
+        """Let *task* end as it has to: well, unless the content review found something."""
+        if task.verdict is None:
+            self.complete(task)
+        else:
+            self.fail(task, task.verdict.code, task.verdict.message)
+
+    def look(self, task: Task) -> None:
+        """Count that *task* is looked at, if that is what it waits for."""
+        if task.pace.kind != "polls" or task.is_done:
+            return
+        task.looks += 1
+        if task.status == "submitted":
+            self.move(task, "start")
+        if task.looks >= task.pace.polls:
+            self.end(task)
+
+    def start(self, task: Task) -> None:
+        """Let *task* be processed now.
+
+        Raises:
+            IllegalTransitionError: It is being processed, or has ended already.
+        """
+        if task.status == "submitted" and task.timer is not None:
+            task.timer.cancel()
+        self._start(task)
 
     def complete(self, task: Task) -> None:
         """Let *task* succeed now, through `processing`: no status is skipped.

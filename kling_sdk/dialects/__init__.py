@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kling_sdk.dialects.kling import KlingDialect
 from kling_sdk.dialects.relay import RelayDialect
 from kling_sdk.dialects.wire import Call, Reply
-from kling_sdk.requests import VideoRequest
 from kling_sdk.results import Page, Task
+
+if TYPE_CHECKING:
+    from kling_sdk.requests import VideoRequest
 
 __all__ = ["Call", "Dialect", "KlingDialect", "RelayDialect", "Reply"]
 

@@ -7,15 +7,17 @@ endpoint pages and observed replies (several agree).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import attrs
 
 from kling_sdk.dialects.wire import Call, Reply, json_object, retry_after
 from kling_sdk.errors import RequestValidationError, TransportError, api_error
-from kling_sdk.requests import VideoRequest
 from kling_sdk.results import Page, ResourcePack, Task, Video, decimal, instant, text
+
+if TYPE_CHECKING:
+    from kling_sdk.requests import VideoRequest
 
 __all__ = ["KlingDialect", "wire_body"]
 

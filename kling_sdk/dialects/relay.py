@@ -7,14 +7,16 @@ own code kept where Kling refused. Source: this project's relay.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from kling_sdk.dialects.kling import _checked_id, wire_body
 from kling_sdk.dialects.wire import Call, Reply, json_object, retry_after
 from kling_sdk.errors import RequestValidationError, TransportError, api_error
-from kling_sdk.requests import VideoRequest
 from kling_sdk.results import Page, Task, Video, decimal, instant, text
+
+if TYPE_CHECKING:
+    from kling_sdk.requests import VideoRequest
 
 __all__ = ["RelayDialect"]
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from typing import Any, Final
-
-import attrs
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from kling_sdk.errors import TransportError
 
@@ -17,9 +16,10 @@ __all__ = ["Call", "Reply", "json_object", "retry_after"]
 #: tasks is about 0.5 MB.
 MAX_REPLY: Final = 16 * 1024 * 1024
 
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
-@attrs.frozen(eq=False)
-class Call:
+
+class Call(NamedTuple):
     """An HTTP call, without host and authorization.
 
     Attributes:
@@ -33,12 +33,15 @@ class Call:
     method: str
     path: str
     params: Mapping[str, str | int] | None = None
-    json: Any = attrs.field(default=None, repr=False)
-    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    json: Any = None
+    headers: Mapping[str, str] = _NONE
+
+    def __repr__(self) -> str:
+        # The body may hold a prompt, the headers a key.
+        return f"Call(method={self.method!r}, path={self.path!r}, params={self.params!r})"
 
 
-@attrs.frozen(eq=False)
-class Reply:
+class Reply(NamedTuple):
     """An HTTP reply, read whole.
 
     Attributes:
@@ -48,8 +51,11 @@ class Reply:
     """
 
     status: int
-    headers: Mapping[str, str] = attrs.field(repr=False)
-    body: bytes = attrs.field(repr=lambda body: f"<{len(body)} bytes>")
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Reply(status={self.status}, body=<{len(self.body)} bytes>)"
 
 
 def plain_body(reply: Reply) -> bytes:

@@ -7,12 +7,10 @@ inflates to.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
 import logging
 import time
-from collections.abc import Generator
 from contextvars import ContextVar
 from functools import cache
 from typing import Any, Final
@@ -38,18 +36,9 @@ def library_of(client: object) -> str | None:
     return None
 
 
-# True while a file is fetched: its host may redirect, and then its headers hold a signature.
+# True while a file is fetched: its host may redirect, and then its headers hold a signature,
+# which must stay out of the log.
 _fetching: ContextVar[bool] = ContextVar("kling_sdk_fetching", default=False)
-
-
-@contextlib.contextmanager
-def _discreet(effect: Send | Fetch) -> Generator[None]:
-    """Keep response headers out of the log while a file is fetched."""
-    token = _fetching.set(isinstance(effect, Fetch))
-    try:
-        yield
-    finally:
-        _fetching.reset(token)
 
 
 def _without_headers(record: logging.LogRecord) -> bool:
@@ -167,23 +156,25 @@ class HttpxTransport(_Calls):
 
     def perform(self, effect: Send | Fetch) -> Reply:
         """Make the call."""
+        token = _fetching.set(isinstance(effect, Fetch))
         try:
-            with _discreet(effect):
-                return self._perform(effect)
+            return self._perform(effect)
         except self.library.failures as error:
             raise self.library.failed(error) from None
+        finally:
+            _fetching.reset(token)
 
     def _perform(self, effect: Send | Fetch) -> Reply:
         response = self.client.send(self.request(effect), stream=True, follow_redirects=False)
         try:
             if isinstance(effect, Send):
                 body = _Body(effect)
-                for chunk in response.iter_raw():
+                for chunk in response.stream:
                     body.add(chunk)
                 return body.reply(response)
             effect.sink.start(response.status_code, dict(response.headers))
             # In the pieces that come: a chunker would hold some back, and lose them on a cut.
-            for chunk in response.iter_raw():
+            for chunk in response.stream:
                 effect.sink.write(chunk)
             return Reply(response.status_code, response.headers, b"")
         finally:
@@ -200,11 +191,13 @@ class AsyncHttpxTransport(_Calls):
 
     async def perform(self, effect: Send | Fetch) -> Reply:
         """Make the call."""
+        token = _fetching.set(isinstance(effect, Fetch))
         try:
-            with _discreet(effect):
-                return await self._perform(effect)
+            return await self._perform(effect)
         except self.library.failures as error:
             raise self.library.failed(error) from None
+        finally:
+            _fetching.reset(token)
 
     async def _perform(self, effect: Send | Fetch) -> Reply:
         request = self.request(effect)
@@ -212,11 +205,11 @@ class AsyncHttpxTransport(_Calls):
         try:
             if isinstance(effect, Send):
                 body = _Body(effect)
-                async for chunk in response.aiter_raw():
+                async for chunk in response.stream:
                     body.add(chunk)
                 return body.reply(response)
             effect.sink.start(response.status_code, dict(response.headers))
-            async for chunk in response.aiter_raw():
+            async for chunk in response.stream:
                 effect.sink.write(chunk)
             return Reply(response.status_code, response.headers, b"")
         finally:

@@ -1,13 +1,18 @@
 """Many requests in flight over httpx: several small pools instead of one large one.
 
-One httpx pool does work per request that grows with its number of connections: measured,
-1,287 requests/s at 4 in flight and 182 at 64. Small pools side by side do not slow down,
-and nothing is held back: a request goes to the pool with the fewest in flight.
+One httpx pool does work per request that grows with its number of connections. Small pools
+side by side do not slow down, and nothing is held back: a request goes to the first pool
+with room, or else to the one with the fewest in flight.
+
+Measured at 64 in flight (`docs/benchmarks.md` holds the figure of one pool): pools of 1 to
+4 are equal within the noise, pools of 8 are 15 % slower. At 256 in flight, 64 pools of 4
+are 30 % faster than 64 pools of 2, which are then overfull.
 """
 
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import AsyncIterator
 from functools import cache
 from typing import Final
@@ -17,8 +22,9 @@ import httpx
 
 __all__ = ["ShardingTransport", "default_async_client", "default_client", "shared_ssl_context"]
 
-_PER_SHARD: Final = 2  # requests in flight per pool before another pool is opened
+_PER_SHARD: Final = 4  # requests in flight per pool before another pool is opened
 _MAX_SHARDS: Final = 64
+_IDLE: Final = 5.0  # s after which a pool that a burst left behind is closed; httpx's own figure
 
 
 @cache
@@ -30,7 +36,7 @@ def shared_ssl_context() -> ssl.SSLContext:
 class _Shard:
     """One pool, and how many requests are in flight on it."""
 
-    __slots__ = ("busy", "transport")
+    __slots__ = ("busy", "idle_since", "transport")
 
     def __init__(self) -> None:
         self.transport = httpx.AsyncHTTPTransport(
@@ -38,6 +44,12 @@ class _Shard:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=_PER_SHARD),
         )
         self.busy = 0
+        self.idle_since = 0.0
+
+    def release(self) -> None:
+        self.busy -= 1
+        if not self.busy:
+            self.idle_since = time.monotonic()
 
 
 class _Body(httpx.AsyncByteStream):
@@ -56,7 +68,7 @@ class _Body(httpx.AsyncByteStream):
             await self._stream.aclose()
         finally:
             if self._shard is not None:
-                self._shard.busy -= 1
+                self._shard.release()
                 self._shard = None
 
 
@@ -83,13 +95,21 @@ class ShardingTransport(httpx.AsyncBaseTransport):
         shard = self._pick()
         shard.busy += 1
         try:
+            await self._close_a_surplus_shard()
             response = await shard.transport.handle_async_request(request)
         except BaseException:
-            shard.busy -= 1
+            shard.release()
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - what this pool makes
         response.stream = _Body(response.stream, shard)
         return response
+
+    async def _close_a_surplus_shard(self) -> None:
+        """Close the last pool if it is idle: a pool closes old connections only when used."""
+        last = self._shards[-1]
+        if len(self._shards) > 1 and not last.busy and time.monotonic() - last.idle_since > _IDLE:
+            self._shards.pop()
+            await last.transport.aclose()
 
     async def aclose(self) -> None:
         """Close all pools."""
@@ -107,6 +127,6 @@ def default_async_client() -> httpx.AsyncClient:
 
     Where the environment names a proxy, httpx's own pool is used: it knows how to use one.
     """
-    if getproxies():
+    if getproxies().keys() - {"no"}:
         return httpx.AsyncClient(verify=shared_ssl_context())
     return httpx.AsyncClient(transport=ShardingTransport())

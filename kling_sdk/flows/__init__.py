@@ -1,4 +1,8 @@
-"""Every decision of a call, as generators without I/O. See `kling_sdk.flows.core`."""
+"""Every decision of a call, as generators without I/O. See `kling_sdk.flows.core`.
+
+Here is what every flow needs. The flows themselves, `create`, `wait`, `many` and
+`download`, are imported from their modules by whoever runs them, when it does.
+"""
 
 from kling_sdk.flows.core import (
     Context,
@@ -15,10 +19,6 @@ from kling_sdk.flows.core import (
     once,
     repeat,
 )
-from kling_sdk.flows.create import create
-from kling_sdk.flows.download import Target, download
-from kling_sdk.flows.many import in_order, many
-from kling_sdk.flows.wait import run_task, wait
 
 __all__ = [
     "Context",
@@ -32,13 +32,6 @@ __all__ = [
     "Send",
     "Sink",
     "Sleep",
-    "Target",
-    "create",
-    "download",
-    "in_order",
-    "many",
     "once",
     "repeat",
-    "run_task",
-    "wait",
 ]

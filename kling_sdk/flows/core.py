@@ -223,7 +223,8 @@ def exchange(
 
 
 def _send(ctx: Context, call: Call, header: str, until: float, attempt: int) -> Flow[Reply]:
-    signed = attrs.evolve(call, headers={**call.headers, "authorization": header})
+    headers = {**call.headers, "authorization": header}
+    signed = Call(call.method, call.path, call.params, call.json, headers)
     timeout = max(0.001, min(ctx.options.timeout, until - ctx.monotonic()))
     watched = ctx.options.on_event is not None
     if watched:

@@ -14,6 +14,7 @@ from kling_sdk.capabilities import require
 from kling_sdk.dialects import Call
 from kling_sdk.errors import (
     AlreadyExistsError,
+    ConflictError,
     KlingAPIError,
     KlingError,
     NotFoundError,
@@ -128,7 +129,8 @@ class _Attempts:
 
     def _give_up(self, error: KlingError) -> Flow[Task]:
         """Raise what is known: a refusal if every attempt was refused, else ask once more."""
-        if self.uncertain is None:
+        # A conflict proves that the id belongs to another request, so ours was not accepted.
+        if self.uncertain is None or isinstance(error, ConflictError):
             raise error
         try:
             task = yield from self._look_up()

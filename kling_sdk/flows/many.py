@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -69,6 +69,7 @@ class _Pool:
     queue_until: float
     queue: deque[tuple[int, VideoRequest]] = attrs.field(factory=deque, init=False)
     open: dict[str, list[_Open]] = attrs.field(factory=dict, init=False)
+    watched: int = attrs.field(default=0, init=False)
     looks: int = attrs.field(default=0, init=False)
     lists_work: bool = attrs.field(default=True, init=False)
 
@@ -124,6 +125,7 @@ class _Pool:
         return sum(len(entries) for entries in self.open.values())
 
     def _watch(self, index: int, task: Task) -> None:
+        self.watched += 1
         until = self.queue_until = self.ctx.until(self.ctx.options.wait_timeout)
         self.open.setdefault(task.task_id, []).append(_Open(index, task, until))
 
@@ -155,6 +157,10 @@ class _Pool:
     def _look_at_pages(self, endpoint: str, unseen: dict[str, Task]) -> Flow[None]:
         """Read list pages while each may still save queries; take what they show out."""
         size = self.ctx.dialect.max_page_size
+        # Pages that our own tasks may fill. Those that have ended stay listed, so a page
+        # without an open one is no reason to stop before.
+        reach = math.ceil(self.watched / size)
+        read = 0
         page: Page | None = None
         while len(unseen) > 1:
             number, before = (page.page + 1, page.next_before) if page else (1, None)
@@ -170,8 +176,9 @@ class _Pool:
             shown = [task for task in page if unseen.pop(task.task_id, None) is not None]
             for task in shown:
                 yield from self._seen(task)
-            # A page without any of ours says that the rest is far down: query it singly.
-            if not page.has_next or not shown:
+            read += 1
+            # A page of strangers says that the rest is far down: query it singly.
+            if not page.has_next or (not shown and read >= min(reach, len(unseen))):
                 return
 
     def _page(self, endpoint: str, number: int, size: int, before: int | None) -> Flow[Page]:
@@ -251,8 +258,3 @@ def _outcome(index: int, task: Task) -> Outcome:
         return Outcome(index, finished(task))
     except KlingError as error:
         return Outcome(index, task, error)
-
-
-def in_order(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
-    """Return outcomes in the order of what was asked for."""
-    return iter(sorted(outcomes, key=lambda outcome: outcome.index))

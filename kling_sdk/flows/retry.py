@@ -7,9 +7,7 @@ means that all slots are busy, for which the vendor advises to start at 1 s or m
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
-
-import attrs
+from typing import Final, NamedTuple
 
 from kling_sdk.errors import ConcurrencyLimitError, KlingAPIError, KlingError, TransportError
 
@@ -28,8 +26,7 @@ def is_transient(error: KlingError) -> bool:
     )
 
 
-@attrs.frozen
-class Policy:
+class Policy(NamedTuple):
     """How often and how long.
 
     Attributes:

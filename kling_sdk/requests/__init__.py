@@ -1,19 +1,26 @@
 """Requests: frozen values, one class per endpoint, the one place a parameter is declared."""
 
-from kling_sdk.requests.base import VideoRequest
-from kling_sdk.requests.values import (
-    CameraConfig,
-    CameraControl,
-    DynamicMask,
-    Element,
-    OmniImage,
-    OmniVideoReference,
-    Point,
-    Shot,
-    SubjectImage,
-    Voice,
-)
-from kling_sdk.requests.video import ImageToVideo, MultiImageToVideo, OmniVideo, TextToVideo
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kling_sdk._lazy import lazily
+
+if TYPE_CHECKING:
+    from kling_sdk.requests.base import VideoRequest
+    from kling_sdk.requests.values import (
+        CameraConfig,
+        CameraControl,
+        DynamicMask,
+        Element,
+        OmniImage,
+        OmniVideoReference,
+        Point,
+        Shot,
+        SubjectImage,
+        Voice,
+    )
+    from kling_sdk.requests.video import ImageToVideo, MultiImageToVideo, OmniVideo, TextToVideo
 
 __all__ = [
     "CameraConfig",
@@ -32,3 +39,13 @@ __all__ = [
     "VideoRequest",
     "Voice",
 ]
+
+_HOMES = {
+    "base": "VideoRequest",
+    "values": (
+        "CameraConfig CameraControl DynamicMask Element OmniImage OmniVideoReference Point "
+        "Shot SubjectImage Voice"
+    ),
+    "video": "ImageToVideo MultiImageToVideo OmniVideo TextToVideo",
+}
+__getattr__, __dir__ = lazily(__name__, globals(), _HOMES)

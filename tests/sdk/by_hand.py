@@ -18,7 +18,8 @@ import attrs
 from kling_sdk import KlingError, Task, VideoRequest
 from kling_sdk.auth import ApiKey, Keyring
 from kling_sdk.dialects import KlingDialect, Reply
-from kling_sdk.flows import Context, Effect, Emit, Flow, Options, Send, Sleep, many
+from kling_sdk.flows import Context, Effect, Emit, Flow, Options, Send, Sleep
+from kling_sdk.flows.many import many
 from kling_sdk.results import instant
 from tests.sdk.honest import Answer, HonestKling
 

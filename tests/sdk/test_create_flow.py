@@ -28,7 +28,8 @@ from kling_sdk import (
 )
 from kling_sdk.auth import ApiKey, Keyring
 from kling_sdk.dialects import Reply
-from kling_sdk.flows import Send, create
+from kling_sdk.flows import Send
+from kling_sdk.flows.create import create
 from tests.sdk.by_hand import FakeClock, Played, asked, context, play, reply
 from tests.sdk.honest import HonestKling, answer
 

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from kling_sdk import Download, DownloadError, TransportError
 from kling_sdk.dialects import Reply
-from kling_sdk.files import FileTarget
-from kling_sdk.flows import Fetch, download
+from kling_sdk.files.target import FileTarget
+from kling_sdk.flows import Fetch
+from kling_sdk.flows.download import download
 from tests.sdk.by_hand import FakeClock, Played, context, play
 from tests.sdk.honest import Answer, HonestKling
 
@@ -65,7 +66,8 @@ def fetched(
 ) -> tuple[Played[Download], FakeClock]:
     clock = FakeClock()
     flow = download(context(clock, **options), url, partial(FileTarget, place, limit))
-    return play(flow, clock, respond, 100_000), clock
+    # A host that gives one byte per attempt is still making progress.
+    return play(flow, clock, respond, most=4 * 12_000), clock
 
 
 def test_a_file_arrives_whole(place: Path) -> None:
@@ -149,7 +151,7 @@ def test_a_range_that_does_not_fit_is_refused(place: Path, headers: dict[str, st
     assert list(place.parent.iterdir()) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.none() | st.integers(0, 12_000), max_size=40),
     st.integers(-1, 12_000),
@@ -299,23 +301,6 @@ def test_redirects_out_of_the_web_are_refused(place: Path, to: str) -> None:
 
     assert isinstance(played.error, DownloadError)
     assert list(place.parent.iterdir()) == []
-
-
-def test_a_resumed_download_starts_from_the_link_it_was_given(place: Path) -> None:
-    """What a redirect led to may be signed for a minute only; the link itself lasts."""
-    host, seen = Host(cuts=iter([3000])), list[str]()
-
-    def respond(effect: Fetch) -> Reply | Exception:
-        seen.append(effect.call.path)
-        if effect.call.path == URL:
-            return deliver(effect, Answer(302, b"", {"location": f"/cdn?signature={len(seen)}"}))
-        return host(effect)
-
-    played, _ = fetched(respond, place)
-
-    assert played.result.size == 10_240
-    assert [path.rpartition("=")[2] for path in seen] == ["s3cret", "1", "s3cret", "3"]
-    assert host.ranges == [None, "bytes=3000-"]
 
 
 def test_redirects_in_a_circle_end(place: Path) -> None:

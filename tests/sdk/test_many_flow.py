@@ -21,7 +21,8 @@ from kling_sdk import (
     WaitCancelledError,
 )
 from kling_sdk.dialects import Reply
-from kling_sdk.flows import Send, Sleep, in_order, many
+from kling_sdk.flows import Send, Sleep
+from kling_sdk.flows.many import many
 from tests.sdk.by_hand import Scene, asked, context, reply
 from tests.sdk.honest import answer
 
@@ -141,7 +142,9 @@ def test_one_failure_does_not_lose_the_others() -> None:
 
     played = scene.play(work, respond)
 
-    assert [outcome.error is None for outcome in in_order(played.items)] == [
+    assert [
+        outcome.error is None for outcome in sorted(played.items, key=lambda one: one.index)
+    ] == [
         True,
         False,
         True,

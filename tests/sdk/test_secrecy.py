@@ -14,7 +14,8 @@ from typing import Any, Final
 import pytest
 
 from kling_sdk import AsyncKling, Kling, KlingError, TextToVideo
-from kling_sdk.flows import Send, create
+from kling_sdk.flows.core import Send
+from kling_sdk.flows.create import create
 from tests.sdk.by_hand import FakeClock, context
 from tests.sdk.clients import CLIENTS, KEY, PROMPT, Calls, over
 from tests.sdk.faulty import Fault, FaultyKling

@@ -24,7 +24,8 @@ from kling_sdk import (
     WaitTimeoutError,
 )
 from kling_sdk.dialects import Reply
-from kling_sdk.flows import Send, run_task, wait
+from kling_sdk.flows import Send
+from kling_sdk.flows.wait import run_task, wait
 from kling_sdk.results import instant
 from tests.sdk.by_hand import START, FakeClock, Played, asked, context, in_turn, play, reply
 from tests.sdk.honest import HonestKling, answer

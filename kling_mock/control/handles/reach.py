@@ -1,0 +1,54 @@
+"""How a test's thread reaches the state that belongs to the server's thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from kling_mock._loop_thread import LoopThread
+from kling_mock.clock import Clock
+from kling_mock.kling.world import World
+
+__all__ = ["Reach"]
+
+T = TypeVar("T")
+
+
+class Reach:
+    """The way into one server, whichever world it has just now.
+
+    Args:
+        thread: The server's thread.
+        clock: The server's clock.
+        world: Returns the world of this moment.
+    """
+
+    def __init__(self, thread: LoopThread, clock: Clock, world: Callable[[], World]) -> None:
+        self._thread = thread
+        self._clock = clock
+        self._world = world
+
+    @property
+    def world(self) -> World:
+        """The world of this moment: to read only what may be read from any thread."""
+        return self._world()
+
+    def call(self, function: Callable[[World], T]) -> T:
+        """Run *function* on the server's thread, if it runs, and return its result."""
+        if not self._thread.running:
+            return function(self._world())
+        return self._thread.call(lambda: function(self._world()))
+
+    def settle(self) -> None:
+        """Wait until reports under way are delivered.
+
+        Inside an event loop this returns at once: the receiver may live there. There,
+        `await mock.clock.aadvance(0)` waits.
+        """
+        if not self._thread.running:
+            return
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self._thread.wait(self._clock.drain(), None)

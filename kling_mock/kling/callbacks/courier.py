@@ -1,0 +1,161 @@
+"""Who carries reports: the only place from which this server calls anybody.
+
+Only targets on this computer are called unless a test allows more. The URL comes from whoever
+can create a task, so what counts is the address that is connected to, not how it is written.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from collections.abc import Collection
+from typing import Any, NamedTuple, Protocol
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+__all__ = ["ANY_HOST", "Courier", "HttpCourier", "Receipt"]
+
+ANY_HOST = "*"
+_EXCERPT = 1024  # bytes of an answer's body
+_HELP = "only this computer is called; to allow more: KlingMock(callback_hosts=[...])"
+
+
+class Receipt(NamedTuple):
+    """What came of one attempt.
+
+    Attributes:
+        status: The HTTP status; 0 if no answer came.
+        error: Why none came; "" otherwise.
+        body: The first bytes of the answer's body.
+        blocked: Whether the target is not allowed, and was not called.
+    """
+
+    status: int
+    error: str = ""
+    body: bytes = b""
+    blocked: bool = False
+
+
+class Courier(Protocol):
+    """Carries one report."""
+
+    async def send(
+        self,
+        url: str,
+        headers: Collection[tuple[str, str]],
+        body: bytes,
+        timeout: float,  # noqa: ASYNC109 - part of what is sent, not of the waiting here
+        allowed: Collection[str],
+    ) -> Receipt:
+        """POST *body* to *url*; whatever happens is in the receipt."""
+        ...
+
+    def time(self) -> float:
+        """Return real time, Unix seconds."""
+        ...
+
+
+class _OutsideError(OSError):
+    """A name that leads away from this computer."""
+
+
+class _Loopback(AbstractResolver):
+    """Resolves names that lead to this computer, and no others."""
+
+    def __init__(self) -> None:
+        self._inner = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        for row in found:
+            if not ipaddress.ip_address(row["host"].partition("%")[0]).is_loopback:
+                raise _OutsideError(f"{host} is not on this computer")
+        return found
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+class HttpCourier:
+    """Carries reports over HTTP, on a new connection each.
+
+    Follows no redirects and keeps no cookies. Its sessions are opened when they are needed.
+    """
+
+    def __init__(self) -> None:
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+
+    def time(self) -> float:
+        """Return real time, Unix seconds."""
+        return time.time()
+
+    async def send(
+        self,
+        url: str,
+        headers: Collection[tuple[str, str]],
+        body: bytes,
+        timeout: float,  # noqa: ASYNC109 - part of what is sent, not of the waiting here
+        allowed: Collection[str],
+    ) -> Receipt:
+        """POST *body* to *url*; whatever happens is in the receipt.
+
+        Args:
+            url: Where to.
+            headers: What to send besides the usual.
+            body: The bytes.
+            timeout: Seconds of real time for everything.
+            allowed: Hosts that may be called besides this computer; `*` is any.
+        """
+        try:
+            target = URL(url)
+            free = ANY_HOST in allowed or target.host in allowed
+            if not free and _is_elsewhere(target.host):
+                return Receipt(0, _HELP, blocked=True)
+            options: dict[str, Any] = {} if free else {"ssl": False}  # certificates of one's own
+            async with self._session(free).post(
+                target,
+                data=body,
+                headers=list(headers),
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=timeout),
+                **options,
+            ) as reply:
+                return Receipt(reply.status, body=await reply.content.read(_EXCERPT))
+        except TimeoutError:
+            return Receipt(0, f"no answer within {timeout:g} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            if isinstance(getattr(error, "os_error", None), _OutsideError):
+                return Receipt(0, _HELP, blocked=True)
+            return Receipt(0, type(error).__name__)
+
+    async def close(self) -> None:
+        """Close the sessions."""
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
+            await session.close()
+
+    def _session(self, free: bool) -> aiohttp.ClientSession:  # noqa: FBT001 - a key
+        session = self._sessions.get(free)
+        if session is None:
+            resolver = None if free else _Loopback()
+            session = self._sessions[free] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    resolver=resolver, force_close=True, use_dns_cache=False, limit=0
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": "kling-mock"},
+            )
+        return session
+
+
+def _is_elsewhere(host: str | None) -> bool:
+    """Return whether *host* is an address, and not one of this computer."""
+    try:
+        return not ipaddress.ip_address((host or "").partition("%")[0]).is_loopback
+    except ValueError:
+        return False  # a name: the resolver judges what it leads to

@@ -1,0 +1,143 @@
+"""What was reported, how often it was tried, and what came of it. Pure.
+
+    pending   -- sent -----> delivered       a 2xx answer
+    pending   -- refused --> pending         anything else; it is tried again later
+    pending   -- gave-up --> failed          ... unless that was the last attempt
+    pending   -- dropped --> dropped         a fault of the test: it is never sent
+    pending   -- blocked --> blocked         its target is not allowed
+
+A replay, or a copy, that is delivered makes any of these `delivered`; nothing leads out of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from kling_mock.kling.lifecycle import Status
+
+__all__ = ["DEFAULT_SIZE", "TRANSITIONS", "Attempt", "Deliveries", "Delivery", "Fate", "State"]
+
+DEFAULT_SIZE = 2_000  # deliveries
+
+State = Literal["pending", "delivered", "failed", "dropped", "blocked"]
+Fate = Literal["sent", "refused", "gave-up", "dropped", "blocked"]
+
+TRANSITIONS: Mapping[tuple[State, Fate], State] = {
+    ("pending", "sent"): "delivered",
+    ("pending", "refused"): "pending",
+    ("pending", "gave-up"): "failed",
+    ("pending", "dropped"): "dropped",
+    ("pending", "blocked"): "blocked",
+    # What follows is for copies and replays.
+    ("delivered", "sent"): "delivered",
+    ("delivered", "refused"): "delivered",
+    ("delivered", "blocked"): "delivered",
+    ("failed", "sent"): "delivered",
+    ("failed", "refused"): "failed",
+    ("failed", "blocked"): "failed",
+    ("dropped", "sent"): "delivered",
+    ("dropped", "refused"): "dropped",
+    ("dropped", "blocked"): "dropped",
+    ("blocked", "sent"): "delivered",
+    ("blocked", "refused"): "failed",
+    ("blocked", "blocked"): "blocked",
+}
+
+
+class Attempt(NamedTuple):
+    """One try to deliver.
+
+    Attributes:
+        at: When it began, Unix seconds on the mock's clock.
+        status: The HTTP status of the answer; 0 if none came.
+        error: Why none came; "" otherwise.
+        response: The first bytes of the answer's body.
+        replayed: Whether a test asked for it.
+    """
+
+    at: float
+    status: int
+    error: str = ""
+    response: bytes = b""
+    replayed: bool = False
+
+
+class Delivery(NamedTuple):
+    """One report of one status, frozen as it was when it was read.
+
+    Attributes:
+        delivery_id: Its id, also the `webhook-id` of a signed one.
+        task_id: Which task it is about.
+        task_status: Which status it reports.
+        url: Where it goes.
+        body: The bytes that are sent, the same in every attempt.
+        at: When it came up, Unix seconds on the mock's clock.
+        truthful: False if it contradicts the task, for a fault of the test.
+        state: See the table in the module `kling_mock.kling.callbacks.log`.
+        headers: The headers of the last attempt, in the order in which they were sent.
+        attempts: The tries so far.
+    """
+
+    delivery_id: str
+    task_id: str
+    task_status: Status
+    url: str
+    body: bytes
+    at: float
+    truthful: bool = True
+    state: State = "pending"
+    headers: tuple[tuple[str, str], ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+
+    def after(self, fate: Fate) -> Delivery:
+        """Return it as *fate* leaves it.
+
+        Raises:
+            ValueError: The table has no such row.
+        """
+        state = TRANSITIONS.get((self.state, fate))
+        if state is None:
+            raise ValueError(f"A delivery that is {self.state!r} cannot be {fate!r}.")
+        return self._replace(state=state)
+
+
+class Deliveries:
+    """The newest deliveries, in the order in which they came up.
+
+    Args:
+        size: How many are kept.
+    """
+
+    def __init__(self, size: int = DEFAULT_SIZE) -> None:
+        self._size = size
+        self._by_id: dict[str, Delivery] = {}
+        self._total = 0
+
+    def add(self, delivery: Delivery) -> None:
+        """Append one; the oldest one makes room."""
+        self._by_id[delivery.delivery_id] = delivery
+        self._total += 1
+        if len(self._by_id) > self._size:
+            del self._by_id[next(iter(self._by_id))]
+
+    def update(self, delivery: Delivery) -> None:
+        """Replace what is known of one; it may have been forgotten meanwhile."""
+        if delivery.delivery_id in self._by_id:
+            self._by_id[delivery.delivery_id] = delivery
+
+    def find(self, delivery_id: str) -> Delivery | None:
+        """Return the newest knowledge of one."""
+        return self._by_id.get(delivery_id)
+
+    @property
+    def total(self) -> int:
+        """How many ever came up, also those that are no longer kept."""
+        return self._total
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Delivery]:
+        # A copy: the server may add while a test reads.
+        return iter(tuple(self._by_id.values()))

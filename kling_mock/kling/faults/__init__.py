@@ -1,0 +1,1 @@
+"""Things that go wrong on purpose: what there is, who is meant, and what then happens."""

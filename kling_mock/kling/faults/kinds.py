@@ -1,0 +1,226 @@
+"""The kinds of faults, as a table. Pure.
+
+A request meets its faults in the order of the stages, one of each at most:
+
+    delay   before anything else; the request is then served as usual
+    before  instead of serving the request, which so changes nothing
+    accept  a create request is served later, and its answer tells nothing
+    after   the request was served, and something happens to the answer
+    media   something happens to a result file
+    task    something happens to a new task
+    report  something happens to a report (callback) of a task's status; kinds of this stage
+            are chosen one by one, so that several may hit the same report
+
+Latency, hanging and slow bodies take real time: a client's own time limits are real, too.
+Everything else happens on the mock's clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from kling_mock.kling.errors import CODES
+
+__all__ = ["KINDS", "REQUEST_STAGES", "FaultKind", "Kind", "Setting", "Stage"]
+
+Stage = Literal["delay", "before", "accept", "after", "media", "task", "report"]
+
+REQUEST_STAGES: frozenset[Stage] = frozenset({"delay", "before", "accept", "after", "media"})
+
+FaultKind = Literal[
+    "latency",
+    "status",
+    "reset",
+    "hang",
+    "delayed-acceptance",
+    "response-lost",
+    "truncated-body",
+    "malformed-body",
+    "slow-body",
+    "wrong-length",
+    "stuck",
+    "callback-duplicate",
+    "callback-shuffled",
+    "callback-delayed",
+    "callback-dropped",
+    "callback-before-create-returns",
+    "callback-contradicting",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a kind.
+
+    Attributes:
+        default: Its value where none is given.
+        accepts: Whether a value can be used.
+        accepted: What can be used, in words.
+    """
+
+    default: Any
+    accepts: Callable[[Any], bool]
+    accepted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of fault.
+
+    Attributes:
+        name: What it is called.
+        stage: Where it strikes.
+        summary: What happens.
+        settings: What can be set, by name.
+    """
+
+    name: FaultKind
+    stage: Stage
+    summary: str
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+
+def _number(default: float | None, low: float, high: float, unit: str) -> Setting:
+    def accepts(value: object) -> bool:
+        return isinstance(value, int | float) and math.isfinite(value) and low <= value <= high
+
+    return Setting(default, accepts, f"{low:g} to {high:g} {unit}")
+
+
+def _whole(default: int | None, low: int, high: int, unit: str) -> Setting:
+    def accepts(value: object) -> bool:
+        return type(value) is int and low <= value <= high
+
+    return Setting(default, accepts, f"a whole number from {low} to {high}{unit}")
+
+
+def _status(value: object) -> bool:
+    # The ones left out have no body, so that a client would take it for the next answer.
+    return type(value) is int and 200 <= value <= 599 and value not in {204, 205, 304}
+
+
+def _code(value: object) -> bool:
+    return type(value) is int and value in CODES
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+_DAY = 24 * 3600.0
+_REAL = 600.0
+_CODE = Setting(5000, _code, f"one of {', '.join(map(str, CODES))}")
+_MESSAGE = Setting(None, _text, "a string; without it the code's own text")
+_KEEP = _number(0.5, 0, 1, "of the body")
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "latency",
+            "delay",
+            "the request is looked at only after some seconds of real time",
+            {"seconds": _number(0.05, 0, _REAL, "seconds of real time")},
+        ),
+        Kind(
+            "status",
+            "before",
+            "the answer is an error; the request is not served",
+            {
+                "http": Setting(
+                    None, _status, "200 to 599 but 204, 205, 304; without it the code's own status"
+                ),
+                "code": _CODE,
+                "message": _MESSAGE,
+                "retry_after": _whole(None, 0, int(_DAY), " seconds; without it no header"),
+                "body": Setting(None, _text, "a string that is sent instead of the envelope"),
+            },
+        ),
+        Kind("reset", "before", "the connection is reset; the request is not served"),
+        Kind(
+            "hang",
+            "before",
+            "no answer comes, and at last the connection is reset; the request is not served",
+            {"seconds": _number(60.0, 0, _REAL, "seconds of real time")},
+        ),
+        Kind(
+            "delayed-acceptance",
+            "accept",
+            "a create request is served some seconds later; its answer is a reset, or an error",
+            {
+                "seconds": _number(5.0, 0, _DAY, "seconds on the mock's clock"),
+                "http": _whole(None, 400, 599, "; without it the connection is reset"),
+                "code": Setting(5002, _code, _CODE.accepted),
+                "message": _MESSAGE,
+            },
+        ),
+        Kind(
+            "response-lost",
+            "after",
+            "the request is served, and the connection is reset before the answer",
+        ),
+        Kind(
+            "truncated-body",
+            "after",
+            "the connection ends in the middle of the answer's body",
+            {"keep": _KEEP},
+        ),
+        Kind(
+            "malformed-body",
+            "after",
+            "the answer's body is whole by its length, and is not JSON",
+            {"keep": _KEEP},
+        ),
+        Kind(
+            "slow-body",
+            "after",
+            "the answer's body comes in pieces, over some seconds of real time",
+            {
+                "seconds": _number(0.05, 0, _REAL, "seconds of real time"),
+                "pieces": _whole(5, 2, 1000, ""),
+            },
+        ),
+        Kind(
+            "wrong-length",
+            "media",
+            "a result file is announced with a wrong length",
+            {"by": _whole(1000, -(10**9), 10**9, " bytes too many, below 0 too few")},
+        ),
+        Kind("stuck", "task", "the task becomes processing, and never ends by itself"),
+        Kind(
+            "callback-duplicate",
+            "report",
+            "the report comes several times at once",
+            {"copies": _whole(2, 2, 100, "")},
+        ),
+        Kind(
+            "callback-shuffled",
+            "report",
+            "all reports of the task come after its end, in another order",
+        ),
+        Kind(
+            "callback-delayed",
+            "report",
+            "the report comes some seconds late",
+            {"seconds": _number(30.0, 0, 30 * _DAY, "seconds on the mock's clock")},
+        ),
+        Kind("callback-dropped", "report", "the report never comes"),
+        Kind(
+            "callback-before-create-returns",
+            "report",
+            "the create call is answered only after the task's first reports were delivered",
+        ),
+        Kind(
+            "callback-contradicting",
+            "report",
+            "after the report of the end comes another one that says the opposite",
+            {"seconds": _number(0.0, 0, 30 * _DAY, "seconds on the mock's clock")},
+        ),
+    )
+}
+
+if set(KINDS) != set(get_args(FaultKind)):  # pragma: no cover - a mistake in this file
+    raise AssertionError("FaultKind and KINDS name different kinds")

@@ -1,0 +1,132 @@
+"""Which requests and tasks a rule of a test is for. Pure.
+
+The rules of this server (faults, paces, content rules) all name their targets in one way:
+
+    match        "POST /v1/videos/text2video": a method, a path, or both; `*` stands for anything
+    prompt       text that the prompt contains, in any case
+    external_id  the external id; `*` stands for anything, as in "order-*"
+    account      the account's name
+    statuses     for reports of a task: the statuses that they report
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import NamedTuple, TypedDict
+
+__all__ = ["Subject", "Target", "TargetOptions", "Where"]
+
+_METHOD = re.compile(r"[A-Z]+|\*")
+_STATUSES = ("submitted", "processing", "succeed", "failed")
+
+
+class Subject(NamedTuple):
+    """What a rule may look at.
+
+    Attributes:
+        method: The HTTP method; of a task, the one that made it: POST.
+        path: The path without the query; of a task, the one that it was made on.
+        account: The account's name; "" if the request is not authenticated.
+        prompt: The prompt of the task or create request; "" if there is none.
+        external_id: The caller's own id; "" if there is none.
+        status: The status that a report is about; "" for everything else.
+    """
+
+    method: str
+    path: str
+    account: str = ""
+    prompt: str = ""
+    external_id: str = ""
+    status: str = ""
+
+
+class Target(TypedDict, total=False):
+    """The keyword arguments that name a target, except `match`.
+
+    Attributes:
+        prompt: Text that the prompt contains, in any case.
+        external_id: The external id, in which `*` stands for anything.
+        account: The account's name.
+    """
+
+    prompt: str
+    external_id: str
+    account: str
+
+
+class TargetOptions(Target, total=False):
+    """The keyword arguments that name a target whose reports matter, too.
+
+    Attributes:
+        statuses: The statuses that a report may be about.
+    """
+
+    statuses: Iterable[str]
+
+
+class Where:
+    """A test of subjects.
+
+    Args:
+        match: A method, a path, or both with a space between; `*` stands for anything.
+        prompt: Text that the prompt contains, in any case; `None` is any prompt or none.
+        external_id: The external id, `*` for anything; `None` is any id or none.
+        account: The account's name; `None` is any.
+        statuses: The statuses that a report may be about; empty is any.
+
+    Raises:
+        ValueError: *match* is not of this form, or there is no such status.
+    """
+
+    __slots__ = ("account", "external_id", "method", "path", "prompt", "statuses")
+
+    def __init__(
+        self,
+        match: str = "*",
+        *,
+        prompt: str | None = None,
+        external_id: str | None = None,
+        account: str | None = None,
+        statuses: Iterable[str] = (),
+    ) -> None:
+        self.method, self.path = _read(match)
+        self.prompt = None if prompt is None else prompt.casefold()
+        self.external_id = external_id
+        self.account = account
+        self.statuses = frozenset([statuses] if isinstance(statuses, str) else statuses)
+        unknown = sorted(self.statuses.difference(_STATUSES))
+        if unknown:
+            raise ValueError(f"statuses: accepted are {', '.join(_STATUSES)}; got {unknown[0]!r}")
+
+    def accepts(self, subject: Subject) -> bool:
+        """Return whether the rule is for *subject*."""
+        return (
+            self.method in {"*", subject.method}
+            and (self.path == "*" or fnmatchcase(subject.path, self.path))
+            and (self.prompt is None or self.prompt in subject.prompt.casefold())
+            and (self.external_id is None or fnmatchcase(subject.external_id, self.external_id))
+            and (self.account is None or self.account == subject.account)
+            and (not self.statuses or subject.status in self.statuses)
+        )
+
+    def __repr__(self) -> str:
+        # A prompt is the user's own text: only whether there is one is shown.
+        words = [f"{self.method} {self.path}"]
+        words += ["prompt=..."] if self.prompt is not None else []
+        words += [f"external_id={self.external_id!r}"] if self.external_id is not None else []
+        words += [f"account={self.account!r}"] if self.account is not None else []
+        words += [f"statuses={sorted(self.statuses)}"] if self.statuses else []
+        return f"<{' '.join(words)}>"
+
+
+def _read(match: str) -> tuple[str, str]:
+    words = match.split()
+    if len(words) == 1:
+        words = ["*", *words] if words[0].startswith(("/", "*")) else [*words, "*"]
+    if len(words) != 2 or not _METHOD.fullmatch(words[0]) or words[1][0] not in "/*":
+        raise ValueError(
+            f"match: accepted is a method, a path or both, as 'POST /v1/videos/*'; got {match!r}"
+        )
+    return words[0], words[1]

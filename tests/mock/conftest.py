@@ -1,0 +1,133 @@
+"""A running server, and a client that speaks plain HTTP to it: nothing of the SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+
+from kling_mock import KlingMock
+from kling_mock.clock import Clock, ManualClock
+
+CLOCK_START = 1_700_000_000.0  # of the clocks that are tested alone
+
+
+class Api:
+    """Calls of one server over real sockets, with a token made the vendor's documented way."""
+
+    def __init__(self, mock: KlingMock) -> None:
+        self.mock = mock
+        self.http = httpx.Client(base_url=mock.kling_url, trust_env=False)
+
+    def token(self, *, secret: str | None = None, **claims: Any) -> str:
+        """Return a token by the computer's own time; *claims* replace the usual ones."""
+        now = int(time.time())
+        usual = {"iss": self.mock.access_key, "exp": now + 1800, "nbf": now - 5}
+        usual.update(claims)
+        said = {name: value for name, value in usual.items() if value is not None}
+        return jwt.encode(said, self.mock.secret_key if secret is None else secret, "HS256")
+
+    def headers(self, token: str | None = None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {token or self.mock.api_key}"}
+
+    def create(self, endpoint: str = "text2video", **body: Any) -> httpx.Response:
+        """Send a create request; text2video gets a prompt and a model unless told otherwise."""
+        if endpoint == "text2video":
+            body = {"model_name": "kling-v2-6", "prompt": "a kitten on the grass"} | body
+        return self.http.post(f"/v1/videos/{endpoint}", json=body, headers=self.headers())
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.http.get(path, headers=self.headers() | options.pop("headers", {}), **options)
+
+    def task(self, task_id: str, endpoint: str = "text2video") -> dict[str, Any]:
+        """Return the `data` of a query."""
+        data: dict[str, Any] = self.get(f"/v1/videos/{endpoint}/{task_id}").json()["data"]
+        return data
+
+    def new(self, endpoint: str = "text2video", **body: Any) -> str:
+        """Create a task and return its id."""
+        reply = self.create(endpoint, **body)
+        assert reply.status_code == 200, reply.text
+        return str(reply.json()["data"]["task_id"])
+
+
+@pytest.fixture
+def mock() -> Iterator[KlingMock]:
+    with KlingMock(seed=1) as server:
+        yield server
+
+
+@pytest.fixture
+def api(mock: KlingMock) -> Iterator[Api]:
+    api = Api(mock)
+    yield api
+    api.http.close()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A self-signed certificate for 127.0.0.1 and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    names = "subjectAltName=IP:127.0.0.1,DNS:localhost"
+    more = ["-addext", names, "-keyout", str(key), "-out", str(cert)]
+    subprocess.run([*words.split(), *more], check=True, capture_output=True)
+    return cert, key
+
+
+class Loop:
+    """An event loop on a thread of its own, as a server has."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+
+    def run(self, fn: Callable[..., Any], *args: Any) -> Any:
+        async def inside() -> Any:
+            return fn(*args)
+
+        return asyncio.run_coroutine_threadsafe(inside(), self.loop).result(5)
+
+    def close(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(5)
+        self.loop.close()
+
+
+@contextlib.contextmanager
+def serve_clock(clock: Clock) -> Iterator[Loop]:
+    loop = Loop()
+    loop.run(clock.start, loop.loop)
+    try:
+        yield loop
+    finally:
+        loop.run(clock.stop)
+        loop.close()
+
+
+@pytest.fixture
+def served() -> Any:
+    """What runs a clock on a loop of its own: `with served(clock) as loop`."""
+    return serve_clock
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(CLOCK_START)
+
+
+@pytest.fixture
+def server(clock: ManualClock) -> Iterator[Loop]:
+    with serve_clock(clock) as loop:
+        yield loop

@@ -1,0 +1,117 @@
+"""The command: one line of JSON, signals, settings by environment, and clear failures."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from kling_mock.cli import main
+
+
+@contextmanager
+def serve(*options: str, **environment: str) -> Iterator[tuple[Any, dict[str, str]]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kling_mock", "serve", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+    try:
+        assert process.stdout is not None
+        yield process, json.loads(process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_serve_prints_one_line_and_ends_on_sigterm() -> None:
+    """It accepts connections once the line is out, says nothing else, and exits with 0."""
+    with serve("--kling-port", "0") as (process, ready):
+        assert set(ready) == {"kling_url", "access_key", "secret_key", "api_key", "admin_token"}
+        headers = {"Authorization": f"Bearer {ready['api_key']}"}
+        url = f"{ready['kling_url']}/v1/videos/text2video"
+        with httpx.Client(trust_env=False) as client:  # stays open: must not hold up the end
+            assert client.get(url, headers=headers).status_code == 200
+            before = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            rest, errors = process.communicate(timeout=10)
+        assert time.monotonic() - before < 10
+        assert (process.returncode, rest, errors) == (0, "", "")
+
+
+def test_settings_by_flag_and_environment(certificate: tuple[Path, Path]) -> None:
+    """A seed by environment, TLS by flag, a speed that makes tasks end, a public URL."""
+    cert, key = certificate
+    options = ("--tls-cert", str(cert), "--tls-key", str(key), "--speed", "100000")
+    with serve(
+        *options,
+        KLING_MOCK_SEED="3",
+        KLING_MOCK_KLING_PORT="0",
+        KLING_MOCK_PUBLIC_URL="https://k.test",
+    ) as (_, ready):
+        assert ready["kling_url"].startswith("https://127.0.0.1:")
+        url = f"{ready['kling_url']}/v1/videos/text2video"
+        headers = {"Authorization": f"Bearer {ready['api_key']}"}
+        context = ssl.create_default_context(cafile=str(cert))
+        with httpx.Client(verify=context, trust_env=False) as client:
+            made = client.post(url, json={"prompt": "a"}, headers=headers).json()["data"]
+            asked = (client.get(f"{url}/{made['task_id']}", headers=headers) for _ in range(1000))
+            tasks = (reply.json()["data"] for reply in asked)
+            task = next(task for task in tasks if task["task_status"] == "succeed")
+        assert task["task_result"]["videos"][0]["url"].startswith("https://k.test/")
+    with serve("--kling-port", "0", "--seed", "3") as (_, again):
+        assert again["secret_key"] == ready["secret_key"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--kling-port", "99999"], "port"),
+        (["--speed", "0"], "speed"),
+        (["--host", "256.0.0.1"], "cannot listen on 256.0.0.1"),
+        (["--tls-cert", "/nowhere.pem"], "No such file"),
+    ],
+)
+def test_failures_are_told(
+    options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 1, one line on standard error, nothing on standard output."""
+    assert main(["serve", *options]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("kling-mock: ")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["serve", "--seed", "x"], ["serve", "--more"]])
+def test_usage_errors(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong command line ends with status 2 and the usage."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: kling-mock" in capsys.readouterr().err
+
+
+def test_without_the_extra() -> None:
+    """Without aiohttp the command says how to install it."""
+    code = (
+        "import sys; sys.modules['aiohttp'] = None\n"
+        "from kling_mock.cli import main; sys.exit(main(['serve']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'kling-sdk[mock]'" in done.stderr

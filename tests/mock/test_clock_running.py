@@ -1,0 +1,65 @@
+"""The clocks that run by themselves: real and scaled."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from kling_mock.clock import Clock, RealClock, ScaledClock
+
+START = 1_700_000_000.0
+
+
+def test_a_scaled_clock_runs_faster() -> None:
+    """Speed 10 makes ten seconds of one, from the given start."""
+    steady = [100.0]
+    clock = ScaledClock(10, START, wall=lambda: 7.0, steady=lambda: steady[0])
+    steady[0] += 2
+
+    assert clock.now() == clock.time() == START + 20
+    assert clock.outside() == (7, 7)
+    steady[0] += 1
+    clock.reset()
+    assert clock.now() == START
+
+
+@pytest.mark.parametrize("speed", [0, -1, float("nan"), float("inf")])
+def test_a_scaled_clock_refuses_nonsense(speed: float) -> None:
+    """Speed is a number above 0."""
+    with pytest.raises(ValueError, match="speed"):
+        ScaledClock(speed)
+
+
+def test_running_clocks_run_their_timers(served: Any) -> None:
+    """Timers of a fast clock run by themselves, in order, on the server's loop."""
+    clock = ScaledClock(1_000_000)
+    seen: list[str] = []
+    done = threading.Event()
+    with served(clock) as server:
+        server.run(clock.call_at, clock.now() + 3000, done.set)
+        server.run(clock.call_at, clock.now() + 2000, lambda: seen.append("b"))
+        server.run(clock.call_at, clock.now() - 5, lambda: seen.append("a"))
+        assert done.wait(5)
+
+    assert seen == ["a", "b"]
+
+
+async def test_running_clocks_sleep_by_their_scale() -> None:
+    """An hour at a million times the speed is a few milliseconds."""
+    clock = ScaledClock(1_000_000)
+    before = clock.monotonic()
+    with clock.call():
+        clock.sleep(3600)
+        clock.sleep(3600, threading.Event())
+        await clock.asleep(3600)
+
+    assert clock.monotonic() - before >= 3 * 3600
+
+
+@pytest.mark.parametrize("clock", [RealClock(), ScaledClock(2)])
+async def test_only_a_manual_clock_can_be_advanced(clock: Clock) -> None:
+    """A clock that runs by itself says how to get one that does not."""
+    with pytest.raises(RuntimeError, match="manual"):
+        clock.advance(1)
+    with pytest.raises(RuntimeError, match="manual"):
+        await clock.aadvance(1)
