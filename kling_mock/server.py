@@ -99,7 +99,7 @@ class KlingMock(Steering):
         self._callback_hosts = frozenset(callback_hosts)
         self._courier = HttpCourier()
         self._world = self._new_world()
-        self._handler = KlingHandler(self._world, public_url)
+        self._handler = KlingHandler(self._world, public_url, _openapi)
         self._thread = LoopThread("kling-mock")
         self._reach = Reach(self._thread, self._clock, lambda: self._world)
         self._listener: asyncio.Server | None = None
@@ -326,6 +326,13 @@ class KlingMock(Steering):
     @staticmethod
     async def _close_nothing() -> None:
         """End a thread on which nothing came up."""
+
+
+def _openapi() -> bytes:
+    # When it is asked for: most servers never are.
+    from kling_mock.reference.served import openapi_bytes
+
+    return openapi_bytes()
 
 
 def _make_clock(clock: str | float, start: float | None) -> Clock:

@@ -8,6 +8,7 @@ Whatever a client sends, the answer is Kling's envelope with a 4xx, never a drop
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -25,9 +26,11 @@ from kling_mock.kling.routing import COSTS, origin_of, read_body, route
 from kling_mock.kling.wire import envelope
 from kling_mock.kling.world import World
 
-__all__ = ["KlingHandler"]
+__all__ = ["OPENAPI", "KlingHandler"]
 
 _log = logging.getLogger("kling_mock")
+
+OPENAPI = "/openapi.json"
 
 
 class KlingHandler:
@@ -37,10 +40,17 @@ class KlingHandler:
         world: The state; assign another one to reset.
         public_url: Scheme, host and port that result URLs begin with; `None` is those by
             which the client came.
+        document: Makes the OpenAPI document, when it is asked for.
     """
 
-    def __init__(self, world: World, public_url: str | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        public_url: str | None = None,
+        document: Callable[[], bytes] = bytes,
+    ) -> None:
         self.world = world
+        self._document = document
         self._public_url = None if public_url is None else public_url.rstrip("/")
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -55,6 +65,8 @@ class KlingHandler:
             found = find_result(world, path)
             if found is not None:
                 return await send_result(request, *found)
+        if path == OPENAPI and request.method in {"GET", "HEAD"}:
+            return json_reply(request, 200, self._document(), world.clock.now())
         answer = await self._answer(world, request, path, query)
         now = world.clock.now()
         record(world, now, request.method, path, query, answer)

@@ -17,9 +17,10 @@ from kling_mock.kling.errors import Refusal, refusal
 from kling_mock.kling.fields import SHOT_TYPES
 from kling_mock.kling.shapes import refuse
 
-__all__ = ["Ask", "check_camera", "check_shots", "check_sound", "require", "resolve"]
+__all__ = ["Ask", "check_camera", "check_shots", "check_sound", "require", "resolve", "video_use"]
 
 _DEFAULT_DURATION = "5"
+_SECONDS_OF_A_VIDEO = 5  # assumed of every input video: none is ever fetched
 
 
 class Ask(NamedTuple):
@@ -70,11 +71,19 @@ def resolve(endpoint: str, said: Mapping[str, Any], discontinued: Collection[str
     if row is None:
         accepted = ", ".join(name for name in modes if name != "none") or "std, pro"
         raise refusal("combination", *words, more=f"mode: accepted are {accepted}")
+    if video_use(said) == "base":  # duration is ignored: the result is as long as the video
+        return Ask(endpoint, said, row, _SECONDS_OF_A_VIDEO)
     if int(duration) not in row.durations:
         accepted = ", ".join(str(seconds) for seconds in row.durations)
         more = f"duration: accepted are {accepted}"
         raise refusal("combination", *words, more=more)
     return Ask(endpoint, said, row, int(duration))
+
+
+def video_use(said: Mapping[str, Any]) -> str:
+    """Return what the input video is for: `base` (to be edited), `feature`, or "" without one."""
+    videos = said.get("video_list")
+    return (videos[0].get("refer_type") or "base") if videos else ""
 
 
 def require(ask: Ask, feature: str, fields: str, situation: str = "unsupported") -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from kling_mock.kling.images import inspect
 from kling_mock.kling.plan import nearest_aspect_ratio
-from kling_mock.kling.rules import Ask, require
+from kling_mock.kling.rules import Ask, require, video_use
 from kling_mock.kling.shapes import refuse
 
 __all__ = ["aspect_ratio_of", "check_omni"]
@@ -73,7 +73,6 @@ def aspect_ratio_of(ask: Ask) -> str:
 def _read(ask: Ask, characters: Collection[int]) -> _Inputs:
     images: list[dict[str, Any]] = ask.said.get("image_list", [])
     ids = [int(row["element_id"]) for row in ask.said.get("element_list", ())]
-    videos = ask.said.get("video_list", [])
     kinds = [row.get("type") for row in images]
     for kind in ("first_frame", "end_frame"):
         if kinds.count(kind) > 1:
@@ -84,7 +83,7 @@ def _read(ask: Ask, characters: Collection[int]) -> _Inputs:
         end="end_frame" in kinds,
         elements=ids,
         characters=[number for number in ids if number in characters],
-        video=(videos[0].get("refer_type") or "base") if videos else "",
+        video=video_use(ask.said),
         is_o1=ask.capability.model == "kling-video-o1",
     )
 

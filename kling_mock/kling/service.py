@@ -13,10 +13,10 @@ from kling_mock.kling.validation import plan, read_object
 from kling_mock.kling.wire import created, listed, queried
 from kling_mock.kling.world import World
 
-__all__ = ["PAGES", "create", "get", "list_tasks"]
+__all__ = ["PAGES", "PAGING", "create", "get", "list_tasks"]
 
 # name -> lowest, highest, default. That a value outside is refused is assumed.
-_PAGING = {"pageNum": (1, 1000, 1), "pageSize": (1, 500, 30)}
+PAGING = {"pageNum": (1, 1000, 1), "pageSize": (1, 500, 30)}
 PAGES = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
 
 
@@ -69,7 +69,7 @@ def list_tasks(world: World, account: Account, endpoint: str, query: str, origin
         Refusal: 400/1201, a number out of range.
     """
     given = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
-    number, size = (_page_number(name, given.get(name)) for name in _PAGING)
+    number, size = (_page_number(name, given.get(name)) for name in PAGING)
     tasks = world.tasks.page(account, endpoint, number, size)
     if world.looks_count:
         for task in tasks:
@@ -78,7 +78,7 @@ def list_tasks(world: World, account: Account, endpoint: str, query: str, origin
 
 
 def _page_number(name: str, given: str | None) -> int:
-    low, high, default = _PAGING[name]
+    low, high, default = PAGING[name]
     if given is None:
         return default
     readable = given.isascii() and given.isdigit() and len(given) <= len(str(high))

@@ -184,9 +184,20 @@ def test_the_tables_fit_together() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_the_server_takes_a_plain_request_of_every_row(api: Any, row: Capability) -> None:
-    """Over HTTP: the plainest request of the row becomes a task."""
+def test_the_server_judges_every_row_as_the_table_does(api: Any, row: Capability) -> None:
+    """Over HTTP: what the row grants becomes a task, its nearest neighbours are 400/1201."""
+    # Video characters are elements of an account, which this server's account has none of.
+    granted = [{}, *(ASKS[name] for name in sorted(row.features - {"character_element"}))]
+    near = {seconds + step for seconds in row.durations for step in (-1, 1)} - set(row.durations)
+    refused = [{"duration": str(seconds)} for seconds in sorted(near)]
+    refused += [ASKS[name] for name in absent(row) if name != "character_element"]
+    refused += [ASKS[name] | {"duration": "10"} for name in row.narrowed]
     path = f"/v1/videos/{row.endpoint}"
-    reply = api.http.post(path, json=body(row), headers=api.headers())
-    assert reply.status_code == 200, reply.text
-    assert reply.json()["data"]["task_status"] == "submitted"
+    for asked in granted:
+        reply = api.http.post(path, json=body(row, **asked), headers=api.headers())
+        assert (reply.status_code, reply.json()["code"]) == (200, 0), reply.text
+        assert reply.json()["data"]["task_status"] == "submitted"
+    for asked in refused:
+        reply = api.http.post(path, json=body(row, **asked), headers=api.headers())
+        assert (reply.status_code, reply.json()["code"]) == (400, 1201), reply.text
+    assert len(api.get(path).json()["data"]) == len(granted)

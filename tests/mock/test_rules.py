@@ -90,6 +90,7 @@ ACCEPTED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("omni-video", O1, {"duration": "10"}),
     ("omni-video", O1, {"duration": "7", "image_list": [IMAGE]}),
     ("omni-video", O1, {"duration": "3", "video_list": [VIDEO]}),
+    ("omni-video", O1, {"duration": "15", "video_list": [VIDEO]}),  # ignored with a base video
     ("omni-video", O1, {"image_list": [FIRST, IMAGE], "duration": "7"}),
     ("multi-image2video", MULTI, {"image_list": [{"image": URL}] * 4}),
 ]

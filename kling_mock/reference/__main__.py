@@ -1,0 +1,14 @@
+"""`python -m kling_mock.reference [FOLDER]` writes `openapi.json` and `fidelity.md`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from kling_mock.reference.served import fidelity_page, openapi_bytes
+
+parser = argparse.ArgumentParser(prog="python -m kling_mock.reference", description=__doc__)
+parser.add_argument("folder", nargs="?", default="docs", type=Path, help="where to (default: docs)")
+folder: Path = parser.parse_args().folder
+(folder / "openapi.json").write_bytes(openapi_bytes())
+(folder / "fidelity.md").write_text(fidelity_page(), encoding="utf-8")
