@@ -70,7 +70,8 @@ class AiohttpTransport:
 
 def _timeout(effect: Send | Fetch) -> aiohttp.ClientTimeout:
     if isinstance(effect, Send):
-        return aiohttp.ClientTimeout(total=effect.timeout, sock_connect=effect.timeout)
+        # Connecting gets a little less than the whole: its timeout proves that nothing was sent.
+        return aiohttp.ClientTimeout(total=effect.timeout, sock_connect=0.9 * effect.timeout)
     return aiohttp.ClientTimeout(total=None, sock_connect=effect.timeout, sock_read=effect.timeout)
 
 

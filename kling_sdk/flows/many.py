@@ -76,7 +76,7 @@ class _Pool:
     def run(self, work: Sequence[VideoRequest | Task]) -> Flow[None]:
         try:
             yield from self._run(work)
-        except GeneratorExit:
+        except BaseException:  # the caller left its loop, or its `on_update` failed
             if self.open:
                 log.info("left while tasks go on: %s", ", ".join(self.open))
             raise
@@ -115,8 +115,8 @@ class _Pool:
             except KlingError as error:
                 yield Emit(Outcome(index, None, error))
             else:
-                note_change(self.ctx, None, task)
                 self._watch(index, task)
+                note_change(self.ctx, None, task)
 
     def _is_full(self) -> bool:
         return self.max_concurrent is not None and self._count() >= self.max_concurrent

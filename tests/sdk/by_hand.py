@@ -148,6 +148,12 @@ class Played(Generic[T]):
         return self.value
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop run until something has happened on another thread."""
+    while not condition():  # noqa: ASYNC110 - no event of asyncio crosses threads
+        await asyncio.sleep(0)
+
+
 def context(
     clock: FakeClock,
     *,

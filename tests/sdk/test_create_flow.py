@@ -143,7 +143,7 @@ def test_a_create_without_a_task_says_what_is_known(
 names = st.sampled_from(sorted(OUTCOMES))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=1000, deadline=None)
 @given(st.lists(names, max_size=12), names, st.none() | st.integers(0, 6), st.booleans())
 def test_no_order_of_events_doubles_or_loses_a_create(
     outcomes: list[str],

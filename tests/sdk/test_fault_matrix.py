@@ -6,7 +6,9 @@ number of tasks upstream is the number that the answers account for.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import socket
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,6 +187,26 @@ def asked_later(bench: Bench, client: str, row: Row) -> None:
     else:
         with pytest.raises(NotFoundError):
             bench.do(client, "get")
+
+
+@clients
+def test_a_host_that_takes_no_connection_has_received_nothing(client: str) -> None:
+    """A connection that times out is no unknown outcome: the request was never sent."""
+    with socket.socket() as full, contextlib.ExitStack() as stack:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):  # its queue is full then, and further connections hang
+            caller = stack.enter_context(socket.socket())
+            caller.settimeout(0)
+            with contextlib.suppress(BlockingIOError):
+                caller.connect(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
+
+        with pytest.raises(TransportError) as caught:
+            over(client, Calls(ID).create, url, FakeClock(), timeout=0.2, retries=0)
+
+    assert caught.value.external_task_id == ID
+    assert not caught.value.maybe_sent
 
 
 @pytest.mark.parametrize("call", ["create", "get", "list"])

@@ -14,6 +14,7 @@ from kling_sdk import (
     ConcurrencyLimitError,
     ImageToVideo,
     OutcomeUnknownError,
+    Task,
     TextToVideo,
     TransportError,
     VideoRequest,
@@ -162,6 +163,24 @@ def test_a_cancelled_batch_accounts_for_every_request() -> None:
     assert played.is_complete(5)
     assert all(isinstance(outcome.error, WaitCancelledError) for outcome in played.items)
     assert sum(bool(outcome.task) for outcome in played.items) == 2
+
+
+def test_a_hook_that_fails_ends_a_batch_and_tells_which_tasks_go_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A bug in `on_update` is the caller's to see; the tasks it abandons are in the log."""
+    scene = Scene()
+    caplog.set_level("INFO", "kling_sdk")
+
+    def broken(task: Task) -> None:
+        if task.is_done:
+            raise RuntimeError("no such row")
+
+    with pytest.raises(RuntimeError, match="no such row"):
+        scene.play(requests(3), on_update=broken)
+
+    for task_id in scene.kling.tasks:
+        assert task_id in caplog.text
 
 
 def test_leaving_early_tells_which_tasks_go_on(caplog: pytest.LogCaptureFixture) -> None:

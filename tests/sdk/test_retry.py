@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kling_sdk import KlingAPIError, KlingError, Task, TransportError
@@ -63,6 +63,7 @@ errors = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(errors, st.integers(1, 10_000), st.floats(0, 0.999), st.floats(0, 1000))
 def test_a_pause_is_within_its_bounds(
     error: KlingError, attempt: int, dice: float, remaining: float
@@ -81,6 +82,7 @@ def test_a_pause_is_within_its_bounds(
         assert pause < remaining
 
 
+@settings(deadline=None)
 @given(st.integers(0, 20), st.integers(1, 30))
 def test_the_number_of_repeats_is_the_callers(retries: int, attempt: int) -> None:
     """`retries` counts repeats: 0 never repeats, 3 makes four attempts at most."""

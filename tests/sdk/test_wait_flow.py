@@ -96,7 +96,7 @@ def test_the_first_look_depends_on_the_tasks_age(
     assert played.pauses == pytest.approx(first)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.sampled_from(["lost", "500", "1302", "garbage", "404"]), max_size=400),
     st.floats(0, 2000),
