@@ -98,9 +98,9 @@ async def send_result(
     if request.method != "HEAD":
         chunks = -(-(stop - start) // _CHUNK)
         for chunk in clip.chunks(start, stop, chunk_size=_CHUNK):
-            await response.write(chunk)
             if damage.seconds:
                 await asyncio.sleep(damage.seconds / chunks)
+            await response.write(chunk)
     await response.write_eof()
     return response
 
