@@ -8,6 +8,7 @@ Whatever a client sends, the answer is Kling's envelope with a 4xx, never a drop
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from aiohttp import web
 
@@ -83,7 +84,10 @@ class KlingHandler:
                 now = world.clock.now()
                 admit_call(account, now, request.remote or "", creates=creates)
             if creates:
-                data = await self._create(world, account, request, endpoint, body)
+                origin = partial(self._origin, request)  # most creates have no use for it
+                data = service.create(world, account, endpoint, body, origin)
+                if world.callbacks.early:
+                    await world.callbacks.sent_early()
             elif endpoint == COSTS:
                 data = costs(account, query, world.clock.now())
             elif name is None:
@@ -100,14 +104,6 @@ class KlingHandler:
         reply = envelope(code, message, request_id, data)
         owner = "" if account is None else account.name
         return Answer(http, code, request_id, owner, reply, body or b"", retry_after)
-
-    async def _create(
-        self, world: World, account: Account, request: web.BaseRequest, endpoint: str, body: bytes
-    ) -> str:
-        task, data = service.create(world, account, endpoint, body, lambda: self._origin(request))
-        if world.callbacks.early:
-            await world.callbacks.sent(task.task_id)
-        return data
 
     def _origin(self, request: web.BaseRequest) -> str:
         """Return the scheme, host and port by which the client came, or the public ones."""
