@@ -18,7 +18,6 @@ from kling_mock.kling.admission import admit_call
 from kling_mock.kling.answers import Answer, record
 from kling_mock.kling.costs import costs
 from kling_mock.kling.errors import SUCCEED, Refusal
-from kling_mock.kling.faults.exchange import FaultyExchange
 from kling_mock.kling.media_route import find_result, send_result
 from kling_mock.kling.media_urls import MEDIA
 from kling_mock.kling.reply import json_reply
@@ -112,6 +111,8 @@ class KlingHandler:
     async def _through_faults(
         self, world: World, request: web.BaseRequest, path: str, query: str
     ) -> web.StreamResponse:
+        from kling_mock.kling.faults.exchange import FaultyExchange  # not loaded without faults
+
         async def serve(body: bytes | None) -> Answer:
             return await self._answer(world, request, path, query, body)
 
