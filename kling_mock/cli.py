@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 __all__ = ["main"]
 
@@ -57,6 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     option("--public-url", default=_env("PUBLIC_URL"), help="what result URLs begin with")
     option("--tls-cert", default=_env("TLS_CERT"), help="PEM certificate: serve https")
     option("--tls-key", default=_env("TLS_KEY"), help="PEM key of the certificate")
+    option("--faults", default=_env("FAULTS"), help="JSON file with faults to begin with")
+    option(
+        "--callback-host",
+        action="append",
+        default=(_env("CALLBACK_HOST") or "").split(),
+        help="host that callbacks may go to besides this computer, * is any; may be repeated",
+    )
     return parser
 
 
@@ -81,7 +89,10 @@ def _serve(options: argparse.Namespace) -> int:
             public_url=options.public_url,
             tls_cert=options.tls_cert,
             tls_key=options.tls_key,
+            callback_hosts=options.callback_host,
         )
+        if options.faults is not None:
+            mock.faults.load(Path(options.faults))
         mock.start()
         # What is loaded by now stays: the collector need not look at it again and again.
         gc.freeze()

@@ -14,7 +14,8 @@ from aiohttp import web
 
 from kling_mock._loop_thread import LoopThread
 from kling_mock.clock import Clock, ManualClock, RealClock, ScaledClock
-from kling_mock.control.handles import Reach, Steering
+from kling_mock.control.handles.reach import Reach
+from kling_mock.control.handles.steering import Steering
 from kling_mock.control.journal import Journal
 from kling_mock.kling.callbacks.courier import HttpCourier
 from kling_mock.kling.http import KlingHandler

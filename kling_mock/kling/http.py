@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from aiohttp import web
 
@@ -18,7 +19,6 @@ from kling_mock.kling.admission import admit_call
 from kling_mock.kling.answers import Answer, record
 from kling_mock.kling.costs import costs
 from kling_mock.kling.errors import SUCCEED, Refusal
-from kling_mock.kling.faults.exchange import FaultyExchange
 from kling_mock.kling.media_route import find_result, send_result
 from kling_mock.kling.media_urls import MEDIA
 from kling_mock.kling.reply import json_reply
@@ -95,7 +95,10 @@ class KlingHandler:
                 now = world.clock.now()
                 admit_call(account, now, request.remote or "", creates=creates)
             if creates:
-                data = await self._create(world, account, request, endpoint, body)
+                origin = partial(self._origin, request)  # most creates have no use for it
+                data = service.create(world, account, endpoint, body, origin)
+                if world.callbacks.early:
+                    await world.callbacks.sent_early()
             elif endpoint == COSTS:
                 data = costs(account, query, world.clock.now())
             elif name is None:
@@ -113,14 +116,6 @@ class KlingHandler:
         owner = "" if account is None else account.name
         return Answer(http, code, request_id, owner, reply, body or b"", retry_after)
 
-    async def _create(
-        self, world: World, account: Account, request: web.BaseRequest, endpoint: str, body: bytes
-    ) -> str:
-        task, data = service.create(world, account, endpoint, body, lambda: self._origin(request))
-        if world.callbacks.early:
-            await world.callbacks.sent(task.task_id)
-        return data
-
     def _origin(self, request: web.BaseRequest) -> str:
         """Return the scheme, host and port by which the client came, or the public ones."""
         return origin_of(request) if self._public_url is None else self._public_url
@@ -128,6 +123,8 @@ class KlingHandler:
     async def _through_faults(
         self, world: World, request: web.BaseRequest, path: str, query: str
     ) -> web.StreamResponse:
+        from kling_mock.kling.faults.exchange import FaultyExchange  # not loaded without faults
+
         async def serve(body: bytes | None) -> Answer:
             return await self._answer(world, request, path, query, body)
 

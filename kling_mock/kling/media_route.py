@@ -70,17 +70,11 @@ async def send_result(
         damage: What is wrong with it.
     """
     clip = _clip(task, tag)
-    modified = formatdate(task.updated / 1000, usegmt=True)
-    headers = {
-        "Accept-Ranges": "bytes",
-        "Content-Type": clip.content_type,
-        "ETag": clip.etag,
-        "Last-Modified": modified,
-    }
+    headers = _headers(clip, task)
     if clip.etag in request.headers.get("If-None-Match", ""):
         return web.Response(status=304, headers=headers)
     # A client that resumes says which file it has begun; another file is sent from its start.
-    same = request.headers.get("If-Range", clip.etag) in {clip.etag, modified}
+    same = request.headers.get("If-Range", clip.etag) in {clip.etag, headers["Last-Modified"]}
     try:
         part = byte_range(request.headers.get("Range") if same else None, clip.size)
     except UnsatisfiableError:
@@ -96,13 +90,22 @@ async def send_result(
         stop = start + int((stop - start) * damage.keep)
     await response.prepare(request)
     if request.method != "HEAD":
-        chunks = -(-(stop - start) // _CHUNK)
+        pause = damage.seconds / max(-(-(stop - start) // _CHUNK), 1)
         for chunk in clip.chunks(start, stop, chunk_size=_CHUNK):
+            if pause:
+                await asyncio.sleep(pause)
             await response.write(chunk)
-            if damage.seconds:
-                await asyncio.sleep(damage.seconds / chunks)
     await response.write_eof()
     return response
+
+
+def _headers(clip: Clip, task: Task) -> dict[str, str]:
+    return {
+        "Accept-Ranges": "bytes",
+        "Content-Type": clip.content_type,
+        "ETag": clip.etag,
+        "Last-Modified": formatdate(task.updated / 1000, usegmt=True),
+    }
 
 
 def _clip(task: Task, tag: str) -> Clip:

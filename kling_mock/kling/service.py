@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl
 
 from kling_mock.kling.accounts import Account
 from kling_mock.kling.facts import documented
+from kling_mock.kling.paces import TYPICAL
 from kling_mock.kling.shapes import refuse
-from kling_mock.kling.tasks import Task
 from kling_mock.kling.validation import plan, read_object
 from kling_mock.kling.wire import created, listed, queried
 from kling_mock.kling.world import World
@@ -22,8 +22,8 @@ PAGES = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
 
 def create(
     world: World, account: Account, endpoint: str, body: bytes, origin: Callable[[], str]
-) -> tuple[Task, str]:
-    """Take a request as a new task; return it and the answer's `data` as JSON.
+) -> str:
+    """Take a request as a new task; return the answer's `data` as JSON.
 
     Args:
         world: Where the tasks are.
@@ -38,9 +38,9 @@ def create(
     wanted = plan(endpoint, read_object(body), discontinued=world.discontinued)
     task = world.submit(account, wanted, origin() if wanted.callback_url else "")
     data = created(task)
-    if task.pace.kind == "instant":
+    if task.pace is not TYPICAL and task.pace.kind == "instant":
         world.end(task)
-    return task, data
+    return data
 
 
 def get(world: World, account: Account, endpoint: str, name: str, origin: str) -> str:

@@ -118,7 +118,9 @@ class World:
                 or the account may not have it (403/1103; 429 with 1101, 1102, 1303).
         """
         self.tasks.check_new(account, plan.external_task_id)
-        pace, verdict = self._rule(account, plan) if self._ruled else (TYPICAL, None)
+        pace, verdict = TYPICAL, None
+        if self.faults.any or self.paces.any or self.content.any:
+            pace, verdict = self._rule(account, plan)
         now = self.clock.now()
         if account.restricted:
             admit_task(account, plan, now)
@@ -135,10 +137,6 @@ class World:
             self.callbacks.report(task)
         return task
 
-    @property
-    def _ruled(self) -> bool:
-        return self.faults.any or self.paces.any or self.content.any
-
     def _rule(self, account: Account, plan: Plan) -> tuple[Pace, Verdict | None]:
         """Return how a new task goes on, and what the content review will find.
 
@@ -154,17 +152,17 @@ class World:
 
     def _schedule(self, task: Task, now: float) -> None:
         plan, pace = task.plan, task.pace
-        match pace.kind:
-            case "typical" | "stuck":
-                times = schedule(plan.model, plan.mode, plan.seconds, self._times)
-                start = now + times.processing
-                task.due = now + times.done if pace.kind == "typical" else math.inf
-            case "after":
-                start = now + min(1.0, pace.seconds / 2)
-                task.due = now + pace.seconds
-            case _:
-                self.looks_count = self.looks_count or pace.kind == "polls"
-                return
+        if pace.kind in {"typical", "stuck"}:
+            times = schedule(plan.model, plan.mode, plan.seconds, self._times)
+            start = now + times.processing
+            if pace.kind == "typical":
+                task.due = now + times.done
+        elif pace.kind == "after":
+            start = now + min(1.0, pace.seconds / 2)
+            task.due = now + pace.seconds
+        else:
+            self.looks_count = self.looks_count or pace.kind == "polls"
+            return
         task.timer = self.clock.call_at(start, self._start, task)
 
     def move(self, task: Task, event: Event, code: int = 0, reason: str = "") -> None:

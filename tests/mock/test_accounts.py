@@ -11,6 +11,9 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
+from kling_mock.kling import validation
+from kling_mock.kling.admission import admit_call
+from kling_mock.kling.errors import Refusal
 
 LIST = "/v1/videos/text2video"
 DAY = 24 * 3600
@@ -263,83 +266,6 @@ def test_a_rate_for_creates_leaves_queries_alone(mock: KlingMock, api: Any) -> N
     assert code(reply) == (429, 1302)
 
 
-# ------------------------------------------------------------ /account/costs
-
-
-def costs(api: Any, query: str = "start_time=0&end_time=9999999999999") -> httpx.Response:
-    reply: httpx.Response = api.get(f"/account/costs?{query}")
-    return reply
-
-
-def test_costs_are_wrapped_twice(mock: KlingMock, api: Any) -> None:
-    """`data` holds a second envelope around the packs, with the vendor's keys and words."""
-    mock.account.add_pack(3, name="small")
-    mock.account.add_pack(100, name="later", begins_in=60, lasts=60)
-    mock.account.add_pack(1, slots=5)
-    mock.complete(api.new())
-    body = costs(api).json()
-    assert (body["code"], body["message"]) == (0, "SUCCEED")
-    assert (body["data"]["code"], body["data"]["msg"]) == (0, "SUCCEED")
-    small, later, usual = body["data"]["resource_pack_subscribe_infos"]
-    now = int(mock.clock.now() * 1000)
-    assert small == {
-        "resource_pack_name": "small",
-        "resource_pack_id": mock.account.packs[0].pack_id,
-        "resource_pack_type": "decreasing_total",
-        "total_quantity": 3.0,
-        "remaining_quantity": 1.5,
-        "purchase_time": now,
-        "effective_time": now,
-        "invalid_time": small["invalid_time"],
-        "status": "online",
-    }
-    assert (later["status"], later["invalid_time"]) == ("toBeOnline", now + 120_000)
-    assert usual["resource_pack_name"].endswith("5Con")
-
-
-def test_costs_once_a_second(mock: KlingMock, api: Any) -> None:
-    """A second call within a second is 1302; a wrong call does not count."""
-    assert code(costs(api, "start_time=0")) == (400, 1201)
-    assert code(costs(api)) == (200, 0)
-    assert code(costs(api)) == (429, 1302)
-    mock.clock.advance(1)
-    assert code(costs(api)) == (200, 0)
-
-
-@pytest.mark.parametrize(
-    "query",
-    ["", "start_time=a&end_time=1", "start_time=2&end_time=1", "start_time=-1&end_time=1"],
-)
-def test_costs_need_two_times(api: Any, query: str) -> None:
-    """A missing, unreadable or turned time is refused by name."""
-    reply = costs(api, query)
-    assert code(reply) == (400, 1201)
-    assert "_time" in reply.json()["message"]
-
-
-def test_costs_are_filtered(mock: KlingMock, api: Any) -> None:
-    """By name and by time, and an account without packs has none to show."""
-    everything = "start_time=0&end_time=9999999999999"
-    assert costs(api).json()["data"]["resource_pack_subscribe_infos"] == []
-    mock.account.add_pack(0, name="one")
-    mock.account.add_pack(1, name="two", lasts=10)
-
-    def shown(query: str) -> list[tuple[str, str]]:
-        mock.clock.advance(1)
-        rows = costs(api, query).json()["data"]["resource_pack_subscribe_infos"]
-        return [(row["resource_pack_name"], row["status"]) for row in rows]
-
-    assert shown(f"{everything}&resource_pack_name=two") == [("two", "online")]
-    after = int((mock.clock.now() + DAY) * 1000)
-    assert shown(f"start_time={after}&end_time={after}") == [("one", "runOut")]
-    assert shown("start_time=0&end_time=1") == []
-
-
-def test_costs_are_only_read(api: Any) -> None:
-    """Another method is 1202, and no task is made of it."""
-    assert code(api.http.post("/account/costs", headers=api.headers())) == (404, 1202)
-
-
 # ------------------------------------------------------------ the handle
 
 
@@ -362,8 +288,9 @@ def test_wrong_settings_are_named_and_change_nothing(mock: KlingMock) -> None:
     for requests, seconds in ((0, 1), (1.5, 1), (1, 0), (1, math.inf)):
         with pytest.raises(ValueError, match="accepted"):
             account.limit_rate(requests, seconds)
-    with pytest.raises(ValueError, match="whsec_"):
-        account.new_webhook_secret("whsec_c2hvcnQ=")
+    for secret in ("whsec_c2hvcnQ=", "whsec_!", "dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="):
+        with pytest.raises(ValueError, match="accepted is whsec_"):
+            account.new_webhook_secret(secret)
     assert account.rate_limit is None
     assert account.name in repr(account)
 
@@ -387,3 +314,23 @@ def test_settings_before_the_start_and_from_other_threads() -> None:
             thread.join()
         assert len(mock.accounts) == 9
         assert mock.account.slots == 5
+
+
+def test_settings_on_the_servers_own_thread(mock: KlingMock) -> None:
+    """Code that runs on the server's loop, as an admin route does, may use the same handles."""
+
+    def set_and_read() -> int | None:
+        mock.account.slots = 4
+        mock.complete(mock._world.submit(mock._world.account, plan).task_id)
+        return mock.account.slots
+
+    plan = validation.plan("text2video", {"model_name": "kling-v2-6", "prompt": "a"})
+    assert mock._thread.call(set_and_read) == 4
+
+
+def test_a_call_from_nowhere_is_on_no_list(mock: KlingMock) -> None:
+    """Where the address of a caller is not known, an allow-list refuses it."""
+    mock.account.allowed_ips = ["0.0.0.0/0", "::/0"]
+    with pytest.raises(Refusal, match="1304"):
+        admit_call(mock._world.account, 0.0, "", creates=False)
+    admit_call(mock._world.account, 0.0, "fe80::1%eth0", creates=False)

@@ -115,3 +115,21 @@ def test_without_the_extra() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "pip install 'kling-sdk[mock]'" in done.stderr
+
+
+def test_faults_and_hosts_by_flag(tmp_path: Path) -> None:
+    """A profile of faults strikes from the first request on; a wrong one ends the command."""
+    profile = tmp_path / "faults.json"
+    profile.write_text('[{"kind": "status", "http": 503, "times": 1}]', encoding="utf-8")
+    options = ("--kling-port", "0", "--faults", str(profile), "--callback-host", "a.example")
+    with serve(*options) as (_, ready), httpx.Client(trust_env=False) as client:
+        assert client.get(ready["kling_url"]).status_code == 503
+        assert client.get(ready["kling_url"]).status_code == 404
+
+
+def test_a_wrong_profile_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is wrong in a profile is named, and nothing is served."""
+    profile = tmp_path / "faults.json"
+    profile.write_text('[{"kind": "explode"}]', encoding="utf-8")
+    assert main(["serve", "--kling-port", "0", "--faults", str(profile)]) == 1
+    assert "profile[0].kind: accepted are" in capsys.readouterr().err

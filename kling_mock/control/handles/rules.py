@@ -9,8 +9,9 @@ from typing import Any, Unpack
 
 from kling_mock.control.handles.reach import Reach
 from kling_mock.kling.content import VerdictKind
+from kling_mock.kling.faults.declaring import FaultOptions, read_profile
 from kling_mock.kling.faults.kinds import FaultKind
-from kling_mock.kling.faults.rules import Fault, FaultOptions, read_profile
+from kling_mock.kling.faults.rules import Fault
 from kling_mock.kling.matching import Target, Where
 from kling_mock.kling.paces import PaceKind
 from kling_mock.kling.world import World

@@ -2,50 +2,71 @@
 
 from __future__ import annotations
 
-from kling_mock.control.handles.accounts import AccountHandle, AccountsHandle
-from kling_mock.control.handles.callbacks import CallbacksHandle, DeliveriesHandle
+from typing import TYPE_CHECKING
+
 from kling_mock.control.handles.reach import Reach
-from kling_mock.control.handles.rules import ContentHandle, FaultsHandle, ProgressHandle
+
+if TYPE_CHECKING:
+    from kling_mock.control.handles.accounts import AccountHandle, AccountsHandle
+    from kling_mock.control.handles.callbacks import CallbacksHandle, DeliveriesHandle
+    from kling_mock.control.handles.rules import ContentHandle, FaultsHandle, ProgressHandle
 
 __all__ = ["Steering"]
 
 
 class Steering:
-    """The handles of one server. They may be kept, and used from any thread."""
+    """The handles of one server. They may be kept, and used from any thread.
+
+    Each is loaded when it is asked for: most servers of a test suite need none.
+    """
 
     _reach: Reach
 
     @property
     def accounts(self) -> AccountsHandle:
         """All accounts: `mock.accounts.add("acme")`, `mock.accounts["acme"]`."""
+        from kling_mock.control.handles.accounts import AccountsHandle
+
         return AccountsHandle(self._reach)
 
     @property
     def account(self) -> AccountHandle:
         """The account that every server has: `mock.account.slots = 2`."""
+        from kling_mock.control.handles.accounts import AccountHandle
+
         return AccountHandle(self._reach, "default")
 
     @property
     def progress(self) -> ProgressHandle:
         """How fast tasks go on: `mock.progress.set("polls", polls=3)`."""
+        from kling_mock.control.handles.rules import ProgressHandle
+
         return ProgressHandle(self._reach)
 
     @property
     def content(self) -> ContentHandle:
         """What the content review refuses: `mock.content.add("blood")`."""
+        from kling_mock.control.handles.rules import ContentHandle
+
         return ContentHandle(self._reach)
 
     @property
     def faults(self) -> FaultsHandle:
         """What goes wrong: `mock.faults.add("response-lost", "POST *", times=1)`."""
+        from kling_mock.control.handles.rules import FaultsHandle
+
         return FaultsHandle(self._reach)
 
     @property
     def callbacks(self) -> CallbacksHandle:
         """How callbacks are sent: `mock.callbacks.retries = (1, 2)`."""
+        from kling_mock.control.handles.callbacks import CallbacksHandle
+
         return CallbacksHandle(self._reach)
 
     @property
     def deliveries(self) -> DeliveriesHandle:
         """Which callbacks were sent, and what came of it."""
+        from kling_mock.control.handles.callbacks import DeliveriesHandle
+
         return DeliveriesHandle(self._reach)

@@ -179,11 +179,11 @@ class Callbacks:
             self._clock.spawn(self._work(delivery.task_id, queue))
         queue.waiting.append((delivery, copies))
 
-    async def sent(self, task_id: str) -> None:
-        """Wait until each report of a task that came up so far was tried once."""
-        self.early.discard(task_id)
-        queue = self._queues.get(task_id)
-        if queue is not None:
+    async def sent_early(self) -> None:
+        """Wait until the reports so far were tried once, of the tasks that want it so."""
+        waiting = [self._queues[task_id] for task_id in self.early if task_id in self._queues]
+        self.early.clear()
+        for queue in waiting:
             await queue.empty.wait()
 
     async def _work(self, task_id: str, queue: _Queue) -> None:

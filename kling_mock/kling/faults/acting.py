@@ -55,10 +55,11 @@ async def spoil(
             count = fault.settings["pieces"]
             size = -(-length // count)
             pieces = [body[start : start + size] for start in range(0, length, size)]
-            pause = fault.settings["seconds"] / count
+            pause = fault.settings["seconds"] / (len(pieces) - 1)
     transport.write(head(status, length, now, "Connection: close\r\n"))
-    for piece in pieces:
+    for number, piece in enumerate(pieces):
+        if number:
+            await asyncio.sleep(pause)
         transport.write(piece)
-        await asyncio.sleep(pause)
     transport.close()
     return Silence()

@@ -146,13 +146,9 @@ class FaultyExchange:
 
     def _accept_late(self, fault: Fault, account: Account) -> web.StreamResponse:
         """Serve a create request when its answer has long been given, or not given."""
-        world, endpoint, body, origin = self._world, self._endpoint, self._body or b"", self._origin
-
-        def accept() -> None:
-            with contextlib.suppress(Refusal):
-                service.create(world, account, endpoint, body, lambda: origin)
-
-        world.clock.call_at(world.clock.now() + fault.settings["seconds"], accept)
+        world, body = self._world, self._body or b""
+        when = world.clock.now() + fault.settings["seconds"]
+        world.clock.call_at(when, _accept, world, account, self._endpoint, body, self._origin)
         if fault.settings["http"] is not None:
             return self._refuse(_refusal(fault.settings))
         self._record(self._nothing())
@@ -200,6 +196,11 @@ class FaultyExchange:
         fault = "+".join(self._struck)
         record(self._world, now, method, self._path, self._query, answer, fault)
         return now
+
+
+def _accept(world: World, account: Account, endpoint: str, body: bytes, origin: str) -> None:
+    with contextlib.suppress(Refusal):
+        service.create(world, account, endpoint, body, lambda: origin)
 
 
 def _refusal(settings: Mapping[str, Any], retry_after: int | None = None) -> Refusal:

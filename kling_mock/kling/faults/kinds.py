@@ -24,11 +24,9 @@ from typing import Any, Literal, get_args
 
 from kling_mock.kling.errors import CODES
 
-__all__ = ["KINDS", "REQUEST_STAGES", "FaultKind", "Kind", "Setting", "Stage"]
+__all__ = ["KINDS", "FaultKind", "Kind", "Setting", "Stage"]
 
 Stage = Literal["delay", "before", "accept", "after", "media", "task", "report"]
-
-REQUEST_STAGES: frozenset[Stage] = frozenset({"delay", "before", "accept", "after", "media"})
 
 FaultKind = Literal[
     "latency",

@@ -1,0 +1,131 @@
+"""How faults are declared, in Python and in JSON. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict
+
+from kling_mock.kling.faults.kinds import KINDS
+from kling_mock.kling.faults.rules import Fault
+from kling_mock.kling.matching import TargetOptions, Where
+
+__all__ = ["FaultOptions", "FaultSettings", "make_fault", "read_profile"]
+
+
+class FaultSettings(TypedDict, total=False):
+    """What the kinds can be told; which kind takes what is in `KINDS`.
+
+    Attributes:
+        seconds: How long, or how late.
+        http: An HTTP status.
+        code: A service code of Kling.
+        message: The text that goes with the code.
+        retry_after: Seconds in a `Retry-After` header.
+        body: A body instead of Kling's envelope, as of a gateway.
+        keep: Which part of a body is right, 0 to 1.
+        pieces: How many pieces a body comes in.
+        by: Bytes that a length is wrong by.
+        copies: How many times a report comes.
+    """
+
+    seconds: float
+    http: int
+    code: int
+    message: str
+    retry_after: int
+    body: str
+    keep: float
+    pieces: int
+    by: int
+    copies: int
+
+
+class FaultOptions(TargetOptions, FaultSettings, total=False):
+    """All keyword arguments of a fault.
+
+    Attributes:
+        after: Matching requests that are left alone first; 0 is none.
+        times: Requests that it then happens to, at most; without it there is no limit.
+        probability: How likely it is for each of them, 0 to 1.
+    """
+
+    after: int
+    times: int
+    probability: float
+
+
+_TARGET = frozenset({"prompt", "external_id", "account", "statuses"})
+_SETTINGS = frozenset(FaultSettings.__annotations__)
+
+
+def make_fault(kind: str, match: str, options: Mapping[str, Any]) -> Fault:
+    """Return the fault that these words declare.
+
+    Raises:
+        ValueError: Something of this is not accepted; the text says what is.
+    """
+    row = KINDS.get(kind)
+    if row is None:
+        raise ValueError(f"kind: accepted are {', '.join(KINDS)}; got {kind!r}")
+    known = {*_TARGET, "after", "times", "probability", *row.settings}
+    for name in options:
+        if name not in known:
+            raise ValueError(f"{name}: {kind!r} accepts {', '.join(sorted(known))}")
+    settings = {name: setting.default for name, setting in row.settings.items()}
+    for name in _SETTINGS.intersection(options):
+        setting = row.settings[name]
+        if not setting.accepts(options[name]):
+            raise ValueError(f"{name}: accepted is {setting.accepted}; got {options[name]!r}")
+        settings[name] = options[name]
+    after, times = options.get("after", 0), options.get("times")
+    probability = options.get("probability", 1.0)
+    if not (type(after) is int and after >= 0):
+        raise ValueError(f"after: accepted is a whole number of 0 or more, got {after!r}")
+    if not (times is None or (type(times) is int and times >= 1)):
+        raise ValueError(f"times: accepted is a whole number of 1 or more, got {times!r}")
+    if not (isinstance(probability, int | float) and 0 <= probability <= 1):
+        raise ValueError(f"probability: accepted is a number from 0 to 1, got {probability!r}")
+    where = Where(match, **{name: options[name] for name in _TARGET.intersection(options)})
+    return Fault(row, where, settings, after, times, float(probability))
+
+
+def read_profile(text: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return kind, match and options of each fault in a JSON profile.
+
+    Args:
+        text: A JSON array of objects, or an object with such an array as `faults`. The members
+            of an object are `kind`, `match` and those of `FaultOptions`.
+
+    Raises:
+        ValueError: It is not of this form, or a fault in it is not accepted.
+    """
+    found = json.loads(text)
+    rows = found.get("faults") if isinstance(found, dict) else found
+    if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+        raise ValueError('profile: accepted is [{"kind": ...}, ...] or {"faults": [...]}')
+    return [_read_row(number, row) for number, row in enumerate(rows)]
+
+
+def _read_row(number: int, row: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    options = dict(row)
+    kind, match = options.pop("kind", None), options.pop("match", "*")
+    try:
+        for name, value in {"kind": kind, "match": match, **_given(options)}.items():
+            _check_target(name, value)
+        make_fault(kind, match, options)
+    except ValueError as error:
+        raise ValueError(f"profile[{number}].{error}") from None
+    return kind, match, options
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name in _TARGET}
+
+
+def _check_target(name: str, value: object) -> None:
+    values: Iterable[object] = [value]
+    if name == "statuses" and isinstance(value, list):
+        values = value
+    if not all(isinstance(one, str) for one in values):
+        raise ValueError(f"{name}: accepted is a string, got {value!r}")

@@ -1,0 +1,36 @@
+"""The page about steering the mock: each example runs, and the table has every fault."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kling_mock import KlingMock
+from kling_mock.kling.faults.kinds import KINDS
+from tests.mock.receiving import Receiver, receiver
+
+__all__ = ["receiver"]
+
+PAGE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text("utf-8")
+EXAMPLES = re.findall(r"<!-- example -->\n```python\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize("source", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_the_examples_run(source: str, receiver: Receiver) -> None:
+    """Copied from the page, an example does what it says."""
+    with KlingMock() as mock, mock.client() as kling:
+        names: dict[str, Any] = {"mock": mock, "kling": kling, "url": receiver.url}
+        exec(source, names)  # noqa: S102 - our own page
+
+
+def test_every_fault_is_in_the_table() -> None:
+    """The page lists each kind with what it does and what can be set."""
+    rows = [
+        f"| `{kind.name}` | {kind.summary} | {', '.join(f'`{name}`' for name in kind.settings)} |"
+        for kind in KINDS.values()
+    ]
+    table = PAGE.partition("| kind | what happens | settings |\n|---|---|---|\n")[2]
+    assert table.partition("\n\n")[0].splitlines() == rows
