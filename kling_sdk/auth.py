@@ -147,9 +147,5 @@ class Keyring:
             self._index = (self._index + 1) % len(self.keys)
         return True
 
-    def secrets(self) -> tuple[str, ...]:
-        """Return what must never appear in a log."""
-        return tuple(key.value if isinstance(key, ApiKey) else key.secret_key for key in self.keys)
-
     def __getstate__(self) -> Any:
         raise TypeError("a keyring holds secrets and does not pickle; make one per process")

@@ -8,6 +8,7 @@ import heapq
 import itertools
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, TypeVarTuple
 
@@ -58,7 +59,7 @@ class Timer:
                 _log.exception("A timer of the mock's clock failed.")
 
 
-class Clock:
+class Clock(ABC):
     """What all clocks share: timers, and the work that they start.
 
     Timers belong to the server's event loop: only its thread may call `call_at` and `spawn`.
@@ -70,13 +71,13 @@ class Clock:
         self._order = itertools.count()
         self._spawned: set[asyncio.Task[Any]] = set()
 
+    @abstractmethod
     def now(self) -> float:
         """Return the instant in Unix seconds."""
-        raise NotImplementedError
 
+    @abstractmethod
     def outside(self) -> Outside:
         """Return what a client that lives in real time takes for now."""
-        raise NotImplementedError
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to run timers on *loop*."""
@@ -136,23 +137,23 @@ class Clock:
         """Return the instant in Unix seconds, for a wired client."""
         return self.now()
 
+    @abstractmethod
     def monotonic(self) -> float:
         """Return seconds that never run backwards; only differences mean anything."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
         """Block the calling thread for *seconds* of this clock, or until *wake* is set."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def asleep(self, seconds: float) -> None:
         """Suspend the calling task for *seconds* of this clock; it can be cancelled."""
-        raise NotImplementedError
 
     def call(self) -> contextlib.AbstractContextManager[None]:
         """Enclose one call of a wired client; only a manual clock takes notice."""
         return contextlib.nullcontext()
 
-    def _scheduled(self, when: float) -> None:
+    def _scheduled(self, when: float) -> None:  # noqa: B027 - optional: a manual clock needs no alarm
         """Take notice that a timer for *when* was added."""
 
     def _ended(self, task: asyncio.Task[Any]) -> None:

@@ -145,8 +145,7 @@ def check(endpoint: str, given: Mapping[str, Any]) -> tuple[Problem, ...]:
         return ()
     row = _TABLE.get((endpoint, model))
     if row is None:
-        others = sorted(name for (at, name) in _TABLE if at == endpoint)
-        return (Problem("model_name", f"{model} has no {endpoint}", _words(others)),)
+        return (Problem("model_name", f"{model} has no {endpoint}", _words(models_of(endpoint))),)
     problems = [*_availability(model), *_row_problems(row, given)]
     return tuple(sorted(problems, key=lambda problem: not problem.certain))
 

@@ -44,12 +44,6 @@ def test_the_test_example_passes(page: str, tmp_path: Path) -> None:
     tests[0](tmp_path)
 
 
-def test_the_mocks_page_runs_as_it_is_written() -> None:
-    """Copied from the page, the example of faults, slots and failures holds."""
-    for source in examples("docs/mock.md"):
-        exec(source, {})  # noqa: S102 - our own page
-
-
 def test_both_readmes_give_the_same_commands() -> None:
     """A reader of either language installs and tests in the same way."""
     pages = [(ROOT / page).read_text("utf-8") for page in ("README.md", "README.zh-CN.md")]
