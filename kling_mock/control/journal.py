@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NoReturn, Unpack
+from typing import Unpack
 
 from kling_mock.control.calls import Call, Filters
 from kling_mock.control.entries import Entry
@@ -87,7 +87,7 @@ class Journal:
         if len(found) == times or (times is None and found):
             return found
         wanted = "a call" if times is None else _calls(times)
-        self._fail(
+        raise self._failure(
             f"wanted {wanted} of {call}, there {_were(len(found))}",
             *([] if times is not None and len(found) > times else self._nearest(call, entries)),
         )
@@ -106,7 +106,7 @@ class Journal:
         call = Call(match, **filters)
         found = sum(map(call.accepts, self))
         if found:
-            self._fail(f"wanted no call of {call}, there {_were(found)}")
+            raise self._failure(f"wanted no call of {call}, there {_were(found)}")
 
     def assert_sequence(self, calls: Iterable[str | Call], *, exact: bool = False) -> list[Entry]:
         """Return the calls that came in this order.
@@ -131,13 +131,13 @@ class Journal:
                 place = f"after #{self._number(found[-1])}" if found else "at all"
                 if exact:
                     place = f"as #{self._number(first)}"
-                self._fail(
+                raise self._failure(
                     f"call {number} of the sequence, {call}, did not come {place}",
                     *self._nearest(call, entries[first:last], first),
                 )
             found.append(at)
         if exact and len(entries) > len(wanted):
-            self._fail(f"wanted {_calls(len(wanted))} in all, there {_were(len(entries))}")
+            raise self._failure(f"wanted {_calls(len(wanted))} in all, there {_were(len(entries))}")
         return [entries[at] for at in found]
 
     def assert_no_unexpected(self) -> None:
@@ -185,10 +185,10 @@ class Journal:
             *(f"  {one}" for one in miss.differences),
         ]
 
-    def _fail(self, *lines: str) -> NoReturn:
-        __tracebackhide__ = True
+    def _failure(self, *lines: str) -> AssertionError:
         calls = self.tail() or ["no calls at all"]
-        raise AssertionError("\n".join([*lines, "the journal has", *(f"  {one}" for one in calls)]))
+        lines = (*lines, "the journal has", *(f"  {one}" for one in calls))
+        return AssertionError("\n".join(lines))
 
     def __len__(self) -> int:
         return len(self._entries)

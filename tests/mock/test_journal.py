@@ -148,10 +148,10 @@ def test_a_wrong_number_of_calls_is_told(api: Any, mock: Any) -> None:
     """Too many calls are no near miss; too few are."""
     api.new()
     api.new()
-    with pytest.raises(AssertionError, match="wanted 1 call of POST .*, there were 2") as failure:
+    with pytest.raises(AssertionError, match=r"wanted 1 call of POST .*, there were 2") as failure:
         mock.journal.assert_called(CREATE, times=1)
     assert "nearest" not in str(failure.value)
-    with pytest.raises(AssertionError, match="wanted no call of POST .*, there were 2"):
+    with pytest.raises(AssertionError, match=r"wanted no call of POST .*, there were 2"):
         mock.journal.assert_not_called(CREATE)
     with pytest.raises(AssertionError, match=r"there was 1\nnearest is #2"):
         mock.journal.assert_called(times=2, task_id=mock.journal[0].task_id)
