@@ -73,8 +73,8 @@ class Shared:
 
 def sync_transport(http_client: Any, base_url: str) -> SyncTransport:
     """Return a transport over the caller's client, or over one of our own."""
+    from kling_sdk.drivers.connections import default_client
     from kling_sdk.drivers.httpx_transport import HttpxTransport
-    from kling_sdk.drivers.sharding import default_client
 
     client = http_client if http_client is not None else default_client()
     return HttpxTransport(client, base_url, owned=http_client is None)
@@ -82,8 +82,8 @@ def sync_transport(http_client: Any, base_url: str) -> SyncTransport:
 
 def async_transport(http_client: Any, base_url: str) -> AsyncTransport:
     """Return a transport over the caller's client, or over one of our own."""
+    from kling_sdk.drivers.connections import default_async_client
     from kling_sdk.drivers.httpx_transport import AsyncHttpxTransport, library_of
-    from kling_sdk.drivers.sharding import default_async_client
 
     if http_client is not None and library_of(http_client) is None:
         from kling_sdk.drivers.aiohttp_transport import AiohttpTransport
