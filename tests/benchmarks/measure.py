@@ -61,6 +61,11 @@ class Rounds:
         pairs = zip(self.costs[side], self.costs[other], strict=True)
         return statistics.median(one.cpu / two.cpu for one, two in pairs)
 
+    def cpu_added(self, side: str, other: str) -> float:
+        """Return by how many seconds of CPU time *side* takes longer than *other*."""
+        pairs = zip(self.costs[side], self.costs[other], strict=True)
+        return statistics.median(one.cpu - two.cpu for one, two in pairs)
+
 
 def take_turns(sides: Mapping[str, Callable[[], Cost]], rounds: int, *, warm_up: int = 1) -> Rounds:
     """Measure each side once per round, in turn; the first rounds are not counted."""

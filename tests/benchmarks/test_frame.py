@@ -118,3 +118,4 @@ def test_a_ratio_is_the_median_of_the_rounds_own_ratios() -> None:
         rounds.add("ours", Cost(1.5 * factor, 2.2 * factor))
     assert rounds.wall_ratio("ours", "raw") == pytest.approx(1.5)
     assert rounds.cpu_ratio("ours", "raw") == pytest.approx(1.1)
+    assert rounds.cpu_added("ours", "raw") == pytest.approx(0.2)

@@ -164,7 +164,7 @@ async def test_the_database_itself_refuses_a_task_id_with_spaces(database: Sqlit
         pass
     for wrong in ("", "a b", "ä", "a\n"):
         with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
-            await database.query(f"INSERT INTO videos (task_id) VALUES ('{wrong}')")  # noqa: S608 - ours
+            await database.query(f"INSERT INTO videos (task_id) VALUES ('{wrong}')")
 
 
 # ------------------------------------------------------------ URLs
