@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -44,6 +44,14 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return database.path
 
 
+@pytest.fixture
+def quick_path() -> Iterator[Path]:
+    """A folder in memory where there is one: the contract is not about power cuts."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of its own in it
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+
+
 async def _found(database: SqliteFile | Server) -> None:
     async with opened(database):
         pass
@@ -78,39 +86,31 @@ def store_on(database: SqliteFile | Server, variant: str) -> SqlStorage:
     return SqlStorage(engine_of(database.url))
 
 
-@asynccontextmanager
-async def _open(store: Storage) -> AsyncIterator[Storage]:
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
 def database_of(request: pytest.FixtureRequest, variant: str) -> SqliteFile | Server:
-    """Return an empty database with the tables."""
+    """Return an empty database with the tables. Only outside of a running loop."""
     if variant == "sqlite":
-        folder: Path = request.getfixturevalue("tmp_path")
+        folder: Path = request.getfixturevalue("quick_path")
         return SqliteFile(folder, request.getfixturevalue("sqlite_template"))
-    name = "postgres" if variant == "postgres" else "mysql"
-    server: Server = request.getfixturevalue(name)
+    server: Server = request.getfixturevalue("postgres" if variant == "postgres" else "mysql")
+    asyncio.run(server.empty())
     return server
 
 
 @pytest.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[Storage]:
+def closed_store(request: pytest.FixtureRequest) -> Storage:
+    """A store that is not yet open, on an empty database."""
     if request.param == "memory":
-        yield MemoryStorage()
-        return
+        return MemoryStorage()
     if request.param == "sqlite-memory":
-        async with _open(connect("sqlite://")) as one:
-            yield one
-        return
-    database = database_of(request, request.param)
-    if not isinstance(database, SqliteFile):
-        await database.empty()
-    async with _open(store_on(database, request.param)) as one:
-        yield one
+        return connect("sqlite://")
+    return store_on(database_of(request, request.param), request.param)
+
+
+@pytest.fixture
+async def store(closed_store: Storage) -> AsyncIterator[Storage]:
+    await closed_store.open()
+    yield closed_store
+    await closed_store.close()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from kling_mock.storage.connect import connect
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.schema import TABLES
 
-TABLE_NAMES: Final = [table.name for table in TABLES if table.name != "schema_version"]
+_DELETE: Final = ";".join(f"DELETE FROM {one.name}" for one in TABLES if one.key == "id")
 
 # The database's own address can be another one, for instance in a container.
 MYSQL: Final = ("127.0.0.1", int(os.environ.get("KLING_TEST_MYSQL_PORT", "3306")))
@@ -97,8 +97,8 @@ class Mysql:
         await self.query(f"DROP DATABASE {self.name}", database=False)
 
     async def empty(self) -> None:
-        """Delete all rows: faster than TRUNCATE, which makes the table anew."""
-        await self.query(";".join(f"DELETE FROM {name}" for name in TABLE_NAMES))  # noqa: S608 - ours
+        """Delete all rows at once: faster than TRUNCATE, which makes each table anew."""
+        await self.query(f"START TRANSACTION;{_DELETE};COMMIT")
 
 
 class Postgres:
@@ -116,7 +116,7 @@ class Postgres:
             host=POSTGRES[0], port=POSTGRES[1], user="postgres", database=database or self.name
         )
         try:
-            rows: Sequence[Sequence[Any]] = ()
+            rows: list[Any] = []
             for one in sql.split(";"):
                 rows = await connection.fetch(one)
             return rows
@@ -125,13 +125,17 @@ class Postgres:
 
     async def make(self) -> None:
         await self.query(f"CREATE DATABASE {self.name}", database="postgres")
+        # The contract is not about power cuts, and waiting for the disk is most of the time.
+        await self.query(
+            f"ALTER DATABASE {self.name} SET synchronous_commit = off", database="postgres"
+        )
 
     async def drop(self) -> None:
         await self.query(f"DROP DATABASE {self.name} WITH (FORCE)", database="postgres")
 
     async def empty(self) -> None:
-        """Delete all rows."""
-        await self.query(";".join(f"DELETE FROM {name}" for name in TABLE_NAMES))  # noqa: S608 - ours
+        """Delete all rows at once."""
+        await self.query(f"BEGIN;{_DELETE};COMMIT")
 
 
 Server = Mysql | Postgres

@@ -103,14 +103,13 @@ class PostgresSession(Session):
             try:
                 async with self._connection.transaction():
                     await self._connection.execute(";\n".join(statements))
-            except (asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError) as error:
+            except (asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError):
                 # Another process made the same table first: IF NOT EXISTS does not see that.
-                clash: Exception = error
+                continue
             except _DRIVER as error:
                 raise translated(error) from error
-            else:
-                return
-        raise StorageUnavailableError("the tables could not be made") from clash
+            return
+        raise StorageUnavailableError("the tables could not be made: others are making them")
 
     def terminate(self) -> None:
         """Drop the connection."""

@@ -34,12 +34,10 @@ class LostError(Exception):
 
 
 class Session(ABC):
-    """A connection to a server, in use by one unit at a time. Its methods raise:
+    """A connection to a server, in use by one unit at a time.
 
-    Raises:
-        DuplicateError: A statement hit a unique index.
-        LostError: The connection is gone.
-        OvertakenError: The transaction is to be run again.
+    Each method raises `LostError` if the connection is gone, and `OvertakenError` if the
+    transaction is to be run again; `execute` also `DuplicateError`.
     """
 
     @abstractmethod
