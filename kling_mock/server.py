@@ -196,6 +196,15 @@ class KlingMock(Steering):
         """A static API key of the same account."""
         return self._world.account.api_keys[0].key
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables by which an app finds this server and its keys."""
+        return {
+            "KLING_BASE_URL": self.kling_url,
+            "KLING_ACCESS_KEY": self.access_key,
+            "KLING_SECRET_KEY": self.secret_key,
+        }
+
     def client(self, **options: Any) -> Kling:
         """Return an SDK client wired to this server: its URL, keys and clock.
 

@@ -10,3 +10,5 @@ from hypothesis import settings
 # every run, so that a change is judged and not the draw; at a desk each run tries others.
 settings.register_profile("kling", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("kling")
+
+pytest_plugins = ["pytester"]  # the tests of the pytest plugin run pytest

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Plugin", "plugin_of"]
 
 _MEANT: Final = (
-    "Kling would refuse them, too. If this test means them: @pytest.mark.kling_mock(strict=False)"
+    "Kling refuses such calls. A test that means them: @pytest.mark.kling_mock(strict=False)"
 )
 _SHARED: Final = (
     "the server of the fixture kling_mock_server is one for all tests, so a marker cannot set its "
@@ -44,7 +44,7 @@ class Plugin:
         try:
             self._defaults = of_ini(config.getini)
         except ValueError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise _failed(str(error)) from None
         self._shared: KlingMock | None = None
         self._faults = ""  # those of the test that runs
 
@@ -56,7 +56,7 @@ class Plugin:
         if "kling_mock_server" in getattr(item, "fixturenames", ()):
             for name in ("clock", "seed"):
                 if getattr(settings, name) != getattr(self._defaults, name):
-                    pytest.fail(f"kling_mock: {_SHARED.format(name, name)}", pytrace=False)
+                    raise _failed(f"kling_mock: {_SHARED.format(name, name)}")
             self._faults = settings.faults
             if self._shared is not None and self._faults:
                 self._shared.faults.load(self._faults)
@@ -106,7 +106,7 @@ class Plugin:
                 try:
                     mock.journal.assert_no_unexpected()
                 except AssertionError as error:
-                    pytest.fail(f"{error}\n{_MEANT}", pytrace=False)
+                    raise _failed(f"{error}\n{_MEANT}") from None
         return result
 
     @pytest.hookimpl(wrapper=True)
@@ -134,7 +134,7 @@ class Plugin:
                 try:
                     test.settings = with_marker(test.settings, marker.args, marker.kwargs)
                 except ValueError as error:
-                    pytest.fail(f"@pytest.mark.kling_mock: {error}", pytrace=False)
+                    raise _failed(f"@pytest.mark.kling_mock: {error}") from None
         return test
 
     def _servers(self, item: pytest.Item) -> Iterator[tuple[str, KlingMock]]:
@@ -160,12 +160,17 @@ def plugin_of(config: pytest.Config) -> Plugin:
     return plugin
 
 
+def _failed(text: str) -> BaseException:
+    """Return the failure of a test that is explained by *text* alone."""
+    return pytest.fail.Exception(text, pytrace=False)
+
+
 def _make(settings: Settings, seed: int) -> KlingMock:
     """Return a server of these settings; with *seed* and in the present if they have no seed."""
     try:
         from kling_mock import KlingMock
     except ImportError as error:  # the extra is not installed
-        pytest.fail(str(error), pytrace=False)
+        raise _failed(str(error)) from None
     if settings.seed is None:
         return KlingMock(clock=settings.clock, seed=seed, start="now")
     return KlingMock(clock=settings.clock, seed=settings.seed)
