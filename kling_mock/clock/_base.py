@@ -88,8 +88,12 @@ class Clock(ABC):
         self.reset()
         self._loop = None
 
-    def reset(self) -> None:
-        """Drop all timers and go back to the start."""
+    def reset(self, start: float | None = None) -> None:  # noqa: ARG002 - others have one
+        """Drop all timers and go back to the start.
+
+        Args:
+            start: Unix seconds of another start from now on, where the clock can have one.
+        """
         self._timers.clear()
         for task in self._spawned:
             task.cancel()
@@ -100,6 +104,22 @@ class Clock(ABC):
         heapq.heappush(self._timers, (when, next(self._order), timer))
         self._scheduled(when)
         return timer
+
+    @property
+    def speed(self) -> float | None:
+        """Seconds on this clock in one real second; `None` if it stands still until moved.
+
+        Of a scaled clock it can be set. Sleeps that have begun keep their length in real time.
+
+        Raises:
+            RuntimeError: On setting, this clock is not a scaled one.
+            ValueError: On setting, the speed is not a number above 0.
+        """
+        return None
+
+    @speed.setter
+    def speed(self, given: float) -> None:  # noqa: ARG002 - the scaled clock's
+        raise RuntimeError("Only a scaled clock has a speed to be set: KlingMock(clock=60).")
 
     @property
     def running(self) -> bool:

@@ -59,6 +59,10 @@ class Journal:
         self._entries.append(entry)
         self._total += 1
 
+    def clear(self) -> None:
+        """Forget all entries; `total` goes on counting."""
+        self._entries.clear()
+
     @property
     def total(self) -> int:
         """How many entries were ever added, also those that are no longer kept."""

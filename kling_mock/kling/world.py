@@ -38,6 +38,7 @@ class World:
         clock: The server's clock.
         courier: Who carries reports.
         callback_hosts: Hosts that reports may go to besides this computer.
+        key_seed: Makes the keys instead of *seed*, for a world that takes another's place.
 
     Attributes:
         clock: The server's clock.
@@ -59,6 +60,7 @@ class World:
         clock: Clock,
         courier: Courier,
         callback_hosts: Collection[str] = (),
+        key_seed: int | None = None,
     ) -> None:
         self.clock = clock
         self.accounts = Accounts()
@@ -81,7 +83,7 @@ class World:
         self._ids = Ids(_source(seed, "ids"))
         self._times = _source(seed, "times")
         self._request_ids = _source(seed, "requests")
-        self._keys = _source(seed, "keys")
+        self._keys = _source(seed if key_seed is None else key_seed, "keys")
         self.account = self.new_account("default")
 
     def new_account(self, name: str) -> Account:

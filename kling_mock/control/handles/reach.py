@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from kling_mock._loop_thread import LoopThread
 from kling_mock.clock import Clock
 from kling_mock.kling.world import World
 
-__all__ = ["Reach"]
+__all__ = ["HasTaskId", "Reach", "id_of"]
 
 T = TypeVar("T")
+
+
+class HasTaskId(Protocol):
+    """A task of the SDK, or anything else with a `task_id`."""
+
+    @property
+    def task_id(self) -> str:
+        """The id of 18 digits."""
+        ...
+
+
+def id_of(task: str | HasTaskId) -> str:
+    """Return the id of a task, or the id that was given."""
+    return task if isinstance(task, str) else task.task_id
 
 
 class Reach:
