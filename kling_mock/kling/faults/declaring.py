@@ -98,7 +98,7 @@ def make_fault(kind: str, match: str, options: Mapping[str, Any]) -> Fault:
     return Fault(row, where, settings, after, times, float(probability))
 
 
-def read_profile(text: str) -> list[tuple[str, str, dict[str, Any]]]:
+def read_profile(text: str) -> list[tuple[Any, str, dict[str, Any]]]:
     """Return kind, match and options of each fault in a JSON profile.
 
     Args:
@@ -112,7 +112,7 @@ def read_profile(text: str) -> list[tuple[str, str, dict[str, Any]]]:
     return read_rows(found.get("faults") if isinstance(found, dict) else found)
 
 
-def read_rows(rows: object) -> list[tuple[str, str, dict[str, Any]]]:
+def read_rows(rows: object) -> list[tuple[Any, str, dict[str, Any]]]:
     """Return kind, match and options of each fault of an array as of a profile.
 
     Raises:
@@ -123,7 +123,7 @@ def read_rows(rows: object) -> list[tuple[str, str, dict[str, Any]]]:
     return [_read_row(number, row) for number, row in enumerate(rows)]
 
 
-def _read_row(number: int, row: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+def _read_row(number: int, row: Mapping[str, Any]) -> tuple[Any, str, dict[str, Any]]:
     try:
         return read_fault(row)
     except ValueError as error:
