@@ -221,6 +221,8 @@ def test_the_journal_is_searched(admin: Admin, api: Api) -> None:
         "account=default": [3, 2, 1],
         "account=other": [],
         "fault=reset": [],
+        f"task_id={task}": [2, 1],
+        "external_task_id=nobody": [3],
         "limit=2": [3, 2],
         "before=3": [2, 1],
     }.items():
@@ -229,9 +231,14 @@ def test_the_journal_is_searched(admin: Admin, api: Api) -> None:
     assert '"prompt"' in every[2]["request"]
     assert task in every[2]["response"]
     admin.refused("GET", "/journal?match=nothing%20at%20all", status=400)
-    assert admin.ask("DELETE", "/journal") == {"removed": 3}
+    assert admin.ask("GET", "/journal/unexpected")["data"] == []
+    api.get("/v1/video/text2video")
+    (told,) = admin.ask("GET", "/journal/unexpected")["data"]
+    assert "nearest is GET /v1/videos/text2video" in told
+    assert admin.ask("DELETE", "/journal") == {"removed": 4}
+    assert admin.ask("GET", "/journal/unexpected")["data"] == []
     api.get("/v1/videos/text2video")
-    assert [row["number"] for row in admin.ask("GET", "/journal")["data"]] == [4]
+    assert [row["number"] for row in admin.ask("GET", "/journal")["data"]] == [5]
 
 
 def test_deliveries_are_listed_and_replayed(admin: Admin, api: Api, receiver: Receiver) -> None:

@@ -74,7 +74,7 @@ class AdminApi:
                 403,
                 "not_local",
                 "The admin API takes calls from this computer only, and none through a proxy. "
-                "To allow more: KlingMock(admin='remote') or kling-mock serve --admin-remote.",
+                "To allow more: KlingMock(admin='remote') or kling-mock serve --admin remote.",
             )
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         given = token.strip().encode("utf-8", "surrogateescape")

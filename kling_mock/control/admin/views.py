@@ -20,7 +20,7 @@ from kling_mock.control.admin.shapes import (
     optional,
     text,
 )
-from kling_mock.control.journal import Entry
+from kling_mock.control.entries import Entry
 from kling_mock.kling.accounts import Account
 from kling_mock.kling.callbacks.log import Delivery, State
 from kling_mock.kling.capabilities import ENDPOINTS

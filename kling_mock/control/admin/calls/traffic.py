@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from kling_mock.control.admin.routes import Desk, Route, Said
@@ -17,8 +16,7 @@ from kling_mock.control.admin.views import (
     show_delivery,
     show_entry,
 )
-from kling_mock.control.journal import Entry
-from kling_mock.kling.matching import Subject, Where
+from kling_mock.control.calls import Call
 
 __all__ = ["ROUTES"]
 
@@ -29,35 +27,25 @@ _FILTERS = {
     "account": text("Only requests of the account of this name."),
     "status": integer(0, 599, "Only answers with this HTTP status."),
     "code": integer(0, 99999, "Only answers with this service code."),
+    "task_id": text("Only requests that made this task, or asked for it."),
+    "external_task_id": text("Only requests with this external id."),
     "fault": text("Only requests that this kind of fault happened to."),
 }
 
 
 def list_journal(desk: Desk, said: Said) -> dict[str, Any]:
     """Return one page of requests, the newest first."""
-    journal, wanted = desk.mock.journal, _wanted(said)
-    kept = list(journal)
-    found = (
-        show_entry(number, entry)
-        for number, entry in numbered(kept, journal.total)
-        if wanted(entry)
-    )
-    return page(found, said)
+    journal = desk.mock.journal
+    filters: Any = {name: said[name] for name in _FILTERS if name in said}
+    call = Call(filters.pop("match", "*"), **filters)
+    kept = numbered(list(journal), journal.total)
+    return page((show_entry(at, entry) for at, entry in kept if call.accepts(entry)), said)
 
 
-def _wanted(said: Said) -> Callable[[Entry], bool]:
-    where = Where(said.get("match", "*"), account=said.get("account"))
-    status, code, fault = (said.get(name) for name in ("status", "code", "fault"))
-
-    def accepts(entry: Entry) -> bool:
-        return (
-            where.accepts(Subject(entry.method, entry.path, entry.account))
-            and status in {None, entry.status}
-            and code in {None, entry.code}
-            and (fault is None or fault in entry.fault.split("+"))
-        )
-
-    return accepts
+def list_unexpected(desk: Desk, _said: Said) -> dict[str, Any]:
+    """Return why each unexpected call is one."""
+    journal = desk.mock.journal
+    return {"data": [journal.explain(entry) for entry in journal.unexpected]}
 
 
 def clear_journal(desk: Desk, _said: Said) -> dict[str, Any]:
@@ -128,6 +116,13 @@ ROUTES = (
         "List requests and their answers, the newest first",
         page_of(ENTRY),
         query={**PAGING, **_FILTERS},
+    ),
+    Route(
+        "GET",
+        "/journal/unexpected",
+        list_unexpected,
+        "List the calls that were refused before it was known whose they are, with what is nearest",
+        closed(data=array(text("The call, and what comes nearest to it."))),
     ),
     Route(
         "DELETE",
