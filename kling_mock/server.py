@@ -24,6 +24,7 @@ from kling_mock.kling.world import World, admin_token
 
 if TYPE_CHECKING:
     from kling_mock.control.admin.api import AdminApi
+    from kling_mock.control.snapshots import Snapshot
     from kling_sdk import AsyncKling, Kling
 
 __all__ = ["KlingMock"]
@@ -242,12 +243,50 @@ class KlingMock(Steering):
         """
         self._reach.call(lambda _: self._renew(seed))
 
+    def snapshot(self) -> Snapshot:
+        """Return all that this server knows now: state, clock, faults, journal, chance.
+
+        It waits for callbacks under way, which cannot be kept.
+
+        Raises:
+            RuntimeError: Callbacks are under way inside an event loop, where waiting would
+                block their receiver: `await mock.clock.aadvance(0)` first.
+        """
+        from kling_mock.control.snapshots import take  # most servers take none
+
+        return self._reach.quiet(lambda world: take(world, self._clock, self._courier))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Be again what this server was when *snapshot* was taken.
+
+        What follows is then what would have followed: the same calls get the same answers, to
+        the byte. Only a real clock keeps its time. Handles stay good; a `Fault` or `Delivery`
+        read before is a picture of the past.
+
+        Args:
+            snapshot: Made by `snapshot` of this server; it may be put back again later.
+
+        Raises:
+            ValueError: It was taken of another server.
+        """
+        from kling_mock.control.snapshots import put_back
+
+        if snapshot.clock is not self._clock:
+            raise ValueError("snapshot: accepted is one of this server; it was taken of another")
+
+        def work(_: World) -> None:
+            self._world = self._handler.world = put_back(snapshot, self._courier)
+            self._seed = self._world.seed
+
+        self._reach.call(work)
+
     # ------------------------------------------------------------ inside
 
     def _renew(self, seed: int | None = None) -> None:
         self._seed = self._seed if seed is None else seed
         self._clock.reset(None if seed is None or self._has_start else SEEDED_START)
         self._world = self._handler.world = self._new_world()
+        self._admin_api = None  # and with it the snapshots that it keeps
 
     def _new_world(self) -> World:
         keys = self._first_seed
@@ -261,7 +300,7 @@ class KlingMock(Steering):
             from kling_mock.control.admin.api import AdminApi
             from kling_mock.control.admin.routes import Desk
 
-            desk = Desk(self, self._reach)
+            desk = Desk(self, self._reach, {})
             remote = self._admin == "remote"
             self._admin_api = AdminApi(desk, self.admin_token, remote=remote)
         return await self._admin_api(request, path, query)

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from kling_mock.clock._base import Clock, Outside
+from kling_mock.clock._base import Clock, Moment, Outside
 from kling_mock.clock._sleepers import Call, Sleepers
 
 __all__ = ["ManualClock"]
@@ -73,6 +73,16 @@ class ManualClock(Clock):
         first = present if self._given_start is None else self._given_start
         self._offset = first - present
         self._sleepers.reset(first)
+
+    def save(self) -> Moment:
+        """Return all that this clock knows, for `load`."""
+        return super().save()._replace(offset=self._offset)
+
+    def load(self, moment: Moment) -> None:
+        """Become what this clock was at *moment*; whoever sleeps wakes up."""
+        super().load(moment)
+        self._offset = moment.offset
+        self._sleepers.reset(moment.now)
 
     def advance(self, seconds: float) -> None:
         """Move forward; return when all that came due is done, deliveries included.

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from kling_mock.clock._base import Clock, Outside
+from kling_mock.clock._base import Clock, Moment, Outside
 
 __all__ = ["RealClock", "ScaledClock"]
 
@@ -94,6 +94,11 @@ class ScaledClock(Clock):
             self._given_start = start
         first = self._wall() if self._given_start is None else self._given_start
         self._turn(first, self._course.speed)
+
+    def load(self, moment: Moment) -> None:
+        """Become what this clock was at *moment*, its speed included."""
+        super().load(moment)
+        self._turn(moment.now, moment.speed or self._course.speed)
 
     def stop(self) -> None:
         """Stop running timers."""

@@ -42,6 +42,7 @@ class World:
         key_seed: Makes the keys instead of *seed*, for a world that takes another's place.
 
     Attributes:
+        seed: What decides ids and times.
         clock: The server's clock.
         accounts: Who may call.
         account: The account that every server has.
@@ -63,6 +64,7 @@ class World:
         callback_hosts: Collection[str] = (),
         key_seed: int | None = None,
     ) -> None:
+        self.seed = seed
         self.clock = clock
         self.accounts = Accounts()
         self.tasks = Tasks()

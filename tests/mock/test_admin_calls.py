@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kling_mock import KlingMock
+from kling_mock.control.admin.calls.snapshots import MOST
 from kling_mock.control.admin.table import ROUTES
 from tests.mock.admin import Admin
 from tests.mock.conftest import Api
@@ -97,6 +98,54 @@ def test_a_seed_decides_ids_and_times() -> None:
             seen.append(admin.ask("GET", "/tasks"))
     assert seen[0] == seen[1]
     assert seen[0] != seen[2]
+
+
+# ---------------------------------------------------------------- snapshots
+
+
+def test_a_snapshot_is_put_back_by_its_name(admin: Admin, api: Api) -> None:
+    """What follows is again what followed: the same id, the same time."""
+    api.new()
+    kept = admin.ask("POST", "/snapshots", {"snapshot_id": "before"}, status=201)
+    assert (kept["snapshot_id"], kept["tasks"]) == ("before", 1)
+    seen: list[Any] = []
+    for _ in range(2):
+        api.new()
+        admin.ask("POST", "/clock/advance", {"seconds": 1000})
+        seen.append((admin.ask("GET", "/tasks"), admin.ask("GET", "/journal")))
+        assert admin.ask("POST", "/snapshots/before/restore") == kept
+    assert seen[0] == seen[1]
+    assert len(admin.ask("GET", "/tasks")["data"]) == 1
+
+
+def test_snapshots_are_listed_bounded_and_deleted(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many and no more; a name is taken once; a reset forgets all of them."""
+    first = admin.ask("POST", "/snapshots", status=201)
+    assert admin.ask("GET", "/snapshots")["data"] == [first]
+    again = {"snapshot_id": first["snapshot_id"]}
+    assert admin.refused("POST", "/snapshots", again, status=409) == "snapshot_exists"
+    for _ in range(MOST - 1):
+        admin.ask("POST", "/snapshots", status=201)
+    assert admin.refused("POST", "/snapshots", status=409) == "too_many_snapshots"
+    assert admin.ask("DELETE", "/snapshots/snapshot-1") == {"removed": 1}
+    assert admin.ask("POST", "/snapshots", status=201)["snapshot_id"] == "snapshot-1"
+    admin.ask("DELETE", "/snapshots/snapshot-1")
+    monkeypatch.setattr("kling_mock.control.admin.calls.snapshots.MOST_BYTES", 1000)
+    assert admin.refused("POST", "/snapshots", status=409) == "too_many_snapshots"
+    admin.ask("POST", "/reset")
+    assert admin.ask("GET", "/snapshots")["data"] == []
+    code = admin.refused("POST", "/snapshots/snapshot-2/restore", status=404)
+    assert code == "unknown_snapshot"
+
+
+def test_a_snapshot_waits_for_callbacks(admin: Admin, api: Api, receiver: Receiver) -> None:
+    """Callbacks under way are delivered first."""
+    api.new(callback_url=receiver.url)
+    admin.ask("POST", "/snapshots", {"snapshot_id": "sent"}, status=201)
+    admin.ask("POST", "/snapshots/sent/restore")
+    assert admin.ask("GET", "/deliveries")["data"][0]["state"] == "delivered"
 
 
 # ---------------------------------------------------------------- tasks

@@ -19,6 +19,7 @@ from kling_mock.control.admin.operations import OPERATIONS
 from kling_mock.control.admin.table import ROUTES
 from kling_mock.reference.rows import Operation
 from kling_mock.reference.served import openapi
+from tests.mock.admin import Admin
 from tests.mock.conftest import Api
 from tests.mock.test_openapi import CASES, CHECKS, FEW
 
@@ -69,12 +70,15 @@ def known(server: KlingMock) -> dict[str, list[str]]:
     tasks = [api.new(callback_url="http://127.0.0.1:1/") for _ in range(3)]
     api.http.close()
     server.fail(tasks[2])
+    with Admin(server) as admin:
+        admin.ask("POST", "/snapshots", {"snapshot_id": "before"}, status=201)
     ids = [delivery.delivery_id for delivery in server.deliveries]
     return {
         "task_id": tasks,
         "account": ["default", "acme"],
         "fault_id": ["fault-1"],
         "delivery_id": ids,
+        "snapshot_id": ["before"],
         "key": [server.access_key],
     }
 

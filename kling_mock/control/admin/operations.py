@@ -22,6 +22,7 @@ _PATHS: Mapping[str, str] = {
     "fault_id": "As in the list of faults.",
     "account": "The account's name, percent-encoded.",
     "delivery_id": "As in the list of deliveries.",
+    "snapshot_id": "The name that it was given, or got.",
 }
 _ABOUT: Mapping[int, str] = {
     400: "Something that was sent is not accepted; the message says what is.",

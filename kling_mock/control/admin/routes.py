@@ -13,6 +13,7 @@ from kling_mock.kling.http import ADMIN
 
 if TYPE_CHECKING:
     from kling_mock.control.handles.reach import Reach
+    from kling_mock.control.snapshots import Snapshot
     from kling_mock.kling.world import World
     from kling_mock.server import KlingMock
 
@@ -30,10 +31,12 @@ class Desk(NamedTuple):
     Attributes:
         mock: The server's handles.
         reach: The way to its state.
+        snapshots: What was kept, by name, the oldest first. A reset forgets it.
     """
 
     mock: KlingMock
     reach: Reach
+    snapshots: dict[str, Snapshot]
 
     @property
     def world(self) -> World:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from kling_mock.control.admin.calls import accounts, clock, rules, tasks, traffic
+from kling_mock.control.admin.calls import accounts, clock, rules, snapshots, tasks, traffic
 
 __all__ = ["ROUTES"]
 
 ROUTES = (
     *clock.ROUTES,
+    *snapshots.ROUTES,
     *tasks.ROUTES,
     *rules.ROUTES,
     *accounts.ROUTES,

@@ -54,6 +54,33 @@ class Reach:
             return function(self._world())
         return self._thread.call(lambda: function(self._world()))
 
+    def quiet(self, function: Callable[[World], T]) -> T:
+        """Run *function* on the server's thread when no report is under way.
+
+        Raises:
+            RuntimeError: Inside an event loop there is one: its receiver may live there, and
+                waiting for it here would block it.
+        """
+        if not self._thread.running:
+            return function(self._world())
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._thread.wait(self._when_quiet(function), None)
+        return self._thread.call(lambda: self._if_quiet(function))
+
+    async def _when_quiet(self, function: Callable[[World], T]) -> T:
+        await self._clock.drain()
+        return function(self._world())
+
+    def _if_quiet(self, function: Callable[[World], T]) -> T:
+        if self._clock.busy:
+            raise RuntimeError(
+                "Callbacks are under way, and what is on its way cannot be kept. Inside an event "
+                "loop, `await mock.clock.aadvance(0)` first: it waits for them."
+            )
+        return function(self._world())
+
     def settle(self) -> None:
         """Wait until reports under way are delivered.
 
