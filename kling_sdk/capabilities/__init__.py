@@ -104,18 +104,23 @@ def _features(endpoint: str, given: Mapping[str, Any]) -> Iterator[str]:
         yield "cfg_scale"
     if given.get("sound") == "on":
         yield "sound"
-    if given.get("camera_control") and given["camera_control"].type != "simple":
+    if given.get("static_mask") or given.get("dynamic_masks"):
+        yield "motion_brush"
+    if given.get("image_tail"):
+        yield "first_last_frame" if given.get("image") else "last_frame_only"
+    yield from _staging_features(given)
+    if endpoint == "omni-video":
+        yield from _omni_features(given)
+
+
+def _staging_features(given: Mapping[str, Any]) -> Iterator[str]:
+    camera = given.get("camera_control")
+    if camera and camera.type != "simple":
         yield "camera_move"
     if given.get("multi_shot"):
         yield "multi_shot"
         if given.get("shot_type") != "intelligence":
             yield "own_shots"
-    if given.get("static_mask") or given.get("dynamic_masks"):
-        yield "motion_brush"
-    if given.get("image_tail"):
-        yield "first_last_frame" if given.get("image") else "last_frame_only"
-    if endpoint == "omni-video":
-        yield from _omni_features(given)
 
 
 def _omni_features(given: Mapping[str, Any]) -> Iterator[str]:

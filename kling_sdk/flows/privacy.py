@@ -26,7 +26,11 @@ DENSE_RUN: Final = 4
 LONGEST: Final = 2000  # characters of a message that are kept
 
 _URL_OR_MEDIA = re.compile(r"(https?://[^\s\"'<>]+)|[A-Za-z0-9+/=_-]{100,}", re.IGNORECASE)
-_MARKS = re.compile(r"(?<=[\"'`“‘「『【《<\[(])[^\"'`“”‘’「」『』【】《》<>\[\]()]+")
+# Between quotation marks and brackets of any script: those of Unicode's Pi, Pf, Ps and Pe
+# that are in use, and the straight ones.
+_OPEN: Final = "\"'`\u2018\u201c\u300c\u300e\u300a\u3008\u3010<(["
+_CLOSE: Final = "\"'`\u2019\u201d\u300d\u300f\u300b\u3009\u3011>)]"
+_MARKS = re.compile(f"(?<=[{re.escape(_OPEN)}])[^{re.escape(_OPEN + _CLOSE)}]+")
 
 
 def private_texts(body: Any) -> Iterator[str]:
@@ -74,8 +78,8 @@ def _lower(text: str) -> str:
 
 def _whole(words: str, text: str) -> Iterator[tuple[int, int]]:
     # A short prompt is a quotation only where it stands as words of its own.
-    edge = "" if _is_long(text) else r"(?<!\w)", "" if _is_long(text) else r"(?!\w)"
-    for found in re.finditer(f"{edge[0]}{re.escape(text)}{edge[1]}", words):
+    before, after = ("", "") if _is_long(text) else (r"(?<!\w)", r"(?!\w)")
+    for found in re.finditer(f"{before}{re.escape(text)}{after}", words):
         yield found.span()
 
 
