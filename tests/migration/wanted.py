@@ -22,7 +22,7 @@ def wanted(dialect: Dialect) -> Table:
     """Return a schema like the relay's in the types of *dialect*."""
     big = "integer" if dialect == "sqlite" else "bigint"
     number = "integer" if dialect == "sqlite" else "int"
-    binary = {"postgresql": "C", "sqlite": "binary"}.get(dialect, "ascii_bin")
+    binary = {"postgresql": "C", "sqlite": ""}.get(dialect, "ascii_bin")
     words = {**_WORDS, "username": 100, "model": 100, "video_id": 200}
     identity = {"sqlite": "integer", "postgresql": "bigint"}.get(dialect, "bigint unsigned")
     printable = {
