@@ -90,16 +90,21 @@ class Rows:
         """Return the SQL for what stands instead of NULL in *column*."""
         return "COALESCE(created_at, 0)" if column.name == "updated_at" else filler(column)
 
-    def copied(self, column: Column) -> str | None:
-        """Return the SQL for the value of a wanted *column* in a copy; None: its default."""
+    def copied(self, column: Column, row: str = "") -> str | None:
+        """Return the SQL for the value of a wanted *column* in a copy; None: its default.
+
+        Args:
+            column: The wanted column.
+            row: What the old row is called in the statement, with its dot: `NEW.`.
+        """
         dialect = self.session.dialect
-        name, old = quoted(column.name, dialect), self.found.column(column.name)
+        name, old = row + quoted(column.name, dialect), self.found.column(column.name)
         if column.name == "legacy" and old is None:
             return "1"
         if old is None:
-            return "COALESCE(created_at, 0)" if column.name == "updated_at" else None
+            return f"COALESCE({row}created_at, 0)" if column.name == "updated_at" else None
         if column.name == "updated_at":
-            return f"COALESCE(NULLIF({name}, 0), created_at, 0)"
+            return f"COALESCE(NULLIF({name}, 0), {row}created_at, 0)"
         value = f"COALESCE({name}, {filler(column)})" if _tightened(old, column) else name
         cast = dialect == "postgresql" and old.type != column.type
         return f"CAST({value} AS {column.type})" if cast else value
