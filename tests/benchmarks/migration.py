@@ -21,10 +21,10 @@ from typing import Any, Final, NamedTuple
 from kling_mock.storage.migration.online import Online
 from kling_mock.storage.migration.session import DatabaseError, Session, connect
 from kling_mock.storage.migration.upgrade import Upgrade
+from kling_mock.storage.migration.wanted import wanted
 from tests.benchmarks.frame import Figure, Gate, Report
 from tests.benchmarks.measure import ROOT
 from tests.migration import legacy
-from tests.migration.wanted import wanted
 
 PACKAGES: Final = ("asyncmy",)
 

@@ -88,7 +88,12 @@ def main() -> None:
     """Work until standard input closes."""
     url, kind, name, rows = sys.argv[1:]
     stop = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+
+    def wait_for_the_end() -> None:
+        sys.stdin.read()
+        stop.set()
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
     with connect(url) as session:
         client = Client(session, name, int(rows))
         client.timed("SELECT 1")

@@ -66,7 +66,9 @@ class Throttle:
     """
 
     chunk_seconds: float = 0.05
-    share: float = 0.8
+    share: float = attrs.field(
+        default=0.8, validator=[attrs.validators.gt(0), attrs.validators.le(1)]
+    )
     running: int = 25
     first_chunk: int = 500
 
@@ -328,7 +330,7 @@ class Online:
             self._patiently(f"DROP TRIGGER IF EXISTS {name}")
         self.at("triggers-gone")
         state.delete("online")
-        state.delete("upgrading")
+        self.upgrade.finish(state)
         self.upgrade.log(f"the old table is kept as {BEFORE}; drop it when nothing is missed")
 
     def _remove(self) -> None:
