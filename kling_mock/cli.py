@@ -12,6 +12,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from kling_mock.storage.migration.arguments import add_to as add_db_commands
+
 __all__ = ["main"]
 
 _DRAIN = 3.0  # seconds that requests in progress get after SIGTERM
@@ -65,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         default=(_env("CALLBACK_HOST") or "").split(),
         help="host that callbacks may go to besides this computer, * is any; may be repeated",
     )
+    add_db_commands(commands)
     return parser
 
 
