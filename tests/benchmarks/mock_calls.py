@@ -33,12 +33,16 @@ class Load:
 
     Args:
         server: Who is asked.
+
+    Attributes:
+        answers: The bodies of the answers that `cost` brought.
     """
 
     def __init__(self, server: Running) -> None:
         self.server = server
         self._sockets = [socket.create_connection(server.address) for _ in range(CONNECTIONS)]
         self._names = itertools.count()
+        self.answers: list[bytes] = []
         self._head = (
             f"Host: {server.address[0]}:{server.address[1]}\r\nAccept: */*\r\n"
             f"Accept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\n"
@@ -79,7 +83,7 @@ class Load:
     def cost(self, requests: list[bytes]) -> Cost:
         """Return what one of *requests* costs the server."""
         wall, cpu = time.perf_counter(), self.server.cpu()
-        self.send(iter(requests))
+        self.answers = self.send(iter(requests))
         count = len(requests)
         return Cost((time.perf_counter() - wall) / count, (self.server.cpu() - cpu) / count)
 
@@ -142,16 +146,12 @@ GATES: Final = {
 
 
 def _rounds(raw: Load, ours: Load, calls: int, rounds: int) -> Rounds:
-    ids: list[str] = []
-
     def create(load: Load) -> Callable[[], Cost]:
         return lambda: load.cost([load.create() for _ in range(calls)])
 
     def poll(load: Load) -> Callable[[], Cost]:
-        return lambda: load.cost([load.poll(name) for name in ids])
+        return lambda: load.cost([load.poll(name) for name in _task_ids(load.answers)])
 
-    bodies = ours.send(ours.create() for _ in range(calls))
-    ids += [json.loads(body)["data"]["task_id"] for body in bodies]
     sides = {
         "create, aiohttp": create(raw),
         "create, kling-mock": create(ours),
@@ -159,6 +159,10 @@ def _rounds(raw: Load, ours: Load, calls: int, rounds: int) -> Rounds:
         "poll, kling-mock": poll(ours),
     }
     return take_turns(sides, rounds)
+
+
+def _task_ids(answers: list[bytes]) -> list[str]:
+    return [json.loads(body)["data"]["task_id"] for body in answers]
 
 
 def _memory() -> list[Figure]:
@@ -180,4 +184,4 @@ def _mixed(load: Load, count: int) -> None:
     """Make *count* requests: a create, a poll of its task, and so on."""
     for _ in range(0, count, 2 * BATCH):
         bodies = load.send(load.create() for _ in range(BATCH))
-        load.send(load.poll(json.loads(body)["data"]["task_id"]) for body in bodies)
+        load.send(load.poll(name) for name in _task_ids(bodies))
