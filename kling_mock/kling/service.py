@@ -35,7 +35,8 @@ def create(
     Raises:
         Refusal: It is not accepted; nothing has changed.
     """
-    wanted = plan(endpoint, read_object(body), discontinued=world.discontinued)
+    said = read_object(body)
+    wanted = plan(endpoint, said, discontinued=world.discontinued, characters=account.characters)
     task = world.submit(account, wanted, origin() if wanted.callback_url else "")
     data = created(task)
     if task.pace is not TYPICAL and task.pace.kind == "instant":

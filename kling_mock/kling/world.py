@@ -64,7 +64,7 @@ class World:
         self.accounts = Accounts()
         self.tasks = Tasks()
         self.journal = Journal()
-        self.discontinued: Collection[str] = ()
+        self.discontinued: frozenset[str] = frozenset()
         self.paces = Paces()
         self.content = Content()
         self.looks_count = False
