@@ -12,24 +12,28 @@ the server is loaded when `KlingMock` is first used.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kling_mock.control.calls import Call
     from kling_mock.server import KlingMock
 
-__all__ = ["KlingMock"]
+__all__ = ["Call", "KlingMock"]
 
 MISSING_EXTRA = "kling_mock needs the extra `mock`: pip install 'kling-sdk[mock]'"
 
 
+_HOMES = {"Call": "kling_mock.control.calls", "KlingMock": "kling_mock.server"}
+
+
 def __getattr__(name: str) -> object:
-    """Load `KlingMock` when it is asked for."""
-    if name != "KlingMock":
+    """Load a name when it is asked for."""
+    if name not in _HOMES:
         raise AttributeError(f"module 'kling_mock' has no attribute {name!r}")
     try:
-        from kling_mock.server import KlingMock
+        return getattr(importlib.import_module(_HOMES[name]), name)
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in {"aiohttp", "multidict"}:
+        if (error.name or "").partition(".")[0] in {"aiohttp", "imagesize", "multidict"}:
             raise ImportError(MISSING_EXTRA) from error
         raise
-    return KlingMock

@@ -20,12 +20,13 @@ from kling_sdk.runner import AsyncRunner, Shared, SyncRunner, async_transport, s
 from kling_sdk.settings import (
     Changes,
     Settings,
-    costs_flow,
-    download_flow,
-    many_flow,
-    raw_flow,
-    request_flow,
+    costs_operation,
+    download_operation,
+    many_operation,
+    raw_operation,
+    request_operation,
     settings_from,
+    wait_changes,
 )
 
 if TYPE_CHECKING:
@@ -138,14 +139,15 @@ class Kling:
             tasks: The tasks, as `create` returned them.
             timeout: Seconds to wait; None takes the client's `wait_timeout` (30 minutes).
         """
-        return sorted(self.as_completed(tasks, timeout=timeout), key=_place)
+        work = many_operation("wait_all", tasks)
+        return sorted(self._runner.stream(work, **wait_changes(timeout)), key=_place)
 
     def as_completed(
         self, tasks: Iterable[Task], *, timeout: float | None = None
     ) -> Iterator[Outcome]:
         """Yield how each task ended, as it ends; see `wait_all`."""
-        changes = {} if timeout is None else {"wait_timeout": timeout}
-        return self._runner.stream(many_flow(tasks), **changes)
+        work = many_operation("as_completed", tasks)
+        return self._runner.stream(work, **wait_changes(timeout))
 
     def run_many(
         self, requests: Iterable[VideoRequest], *, max_concurrent: int | None = None
@@ -156,7 +158,7 @@ class Kling:
             requests: Requests of any endpoints.
             max_concurrent: Most open tasks; None learns it from the server's 1303.
         """
-        return self._runner.stream(many_flow(requests, max_concurrent))
+        return self._runner.stream(many_operation("run_many", requests, max_concurrent))
 
     def download(self, video: Video | str, path: str | os.PathLike[str]) -> Download:
         """Fetch a video to a file, whole or not at all.
@@ -168,7 +170,7 @@ class Kling:
         Raises:
             DownloadError: it is gone, too large, cut short, or its host does not answer.
         """
-        return self._runner.run(download_flow(video, path))
+        return self._runner.run(download_operation(video, path))
 
     def account_costs(
         self,
@@ -184,7 +186,7 @@ class Kling:
             end: Until when.
             resource_pack_name: Only packs of this name.
         """
-        return self._runner.run(costs_flow(start, end, resource_pack_name))
+        return self._runner.run(costs_operation(start, end, resource_pack_name))
 
     def request(
         self,
@@ -204,7 +206,7 @@ class Kling:
             json: Body.
             params: Query parameters.
         """
-        return self._runner.run(request_flow(method, path, json, params))
+        return self._runner.run(request_operation(method, path, json, params))
 
     def request_raw(
         self,
@@ -215,7 +217,7 @@ class Kling:
         params: Mapping[str, str | int] | None = None,
     ) -> Reply:
         """Call once and return status, headers and body as they came; see `request`."""
-        return self._runner.run(raw_flow(method, path, json, params))
+        return self._runner.run(raw_operation(method, path, json, params))
 
     def close(self) -> None:
         """Close what this client opened. Copies made by `with_options` close with it."""
@@ -306,26 +308,25 @@ class AsyncKling:
         timeout: float | None = None,  # noqa: ASYNC109 - the twin's parameter; it bounds polls
     ) -> list[Outcome]:
         """Wait for tasks of any endpoints; see `Kling.wait_all`."""
-        return sorted(
-            [item async for item in self.as_completed(tasks, timeout=timeout)], key=_place
-        )
+        outcomes = self._runner.stream(many_operation("wait_all", tasks), **wait_changes(timeout))
+        return sorted([item async for item in outcomes], key=_place)
 
     def as_completed(
         self, tasks: Iterable[Task], *, timeout: float | None = None
     ) -> AsyncIterator[Outcome]:
         """Yield how each task ended, as it ends; see `Kling.as_completed`."""
-        changes = {} if timeout is None else {"wait_timeout": timeout}
-        return self._runner.stream(many_flow(tasks), **changes)
+        work = many_operation("as_completed", tasks)
+        return self._runner.stream(work, **wait_changes(timeout))
 
     def run_many(
         self, requests: Iterable[VideoRequest], *, max_concurrent: int | None = None
     ) -> AsyncIterator[Outcome]:
         """Create a task per request and yield how each ended; see `Kling.run_many`."""
-        return self._runner.stream(many_flow(requests, max_concurrent))
+        return self._runner.stream(many_operation("run_many", requests, max_concurrent))
 
     async def download(self, video: Video | str, path: str | os.PathLike[str]) -> Download:
         """Fetch a video to a file, whole or not at all; see `Kling.download`."""
-        return await self._runner.run(download_flow(video, path))
+        return await self._runner.run(download_operation(video, path))
 
     async def account_costs(
         self,
@@ -335,7 +336,7 @@ class AsyncKling:
         resource_pack_name: str | None = None,
     ) -> tuple[ResourcePack, ...]:
         """Return the account's resource packs; see `Kling.account_costs`."""
-        return await self._runner.run(costs_flow(start, end, resource_pack_name))
+        return await self._runner.run(costs_operation(start, end, resource_pack_name))
 
     async def request(
         self,
@@ -346,7 +347,7 @@ class AsyncKling:
         params: Mapping[str, str | int] | None = None,
     ) -> Any:
         """Call what this package does not wrap; see `Kling.request`."""
-        return await self._runner.run(request_flow(method, path, json, params))
+        return await self._runner.run(request_operation(method, path, json, params))
 
     async def request_raw(
         self,
@@ -357,7 +358,7 @@ class AsyncKling:
         params: Mapping[str, str | int] | None = None,
     ) -> Reply:
         """Call once and return status, headers and body; see `Kling.request_raw`."""
-        return await self._runner.run(raw_flow(method, path, json, params))
+        return await self._runner.run(raw_operation(method, path, json, params))
 
     async def close(self) -> None:
         """Close what this client opened; see `Kling.close`."""

@@ -13,8 +13,9 @@ from functools import cache
 from inspect import Parameter, Signature, cleandoc, signature
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
 
-from kling_sdk.flows import Context, Flow, repeat
+from kling_sdk.flows import Context, Flow, Operation, repeat
 from kling_sdk.results import Page, Task
+from kling_sdk.settings import wait_changes
 
 if TYPE_CHECKING:
     from kling_sdk.requests import VideoRequest
@@ -38,60 +39,54 @@ PAGE_SIZE = 30
 class SyncRunner(Protocol):
     """What runs a resource's flows and waits for the result."""
 
-    def run(self, start: Callable[[Context], Flow[T]], **options: Any) -> T:
-        """Run a flow with some options changed."""
+    def run(self, operation: Operation[T], **options: Any) -> T:
+        """Run an operation with some options changed."""
         ...
 
 
 class AsyncRunner(Protocol):
     """What runs a resource's flows on the event loop."""
 
-    async def run(self, start: Callable[[Context], Flow[T]], **options: Any) -> T:
-        """Run a flow with some options changed."""
+    async def run(self, operation: Operation[T], **options: Any) -> T:
+        """Run an operation with some options changed."""
         ...
 
 
-def _wait_options(
-    timeout: float | None, on_update: Callable[[Task], object] | None
-) -> dict[str, Any]:
-    given = {"wait_timeout": timeout, "on_update": on_update}
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _list_flow(
-    endpoint: str, page: int, page_size: int, before: int | None
-) -> Callable[[Context], Flow[Page]]:
+def _list(endpoint: str, page: int, page_size: int, before: int | None) -> Operation[Page]:
     def start(ctx: Context) -> Flow[Page]:
         call = ctx.dialect.list(endpoint, page, page_size, before)
         return repeat(ctx, call, lambda reply: ctx.dialect.page(reply, endpoint, page, page_size))
 
-    return start
+    return Operation("list", start, endpoint)
 
 
-def _get_flow(endpoint: str, task_id: str) -> Callable[[Context], Flow[Task]]:
+def _get(endpoint: str, task_id: str) -> Operation[Task]:
     def start(ctx: Context) -> Flow[Task]:
         call = ctx.dialect.get(endpoint, task_id)
         return repeat(ctx, call, lambda reply: ctx.dialect.task(reply, endpoint))
 
-    return start
+    return Operation("get", start, endpoint)
 
 
-def _create_flow(request: VideoRequest) -> Callable[[Context], Flow[Task]]:
+def _create(request: VideoRequest) -> Operation[Task]:
     from kling_sdk.flows.create import create  # a program that only reads needs no checks
 
-    return lambda ctx: create(ctx, request)
+    about = {"model": request.model_name}
+    return Operation("create", lambda ctx: create(ctx, request), request.endpoint, about)
 
 
-def _run_flow(request: VideoRequest) -> Callable[[Context], Flow[Task]]:
+def _run(request: VideoRequest) -> Operation[Task]:
     from kling_sdk.flows.wait import run_task  # as above
 
-    return lambda ctx: run_task(ctx, request)
+    about = {"model": request.model_name}
+    return Operation("run", lambda ctx: run_task(ctx, request), request.endpoint, about)
 
 
-def _wait_flow(endpoint: str, task: Task | str) -> Callable[[Context], Flow[Task]]:
+def _wait(endpoint: str, task: Task | str) -> Operation[Task]:
     from kling_sdk.flows.wait import wait  # as above
 
-    return lambda ctx: wait(ctx, endpoint, task)
+    about = {"task_id": task.task_id} if isinstance(task, Task) else {}
+    return Operation("wait", lambda ctx: wait(ctx, endpoint, task), endpoint, about)
 
 
 def _is_wrong_kind(resource: _Resource, request: object) -> str | None:
@@ -165,7 +160,7 @@ class TaskResource(_Resource, Generic[P]):
         """
         if problem := _is_wrong_kind(self, request):
             raise TypeError(problem)
-        return self._runner.run(_create_flow(request))
+        return self._runner.run(_create(request))
 
     def get(self, task_id: str) -> Task:
         """Return a task by its task id or external id.
@@ -173,7 +168,7 @@ class TaskResource(_Resource, Generic[P]):
         Raises:
             NotFoundError: the account has no such task on this endpoint.
         """
-        return self._runner.run(_get_flow(self.endpoint, task_id))
+        return self._runner.run(_get(self.endpoint, task_id))
 
     def list(self, *, page: int = 1, page_size: int = PAGE_SIZE) -> Page:
         """Return one page of the account's tasks.
@@ -182,7 +177,7 @@ class TaskResource(_Resource, Generic[P]):
             page: Number of the page, 1 to 1000. A relay has pages by key: use `iter`.
             page_size: Tasks per page, 1 to 500 (relay: 1 to 100).
         """
-        return self._runner.run(_list_flow(self.endpoint, page, page_size, None))
+        return self._runner.run(_list(self.endpoint, page, page_size, None))
 
     def iter(self, *, page_size: int = PAGE_SIZE) -> Iterator[Task]:
         """Yield all of the account's tasks, page by page.
@@ -194,7 +189,7 @@ class TaskResource(_Resource, Generic[P]):
         yield from page
         while page.has_next:
             page = self._runner.run(
-                _list_flow(self.endpoint, page.page + 1, page_size, page.next_before)
+                _list(self.endpoint, page.page + 1, page_size, page.next_before)
             )
             yield from page
 
@@ -217,8 +212,8 @@ class TaskResource(_Resource, Generic[P]):
             EmptyResultError: it succeeded without a video.
             WaitTimeoutError: it goes on; another `wait` resumes.
         """
-        options = _wait_options(timeout, on_update)
-        return self._runner.run(_wait_flow(self.endpoint, task), **options)
+        options = wait_changes(timeout, on_update)
+        return self._runner.run(_wait(self.endpoint, task), **options)
 
     def run(self, *args: P.args, **kwargs: P.kwargs) -> Task:
         """Create a task and return it once it has ended well.
@@ -226,7 +221,7 @@ class TaskResource(_Resource, Generic[P]):
         Settings of the wait come from `client.with_options(...)`.
         """
         request = self._request(*args, **kwargs)
-        return self._runner.run(_run_flow(request))
+        return self._runner.run(_run(request))
 
 
 class AsyncTaskResource(_Resource, Generic[P]):
@@ -245,15 +240,15 @@ class AsyncTaskResource(_Resource, Generic[P]):
         """Create a task from a prepared request; see `TaskResource.submit`."""
         if problem := _is_wrong_kind(self, request):
             raise TypeError(problem)
-        return await self._runner.run(_create_flow(request))
+        return await self._runner.run(_create(request))
 
     async def get(self, task_id: str) -> Task:
         """Return a task by its task id or external id; see `TaskResource.get`."""
-        return await self._runner.run(_get_flow(self.endpoint, task_id))
+        return await self._runner.run(_get(self.endpoint, task_id))
 
     async def list(self, *, page: int = 1, page_size: int = PAGE_SIZE) -> Page:
         """Return one page of the account's tasks; see `TaskResource.list`."""
-        return await self._runner.run(_list_flow(self.endpoint, page, page_size, None))
+        return await self._runner.run(_list(self.endpoint, page, page_size, None))
 
     async def iter(self, *, page_size: int = PAGE_SIZE) -> AsyncIterator[Task]:
         """Yield all of the account's tasks, page by page; see `TaskResource.iter`."""
@@ -262,7 +257,7 @@ class AsyncTaskResource(_Resource, Generic[P]):
             yield task
         while page.has_next:
             page = await self._runner.run(
-                _list_flow(self.endpoint, page.page + 1, page_size, page.next_before)
+                _list(self.endpoint, page.page + 1, page_size, page.next_before)
             )
             for task in page:
                 yield task
@@ -275,13 +270,13 @@ class AsyncTaskResource(_Resource, Generic[P]):
         on_update: Callable[[Task], object] | None = None,
     ) -> Task:
         """Return a task once it has ended well; see `TaskResource.wait`."""
-        options = _wait_options(timeout, on_update)
-        return await self._runner.run(_wait_flow(self.endpoint, task), **options)
+        options = wait_changes(timeout, on_update)
+        return await self._runner.run(_wait(self.endpoint, task), **options)
 
     async def run(self, *args: P.args, **kwargs: P.kwargs) -> Task:
         """Create a task and return it once it has ended well; see `TaskResource.run`."""
         request = self._request(*args, **kwargs)
-        return await self._runner.run(_run_flow(request))
+        return await self._runner.run(_run(request))
 
 
 class Endpoint(Generic[P]):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator
 from typing import Any, TypeVar
 
 from kling_sdk.drivers import AsyncTransport, SyncTransport, arun, astream, run, stream
-from kling_sdk.flows import Context, Flow
+from kling_sdk.flows import Context, Operation
 from kling_sdk.settings import Settings
 
 __all__ = ["AsyncRunner", "Shared", "SyncRunner", "async_transport", "sync_transport"]
@@ -22,15 +23,34 @@ class SyncRunner:
         self.settings = settings
         self.open_transport = open_transport
 
-    def run(self, start: Callable[[Context], Flow[T]], **options: Any) -> T:
-        """Run a flow with some options changed."""
+    def run(self, operation: Operation[T], **options: Any) -> T:
+        """Run an operation with some options changed."""
         ctx = self.settings.context(options)
-        return run(start(ctx), self.open_transport(), self.settings.clock, self.settings.cancel)
+        if _is_traced(ctx):
+            from kling_sdk.tracing import Traced  # only who traces needs it
 
-    def stream(self, start: Callable[[Context], Flow[None]], **options: Any) -> Iterator[Any]:
-        """Run a flow that hands out items."""
+            with Traced(ctx, operation, self.settings.base_url).call() as span:
+                return span.noted(self._play(operation, span.ctx))
+        return self._play(operation, ctx)
+
+    def _play(self, operation: Operation[T], ctx: Context) -> T:
+        flow, settings = operation.start(ctx), self.settings
+        return run(flow, self.open_transport(), settings.clock, settings.cancel)
+
+    def stream(self, operation: Operation[None], **options: Any) -> Iterator[Any]:
+        """Run an operation that hands out items."""
         ctx = self.settings.context(options)
-        return stream(start(ctx), self.open_transport(), self.settings.clock, self.settings.cancel)
+        if _is_traced(ctx):
+            from kling_sdk.tracing import Traced  # as above
+
+            return Traced(ctx, operation, self.settings.base_url).stream(
+                lambda ctx: self._play_all(operation, ctx)
+            )
+        return self._play_all(operation, ctx)
+
+    def _play_all(self, operation: Operation[None], ctx: Context) -> Generator[Any, None, None]:
+        flow, settings = operation.start(ctx), self.settings
+        return stream(flow, self.open_transport(), settings.clock, settings.cancel)
 
 
 class AsyncRunner:
@@ -40,15 +60,37 @@ class AsyncRunner:
         self.settings = settings
         self.open_transport = open_transport
 
-    async def run(self, start: Callable[[Context], Flow[T]], **options: Any) -> T:
-        """Run a flow with some options changed."""
+    async def run(self, operation: Operation[T], **options: Any) -> T:
+        """Run an operation with some options changed."""
         ctx = self.settings.context(options)
-        return await arun(start(ctx), self.open_transport(), self.settings.clock)
+        if _is_traced(ctx):
+            from kling_sdk.tracing import Traced  # only who traces needs it
 
-    def stream(self, start: Callable[[Context], Flow[None]], **options: Any) -> AsyncIterator[Any]:
-        """Run a flow that hands out items."""
+            with Traced(ctx, operation, self.settings.base_url).call() as span:
+                return span.noted(await self._play(operation, span.ctx))
+        return await self._play(operation, ctx)
+
+    def _play(self, operation: Operation[T], ctx: Context) -> Coroutine[Any, Any, T]:
+        return arun(operation.start(ctx), self.open_transport(), self.settings.clock)
+
+    def stream(self, operation: Operation[None], **options: Any) -> AsyncIterator[Any]:
+        """Run an operation that hands out items."""
         ctx = self.settings.context(options)
-        return astream(start(ctx), self.open_transport(), self.settings.clock)
+        if _is_traced(ctx):
+            from kling_sdk.tracing import Traced  # as above
+
+            return Traced(ctx, operation, self.settings.base_url).astream(
+                lambda ctx: self._play_all(operation, ctx)
+            )
+        return self._play_all(operation, ctx)
+
+    def _play_all(self, operation: Operation[None], ctx: Context) -> AsyncGenerator[Any, None]:
+        return astream(operation.start(ctx), self.open_transport(), self.settings.clock)
+
+
+def _is_traced(ctx: Context) -> bool:
+    # A program that has not loaded the API has nowhere to send spans, and is not made to.
+    return ctx.options.trace and "opentelemetry.trace" in sys.modules
 
 
 class Shared:
@@ -73,8 +115,8 @@ class Shared:
 
 def sync_transport(http_client: Any, base_url: str) -> SyncTransport:
     """Return a transport over the caller's client, or over one of our own."""
+    from kling_sdk.drivers.connections import default_client
     from kling_sdk.drivers.httpx_transport import HttpxTransport
-    from kling_sdk.drivers.sharding import default_client
 
     client = http_client if http_client is not None else default_client()
     return HttpxTransport(client, base_url, owned=http_client is None)
@@ -82,8 +124,8 @@ def sync_transport(http_client: Any, base_url: str) -> SyncTransport:
 
 def async_transport(http_client: Any, base_url: str) -> AsyncTransport:
     """Return a transport over the caller's client, or over one of our own."""
+    from kling_sdk.drivers.connections import default_async_client
     from kling_sdk.drivers.httpx_transport import AsyncHttpxTransport, library_of
-    from kling_sdk.drivers.sharding import default_async_client
 
     if http_client is not None and library_of(http_client) is None:
         from kling_sdk.drivers.aiohttp_transport import AiohttpTransport

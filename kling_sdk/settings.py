@@ -20,7 +20,7 @@ from kling_sdk.dialects import Call, Dialect, KlingDialect, RelayDialect, Reply
 from kling_sdk.dialects.kling import packs_from
 from kling_sdk.drivers import Clock, SystemClock
 from kling_sdk.errors import RequestValidationError
-from kling_sdk.flows import Context, Event, Flow, Options, Randomness, once, repeat
+from kling_sdk.flows import Context, Event, Flow, Operation, Options, Randomness, once, repeat
 from kling_sdk.results import Download, ResourcePack, Task, Video
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ class Changes(TypedDict, total=False):
     check: bool
     max_download: int
     on_event: Callable[[Event], object] | None
+    trace: bool
+    tracer_provider: Any
+    traceparent: bool
     cancel: threading.Event | None
 
 
@@ -161,23 +164,34 @@ def _base_url(url: str | None, dialect: Dialect) -> str:
     return url
 
 
-def request_flow(
+def wait_changes(
+    timeout: float | None, on_update: Callable[[Task], object] | None = None
+) -> dict[str, Any]:
+    """Return the options that the parameters of a wait stand for."""
+    given = {"wait_timeout": timeout, "on_update": on_update}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def request_operation(
     method: str, path: str, json: Any, params: Mapping[str, str | int] | None
-) -> Callable[[Context], Flow[Any]]:
-    """Return the flow of `client.request`."""
+) -> Operation[Any]:
+    """Return the operation of `client.request`."""
 
     def start(ctx: Context) -> Flow[Any]:
         send = repeat if method.upper() in {"GET", "HEAD"} else once
         return send(ctx, _call(method, path, json, params), ctx.dialect.data)
 
-    return start
+    return Operation("request", start)
 
 
-def raw_flow(
+def raw_operation(
     method: str, path: str, json: Any, params: Mapping[str, str | int] | None
-) -> Callable[[Context], Flow[Reply]]:
-    """Return the flow of `client.request_raw`."""
-    return lambda ctx: once(ctx, _call(method, path, json, params), lambda reply: reply)
+) -> Operation[Reply]:
+    """Return the operation of `client.request_raw`."""
+    return Operation(
+        "request_raw",
+        lambda ctx: once(ctx, _call(method, path, json, params), lambda reply: reply),
+    )
 
 
 def _call(method: str, path: str, json: Any, params: Mapping[str, str | int] | None) -> Call:
@@ -187,16 +201,16 @@ def _call(method: str, path: str, json: Any, params: Mapping[str, str | int] | N
     return Call(method.upper(), path, params=params, json=json)
 
 
-def costs_flow(
+def costs_operation(
     start: datetime | int, end: datetime | int, pack_name: str | None
-) -> Callable[[Context], Flow[tuple[ResourcePack, ...]]]:
-    """Return the flow of `client.account_costs`."""
+) -> Operation[tuple[ResourcePack, ...]]:
+    """Return the operation of `client.account_costs`."""
 
     def flow(ctx: Context) -> Flow[tuple[ResourcePack, ...]]:
         call = ctx.dialect.account_costs(_milliseconds(start), _milliseconds(end), pack_name)
         return repeat(ctx, call, lambda reply: packs_from(ctx.dialect.data(reply)))
 
-    return flow
+    return Operation("account_costs", flow)
 
 
 def _milliseconds(when: datetime | int) -> int:
@@ -207,22 +221,25 @@ def _milliseconds(when: datetime | int) -> int:
     return when
 
 
-def many_flow(
-    work: Iterable[VideoRequest | Task], max_concurrent: int | None = None
-) -> Callable[[Context], Flow[None]]:
-    """Return the flow of `client.as_completed` and `client.run_many`."""
+def many_operation(
+    name: str, work: Iterable[VideoRequest | Task], max_concurrent: int | None = None
+) -> Operation[None]:
+    """Return the operation of `client.wait_all`, `as_completed` or `run_many`."""
     from kling_sdk.flows.many import many  # loads what most programs never use
 
     items = list(work)
-    return lambda ctx: many(ctx, items, max_concurrent)
+    about = {"tasks": len(items)}
+    return Operation(name, lambda ctx: many(ctx, items, max_concurrent), about=about)
 
 
-def download_flow(
-    video: Video | str, path: str | os.PathLike[str]
-) -> Callable[[Context], Flow[Download]]:
-    """Return the flow of `client.download`, which opens the file when it starts."""
+def download_operation(video: Video | str, path: str | os.PathLike[str]) -> Operation[Download]:
+    """Return the operation of `client.download`, which opens the file when it starts."""
     from kling_sdk.files.target import FileTarget, place_for  # as above
     from kling_sdk.flows.download import download
 
     url, place = (video if isinstance(video, str) else video.url), place_for(video, path)
-    return lambda ctx: download(ctx, url, partial(FileTarget, place, ctx.options.max_download))
+
+    def start(ctx: Context) -> Flow[Download]:
+        return download(ctx, url, partial(FileTarget, place, ctx.options.max_download))
+
+    return Operation("download", start)

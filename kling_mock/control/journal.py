@@ -3,66 +3,192 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Unpack
 
-__all__ = ["DEFAULT_SIZE", "Entry", "Journal"]
+from kling_mock.control.calls import Call, Filters
+from kling_mock.control.entries import Entry
+from kling_mock.control.telling import explain, line, nearest_miss
+
+__all__ = ["DEFAULT_SIZE", "Journal"]
 
 DEFAULT_SIZE = 2_000  # entries
-BODY_KEPT = 4_096  # bytes of each body: an inline image would fill the memory
-
-
-class Entry(NamedTuple):
-    """One request and its answer. The `Authorization` header is never kept.
-
-    Attributes:
-        at: When it was answered, Unix seconds on the mock's clock.
-        method: The HTTP method.
-        path: The path as it was sent, without the query.
-        query: The query as it was sent; "" if there was none.
-        status: The HTTP status of the answer; 0 if a fault kept it from being served.
-        code: The service code of the answer; 0 is success.
-        request_id: What the answer's envelope calls this request.
-        account: The account's name; "" if the request was not authenticated.
-        request: The first bytes of the request's body.
-        response: The first bytes of the answer's body.
-        fault: The faults that happened to it, with a "+" between; "" if none did. What is
-            here as the answer is what the server meant to say.
-    """
-
-    at: float
-    method: str
-    path: str
-    query: str
-    status: int
-    code: int
-    request_id: str
-    account: str
-    request: bytes
-    response: bytes
-    fault: str = ""
+_UNEXPECTED_KEPT = 100  # entries, also when the journal has had to let them go
+_TAIL = 20  # lines
 
 
 class Journal:
-    """The newest requests, oldest first.
+    """The newest requests, oldest first, and what a test may say of them.
+
+        mock.journal.where("POST *", code=1303)
+        mock.journal.assert_called("POST /v1/videos/text2video", times=1, body={"duration": "5"})
+        mock.journal.assert_sequence(["POST /v1/videos/text2video", "GET /v1/videos/*"])
 
     Args:
         size: How many entries are kept.
+        served: The calls that there are, for explaining one that there is not: methods and
+            paths, `*` for an id.
     """
 
-    def __init__(self, size: int = DEFAULT_SIZE) -> None:
+    def __init__(self, size: int = DEFAULT_SIZE, served: Sequence[str] = ()) -> None:
         self._entries: deque[Entry] = deque(maxlen=size)
+        self._unexpected: deque[Entry] = deque(maxlen=_UNEXPECTED_KEPT)
+        self._served = served
         self._total = 0
 
     def add(self, entry: Entry) -> None:
         """Append one entry; the oldest one makes room."""
         self._entries.append(entry)
         self._total += 1
+        if entry.code and entry.unexpected:
+            self._unexpected.append(entry)
 
     @property
     def total(self) -> int:
         """How many entries were ever added, also those that are no longer kept."""
         return self._total
+
+    @property
+    def unexpected(self) -> list[Entry]:
+        """The newest calls that were refused before it was known whose they are; see `Entry`."""
+        return list(self._unexpected)
+
+    def where(self, match: str = "*", **filters: Unpack[Filters]) -> list[Entry]:
+        """Return the calls that are meant, oldest first.
+
+        Args:
+            match: A method, a path, or both with a space between; `*` stands for anything.
+            filters: See `Filters`.
+
+        Raises:
+            ValueError: *match* is not of this form, or comes together with `method` or `path`.
+            TypeError: There is no such filter.
+        """
+        call = Call(match, **filters)
+        return [entry for entry in self if call.accepts(entry)]
+
+    def assert_called(
+        self, match: str = "*", *, times: int | None = None, **filters: Unpack[Filters]
+    ) -> list[Entry]:
+        """Return the calls that are meant, if there are any.
+
+        Args:
+            match: See `where`.
+            times: How many there have to be; `None` is one or more.
+            filters: See `where`.
+
+        Raises:
+            AssertionError: There are not; the text tells what came nearest.
+        """
+        __tracebackhide__ = True
+        call = Call(match, **filters)
+        entries = list(self)
+        found = [entry for entry in entries if call.accepts(entry)]
+        if len(found) == times or (times is None and found):
+            return found
+        wanted = "a call" if times is None else _calls(times)
+        raise self._failure(
+            f"wanted {wanted} of {call}, there {_were(len(found))}",
+            *([] if times is not None and len(found) > times else self._nearest(call, entries)),
+        )
+
+    def assert_not_called(self, match: str = "*", **filters: Unpack[Filters]) -> None:
+        """Check that there is no call of those that are meant.
+
+        Args:
+            match: See `where`.
+            filters: See `where`.
+
+        Raises:
+            AssertionError: There is one.
+        """
+        __tracebackhide__ = True
+        call = Call(match, **filters)
+        found = sum(map(call.accepts, self))
+        if found:
+            raise self._failure(f"wanted no call of {call}, there {_were(found)}")
+
+    def assert_sequence(self, calls: Iterable[str | Call], *, exact: bool = False) -> list[Entry]:
+        """Return the calls that came in this order.
+
+        Args:
+            calls: Matches as of `where`, or `Call` for those with filters.
+            exact: Whether nothing else may have been called, between them or around.
+
+        Raises:
+            AssertionError: They did not; the text tells which one is missing, and what came
+                nearest.
+        """
+        __tracebackhide__ = True
+        wanted = [Call(call) if isinstance(call, str) else call for call in calls]
+        entries = list(self)
+        found: list[int] = []
+        for number, call in enumerate(wanted, 1):
+            first = found[-1] + 1 if found else 0
+            last = first + 1 if exact else len(entries)
+            at = next((at for at in range(first, last) if _at(entries, at, call)), None)
+            if at is None:
+                place = f"after #{self._number(found[-1])}" if found else "at all"
+                if exact:
+                    place = f"as #{self._number(first)}"
+                raise self._failure(
+                    f"call {number} of the sequence, {call}, did not come {place}",
+                    *self._nearest(call, entries[first:last], first),
+                )
+            found.append(at)
+        if exact and len(entries) > len(wanted):
+            raise self._failure(f"wanted {_calls(len(wanted))} in all, there {_were(len(entries))}")
+        return [entries[at] for at in found]
+
+    def assert_no_unexpected(self) -> None:
+        """Check that every call was one that is served, with a credential that is accepted.
+
+        Raises:
+            AssertionError: One was not; the text tells what comes nearest to it.
+        """
+        __tracebackhide__ = True
+        found = self.unexpected
+        if found:
+            raise AssertionError(
+                "\n  ".join(
+                    [f"{_calls(len(found))} unexpected:", *(self.explain(entry) for entry in found)]
+                )
+            )
+
+    def explain(self, entry: Entry) -> str:
+        """Return why *entry* is unexpected: what comes nearest to it, or the refusal's text."""
+        return explain(entry, self._served)
+
+    def tail(self, lines: int = _TAIL) -> list[str]:
+        """Return the last calls, a line each: method, path, status and code, but no bodies.
+
+        Args:
+            lines: How many, at most.
+        """
+        entries = list(self)
+        shown = entries[-lines:] if lines > 0 else []
+        first = len(entries) - len(shown)
+        return [
+            line(entry, self._number(at), entries[0].at) for at, entry in enumerate(shown, first)
+        ]
+
+    def _number(self, position: int) -> int:
+        return self._total - len(self._entries) + position + 1
+
+    def _nearest(self, call: Call, entries: Sequence[Entry], first: int = 0) -> list[str]:
+        miss = nearest_miss(call, entries)
+        if miss is None:
+            return []
+        number = self._number(first + miss.position)
+        return [
+            f"nearest is #{number}, which differs in",
+            *(f"  {one}" for one in miss.differences),
+        ]
+
+    def _failure(self, *lines: str) -> AssertionError:
+        calls = self.tail() or ["no calls at all"]
+        lines = (*lines, "the journal has", *(f"  {one}" for one in calls))
+        return AssertionError("\n".join(lines))
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -76,3 +202,15 @@ class Journal:
 
     def __repr__(self) -> str:
         return f"<Journal of {self._total} requests, {len(self)} kept>"
+
+
+def _at(entries: Sequence[Entry], position: int, call: Call) -> bool:
+    return position < len(entries) and call.accepts(entries[position])
+
+
+def _calls(number: int) -> str:
+    return "1 call" if number == 1 else f"{number} calls"
+
+
+def _were(number: int) -> str:
+    return {0: "was none", 1: "was 1"}.get(number, f"were {number}")

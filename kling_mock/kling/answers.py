@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kling_mock.control.journal import BODY_KEPT, Entry
+from kling_mock.control.bodies import BODY_KEPT, keep
+from kling_mock.control.entries import Entry
 from kling_mock.kling.world import World
 
 __all__ = ["Answer", "record"]
@@ -52,7 +53,7 @@ def record(
             answer.code,
             answer.request_id,
             answer.account,
-            answer.sent[:BODY_KEPT],
+            keep(answer.sent),
             answer.body[:BODY_KEPT],
             fault,
         )

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import NamedTuple, TypedDict
 
-__all__ = ["Subject", "Target", "TargetOptions", "Where"]
+__all__ = ["Subject", "Target", "TargetOptions", "Where", "read_match"]
 
 _METHOD = re.compile(r"[A-Z]+|\*")
 _STATUSES = ("submitted", "processing", "succeed", "failed")
@@ -91,7 +91,7 @@ class Where:
         account: str | None = None,
         statuses: Iterable[str] = (),
     ) -> None:
-        self.method, self.path = _read(match)
+        self.method, self.path = read_match(match)
         self.prompt = None if prompt is None else prompt.casefold()
         self.external_id = external_id
         self.account = account
@@ -121,7 +121,12 @@ class Where:
         return f"<{' '.join(words)}>"
 
 
-def _read(match: str) -> tuple[str, str]:
+def read_match(match: str) -> tuple[str, str]:
+    """Return the method and the path of *match*; "*" for one that it has not.
+
+    Raises:
+        ValueError: It is not a method, a path or both.
+    """
     words = match.split()
     if len(words) == 1:
         words = ["*", *words] if words[0].startswith(("/", "*")) else [*words, "*"]

@@ -14,9 +14,14 @@ from kling_mock.kling.errors import Refusal
 from kling_mock.kling.tasks import VIDEOS
 from kling_mock.kling.validation import MAX_BODY
 
-__all__ = ["COSTS", "origin_of", "read_body", "route"]
+__all__ = ["COSTS", "SERVED", "origin_of", "read_body", "route"]
 
 _ROUTES = {f"{VIDEOS}{endpoint}": endpoint for endpoint in ENDPOINTS}
+# The same for readers: `*` is a task id or an external id.
+SERVED = (
+    *(call for path in _ROUTES for call in (f"POST {path}", f"GET {path}", f"GET {path}/*")),
+    f"GET {COSTS}",
+)
 _HOST = re.compile(r"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
 

@@ -25,6 +25,7 @@ from kling_mock.kling.paces import STUCK, TYPICAL, Pace, Paces
 from kling_mock.kling.packs import take
 from kling_mock.kling.plan import Plan
 from kling_mock.kling.progress import schedule
+from kling_mock.kling.routing import SERVED
 from kling_mock.kling.tasks import Task, Tasks, subject_of
 
 __all__ = ["World", "admin_token"]
@@ -63,7 +64,7 @@ class World:
         self.clock = clock
         self.accounts = Accounts()
         self.tasks = Tasks()
-        self.journal = Journal()
+        self.journal = Journal(served=SERVED)
         self.discontinued: frozenset[str] = frozenset()
         self.paces = Paces()
         self.content = Content()

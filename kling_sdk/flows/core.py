@@ -14,14 +14,21 @@ flow runs under every driver, sync or async, and in a test that answers by hand.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
-from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Generator, Mapping
+from types import MappingProxyType
+from typing import Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 import attrs
 
 from kling_sdk.auth import Keyring
 from kling_sdk.dialects import Call, Dialect, Reply
-from kling_sdk.errors import AuthenticationError, KlingAPIError, KlingError, TransportError
+from kling_sdk.errors import (
+    AuthenticationError,
+    KlingAPIError,
+    KlingError,
+    TaskFailedError,
+    TransportError,
+)
 from kling_sdk.flows.retry import Policy
 from kling_sdk.results import Task
 
@@ -32,6 +39,7 @@ __all__ = [
     "Event",
     "Fetch",
     "Flow",
+    "Operation",
     "Options",
     "Randomness",
     "Send",
@@ -39,6 +47,7 @@ __all__ = [
     "Sleep",
     "exchange",
     "once",
+    "reason",
     "repeat",
 ]
 
@@ -47,6 +56,7 @@ log: Final = logging.getLogger("kling_sdk")
 
 _NOT_YET_VALID, _EXPIRED = 1003, 1004
 _KEY_REFUSED = frozenset({1000, 1001, 1002})
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Randomness(Protocol):
@@ -112,7 +122,7 @@ class Event:
         kind: `request` (about to be sent), `response` (came), `retry` (will be repeated),
             `poll` (a wait looked), `task` (a task's status changed).
         method: HTTP method.
-        path: Path without query.
+        path: Path without query; of a download, the URL without query.
         attempt: Counted from 1.
         status: HTTP status of a response.
         pause: Seconds until the repeat.
@@ -149,6 +159,11 @@ class Options:
         check: False to skip the capability check.
         max_download: Most bytes a download may have.
         on_event: Called with each `Event`.
+        trace: False to make no OpenTelemetry spans. True makes one per call once the
+            program has loaded OpenTelemetry's API.
+        tracer_provider: Where spans go; None takes OpenTelemetry's global provider.
+        traceparent: True to send the span's `traceparent` to the server, which a relay of
+            your own may continue. It never goes to the host of a file.
     """
 
     timeout: float = 30.0
@@ -162,6 +177,9 @@ class Options:
     check: bool = True
     max_download: int = 4 * 1024**3
     on_event: Callable[[Event], object] | None = None
+    trace: bool = True
+    tracer_provider: Any = None
+    traceparent: bool = False
 
 
 @attrs.frozen(eq=False)
@@ -175,6 +193,7 @@ class Context:
     monotonic: Callable[[], float]
     random: Randomness
     cancelled: Callable[[], bool] = bool
+    headers: Mapping[str, str] = _NONE
 
     @property
     def policy(self) -> Policy:
@@ -194,6 +213,22 @@ class Context:
     def until(self, seconds: float) -> float:
         """Return the monotonic time *seconds* from now."""
         return self.monotonic() + seconds
+
+
+class Operation(NamedTuple, Generic[T]):
+    """One call of the user's: the flow that makes it, and what a trace may say of it.
+
+    Attributes:
+        name: The method's name.
+        start: Returns the flow.
+        endpoint: The endpoint, such as `text2video`; "" when there is none.
+        about: What is known before it starts, such as the model; nothing private.
+    """
+
+    name: str
+    start: Callable[[Context], Flow[T]]
+    endpoint: str = ""
+    about: Mapping[str, str | int] = _NONE
 
 
 def exchange(
@@ -224,6 +259,8 @@ def exchange(
 
 def _send(ctx: Context, call: Call, header: str, until: float, attempt: int) -> Flow[Reply]:
     headers = {**call.headers, "authorization": header}
+    if ctx.headers:
+        headers.update(ctx.headers)
     signed = Call(call.method, call.path, call.params, call.json, headers)
     timeout = max(0.001, min(ctx.options.timeout, until - ctx.monotonic()))
     watched = ctx.options.on_event is not None
@@ -270,14 +307,16 @@ def note_retry(ctx: Context, call: Call, attempt: int, pause: float, error: Klin
         call.method,
         call.path,
         attempt,
-        _reason(error),
+        reason(error),
         pause,
     )
     ctx.emit(Event("retry", call.method, call.path, attempt, pause=pause, error=error))
 
 
-def _reason(error: KlingError) -> str:
-    # A server's message may quote the prompt, so the log gets the code only.
+def reason(error: KlingError) -> str:
+    """Return what went wrong in our own words: the server's may quote the prompt."""
+    if isinstance(error, TaskFailedError):
+        return f"task {error.task_id} failed"
     if isinstance(error, KlingAPIError):
         return f"HTTP {error.http_status}, code {error.code}, request_id {error.request_id or '-'}"
     return str(error)

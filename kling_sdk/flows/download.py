@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from kling_sdk.dialects import Call, Reply
 from kling_sdk.dialects.wire import retry_after
 from kling_sdk.errors import DownloadError, TransportError
-from kling_sdk.flows.core import Context, Fetch, Flow, Sleep, log
+from kling_sdk.flows.core import Context, Event, Fetch, Flow, Sleep, log
 from kling_sdk.results import Download, redact_url
 
 __all__ = ["Target", "download"]
@@ -65,13 +65,14 @@ def download(ctx: Context, url: str, begin: Callable[[], Target]) -> Flow[Downlo
 def _attempts(ctx: Context, source: str, target: Target) -> Flow[None]:
     url = source
     idle = redirects = furthest = 0
+    attempt = 1
     while True:
         reply: Reply | None = None
-        trouble = "the transfer was cut short"
+        trouble = TransportError("the transfer was cut short")
         try:
-            reply = yield Fetch(_call(url, target), target, ctx.options.timeout)
+            reply = yield from _fetch(ctx, _call(url, target), target, attempt)
         except TransportError as error:
-            trouble = str(error)
+            trouble = error
         if reply is not None:
             if reply.status in _REDIRECT and redirects < _REDIRECTS:
                 redirects += 1
@@ -81,18 +82,29 @@ def _attempts(ctx: Context, source: str, target: Target) -> Flow[None]:
                 return
             _raise_if_hopeless(reply, url)
             if reply.status >= 300:
-                trouble = f"HTTP {reply.status}"
+                trouble = TransportError(f"HTTP {reply.status}")
         # Further than ever: a host that always begins again would else never come to an end.
         idle = 0 if target.received > furthest else idle + 1
         furthest = max(furthest, target.received)
         pause = _pause(ctx, reply, idle)
         if pause is None:
             raise _failed(f"{trouble}, after {target.received} bytes", url, reply)
-        log.info("download of %s: %s, after byte %d", redact_url(url), trouble, target.received)
+        shown = redact_url(url)
+        log.info("download of %s: %s, after byte %d", shown, trouble, target.received)
+        ctx.emit(Event("retry", "GET", shown, attempt, pause=pause, error=trouble))
         yield Sleep(pause)
         if ctx.cancelled():
             raise _failed("cancelled", url, reply)
         url, redirects = source, 0  # where it led to may have expired meanwhile
+        attempt += 1
+
+
+def _fetch(ctx: Context, call: Call, target: Target, attempt: int) -> Flow[Reply]:
+    shown = redact_url(call.path)
+    ctx.emit(Event("request", "GET", shown, attempt))
+    reply: Reply = yield Fetch(call, target, ctx.options.timeout)
+    ctx.emit(Event("response", "GET", shown, attempt, status=reply.status))
+    return reply
 
 
 def _pause(ctx: Context, reply: Reply | None, idle: int) -> float | None:

@@ -369,7 +369,10 @@ def test_a_base_video_decides_the_length(duration: dict[str, Any], use: dict[str
 
 def test_a_video_to_refer_to_leaves_the_length_to_the_request() -> None:
     """With a reference video the result is as long as asked for, and priced so."""
-    video = {"video_list": [VIDEO | {"refer_type": "feature"}], "duration": "15"}
+    video: dict[str, Any] = {
+        "video_list": [VIDEO | {"refer_type": "feature"}],
+        "duration": "15",
+    }
     made = plan("omni-video", OMNI | video)
     assert (made.seconds, str(made.units.normalize())) == (15, "18")
 

@@ -51,6 +51,7 @@ def sync_client(kling: Kling) -> None:
     assert_type(kling.request("GET", "/v1/videos/lip-sync/1"), Any)
     assert_type(kling.request_raw("GET", "/v1/videos/lip-sync/1").status, int)
     assert_type(kling.with_options(timeout=3.0, retries=2, on_update=print), Kling)
+    assert_type(kling.with_options(trace=False, traceparent=True), Kling)
     assert_type(Kling.relay("http://localhost:3000", token="sk-1"), Kling)
     assert_type(kling.close(), None)
     with kling as entered:

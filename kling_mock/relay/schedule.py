@@ -1,0 +1,67 @@
+"""When the relay looks at its open tasks, and when it gives one up. Pure.
+
+Times are Unix seconds, durations seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "CREATE_LEASE",
+    "DEADLINE",
+    "READ_INTERVAL",
+    "UNKNOWN_PAUSE",
+    "first_look",
+    "is_expired",
+    "next_look",
+]
+
+#: An open task is read upstream at most this often, over all processes and ways.
+READ_INTERVAL: Final = 5
+#: A task that is open for so long has failed, once a last look has shown it open.
+DEADLINE: Final = 24 * 3600
+#: For so long the relay waits for an upstream that cannot be read.
+_LAST_DEADLINE: Final = 2 * DEADLINE
+#: Who sends a create has the task to itself for so long: one attempt per channel fits.
+CREATE_LEASE: Final = 120
+#: From the end of a create whose answer was lost to the first look, and on to the next: a little
+#: more than the 60 seconds after which a "not found" counts.
+UNKNOWN_PAUSE: Final = 65
+
+_SHORTEST_PAUSE: Final = 20.0
+_LONGEST_PAUSE: Final = 600.0
+_SHARE_OF_AGE: Final = 0.25  # the older a task, the less a further pause matters
+_JITTER: Final = 0.2
+
+
+def first_look(now: int) -> int:
+    """Return when the sweeper first looks at a task that was accepted at *now*."""
+    return now + round(_SHORTEST_PAUSE)
+
+
+def next_look(now: int, created_at: int, chance: float) -> int:
+    """Return when the sweeper looks at an open task again.
+
+    A quarter of its age, from 20 seconds up to 10 minutes, and up to a fifth more, so that
+    tasks of one burst do not stay together.
+
+    Args:
+        now: The present.
+        created_at: When the task was created.
+        chance: A number from 0 up to 1.
+    """
+    pause = min(max(_SHARE_OF_AGE * (now - created_at), _SHORTEST_PAUSE), _LONGEST_PAUSE)
+    return now + round(pause * (1.0 + _JITTER * chance))
+
+
+def is_expired(now: int, created_at: int, *, readable: bool) -> bool:
+    """Return whether an open task is given up.
+
+    Args:
+        now: The present.
+        created_at: When the task was created.
+        readable: Whether the upstream has just shown it open. An upstream that cannot be
+            read gets twice the time.
+    """
+    return now - created_at >= (DEADLINE if readable else _LAST_DEADLINE)

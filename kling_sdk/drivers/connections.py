@@ -1,0 +1,202 @@
+"""The connections of a default `AsyncKling`, each used again by the next request.
+
+httpcore's pool looks at all of its connections whenever a request starts or ends, so its
+work per request grows with their number. Here a request takes the idle connection that was
+used last, or opens one, and gives it back: the same work whatever their number.
+`docs/benchmarks.md` has the figures.
+
+Connecting, TLS and HTTP/1.1 stay httpcore's; httpx's transport sends its requests here as
+it would to httpcore's pool, and maps the errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator
+from functools import cache
+from typing import Any, Final, Self
+from urllib.request import getproxies
+
+import httpcore
+import httpx
+
+__all__ = [
+    "Connections",
+    "PooledTransport",
+    "default_async_client",
+    "default_client",
+    "shared_ssl_context",
+]
+
+#: Most connections at a time; further requests wait for one. At 100 ms of delay this is
+#: more than a core can keep busy, and it is half of the files a process may usually open.
+MOST: Final = 500
+#: Seconds after which an unused connection is not used again; httpx's own figure.
+KEEP: Final = 5.0
+
+_Host = tuple[bytes, bytes, int]
+
+
+class Connections:
+    """Connections to any number of hosts, of one event loop.
+
+    Args:
+        tls: TLS context for hosts that are called by https.
+        most: Most connections at a time.
+        keep: Seconds after which an unused connection is not used again.
+    """
+
+    def __init__(self, tls: ssl.SSLContext, most: int = MOST, keep: float = KEEP) -> None:
+        self._tls = tls
+        self._keep = keep
+        self._places = asyncio.Semaphore(most)
+        self._idle: dict[_Host, list[httpcore.AsyncHTTPConnection]] = {}
+        self._open: set[httpcore.AsyncHTTPConnection] = set()
+        self._tidy_at = time.monotonic() + keep
+
+    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        """Send *request* and return the reply's head; its body is read, then closed.
+
+        Raises:
+            httpcore.PoolTimeout: all connections were in use for the request's `pool` timeout.
+        """
+        await self._wait_for_a_place(request.extensions.get("timeout", {}).get("pool"))
+        origin = request.url.origin
+        host = (origin.scheme, origin.host, origin.port)
+        connection = None
+        try:
+            await self._tidy()
+            connection = await self._take(host) or self._new(origin)
+            response = await connection.handle_async_request(request)
+        except BaseException:
+            await self.give_back(host, connection)
+            raise
+        response.stream = _Body(self, host, connection, response.stream)
+        return response
+
+    async def _wait_for_a_place(self, seconds: float | None) -> None:
+        if not self._places.locked():
+            await self._places.acquire()  # comes back at once
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._places.acquire()
+        except TimeoutError:
+            raise httpcore.PoolTimeout("all connections are in use") from None
+
+    async def _take(self, host: _Host) -> httpcore.AsyncHTTPConnection | None:
+        """Return the idle connection that was used last, if the server has not closed it."""
+        idle = self._idle.get(host)
+        while idle:
+            connection = idle.pop()
+            if not connection.has_expired():
+                return connection
+            await self._close(connection)
+        return None
+
+    def _new(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
+        connection = httpcore.AsyncHTTPConnection(origin, self._tls, keepalive_expiry=self._keep)
+        self._open.add(connection)
+        return connection
+
+    async def give_back(self, host: _Host, connection: httpcore.AsyncHTTPConnection | None) -> None:
+        """Free a request's place, and keep its connection if the exchange came to its end."""
+        self._places.release()
+        if connection is None:
+            return
+        # Idle is what httpcore calls a connection whose request and reply were both completed,
+        # and also one that was never made. After `aclose` none is kept.
+        whole = connection.is_idle() and not connection.is_closed()
+        if whole and connection in self._open:
+            self._idle.setdefault(host, []).append(connection)
+        else:
+            await self._close(connection)
+
+    async def _tidy(self) -> None:
+        """Now and then close what a burst left behind: nothing else would."""
+        now = time.monotonic()
+        if now < self._tidy_at:
+            return
+        self._tidy_at = now + self._keep
+        for host, idle in list(self._idle.items()):
+            for connection in [one for one in idle if one.has_expired()]:
+                if connection in idle:  # else another request has taken it meanwhile
+                    idle.remove(connection)
+                    await self._close(connection)
+            if not idle:
+                self._idle.pop(host, None)
+
+    async def _close(self, connection: httpcore.AsyncHTTPConnection) -> None:
+        self._open.discard(connection)
+        await connection.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections; requests in flight fail with `httpcore.ReadError`."""
+        self._idle.clear()
+        for connection in list(self._open):
+            await self._close(connection)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+class _Body:
+    """The body of a reply, which gives the connection back when it is closed."""
+
+    def __init__(
+        self,
+        pool: Connections,
+        host: _Host,
+        connection: httpcore.AsyncHTTPConnection,
+        stream: Any,
+    ) -> None:
+        self._give_back = (pool, host, connection)
+        self._stream = stream
+        self._closed = False
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aiter(self._stream)
+
+    async def aclose(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        pool, host, connection = self._give_back
+        try:
+            await self._stream.aclose()
+        finally:
+            await pool.give_back(host, connection)
+
+
+@cache
+def shared_ssl_context() -> ssl.SSLContext:
+    """Return the one TLS context of all default clients: building one takes milliseconds."""
+    return httpx.create_ssl_context()
+
+
+class PooledTransport(httpx.AsyncHTTPTransport):
+    """httpx's own transport over `Connections` instead of httpcore's pool."""
+
+    def __init__(self, most: int = MOST, keep: float = KEEP) -> None:
+        super().__init__(verify=shared_ssl_context())
+        self._pool: Any = Connections(shared_ssl_context(), most, keep)
+
+
+def default_client() -> httpx.Client:
+    """Return the client of a `Kling` that was given none."""
+    return httpx.Client(verify=shared_ssl_context())
+
+
+def default_async_client() -> httpx.AsyncClient:
+    """Return the client of an `AsyncKling` that was given none.
+
+    Where the environment names a proxy, httpx's own pool is used: it knows how to use one.
+    """
+    if getproxies().keys() - {"no"}:
+        return httpx.AsyncClient(verify=shared_ssl_context())
+    return httpx.AsyncClient(transport=PooledTransport())
