@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kling_mock.kling import accounts, ids, images, media_urls, progress, service, tasks, wire
 from kling_mock.kling.facts import assumed, documented, observed
-from kling_mock.kling.validation import MAX_BODY
+from kling_mock.kling.routing import MAX_BODY
 from kling_mock.reference.rows import Behaviour
 
 __all__ = ["BEHAVIOURS"]

@@ -12,9 +12,11 @@ from kling_mock.kling.capabilities import ENDPOINTS
 from kling_mock.kling.costs import PATH as COSTS
 from kling_mock.kling.errors import Refusal
 from kling_mock.kling.tasks import VIDEOS
-from kling_mock.kling.validation import MAX_BODY
 
-__all__ = ["COSTS", "SERVED", "origin_of", "read_body", "route"]
+__all__ = ["COSTS", "MAX_BODY", "SERVED", "origin_of", "read_body", "route"]
+
+# Bytes of a request body. No page names a limit; eight images of 10 MB in base64 fit (assumed).
+MAX_BODY = 128 * 1024 * 1024
 
 _ROUTES = {f"{VIDEOS}{endpoint}": endpoint for endpoint in ENDPOINTS}
 # The same for readers: `*` is a task id or an external id.

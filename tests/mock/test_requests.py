@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from kling_mock.kling.accounts import Account, ApiKey
 from kling_mock.kling.fields import FIELDS
-from kling_mock.kling.validation import MAX_BODY, read_object
+from kling_mock.kling.routing import MAX_BODY
+from kling_mock.kling.validation import read_object
 
 URL = "https://example.com/a.png"
 LIST = "/v1/videos/text2video"
