@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kling_mock.clock import Timer
 from kling_mock.kling.accounts import Account
@@ -17,11 +18,25 @@ from kling_mock.kling.matching import Subject
 from kling_mock.kling.paces import TYPICAL, Pace
 from kling_mock.kling.plan import Plan
 
-__all__ = ["FACT", "VIDEOS", "Task", "Tasks", "subject_of"]
+__all__ = ["FACT", "VIDEOS", "GivenVideo", "Task", "Tasks", "subject_of"]
 
 FACT = observed("probe-2026-09", "wire", as_of="2026-09-22", confidence="high")
 
 VIDEOS = "/v1/videos/"  # the path of every endpoint begins with it
+
+
+class GivenVideo(NamedTuple):
+    """A result that a test has given a task, in place of the server's own.
+
+    Attributes:
+        id: What queries show as its id.
+        url: Where it is said to be; the server does not serve it.
+        duration: Its length in seconds, as text.
+    """
+
+    id: str
+    url: str
+    duration: str
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +58,7 @@ class Task:
         looks: How often it was looked at, as far as *pace* needs it.
         verdict: What the content review found wrong with it; `None` if nothing.
         origin: Scheme, host and port that result URLs in its reports begin with.
+        given: Its result, if a test has given it one.
     """
 
     task_id: str
@@ -59,6 +75,7 @@ class Task:
     looks: int = 0
     verdict: Verdict | None = None
     origin: str = ""
+    given: GivenVideo | None = None
 
     @property
     def video_id(self) -> str:

@@ -231,9 +231,13 @@ def _callback_url(value: object) -> str | None:
 
 def _hash(endpoint: str, body: Mapping[str, Any]) -> str:
     rest = {name: value for name, value in body.items() if name != "external_task_id"}
-    # ASCII: a lone surrogate is legal in JSON, and cannot be encoded as it is.
-    canonical = json.dumps([endpoint, rest], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+    canonical = json.dumps(
+        [endpoint, rest], sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+    try:
+        return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
+    except UnicodeEncodeError:  # legal in JSON, but it cannot be sent on
+        raise invalid("body", "holds half of a surrogate pair; accepted is UTF-8") from None
 
 
 class ListAsk(NamedTuple):
@@ -316,4 +320,4 @@ def listed(tasks: Sequence[Shown], next_before: int | None) -> dict[str, Any]:
 
 def encode(body: Mapping[str, Any]) -> bytes:
     """Return *body* as JSON."""
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")  # as JSON's \\u

@@ -162,11 +162,11 @@ def test_a_repeat_is_told_from_another_request() -> None:
     assert len(hashes) == 5
 
 
-def test_half_a_character_does_not_break_a_reply() -> None:
-    """JSON may hold half a surrogate pair; it is hashed and answered without an error."""
-    ask = wire.read_create("text2video", b'{"prompt": "\\ud83d"}')
-    assert ask.request_hash
-    assert json.loads(wire.encode({"message": ask.prompt})) == {"message": "\ud83d"}
+def test_half_a_character_is_refused() -> None:
+    """JSON may hold half a surrogate pair; it cannot be sent on, so it is a 400."""
+    with pytest.raises(RelayError, match="body: holds half of a surrogate pair"):
+        wire.read_create("text2video", b'{"prompt": "\\ud83d"}')
+    assert json.loads(wire.encode({"message": "\ud83d"})) == {"message": "\ud83d"}
 
 
 def test_replies_have_exactly_the_guide_s_keys() -> None:
