@@ -12,12 +12,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, NamedTuple, NoReturn, Protocol
+from typing import Any, Final, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
 from kling_mock.relay.channels import Target
 from kling_mock.relay.errors import invalid
 from kling_mock.relay.prices import Use
+from kling_mock.storage.values import VideoRow
 
 __all__ = [
     "ENDPOINTS",
@@ -273,24 +274,7 @@ def _count(query: Mapping[str, str], name: str, most: int) -> int | None:
     return int(value)
 
 
-class Shown(Protocol):
-    """What a reply shows of a task."""
-
-    @property
-    def task_id(self) -> str: ...
-    @property
-    def kling_task_id(self) -> str | None: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def store_url(self) -> str: ...
-    @property
-    def duration(self) -> str: ...
-    @property
-    def fail_reason(self) -> str: ...
-
-
-def created(task: Shown) -> dict[str, str]:
+def created(task: VideoRow) -> dict[str, str]:
     """Return the reply to a create."""
     return {
         "task_id": task.task_id,
@@ -299,7 +283,7 @@ def created(task: Shown) -> dict[str, str]:
     }
 
 
-def shown(task: Shown) -> dict[str, str]:
+def shown(task: VideoRow) -> dict[str, str]:
     """Return the reply to a query.
 
     A duration is shown once there is a result; until then it is only what was asked for.
@@ -313,7 +297,7 @@ def shown(task: Shown) -> dict[str, str]:
     }
 
 
-def listed(tasks: Sequence[Shown], next_before: int | None) -> dict[str, Any]:
+def listed(tasks: Sequence[VideoRow], next_before: int | None) -> dict[str, Any]:
     """Return the reply to a list."""
     return {"data": [shown(task) for task in tasks], "next_before": next_before}
 

@@ -6,7 +6,8 @@ raises as a `StorageError`, and then it has changed nothing. Any of them may rai
 `StorageUnavailableError`.
 
 Each change can be repeated: after an error of which nobody knows whether it came before or
-after the change, the same call leads to the same state, and no money moves twice.
+after the change, the same call leads to the same state, and no money moves twice. So a user,
+token or channel that was made at the same instant with the same arguments is returned again.
 
 Times are arguments in whole Unix seconds: a store has no clock of its own. Money is whole quota.
 """

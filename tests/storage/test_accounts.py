@@ -32,7 +32,7 @@ async def test_a_new_user_has_its_opening_balance_in_the_ledger(store: Storage) 
             NOW,
         )
         (entry,) = await store.list_ledger(user.id)
-        assert (entry.kind, entry.amount, entry.reference) == (LedgerKind.OPENING, quota, name)
+        assert (entry.kind, entry.amount) == (LedgerKind.OPENING, quota)
         assert await store.get_user(user.id) == user == await store.find_user(name)
 
 
@@ -41,7 +41,7 @@ async def test_a_username_is_unique_byte_for_byte(store: Storage) -> None:
     made = [await store.create_user(NewUser(name), now=NOW) for name in ("ann", "Ann", "änn")]
     assert len({user.id for user in made}) == 3
     with pytest.raises(ExistsError, match="username"):
-        await store.create_user(NewUser("ann"), now=NOW)
+        await store.create_user(NewUser("ann"), now=NOW + 1)
     assert await store.find_user("ANN") is None
     assert await store.list_users() == made
     assert await store.list_users(after=made[0].id, limit=1) == made[1:2]
@@ -225,7 +225,7 @@ async def test_a_channels_name_is_free_after_it_is_deleted(shop: Shop) -> None:
     """Deletion is soft: the row stays readable, and others may take its name."""
     said = kit.channel_named(shop.channel.name)
     with pytest.raises(ExistsError, match="channel"):
-        await shop.store.create_channel(said, now=NOW)
+        await shop.store.create_channel(said, now=NOW + 1)
     other = await shop.store.create_channel(kit.channel_named("other"), now=NOW)
     with pytest.raises(ExistsError, match="channel"):
         await shop.store.replace_channel(other.id, said)
@@ -240,6 +240,24 @@ async def test_a_channels_name_is_free_after_it_is_deleted(shop: Shop) -> None:
     assert await shop.my_channel() == gone
     with pytest.raises(UnknownError):
         await shop.store.replace_channel(gone.id, said)
+
+
+async def test_making_something_can_be_repeated_after_a_lost_answer(shop: Shop) -> None:
+    """The same user, token or channel at the same instant is the first one, not an error."""
+    store = shop.store
+    assert await store.create_user(NewUser("ann", 1_000), now=NOW) == shop.user
+    token = NewToken(shop.user.id, shop.token.token_hash)
+    assert await store.create_token(token, now=NOW) == shop.token
+    said = kit.channel_named(shop.channel.name)
+    assert await store.create_channel(said, now=NOW) == shop.channel
+    assert len(await store.list_ledger(shop.user.id)) == 1
+    for call in (
+        store.create_user(NewUser("ann", 999), now=NOW),
+        store.create_token(token, now=NOW + 1),
+        store.create_channel(kit.channel_named(shop.channel.name, weight=7), now=NOW),
+    ):
+        with pytest.raises(ExistsError):
+            await call
 
 
 @pytest.mark.parametrize(

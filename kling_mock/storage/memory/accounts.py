@@ -39,7 +39,10 @@ class MemoryAccounts:
 
     async def create_user(self, user: NewUser, *, now: int) -> User:
         """See `Storage.create_user`."""
-        if await self.find_user(user.username) is not None:
+        before = await self.find_user(user.username)
+        if before is not None:
+            if (before.created_at, before.quota, before.status) == (now, user.quota, user.status):
+                return before
             raise ExistsError("user", "username")
         made = User(
             id=self.state.next_id("users"),
@@ -52,7 +55,7 @@ class MemoryAccounts:
             created_at=now,
         )
         self.state.users[made.id] = made
-        self.state.book(LedgerKind.OPENING, user.username, made.id, user.quota, now=now)
+        self.state.book(LedgerKind.OPENING, str(made.id), made.id, user.quota, now=now)
         return made
 
     async def get_user(self, user_id: int) -> User:
@@ -115,8 +118,11 @@ class MemoryAccounts:
     async def create_token(self, token: NewToken, *, now: int) -> Token:
         """See `Storage.create_token`."""
         self.state.user(token.user_id)
-        if any(one.token_hash == token.token_hash for one in self.state.tokens.values()):
-            raise ExistsError("token", "hash")
+        for one in self.state.tokens.values():
+            if one.token_hash == token.token_hash:
+                if (one.user_id, one.name, one.created_at) == (token.user_id, token.name, now):
+                    return one
+                raise ExistsError("token", "hash")
         made = Token(
             id=self.state.next_id("tokens"),
             user_id=token.user_id,
@@ -165,9 +171,14 @@ class MemoryAccounts:
 
     async def create_channel(self, channel: NewChannel, *, now: int) -> Channel:
         """See `Storage.create_channel`."""
-        self._check_free(channel.name, 0)
+        said = attrs.asdict(channel)
+        for one in await self.list_channels():
+            if one.name == channel.name:
+                if one.created_at == now and said.items() <= attrs.asdict(one).items():
+                    return one
+                raise ExistsError("channel", "name")
         made = Channel(
-            **attrs.asdict(channel),
+            **said,
             id=self.state.next_id("channels"),
             used_quota=0,
             created_at=now,

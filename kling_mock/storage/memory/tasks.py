@@ -12,6 +12,7 @@ from kling_mock.storage.errors import (
     ExternalIdConflictError,
     InsufficientQuotaError,
     KlingTaskClashError,
+    StorageError,
     UnknownError,
 )
 from kling_mock.storage.memory.accounts import MemoryAccounts
@@ -163,7 +164,7 @@ class MemoryTasks(MemoryAccounts):
 
     async def mark_open(self, task_id: str, status: str, *, now: int) -> bool:
         """See `Storage.mark_open`."""
-        status = fit(status, 50)
+        status = fit(status, 50).rstrip(" ")
         if not status or status in TERMINAL:
             raise ValueError("an open status is neither empty nor terminal")
         row = self.state.videos.get(task_id)
@@ -377,6 +378,8 @@ class MemoryTasks(MemoryAccounts):
     def _notify(self, row: VideoRow, notice: NewNotice | None, now: int) -> None:
         if notice is None:
             return
+        if notice.event_id in self.state.notices:
+            raise StorageError(f"there is a notice {notice.event_id} already")
         self.state.notices[notice.event_id] = Notice(
             id=self.state.next_id("outbox"),
             event_id=notice.event_id,

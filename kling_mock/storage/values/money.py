@@ -11,7 +11,7 @@ __all__ = ["MAX_AMOUNT", "MAX_BALANCE", "amount", "check_amount", "signed_amount
 #: Largest single price, charge or credit: 2 billion USD at 500,000 quota each.
 MAX_AMOUNT: Final = 10**15
 #: Largest balance; far below BIGINT's end, because SQLite would go on with inexact numbers.
-MAX_BALANCE: Final = 10**18
+MAX_BALANCE: Final = 10**16
 
 
 def check_amount(name: str, value: int) -> None:

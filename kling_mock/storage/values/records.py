@@ -41,7 +41,7 @@ class LedgerEntry:
         id: Its number.
         kind: Why quota moved.
         reference: Unique within its kind: the `task_id` of a charge, the caller's own
-            reference of a credit, the user's name of an opening.
+            reference of a credit, the user's number of an opening.
         user_id: Whose quota.
         amount: Added to the balance: positive for an opening, negative or 0 for a charge,
             either for a credit.

@@ -54,6 +54,11 @@ def _callback_url(value: str | None) -> str | None:
     return fit(value) if value else None
 
 
+def _words(value: str | None) -> str:
+    # TEXT columns may be NULL in rows that a migration brought in.
+    return value or ""
+
+
 def _capped(value: int | None) -> int | None:
     return None if value is None else min(value, MAX_AMOUNT)
 
@@ -163,7 +168,7 @@ class VideoRow:
 
     id: int
     task_id: str
-    prompt: str = attrs.field(repr=False)
+    prompt: str = attrs.field(repr=False, converter=_words)
     created_at: int
     updated_at: int
     type: str
@@ -176,13 +181,13 @@ class VideoRow:
     user_id: int
     model: str
     status: str
-    fail_reason: str
+    fail_reason: str = attrs.field(converter=_words)
     video_id: str
-    store_url: str = attrs.field(repr=False)
+    store_url: str = attrs.field(repr=False, converter=_words)
     quota: int
     n: int
-    credentials: str = attrs.field(repr=False)
-    json_data: str = attrs.field(repr=False)
+    credentials: str = attrs.field(repr=False, converter=_words)
+    json_data: str = attrs.field(repr=False, converter=_words)
     external_task_id: str | None
     request_hash: str
     kling_task_id: str | None
