@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from kling_mock.clock import Timer
 from kling_mock.kling.accounts import Account
@@ -19,7 +20,16 @@ from kling_mock.kling.matching import Subject
 from kling_mock.kling.paces import TYPICAL, Pace
 from kling_mock.kling.plan import Plan
 
-__all__ = ["FACT", "KEPT", "KEPT_SECONDS", "VIDEOS", "Task", "Tasks", "subject_of"]
+__all__ = [
+    "FACT",
+    "KEPT",
+    "KEPT_SECONDS",
+    "VIDEOS",
+    "GivenVideo",
+    "Task",
+    "Tasks",
+    "subject_of",
+]
 
 FACT = observed("probe-2026-09", "wire", as_of="2026-09-22", confidence="high")
 
@@ -30,6 +40,20 @@ VIDEOS = "/v1/videos/"  # the path of every endpoint begins with it
 # create for minutes, and waits for half an hour.
 KEPT = 10_000
 KEPT_SECONDS = 3600
+
+
+class GivenVideo(NamedTuple):
+    """A result that a test has given a task, in place of the server's own.
+
+    Attributes:
+        id: What queries show as its id.
+        url: Where it is said to be; the server does not serve it.
+        duration: Its length in seconds, as text.
+    """
+
+    id: str
+    url: str
+    duration: str
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +75,7 @@ class Task:
         looks: How often it was looked at, as far as *pace* needs it.
         verdict: What the content review found wrong with it; `None` if nothing.
         origin: Scheme, host and port that result URLs in its reports begin with.
+        given: Its result, if a test has given it one.
     """
 
     task_id: str
@@ -67,6 +92,7 @@ class Task:
     looks: int = 0
     verdict: Verdict | None = None
     origin: str = ""
+    given: GivenVideo | None = None
 
     @property
     def video_id(self) -> str:
