@@ -27,7 +27,7 @@ def _postgresql() -> Iterator[Callable[[], str]]:
     def empty() -> str:
         url = _SERVERS["postgresql"][0] + name
         if not made:
-            _on_server("postgresql", f"CREATE DATABASE {name}")
+            on_server("postgresql", f"CREATE DATABASE {name}")
             made.append(name)
         else:
             with connect(url) as session:
@@ -37,7 +37,7 @@ def _postgresql() -> Iterator[Callable[[], str]]:
 
     yield empty
     for one in made:
-        _on_server("postgresql", f"DROP DATABASE {one}")
+        on_server("postgresql", f"DROP DATABASE {one}")
 
 
 @pytest.fixture
@@ -55,13 +55,13 @@ def new_database(tmp_path: Path, _postgresql: Callable[[], str]) -> Iterator[Cal
         if dialect == "sqlite":
             sqlite3.connect(tmp_path / f"{name}.db").close()
             return f"sqlite:///{tmp_path / name}.db"
-        _on_server(dialect, f"CREATE DATABASE {name}")
+        on_server(dialect, f"CREATE DATABASE {name}")
         made.append(name)
         return _SERVERS[dialect][0] + name
 
     yield make
     for name in made:
-        _on_server("mariadb", f"DROP DATABASE {name}")
+        on_server("mariadb", f"DROP DATABASE {name}")
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def session(
         yield opened
 
 
-def _on_server(dialect: str, sql: str) -> None:
+def on_server(dialect: str, sql: str) -> None:
     url, database, start = _SERVERS[dialect]
     try:
         with connect(url + database) as server:

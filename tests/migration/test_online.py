@@ -15,8 +15,8 @@ from kling_mock.storage.migration.session import Session, connect
 from kling_mock.storage.migration.shapes import Shape
 from kling_mock.storage.migration.state import State
 from kling_mock.storage.migration.upgrade import BlockedError, Upgrade
+from kling_mock.storage.migration.wanted import wanted
 from tests.migration import legacy, tables
-from tests.migration.wanted import wanted
 
 POINTS = (
     *("recorded", "rows-fitted", "indexed", "shadow-made", "first-trigger", "triggers-made"),

@@ -12,7 +12,7 @@ from kling_mock.storage.migration.ddl import alter
 from kling_mock.storage.migration.plan import applied, plan
 from kling_mock.storage.migration.shapes import Shape, goal, recognise
 from kling_mock.storage.migration.table import Check, Column, Index, Table, same_content
-from tests.migration.wanted import wanted
+from kling_mock.storage.migration.wanted import wanted
 
 WANTED = wanted("mariadb")
 _OLD = tuple(

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 import attrs
 
+from kling_mock.storage.migration.companions import leave
 from kling_mock.storage.migration.ddl import alter, quoted
 from kling_mock.storage.migration.findings import Finding
 from kling_mock.storage.migration.introspect import read_table
@@ -99,10 +100,12 @@ class Downgrade:
             self.at("altered")
         self._restore(origin.table)
         self.at("restored")
+        if full := leave(self.session, state.get("made") or []):
+            self.log(f"{', '.join(full)}: not empty, so they stay")
         if self.session.query(
             f"SELECT 1 FROM {CHANGES} WHERE column_name LIKE '{_ASIDE}%' LIMIT 1"
         ):
-            for name in ("origin", "upgrading", "downgrading"):
+            for name in ("origin", "upgrading", "downgrading", "rows", "checksum", "made"):
                 state.delete(name)
             self.session.execute(f"DELETE FROM {CHANGES} WHERE column_name NOT LIKE '{_ASIDE}%'")
             self.log(f"what was set aside is in the table {CHANGES}")

@@ -118,9 +118,7 @@ def _sqlite(session: Session, name: str) -> Table | None:
     text = "\n".join(definition(session, name))
     keyed = sorted((row[5], row[1]) for row in rows if row[5])
     primary = tuple(str(column) for _, column in keyed)
-    numbered = len(primary) == 1 and any(
-        row[1] == primary[0] and str(row[2]).lower() == "integer" for row in rows
-    )
+    numbered = len(primary) == 1 and "AUTOINCREMENT" in text.upper()
     return Table(
         name=name,
         columns=tuple(

@@ -65,8 +65,10 @@ class Throttle:
         first_chunk: Rows in the first chunk.
     """
 
-    chunk_seconds: float = 0.1
-    share: float = 0.8
+    chunk_seconds: float = 0.05
+    share: float = attrs.field(
+        default=0.8, validator=[attrs.validators.gt(0), attrs.validators.le(1)]
+    )
     running: int = 25
     first_chunk: int = 500
 
@@ -181,7 +183,8 @@ class Online:
 
     def _words(self, base: Table) -> Words:
         rows = self._rows(base)
-        return Words(base, goal(base, self.upgrade.wanted), rows.copied)
+        target = goal(base, self.upgrade.wanted)
+        return Words(base, target, rows.copied, self._session.dialect)
 
     def _rows(self, base: Table) -> Rows:
         target = goal(base, self.upgrade.wanted)
@@ -247,7 +250,7 @@ class Online:
             at = self._copy_rows(state, words, conditions[-1], {**at, "after": after})
             self.at("first-chunk")
             taken = max(self.now() - started, 1e-6)
-            size = max(100, min(20_000, int(size * min(2.0, self.throttle.chunk_seconds / taken))))
+            size = max(100, min(20_000, int(size * min(1.3, self.throttle.chunk_seconds / taken))))
             here += at["copied"] - at["before"]
             self._tell(at, here / max(self.now() - began, 1e-6))
             self.sleep(taken * (1 / self.throttle.share - 1))
@@ -304,10 +307,11 @@ class Online:
     def _verify(self, words: Words) -> None:
         """Copy what slipped through, if anything did, and make sure that nothing is missing.
 
-        A row can slip through when its time is moved back over the copy's place.
+        The copy passes over rows that a writer is changing, and a row whose time is moved
+        back over the copy's place escapes it. Fifty times in a row is somebody's lock.
         """
         state = State(self._session)
-        for _ in range(5):
+        for _ in range(50):
             missing = int(self._session.query(words.missing())[0][0])
             if not missing:
                 break
@@ -326,7 +330,7 @@ class Online:
             self._patiently(f"DROP TRIGGER IF EXISTS {name}")
         self.at("triggers-gone")
         state.delete("online")
-        state.delete("upgrading")
+        self.upgrade.finish(state)
         self.upgrade.log(f"the old table is kept as {BEFORE}; drop it when nothing is missed")
 
     def _remove(self) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 import attrs
 
 from kling_mock.storage.migration.facts import OWN_TRIGGERS
+from kling_mock.storage.migration.session import Dialect
 from kling_mock.storage.migration.table import Column, Table
 
 __all__ = ["BEFORE", "INDEX", "SHADOW", "Words"]
@@ -32,16 +33,24 @@ class Words:
         found: The old table, as it was before the first step.
         target: The new one.
         copied: Returns the SQL for a column's value, given what the old row is called.
+        dialect: `mariadb` or `mysql`.
     """
 
     found: Table
     target: Table
     copied: Callable[[Column, str], str | None]
+    dialect: Dialect
 
     @property
     def numbered(self) -> bool:
         """Whether old rows have an id already; otherwise they get one in order of time."""
         return self.found.has("id")
+
+    @property
+    def share(self) -> str:
+        """The words that lock rows against a change and pass over those that are locked."""
+        lock = "FOR SHARE" if self.dialect == "mysql" else "LOCK IN SHARE MODE"
+        return f"{lock} SKIP LOCKED"
 
     @property
     def key(self) -> str:
@@ -65,14 +74,16 @@ class Words:
     def copy(self, where: str) -> str:
         """Return the INSERT that copies the rows meeting *where*, numbered on from @n.
 
-        A row that is there already came by a trigger and is newer. LOCK IN SHARE MODE under
-        READ COMMITTED waits for a writer in the middle of a change and locks no gap.
+        A row that is there already came by a trigger and is newer. A row that a writer is
+        changing is skipped: had the copy to wait for it, the writer might in turn wait for
+        the copy's hold on AUTO_INCREMENT, and fail with 1467. `missing` finds it later.
+        READ COMMITTED locks no gap.
         """
         columns, values = self._copied("", number="@n := @n + 1")
         return (
             f"INSERT INTO {SHADOW} ({columns}) SELECT {values} FROM videos "
             f"FORCE INDEX ({self.key_index}) WHERE {where} ORDER BY {self.key} "
-            f"LOCK IN SHARE MODE ON DUPLICATE KEY UPDATE {SHADOW}.task_id = {SHADOW}.task_id"
+            f"{self.share} ON DUPLICATE KEY UPDATE {SHADOW}.task_id = {SHADOW}.task_id"
         )
 
     # ------------------------------------------------------------ following writers

@@ -17,7 +17,7 @@ from kling_mock.storage.migration.session import Dialect, Session
 from kling_mock.storage.migration.state import CHANGES, EVERY
 from kling_mock.storage.migration.table import Column, Table
 
-__all__ = ["Rows"]
+__all__ = ["WORDS", "Rows"]
 
 #: What a resolution does, for the manual and for messages.
 WORDS: Final = {
@@ -80,11 +80,16 @@ class Rows:
 
     def fill(self) -> None:
         """Replace NULL where the wanted schema takes none, and an update time of 0."""
-        for column, condition in self._to_fill():
-            name = quoted(column.name, self.session.dialect)
-            self.session.execute(
-                f"UPDATE {self._table} SET {name} = {self.filled(column)} WHERE {condition}"
-            )
+        for statement in self.filling():
+            self.session.execute(statement)
+
+    def filling(self) -> list[str]:
+        """Return the statements of `fill`."""
+        return [
+            f"UPDATE {self._table} SET {quoted(column.name, self.session.dialect)} = "
+            f"{self.filled(column)} WHERE {condition}"
+            for column, condition in self._to_fill()
+        ]
 
     def filled(self, column: Column) -> str:
         """Return the SQL for what stands instead of NULL in *column*."""

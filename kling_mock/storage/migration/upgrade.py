@@ -13,6 +13,7 @@ from typing import Literal
 import attrs
 
 from kling_mock.storage.migration.check import Report, check
+from kling_mock.storage.migration.companions import companions, found_rest
 from kling_mock.storage.migration.ddl import alter, quoted
 from kling_mock.storage.migration.findings import Finding
 from kling_mock.storage.migration.introspect import definition, read_table
@@ -23,6 +24,7 @@ from kling_mock.storage.migration.session import Session, transaction
 from kling_mock.storage.migration.shapes import Shape, goal
 from kling_mock.storage.migration.state import Origin, State
 from kling_mock.storage.migration.table import Table
+from kling_mock.storage.migration.verify import checksum
 
 __all__ = ["BlockedError", "Point", "Upgrade"]
 
@@ -136,6 +138,7 @@ class Upgrade:
             rows.resolve(self.resolutions)
             rows.remember_nulls()
             rows.fill()
+        self._note_content(State(self.session), found, rows)
         self.at("rows-fitted")
         target = goal(found, self.wanted)
         if not found.has("legacy"):
@@ -146,13 +149,34 @@ class Upgrade:
         rows = self._rows(found)
         rows.resolve(self.resolutions)
         rows.remember_nulls()
+        self._note_content(State(self.session), found, rows)
         self.at("rows-fitted")
         target = goal(found, self.wanted)
         for statement in rebuild(found, target, self.session.dialect, rows.copied):
             self.session.execute(statement)
 
+    def _note_content(self, state: State, found: Table, rows: Rows) -> None:
+        """Keep number and checksum of the rows as they will be, for `verify`."""
+        shared = [one for one in rows.wanted.columns if found.has(one.name)]
+        values = [value for one in shared if (value := rows.copied(one)) is not None]
+        content = checksum(self.session, quoted(found.name, self.session.dialect), values, "")
+        if not found.has("legacy"):
+            state.set("rows", int(content.partition(":")[0]))
+            state.set("checksum", {"columns": [one.name for one in shared], "value": content})
+
+    def finish(self, state: State) -> None:
+        """Make what is missing beside the table, and take the marks of the way away."""
+        made = found_rest(self.session)
+        state.set("made", [*(state.get("made") or []), *made])
+        if foreign := companions(self.session).foreign:
+            self.log(
+                f"{', '.join(foreign)}: another program's tables, left alone; the relay needs "
+                "a database in which these are its own"
+            )
+        state.delete("upgrading")
+
     def _finish(self, state: State) -> None:
-        """Fill in what the ALTER could not compute, and take the marks of the way away."""
+        """Fill in what the ALTER could not compute."""
         table = quoted(self.wanted.name, self.session.dialect)
         self.session.execute(
             f"UPDATE {table} SET updated_at = created_at WHERE updated_at = 0 AND legacy = 1"
@@ -160,7 +184,7 @@ class Upgrade:
         self.at("filled")
         if self.session.dialect in {"mariadb", "mysql"}:
             self._settle()
-        state.delete("upgrading")
+        self.finish(state)
 
     def _settle(self) -> None:
         """Let new rows be the relay's own: until now a row was legacy by default."""
