@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -123,6 +125,30 @@ def test_a_busy_server_changes_nothing_for_another(receiver: Receiver) -> None:
         assert story(mock, receiver.url) == undisturbed
         assert len(other.journal) == 0
         api.http.close()
+
+
+def global_containers() -> dict[str, Any]:
+    """Return every list, dict, set and deque at the top of a loaded module, by its name."""
+    return {
+        f"{module.__name__}.{name}": value
+        for module in tuple(sys.modules.values())
+        if module.__name__.partition(".")[0] == "kling_mock"
+        for name, value in vars(module).items()
+        if isinstance(value, list | dict | set | deque) and not name.startswith("__")
+    }
+
+
+def test_no_module_keeps_state(receiver: Receiver) -> None:
+    """What a server remembers is in the server: a story leaves no trace at the top of a module."""
+    with KlingMock(seed=5, public_url=PUBLIC) as mock:
+        story(mock, receiver.url)  # everything is loaded now
+    before = {name: copy.copy(value) for name, value in global_containers().items()}
+    assert "kling_mock.kling.capabilities.CAPABILITIES" in before
+    with KlingMock(seed=6, public_url=PUBLIC) as mock:
+        story(mock, receiver.url)
+    changed = {name for name, value in global_containers().items() if value != before.get(name)}
+    # The text of the current second, a function of the second alone.
+    assert changed <= {"kling_mock.kling.reply._dates"}
 
 
 def test_two_servers_share_nothing(receiver: Receiver) -> None:
