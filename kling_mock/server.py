@@ -63,8 +63,8 @@ class KlingMock(Steering, RelaySide):
             every call of the clients made here sleeps. `"real"` is the computer's time. A
             number is a speed: 60 makes a minute of each second.
         seed: The same seed makes the same keys, ids and times; `None` is a random one.
-        start: Unix seconds at which the clock begins. `None` is the present, or 2026-01-01
-            UTC if there is a seed. Not for `clock="real"`.
+        start: Unix seconds at which the clock begins, or `"now"`. `None` is the present, or
+            2026-01-01 UTC if there is a seed. The real clock is always now.
         host: The address to listen on.
         kling_port: The port to listen on; 0 is any free one.
         public_url: Scheme, host and port that result URLs begin with, for a server behind
@@ -91,7 +91,7 @@ class KlingMock(Steering, RelaySide):
         *,
         clock: Literal["manual", "real"] | float = "manual",
         seed: int | None = None,
-        start: float | None = None,
+        start: float | Literal["now"] | None = None,
         host: str = "127.0.0.1",
         kling_port: int = 0,
         public_url: str | None = None,
@@ -104,9 +104,7 @@ class KlingMock(Steering, RelaySide):
         relay_pricing: Literal["units", "guide"] = "units",
         relay_test_callback: bool = False,
     ) -> None:
-        if start is None and seed is not None and clock != "real":
-            start = SEEDED_START
-        self._clock = _make_clock(clock, start)
+        self._clock = _make_clock(clock, _first_instant(clock, seed, start))
         self._seed = secrets.randbits(64) if seed is None else seed
         if not 0 <= kling_port <= 65535:
             raise ValueError(f"kling_port: accepted is a port from 0 to 65535, got {kling_port}")
@@ -217,6 +215,15 @@ class KlingMock(Steering, RelaySide):
     def api_key(self) -> str:
         """A static API key of the same account."""
         return self._world.account.api_keys[0].key
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables by which an app finds this server and its keys."""
+        return {
+            "KLING_BASE_URL": self.kling_url,
+            "KLING_ACCESS_KEY": self.access_key,
+            "KLING_SECRET_KEY": self.secret_key,
+        }
 
     def client(self, **options: Any) -> Kling:
         """Return an SDK client wired to this server: its URL, keys and clock.
@@ -353,6 +360,18 @@ def _openapi() -> bytes:
     from kling_mock.reference.served import openapi_bytes
 
     return openapi_bytes()
+
+
+def _first_instant(clock: str | float, seed: int | None, start: float | str | None) -> float | None:
+    match start:
+        case "now":
+            return None
+        case str():
+            raise ValueError(f"start: accepted are Unix seconds and 'now', got {start!r}")
+        case None if seed is not None and clock != "real":
+            return SEEDED_START
+        case _:
+            return start
 
 
 def _make_clock(clock: str | float, start: float | None) -> Clock:
