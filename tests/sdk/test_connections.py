@@ -159,7 +159,7 @@ async def test_a_request_that_found_no_place_was_never_sent() -> None:
         hanging = asyncio.create_task(client.get("/hang"))
         await server.until(lambda: server.requests == 1)
         async with AsyncKling(
-            "AK|SK", base_url=server.url, http_client=client, timeout=0.05, retries=0
+            "AK|SK", base_url=server.url, http_client=client, timeout=1.0, retries=0
         ) as kling:
             with pytest.raises(TransportError) as caught:
                 await kling.text2video.create(prompt="a kitten")
