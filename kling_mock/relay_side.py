@@ -31,6 +31,7 @@ class RelaySide:
     admin_token: str
     _clock: Clock
     _seed: int
+    _first_seed: int
     _thread: LoopThread
     _world: World
     _relay: RelayHost | None
@@ -139,7 +140,8 @@ class RelaySide:
         return relay
 
     def _relay_random(self, purpose: str) -> Random:
-        return Random(f"{self._seed}/relay {purpose}")  # noqa: S311 - repeatable on purpose
+        # The first seed: the token stays when a reset brings another one.
+        return Random(f"{self._first_seed}/relay {purpose}")  # noqa: S311 - repeatable on purpose
 
     def _relay_wiring(self) -> dict[str, Any]:
         return {"url": self.relay_url, "token": self.relay_token, "clock": self._clock}
