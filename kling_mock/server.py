@@ -286,7 +286,8 @@ class KlingMock(Steering, RelaySide):
 
         Raises:
             RuntimeError: Callbacks are under way inside an event loop, where waiting would
-                block their receiver: `await mock.clock.aadvance(0)` first.
+                block their receiver: `await mock.clock.aadvance(0)` first. Or something else
+                than the emulated Kling waits on the clock.
         """
         from kling_mock.control.snapshots import take  # most servers take none
 
