@@ -168,6 +168,9 @@ class KlingMock(Steering):
     ) -> None:
         await asyncio.to_thread(self.stop)
 
+    def __repr__(self) -> str:
+        return f"<KlingMock {self.kling_url if self._bound_port else 'not running'}>"
+
     # ------------------------------------------------------------ what a client needs
 
     @property
