@@ -18,7 +18,7 @@ from kling_mock.control.handles.reach import Reach
 from kling_mock.control.handles.steering import Steering
 from kling_mock.control.journal import Journal
 from kling_mock.kling.callbacks.courier import HttpCourier
-from kling_mock.kling.http import KlingHandler
+from kling_mock.kling.http import ADMIN, KlingHandler
 from kling_mock.kling.protocol import KlingProtocol, make_request
 from kling_mock.kling.world import World, admin_token
 
@@ -185,6 +185,15 @@ class KlingMock(Steering):
         host = "127.0.0.1" if self._host in {"0.0.0.0", ""} else self._host  # noqa: S104 - compared
         host = f"[{host}]" if ":" in host else host
         return f"{'http' if self._tls is None else 'https'}://{host}:{self._bound_port}"
+
+    @property
+    def dashboard_url(self) -> str | None:
+        """The page that shows the server at work; `None` if the admin API is switched off.
+
+        Raises:
+            RuntimeError: The server has not been started.
+        """
+        return f"{self.kling_url}{ADMIN}" if self._admin else None
 
     @property
     def access_key(self) -> str:
