@@ -190,6 +190,9 @@ class KlingMock(Steering, RelaySide):
     ) -> None:
         await asyncio.to_thread(self.stop)
 
+    def __repr__(self) -> str:
+        return f"<KlingMock {self.kling_url if self._bound_port else 'not running'}>"
+
     # ------------------------------------------------------------ what a client needs
 
     @property
