@@ -132,6 +132,7 @@ def _serve(options: argparse.Namespace) -> int:
         return 1
     ready = {
         "kling_url": mock.kling_url,
+        "dashboard_url": mock.dashboard_url,
         "access_key": mock.access_key,
         "secret_key": mock.secret_key,
         "api_key": mock.api_key,

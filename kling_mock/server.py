@@ -20,7 +20,7 @@ from kling_mock.control.handles.reach import Reach
 from kling_mock.control.handles.steering import Steering
 from kling_mock.control.journal import Journal
 from kling_mock.kling.callbacks.courier import HttpCourier
-from kling_mock.kling.http import KlingHandler
+from kling_mock.kling.http import ADMIN, KlingHandler
 from kling_mock.kling.protocol import KlingProtocol, make_request
 from kling_mock.kling.world import World, admin_token
 from kling_mock.relay_side import RelaySide
@@ -202,6 +202,15 @@ class KlingMock(Steering, RelaySide):
         if not self._bound_port:
             raise RuntimeError("The server has no URL before it is started: `with KlingMock()`.")
         return url_of(self._host, self._bound_port, tls=self._tls is not None)
+
+    @property
+    def dashboard_url(self) -> str | None:
+        """The page that shows the server at work; `None` if the admin API is switched off.
+
+        Raises:
+            RuntimeError: The server has not been started.
+        """
+        return f"{self.kling_url}{ADMIN}" if self._admin else None
 
     @property
     def access_key(self) -> str:
