@@ -169,6 +169,7 @@ def _serve(options: argparse.Namespace) -> int:
     ready = {
         "relay_url": relay_url,
         "kling_url": mock.kling_url,
+        "dashboard_url": mock.dashboard_url,
         "access_key": mock.access_key,
         "secret_key": mock.secret_key,
         "api_key": mock.api_key,

@@ -110,6 +110,7 @@ class RelaySide:
     async def _build_relay(self, url: str) -> Relay:
         from kling_mock.relay.embedded import Home, build, trial_of
         from kling_mock.relay.options import RelayOptions
+        from kling_mock.relay.schedule import CREATE_LEASE
 
         given = dict(self._relay_options)
         trial = given.pop("trial")
@@ -118,6 +119,8 @@ class RelaySide:
             public_url=given.pop("public_url") or url,
             callback_secret=self._relay_random("callbacks").randbytes(32),
             callback_hosts=_LOCAL.union(hosts),
+            # An attempt's time limit is real time: on a fast clock it takes longer.
+            create_lease=round(CREATE_LEASE * max(1.0, self._clock.speed or 1.0)),
             **given,
         )
         pair = self._world.account.key_pairs[0]

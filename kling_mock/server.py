@@ -20,7 +20,7 @@ from kling_mock.control.handles.reach import Reach
 from kling_mock.control.handles.steering import Steering
 from kling_mock.control.journal import Journal
 from kling_mock.kling.callbacks.courier import HttpCourier
-from kling_mock.kling.http import KlingHandler
+from kling_mock.kling.http import ADMIN, KlingHandler
 from kling_mock.kling.protocol import KlingProtocol, make_request
 from kling_mock.kling.world import World, admin_token
 from kling_mock.relay_side import RelaySide
@@ -110,8 +110,9 @@ class KlingMock(Steering, RelaySide):
             raise ValueError(f"admin: accepted are True, False and 'remote', got {admin!r}")
         self._admin = admin
         self._admin_api: AdminApi | None = None
-        if not 0 <= kling_port <= 65535:
-            raise ValueError(f"kling_port: accepted is a port from 0 to 65535, got {kling_port}")
+        for name, port in (("kling_port", kling_port), ("relay_port", relay_port)):
+            if not 0 <= port <= 65535:
+                raise ValueError(f"{name}: accepted is a port from 0 to 65535, got {port}")
         self._host = host
         self._port = kling_port
         self._tls = _tls_context(tls_cert, tls_key)
@@ -212,6 +213,15 @@ class KlingMock(Steering, RelaySide):
         if not self._bound_port:
             raise RuntimeError("The server has no URL before it is started: `with KlingMock()`.")
         return url_of(self._host, self._bound_port, tls=self._tls is not None)
+
+    @property
+    def dashboard_url(self) -> str | None:
+        """The page that shows the server at work; `None` if the admin API is switched off.
+
+        Raises:
+            RuntimeError: The server has not been started.
+        """
+        return f"{self.kling_url}{ADMIN}" if self._admin else None
 
     @property
     def access_key(self) -> str:

@@ -109,8 +109,8 @@ class Deployment:
 
 @contextmanager
 def deployed(database: Path, *options: str) -> Iterator[Deployment]:
-    # An hour of the server's clock in 3.6 s, so that nothing here waits.
-    words = ("serve", "--port", "0", "--kling-port", "0", "--speed", "1000", *options)
+    # A video of two minutes takes about one second.
+    words = ("serve", "--port", "0", "--kling-port", "0", "--speed", "100", *options)
     url = f"sqlite:///{database}"
     process = subprocess.Popen(
         [sys.executable, "-m", "kling_mock", *words, "--db", url],
@@ -131,8 +131,9 @@ def deployed(database: Path, *options: str) -> Iterator[Deployment]:
 
 
 def until(deployment: Deployment, task_id: str, status: str) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
     for _ in range(200):
-        shown: dict[str, Any] = deployment.run(QUERY, task_id)
+        shown = deployment.run(QUERY, task_id)
         if shown["status"] == status:
             return shown
     raise AssertionError(f"{task_id} did not become {status}: {shown}")
@@ -212,8 +213,10 @@ def test_the_relay_alone_in_front_of_a_kling(tmp_path: Path) -> None:
 
     with KlingMock(clock=1000.0) as mock:
         process = subprocess.Popen(
-            [sys.executable, "-m", "kling_mock", "relay", "--port", "0"]
-            + ["--upstream", mock.kling_url, "--db", f"sqlite:///{tmp_path / 'alone.db'}"],
+            [
+                *(sys.executable, "-m", "kling_mock", "relay", "--port", "0"),
+                *("--upstream", mock.kling_url, "--db", f"sqlite:///{tmp_path / 'alone.db'}"),
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

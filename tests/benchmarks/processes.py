@@ -83,9 +83,9 @@ def python(*arguments: str) -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
-def bare() -> Iterator[Running]:
+def bare(*options: str) -> Iterator[Running]:
     """Run the bare aiohttp server."""
-    with python("-m", "tests.benchmarks.bare_aiohttp") as (line, pid):
+    with python("-m", "tests.benchmarks.bare_aiohttp", *options) as (line, pid):
         yield Running(line.strip(), "access", "any secret of thirty-two letters", pid)
 
 

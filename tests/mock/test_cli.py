@@ -43,12 +43,14 @@ def test_serve_prints_one_line_and_ends_on_sigterm() -> None:
         assert set(ready) == {
             "relay_url",
             "kling_url",
+            "dashboard_url",
             "access_key",
             "secret_key",
             "api_key",
             "relay_token",
             "admin_token",
         }
+        assert httpx.get(ready["dashboard_url"], trust_env=False).status_code == 200
         headers = {"Authorization": f"Bearer {ready['api_key']}"}
         url = f"{ready['kling_url']}/v1/videos/text2video"
         with httpx.Client(trust_env=False) as client:  # stays open: must not hold up the end
@@ -169,3 +171,4 @@ def test_who_may_steer_it_by_flag() -> None:
         with serve("--port", "0", "--kling-port", "0", *options, **environment) as (_, ready):
             reply = httpx.get(f"{ready['kling_url']}/__kling/clock", trust_env=False)
             assert reply.status_code == 404
+            assert ready["dashboard_url"] is None

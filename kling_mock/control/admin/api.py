@@ -18,7 +18,9 @@ from kling_mock.control.admin.errors import AdminError
 from kling_mock.control.admin.routes import PREFIX, Desk, Route, find
 from kling_mock.control.admin.shapes import check, read_query
 from kling_mock.control.admin.table import ROUTES
+from kling_mock.control.dashboard import page as dashboard
 from kling_mock.kling.errors import Refusal
+from kling_mock.kling.http import ADMIN
 from kling_mock.kling.lifecycle import IllegalTransitionError
 from kling_mock.kling.routing import read_body
 from kling_mock.kling.validation import read_object
@@ -47,10 +49,13 @@ class AdminApi:
         self._remote = remote
 
     async def __call__(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
-        """Answer *request*; whatever it is, the answer is JSON of one of two shapes."""
+        """Answer *request*: the dashboard, or JSON of one of two shapes."""
         headers: Mapping[str, str] = {}
         try:
-            self._admit(request)
+            self._check_peer(request)
+            if path == ADMIN and request.method == "GET":
+                return web.Response(text=dashboard.page(), headers=dashboard.headers())
+            self._check_token(request)
             status, said = await self._serve(request, path, query)
             body = json.dumps(said).encode()
         except AdminError as error:
@@ -62,11 +67,11 @@ class AdminApi:
         more = {"Content-Type": "application/json;charset=UTF-8", "Cache-Control": "no-store"}
         return web.Response(status=status, body=body, headers={**more, **headers})
 
-    def _admit(self, request: web.BaseRequest) -> None:
-        """Check who calls.
+    def _check_peer(self, request: web.BaseRequest) -> None:
+        """Check where a request comes from.
 
         Raises:
-            AdminError: 403, not from this computer; 401, without the token.
+            AdminError: 403, not from this computer.
         """
         proxied = any(name in request.headers for name in _PROXIED)
         if not self._remote and (proxied or not is_local(request.remote)):
@@ -76,6 +81,13 @@ class AdminApi:
                 "The admin API takes calls from this computer only, and none through a proxy. "
                 "To allow more: KlingMock(admin='remote') or kling-mock serve --admin remote.",
             )
+
+    def _check_token(self, request: web.BaseRequest) -> None:
+        """Check who calls.
+
+        Raises:
+            AdminError: 401, somebody without the token.
+        """
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         given = token.strip().encode("utf-8", "surrogateescape")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._token):

@@ -12,6 +12,7 @@ from kling_mock.control.admin.table import ROUTES
 from kling_mock.control.admin.views import ACCOUNT, DELIVERY, ENTRY, FAULT, TASK
 from kling_mock.kling.faults.declaring import schema_of
 from kling_mock.kling.faults.kinds import KINDS
+from kling_mock.kling.http import ADMIN
 from kling_mock.kling.schemas import reference
 from kling_mock.reference.rows import Answer, Operation, Parameter
 
@@ -98,4 +99,16 @@ def _parameters(row: Route) -> Iterator[Parameter]:
         yield Parameter(name, "query", schema, schema.get("description", name))
 
 
-OPERATIONS = tuple(_operation(row) for row in ROUTES)
+_DASHBOARD = Operation(
+    "GET",
+    ADMIN,
+    "dashboard",
+    "admin",
+    "Get the dashboard: a page that works with the admin token",
+    None,
+    {
+        200: Answer("The page.", {"type": "string"}, "text/html"),
+        403: Answer(_ABOUT[403], reference("AdminError")),
+    },
+)
+OPERATIONS = (_DASHBOARD, *(_operation(row) for row in ROUTES))
