@@ -24,7 +24,7 @@ with (
     print(kling.download(task.videos[0], folder))
 
 with subprocess.Popen(
-    [sys.argv[1], "serve", "--kling-port", "0"], stdout=subprocess.PIPE, text=True
+    [sys.argv[1], "serve", "--port", "0", "--kling-port", "0"], stdout=subprocess.PIPE, text=True
 ) as server:
     assert server.stdout is not None
     ready = json.loads(server.stdout.readline())

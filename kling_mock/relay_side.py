@@ -36,6 +36,7 @@ class RelaySide:
     _world: World
     _relay: RelayHost | None
     _relay_options: dict[str, Any]
+    _database: str | None
     _relay_storage: Storage | None = None
 
     @property
@@ -109,7 +110,7 @@ class RelaySide:
     async def _build_relay(self, url: str) -> Relay:
         from kling_mock.relay.embedded import Home, build, trial_of
         from kling_mock.relay.options import RelayOptions
-        from kling_mock.storage.memory import MemoryStorage
+        from kling_mock.relay.schedule import CREATE_LEASE
 
         given = dict(self._relay_options)
         trial = given.pop("trial")
@@ -118,6 +119,8 @@ class RelaySide:
             public_url=given.pop("public_url") or url,
             callback_secret=self._relay_random("callbacks").randbytes(32),
             callback_hosts=_LOCAL.union(hosts),
+            # An attempt's time limit is real time: on a fast clock it takes longer.
+            create_lease=round(CREATE_LEASE * max(1.0, self._clock.speed or 1.0)),
             **given,
         )
         pair = self._world.account.key_pairs[0]
@@ -126,11 +129,10 @@ class RelaySide:
             f"{pair.access_key}|{pair.secret_key}",
             self.relay_token,
             self.admin_token,
-            self._seed,
+            # In a database there may be ids of this seed already.
+            self._seed if self._database is None else None,
         )
-        if self._relay_storage is None:  # it outlives a stop of the server, as Kling's tasks do
-            self._relay_storage = MemoryStorage()
-        relay = await build(self._relay_storage, self._clock, home, options)
+        relay = await build(self._new_storage(), self._clock, home, options)
         if trial:
 
             def give(row: VideoRow, event: CallbackEvent) -> None:
@@ -138,6 +140,17 @@ class RelaySide:
 
             relay.callbacks.trial = give
         return relay
+
+    def _new_storage(self) -> Storage:
+        if self._database is not None:
+            from kling_mock.storage.connect import connect
+
+            return connect(self._database)
+        if self._relay_storage is None:  # it outlives a stop of the server, as Kling's tasks do
+            from kling_mock.storage.memory import MemoryStorage
+
+            self._relay_storage = MemoryStorage()
+        return self._relay_storage
 
     def _relay_random(self, purpose: str) -> Random:
         # The first seed: the token stays when a reset brings another one.

@@ -67,6 +67,8 @@ class KlingMock(Steering, RelaySide):
         callback_hosts: Hosts that callbacks may go to besides this computer; "*" is any.
         admin: Whether the admin API under `/__kling/` is served: to this computer, with
             `"remote"` to all, with `False` to none.
+        database: URL of the relay's database, such as `sqlite:///relay.db`; `None` is in memory.
+            What is in a database outlives a `reset` and the server.
         relay: Whether there is a relay in front of the emulated Kling. It costs nothing before
             it is used.
         relay_port: The port on which the relay listens; 0 is any free one.
@@ -94,6 +96,7 @@ class KlingMock(Steering, RelaySide):
         tls_key: str | None = None,
         callback_hosts: Iterable[str] = (),
         admin: Literal[True, False, "remote"] = True,
+        database: str | None = None,
         relay: bool = True,
         relay_port: int = 0,
         relay_public_url: str | None = None,
@@ -107,8 +110,9 @@ class KlingMock(Steering, RelaySide):
             raise ValueError(f"admin: accepted are True, False and 'remote', got {admin!r}")
         self._admin = admin
         self._admin_api: AdminApi | None = None
-        if not 0 <= kling_port <= 65535:
-            raise ValueError(f"kling_port: accepted is a port from 0 to 65535, got {kling_port}")
+        for name, port in (("kling_port", kling_port), ("relay_port", relay_port)):
+            if not 0 <= port <= 65535:
+                raise ValueError(f"{name}: accepted is a port from 0 to 65535, got {port}")
         self._host = host
         self._port = kling_port
         self._tls = _tls_context(tls_cert, tls_key)
@@ -130,6 +134,9 @@ class KlingMock(Steering, RelaySide):
             "trial": relay_test_callback,
             "callback_hosts": self._callback_hosts,
         }
+        self._database = database
+        if database is not None:
+            self._new_storage()  # a wrong URL is told here
         self._relay = self._new_relay(host, relay_port, self._tls) if relay else None
 
     # ------------------------------------------------------------ starting and stopping
@@ -151,6 +158,10 @@ class KlingMock(Steering, RelaySide):
             self._thread.wait(self._open(bound), _START_LIMIT)
             if self._relay_port and self._relay is not None:
                 self._thread.call(self._relay.listen)  # an unused one listens when it is asked for
+            if self._database is not None and self._relay is not None:
+                self._thread.wait(
+                    self._relay.relay(), _START_LIMIT
+                )  # so is a database that is away
         except BaseException:
             self._thread.stop(partial(self._close, 0.0), _STOP_LIMIT)
             bound.close()

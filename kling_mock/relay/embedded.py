@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from random import Random
+from random import Random, SystemRandom
 from typing import Final, NamedTuple
 
 from kling_mock.clock import Clock
@@ -38,22 +38,20 @@ class Home(NamedTuple):
         key: `AK|SK` of its account.
         token: The default user's token.
         admin_token: What the operator's requests carry.
-        seed: The server's seed.
+        seed: The same seed makes the same ids; `None` makes ids that nobody has.
     """
 
     kling_url: str
     key: str
     token: str
     admin_token: str
-    seed: int
+    seed: int | None
 
 
 async def build(storage: Storage, clock: Clock, home: Home, options: RelayOptions) -> Relay:
-    """Return a relay that has been started, with its user, token and channel.
-
-    The same seed makes the same ids.
-    """
-    random = Random(f"{home.seed}/relay")  # noqa: S311 - repeatable on purpose
+    """Return a relay that has been started, with its user, token and channel."""
+    repeatable = home.seed is not None
+    random = Random(f"{home.seed}/relay") if repeatable else SystemRandom()  # noqa: S311 - as said
     relay = Relay(storage, clock, options, home.admin_token, random)
     await relay.start()
     await _furnish(relay.storage, home, int(clock.now()))

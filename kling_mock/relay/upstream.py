@@ -5,6 +5,7 @@ Repeating is the relay's own decision, since a repeat may go to another channel.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 from urllib.parse import quote
 
@@ -97,6 +98,7 @@ class Upstream:
                 http_client=self._session,
                 clock=self._clock,
                 timeout=self._timeout,
+                deadline=math.inf,  # it would count on the relay's clock, which may be fast
                 retries=0,
             )
         return client

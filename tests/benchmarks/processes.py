@@ -92,7 +92,7 @@ def bare(*options: str) -> Iterator[Running]:
 @contextmanager
 def mock(*options: str) -> Iterator[Running]:
     """Run `kling-mock serve` on a free port."""
-    command = ("-m", "kling_mock", "serve", "--kling-port", "0", *options)
+    command = ("-m", "kling_mock", "serve", "--port", "0", "--kling-port", "0", *options)
     with python(*command) as (line, pid):
         ready = json.loads(line)
         yield Running(ready["kling_url"], ready["access_key"], ready["secret_key"], pid)
