@@ -115,7 +115,7 @@ class Shared:
 
 def sync_transport(http_client: Any, base_url: str) -> SyncTransport:
     """Return a transport over the caller's client, or over one of our own."""
-    from kling_sdk.drivers.connections import default_client
+    from kling_sdk.drivers.default import default_client
     from kling_sdk.drivers.httpx_transport import HttpxTransport
 
     client = http_client if http_client is not None else default_client()
@@ -124,12 +124,14 @@ def sync_transport(http_client: Any, base_url: str) -> SyncTransport:
 
 def async_transport(http_client: Any, base_url: str) -> AsyncTransport:
     """Return a transport over the caller's client, or over one of our own."""
-    from kling_sdk.drivers.connections import default_async_client
-    from kling_sdk.drivers.httpx_transport import AsyncHttpxTransport, library_of
+    from kling_sdk.drivers.httpx_shared import library_of
 
     if http_client is not None and library_of(http_client) is None:
         from kling_sdk.drivers.aiohttp_transport import AiohttpTransport
 
         return AiohttpTransport(http_client, base_url)
+    from kling_sdk.drivers.async_httpx_transport import AsyncHttpxTransport
+    from kling_sdk.drivers.default import default_async_client
+
     client = http_client if http_client is not None else default_async_client()
     return AsyncHttpxTransport(client, base_url, owned=http_client is None)

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # No deadline per example: the machine may be busy. Under CI the examples are the same in
 # every run, so that a change is judged and not the draw; at a desk each run tries others.
 settings.register_profile("kling", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("kling")
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A self-signed certificate for 127.0.0.1 and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    names = "subjectAltName=IP:127.0.0.1,DNS:localhost"
+    more = ["-addext", names, "-keyout", str(key), "-out", str(cert)]
+    subprocess.run([*words.split(), *more], check=True, capture_output=True)
+    return cert, key

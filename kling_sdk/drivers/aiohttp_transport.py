@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
 from kling_sdk.dialects import Reply
 from kling_sdk.dialects.wire import MAX_REPLY
-from kling_sdk.drivers.httpx_transport import encode, redact_text
+from kling_sdk.drivers.httpx_shared import encode, redact_text
 from kling_sdk.errors import TransportError
 from kling_sdk.flows import Fetch, Send
 
@@ -24,6 +27,7 @@ _NEVER_SENT: Final = (
     aiohttp.InvalidURL,
 )
 _CHUNK: Final = 65536
+_NO_LIMIT: Final = aiohttp.ClientTimeout(total=None)
 
 
 class AiohttpTransport:
@@ -35,50 +39,66 @@ class AiohttpTransport:
 
     async def perform(self, effect: Send | Fetch) -> Reply:
         """Make the call."""
-        call = effect.call
-        url = (
-            call.path
-            if call.path.startswith(("http://", "https://"))
-            else self.base_url + call.path
-        )
-        headers, content = encode(call)
         try:
-            async with self.session.request(
-                call.method,
-                url,
-                params=call.params,
-                headers=headers,
-                data=content,
-                allow_redirects=False,
-                auto_decompress=False,
-                timeout=_timeout(effect),
-            ) as response:
-                if isinstance(effect, Send):
-                    body = await _bounded(response.content)
-                    return Reply(response.status, response.headers, body)
-                head = {name.lower(): value for name, value in response.headers.items()}
-                effect.sink.start(response.status, head)
-                async for chunk in response.content.iter_chunked(_CHUNK):
-                    effect.sink.write(chunk)
-                return Reply(response.status, response.headers, b"")
+            if isinstance(effect, Send):
+                return await self._send(effect)
+            return await self._fetch(effect)
         except (TimeoutError, aiohttp.ClientError) as error:
-            raise _failed(error, call) from None
+            raise _failed(error, effect.call) from None
+
+    def _request(
+        self, call: Call, timeout: aiohttp.ClientTimeout
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        absolute = call.path.startswith(("http://", "https://"))
+        headers, content = encode(call)
+        return self.session.request(
+            call.method,
+            call.path if absolute else self.base_url + call.path,
+            params=call.params,
+            headers=headers,
+            data=content,
+            allow_redirects=False,
+            auto_decompress=False,
+            timeout=timeout,
+        )
+
+    async def _send(self, effect: Send) -> Reply:
+        async with self._request(effect.call, _whole(effect.timeout)) as response:
+            return Reply(response.status, response.headers, await _bounded(response.content))
+
+    async def _fetch(self, effect: Fetch) -> Reply:
+        now = asyncio.get_running_loop().time
+        # For the head as a whole, and then for each silence.
+        async with (
+            asyncio.timeout(effect.timeout) as limit,
+            self._request(effect.call, _NO_LIMIT) as response,
+        ):
+            head = {name.lower(): value for name, value in response.headers.items()}
+            effect.sink.start(response.status, head)
+            async for chunk in response.content.iter_chunked(_CHUNK):
+                effect.sink.write(chunk)
+                limit.reschedule(now() + effect.timeout)
+            return Reply(response.status, response.headers, b"")
 
     async def aclose(self) -> None:
         """Do nothing: the session was opened by the caller."""
 
 
-def _timeout(effect: Send | Fetch) -> aiohttp.ClientTimeout:
-    if isinstance(effect, Send):
-        # Connecting gets a little less than the whole: its timeout proves that nothing was sent.
-        return aiohttp.ClientTimeout(total=effect.timeout, sock_connect=0.9 * effect.timeout)
-    return aiohttp.ClientTimeout(total=None, sock_connect=effect.timeout, sock_read=effect.timeout)
+@lru_cache(maxsize=64)
+def _whole(seconds: float) -> aiohttp.ClientTimeout:
+    """Return the limit of an attempt's whole time.
+
+    Connecting gets a little less: its timeout proves that nothing was sent.
+    """
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=0.9 * seconds)
 
 
 async def _bounded(content: aiohttp.StreamReader) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    async for chunk in content.iter_any():
+    while not content.at_eof():
+        # Most replies are here whole by now, and need no further turn of the event loop.
+        chunk = content.read_nowait() if content.is_eof() else await content.readany()
         size += len(chunk)
         if size > MAX_REPLY:
             raise TransportError(f"the reply is larger than {MAX_REPLY:,} bytes")

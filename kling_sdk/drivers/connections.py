@@ -15,20 +15,12 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator
-from functools import cache
 from typing import Any, Final, Self
-from urllib.request import getproxies
 
 import httpcore
 import httpx
 
-__all__ = [
-    "Connections",
-    "PooledTransport",
-    "default_async_client",
-    "default_client",
-    "shared_ssl_context",
-]
+__all__ = ["Connections", "PooledTransport"]
 
 #: Most connections at a time; further requests wait for one. At 100 ms of delay this is
 #: more than a core can keep busy, and it is half of the files a process may usually open.
@@ -173,30 +165,9 @@ class _Body:
             await pool.give_back(host, connection)
 
 
-@cache
-def shared_ssl_context() -> ssl.SSLContext:
-    """Return the one TLS context of all default clients: building one takes milliseconds."""
-    return httpx.create_ssl_context()
-
-
 class PooledTransport(httpx.AsyncHTTPTransport):
     """httpx's own transport over `Connections` instead of httpcore's pool."""
 
-    def __init__(self, most: int = MOST, keep: float = KEEP) -> None:
-        super().__init__(verify=shared_ssl_context())
-        self._pool: Any = Connections(shared_ssl_context(), most, keep)
-
-
-def default_client() -> httpx.Client:
-    """Return the client of a `Kling` that was given none."""
-    return httpx.Client(verify=shared_ssl_context())
-
-
-def default_async_client() -> httpx.AsyncClient:
-    """Return the client of an `AsyncKling` that was given none.
-
-    Where the environment names a proxy, httpx's own pool is used: it knows how to use one.
-    """
-    if getproxies().keys() - {"no"}:
-        return httpx.AsyncClient(verify=shared_ssl_context())
-    return httpx.AsyncClient(transport=PooledTransport())
+    def __init__(self, tls: ssl.SSLContext, most: int = MOST, keep: float = KEEP) -> None:
+        super().__init__(verify=tls)
+        self._pool: Any = Connections(tls, most, keep)

@@ -1,180 +1,53 @@
-"""Calls over httpx or httpx2: two libraries with the same names and unrelated classes.
-
-Everything here takes the library from the client it was given, so the same code drives
-both. Replies are read raw and bounded: neither library bounds what a compressed body
-inflates to.
-"""
+"""Calls over a sync client of httpx or httpx2."""
 
 from __future__ import annotations
 
-import importlib
-import json
-import logging
 import time
-from contextvars import ContextVar
-from functools import cache, lru_cache
-from typing import Any, Final
 
-from kling_sdk.dialects import Call, Reply
-from kling_sdk.dialects.wire import MAX_REPLY
+from kling_sdk.dialects import Reply
+from kling_sdk.drivers.deadline import deadline
+from kling_sdk.drivers.httpx_shared import TOO_LONG, Body, Calls, fetching
 from kling_sdk.errors import TransportError
 from kling_sdk.flows import Fetch, Send
-from kling_sdk.results import redact_url
 
-__all__ = ["AsyncHttpxTransport", "HttpxTransport", "library_of"]
-
-# Failures after which the server cannot have received the request.
-_NEVER_SENT: Final = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol")
+__all__ = ["HttpxTransport"]
 
 
-def library_of(client: object) -> str | None:
-    """Return `httpx` or `httpx2` when *client* is one of theirs, else None."""
-    for cls in type(client).__mro__:
-        name = cls.__module__.partition(".")[0]
-        if name in {"httpx", "httpx2"} and cls.__name__ in {"Client", "AsyncClient"}:
-            return name
-    return None
+class HttpxTransport(Calls):
+    """Calls over a sync client of httpx or httpx2.
 
-
-# True while a file is fetched: its host may redirect, and then its headers hold a signature,
-# which must stay out of the log.
-_fetching: ContextVar[bool] = ContextVar("kling_sdk_fetching", default=False)
-
-
-def _without_headers(record: logging.LogRecord) -> bool:
-    """Shorten what httpcore logs at DEBUG of a reply to our own download."""
-    if _fetching.get():
-        record.msg, record.args = record.getMessage().partition(" return_value=")[0], None
-    return True
-
-
-class _Library:
-    """What is needed of httpx or httpx2, by name."""
-
-    def __init__(self, name: str) -> None:
-        module: Any = importlib.import_module(name)
-        self.failures: tuple[type[Exception], ...] = (module.HTTPError, module.InvalidURL)
-        self.never_sent: tuple[type[Exception], ...] = (
-            module.InvalidURL,
-            *(getattr(module, name) for name in _NEVER_SENT),
-        )
-        self.timeout: Any = module.Timeout
-        for version in ("http11", "http2"):
-            core = logging.getLogger(f"{name.replace('httpx', 'httpcore')}.{version}")
-            core.addFilter(_without_headers)
-
-        class QuietURL(module.URL):  # type: ignore[misc]  # a class of either library
-            """A URL that shows no signature: both libraries log the URL of each request."""
-
-            def __str__(self) -> str:
-                return redact_url(super().__str__())
-
-        self.quiet_url = QuietURL
-        # A wait asks for the same URL again and again, and parsing it is a tenth of a call's
-        # CPU time. Signed URLs of files do not pass through here.
-        self.url: Any = lru_cache(maxsize=256)(module.URL)
-
-    def failed(self, error: Exception) -> TransportError:
-        """Return our error for one of theirs, without the URL that theirs may quote."""
-        sent = not isinstance(error, self.never_sent)
-        text = redact_text(str(error)) or "no details"
-        return TransportError(f"{type(error).__name__}: {text}", maybe_sent=sent)
-
-
-@cache
-def _library(name: str) -> _Library:
-    return _Library(name)
-
-
-def redact_text(text: str) -> str:
-    """Return *text* with every word that is a URL shortened to host and path."""
-    return " ".join(redact_url(word) if "://" in word else word for word in text.split())
-
-
-def encode(call: Call) -> tuple[dict[str, str], bytes | None]:
-    """Return the headers and the body of *call*."""
-    headers = {"accept": "application/json", "accept-encoding": "identity", **call.headers}
-    if call.json is None:
-        return headers, None
-    headers["content-type"] = "application/json"
-    return headers, json.dumps(call.json, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-class _Calls:
-    """What the sync and the async transport share: making a request, bounding a reply."""
-
-    def __init__(self, client: Any, base_url: str, *, owned: bool) -> None:
-        name = library_of(client)
-        if name is None:
-            raise TypeError(f"not a client of httpx or httpx2: {type(client).__name__}")
-        self.client = client
-        self.library = _library(name)
-        self.base_url = base_url
-        self.owned = owned
-
-    def request(self, effect: Send | Fetch) -> Any:
-        call = effect.call
-        absolute = call.path.startswith(("http://", "https://"))
-        headers, content = encode(call)
-        request = self.client.build_request(
-            call.method,
-            call.path if absolute else self.library.url(self.base_url + call.path),
-            params=call.params,
-            headers=headers,
-            content=content,
-            timeout=self.library.timeout(effect.timeout),
-        )
-        if isinstance(effect, Fetch):
-            request.url = self.library.quiet_url(request.url)
-        return request
-
-
-class _Body:
-    """A reply's bytes so far, within the limits of size and time."""
-
-    def __init__(self, effect: Send) -> None:
-        self.chunks: list[bytes] = []
-        self.size = 0
-        self.until = time.monotonic() + effect.timeout
-
-    def add(self, chunk: bytes) -> None:
-        self.size += len(chunk)
-        if self.size > MAX_REPLY:
-            raise TransportError(f"the reply is larger than {MAX_REPLY:,} bytes")
-        if time.monotonic() > self.until:
-            raise TransportError("the reply took longer than the attempt's timeout")
-        self.chunks.append(chunk)
-
-    def reply(self, response: Any) -> Reply:
-        body = self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
-        return Reply(response.status_code, response.headers, body)
-
-
-class HttpxTransport(_Calls):
-    """Calls over a sync client of httpx or httpx2."""
+    The limit of an attempt's whole time is kept by a default client's sockets. A client of
+    the caller's own keeps its library's: one for each step, looked at again here whenever a
+    piece of the body has come.
+    """
 
     def perform(self, effect: Send | Fetch) -> Reply:
         """Make the call."""
-        token = _fetching.set(isinstance(effect, Fetch))
+        was_fetching = fetching.set(isinstance(effect, Fetch))
+        was_until = deadline.set(time.monotonic() + effect.timeout)
         try:
             return self._perform(effect)
         except self.library.failures as error:
             raise self.library.failed(error) from None
         finally:
-            _fetching.reset(token)
+            deadline.reset(was_until)
+            fetching.reset(was_fetching)
 
     def _perform(self, effect: Send | Fetch) -> Reply:
         response = self.client.send(self.request(effect), stream=True, follow_redirects=False)
         try:
             if isinstance(effect, Send):
-                body = _Body(effect)
+                body = Body()
                 for chunk in response.stream:
                     body.add(chunk)
+                    if time.monotonic() > deadline.get():
+                        raise TransportError(TOO_LONG)
                 return body.reply(response)
             effect.sink.start(response.status_code, dict(response.headers))
             # In the pieces that come: a chunker would hold some back, and lose them on a cut.
             for chunk in response.stream:
                 effect.sink.write(chunk)
+                deadline.set(time.monotonic() + effect.timeout)
             return Reply(response.status_code, response.headers, b"")
         finally:
             response.close()
@@ -183,38 +56,3 @@ class HttpxTransport(_Calls):
         """Close the client if it is ours."""
         if self.owned:
             self.client.close()
-
-
-class AsyncHttpxTransport(_Calls):
-    """Calls over an async client of httpx or httpx2."""
-
-    async def perform(self, effect: Send | Fetch) -> Reply:
-        """Make the call."""
-        token = _fetching.set(isinstance(effect, Fetch))
-        try:
-            return await self._perform(effect)
-        except self.library.failures as error:
-            raise self.library.failed(error) from None
-        finally:
-            _fetching.reset(token)
-
-    async def _perform(self, effect: Send | Fetch) -> Reply:
-        request = self.request(effect)
-        response = await self.client.send(request, stream=True, follow_redirects=False)
-        try:
-            if isinstance(effect, Send):
-                body = _Body(effect)
-                async for chunk in response.stream:
-                    body.add(chunk)
-                return body.reply(response)
-            effect.sink.start(response.status_code, dict(response.headers))
-            async for chunk in response.stream:
-                effect.sink.write(chunk)
-            return Reply(response.status_code, response.headers, b"")
-        finally:
-            await response.aclose()
-
-    async def aclose(self) -> None:
-        """Close the client if it is ours."""
-        if self.owned:
-            await self.client.aclose()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -74,18 +72,6 @@ def api(mock: KlingMock) -> Iterator[Api]:
     api = Api(mock)
     yield api
     api.http.close()
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1 and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-    names = "subjectAltName=IP:127.0.0.1,DNS:localhost"
-    more = ["-addext", names, "-keyout", str(key), "-out", str(cert)]
-    subprocess.run([*words.split(), *more], check=True, capture_output=True)
-    return cert, key
 
 
 class Loop:

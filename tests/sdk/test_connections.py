@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from kling_sdk import AsyncKling, TransportError
-from kling_sdk.drivers import connections
+from kling_sdk.drivers import connections, default
 from kling_sdk.drivers.connections import Connections, PooledTransport
+from kling_sdk.drivers.sockets import DeadlineTransport
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 #: What is answered to a path; a path that is not here is never answered.
@@ -94,7 +95,7 @@ async def client_of(
     server: Server, most: int = connections.MOST, keep: float = connections.KEEP
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Connections]]:
     """Yield a client and its pool; every place must be free again at the end."""
-    transport = PooledTransport(most, keep)
+    transport = PooledTransport(default.shared_ssl_context(), most, keep)
     pool = transport._pool
     assert isinstance(pool, Connections)
     async with httpx.AsyncClient(transport=transport, base_url=server.url) as client:
@@ -266,7 +267,9 @@ async def test_a_connection_that_was_being_made_while_closing_is_not_kept() -> N
 async def test_a_proxy_of_the_environment_is_left_to_httpx(
     monkeypatch: pytest.MonkeyPatch, proxies: dict[str, str], *, ours: bool
 ) -> None:
-    """Only a proxy needs httpx's own pool; exceptions to none need nothing."""
-    monkeypatch.setattr(connections, "getproxies", lambda: proxies)
-    async with connections.default_async_client() as client:
+    """Only a proxy needs httpx's own pools; exceptions to none need nothing."""
+    monkeypatch.setattr(default, "getproxies", lambda: proxies)
+    async with default.default_async_client() as client:
         assert isinstance(client._transport, PooledTransport) is ours
+    with default.default_client() as sync_client:
+        assert isinstance(sync_client._transport, DeadlineTransport) is ours

@@ -1,0 +1,112 @@
+"""`kling-mock db check`: look at a `videos` table and change nothing."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import attrs
+
+from kling_mock.storage.migration.facts import Estimate, Facts, estimate, judge, look
+from kling_mock.storage.migration.findings import Finding
+from kling_mock.storage.migration.introspect import read_table
+from kling_mock.storage.migration.probes import probe
+from kling_mock.storage.migration.session import Session
+from kling_mock.storage.migration.shapes import Shape, goal, recognise
+from kling_mock.storage.migration.table import Table
+
+__all__ = ["Report", "Verdict", "check"]
+
+
+class Verdict(enum.IntEnum):
+    """What a check ends with; also the command's exit status."""
+
+    WANTED = 0
+    POSSIBLE = 10
+    BLOCKED = 11
+    UNKNOWN = 12
+
+
+@attrs.frozen
+class Report:
+    """All that a check found.
+
+    Attributes:
+        shape: The table's shape.
+        rows: How many rows it has.
+        facts: Size and surroundings; None when there is no table that is known.
+        findings: Blockers first, then warnings, then notes.
+        found: The table's description; None when there is no table.
+    """
+
+    shape: Shape
+    rows: int = 0
+    facts: Facts | None = None
+    findings: tuple[Finding, ...] = ()
+    found: Table | None = None
+
+    @property
+    def blockers(self) -> tuple[Finding, ...]:
+        """What stops an upgrade."""
+        return tuple(one for one in self.findings if one.severity == "blocker")
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """What an upgrade will take."""
+        return estimate(self.facts) if self.facts else None
+
+    @property
+    def verdict(self) -> Verdict:
+        """What that comes to."""
+        if self.shape is Shape.OURS:
+            return Verdict.WANTED
+        if not self.shape.upgradable:
+            return Verdict.UNKNOWN
+        return Verdict.BLOCKED if self.blockers else Verdict.POSSIBLE
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return {
+            "shape": self.shape.value,
+            "means": self.shape.means,
+            "verdict": self.verdict.name.lower(),
+            "rows": self.rows,
+            "facts": attrs.asdict(self.facts) if self.facts else None,
+            "estimate": attrs.asdict(self.estimate) if self.estimate else None,
+            "findings": [attrs.asdict(one) for one in self.findings],
+        }
+
+
+_ORDER = {"blocker": 0, "warning": 1, "note": 2}
+
+
+def check(session: Session, wanted: Table) -> Report:
+    """Return what is known about the table that *wanted* describes; nothing is written."""
+    found = read_table(session, wanted.name)
+    shape = recognise(found, wanted)
+    if found is None or not shape.upgradable:
+        return Report(shape, found=found)
+    facts = look(session, found.name)
+    target = goal(found, wanted)
+    rows, findings = probe(session, found, target)
+    findings += [*judge(facts), *_required(found, wanted)]
+    return Report(
+        shape,
+        rows,
+        facts,
+        tuple(sorted(findings, key=lambda one: _ORDER[one.severity])),
+        found,
+    )
+
+
+def _required(found: Table, wanted: Table) -> list[Finding]:
+    return [
+        Finding(
+            f"required-{one.name.replace('_', '-')}",
+            "blocker",
+            f"the column {one.name} is NOT NULL without a default, and the relay does not know "
+            "it: its first INSERT would fail; give the column a default",
+        )
+        for one in found.columns
+        if one.required and wanted.column(one.name) is None and one.name not in found.primary
+    ]

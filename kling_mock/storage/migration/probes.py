@@ -1,0 +1,264 @@
+"""Questions about the rows of a `videos` table: what would stop an upgrade, or surprise later.
+
+Each probe is a condition in SQL. All conditions on single rows are counted in one scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import attrs
+
+from kling_mock.storage.migration.ddl import quoted
+from kling_mock.storage.migration.findings import Finding, Severity
+from kling_mock.storage.migration.session import Dialect, Session
+from kling_mock.storage.migration.table import Column, Table
+
+__all__ = ["Probe", "probe", "row_probes"]
+
+_SHOWN: Final = 5
+
+#: Above this a time cannot be Unix seconds (the year 5138); Kling's own times are ms.
+_SECONDS_END: Final = 100_000_000_000
+
+_INT_END: Final = 2_147_483_647
+
+#: Bytes that a TEXT column of MariaDB and MySQL holds.
+_TEXT_END: Final = 65_535
+
+
+@attrs.frozen
+class Probe:
+    """A question about single rows.
+
+    Attributes:
+        name: The finding's name.
+        severity: What a row that meets the condition means.
+        condition: The condition, in the database's SQL.
+        says: The finding's sentence.
+        resolution: The word that resolves it; "" when there is none.
+        column: The column that a resolution changes.
+    """
+
+    name: str
+    severity: Severity
+    condition: str
+    says: str
+    resolution: str = ""
+    column: str = "task_id"
+
+
+def row_probes(found: Table, wanted: Table, dialect: Dialect) -> tuple[Probe, ...]:
+    """Return the questions that make sense for this table.
+
+    Args:
+        found: The table as it is.
+        wanted: What it shall become.
+        dialect: The database's language.
+    """
+    return (
+        *_task_id_probes(found, wanted, dialect),
+        *_number_probes(found, wanted, dialect),
+        *_long_probes(found, wanted, dialect),
+        *(
+            Probe(
+                f"null-{_dashed(new.name)}",
+                "note",
+                f"{quoted(new.name, dialect)} IS NULL",
+                f"{new.name} is NULL; it becomes {filler(new)}, and a downgrade puts NULL back",
+                column=new.name,
+            )
+            for old, new in _pairs(found, wanted)
+            if old.nullable and not new.nullable and new.name != "task_id"
+        ),
+    )
+
+
+def filler(column: Column) -> str:
+    """Return what stands for NULL in a column that no longer takes it, as an SQL literal."""
+    if column.default is not None:
+        return column.default
+    return "''" if "char" in column.type or "text" in column.type else "0"
+
+
+def binary(column: str, dialect: Dialect) -> str:
+    """Return *column* so that it compares byte for byte, whatever its collation is."""
+    name = quoted(column, dialect)
+    if dialect in {"mariadb", "mysql"}:
+        return f"CONVERT({name} USING utf8mb4) COLLATE utf8mb4_bin"
+    return f"{name} COLLATE BINARY" if dialect == "sqlite" else f'{name} COLLATE "C"'
+
+
+def _task_id_probes(found: Table, wanted: Table, dialect: Dialect) -> Iterable[Probe]:
+    name = quoted("task_id", dialect)
+    old = found.column("task_id")
+    if old is None or wanted.column("task_id") == old:
+        return
+    yield Probe("null-task-id", "blocker", f"{name} IS NULL", "task_id is NULL", "generate")
+    yield Probe("empty-task-id", "blocker", f"{name} = ''", "task_id is empty", "generate")
+    yield Probe(
+        "long-task-id",
+        "blocker",
+        f"{_length('task_id', dialect)} > 200",
+        "task_id is longer than 200 characters",
+        "generate",
+    )
+    outside = {
+        "sqlite": f"{name} GLOB '*[^!-~]*'",
+        "postgresql": f"{name} ~ '[^!-~]' COLLATE \"C\"",
+    }.get(dialect, f"{binary('task_id', dialect)} REGEXP '[^!-~]'")
+    yield Probe(
+        "odd-task-id",
+        "blocker",
+        outside,
+        "task_id holds a blank or a character outside printable ASCII",
+        "generate",
+    )
+
+
+def _number_probes(found: Table, wanted: Table, dialect: Dialect) -> Iterable[Probe]:
+    yield Probe(
+        "negative-quota",
+        "blocker",
+        f"{quoted('quota', dialect)} < 0",
+        "quota is negative: the old relay marked a task as paid that way",
+        "absolute",
+        "quota",
+    )
+    for column in ("created_at", "updated_at"):
+        if found.has(column):
+            yield Probe(
+                f"milliseconds-{_dashed(column)}",
+                "blocker",
+                f"{quoted(column, dialect)} > {_SECONDS_END}",
+                f"{column} is in milliseconds; it holds Unix seconds",
+                "to-seconds",
+                column,
+            )
+    for old, new in _pairs(found, wanted):
+        if new.type == "int" and old.type != "int":
+            name = quoted(new.name, dialect)
+            yield Probe(
+                f"range-{_dashed(new.name)}",
+                "blocker",
+                f"{name} > {_INT_END} OR {name} < -{_INT_END}",
+                f"{new.name} does not fit into 32 bits",
+            )
+    if found.has("updated_at"):
+        yield Probe(
+            "no-updated-at",
+            "note",
+            f"{quoted('updated_at', dialect)} = 0",
+            "updated_at was never filled in; it becomes created_at",
+            column="updated_at",
+        )
+
+
+def _long_probes(found: Table, wanted: Table, dialect: Dialect) -> Iterable[Probe]:
+    for old, new in _pairs(found, wanted):
+        length = new.length
+        if length and new.name != "task_id" and (old.length or length + 1) > length:
+            yield Probe(
+                f"long-{_dashed(new.name)}",
+                "blocker",
+                f"{_length(new.name, dialect)} > {length}",
+                f"{new.name} holds more than the {length} characters it will have",
+                "cut",
+                new.name,
+            )
+        elif new.type == "text" and old.type in {"mediumtext", "longtext"}:
+            yield Probe(
+                f"long-{_dashed(new.name)}",
+                "blocker",
+                f"LENGTH({quoted(new.name, dialect)}) > {_TEXT_END}",
+                f"{new.name} holds more than the {_TEXT_END} bytes it will have",
+                "cut",
+                new.name,
+            )
+
+
+def _dashed(column: str) -> str:
+    return column.replace("_", "-")
+
+
+def _pairs(found: Table, wanted: Table) -> list[tuple[Column, Column]]:
+    both = ((found.column(one.name), one) for one in wanted.columns)
+    return [(old, new) for old, new in both if old is not None]
+
+
+def _length(column: str, dialect: Dialect) -> str:
+    name = quoted(column, dialect)
+    return f"CHAR_LENGTH({name})" if dialect in {"mariadb", "mysql"} else f"length({name})"
+
+
+# ---------------------------------------------------------------- asking
+
+
+def probe(session: Session, found: Table, wanted: Table) -> tuple[int, list[Finding]]:
+    """Return the number of rows and what is the matter with them.
+
+    Reads the whole table twice: once for what concerns single rows, once for duplicates.
+    """
+    questions = row_probes(found, wanted, session.dialect)
+    table = quoted(found.name, session.dialect)
+    sums = (f"SUM(CASE WHEN {one.condition} THEN 1 ELSE 0 END)" for one in questions)
+    total, *counts = session.query(f"SELECT {', '.join(['COUNT(*)', *sums])} FROM {table}")[0]
+    findings = [
+        Finding(
+            one.name,
+            one.severity,
+            one.says,
+            int(count),
+            _examples(session, table, one.condition),
+            one.resolution,
+        )
+        for one, count in zip(questions, counts, strict=True)
+        if count
+    ]
+    findings += _twins(session, table)
+    return int(total), findings
+
+
+def _examples(session: Session, table: str, condition: str) -> tuple[str, ...]:
+    rows = session.query(
+        f"SELECT task_id, created_at FROM {table} WHERE {condition} LIMIT {_SHOWN}"
+    )
+    return tuple(f"task_id {_shown(row[0])}, created_at {row[1]}" for row in rows)
+
+
+def _shown(value: Any) -> str:
+    text = "NULL" if value is None else repr(str(value))
+    return text if len(text) <= 60 else f"{text[:45]}… ({len(str(value))} characters)"
+
+
+def _twins(session: Session, table: str) -> Iterable[Finding]:
+    """Ask for ids that are the same, now or only to the guide's index."""
+    exact = binary("task_id", session.dialect)
+    start = "LEFT(task_id, 40)" if session.dialect != "sqlite" else "substr(task_id, 1, 40)"
+    same = session.query(
+        f"SELECT MIN(task_id), COUNT(*) FROM {table} WHERE task_id <> '' "
+        f"GROUP BY {exact} HAVING COUNT(*) > 1"
+    )
+    if same:
+        yield Finding(
+            "duplicate-task-id",
+            "blocker",
+            "several rows have the same task_id",
+            sum(int(row[1]) - 1 for row in same),
+            tuple(f"task_id {_shown(row[0])}, {row[1]} rows" for row in same[:_SHOWN]),
+            "rename",
+        )
+    alike = session.query(
+        f"SELECT MIN(task_id), COUNT(DISTINCT {exact}) FROM {table} WHERE task_id <> '' "
+        f"GROUP BY LOWER({start}) HAVING COUNT(DISTINCT {exact}) > 1"
+    )
+    if alike:
+        yield Finding(
+            "alike-task-id",
+            "warning",
+            "ids that are equal in their first 40 characters or but for case: the guide's own "
+            "index refuses them, the wanted one keeps them apart",
+            sum(int(row[1]) for row in alike),
+            tuple(f"task_id {_shown(row[0])}, {row[1]} ids" for row in alike[:_SHOWN]),
+        )

@@ -1,0 +1,275 @@
+"""One connection for a command: the same three calls on each database.
+
+A command does one thing after the other, so it needs no event loop of its own; the drivers
+of MariaDB and PostgreSQL that the relay uses do, and get a private one here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import Coroutine, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+from urllib.parse import SplitResult, unquote, urlsplit
+
+__all__ = ["DatabaseError", "Dialect", "Session", "connect", "transaction"]
+
+Dialect = Literal["mariadb", "mysql", "postgresql", "sqlite"]
+
+_SCHEMES: Final = {
+    "mariadb": 3306,
+    "mysql": 3306,
+    "postgresql": 5432,
+    "postgres": 5432,
+    "sqlite": 0,
+}
+_EXTRAS: Final = {"asyncmy": "mysql", "asyncpg": "postgres"}
+
+
+class DatabaseError(Exception):
+    """The database refused a statement.
+
+    Attributes:
+        code: The database's own code: an error number on MariaDB and MySQL, five characters
+            on PostgreSQL, a name such as `SQLITE_BUSY` on SQLite.
+    """
+
+    def __init__(self, code: int | str, message: str) -> None:
+        super().__init__(f"{message} (code {code})")
+        self.code = code
+
+
+class Session(Protocol):
+    """A connection in autocommit mode. `?` stands for a parameter in every dialect."""
+
+    dialect: Dialect
+    database: str
+
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Return the rows that *sql* finds."""
+        ...
+
+    def execute(self, sql: str, *parameters: object) -> int:
+        """Run one statement; return the number of rows it touched."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
+@contextmanager
+def connect(url: str) -> Generator[Session]:
+    """Open *url* for the length of a `with` block.
+
+    Args:
+        url: `mysql://user:password@host:3306/name` (also `mariadb://`), `postgresql://…`, or
+            `sqlite:///path`.
+
+    Raises:
+        ValueError: The URL names no database that is known here; its text is not repeated,
+            because it may hold a password.
+        DatabaseError: The server is away or refuses the login.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _SCHEMES or len(parts.path) < 2:
+        raise ValueError(
+            "a database URL looks like mysql://user:password@host:3306/name, "
+            "postgresql://user:password@host:5432/name or sqlite:///path/to/file.db"
+        )
+    session = _open(parts)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+@contextmanager
+def transaction(session: Session) -> Generator[None]:
+    """Do what is in the `with` block completely or not at all."""
+    session.execute("BEGIN IMMEDIATE" if session.dialect == "sqlite" else "BEGIN")
+    try:
+        yield
+    except BaseException:
+        session.execute("ROLLBACK")
+        raise
+    session.execute("COMMIT")
+
+
+def _open(parts: SplitResult) -> Session:
+    if parts.scheme == "sqlite":
+        return _SQLite(parts.path[1:])
+    return _Postgres(parts) if parts.scheme.startswith("postgres") else _MariaDB(parts)
+
+
+class _SQLite:
+    dialect: Dialect = "sqlite"
+
+    def __init__(self, path: str) -> None:
+        self.database = path
+        # mode=rw: a command for an existing table must not create an empty file.
+        try:
+            self._connection = sqlite3.connect(
+                f"{Path(path).absolute().as_uri()}?mode=rw",
+                uri=True,
+                isolation_level=None,
+                timeout=30,
+            )
+        except sqlite3.Error as error:
+            raise DatabaseError("SQLITE_CANTOPEN", f"cannot open {path}: {error}") from error
+
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        return list(self._run(sql, parameters))
+
+    def execute(self, sql: str, *parameters: object) -> int:
+        return self._run(sql, parameters).rowcount
+
+    def _run(self, sql: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(sql, parameters)
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
+            raise DatabaseError(code, str(error)) from error
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _OnLoop:
+    """Runs an asynchronous driver's calls one by one on a loop of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+
+    def _wait(self, call: Coroutine[Any, Any, Any]) -> Any:
+        return self._loop.run_until_complete(call)
+
+    def _end(self, call: Coroutine[Any, Any, Any]) -> None:
+        try:
+            self._wait(call)
+        finally:
+            self._loop.close()
+
+
+class _MariaDB(_OnLoop):
+    def __init__(self, parts: SplitResult) -> None:
+        asyncmy = _driver("asyncmy")
+        super().__init__()
+        self.database = unquote(parts.path[1:])
+        self._errors: tuple[type[Exception], ...] = (asyncmy.errors.MySQLError, OSError)
+        try:
+            self._connection = self._wait(self._connect(asyncmy, parts))
+        except self._errors as error:
+            self._loop.close()
+            raise _mysql_error(error) from error
+        version = str(self.query("SELECT VERSION()")[0][0])
+        self.dialect: Dialect = "mariadb" if "mariadb" in version.lower() else "mysql"
+
+    async def _connect(self, asyncmy: Any, parts: SplitResult) -> Any:
+        return await asyncmy.connect(
+            host=parts.hostname or "127.0.0.1",
+            port=parts.port or _SCHEMES[parts.scheme],
+            user=unquote(parts.username or "root"),
+            password=unquote(parts.password or ""),
+            db=self.database,
+            charset="utf8mb4",
+            autocommit=True,
+        )
+
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        rows, _ = self._run(sql, parameters)
+        return [tuple(row) for row in rows]
+
+    def execute(self, sql: str, *parameters: object) -> int:
+        return int(self._run(sql, parameters)[1])
+
+    def _run(self, sql: str, parameters: Sequence[object]) -> tuple[Any, int]:
+        try:
+            rows, count = self._wait(self._on_cursor(sql, parameters))
+        except self._errors as error:
+            raise _mysql_error(error) from error
+        return rows, count
+
+    async def _on_cursor(self, sql: str, parameters: Sequence[object]) -> tuple[Any, int]:
+        cursor = self._connection.cursor()
+        try:
+            if parameters:
+                sql = sql.replace("%", "%%").replace("?", "%s")
+            await cursor.execute(sql, parameters or None)
+            return await cursor.fetchall(), cursor.rowcount
+        finally:
+            await cursor.close()
+
+    def close(self) -> None:
+        self._end(self._connection.ensure_closed())
+
+
+class _Postgres(_OnLoop):
+    dialect: Dialect = "postgresql"
+
+    def __init__(self, parts: SplitResult) -> None:
+        asyncpg = _driver("asyncpg")
+        super().__init__()
+        self.database = unquote(parts.path[1:])
+        self._errors: tuple[type[Exception], ...] = (asyncpg.PostgresError, OSError)
+        try:
+            self._connection = self._wait(
+                asyncpg.connect(
+                    host=parts.hostname or "127.0.0.1",
+                    port=parts.port or _SCHEMES[parts.scheme],
+                    user=unquote(parts.username or "postgres"),
+                    password=unquote(parts.password or ""),
+                    database=self.database,
+                )
+            )
+        except self._errors as error:
+            self._loop.close()
+            raise _postgres_error(error) from error
+
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        try:
+            rows = self._wait(self._connection.fetch(_numbered(sql), *parameters))
+        except self._errors as error:
+            raise _postgres_error(error) from error
+        return [tuple(row) for row in rows]
+
+    def execute(self, sql: str, *parameters: object) -> int:
+        try:
+            tag = self._wait(self._connection.execute(_numbered(sql), *parameters))
+        except self._errors as error:
+            raise _postgres_error(error) from error
+        count = str(tag).rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    def close(self) -> None:
+        self._end(self._connection.close())
+
+
+def _numbered(sql: str) -> str:
+    numbers = iter(range(1, 1000))
+    return re.sub(r"\?", lambda _: f"${next(numbers)}", sql)
+
+
+def _mysql_error(error: Exception) -> DatabaseError:
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    return DatabaseError(code, str(error.args[-1] if error.args else error))
+
+
+def _postgres_error(error: Exception) -> DatabaseError:
+    return DatabaseError(str(getattr(error, "sqlstate", "")), str(error))
+
+
+def _driver(name: str) -> Any:
+    """Import a driver when a URL asks for it: it belongs to an extra."""
+    import importlib
+
+    try:
+        module = importlib.import_module(name)
+        importlib.import_module(f"{name}.{'errors' if name == 'asyncmy' else 'exceptions'}")
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS[name]
+        raise ValueError(f"this database needs {name}: pip install 'kling-sdk[{extra}]'") from error
+    return module

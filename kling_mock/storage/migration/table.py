@@ -1,0 +1,136 @@
+"""What a table is, in the terms that a migration compares: a frozen description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+
+__all__ = ["Check", "Column", "Index", "Table", "same_content"]
+
+
+@attrs.frozen
+class Column:
+    """A column.
+
+    Attributes:
+        name: Its name.
+        type: Its type in lower case without display widths: `bigint unsigned`,
+            `varchar(200)`, `longtext`.
+        nullable: Whether it takes NULL.
+        default: The default as an SQL literal (`'pending'`, `0`); None when there is none.
+        collation: How texts compare, where that is part of the wanted schema or known from
+            the database; "" where it does not matter.
+        auto: Whether the database numbers it.
+        comment: The database's comment on it; carried along, never compared.
+    """
+
+    name: str
+    type: str
+    nullable: bool = True
+    default: str | None = None
+    collation: str = ""
+    auto: bool = False
+    comment: str = attrs.field(default="", eq=False)
+
+    @property
+    def length(self) -> int | None:
+        """The most characters it takes; None when the type has no limit that matters."""
+        kind, _, rest = self.type.partition("(")
+        return int(rest.rstrip(")")) if kind in {"varchar", "char"} and rest else None
+
+    @property
+    def required(self) -> bool:
+        """Whether an INSERT that does not know the column fails."""
+        return not self.nullable and self.default is None and not self.auto
+
+
+@attrs.frozen
+class Index:
+    """An index other than the primary key.
+
+    Attributes:
+        name: Its name.
+        columns: The columns in order.
+        unique: Whether it refuses duplicates.
+        prefixes: For each column the number of characters indexed; None for all of it.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    unique: bool = False
+    prefixes: tuple[int | None, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        if not self.prefixes:
+            object.__setattr__(self, "prefixes", (None,) * len(self.columns))
+
+    def covers(self, other: Index) -> bool:
+        """Return whether whatever *other* finds, this one finds as well."""
+        return self.columns[: len(other.columns)] == other.columns and not other.unique
+
+
+@attrs.frozen
+class Check:
+    """A CHECK. Databases reword its text, so only the name is compared."""
+
+    name: str
+    text: str = attrs.field(default="", eq=False)
+
+
+@attrs.frozen
+class Table:
+    """A table: columns in their order, primary key, indexes in their order, CHECKs."""
+
+    name: str
+    columns: tuple[Column, ...]
+    primary: tuple[str, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    checks: frozenset[Check] = frozenset()
+
+    def column(self, name: str) -> Column | None:
+        """Return the column of that *name*, if there is one."""
+        return next((one for one in self.columns if one.name == name), None)
+
+    def index(self, name: str) -> Index | None:
+        """Return the index of that *name*, if there is one."""
+        return next((one for one in self.indexes if one.name == name), None)
+
+    def has(self, *names: str) -> bool:
+        """Return whether all these columns exist."""
+        return set(names) <= {one.name for one in self.columns}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the description as JSON values; `from_json` reads them back."""
+        checks = sorted(self.checks, key=lambda one: one.name)
+        return {**attrs.asdict(self), "checks": [attrs.asdict(one) for one in checks]}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Table:
+        """Return the description that `to_json` wrote."""
+        return cls(
+            name=value["name"],
+            columns=tuple(Column(**one) for one in value["columns"]),
+            primary=tuple(value["primary"]),
+            indexes=tuple(_index(one) for one in value["indexes"]),
+            checks=frozenset(Check(**one) for one in value["checks"]),
+        )
+
+
+def same_content(one: Table, other: Table) -> bool:
+    """Return whether two tables are alike; the order of columns and indexes is not judged."""
+    return (
+        _by_name(one.columns) == _by_name(other.columns)
+        and one.primary == other.primary
+        and _by_name(one.indexes) == _by_name(other.indexes)
+        and one.checks == other.checks
+    )
+
+
+def _by_name(things: Iterable[Column] | Iterable[Index]) -> dict[str, Column | Index]:
+    return {one.name: one for one in things}
+
+
+def _index(value: dict[str, Any]) -> Index:
+    return Index(value["name"], tuple(value["columns"]), value["unique"], tuple(value["prefixes"]))

@@ -1,0 +1,60 @@
+"""Calls over an async client of httpx or httpx2."""
+
+from __future__ import annotations
+
+import asyncio
+
+from kling_sdk.dialects import Reply
+from kling_sdk.drivers.httpx_shared import TOO_LONG, Body, Calls, fetching
+from kling_sdk.errors import TransportError
+from kling_sdk.flows import Fetch, Send
+
+__all__ = ["AsyncHttpxTransport"]
+
+
+class AsyncHttpxTransport(Calls):
+    """Calls over an async client of httpx or httpx2; an attempt is cancelled at its deadline."""
+
+    @staticmethod
+    def timeouts(seconds: float) -> dict[str, float | None]:
+        """Return limits for what happens before a request is sent.
+
+        They are a little less than the whole: they prove that nothing was sent.
+        """
+        return {"connect": 0.9 * seconds, "pool": 0.9 * seconds, "read": None, "write": None}
+
+    async def perform(self, effect: Send | Fetch) -> Reply:
+        """Make the call."""
+        was_fetching = fetching.set(isinstance(effect, Fetch))
+        try:
+            async with asyncio.timeout(effect.timeout) as limit:
+                return await self._perform(effect, limit)
+        except TimeoutError:
+            raise TransportError(TOO_LONG) from None
+        except self.library.failures as error:
+            raise self.library.failed(error) from None
+        finally:
+            fetching.reset(was_fetching)
+
+    async def _perform(self, effect: Send | Fetch, limit: asyncio.Timeout) -> Reply:
+        request = self.request(effect)
+        response = await self.client.send(request, stream=True, follow_redirects=False)
+        try:
+            if isinstance(effect, Send):
+                body = Body()
+                async for chunk in response.stream:
+                    body.add(chunk)
+                return body.reply(response)
+            effect.sink.start(response.status_code, dict(response.headers))
+            now = asyncio.get_running_loop().time
+            async for chunk in response.stream:
+                effect.sink.write(chunk)
+                limit.reschedule(now() + effect.timeout)
+            return Reply(response.status_code, response.headers, b"")
+        finally:
+            await response.aclose()
+
+    async def aclose(self) -> None:
+        """Close the client if it is ours."""
+        if self.owned:
+            await self.client.aclose()

@@ -1,0 +1,38 @@
+"""Put a legacy table into a database, with rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from kling_mock.storage.migration.session import Session
+from tests.migration import legacy
+
+SHAPES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "mariadb": legacy.MARIADB,
+    "sqlite": legacy.SQLITE,
+    "postgresql": legacy.POSTGRESQL,
+}
+
+
+def make(session: Session, shape: str, rows: Iterable[tuple[Any, ...]] = legacy.CLEAN) -> None:
+    """Make the table of that shape; the rows are there before the shape's own migration ran."""
+    before, after = SHAPES[session.dialect][shape]
+    for statement in before:
+        session.execute(statement)
+    insert(session, rows)
+    for statement in after:
+        session.execute(statement)
+
+
+def insert(session: Session, rows: Iterable[tuple[Any, ...]]) -> None:
+    names, marks = ", ".join(legacy.COLUMNS), ", ".join("?" for _ in legacy.COLUMNS)
+    for row in rows:
+        session.execute(f"INSERT INTO videos ({names}) VALUES ({marks})", *row)
+
+
+def checksum(session: Session, table: str = "videos") -> str:
+    """Return a digest of all rows and columns of *table*, whatever their order."""
+    rows = sorted(repr(row) for row in session.query(f"SELECT * FROM {table}"))
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()

@@ -1,0 +1,111 @@
+"""A check names what stops an upgrade, with the rows, and changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kling_mock.storage.migration.check import Verdict, check
+from kling_mock.storage.migration.facts import Facts, estimate, judge
+from kling_mock.storage.migration.introspect import definition
+from kling_mock.storage.migration.session import Session
+from kling_mock.storage.migration.shapes import Shape
+from kling_mock.storage.migration.table import Column, Table
+from tests.migration import legacy, tables
+from tests.migration.wanted import wanted
+
+CASES = [(dialect, shape) for dialect, shapes in tables.SHAPES.items() for shape in shapes]
+
+
+@pytest.mark.parametrize(("session", "shape"), CASES, indirect=["session"])
+def test_a_clean_table_can_be_upgraded(session: Session, shape: str) -> None:
+    """Ids that the guide's index would refuse are a warning; what NULL becomes is a note."""
+    alike = dict(zip(legacy.COLUMNS, legacy.CLEAN[2], strict=True)) | {"task_id": "LUMA-0001"}
+    rows = [*legacy.CLEAN]
+    if shape in {"gorm", "go-head"}:
+        rows.append(tuple(alike[name] for name in legacy.COLUMNS))
+    tables.make(session, shape, rows)
+    before = definition(session, "videos"), tables.checksum(session)
+    report = check(session, wanted(session.dialect))
+    assert (report.shape, report.verdict) == (Shape(shape), Verdict.POSSIBLE), report.findings
+    assert report.rows == len(rows)
+    warned = any(one.name == "alike-task-id" for one in report.findings)
+    assert warned == (shape in {"gorm", "go-head"})
+    assert (definition(session, "videos"), tables.checksum(session)) == before
+
+
+@pytest.mark.parametrize(("session", "shape"), CASES, indirect=["session"])
+def test_every_blocker_is_named_with_its_row(session: Session, shape: str) -> None:
+    """What stops an upgrade is named, counted and shown before anything is tried."""
+    tables.make(session, shape)
+    for blocker in legacy.blockers(shape, session.dialect):
+        tables.insert(session, [legacy.blocking_row(blocker)])
+        report = check(session, wanted(session.dialect))
+        found = {one.name: one for one in report.blockers}
+        assert set(found) == {blocker}
+        assert (found[blocker].count, len(found[blocker].rows)) == (1, 1)
+        assert report.verdict is Verdict.BLOCKED
+        assert report.to_json()["findings"][0]["name"] == blocker
+        session.execute("DELETE FROM videos WHERE prompt = '' OR prompt IS NULL")
+        tables.insert(session, [legacy.CLEAN[1]])
+
+
+@pytest.mark.parametrize("session", ["mariadb", "sqlite", "postgresql"], indirect=True)
+def test_a_missing_table_and_a_foreign_one_are_told(session: Session) -> None:
+    """Where there is nothing to upgrade, the check says so and asks nothing else."""
+    assert check(session, wanted(session.dialect)).verdict is Verdict.UNKNOWN
+    session.execute("CREATE TABLE videos (title text)")
+    report = check(session, wanted(session.dialect))
+    assert (report.shape, report.facts) == (Shape.UNKNOWN, None)
+    assert report.to_json()["verdict"] == "unknown"
+
+
+@pytest.mark.parametrize("session", ["mariadb", "sqlite", "postgresql"], indirect=True)
+def test_triggers_and_unknown_required_columns_stop_an_upgrade(session: Session) -> None:
+    """What the operator built on the table is not broken behind their back."""
+    tables.make(session, "gorm")
+    body = {
+        "mariadb": "BEFORE INSERT ON videos FOR EACH ROW SET NEW.n = 1",
+        "sqlite": "AFTER INSERT ON videos BEGIN SELECT 1; END",
+        "postgresql": "BEFORE INSERT ON videos FOR EACH ROW EXECUTE FUNCTION "
+        "suppress_redundant_updates_trigger()",
+    }[session.dialect]
+    if session.dialect == "postgresql":
+        body = body.replace("INSERT", "UPDATE")
+    session.execute(f"CREATE TRIGGER mine {body}")
+    session.execute("ALTER TABLE videos ADD COLUMN tenant varchar(20) DEFAULT 'x' NOT NULL")
+    if session.dialect != "sqlite":
+        session.execute("ALTER TABLE videos ALTER COLUMN tenant DROP DEFAULT")
+    names = {one.name for one in check(session, wanted(session.dialect)).blockers}
+    assert names == {"triggers"} | ({"required-tenant"} if session.dialect != "sqlite" else set())
+
+
+def test_surroundings_are_judged() -> None:
+    """A full disk, another engine and foreign keys block; an open transaction only warns."""
+    facts = Facts(
+        server="x",
+        size=1_300_000_000,
+        free=1_000_000,
+        references=("fk_video",),
+        transactions=(7, 900),
+        engine="MyISAM",
+    )
+    found: dict[str, Any] = {one.name: one for one in judge(facts)}
+    assert {name: one.severity for name, one in found.items()} == {
+        "engine": "blocker",
+        "foreign-keys": "blocker",
+        "long-transactions": "warning",
+        "disk": "blocker",
+    }
+    assert "900 s" in found["long-transactions"].says
+    assert 15 < estimate(facts).direct < estimate(facts).online
+    assert not list(judge(Facts(server="x", size=10, free=None, engine="InnoDB")))
+
+
+def test_a_required_column_is_one_without_a_default() -> None:
+    """A column that numbers itself, takes NULL or has a default lets an INSERT pass."""
+    assert Column("a", "int", nullable=False).required
+    assert not Column("a", "int", nullable=False, auto=True).required
+    assert not Column("a", "int", nullable=False, default="0").required
+    assert Table("t", ()).column("a") is None
