@@ -14,6 +14,8 @@ from hypothesis import settings
 settings.register_profile("kling", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("kling")
 
+pytest_plugins = ["pytester"]  # the tests of the pytest plugin run pytest
+
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:

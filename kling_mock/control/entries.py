@@ -62,6 +62,11 @@ class Entry(NamedTuple):
         return _text(_member(self.answered, "data"), "task_id")
 
     @property
+    def task_status(self) -> str:
+        """The status that the answer has of `task_id`; "" if it has none."""
+        return _text(_member(self.answered, "data"), "task_status")
+
+    @property
     def external_task_id(self) -> str:
         """The caller's own id of the task, as the request or the answer has it; or ""."""
         info = _member(_member(self.answered, "data"), "task_info")

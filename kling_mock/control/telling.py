@@ -77,7 +77,8 @@ def line(entry: Entry, number: int, start: float) -> str:
         f"{entry.method} {entry.path[:200]}",
         f"{entry.status}/{entry.code}" if entry.status else "no answer",
     ]
-    words += [f"task {entry.task_id}"] if entry.task_id else []
+    words += [f"task {entry.task_id}"] if entry.task_id not in entry.path else []
+    words += [entry.task_status] if entry.task_status else []
     words += [f"fault {entry.fault}"] if entry.fault else []
     words += ["unexpected"] if entry.unexpected else []
     words += [entry.message[:200]] if entry.code and not entry.unexpected else []

@@ -139,8 +139,8 @@ def test_assert_called_shows_the_nearest_miss(api: Any, mock: Any) -> None:
         '  body.duration: wanted "5", was "10"',
         '  body.mode: wanted "pro", was missing',
         "the journal has",
-        f"  #1  +0.0s  {CREATE}  200/0  task {task_id}",
-        f"  #2  +0.0s  GET {LIST}/mine  200/0  task {task_id}",
+        f"  #1  +0.0s  {CREATE}  200/0  task {task_id}  submitted",
+        f"  #2  +0.0s  GET {LIST}/mine  200/0  task {task_id}  submitted",
     ]
 
 
@@ -250,7 +250,7 @@ def test_the_tail_shows_no_bodies(api: Any, mock: Any) -> None:
         api.get(f"{LIST}/{task_id}")
 
     lines = mock.journal.tail(4)
-    assert lines[0] == f"#1  +0.0s  {CREATE}  200/0  task {task_id}"
+    assert lines[0] == f"#1  +0.0s  {CREATE}  200/0  task {task_id}  submitted"
     assert lines[1].startswith(f"#2  +90.0s  {CREATE}  400/1201  ")
     assert lines[2] == "#3  +90.0s  GET /v1/nothing  404/1203  unexpected"
     assert lines[3] == f"#4  +90.0s  GET {LIST}/{task_id}  no answer  fault reset"

@@ -187,6 +187,8 @@ def test_reset_before_the_start() -> None:
         ({"clock": "real"}, RealClock, None),
         ({"clock": "real", "seed": 1}, RealClock, None),
         ({"clock": 1000, "seed": 1}, ScaledClock, None),
+        ({"seed": 1, "start": "now"}, ManualClock, None),
+        ({"clock": "real", "start": "now"}, RealClock, None),
         ({}, ManualClock, None),
     ],
 )
@@ -207,6 +209,7 @@ def test_clocks(options: dict[str, Any], kind: type, now: float | None) -> None:
         ({"clock": True}, "clock"),
         ({"clock": 0}, "speed"),
         ({"clock": "real", "start": 1.0}, "start"),
+        ({"start": "then"}, "start"),
         ({"tls_key": "key.pem"}, "tls_key"),
         ({"kling_port": 65536}, "kling_port"),
     ],

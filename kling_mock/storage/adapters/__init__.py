@@ -1,0 +1,1 @@
+"""One adapter per driver: they run units and know nothing of what these decide."""

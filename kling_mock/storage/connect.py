@@ -1,0 +1,49 @@
+"""Which store a URL means. The only place that names the adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from kling_mock.storage.adapters.engine import Engine
+from kling_mock.storage.protocol import Storage
+from kling_mock.storage.sql_storage import SqlStorage
+
+__all__ = ["connect", "engine_of"]
+
+
+def connect(url: str) -> Storage:
+    """Return the store of a URL, not yet open.
+
+    Args:
+        url: `sqlite://` (in memory), `sqlite:///relative.db`, `sqlite:////absolute.db`.
+
+    Raises:
+        ValueError: The URL names no database that is known. The text never repeats the URL,
+            because there may be a password in it.
+    """
+    return SqlStorage(engine_of(url))
+
+
+def engine_of(url: str) -> Engine:
+    """Return the engine of a URL; see `connect`."""
+    parts = urlsplit(url)
+    make = _ENGINES.get(parts.scheme)
+    if make is None or not url.startswith(f"{parts.scheme}://"):
+        known = ", ".join(f"{name}://" for name in _ENGINES)
+        raise ValueError(f"a database URL begins with one of {known}")
+    return make(parts)
+
+
+def _sqlite(parts: SplitResult) -> Engine:
+    from kling_mock.storage.adapters.sqlite import SqliteEngine
+
+    if parts.netloc:
+        raise ValueError("a SQLite URL has three slashes, or four for an absolute path")
+    name = parts.path[1:]
+    return SqliteEngine(Path(name) if name and name != ":memory:" else None)
+
+
+_ENGINES: Final[Mapping[str, Callable[[SplitResult], Engine]]] = {"sqlite": _sqlite}

@@ -1,0 +1,224 @@
+"""Outgoing callbacks, reconciliation and statistics in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import attrs
+
+from kling_mock.storage.errors import UnknownError
+from kling_mock.storage.memory.tasks import MemoryTasks
+from kling_mock.storage.rules import check_limit
+from kling_mock.storage.values import (
+    DailyTotals,
+    Delivery,
+    LedgerEntry,
+    LedgerKind,
+    Notice,
+    NoticeState,
+    Overview,
+    Reconciliation,
+    Report,
+    Unexplained,
+    User,
+    VideoRow,
+)
+
+__all__ = ["MemoryStorage"]
+
+_DAY = 86_400
+
+
+class MemoryStorage(MemoryTasks):
+    """A `Storage` that forgets everything when it goes: for tests, and the SQL stores' twin."""
+
+    async def open(self) -> None:
+        """See `Storage.open`."""
+
+    async def close(self) -> None:
+        """See `Storage.close`."""
+
+    async def ping(self) -> None:
+        """See `Storage.ping`."""
+
+    # ------------------------------------------------------------ outgoing callbacks
+
+    async def claim_notices(self, *, now: int, lease_until: int, limit: int) -> Sequence[Notice]:
+        """See `Storage.claim_notices`."""
+        check_limit(limit)
+        due = [
+            one
+            for one in self.state.notices.values()
+            if one.state is NoticeState.PENDING and one.next_at <= now and one.lease_until <= now
+        ]
+        due.sort(key=lambda one: (one.next_at, one.id))
+        claimed = [attrs.evolve(one, lease_until=lease_until) for one in due[:limit]]
+        self.state.notices.update((one.event_id, one) for one in claimed)
+        return claimed
+
+    async def record_delivery(self, delivery: Delivery, *, now: int) -> bool:
+        """See `Storage.record_delivery`."""
+        notice = self.state.notices.get(delivery.event_id)
+        if (
+            notice is None
+            or notice.state is not NoticeState.PENDING
+            or notice.attempts != delivery.attempts
+        ):
+            return False
+        self.state.notices[notice.event_id] = attrs.evolve(
+            notice,
+            state=delivery.state,
+            attempts=notice.attempts + 1,
+            next_at=delivery.next_at,
+            lease_until=0,
+            http_status=delivery.http_status,
+            error=delivery.error,
+            updated_at=now,
+        )
+        return True
+
+    async def replay_notice(self, event_id: str, *, now: int) -> Notice:
+        """See `Storage.replay_notice`."""
+        if (notice := self.state.notices.get(event_id)) is None:
+            raise UnknownError("notice", event_id)
+        self.state.notices[event_id] = again = attrs.evolve(
+            notice, state=NoticeState.PENDING, attempts=0, next_at=now, lease_until=0
+        )
+        return again
+
+    async def list_notices(
+        self,
+        *,
+        state: NoticeState | None = None,
+        user_id: int | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[Notice]:
+        """See `Storage.list_notices`."""
+        check_limit(limit)
+        found = [
+            one
+            for one in self.state.notices.values()
+            if state in {None, one.state}
+            and user_id in {None, one.user_id}
+            and (before is None or one.id < before)
+        ]
+        return found[::-1][:limit]
+
+    # ------------------------------------------------------------ operations
+
+    async def list_reports(
+        self, *, before: int | None = None, limit: int = 100
+    ) -> Sequence[Report]:
+        """See `Storage.list_reports`."""
+        check_limit(limit)
+        found = [one for one in self.state.reports.values() if before is None or one.id < before]
+        return found[::-1][:limit]
+
+    async def reconcile(self, user_id: int | None = None) -> Sequence[Reconciliation]:
+        """See `Storage.reconcile`."""
+        if user_id is not None:
+            return [self._reconcile(self.state.user(user_id))]
+        return [self._reconcile(user) for user in self.state.users.values()]
+
+    def _reconcile(self, user: User) -> Reconciliation:
+        entries = [one for one in self.state.ledger.values() if one.user_id == user.id]
+        rows = [one for one in self.state.videos.values() if one.user_id == user.id]
+        sums = Counter[LedgerKind]()
+        for entry in entries:
+            sums[entry.kind] += entry.amount
+        late = [
+            one
+            for one in self.state.reports.values()
+            if one.user_id == user.id and one.status == "succeed"
+        ]
+        return Reconciliation(
+            user_id=user.id,
+            username=user.username,
+            opening=sums[LedgerKind.OPENING],
+            credits=sums[LedgerKind.CREDIT],
+            charged=-sums[LedgerKind.CHARGE],
+            quota=user.quota,
+            held=user.held_quota,
+            open_holds=sum(row.held_quota for row in rows if row.is_open and not row.legacy),
+            used=user.used_quota,
+            uncollected=sum(entry.uncollected for entry in entries),
+            late=len(late),
+            unexplained=tuple(self._unexplained(rows, entries)),
+        )
+
+    def _unexplained(
+        self, rows: Sequence[VideoRow], entries: Sequence[LedgerEntry]
+    ) -> list[Unexplained]:
+        found: list[Unexplained] = []
+        charges = {one.reference: one for one in entries if one.kind is LedgerKind.CHARGE}
+        for row in rows:
+            if row.legacy or row.status != "succeed":
+                continue
+            if (charge := charges.get(row.task_id)) is None:
+                found.append(
+                    Unexplained(row.task_id, row.user_id, "succeeded without a charge", row.quota)
+                )
+            elif -charge.amount != row.quota:
+                found.append(
+                    Unexplained(
+                        row.task_id,
+                        row.user_id,
+                        "charged another amount than its row says",
+                        -charge.amount,
+                    )
+                )
+        for charge in charges.values():
+            charged = self.state.videos.get(charge.reference)
+            if charged is None or charged.status != "succeed":
+                found.append(
+                    Unexplained(
+                        charge.reference,
+                        charge.user_id,
+                        "charged without having succeeded",
+                        -charge.amount,
+                    )
+                )
+        return found
+
+    async def stats(self, *, since: int) -> Sequence[DailyTotals]:
+        """See `Storage.stats`."""
+        days: dict[int, list[VideoRow]] = {}
+        for row in self.state.videos.values():
+            if row.created_at >= since:
+                days.setdefault(row.created_at - row.created_at % _DAY, []).append(row)
+        return [
+            DailyTotals(
+                day=day,
+                total=len(rows),
+                succeeded=sum(row.status == "succeed" for row in rows),
+                failed=sum(row.status == "failed" for row in rows),
+                charged=sum(row.quota for row in rows if row.status == "succeed"),
+            )
+            for day, rows in sorted(days.items(), reverse=True)
+        ]
+
+    async def list_stuck(
+        self, *, created_until: int, after: int = 0, limit: int = 100
+    ) -> Sequence[VideoRow]:
+        """See `Storage.list_stuck`."""
+        check_limit(limit)
+        rows = [
+            row
+            for row in self.state.videos.values()
+            if row.is_open and not row.legacy and row.created_at <= created_until and row.id > after
+        ]
+        return rows[:limit]
+
+    async def overview(self, *, now: int) -> Overview:
+        """See `Storage.overview`."""
+        polls = [one.next_poll_at for one in self.state.videos.values()]
+        states = Counter(one.state for one in self.state.notices.values())
+        return Overview(
+            open_tasks=sum(at is not None for at in polls),
+            overdue_tasks=sum(at is not None and at <= now for at in polls),
+            pending_notices=states[NoticeState.PENDING],
+            dead_notices=states[NoticeState.DEAD] + states[NoticeState.GONE],
+            reports=len(self.state.reports),
+        )

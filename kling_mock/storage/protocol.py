@@ -1,0 +1,457 @@
+"""What the relay asks of a store, whichever database is behind it.
+
+Every method is one transaction, is atomic, and can be called by many tasks, threads' loops and
+processes at a time. A change is answered only after it is durable. What a method refuses it
+raises as a `StorageError`, and then it has changed nothing. Any of them may raise
+`StorageUnavailableError`.
+
+Each change can be repeated: after an error of which nobody knows whether it came before or
+after the change, the same call leads to the same state, and no money moves twice. So a user,
+token or channel that was made at the same instant with the same arguments is returned again.
+
+Times are arguments in whole Unix seconds: a store has no clock of its own. Money is whole quota.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from kling_mock.storage.values import (
+    Absence,
+    Acceptance,
+    Attempt,
+    Caller,
+    Channel,
+    Created,
+    DailyTotals,
+    Delivery,
+    LedgerEntry,
+    NewChannel,
+    NewNotice,
+    NewTask,
+    NewToken,
+    NewUser,
+    Notice,
+    NoticeState,
+    Overview,
+    Reconciliation,
+    Report,
+    Settlement,
+    TaskResult,
+    Token,
+    User,
+    VideoRow,
+)
+
+__all__ = ["Storage"]
+
+
+class Storage(Protocol):
+    """Users, tokens, channels, tasks and the money that they move."""
+
+    # ------------------------------------------------------------ life
+
+    async def open(self) -> None:
+        """Connect; an empty database gets its tables.
+
+        Raises:
+            SchemaError: It has tables that this version does not know or that are older.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what was asked for and disconnect; harmless when it is closed."""
+        ...
+
+    async def ping(self) -> None:
+        """Ask the database for a sign of life.
+
+        Raises:
+            StorageUnavailableError: There is none.
+        """
+        ...
+
+    # ------------------------------------------------------------ users
+
+    async def create_user(self, user: NewUser, *, now: int) -> User:
+        """Make a user, with a ledger row of its opening balance, also if that is 0.
+
+        Raises:
+            ExistsError: The name is taken.
+        """
+        ...
+
+    async def get_user(self, user_id: int) -> User:
+        """Return a user.
+
+        Raises:
+            UnknownError: There is none.
+        """
+        ...
+
+    async def find_user(self, username: str) -> User | None:
+        """Return the user of that name, byte for byte."""
+        ...
+
+    async def list_users(self, *, after: int = 0, limit: int = 100) -> Sequence[User]:
+        """Return users with ids above *after*, the lowest first."""
+        ...
+
+    async def set_user_status(self, user_id: int, status: int) -> User:
+        """Switch a user on or off; its open tasks go on.
+
+        Raises:
+            UnknownError: There is none.
+        """
+        ...
+
+    async def credit(
+        self, user_id: int, amount: int, *, reference: str, now: int, note: str = ""
+    ) -> LedgerEntry:
+        """Add *amount* to a balance, or take it away if it is negative, once per *reference*.
+
+        Args:
+            user_id: Whose.
+            amount: Quota, not 0.
+            reference: The caller's own id of this credit, as a `task_id` is written. The
+                same one again returns the first entry and moves nothing.
+            now: The time.
+            note: For people.
+
+        Raises:
+            ExistsError: The reference belongs to another user or amount.
+            InsufficientQuotaError: It would take more than is neither spent nor held.
+            UnknownError: There is no such user.
+            ValueError: The amount or the reference is not one, or the balance would pass
+                `MAX_BALANCE`.
+        """
+        ...
+
+    async def list_ledger(
+        self, user_id: int, *, before: int | None = None, limit: int = 100
+    ) -> Sequence[LedgerEntry]:
+        """Return a user's ledger entries with ids below *before*, the newest first."""
+        ...
+
+    async def find_charge(self, task_id: str) -> LedgerEntry | None:
+        """Return the charge of a task, if it was charged, be it 0."""
+        ...
+
+    # ------------------------------------------------------------ tokens
+
+    async def create_token(self, token: NewToken, *, now: int) -> Token:
+        """Make a token.
+
+        Raises:
+            ExistsError: Its hash is taken.
+            UnknownError: There is no such user.
+        """
+        ...
+
+    async def authenticate(self, token_hash: str) -> Caller | None:
+        """Return the token of that hash and its user, enabled or not, expired or not."""
+        ...
+
+    async def list_tokens(self, user_id: int) -> Sequence[Token]:
+        """Return a user's tokens, the oldest first."""
+        ...
+
+    async def set_token_status(self, token_id: int, status: int) -> Token:
+        """Switch a token on or off; its open tasks go on.
+
+        Raises:
+            UnknownError: There is none.
+        """
+        ...
+
+    async def set_token_quota(self, token_id: int, remain_quota: int | None) -> Token:
+        """Set what a token may still spend, with what is held in it; None is no limit.
+
+        Raises:
+            InsufficientQuotaError: Its open tasks hold more than that.
+            UnknownError: There is none.
+            ValueError: It is not a whole number from 0 to `MAX_AMOUNT`.
+        """
+        ...
+
+    # ------------------------------------------------------------ channels
+
+    async def create_channel(self, channel: NewChannel, *, now: int) -> Channel:
+        """Make a channel.
+
+        Raises:
+            ExistsError: Another one that is not deleted has its name.
+        """
+        ...
+
+    async def get_channel(self, channel_id: int) -> Channel:
+        """Return a channel, deleted or not.
+
+        Raises:
+            UnknownError: There is none.
+        """
+        ...
+
+    async def list_channels(self, *, with_deleted: bool = False) -> Sequence[Channel]:
+        """Return all channels, the oldest first."""
+        ...
+
+    async def replace_channel(self, channel_id: int, channel: NewChannel) -> Channel:
+        """Declare a channel anew; what it was used for stays.
+
+        Raises:
+            ExistsError: Another one that is not deleted has its name.
+            UnknownError: There is none, or it is deleted.
+        """
+        ...
+
+    async def delete_channel(self, channel_id: int) -> Channel:
+        """Delete a channel softly: no new tasks, its name is free, its row stays.
+
+        Raises:
+            UnknownError: There is none.
+        """
+        ...
+
+    # ------------------------------------------------------------ tasks: before the end
+
+    async def create_task(self, task: NewTask, *, now: int, next_poll_at: int) -> Created:
+        """Hold the price from user and token, and insert the row as `submitted`.
+
+        The same user, `external_task_id` and `request_hash` as before returns the first row;
+        also the same `task_id`, so that this call can be repeated after a lost answer.
+
+        Args:
+            task: What is asked for.
+            now: The time.
+            next_poll_at: When the sweeper looks after it, should its sender be killed.
+
+        Raises:
+            DisabledError: The user or the token is switched off, or the token has expired.
+            ExistsError: The `task_id` is taken by another request.
+            ExternalIdConflictError: The `external_task_id` belongs to another request.
+            InsufficientQuotaError: The user's or the token's quota does not reach.
+            UnknownError: There is no such user or token, or the token is another user's.
+        """
+        ...
+
+    async def bind_attempt(self, task_id: str, attempt: Attempt) -> bool:
+        """Note through whom the task is about to be sent, before it is.
+
+        To be called for another channel only after proof that the one before has refused.
+        Earlier answers "not found" no longer count.
+
+        Returns:
+            False if the row has ended or has been accepted: then it must not be sent.
+
+        Raises:
+            UnknownError: There is no such task.
+        """
+        ...
+
+    async def close_attempt(self, task_id: str, *, at: int) -> None:
+        """Note that the attempt's socket was closed at *at*, sooner than its lease would end."""
+        ...
+
+    async def accept(
+        self, task_id: str, kling_task_id: str, *, now: int, next_poll_at: int
+    ) -> Acceptance:
+        """Note Kling's id of the task. A row that has ended keeps its status.
+
+        Raises:
+            KlingTaskClashError: The row has another id, or another row of its channel has
+                this one; nothing was changed.
+            UnknownError: There is no such task.
+            ValueError: The id is empty or longer than 200 characters.
+        """
+        ...
+
+    async def mark_open(self, task_id: str, status: str, *, now: int) -> bool:
+        """Note that the task is in an open *status*, known or not.
+
+        `submitted` never replaces another status, and nothing replaces a terminal one.
+
+        Returns:
+            Whether the status changed.
+
+        Raises:
+            ValueError: The status is a terminal one: use `settle`; or it is empty.
+        """
+        ...
+
+    async def claim_due(self, *, now: int, lease_until: int, limit: int) -> Sequence[VideoRow]:
+        """Take open rows that are due to be read upstream, the longest overdue first.
+
+        Nobody else gets them before *lease_until*. Whoever does not call `schedule_poll`
+        within that time, because it was killed, leaves them to the others.
+        """
+        ...
+
+    async def claim_read(self, task_id: str, *, now: int, lease_until: int) -> bool:
+        """Ask whether an open row may be read upstream now.
+
+        Returns:
+            True for one caller over all processes; for the others, and for rows that have
+            ended, False until *lease_until*.
+        """
+        ...
+
+    async def schedule_poll(
+        self, task_id: str, at: int, *, lease_until: int | None = None, only_sooner: bool = False
+    ) -> None:
+        """Set when the sweeper reads an open row next; rows that have ended are left alone.
+
+        Args:
+            task_id: The row.
+            at: When.
+            lease_until: Until when nobody may read it, instead of what it was; None leaves it.
+            only_sooner: Change nothing if it is due sooner.
+        """
+        ...
+
+    # ------------------------------------------------------------ tasks: the end
+
+    async def settle(
+        self, result: TaskResult, *, now: int, notice: NewNotice | None = None
+    ) -> Settlement:
+        """End a task: status, ledger, user, token, channel and *notice*, together and once.
+
+        `succeed` charges `min(final, hold)`, with a ledger row also for 0, and counts the rest
+        as uncollected; `failed` releases the hold. A report on a row that has ended in the
+        same way changes nothing; one that contradicts is kept in `reports`. A legacy row gets
+        its status and, for a success, a report; no money moves for it.
+
+        Raises:
+            KlingTaskClashError: The report names another `kling_task_id` than the row, or
+                one that another row of the channel has; nothing was changed.
+            UnknownError: There is no such task.
+        """
+        ...
+
+    async def expire(
+        self,
+        task_id: str,
+        *,
+        created_until: int,
+        reason: str,
+        now: int,
+        notice: NewNotice | None = None,
+    ) -> bool:
+        """Fail an open task that was created at *created_until* or before, and release its hold.
+
+        Returns:
+            False if it had ended, is younger or is legacy: nothing was changed.
+
+        Raises:
+            UnknownError: There is no such task.
+        """
+        ...
+
+    async def report_not_found(
+        self, task_id: str, *, asked_at: int, reason: str, notice: NewNotice | None = None
+    ) -> Absence:
+        """Note that Kling, asked at *asked_at*, knew no task of this id.
+
+        The second such answer fails the row and releases its hold, if it was asked for at
+        least 60 s after the first, and the first at least 60 s after the attempt was over.
+
+        Args:
+            task_id: Our own id.
+            asked_at: When the question was sent; also the time of the failure.
+            reason: The `fail_reason`, if it comes to that.
+            notice: What the user is told, if it comes to that.
+
+        Raises:
+            UnknownError: There is no such task.
+        """
+        ...
+
+    # ------------------------------------------------------------ tasks: reading
+
+    async def find_task(self, task_id: str) -> VideoRow | None:
+        """Return the row of a `task_id`, whoever owns it."""
+        ...
+
+    async def get_task(self, user_id: int, any_id: str) -> VideoRow | None:
+        """Return a user's own row by its `task_id` or else by its `external_task_id`."""
+        ...
+
+    async def find_by_kling_id(self, kling_task_id: str) -> Sequence[VideoRow]:
+        """Return the rows with that Kling id; there is at most one per channel."""
+        ...
+
+    async def list_tasks(
+        self, user_id: int, *, before: int | None = None, limit: int = 20, status: str | None = None
+    ) -> Sequence[VideoRow]:
+        """Return a user's rows with ids below *before*, the newest first."""
+        ...
+
+    # ------------------------------------------------------------ outgoing callbacks
+
+    async def claim_notices(self, *, now: int, lease_until: int, limit: int) -> Sequence[Notice]:
+        """Take pending notices that are due; nobody else gets them before *lease_until*."""
+        ...
+
+    async def record_delivery(self, delivery: Delivery, *, now: int) -> bool:
+        """Note how an attempt ended and let go of the notice.
+
+        Returns:
+            False if it is not pending or another attempt was recorded first.
+        """
+        ...
+
+    async def replay_notice(self, event_id: str, *, now: int) -> Notice:
+        """Make a notice pending again, due now, with no attempts.
+
+        Raises:
+            UnknownError: There is none.
+        """
+        ...
+
+    async def list_notices(
+        self,
+        *,
+        state: NoticeState | None = None,
+        user_id: int | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[Notice]:
+        """Return notices with ids below *before*, the newest first."""
+        ...
+
+    # ------------------------------------------------------------ operations
+
+    async def list_reports(
+        self, *, before: int | None = None, limit: int = 100
+    ) -> Sequence[Report]:
+        """Return results that were not applied with ids below *before*, the newest first."""
+        ...
+
+    async def reconcile(self, user_id: int | None = None) -> Sequence[Reconciliation]:
+        """Compare every balance with the ledger and every charge with its row.
+
+        Reads one consistent state while the relay goes on. Legacy rows, and tasks created
+        with *overdraft*, hold nothing and are not held against anybody.
+
+        Args:
+            user_id: Only this user; None is all of them.
+        """
+        ...
+
+    async def stats(self, *, since: int) -> Sequence[DailyTotals]:
+        """Return totals per day (UTC) of the tasks created at *since* or later, newest first."""
+        ...
+
+    async def list_stuck(
+        self, *, created_until: int, after: int = 0, limit: int = 100
+    ) -> Sequence[VideoRow]:
+        """Return open rows created at *created_until* or before, ids above *after*, lowest first.
+
+        Legacy rows are left out.
+        """
+        ...
+
+    async def overview(self, *, now: int) -> Overview:
+        """Return counts for health and metrics."""
+        ...

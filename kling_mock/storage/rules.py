@@ -1,0 +1,69 @@
+"""The money rules, as functions of a row: what is charged, and when an absence is believed."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from kling_mock.storage.values import Absence, TaskResult, VideoRow
+
+__all__ = ["MAX_LIMIT", "SPACING", "Amounts", "absence", "amounts", "check_limit", "reported"]
+
+#: Seconds between the end of an attempt and the first answer "not found" that counts, and
+#: between that and the second (our rule: Kling says nowhere how soon a task can be looked up).
+SPACING: Final = 60
+#: Rows that one page or one claim may ask for.
+MAX_LIMIT: Final = 1_000
+
+
+class Amounts(NamedTuple):
+    """What a success costs.
+
+    Attributes:
+        charged: Taken from the balance.
+        uncollected: What the final amount is above the hold.
+    """
+
+    charged: int
+    uncollected: int
+
+
+def amounts(row: VideoRow, final: int | None) -> Amounts:
+    """Return what the success of an open *row* costs.
+
+    Args:
+        row: The row, still open. One with a price and no hold was created under the guide's
+            plain check: its final amount is charged, whatever the balance.
+        final: The final amount, or None to charge the price.
+    """
+    if row.legacy:
+        return Amounts(0, 0)
+    wanted = row.quota if final is None else final
+    if row.quota and not row.held_quota:
+        return Amounts(wanted, 0)
+    charged = min(wanted, row.held_quota)
+    return Amounts(charged, wanted - charged)
+
+
+def reported(row: VideoRow, result: TaskResult) -> int:
+    """Return the amount that a report is kept with: what it says, else what the row says."""
+    return row.quota if result.quota is None else result.quota
+
+
+def absence(row: VideoRow, asked_at: int) -> Absence:
+    """Return what an answer "not found" to a question asked at *asked_at* means for *row*."""
+    if not row.is_open or row.legacy or row.kling_task_id is not None:
+        return Absence.IRRELEVANT
+    if row.not_found_at is None:
+        over = max(row.attempt_until, row.created_at)
+        return Absence.NOTED if asked_at >= over + SPACING else Absence.TOO_EARLY
+    return Absence.FAILED if asked_at >= row.not_found_at + SPACING else Absence.TOO_EARLY
+
+
+def check_limit(limit: int) -> None:
+    """Check that *limit* is 1 to `MAX_LIMIT`.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if not 1 <= limit <= MAX_LIMIT:
+        raise ValueError(f"limit is 1 to {MAX_LIMIT}, not {limit}")

@@ -1,0 +1,316 @@
+"""Every statement, named and explained once.
+
+Plain standard SQL: no dialect, no RETURNING, no SKIP LOCKED, no upsert, nothing that depends
+on the isolation level.
+
+A change that decides something is a compare-and-set: its WHERE names what has to be so, and
+only the caller that changed one row goes on.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kling_mock.storage.statement import insert, names, read, select, write
+from kling_mock.storage.values import (
+    Channel,
+    LedgerEntry,
+    NewChannel,
+    Notice,
+    Report,
+    Token,
+    User,
+    VideoRow,
+)
+
+# ---------------------------------------------------------------- users
+
+#: (username)
+USER_BY_NAME: Final = select(User, "FROM users WHERE username = ?")
+#: (id)
+USER_BY_ID: Final = select(User, "FROM users WHERE id = ?")
+#: (id above, limit)
+USERS: Final = select(User, "FROM users WHERE id > ? ORDER BY id LIMIT ?")
+#: The counters begin at 0.
+INSERT_USER: Final = insert("users", ("username", "status", "quota", "created_at"))
+#: (status, id)
+SET_USER_STATUS: Final = write("UPDATE users SET status = ? WHERE id = ?")
+#: Move a balance, unless that takes what is held or passes the largest one.
+#: (amount, id, amount, amount, largest balance)
+CREDIT_USER: Final = write("""
+    UPDATE users SET quota = quota + ?
+    WHERE id = ? AND quota - held_quota + ? >= 0 AND quota + ? <= ?""")
+#: Hold a price, if the user may spend it. (price, id, price)
+HOLD_USER: Final = write("""
+    UPDATE users SET held_quota = held_quota + ?
+    WHERE id = ? AND status = 1 AND quota - held_quota >= ?""")
+#: A charged success. (charge, hold, charge, id)
+CHARGE_USER: Final = write("""
+    UPDATE users SET quota = quota - ?, held_quota = held_quota - ?,
+        used_quota = used_quota + ?, request_count = request_count + 1
+    WHERE id = ?""")
+#: A failure. (hold, id)
+RELEASE_USER: Final = write("UPDATE users SET held_quota = held_quota - ? WHERE id = ?")
+
+# ---------------------------------------------------------------- ledger
+
+INSERT_LEDGER: Final = insert("ledger", names(LedgerEntry)[1:])
+#: (reference, kind)
+LEDGER_ENTRY: Final = select(LedgerEntry, "FROM ledger WHERE reference = ? AND kind = ?")
+#: (user, id below, limit)
+LEDGER_OF_USER: Final = select(
+    LedgerEntry, "FROM ledger WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
+)
+
+# ---------------------------------------------------------------- tokens
+
+#: (hash)
+TOKEN_BY_HASH: Final = select(Token, "FROM tokens WHERE token_hash = ?")
+#: (id)
+TOKEN_BY_ID: Final = select(Token, "FROM tokens WHERE id = ?")
+#: (user)
+TOKENS_OF_USER: Final = select(Token, "FROM tokens WHERE user_id = ? ORDER BY id")
+#: A token and its user in one look: the user's columns first. (hash)
+CALLER: Final = read(f"""
+    SELECT {", ".join(f"u.{name}" for name in names(User))},
+        {", ".join(f"t.{name}" for name in names(Token))}
+    FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.token_hash = ?""")  # noqa: S608 - names of our own
+INSERT_TOKEN: Final = insert(
+    "tokens",
+    (
+        "user_id",
+        "token_hash",
+        "name",
+        "status",
+        "expires_at",
+        "unlimited",
+        "remain_quota",
+        "created_at",
+    ),
+)
+#: (status, id)
+SET_TOKEN_STATUS: Final = write("UPDATE tokens SET status = ? WHERE id = ?")
+#: Limit or free a token; never below what it holds. (unlimited, remain, id, unlimited, remain)
+SET_TOKEN_QUOTA: Final = write("""
+    UPDATE tokens SET unlimited = ?, remain_quota = ?
+    WHERE id = ? AND (? = 1 OR held_quota <= ?)""")
+#: Hold a price, if the token may spend it. (price, id, user, now, price)
+HOLD_TOKEN: Final = write("""
+    UPDATE tokens SET held_quota = held_quota + ?
+    WHERE id = ? AND user_id = ? AND status = 1 AND (expires_at IS NULL OR expires_at > ?)
+        AND (unlimited = 1 OR remain_quota - held_quota >= ?)""")
+#: A charged success; an unlimited token has no remainder to lose. (charge, hold, charge, id)
+CHARGE_TOKEN: Final = write("""
+    UPDATE tokens SET remain_quota = remain_quota - (1 - unlimited) * ?,
+        held_quota = held_quota - ?, used_quota = used_quota + ?
+    WHERE id = ?""")
+#: A failure. (hold, id)
+RELEASE_TOKEN: Final = write("UPDATE tokens SET held_quota = held_quota - ? WHERE id = ?")
+
+# ---------------------------------------------------------------- channels
+
+#: (id)
+CHANNEL_BY_ID: Final = select(Channel, "FROM channels WHERE id = ?")
+#: One that is not deleted. (name)
+CHANNEL_BY_NAME: Final = select(Channel, "FROM channels WHERE name = ? AND deleted_id = 0")
+CHANNELS: Final = select(Channel, "FROM channels ORDER BY id")
+INSERT_CHANNEL: Final = insert("channels", (*names(NewChannel), "created_at"))
+#: (all that an operator declares, id)
+REPLACE_CHANNEL: Final = write(
+    f"UPDATE channels SET {' = ?, '.join(names(NewChannel))} = ?"  # noqa: S608 - names of our own
+    " WHERE id = ? AND deleted_id = 0"
+)
+#: (id)
+DELETE_CHANNEL: Final = write("""
+    UPDATE channels SET status = 2, deleted_id = id WHERE id = ? AND deleted_id = 0""")
+#: (charge, id)
+CHARGE_CHANNEL: Final = write("UPDATE channels SET used_quota = used_quota + ? WHERE id = ?")
+
+# ---------------------------------------------------------------- tasks: reading
+
+#: (task_id)
+VIDEO: Final = select(VideoRow, "FROM videos WHERE task_id = ?")
+#: (user, external_task_id)
+VIDEO_BY_EXTERNAL_ID: Final = select(
+    VideoRow, "FROM videos WHERE user_id = ? AND external_task_id = ?"
+)
+#: (task_id, user)
+OWN_VIDEO: Final = select(VideoRow, "FROM videos WHERE task_id = ? AND user_id = ?")
+#: (kling_task_id)
+VIDEOS_BY_KLING_ID: Final = select(VideoRow, "FROM videos WHERE kling_task_id = ? ORDER BY id")
+#: (user, id below, limit)
+VIDEOS_OF_USER: Final = select(
+    VideoRow, "FROM videos WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
+)
+#: (user, status, id below, limit)
+VIDEOS_OF_USER_BY_STATUS: Final = select(
+    VideoRow, "FROM videos WHERE user_id = ? AND status = ? AND id < ? ORDER BY id DESC LIMIT ?"
+)
+#: Open rows without the legacy ones are those that have a next poll.
+#: (created until, id above, limit)
+STUCK: Final = select(
+    VideoRow,
+    """FROM videos WHERE next_poll_at IS NOT NULL AND created_at <= ? AND id > ?
+    ORDER BY id LIMIT ?""",
+)
+
+# ---------------------------------------------------------------- tasks: before the end
+
+INSERT_VIDEO: Final = insert("videos", names(VideoRow)[1:])
+#: Note through whom it is sent. (channel, key, attempt until, task_id)
+BIND_ATTEMPT: Final = write("""
+    UPDATE videos SET channel_id = ?, channel_key_id = ?, attempt_until = ?, not_found_at = NULL
+    WHERE task_id = ? AND kling_task_id IS NULL AND legacy = 0
+        AND status NOT IN ('succeed', 'failed')""")
+#: (at, task_id, at)
+CLOSE_ATTEMPT: Final = write("""
+    UPDATE videos SET attempt_until = ?
+    WHERE task_id = ? AND attempt_until > ? AND status NOT IN ('succeed', 'failed')""")
+#: (kling_task_id, next poll, task_id)
+ACCEPT: Final = write("""
+    UPDATE videos SET kling_task_id = ?, next_poll_at = ?
+    WHERE task_id = ? AND kling_task_id IS NULL AND legacy = 0
+        AND status NOT IN ('succeed', 'failed')""")
+#: The id of a row that is not polled: it has ended, or is legacy. (kling_task_id, task_id, status)
+ACCEPT_QUIETLY: Final = write("""
+    UPDATE videos SET kling_task_id = ?
+    WHERE task_id = ? AND kling_task_id IS NULL AND status = ?""")
+#: (status, now, task_id, status)
+MARK_OPEN: Final = write("""
+    UPDATE videos SET status = ?, updated_at = ?
+    WHERE task_id = ? AND status NOT IN ('succeed', 'failed') AND status <> ?""")
+#: (now, now, limit)
+DUE: Final = read("""
+    SELECT task_id FROM videos WHERE next_poll_at <= ? AND lease_until <= ?
+    ORDER BY next_poll_at, id LIMIT ?""")
+#: (lease until, task_id, now, now)
+CLAIM_DUE: Final = write("""
+    UPDATE videos SET lease_until = ?
+    WHERE task_id = ? AND next_poll_at <= ? AND lease_until <= ?""")
+#: (lease until, task_id, now)
+CLAIM_READ: Final = write("""
+    UPDATE videos SET lease_until = ?
+    WHERE task_id = ? AND lease_until <= ? AND status NOT IN ('succeed', 'failed')""")
+#: (at, task_id, due later than)
+SCHEDULE: Final = write("""
+    UPDATE videos SET next_poll_at = ? WHERE task_id = ? AND next_poll_at > ?""")
+#: (at, lease until, task_id, due later than)
+SCHEDULE_AND_LEASE: Final = write("""
+    UPDATE videos SET next_poll_at = ?, lease_until = ?
+    WHERE task_id = ? AND next_poll_at > ?""")
+
+# ---------------------------------------------------------------- tasks: the end
+
+#: The compare-and-set that every charge hangs on. Channel and Kling's id are compared too,
+#: because the money goes to the one and a report may bring the other.
+#: (status, now, Kling's id, video_id, store_url, duration, fail_reason, json_data, charged,
+#: task_id, channel, Kling's id)
+END: Final = write("""
+    UPDATE videos SET status = ?, updated_at = ?, kling_task_id = COALESCE(kling_task_id, ?),
+        video_id = ?, store_url = ?, duration = ?, fail_reason = ?, json_data = ?, quota = ?,
+        held_quota = 0, next_poll_at = NULL
+    WHERE task_id = ? AND status NOT IN ('succeed', 'failed') AND channel_id = ?
+        AND (kling_task_id IS NULL OR kling_task_id = ?)""")
+#: The end of a task that Kling does not know, if nothing has happened since the row was read.
+#: (now, reason, task_id, first absence, attempt until)
+END_ABSENT: Final = write("""
+    UPDATE videos SET status = 'failed', updated_at = ?, fail_reason = ?, json_data = '',
+        quota = 0, held_quota = 0, next_poll_at = NULL
+    WHERE task_id = ? AND status NOT IN ('succeed', 'failed') AND kling_task_id IS NULL
+        AND not_found_at = ? AND attempt_until = ?""")
+#: (asked at, task_id, attempt until)
+NOTE_ABSENCE: Final = write("""
+    UPDATE videos SET not_found_at = ?
+    WHERE task_id = ? AND status NOT IN ('succeed', 'failed') AND kling_task_id IS NULL
+        AND not_found_at IS NULL AND attempt_until = ?""")
+
+# ---------------------------------------------------------------- outgoing callbacks
+
+INSERT_NOTICE: Final = insert("outbox", names(Notice)[1:])
+#: (event_id)
+NOTICE: Final = select(Notice, "FROM outbox WHERE event_id = ?")
+#: (now, now, limit)
+DUE_NOTICES: Final = read("""
+    SELECT event_id FROM outbox WHERE state = 'pending' AND next_at <= ? AND lease_until <= ?
+    ORDER BY next_at, id LIMIT ?""")
+#: (lease until, event_id, now, now)
+CLAIM_NOTICE: Final = write("""
+    UPDATE outbox SET lease_until = ?
+    WHERE event_id = ? AND state = 'pending' AND next_at <= ? AND lease_until <= ?""")
+#: The number of attempts is compared, so that each is recorded once.
+#: (state, attempts + 1, next, HTTP status, error, now, event_id, attempts)
+RECORD_DELIVERY: Final = write("""
+    UPDATE outbox SET state = ?, attempts = ?, next_at = ?, lease_until = 0, http_status = ?,
+        error = ?, updated_at = ?
+    WHERE event_id = ? AND state = 'pending' AND attempts = ?""")
+#: (next, event_id)
+REPLAY_NOTICE: Final = write("""
+    UPDATE outbox SET state = 'pending', attempts = 0, next_at = ?, lease_until = 0
+    WHERE event_id = ?""")
+#: Ranges stand for "any" and for "this one". (state from, to, user from, to, id below, limit)
+NOTICES: Final = select(
+    Notice,
+    """FROM outbox WHERE state BETWEEN ? AND ? AND user_id BETWEEN ? AND ? AND id < ?
+    ORDER BY id DESC LIMIT ?""",
+)
+
+# ---------------------------------------------------------------- reports
+
+INSERT_REPORT: Final = insert("reports", names(Report)[1:])
+#: (now, task_id, status)
+COUNT_REPORT: Final = write("""
+    UPDATE reports SET seen = seen + 1, last_at = ? WHERE task_id = ? AND status = ?""")
+#: (id below, limit)
+REPORTS: Final = select(Report, "FROM reports WHERE id < ? ORDER BY id DESC LIMIT ?")
+
+# ---------------------------------------------------------------- operations
+
+#: A sign of life.
+PING: Final = read("SELECT 1")
+#: The version of the tables.
+SCHEMA_VERSION: Final = read("SELECT MAX(version) FROM schema_version")
+#: (version)
+INSERT_SCHEMA_VERSION: Final = insert("schema_version", ("version",))
+
+# Of the following, each takes (user from, to).
+
+USERS_BETWEEN: Final = select(User, "FROM users WHERE id BETWEEN ? AND ? ORDER BY id")
+LEDGER_SUMS: Final = read("""
+    SELECT user_id, kind, SUM(amount), SUM(uncollected) FROM ledger
+    WHERE user_id BETWEEN ? AND ? GROUP BY user_id, kind""")
+OPEN_HOLDS: Final = read("""
+    SELECT user_id, SUM(held_quota) FROM videos
+    WHERE status NOT IN ('succeed', 'failed') AND legacy = 0 AND user_id BETWEEN ? AND ?
+    GROUP BY user_id""")
+LATE_SUCCESSES: Final = read("""
+    SELECT user_id, COUNT(*) FROM reports
+    WHERE status = 'succeed' AND user_id BETWEEN ? AND ? GROUP BY user_id""")
+#: Successes without their charge or with another one.
+UNCHARGED: Final = read("""
+    SELECT v.task_id, v.user_id, v.quota, l.amount FROM videos v
+    LEFT JOIN ledger l ON l.reference = v.task_id AND l.kind = 'charge'
+    WHERE v.status = 'succeed' AND v.legacy = 0 AND v.user_id BETWEEN ? AND ?
+        AND (l.id IS NULL OR l.amount + v.quota <> 0)
+    ORDER BY v.id""")
+#: Charges without their success.
+UNEARNED: Final = read("""
+    SELECT l.reference, l.user_id, l.amount FROM ledger l
+    LEFT JOIN videos v ON v.task_id = l.reference AND v.status = 'succeed'
+    WHERE l.kind = 'charge' AND l.user_id BETWEEN ? AND ? AND v.id IS NULL
+    ORDER BY l.id""")
+
+#: Days are UTC. (since)
+STATS: Final = read("""
+    SELECT created_at - created_at % 86400 AS day, COUNT(*),
+        SUM(CASE WHEN status = 'succeed' THEN 1 ELSE 0 END),
+        SUM(CASE WHEN status = 'failed' THEN 1 ELSE 0 END),
+        SUM(CASE WHEN status = 'succeed' THEN quota ELSE 0 END)
+    FROM videos WHERE created_at >= ? GROUP BY created_at - created_at % 86400
+    ORDER BY day DESC""")
+#: (now)
+OVERVIEW: Final = read("""
+    SELECT (SELECT COUNT(*) FROM videos WHERE next_poll_at IS NOT NULL),
+        (SELECT COUNT(*) FROM videos WHERE next_poll_at <= ?),
+        (SELECT COUNT(*) FROM outbox WHERE state = 'pending'),
+        (SELECT COUNT(*) FROM outbox WHERE state IN ('dead', 'gone')),
+        (SELECT COUNT(*) FROM reports)""")

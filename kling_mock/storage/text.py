@@ -1,0 +1,128 @@
+"""What text a database can keep: the same rules for every store, applied before SQL.
+
+SQLite keeps nearly anything, PostgreSQL no NUL, MySQL in strict mode nothing that is longer
+than its column, and no UTF-8 encoder takes half a surrogate pair. So identifiers are checked
+and refused, and what only informs is made to fit.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = [
+    "MAX_ID",
+    "TEXT_BYTES",
+    "fit",
+    "is_external_id",
+    "is_task_id",
+    "optional_id",
+    "task_id",
+    "text",
+    "text20",
+    "text50",
+    "text64",
+    "text100",
+    "text200",
+    "text255",
+]
+
+#: Characters of a `task_id`, an `external_task_id` and a `kling_task_id`.
+MAX_ID: Final = 200
+#: Bytes that a TEXT column of MySQL holds.
+TEXT_BYTES: Final = 65_535
+
+_PRINTABLE: Final = re.compile(r"[!-~]{1,200}", re.ASCII)
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+
+
+def is_task_id(value: str) -> bool:
+    """Whether *value* can be a `task_id`: 1 to 200 printable ASCII characters, no space."""
+    return _PRINTABLE.fullmatch(value) is not None
+
+
+def is_external_id(value: str) -> bool:
+    """Whether *value* can be an `external_task_id`.
+
+    1 to 200 characters; none at the end that MySQL's PAD SPACE would overlook.
+    """
+    return (
+        0 < len(value) <= MAX_ID and not value.endswith(" ") and _UNSTORABLE.search(value) is None
+    )
+
+
+def task_id(value: str) -> str:
+    """Return *value* if it can be a `task_id`.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    if not is_task_id(value):
+        raise ValueError("a task_id is 1 to 200 printable ASCII characters without spaces")
+    return value
+
+
+def optional_id(value: str | None) -> str | None:
+    """Return *value* if it can be an id that somebody else gave, None for '' and None.
+
+    Raises:
+        ValueError: It is longer than 200 characters, ends with a space, or cannot be encoded.
+    """
+    if not value:
+        return None
+    if not is_external_id(value):
+        raise ValueError(
+            "an id is at most 200 characters, with no space at its end, no NUL and no surrogate"
+        )
+    return value
+
+
+def fit(value: str, characters: int | None = None) -> str:
+    """Return *value* so that every database keeps it.
+
+    Args:
+        value: Text that informs and identifies nothing.
+        characters: Length of its VARCHAR column; None for a TEXT column of 65,535 bytes.
+    """
+    clean = _UNSTORABLE.sub(_REPLACEMENT, value)
+    if characters is not None:
+        return clean[:characters]
+    if len(clean) * 4 <= TEXT_BYTES or len(encoded := clean.encode()) <= TEXT_BYTES:
+        return clean
+    return encoded[:TEXT_BYTES].decode(errors="ignore")
+
+
+def text(value: str) -> str:
+    """Fit *value* in a TEXT column; an attrs converter, as the ones below."""
+    return fit(value)
+
+
+def text20(value: str) -> str:
+    """Fit *value* in 20 characters."""
+    return fit(value, 20)
+
+
+def text50(value: str) -> str:
+    """Fit *value* in 50 characters."""
+    return fit(value, 50)
+
+
+def text64(value: str) -> str:
+    """Fit *value* in 64 characters."""
+    return fit(value, 64)
+
+
+def text100(value: str) -> str:
+    """Fit *value* in 100 characters."""
+    return fit(value, 100)
+
+
+def text200(value: str) -> str:
+    """Fit *value* in 200 characters."""
+    return fit(value, 200)
+
+
+def text255(value: str) -> str:
+    """Fit *value* in 255 characters."""
+    return fit(value, 255)

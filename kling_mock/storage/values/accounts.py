@@ -1,0 +1,214 @@
+"""Who may call and who serves: users, their tokens, channels."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import attrs
+
+from kling_mock.storage.text import optional_id, text, text100, text255
+from kling_mock.storage.values.money import amount
+
+__all__ = [
+    "DISABLED",
+    "ENABLED",
+    "KELING",
+    "Caller",
+    "Channel",
+    "NewChannel",
+    "NewToken",
+    "NewUser",
+    "Token",
+    "User",
+]
+
+#: Status of a user, a token or a channel, with one-api's numbers.
+ENABLED: Final = 1
+#: Switched off by hand.
+DISABLED: Final = 2
+#: one-api's channel type of Kling.
+KELING: Final = 41
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def _name(_instance: object, field: attrs.Attribute[Any], value: str) -> None:
+    if len(value) > 100 or not optional_id(value):
+        raise ValueError(f"{field.name} is 1 to 100 characters, with no space at its end")
+
+
+def _sha256(_instance: object, field: attrs.Attribute[Any], value: str) -> None:
+    if _SHA256.fullmatch(value) is None:
+        raise ValueError(f"{field.name} is 64 lower-case hexadecimal digits, never the token")
+
+
+@attrs.frozen
+class NewUser:
+    """A user to be made.
+
+    Attributes:
+        username: 1 to 100 characters, unique.
+        quota: Opening balance; it gets a ledger row.
+        status: `ENABLED` or `DISABLED`.
+    """
+
+    username: str = attrs.field(validator=_name)
+    quota: int = attrs.field(default=0, validator=amount)
+    status: int = ENABLED
+
+
+@attrs.frozen
+class User:
+    """A customer of the relay.
+
+    Attributes:
+        id: Its number.
+        username: Unique.
+        status: `ENABLED` or `DISABLED`.
+        quota: Balance, with what is held still in it; 500,000 quota are 1 USD.
+        held_quota: What open tasks may still cost.
+        used_quota: What was charged so far.
+        request_count: Tasks that were charged.
+        created_at: Unix seconds.
+    """
+
+    id: int
+    username: str
+    status: int
+    quota: int
+    held_quota: int
+    used_quota: int
+    request_count: int
+    created_at: int
+
+    @property
+    def available(self) -> int:
+        """Quota that new tasks can hold."""
+        return self.quota - self.held_quota
+
+
+@attrs.frozen
+class NewToken:
+    """A relay token to be made.
+
+    Attributes:
+        user_id: Whose it is.
+        token_hash: SHA-256 of the token in hexadecimal; the token itself is never stored.
+        name: For people.
+        remain_quota: What it may still spend; None is as much as its user.
+        expires_at: Unix seconds; None is never.
+    """
+
+    user_id: int
+    token_hash: str = attrs.field(validator=_sha256, repr=False)
+    name: str = attrs.field(default="", converter=text100)
+    remain_quota: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(amount)
+    )
+    expires_at: int | None = None
+
+
+@attrs.frozen
+class Token:
+    """A relay token.
+
+    Attributes:
+        id: Its number.
+        user_id: Whose it is.
+        token_hash: SHA-256 of the token in hexadecimal.
+        name: For people.
+        status: `ENABLED` or `DISABLED`.
+        expires_at: Unix seconds; None is never.
+        unlimited: Whether it may spend as much as its user; then *remain_quota* means nothing.
+        remain_quota: What it may still spend, with what is held still in it.
+        held_quota: What its open tasks may still cost.
+        used_quota: What was charged through it so far.
+        created_at: Unix seconds.
+    """
+
+    id: int
+    user_id: int
+    token_hash: str = attrs.field(repr=False)
+    name: str
+    status: int
+    expires_at: int | None
+    unlimited: bool = attrs.field(converter=bool)
+    remain_quota: int
+    held_quota: int
+    used_quota: int
+    created_at: int
+
+    def is_expired(self, now: int) -> bool:
+        """Whether it is no longer accepted at *now*, in Unix seconds."""
+        return self.expires_at is not None and self.expires_at <= now
+
+
+@attrs.frozen
+class Caller:
+    """Whom a token belongs to, read in one statement."""
+
+    user: User
+    token: Token
+
+
+@attrs.frozen
+class NewChannel:
+    """What an operator declares of a channel.
+
+    Attributes:
+        name: 1 to 100 characters, unique among channels that are not deleted.
+        base_url: Where the Kling API is.
+        api_keys: `AK|SK` or an API key, one per line.
+        model_mapping: A JSON object from the name asked for to the model sent, or "".
+        models: Names that it serves, with a comma between; "" is any.
+        webhook_secrets: `whsec_...` that callbacks are signed with, one per line, or "".
+        priority: Higher ones are tried first.
+        weight: Share of the tasks among channels of one priority; 0 and more.
+        status: `ENABLED` or `DISABLED`: a disabled one gets no new tasks.
+        type: one-api's number of the provider.
+    """
+
+    name: str = attrs.field(validator=_name)
+    base_url: str = attrs.field(converter=text255)
+    api_keys: str = attrs.field(repr=False, converter=text)
+    model_mapping: str = attrs.field(default="", converter=text)
+    models: str = attrs.field(default="", converter=text)
+    webhook_secrets: str = attrs.field(default="", repr=False, converter=text)
+    priority: int = 0
+    weight: int = 1
+    status: int = ENABLED
+    type: int = KELING
+
+
+@attrs.frozen
+class Channel:
+    """A way to Kling; it has the attributes of `NewChannel` too.
+
+    Attributes:
+        id: Its number.
+        used_quota: What was charged for its tasks so far.
+        created_at: Unix seconds.
+        deleted_id: 0 while it lives; its own id once it is deleted, so that the name is
+            free again. Open tasks of a deleted channel are still read through it.
+    """
+
+    id: int
+    name: str
+    base_url: str
+    api_keys: str = attrs.field(repr=False)
+    model_mapping: str
+    models: str
+    webhook_secrets: str = attrs.field(repr=False)
+    priority: int
+    weight: int
+    status: int
+    type: int
+    used_quota: int
+    created_at: int
+    deleted_id: int
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether it was deleted."""
+        return self.deleted_id != 0

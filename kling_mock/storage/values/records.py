@@ -1,0 +1,267 @@
+"""What is written down beside the tasks: ledger, outgoing callbacks, late reports, sums."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import attrs
+
+from kling_mock.storage.text import text255
+
+__all__ = [
+    "DailyTotals",
+    "Delivery",
+    "LedgerEntry",
+    "LedgerKind",
+    "Notice",
+    "NoticeState",
+    "Overview",
+    "Reconciliation",
+    "Report",
+    "Unexplained",
+]
+
+_NO_ANSWER: Final = 0
+
+
+class LedgerKind(StrEnum):
+    """Why quota moved."""
+
+    OPENING = "opening"
+    CREDIT = "credit"
+    CHARGE = "charge"
+
+
+@attrs.frozen
+class LedgerEntry:
+    """A movement of quota. The amounts of a user's entries add up to its balance.
+
+    Attributes:
+        id: Its number.
+        kind: Why quota moved.
+        reference: Unique within its kind: the `task_id` of a charge, the caller's own
+            reference of a credit, the user's number of an opening.
+        user_id: Whose quota.
+        amount: Added to the balance: positive for an opening, negative or 0 for a charge,
+            either for a credit.
+        uncollected: Of a charge: what the final amount was above the hold.
+        note: For people.
+        created_at: Unix seconds.
+    """
+
+    id: int
+    kind: LedgerKind = attrs.field(converter=LedgerKind)
+    reference: str
+    user_id: int
+    amount: int
+    uncollected: int
+    note: str
+    created_at: int
+
+
+class NoticeState(StrEnum):
+    """Where an outgoing callback is."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    #: Every attempt has failed; it can be replayed.
+    DEAD = "dead"
+    #: The receiver answered 410; it can be replayed.
+    GONE = "gone"
+
+
+@attrs.frozen
+class Notice:
+    """An outgoing callback.
+
+    Attributes:
+        id: Its number.
+        event_id: Its `webhook-id`, the same over all retries.
+        task_id: What it tells about.
+        user_id: Whom it tells.
+        url: Where to.
+        body: What is sent.
+        state: Where it is.
+        attempts: Attempts whose end was recorded, since it was made or replayed.
+        next_at: Unix seconds before which it is not sent.
+        lease_until: Unix seconds before which nobody else sends it.
+        http_status: Of the last answer; 0 is none.
+        error: Why the last attempt failed, or "".
+        created_at: Unix seconds.
+        updated_at: Unix seconds of the last recorded attempt.
+    """
+
+    id: int
+    event_id: str
+    task_id: str
+    user_id: int
+    url: str = attrs.field(repr=False)
+    body: str = attrs.field(repr=False)
+    state: NoticeState = attrs.field(converter=NoticeState)
+    attempts: int
+    next_at: int
+    lease_until: int
+    http_status: int
+    error: str
+    created_at: int
+    updated_at: int
+
+
+@attrs.frozen
+class Delivery:
+    """How one attempt to deliver a notice ended.
+
+    Attributes:
+        event_id: Of the notice.
+        attempts: What the notice's *attempts* was when it was claimed; a record that comes
+            after another one is ignored.
+        state: Where the notice is now; `PENDING` is tried again at *next_at*.
+        next_at: Unix seconds; means something for `PENDING` only.
+        http_status: Of the answer; 0 is none.
+        error: Why it failed; "" if it did not. No URL, no secret.
+    """
+
+    event_id: str
+    attempts: int
+    state: NoticeState
+    next_at: int = 0
+    http_status: int = _NO_ANSWER
+    error: str = attrs.field(default="", converter=text255)
+
+
+@attrs.frozen
+class Report:
+    """A result that was not applied, because the row had ended or is legacy.
+
+    Attributes:
+        id: Its number.
+        task_id: Which task.
+        status: What the report said: `succeed`, `failed`, or `accepted` for an acceptance
+            that came after the row had failed.
+        user_id: Who would have paid.
+        channel_id: Through whom the task went.
+        kling_task_id: Kling's id, or None.
+        source: Who reported it first.
+        quota: What it would have charged.
+        json_data: The report as first received.
+        seen: How often it came.
+        first_at: Unix seconds.
+        last_at: Unix seconds.
+    """
+
+    id: int
+    task_id: str
+    status: str
+    user_id: int
+    channel_id: int
+    kling_task_id: str | None
+    source: str
+    quota: int
+    json_data: str = attrs.field(repr=False)
+    seen: int
+    first_at: int
+    last_at: int
+
+
+@attrs.frozen
+class Unexplained:
+    """A row that breaks a promise.
+
+    Attributes:
+        task_id: The task; of a charge, its reference.
+        user_id: Whose.
+        why: One sentence.
+        quota: The amount in question.
+    """
+
+    task_id: str
+    user_id: int
+    why: str
+    quota: int
+
+
+@attrs.frozen
+class Reconciliation:
+    """Whether the ledger explains a user's balance.
+
+    Attributes:
+        user_id: Who.
+        username: Its name.
+        opening: Sum of the opening entries.
+        credits: Sum of the credits.
+        charged: Sum of the charges, as a positive number.
+        quota: The balance on the user's row.
+        held: What the user's row says is held.
+        open_holds: Sum of the holds of its open tasks.
+        used: `used_quota` on the user's row.
+        uncollected: Sum over the charges; not a difference.
+        late: Successes that were reported too late to be charged; not a difference.
+        unexplained: Rows that break a promise.
+    """
+
+    user_id: int
+    username: str
+    opening: int
+    credits: int
+    charged: int
+    quota: int
+    held: int
+    open_holds: int
+    used: int
+    uncollected: int = 0
+    late: int = 0
+    unexplained: tuple[Unexplained, ...] = ()
+
+    @property
+    def difference(self) -> int:
+        """What the balance is above what the ledger explains; 0 is right."""
+        return self.quota - (self.opening + self.credits - self.charged)
+
+    @property
+    def held_difference(self) -> int:
+        """What is held above what open tasks explain; 0 is right."""
+        return self.held - self.open_holds
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether there is nothing to look into."""
+        return not (self.difference or self.held_difference or self.unexplained)
+
+
+@attrs.frozen
+class DailyTotals:
+    """The tasks created in one day (UTC).
+
+    Attributes:
+        day: Unix seconds of its beginning.
+        total: Tasks.
+        succeeded: Of these, `succeed`.
+        failed: Of these, `failed`.
+        charged: Sum of what the succeeded ones were charged.
+    """
+
+    day: int
+    total: int
+    succeeded: int
+    failed: int
+    charged: int
+
+
+@attrs.frozen
+class Overview:
+    """Counts for a health page and for metrics.
+
+    Attributes:
+        open_tasks: Open tasks, without legacy ones.
+        overdue_tasks: Of these, the ones that the sweeper should have read by now.
+        pending_notices: Outgoing callbacks still to be delivered.
+        dead_notices: The ones given up, answered with 410 or not.
+        reports: Results that were not applied.
+    """
+
+    open_tasks: int
+    overdue_tasks: int
+    pending_notices: int
+    dead_notices: int
+    reports: int

@@ -1,0 +1,322 @@
+"""Tasks: what is asked for, the row of `videos`, how it ended."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Any, Final, Literal
+
+import attrs
+
+from kling_mock.storage.text import (
+    fit,
+    optional_id,
+    task_id,
+    text,
+    text20,
+    text50,
+    text64,
+    text100,
+    text200,
+)
+from kling_mock.storage.values.money import MAX_AMOUNT, amount
+
+__all__ = [
+    "TERMINAL",
+    "Absence",
+    "Acceptance",
+    "Attempt",
+    "Created",
+    "NewNotice",
+    "NewTask",
+    "Outcome",
+    "Settlement",
+    "TaskResult",
+    "VideoRow",
+]
+
+#: The statuses after which a row never changes; every other one, known or not, is open.
+TERMINAL: Final = frozenset({"succeed", "failed"})
+
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def _own_id(_instance: object, _field: attrs.Attribute[Any], value: str) -> None:
+    task_id(value)
+
+
+def _request_hash(_instance: object, field: attrs.Attribute[Any], value: str) -> None:
+    if _HASH.fullmatch(value) is None:
+        raise ValueError(f"{field.name} is 64 lower-case hexadecimal digits")
+
+
+def _callback_url(value: str | None) -> str | None:
+    return fit(value) if value else None
+
+
+def _words(value: str | None) -> str:
+    # TEXT columns may be NULL in rows that a migration brought in.
+    return value or ""
+
+
+def _capped(value: int | None) -> int | None:
+    return None if value is None else min(value, MAX_AMOUNT)
+
+
+@attrs.frozen
+class Attempt:
+    """Through whom a task is sent, and until when its sender may be at it.
+
+    Attributes:
+        channel_id: The channel.
+        channel_key_id: Fingerprint of the key, at most 64 characters; not its position.
+        until: Unix seconds; no create of this attempt can reach Kling after it.
+    """
+
+    channel_id: int
+    channel_key_id: str = attrs.field(converter=text64)
+    until: int
+
+
+@attrs.frozen
+class NewTask:
+    """A task to be held and inserted, before anything is sent upstream.
+
+    Attributes:
+        task_id: Our own id, also the `external_task_id` upstream.
+        user_id: Who pays.
+        request_hash: SHA-256 of the request in hexadecimal; tells a repeat from another one.
+        price: What it costs if it succeeds, in quota; held from now on.
+        type: The endpoint, such as `text2video`.
+        model: The model's name as the user asked for it.
+        token_id: The token that pays too; None is none.
+        username: A copy for the guide's queries.
+        external_task_id: The user's own id, unique per user; None or "" is none.
+        prompt: Text of the request.
+        mode: `std`, `pro`, ... or "".
+        duration: Seconds as text, or "".
+        resolution: Such as `1080p`, or "".
+        n: How many videos.
+        callback_url: Where the user wants to be told; None or "" is nowhere.
+        attempt: Through whom it is going to be sent; None if that is not known yet.
+        overdraft: The guide's plain check: the balance has to reach the price, nothing is
+            held, and a charge may bring the balance below zero. P4 does not cover such tasks.
+        provider: Always `kling`.
+    """
+
+    task_id: str = attrs.field(validator=_own_id)
+    user_id: int
+    request_hash: str = attrs.field(validator=_request_hash)
+    price: int = attrs.field(validator=amount)
+    type: str = attrs.field(converter=text50)
+    model: str = attrs.field(converter=text100)
+    token_id: int | None = None
+    username: str = attrs.field(default="", converter=text100)
+    external_task_id: str | None = attrs.field(default=None, converter=optional_id)
+    prompt: str = attrs.field(default="", converter=text, repr=False)
+    mode: str = attrs.field(default="", converter=text50)
+    duration: str = attrs.field(default="", converter=text20)
+    resolution: str = attrs.field(default="", converter=text20)
+    n: int = 1
+    callback_url: str | None = attrs.field(default=None, converter=_callback_url, repr=False)
+    attempt: Attempt | None = None
+    overdraft: bool = False
+    provider: str = "kling"
+
+
+@attrs.frozen
+class VideoRow:
+    """A row of `videos`: the guide's columns in its order, then the added ones.
+
+    Attributes:
+        id: The integer key; newer rows have higher ones, not necessarily without gaps.
+        task_id: Our own id, unique.
+        prompt: Text of the request; "" if there was none.
+        created_at: Unix seconds.
+        updated_at: Unix seconds of the last change of status.
+        type: The endpoint.
+        provider: `kling`, or another one for rows that a migration brought in.
+        mode: `std`, `pro`, ... or "".
+        duration: Seconds as text; what Kling reported once it has succeeded.
+        resolution: Or "".
+        username: Copy of the user's name.
+        channel_id: Through whom it was sent last; 0 is nobody yet.
+        user_id: Who pays.
+        model: As the user asked for it.
+        status: `submitted`, `processing`, `succeed`, `failed`, or any other open one.
+        fail_reason: Why it failed, or "".
+        video_id: Kling's id of the first video, or "".
+        store_url: Its URL, or "".
+        quota: The price while open, what was charged once `succeed`, 0 once `failed`.
+        n: How many videos.
+        credentials: Always "" (a column of the guide).
+        json_data: Kling's report that ended it, or "".
+        external_task_id: The user's own id, or None.
+        request_hash: SHA-256 of the request; "" for rows that a migration brought in.
+        kling_task_id: Kling's id; None until Kling has accepted it.
+        channel_key_id: Fingerprint of the key that it was sent with, or "".
+        token_id: The token that pays too; 0 is none.
+        held_quota: What is held for it; 0 once it has ended.
+        next_poll_at: Unix seconds at which the sweeper reads it next; None exactly when it
+            has ended or is *legacy*.
+        lease_until: Unix seconds before which nobody else reads it upstream.
+        callback_url: Where the user wants to be told, or None.
+        legacy: Whether a migration brought it in: no money moves for it.
+        attempt_until: Unix seconds at which its last attempt is surely over; 0 is none yet.
+        not_found_at: Unix seconds of the first answer "not found" that counts, or None.
+    """
+
+    id: int
+    task_id: str
+    prompt: str = attrs.field(repr=False, converter=_words)
+    created_at: int
+    updated_at: int
+    type: str
+    provider: str
+    mode: str
+    duration: str
+    resolution: str
+    username: str
+    channel_id: int
+    user_id: int
+    model: str
+    status: str
+    fail_reason: str = attrs.field(converter=_words)
+    video_id: str
+    store_url: str = attrs.field(repr=False, converter=_words)
+    quota: int
+    n: int
+    credentials: str = attrs.field(repr=False, converter=_words)
+    json_data: str = attrs.field(repr=False, converter=_words)
+    external_task_id: str | None
+    request_hash: str
+    kling_task_id: str | None
+    channel_key_id: str
+    token_id: int
+    held_quota: int
+    next_poll_at: int | None
+    lease_until: int
+    callback_url: str | None = attrs.field(repr=False)
+    legacy: bool = attrs.field(converter=bool)
+    attempt_until: int
+    not_found_at: int | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its status may still change."""
+        return self.status not in TERMINAL
+
+
+@attrs.frozen
+class Created:
+    """The row of a create call.
+
+    Attributes:
+        row: The row.
+        is_new: False if the same user had sent the same request under the same
+            `external_task_id` before: then nothing was held, and nothing is to be sent.
+    """
+
+    row: VideoRow
+    is_new: bool
+
+
+class Acceptance(Enum):
+    """What became of the news that Kling has accepted a task."""
+
+    #: The row has Kling's id now.
+    RECORDED = "recorded"
+    #: It had the same id already.
+    ALREADY = "already"
+    #: The row had failed meanwhile; it has the id now, and a report is kept.
+    LATE = "late"
+
+
+class Absence(Enum):
+    """What became of Kling's answer that it knows no such task."""
+
+    #: The row has Kling's id or has ended: the answer means nothing.
+    IRRELEVANT = "irrelevant"
+    #: The attempt may not be over long enough, or the first answer is too fresh.
+    TOO_EARLY = "too early"
+    #: The first answer that counts.
+    NOTED = "noted"
+    #: The second one: the row is `failed` and its hold is released.
+    FAILED = "failed"
+
+
+@attrs.frozen
+class NewNotice:
+    """A callback to the user, to be sent after the transaction that it is part of.
+
+    Attributes:
+        event_id: Its `webhook-id`, the same over all retries; unique.
+        url: Where to.
+        body: What is sent, byte for byte as UTF-8.
+    """
+
+    event_id: str = attrs.field(validator=_own_id)
+    url: str = attrs.field(converter=text, repr=False)
+    body: str = attrs.field(converter=text, repr=False)
+
+
+@attrs.frozen
+class TaskResult:
+    """How a task ended, by whomever it was reported.
+
+    Attributes:
+        task_id: Our own id.
+        status: `succeed` or `failed`.
+        source: Who says so: `callback`, `query`, `sweeper`, `create`, ...; for reports.
+        quota: The final amount in quota, 0 and more; None charges the price. Amounts
+            above 10**15 count as that.
+        kling_task_id: Kling's id, if the report names it.
+        video_id: Kling's id of the first video.
+        store_url: Its URL.
+        duration: Seconds as text; "" leaves what the request said.
+        fail_reason: Why it failed.
+        json_data: The report as received.
+    """
+
+    task_id: str
+    status: Literal["succeed", "failed"] = attrs.field(validator=attrs.validators.in_(TERMINAL))
+    source: str = attrs.field(converter=text50)
+    quota: int | None = attrs.field(
+        default=None,
+        converter=_capped,
+        validator=attrs.validators.optional(amount),
+    )
+    kling_task_id: str | None = attrs.field(default=None, converter=optional_id)
+    video_id: str = attrs.field(default="", converter=text200)
+    store_url: str = attrs.field(default="", converter=text, repr=False)
+    duration: str = attrs.field(default="", converter=text20)
+    fail_reason: str = attrs.field(default="", converter=text)
+    json_data: str = attrs.field(default="", converter=text, repr=False)
+
+
+class Outcome(Enum):
+    """What became of a report that a task has ended."""
+
+    #: This report ended it; money has moved as it says.
+    SETTLED = "settled"
+    #: It had ended in the same way before; nothing changed.
+    ALREADY = "already"
+    #: It had ended in the other way before; nothing changed but that a report is kept.
+    CONTRADICTED = "contradicted"
+
+
+@attrs.frozen
+class Settlement:
+    """What became of a report that a task has ended.
+
+    Attributes:
+        outcome: Whether this one ended it.
+        row: The row as it is now.
+        charged: Quota that this report took from the user; 0 unless it settled a success.
+        uncollected: What the final amount was above the hold, and was not taken.
+    """
+
+    outcome: Outcome
+    row: VideoRow
+    charged: int = 0
+    uncollected: int = 0

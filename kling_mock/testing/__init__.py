@@ -1,0 +1,1 @@
+"""What the pytest fixtures need, loaded by the first test that uses one."""

@@ -1,0 +1,181 @@
+"""The hooks and servers behind the fixtures; registered by the first test that uses one."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+from zlib import crc32
+
+import pytest
+
+from kling_mock.testing.report import sections
+from kling_mock.testing.settings import Settings, of_ini, with_marker
+
+if TYPE_CHECKING:
+    from kling_mock import KlingMock
+    from kling_sdk import AsyncKling
+
+__all__ = ["Plugin", "plugin_of"]
+
+_MEANT: Final = (
+    "Kling refuses such calls. A test that means them: @pytest.mark.kling_mock(strict=False)"
+)
+_SHARED: Final = (
+    "the server of the fixture kling_mock_server is one for all tests, so a marker cannot set its "
+    "{}; accepted are the fixture kling_mock, or kling_mock_{} in the ini file"
+)
+
+
+@dataclass(slots=True)
+class _Test:
+    """What is known of the test that runs."""
+
+    settings: Settings
+    fresh: list[KlingMock] = field(default_factory=list)
+
+
+class Plugin:
+    """The emulated Klings of one pytest run, or of one xdist worker."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        try:
+            self._defaults = of_ini(config.getini)
+        except ValueError as error:
+            raise _failed(str(error)) from None
+        self._shared: KlingMock | None = None
+        seed = self._defaults.seed
+        self._shared_seed = crc32(b"kling_mock_server") if seed is None else seed
+        self._faults = ""  # those of the test that runs
+
+    # ------------------------------------------------------------ for the fixtures
+
+    def begin(self, item: pytest.Item) -> None:
+        """Read the settings of a test, and make the shared server ready for it."""
+        settings = self._test(item).settings
+        if "kling_mock_server" in getattr(item, "fixturenames", ()):
+            for name in ("clock", "seed"):
+                if getattr(settings, name) != getattr(self._defaults, name):
+                    raise _failed(f"kling_mock: {_SHARED.format(name, name)}")
+            self._faults = settings.faults
+            if self._shared is not None and self._faults:
+                self._shared.faults.load(self._faults)
+
+    @contextmanager
+    def fresh(self, item: pytest.Item) -> Generator[KlingMock]:
+        """Run a server for one test."""
+        test = self._test(item)
+        settings = test.settings
+        with _make(settings, crc32(item.nodeid.encode("utf-8", "replace"))) as mock:
+            test.fresh.append(mock)
+            if settings.faults:
+                mock.faults.load(settings.faults)
+            yield mock
+
+    @contextmanager
+    def shared(self) -> Generator[KlingMock]:
+        """Run the server that tests share."""
+        with _make(self._defaults, self._shared_seed) as mock:
+            self._shared = mock
+            if self._faults:
+                mock.faults.load(self._faults)
+            try:
+                yield mock
+            finally:
+                self._shared = None
+
+    def async_client(self, mock: KlingMock) -> AsyncKling:
+        """Return a client of *mock* that closes each connection after its call.
+
+        A fixture of a sync kind cannot close it in the test's event loop.
+        """
+        import httpx
+
+        limits = httpx.Limits(max_keepalive_connections=0)
+        client = httpx.AsyncClient(limits=limits, trust_env=False)
+        return mock.async_client(http_client=client)
+
+    # ------------------------------------------------------------ hooks
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Fail a test that has made unexpected calls, unless it has failed already."""
+        result = yield
+        if self._test(item).settings.strict:
+            for _, mock in self._servers(item):
+                try:
+                    mock.journal.assert_no_unexpected()
+                except AssertionError as error:
+                    raise _failed(f"{error}\n{_MEANT}") from None
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Show in the report of a failed test what was called; forget it after the test."""
+        report = yield
+        if report.failed:
+            lines = self._test(item).settings.lines
+            for name, mock in self._servers(item):
+                report.sections += sections(name, mock.journal, list(mock.deliveries), lines)
+        if call.when == "teardown":
+            self._forget(item)
+        return report
+
+    # ------------------------------------------------------------ inside
+
+    def _test(self, item: pytest.Item) -> _Test:
+        """Return what is known of a test; of its markers the nearest wins, word by word."""
+        test = item.stash.get(_TEST, None)
+        if test is None:
+            test = item.stash[_TEST] = _Test(self._defaults)
+            for marker in reversed(list(item.iter_markers("kling_mock"))):
+                try:
+                    test.settings = with_marker(test.settings, marker.args, marker.kwargs)
+                except ValueError as error:
+                    raise _failed(f"@pytest.mark.kling_mock: {error}") from None
+        return test
+
+    def _servers(self, item: pytest.Item) -> Iterator[tuple[str, KlingMock]]:
+        for mock in self._test(item).fresh:
+            yield "kling_mock", mock
+        if self._shared is not None:
+            yield "kling_mock_server", self._shared
+
+    def _forget(self, item: pytest.Item) -> None:
+        if _TEST in item.stash:
+            del item.stash[_TEST]
+        self._faults = ""
+        if self._shared is not None:
+            self._shared.reset(self._shared_seed)  # the test may have reset it to another
+
+
+def plugin_of(config: pytest.Config) -> Plugin:
+    """Return the plugin of a run, made and registered when it is first needed."""
+    plugin = config.stash.get(_PLUGIN, None)
+    if plugin is None:
+        plugin = config.stash[_PLUGIN] = Plugin(config)
+        config.pluginmanager.register(plugin, "kling_mock_servers")
+    return plugin
+
+
+def _failed(text: str) -> BaseException:
+    """Return the failure of a test that is explained by *text* alone."""
+    return pytest.fail.Exception(text, pytrace=False)
+
+
+def _make(settings: Settings, seed: int) -> KlingMock:
+    """Return a server of these settings; with *seed* and in the present if they have no seed."""
+    try:
+        from kling_mock import KlingMock
+    except ImportError as error:  # the extra is not installed
+        raise _failed(str(error)) from None
+    if settings.seed is None:
+        return KlingMock(clock=settings.clock, seed=seed, start="now")
+    return KlingMock(clock=settings.clock, seed=settings.seed)
+
+
+_PLUGIN: Final = pytest.StashKey[Plugin]()
+_TEST: Final = pytest.StashKey[_Test]()

@@ -1,0 +1,54 @@
+"""What the report of a failed test says of an emulated Kling. Pure.
+
+No bodies and no queries: prompts and signed URLs do not belong into the log of a CI run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from kling_mock.control.journal import Journal
+from kling_mock.kling.callbacks.log import Delivery
+
+__all__ = ["sections"]
+
+Section = tuple[str, str]
+
+
+def sections(
+    name: str, journal: Journal, deliveries: Sequence[Delivery], lines: int
+) -> list[Section]:
+    """Return the sections of a report, each with its title.
+
+    Args:
+        name: Which server it is.
+        journal: Its journal.
+        deliveries: Its deliveries.
+        lines: How many lines each section has, at most.
+    """
+    made: list[Section] = []
+    calls = journal.tail(lines)
+    if calls:
+        made.append((f"{name}: last {len(calls)} of {journal.total} calls", "\n".join(calls)))
+    shown = deliveries[-lines:] if lines else ()
+    if shown:
+        start = journal[0].at if len(journal) else deliveries[0].at
+        text = "\n".join(_line(delivery, start) for delivery in shown)
+        made.append((f"{name}: last {len(shown)} of {len(deliveries)} deliveries", text))
+    return made
+
+
+def _line(delivery: Delivery, start: float) -> str:
+    url = urlsplit(delivery.url)
+    words = [
+        f"+{delivery.at - start:.1f}s",
+        f"{delivery.task_status} of task {delivery.task_id}",
+        f"to {url.scheme}://{url.netloc.rpartition('@')[2]}{url.path[:100]}",
+        f"{delivery.state} after {len(delivery.attempts)} attempt(s)",
+    ]
+    if delivery.attempts:
+        last = delivery.attempts[-1]
+        words.append(str(last.status) if last.status else last.error)
+    words += [] if delivery.truthful else ["contradicts the task"]
+    return "  ".join(words)

@@ -1,0 +1,132 @@
+"""The settings of one test: the ini file's, and over them those of its markers. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+__all__ = ["Settings", "of_ini", "with_marker"]
+
+_CLOCKS: Final = "'manual', 'real' and a speed such as 60"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the emulated Kling of a test is.
+
+    Attributes:
+        clock: `manual`, `real` or a speed.
+        seed: What ids, times and chances are made from; `None` is the test's name.
+        strict: Whether an unexpected call fails the test.
+        faults: What goes wrong from the beginning, as a JSON profile; "" is nothing.
+        lines: How many calls are in the report of a failed test, at most.
+    """
+
+    clock: Literal["manual", "real"] | float = "manual"
+    seed: int | None = None
+    strict: bool = True
+    faults: str = ""
+    lines: int = 20
+
+
+def of_ini(get: Callable[[str], Any]) -> Settings:
+    """Return the settings of the ini file.
+
+    Args:
+        get: Returns the value of an option.
+
+    Raises:
+        ValueError: One is not of those accepted.
+    """
+    clock, seed = get("kling_mock_clock"), get("kling_mock_seed")
+    lines = get("kling_mock_journal_lines")
+    try:
+        return Settings(
+            clock=_clock(_number(float, clock)),
+            seed=_seed(_number(int, seed) if seed else None),
+            strict=get("kling_mock_strict"),
+            lines=_lines(_number(int, lines)),
+        )
+    except ValueError as error:
+        raise ValueError(f"ini file: kling_mock_{error}") from None
+
+
+def with_marker(
+    settings: Settings, positional: Sequence[Any], named: Mapping[str, Any]
+) -> Settings:
+    """Return *settings* with what one marker changes.
+
+    Args:
+        settings: Those of before.
+        positional: The marker's positional arguments; there have to be none.
+        named: Its keyword arguments.
+
+    Raises:
+        ValueError: One is not of those accepted.
+    """
+    if positional:
+        raise ValueError(f"accepted are {', '.join(_READ)} by name, got {positional[0]!r}")
+    for name in named:
+        if name not in _READ:
+            raise ValueError(f"{name}: accepted are {', '.join(_READ)}")
+    return replace(settings, **{name: _READ[name](value) for name, value in named.items()})
+
+
+def _number(kind: Callable[[str], Any], text: str) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        return text
+
+
+def _clock(given: Any) -> Any:
+    speed = isinstance(given, int | float) and not isinstance(given, bool)
+    if given not in {"manual", "real"} and not (speed and 0 < given < math.inf):
+        raise ValueError(f"clock: accepted are {_CLOCKS}; got {given!r}")
+    return given
+
+
+def _seed(given: Any) -> int | None:
+    if given is not None and type(given) is not int:
+        raise ValueError(f"seed: accepted is a whole number, got {given!r}")
+    return given
+
+
+def _strict(given: Any) -> bool:
+    if not isinstance(given, bool):
+        text = f"strict: accepted are True and False, got {given!r}"
+        raise ValueError(text)  # noqa: TRY004 - one type for all
+    return given
+
+
+def _lines(given: Any) -> int:
+    if type(given) is not int or given < 0:
+        raise ValueError(f"journal_lines: accepted is a whole number of 0 or more, got {given!r}")
+    return given
+
+
+def _faults(given: Any) -> str:
+    """Return faults as a profile: each is a kind, or a mapping as in a profile."""
+    from kling_mock.kling.faults.declaring import read_profile  # few tests have any
+
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+        text = f"faults: accepted is a list of kinds or mappings, got {given!r}"
+        raise ValueError(text)  # noqa: TRY004 - one type for all
+    rows = [{"kind": row} if isinstance(row, str) else row for row in given]
+    try:
+        profile = json.dumps(rows)
+        read_profile(profile)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"faults: {error}") from None
+    return profile
+
+
+_READ: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "clock": _clock,
+    "seed": _seed,
+    "strict": _strict,
+    "faults": _faults,
+}

@@ -1,0 +1,101 @@
+"""The page about testing an app: every example runs, in a pytest of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kling_mock.server  # noqa: F401 - loaded here, or each inner run would load and unload it
+from _kling_mock_pytest import pytest_addoption
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "testing.md").read_text("utf-8")
+TESTS = re.findall(r"<!-- pytest -->\n```python\n(.*?)```", PAGE, re.DOTALL)
+OPTIONS = ("-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function")
+
+
+def test_every_python_example_is_run() -> None:
+    """No block of Python is left out."""
+    assert len(TESTS) == PAGE.count("```python") > 5
+
+
+@pytest.mark.parametrize("source", TESTS, ids=range(len(TESTS)))
+def test_the_tests_pass(source: str, pytester: pytest.Pytester) -> None:
+    """Copied from the page, its tests pass, with warnings as errors."""
+    pytester.makepyfile(source)
+    result = pytester.runpytest_inprocess("-W", "error", "--strict-markers", *OPTIONS)
+    result.assert_outcomes(passed=len(re.findall(r"^(?:async )?def test_", source, re.MULTILINE)))
+
+
+def test_the_ini_file_is_accepted(pytester: pytest.Pytester) -> None:
+    """The example has every option, and pytest knows them all."""
+    found = re.search(r"<!-- ini -->\n```ini\n(.*?)```", PAGE, re.DOTALL)
+    assert found
+    pytester.makeini(found[1])
+    pytester.makepyfile("def test_it(kling_mock): assert kling_mock.clock.now() == 1_767_225_600")
+    pytester.runpytest_inprocess("--strict-config", *OPTIONS).assert_outcomes(passed=1)
+
+    declared: list[str] = []
+    parser = pytest.Parser(_ispytest=True)
+    parser.addini = lambda name, *_, **__: declared.append(name)  # type: ignore[method-assign]
+    pytest_addoption(parser)
+    assert re.findall(r"^(kling_mock_\w+) =", found[1], re.MULTILINE) == declared
+    assert all(f"| `{name}` |" in PAGE for name in declared)
+
+
+def test_the_shown_report_is_the_real_one(pytester: pytest.Pytester) -> None:
+    """What the page shows of an unexpected call is what a run prints."""
+    pytester.makepyfile("""
+        import httpx
+
+        def test_it(kling_mock):
+            httpx.post(f"{kling_mock.kling_url}/v1/video/text2video", trust_env=False)
+    """)
+    result = pytester.runpytest_inprocess(*OPTIONS)
+    result.assert_outcomes(failed=1)
+    found = re.search(r"```\n(1 call unexpected:\n.*?\n)```", PAGE, re.DOTALL)
+    assert found
+    assert found[1] in result.stdout.str()
+
+
+@pytest.mark.parametrize(("language", "programs"), [("sh", "bash curl"), ("js", "node")])
+def test_the_examples_in_other_languages_run(language: str, programs: str, tmp_path: Path) -> None:
+    """Copied from the page, they start a server, steer it, and see what they should."""
+    found = re.search(rf"<!-- run: {language} -->\n```{language}\n(.*?)```", PAGE, re.DOTALL)
+    assert found
+    missing = [name for name in programs.split() if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"{missing[0]} is not installed")
+    (tmp_path / "kling-mock").write_text(
+        f'#!/bin/sh\nexec {sys.executable} -m kling_mock "$@"\n', encoding="utf-8"
+    )
+    (tmp_path / "kling-mock").chmod(0o755)
+    (tmp_path / "test.mjs").write_text(found[1], encoding="utf-8")
+    words = ["-euo", "pipefail", "-c", found[1]] if language == "sh" else ["test.mjs"]
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [programs.split(maxsplit=1)[0], *words],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": path, "no_proxy": "*"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_example_app_passes_its_tests(pytester: pytest.Pytester) -> None:
+    """In a folder of its own, with nothing of this repository's settings."""
+    folder = pytester.mkdir("examples")
+    for name in ("my_app.py", "test_my_app.py"):
+        shutil.copy(ROOT / "examples" / name, folder)
+    pytester.syspathinsert()
+    result = pytester.runpytest_inprocess("-W", "error", "--strict-markers", *OPTIONS)
+    result.assert_outcomes(passed=5)
