@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from kling_mock.storage.migration.arguments import add_to as add_db_commands
+
 __all__ = ["main"]
 
 _ADMIN: dict[str, Literal[True, False, "remote"]] = {
@@ -84,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         default=(_env("CALLBACK_HOST") or "").split(),
         help="host that callbacks may go to besides this computer, * is any; may be repeated",
     )
+    add_db_commands(commands)
     return parser
 
 

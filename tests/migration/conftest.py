@@ -18,23 +18,50 @@ _SERVERS = {
 }
 
 
+@pytest.fixture(scope="session")
+def _postgresql() -> Iterator[Callable[[], str]]:
+    """One database for all tests of this process: making one takes PostgreSQL a second."""
+    name = f"kling_test_{secrets.token_hex(6)}"
+    made: list[str] = []
+
+    def empty() -> str:
+        url = _SERVERS["postgresql"][0] + name
+        if not made:
+            on_server("postgresql", f"CREATE DATABASE {name}")
+            made.append(name)
+        else:
+            with connect(url) as session:
+                session.execute("DROP SCHEMA public CASCADE")
+                session.execute("CREATE SCHEMA public")
+        return url
+
+    yield empty
+    for one in made:
+        on_server("postgresql", f"DROP DATABASE {one}")
+
+
 @pytest.fixture
-def new_database(tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """Return a function that makes an empty database and returns its URL."""
-    made: list[tuple[str, str]] = []
+def new_database(tmp_path: Path, _postgresql: Callable[[], str]) -> Iterator[Callable[[str], str]]:
+    """Return a function that makes an empty database and returns its URL.
+
+    On PostgreSQL the one before is emptied.
+    """
+    made: list[str] = []
 
     def make(dialect: str) -> str:
+        if dialect == "postgresql":
+            return _postgresql()
         name = f"kling_test_{secrets.token_hex(6)}"
         if dialect == "sqlite":
             sqlite3.connect(tmp_path / f"{name}.db").close()
             return f"sqlite:///{tmp_path / name}.db"
-        _on_server(dialect, f"CREATE DATABASE {name}")
-        made.append((dialect, name))
+        on_server(dialect, f"CREATE DATABASE {name}")
+        made.append(name)
         return _SERVERS[dialect][0] + name
 
     yield make
-    for dialect, name in made:
-        _on_server(dialect, f"DROP DATABASE {name}")
+    for name in made:
+        on_server("mariadb", f"DROP DATABASE {name}")
 
 
 @pytest.fixture
@@ -46,7 +73,7 @@ def session(
         yield opened
 
 
-def _on_server(dialect: str, sql: str) -> None:
+def on_server(dialect: str, sql: str) -> None:
     url, database, start = _SERVERS[dialect]
     try:
         with connect(url + database) as server:

@@ -16,23 +16,27 @@ SHAPES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }
 
 
-def make(session: Session, shape: str, rows: Iterable[tuple[Any, ...]] = legacy.CLEAN) -> None:
+def make(session: Session, shape: str, values: Iterable[tuple[Any, ...]] = legacy.CLEAN) -> None:
     """Make the table of that shape; the rows are there before the shape's own migration ran."""
     before, after = SHAPES[session.dialect][shape]
     for statement in before:
         session.execute(statement)
-    insert(session, rows)
+    insert(session, values)
     for statement in after:
         session.execute(statement)
 
 
-def insert(session: Session, rows: Iterable[tuple[Any, ...]]) -> None:
+def insert(session: Session, values: Iterable[tuple[Any, ...]]) -> None:
     names, marks = ", ".join(legacy.COLUMNS), ", ".join("?" for _ in legacy.COLUMNS)
-    for row in rows:
+    for row in values:
         session.execute(f"INSERT INTO videos ({names}) VALUES ({marks})", *row)
 
 
 def checksum(session: Session, table: str = "videos") -> str:
     """Return a digest of all rows and columns of *table*, whatever their order."""
-    rows = sorted(repr(row) for row in session.query(f"SELECT * FROM {table}"))
-    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+    return hashlib.sha256("\n".join(rows(session, table)).encode()).hexdigest()
+
+
+def rows(session: Session, table: str = "videos") -> list[str]:
+    """Return all rows of *table* as text, sorted."""
+    return sorted(repr(row) for row in session.query(f"SELECT * FROM {table}"))

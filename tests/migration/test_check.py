@@ -12,8 +12,8 @@ from kling_mock.storage.migration.introspect import definition
 from kling_mock.storage.migration.session import Session
 from kling_mock.storage.migration.shapes import Shape
 from kling_mock.storage.migration.table import Column, Table
+from kling_mock.storage.migration.wanted import wanted
 from tests.migration import legacy, tables
-from tests.migration.wanted import wanted
 
 CASES = [(dialect, shape) for dialect, shapes in tables.SHAPES.items() for shape in shapes]
 

@@ -74,6 +74,8 @@ def _column(column: Column, dialect: Dialect, primary: tuple[str, ...] = ()) -> 
     words = [quoted(column.name, dialect), column.type]
     if column.auto and dialect == "sqlite":
         return f"{words[0]} INTEGER PRIMARY KEY AUTOINCREMENT"
+    if column.auto and (column.default or "").startswith("nextval("):
+        return f"{words[0]} {'bigserial' if column.type == 'bigint' else 'serial'}"
     if column.collation:
         words += _collation(column.collation, dialect)
     if not column.nullable or (column.name in primary and dialect == "postgresql"):

@@ -13,7 +13,7 @@ import attrs
 from kling_mock.storage.migration.findings import Finding
 from kling_mock.storage.migration.session import DatabaseError, Session
 
-__all__ = ["Facts", "estimate", "judge", "look"]
+__all__ = ["Estimate", "Facts", "estimate", "judge", "long_transactions", "look"]
 
 #: Measured: one ALTER of 1,000,000 rows of 1.1 KB took 16.8 s on MariaDB 11.8, warm.
 _BYTES_PER_SECOND: Final = 1_300_000_000 / 16.8
@@ -137,7 +137,7 @@ def _mysql(session: Session, table: str) -> Facts:
         free=_free(directory),
         triggers=tuple(str(row[0]) for row in triggers),
         references=tuple(str(row[0]) for row in references),
-        transactions=_mysql_transactions(session),
+        transactions=long_transactions(session),
         engine=str(engine),
     )
 
@@ -146,12 +146,13 @@ def _mysql(session: Session, table: str) -> Facts:
 OWN_TRIGGERS: Final = "kling_migration_"
 
 
-def _mysql_transactions(session: Session) -> tuple[int, ...]:
+def long_transactions(session: Session, seconds: int = _LONG_TRANSACTION) -> tuple[int, ...]:
+    """Return the age of each transaction on MariaDB or MySQL that is older than *seconds*."""
     try:
         rows = session.query(
             "SELECT TIMESTAMPDIFF(SECOND, trx_started, NOW()) FROM information_schema.INNODB_TRX "
             "WHERE trx_started < NOW() - INTERVAL ? SECOND",
-            _LONG_TRANSACTION,
+            seconds,
         )
     except DatabaseError:
         return ()  # needs the PROCESS privilege

@@ -19,22 +19,22 @@ def read_table(session: Session, name: str) -> Table | None:
     return _READERS[session.dialect](session, name)
 
 
-def definition(session: Session, name: str) -> str:
-    """Return the text the database itself gives for the table, without its counter.
+def definition(session: Session, name: str) -> tuple[str, ...]:
+    """Return the statements the database itself gives for the table, without its counter.
 
     MariaDB and MySQL: `SHOW CREATE TABLE`. SQLite: the statements it keeps. PostgreSQL keeps
-    no text, so columns, constraints and indexes are listed in their order.
+    none, so columns, constraints and indexes are listed in their order.
     """
     if session.dialect in {"mariadb", "mysql"}:
         text = str(session.query(f"SHOW CREATE TABLE `{name}`")[0][1])
-        return re.sub(r" AUTO_INCREMENT=\d+", "", text)
+        return (re.sub(r" AUTO_INCREMENT=\d+", "", text),)
     if session.dialect == "sqlite":
         rows = session.query(
             "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL ORDER BY rowid",
             name,
         )
-        return ";\n".join(str(row[0]) for row in rows)
-    return "\n".join(str(row[0]) for sql in _PG_DEFINITION for row in session.query(sql, name))
+        return tuple(str(row[0]) for row in rows)
+    return tuple(str(row[0]) for sql in _PG_DEFINITION for row in session.query(sql, name))
 
 
 # ---------------------------------------------------------------- MariaDB, MySQL
@@ -61,7 +61,7 @@ def _mysql(session: Session, name: str) -> Table | None:
         (key, column, part, not int(other))
         for key, column, part, other in session.query(_MY_INDEXES, name)
     )
-    order = re.findall(r"KEY `([^`]+)`", definition(session, name))
+    order = re.findall(r"KEY `([^`]+)`", definition(session, name)[0])
     return Table(
         name=name,
         columns=tuple(_mysql_column(session.dialect, *row) for row in columns),
@@ -115,12 +115,10 @@ def _sqlite(session: Session, name: str) -> Table | None:
     rows = session.query(f'PRAGMA table_info("{quoted}")')
     if not rows:
         return None
-    text = definition(session, name)
+    text = "\n".join(definition(session, name))
     keyed = sorted((row[5], row[1]) for row in rows if row[5])
     primary = tuple(str(column) for _, column in keyed)
-    numbered = len(primary) == 1 and any(
-        row[1] == primary[0] and str(row[2]).lower() == "integer" for row in rows
-    )
+    numbered = len(primary) == 1 and "AUTOINCREMENT" in text.upper()
     return Table(
         name=name,
         columns=tuple(
@@ -134,13 +132,14 @@ def _sqlite(session: Session, name: str) -> Table | None:
 
 def _sqlite_column(row: tuple[Any, ...], text: str, *, auto: bool) -> Column:
     _, name, kind, required, default, key = row
-    nocase = re.search(rf'["`]?\b{name}\b["`]?[^,]*COLLATE\s+(\w+)', text, re.IGNORECASE)
+    named = re.search(rf'\b{name}\b["`]?[^,]*COLLATE\s+["`]?(\w+)', text, re.IGNORECASE)
+    collation = named.group(1).lower() if named else "binary"
     return Column(
         name,
         str(kind).lower(),
         nullable=not required and not (key and auto),
         default=None if default in {None, "NULL"} else str(default),
-        collation=nocase.group(1).lower() if nocase else "",
+        collation="" if collation == "binary" else collation,  # its default
         auto=auto,
     )
 
@@ -208,7 +207,7 @@ def _postgres_column(
     name: str, kind: str, null: str, default: str | None, collation: str | None, identity: str
 ) -> Column:
     auto = identity == "YES" or (default or "").startswith("nextval(")
-    literal = None if auto or default is None else re.sub(r"::[\w ]+(\(\d+\))?$", "", default)
+    literal = None if default is None else re.sub(r"::[\w ]+(\(\d+\))?$", "", default)
     return Column(
         name,
         _PG_TYPES.get(kind, kind),

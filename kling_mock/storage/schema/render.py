@@ -9,7 +9,7 @@ from typing import Final
 from kling_mock.storage.schema.model import Check, Column, Index, Kind, Table
 from kling_mock.storage.schema.tables import TABLES
 
-__all__ = ["Dialect", "column_sql", "index_sql", "script", "table_sql"]
+__all__ = ["Dialect", "check_name", "check_sql", "column_sql", "index_sql", "script", "table_sql"]
 
 
 class Dialect(StrEnum):
@@ -90,6 +90,16 @@ def column_sql(column: Column, dialect: Dialect) -> str:
     return " ".join(words)
 
 
+def check_name(table: Table, check: Check) -> str:
+    """Return what a condition is called in every database."""
+    return f"chk_{table.name}_{check.name.lower()}"
+
+
+def check_sql(check: Check, dialect: Dialect) -> str:
+    """Return a condition, without CHECK and its brackets."""
+    return _CHECKS[dialect][check]
+
+
 def index_columns(index: Index, dialect: Dialect) -> str:
     """Return what an index is over, with a comma between."""
     columns = index.columns
@@ -117,7 +127,7 @@ def table_sql(table: Table, dialect: Dialect) -> str:
             word = "UNIQUE KEY" if index.unique else "KEY"
             lines.append(f"{word} {index.name} ({index_columns(index, dialect)})")
     lines += [
-        f"CONSTRAINT chk_{table.name}_{check.name.lower()} CHECK ({_CHECKS[dialect][check]})"
+        f"CONSTRAINT {check_name(table, check)} CHECK ({check_sql(check, dialect)})"
         for check in table.checks
     ]
     body = ",\n".join(f"    {line}" for line in lines)

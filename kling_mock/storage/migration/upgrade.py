@@ -1,0 +1,201 @@
+"""`kling-mock db upgrade`, the direct way: the application is stopped, the table changed.
+
+MariaDB and MySQL: rows are made to fit in one transaction, then one ALTER does everything
+else. SQLite and PostgreSQL: all of it is one transaction. Wherever a run is killed, the next
+one goes on from what it finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import attrs
+
+from kling_mock.storage.migration.check import Report, check
+from kling_mock.storage.migration.companions import companions, found_rest
+from kling_mock.storage.migration.ddl import alter, quoted
+from kling_mock.storage.migration.findings import Finding
+from kling_mock.storage.migration.introspect import definition, read_table
+from kling_mock.storage.migration.plan import plan
+from kling_mock.storage.migration.rebuild import rebuild
+from kling_mock.storage.migration.rows import Rows
+from kling_mock.storage.migration.session import Session, transaction
+from kling_mock.storage.migration.shapes import Shape, goal
+from kling_mock.storage.migration.state import Origin, State
+from kling_mock.storage.migration.table import Table
+from kling_mock.storage.migration.verify import checksum
+
+__all__ = ["BlockedError", "Point", "Upgrade"]
+
+#: Where a run can be stopped; the tests stop it at each.
+Point = Literal["recorded", "rows-fitted", "altered", "filled", "finished"]
+
+
+class BlockedError(Exception):
+    """An upgrade or downgrade is refused, and nothing was changed.
+
+    Attributes:
+        findings: What stands in the way.
+    """
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__("; ".join(f"{one.name}: {one.says}" for one in findings))
+        self.findings = tuple(findings)
+
+
+def nowhere(_point: Point) -> None:
+    """Pass a named point without stopping."""
+
+
+@attrs.frozen
+class Upgrade:
+    """One upgrade of the table `videos`.
+
+    Attributes:
+        session: The connection.
+        wanted: The wanted schema.
+        new_id: Returns a task_id that no row has, for rows that need one.
+        resolutions: What the operator allows for each blocker: its name and its word.
+        log: Told what is done, a line each.
+        at: Called at each named point.
+    """
+
+    session: Session
+    wanted: Table
+    new_id: Callable[[], str]
+    resolutions: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    log: Callable[[str], None] = print
+    at: Callable[[Point], None] = nowhere
+
+    def run(self) -> Shape:
+        """Upgrade the table; return the shape that it had, also if that was the wanted one.
+
+        Raises:
+            BlockedError: Something stands in the way, and no resolution was given for it.
+            DatabaseError: The database refused a statement.
+        """
+        state = State(self.session)
+        if state.get("downgrading") is not None:
+            says = "a downgrade was interrupted; run kling-mock db downgrade again first"
+            raise BlockedError([Finding("downgrading", "blocker", says)])
+        report = check(self.session, self.wanted)
+        if report.shape is Shape.OURS:
+            if state.under_way:
+                self._finish(state)
+            return report.shape
+        found = self.accepted(report)
+        if self.session.dialect in {"mariadb", "mysql"}:
+            state.create()
+            self._record(state, report, found)
+            self.at("recorded")
+            self._alter(found)
+            self.at("altered")
+            self._finish(state)
+        else:
+            with transaction(self.session):
+                state.create()
+                self._record(state, report, found)
+                self.at("recorded")
+                self._rebuild(found)
+                self.at("altered")
+                self._finish(state)
+        self.at("finished")
+        return report.shape
+
+    def accepted(self, report: Report) -> Table:
+        """Return the table of a report that allows an upgrade.
+
+        Raises:
+            BlockedError: It does not.
+        """
+        if report.found is None or not report.shape.upgradable:
+            raise BlockedError([Finding(report.shape.value, "blocker", report.shape.means)])
+        open_ones = [
+            one
+            for one in report.blockers
+            if not one.resolution or self.resolutions.get(one.name) != one.resolution
+        ]
+        if open_ones:
+            raise BlockedError(open_ones)
+        return report.found
+
+    # ------------------------------------------------------------ steps
+
+    def _record(self, state: State, report: Report, found: Table) -> None:
+        """Remember where the table came from, once: before anything is changed."""
+        if state.origin is None:
+            text = definition(self.session, found.name)
+            state.set("origin", Origin(report.shape, found, text).to_json())
+        state.set("upgrading", {"resolutions": dict(self.resolutions)})
+
+    def _rows(self, found: Table) -> Rows:
+        return Rows(self.session, found, goal(found, self.wanted), self.new_id, self.log)
+
+    def _alter(self, found: Table) -> None:
+        rows = self._rows(found)
+        with transaction(self.session):
+            rows.resolve(self.resolutions)
+            rows.remember_nulls()
+            rows.fill()
+        self._note_content(State(self.session), found, rows)
+        self.at("rows-fitted")
+        target = goal(found, self.wanted)
+        if not found.has("legacy"):
+            target = with_default(target, "legacy", "1")
+        self.session.execute(alter(found.name, plan(found, target), self.session.dialect))
+
+    def _rebuild(self, found: Table) -> None:
+        rows = self._rows(found)
+        rows.resolve(self.resolutions)
+        rows.remember_nulls()
+        self._note_content(State(self.session), found, rows)
+        self.at("rows-fitted")
+        target = goal(found, self.wanted)
+        for statement in rebuild(found, target, self.session.dialect, rows.copied):
+            self.session.execute(statement)
+
+    def _note_content(self, state: State, found: Table, rows: Rows) -> None:
+        """Keep number and checksum of the rows as they will be, for `verify`."""
+        shared = [one for one in rows.wanted.columns if found.has(one.name)]
+        values = [value for one in shared if (value := rows.copied(one)) is not None]
+        content = checksum(self.session, quoted(found.name, self.session.dialect), values, "")
+        if not found.has("legacy"):
+            state.set("rows", int(content.partition(":")[0]))
+            state.set("checksum", {"columns": [one.name for one in shared], "value": content})
+
+    def finish(self, state: State) -> None:
+        """Make what is missing beside the table, and take the marks of the way away."""
+        made = found_rest(self.session)
+        state.set("made", [*(state.get("made") or []), *made])
+        if foreign := companions(self.session).foreign:
+            self.log(
+                f"{', '.join(foreign)}: another program's tables, left alone; the relay needs "
+                "a database in which these are its own"
+            )
+        state.delete("upgrading")
+
+    def _finish(self, state: State) -> None:
+        """Fill in what the ALTER could not compute."""
+        table = quoted(self.wanted.name, self.session.dialect)
+        self.session.execute(
+            f"UPDATE {table} SET updated_at = created_at WHERE updated_at = 0 AND legacy = 1"
+        )
+        self.at("filled")
+        if self.session.dialect in {"mariadb", "mysql"}:
+            self._settle()
+        self.finish(state)
+
+    def _settle(self) -> None:
+        """Let new rows be the relay's own: until now a row was legacy by default."""
+        found = read_table(self.session, self.wanted.name)
+        if found is not None and (steps := plan(found, goal(found, self.wanted))):
+            self.session.execute(alter(found.name, steps, self.session.dialect))
+
+
+def with_default(table: Table, column: str, default: str) -> Table:
+    """Return *table* with another default of one column."""
+    columns = (
+        attrs.evolve(one, default=default) if one.name == column else one for one in table.columns
+    )
+    return attrs.evolve(table, columns=tuple(columns))

@@ -1,0 +1,239 @@
+"""How long an application waits while its table is migrated, and whether a write is lost.
+
+A MariaDB server of its own, so that no other work is measured and none disturbed. Two writers
+and a reader, each a process, work from before the migration until after it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from kling_mock.storage.migration.online import Online
+from kling_mock.storage.migration.session import DatabaseError, Session, connect
+from kling_mock.storage.migration.upgrade import Upgrade
+from kling_mock.storage.migration.wanted import wanted
+from tests.benchmarks.frame import Figure, Gate, Report
+from tests.benchmarks.measure import ROOT
+from tests.migration import legacy
+
+PACKAGES: Final = ("asyncmy",)
+
+ROWS: Final = 1_000_000
+QUICK_ROWS: Final = 20_000
+RUNS: Final = 3
+_PORT: Final = 13_399
+
+
+class Seen(NamedTuple):
+    """What the application saw during one migration."""
+
+    seconds: float
+    write_stall: float
+    read_stall: float
+    lost: int
+    writes: int
+    errors: dict[str, int]
+
+
+def run(*, quick: bool) -> Report:
+    """Measure the online way, and once the guide's own statement beside it."""
+    rows, runs = (QUICK_ROWS, 1) if quick else (ROWS, RUNS)
+    with _server() as url, connect(url) as session:
+        _fill(session, rows)
+        online = [_measured(session, url, rows, _online) for _ in range(runs)]
+        guide = _measured(session, url, rows, _guide)
+    return Report("migration", _gates(online, full_size=not quick), _figures(online, guide, rows))
+
+
+def _gates(online: list[Seen], *, full_size: bool) -> list[Gate]:
+    return [
+        Gate(
+            "online_write_stall_s",
+            statistics.median(one.write_stall for one in online),
+            0.5,
+            "<=",
+            "s",
+            "the longest that any writer waited for one statement during an online upgrade",
+            full_size=full_size,
+        ),
+        Gate(
+            "writes_lost",
+            sum(one.lost for one in online),
+            0,
+            "<=",
+            "",
+            "acknowledged writes that are absent or stale afterwards, over all runs",
+        ),
+    ]
+
+
+def _figures(online: list[Seen], guide: Seen, rows: int) -> list[Figure]:
+    errors = sum(sum(one.errors.values()) for one in online)
+    kinds = ", ".join(sorted({code for one in online for code in one.errors})) or "none"
+    return [
+        Figure("rows", rows, "", "in the table, about 1.1 KB each"),
+        Figure("online_total_s", statistics.median(one.seconds for one in online), "s"),
+        Figure("online_read_stall_s", statistics.median(one.read_stall for one in online), "s"),
+        Figure("writes", sum(one.writes for one in online), "", "acknowledged, over all runs"),
+        Figure("writer_errors", errors, "", f"deadlocks and timeouts, repeated; codes: {kinds}"),
+        Figure("guide_total_s", guide.seconds, "s", "the guide's first ALTER alone"),
+        Figure("guide_write_stall_s", guide.write_stall, "s", "a writer's wait during it"),
+    ]
+
+
+# ---------------------------------------------------------------- one migration
+
+
+def _online(session: Session) -> None:
+    upgrade = Upgrade(session, wanted("mariadb"), lambda: "", log=lambda _: None)
+    Online(upgrade).run()
+
+
+def _guide(session: Session) -> None:
+    session.execute(legacy.GUIDE[0])
+
+
+def _measured(session: Session, url: str, rows: int, migrate: Callable[[Session], None]) -> Seen:
+    _restore(session)
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(_client(url, kind, name, rows))
+            for kind, name in (("writer", "w1"), ("writer", "w2"), ("reader", "r3"))
+        ]
+        started = time.perf_counter()
+        migrate(session)
+        seconds = time.perf_counter() - started
+        time.sleep(1)  # writers go on for a while, on the new table
+        seen = [_stopped(client) for client in clients]
+    writers, reader = seen[:2], seen[2]
+    errors: dict[str, int] = {}
+    for one in seen:
+        for code, count in one["errors"].items():
+            errors[code] = errors.get(code, 0) + count
+    return Seen(
+        seconds,
+        max(one["worst"] for one in writers),
+        reader["worst"],
+        sum(_lost(session, one["expected"]) for one in writers),
+        sum(one["statements"] for one in writers),
+        errors,
+    )
+
+
+def _lost(session: Session, expected: dict[str, Any]) -> int:
+    lost = 0
+    for task_id, state in expected.items():
+        found = session.query("SELECT status, quota FROM videos WHERE task_id = ?", task_id)
+        lost += found != ([] if state is None else [tuple(state)])
+    return lost
+
+
+@contextmanager
+def _client(url: str, kind: str, name: str, rows: int) -> Iterator[subprocess.Popen[str]]:
+    client = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.migration_writer", url, kind, name, str(rows)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    try:
+        assert client.stdout is not None
+        client.stdout.readline()
+        yield client
+    finally:
+        client.kill()
+        client.wait()
+
+
+def _stopped(client: subprocess.Popen[str]) -> dict[str, Any]:
+    told, _ = client.communicate("", timeout=60)
+    seen: dict[str, Any] = json.loads(told)
+    return seen
+
+
+# ---------------------------------------------------------------- the table
+
+
+def _fill(session: Session, rows: int) -> None:
+    """Make the old table once, as `template`: about 1.1 KB a row, heavy skew of users."""
+    for statement in legacy.MARIADB["gorm"][0]:
+        session.execute(statement)
+    session.execute("RENAME TABLE videos TO template")
+    step = 50_000
+    for first in range(0, rows, step):
+        session.execute(
+            "INSERT INTO template (prompt, created_at, task_id, type, provider, mode, duration, "
+            "resolution, username, channel_id, user_id, model, status, fail_reason, video_id, "
+            "store_url, quota, n, credentials) SELECT REPEAT(MD5(seq), 20), "
+            f"1700000000 + MOD(seq * 7919, {rows}), CONCAT('old-', LPAD(seq, 32, '0')), "
+            "'text2video', 'kling', 'std', '5', '', CONCAT('user', MOD(seq, 900)), MOD(seq, 5), "
+            "IF(MOD(seq, 3) = 0, 1, MOD(seq, 900)), 'kling-v1-5-std', 'succeed', '', "
+            "CONCAT('8123', seq), CONCAT('https://cdn.example.com/', REPEAT(SHA1(seq), 4)), "
+            f"350000, 1, '' FROM seq_{first}_to_{min(first + step, rows) - 1}"
+        )
+
+
+def _restore(session: Session) -> None:
+    for table in ("videos", "videos_before_migration", "migration_state", "migration_changes"):
+        session.execute(f"DROP TABLE IF EXISTS {table}")
+    session.execute("CREATE TABLE videos LIKE template")
+    session.execute("INSERT INTO videos SELECT * FROM template")
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    """Run a MariaDB server on a directory of its own."""
+    program, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
+    if program is None or install is None:
+        raise SystemExit("this benchmark needs the MariaDB server: apt-get install mariadb-server")
+    with tempfile.TemporaryDirectory(prefix="kling-bench-") as directory:
+        base = [f"--datadir={directory}/data", "--user=root"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run(
+            [install, "--no-defaults", *base, "--auth-root-authentication-method=normal"],
+            check=True,
+            **quiet,  # type: ignore[call-overload] # two fixed keywords
+        )
+        process = subprocess.Popen(
+            [
+                program,
+                "--no-defaults",
+                *base,
+                f"--socket={Path(directory) / 'sock'}",
+                f"--port={_PORT}",
+                "--bind-address=127.0.0.1",
+                "--innodb-buffer-pool-size=2G",
+                "--innodb-log-file-size=1G",
+            ],
+            **quiet,  # type: ignore[call-overload] # two fixed keywords
+        )
+        try:
+            root = f"mysql://root@127.0.0.1:{_PORT}/"
+            _ready(root)
+            with connect(root + "mysql") as session:
+                session.execute("CREATE DATABASE bench CHARACTER SET utf8mb4")
+            yield root + "bench"
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _ready(root: str) -> None:
+    for _ in range(300):
+        try:
+            with connect(root + "mysql"):
+                return
+        except DatabaseError:
+            time.sleep(0.1)
+    raise SystemExit("the MariaDB server did not start within 30 s")

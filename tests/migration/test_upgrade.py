@@ -1,0 +1,216 @@
+"""An upgrade ends in the wanted schema with every row, or changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kling_mock.storage.migration.check import Verdict, check
+from kling_mock.storage.migration.downgrade import Downgrade
+from kling_mock.storage.migration.introspect import definition
+from kling_mock.storage.migration.session import Session, connect
+from kling_mock.storage.migration.shapes import Shape
+from kling_mock.storage.migration.upgrade import BlockedError, Upgrade
+from kling_mock.storage.migration.wanted import wanted
+from tests.migration import legacy, tables
+
+CASES = [(dialect, shape) for dialect, shapes in tables.SHAPES.items() for shape in shapes]
+
+
+def upgrade(session: Session, **options: Any) -> Shape:
+    ids = iter(range(1, 1000))
+    options = {"log": lambda _: None, **options}
+    return Upgrade(session, wanted(session.dialect), lambda: f"legacy-{next(ids)}", **options).run()
+
+
+def downgrade(session: Session, **options: Any) -> Shape:
+    options = {"log": lambda _: None, **options}
+    return Downgrade(session, wanted(session.dialect), **options).run()
+
+
+def kept(session: Session) -> list[tuple[Any, ...]]:
+    """Return what the rows hold in the columns that every shape has."""
+    columns = ", ".join(legacy.COLUMNS)
+    return session.query(f"SELECT {columns} FROM videos ORDER BY created_at, task_id")
+
+
+def clean() -> list[tuple[Any, ...]]:
+    """Return the clean rows as they look afterwards: no NULL where the schema takes none."""
+    time, task_id, video = (legacy.COLUMNS.index(x) for x in ("created_at", "task_id", "video_id"))
+    rows = [(*row[:video], row[video] or "", *row[video + 1 :]) for row in legacy.CLEAN]
+    return sorted(rows, key=lambda row: (row[time], row[task_id]))
+
+
+@pytest.mark.parametrize(("session", "shape"), CASES, indirect=["session"])
+def test_there_and_back_and_there_again(session: Session, shape: str) -> None:
+    """Each shape gets the wanted schema, then the very old table, then the very new one."""
+    tables.make(session, shape)
+    old = definition(session, "videos"), tables.checksum(session)
+    assert upgrade(session) is Shape(shape)
+    assert check(session, wanted(session.dialect)).verdict is Verdict.WANTED
+    assert kept(session) == clean()
+    assert session.query("SELECT DISTINCT legacy FROM videos") == [(1,)]
+    assert session.query("SELECT COUNT(*) FROM videos WHERE updated_at <> created_at") == [(0,)]
+    new = definition(session, "videos"), tables.checksum(session)
+    assert upgrade(session) is Shape.OURS  # once more changes nothing
+    assert (definition(session, "videos"), tables.checksum(session)) == new
+
+    assert downgrade(session) is Shape(shape)
+    assert (definition(session, "videos"), tables.checksum(session)) == old
+
+    upgrade(session)
+    assert (definition(session, "videos"), tables.checksum(session)) == new
+    tables.insert(session, [legacy.blocking_row("negative-quota")])
+    assert session.query("SELECT COUNT(*) FROM videos WHERE legacy = 0") == [(1,)]
+
+
+# ---------------------------------------------------------------- blockers
+
+
+@pytest.mark.parametrize(("session", "shape"), CASES, indirect=["session"])
+def test_blocked_means_untouched(session: Session, shape: str) -> None:
+    """Without a word for each blocker nothing is changed, whatever words there are for others."""
+    tables.make(session, shape)
+    for blocker in legacy.blockers(shape, session.dialect):
+        tables.insert(session, [legacy.blocking_row(blocker)])
+        before = definition(session, "videos"), tables.checksum(session)
+        with pytest.raises(BlockedError) as raised:
+            upgrade(session, resolutions={"another": "cut", blocker: "wrong word"})
+        assert [one.name for one in raised.value.findings] == [blocker]
+        assert (definition(session, "videos"), tables.checksum(session)) == before
+        session.execute("DELETE FROM videos WHERE prompt = '' OR prompt IS NULL")
+        tables.insert(session, [legacy.CLEAN[1]])
+
+
+def make_blocked(session: Session, shape: str) -> dict[str, str]:
+    """Make a table with all blockers that it can hold; return the words that resolve them."""
+    rows = [legacy.blocking_row(one) for one in legacy.blockers(shape, session.dialect)]
+    numbered = legacy.COLUMNS.index("task_id")
+    tables.make(session, shape)
+    for number, row in enumerate(rows):
+        own = f"own-{number}" if row[numbered] == "blocking-1" else row[numbered]
+        tables.insert(session, [(*row[:numbered], own, *row[numbered + 1 :])])
+    blockers = check(session, wanted(session.dialect)).blockers
+    assert len(blockers) == len(rows)
+    return {one.name: one.resolution for one in blockers}
+
+
+@pytest.mark.parametrize(("session", "shape"), CASES, indirect=["session"])
+def test_every_blocker_can_be_resolved_and_restored(session: Session, shape: str) -> None:
+    """Each resolution is logged, loses no row, and a downgrade puts every old value back."""
+    resolutions = make_blocked(session, shape)
+    old = definition(session, "videos"), tables.checksum(session)
+    count = len(tables.rows(session))
+    lines: list[str] = []
+    upgrade(session, resolutions=resolutions, log=lines.append)
+    assert {line.partition("=")[0] for line in lines} == set(resolutions)
+    assert check(session, wanted(session.dialect)).verdict is Verdict.WANTED
+    assert len(tables.rows(session)) == count
+    downgrade(session)
+    assert (definition(session, "videos"), tables.checksum(session)) == old
+
+
+# ---------------------------------------------------------------- interrupted
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("dialect", ["mariadb", "sqlite", "postgresql"])
+def test_an_upgrade_killed_anywhere_is_finished_by_the_next(
+    dialect: str, new_database: Callable[[str], str]
+) -> None:
+    """At whichever point a run dies, the next one ends with the same table and rows."""
+    with connect(new_database(dialect)) as session:
+        upgrade(session, resolutions=make_blocked(session, "gorm"))
+        undisturbed = definition(session, "videos"), tables.checksum(session)
+    for point in ("recorded", "rows-fitted", "altered", "filled", "finished"):
+        url = new_database(dialect)
+        with connect(url) as session:
+            resolutions = make_blocked(session, "gorm")
+            with pytest.raises(Killed):
+                upgrade(session, resolutions=resolutions, at=killer(point))
+        with connect(url) as session:
+            upgrade(session, resolutions=resolutions)
+            assert (definition(session, "videos"), tables.checksum(session)) == undisturbed
+
+
+@pytest.mark.parametrize("dialect", ["mariadb", "sqlite", "postgresql"])
+def test_a_downgrade_killed_anywhere_is_finished_by_the_next(
+    dialect: str, new_database: Callable[[str], str]
+) -> None:
+    """A downgrade that dies goes on from where it was; an upgrade in between is refused."""
+    url = new_database(dialect)
+    with connect(url) as session:
+        resolutions = make_blocked(session, "gorm")
+        old = definition(session, "videos"), tables.checksum(session)
+    for point in ("set-aside", "altered", "restored", "finished"):
+        with connect(url) as session:
+            upgrade(session, resolutions=resolutions)
+            with pytest.raises(Killed):
+                downgrade(session, at=killer(point))
+        with connect(url) as session:
+            if point != "finished":
+                if dialect == "mariadb":
+                    with pytest.raises(BlockedError, match="run kling-mock db downgrade again"):
+                        upgrade(session)
+                downgrade(session)
+            assert (definition(session, "videos"), tables.checksum(session)) == old
+
+
+def killer(point: str) -> Callable[[str], None]:
+    def at(passed: str) -> None:
+        if passed == point:
+            raise Killed
+
+    return at
+
+
+# ---------------------------------------------------------------- new data
+
+
+@pytest.mark.parametrize("session", ["mariadb", "sqlite", "postgresql"], indirect=True)
+def test_new_data_stops_a_downgrade_until_it_is_set_aside(session: Session) -> None:
+    """What only the new schema can hold is named; set aside, it is kept beside the old table."""
+    tables.make(session, "gorm")
+    upgrade(session)
+    session.execute(
+        "INSERT INTO videos (task_id, kling_task_id, held_quota) VALUES ('new-1', '81', 70)"
+    )
+    before = definition(session, "videos"), tables.checksum(session)
+    with pytest.raises(BlockedError) as raised:
+        downgrade(session)
+    assert {one.name for one in raised.value.findings} == {"new-kling-task-id", "new-held-quota"}
+    assert (definition(session, "videos"), tables.checksum(session)) == before
+    assert downgrade(session, set_aside=["new-kling-task-id", "new-held-quota"]) is Shape.GORM
+    assert len(tables.rows(session)) == len(legacy.CLEAN) + 1
+    kept_aside = session.query(
+        "SELECT column_name, task_id, old_value FROM migration_changes ORDER BY column_name"
+    )
+    assert kept_aside == [("new:held_quota", "new-1", "70"), ("new:kling_task_id", "new-1", "81")]
+    nulls = session.query("SELECT COUNT(*) FROM videos WHERE mode IS NULL")
+    assert nulls == [(len(legacy.CLEAN),)]  # the old rows have NULL again, the new one has not
+
+
+def test_new_ids_that_the_old_index_refuses_stop_a_downgrade(session: Session) -> None:
+    """Ids alike in their first 40 characters cannot go back under the guide's own index."""
+    tables.make(session, "guide")
+    upgrade(session)
+    for end in "ab":
+        session.execute(f"INSERT INTO videos (task_id) VALUES ('{'x' * 40}{end}')")
+    with pytest.raises(BlockedError, match="first 40 characters"):
+        downgrade(session)
+
+
+@pytest.mark.parametrize("session", ["mariadb", "sqlite", "postgresql"], indirect=True)
+def test_there_is_no_way_back_where_none_was_recorded(session: Session) -> None:
+    """A table that this program never upgraded is not downgraded."""
+    tables.make(session, "gorm")
+    with pytest.raises(BlockedError, match="no upgrade by this program is recorded"):
+        downgrade(session)
+    session.execute("DROP TABLE videos")
+    with pytest.raises(BlockedError, match="there is no table"):
+        upgrade(session)
