@@ -49,6 +49,9 @@ Point = Literal[
 _BUSY: Final = frozenset({1205, 1213})  # lock wait timeout, deadlock: try again
 
 
+#: Rows in a chunk at the most: what a writer may wait for on an unlucky day.
+_MOST: Final = 20_000
+
 _Found = TypeVar("_Found")
 
 
@@ -62,10 +65,11 @@ class Throttle:
         share: Which part of the time the copy may run, above 0 and at most 1; it sleeps for
             the rest.
         running: Threads at work above which the copy waits; 0 for any number.
-        first_chunk: Rows in the first chunk.
+        first_chunk: Rows in the first chunk, and the fewest in any: below that the copy would
+            spend its time on round trips and commits.
     """
 
-    chunk_seconds: float = 0.05
+    chunk_seconds: float = 0.1
     share: float = attrs.field(
         default=0.8, validator=[attrs.validators.gt(0), attrs.validators.le(1)]
     )
@@ -250,7 +254,8 @@ class Online:
             at = self._copy_rows(state, words, conditions[-1], {**at, "after": after})
             self.at("first-chunk")
             taken = max(self.now() - started, 1e-6)
-            size = max(100, min(20_000, int(size * min(1.3, self.throttle.chunk_seconds / taken))))
+            size = int(size * min(1.3, self.throttle.chunk_seconds / taken))
+            size = max(self.throttle.first_chunk, min(_MOST, size))
             here += at["copied"] - at["before"]
             self._tell(at, here / max(self.now() - began, 1e-6))
             self.sleep(taken * (1 / self.throttle.share - 1))
