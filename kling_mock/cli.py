@@ -11,11 +11,17 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from kling_mock.storage.migration.arguments import add_to as add_db_commands
 
 __all__ = ["main"]
 
+_ADMIN: dict[str, Literal[True, False, "remote"]] = {
+    "local": True,
+    "remote": "remote",
+    "off": False,
+}
 _DRAIN = 3.0  # seconds that requests in progress get after SIGTERM
 
 
@@ -56,6 +62,19 @@ def _parser() -> argparse.ArgumentParser:
         default=_env("SPEED"),
         help="seconds on the server's clock in one real second (default: real time)",
     )
+    option(
+        "--clock",
+        choices=("real", "manual"),
+        default=_env("CLOCK", "real"),
+        help="manual: time stands still until the admin API moves it (default real)",
+    )
+    option(
+        "--admin",
+        choices=("local", "remote", "off"),
+        default=_env("ADMIN", "local"),
+        help="who may call the admin API, with its token: this computer, any, nobody",
+    )
+    option("--no-admin", action="store_const", dest="admin", const="off", help="like --admin off")
     option("--seed", type=int, default=_env("SEED"), help="same seed: same keys, ids and times")
     option("--public-url", default=_env("PUBLIC_URL"), help="what result URLs begin with")
     option("--tls-cert", default=_env("TLS_CERT"), help="PEM certificate: serve https")
@@ -76,6 +95,16 @@ def _env(name: str, default: str | None = None) -> str | None:
     return os.environ.get(f"KLING_MOCK_{name}") or default
 
 
+def _clock(
+    clock: Literal["real", "manual"], speed: float | None
+) -> Literal["real", "manual"] | float:
+    if speed is None:
+        return clock
+    if clock == "manual":
+        raise ValueError("speed: not accepted with --clock manual, which stands still")
+    return speed
+
+
 def _serve(options: argparse.Namespace) -> int:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -85,7 +114,8 @@ def _serve(options: argparse.Namespace) -> int:
         from kling_mock import KlingMock
 
         mock = KlingMock(
-            clock="real" if options.speed is None else options.speed,
+            clock=_clock(options.clock, options.speed),
+            admin=_ADMIN[options.admin],
             seed=options.seed,
             host=options.host,
             kling_port=options.kling_port,
@@ -105,6 +135,7 @@ def _serve(options: argparse.Namespace) -> int:
         return 1
     ready = {
         "kling_url": mock.kling_url,
+        "dashboard_url": mock.dashboard_url,
         "access_key": mock.access_key,
         "secret_key": mock.secret_key,
         "api_key": mock.api_key,

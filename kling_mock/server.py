@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from aiohttp import web
 
@@ -18,14 +18,16 @@ from kling_mock.control.handles.reach import Reach
 from kling_mock.control.handles.steering import Steering
 from kling_mock.control.journal import Journal
 from kling_mock.kling.callbacks.courier import HttpCourier
-from kling_mock.kling.http import KlingHandler
+from kling_mock.kling.http import ADMIN, KlingHandler
 from kling_mock.kling.protocol import KlingProtocol, make_request
 from kling_mock.kling.world import World, admin_token
 
 if TYPE_CHECKING:
+    from kling_mock.control.admin.api import AdminApi
+    from kling_mock.control.snapshots import Snapshot
     from kling_sdk import AsyncKling, Kling
 
-__all__ = ["HasTaskId", "KlingMock"]
+__all__ = ["KlingMock"]
 
 SEEDED_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z: where the clock of a seeded server starts
 
@@ -33,15 +35,6 @@ _START_LIMIT = 10.0  # seconds of real time
 _STOP_LIMIT = 5.0  # seconds of real time, beyond those given for draining
 _BACKLOG = 512
 _LEAST_DRAIN = 0.02  # seconds of real time
-
-
-class HasTaskId(Protocol):
-    """A task of the SDK, or anything else with a `task_id`."""
-
-    @property
-    def task_id(self) -> str:
-        """The id of 18 digits."""
-        ...
 
 
 class KlingMock(Steering):
@@ -70,6 +63,8 @@ class KlingMock(Steering):
         tls_cert: Path of a PEM certificate; with it the server speaks https only.
         tls_key: Path of the certificate's key; `None` if it is in the same file.
         callback_hosts: Hosts that callbacks may go to besides this computer; "*" is any.
+        admin: Whether the admin API under `/__kling/` is served: to this computer, with
+            `"remote"` to all, with `False` to none.
 
     Raises:
         ValueError: An argument is not one of those accepted.
@@ -87,9 +82,15 @@ class KlingMock(Steering):
         tls_cert: str | None = None,
         tls_key: str | None = None,
         callback_hosts: Iterable[str] = (),
+        admin: Literal[True, False, "remote"] = True,
     ) -> None:
+        self._has_start = start is not None
         self._clock = _make_clock(clock, _first_instant(clock, seed, start))
-        self._seed = secrets.randbits(64) if seed is None else seed
+        self._seed = self._first_seed = secrets.randbits(64) if seed is None else seed
+        if admin not in {True, False, "remote"}:
+            raise ValueError(f"admin: accepted are True, False and 'remote', got {admin!r}")
+        self._admin = admin
+        self._admin_api: AdminApi | None = None
         if not 0 <= kling_port <= 65535:
             raise ValueError(f"kling_port: accepted is a port from 0 to 65535, got {kling_port}")
         self._host = host
@@ -98,7 +99,8 @@ class KlingMock(Steering):
         self._callback_hosts = frozenset(callback_hosts)
         self._courier = HttpCourier()
         self._world = self._new_world()
-        self._handler = KlingHandler(self._world, public_url, _openapi)
+        serve_admin = self._serve_admin if admin else None
+        self._handler = KlingHandler(self._world, public_url, self._openapi, serve_admin)
         self._thread = LoopThread("kling-mock")
         self._reach = Reach(self._thread, self._clock, lambda: self._world)
         self._listener: asyncio.Server | None = None
@@ -182,6 +184,15 @@ class KlingMock(Steering):
         return f"{'http' if self._tls is None else 'https'}://{host}:{self._bound_port}"
 
     @property
+    def dashboard_url(self) -> str | None:
+        """The page that shows the server at work; `None` if the admin API is switched off.
+
+        Raises:
+            RuntimeError: The server has not been started.
+        """
+        return f"{self.kling_url}{ADMIN}" if self._admin else None
+
+    @property
     def access_key(self) -> str:
         """The access key of the account that every server has."""
         return self._world.account.key_pairs[0].access_key
@@ -237,66 +248,84 @@ class KlingMock(Steering):
         """The newest requests and their answers."""
         return self._world.journal
 
-    def process(self, task: str | HasTaskId) -> None:
-        """Let *task* be processed now, if it waits for that.
-
-        Args:
-            task: A task, or its task id.
-
-        Raises:
-            KeyError: There is no such task.
-            IllegalTransitionError: It is processed already, or has ended.
-        """
-        self._reach.call(lambda world: world.start(world.tasks.any(_task_id(task))))
-        self._reach.settle()
-
-    def complete(self, task: str | HasTaskId) -> None:
-        """Let *task* succeed now.
-
-        Returns when its callbacks are delivered. Inside an event loop it returns at once, since
-        the receiver may live there; `await mock.clock.aadvance(0)` then waits.
-
-        Args:
-            task: A task, or its task id.
-
-        Raises:
-            KeyError: There is no such task.
-            IllegalTransitionError: It has ended already.
-        """
-        self._reach.call(lambda world: world.complete(world.tasks.any(_task_id(task))))
-        self._reach.settle()
-
-    def fail(self, task: str | HasTaskId, code: int = 1301, message: str | None = None) -> None:
-        """Let *task* fail now; returns like `complete`.
-
-        Args:
-            task: A task, or its task id.
-            code: A service code of Kling; its text is the reason unless *message* is given.
-            message: The reason that queries show.
-
-        Raises:
-            KeyError: There is no such task.
-            IllegalTransitionError: It has ended already.
-            ValueError: There is no such code.
-        """
-        self._reach.call(lambda world: world.fail(world.tasks.any(_task_id(task)), code, message))
-        self._reach.settle()
-
-    def reset(self) -> None:
+    def reset(self, seed: int | None = None) -> None:
         """Forget everything: all state and the clock are as on a new server of this seed.
 
         The address and the first keys stay. Open connections stay open.
+
+        Args:
+            seed: Makes the ids and times from now on; `None` is the last one. A manual or
+                scaled clock without `start=` then begins like that of `KlingMock(seed=...)`.
         """
-        self._reach.call(lambda _: self._renew())
+        self._reach.call(lambda _: self._renew(seed))
+
+    def snapshot(self) -> Snapshot:
+        """Return all that this server knows now: state, clock, faults, journal, chance.
+
+        It waits for callbacks under way, which cannot be kept.
+
+        Raises:
+            RuntimeError: Callbacks are under way inside an event loop, where waiting would
+                block their receiver: `await mock.clock.aadvance(0)` first.
+        """
+        from kling_mock.control.snapshots import take  # most servers take none
+
+        return self._reach.quiet(lambda world: take(world, self._clock, self._courier))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Be again what this server was when *snapshot* was taken.
+
+        What follows is then what would have followed: the same calls get the same answers, to
+        the byte. Only a real clock keeps its time. Handles stay good; a `Fault` or `Delivery`
+        read before is a picture of the past.
+
+        Args:
+            snapshot: Made by `snapshot` of this server; it may be put back again later.
+
+        Raises:
+            ValueError: It was taken of another server.
+        """
+        from kling_mock.control.snapshots import put_back
+
+        if snapshot.clock is not self._clock:
+            raise ValueError("snapshot: accepted is one of this server; it was taken of another")
+
+        def work(_: World) -> None:
+            self._world = self._handler.world = put_back(snapshot, self._courier)
+            self._seed = self._world.seed
+
+        self._reach.call(work)
 
     # ------------------------------------------------------------ inside
 
-    def _renew(self) -> None:
-        self._clock.reset()
+    def _renew(self, seed: int | None = None) -> None:
+        self._seed = self._seed if seed is None else seed
+        self._clock.reset(None if seed is None or self._has_start else SEEDED_START)
         self._world = self._handler.world = self._new_world()
+        self._admin_api = None  # and with it the snapshots that it keeps
 
     def _new_world(self) -> World:
-        return World(self._seed, self._clock, self._courier, self._callback_hosts)
+        keys = self._first_seed
+        return World(self._seed, self._clock, self._courier, self._callback_hosts, keys)
+
+    async def _serve_admin(
+        self, request: web.BaseRequest, path: str, query: str
+    ) -> web.StreamResponse:
+        if self._admin_api is None:
+            # When it is asked for: most servers never are.
+            from kling_mock.control.admin.api import AdminApi
+            from kling_mock.control.admin.routes import Desk
+
+            desk = Desk(self, self._reach, {})
+            remote = self._admin == "remote"
+            self._admin_api = AdminApi(desk, self.admin_token, remote=remote)
+        return await self._admin_api(request, path, query)
+
+    def _openapi(self) -> bytes:
+        # When it is asked for, too.
+        from kling_mock.reference.served import openapi_bytes
+
+        return openapi_bytes(with_admin=bool(self._admin))
 
     def _wiring(self) -> dict[str, Any]:
         return {
@@ -334,13 +363,6 @@ class KlingMock(Steering):
     @staticmethod
     async def _close_nothing() -> None:
         """End a thread on which nothing came up."""
-
-
-def _openapi() -> bytes:
-    # When it is asked for: most servers never are.
-    from kling_mock.reference.served import openapi_bytes
-
-    return openapi_bytes()
 
 
 def _first_instant(clock: str | float, seed: int | None, start: float | str | None) -> float | None:
@@ -395,7 +417,3 @@ def _bind(host: str, port: int) -> socket.socket:
         reason = error.strerror or str(error)
         raise OSError(error.errno, f"cannot listen on {host}:{port}: {reason}") from error
     return bound
-
-
-def _task_id(task: str | HasTaskId) -> str:
-    return task if isinstance(task, str) else task.task_id

@@ -119,7 +119,7 @@ class KlingAPIError(KlingError):
     Attributes:
         code: Kling's service code (1000-5002), or 0 when the reply had none.
         http_status: HTTP status of the reply.
-        message: The server's own words.
+        message: The server's own words, without what they quote of the request's prompt.
         request_id: The id to quote to the vendor's support; "" when the reply had none.
         retryable: True when the same request can pass later without a change.
         retry_after: Seconds the server asked to wait, or None if it did not say.
@@ -135,18 +135,23 @@ class KlingAPIError(KlingError):
         retryable: bool = False,
         retry_after: float | None = None,
     ) -> None:
-        parts = [f"HTTP {http_status}"]
-        if code:
-            parts.append(f"code {code}")
-        if request_id:
-            parts.append(f"request_id {request_id}")
-        super().__init__(f"{message or 'no message'} ({', '.join(parts)})")
+        super().__init__()
         self.code = code
         self.http_status = http_status
-        self.message = message
         self.request_id = request_id
         self.retryable = retryable
         self.retry_after = retry_after
+        self.reword(message)
+
+    def reword(self, message: str) -> None:
+        """Replace the server's words, in the error's text as well."""
+        parts = [f"HTTP {self.http_status}"]
+        if self.code:
+            parts.append(f"code {self.code}")
+        if self.request_id:
+            parts.append(f"request_id {self.request_id}")
+        self.message = message
+        self.args = (f"{message or 'no message'} ({', '.join(parts)})",)
 
 
 class AuthenticationError(KlingAPIError):

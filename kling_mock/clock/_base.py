@@ -35,6 +35,24 @@ class Outside(NamedTuple):
     latest: float
 
 
+class Moment(NamedTuple):
+    """All that a clock knows at one instant; see `Clock.save`.
+
+    Attributes:
+        now: Unix seconds.
+        start: Unix seconds that a reset leads to; `None` is the present.
+        offset: Seconds that the clock is ahead of what other clients take for now.
+        speed: Seconds on the clock in one real second; `None` if it stands still.
+        timers: What is due and when, in order.
+    """
+
+    now: float
+    start: float | None
+    offset: float
+    speed: float | None
+    timers: tuple[tuple[float, int, Timer], ...]
+
+
 class Timer:
     """A function that is due at an instant."""
 
@@ -44,6 +62,11 @@ class Timer:
         self.when = when
         self._run: Callable[..., None] | None = run
         self._arguments = arguments
+
+    @property
+    def pending(self) -> bool:
+        """Whether it has still to run."""
+        return self._run is not None
 
     def cancel(self) -> None:
         """Do not run; harmless after the run."""
@@ -67,6 +90,7 @@ class Clock(ABC):
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._given_start: float | None = None
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
         self._spawned: set[asyncio.Task[Any]] = set()
@@ -88,11 +112,34 @@ class Clock(ABC):
         self.reset()
         self._loop = None
 
-    def reset(self) -> None:
-        """Drop all timers and go back to the start."""
+    def reset(self, start: float | None = None) -> None:  # noqa: ARG002 - others have one
+        """Drop all timers and go back to the start.
+
+        Args:
+            start: Unix seconds of another start from now on, where the clock can have one.
+        """
         self._timers.clear()
         for task in self._spawned:
             task.cancel()
+
+    def save(self) -> Moment:
+        """Return all that this clock knows, for `load`."""
+        timers = sorted(entry for entry in self._timers if entry[2].pending)
+        return Moment(self.now(), self._given_start, 0.0, self.speed, tuple(timers))
+
+    def load(self, moment: Moment) -> None:
+        """Become what this clock was at *moment*; like a reset, but to there.
+
+        The real clock keeps its time: what was due meanwhile is due now.
+        """
+        self.reset()
+        self._given_start = moment.start
+        self._timers[:] = moment.timers  # sorted, and so a heap
+
+    @property
+    def busy(self) -> bool:
+        """Whether work that it has spawned is under way."""
+        return bool(self._spawned)
 
     def call_at(self, when: float, run: Callable[[*Ts], None], *arguments: *Ts) -> Timer:
         """Run *run* on the server's loop at the instant *when*, at once if that has passed."""
@@ -100,6 +147,22 @@ class Clock(ABC):
         heapq.heappush(self._timers, (when, next(self._order), timer))
         self._scheduled(when)
         return timer
+
+    @property
+    def speed(self) -> float | None:
+        """Seconds on this clock in one real second; `None` if it stands still until moved.
+
+        Of a scaled clock it can be set. Sleeps that have begun keep their length in real time.
+
+        Raises:
+            RuntimeError: On setting, this clock is not a scaled one.
+            ValueError: On setting, the speed is not a number above 0.
+        """
+        return None
+
+    @speed.setter
+    def speed(self, given: float) -> None:  # noqa: ARG002 - the scaled clock's
+        raise RuntimeError("Only a scaled clock has a speed to be set: KlingMock(clock=60).")
 
     @property
     def running(self) -> bool:

@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Callable
 
-from kling_mock.clock._base import Clock, Outside
+from kling_mock.clock._base import Clock, Moment, Outside
 from kling_mock.clock._sleepers import Call, Sleepers
 
 __all__ = ["ManualClock"]
 
 _SETTLE_LIMIT = 5.0  # seconds of real time that advance() waits for the clients that it woke
+_END = 253_402_300_800.0  # 10000-01-01T00:00:00Z, which no HTTP date can say
 _WAKE_CHECK = 0.01  # seconds of real time between looks at a caller's own wake event
 
 
@@ -59,13 +60,29 @@ class ManualClock(Clock):
         moved = self._sleepers.now - self._offset
         return Outside(moved, max(moved, self._wall()))
 
-    def reset(self) -> None:
-        """Drop all timers, wake whoever sleeps, and go back to the start."""
+    def reset(self, start: float | None = None) -> None:
+        """Drop all timers, wake whoever sleeps, and go back to the start.
+
+        Args:
+            start: Unix seconds of another start from now on.
+        """
         super().reset()
+        if start is not None:
+            self._given_start = start
         present = self._wall()
         first = present if self._given_start is None else self._given_start
         self._offset = first - present
         self._sleepers.reset(first)
+
+    def save(self) -> Moment:
+        """Return all that this clock knows, for `load`."""
+        return super().save()._replace(offset=self._offset)
+
+    def load(self, moment: Moment) -> None:
+        """Become what this clock was at *moment*; whoever sleeps wakes up."""
+        super().load(moment)
+        self._offset = moment.offset
+        self._sleepers.reset(moment.now)
 
     def advance(self, seconds: float) -> None:
         """Move forward; return when all that came due is done, deliveries included.
@@ -76,7 +93,7 @@ class ManualClock(Clock):
         Raises:
             RuntimeError: Called inside a running event loop, which it would block (the
                 receiver of a callback may live there); or the server is not running.
-            ValueError: *seconds* is negative or not a number.
+            ValueError: *seconds* is negative or not a number, or leads beyond the year 9999.
         """
         if _inside_event_loop():
             raise RuntimeError(
@@ -97,10 +114,10 @@ class ManualClock(Clock):
 
         Raises:
             RuntimeError: The server is not running.
-            ValueError: *seconds* is negative or not a number.
+            ValueError: *seconds* is negative or not a number, or leads beyond the year 9999.
         """
         if asyncio.get_running_loop() is self._loop:
-            await self._advance(_duration(seconds))
+            await self._advance(self._duration(seconds))
         else:
             await asyncio.wrap_future(self._submit(seconds))
 
@@ -159,10 +176,17 @@ class ManualClock(Clock):
         return Call(self._sleepers)
 
     def _submit(self, seconds: float) -> concurrent.futures.Future[None]:
-        duration = _duration(seconds)
+        duration = self._duration(seconds)
         if self._loop is None:
             raise RuntimeError("The clock moves only while its server runs: `with KlingMock()`.")
         return asyncio.run_coroutine_threadsafe(self._advance(duration), self._loop)
+
+    def _duration(self, seconds: float) -> float:
+        if not (seconds >= 0 and math.isfinite(seconds)):
+            raise ValueError(f"seconds: accepted is a number of 0 or more, got {seconds!r}")
+        if self.now() + seconds >= _END:
+            raise ValueError("seconds: the clock cannot be moved beyond the year 9999")
+        return float(seconds)
 
     async def _advance(self, seconds: float) -> None:
         async with self._moving:
@@ -232,9 +256,3 @@ def _inside_event_loop() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def _duration(seconds: float) -> float:
-    if not (seconds >= 0 and math.isfinite(seconds)):
-        raise ValueError(f"seconds: accepted is a number of 0 or more, got {seconds!r}")
-    return float(seconds)

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import threading
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
-from kling_mock.clock._base import Clock, Outside
+from kling_mock.clock._base import Clock, Moment, Outside
 
 __all__ = ["RealClock", "ScaledClock"]
 
 # Seconds of real time: timers that are due closer together than this run together. Waking up
 # for each of a thousand tasks would cost more than all their requests.
 _GRAIN = 0.005
+
+
+class _Course(NamedTuple):
+    """How a clock runs since its speed or its time was last set.
+
+    Attributes:
+        now: Unix seconds on the clock at that instant.
+        passed: Seconds that had passed on it.
+        since: The instant, in steady seconds of real time.
+        speed: Seconds on the clock in one real second.
+    """
+
+    now: float
+    passed: float
+    since: float
+    speed: float
 
 
 class ScaledClock(Clock):
@@ -39,30 +57,48 @@ class ScaledClock(Clock):
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
-        if not (speed > 0 and math.isfinite(speed)):
-            raise ValueError(f"speed: accepted is a number above 0, got {speed!r}")
-        self._speed = speed
         self._wall = wall
         self._steady = steady
         self._given_start = start
-        self._start = wall() if start is None else start
-        self._zero = steady()
+        first = wall() if start is None else start
+        self._course = _Course(first, 0.0, steady(), _checked(speed))
         self._alarm: asyncio.TimerHandle | None = None
 
     def now(self) -> float:
         """Return the instant in Unix seconds."""
-        return self._start + (self._steady() - self._zero) * self._speed
+        course = self._course
+        return course.now + (self._steady() - course.since) * course.speed
 
     def outside(self) -> Outside:
         """Return real time: it is what other clients sign their tokens with."""
         present = self._wall()
         return Outside(present, present)
 
-    def reset(self) -> None:
-        """Drop all timers and go back to the start."""
+    @property
+    def speed(self) -> float | None:
+        """Seconds on this clock in one real second; see `Clock.speed`."""
+        return self._course.speed
+
+    @speed.setter
+    def speed(self, given: float) -> None:
+        self._turn(self.now(), _checked(given))
+
+    def reset(self, start: float | None = None) -> None:
+        """Drop all timers and go back to the start.
+
+        Args:
+            start: Unix seconds of another start from now on.
+        """
         super().reset()
-        self._start = self._wall() if self._given_start is None else self._given_start
-        self._zero = self._steady()
+        if start is not None:
+            self._given_start = start
+        first = self._wall() if self._given_start is None else self._given_start
+        self._turn(first, self._course.speed)
+
+    def load(self, moment: Moment) -> None:
+        """Become what this clock was at *moment*, its speed included."""
+        super().load(moment)
+        self._turn(moment.now, moment.speed or self._course.speed)
 
     def stop(self) -> None:
         """Stop running timers."""
@@ -72,12 +108,13 @@ class ScaledClock(Clock):
         super().stop()
 
     def monotonic(self) -> float:
-        """Return seconds of this clock since the computer started, say."""
-        return self._steady() * self._speed
+        """Return the seconds that have passed on this clock; a reset does not take them back."""
+        course = self._course
+        return course.passed + (self._steady() - course.since) * course.speed
 
     def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
         """Block the calling thread for *seconds* of this clock, or until *wake* is set."""
-        real = max(seconds, 0.0) / self._speed
+        real = max(seconds, 0.0) / self._course.speed
         if wake is None:
             time.sleep(real)
         else:
@@ -85,7 +122,15 @@ class ScaledClock(Clock):
 
     async def asleep(self, seconds: float) -> None:
         """Suspend the calling task for *seconds* of this clock."""
-        await asyncio.sleep(seconds / self._speed)
+        await asyncio.sleep(seconds / self._course.speed)
+
+    def _turn(self, now: float, speed: float) -> None:
+        """Go on from the instant *now* at *speed*; from any thread."""
+        # One assignment: other threads read the clock meanwhile.
+        self._course = _Course(now, self.monotonic(), self._steady(), speed)
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the server has just stopped
+                self._loop.call_soon_threadsafe(self._ring)
 
     def _scheduled(self, when: float) -> None:
         if self._loop is not None and self._timers[0][0] == when:
@@ -94,11 +139,13 @@ class ScaledClock(Clock):
     def _set_alarm(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-        delay = (when - self.now()) / self._speed
+        delay = (when - self.now()) / self._course.speed
         self._alarm = loop.call_later(max(delay, _GRAIN), self._ring)
 
     def _ring(self) -> None:
-        self._alarm = None
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         while (timer := self._due(self.now())) is not None:
             timer.fire()
         if self._loop is not None and self._timers:
@@ -114,3 +161,18 @@ class RealClock(ScaledClock):
     def now(self) -> float:
         """Return the wall clock, Unix seconds."""
         return self._wall()
+
+    @property
+    def speed(self) -> float | None:
+        """1: real time."""
+        return 1.0
+
+    @speed.setter
+    def speed(self, given: float) -> None:  # noqa: ARG002 - the scaled clock's
+        raise RuntimeError("The real clock keeps its speed; use KlingMock(clock=1.0) to change it.")
+
+
+def _checked(speed: float) -> float:
+    if not (speed > 0 and math.isfinite(speed)):
+        raise ValueError(f"speed: accepted is a number above 0, got {speed!r}")
+    return speed

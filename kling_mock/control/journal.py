@@ -43,6 +43,11 @@ class Journal:
         if entry.code and entry.unexpected:
             self._unexpected.append(entry)
 
+    def clear(self) -> None:
+        """Forget all entries, also the unexpected ones; `total` goes on counting."""
+        self._entries.clear()
+        self._unexpected.clear()
+
     @property
     def total(self) -> int:
         """How many entries were ever added, also those that are no longer kept."""

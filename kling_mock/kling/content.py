@@ -7,6 +7,7 @@ That it refuses at once with 1301 is documented, and so is that it fails a task 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Literal, NamedTuple, get_args
 
 from kling_mock.kling.errors import CODES
@@ -48,7 +49,7 @@ class Content:
     """
 
     def __init__(self) -> None:
-        self._rules: list[tuple[re.Pattern[str], Where, Verdict]] = []
+        self._rules: list[tuple[str, re.Pattern[str], Where, Verdict]] = []
         self.any = False
 
     def add(
@@ -77,15 +78,16 @@ class Content:
         if code not in CODES or code == 0:
             accepted = ", ".join(str(known) for known in CODES if known)
             raise ValueError(f"code: accepted are {accepted}; got {code!r}")
+        shown = prompt if isinstance(prompt, str) else prompt.pattern
         if isinstance(prompt, str):
             prompt = re.compile(re.escape(prompt), re.IGNORECASE)
         text = CODES[code].message if message is None else message
-        self._rules.append((prompt, where, Verdict(kind, code, text)))
+        self._rules.append((shown, prompt, where, Verdict(kind, code, text)))
         self.any = True
 
     def judge(self, subject: Subject) -> Verdict | None:
         """Return what the review says to a create request, or `None` if it is pleased."""
-        for pattern, where, verdict in reversed(self._rules):
+        for _, pattern, where, verdict in reversed(self._rules):
             if where.accepts(subject) and pattern.search(subject.prompt):
                 return verdict
         return None
@@ -94,6 +96,9 @@ class Content:
         """Forget all rules: every prompt passes."""
         self._rules.clear()
         self.any = False
+
+    def __iter__(self) -> Iterator[tuple[str, Where, Verdict]]:
+        return iter([(shown, where, verdict) for shown, _, where, verdict in self._rules])
 
     def __len__(self) -> int:
         return len(self._rules)

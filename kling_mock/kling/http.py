@@ -8,7 +8,7 @@ Whatever a client sends, the answer is Kling's envelope with a 4xx, never a drop
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from aiohttp import web
@@ -23,13 +23,15 @@ from kling_mock.kling.media_route import find_result, send_result
 from kling_mock.kling.media_urls import MEDIA
 from kling_mock.kling.reply import json_reply
 from kling_mock.kling.routing import COSTS, origin_of, read_body, route
+from kling_mock.kling.tasks import VIDEOS
 from kling_mock.kling.wire import envelope
 from kling_mock.kling.world import World
 
-__all__ = ["OPENAPI", "KlingHandler"]
+__all__ = ["ADMIN", "OPENAPI", "KlingHandler"]
 
 _log = logging.getLogger("kling_mock")
 
+ADMIN = "/__kling/"  # below it, tests in other languages steer the server
 OPENAPI = "/openapi.json"
 
 
@@ -41,6 +43,7 @@ class KlingHandler:
         public_url: Scheme, host and port that result URLs begin with; `None` is those by
             which the client came.
         document: Makes the OpenAPI document, when it is asked for.
+        admin: Answers requests of the admin API, with their path and query; `None` is nobody.
     """
 
     def __init__(
@@ -48,8 +51,10 @@ class KlingHandler:
         world: World,
         public_url: str | None = None,
         document: Callable[[], bytes] = bytes,
+        admin: Callable[[web.BaseRequest, str, str], Awaitable[web.StreamResponse]] | None = None,
     ) -> None:
         self.world = world
+        self._admin = admin
         self._document = document
         self._public_url = None if public_url is None else public_url.rstrip("/")
 
@@ -59,14 +64,17 @@ class KlingHandler:
         path, _, query = request.raw_path.partition("?")
         if not path.startswith("/"):
             path = request.rel_url.raw_path  # a proxy's form, with scheme and host
+        if path.startswith(ADMIN) and self._admin is not None:
+            return await self._admin(request, path, query)
         if world.faults.on_requests:
             return await self._through_faults(world, request, path, query)
-        if path.startswith(MEDIA) and request.method in {"GET", "HEAD"}:
-            found = find_result(world, path)
-            if found is not None:
-                return await send_result(request, *found)
-        if path == OPENAPI and request.method in {"GET", "HEAD"}:
-            return json_reply(request, 200, self._document(), world.clock.now())
+        if request.method in {"GET", "HEAD"} and not path.startswith(VIDEOS):
+            if path.startswith(MEDIA):
+                found = find_result(world, path)
+                if found is not None:
+                    return await send_result(request, *found)
+            if path == OPENAPI:
+                return json_reply(request, 200, self._document(), world.clock.now())
         answer = await self._answer(world, request, path, query)
         now = world.clock.now()
         record(world, now, request.method, path, query, answer)

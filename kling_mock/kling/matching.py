@@ -16,10 +16,10 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import NamedTuple, TypedDict
 
-__all__ = ["Subject", "Target", "TargetOptions", "Where", "read_match"]
+__all__ = ["STATUSES", "Subject", "Target", "TargetOptions", "Where", "read_match"]
 
 _METHOD = re.compile(r"[A-Z]+|\*")
-_STATUSES = ("submitted", "processing", "succeed", "failed")
+STATUSES = ("submitted", "processing", "succeed", "failed")
 
 
 class Subject(NamedTuple):
@@ -96,9 +96,9 @@ class Where:
         self.external_id = external_id
         self.account = account
         self.statuses = frozenset([statuses] if isinstance(statuses, str) else statuses)
-        unknown = sorted(self.statuses.difference(_STATUSES))
+        unknown = sorted(self.statuses.difference(STATUSES))
         if unknown:
-            raise ValueError(f"statuses: accepted are {', '.join(_STATUSES)}; got {unknown[0]!r}")
+            raise ValueError(f"statuses: accepted are {', '.join(STATUSES)}; got {unknown[0]!r}")
 
     def accepts(self, subject: Subject) -> bool:
         """Return whether the rule is for *subject*."""

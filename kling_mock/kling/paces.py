@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, NamedTuple, get_args
 
 from kling_mock.kling.matching import Subject, Where
 
-__all__ = ["STUCK", "TYPICAL", "Pace", "PaceKind", "Paces"]
+__all__ = ["LONGEST", "MOST_POLLS", "STUCK", "TYPICAL", "Pace", "PaceKind", "Paces"]
 
 PaceKind = Literal["typical", "after", "polls", "instant", "by-hand", "stuck"]
 
-_LONGEST = 365 * 24 * 3600.0  # seconds
-_MOST_POLLS = 1_000_000
+LONGEST = 365 * 24 * 3600.0  # seconds of a pace
+MOST_POLLS = 1_000_000
 
 
 class Pace(NamedTuple):
@@ -66,10 +67,10 @@ class Paces:
             raise ValueError("seconds: accepted, and needed, with the kind 'after' only")
         if (polls is not None) is not (kind == "polls"):
             raise ValueError("polls: accepted, and needed, with the kind 'polls' only")
-        if seconds is not None and not 0 <= seconds <= _LONGEST:
-            raise ValueError(f"seconds: accepted are 0 to {_LONGEST:.0f}, got {seconds!r}")
-        if polls is not None and not 1 <= polls <= _MOST_POLLS:
-            raise ValueError(f"polls: accepted are 1 to {_MOST_POLLS}, got {polls!r}")
+        if seconds is not None and not 0 <= seconds <= LONGEST:
+            raise ValueError(f"seconds: accepted are 0 to {LONGEST:.0f}, got {seconds!r}")
+        if polls is not None and not 1 <= polls <= MOST_POLLS:
+            raise ValueError(f"polls: accepted are 1 to {MOST_POLLS}, got {polls!r}")
         self._rules.append((where, Pace(kind, seconds or 0.0, polls or 0)))
         self.any = True
 
@@ -84,6 +85,9 @@ class Paces:
         """Forget all rules: new tasks take the usual time of their model."""
         self._rules.clear()
         self.any = False
+
+    def __iter__(self) -> Iterator[tuple[Where, Pace]]:
+        return iter(tuple(self._rules))
 
     def __len__(self) -> int:
         return len(self._rules)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kling_mock.clock import Timer
@@ -118,6 +118,9 @@ class Tasks:
 
     def __len__(self) -> int:
         return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(tuple(self._by_id.values()))
 
     def check_new(self, account: Account, external_id: str) -> None:
         """Check that *external_id* is free.

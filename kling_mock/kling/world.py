@@ -39,8 +39,10 @@ class World:
         clock: The server's clock.
         courier: Who carries reports.
         callback_hosts: Hosts that reports may go to besides this computer.
+        key_seed: Makes the keys instead of *seed*, for a world that takes another's place.
 
     Attributes:
+        seed: What decides ids and times.
         clock: The server's clock.
         accounts: Who may call.
         account: The account that every server has.
@@ -60,7 +62,9 @@ class World:
         clock: Clock,
         courier: Courier,
         callback_hosts: Collection[str] = (),
+        key_seed: int | None = None,
     ) -> None:
+        self.seed = seed
         self.clock = clock
         self.accounts = Accounts()
         self.tasks = Tasks()
@@ -82,7 +86,7 @@ class World:
         self._ids = Ids(_source(seed, "ids"))
         self._times = _source(seed, "times")
         self._request_ids = _source(seed, "requests")
-        self._keys = _source(seed, "keys")
+        self._keys = _source(seed if key_seed is None else key_seed, "keys")
         self.account = self.new_account("default")
 
     def new_account(self, name: str) -> Account:

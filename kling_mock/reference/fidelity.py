@@ -63,7 +63,7 @@ def page(
 
 def _counts(operations: Sequence[Operation], behaviours: Sequence[Behaviour]) -> str:
     facts: list[tuple[str, Iterable[Fact]]] = [
-        ("calls", (row.fact for row in operations)),
+        ("calls", (row.fact for row in operations if row.fact is not None)),
         ("behaviour", (row.fact for row in behaviours)),
         ("fields", (field.fact for shape in FIELDS.values() for _, field in _walk(shape))),
         ("models and modes", (row.fact for row in CAPABILITIES.values())),
@@ -81,7 +81,8 @@ def _counts(operations: Sequence[Operation], behaviours: Sequence[Behaviour]) ->
 
 def _calls(operations: Iterable[Operation]) -> Iterator[Row]:
     for row in operations:
-        yield f"`{row.method} {row.path}`", *_origin(row.fact)
+        if row.fact is not None:
+            yield f"`{row.method} {row.path}`", *_origin(row.fact)
 
 
 def _behaviours(behaviours: Sequence[Behaviour]) -> Iterator[str]:

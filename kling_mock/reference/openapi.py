@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from kling_mock.kling.facts import Fact
 from kling_mock.reference.rows import JSON, Answer, Operation, Parameter, Schema
 
 __all__ = ["document", "encode"]
@@ -63,18 +64,25 @@ def _operation(row: Operation) -> dict[str, Any]:
         "operationId": row.name,
         "tags": [row.group],
         "summary": row.summary,
-        "x-fidelity": {"kind": row.fact.kind, "as_of": row.fact.as_of},
+        **_fidelity(row.fact),
         **row.extra,
         "security": [{row.security: []}] if row.security else [],
     }
     if row.parameters:
         made["parameters"] = [_parameter(parameter) for parameter in row.parameters]
     if row.body is not None:
-        made["requestBody"] = {"required": True, "content": {JSON: _content(row)}}
+        made["requestBody"] = {
+            "required": not row.optional_body,
+            "content": {JSON: _content(row)},
+        }
     made["responses"] = {
         str(status): _answer(answer) for status, answer in sorted(row.answers.items())
     }
     return made
+
+
+def _fidelity(fact: Fact | None) -> dict[str, Any]:
+    return {} if fact is None else {"x-fidelity": {"kind": fact.kind, "as_of": fact.as_of}}
 
 
 def _content(row: Operation) -> dict[str, Any]:

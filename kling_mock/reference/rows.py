@@ -60,10 +60,11 @@ class Operation:
         name: The `operationId`.
         group: The tag under which it is listed.
         summary: One line.
-        fact: Where the operation comes from.
+        fact: Where the operation comes from; `None` if it is no part of Kling.
         answers: By HTTP status.
         parameters: Of path, query and headers.
         body: The request's body, always JSON; `None` is none.
+        optional_body: Whether the body may be left out.
         examples: Bodies, by name.
         security: What it asks for: an account's key or token, the admin token, or nothing.
         extra: Members of the operation whose names begin with `x-`.
@@ -74,10 +75,11 @@ class Operation:
     name: str
     group: str
     summary: str
-    fact: Fact
+    fact: Fact | None
     answers: Mapping[int, Answer]
     parameters: tuple[Parameter, ...] = ()
     body: Schema | None = None
+    optional_body: bool = False
     examples: Mapping[str, Any] = field(default_factory=dict[str, Any])
     security: Security = ""
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])

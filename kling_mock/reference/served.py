@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from kling_mock.control.admin import operations as admin
 from kling_mock.kling import behaviours, operations, schemas
 from kling_mock.kling.facts import SOURCES
 from kling_mock.reference.fidelity import page
@@ -12,8 +13,8 @@ from kling_mock.reference.openapi import document, encode
 
 __all__ = ["fidelity_page", "openapi", "openapi_bytes"]
 
-OPERATIONS = (*operations.OPERATIONS,)
-SCHEMAS = {**schemas.SCHEMAS}
+OPERATIONS = (*operations.OPERATIONS, *admin.OPERATIONS)
+SCHEMAS = {**schemas.SCHEMAS, **admin.SCHEMAS}
 BEHAVIOURS = (*behaviours.BEHAVIOURS,)
 
 _INFO = {
@@ -26,15 +27,25 @@ _INFO = {
 }
 
 
-def openapi() -> dict[str, Any]:
-    """Return the OpenAPI document of everything served."""
-    return document(OPERATIONS, SCHEMAS, _INFO)
+def openapi(*, with_admin: bool = True) -> dict[str, Any]:
+    """Return the OpenAPI document of everything served.
+
+    Args:
+        with_admin: Whether the admin API is served.
+    """
+    if with_admin:
+        return document(OPERATIONS, SCHEMAS, _INFO)
+    return document(operations.OPERATIONS, schemas.SCHEMAS, _INFO)
 
 
 @cache
-def openapi_bytes() -> bytes:
-    """Return the OpenAPI document as it is served and committed."""
-    return encode(openapi())
+def openapi_bytes(*, with_admin: bool = True) -> bytes:
+    """Return the OpenAPI document as it is served and committed.
+
+    Args:
+        with_admin: Whether the admin API is served.
+    """
+    return encode(openapi(with_admin=with_admin))
 
 
 def fidelity_page() -> str:

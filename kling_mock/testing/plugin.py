@@ -26,7 +26,6 @@ _SHARED: Final = (
     "the server of the fixture kling_mock_server is one for all tests, so a marker cannot set its "
     "{}; accepted are the fixture kling_mock, or kling_mock_{} in the ini file"
 )
-_SHARED_SEED: Final = crc32(b"kling_mock_server")
 
 
 @dataclass(slots=True)
@@ -46,6 +45,8 @@ class Plugin:
         except ValueError as error:
             raise _failed(str(error)) from None
         self._shared: KlingMock | None = None
+        seed = self._defaults.seed
+        self._shared_seed = crc32(b"kling_mock_server") if seed is None else seed
         self._faults = ""  # those of the test that runs
 
     # ------------------------------------------------------------ for the fixtures
@@ -75,7 +76,7 @@ class Plugin:
     @contextmanager
     def shared(self) -> Generator[KlingMock]:
         """Run the server that tests share."""
-        with _make(self._defaults, _SHARED_SEED) as mock:
+        with _make(self._defaults, self._shared_seed) as mock:
             self._shared = mock
             if self._faults:
                 mock.faults.load(self._faults)
@@ -148,7 +149,7 @@ class Plugin:
             del item.stash[_TEST]
         self._faults = ""
         if self._shared is not None:
-            self._shared.reset()
+            self._shared.reset(self._shared_seed)  # the test may have reset it to another
 
 
 def plugin_of(config: pytest.Config) -> Plugin:

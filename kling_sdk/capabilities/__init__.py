@@ -55,6 +55,8 @@ _KNOWN = frozenset(row.model for row in ROWS)
 
 # The field to name when a feature is refused, where it is not the feature's own name.
 _FIELD_OF = {
+    "camera_move": "camera_control",
+    "own_shots": "shot_type",
     "first_last_frame": "image_tail",
     "last_frame_only": "image_tail",
     "motion_brush": "dynamic_masks",
@@ -66,7 +68,11 @@ _FIELD_OF = {
     "more_than_two_images": "image_list",
     "keep_original_sound": "video_list",
 }
+_FIELD_ON_OMNI = {"first_last_frame": "image_list"}
 _DEFAULT_MODE = {"omni-video": "pro"}
+
+# What would be accepted instead of a feature, where another model is no answer.
+_INSTEAD = {"camera_move": ("camera_control", "type simple with a config")}
 
 
 def is_known(model: str) -> bool:
@@ -98,14 +104,23 @@ def _features(endpoint: str, given: Mapping[str, Any]) -> Iterator[str]:
         yield "cfg_scale"
     if given.get("sound") == "on":
         yield "sound"
-    if given.get("multi_shot"):
-        yield "multi_shot"
     if given.get("static_mask") or given.get("dynamic_masks"):
         yield "motion_brush"
     if given.get("image_tail"):
         yield "first_last_frame" if given.get("image") else "last_frame_only"
+    yield from _staging_features(given)
     if endpoint == "omni-video":
         yield from _omni_features(given)
+
+
+def _staging_features(given: Mapping[str, Any]) -> Iterator[str]:
+    camera = given.get("camera_control")
+    if camera and camera.type != "simple":
+        yield "camera_move"
+    if given.get("multi_shot"):
+        yield "multi_shot"
+        if given.get("shot_type") != "intelligence":
+            yield "own_shots"
 
 
 def _omni_features(given: Mapping[str, Any]) -> Iterator[str]:
@@ -127,7 +142,7 @@ def _omni_features(given: Mapping[str, Any]) -> Iterator[str]:
 
 
 # Only situations, not features: rows refer to them, and they are never refused themselves.
-_SITUATIONS = frozenset({"first_frame_only", "text_only", "more_than_two_images"})
+_SITUATIONS = frozenset({"first_frame_only", "text_only", "more_than_two_images", "own_shots"})
 
 
 def check(endpoint: str, given: Mapping[str, Any]) -> tuple[Problem, ...]:
@@ -201,18 +216,29 @@ def _feature_problems(
 ) -> Iterator[Problem]:
     for feature in sorted(asked - mode.features - _SITUATIONS):
         yield Problem(
-            _FIELD_OF.get(feature, feature),
+            _field_of(row, feature),
             f"{row.model}{f' in mode {name}' if name else ''} has no {feature} on {row.endpoint}",
-            _who_has(row, feature),
+            _instead(mode, feature) or _who_has(row, feature),
             certain=feature not in mode.doubtful,
         )
     for feature, other in mode.excludes:
         if feature in asked and other in asked:
-            field = _FIELD_OF.get(feature, feature)
+            field = _field_of(row, feature)
             yield Problem(field, f"{row.model} excludes {other} here", f"{feature} or {other}")
     for feature, other in mode.requires:
         if feature in asked and other not in asked:
             yield Problem(feature, f"{row.model} needs {other} here", f"{feature} with {other}")
+
+
+def _field_of(row: Row, feature: str) -> str:
+    if row.endpoint == "omni-video" and feature in _FIELD_ON_OMNI:
+        return _FIELD_ON_OMNI[feature]
+    return _FIELD_OF.get(feature, feature)
+
+
+def _instead(mode: Mode, feature: str) -> str | None:
+    needed, words = _INSTEAD.get(feature, ("", None))
+    return words if needed in mode.features | mode.doubtful else None
 
 
 def _who_has(row: Row, feature: str) -> str:

@@ -93,7 +93,7 @@ _FREE = "negative_prompt aspect_ratio"
 _V3_IMAGE = _mode(
     _V3,
     "negative_prompt sound multi_shot first_last_frame element_list",
-    doubtful="camera_control motion_brush",
+    doubtful="camera_control camera_move motion_brush",
 )
 _V3_IMAGE_4K = _mode(_V3, "negative_prompt sound multi_shot first_last_frame element_list")
 _V3_TEXT = _mode(_V3, f"{_FREE} sound multi_shot")
@@ -115,7 +115,14 @@ _O1_MODE = _mode(
 _V3_OMNI = _mode(
     _V3,
     f"{_O1_FEATURES} sound multi_shot",
-    excludes=(("sound", "video_feature"), ("sound", "video_base")),
+    # Shots beside a video: the release note of 2026-06-17, and for a base video the page of
+    # the newer interface (confidence medium: one official copy each).
+    excludes=(
+        ("sound", "video_feature"),
+        ("sound", "video_base"),
+        ("multi_shot", "video_base"),
+        ("own_shots", "video_feature"),
+    ),
 )
 _MASTER_IMAGE = {ABSENT: _mode(_CLIPS, "negative_prompt")}
 
@@ -124,8 +131,10 @@ ROWS: Final = (
         "kling-v1",
         "text2video",
         {
-            "std": _mode(_CLIPS, f"{_FREE} cfg_scale camera_control", camera_control=(5,)),
-            "pro": _mode(_CLIPS, f"{_FREE} cfg_scale", doubtful="camera_control"),
+            "std": _mode(
+                _CLIPS, f"{_FREE} cfg_scale camera_control camera_move", camera_control=(5,)
+            ),
+            "pro": _mode(_CLIPS, f"{_FREE} cfg_scale", doubtful="camera_control camera_move"),
         },
     ),
     Row(
@@ -141,6 +150,7 @@ ROWS: Final = (
             for mode in ("std", "pro")
         },
     ),
+    # kling-v1-5 moves the camera only by `simple` (endpoint page, several copies agree).
     Row(
         "kling-v1-5",
         "image2video",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from kling_sdk.dialects import Reply
-from kling_sdk.drivers.httpx_shared import TOO_LONG, Body, Calls, fetching
+from kling_sdk.drivers.httpx_shared import TOO_LONG, UNSENT, Body, Calls, fetching
 from kling_sdk.errors import TransportError
 from kling_sdk.flows import Fetch, Send
 
@@ -19,7 +20,8 @@ class AsyncHttpxTransport(Calls):
     def timeouts(seconds: float) -> dict[str, float | None]:
         """Return limits for what happens before a request is sent.
 
-        They are a little less than the whole: they prove that nothing was sent.
+        They are a little less than the whole: they prove that nothing was sent. A default
+        client's connections say so themselves, also when a busy machine is late by more.
         """
         return {"connect": 0.9 * seconds, "pool": 0.9 * seconds, "read": None, "write": None}
 
@@ -27,17 +29,19 @@ class AsyncHttpxTransport(Calls):
         """Make the call."""
         was_fetching = fetching.set(isinstance(effect, Fetch))
         try:
-            async with asyncio.timeout(effect.timeout) as limit:
-                return await self._perform(effect, limit)
-        except TimeoutError:
-            raise TransportError(TOO_LONG) from None
+            request = self.request(effect)
+            try:
+                async with asyncio.timeout(effect.timeout) as limit:
+                    return await self._perform(effect, request, limit)
+            except TimeoutError:
+                sent = UNSENT not in request.extensions
+                raise TransportError(TOO_LONG, maybe_sent=sent) from None
         except self.library.failures as error:
             raise self.library.failed(error) from None
         finally:
             fetching.reset(was_fetching)
 
-    async def _perform(self, effect: Send | Fetch, limit: asyncio.Timeout) -> Reply:
-        request = self.request(effect)
+    async def _perform(self, effect: Send | Fetch, request: Any, limit: asyncio.Timeout) -> Reply:
         response = await self.client.send(request, stream=True, follow_redirects=False)
         try:
             if isinstance(effect, Send):

@@ -15,10 +15,13 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, Final, Self
 
 import httpcore
 import httpx
+
+from kling_sdk.drivers.httpx_shared import UNSENT
 
 __all__ = ["Connections", "PooledTransport"]
 
@@ -32,7 +35,7 @@ _Host = tuple[bytes, bytes, int]
 
 
 class Connections:
-    """Connections to any number of hosts, of one event loop.
+    """Connections to any number of hosts, on one event loop.
 
     Args:
         tls: TLS context for hosts that are called by https.
@@ -51,18 +54,27 @@ class Connections:
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
         """Send *request* and return the reply's head; its body is read, then closed.
 
+        A request that fails, or is cancelled, before there was a connection to write it to
+        gets the extension `UNSENT`.
+
         Raises:
             httpcore.PoolTimeout: all connections were in use for the request's `pool` timeout.
         """
-        await self._wait_for_a_place(request.extensions.get("timeout", {}).get("pool"))
         origin = request.url.origin
         host = (origin.scheme, origin.host, origin.port)
+        try:
+            await self._wait_for_a_place(request.extensions.get("timeout", {}).get("pool"))
+        except BaseException:
+            request.extensions[UNSENT] = True
+            raise
         connection = None
         try:
             await self._tidy()
             connection = await self._take(host) or self._new(origin)
             response = await connection.handle_async_request(request)
         except BaseException:
+            if connection is None or connection.info() == "CONNECTION FAILED":
+                request.extensions[UNSENT] = True
             await self.give_back(host, connection)
             raise
         response.stream = _Body(self, host, connection, response.stream)
@@ -166,8 +178,29 @@ class _Body:
 
 
 class PooledTransport(httpx.AsyncHTTPTransport):
-    """httpx's own transport over `Connections` instead of httpcore's pool."""
+    """httpx's own transport over `Connections` instead of httpcore's pool.
+
+    Connections belong to the event loop that they were opened on. A client that is used
+    again under another one, as by a second `asyncio.run`, begins anew: those of a loop that
+    is closed can neither be used nor closed.
+    """
 
     def __init__(self, tls: ssl.SSLContext, most: int = MOST, keep: float = KEEP) -> None:
         super().__init__(verify=tls)
-        self._pool: Any = Connections(tls, most, keep)
+        self._begin = partial(Connections, tls, most, keep)
+        self._pool: Any = self._begin()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send *request*; see httpx."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            if self._loop is not None:
+                self._pool = self._begin()
+            self._loop = loop
+        return await super().handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close all connections; requests in flight fail with `httpx.ReadError`."""
+        if self._loop is asyncio.get_running_loop():
+            await self._pool.aclose()

@@ -22,6 +22,7 @@ from kling_sdk.results import redact_url
 
 __all__ = [
     "TOO_LONG",
+    "UNSENT",
     "Body",
     "Calls",
     "encode",
@@ -30,6 +31,8 @@ __all__ = [
     "redact_text",
 ]
 
+#: Extension of a request that no server can have received.
+UNSENT: Final = "kling_sdk.unsent"
 TOO_LONG: Final = "the reply took longer than the attempt's timeout"
 
 # Failures after which the server cannot have received the request.

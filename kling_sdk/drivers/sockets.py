@@ -7,6 +7,7 @@ each read and write. Async calls need none of this: their task is cancelled at t
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from collections.abc import Iterable
@@ -74,8 +75,20 @@ class _Backend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:  # the latter for a name that cannot be one
+            raise httpcore.ConnectError(str(error)) from error
+        # One address at a time: `socket.create_connection` gives each of them the whole time.
+        *others, last = [str(address[0]) for *_, address in found]
+        for address in others:
+            with contextlib.suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return self._connect(address, port, timeout, local_address, socket_options)
+        return self._connect(last, port, timeout, local_address, socket_options)
+
+    def _connect(self, address: str, port: int, timeout: float | None, *rest: Any) -> _Stream:
         left = left_of(timeout, httpcore.ConnectTimeout)
-        return _Stream(super().connect_tcp(host, port, left, local_address, socket_options))
+        return _Stream(super().connect_tcp(address, port, left, *rest))
 
 
 class DeadlineTransport(httpx.HTTPTransport):

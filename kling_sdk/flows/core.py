@@ -29,6 +29,7 @@ from kling_sdk.errors import (
     TaskFailedError,
     TransportError,
 )
+from kling_sdk.flows.privacy import discreet, private_texts
 from kling_sdk.flows.retry import Policy
 from kling_sdk.results import Task
 
@@ -247,7 +248,10 @@ def exchange(
         header = ctx.keys.header(ctx.time(), fresh=fresh)
         try:
             return read((yield from _send(ctx, call, header, until, attempt)))
-        except AuthenticationError as error:
+        except KlingAPIError as error:
+            error.reword(discreet(error.message, private_texts(call.json)))
+            if not isinstance(error, AuthenticationError):
+                raise
             if error.code in {_NOT_YET_VALID, _EXPIRED} and error.code not in seen:
                 seen.add(error.code)
             elif error.code in _KEY_REFUSED and turns > 0:

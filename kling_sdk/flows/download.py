@@ -81,6 +81,9 @@ def _attempts(ctx: Context, source: str, target: Target) -> Flow[None]:
             if _is_whole(reply, target):
                 return
             _raise_if_hopeless(reply, url)
+            if reply.status == 416:
+                # There is nothing behind what was received, though more was announced.
+                target.validator = None  # so the next attempt begins again
             if reply.status >= 300:
                 trouble = TransportError(f"HTTP {reply.status}")
         # Further than ever: a host that always begins again would else never come to an end.

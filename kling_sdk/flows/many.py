@@ -46,6 +46,7 @@ class _Open:
     index: int
     task: Task
     until: float
+    private: tuple[str, ...] = ()
 
 
 def many(
@@ -115,7 +116,7 @@ class _Pool:
             except KlingError as error:
                 yield Emit(Outcome(index, None, error))
             else:
-                self._watch(index, task)
+                self._watch(index, task, request.prompts())
                 note_change(self.ctx, None, task)
 
     def _is_full(self) -> bool:
@@ -124,10 +125,10 @@ class _Pool:
     def _count(self) -> int:
         return sum(len(entries) for entries in self.open.values())
 
-    def _watch(self, index: int, task: Task) -> None:
+    def _watch(self, index: int, task: Task, private: tuple[str, ...] = ()) -> None:
         self.watched += 1
         until = self.queue_until = self.ctx.until(self.ctx.options.wait_timeout)
-        self.open.setdefault(task.task_id, []).append(_Open(index, task, until))
+        self.open.setdefault(task.task_id, []).append(_Open(index, task, until, private))
 
     # ------------------------------------------------------------ looking
 
@@ -215,7 +216,7 @@ class _Pool:
             del self.open[task.task_id]
             self.queue_until = self.ctx.until(self.ctx.options.wait_timeout)
             for entry in entries:
-                yield Emit(_outcome(entry.index, entry.task))
+                yield Emit(_outcome(entry.index, entry.task, entry.private))
 
     # ------------------------------------------------------------ ending early
 
@@ -253,8 +254,8 @@ def _merged(before: Task, now: Task) -> Task:
     return attrs.evolve(now, external_task_id=now.external_task_id or before.external_task_id)
 
 
-def _outcome(index: int, task: Task) -> Outcome:
+def _outcome(index: int, task: Task, private: Sequence[str] = ()) -> Outcome:
     try:
-        return Outcome(index, finished(task))
+        return Outcome(index, finished(task, private))
     except KlingError as error:
         return Outcome(index, task, error)

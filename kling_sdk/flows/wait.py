@@ -7,6 +7,7 @@ task that does not exist.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from kling_sdk.errors import (
@@ -21,6 +22,7 @@ from kling_sdk.errors import (
 )
 from kling_sdk.flows.core import Context, Event, Flow, Sleep, exchange, log
 from kling_sdk.flows.create import create
+from kling_sdk.flows.privacy import discreet
 from kling_sdk.flows.retry import is_transient
 from kling_sdk.requests import VideoRequest
 from kling_sdk.results import Task
@@ -50,15 +52,19 @@ def next_look(ctx: Context, looks: int) -> float:
     return pause * (1 - _JITTER + 2 * _JITTER * ctx.random.random())
 
 
-def finished(task: Task) -> Task:
+def finished(task: Task, private: Iterable[str] = ()) -> Task:
     """Return a task that ended well with at least one video.
+
+    Args:
+        task: A task that is done.
+        private: What the error's text must not quote; `task.status_msg` is as it came.
 
     Raises:
         TaskFailedError: it failed.
         EmptyResultError: it succeeded with nothing to show.
     """
     if not task.is_succeed:
-        reason = task.status_msg or "the vendor gave no reason"
+        reason = discreet(task.status_msg, private) or "the vendor gave no reason"
         raise TaskFailedError(f"task {task.task_id} failed: {reason}", task)
     if not task.videos:
         raise EmptyResultError(
@@ -76,13 +82,14 @@ def note_change(ctx: Context, before: Task | None, now: Task) -> None:
         ctx.options.on_update(now)
 
 
-def wait(ctx: Context, endpoint: str, task: Task | str) -> Flow[Task]:
+def wait(ctx: Context, endpoint: str, task: Task | str, private: Sequence[str] = ()) -> Flow[Task]:
     """Return the task once it has ended well.
 
     Args:
         ctx: Where, who, when; `options.wait_timeout` bounds the wait.
         endpoint: The endpoint that made the task.
         task: The task, or its task id or external id (then the first look is at once).
+        private: What an error's text must not quote of the vendor's reason.
 
     Raises:
         TaskFailedError, EmptyResultError: how it ended.
@@ -92,7 +99,7 @@ def wait(ctx: Context, endpoint: str, task: Task | str) -> Flow[Task]:
     """
     known = task if isinstance(task, Task) else None
     if known is not None and known.is_done and (known.videos or not known.is_succeed):
-        return finished(known)
+        return finished(known, private)
     until = ctx.until(ctx.options.wait_timeout)
     pause = first_look(ctx, known) if known is not None else 0.0
     trouble: KlingError | None = None
@@ -116,7 +123,7 @@ def wait(ctx: Context, endpoint: str, task: Task | str) -> Flow[Task]:
             note_change(ctx, known, seen)
             known, trouble = seen, None
             if seen.is_done:
-                return finished(seen)
+                return finished(seen, private)
         pause = _server_pause(trouble, next_look(ctx, looks))
 
 
@@ -124,7 +131,7 @@ def run_task(ctx: Context, request: VideoRequest) -> Flow[Task]:
     """Create a task and return it once it has ended well."""
     task = yield from create(ctx, request)
     note_change(ctx, None, task)
-    return (yield from wait(ctx, request.endpoint, task))
+    return (yield from wait(ctx, request.endpoint, task, request.prompts()))
 
 
 def _server_pause(trouble: KlingError | None, pause: float) -> float:

@@ -97,6 +97,12 @@ class VideoRequest(metaclass=_RequestType):
             for rule in type(self).rules:
                 rule(self)
 
+    def prompts(self) -> tuple[str, ...]:
+        """Return all its prompts: what no log and no error may quote."""
+        texts = [getattr(self, name, None) for name in ("prompt", "negative_prompt")]
+        texts += [shot.prompt for shot in getattr(self, "multi_prompt", None) or ()]
+        return tuple(text for text in texts if text)
+
     def given(self) -> Mapping[str, Any]:
         """Return the fields that are not None, as they are held."""
         return {

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,7 @@ from tests.mock.receiving import Receiver, receiver
 __all__ = ["receiver"]
 
 PAGE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text("utf-8")
+COMMANDS = re.findall(r"<!-- command -->\n```sh\n(.*?)```", PAGE, re.DOTALL)
 EXAMPLES = re.findall(r"<!-- example -->\n```python\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -34,3 +40,31 @@ def test_every_fault_is_in_the_table() -> None:
     ]
     table = PAGE.partition("| kind | what happens | settings |\n|---|---|---|\n")[2]
     assert table.partition("\n\n")[0].splitlines() == rows
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the page's commands are curl's")
+@pytest.mark.parametrize("source", COMMANDS, ids=range(len(COMMANDS)))
+def test_the_commands_run(source: str, receiver: Receiver) -> None:
+    """Copied from the page, the commands steer a server that was started as the page says."""
+    words = "-m kling_mock serve --clock manual --kling-port 0"
+    with subprocess.Popen([sys.executable, *words.split()], stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout is not None
+            ready = json.loads(server.stdout.readline())
+            known = {
+                "URL": ready["kling_url"],
+                "KEY": ready["api_key"],
+                "TOKEN": ready["admin_token"],
+                "RECEIVER": receiver.url,
+                "no_proxy": "*",
+            }
+            done = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", source],
+                env=os.environ | known,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        finally:
+            server.terminate()
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,33 @@ def test_the_shown_report_is_the_real_one(pytester: pytest.Pytester) -> None:
     found = re.search(r"```\n(1 call unexpected:\n.*?\n)```", PAGE, re.DOTALL)
     assert found
     assert found[1] in result.stdout.str()
+
+
+@pytest.mark.parametrize(("language", "programs"), [("sh", "bash curl"), ("js", "node")])
+def test_the_examples_in_other_languages_run(language: str, programs: str, tmp_path: Path) -> None:
+    """Copied from the page, they start a server, steer it, and see what they should."""
+    found = re.search(rf"<!-- run: {language} -->\n```{language}\n(.*?)```", PAGE, re.DOTALL)
+    assert found
+    missing = [name for name in programs.split() if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"{missing[0]} is not installed")
+    (tmp_path / "kling-mock").write_text(
+        f'#!/bin/sh\nexec {sys.executable} -m kling_mock "$@"\n', encoding="utf-8"
+    )
+    (tmp_path / "kling-mock").chmod(0o755)
+    (tmp_path / "test.mjs").write_text(found[1], encoding="utf-8")
+    words = ["-euo", "pipefail", "-c", found[1]] if language == "sh" else ["test.mjs"]
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [programs.split(maxsplit=1)[0], *words],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": path, "no_proxy": "*"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_example_app_passes_its_tests(pytester: pytest.Pytester) -> None:

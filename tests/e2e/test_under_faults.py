@@ -285,6 +285,16 @@ def test_a_download_of_a_wrong_length_is_an_error(mock: KlingMock, tmp_path: Pat
     assert not list(tmp_path.glob("*.mp4"))
 
 
+def test_a_download_recovers_from_one_wrong_length(mock: KlingMock, tmp_path: Path) -> None:
+    """A length that was wrong once costs another transfer; the file is whole."""
+    mock.faults.add("wrong-length", "GET /media/*", by=10, times=1)
+    with mock.client() as kling:
+        task = kling.text2video.run(prompt="a kitten")
+        file = kling.download(task.videos[0], tmp_path / "kitten.mp4")
+    assert file.size == file.path.stat().st_size
+    assert file.path.read_bytes()[4:8] == b"ftyp"
+
+
 # ------------------------------------------------------------ callbacks
 
 

@@ -40,7 +40,15 @@ def serve(*options: str, **environment: str) -> Iterator[tuple[Any, dict[str, st
 def test_serve_prints_one_line_and_ends_on_sigterm() -> None:
     """It accepts connections once the line is out, says nothing else, and exits with 0."""
     with serve("--kling-port", "0") as (process, ready):
-        assert set(ready) == {"kling_url", "access_key", "secret_key", "api_key", "admin_token"}
+        assert set(ready) == {
+            "kling_url",
+            "dashboard_url",
+            "access_key",
+            "secret_key",
+            "api_key",
+            "admin_token",
+        }
+        assert httpx.get(ready["dashboard_url"], trust_env=False).status_code == 200
         headers = {"Authorization": f"Bearer {ready['api_key']}"}
         url = f"{ready['kling_url']}/v1/videos/text2video"
         with httpx.Client(trust_env=False) as client:  # stays open: must not hold up the end
@@ -83,6 +91,7 @@ def test_settings_by_flag_and_environment(certificate: tuple[Path, Path]) -> Non
         (["--speed", "0"], "speed"),
         (["--host", "256.0.0.1"], "cannot listen on 256.0.0.1"),
         (["--tls-cert", "/nowhere.pem"], "No such file"),
+        (["--clock", "manual", "--speed", "2"], "speed: not accepted with --clock manual"),
     ],
 )
 def test_failures_are_told(
@@ -97,7 +106,9 @@ def test_failures_are_told(
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [[], ["serve", "--seed", "x"], ["serve", "--more"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["serve", "--seed", "x"], ["serve", "--more"], ["serve", "--admin", "all"]]
+)
 def test_usage_errors(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong command line ends with status 2 and the usage."""
     with pytest.raises(SystemExit) as caught:
@@ -133,3 +144,17 @@ def test_a_wrong_profile_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
     profile.write_text('[{"kind": "explode"}]', encoding="utf-8")
     assert main(["serve", "--kling-port", "0", "--faults", str(profile)]) == 1
     assert "profile[0].kind: accepted are" in capsys.readouterr().err
+
+
+def test_who_may_steer_it_by_flag() -> None:
+    """The admin API is there with its token, and gone with --no-admin or by environment."""
+    with serve("--kling-port", "0", "--clock", "manual") as (_, ready):
+        headers = {"Authorization": f"Bearer {ready['admin_token']}"}
+        with httpx.Client(headers=headers, trust_env=False) as client:
+            reply = client.get(f"{ready['kling_url']}/__kling/clock")
+            assert reply.json()["kind"] == "manual"
+    for options, environment in [(["--no-admin"], {}), ([], {"KLING_MOCK_ADMIN": "off"})]:
+        with serve("--kling-port", "0", *options, **environment) as (_, ready):
+            reply = httpx.get(f"{ready['kling_url']}/__kling/clock", trust_env=False)
+            assert reply.status_code == 404
+            assert ready["dashboard_url"] is None

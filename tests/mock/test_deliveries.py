@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import re
 import socket
 from typing import Any
@@ -120,14 +119,3 @@ async def test_a_reset_forgets_deliveries_under_way(api: Any, mock: KlingMock) -
     await asyncio.sleep(0)
     await mock.clock.aadvance(600)
     assert (len(mock.deliveries), mock.deliveries.total) == (0, 0)
-
-
-def test_a_copy_of_what_was_sent_is_possible(api: Any, mock: KlingMock, receiver: Receiver) -> None:
-    """The state of a server can be copied, deliveries included; the connections are not state."""
-    mock.complete(api.new(callback_url=receiver.url))
-    callbacks = mock._world.callbacks
-    memo = {id(mock.clock): mock.clock}
-    again = copy.deepcopy(callbacks, memo)
-    assert list(again.log) == list(callbacks.log)
-    assert again.log is not callbacks.log
-    assert again._courier is callbacks._courier

@@ -233,9 +233,9 @@ def test_a_reset_that_keeps_something_is_noticed(
     """A server that keeps a fault over a reset does not pass for a new one."""
     renew = KlingMock._renew
 
-    def forgetful(self: KlingMock) -> None:
+    def forgetful(self: KlingMock, seed: int | None = None) -> None:
         faults = list(self._world.faults)
-        renew(self)
+        renew(self, seed)
         for fault in faults[:1]:
             self._world.faults.add(fault.kind.name, times=1)
 

@@ -30,6 +30,8 @@ def test_the_shared_server_keeps_its_address_and_nothing_else(run: Run) -> None:
     result = run("""
         import pytest
 
+        seen = set()
+
         @pytest.fixture(scope="session")
         def app_url(kling_mock_server):
             return kling_mock_server.kling_url
@@ -41,6 +43,10 @@ def test_the_shared_server_keeps_its_address_and_nothing_else(run: Run) -> None:
             assert len(kling_mock_server.faults) == 0
             assert kling.text2video.run(prompt="a kitten").is_succeed
             kling_mock_server.journal.assert_called("POST *", times=1)
+            assert kling_mock_server.account.open_tasks == 0
+            seen.add(kling.text2video.create(prompt="a kitten").task_id)
+            assert len(seen) == 1  # the same ids in each test
+            kling_mock_server.reset(seed=number)
             kling_mock_server.faults.add("reset")
 
         def test_by_name_only(request):

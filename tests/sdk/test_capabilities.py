@@ -23,6 +23,16 @@ PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (400).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
 )
 CAMERA = {"type": "simple", "config": {"zoom": 1}}
+MOVE = {"type": "down_back"}
+BASE = {"video_url": "https://example.com/v.mp4"}
+FEATURE = {**BASE, "refer_type": "feature"}
+SHOTS = {"multi_shot": True, "shot_type": "intelligence"}
+OWN = {
+    "multi_shot": True,
+    "shot_type": "customize",
+    "multi_prompt": [{"prompt": "x", "duration": 5}],
+    "duration": 5,
+}
 FIRST = {"image_url": PNG, "type": "first_frame"}
 LAST = {"image_url": PNG, "type": "end_frame"}
 MASKS = [{"mask": PNG, "trajectories": [{"x": 0, "y": 0}, {"x": 1, "y": 1}]}]
@@ -57,12 +67,15 @@ REFUSED: list[tuple[VideoRequest, str, str]] = [
     (image("kling-v2-6", element_list=[1]), "element_list", "kling-v3"),
     (image("kling-v1-6", dynamic_masks=MASKS), "dynamic_masks", "motion_brush"),
     (image("kling-v1", dynamic_masks=MASKS, duration=10), "duration", "accepted: 5 s"),
+    (image("kling-v1-5", mode="pro", camera_control=MOVE), "camera_control", "type simple with"),
+    (omni("kling-v3-omni", video_list=[BASE], **SHOTS), "multi_shot", "excludes video_base"),
+    (omni("kling-v3-omni", video_list=[FEATURE], **OWN), "shot_type", "excludes video_feature"),
     (omni("kling-video-o1", sound="on"), "sound", "kling-v3-omni"),
     (omni("kling-video-o1", mode="4k"), "mode", "accepted: std, pro"),
     (omni("kling-video-o1", duration=11), "duration", "3, 4, 5, 6, 7, 8, 9, 10 s"),
     (omni("kling-video-o1", image_list=[FIRST], duration=7), "duration", "accepted: 5, 10 s"),
-    (omni("kling-video-o1", image_list=[FIRST, LAST], element_list=[1]), "image_tail", "excludes"),
-    (omni("kling-video-o1", image_list=[FIRST, LAST, PNG]), "image_tail", "excludes"),
+    (omni("kling-video-o1", image_list=[FIRST, LAST], element_list=[1]), "image_list", "excludes"),
+    (omni("kling-video-o1", image_list=[FIRST, LAST, PNG]), "image_list", "excludes"),
     (
         omni("kling-v3-omni", sound="on", video_list=["https://example.com/v.mp4"]),
         "sound",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -14,7 +15,9 @@ import pytest
 from kling_sdk import AsyncKling, TransportError
 from kling_sdk.drivers import connections, default
 from kling_sdk.drivers.connections import Connections, PooledTransport
+from kling_sdk.drivers.httpx_shared import UNSENT
 from kling_sdk.drivers.sockets import DeadlineTransport
+from tests.sdk.faulty import FaultyKling
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 #: What is answered to a path; a path that is not here is never answered.
@@ -168,6 +171,29 @@ async def test_a_request_that_found_no_place_was_never_sent() -> None:
         await all_off([hanging])
 
 
+async def cancelled(client: httpx.AsyncClient, path: str, when: Callable[[], bool]) -> bool:
+    """Return whether a request that was called off knows that it was never sent."""
+    request = client.build_request("GET", path)
+    task = asyncio.create_task(client.send(request))
+    for _ in range(100_000):
+        if when():
+            break
+        await asyncio.sleep(0)  # one turn of the event loop: a request takes many
+    await all_off([task])
+    return UNSENT in request.extensions
+
+
+async def test_a_request_called_off_knows_whether_it_was_sent() -> None:
+    """At a deadline this tells a plain failure from an unknown outcome, on a late machine too."""
+    async with served() as server, client_of(server, most=2) as (client, pool):
+        assert await cancelled(client, "/hang", lambda: len(pool._open) == 1)  # it connects
+        assert not await cancelled(client, "/hang", lambda: server.requests == 1)
+        hanging = [asyncio.create_task(client.get("/hang")) for _ in range(2)]
+        await server.until(lambda: server.requests == 3)
+        assert await cancelled(client, "/ok", lambda: len(pool._places._waiters or ()) == 1)
+        await all_off(hanging)
+
+
 @pytest.mark.parametrize("path", ["/cut", "/bye", "/garbage", "http://127.0.0.1:1/refused"])
 async def test_a_connection_that_ended_is_not_used_again(path: str) -> None:
     """Broken off, closed by the server, unreadable or refused: the next request has its own."""
@@ -258,6 +284,23 @@ async def test_a_connection_that_was_being_made_while_closing_is_not_kept() -> N
         await asyncio.gather(task, return_exceptions=True)
         await server.until(lambda: server.open == 0)
         assert not pool._open
+
+
+def test_a_client_outlives_its_event_loop() -> None:
+    """A script may call `asyncio.run` twice with one client; connections are opened anew."""
+    with FaultyKling() as server:
+        kling = AsyncKling("AK|SK", base_url=server.url)
+
+        async def use(*, last: bool) -> None:
+            assert not (await kling.text2video.list()).tasks
+            if last:
+                await kling.close()
+                gc.collect()
+                gc.collect()
+
+        asyncio.run(use(last=False))
+        with pytest.warns(ResourceWarning, match="unclosed"):  # asyncio's, of the lost one
+            asyncio.run(use(last=True))
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,23 @@ def test_a_file_that_changed_meanwhile_is_fetched_anew(place: Path) -> None:
     assert got.sha256 == hashlib.sha256(host.video).hexdigest()
 
 
+def test_a_length_that_was_a_lie_once_costs_one_more_transfer(place: Path) -> None:
+    """A first answer that announced more than there is leaves nothing to resume: begin again."""
+    host = Host()
+
+    def respond(effect: Fetch) -> Reply | Exception:
+        if host.ranges:
+            return host(effect)
+        host.ranges.append(None)
+        deliver(effect, Answer(200, host.video, {"content-length": "99999", "etag": '"v1"'}))
+        return CUT  # the connection ended before the announced length
+
+    got = fetched(respond, place)[0].result
+
+    assert host.ranges == [None, f"bytes={len(host.video)}-", None]
+    assert got.sha256 == hashlib.sha256(host.video).hexdigest()
+
+
 def lying(**headers: str) -> Respond:
     """Return a host that is cut once and answers the range with these headers."""
     host = Host(cuts=iter([3000]))

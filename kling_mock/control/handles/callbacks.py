@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Literal, Protocol
+from typing import Literal
 
-from kling_mock.control.handles.reach import Reach
+from kling_mock.control.handles.reach import HasTaskId, Reach, id_of
 from kling_mock.kling.callbacks.log import Delivery
 from kling_mock.kling.world import World
 
 __all__ = ["CallbacksHandle", "DeliveriesHandle"]
-
-
-class _HasTaskId(Protocol):
-    @property
-    def task_id(self) -> str: ...
 
 
 class CallbacksHandle:
@@ -92,16 +87,27 @@ class DeliveriesHandle:
         """How many ever came up, also those that are no longer kept."""
         return self._reach.world.callbacks.log.total
 
-    def of(self, task: str | _HasTaskId) -> list[Delivery]:
+    def of(self, task: str | HasTaskId) -> list[Delivery]:
         """Return the deliveries about one task.
 
         Args:
             task: A task, or its task id.
         """
-        task_id = task if isinstance(task, str) else task.task_id
+        task_id = id_of(task)
         return [delivery for delivery in self if delivery.task_id == task_id]
 
-    def replay(self, delivery: Delivery | str | _HasTaskId, *, resign: bool = False) -> None:
+    def find(self, delivery_id: str) -> Delivery:
+        """Return the delivery with this id.
+
+        Raises:
+            KeyError: There is none, or it is no longer kept.
+        """
+        found = self._reach.world.callbacks.log.find(delivery_id)
+        if found is None:
+            raise KeyError("There is no delivery with this id, or it is no longer kept.")
+        return found
+
+    def replay(self, delivery: Delivery | str | HasTaskId, *, resign: bool = False) -> None:
         """Send something once more, not a byte of its body changed.
 
         Returns when that is done. Inside an event loop it returns at once, since the receiver

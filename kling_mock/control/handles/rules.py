@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
 from kling_mock.control.handles.reach import Reach
 from kling_mock.kling.content import VerdictKind
-from kling_mock.kling.faults.declaring import FaultOptions, read_profile
+from kling_mock.kling.faults.declaring import FaultOptions, read_profile, read_rows
 from kling_mock.kling.faults.kinds import FaultKind
 from kling_mock.kling.faults.rules import Fault
 from kling_mock.kling.matching import Target, Where
@@ -42,19 +42,24 @@ class FaultsHandle:
         """
         return self._reach.call(lambda world: world.faults.add(kind, match, **options))
 
-    def load(self, profile: str | Path) -> list[Fault]:
+    def load(self, profile: str | Path | list[Any]) -> list[Fault]:
         """Add the faults of a JSON profile, all or none.
 
         Args:
             profile: JSON text, or the path of a file with it: an array of objects (or an
                 object with that array as `faults`) with the arguments of `add` as members.
+                Or such an array that has been read already.
 
         Raises:
             ValueError: It is not of this form, or a fault in it is not accepted.
             OSError: The file cannot be read.
         """
-        text = profile.read_text(encoding="utf-8") if isinstance(profile, Path) else profile
-        rows: list[tuple[Any, str, Any]] = read_profile(text)
+        rows: Sequence[tuple[Any, str, Any]]
+        if isinstance(profile, list):
+            rows = read_rows(profile)
+        else:
+            text = profile.read_text(encoding="utf-8") if isinstance(profile, Path) else profile
+            rows = read_profile(text)
 
         def work(world: World) -> list[Fault]:
             return [world.faults.add(kind, match, **options) for kind, match, options in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kling_mock.control.handles.reach import Reach
+from kling_mock.control.handles.reach import HasTaskId, Reach, id_of
 
 if TYPE_CHECKING:
     from kling_mock.control.handles.accounts import AccountHandle, AccountsHandle
@@ -70,3 +70,48 @@ class Steering:
         from kling_mock.control.handles.callbacks import DeliveriesHandle
 
         return DeliveriesHandle(self._reach)
+
+    def process(self, task: str | HasTaskId) -> None:
+        """Let *task* be processed now, if it waits for that.
+
+        Args:
+            task: A task, or its task id.
+
+        Raises:
+            KeyError: There is no such task.
+            IllegalTransitionError: It is processed already, or has ended.
+        """
+        self._reach.call(lambda world: world.start(world.tasks.any(id_of(task))))
+        self._reach.settle()
+
+    def complete(self, task: str | HasTaskId) -> None:
+        """Let *task* succeed now.
+
+        Returns when its callbacks are delivered. Inside an event loop it returns at once, since
+        the receiver may live there; `await mock.clock.aadvance(0)` then waits.
+
+        Args:
+            task: A task, or its task id.
+
+        Raises:
+            KeyError: There is no such task.
+            IllegalTransitionError: It has ended already.
+        """
+        self._reach.call(lambda world: world.complete(world.tasks.any(id_of(task))))
+        self._reach.settle()
+
+    def fail(self, task: str | HasTaskId, code: int = 1301, message: str | None = None) -> None:
+        """Let *task* fail now; returns like `complete`.
+
+        Args:
+            task: A task, or its task id.
+            code: A service code of Kling; its text is the reason unless *message* is given.
+            message: The reason that queries show.
+
+        Raises:
+            KeyError: There is no such task.
+            IllegalTransitionError: It has ended already.
+            ValueError: There is no such code.
+        """
+        self._reach.call(lambda world: world.fail(world.tasks.any(id_of(task)), code, message))
+        self._reach.settle()

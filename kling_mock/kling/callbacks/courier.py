@@ -90,10 +90,6 @@ class HttpCourier:
     def __init__(self) -> None:
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
-    def __deepcopy__(self, _memo: object) -> HttpCourier:
-        # A copy of a world keeps the way out: connections are no part of its state.
-        return self
-
     def time(self) -> float:
         """Return real time, Unix seconds."""
         return time.time()

@@ -6,11 +6,19 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
-from kling_mock.kling.faults.kinds import KINDS
+from kling_mock.kling.faults.kinds import KINDS, Kind
 from kling_mock.kling.faults.rules import Fault
-from kling_mock.kling.matching import TargetOptions, Where
+from kling_mock.kling.matching import STATUSES, TargetOptions, Where
 
-__all__ = ["FaultOptions", "FaultSettings", "make_fault", "read_profile"]
+__all__ = [
+    "FaultOptions",
+    "FaultSettings",
+    "make_fault",
+    "read_fault",
+    "read_profile",
+    "read_rows",
+    "schema_of",
+]
 
 
 class FaultSettings(TypedDict, total=False):
@@ -84,13 +92,13 @@ def make_fault(kind: str, match: str, options: Mapping[str, Any]) -> Fault:
         raise ValueError(f"after: accepted is a whole number of 0 or more, got {after!r}")
     if not (times is None or (type(times) is int and times >= 1)):
         raise ValueError(f"times: accepted is a whole number of 1 or more, got {times!r}")
-    if not (isinstance(probability, int | float) and 0 <= probability <= 1):
+    if not (type(probability) in {int, float} and 0 <= probability <= 1):
         raise ValueError(f"probability: accepted is a number from 0 to 1, got {probability!r}")
     where = Where(match, **{name: options[name] for name in _TARGET.intersection(options)})
     return Fault(row, where, settings, after, times, float(probability))
 
 
-def read_profile(text: str) -> list[tuple[str, str, dict[str, Any]]]:
+def read_profile(text: str) -> list[tuple[Any, str, dict[str, Any]]]:
     """Return kind, match and options of each fault in a JSON profile.
 
     Args:
@@ -101,21 +109,41 @@ def read_profile(text: str) -> list[tuple[str, str, dict[str, Any]]]:
         ValueError: It is not of this form, or a fault in it is not accepted.
     """
     found = json.loads(text)
-    rows = found.get("faults") if isinstance(found, dict) else found
+    return read_rows(found.get("faults") if isinstance(found, dict) else found)
+
+
+def read_rows(rows: object) -> list[tuple[Any, str, dict[str, Any]]]:
+    """Return kind, match and options of each fault of an array as of a profile.
+
+    Raises:
+        ValueError: It is not of this form, or a fault in it is not accepted.
+    """
     if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
         raise ValueError('profile: accepted is [{"kind": ...}, ...] or {"faults": [...]}')
     return [_read_row(number, row) for number, row in enumerate(rows)]
 
 
-def _read_row(number: int, row: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
-    options = dict(row)
-    kind, match = options.pop("kind", None), options.pop("match", "*")
+def _read_row(number: int, row: Mapping[str, Any]) -> tuple[Any, str, dict[str, Any]]:
     try:
-        for name, value in {"kind": kind, "match": match, **_given(options)}.items():
-            _check_target(name, value)
-        make_fault(kind, match, options)
+        return read_fault(row)
     except ValueError as error:
         raise ValueError(f"profile[{number}].{error}") from None
+
+
+def read_fault(row: Mapping[str, Any]) -> tuple[Any, str, dict[str, Any]]:
+    """Return kind, match and options of a fault that is declared as a JSON object.
+
+    Args:
+        row: The members are `kind`, `match` and those of `FaultOptions`.
+
+    Raises:
+        ValueError: Something of this is not accepted; the text says what is.
+    """
+    options = dict(row)
+    kind, match = options.pop("kind", None), options.pop("match", "*")
+    for name, value in {"kind": kind, "match": match, **_given(options)}.items():
+        _check_target(name, value)
+    make_fault(kind, match, options)
     return kind, match, options
 
 
@@ -129,3 +157,38 @@ def _check_target(name: str, value: object) -> None:
         values = value
     if not all(isinstance(one, str) for one in values):
         raise ValueError(f"{name}: accepted is a string, got {value!r}")
+
+
+def schema_of(kinds: Mapping[str, Kind]) -> dict[str, Any]:
+    """Return what `read_fault` accepts, as JSON Schema.
+
+    Args:
+        kinds: The kinds that may be declared, by name.
+    """
+    string = {"type": "string"}
+    status = {"enum": [*STATUSES]}
+    common: dict[str, Any] = {
+        "match": {**string, "description": "A method, a path or both; `*` stands for anything."},
+        "prompt": {**string, "description": "Text that the prompt contains, in any case."},
+        "external_id": {**string, "description": "The external id; `*` stands for anything."},
+        "account": {**string, "description": "The account's name."},
+        "statuses": {"anyOf": [status, {"type": "array", "items": status}]},
+        "after": {"type": "integer", "minimum": 0},
+        "times": {"type": "integer", "minimum": 1},
+        "probability": {"type": "number", "minimum": 0, "maximum": 1},
+    }
+    return {"anyOf": [_schema_of_kind(kind, common) for kind in kinds.values()]}
+
+
+def _schema_of_kind(kind: Kind, common: Mapping[str, Any]) -> dict[str, Any]:
+    settings = {
+        name: {**setting.schema, "description": f"Accepted is {setting.accepted}."}
+        for name, setting in kind.settings.items()
+    }
+    return {
+        "type": "object",
+        "description": f"{kind.summary[0].upper()}{kind.summary[1:]}.",
+        "properties": {"kind": {"const": kind.name}, **common, **settings},
+        "required": ["kind"],
+        "additionalProperties": False,
+    }

@@ -17,9 +17,8 @@ Everything else happens on the mock's clock.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from kling_mock.kling.errors import CODES
@@ -57,11 +56,13 @@ class Setting:
         default: Its value where none is given.
         accepts: Whether a value can be used.
         accepted: What can be used, in words.
+        schema: What can be used, as JSON Schema.
     """
 
     default: Any
     accepts: Callable[[Any], bool]
     accepted: str
+    schema: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +83,26 @@ class Kind:
 
 
 def _number(default: float | None, low: float, high: float, unit: str) -> Setting:
-    def accepts(value: object) -> bool:
-        return isinstance(value, int | float) and math.isfinite(value) and low <= value <= high
+    def accepts(value: Any) -> bool:
+        return type(value) in {int, float} and low <= value <= high
 
-    return Setting(default, accepts, f"{low:g} to {high:g} {unit}")
+    schema = {"type": "number", "minimum": low, "maximum": high}
+    return Setting(default, accepts, f"{low:g} to {high:g} {unit}", schema)
 
 
 def _whole(default: int | None, low: int, high: int, unit: str) -> Setting:
     def accepts(value: object) -> bool:
         return type(value) is int and low <= value <= high
 
-    return Setting(default, accepts, f"a whole number from {low} to {high}{unit}")
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return Setting(default, accepts, f"a whole number from {low} to {high}{unit}", schema)
+
+
+_BODILESS = (204, 205, 304)  # a body under one of these is taken for the next answer
 
 
 def _status(value: object) -> bool:
-    # The ones left out have no body, so that a client would take it for the next answer.
-    return type(value) is int and 200 <= value <= 599 and value not in {204, 205, 304}
+    return type(value) is int and 200 <= value <= 599 and value not in _BODILESS
 
 
 def _code(value: object) -> bool:
@@ -110,8 +115,15 @@ def _text(value: object) -> bool:
 
 _DAY = 24 * 3600.0
 _REAL = 600.0
-_CODE = Setting(5000, _code, f"one of {', '.join(map(str, CODES))}")
-_MESSAGE = Setting(None, _text, "a string; without it the code's own text")
+_CODE = Setting(5000, _code, f"one of {', '.join(map(str, CODES))}", {"enum": [*CODES]})
+_STRING = {"type": "string"}
+_MESSAGE = Setting(None, _text, "a string; without it the code's own text", _STRING)
+_HTTP = Setting(
+    None,
+    _status,
+    "200 to 599 but 204, 205, 304; without it the code's own status",
+    {"type": "integer", "minimum": 200, "maximum": 599, "not": {"enum": [*_BODILESS]}},
+)
 _KEEP = _number(0.5, 0, 1, "of the body")
 
 KINDS: Mapping[str, Kind] = {
@@ -128,13 +140,13 @@ KINDS: Mapping[str, Kind] = {
             "before",
             "the answer is an error; the request is not served",
             {
-                "http": Setting(
-                    None, _status, "200 to 599 but 204, 205, 304; without it the code's own status"
-                ),
+                "http": _HTTP,
                 "code": _CODE,
                 "message": _MESSAGE,
                 "retry_after": _whole(None, 0, int(_DAY), " seconds; without it no header"),
-                "body": Setting(None, _text, "a string that is sent instead of the envelope"),
+                "body": Setting(
+                    None, _text, "a string that is sent instead of the envelope", _STRING
+                ),
             },
         ),
         Kind("reset", "before", "the connection is reset; the request is not served"),
@@ -151,7 +163,7 @@ KINDS: Mapping[str, Kind] = {
             {
                 "seconds": _number(5.0, 0, _DAY, "seconds on the mock's clock"),
                 "http": _whole(None, 400, 599, "; without it the connection is reset"),
-                "code": Setting(5002, _code, _CODE.accepted),
+                "code": replace(_CODE, default=5002),
                 "message": _MESSAGE,
             },
         ),

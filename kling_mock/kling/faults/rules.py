@@ -31,6 +31,7 @@ class Fault:
         probability: How likely it is for each of them.
         seen: How many have matched so far.
         acted: How many it has happened to.
+        fault_id: Its name in its world; a copy in a restored world has the same.
     """
 
     kind: Kind
@@ -41,6 +42,7 @@ class Fault:
     probability: float = 1.0
     seen: int = 0
     acted: int = 0
+    fault_id: str = ""
 
     def strikes(self, subject: Subject, random: Random) -> bool:
         """Return whether it happens to *subject*, and count."""
@@ -69,6 +71,7 @@ class Faults:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._faults: list[Fault] = []
+        self._added = 0
         self.any = False
         self.on_requests = False
 
@@ -86,13 +89,15 @@ class Faults:
         from kling_mock.kling.faults.declaring import make_fault  # not loaded without faults
 
         fault = make_fault(kind, match, options)
+        self._added += 1
+        fault.fault_id = f"fault-{self._added}"
         self._faults.append(fault)
         self._count()
         return fault
 
     def remove(self, fault: Fault) -> None:
         """End *fault*; harmless if it has ended."""
-        self._faults = [kept for kept in self._faults if kept is not fault]
+        self._faults = [kept for kept in self._faults if kept.fault_id != fault.fault_id]
         self._count()
 
     def clear(self) -> None:

@@ -1,0 +1,50 @@
+"""The one shape in which the admin API refuses. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["TYPES", "AdminError"]
+
+# HTTP status -> the `type` in the body
+TYPES: Mapping[int, str] = {
+    400: "invalid_request",
+    401: "authentication",
+    403: "permission",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "too_large",
+    500: "internal",
+}
+
+
+class AdminError(Exception):
+    """A refusal: nothing has changed.
+
+    Args:
+        status: A key of `TYPES`.
+        code: What it is, for programs.
+        message: What was wrong, what is accepted, what to do.
+        headers: More headers of the answer.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = dict(headers or {})
+
+    def body(self) -> bytes:
+        """Return `{"error": {"message", "type", "code"}}`."""
+        said: dict[str, Any] = {
+            "message": self.message,
+            "type": TYPES[self.status],
+            "code": self.code,
+        }
+        return json.dumps({"error": said}).encode()

@@ -1,0 +1,103 @@
+"""A server's words, without what we told it in confidence.
+
+An error's text ends up in logs and error reports. A server that refuses a prompt may quote
+it, whole or in part, or name the signed URL of a picture; here these are cut out before the
+words become an error. The server's own words stay.
+
+What counts as a quotation: the whole prompt; something between quotation marks that is in
+the prompt; twelve characters in a row that are in it, or four of a script that is written
+without spaces. Fewer are the words everybody uses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from kling_sdk.results import redact_url
+
+__all__ = ["discreet", "private_texts"]
+
+GAP: Final = "…"
+RUN: Final = 12
+DENSE_RUN: Final = 4
+
+LONGEST: Final = 2000  # characters of a message that are kept
+
+_URL_OR_MEDIA = re.compile(r"(https?://[^\s\"'<>]+)|[A-Za-z0-9+/=_-]{100,}", re.IGNORECASE)
+# Between quotation marks and brackets of any script: those of Unicode's Pi, Pf, Ps and Pe
+# that are in use, and the straight ones.
+_OPEN: Final = "\"'`\u2018\u201c\u300c\u300e\u300a\u3008\u3010<(["
+_CLOSE: Final = "\"'`\u2019\u201d\u300d\u300f\u300b\u3009\u3011>)]"
+_MARKS = re.compile(f"(?<=[{re.escape(_OPEN)}])[^{re.escape(_OPEN + _CLOSE)}]+")
+
+
+def private_texts(body: Any) -> Iterator[str]:
+    """Yield the texts in a request's JSON body that nobody else is to read: prompts, words."""
+    if isinstance(body, Mapping):
+        for name, value in body.items():
+            if isinstance(value, str):
+                if "prompt" in name or name == "text":
+                    yield value
+            else:
+                yield from private_texts(value)
+    elif isinstance(body, list | tuple):
+        for item in body:
+            yield from private_texts(item)
+
+
+def discreet(words: str, texts: Iterable[str]) -> str:
+    """Return a server's *words* without what is quoted of *texts*, and without signatures.
+
+    Base64 is cut out too, and what is longer than any message.
+    """
+    if len(words) > LONGEST:
+        words = words[:LONGEST] + GAP
+    words = _URL_OR_MEDIA.sub(lambda found: redact_url(found[1]) if found[1] else GAP, words)
+    for text in texts:
+        words = _without(words, text.strip())
+    return words
+
+
+def _without(words: str, text: str) -> str:
+    if not text:
+        return words
+    # Servers change the case of what they quote; a letter whose length that changes is left.
+    low, known = _lower(words), _lower(text)
+    cut = bytearray(len(words))
+    for start, end in (*_whole(low, known), *_in_marks(low, known), *_runs(low, known)):
+        cut[start:end] = b"\x01" * (end - start)
+    shown = [GAP if gone else letter for letter, gone in zip(words, cut, strict=True)]
+    return re.sub(f"{GAP}{{2,}}", GAP, "".join(shown))
+
+
+def _lower(text: str) -> str:
+    return "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
+
+
+def _whole(words: str, text: str) -> Iterator[tuple[int, int]]:
+    # A short prompt is a quotation only where it stands as words of its own.
+    before, after = ("", "") if _is_long(text) else (r"(?<!\w)", r"(?!\w)")
+    for found in re.finditer(f"{before}{re.escape(text)}{after}", words):
+        yield found.span()
+
+
+def _in_marks(words: str, text: str) -> Iterator[tuple[int, int]]:
+    for found in _MARKS.finditer(words):
+        if found[0].strip() and found[0].strip() in text:
+            yield found.span()
+
+
+def _runs(words: str, text: str) -> Iterator[tuple[int, int]]:
+    for size in (RUN, DENSE_RUN):
+        for start in range(len(words) - size + 1):
+            run = words[start : start + size]
+            if _is_long(run) and run in text:
+                yield start, start + size
+
+
+def _is_long(text: str) -> bool:
+    return len(text) >= RUN or (
+        len(text) >= DENSE_RUN and all(letter > "\u2e7f" for letter in text)
+    )

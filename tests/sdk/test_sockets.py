@@ -1,0 +1,66 @@
+"""The sockets under a default `Kling`: what they reach, and when they give up."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from kling_sdk.drivers.deadline import deadline
+from kling_sdk.drivers.default import shared_ssl_context
+from kling_sdk.drivers.sockets import DeadlineTransport
+from tests.sdk.faulty import FaultyKling
+
+
+@pytest.fixture
+def client() -> Iterator[httpx.Client]:
+    with httpx.Client(transport=DeadlineTransport(shared_ssl_context())) as http:
+        yield http
+
+
+@contextlib.contextmanager
+def time_is_over() -> Iterator[None]:
+    token = deadline.set(time.monotonic())
+    try:
+        yield
+    finally:
+        deadline.reset(token)
+
+
+def test_a_host_of_several_addresses_is_reached_at_the_one_that_answers(
+    client: httpx.Client,
+) -> None:
+    """`localhost` is often ::1 and 127.0.0.1, and the server listens on one of them."""
+    with FaultyKling() as server:
+        port = server.url.rpartition(":")[2]
+        client.get(f"http://localhost:{port}/")
+        assert len(server.requests) == 1
+
+
+def test_a_name_that_nobody_can_have_is_a_failure_to_connect(client: httpx.Client) -> None:
+    """So nothing was sent, and a create is a plain failure."""
+    with pytest.raises(httpx.ConnectError):
+        client.get("http://" + "a" * 64 + ".test/")
+
+
+def test_with_no_time_left_nothing_is_connected_to(client: httpx.Client) -> None:
+    """The failure proves that nothing was sent."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0)
+        with time_is_over(), pytest.raises(httpx.ConnectTimeout):
+            client.get(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_with_no_time_left_nothing_is_written(client: httpx.Client) -> None:
+    """On a connection that is open already."""
+    with FaultyKling() as server:
+        client.get(server.url)
+        with time_is_over(), pytest.raises(httpx.WriteTimeout):
+            client.get(server.url)
+        assert len(server.requests) == 1
