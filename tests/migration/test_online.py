@@ -200,8 +200,53 @@ def test_a_row_whose_time_moves_back_is_not_forgotten(session: Session) -> None:
     run = online(session, at=at)
     run.upgrade = Upgrade(run.upgrade.session, run.upgrade.wanted, lambda: "x", log=lines.append)
     run.run()
-    assert "1 rows moved while they were copied; copying them" in lines
+    assert "1 rows escaped the copy; copying them" in lines
     application.check()
+
+
+def test_a_row_that_a_writer_holds_is_not_waited_for(session: Session) -> None:
+    """The copy passes over a row in the middle of a change and fetches it when it is free."""
+    tables.make(session, "gorm", many(20))
+    url = f"mysql://root@127.0.0.1:3306/{session.database}"
+    with connect(url) as other:
+        application = Application(other)
+
+        def at(point: str) -> None:
+            if point == "triggers-made":
+                other.execute("BEGIN")
+                other.query("SELECT 1 FROM videos WHERE task_id = 'old-0008' FOR UPDATE")
+            elif point == "copied":
+                other.execute("UPDATE videos SET status = 'held' WHERE task_id = 'old-0008'")
+                other.execute("COMMIT")
+
+        application.expected["old-0008"] = ("held", 350_000)
+        online(session, at=at).run()
+        application.check()
+
+
+def test_the_copy_gives_way_to_an_open_transaction(session: Session) -> None:
+    """What a writer has locked and not committed is not fought for: the copy tries again."""
+    tables.make(session, "gorm", many(20))
+    url = f"mysql://root@127.0.0.1:3306/{session.database}"
+    with connect(url) as other:
+        application = Application(other)
+
+        def at(point: str) -> None:
+            if point == "triggers-made":
+                other.execute("BEGIN")
+                other.execute("UPDATE videos SET status = 'held' WHERE task_id = 'old-0008'")
+
+        slept: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            if seconds == 0.05:  # what it sleeps after it gave way
+                other.execute("COMMIT")
+
+        application.expected["old-0008"] = ("held", 350_000)
+        online(session, at=at, sleep=sleep).run()
+        application.check()
+        assert 0.05 in slept
 
 
 def test_it_pauses_when_asked_and_waits_for_a_busy_server(session: Session) -> None:
