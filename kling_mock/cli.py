@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from kling_mock.relay_commands import add_relay_commands, is_loopback, log_to_stderr
+from kling_mock.storage.errors import StorageError
 from kling_mock.storage.migration.arguments import add_to as add_db_commands
 
 __all__ = ["main"]
@@ -42,14 +44,21 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser(
         "serve",
-        help="serve the emulated Kling API",
-        description="Serve the emulated Kling API until SIGTERM or Ctrl-C. Prints one line of "
-        "JSON with the URL and keys once it accepts connections. Each option can also be set "
-        "by an environment variable: --kling-port by KLING_MOCK_KLING_PORT, and so on.",
+        help="serve the emulated Kling API and a relay in front of it",
+        description="Serve the emulated Kling API, and a relay in front of it, until SIGTERM or "
+        "Ctrl-C. Prints one line of JSON with the URLs and keys once it accepts connections. Each "
+        "option can also be set by an environment variable: --kling-port by "
+        "KLING_MOCK_KLING_PORT, and so on.",
     )
     serve.set_defaults(run=_serve)
     option = serve.add_argument
     option("--host", default=_env("HOST", "127.0.0.1"), help="address to listen on")
+    option(
+        "--port",
+        type=int,
+        default=_env("PORT", "3000"),
+        help="port of the relay; 0 is any free one (default 3000)",
+    )
     option(
         "--kling-port",
         type=int,
@@ -86,6 +95,25 @@ def _parser() -> argparse.ArgumentParser:
         default=(_env("CALLBACK_HOST") or "").split(),
         help="host that callbacks may go to besides this computer, * is any; may be repeated",
     )
+    option("--db", default=_env("DB"), help="database URL of the relay (default: in memory)")
+    option(
+        "--callback-domain",
+        default=os.environ.get("CALLBACK_DOMAIN") or _env("CALLBACK_DOMAIN"),
+        help="scheme, host and port by which Kling's callbacks reach the relay",
+    )
+    option(
+        "--pricing",
+        choices=("units", "guide"),
+        default=_env("PRICING", "units"),
+        help="the relay's price list: Kling's own, or the formula of the deployment guide",
+    )
+    option(
+        "--no-test-callback",
+        action="store_true",
+        default=bool(_env("NO_TEST_CALLBACK")),
+        help="do not let unsigned callbacks from this computer end tasks of the emulated Kling",
+    )
+    add_relay_commands(commands)
     add_db_commands(commands)
     return parser
 
@@ -123,22 +151,31 @@ def _serve(options: argparse.Namespace) -> int:
             tls_cert=options.tls_cert,
             tls_key=options.tls_key,
             callback_hosts=options.callback_host,
+            database=options.db,
+            relay_port=options.port,
+            relay_public_url=options.callback_domain,
+            relay_pricing=options.pricing,
+            relay_test_callback=is_loopback(options.host) and not options.no_test_callback,
         )
         if options.faults is not None:
             mock.faults.load(Path(options.faults))
         mock.start()
+        log_to_stderr()
+        relay_url = mock.relay_url
         # What is loaded by now stays: the collector need not look at it again and again.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-    except (ImportError, OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError, StorageError) as error:
         print(f"kling-mock: {error}", file=sys.stderr)  # noqa: T201 - a command speaks
         return 1
     ready = {
+        "relay_url": relay_url,
         "kling_url": mock.kling_url,
         "dashboard_url": mock.dashboard_url,
         "access_key": mock.access_key,
         "secret_key": mock.secret_key,
         "api_key": mock.api_key,
+        "relay_token": mock.relay_token,
         "admin_token": mock.admin_token,
     }
     print(json.dumps(ready), flush=True)  # noqa: T201 - the one line that is promised

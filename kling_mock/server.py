@@ -7,11 +7,13 @@ import secrets
 import socket
 import ssl
 from collections.abc import Iterable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from aiohttp import web
 
+from kling_mock._listening import BACKLOG, bind, url_of
 from kling_mock._loop_thread import LoopThread
 from kling_mock.clock import Clock, ManualClock, RealClock, ScaledClock
 from kling_mock.control.handles.reach import Reach
@@ -21,6 +23,7 @@ from kling_mock.kling.callbacks.courier import HttpCourier
 from kling_mock.kling.http import ADMIN, KlingHandler
 from kling_mock.kling.protocol import KlingProtocol, make_request
 from kling_mock.kling.world import World, admin_token
+from kling_mock.relay_side import RelaySide
 
 if TYPE_CHECKING:
     from kling_mock.control.admin.api import AdminApi
@@ -33,11 +36,10 @@ SEEDED_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z: where the clock of a see
 
 _START_LIMIT = 10.0  # seconds of real time
 _STOP_LIMIT = 5.0  # seconds of real time, beyond those given for draining
-_BACKLOG = 512
 _LEAST_DRAIN = 0.02  # seconds of real time
 
 
-class KlingMock(Steering):
+class KlingMock(Steering, RelaySide):
     """An emulated Kling on localhost.
 
         with KlingMock() as mock:
@@ -65,6 +67,17 @@ class KlingMock(Steering):
         callback_hosts: Hosts that callbacks may go to besides this computer; "*" is any.
         admin: Whether the admin API under `/__kling/` is served: to this computer, with
             `"remote"` to all, with `False` to none.
+        database: URL of the relay's database, such as `sqlite:///relay.db`; `None` is in memory.
+            What is in a database outlives a `reset` and the server.
+        relay: Whether there is a relay in front of the emulated Kling. It costs nothing before
+            it is used.
+        relay_port: The port on which the relay listens; 0 is any free one.
+        relay_public_url: Scheme, host and port by which Kling's callbacks reach the relay;
+            `None` is its own address.
+        relay_pricing: `"units"` for Kling's price list, `"guide"` for the formula of the
+            deployment guide's relay.
+        relay_test_callback: Whether an unsigned callback from this computer gives a task of the
+            emulated Kling its result; see `docs/relay.md`.
 
     Raises:
         ValueError: An argument is not one of those accepted.
@@ -83,6 +96,12 @@ class KlingMock(Steering):
         tls_key: str | None = None,
         callback_hosts: Iterable[str] = (),
         admin: Literal[True, False, "remote"] = True,
+        database: str | None = None,
+        relay: bool = True,
+        relay_port: int = 0,
+        relay_public_url: str | None = None,
+        relay_pricing: Literal["units", "guide"] = "units",
+        relay_test_callback: bool = False,
     ) -> None:
         self._has_start = start is not None
         self._clock = _make_clock(clock, _first_instant(clock, seed, start))
@@ -91,8 +110,9 @@ class KlingMock(Steering):
             raise ValueError(f"admin: accepted are True, False and 'remote', got {admin!r}")
         self._admin = admin
         self._admin_api: AdminApi | None = None
-        if not 0 <= kling_port <= 65535:
-            raise ValueError(f"kling_port: accepted is a port from 0 to 65535, got {kling_port}")
+        for name, port in (("kling_port", kling_port), ("relay_port", relay_port)):
+            if not 0 <= port <= 65535:
+                raise ValueError(f"{name}: accepted is a port from 0 to 65535, got {port}")
         self._host = host
         self._port = kling_port
         self._tls = _tls_context(tls_cert, tls_key)
@@ -107,6 +127,17 @@ class KlingMock(Steering):
         self._http: web.Server | None = None
         self._bound_port = 0
         self.admin_token = admin_token(self._seed)
+        self._relay_port = relay_port
+        self._relay_options = {
+            "public_url": relay_public_url,
+            "pricing": relay_pricing,
+            "trial": relay_test_callback,
+            "callback_hosts": self._callback_hosts,
+        }
+        self._database = database
+        if database is not None:
+            self._new_storage()  # a wrong URL is told here
+        self._relay = self._new_relay(host, relay_port, self._tls) if relay else None
 
     # ------------------------------------------------------------ starting and stopping
 
@@ -121,13 +152,19 @@ class KlingMock(Steering):
         if self._thread.running:
             raise RuntimeError("This KlingMock runs already; make another one for a second server.")
         # Bound here: a port that is taken is reported at once, and from the caller's own line.
-        bound = _bind(self._host, self._port)
+        bound = bind(self._host, self._port)
         self._thread.start()
         try:
             self._thread.wait(self._open(bound), _START_LIMIT)
+            if self._relay_port and self._relay is not None:
+                self._thread.call(self._relay.listen)  # an unused one listens when it is asked for
+            if self._database is not None and self._relay is not None:
+                self._thread.wait(
+                    self._relay.relay(), _START_LIMIT
+                )  # so is a database that is away
         except BaseException:
+            self._thread.stop(partial(self._close, 0.0), _STOP_LIMIT)
             bound.close()
-            self._thread.stop(self._close_nothing, _STOP_LIMIT)
             raise
         return self
 
@@ -140,11 +177,7 @@ class KlingMock(Steering):
         """
         if not self._thread.running:
             return
-
-        async def close() -> None:
-            await self._close(drain)
-
-        self._thread.stop(close, drain + _STOP_LIMIT)
+        self._thread.stop(partial(self._close, drain), drain + _STOP_LIMIT)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -168,6 +201,9 @@ class KlingMock(Steering):
     ) -> None:
         await asyncio.to_thread(self.stop)
 
+    def __repr__(self) -> str:
+        return f"<KlingMock {self.kling_url if self._bound_port else 'not running'}>"
+
     # ------------------------------------------------------------ what a client needs
 
     @property
@@ -179,9 +215,7 @@ class KlingMock(Steering):
         """
         if not self._bound_port:
             raise RuntimeError("The server has no URL before it is started: `with KlingMock()`.")
-        host = "127.0.0.1" if self._host in {"0.0.0.0", ""} else self._host  # noqa: S104 - compared
-        host = f"[{host}]" if ":" in host else host
-        return f"{'http' if self._tls is None else 'https'}://{host}:{self._bound_port}"
+        return url_of(self._host, self._bound_port, tls=self._tls is not None)
 
     @property
     def dashboard_url(self) -> str | None:
@@ -266,7 +300,8 @@ class KlingMock(Steering):
 
         Raises:
             RuntimeError: Callbacks are under way inside an event loop, where waiting would
-                block their receiver: `await mock.clock.aadvance(0)` first.
+                block their receiver: `await mock.clock.aadvance(0)` first. Or something else
+                than the emulated Kling waits on the clock.
         """
         from kling_mock.control.snapshots import take  # most servers take none
 
@@ -299,6 +334,7 @@ class KlingMock(Steering):
     # ------------------------------------------------------------ inside
 
     def _renew(self, seed: int | None = None) -> None:
+        self._forget_relay()
         self._seed = self._seed if seed is None else seed
         self._clock.reset(None if seed is None or self._has_start else SEEDED_START)
         self._world = self._handler.world = self._new_world()
@@ -343,13 +379,15 @@ class KlingMock(Steering):
             lambda: KlingProtocol(http, loop=loop, access_log=no_access_log),
             sock=bound,
             ssl=self._tls,
-            backlog=_BACKLOG,
+            backlog=BACKLOG,
         )
         self._bound_port = bound.getsockname()[1]
         self._clock.start(loop)
 
     async def _close(self, drain: float) -> None:
         self._clock.stop()
+        if self._relay is not None:
+            await self._relay.close(drain)
         await self._courier.close()
         if self._listener is not None:
             self._listener.close()
@@ -359,10 +397,6 @@ class KlingMock(Steering):
             await self._http.shutdown(max(drain, _LEAST_DRAIN))
         self._listener = self._http = None
         self._bound_port = 0
-
-    @staticmethod
-    async def _close_nothing() -> None:
-        """End a thread on which nothing came up."""
 
 
 def _first_instant(clock: str | float, seed: int | None, start: float | str | None) -> float | None:
@@ -401,19 +435,3 @@ def _tls_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     return context
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        # A port of a server that has just ended is free again at once; one that another server
-        # listens on is not.
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
-        bound.listen(_BACKLOG)
-    except OSError as error:
-        bound.close()
-        reason = error.strerror or str(error)
-        raise OSError(error.errno, f"cannot listen on {host}:{port}: {reason}") from error
-    return bound

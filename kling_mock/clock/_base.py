@@ -71,6 +71,7 @@ class Timer:
     def cancel(self) -> None:
         """Do not run; harmless after the run."""
         self._run = None
+        self._arguments = ()  # it stays in the clock until it would be due; they need not
 
     def fire(self) -> None:
         """Run once. A failure is logged: one broken timer must not stop the clock."""

@@ -110,6 +110,8 @@ class Account:
         allowed_ips: Networks that calls may come from, others get 1304; `None` is any.
         slots: Tasks at a time; `None` is what the packs allow.
         rate_limit: Calls in a while; `None` is any number.
+        characters: Ids of its elements that are video characters; all others count as
+            multi-image elements.
         packs: Resource packs; without any the account is a postpaid one, that never runs out.
         open: Tasks that have not ended.
         reserved: Units that these cost if they succeed.
@@ -128,6 +130,7 @@ class Account:
     allowed_ips: tuple[IPv4Network | IPv6Network, ...] | None = None
     slots: int | None = None
     rate_limit: RateLimit | None = None
+    characters: frozenset[int] = frozenset()
     packs: list[Pack] = field(default_factory=list)
     open: int = 0
     reserved: Decimal = Decimal(0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kling_mock.kling import accounts, ids, images, media_urls, progress, service, tasks, wire
 from kling_mock.kling.facts import assumed, documented, observed
-from kling_mock.kling.validation import MAX_BODY
+from kling_mock.kling.routing import MAX_BODY
 from kling_mock.reference.rows import Behaviour
 
 __all__ = ["BEHAVIOURS"]
@@ -179,6 +179,12 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         _LIST,
         "A page number or size out of range is 1201; a page behind the end is empty.",
         assumed("what a page out of range answers"),
+    ),
+    Behaviour(
+        _LIST,
+        f"A task that ended more than {tasks.KEPT_SECONDS // 60} minutes ago is forgotten once "
+        f"{tasks.KEPT:,} newer ones have ended.",
+        assumed("the real service still lists tasks after months", "probe-2026-09"),
     ),
     Behaviour(_LIFE, "submitted, processing, then succeed or failed, which never changes.", _PAGES),
     Behaviour(_LIFE, "How long a task takes.", progress.FACT),

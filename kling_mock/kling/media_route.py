@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from email.utils import formatdate
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import web
 
-from kling_mock.kling.media import Clip, frame_size, render
 from kling_mock.kling.media_urls import (
     RETENTION_SECONDS,
     UnsatisfiableError,
@@ -17,6 +16,9 @@ from kling_mock.kling.media_urls import (
 )
 from kling_mock.kling.tasks import Task
 from kling_mock.kling.world import World
+
+if TYPE_CHECKING:
+    from kling_mock.kling.media import Clip
 
 __all__ = ["Damage", "find_result", "send_result"]
 
@@ -109,6 +111,9 @@ def _headers(clip: Clip, task: Task) -> dict[str, str]:
 
 
 def _clip(task: Task, tag: str) -> Clip:
+    # Not loaded before it is needed: most servers never send a file.
+    from kling_mock.kling.media import frame_size, render
+
     plan = task.plan
     width, height = frame_size(_MODES[plan.resolution], plan.aspect_ratio)
     return render(width, height, fps=plan.fps, seconds=plan.seconds, sound=plan.sound, tag=tag)

@@ -9,7 +9,7 @@ from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 
-from kling_mock.kling.validation import MAX_BODY
+from kling_mock.kling.routing import MAX_BODY
 from kling_mock.kling.wire import envelope
 
 __all__ = ["KlingProtocol", "make_request"]

@@ -12,9 +12,11 @@ from kling_mock.kling.capabilities import ENDPOINTS
 from kling_mock.kling.costs import PATH as COSTS
 from kling_mock.kling.errors import Refusal
 from kling_mock.kling.tasks import VIDEOS
-from kling_mock.kling.validation import MAX_BODY
 
-__all__ = ["COSTS", "SERVED", "origin_of", "read_body", "route"]
+__all__ = ["COSTS", "MAX_BODY", "SERVED", "origin_of", "read_body", "route"]
+
+# Bytes of a request body. No page names a limit; eight images of 10 MB in base64 fit (assumed).
+MAX_BODY = 128 * 1024 * 1024
 
 _ROUTES = {f"{VIDEOS}{endpoint}": endpoint for endpoint in ENDPOINTS}
 # The same for readers: `*` is a task id or an external id.
@@ -56,16 +58,31 @@ async def read_body(request: web.BaseRequest) -> bytes:
     Raises:
         Refusal: It is too large (413), or what came is not what its headers say (400).
     """
+    content = request.content
+    if content.is_eof() and content.exception() is None:
+        # The whole body came with the head, as small ones do: `read` would cost as much again
+        # as all that is done with it.
+        return _not_too_large(content.read_nowait())
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # or aiohttp would take the answer for begun
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        limit = f"The body is too large; accepted are up to {MAX_BODY} bytes."
-        raise Refusal(1200, limit, http=413) from None
+        raise _too_large() from None
     except web.RequestPayloadError:
         raise Refusal(1200, "The body is not encoded as its headers say.") from None
+
+
+def _not_too_large(body: bytes) -> bytes:
+    if len(body) > MAX_BODY:
+        raise _too_large()
+    return body
+
+
+def _too_large() -> Refusal:
+    limit = f"The body is too large; accepted are up to {MAX_BODY} bytes."
+    return Refusal(1200, limit, http=413)
 
 
 def origin_of(request: web.BaseRequest) -> str:

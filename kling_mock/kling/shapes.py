@@ -9,10 +9,12 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from kling_mock.kling.errors import Refusal
-from kling_mock.kling.fields import Field, Shape, Type
+
+if TYPE_CHECKING:  # a query has use for `refuse`, and none for the table
+    from kling_mock.kling.fields import Field, Shape, Type
 
 __all__ = ["check_fields", "refuse"]
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
 
 from kling_mock.clock import Timer
 from kling_mock.kling.accounts import Account
@@ -17,11 +20,40 @@ from kling_mock.kling.matching import Subject
 from kling_mock.kling.paces import TYPICAL, Pace
 from kling_mock.kling.plan import Plan
 
-__all__ = ["FACT", "VIDEOS", "Task", "Tasks", "subject_of"]
+__all__ = [
+    "FACT",
+    "KEPT",
+    "KEPT_SECONDS",
+    "VIDEOS",
+    "GivenVideo",
+    "Task",
+    "Tasks",
+    "subject_of",
+]
 
 FACT = observed("probe-2026-09", "wire", as_of="2026-09-22", confidence="high")
 
 VIDEOS = "/v1/videos/"  # the path of every endpoint begins with it
+
+# How many tasks that have ended are kept at least, and for how many seconds of the clock. An
+# open task is never forgotten, nor one that anybody may still wait for: a client repeats a
+# create for minutes, and waits for half an hour.
+KEPT = 10_000
+KEPT_SECONDS = 3600
+
+
+class GivenVideo(NamedTuple):
+    """A result that a test has given a task, in place of the server's own.
+
+    Attributes:
+        id: What queries show as its id.
+        url: Where it is said to be; the server does not serve it.
+        duration: Its length in seconds, as text.
+    """
+
+    id: str
+    url: str
+    duration: str
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +75,7 @@ class Task:
         looks: How often it was looked at, as far as *pace* needs it.
         verdict: What the content review found wrong with it; `None` if nothing.
         origin: Scheme, host and port that result URLs in its reports begin with.
+        given: Its result, if a test has given it one.
     """
 
     task_id: str
@@ -59,6 +92,7 @@ class Task:
     looks: int = 0
     verdict: Verdict | None = None
     origin: str = ""
+    given: GivenVideo | None = None
 
     @property
     def video_id(self) -> str:
@@ -105,16 +139,23 @@ def subject_of(account: Account, plan: Plan, status: str = "") -> Subject:
 
 
 class Tasks:
-    """All tasks of one world.
+    """The tasks of one world: those that are open, and the newest of those that have ended.
 
     An external id is unique per account, over all endpoints; a task is found on its own
     endpoint only (assumed), and only by its own account.
+
+    Args:
+        kept: How many tasks that have ended are kept, however old they are.
+        kept_seconds: For how many seconds of the clock every task is kept after its end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int = KEPT, kept_seconds: float = KEPT_SECONDS) -> None:
+        self._kept = kept
+        self._kept_ms = kept_seconds * 1000
+        self._ended: deque[Task] = deque()
         self._by_id: dict[str, Task] = {}
         self._by_external_id: dict[Account, dict[str, Task]] = {}
-        self._lists: dict[tuple[Account, str], list[Task]] = {}
+        self._lists: dict[tuple[Account, str], dict[str, Task]] = {}
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -137,7 +178,20 @@ class Tasks:
         if task.plan.external_task_id:
             named = self._by_external_id.setdefault(task.account, {})
             named[task.plan.external_task_id] = task
-        self._lists.setdefault((task.account, task.plan.endpoint), []).append(task)
+        self._lists.setdefault((task.account, task.plan.endpoint), {})[task.task_id] = task
+
+    def ended(self, task: Task) -> None:
+        """Take notice that *task* has ended; what is too old by now is forgotten."""
+        ended = self._ended
+        ended.append(task)
+        while len(ended) > self._kept and ended[0].updated < task.updated - self._kept_ms:
+            self._forget(ended.popleft())
+
+    def _forget(self, task: Task) -> None:
+        del self._by_id[task.task_id]
+        del self._lists[task.account, task.plan.endpoint][task.task_id]
+        if task.plan.external_task_id:
+            del self._by_external_id[task.account][task.plan.external_task_id]
 
     def peek(self, account: Account, name: str) -> Task | None:
         """Return the account's task with the task id or external id *name*, on any endpoint."""
@@ -178,6 +232,6 @@ class Tasks:
 
     def page(self, account: Account, endpoint: str, number: int, size: int) -> Sequence[Task]:
         """Return page *number* (from 1) of *size* tasks, newest first (the order is assumed)."""
-        tasks = self._lists.get((account, endpoint), [])
-        stop = len(tasks) - (number - 1) * size
-        return tasks[max(stop - size, 0) : max(stop, 0)][::-1]
+        tasks = self._lists.get((account, endpoint), {})
+        first = (number - 1) * size
+        return list(islice(reversed(tasks.values()), first, first + size))

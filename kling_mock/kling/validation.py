@@ -24,10 +24,7 @@ from kling_mock.kling.rules_omni import aspect_ratio_of as shape_of_omni
 from kling_mock.kling.rules_omni import check_omni
 from kling_mock.kling.shapes import check_fields
 
-__all__ = ["MAX_BODY", "plan", "read_object"]
-
-# Bytes of a request body. No page names a limit; eight images of 10 MB in base64 fit (assumed).
-MAX_BODY = 128 * 1024 * 1024
+__all__ = ["plan", "read_object"]
 
 
 def read_object(body: bytes) -> dict[str, object]:

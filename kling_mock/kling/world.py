@@ -46,7 +46,7 @@ class World:
         clock: The server's clock.
         accounts: Who may call.
         account: The account that every server has.
-        tasks: All tasks.
+        tasks: The tasks.
         journal: All requests.
         discontinued: Models that are refused as the real service refuses them.
         paces: How fast tasks go on.
@@ -69,7 +69,7 @@ class World:
         self.accounts = Accounts()
         self.tasks = Tasks()
         self.journal = Journal(served=SERVED)
-        self.discontinued: Collection[str] = ()
+        self.discontinued: frozenset[str] = frozenset()
         self.paces = Paces()
         self.content = Content()
         self.looks_count = False
@@ -78,7 +78,7 @@ class World:
         self.callbacks = Callbacks(
             clock,
             _source(seed, "callbacks"),
-            self.tasks,
+            self.accounts,
             self.faults,
             courier,
             frozenset(callback_hosts),
@@ -190,6 +190,7 @@ class World:
             account.reserved -= units
             if task.status == "succeed" and account.packs:
                 take(account.packs, units, now)
+            self.tasks.ended(task)
         if task.plan.callback_url:
             self.callbacks.report(task)
 

@@ -12,6 +12,7 @@ __all__ = [
     "DEADLINE",
     "READ_INTERVAL",
     "UNKNOWN_PAUSE",
+    "expires_before",
     "first_look",
     "is_expired",
     "next_look",
@@ -64,4 +65,9 @@ def is_expired(now: int, created_at: int, *, readable: bool) -> bool:
         readable: Whether the upstream has just shown it open. An upstream that cannot be
             read gets twice the time.
     """
-    return now - created_at >= (DEADLINE if readable else _LAST_DEADLINE)
+    return created_at <= expires_before(now, readable=readable)
+
+
+def expires_before(now: int, *, readable: bool) -> int:
+    """Return the time of creation up to which open tasks are given up; see `is_expired`."""
+    return now - (DEADLINE if readable else _LAST_DEADLINE)

@@ -12,12 +12,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, NamedTuple, NoReturn, Protocol
+from typing import Any, Final, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
 from kling_mock.relay.channels import Target
 from kling_mock.relay.errors import invalid
 from kling_mock.relay.prices import Use
+from kling_mock.storage.values import VideoRow
 
 __all__ = [
     "ENDPOINTS",
@@ -231,9 +232,13 @@ def _callback_url(value: object) -> str | None:
 
 def _hash(endpoint: str, body: Mapping[str, Any]) -> str:
     rest = {name: value for name, value in body.items() if name != "external_task_id"}
-    # ASCII: a lone surrogate is legal in JSON, and cannot be encoded as it is.
-    canonical = json.dumps([endpoint, rest], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+    canonical = json.dumps(
+        [endpoint, rest], sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+    try:
+        return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
+    except UnicodeEncodeError:  # legal in JSON, but it cannot be sent on
+        raise invalid("body", "holds half of a surrogate pair; accepted is UTF-8") from None
 
 
 class ListAsk(NamedTuple):
@@ -269,24 +274,7 @@ def _count(query: Mapping[str, str], name: str, most: int) -> int | None:
     return int(value)
 
 
-class Shown(Protocol):
-    """What a reply shows of a task."""
-
-    @property
-    def task_id(self) -> str: ...
-    @property
-    def kling_task_id(self) -> str | None: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def store_url(self) -> str: ...
-    @property
-    def duration(self) -> str: ...
-    @property
-    def fail_reason(self) -> str: ...
-
-
-def created(task: Shown) -> dict[str, str]:
+def created(task: VideoRow) -> dict[str, str]:
     """Return the reply to a create."""
     return {
         "task_id": task.task_id,
@@ -295,7 +283,7 @@ def created(task: Shown) -> dict[str, str]:
     }
 
 
-def shown(task: Shown) -> dict[str, str]:
+def shown(task: VideoRow) -> dict[str, str]:
     """Return the reply to a query.
 
     A duration is shown once there is a result; until then it is only what was asked for.
@@ -309,11 +297,11 @@ def shown(task: Shown) -> dict[str, str]:
     }
 
 
-def listed(tasks: Sequence[Shown], next_before: int | None) -> dict[str, Any]:
+def listed(tasks: Sequence[VideoRow], next_before: int | None) -> dict[str, Any]:
     """Return the reply to a list."""
     return {"data": [shown(task) for task in tasks], "next_before": next_before}
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
     """Return *body* as JSON."""
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")  # as JSON's \\u

@@ -211,6 +211,8 @@ END: Final = write("""
         held_quota = 0, next_poll_at = NULL
     WHERE task_id = ? AND status NOT IN ('succeed', 'failed') AND channel_id = ?
         AND (kling_task_id IS NULL OR kling_task_id = ?)""")
+#: What was refused gives its id back. (task_id)
+FREE_EXTERNAL_ID: Final = write("UPDATE videos SET external_task_id = NULL WHERE task_id = ?")
 #: The end of a task that Kling does not know, if nothing has happened since the row was read.
 #: (now, reason, task_id, first absence, attempt until)
 END_ABSENT: Final = write("""

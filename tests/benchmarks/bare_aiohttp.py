@@ -1,12 +1,14 @@
 """What the mock is held against: aiohttp, an application, a handler that reads the body and
 returns fixed bytes.
 
-`python -m tests.benchmarks.bare_aiohttp` prints its URL and serves until it is terminated.
+`python -m tests.benchmarks.bare_aiohttp` prints its URL and serves until it is terminated. With
+`--low-level` there is no application and no router, only aiohttp's `web.Server`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 from aiohttp import web
@@ -28,12 +30,12 @@ TASK = CREATED[:-2] + (
 )
 
 
-async def _create(request: web.Request) -> web.Response:
+async def _create(request: web.BaseRequest) -> web.Response:
     await request.read()
     return web.Response(body=CREATED, content_type="application/json")
 
 
-async def _get(request: web.Request) -> web.Response:
+async def _get(request: web.BaseRequest) -> web.Response:
     await request.read()
     return web.Response(body=TASK, content_type="application/json")
 
@@ -47,8 +49,17 @@ def application() -> web.Application:
     return made
 
 
-async def _serve() -> None:
-    runner = web.AppRunner(application(), access_log=None)
+async def _either(request: web.BaseRequest) -> web.Response:
+    return await (_create if request.method == "POST" else _get)(request)
+
+
+async def _serve(*, low_level: bool) -> None:
+    no_access_log: Any = None  # aiohttp takes it; its annotation does not say so
+    runner: web.BaseRunner = (
+        web.ServerRunner(web.Server(_either, access_log=no_access_log))
+        if low_level
+        else web.AppRunner(application(), access_log=None)
+    )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     address: Any = runner.addresses[0]
@@ -57,4 +68,4 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    asyncio.run(_serve(low_level="--low-level" in sys.argv))

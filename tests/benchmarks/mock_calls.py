@@ -11,7 +11,8 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from functools import partial
 from typing import Final
 
 from tests.benchmarks.bare_aiohttp import PATH
@@ -33,12 +34,16 @@ class Load:
 
     Args:
         server: Who is asked.
+
+    Attributes:
+        answers: The bodies of the answers that `cost` brought.
     """
 
     def __init__(self, server: Running) -> None:
         self.server = server
         self._sockets = [socket.create_connection(server.address) for _ in range(CONNECTIONS)]
         self._names = itertools.count()
+        self.answers: list[bytes] = []
         self._head = (
             f"Host: {server.address[0]}:{server.address[1]}\r\nAccept: */*\r\n"
             f"Accept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\n"
@@ -79,7 +84,7 @@ class Load:
     def cost(self, requests: list[bytes]) -> Cost:
         """Return what one of *requests* costs the server."""
         wall, cpu = time.perf_counter(), self.server.cpu()
-        self.send(iter(requests))
+        self.answers = self.send(iter(requests))
         count = len(requests)
         return Cost((time.perf_counter() - wall) / count, (self.server.cpu() - cpu) / count)
 
@@ -98,22 +103,26 @@ def _receive(one: socket.socket) -> bytes:
                 return body
 
 
+Start = Callable[[], AbstractContextManager[Running]]
+SIDES: Final[dict[str, Start]] = {
+    "aiohttp": bare,
+    "aiohttp's web.Server": partial(bare, "--low-level"),
+    "kling-mock": partial(mock, "--speed", SPEED),
+}
+
+
 @contextmanager
-def _loads() -> Iterator[tuple[Load, Load]]:
-    with (
-        bare() as raw,
-        mock("--speed", SPEED) as ours,
-        closing(Load(raw)) as first,
-        closing(Load(ours)) as second,
-    ):
-        yield first, second
+def _loads() -> Iterator[dict[str, Load]]:
+    with ExitStack() as stack:
+        servers = {name: stack.enter_context(side()) for name, side in SIDES.items()}
+        yield {name: stack.enter_context(closing(Load(one))) for name, one in servers.items()}
 
 
 def run(*, quick: bool) -> Report:
     """Measure the gates that are about requests."""
     calls, rounds = (1000, 7) if quick else (2000, 21)
-    with _loads() as (raw, ours):
-        found = _rounds(raw, ours, calls, rounds)
+    with _loads() as loads:
+        found = _rounds(loads, calls, rounds)
     gates = [
         Gate(
             f"cpu_{call}_vs_aiohttp",
@@ -126,8 +135,9 @@ def run(*, quick: bool) -> Report:
         for call, means in GATES.items()
     ]
     figures = [
-        Figure(f"CPU of a {side}", found.cpu(side) * 1e6, "us", "of the server")
-        for side in found.costs
+        Figure(f"CPU of a {call}, {side}", found.cpu(f"{call}, {side}") * 1e6, "us", "per request")
+        for call in GATES
+        for side in SIDES
     ]
     if not quick:
         figures += _memory()
@@ -141,24 +151,20 @@ GATES: Final = {
 }
 
 
-def _rounds(raw: Load, ours: Load, calls: int, rounds: int) -> Rounds:
-    ids: list[str] = []
+def _rounds(loads: dict[str, Load], calls: int, rounds: int) -> Rounds:
+    def create(load: Load) -> Cost:
+        return load.cost([load.create() for _ in range(calls)])
 
-    def create(load: Load) -> Callable[[], Cost]:
-        return lambda: load.cost([load.create() for _ in range(calls)])
+    def poll(load: Load) -> Cost:
+        return load.cost([load.poll(name) for name in _task_ids(load.answers)])
 
-    def poll(load: Load) -> Callable[[], Cost]:
-        return lambda: load.cost([load.poll(name) for name in ids])
-
-    bodies = ours.send(ours.create() for _ in range(calls))
-    ids += [json.loads(body)["data"]["task_id"] for body in bodies]
-    sides = {
-        "create, aiohttp": create(raw),
-        "create, kling-mock": create(ours),
-        "poll, aiohttp": poll(raw),
-        "poll, kling-mock": poll(ours),
-    }
+    sides = {f"create, {name}": partial(create, load) for name, load in loads.items()}
+    sides |= {f"poll, {name}": partial(poll, load) for name, load in loads.items()}
     return take_turns(sides, rounds)
+
+
+def _task_ids(answers: list[bytes]) -> list[str]:
+    return [json.loads(body)["data"]["task_id"] for body in answers]
 
 
 def _memory() -> list[Figure]:
@@ -180,4 +186,4 @@ def _mixed(load: Load, count: int) -> None:
     """Make *count* requests: a create, a poll of its task, and so on."""
     for _ in range(0, count, 2 * BATCH):
         bodies = load.send(load.create() for _ in range(BATCH))
-        load.send(load.poll(json.loads(body)["data"]["task_id"]) for body in bodies)
+        load.send(load.poll(name) for name in _task_ids(bodies))

@@ -1,56 +1,89 @@
-"""What the pytest plugin costs a run that does not use it."""
+"""What the pytest plugin costs a run that does not use it.
+
+`python -m tests.benchmarks.mock_plugin ROUNDS` runs pytest again and again in one process: the
+start of the interpreter and of pytest itself, a hundred times what is measured here, is then
+paid once. Whatever a run has loaded is unloaded after it, so that the next one loads it anew.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import io
+import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.benchmarks.frame import Figure, Gate, Report
-from tests.benchmarks.measure import ROOT, Cost, take_turns
+from tests.benchmarks.measure import ROOT, Cost, Rounds, cost_of, take_turns
 
 __all__ = ["run"]
 
-WITHOUT: Final = "pytest with one empty test"
+WITHOUT: Final = "a pytest run of one empty test"
 WITH: Final = f"{WITHOUT}, the plugin loaded"
+EAGER: Final = f"{WITHOUT}, aiohttp loaded instead"  # what a plugin that is not lazy would cost
+SIDES: Final = {WITHOUT: (), WITH: ("-p", "_kling_mock_pytest"), EAGER: ("-p", "aiohttp")}
 
 
 def run(*, quick: bool) -> Report:
-    """Run pytest in processes of its own, with and without the plugin, in turn."""
-    with tempfile.TemporaryDirectory() as folder:
-        test = Path(folder) / "test_empty.py"
-        test.write_text("def test_nothing():\n    pass\n")
-        sides: dict[str, Callable[[], Cost]] = {
-            WITHOUT: lambda: _pytest(test),
-            WITH: lambda: _pytest(test, "-p", "_kling_mock_pytest"),
-        }
-        rounds = take_turns(sides, 11 if quick else 61)
-    added = rounds.cpu_added(WITH, WITHOUT)
+    """Run pytest with and without the plugin, in turn, in a process of its own."""
+    # No other plugin: what is installed here is not what a user has.
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [sys.executable, "-m", "tests.benchmarks.mock_plugin", "21" if quick else "101"]
+    done = subprocess.run(command, check=True, cwd=ROOT, env=alone, capture_output=True, text=True)
+    rounds = Rounds()
+    for side, costs in json.loads(done.stdout).items():
+        for cost in costs:
+            rounds.add(side, Cost(*cost))
     gate = Gate(
         "plugin_unused_ms",
-        added * 1e3,
+        rounds.cpu_added(WITH, WITHOUT) * 1e3,
         5,
         "<=",
         "ms",
         "CPU time that the plugin adds to a pytest run that does not use it",
     )
-    return Report(
-        "mock", [gate], [Figure(side, rounds.cpu(side) * 1e3, "ms") for side in (WITHOUT, WITH)]
-    )
+    figures = [Figure(side, rounds.cpu(side) * 1e3, "ms", "of CPU, warm") for side in SIDES]
+    return Report("mock", [gate], figures)
 
 
-def _pytest(test: Path, *options: str) -> Cost:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, str(test)]
-    # No other plugin: what is installed here is not what a user has.
-    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
-    wall, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, env=alone, cwd=test.parent, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(time.perf_counter() - wall, cpu)
+def _measure(rounds: int) -> Rounds:
+    with tempfile.TemporaryDirectory() as folder:
+        test = Path(folder) / "test_empty.py"
+        test.write_text("def test_nothing():\n    pass\n")
+        once: dict[str, Callable[[], None]] = {
+            side: partial(_pytest, test, options) for side, options in SIDES.items()
+        }
+        once[WITHOUT]()
+        loaded = frozenset(sys.modules)
+        gc.freeze()  # pytest collects garbage itself: let it be the run's own
+
+        def cost(side: str) -> Cost:
+            found = cost_of(once[side], 1)
+            for name in sys.modules.keys() - loaded:
+                del sys.modules[name]
+            return found
+
+        measures = {side: partial(cost, side) for side in SIDES}
+        eager = take_turns({EAGER: measures.pop(EAGER)}, 3)
+        found = take_turns(measures, rounds)
+        found.costs.update(eager.costs)
+        return found
+
+
+def _pytest(test: Path, options: tuple[str, ...]) -> None:
+    words = ["-q", "-p", "no:cacheprovider", "--rootdir", str(test.parent), *options, str(test)]
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert pytest.main(words) == 0
+
+
+if __name__ == "__main__":
+    json.dump(_measure(int(sys.argv[1])).costs, sys.stdout)

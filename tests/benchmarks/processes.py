@@ -83,16 +83,16 @@ def python(*arguments: str) -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
-def bare() -> Iterator[Running]:
+def bare(*options: str) -> Iterator[Running]:
     """Run the bare aiohttp server."""
-    with python("-m", "tests.benchmarks.bare_aiohttp") as (line, pid):
+    with python("-m", "tests.benchmarks.bare_aiohttp", *options) as (line, pid):
         yield Running(line.strip(), "access", "any secret of thirty-two letters", pid)
 
 
 @contextmanager
 def mock(*options: str) -> Iterator[Running]:
     """Run `kling-mock serve` on a free port."""
-    command = ("-m", "kling_mock", "serve", "--kling-port", "0", *options)
+    command = ("-m", "kling_mock", "serve", "--port", "0", "--kling-port", "0", *options)
     with python(*command) as (line, pid):
         ready = json.loads(line)
         yield Running(ready["kling_url"], ready["access_key"], ready["secret_key"], pid)

@@ -46,7 +46,7 @@ def test_every_fault_is_in_the_table() -> None:
 @pytest.mark.parametrize("source", COMMANDS, ids=range(len(COMMANDS)))
 def test_the_commands_run(source: str, receiver: Receiver) -> None:
     """Copied from the page, the commands steer a server that was started as the page says."""
-    words = "-m kling_mock serve --clock manual --kling-port 0"
+    words = "-m kling_mock serve --clock manual --port 0 --kling-port 0"
     with subprocess.Popen([sys.executable, *words.split()], stdout=subprocess.PIPE) as server:
         try:
             assert server.stdout is not None

@@ -119,6 +119,18 @@ def test_a_model_or_an_endpoint_can_be_denied(mock: KlingMock, api: Any) -> None
     assert mock.account.denied == {"kling-v3", "omni-video"}
 
 
+def test_which_elements_are_video_characters(mock: KlingMock, api: Any) -> None:
+    """An account says it of its elements; omni-video then holds them to their own limits."""
+    elements = [{"element_id": number} for number in range(1, 5)]
+    asked = {"model_name": "kling-v3-omni", "prompt": "a", "element_list": elements}
+    assert code(api.create("omni-video", **asked)) == (200, 0)
+    mock.account.characters = {1, 2, 3, 4}
+    assert code(api.create("omni-video", **asked)) == (400, 1201)
+    mock.account.characters = {1, 2, 3}
+    assert code(api.create("omni-video", **asked)) == (200, 0)
+    assert mock.account.characters == {1, 2, 3}
+
+
 def test_only_listed_addresses_may_call(mock: KlingMock, api: Any) -> None:
     """1304 answers an address outside the list."""
     mock.account.allowed_ips = ["10.0.0.0/8", "192.0.2.1"]
@@ -278,6 +290,7 @@ def test_wrong_settings_are_named_and_change_nothing(mock: KlingMock) -> None:
         ("disabled", 1),
         ("denied", ["kling-v99"]),
         ("allowed_ips", ["300.1.1.1"]),
+        ("characters", ["1"]),
         ("units", "many"),
         ("units", -1),
     ):

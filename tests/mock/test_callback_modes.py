@@ -107,6 +107,7 @@ def test_contradicting(
     lie = receiver.received[-1]
     assert lie.task["task_status"] == {"succeed": "failed", "failed": "succeed"}[truth]
     assert bool(lie.task["task_result"]) is (truth == "failed")
+    assert bool(lie.task["task_status_msg"]) is (truth == "succeed")
     assert "webhook-signature" in lie.headers
     assert [delivery.truthful for delivery in mock.deliveries][-2:] == [True, False]
     assert receiver.statuses.count(truth) == 1

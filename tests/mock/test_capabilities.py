@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kling_mock import KlingMock
 from kling_mock.kling.capabilities import (
     CAPABILITIES,
     DEFAULT_MODELS,
@@ -157,12 +158,21 @@ def test_models_of_other_endpoints(endpoint: str) -> None:
     assert (refused.http, refused.code) == (404, 1203)
 
 
-def test_a_discontinued_model_is_refused_on_request() -> None:
-    """A server that is told so refuses kling-v1 in the words that were seen."""
-    with pytest.raises(
-        Refusal, match="'kling-v1' has been discontinued and is no longer available"
-    ):
-        plan("text2video", {"prompt": "a cat"}, discontinued={"kling-v1"})
+def test_a_discontinued_model_is_refused_on_request(api: Any, mock: KlingMock) -> None:
+    """A server that is told so refuses kling-v1, named or not, in the words that were seen."""
+    assert mock.discontinued == frozenset()
+    mock.discontinued = {"kling-v1"}
+    for named in ({"model_name": "kling-v1"}, {"model_name": None}):
+        reply = api.create(**named)
+        assert (reply.status_code, reply.json()["code"]) == (400, 1201)
+        text = "The model 'kling-v1' has been discontinued and is no longer available."
+        assert reply.json()["message"] == text
+    assert api.create().status_code == 200
+    with pytest.raises(ValueError, match=r"discontinued: accepted are kling-v1, .*; got 'kling-0'"):
+        mock.discontinued = {"kling-v1", "kling-0"}
+    assert mock.discontinued == {"kling-v1"}
+    mock.reset()
+    assert api.create(model_name="kling-v1").status_code == 200
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
@@ -184,13 +194,15 @@ def test_the_tables_fit_together() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_the_server_judges_every_row_as_the_table_does(api: Any, row: Capability) -> None:
+def test_the_server_judges_every_row_as_the_table_does(
+    api: Any, mock: KlingMock, row: Capability
+) -> None:
     """Over HTTP: what the row grants becomes a task, its nearest neighbours are 400/1201."""
-    # Video characters are elements of an account, which this server's account has none of.
-    granted = [{}, *(ASKS[name] for name in sorted(row.features - {"character_element"}))]
+    mock.account.characters = {9}
+    granted = [{}, *(ASKS[name] for name in sorted(row.features))]
     near = {seconds + step for seconds in row.durations for step in (-1, 1)} - set(row.durations)
     refused = [{"duration": str(seconds)} for seconds in sorted(near)]
-    refused += [ASKS[name] for name in absent(row) if name != "character_element"]
+    refused += [ASKS[name] for name in absent(row)]
     refused += [ASKS[name] | {"duration": "10"} for name in row.narrowed]
     path = f"/v1/videos/{row.endpoint}"
     for asked in granted:

@@ -39,13 +39,15 @@ def serve(*options: str, **environment: str) -> Iterator[tuple[Any, dict[str, st
 
 def test_serve_prints_one_line_and_ends_on_sigterm() -> None:
     """It accepts connections once the line is out, says nothing else, and exits with 0."""
-    with serve("--kling-port", "0") as (process, ready):
+    with serve("--port", "0", "--kling-port", "0") as (process, ready):
         assert set(ready) == {
+            "relay_url",
             "kling_url",
             "dashboard_url",
             "access_key",
             "secret_key",
             "api_key",
+            "relay_token",
             "admin_token",
         }
         assert httpx.get(ready["dashboard_url"], trust_env=False).status_code == 200
@@ -68,6 +70,7 @@ def test_settings_by_flag_and_environment(certificate: tuple[Path, Path]) -> Non
         *options,
         KLING_MOCK_SEED="3",
         KLING_MOCK_KLING_PORT="0",
+        KLING_MOCK_PORT="0",
         KLING_MOCK_PUBLIC_URL="https://k.test",
     ) as (_, ready):
         assert ready["kling_url"].startswith("https://127.0.0.1:")
@@ -80,7 +83,7 @@ def test_settings_by_flag_and_environment(certificate: tuple[Path, Path]) -> Non
             tasks = (reply.json()["data"] for reply in asked)
             task = next(task for task in tasks if task["task_status"] == "succeed")
         assert task["task_result"]["videos"][0]["url"].startswith("https://k.test/")
-    with serve("--kling-port", "0", "--seed", "3") as (_, again):
+    with serve("--port", "0", "--kling-port", "0", "--seed", "3") as (_, again):
         assert again["secret_key"] == ready["secret_key"]
 
 
@@ -88,6 +91,8 @@ def test_settings_by_flag_and_environment(certificate: tuple[Path, Path]) -> Non
     ("options", "words"),
     [
         (["--kling-port", "99999"], "port"),
+        (["--kling-port", "0", "--port", "99999"], "port"),
+        (["--kling-port", "0", "--port", "0", "--db", "oracle://x"], "a database URL begins with"),
         (["--speed", "0"], "speed"),
         (["--host", "256.0.0.1"], "cannot listen on 256.0.0.1"),
         (["--tls-cert", "/nowhere.pem"], "No such file"),
@@ -132,7 +137,16 @@ def test_faults_and_hosts_by_flag(tmp_path: Path) -> None:
     """A profile of faults strikes from the first request on; a wrong one ends the command."""
     profile = tmp_path / "faults.json"
     profile.write_text('[{"kind": "status", "http": 503, "times": 1}]', encoding="utf-8")
-    options = ("--kling-port", "0", "--faults", str(profile), "--callback-host", "a.example")
+    options = (
+        "--port",
+        "0",
+        "--kling-port",
+        "0",
+        "--faults",
+        str(profile),
+        "--callback-host",
+        "a.example",
+    )
     with serve(*options) as (_, ready), httpx.Client(trust_env=False) as client:
         assert client.get(ready["kling_url"]).status_code == 503
         assert client.get(ready["kling_url"]).status_code == 404
@@ -142,19 +156,19 @@ def test_a_wrong_profile_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
     """What is wrong in a profile is named, and nothing is served."""
     profile = tmp_path / "faults.json"
     profile.write_text('[{"kind": "explode"}]', encoding="utf-8")
-    assert main(["serve", "--kling-port", "0", "--faults", str(profile)]) == 1
+    assert main(["serve", "--port", "0", "--kling-port", "0", "--faults", str(profile)]) == 1
     assert "profile[0].kind: accepted are" in capsys.readouterr().err
 
 
 def test_who_may_steer_it_by_flag() -> None:
     """The admin API is there with its token, and gone with --no-admin or by environment."""
-    with serve("--kling-port", "0", "--clock", "manual") as (_, ready):
+    with serve("--port", "0", "--kling-port", "0", "--clock", "manual") as (_, ready):
         headers = {"Authorization": f"Bearer {ready['admin_token']}"}
         with httpx.Client(headers=headers, trust_env=False) as client:
             reply = client.get(f"{ready['kling_url']}/__kling/clock")
             assert reply.json()["kind"] == "manual"
     for options, environment in [(["--no-admin"], {}), ([], {"KLING_MOCK_ADMIN": "off"})]:
-        with serve("--kling-port", "0", *options, **environment) as (_, ready):
+        with serve("--port", "0", "--kling-port", "0", *options, **environment) as (_, ready):
             reply = httpx.get(f"{ready['kling_url']}/__kling/clock", trust_env=False)
             assert reply.status_code == 404
             assert ready["dashboard_url"] is None

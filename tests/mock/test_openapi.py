@@ -18,10 +18,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
 from schemathesis import GenerationMode, checks
+from schemathesis.core.failures import FailureGroup
 
 from kling_mock import KlingMock
 from kling_mock.kling import operations
 from kling_mock.kling.examples import EXAMPLES
+from kling_mock.kling.wire import envelope
 from kling_mock.reference.rows import Operation
 from kling_mock.reference.served import OPERATIONS, fidelity_page, openapi, openapi_bytes
 
@@ -136,13 +138,32 @@ SENT = [
 
 
 def test_there_are_enough_cases() -> None:
-    """The test below sends at least 2,000 requests."""
+    """The test below sends at least 2,000 requests; each of its parts counts and prints its own."""
     assert len(SENT) * CASES >= 2000
+
+
+@pytest.fixture(scope="module")
+def sent() -> Iterator[Counter[int]]:
+    """The requests of this process so far, by the status of their answers."""
+    total: Counter[int] = Counter()
+    yield total
+    # For a reader of `pytest -s`.
+    print(f"\nSchemathesis: {total.total():,} cases in this process, {_shown(total)}")  # noqa: T201
+
+
+def _shown(statuses: Counter[int]) -> str:
+    return "by status: " + ", ".join(
+        f"{status}: {count}" for status, count in sorted(statuses.items())
+    )
 
 
 @pytest.mark.parametrize(("row", "mode"), SENT)
 def test_schemathesis(
-    server: KlingMock, known: dict[str, list[str]], row: Operation, mode: GenerationMode
+    server: KlingMock,
+    known: dict[str, list[str]],
+    sent: Counter[int],
+    row: Operation,
+    mode: GenerationMode,
 ) -> None:
     """Whatever fits the document, or just does not, gets an answer that the document lists."""
     operation = SCHEMA[row.path][row.method]
@@ -178,5 +199,33 @@ def test_schemathesis(
             accepts.validate(case.body)  # nothing else is accepted
 
     send()
+    sent.update(seen)
+    print(f"{row.name}, {mode.value}: {seen.total()} cases, {_shown(seen)}")  # noqa: T201 - likewise
     assert seen.total() >= CASES, seen
     assert mode is GenerationMode.NEGATIVE or seen[200], seen
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [(b'"code":0', b'"code":"0"'), (b'"request_id"', b'"requestid"'), (b'"task_id"', b'"id"')],
+)
+def test_schemathesis_notices_a_wrong_answer(
+    server: KlingMock,
+    known: dict[str, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    right: bytes,
+    wrong: bytes,
+) -> None:
+    """An answer with one member of another type or name does not pass for what is documented."""
+    operation = SCHEMA["/v1/videos/text2video/{id}"]["GET"]
+    case = operation.Case(path_parameters={"id": known["text2video"][1]})
+    key = {"Authorization": f"Bearer {server.api_key}"}
+    case.validate_response(case.call(base_url=server.kling_url, headers=key), checks=CHECKS)
+
+    def spoilt(*words: Any) -> bytes:
+        return envelope(*words).replace(right, wrong)
+
+    monkeypatch.setattr("kling_mock.kling.http.envelope", spoilt)
+    reply = case.call(base_url=server.kling_url, headers=key)
+    with pytest.raises(FailureGroup):
+        case.validate_response(reply, checks=CHECKS)

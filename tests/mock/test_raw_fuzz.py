@@ -9,10 +9,10 @@ import re
 import socket
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from kling_mock import KlingMock
@@ -150,6 +150,21 @@ def bodies(draw: st.DrawFn) -> bytes:
 def test_bodies(server: KlingMock, body: bytes, endpoint: str) -> None:
     """Nesting, huge numbers, repeated keys, bad UTF-8 and cut JSON are answered."""
     judge(server, Sent(request(server, body, length(len(body)), CLOSE, path=endpoint), whole=True))
+
+
+def test_a_naive_parser_is_noticed(server: KlingMock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among these bodies are some that bring down a server that trusts its JSON parser."""
+    monkeypatch.setattr("kling_mock.kling.validation.read_object", json.loads)
+    found: set[int] = set()
+
+    @settings(FUZZ, phases=[Phase.generate])
+    @given(body=bodies())
+    def send(body: bytes) -> None:
+        sent = Sent(request(server, body, length(len(body)), CLOSE), whole=True)
+        found.update(exchange(server, sent))
+
+    send()
+    assert 500 in found
 
 
 # ---------------------------------------------------------------- framing
@@ -336,9 +351,11 @@ def test_requests_in_one_go(server: KlingMock, bodies: list[bytes]) -> None:
     assert set(got) <= {200, 400, 404}
 
 
-def test_a_bomb(server: KlingMock) -> None:
-    """A small body that unpacks to more than the limit is refused, and soon."""
-    body: Any = zlib.compressobj(9, zlib.DEFLATED, 31)
-    packed = b"".join(body.compress(b" " * (1 << 20)) for _ in range(200)) + body.flush()
+def test_a_bomb(server: KlingMock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small body that unpacks to far more than the limit is refused, and soon."""
+    for room in ("protocol", "routing"):
+        monkeypatch.setattr(f"kling_mock.kling.{room}.MAX_BODY", 1 << 20)
+    packed = gzip.compress(b" " * (32 << 20))
+    assert len(packed) < 1 << 16
     raw = request(server, packed, length(len(packed)), b"Content-Encoding: gzip", CLOSE)
     assert exchange(server, Sent(raw, whole=True)) == [413]

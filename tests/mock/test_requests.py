@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from kling_mock.kling.accounts import Account, ApiKey
 from kling_mock.kling.fields import FIELDS
-from kling_mock.kling.validation import MAX_BODY, read_object
+from kling_mock.kling.routing import MAX_BODY
+from kling_mock.kling.validation import read_object
 
 URL = "https://example.com/a.png"
 LIST = "/v1/videos/text2video"
@@ -228,10 +229,13 @@ def test_messages_stay_short(api: Any, value: Any) -> None:
     assert len(reply.text) < 500
 
 
-def test_a_body_that_is_too_large(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """413 in the envelope, and the connection is still good for the next request."""
+@pytest.mark.parametrize("size", [1001, 1_000_000])
+def test_a_body_that_is_too_large(api: Any, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """413 in the envelope, in one piece or many, and the connection goes on."""
     monkeypatch.setattr("kling_mock.kling.protocol.MAX_BODY", 1000)
-    reply = api.http.post(LIST, content=b"x" * 100_000, headers=api.headers())
+    monkeypatch.setattr("kling_mock.kling.routing.MAX_BODY", 1000)
+    assert api.http.post(LIST, content=b"x" * 1000, headers=api.headers()).status_code == 400
+    reply = api.http.post(LIST, content=b"x" * size, headers=api.headers())
     assert (reply.status_code, reply.json()["code"]) == (413, 1200)
     assert api.get(LIST).status_code == 200
 
@@ -268,7 +272,7 @@ def exchange(mock: Any, request: bytes) -> bytes:
 
 
 def test_what_only_a_raw_socket_sends(api: Any, mock: Any) -> None:
-    """A wrong chunk, HTTP/1.0, a proxy's URL, an expectation and a broken Host are answered."""
+    """A wrong chunk, HTTP/1.0, a proxy's URL and a broken Host are answered."""
     auth = f"Authorization: Bearer {mock.api_key}\r\n"
     end = "Connection: close\r\n\r\n"
     url = mock.kling_url
@@ -279,17 +283,29 @@ def test_what_only_a_raw_socket_sends(api: Any, mock: Any) -> None:
     assert exchange(mock, old.encode()).startswith(b"HTTP/1.0 200")
     proxied = f"GET {url}{LIST}?pageSize=1 HTTP/1.1\r\nHost: a\r\n{auth}{end}"
     assert exchange(mock, proxied.encode()).startswith(b"HTTP/1.1 200")
-    body = '{"prompt":"a"}'
-    expecting = (
-        f"POST {LIST} HTTP/1.1\r\nHost: a\r\n{auth}Expect: 100-continue\r\n"
-        f"Content-Length: {len(body)}\r\n{end}{body}"
-    )
-    answer = exchange(mock, expecting.encode())
-    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200")
     task_id = api.new()
     mock.complete(task_id)
     broken = f'GET {LIST}/{task_id} HTTP/1.1\r\nHost: "><b>\r\n{auth}{end}'
     assert f"{url}/media/videos/".encode() in exchange(mock, broken.encode())
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_client_that_asks_before_it_sends(api: Any, mock: Any, *, waits: bool) -> None:
+    """`Expect: 100-continue` is answered, unless the body is there already (RFC 9110, 10.1.1)."""
+    body = b'{"prompt":"a"}'
+    head = (
+        f"POST {LIST} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {mock.api_key}\r\n"
+        f"Expect: 100-continue\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    ).encode()
+    host, port = mock.kling_url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as raw:
+        raw.sendall(head if waits else head + body)
+        first = raw.recv(65536)
+        if waits:
+            assert first == b"HTTP/1.1 100 Continue\r\n\r\n"
+            raw.sendall(body)
+            first = raw.recv(65536)
+    assert first.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 @pytest.mark.parametrize(

@@ -359,6 +359,24 @@ def test_prices(endpoint: str, request_body: dict[str, Any], units: str) -> None
     assert str(plan(endpoint, request_body).units.normalize()) == units
 
 
+@pytest.mark.parametrize("duration", [{}, {"duration": "3"}, {"duration": "15"}])
+@pytest.mark.parametrize("use", [{"refer_type": "base"}, {}])
+def test_a_base_video_decides_the_length(duration: dict[str, Any], use: dict[str, Any]) -> None:
+    """With a video to be edited `duration` changes neither the result's length nor its price."""
+    made = plan("omni-video", OMNI | {"video_list": [{"video_url": URL} | use]} | duration)
+    assert (made.seconds, str(made.units.normalize())) == (5, "6")
+
+
+def test_a_video_to_refer_to_leaves_the_length_to_the_request() -> None:
+    """With a reference video the result is as long as asked for, and priced so."""
+    video: dict[str, Any] = {
+        "video_list": [VIDEO | {"refer_type": "feature"}],
+        "duration": "15",
+    }
+    made = plan("omni-video", OMNI | video)
+    assert (made.seconds, str(made.units.normalize())) == (15, "18")
+
+
 def test_a_plan_keeps_what_later_steps_need() -> None:
     """External id, callback, watermark and the prompts of the shots."""
     made = plan(

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import os
+import subprocess
+import sys
+from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -17,6 +23,14 @@ from tests.mock.conftest import Api
 from tests.mock.receiving import Receiver
 
 LIST = "/v1/videos/text2video"
+ROOT = Path(__file__).parents[2]
+TELL = """
+import sys
+from kling_mock import KlingMock
+from tests.mock.test_worlds import PUBLIC, story
+with KlingMock(seed=5, public_url=PUBLIC) as mock:
+    print(story(mock, sys.argv[1]))
+"""
 PUBLIC = "http://kling.test"  # result URLs without a port, which differs from server to server
 
 
@@ -68,12 +82,73 @@ def test_the_same_seed_makes_the_same_journal_and_callbacks(receiver: Receiver) 
     assert {entry.status for entry in runs[0][0][0]} == {200, 500}
 
 
+def test_another_process_tells_the_same_story(receiver: Receiver) -> None:
+    """A seed means the same in every process, whatever order its sets and hashes have."""
+    runs: list[Any] = []
+    for hash_seed in ("1", "2"):
+        del receiver.received[:]
+        told = subprocess.run(
+            [sys.executable, "-c", TELL, receiver.url],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            check=True,
+            capture_output=True,
+        ).stdout
+        runs.append((told, [received.body for received in receiver.received]))
+    assert runs[0] == runs[1]
+    assert len(runs[0][0]) > 10_000
+
+
 def test_a_reset_makes_the_story_new(receiver: Receiver) -> None:
     """The same story twice on one server, with a reset between, is the same story."""
     with KlingMock(seed=5, public_url=PUBLIC) as mock:
         first = story(mock, receiver.url)
         mock.reset()
         assert story(mock, receiver.url) == first
+
+
+def test_a_busy_server_changes_nothing_for_another(receiver: Receiver) -> None:
+    """What a server of the same seed does meanwhile cannot be told from a story's outcome."""
+    with KlingMock(seed=5, public_url=PUBLIC) as alone:
+        undisturbed = story(alone, receiver.url)
+    with KlingMock(seed=5) as other, KlingMock(seed=5, public_url=PUBLIC) as mock:
+        api = Api(other)
+        for number in range(8):  # the very ids that the story uses
+            api.create(external_task_id=f"order-{number}", callback_url=receiver.url)
+        other.clock.advance(10**6)
+        other.faults.add("reset", "GET *")
+        other.account.disabled = True
+        other.content.add("")
+        assert story(mock, receiver.url) == undisturbed
+        other.reset()
+        mock.reset()
+        assert story(mock, receiver.url) == undisturbed
+        assert len(other.journal) == 0
+        api.http.close()
+
+
+def global_containers() -> dict[str, Any]:
+    """Return every list, dict, set and deque at the top of a loaded module, by its name."""
+    return {
+        f"{module.__name__}.{name}": value
+        for module in tuple(sys.modules.values())
+        if module.__name__.partition(".")[0] == "kling_mock"
+        for name, value in vars(module).items()
+        if isinstance(value, list | dict | set | deque) and not name.startswith("__")
+    }
+
+
+def test_no_module_keeps_state(receiver: Receiver) -> None:
+    """What a server remembers is in the server: a story leaves no trace at the top of a module."""
+    with KlingMock(seed=5, public_url=PUBLIC) as mock:
+        story(mock, receiver.url)  # everything is loaded now
+    before = {name: copy.copy(value) for name, value in global_containers().items()}
+    assert "kling_mock.kling.capabilities.CAPABILITIES" in before
+    with KlingMock(seed=6, public_url=PUBLIC) as mock:
+        story(mock, receiver.url)
+    changed = {name for name, value in global_containers().items() if value != before.get(name)}
+    # The text of the current second, a function of the second alone.
+    assert changed <= {"kling_mock.kling.reply._dates"}
 
 
 def test_two_servers_share_nothing(receiver: Receiver) -> None:

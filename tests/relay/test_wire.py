@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from kling_mock.relay import errors, wire
 from kling_mock.relay.channels import Target, target
 from kling_mock.relay.errors import RelayError
+from kling_mock.storage.values import VideoRow
 from kling_sdk.errors import TransportError, api_error
 
 GUIDE = {
@@ -23,15 +25,12 @@ GUIDE = {
 }
 
 
-class Row(NamedTuple):
-    """As much of a row as replies show."""
-
-    task_id: str = "kling_1"
-    kling_task_id: str | None = None
-    status: str = "submitted"
-    store_url: str = ""
-    duration: str = "5"
-    fail_reason: str = ""
+def row(**changes: Any) -> VideoRow:
+    said: dict[str, Any] = dict.fromkeys(attrs.fields_dict(VideoRow), "")
+    numbers = ("id", "created_at", "updated_at", "channel_id", "user_id", "quota", "n", "legacy")
+    said |= dict.fromkeys(numbers, 0)
+    said |= {"task_id": "kling_1", "status": "submitted", "duration": "5", "kling_task_id": None}
+    return VideoRow(**said | changes)
 
 
 def read(body: object, endpoint: str = "text2video") -> wire.CreateAsk:
@@ -162,17 +161,17 @@ def test_a_repeat_is_told_from_another_request() -> None:
     assert len(hashes) == 5
 
 
-def test_half_a_character_does_not_break_a_reply() -> None:
-    """JSON may hold half a surrogate pair; it is hashed and answered without an error."""
-    ask = wire.read_create("text2video", b'{"prompt": "\\ud83d"}')
-    assert ask.request_hash
-    assert json.loads(wire.encode({"message": ask.prompt})) == {"message": "\ud83d"}
+def test_half_a_character_is_refused() -> None:
+    """JSON may hold half a surrogate pair; it cannot be sent on, so it is a 400."""
+    with pytest.raises(RelayError, match="body: holds half of a surrogate pair"):
+        wire.read_create("text2video", b'{"prompt": "\\ud83d"}')
+    assert json.loads(wire.encode({"message": "\ud83d"})) == {"message": "\ud83d"}
 
 
 def test_replies_have_exactly_the_guide_s_keys() -> None:
     """A reply to create and to query has the keys of the guide, empty where nothing is known."""
-    assert wire.created(Row()) == {"task_id": "kling_1", "kling_task_id": "", "status": "submitted"}
-    assert wire.shown(Row(kling_task_id="873", status="processing")) == {
+    assert wire.created(row()) == {"task_id": "kling_1", "kling_task_id": "", "status": "submitted"}
+    assert wire.shown(row(kling_task_id="873", status="processing")) == {
         "task_id": "kling_1",
         "kling_task_id": "873",
         "status": "processing",
@@ -181,10 +180,10 @@ def test_replies_have_exactly_the_guide_s_keys() -> None:
         "fail_reason": "",
     }
     done = wire.shown(
-        Row(kling_task_id="873", status="succeed", store_url="https://v", duration="5.1")
+        row(kling_task_id="873", status="succeed", store_url="https://v", duration="5.1")
     )
     assert (done["video_url"], done["duration"]) == ("https://v", "5.1")
-    assert wire.listed([Row()], 7) == {"data": [wire.shown(Row())], "next_before": 7}
+    assert wire.listed([row()], 7) == {"data": [wire.shown(row())], "next_before": 7}
 
 
 def test_a_page_is_asked_for_by_key() -> None:

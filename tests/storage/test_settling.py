@@ -309,3 +309,15 @@ async def test_open_statuses_are_followed_and_never_go_back(shop: Shop) -> None:
     for wrong in ("succeed", "failed", ""):
         with pytest.raises(ValueError, match="terminal"):
             await shop.store.mark_open(row.task_id, wrong, now=LATER)
+
+
+async def test_a_refused_create_gives_its_external_id_back(shop: Shop) -> None:
+    """A request that was refused before any acceptance can be repeated under its own id."""
+    refused = await shop.create(external_task_id="order-1")
+    await shop.settle(kit.failed(refused.task_id, free_external_id=True))
+    again = await shop.create(external_task_id="order-1")
+    assert again.task_id != refused.task_id
+    assert (await shop.row(refused.task_id)).external_task_id is None
+    await shop.settle(kit.succeed(again.task_id, free_external_id=True))
+    assert (await shop.row(again.task_id)).external_task_id == "order-1"
+    await shop.assert_explained()

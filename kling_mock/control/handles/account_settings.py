@@ -18,8 +18,10 @@ __all__ = [
     "OnAccount",
     "Setting",
     "make_pack",
+    "read_characters",
     "read_denied",
     "read_flag",
+    "read_models",
     "read_networks",
     "read_rate",
     "read_slots",
@@ -86,6 +88,26 @@ def read_denied(given: Iterable[str]) -> frozenset[str]:
     if unknown:
         raise ValueError(f"denied: accepted are {', '.join(sorted(known))}; got {unknown[0]!r}")
     return names
+
+
+def read_models(given: Iterable[str]) -> frozenset[str]:
+    """Return the models in *given*."""
+    names = frozenset([given] if isinstance(given, str) else given)
+    known = {model for models in MODELS.values() for model in models}
+    unknown = sorted(names - known)
+    if unknown:
+        accepted = ", ".join(sorted(known))
+        raise ValueError(f"discontinued: accepted are {accepted}; got {unknown[0]!r}")
+    return names
+
+
+def read_characters(given: Iterable[int]) -> frozenset[int]:
+    """Return the element ids in *given*."""
+    ids = frozenset(given)
+    wrong = [one for one in ids if type(one) is not int]
+    if wrong:
+        raise ValueError(f"characters: accepted are element ids, whole numbers; got {wrong[0]!r}")
+    return ids
 
 
 def read_networks(given: Iterable[str | Network] | None) -> tuple[Network, ...] | None:

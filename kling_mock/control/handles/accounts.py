@@ -12,6 +12,7 @@ from kling_mock.control.handles.account_settings import (
     Network,
     Setting,
     make_pack,
+    read_characters,
     read_denied,
     read_flag,
     read_networks,
@@ -54,6 +55,8 @@ class AccountHandle:
         allowed_ips: Addresses and networks that calls may come from; from others they are
             refused with 1304. `None` is any.
         rate_limit: What `limit_rate` has set; assign `None` to end it.
+        characters: Ids of its elements that are video characters, for the limits of omni-video;
+            all other elements count as multi-image ones.
     """
 
     slots = Setting[int | None, int | None](read_slots)
@@ -62,6 +65,7 @@ class AccountHandle:
     denied = Setting[Iterable[str], frozenset[str]](read_denied)
     allowed_ips = Setting[Iterable[str | Network] | None, tuple[Network, ...] | None](read_networks)
     rate_limit = Setting[RateLimit | None, RateLimit | None](read_rate)
+    characters = Setting[Iterable[int], frozenset[int]](read_characters)
 
     def __init__(self, reach: Reach, name: str) -> None:
         self._reach = reach

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kling_mock.control.handles.reach import HasTaskId, Reach, id_of
@@ -35,6 +36,27 @@ class Steering:
         from kling_mock.control.handles.accounts import AccountHandle
 
         return AccountHandle(self._reach, "default")
+
+    @property
+    def discontinued(self) -> frozenset[str]:
+        """Models that create calls are refused with, as the vendor ends them; none at first.
+
+        `mock.discontinued = {"kling-v1"}`. The text of the refusal was seen of kling-v1 in
+        September 2026; its code was not recorded (1201 is assumed).
+        """
+        return self._reach.call(lambda world: world.discontinued)
+
+    @discontinued.setter
+    def discontinued(self, models: Iterable[str]) -> None:
+        from kling_mock.control.handles.account_settings import read_models
+        from kling_mock.kling.world import World
+
+        ended = read_models(models)
+
+        def work(world: World) -> None:
+            world.discontinued = ended
+
+        self._reach.call(work)
 
     @property
     def progress(self) -> ProgressHandle:

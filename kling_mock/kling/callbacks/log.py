@@ -69,6 +69,7 @@ class Delivery(NamedTuple):
     Attributes:
         delivery_id: Its id, also the `webhook-id` of a signed one.
         task_id: Which task it is about.
+        account: The name of the account whose task it is.
         task_status: Which status it reports.
         url: Where it goes.
         body: The bytes that are sent, the same in every attempt.
@@ -81,6 +82,7 @@ class Delivery(NamedTuple):
 
     delivery_id: str
     task_id: str
+    account: str
     task_status: Status
     url: str
     body: bytes

@@ -12,6 +12,7 @@ from random import Random
 from typing import Literal
 
 from kling_mock.clock import Clock
+from kling_mock.kling.accounts import Accounts
 from kling_mock.kling.callbacks.courier import Courier
 from kling_mock.kling.callbacks.log import Attempt, Deliveries, Delivery, Fate
 from kling_mock.kling.callbacks.signature import signed_headers
@@ -19,7 +20,7 @@ from kling_mock.kling.errors import CODES
 from kling_mock.kling.facts import assumed, documented
 from kling_mock.kling.faults.rules import Faults
 from kling_mock.kling.lifecycle import Status
-from kling_mock.kling.tasks import Task, Tasks
+from kling_mock.kling.tasks import Task
 from kling_mock.kling.wire import reported
 
 __all__ = ["RETRIES", "RETRY_DELAYS", "SUCCESS", "TIMEOUT", "TRIGGERS", "Callbacks"]
@@ -53,7 +54,7 @@ class Callbacks:
     Args:
         clock: When things happen.
         random: Where ids and shuffled orders come from.
-        tasks: The world's tasks.
+        accounts: Whose secrets sign them.
         faults: The world's faults.
         courier: Who carries them.
         allowed: Hosts that may be called besides this computer.
@@ -70,14 +71,14 @@ class Callbacks:
         self,
         clock: Clock,
         random: Random,
-        tasks: Tasks,
+        accounts: Accounts,
         faults: Faults,
         courier: Courier,
         allowed: frozenset[str] = frozenset(),
     ) -> None:
         self._clock = clock
         self._random = random
-        self._tasks = tasks
+        self._accounts = accounts
         self._faults = faults
         self._courier = courier
         self._allowed = allowed
@@ -141,6 +142,7 @@ class Callbacks:
         delivery = Delivery(
             f"msg_{self._random.getrandbits(128):032x}",
             task.task_id,
+            task.account.name,
             status,
             task.plan.callback_url,
             reported(task, status, message, task.origin),
@@ -235,7 +237,7 @@ class Callbacks:
         return known
 
     def _headers(self, delivery: Delivery) -> tuple[tuple[str, str], ...]:
-        account = self._tasks.any(delivery.task_id).account
+        account = self._accounts[delivery.account]
         now = self._clock.now()
         dated = int(now if self.timestamps == "clock" else self._courier.time())
         signed = signed_headers(

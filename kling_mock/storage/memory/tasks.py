@@ -229,8 +229,10 @@ class MemoryTasks(MemoryAccounts):
         return Settlement(Outcome.SETTLED, ended, charged, uncollected)
 
     def _end(self, row: VideoRow, result: TaskResult, charged: int, now: int) -> VideoRow:
+        freed = result.free_external_id and result.status == "failed"
         return self.state.change(
             row,
+            external_task_id=None if freed else row.external_task_id,
             status=result.status,
             updated_at=now,
             kling_task_id=row.kling_task_id or result.kling_task_id,

@@ -41,6 +41,9 @@ def settle(result: TaskResult, now: int, notice: NewNotice | None) -> Unit[Settl
         yield from _charge(row, due, now)
     else:
         yield from _release(row)
+    if result.free_external_id and not succeeded:
+        yield sql.FREE_EXTERNAL_ID, (row.task_id,)
+        ended = attrs.evolve(ended, external_task_id=None)
     yield from _notify(row, notice, now)
     return Settlement(Outcome.SETTLED, ended, *due)
 

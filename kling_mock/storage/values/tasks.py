@@ -276,6 +276,8 @@ class TaskResult:
         duration: Seconds as text; "" leaves what the request said.
         fail_reason: Why it failed.
         json_data: The report as received.
+        free_external_id: Of a failure that came before any acceptance: the row gives up its
+            `external_task_id`, so that the user can repeat the request under it.
     """
 
     task_id: str
@@ -292,6 +294,7 @@ class TaskResult:
     duration: str = attrs.field(default="", converter=text20)
     fail_reason: str = attrs.field(default="", converter=text)
     json_data: str = attrs.field(default="", converter=text, repr=False)
+    free_external_id: bool = False
 
 
 class Outcome(Enum):

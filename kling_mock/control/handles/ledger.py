@@ -1,0 +1,92 @@
+"""The money of a server's relay, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from kling_mock.storage.protocol import Storage
+    from kling_mock.storage.values import LedgerEntry, Reconciliation, Report, User
+
+__all__ = ["LedgerHandle"]
+
+T = TypeVar("T")
+Run = Callable[[Callable[["Storage"], Awaitable[Any]]], Any]
+
+
+class LedgerHandle:
+    """What the relay's users have, what is held of it, and why.
+
+    Money is quota: 500 000 are one US dollar, 70 000 one unit of Kling.
+
+    Args:
+        run: Runs something on the relay's store and returns the result.
+        now: Returns the time, whole Unix seconds.
+    """
+
+    def __init__(self, run: Run, now: Callable[[], int]) -> None:
+        self._run = run
+        self._now = now
+
+    def user(self, username: str = "default") -> User:
+        """Return a user: `quota` is the balance, `held_quota` what open tasks may still cost.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        found: User | None = self._run(lambda storage: storage.find_user(username))
+        if found is None:
+            raise KeyError(f"There is no user {username!r} at the relay.")
+        return found
+
+    def credit(self, amount: int, username: str = "default") -> None:
+        """Add *amount* to a user's balance, or take it away if it is negative.
+
+        Raises:
+            KeyError: There is none of that name.
+            InsufficientQuotaError: It would take more than is neither spent nor held.
+        """
+        user = self.user(username)
+        count = len(self.entries(username))
+        reference = f"test-{user.id}-{count}"
+        self._run(
+            lambda storage: storage.credit(user.id, amount, reference=reference, now=self._now())
+        )
+
+    def entries(self, username: str = "default") -> Sequence[LedgerEntry]:
+        """Return the newest 1000 ledger entries of a user, the newest first."""
+        user = self.user(username)
+        found: Sequence[LedgerEntry] = self._run(
+            lambda storage: storage.list_ledger(user.id, limit=1000)
+        )
+        return found
+
+    def reports(self) -> Sequence[Report]:
+        """Return results that came too late or contradict, and were not applied."""
+        found: Sequence[Report] = self._run(lambda storage: storage.list_reports())
+        return found
+
+    def reconcile(self) -> Sequence[Reconciliation]:
+        """Return, for each user, whether the ledger explains the balance."""
+        found: Sequence[Reconciliation] = self._run(lambda storage: storage.reconcile())
+        return found
+
+    def assert_balanced(self) -> None:
+        """Check that the ledger explains every balance and every hold, and no row breaks a rule.
+
+        Raises:
+            AssertionError: It does not; the text says where.
+        """
+        problems = [_problem(row) for row in self.reconcile() if not row.is_explained]
+        if problems:
+            raise AssertionError("The relay's ledger is not balanced:\n" + "\n".join(problems))
+
+
+def _problem(row: Reconciliation) -> str:
+    rows = "; ".join(f"{one.task_id} {one.why} ({one.quota})" for one in row.unexplained)
+    return (
+        f"user {row.username!r}: opening {row.opening} + credits {row.credits} - charged"
+        f" {row.charged} differs from the balance {row.quota} by {row.difference}; held {row.held},"
+        f" open holds {row.open_holds}; {rows or 'no single row is to blame'}"
+    )

@@ -1,0 +1,141 @@
+"""One relay process, put together: the only place where its concrete parts are named."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Any, Final
+
+from kling_mock.clock import Clock
+from kling_mock.relay.admin import RelayAdmin
+from kling_mock.relay.alarm import Alarm
+from kling_mock.relay.callbacks import Callbacks
+from kling_mock.relay.courier import UserCourier
+from kling_mock.relay.directory import Directory
+from kling_mock.relay.http import RelayHandler
+from kling_mock.relay.options import RelayOptions
+from kling_mock.relay.outbox import Outbox
+from kling_mock.relay.reports import Reports
+from kling_mock.relay.sending import Sender
+from kling_mock.relay.service import RelayService
+from kling_mock.relay.sweeper import Sweeper
+from kling_mock.relay.upstream import Upstream
+from kling_mock.storage.errors import StorageError
+from kling_mock.storage.protocol import Storage
+
+__all__ = ["Relay"]
+
+_IDLE: Final = 60.0  # seconds between looks for what other processes have left behind
+_PING: Final = 2.0  # seconds of real time that the database may take to answer
+
+
+class Relay:
+    """One relay.
+
+    Args:
+        storage: Where everything is kept; any number of relays may share it.
+        clock: The time; it must run on the loop that serves the relay.
+        options: What the operator has set.
+        admin_token: What the operator's requests carry.
+        random: Where ids, tokens and chance come from. Relays that share a store must not
+            share it.
+
+    Attributes:
+        storage: As given.
+        handler: The aiohttp handler.
+        callbacks: Takes in what Kling reports.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        clock: Clock,
+        options: RelayOptions,
+        admin_token: str,
+        random: Random,
+    ) -> None:
+        self.storage = storage
+        self._clock = clock
+        self._upstream = Upstream(clock, options.upstream_timeout)
+        self._courier = UserCourier(options.callback_hosts)
+        directory = Directory(storage, clock, random.random)
+        reports = Reports(storage, directory, self._upstream, clock, self._tell)
+        sender = Sender(storage, self._upstream, clock, options, self._note)
+        sweeper = Sweeper(storage, reports, clock, random.random, self._note, self._tell)
+        outbox = Outbox(
+            storage,
+            self._courier,
+            clock,
+            random.random,
+            options.callback_secret,
+            self._note_notice,
+        )
+        self._sweeps = Alarm(clock, sweeper.sweep, _IDLE)
+        self._deliveries = Alarm(clock, outbox.deliver, _IDLE)
+        self.callbacks = Callbacks(storage, directory, reports, clock, self._note)
+        service = RelayService(
+            storage, directory, reports, sender, clock, options, _new_ids(random)
+        )
+        admin = RelayAdmin(
+            storage,
+            directory,
+            clock,
+            admin_token,
+            options.callback_secret,
+            random.randbytes,
+            self._tell,
+        )
+        self.handler = RelayHandler(service, self.callbacks, admin, self.health, clock)
+
+    async def start(self) -> None:
+        """Connect to the store, and take up what was left behind.
+
+        Raises:
+            StorageError: The store cannot be used.
+        """
+        await self.storage.open()
+        self._sweeps.start()
+        self._deliveries.start()
+
+    def stop(self) -> None:
+        """Start no more work."""
+        self._sweeps.stop()
+        self._deliveries.stop()
+
+    async def close(self) -> None:
+        """Disconnect; nothing may be asked of it any more."""
+        await self._upstream.close()
+        await self._courier.close()
+        await self.storage.close()
+
+    async def health(self) -> tuple[bool, dict[str, Any]]:
+        """Return whether the relay can serve, and what `/health` shows.
+
+        Kling is not called for it: `upstream` is how the last call went.
+        """
+        try:
+            async with asyncio.timeout(_PING):
+                await self.storage.ping()
+            well = True
+        except (StorageError, TimeoutError):
+            well = False
+        upstream = {None: "unknown", True: "ok", False: "unreachable"}[self._upstream.answered]
+        return well, {
+            "status": "ok" if well else "unavailable",
+            "database": "ok" if well else "unavailable",
+            "upstream": upstream,
+        }
+
+    def _note(self, at: float) -> None:
+        self._sweeps.note(at)
+
+    def _note_notice(self, at: float) -> None:
+        self._deliveries.note(at)
+
+    def _tell(self) -> None:
+        self._deliveries.note(self._clock.now())
+
+
+def _new_ids(random: Random) -> Callable[[], str]:
+    return lambda: f"kling_{random.getrandbits(128):032x}"

@@ -1,0 +1,151 @@
+"""Callbacks from Kling. A callback alone never moves money.
+
+It is applied if it is signed by the channel's secret and speaks of this very task. Otherwise it
+is a hint: the task is read anew with the channel's own key, at the same rate limit as a query.
+So a forgery makes the relay look, and nothing else; and no result is lost for want of a
+signature.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from kling_mock.clock import Clock
+from kling_mock.relay import errors
+from kling_mock.relay.directory import Directory
+from kling_mock.relay.errors import RelayError, invalid
+from kling_mock.relay.reports import Reports, would_change
+from kling_mock.relay.schedule import READ_INTERVAL
+from kling_mock.relay.states import State, state_of
+from kling_mock.storage.protocol import Storage
+from kling_mock.storage.values import VideoRow
+from kling_sdk import CallbackVerificationError, parse_callback
+from kling_sdk.callbacks import CallbackEvent
+
+__all__ = ["Callbacks"]
+
+_log: Final = logging.getLogger("kling_mock.relay")
+
+DONE: Final = {"message": "success"}
+ALREADY: Final = {"message": "already processed"}
+_REMEMBERED: Final = 1000  # given-up tasks whose last reading is remembered
+
+
+class Callbacks:
+    """Takes in what somebody reports of a task.
+
+    Args:
+        storage: Where the rows are.
+        directory: Whose secrets count.
+        reports: Reads and applies.
+        clock: The time.
+        note: Called with the instant at which the sweeper has to look.
+
+    Attributes:
+        trial: A test hook, or `None`: it is told of an unsigned callback that came from this
+            computer, before the task is read.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        directory: Directory,
+        reports: Reports,
+        clock: Clock,
+        note: Callable[[float], None],
+    ) -> None:
+        self._storage = storage
+        self._directory = directory
+        self._reports = reports
+        self._clock = clock
+        self._note = note
+        self._lost_reads: OrderedDict[str, int] = OrderedDict()
+        self.trial: Callable[[VideoRow, CallbackEvent], None] | None = None
+
+    async def take(
+        self, task_id: str | None, raw: bytes, headers: Mapping[str, str], *, local: bool = False
+    ) -> dict[str, str]:
+        """Take a callback in; return the reply.
+
+        Args:
+            task_id: The relay's id in the path; `None` if the path has none.
+            raw: The body, byte for byte.
+            headers: The request's headers.
+            local: Whether it came from this computer, and not through a proxy.
+
+        Raises:
+            RelayError: 400 if the body is no task, 404 if there is no such task.
+        """
+        try:
+            event = parse_callback(raw)
+        except CallbackVerificationError as error:
+            raise invalid("body", str(error)) from None
+        row = await self._find(task_id, event)
+        if row is None:
+            raise RelayError(errors.NOT_FOUND, "there is no such task")
+        signed = await self._signed(row, raw, headers)
+        if signed is not None and speaks_of(row, signed):
+            return await self._apply(row, signed)
+        if local and self.trial is not None:
+            self.trial(row, event)
+        return await self._hint(row, event)
+
+    async def _find(self, task_id: str | None, event: CallbackEvent) -> VideoRow | None:
+        name = task_id or event.task.external_task_id
+        if name:
+            return await self._storage.find_task(name)
+        rows = await self._storage.find_by_kling_id(event.task.task_id)
+        return rows[0] if len(rows) == 1 else None
+
+    async def _signed(
+        self, row: VideoRow, raw: bytes, headers: Mapping[str, str]
+    ) -> CallbackEvent | None:
+        secrets = await self._directory.secrets(row.channel_id)
+        if not secrets:
+            return None
+        try:
+            return parse_callback(raw, headers, secrets, self._clock.now())
+        except CallbackVerificationError as error:
+            _log.warning("kling callback of %s is only a hint: %s", row.task_id, error)
+            return None
+
+    async def _apply(self, row: VideoRow, event: CallbackEvent) -> dict[str, str]:
+        await self._reports.apply(row, event.task, "callback")
+        return DONE if row.is_open else ALREADY
+
+    async def _hint(self, row: VideoRow, event: CallbackEvent) -> dict[str, str]:
+        now = int(self._clock.now())
+        if not row.is_open or row.legacy:
+            if state_of(row.status, row.kling_task_id) is State.LOST and self._may_read(row, now):
+                await self._reports.read(row, "callback")
+            return ALREADY
+        if not would_change(row, event.task):
+            return DONE  # true or not, there is nothing to look for
+        if not await self._reports.refresh(row, "callback"):
+            # It was read a moment ago, and may have changed since.
+            soon = now + READ_INTERVAL
+            await self._storage.schedule_poll(row.task_id, soon, only_sooner=True)
+            self._note(soon)
+        return DONE
+
+    def _may_read(self, row: VideoRow, now: int) -> bool:
+        """Whether a row that was given up is read once more: a lease is for open rows only."""
+        last = self._lost_reads.pop(row.task_id, None)
+        may = last is None or now - last >= READ_INTERVAL
+        self._lost_reads[row.task_id] = now if may or last is None else last
+        if len(self._lost_reads) > _REMEMBERED:
+            self._lost_reads.popitem(last=False)
+        return may
+
+
+def speaks_of(row: VideoRow, event: CallbackEvent) -> bool:
+    """Whether a signed callback is about this very row.
+
+    A true signature on the report of another task proves nothing about this one.
+    """
+    if row.kling_task_id is not None:
+        return row.kling_task_id == event.task.task_id
+    return row.task_id == event.task.external_task_id

@@ -1,0 +1,55 @@
+"""aiohttp's connection and request object, with the relay's shape for what is not even HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+
+from kling_mock.relay import errors
+from kling_mock.relay.errors import RelayError
+
+__all__ = ["RelayProtocol", "make_request"]
+
+_log: Final = logging.getLogger("kling_mock.relay")
+
+
+class RelayProtocol(web.RequestHandler):
+    """One connection.
+
+    It ends after a request that cannot be parsed: where the next one begins in such bytes,
+    nobody can say.
+    """
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - it quotes what the client sent
+    ) -> web.StreamResponse:
+        """Answer what never reached the handler, or what the handler could not answer."""
+        _log.info("kling relay error: a connection brought no request: %s", type(exc).__name__)
+        kind = errors.BROKEN if status >= 500 else errors.INVALID
+        text = "the relay itself failed" if status >= 500 else "this is not HTTP"
+        body = RelayError(kind, text).body()
+        reply = web.Response(status=status, body=body, content_type="application/json")
+        reply.force_close()
+        return reply
+
+
+def make_request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: web.RequestHandler,
+    writer: AbstractStreamWriter,
+    task: asyncio.Task[None],
+) -> web.BaseRequest:
+    """Make aiohttp's request object; the handler keeps the limits of bodies."""
+    return web.BaseRequest(message, payload, protocol, writer, task, asyncio.get_running_loop())

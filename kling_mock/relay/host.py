@@ -1,0 +1,125 @@
+"""A relay that listens at once and is put together when it is first asked for.
+
+Most servers of a test suite never use theirs: they pay for a socket, or not even for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from kling_mock._listening import BACKLOG, bind, url_of
+
+if TYPE_CHECKING:
+    from kling_mock.relay.app import Relay
+
+__all__ = ["RelayHost"]
+
+_LEAST_DRAIN = 0.02  # seconds of real time
+# Turns of the loop from a connection's acceptance until aiohttp knows it. asyncio forgets, and so
+# leaves open, a connection whose server is closed in between.
+_ACCEPTING = 5
+
+
+class RelayHost:
+    """Serves one relay on one address. Only its loop's thread may use it.
+
+    Args:
+        host: The address to listen on.
+        port: The port; 0 is any free one.
+        tls: With it, https only.
+        build: Puts the relay together, given the URL by which it is reached, and starts it.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None,
+        build: Callable[[str], Awaitable[Relay]],
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._tls = tls
+        self._build = build
+        self._url = ""
+        self._relay: Relay | None = None
+        self._building = asyncio.Lock()
+        self._server: asyncio.Server | None = None
+        self._http: web.Server | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def listen(self) -> str:
+        """Listen, if that is not so already; return the URL.
+
+        Raises:
+            OSError: The address cannot be bound.
+        """
+        if not self._url:
+            bound = bind(self._host, self._port)
+            self._url = url_of(self._host, bound.getsockname()[1], tls=self._tls is not None)
+            self._spawn(self._serve(bound))  # until then the socket keeps callers waiting
+        return self._url
+
+    async def relay(self) -> Relay:
+        """Return the relay, put together now if it was not."""
+        async with self._building:
+            if self._relay is None:
+                self._relay = await self._build(self.listen())
+            return self._relay
+
+    def renew(self) -> None:
+        """Forget the relay: the next request finds a new one."""
+        old, self._relay = self._relay, None
+        if old is not None:
+            old.stop()
+            self._spawn(old.close())
+
+    async def close(self, drain: float) -> None:
+        """Stop serving.
+
+        Args:
+            drain: Seconds of real time that requests in progress may take.
+        """
+        if self._relay is not None:
+            self._relay.stop()
+        for _ in range(_ACCEPTING):
+            await asyncio.sleep(0)
+        if self._server is not None:
+            self._server.close()
+        if self._http is not None:
+            self._http.pre_shutdown()  # idle connections first
+            await self._http.shutdown(max(drain, _LEAST_DRAIN))  # aiohttp takes 0 for "for ever"
+        if self._relay is not None:
+            await self._relay.close()
+        for task in self._tasks:
+            await task
+        self._relay = self._server = self._http = None
+        self._building = asyncio.Lock()  # the next start may have another loop
+        self._url = ""
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        relay = self._relay or await self.relay()
+        return await relay.handler(request)
+
+    async def _serve(self, bound: Any) -> None:
+        from kling_mock.relay.connection import RelayProtocol, make_request
+
+        loop = asyncio.get_running_loop()
+        no_access_log: Any = None  # aiohttp takes it; its annotation does not say so
+        http = self._http = web.Server(self._handle, request_factory=make_request)
+        self._server = await loop.create_server(
+            lambda: RelayProtocol(http, loop=loop, access_log=no_access_log),
+            sock=bound,
+            ssl=self._tls,
+            backlog=BACKLOG,
+        )
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,218 @@
+"""What Kling says of a task, carried into its row: the one way in which results arrive.
+
+Queries, callbacks and the sweeper all end here, so it makes no difference which of them comes
+first, or how often.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from kling_mock.clock import Clock
+from kling_mock.relay.directory import Directory
+from kling_mock.relay.money import final_quota
+from kling_mock.relay.notices import notice_of
+from kling_mock.relay.schedule import READ_INTERVAL, first_look
+from kling_mock.relay.states import Action, Event, action, state_of
+from kling_mock.relay.upstream import Upstream
+from kling_mock.storage.errors import KlingTaskClashError
+from kling_mock.storage.protocol import Storage
+from kling_mock.storage.values import Absence, Outcome, Settlement, TaskResult, VideoRow
+from kling_sdk.errors import KlingAPIError, KlingError, NotFoundError
+from kling_sdk.results import Task
+
+__all__ = ["Reports", "brief", "would_change"]
+
+_log: Final = logging.getLogger("kling_mock.relay")
+
+NEVER_CREATED: Final = "Kling knows no such task: the request did not arrive."
+
+_EVENTS: Final = {
+    "submitted": Event.SUBMITTED,
+    "processing": Event.PROCESSING,
+    "succeed": Event.SUCCEED,
+    "succeeded": Event.SUCCEED,  # the vendor's newer spelling
+    "failed": Event.FAILED,
+}
+
+
+class Reports:
+    """Reads tasks from Kling and applies what it says.
+
+    Args:
+        storage: Where the rows are.
+        directory: The ways to Kling.
+        upstream: Kling.
+        clock: The time.
+        told: Called when there is something to tell a user.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        directory: Directory,
+        upstream: Upstream,
+        clock: Clock,
+        told: Callable[[], None],
+    ) -> None:
+        self._storage = storage
+        self._directory = directory
+        self._upstream = upstream
+        self._clock = clock
+        self._told = told
+
+    async def refresh(self, row: VideoRow, source: str) -> bool:
+        """Read an open row from Kling and apply it, if that is not too soon.
+
+        Args:
+            row: The row.
+            source: Who wants it, for the operator: `query`, `callback`.
+
+        Returns:
+            False if it was read within the last 5 seconds, by whichever process.
+        """
+        now = self._now()
+        until = now + READ_INTERVAL
+        if not await self._storage.claim_read(row.task_id, now=now, lease_until=until):
+            return False
+        await self.read(row, source)
+        return True
+
+    async def read(self, row: VideoRow, source: str) -> bool:
+        """Read *row* from Kling and apply what it says.
+
+        Returns:
+            Whether Kling could be asked.
+        """
+        way = await self._directory.back(row)
+        if way is None:
+            _log.error(
+                "kling task %s cannot be read: channel %d has no key %s any more",
+                row.task_id,
+                row.channel_id,
+                row.channel_key_id,
+            )
+            return False
+        asked_at = self._now()
+        name = row.kling_task_id or row.task_id
+        try:
+            task = await self._upstream.read(way.channel.base_url, way.key, row.type, name)
+        except NotFoundError as error:
+            if error.code:  # else it is the page of something in between
+                await self._absent(row, asked_at)
+            return bool(error.code)
+        except KlingError as error:
+            _log.warning("kling task %s cannot be read (%s)", row.task_id, brief(error))
+            return False
+        await self.apply(row, task, source)
+        return True
+
+    async def apply(self, row: VideoRow, task: Task, source: str) -> None:
+        """Apply what Kling says of *row*.
+
+        Args:
+            row: The row as last seen.
+            task: What Kling says; it must have come over an authenticated way.
+            source: How it came.
+        """
+        if not would_change(row, task):
+            return
+        event = _event(task)
+        try:
+            if event in {Event.SUCCEED, Event.FAILED}:
+                await self._end(row, task, event, source)
+            else:
+                await self._open(row, task, event)
+        except KlingTaskClashError as error:
+            # Loud: two tasks of ours would be one of Kling's.
+            _log.error("kling task error: %s", error)
+
+    async def _open(self, row: VideoRow, task: Task, event: Event) -> None:
+        now = self._now()
+        if row.kling_task_id is None:
+            await self._storage.accept(
+                row.task_id, task.task_id, now=now, next_poll_at=first_look(now)
+            )
+        await self._storage.mark_open(row.task_id, event.value, now=now)
+        _log.info("kling task %s is %s (kling %s)", row.task_id, event, task.task_id)
+
+    async def _end(self, row: VideoRow, task: Task, event: Event, source: str) -> None:
+        now = self._now()
+        result = _result(row, task, event, source)
+        settled = await self._storage.settle(result, now=now, notice=notice_of(row, result, now))
+        self._log_end(settled, result)
+        if settled.outcome is Outcome.SETTLED and row.callback_url is not None:
+            self._told()
+
+    async def _absent(self, row: VideoRow, asked_at: int) -> None:
+        failed = TaskResult(row.task_id, "failed", "sweeper", fail_reason=NEVER_CREATED)
+        verdict = await self._storage.report_not_found(
+            row.task_id,
+            asked_at=asked_at,
+            reason=NEVER_CREATED,
+            notice=notice_of(row, failed, asked_at),
+        )
+        if verdict is Absence.FAILED:
+            _log.warning("kling task %s failed: Kling never got it; hold released", row.task_id)
+            self._told()
+
+    @staticmethod
+    def _log_end(settled: Settlement, result: TaskResult) -> None:
+        row = settled.row
+        if settled.outcome is Outcome.SETTLED:
+            _log.info(
+                "kling task %s %s by %s: user %d charged %d quota (%d uncollected)",
+                row.task_id,
+                row.status,
+                result.source,
+                row.user_id,
+                settled.charged,
+                settled.uncollected,
+            )
+        elif settled.outcome is Outcome.CONTRADICTED:
+            _log.error(
+                "kling task error: %s is %s and %s reports %s; kept aside, nothing changed",
+                row.task_id,
+                row.status,
+                result.source,
+                result.status,
+            )
+
+    def _now(self) -> int:
+        return int(self._clock.now())
+
+
+def would_change(row: VideoRow, task: Task) -> bool:
+    """Whether what is said of *row* is news."""
+    return action(state_of(row.status, row.kling_task_id), _event(task)) is not Action.KEEP
+
+
+def _event(task: Task) -> Event:
+    return _EVENTS.get(task.status, Event.PROCESSING)  # a new word is not an end
+
+
+def brief(error: KlingError) -> str:
+    """Return what may be logged of *error*: a server's own words may quote a prompt."""
+    if isinstance(error, KlingAPIError):
+        return f"HTTP {error.http_status}, code {error.code}"
+    return type(error).__name__
+
+
+def _result(row: VideoRow, task: Task, event: Event, source: str) -> TaskResult:
+    video = task.videos[0] if task.videos else None
+    succeeded = event is Event.SUCCEED
+    return TaskResult(
+        task_id=row.task_id,
+        status="succeed" if succeeded else "failed",
+        source=source,
+        quota=final_quota(task.units) if succeeded else None,
+        kling_task_id=task.task_id,
+        video_id="" if video is None else video.id,
+        store_url="" if video is None else video.url,
+        duration="" if video is None or video.duration is None else f"{video.duration:f}",
+        fail_reason="" if succeeded else task.status_msg or "Kling gave no reason.",
+        json_data=json.dumps(dict(task.raw), ensure_ascii=False),
+    )

@@ -1,0 +1,155 @@
+"""Sending a task to Kling: once, and to another channel only after proof of refusal."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from kling_mock.clock import Clock
+from kling_mock.relay import wire
+from kling_mock.relay.channels import Verdict, judge, target
+from kling_mock.relay.directory import Way
+from kling_mock.relay.errors import RelayError, upstream_refusal
+from kling_mock.relay.options import RelayOptions
+from kling_mock.relay.reports import brief
+from kling_mock.relay.schedule import UNKNOWN_PAUSE, first_look
+from kling_mock.relay.upstream import Upstream
+from kling_mock.relay.wire import CreateAsk
+from kling_mock.storage.errors import KlingTaskClashError, StorageUnavailableError
+from kling_mock.storage.protocol import Storage
+from kling_mock.storage.values import Attempt, TaskResult, VideoRow
+from kling_sdk.errors import KlingError
+from kling_sdk.results import Task
+
+__all__ = ["Sender"]
+
+_log: Final = logging.getLogger("kling_mock.relay")
+
+_SOON: Final = 5  # seconds: most lost answers belong to tasks that are there
+
+
+class Sender:
+    """Sends creates.
+
+    Args:
+        storage: Where the rows are.
+        upstream: Kling.
+        clock: The time.
+        options: What the operator has set.
+        note: Called with the instant at which the sweeper has to look.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        upstream: Upstream,
+        clock: Clock,
+        options: RelayOptions,
+        note: Callable[[float], None],
+    ) -> None:
+        self._storage = storage
+        self._upstream = upstream
+        self._clock = clock
+        self._options = options
+        self._note = note
+
+    def watch(self, lease: int) -> int:
+        """Return when the sweeper looks after a create whose sender was killed."""
+        at = lease + UNKNOWN_PAUSE
+        self._note(at)
+        return at
+
+    async def send(self, row: VideoRow, ask: CreateAsk, ways: Sequence[Way]) -> dict[str, str]:
+        """Send a row that was written just now; return the reply to the user.
+
+        Raises:
+            RelayError: All channels refused, provably; the hold is released.
+        """
+        error: KlingError | None = None
+        for turn, way in enumerate(ways):
+            if turn and not await self._bind(row, way, self._now() + self._options.create_lease):
+                break  # it has turned up, or was given up, meanwhile
+            try:
+                task = await self._attempt(row, ask, way)
+            except KlingError as failure:
+                error = failure
+                verdict = judge(failure)
+                _log.warning(
+                    "kling task %s: channel %d: %s (%s)",
+                    row.task_id,
+                    way.channel.id,
+                    verdict,
+                    brief(failure),
+                )
+                if verdict is Verdict.UNKNOWN:
+                    return await self._unknown(row, way)
+                if verdict is Verdict.REFUSED:
+                    break
+            else:
+                return await self._accepted(row, task, way)
+        assert error is not None  # noqa: S101 - there is a way, and it has failed
+        raise await self._refused(row, error)
+
+    async def _attempt(self, row: VideoRow, ask: CreateAsk, way: Way) -> Task:
+        callback = self._options.public_url
+        body = wire.upstream_body(
+            ask,
+            target(ask.model, ask.mode, way.mapping),
+            row.task_id,
+            None if callback is None else f"{callback}/kling/callback/{row.task_id}",
+        )
+        return await self._upstream.create(way.channel.base_url, way.key, ask.endpoint, body)
+
+    async def _bind(self, row: VideoRow, way: Way, until: int) -> bool:
+        attempt = Attempt(way.channel.id, way.key.fingerprint, until)
+        return await self._storage.bind_attempt(row.task_id, attempt)
+
+    async def _accepted(self, row: VideoRow, task: Task, way: Way) -> dict[str, str]:
+        now = self._now()
+        look = first_look(now)
+        try:
+            await self._storage.accept(row.task_id, task.task_id, now=now, next_poll_at=look)
+        except KlingTaskClashError as error:
+            _log.error("kling task error: %s", error)
+            return wire.created(row)
+        except StorageUnavailableError as error:
+            # The task exists, and the row knows under which id to find it.
+            _log.error("kling task error: %s is accepted, not noted: %s", row.task_id, error)
+        self._note(look)
+        _log.info(
+            "kling task %s submitted: user %d, channel %d, kling %s, %s %s, %d quota held",
+            row.task_id,
+            row.user_id,
+            way.channel.id,
+            task.task_id,
+            row.type,
+            row.model,
+            row.held_quota,
+        )
+        return {**wire.created(row), "kling_task_id": task.task_id}
+
+    async def _unknown(self, row: VideoRow, way: Way) -> dict[str, str]:
+        """Let the sweeper find out; until then nobody knows, and the user is told just that."""
+        now = self._now()
+        await self._bind(row, way, now)  # the attempt is over
+        look = now + _SOON
+        await self._storage.schedule_poll(row.task_id, look)
+        self._note(look)
+        return wire.created(row)
+
+    async def _refused(self, row: VideoRow, error: KlingError) -> RelayError:
+        """Release the hold; the user may repeat the request under the same external id."""
+        refusal = upstream_refusal(error)
+        result = TaskResult(
+            row.task_id,
+            "failed",
+            "create",
+            fail_reason=f"refused: {brief(error)}",
+            free_external_id=True,
+        )
+        await self._storage.settle(result, now=self._now())
+        return refusal
+
+    def _now(self) -> int:
+        return int(self._clock.now())

@@ -1,0 +1,104 @@
+"""Calling Kling, through the SDK: each method is one attempt, without repeats.
+
+Repeating is the relay's own decision, since a repeat may go to another channel.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from kling_mock.clock import Clock
+from kling_mock.relay.channels import Key
+from kling_sdk import AsyncKling, KlingError
+from kling_sdk.dialects.kling import task_from
+from kling_sdk.results import Task
+
+__all__ = ["Upstream"]
+
+_PATH = "/v1/videos/"
+
+
+class Upstream:
+    """The SDK's clients of all channels, over one pool of connections.
+
+    Args:
+        clock: The time by which tokens are signed.
+        timeout: Seconds of real time that one attempt may take.
+
+    Attributes:
+        answered: Whether the last call was answered by Kling; `None` before the first.
+    """
+
+    def __init__(self, clock: Clock, timeout: float) -> None:
+        self._clock = clock
+        self._timeout = timeout
+        self._clients: dict[tuple[str, str], AsyncKling] = {}
+        self._session: aiohttp.ClientSession | None = None
+        self.answered: bool | None = None
+
+    async def create(self, base_url: str, key: Key, endpoint: str, body: dict[str, Any]) -> Task:
+        """Ask for a task, once.
+
+        Raises:
+            KlingError: It was refused, not sent, or nobody knows; see `channels.judge`.
+        """
+        return await self._call(base_url, key, "POST", f"{_PATH}{endpoint}", endpoint, body)
+
+    async def read(self, base_url: str, key: Key, endpoint: str, name: str) -> Task:
+        """Return a task by Kling's id or by ours.
+
+        Raises:
+            KlingError: It was not shown.
+        """
+        path = f"{_PATH}{endpoint}/{quote(name, safe='')}"
+        return await self._call(base_url, key, "GET", path, endpoint, None)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        session, self._session = self._session, None
+        self._clients.clear()
+        if session is not None:
+            await session.close()
+
+    async def _call(
+        self,
+        base_url: str,
+        key: Key,
+        method: str,
+        path: str,
+        endpoint: str,
+        body: dict[str, Any] | None,
+    ) -> Task:
+        client = self._client(base_url, key)
+        try:
+            data = await client.request(method, path, json=body)
+        except KlingError as error:
+            # A refusal is an answer; silence and a gateway's page are not.
+            self.answered = bool(getattr(error, "code", 0))
+            raise
+        self.answered = True
+        return task_from(data, endpoint)
+
+    def _client(self, base_url: str, key: Key) -> AsyncKling:
+        client = self._clients.get((base_url, key.text))
+        if client is None:
+            if self._session is None:
+                # No limit: how many tasks are sent at a time is the channels' to say.
+                connector = aiohttp.TCPConnector(limit=0)
+                self._session = aiohttp.ClientSession(
+                    connector=connector, cookie_jar=aiohttp.DummyCookieJar()
+                )
+            client = self._clients[base_url, key.text] = AsyncKling(
+                key.text,
+                base_url=base_url,
+                http_client=self._session,
+                clock=self._clock,
+                timeout=self._timeout,
+                deadline=math.inf,  # it would count on the relay's clock, which may be fast
+                retries=0,
+            )
+        return client

@@ -1,0 +1,187 @@
+"""The commands of `kling-mock` that are about the relay. What they need is loaded when they run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from ipaddress import ip_address
+from typing import Any
+
+from kling_mock.storage.errors import StorageError
+
+__all__ = ["add_relay_commands", "is_loopback", "log_to_stderr"]
+
+_DRAIN = 3.0  # seconds that requests in progress get after SIGTERM
+_DAY = 86_400
+
+
+def add_relay_commands(commands: Any) -> None:
+    """Add `relay`, `reconcile` and `stats` to the command line."""
+    relay = commands.add_parser(
+        "relay",
+        help="serve the relay alone, in front of a real Kling",
+        description="Serve the relay in front of a real Kling until SIGTERM or Ctrl-C. The key is "
+        "taken from KLING_ACCESS_KEY and KLING_SECRET_KEY, or KLING_API_KEY. What should outlive a "
+        "restart is taken from KLING_MOCK_RELAY_TOKEN, KLING_MOCK_ADMIN_TOKEN and "
+        "KLING_MOCK_CALLBACK_SECRET, and is new without them. Prints one line of JSON with the URL "
+        "and tokens once it accepts connections.",
+    )
+    relay.set_defaults(run=_relay)
+    option = relay.add_argument
+    option("--upstream", required=True, help="base URL of Kling")
+    option("--host", default="127.0.0.1", help="address to listen on")
+    option("--port", type=int, default=3000, help="port; 0 is any free one (default 3000)")
+    option("--db", default=None, help="database URL (default: in memory)")
+    option(
+        "--callback-domain",
+        default=os.environ.get("CALLBACK_DOMAIN"),
+        help="scheme, host and port by which Kling reaches this relay; without it tasks are polled",
+    )
+    option("--pricing", choices=("units", "guide"), default="units", help="the price list")
+    option("--callback-host", action="append", default=[], help="private host of users' callbacks")
+
+    reconcile = commands.add_parser(
+        "reconcile",
+        help="does the ledger explain every balance? exit status 1 if not",
+        description="Print, for each user, opening, credits, charged, held, balance and the "
+        "difference, and the rows that break a rule. The exit status is 1 on any difference.",
+    )
+    reconcile.set_defaults(run=_reconcile)
+    reconcile.add_argument("--db", required=True, help="database URL")
+    stats = commands.add_parser(
+        "stats",
+        help="tasks per day, and tasks that are stuck",
+        description="Print how many tasks each day had and how they ended, and tasks that have "
+        "been open for longer than an hour.",
+    )
+    stats.set_defaults(run=_stats)
+    stats.add_argument("--db", required=True, help="database URL")
+    stats.add_argument("--days", type=int, default=7, help="days to look back (default 7)")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host* is an address of this computer only."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def log_to_stderr() -> None:
+    """Let the relay's log go to standard error, a line for each change of a task."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("kling_mock.relay")
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def _relay(options: argparse.Namespace) -> int:
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        from kling_mock.relay.standalone import RelayServer
+
+        server = RelayServer(
+            options.upstream,
+            _key(),
+            host=options.host,
+            port=options.port,
+            database=options.db,
+            public_url=options.callback_domain,
+            pricing=options.pricing,
+            callback_hosts=options.callback_host,
+            secrets=os.environ,
+        )
+        server.start()
+    except (ImportError, OSError, ValueError, StorageError) as error:
+        _complain(error)
+        return 1
+    log_to_stderr()
+    _say(server.ready())
+    ended.wait()
+    server.stop(_DRAIN)
+    return 0
+
+
+def _key() -> str:
+    access, secret = os.environ.get("KLING_ACCESS_KEY"), os.environ.get("KLING_SECRET_KEY")
+    key = f"{access}|{secret}" if access and secret else os.environ.get("KLING_API_KEY")
+    if not key:
+        raise ValueError(
+            "no key; accepted: KLING_ACCESS_KEY and KLING_SECRET_KEY, or KLING_API_KEY"
+        )
+    return key
+
+
+def _reconcile(options: argparse.Namespace) -> int:
+    from kling_mock.relay.admin import show_reconciliation
+
+    async def work(storage: Any) -> Any:
+        return await storage.reconcile()
+
+    found = _ask(options.db, work)
+    if found is None:
+        return 2
+    for row in found:
+        _say(show_reconciliation(row))
+    return 0 if all(row.is_explained for row in found) else 1
+
+
+def _stats(options: argparse.Namespace) -> int:
+    import attrs
+
+    now = int(time.time())
+
+    async def work(storage: Any) -> Any:
+        days = await storage.stats(since=now - options.days * _DAY)
+        stuck = await storage.list_stuck(created_until=now - 3600)
+        return days, stuck, await storage.overview(now=now)
+
+    found = _ask(options.db, work)
+    if found is None:
+        return 2
+    days, stuck, overview = found
+    for day in days:
+        _say(attrs.asdict(day) | {"day": time.strftime("%Y-%m-%d", time.gmtime(day.day))})
+    for row in stuck:
+        _say({"stuck": row.task_id, "status": row.status, "created_at": row.created_at})
+    _say(attrs.asdict(overview))
+    return 0
+
+
+def _ask(url: str, work: Any) -> Any:
+    """Return what *work* finds in the database, or `None` after saying what is wrong."""
+    import asyncio
+
+    from kling_mock.storage.connect import connect
+
+    async def run() -> Any:
+        storage = connect(url)
+        await storage.open()
+        try:
+            return await work(storage)
+        finally:
+            await storage.close()
+
+    try:
+        return asyncio.run(run())
+    except (StorageError, ImportError, OSError, ValueError) as error:
+        _complain(error)
+        return None
+
+
+def _say(shown: dict[str, Any]) -> None:
+    print(json.dumps(shown), flush=True)  # noqa: T201 - a command speaks
+
+
+def _complain(error: Exception) -> None:
+    print(f"kling-mock: {error}", file=sys.stderr)  # noqa: T201 - a command speaks

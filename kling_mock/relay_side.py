@@ -1,0 +1,167 @@
+"""What `KlingMock` offers of its relay. Nothing here loads the relay before it is used."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from kling_mock._loop_thread import LoopThread
+from kling_mock.clock import Clock
+
+if TYPE_CHECKING:
+    from kling_mock.control.handles.ledger import LedgerHandle
+    from kling_mock.kling.world import World
+    from kling_mock.relay.app import Relay
+    from kling_mock.relay.host import RelayHost
+    from kling_mock.storage.protocol import Storage
+    from kling_mock.storage.values import VideoRow
+    from kling_sdk import AsyncKling, Kling
+    from kling_sdk.callbacks import CallbackEvent
+
+__all__ = ["RelaySide"]
+
+_LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class RelaySide:
+    """The relay of one server: its URL, token and clients, and the ledger."""
+
+    admin_token: str
+    _clock: Clock
+    _seed: int
+    _first_seed: int
+    _thread: LoopThread
+    _world: World
+    _relay: RelayHost | None
+    _relay_options: dict[str, Any]
+    _database: str | None
+    _relay_storage: Storage | None = None
+
+    @property
+    def kling_url(self) -> str:
+        """The base URL of the emulated Kling."""
+        raise NotImplementedError
+
+    @property
+    def relay_url(self) -> str:
+        """The base URL of the relay, without a slash at the end.
+
+        Raises:
+            RuntimeError: The server has not been started, or has no relay.
+        """
+        host = self._relay_host()
+        return self._thread.call(host.listen)
+
+    @property
+    def relay_token(self) -> str:
+        """The token of the relay's user `default`, `sk-...`."""
+        from kling_mock.relay.tokens import new_token
+
+        return new_token(self._relay_random("token").randbytes(24))
+
+    def relay_client(self, **options: Any) -> Kling:
+        """Return an SDK client wired to the relay: its URL, token and clock.
+
+        Args:
+            options: Passed on to `kling_sdk.Kling.relay`; they win over what is set here.
+        """
+        from kling_sdk import Kling
+
+        return Kling.relay(**(self._relay_wiring() | options))
+
+    def async_relay_client(self, **options: Any) -> AsyncKling:
+        """Return an async SDK client wired to the relay: its URL, token and clock.
+
+        Args:
+            options: Passed on to `kling_sdk.AsyncKling.relay`; they win over what is set here.
+        """
+        from kling_sdk import AsyncKling
+
+        return AsyncKling.relay(**(self._relay_wiring() | options))
+
+    @property
+    def ledger(self) -> LedgerHandle:
+        """The money of the relay's users: `mock.ledger.assert_balanced()`."""
+        from kling_mock.control.handles.ledger import LedgerHandle
+
+        return LedgerHandle(self._on_storage, lambda: int(self._clock.now()))
+
+    # ------------------------------------------------------------ inside
+
+    def _relay_host(self) -> RelayHost:
+        if self._relay is None:
+            raise RuntimeError("This server has no relay: it was made with relay=False.")
+        if not self._thread.running:
+            raise RuntimeError("The relay has no URL before it is started: `with KlingMock()`.")
+        return self._relay
+
+    def _new_relay(self, host: str, port: int, tls: ssl.SSLContext | None) -> RelayHost:
+        from kling_mock.relay.host import RelayHost
+
+        return RelayHost(host, port, tls, self._build_relay)
+
+    def _forget_relay(self) -> None:
+        self._relay_storage = None
+        if self._relay is not None:
+            self._relay.renew()
+
+    async def _build_relay(self, url: str) -> Relay:
+        from kling_mock.relay.embedded import Home, build, trial_of
+        from kling_mock.relay.options import RelayOptions
+        from kling_mock.relay.schedule import CREATE_LEASE
+
+        given = dict(self._relay_options)
+        trial = given.pop("trial")
+        hosts: Iterable[str] = given.pop("callback_hosts")
+        options = RelayOptions(
+            public_url=given.pop("public_url") or url,
+            callback_secret=self._relay_random("callbacks").randbytes(32),
+            callback_hosts=_LOCAL.union(hosts),
+            # An attempt's time limit is real time: on a fast clock it takes longer.
+            create_lease=round(CREATE_LEASE * max(1.0, self._clock.speed or 1.0)),
+            **given,
+        )
+        pair = self._world.account.key_pairs[0]
+        home = Home(
+            self.kling_url,
+            f"{pair.access_key}|{pair.secret_key}",
+            self.relay_token,
+            self.admin_token,
+            # In a database there may be ids of this seed already.
+            self._seed if self._database is None else None,
+        )
+        relay = await build(self._new_storage(), self._clock, home, options)
+        if trial:
+
+            def give(row: VideoRow, event: CallbackEvent) -> None:
+                trial_of(self._world, row, event)
+
+            relay.callbacks.trial = give
+        return relay
+
+    def _new_storage(self) -> Storage:
+        if self._database is not None:
+            from kling_mock.storage.connect import connect
+
+            return connect(self._database)
+        if self._relay_storage is None:  # it outlives a stop of the server, as Kling's tasks do
+            from kling_mock.storage.memory import MemoryStorage
+
+            self._relay_storage = MemoryStorage()
+        return self._relay_storage
+
+    def _relay_random(self, purpose: str) -> Random:
+        # The first seed: the token stays when a reset brings another one.
+        return Random(f"{self._first_seed}/relay {purpose}")  # noqa: S311 - repeatable on purpose
+
+    def _relay_wiring(self) -> dict[str, Any]:
+        return {"url": self.relay_url, "token": self.relay_token, "clock": self._clock}
+
+    def _on_storage(self, work: Callable[[Storage], Awaitable[Any]]) -> Any:
+        return self._thread.wait(self._with_storage(work), None)
+
+    async def _with_storage(self, work: Callable[[Storage], Awaitable[Any]]) -> Any:
+        relay = await self._relay_host().relay()
+        return await work(relay.storage)

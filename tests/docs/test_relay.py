@@ -1,0 +1,36 @@
+"""The page about the relay: its example runs, and its tables are complete."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from kling_mock.relay.admin import RelayAdmin
+from kling_mock.relay.notices import DELAYS
+from kling_mock.storage.memory import MemoryStorage
+
+PAGE = (Path(__file__).parents[2] / "docs" / "relay.md").read_text("utf-8")
+
+
+def test_the_example_runs(capsys: Any) -> None:
+    """Copied from the page, the example makes a video and prints what it cost."""
+    for source in re.findall(r"<!-- example -->\n```python\n(.*?)```", PAGE, re.DOTALL):
+        exec(source, {})  # noqa: S102 - our own page
+    url, quota = capsys.readouterr().out.split()
+    assert url.startswith("http://127.0.0.1:")
+    assert int(quota) == 105_000
+
+
+def test_every_call_of_the_operator_is_in_the_table() -> None:
+    """The page names each path of the operator's API."""
+    some: Any = None
+    admin = RelayAdmin(MemoryStorage(), some, some, "", b"", some, some)
+    for _, path in admin._routes:
+        assert re.search(re.escape(path).replace(r"\*", r"\{[a-z_]+\}") + "[`]", PAGE), path
+
+
+def test_the_page_counts_right() -> None:
+    """The numbers of attempts and hours are those of the schedule."""
+    assert f"{('seven', 'eight')[len(DELAYS) == 7]} times" in PAGE
+    assert f"{round(sum(DELAYS) / 3600)} hours" in PAGE
