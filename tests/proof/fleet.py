@@ -26,6 +26,7 @@ from tests.storage.databases import Database
 PROCESSES: Final = 4
 #: The clocks run so fast that sweepers, which look after five seconds, meet the storm. Processes
 #: that start one after the other must not drift apart by the 300 s that a signature is good for.
+SPEED: Final = 5
 PRICE: Final = 140_000  # kling-v1-6 std, 5 s x 0.4 units
 VIDEO: Final = {"model": "kling-v1-6", "mode": "std", "duration": 5, "prompt": "a kitten"}
 VIDEOS: Final = "/kling/v1/videos"
