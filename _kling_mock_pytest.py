@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=True,
     )
     parser.addini(
-        "kling_mock_journal_lines", "calls in the report of a failed test, at most", default="20"
+        "kling_mock_journal_lines", "lines of calls in the report of a failed test", default="20"
     )
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 
 import kling_mock
@@ -30,6 +31,8 @@ with subprocess.Popen(
     keys = {name: ready[name] for name in ("access_key", "secret_key")}
     with kling_sdk.Kling(**keys, base_url=ready["kling_url"]) as kling:
         print(kling.text2video.create(prompt="a kitten on the grass"))
+    with urllib.request.urlopen(ready["dashboard_url"]) as page:  # noqa: S310 - our own
+        assert b"kling-mock" in page.read()
     server.send_signal(signal.SIGTERM)
     assert server.wait(10) == 0
 print("smoke test passed")

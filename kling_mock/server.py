@@ -201,6 +201,9 @@ class KlingMock(Steering, RelaySide):
     ) -> None:
         await asyncio.to_thread(self.stop)
 
+    def __repr__(self) -> str:
+        return f"<KlingMock {self.kling_url if self._bound_port else 'not running'}>"
+
     # ------------------------------------------------------------ what a client needs
 
     @property
@@ -297,7 +300,8 @@ class KlingMock(Steering, RelaySide):
 
         Raises:
             RuntimeError: Callbacks are under way inside an event loop, where waiting would
-                block their receiver: `await mock.clock.aadvance(0)` first.
+                block their receiver: `await mock.clock.aadvance(0)` first. Or something else
+                than the emulated Kling waits on the clock.
         """
         from kling_mock.control.snapshots import take  # most servers take none
 

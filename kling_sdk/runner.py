@@ -118,6 +118,7 @@ def sync_transport(http_client: Any, base_url: str) -> SyncTransport:
     from kling_sdk.drivers.default import default_client
     from kling_sdk.drivers.httpx_transport import HttpxTransport
 
+    _check_colour(http_client, "Client", "Kling")
     client = http_client if http_client is not None else default_client()
     return HttpxTransport(client, base_url, owned=http_client is None)
 
@@ -133,5 +134,12 @@ def async_transport(http_client: Any, base_url: str) -> AsyncTransport:
     from kling_sdk.drivers.async_httpx_transport import AsyncHttpxTransport
     from kling_sdk.drivers.default import default_async_client
 
+    _check_colour(http_client, "AsyncClient", "AsyncKling")
     client = http_client if http_client is not None else default_async_client()
     return AsyncHttpxTransport(client, base_url, owned=http_client is None)
+
+
+def _check_colour(client: object, wanted: str, ours: str) -> None:
+    names = {cls.__name__ for cls in type(client).__mro__}
+    if client is not None and wanted not in names and names & {"Client", "AsyncClient"}:
+        raise TypeError(f"{ours} takes a {wanted} as http_client, not a {type(client).__name__}")

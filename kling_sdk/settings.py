@@ -94,10 +94,28 @@ def _options(before: Options, changes: Mapping[str, Any]) -> Options:
     for name, value in changes.items():
         if name not in known:
             raise TypeError(f"unknown option {name!r}; accepted: {', '.join(known)}, cancel")
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if number and not value >= 0:
-            raise ValueError(f"{name} is {value}; accepted: 0 or more")
+        _check_option(name, value)
     return attrs.evolve(before, **changes)
+
+
+_NUMBERS = frozenset({"timeout", "deadline", "create_deadline", "wait_timeout", "max_download"})
+_NUMBERS_OR_NONE = frozenset({"retries", "first_look"})
+
+
+def _check_option(name: str, value: object) -> None:
+    if name == "poll_interval":
+        pair = value if isinstance(value, tuple | list) and len(value) == 2 else ()
+        if not (pair and all(map(_is_number, pair)) and 0 <= pair[0] <= pair[1]):
+            raise ValueError(f"poll_interval is {value!r:.40}; accepted: (shortest, longest) in s")
+    elif name in _NUMBERS or (name in _NUMBERS_OR_NONE and value is not None):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"{name} is a {type(value).__name__}; accepted: a number")
+        if not value >= 0:
+            raise ValueError(f"{name} is {value}; accepted: 0 or more")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def settings_from(
@@ -144,6 +162,10 @@ def _keyring(
         secret_key = environment.get("KLING_SECRET_KEY")
         if not (access_key and secret_key):
             api_key = environment.get("KLING_API_KEY")
+    elif bool(key) + bool(api_key) + bool(access_key or secret_key) > 1:
+        raise ValueError(
+            "several keys given; accepted: one of key, access_key with secret_key, api_key"
+        )
     if access_key and secret_key:
         return Keyring((AccessKey(access_key.strip(), secret_key.strip()),))
     if key or api_key:
@@ -227,7 +249,15 @@ def many_operation(
     """Return the operation of `client.wait_all`, `as_completed` or `run_many`."""
     from kling_sdk.flows.many import many  # loads what most programs never use
 
+    if max_concurrent is not None and max_concurrent < 1:
+        raise ValueError(f"max_concurrent is {max_concurrent}; accepted: 1 or more, or None")
     items = list(work)
+    from kling_sdk.requests import VideoRequest
+
+    wanted = VideoRequest if name == "run_many" else Task
+    for item in items:
+        if not isinstance(item, wanted):
+            raise TypeError(f"{name} takes {wanted.__name__} objects, not a {type(item).__name__}")
     about = {"tasks": len(items)}
     return Operation(name, lambda ctx: many(ctx, items, max_concurrent), about=about)
 
@@ -237,6 +267,12 @@ def download_operation(video: Video | str, path: str | os.PathLike[str]) -> Oper
     from kling_sdk.files.target import FileTarget, place_for  # as above
     from kling_sdk.flows.download import download
 
+    given: object = video  # a caller may not run a type checker
+    if not isinstance(given, Video | str):
+        raise TypeError(
+            "download takes a Video, such as task.videos[0], or a URL, "
+            f"not a {type(given).__name__}"
+        )
     url, place = (video if isinstance(video, str) else video.url), place_for(video, path)
 
     def start(ctx: Context) -> Flow[Download]:

@@ -8,7 +8,7 @@ from typing import Unpack
 
 from kling_mock.control.calls import Call, Filters
 from kling_mock.control.entries import Entry
-from kling_mock.control.telling import explain, line, nearest_miss
+from kling_mock.control.telling import explain, lines, nearest_miss
 
 __all__ = ["DEFAULT_SIZE", "Journal"]
 
@@ -164,18 +164,16 @@ class Journal:
         """Return why *entry* is unexpected: what comes nearest to it, or the refusal's text."""
         return explain(entry, self._served)
 
-    def tail(self, lines: int = _TAIL) -> list[str]:
-        """Return the last calls, a line each: method, path, status and code, but no bodies.
+    def tail(self, count: int = _TAIL) -> list[str]:
+        """Return the last calls as lines: method, path, status and code, but no bodies.
+
+        Calls in a row that are equal in all of this share a line.
 
         Args:
-            lines: How many, at most.
+            count: How many lines, at most.
         """
-        entries = list(self)
-        shown = entries[-lines:] if lines > 0 else []
-        first = len(entries) - len(shown)
-        return [
-            line(entry, self._number(at), entries[0].at) for at, entry in enumerate(shown, first)
-        ]
+        told = lines(self, self._number(0))
+        return told[-count:] if count > 0 else []
 
     def _number(self, position: int) -> int:
         return self._total - len(self._entries) + position + 1
@@ -190,10 +188,10 @@ class Journal:
             *(f"  {one}" for one in miss.differences),
         ]
 
-    def _failure(self, *lines: str) -> AssertionError:
+    def _failure(self, *told: str) -> AssertionError:
         calls = self.tail() or ["no calls at all"]
-        lines = (*lines, "the journal has", *(f"  {one}" for one in calls))
-        return AssertionError("\n".join(lines))
+        told = (*told, "the journal has", *(f"  {one}" for one in calls))
+        return AssertionError("\n".join(told))
 
     def __len__(self) -> int:
         return len(self._entries)

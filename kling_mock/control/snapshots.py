@@ -63,10 +63,20 @@ def take(world: World, clock: Clock, courier: Courier) -> Snapshot:
         world: The state.
         clock: The server's clock.
         courier: The way out.
+
+    Raises:
+        RuntimeError: Something waits on the clock that is no part of the world, and cannot be
+            written out.
     """
     names = {id(thing): name for name, thing in _outside(clock, courier).items()}
     written = io.BytesIO()
-    _Writer(written, names).dump((world, clock.save()))
+    try:
+        _Writer(written, names).dump((world, clock.save()))
+    except (TypeError, AttributeError, pickle.PicklingError) as error:
+        raise RuntimeError(
+            "snapshot: something waits on this clock that is no part of the emulated Kling and "
+            f"cannot be kept: {error}"
+        ) from error
     return Snapshot(written.getvalue(), clock.now(), len(world.tasks), clock)
 
 

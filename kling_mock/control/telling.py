@@ -7,12 +7,13 @@ shown.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from kling_mock.control.calls import Call, Difference
 from kling_mock.control.entries import Entry
 
-__all__ = ["Miss", "explain", "line", "nearest_miss", "nearest_served"]
+__all__ = ["Miss", "explain", "lines", "nearest_miss", "nearest_served"]
 
 
 class Miss(NamedTuple):
@@ -63,17 +64,34 @@ def explain(entry: Entry, served: Sequence[str]) -> str:
     return f"{said}, nearest is {match}; differs in {differing}"
 
 
-def line(entry: Entry, number: int, start: float) -> str:
-    """Return one call as a line.
+def lines(entries: Iterable[Entry], first: int) -> list[str]:
+    """Return calls as lines, one for each run of equal calls.
+
+    A client that waits asks the same again and again; what it did before and after would be
+    lost among these.
 
     Args:
-        entry: The call.
-        number: Which one it is, counted from 1.
-        start: Unix seconds that its time is counted from.
+        entries: The calls, oldest first; times are counted from the first one.
+        first: The number of the first one.
     """
+    numbered = list(enumerate(entries, first))
+    start = numbered[0][1].at if numbered else 0.0
+    runs = (list(run) for _, run in groupby(numbered, lambda one: _words(one[1])))
+    return [_line(run, start) for run in runs]
+
+
+def _line(run: Sequence[tuple[int, Entry]], start: float) -> str:
+    (first, one), (last, other) = run[0], run[-1]
+    words = [f"#{first}", f"+{one.at - start:.1f}s", *_words(one)]
+    if len(run) > 1:
+        words[0] = f"#{first}-#{last}"
+        words.append(f"{len(run)} times, until +{other.at - start:.1f}s")
+    return "  ".join(words)
+
+
+def _words(entry: Entry) -> list[str]:
+    """Return what is told of a call, but for its number and time."""
     words = [
-        f"#{number}",
-        f"+{entry.at - start:.1f}s",
         f"{entry.method} {entry.path[:200]}",
         f"{entry.status}/{entry.code}" if entry.status else "no answer",
     ]
@@ -82,7 +100,7 @@ def line(entry: Entry, number: int, start: float) -> str:
     words += [f"fault {entry.fault}"] if entry.fault else []
     words += ["unexpected"] if entry.unexpected else []
     words += [entry.message[:200]] if entry.code and not entry.unexpected else []
-    return "  ".join(words)
+    return words
 
 
 def _cost(miss: Miss) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from typing import Any, Final
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
 from kling_mock.storage.adapters.engine import Engine
 from kling_mock.storage.protocol import Storage
@@ -18,9 +19,13 @@ def connect(url: str) -> Storage:
     """Return the store of a URL, not yet open.
 
     Args:
-        url: `sqlite://` (in memory), `sqlite:///relative.db`, `sqlite:////absolute.db`.
+        url: `sqlite://` (in memory), `sqlite:///relative.db`, `sqlite:////absolute.db`;
+            `mysql://user:password@host:port/database` and `mariadb://...`, with `?ssl=true`
+            for TLS with a verified certificate, `?unix_socket=PATH` for a socket;
+            `postgresql://...` as libpq reads it.
 
     Raises:
+        ImportError: The driver is not installed; the text names the command.
         ValueError: The URL names no database that is known. The text never repeats the URL,
             because there may be a password in it.
     """
@@ -46,4 +51,45 @@ def _sqlite(parts: SplitResult) -> Engine:
     return SqliteEngine(Path(name) if name and name != ":memory:" else None)
 
 
-_ENGINES: Final[Mapping[str, Callable[[SplitResult], Engine]]] = {"sqlite": _sqlite}
+def _mysql(parts: SplitResult) -> Engine:
+    try:
+        from kling_mock.storage.adapters.mysql import MysqlEngine
+    except ModuleNotFoundError as error:
+        raise ImportError(_MISSING.format("mysql")) from error
+    database = unquote(parts.path[1:])
+    if not database:
+        raise ValueError("a MySQL URL ends with the name of the database")
+    address: dict[str, Any] = {
+        "host": parts.hostname or "127.0.0.1",
+        "port": parts.port or 3306,
+        "user": unquote(parts.username or "root"),
+        "password": unquote(parts.password or ""),
+        "database": database,
+    }
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name == "unix_socket":
+            address[name] = value
+        elif (name, value) == ("ssl", "true"):
+            address[name] = ssl.create_default_context()
+        else:
+            raise ValueError("a MySQL URL takes ?ssl=true and ?unix_socket=PATH")
+    return MysqlEngine(address)
+
+
+def _postgres(parts: SplitResult) -> Engine:
+    try:
+        from kling_mock.storage.adapters.postgres import PostgresEngine
+    except ModuleNotFoundError as error:
+        raise ImportError(_MISSING.format("postgres")) from error
+    return PostgresEngine({"dsn": urlunsplit(parts), "timeout": 10})
+
+
+_MISSING: Final = "this database needs the extra `{0}`: pip install 'kling-sdk[{0}]'"
+
+_ENGINES: Final[Mapping[str, Callable[[SplitResult], Engine]]] = {
+    "sqlite": _sqlite,
+    "mysql": _mysql,
+    "mariadb": _mysql,
+    "postgresql": _postgres,
+    "postgres": _postgres,
+}

@@ -55,22 +55,19 @@ class Statement:
     """One SQL statement.
 
     Attributes:
-        sql: As written, with `?`.
+        sql: As written, with `?`, which SQLite and MySQL take as it is.
         reads: Whether it is a SELECT.
-        mysql: With `%s`.
         postgres: With `$1`, `$2`, ...
     """
 
     sql: str
     reads: bool
-    mysql: str = attrs.field(init=False, repr=False)
     postgres: str = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Spell it for the other drivers."""
+        """Spell it for asyncpg."""
         count = iter(range(1, 1_000))
         numbered = _PLACEHOLDER.sub(lambda _: f"${next(count)}", self.sql)
-        object.__setattr__(self, "mysql", self.sql.replace("%", "%%").replace("?", "%s"))
         object.__setattr__(self, "postgres", numbered)
 
 

@@ -30,13 +30,17 @@ def sections(
     made: list[Section] = []
     calls = journal.tail(lines)
     if calls:
-        made.append((f"{name}: last {len(calls)} of {journal.total} calls", "\n".join(calls)))
+        made.append((f"{name}: journal of {_many(journal.total, 'call')}", "\n".join(calls)))
     shown = deliveries[-lines:] if lines else ()
     if shown:
         start = journal[0].at if len(journal) else deliveries[0].at
         text = "\n".join(_line(delivery, start) for delivery in shown)
-        made.append((f"{name}: last {len(shown)} of {len(deliveries)} deliveries", text))
+        made.append((f"{name}: {_many(len(deliveries), 'callback')}", text))
     return made
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _line(delivery: Delivery, start: float) -> str:
@@ -45,7 +49,7 @@ def _line(delivery: Delivery, start: float) -> str:
         f"+{delivery.at - start:.1f}s",
         f"{delivery.task_status} of task {delivery.task_id}",
         f"to {url.scheme}://{url.netloc.rpartition('@')[2]}{url.path[:100]}",
-        f"{delivery.state} after {len(delivery.attempts)} attempt(s)",
+        f"{delivery.state} after {_many(len(delivery.attempts), 'attempt')}",
     ]
     if delivery.attempts:
         last = delivery.attempts[-1]

@@ -22,7 +22,7 @@ class Settings:
         seed: What ids, times and chances are made from; `None` is the test's name.
         strict: Whether an unexpected call fails the test.
         faults: What goes wrong from the beginning, as a JSON profile; "" is nothing.
-        lines: How many calls are in the report of a failed test, at most.
+        lines: How many lines of calls the report of a failed test has, at most.
     """
 
     clock: Literal["manual", "real"] | float = "manual"

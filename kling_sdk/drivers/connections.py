@@ -34,6 +34,40 @@ KEEP: Final = 5.0
 _Host = tuple[bytes, bytes, int]
 
 
+class _Backend(httpcore.AsyncNetworkBackend):
+    """Opens a socket as httpcore does, and remembers it."""
+
+    def __init__(self) -> None:
+        self._backend: Any = httpcore.AnyIOBackend()
+        self.stream: httpcore.AsyncNetworkStream | None = None
+
+    async def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        stream: httpcore.AsyncNetworkStream = await self._backend.connect_tcp(*args, **kwargs)
+        self.stream = stream
+        return stream
+
+
+class _Connection(httpcore.AsyncHTTPConnection):
+    """A connection that closes its socket also when it failed to be made.
+
+    httpcore's own loses the socket of a request that is cancelled during the TLS handshake.
+    """
+
+    def __init__(self, origin: httpcore.Origin, tls: ssl.SSLContext, keep: float) -> None:
+        self._socket = _Backend()
+        super().__init__(origin, tls, keepalive_expiry=keep, network_backend=self._socket)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was never made, so that nothing was sent."""
+        return self.info() == "CONNECTION FAILED"
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        if self.failed and self._socket.stream is not None:
+            await self._socket.stream.aclose()
+
+
 class Connections:
     """Connections to any number of hosts, on one event loop.
 
@@ -47,8 +81,8 @@ class Connections:
         self._tls = tls
         self._keep = keep
         self._places = asyncio.Semaphore(most)
-        self._idle: dict[_Host, list[httpcore.AsyncHTTPConnection]] = {}
-        self._open: set[httpcore.AsyncHTTPConnection] = set()
+        self._idle: dict[_Host, list[_Connection]] = {}
+        self._open: set[_Connection] = set()
         self._tidy_at = time.monotonic() + keep
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
@@ -73,7 +107,7 @@ class Connections:
             connection = await self._take(host) or self._new(origin)
             response = await connection.handle_async_request(request)
         except BaseException:
-            if connection is None or connection.info() == "CONNECTION FAILED":
+            if connection is None or connection.failed:
                 request.extensions[UNSENT] = True
             await self.give_back(host, connection)
             raise
@@ -90,7 +124,7 @@ class Connections:
         except TimeoutError:
             raise httpcore.PoolTimeout("all connections are in use") from None
 
-    async def _take(self, host: _Host) -> httpcore.AsyncHTTPConnection | None:
+    async def _take(self, host: _Host) -> _Connection | None:
         """Return the idle connection that was used last, if the server has not closed it."""
         idle = self._idle.get(host)
         while idle:
@@ -100,12 +134,12 @@ class Connections:
             await self._close(connection)
         return None
 
-    def _new(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
-        connection = httpcore.AsyncHTTPConnection(origin, self._tls, keepalive_expiry=self._keep)
+    def _new(self, origin: httpcore.Origin) -> _Connection:
+        connection = _Connection(origin, self._tls, self._keep)
         self._open.add(connection)
         return connection
 
-    async def give_back(self, host: _Host, connection: httpcore.AsyncHTTPConnection | None) -> None:
+    async def give_back(self, host: _Host, connection: _Connection | None) -> None:
         """Free a request's place, and keep its connection if the exchange came to its end."""
         self._places.release()
         if connection is None:
@@ -132,7 +166,7 @@ class Connections:
             if not idle:
                 self._idle.pop(host, None)
 
-    async def _close(self, connection: httpcore.AsyncHTTPConnection) -> None:
+    async def _close(self, connection: _Connection) -> None:
         self._open.discard(connection)
         await connection.aclose()
 
@@ -156,7 +190,7 @@ class _Body:
         self,
         pool: Connections,
         host: _Host,
-        connection: httpcore.AsyncHTTPConnection,
+        connection: _Connection,
         stream: Any,
     ) -> None:
         self._give_back = (pool, host, connection)

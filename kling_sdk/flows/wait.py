@@ -98,6 +98,8 @@ def wait(ctx: Context, endpoint: str, task: Task | str, private: Sequence[str] =
         KlingAPIError: looking again cannot help.
     """
     known = task if isinstance(task, Task) else None
+    # A task knows its endpoint, also when another endpoint's resource waits for it.
+    endpoint = (known.endpoint if known else "") or endpoint
     if known is not None and known.is_done and (known.videos or not known.is_succeed):
         return finished(known, private)
     until = ctx.until(ctx.options.wait_timeout)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
+import attrs
 import pytest
 
 from kling_mock import KlingMock
+from kling_sdk import Kling, Options
+from kling_sdk.cli.commands import _parser
+from kling_sdk.cli.exits import EXITS
+from kling_sdk.resources import TaskResource
 
 PAGE = (Path(__file__).parents[2] / "docs" / "client.md").read_text("utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -22,3 +28,26 @@ def test_the_examples_run(source: str, tmp_path: Path, monkeypatch: pytest.Monke
         wired = re.sub(r"\bKling\((?=\)|\w+=)", "mock.client(", source)
         assert wired != source
         exec(wired, {"mock": mock})  # noqa: S102 - our own page
+
+
+def test_the_page_lists_the_commands_exit_statuses() -> None:
+    """The table of exit statuses is the command's own."""
+    for status, (words, _) in EXITS.items():
+        assert f"| {status} | {words} |" in PAGE
+
+
+def test_the_commands_on_the_page_are_understood() -> None:
+    """Each line of the shell example names a command and options that there are."""
+    (block,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.splitlines():
+        words = shlex.split(line.partition(" < ")[0])
+        assert words[0] == "kling"
+        _parser().parse_args(words[1:])
+
+
+def test_the_page_tells_of_everything_public() -> None:
+    """No public method, option or error of a client is missing from the page."""
+    members = {name for cls in (Kling, TaskResource) for name in vars(cls) if name[0] != "_"}
+    options = {field.name for field in attrs.fields(Options)} | {"cancel"}
+    missing = {name for name in members | options if name not in PAGE}
+    assert missing == set()

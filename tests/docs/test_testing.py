@@ -49,19 +49,29 @@ def test_the_ini_file_is_accepted(pytester: pytest.Pytester) -> None:
     assert all(f"| `{name}` |" in PAGE for name in declared)
 
 
-def test_the_shown_report_is_the_real_one(pytester: pytest.Pytester) -> None:
-    """What the page shows of an unexpected call is what a run prints."""
+def test_the_shown_reports_are_the_real_ones(pytester: pytest.Pytester) -> None:
+    """What the page shows of an unexpected call and of a journal is what a run prints."""
     pytester.makepyfile("""
         import httpx
 
-        def test_it(kling_mock):
+        def test_unexpected(kling_mock):
             httpx.post(f"{kling_mock.kling_url}/v1/video/text2video", trust_env=False)
+
+        def test_wait(kling):
+            kling.text2video.run(prompt="a kitten")
+            assert False
     """)
     result = pytester.runpytest_inprocess(*OPTIONS)
-    result.assert_outcomes(failed=1)
-    found = re.search(r"```\n(1 call unexpected:\n.*?\n)```", PAGE, re.DOTALL)
-    assert found
-    assert found[1] in result.stdout.str()
+    result.assert_outcomes(failed=2)
+    printed = without_numbers(result.stdout.str())
+    for start in ("1 call unexpected:", "kling_mock: journal of 13 calls"):
+        shown = PAGE[PAGE.index(start) :].partition("```")[0]
+        assert without_numbers(shown) in printed
+
+
+def without_numbers(text: str) -> str:
+    """Return *text* without what differs from run to run, and without lines to rule it off."""
+    return re.sub(r"[0-9.]+", "0", re.sub(r" ?-{3,}", "", text))
 
 
 @pytest.mark.parametrize(("language", "programs"), [("sh", "bash curl"), ("js", "node")])

@@ -257,3 +257,23 @@ def test_the_tail_shows_no_bodies(api: Any, mock: Any) -> None:
     assert mock.journal.tail(1) == lines[-1:]
     assert mock.journal.tail(0) == []
     assert "secret prompt" not in json.dumps(lines)
+
+
+def test_calls_of_a_wait_share_a_line(api: Any, mock: Any) -> None:
+    """Equal calls in a row are told once, with how many there were and until when."""
+    task_id = api.new()
+    for _ in range(3):
+        mock.clock.advance(10)
+        api.task(task_id)
+    mock.clock.advance(1800)
+    api.task(task_id)
+    api.create(duration="7")
+    api.create(duration="7")
+
+    create, waiting, done, refused = mock.journal.tail()
+    query = f"GET {LIST}/{task_id}  200/0"
+    assert create == f"#1  +0.0s  {CREATE}  200/0  task {task_id}  submitted"
+    assert waiting == f"#2-#4  +10.0s  {query}  processing  3 times, until +30.0s"
+    assert done == f"#5  +1830.0s  {query}  succeed"
+    assert refused.startswith(f"#6-#7  +1830.0s  {CREATE}  400/1201  ")
+    assert mock.journal.tail(1) == [refused]

@@ -288,3 +288,12 @@ def test_without_the_extra() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'kling-sdk[mock]'" in done.stdout
+
+
+def test_it_shows_its_address_and_no_key() -> None:
+    """In a failing test's report one sees where the server was."""
+    mock = KlingMock()
+    assert repr(mock) == "<KlingMock not running>"
+    with mock:
+        assert repr(mock) == f"<KlingMock {mock.kling_url}>"
+    assert repr(mock) == "<KlingMock not running>"

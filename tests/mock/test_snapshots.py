@@ -289,6 +289,13 @@ def test_a_snapshot_of_another_server_is_refused(mock: KlingMock) -> None:
         mock.restore(KlingMock(seed=1).snapshot())
 
 
+def test_what_cannot_be_kept_is_told(mock: KlingMock) -> None:
+    """A function of the test's own that waits on the clock is no part of the server."""
+    mock._reach.call(lambda world: world.clock.call_at(world.clock.now() + 1, lambda: None))
+    with pytest.raises(RuntimeError, match="no part of the emulated Kling and cannot be kept"):
+        mock.snapshot()
+
+
 def test_what_a_snapshot_says_of_itself(mock: KlingMock, api: Any) -> None:
     """Its time, its tasks and its size, and no secret."""
     api.new()

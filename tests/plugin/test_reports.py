@@ -81,7 +81,7 @@ def test_a_failure_of_the_test_is_not_hidden(run: Run) -> None:
     result.stdout.fnmatch_lines(
         [
             "E *assert 'mine' == 'yours'",
-            "*kling_mock: last 1 of 1 calls*",
+            "*kling_mock: journal of 1 call*",
             "#1 *POST /v1/video/text2video  404/1203  unexpected",
         ]
     )
@@ -115,11 +115,11 @@ def test_the_report_shows_calls_and_deliveries(run: Run) -> None:
     result.assert_outcomes(failed=1, passed=1, errors=1)
     result.stdout.fnmatch_lines(
         [
-            "*- kling_mock: last 1 of 1 calls -*",
+            "*- kling_mock: journal of 1 call -*",
             "#1  +0.0s  POST /v1/videos/text2video  200/0  task *  submitted",
-            "*- kling_mock: last ? of ? deliveries -*",
-            "+0.0s  submitted of task *  to http://127.0.0.1:9/callback  * attempt(s)  *",
-            "*- kling_mock_server: last 1 of 1 calls -*",
+            "*- kling_mock: 2 callbacks -*",
+            "+0.0s  submitted of task *  to http://127.0.0.1:9/callback  * attempt*",
+            "*- kling_mock_server: journal of 1 call -*",
             "#1  +0.0s  GET /v1/videos/text2video  200/0",
         ],
     )
@@ -133,7 +133,7 @@ def test_the_report_crosses_process_borders(run: Run) -> None:
     """The sections come through xdist, too."""
     result = run(FAILING, "-n", "2", plugins=["xdist"])
     result.assert_outcomes(failed=1, passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*- kling_mock_server: last 1 of 1 calls -*"])
+    result.stdout.fnmatch_lines(["*- kling_mock_server: journal of 1 call -*"])
 
 
 def test_the_report_can_be_short(run: Run) -> None:
@@ -142,18 +142,21 @@ def test_the_report_can_be_short(run: Run) -> None:
         def test_it(kling):
             for _ in range(5):
                 kling.text2video.list()
+                kling.image2video.list()
             assert False
     """
     result = run(source, ini="kling_mock_journal_lines = 2")
-    result.stdout.fnmatch_lines(["*kling_mock: last 2 of 5 calls*", "#4 *", "#5 *"])
-    assert "last" not in run(source, ini="kling_mock_journal_lines = 0").stdout.str()
+    result.stdout.fnmatch_lines(["*kling_mock: journal of 10 calls*", "#9 *", "#10 *"])
+    result.stdout.no_fnmatch_line("#8 *")
+    result = run(source, ini="kling_mock_journal_lines = 0")
+    result.stdout.no_fnmatch_line("*kling_mock: journal*")
 
 
 def test_passing_tests_report_nothing(run: Run) -> None:
     """A log of calls is for failures."""
     result = run("def test_it(kling): kling.text2video.list()", "-rA")
     result.assert_outcomes(passed=1)
-    result.stdout.no_fnmatch_line("*kling_mock: last*")
+    result.stdout.no_fnmatch_line("*kling_mock: journal*")
 
 
 def test_a_test_is_forgotten_when_it_ends(run: Run) -> None:

@@ -17,7 +17,8 @@ from kling_sdk.drivers import connections, default
 from kling_sdk.drivers.connections import Connections, PooledTransport
 from kling_sdk.drivers.httpx_shared import UNSENT
 from kling_sdk.drivers.sockets import DeadlineTransport
-from tests.sdk.faulty import FaultyKling
+from tests.sdk.by_hand import FakeClock
+from tests.sdk.faulty import Fault, FaultyKling
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 #: What is answered to a path; a path that is not here is never answered.
@@ -252,6 +253,16 @@ async def test_an_idle_connection_closed_by_the_server_is_replaced() -> None:
         assert len(pool._open) == 1
 
 
+async def test_a_kept_connection_that_dies_under_a_create_costs_no_second_task() -> None:
+    """The server closes it just as the request goes out: the create is sent again, and once."""
+    with FaultyKling() as server:
+        server.breaks(None, Fault("unread"), Fault("accepted"))
+        async with AsyncKling("AK|SK", base_url=server.url, clock=FakeClock()) as kling:
+            await kling.text2video.list()
+            task = await kling.text2video.create(prompt="a kitten")
+        assert list(server.kling.tasks) == [task.task_id]
+
+
 async def test_what_a_burst_left_behind_is_closed() -> None:
     """Connections that were not used for a while do not stay open for ever."""
     async with served() as server, client_of(server, keep=0.0) as (client, pool):
@@ -271,6 +282,17 @@ async def test_closing_ends_the_requests_in_flight() -> None:
         failures = await asyncio.gather(*calls, return_exceptions=True)
         assert {type(failure) for failure in failures} == {TransportError}
         await server.until(lambda: server.open == 0)
+
+
+async def test_a_request_called_off_while_tls_is_set_up_leaves_no_socket() -> None:
+    """A host that accepts and then falls silent does not collect sockets."""
+    async with served() as server:
+        server.url = server.url.replace("http:", "https:")
+        async with client_of(server) as (client, _):
+            task = asyncio.create_task(client.get("/ok"))
+            await server.until(lambda: server.requests == 1)  # the handshake's first bytes
+            await all_off([task])
+            await server.until(lambda: server.open == 0)
 
 
 async def test_a_connection_that_was_being_made_while_closing_is_not_kept() -> None:

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from kling_sdk import Kling
 from kling_sdk.drivers.deadline import deadline
 from kling_sdk.drivers.default import shared_ssl_context
 from kling_sdk.drivers.sockets import DeadlineTransport
-from tests.sdk.faulty import FaultyKling
+from tests.sdk.by_hand import FakeClock
+from tests.sdk.faulty import Fault, FaultyKling
 
 
 @pytest.fixture
@@ -64,3 +66,13 @@ def test_with_no_time_left_nothing_is_written(client: httpx.Client) -> None:
         with time_is_over(), pytest.raises(httpx.WriteTimeout):
             client.get(server.url)
         assert len(server.requests) == 1
+
+
+def test_a_kept_connection_that_dies_under_a_create_costs_no_second_task() -> None:
+    """The server closes it just as the request goes out: the create is sent again, and once."""
+    with FaultyKling() as server:
+        server.breaks(None, Fault("unread"), Fault("accepted"))
+        with Kling("AK|SK", base_url=server.url, clock=FakeClock()) as kling:
+            kling.text2video.list()
+            task = kling.text2video.create(prompt="a kitten")
+        assert list(server.kling.tasks) == [task.task_id]

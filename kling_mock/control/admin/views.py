@@ -220,6 +220,7 @@ DELIVERY = closed(
     number=integer(1),
     delivery_id=text(),
     task_id=text(),
+    account=text("The name of the account whose task it is."),
     task_status=text(enum=STATUSES),
     url=text(),
     body=text("The bytes that are sent."),

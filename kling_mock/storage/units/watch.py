@@ -98,10 +98,14 @@ def close_attempt(task_id: str, at: int) -> Unit[None]:
 
 def check_kling_id(row: VideoRow, kling_task_id: str) -> Unit[None]:
     """Check that a row may get this id of Kling's, or raise `KlingTaskClashError`."""
-    rows = yield sql.VIDEOS_BY_KLING_ID, (kling_task_id,)
-    taken = any(VideoRow(*one).channel_id == row.channel_id for one in rows)
-    if row.kling_task_id is not None or taken:
+    if row.kling_task_id is not None:
         raise KlingTaskClashError(row.task_id, kling_task_id)
+    rows = yield sql.VIDEOS_BY_KLING_ID, (kling_task_id,)
+    for one in (VideoRow(*found) for found in rows):
+        if one.task_id == row.task_id:
+            raise AgainError  # it has got the id since it was read
+        if one.channel_id == row.channel_id:
+            raise KlingTaskClashError(row.task_id, kling_task_id)
 
 
 def accept(task_id: str, kling_task_id: str, now: int, next_poll_at: int) -> Unit[Acceptance]:
