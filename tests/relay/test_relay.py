@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import httpx
 import pytest
 
 from kling_mock import KlingMock
@@ -221,3 +222,14 @@ def test_a_deduction_decides_the_charge(caller: Caller) -> None:
     assert caller.mock.ledger.user().held_quota == 350_000
     caller.mock.clock.advance(3600)
     assert caller.mock.ledger.user().used_quota == 350_000
+
+
+def test_a_stop_in_the_middle_of_requests_is_clean(caplog: pytest.LogCaptureFixture) -> None:
+    """A server that stops while Kling keeps its relay waiting leaves no error behind."""
+    with KlingMock(clock="real") as mock, httpx.Client(base_url=mock.relay_url) as http:
+        caller = Caller(http, mock)
+        caller.created()
+        mock.faults.add("hang", "POST /v1/*", seconds=30)
+        with pytest.raises(httpx.ReadTimeout):
+            caller.call("POST", f"{VIDEOS}/text2video", json={"prompt": "a kitten"}, timeout=0.5)
+    assert "Unhandled exception" not in caplog.text
