@@ -34,7 +34,14 @@ _TABLES: Final = Statement(
     reads=True,
 )
 
-_DRIVER: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_DRIVER: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # What a connection says that the server has closed while it was idle.
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 _OVERTAKEN: Final = (
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
@@ -45,6 +52,7 @@ _LOST: Final = (
     asyncpg.OperatorInterventionError,  # shutdown, cannot connect now
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
