@@ -37,7 +37,6 @@ _TABLES: Final = Statement(
 _DRIVER: Final = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    # What a connection says that the server has closed while it was idle.
     asyncpg.InternalClientError,
     OSError,
     TimeoutError,
@@ -52,6 +51,7 @@ _LOST: Final = (
     asyncpg.OperatorInterventionError,  # shutdown, cannot connect now
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
+    # The driver's own state is lost, as when the server closes a connection that begins to work.
     asyncpg.InternalClientError,
     OSError,
     TimeoutError,
