@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import httpx
 import pytest
 
 from kling_mock import KlingMock
@@ -205,6 +206,17 @@ def test_a_reset_forgets_the_relay_too(caller: Caller) -> None:
     assert caller.mock.ledger.user() == opening
     assert caller.call("GET", VIDEOS).json()["data"] == []
     assert caller.created() == first  # the same seed makes the same ids
+
+
+def test_ids_are_not_repeated_when_the_server_is_started_again() -> None:
+    """The books outlive a stop, so the relay's second run goes on with new ids."""
+    mock = KlingMock(seed=7)
+    replies: list[httpx.Response] = []
+    for _ in range(2):
+        with mock, httpx.Client(base_url=mock.relay_url, timeout=20) as client:
+            replies.append(Caller(client, mock).create())
+    assert [reply.status_code for reply in replies] == [200, 200]
+    assert len({reply.json()["task_id"] for reply in replies}) == 2
 
 
 def test_a_server_without_a_relay_says_so() -> None:
