@@ -74,9 +74,23 @@ class RelayHost:
                 self._relay = await self._build(self.listen())
             return self._relay
 
-    def renew(self) -> None:
-        """Forget the relay: the next request finds a new one."""
-        old, self._relay = self._relay, None
+    @property
+    def url(self) -> str:
+        """Where it listens; "" if it does not."""
+        return self._url
+
+    @property
+    def built(self) -> Relay | None:
+        """The relay, if it has been put together."""
+        return self._relay
+
+    def renew(self, relay: Relay | None = None) -> None:
+        """Put another relay in the place of this one.
+
+        Args:
+            relay: A relay that has been started; `None` has the next request find a new one.
+        """
+        old, self._relay = self._relay, relay
         if old is not None:
             old.stop()
             self._spawn(old.close())

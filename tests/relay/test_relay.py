@@ -208,6 +208,17 @@ def test_a_reset_forgets_the_relay_too(caller: Caller) -> None:
     assert caller.created() == first  # the same seed makes the same ids
 
 
+def test_ids_are_not_repeated_when_the_server_is_started_again() -> None:
+    """The books outlive a stop, so the relay's second run goes on with new ids."""
+    mock = KlingMock(seed=7)
+    replies: list[httpx.Response] = []
+    for _ in range(2):
+        with mock, httpx.Client(base_url=mock.relay_url, timeout=20) as client:
+            replies.append(Caller(client, mock).create())
+    assert [reply.status_code for reply in replies] == [200, 200]
+    assert len({reply.json()["task_id"] for reply in replies}) == 2
+
+
 def test_a_server_without_a_relay_says_so() -> None:
     """A server that was made without a relay names the argument that took it away."""
     with KlingMock(relay=False) as mock, pytest.raises(RuntimeError, match="relay=False"):
