@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kling_mock.testing.plugin import Plugin
     from kling_sdk import AsyncKling, Kling
 
-_FIXTURES = frozenset({"async_kling", "kling", "kling_mock", "kling_mock_server"})
+_FIXTURES = frozenset({"async_kling", "kling", "kling_mock", "kling_mock_server", "kling_relay"})
 _MARKER = (
     "kling_mock(clock='manual', seed=None, strict=True, faults=()): settings of the emulated "
     "Kling in this test; clock is 'manual', 'real' or a speed, faults are kinds or mappings."
@@ -74,6 +74,13 @@ def kling_mock_server(pytestconfig: pytest.Config) -> Iterator[KlingMock]:
 def kling(request: pytest.FixtureRequest) -> Iterator[Kling]:
     """A client of `kling_mock`, or of `kling_mock_server` in a test that uses only that."""
     with _server(request).client() as client:
+        yield client
+
+
+@pytest.fixture
+def kling_relay(request: pytest.FixtureRequest) -> Iterator[Kling]:
+    """A client of the relay in front of the same server; the money is in `kling_mock.ledger`."""
+    with _server(request).relay_client() as client:
         yield client
 
 

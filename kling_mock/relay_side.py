@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
-from random import Random
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from random import Random, SystemRandom
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kling_mock._loop_thread import LoopThread
 from kling_mock.clock import Clock
@@ -16,13 +17,37 @@ if TYPE_CHECKING:
     from kling_mock.relay.app import Relay
     from kling_mock.relay.host import RelayHost
     from kling_mock.storage.protocol import Storage
-    from kling_mock.storage.values import VideoRow
     from kling_sdk import AsyncKling, Kling
-    from kling_sdk.callbacks import CallbackEvent
 
-__all__ = ["RelaySide"]
+__all__ = ["KeptRelay", "RelaySide"]
 
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Books(NamedTuple):
+    """What outlives a stop of the server, as Kling's tasks do.
+
+    Attributes:
+        storage: The rows.
+        random: Where ids come from: a second run must not begin them anew.
+    """
+
+    storage: Storage
+    random: Random
+
+
+class KeptRelay(NamedTuple):
+    """What a snapshot holds of the relay.
+
+    Attributes:
+        books: As they are; `None` if the relay was never used.
+        relay: The relay with all that it waits for; `None` if it is not put together.
+        urls: Those of Kling and of the relay, in whose rows they are.
+    """
+
+    books: Books | None
+    relay: Relay | None
+    urls: tuple[str, str]
 
 
 class RelaySide:
@@ -37,7 +62,7 @@ class RelaySide:
     _relay: RelayHost | None
     _relay_options: dict[str, Any]
     _database: str | None
-    _relay_storage: Storage | None = None
+    _relay_books: Books | None = None
 
     @property
     def kling_url(self) -> str:
@@ -103,9 +128,39 @@ class RelaySide:
         return RelayHost(host, port, tls, self._build_relay)
 
     def _forget_relay(self) -> None:
-        self._relay_storage = None
+        self._relay_books = None
         if self._relay is not None:
             self._relay.renew()
+
+    def _keep_relay(self) -> KeptRelay:
+        """Return what is to be written out of the relay.
+
+        Raises:
+            RuntimeError: Its books are in a database.
+        """
+        if self._relay is None:
+            return KeptRelay(None, None, ("", ""))
+        if self._database is not None:
+            raise RuntimeError(
+                "snapshot: the relay's books are in a database, which others may write to and "
+                "which a restore could not put back. Leave out database=, so that they are in "
+                "memory, or make the server with relay=False."
+            )
+        return KeptRelay(self._relay_books, self._relay.built, self._relay_urls(self._relay))
+
+    def _put_back_relay(self, kept: KeptRelay) -> None:
+        self._relay_books = kept.books
+        if self._relay is None:
+            return
+        relay = kept.relay
+        if relay is not None and kept.urls != self._relay_urls(self._relay):
+            # The server was started anew since, on other ports: so a new relay takes the books.
+            relay.stop()
+            relay = None
+        self._relay.renew(relay)
+
+    def _relay_urls(self, host: RelayHost) -> tuple[str, str]:
+        return (self.kling_url, host.url) if self._thread.running else ("", "")
 
     async def _build_relay(self, url: str) -> Relay:
         from kling_mock.relay.embedded import Home, build, trial_of
@@ -121,6 +176,7 @@ class RelaySide:
             callback_hosts=_LOCAL.union(hosts),
             # An attempt's time limit is real time: on a fast clock it takes longer.
             create_lease=round(CREATE_LEASE * max(1.0, self._clock.speed or 1.0)),
+            reads_at_once=1,  # Kling is on the same thread, and so none waits for the other
             **given,
         )
         pair = self._world.account.key_pairs[0]
@@ -129,28 +185,25 @@ class RelaySide:
             f"{pair.access_key}|{pair.secret_key}",
             self.relay_token,
             self.admin_token,
-            # In a database there may be ids of this seed already.
-            self._seed if self._database is None else None,
         )
-        relay = await build(self._new_storage(), self._clock, home, options)
+        storage, random = self._open_books()
+        relay = await build(storage, self._clock, home, options, random)
         if trial:
-
-            def give(row: VideoRow, event: CallbackEvent) -> None:
-                trial_of(self._world, row, event)
-
-            relay.callbacks.trial = give
+            relay.callbacks.trial = partial(trial_of, self._world)
         return relay
 
-    def _new_storage(self) -> Storage:
+    def _open_books(self) -> Books:
         if self._database is not None:
             from kling_mock.storage.connect import connect
 
-            return connect(self._database)
-        if self._relay_storage is None:  # it outlives a stop of the server, as Kling's tasks do
+            # There may be ids of this seed already.
+            return Books(connect(self._database), SystemRandom())
+        if self._relay_books is None:
             from kling_mock.storage.memory import MemoryStorage
 
-            self._relay_storage = MemoryStorage()
-        return self._relay_storage
+            random = Random(f"{self._seed}/relay")  # noqa: S311 - repeatable on purpose
+            self._relay_books = Books(MemoryStorage(), random)
+        return self._relay_books
 
     def _relay_random(self, purpose: str) -> Random:
         # The first seed: the token stays when a reset brings another one.

@@ -13,33 +13,32 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from aiohttp import web
 
-from kling_mock._listening import BACKLOG, bind, url_of
+from kling_mock._clock_choice import SEEDED_START, first_instant, make_clock
+from kling_mock._listening import BACKLOG, bind
 from kling_mock._loop_thread import LoopThread
-from kling_mock.clock import Clock, ManualClock, RealClock, ScaledClock
+from kling_mock.clock import Clock
 from kling_mock.control.handles.reach import Reach
 from kling_mock.control.handles.steering import Steering
 from kling_mock.control.journal import Journal
 from kling_mock.kling.callbacks.courier import HttpCourier
-from kling_mock.kling.http import ADMIN, KlingHandler
+from kling_mock.kling.http import KlingHandler
 from kling_mock.kling.protocol import KlingProtocol, make_request
 from kling_mock.kling.world import World, admin_token
+from kling_mock.kling_side import KlingSide
 from kling_mock.relay_side import RelaySide
 
 if TYPE_CHECKING:
     from kling_mock.control.admin.api import AdminApi
     from kling_mock.control.snapshots import Snapshot
-    from kling_sdk import AsyncKling, Kling
 
 __all__ = ["KlingMock"]
-
-SEEDED_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z: where the clock of a seeded server starts
 
 _START_LIMIT = 10.0  # seconds of real time
 _STOP_LIMIT = 5.0  # seconds of real time, beyond those given for draining
 _LEAST_DRAIN = 0.02  # seconds of real time
 
 
-class KlingMock(Steering, RelaySide):
+class KlingMock(Steering, KlingSide, RelaySide):
     """An emulated Kling on localhost.
 
         with KlingMock() as mock:
@@ -104,7 +103,7 @@ class KlingMock(Steering, RelaySide):
         relay_test_callback: bool = False,
     ) -> None:
         self._has_start = start is not None
-        self._clock = _make_clock(clock, _first_instant(clock, seed, start))
+        self._clock = make_clock(clock, first_instant(clock, seed, start))
         self._seed = self._first_seed = secrets.randbits(64) if seed is None else seed
         if admin not in {True, False, "remote"}:
             raise ValueError(f"admin: accepted are True, False and 'remote', got {admin!r}")
@@ -136,7 +135,7 @@ class KlingMock(Steering, RelaySide):
         }
         self._database = database
         if database is not None:
-            self._new_storage()  # a wrong URL is told here
+            self._open_books()  # a wrong URL is told here
         self._relay = self._new_relay(host, relay_port, self._tls) if relay else None
 
     # ------------------------------------------------------------ starting and stopping
@@ -204,72 +203,6 @@ class KlingMock(Steering, RelaySide):
     def __repr__(self) -> str:
         return f"<KlingMock {self.kling_url if self._bound_port else 'not running'}>"
 
-    # ------------------------------------------------------------ what a client needs
-
-    @property
-    def kling_url(self) -> str:
-        """The base URL of the emulated Kling, without a slash at the end.
-
-        Raises:
-            RuntimeError: The server has not been started.
-        """
-        if not self._bound_port:
-            raise RuntimeError("The server has no URL before it is started: `with KlingMock()`.")
-        return url_of(self._host, self._bound_port, tls=self._tls is not None)
-
-    @property
-    def dashboard_url(self) -> str | None:
-        """The page that shows the server at work; `None` if the admin API is switched off.
-
-        Raises:
-            RuntimeError: The server has not been started.
-        """
-        return f"{self.kling_url}{ADMIN}" if self._admin else None
-
-    @property
-    def access_key(self) -> str:
-        """The access key of the account that every server has."""
-        return self._world.account.key_pairs[0].access_key
-
-    @property
-    def secret_key(self) -> str:
-        """The secret of `access_key`."""
-        return self._world.account.key_pairs[0].secret_key
-
-    @property
-    def api_key(self) -> str:
-        """A static API key of the same account."""
-        return self._world.account.api_keys[0].key
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment variables by which an app finds this server and its keys."""
-        return {
-            "KLING_BASE_URL": self.kling_url,
-            "KLING_ACCESS_KEY": self.access_key,
-            "KLING_SECRET_KEY": self.secret_key,
-        }
-
-    def client(self, **options: Any) -> Kling:
-        """Return an SDK client wired to this server: its URL, keys and clock.
-
-        Args:
-            options: Passed on to `kling_sdk.Kling`; they win over what is set here.
-        """
-        from kling_sdk import Kling
-
-        return Kling(**(self._wiring() | options))
-
-    def async_client(self, **options: Any) -> AsyncKling:
-        """Return an async SDK client wired to this server: its URL, keys and clock.
-
-        Args:
-            options: Passed on to `kling_sdk.AsyncKling`; they win over what is set here.
-        """
-        from kling_sdk import AsyncKling
-
-        return AsyncKling(**(self._wiring() | options))
-
     # ------------------------------------------------------------ steering
 
     @property
@@ -294,18 +227,22 @@ class KlingMock(Steering, RelaySide):
         self._reach.call(lambda _: self._renew(seed))
 
     def snapshot(self) -> Snapshot:
-        """Return all that this server knows now: state, clock, faults, journal, chance.
+        """Return all that this server knows now: state, clock, faults, journal, chance, relay.
 
         It waits for callbacks under way, which cannot be kept.
 
         Raises:
             RuntimeError: Callbacks are under way inside an event loop, where waiting would
-                block their receiver: `await mock.clock.aadvance(0)` first. Or something else
-                than the emulated Kling waits on the clock.
+                block their receiver: `await mock.clock.aadvance(0)` first. Or the relay's books
+                are in a database; or something else than the emulated Kling and its relay waits
+                on the clock.
         """
         from kling_mock.control.snapshots import take  # most servers take none
 
-        return self._reach.quiet(lambda world: take(world, self._clock, self._courier))
+        def work(world: World) -> Snapshot:
+            return take(world, self._keep_relay(), self._clock, self._courier)
+
+        return self._reach.quiet(work)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Be again what this server was when *snapshot* was taken.
@@ -326,8 +263,10 @@ class KlingMock(Steering, RelaySide):
             raise ValueError("snapshot: accepted is one of this server; it was taken of another")
 
         def work(_: World) -> None:
-            self._world = self._handler.world = put_back(snapshot, self._courier)
-            self._seed = self._world.seed
+            world, relay = put_back(snapshot, self._courier)
+            self._world = self._handler.world = world
+            self._seed = world.seed
+            self._put_back_relay(relay)
 
         self._reach.call(work)
 
@@ -363,14 +302,6 @@ class KlingMock(Steering, RelaySide):
 
         return openapi_bytes(with_admin=bool(self._admin))
 
-    def _wiring(self) -> dict[str, Any]:
-        return {
-            "access_key": self.access_key,
-            "secret_key": self.secret_key,
-            "base_url": self.kling_url,
-            "clock": self._clock,
-        }
-
     async def _open(self, bound: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         no_access_log: Any = None  # aiohttp takes it; its annotation does not say so
@@ -397,34 +328,6 @@ class KlingMock(Steering, RelaySide):
             await self._http.shutdown(max(drain, _LEAST_DRAIN))
         self._listener = self._http = None
         self._bound_port = 0
-
-
-def _first_instant(clock: str | float, seed: int | None, start: float | str | None) -> float | None:
-    match start:
-        case "now":
-            return None
-        case str():
-            raise ValueError(f"start: accepted are Unix seconds and 'now', got {start!r}")
-        case None if seed is not None and clock != "real":
-            return SEEDED_START
-        case _:
-            return start
-
-
-def _make_clock(clock: str | float, start: float | None) -> Clock:
-    match clock:
-        case "manual":
-            return ManualClock(start)
-        case "real":
-            if start is not None:
-                raise ValueError("start: the real clock is always now; use clock=1.0 or 'manual'")
-            return RealClock()
-        case bool() | str():
-            raise ValueError(
-                f"clock: accepted are 'manual', 'real' and a speed such as 60, got {clock!r}"
-            )
-        case _:
-            return ScaledClock(clock, start)
 
 
 def _tls_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:

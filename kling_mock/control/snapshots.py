@@ -1,8 +1,8 @@
 """A whole server, kept as it was at one instant, and put back.
 
-The state is written out and read again as a whole, so whatever a world or a timer holds is in
-it without being named here. What is not state (the clock itself, the way out to receivers, rows
-of tables) is named, and stays the same object.
+The state is written out and read again as a whole, so whatever a world, a relay or a timer
+holds is in it without being named here. What is not state (the clock itself, the way out to
+receivers, rows of tables) is named, and stays the same object.
 """
 
 from __future__ import annotations
@@ -56,32 +56,33 @@ class Snapshot:
         return f"<Snapshot at {at}: {self.tasks} tasks, {self.size} bytes>"
 
 
-def take(world: World, clock: Clock, courier: Courier) -> Snapshot:
+def take(world: World, relay: object, clock: Clock, courier: Courier) -> Snapshot:
     """Return a snapshot. No report may be under way: what is on its way cannot be kept.
 
     Args:
         world: The state.
+        relay: What is to be kept of the relay.
         clock: The server's clock.
         courier: The way out.
 
     Raises:
-        RuntimeError: Something waits on the clock that is no part of the world, and cannot be
-            written out.
+        RuntimeError: Something waits on the clock that is no part of the world or the relay,
+            and cannot be written out.
     """
     names = {id(thing): name for name, thing in _outside(clock, courier).items()}
     written = io.BytesIO()
     try:
-        _Writer(written, names).dump((world, clock.save()))
+        _Writer(written, names).dump((world, relay, clock.save()))
     except (TypeError, AttributeError, pickle.PicklingError) as error:
         raise RuntimeError(
-            "snapshot: something waits on this clock that is no part of the emulated Kling and "
-            f"cannot be kept: {error}"
+            "snapshot: something waits on this clock that is no part of the emulated Kling or "
+            f"its relay and cannot be kept: {error}"
         ) from error
     return Snapshot(written.getvalue(), clock.now(), len(world.tasks), clock)
 
 
-def put_back(snapshot: Snapshot, courier: Courier) -> World:
-    """Return the world of *snapshot* as it was, after setting its clock.
+def put_back(snapshot: Snapshot, courier: Courier) -> tuple[World, Any]:
+    """Return the world and the relay of *snapshot* as they were, after setting its clock.
 
     Args:
         snapshot: What to put back.
@@ -91,9 +92,9 @@ def put_back(snapshot: Snapshot, courier: Courier) -> World:
     reader = _Reader(io.BytesIO(snapshot.state), _outside(clock, courier))
     world: World
     moment: Moment
-    world, moment = reader.load()
+    world, relay, moment = reader.load()
     clock.load(moment)
-    return world
+    return world, relay
 
 
 def _outside(clock: Clock, courier: Courier) -> Mapping[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any, Final
 
@@ -33,6 +33,9 @@ _PING: Final = 2.0  # seconds of real time that the database may take to answer
 class Relay:
     """One relay.
 
+    Over a store in memory it can be written out with `pickle` while it does nothing, with what
+    it waits for; its connections are left out.
+
     Args:
         storage: Where everything is kept; any number of relays may share it.
         clock: The time; it must run on the loop that serves the relay.
@@ -59,15 +62,20 @@ class Relay:
         self._clock = clock
         self._upstream = Upstream(clock, options.upstream_timeout)
         self._courier = UserCourier(options.callback_hosts)
-        directory = Directory(storage, clock, random.random)
+        # A source each: which of them is asked first depends on the network, and must not change
+        # what the others say.
+        by_weight, looks, retries = (Random(random.getrandbits(64)).random for _ in range(3))  # noqa: S311 - spreads work, guards nothing
+        directory = Directory(storage, clock, by_weight)
         reports = Reports(storage, directory, self._upstream, clock, self._tell)
         sender = Sender(storage, self._upstream, clock, options, self._note)
-        sweeper = Sweeper(storage, reports, clock, random.random, self._note, self._tell)
+        sweeper = Sweeper(
+            storage, reports, clock, looks, self._note, self._tell, options.reads_at_once
+        )
         outbox = Outbox(
             storage,
             self._courier,
             clock,
-            random.random,
+            retries,
             options.callback_secret,
             self._note_notice,
         )
@@ -75,7 +83,7 @@ class Relay:
         self._deliveries = Alarm(clock, outbox.deliver, _IDLE)
         self.callbacks = Callbacks(storage, directory, reports, clock, self._note)
         service = RelayService(
-            storage, directory, reports, sender, clock, options, _new_ids(random)
+            storage, directory, reports, sender, clock, options, partial(_new_id, random)
         )
         admin = RelayAdmin(
             storage,
@@ -137,5 +145,5 @@ class Relay:
         self._deliveries.note(self._clock.now())
 
 
-def _new_ids(random: Random) -> Callable[[], str]:
-    return lambda: f"kling_{random.getrandbits(128):032x}"
+def _new_id(random: Random) -> str:
+    return f"kling_{random.getrandbits(128):032x}"

@@ -58,6 +58,9 @@ class UserCourier:
         self._free_hosts = frozenset(free_hosts)
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_sessions": {}}  # connections are no state
+
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """POST *body* to *url*; whatever happens is in the answer."""
         try:

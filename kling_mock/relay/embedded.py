@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from random import Random, SystemRandom
+from random import Random
 from typing import Final, NamedTuple
 
 import attrs
@@ -51,20 +51,18 @@ class Home(NamedTuple):
         key: `AK|SK` of its account.
         token: The default user's token.
         admin_token: What the operator's requests carry.
-        seed: The same seed makes the same ids; `None` makes ids that nobody has.
     """
 
     kling_url: str
     key: str
     token: str
     admin_token: str
-    seed: int | None
 
 
-async def build(storage: Storage, clock: Clock, home: Home, options: RelayOptions) -> Relay:
+async def build(
+    storage: Storage, clock: Clock, home: Home, options: RelayOptions, random: Random
+) -> Relay:
     """Return a relay that has been started, with its user, token and channel."""
-    repeatable = home.seed is not None
-    random = Random(f"{home.seed}/relay") if repeatable else SystemRandom()  # noqa: S311 - as said
     relay = Relay(storage, clock, options, home.admin_token, random)
     await relay.start()
     await _furnish(relay.storage, home, int(clock.now()))

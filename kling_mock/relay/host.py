@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["RelayHost"]
 
 _LEAST_DRAIN = 0.02  # seconds of real time
+_STOP_LIMIT = 1.0  # seconds of real time that a cancelled request may take to end
 # Turns of the loop from a connection's acceptance until aiohttp knows it. asyncio forgets, and so
 # leaves open, a connection whose server is closed in between.
 _ACCEPTING = 5
@@ -52,6 +53,7 @@ class RelayHost:
         self._server: asyncio.Server | None = None
         self._http: web.Server | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._requests: set[asyncio.Task[Any]] = set()
 
     def listen(self) -> str:
         """Listen, if that is not so already; return the URL.
@@ -72,9 +74,23 @@ class RelayHost:
                 self._relay = await self._build(self.listen())
             return self._relay
 
-    def renew(self) -> None:
-        """Forget the relay: the next request finds a new one."""
-        old, self._relay = self._relay, None
+    @property
+    def url(self) -> str:
+        """Where it listens; "" if it does not."""
+        return self._url
+
+    @property
+    def built(self) -> Relay | None:
+        """The relay, if it has been put together."""
+        return self._relay
+
+    def renew(self, relay: Relay | None = None) -> None:
+        """Put another relay in the place of this one.
+
+        Args:
+            relay: A relay that has been started; `None` has the next request find a new one.
+        """
+        old, self._relay = self._relay, relay
         if old is not None:
             old.stop()
             self._spawn(old.close())
@@ -93,7 +109,8 @@ class RelayHost:
             self._server.close()
         if self._http is not None:
             self._http.pre_shutdown()  # idle connections first
-            await self._http.shutdown(max(drain, _LEAST_DRAIN))  # aiohttp takes 0 for "for ever"
+            await self._end_requests(max(drain, _LEAST_DRAIN))
+            await self._http.shutdown(_LEAST_DRAIN)  # aiohttp takes 0 for "for ever"
         if self._relay is not None:
             await self._relay.close()
         for task in self._tasks:
@@ -103,8 +120,25 @@ class RelayHost:
         self._url = ""
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        relay = self._relay or await self.relay()
-        return await relay.handler(request)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - aiohttp runs each request in one
+        self._requests.add(task)
+        try:
+            relay = self._relay or await self.relay()
+            return await relay.handler(request)
+        finally:
+            self._requests.discard(task)
+
+    async def _end_requests(self, seconds: float) -> None:
+        """Give requests in progress *seconds* of real time, and cancel the others.
+
+        Left to aiohttp, one that ends while it is being shut down would raise there.
+        """
+        for limit in (seconds, _STOP_LIMIT):
+            if self._requests:
+                _, late = await asyncio.wait(self._requests, timeout=limit)
+                for task in late:
+                    task.cancel()
 
     async def _serve(self, bound: Any) -> None:
         from kling_mock.relay.connection import RelayProtocol, make_request

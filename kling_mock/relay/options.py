@@ -34,6 +34,8 @@ class RelayOptions:
             relay's callbacks to its users are signed with that.
         callback_hosts: Hosts that the relay's callbacks may go to although their addresses
             are private; "*" is any. For tests and for services in one's own network.
+        reads_at_once: How many tasks the sweeper reads at a time. With 1, what comes first
+            does not depend on the network.
     """
 
     public_url: str | None = None
@@ -43,6 +45,7 @@ class RelayOptions:
     create_lease: int = CREATE_LEASE
     callback_secret: bytes = attrs.field(default=b"", repr=False)
     callback_hosts: frozenset[str] = frozenset()
+    reads_at_once: int = 8
 
     def price_list(self) -> Pricing:
         """Return the price list."""

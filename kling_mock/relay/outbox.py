@@ -64,17 +64,18 @@ class Outbox:
         while more:
             now = self._now()
             due = await self._storage.claim_notices(now=now, lease_until=now + _LEASE, limit=_BATCH)
-            await asyncio.gather(*(self._send(notice) for notice in due))
+            # Drawn here, in order: the answers may come in any.
+            await asyncio.gather(*(self._send(notice, self._chance()) for notice in due))
             more = len(due) == _BATCH
 
-    async def _send(self, notice: Notice) -> None:
+    async def _send(self, notice: Notice, chance: float) -> None:
         body = notice.body.encode()
         secret = user_secret(self._secret, notice.user_id)
         signed = signed_headers((secret,), notice.event_id, self._now(), body)
         headers = {"Content-Type": "application/json", **dict(signed)}
         answer = await self._courier.send(notice.url, headers, body)
         now = self._now()
-        verdict = after_attempt(notice, answer.status, answer.retry_after, self._chance())
+        verdict = after_attempt(notice, answer.status, answer.retry_after, chance)
         at = now + verdict.wait
         await self._storage.record_delivery(
             Delivery(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from functools import partial
+from random import SystemRandom
 from secrets import token_bytes, token_hex
 from typing import Literal
 
@@ -65,7 +66,7 @@ class RelayServer:
         self._admin_token = secrets.get("KLING_MOCK_ADMIN_TOKEN") or f"admin-{token_hex(16)}"
         callback_secret = secrets.get("KLING_MOCK_CALLBACK_SECRET", "").encode()
         self._database = database or "sqlite://"
-        self._home = Home(upstream.rstrip("/"), key, self._token, self._admin_token, None)
+        self._home = Home(upstream.rstrip("/"), key, self._token, self._admin_token)
         self._options = RelayOptions(
             public_url=None if public_url is None else public_url.rstrip("/"),
             pricing=pricing,
@@ -112,4 +113,6 @@ class RelayServer:
 
     async def _build(self, url: str) -> Relay:
         del url  # Kling cannot reach it there
-        return await build(connect(self._database), self._clock, self._home, self._options)
+        return await build(
+            connect(self._database), self._clock, self._home, self._options, SystemRandom()
+        )

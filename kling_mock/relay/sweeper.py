@@ -27,7 +27,6 @@ _log: Final = logging.getLogger("kling_mock.relay")
 EXPIRED: Final = "The task did not end within its deadline."
 
 _BATCH: Final = 64  # rows that one process takes at a time
-_AT_ONCE: Final = 8  # of these, how many are read at a time
 _LEASE: Final = 120  # seconds: longer than reading a batch takes
 
 
@@ -43,6 +42,7 @@ class Sweeper:
         chance: Returns a number from 0 up to 1, so that looks spread.
         note: Called with the instant of a row's next look.
         told: Called when there is something to tell a user.
+        at_once: How many rows are read at a time.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Sweeper:
         chance: Callable[[], float],
         note: Callable[[float], None],
         told: Callable[[], None],
+        at_once: int,
     ) -> None:
         self._storage = storage
         self._reports = reports
@@ -60,6 +61,7 @@ class Sweeper:
         self._chance = chance
         self._note = note
         self._told = told
+        self._at_once = at_once
 
     async def sweep(self) -> None:
         """Look after every row that is due."""
@@ -67,7 +69,7 @@ class Sweeper:
         while more:
             now = self._now()
             rows = await self._storage.claim_due(now=now, lease_until=now + _LEASE, limit=_BATCH)
-            at_once = asyncio.Semaphore(_AT_ONCE)
+            at_once = asyncio.Semaphore(self._at_once)
             await asyncio.gather(*(self._guarded(row, at_once) for row in rows))
             more = len(rows) == _BATCH
 

@@ -40,6 +40,9 @@ class Upstream:
         self._session: aiohttp.ClientSession | None = None
         self.answered: bool | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_clients": {}, "_session": None}  # connections are no state
+
     async def create(self, base_url: str, key: Key, endpoint: str, body: dict[str, Any]) -> Task:
         """Ask for a task, once.
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.storage.databases import Database, Mysql, SqliteFile, need
 
 pytestmark = pytest.mark.skipif(
     shutil.which("curl") is None, reason="the guide's commands are curl's: apt install curl"
@@ -68,10 +71,19 @@ BALANCES = (
 )
 
 
+ANY_ID = "EXPLAIN SELECT * FROM videos WHERE id = 1;"
+ANY_TASK = "EXPLAIN SELECT * FROM videos WHERE task_id = 'kling_abc123...';"
+NEWEST = "EXPLAIN SELECT * FROM videos WHERE user_id = 1 ORDER BY created_at DESC LIMIT 10;"
+RECENT = (
+    "EXPLAIN SELECT * FROM videos "
+    "WHERE user_id = 1 AND created_at > 1700000000 ORDER BY created_at DESC;"
+)
+
+
 class Deployment:
     """A running `kling-mock serve`, and the database behind it."""
 
-    def __init__(self, ready: dict[str, str], database: Path) -> None:
+    def __init__(self, ready: dict[str, str], database: Database) -> None:
         self.ready = ready
         self.database = database
 
@@ -93,27 +105,41 @@ class Deployment:
         )
         return json.loads(done.stdout)
 
-    def sql(self, statement: str) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self.database)) as connection:
-            return connection.execute(statement).fetchall()
+    def sql(self, statement: str, task_id: str = "") -> list[tuple[Any, ...]]:
+        statement = statement.replace("kling_abc123...", task_id).rstrip(";")
+        rows = asyncio.run(self.database.query(statement))
+        # MySQL adds integers up to a Decimal.
+        return [tuple(int(v) if isinstance(v, Decimal) else v for v in row) for row in rows]
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        url = f"sqlite:///{self.database}"
         return subprocess.run(
-            [sys.executable, "-m", "kling_mock", *words, "--db", url],
+            [sys.executable, "-m", "kling_mock", *words, "--db", self.database.url],
             capture_output=True,
             text=True,
             check=False,
         )
 
 
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    if request.param == "sqlite":
+        yield SqliteFile(tmp_path)
+        return
+    need("mysql")
+    server = Mysql()
+    asyncio.run(server.make())
+    try:
+        yield server
+    finally:
+        asyncio.run(server.drop())
+
+
 @contextmanager
-def deployed(database: Path, *options: str) -> Iterator[Deployment]:
+def deployed(database: Database, log_file: Path, *options: str) -> Iterator[Deployment]:
     # A video of two minutes takes about one second.
     words = ("serve", "--port", "0", "--kling-port", "0", "--speed", "100", *options)
-    url = f"sqlite:///{database}"
     process = subprocess.Popen(
-        [sys.executable, "-m", "kling_mock", *words, "--db", url],
+        [sys.executable, "-m", "kling_mock", *words, "--db", database.url],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -124,7 +150,7 @@ def deployed(database: Path, *options: str) -> Iterator[Deployment]:
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=20)
         assert process.returncode == 0
-        (database.parent / "log").write_text(log, encoding="utf-8")
+        log_file.write_text(log, encoding="utf-8")
     finally:
         process.kill()
         process.communicate()
@@ -139,9 +165,9 @@ def until(deployment: Deployment, task_id: str, status: str) -> dict[str, Any]:
     raise AssertionError(f"{task_id} did not become {status}: {shown}")
 
 
-def test_phase_four_of_the_guide(tmp_path: Path) -> None:
+def test_phase_four_of_the_guide(database: Database, tmp_path: Path) -> None:
     """Every command of the guide's phase 4 gives the result that the guide expects."""
-    with deployed(tmp_path / "relay.db") as deployment:
+    with deployed(database, tmp_path / "log") as deployment:
         # 4.2, test 1
         created = deployment.run(CREATE)
         assert set(created) == {"task_id", "kling_task_id", "status"}
@@ -176,6 +202,8 @@ def test_phase_four_of_the_guide(tmp_path: Path) -> None:
         assert reconciled.returncode == 0, reconciled.stderr
         balance = json.loads(reconciled.stdout)
         assert (balance["charged"], balance["quota"], balance["difference"]) == (140_000, quota, 0)
+        if isinstance(database, Mysql):
+            check_plans(deployment, ids[0])
         counted = deployment.command("stats").stdout.splitlines()
         assert json.loads(counted[-1])["open_tasks"] == 0
     log = (tmp_path / "log").read_text(encoding="utf-8")
@@ -184,13 +212,27 @@ def test_phase_four_of_the_guide(tmp_path: Path) -> None:
     assert "error" not in log.lower()
 
 
-def test_reconcile_tells_a_difference(tmp_path: Path) -> None:
+def check_plans(deployment: Deployment, task_id: str) -> None:
+    """4.4: the plans that the guide expects, on the database that it is written for."""
+
+    def plan(statement: str) -> tuple[str, str]:
+        (row,) = deployment.sql(statement, task_id)
+        return row[3], row[5]  # type, key
+
+    deployment.sql("ANALYZE TABLE videos")
+    assert plan(ANY_ID) == ("const", "PRIMARY")
+    assert plan(ANY_TASK) == ("const", "idx_task_id")
+    for statement in (NEWEST, RECENT):
+        kind, key = plan(statement)
+        assert kind in {"ref", "range"}
+        assert key == "idx_user_created"
+
+
+def test_reconcile_tells_a_difference(database: Database, tmp_path: Path) -> None:
     """Somebody who changes a balance by hand is found: exit status 1, and which user it is."""
-    with deployed(tmp_path / "relay.db") as deployment:
+    with deployed(database, tmp_path / "log") as deployment:
         deployment.run(CREATE)
-        with closing(sqlite3.connect(deployment.database)) as connection:
-            connection.execute("UPDATE users SET quota = quota + 5")
-            connection.commit()
+        deployment.sql("UPDATE users SET quota = quota + 5")
         reconciled = deployment.command("reconcile")
         assert reconciled.returncode == 1
         assert json.loads(reconciled.stdout)["difference"] == 5
@@ -198,7 +240,8 @@ def test_reconcile_tells_a_difference(tmp_path: Path) -> None:
 
 def test_without_the_test_hook_a_forged_callback_ends_nothing(tmp_path: Path) -> None:
     """With `--no-test-callback` the guide's callback by hand is only a hint."""
-    with deployed(tmp_path / "relay.db", "--no-test-callback") as deployment:
+    database = SqliteFile(tmp_path)
+    with deployed(database, tmp_path / "log", "--no-test-callback") as deployment:
         created = deployment.run(CREATE)
         ids = (created["task_id"], created["kling_task_id"])
         assert deployment.run(CALLBACK, *ids) == {"message": "success"}

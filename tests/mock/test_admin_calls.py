@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from kling_mock import KlingMock
@@ -138,6 +140,28 @@ def test_snapshots_are_listed_bounded_and_deleted(
     assert admin.ask("GET", "/snapshots")["data"] == []
     code = admin.refused("POST", "/snapshots/snapshot-2/restore", status=404)
     assert code == "unknown_snapshot"
+
+
+def test_a_snapshot_holds_the_relay(admin: Admin, mock: KlingMock) -> None:
+    """A task made through the relay is open again after a restore."""
+    with mock.relay_client() as kling:
+        task = kling.text2video.create(prompt="a kitten")
+        admin.ask("POST", "/snapshots", {"snapshot_id": "before"}, status=201)
+        for _ in range(2):
+            assert kling.text2video.wait(task).is_succeed
+            admin.ask("POST", "/snapshots/before/restore")
+            assert not kling.text2video.get(task.task_id).is_done
+
+
+def test_a_snapshot_that_cannot_be_taken(tmp_path: Path) -> None:
+    """With a database behind the relay it is refused as a conflict, with the reason."""
+    with KlingMock(database=f"sqlite:///{tmp_path}/relay.db") as mock:
+        url = f"{mock.kling_url}/__kling/snapshots"
+        headers = {"Authorization": f"Bearer {mock.admin_token}"}
+        reply = httpx.post(url, headers=headers, trust_env=False)
+    error = reply.json()["error"]
+    assert (reply.status_code, error["code"]) == (409, "no_snapshot")
+    assert "Leave out database=" in error["message"]
 
 
 def test_a_snapshot_waits_for_callbacks(admin: Admin, api: Api, receiver: Receiver) -> None:

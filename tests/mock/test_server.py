@@ -16,8 +16,8 @@ import pytest
 
 import kling_mock
 from kling_mock import KlingMock
+from kling_mock._clock_choice import SEEDED_START
 from kling_mock.clock import ManualClock, RealClock, ScaledClock
-from kling_mock.server import SEEDED_START
 
 LIST = "/v1/videos/text2video"
 

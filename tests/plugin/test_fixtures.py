@@ -71,6 +71,24 @@ def test_the_client_is_of_the_server_that_the_test_uses(run: Run) -> None:
     result.assert_outcomes(passed=3)
 
 
+def test_the_relay_is_of_the_server_that_the_test_uses(run: Run) -> None:
+    """A test of a relay gets a client of it, and the ledger of the same server."""
+    result = run("""
+        def test_own(kling_relay, kling_mock):
+            assert kling_relay.text2video.run(prompt="a kitten").is_succeed
+            assert kling_mock.ledger.user().request_count == 1
+            kling_mock.ledger.assert_balanced()
+
+        def test_shared(kling_relay, kling_mock_server):
+            assert kling_relay.text2video.run(prompt="a kitten").is_succeed
+            assert kling_mock_server.ledger.user().request_count == 1
+
+        def test_shared_again(kling_relay, kling_mock_server):
+            assert kling_mock_server.ledger.user().request_count == 0
+    """)
+    result.assert_outcomes(passed=3)
+
+
 def test_it_works_under_pytest_asyncio(run: Run) -> None:
     """No loop scope has to be set, and nothing is left unclosed."""
     result = run("""

@@ -107,7 +107,8 @@ def test_an_unbalanced_ledger_is_told(caller: Caller) -> None:
     import attrs
 
     user = caller.mock.ledger.user()
-    storage: Any = caller.mock._relay_storage
+    assert caller.mock._relay_books is not None
+    storage: Any = caller.mock._relay_books.storage
     storage.state.users[user.id] = attrs.evolve(user, quota=user.quota - 1)
     with pytest.raises(AssertionError, match=r"user 'default': .* differs from the balance"):
         caller.mock.ledger.assert_balanced()

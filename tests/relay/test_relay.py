@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import httpx
 import pytest
 
 from kling_mock import KlingMock
@@ -207,6 +208,17 @@ def test_a_reset_forgets_the_relay_too(caller: Caller) -> None:
     assert caller.created() == first  # the same seed makes the same ids
 
 
+def test_ids_are_not_repeated_when_the_server_is_started_again() -> None:
+    """The books outlive a stop, so the relay's second run goes on with new ids."""
+    mock = KlingMock(seed=7)
+    replies: list[httpx.Response] = []
+    for _ in range(2):
+        with mock, httpx.Client(base_url=mock.relay_url, timeout=20) as client:
+            replies.append(Caller(client, mock).create())
+    assert [reply.status_code for reply in replies] == [200, 200]
+    assert len({reply.json()["task_id"] for reply in replies}) == 2
+
+
 def test_a_server_without_a_relay_says_so() -> None:
     """A server that was made without a relay names the argument that took it away."""
     with KlingMock(relay=False) as mock, pytest.raises(RuntimeError, match="relay=False"):
@@ -221,3 +233,14 @@ def test_a_deduction_decides_the_charge(caller: Caller) -> None:
     assert caller.mock.ledger.user().held_quota == 350_000
     caller.mock.clock.advance(3600)
     assert caller.mock.ledger.user().used_quota == 350_000
+
+
+def test_a_stop_in_the_middle_of_requests_is_clean(caplog: pytest.LogCaptureFixture) -> None:
+    """A server that stops while Kling keeps its relay waiting leaves no error behind."""
+    with KlingMock(clock="real") as mock, httpx.Client(base_url=mock.relay_url) as http:
+        caller = Caller(http, mock)
+        caller.created()
+        mock.faults.add("hang", "POST /v1/*", seconds=30)
+        with pytest.raises(httpx.ReadTimeout):
+            caller.call("POST", f"{VIDEOS}/text2video", json={"prompt": "a kitten"}, timeout=0.5)
+    assert "Unhandled exception" not in caplog.text

@@ -260,7 +260,8 @@ async def test_a_cancelled_caller_leaves_nothing_half_done(served: Server) -> No
         shop = await Shop.fill(store, quota=100_000)
         for number in range(12):
             waiting = [asyncio.ensure_future(shop.create()) for _ in range(6)]
-            await asyncio.sleep(0.0005 * number)
+            for _ in range(50 * number):  # turns of the loop: each time it has come further
+                await asyncio.sleep(0)
             for one in waiting:
                 one.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)

@@ -26,6 +26,12 @@ _BEGIN: Final = {
     Mode.WRITE: "BEGIN ISOLATION LEVEL READ COMMITTED",
     Mode.SNAPSHOT: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 }
+#: What CREATE ... IF NOT EXISTS fails with when another process makes the same thing.
+_MADE_BY_OTHERS: Final = (
+    asyncpg.UniqueViolationError,
+    asyncpg.DuplicateObjectError,
+    asyncpg.DuplicateTableError,
+)
 #: Runs of a script that another process is running at the same time.
 _SCRIPT_RUNS: Final = 20
 
@@ -111,7 +117,7 @@ class PostgresSession(Session):
             try:
                 async with self._connection.transaction():
                     await self._connection.execute(";\n".join(statements))
-            except (asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError):
+            except _MADE_BY_OTHERS:
                 # Another process made the same table first: IF NOT EXISTS does not see that.
                 continue
             except _DRIVER as error:

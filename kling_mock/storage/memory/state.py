@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import defaultdict
-from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -39,13 +36,12 @@ class State:
     ledger: dict[tuple[LedgerKind, str], LedgerEntry] = attrs.field(factory=dict)
     notices: dict[str, Notice] = attrs.field(factory=dict)
     reports: dict[tuple[str, str], Report] = attrs.field(factory=dict)
-    _ids: dict[str, Iterator[int]] = attrs.field(
-        factory=lambda: defaultdict[str, Iterator[int]](lambda: itertools.count(1)), repr=False
-    )
+    _ids: dict[str, int] = attrs.field(factory=dict, repr=False)
 
     def next_id(self, table: str) -> int:
         """Return the next number of a table."""
-        return next(self._ids[table])
+        self._ids[table] = number = self._ids.get(table, 0) + 1
+        return number
 
     def user(self, user_id: int) -> User:
         """Return a user, or raise `UnknownError`."""

@@ -55,7 +55,10 @@ async def take_snapshot(desk: Desk, said: Said) -> dict[str, Any]:
         raise AdminError(409, "snapshot_exists", "There is a snapshot of this name; delete it.")
     if len(kept) >= MOST:
         raise AdminError(409, "too_many_snapshots", f"Accepted are {MOST} snapshots; delete one.")
-    snapshot = desk.mock.snapshot()
+    try:
+        snapshot = desk.mock.snapshot()
+    except RuntimeError as error:
+        raise AdminError(409, "no_snapshot", str(error)) from None
     if snapshot.size + sum(other.size for other in kept.values()) > MOST_BYTES:
         message = f"Accepted are {MOST_BYTES} bytes of snapshots; delete one."
         raise AdminError(409, "too_many_snapshots", message)
