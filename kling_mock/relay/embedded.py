@@ -14,14 +14,16 @@ from kling_mock.kling.world import World
 from kling_mock.relay.app import Relay
 from kling_mock.relay.options import RelayOptions
 from kling_mock.relay.tokens import token_hash
+from kling_mock.storage.errors import ExistsError
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import NewChannel, NewToken, NewUser, VideoRow
 from kling_sdk.callbacks import CallbackEvent
 
-__all__ = ["USER", "Home", "build", "trial_of"]
+__all__ = ["USER", "Home", "build", "furnish", "trial_of"]
 
 USER: Final = "default"
 _CHANNEL: Final = "Kling AI"
+_THINGS: Final = 3  # a user, a token, a channel: each may be made by another relay meanwhile
 #: 10 000 US dollars.
 _OPENING: Final = 5_000_000_000
 
@@ -65,12 +67,22 @@ async def build(
     """Return a relay that has been started, with its user, token and channel."""
     relay = Relay(storage, clock, options, home.admin_token, random)
     await relay.start()
-    await _furnish(relay.storage, home, int(clock.now()))
+    await furnish(relay.storage, home, int(clock.now()))
     return relay
 
 
-async def _furnish(storage: Storage, home: Home, now: int) -> None:
+async def furnish(storage: Storage, home: Home, now: int) -> None:
     """Make the user, its token and the channel; of one that exists, change address and key."""
+    for _ in range(_THINGS):
+        try:
+            await _furnish_once(storage, home, now)
+        except ExistsError:
+            continue  # another relay has made it this very moment, so it is there now
+        return
+    await _furnish_once(storage, home, now)
+
+
+async def _furnish_once(storage: Storage, home: Home, now: int) -> None:
     user = await storage.find_user(USER)
     if user is None:
         user = await storage.create_user(NewUser(USER, _OPENING), now=now)
