@@ -45,6 +45,12 @@ def add_relay_commands(commands: Any) -> None:
     )
     option("--pricing", choices=("units", "guide"), default="units", help="the price list")
     option("--callback-host", action="append", default=[], help="private host of users' callbacks")
+    option(
+        "--speed",
+        type=float,
+        default=None,
+        help="seconds on its clock in one real second, in front of an emulated Kling of that speed",
+    )
 
     reconcile = commands.add_parser(
         "reconcile",
@@ -99,6 +105,7 @@ def _relay(options: argparse.Namespace) -> int:
             public_url=options.callback_domain,
             pricing=options.pricing,
             callback_hosts=options.callback_host,
+            speed=options.speed,
             secrets=os.environ,
         )
         server.start()

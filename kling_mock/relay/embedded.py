@@ -5,6 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Final, NamedTuple
 
+import attrs
+
 from kling_mock.clock import Clock
 from kling_mock.kling.lifecycle import IllegalTransitionError
 from kling_mock.kling.tasks import GivenVideo
@@ -27,6 +29,17 @@ _OPENING: Final = 5_000_000_000
 _MAPPING: Final = (
     '{"kling-v1-5-std": "kling-v1-6-std", "kling-v1-5-pro": "kling-v1-6-pro", '
     '"kling-v1-5": "kling-v1-6"}'
+)
+
+
+#: What is left as it is when the server starts again.
+_OPERATORS: Final = (
+    "model_mapping",
+    "models",
+    "webhook_secrets",
+    "priority",
+    "weight",
+    "status",
 )
 
 
@@ -57,7 +70,7 @@ async def build(
 
 
 async def _furnish(storage: Storage, home: Home, now: int) -> None:
-    """Make the user, its token and the channel, or bring the channel up to date."""
+    """Make the user, its token and the channel; of one that exists, change address and key."""
     user = await storage.find_user(USER)
     if user is None:
         user = await storage.create_user(NewUser(USER, _OPENING), now=now)
@@ -69,7 +82,8 @@ async def _furnish(storage: Storage, home: Home, now: int) -> None:
     )
     for one in await storage.list_channels():
         if one.name == _CHANNEL:
-            await storage.replace_channel(one.id, channel)
+            kept = {name: getattr(one, name) for name in _OPERATORS}
+            await storage.replace_channel(one.id, attrs.evolve(channel, **kept))
             return
     await storage.create_channel(channel, now=now)
 

@@ -10,7 +10,7 @@ from secrets import token_bytes, token_hex
 from typing import Literal
 
 from kling_mock._loop_thread import LoopThread
-from kling_mock.clock import RealClock
+from kling_mock.clock import RealClock, ScaledClock
 from kling_mock.relay.app import Relay
 from kling_mock.relay.embedded import Home, build
 from kling_mock.relay.host import RelayHost
@@ -37,8 +37,13 @@ class RelayServer:
             no callbacks.
         pricing: `units` or `guide`.
         callback_hosts: Private hosts that users' callbacks may go to.
+        speed: Seconds on the relay's clock in one real second, as the emulated Kling in front
+            of which it stands; `None` is real time.
         secrets: Where `KLING_MOCK_RELAY_TOKEN`, `KLING_MOCK_ADMIN_TOKEN` and
             `KLING_MOCK_CALLBACK_SECRET` are looked up; what is missing is new.
+
+    Raises:
+        ValueError: The speed is not a positive number.
     """
 
     def __init__(
@@ -52,9 +57,10 @@ class RelayServer:
         public_url: str | None = None,
         pricing: Literal["units", "guide"] = "units",
         callback_hosts: Iterable[str] = (),
+        speed: float | None = None,
         secrets: Mapping[str, str],
     ) -> None:
-        self._clock = RealClock()
+        self._clock = RealClock() if speed is None else ScaledClock(speed)
         self._thread = LoopThread("kling-relay")
         self._token = secrets.get("KLING_MOCK_RELAY_TOKEN") or new_token(token_bytes(24))
         self._admin_token = secrets.get("KLING_MOCK_ADMIN_TOKEN") or f"admin-{token_hex(16)}"

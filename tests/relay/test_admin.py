@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from kling_mock import KlingMock
 from tests.relay.calling import PRICE, Caller, error_of
 
 CHANNEL = {"name": "two", "base_url": "http://127.0.0.1:1", "key": "access|verysecret"}
@@ -111,3 +114,23 @@ def test_an_unbalanced_ledger_is_told(caller: Caller) -> None:
         caller.mock.ledger.assert_balanced()
     with pytest.raises(KeyError, match="no user 'nobody'"):
         caller.mock.ledger.user("nobody")
+
+
+def test_a_restart_keeps_what_the_operator_has_set(tmp_path: Path) -> None:
+    """The channel gets the new server's address, and keeps its secrets, priority and status."""
+    url = f"sqlite:///{tmp_path / 'relay.db'}"
+    with KlingMock(database=url) as mock, httpx.Client(base_url=mock.relay_url) as http:
+        declared = {
+            "name": "Kling AI",
+            "base_url": mock.kling_url,
+            "key": f"{mock.access_key}|{mock.secret_key}",
+            "webhook_secrets": mock.account.new_webhook_secret(),
+            "priority": 7,
+            "status": "disabled",
+        }
+        Caller(http, mock).operate("PUT", "channels/1", json=declared)
+    with KlingMock(database=url) as mock, httpx.Client(base_url=mock.relay_url) as http:
+        (channel,) = Caller(http, mock).operate("GET", "channels")["data"]
+        shown = (channel["webhook_secrets"], channel["priority"], channel["status"])
+        assert shown == (1, 7, "disabled")
+        assert channel["base_url"] == mock.kling_url
