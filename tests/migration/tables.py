@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-from kling_mock.storage.migration.session import Session
+from kling_mock.storage.migration.session import Session, transaction
 from tests.migration import legacy
 
 SHAPES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
@@ -28,8 +28,9 @@ def make(session: Session, shape: str, values: Iterable[tuple[Any, ...]] = legac
 
 def insert(session: Session, values: Iterable[tuple[Any, ...]]) -> None:
     names, marks = ", ".join(legacy.COLUMNS), ", ".join("?" for _ in legacy.COLUMNS)
-    for row in values:
-        session.execute(f"INSERT INTO videos ({names}) VALUES ({marks})", *row)
+    with transaction(session):
+        for row in values:
+            session.execute(f"INSERT INTO videos ({names}) VALUES ({marks})", *row)
 
 
 def checksum(session: Session, table: str = "videos") -> str:

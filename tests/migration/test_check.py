@@ -12,6 +12,7 @@ from kling_mock.storage.migration.introspect import definition
 from kling_mock.storage.migration.session import Session
 from kling_mock.storage.migration.shapes import Shape
 from kling_mock.storage.migration.table import Column, Table
+from kling_mock.storage.migration.upgrade import BlockedError, Upgrade
 from kling_mock.storage.migration.wanted import wanted
 from tests.migration import legacy, tables
 
@@ -19,36 +20,41 @@ CASES = [(dialect, shape) for dialect, shapes in tables.SHAPES.items() for shape
 
 
 @pytest.mark.parametrize(("session", "shape"), CASES, indirect=["session"])
-def test_a_clean_table_can_be_upgraded(session: Session, shape: str) -> None:
-    """Ids that the guide's index would refuse are a warning; what NULL becomes is a note."""
-    alike = dict(zip(legacy.COLUMNS, legacy.CLEAN[2], strict=True)) | {"task_id": "LUMA-0001"}
-    rows = [*legacy.CLEAN]
-    if shape in {"gorm", "go-head"}:
-        rows.append(tuple(alike[name] for name in legacy.COLUMNS))
-    tables.make(session, shape, rows)
-    before = definition(session, "videos"), tables.checksum(session)
+def test_every_shape_is_known_and_every_blocker_named(session: Session, shape: str) -> None:
+    """What stops an upgrade is named with its row, and as long as it does nothing is changed."""
+    tables.make(session, shape)
     report = check(session, wanted(session.dialect))
     assert (report.shape, report.verdict) == (Shape(shape), Verdict.POSSIBLE), report.findings
-    assert report.rows == len(rows)
-    warned = any(one.name == "alike-task-id" for one in report.findings)
-    assert warned == (shape in {"gorm", "go-head"})
-    assert (definition(session, "videos"), tables.checksum(session)) == before
-
-
-@pytest.mark.parametrize(("session", "shape"), CASES, indirect=["session"])
-def test_every_blocker_is_named_with_its_row(session: Session, shape: str) -> None:
-    """What stops an upgrade is named, counted and shown before anything is tried."""
-    tables.make(session, shape)
+    assert report.rows == len(legacy.CLEAN)
+    assert report.found is not None
+    assert Table.from_json(report.found.to_json()) == report.found  # as an upgrade records it
     for blocker in legacy.blockers(shape, session.dialect):
         tables.insert(session, [legacy.blocking_row(blocker)])
+        before = definition(session, "videos"), tables.checksum(session)
         report = check(session, wanted(session.dialect))
         found = {one.name: one for one in report.blockers}
         assert set(found) == {blocker}
         assert (found[blocker].count, len(found[blocker].rows)) == (1, 1)
         assert report.verdict is Verdict.BLOCKED
         assert report.to_json()["findings"][0]["name"] == blocker
+        words = {"another": "cut", blocker: "wrong word"}
+        job = Upgrade(session, wanted(session.dialect), str, words, log=lambda _: None)
+        with pytest.raises(BlockedError, match=blocker):
+            job.run()
+        assert (definition(session, "videos"), tables.checksum(session)) == before
         session.execute("DELETE FROM videos WHERE prompt = '' OR prompt IS NULL")
         tables.insert(session, [legacy.CLEAN[1]])
+
+
+@pytest.mark.parametrize("session", ["mariadb", "sqlite", "postgresql"], indirect=True)
+def test_ids_that_only_the_guide_refuses_are_a_warning(session: Session) -> None:
+    """Ids alike but for case stop the guide's index and not the wanted one."""
+    alike = dict(zip(legacy.COLUMNS, legacy.CLEAN[2], strict=True)) | {"task_id": "LUMA-0001"}
+    tables.make(session, "gorm", (*legacy.CLEAN, tuple(alike[name] for name in legacy.COLUMNS)))
+    report = check(session, wanted(session.dialect))
+    assert report.verdict is Verdict.POSSIBLE
+    warning = next(one for one in report.findings if one.severity == "warning")
+    assert (warning.name, warning.count) == ("alike-task-id", 2)
 
 
 @pytest.mark.parametrize("session", ["mariadb", "sqlite", "postgresql"], indirect=True)

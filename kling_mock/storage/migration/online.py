@@ -49,6 +49,12 @@ Point = Literal[
 _BUSY: Final = frozenset({1205, 1213})  # lock wait timeout, deadlock: try again
 
 
+#: How often a statement is tried that meets somebody's lock, about a second each.
+_ATTEMPTS: Final = 600
+
+#: Rows in a chunk at the most: what a writer may wait for on an unlucky day.
+_MOST: Final = 20_000
+
 _Found = TypeVar("_Found")
 
 
@@ -62,10 +68,11 @@ class Throttle:
         share: Which part of the time the copy may run, above 0 and at most 1; it sleeps for
             the rest.
         running: Threads at work above which the copy waits; 0 for any number.
-        first_chunk: Rows in the first chunk.
+        first_chunk: Rows in the first chunk, and the fewest in any: below that the copy would
+            spend its time on round trips and commits.
     """
 
-    chunk_seconds: float = 0.05
+    chunk_seconds: float = 0.1
     share: float = attrs.field(
         default=0.8, validator=[attrs.validators.gt(0), attrs.validators.le(1)]
     )
@@ -180,6 +187,9 @@ class Online:
             says = "binlog_format is STATEMENT; the copy needs ROW or MIXED"
             raise BlockedError([Finding("binlog", "blocker", says)])
         self._session.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        # An UPDATE by a trigger may lock a gap of the copy until its writer commits. While the
+        # copy waits for that, others wait for the copy: so it gives way soon and tries again.
+        self._session.execute("SET SESSION innodb_lock_wait_timeout = 1")
 
     def _words(self, base: Table) -> Words:
         rows = self._rows(base)
@@ -250,7 +260,8 @@ class Online:
             at = self._copy_rows(state, words, conditions[-1], {**at, "after": after})
             self.at("first-chunk")
             taken = max(self.now() - started, 1e-6)
-            size = max(100, min(20_000, int(size * min(1.3, self.throttle.chunk_seconds / taken))))
+            size = int(size * min(1.3, self.throttle.chunk_seconds / taken))
+            size = max(self.throttle.first_chunk, min(_MOST, size))
             here += at["copied"] - at["before"]
             self._tell(at, here / max(self.now() - began, 1e-6))
             self.sleep(taken * (1 / self.throttle.share - 1))
@@ -279,14 +290,14 @@ class Online:
         return last, [before, *_parts(f"{key} = {last}", same, size)]
 
     def _copy_rows(
-        self, state: State, words: Words, condition: str, at: dict[str, Any]
+        self, state: State, words: Words, condition: str, at: dict[str, Any], *values: object
     ) -> dict[str, Any]:
         """Copy some rows and record it in the same transaction; repeat it after a deadlock."""
 
         def once() -> dict[str, Any]:
             with transaction(self._session):
                 self._session.execute("SET @n := ?", at["number"])
-                copied = self._session.execute(words.copy(condition))
+                copied = self._session.execute(words.copy(condition), *values)
                 number = int(self._session.query("SELECT @n")[0][0])
                 done = {**at, "number": number, "copied": at["copied"] + copied}
                 state.set("online", {**done, "before": at["copied"]})
@@ -312,11 +323,13 @@ class Online:
         """
         state = State(self._session)
         for _ in range(50):
-            missing = int(self._session.query(words.missing())[0][0])
+            missing = self._session.query(words.some_missing())
             if not missing:
                 break
-            self.upgrade.log(f"{missing} rows moved while they were copied; copying them")
-            self._copy_rows(state, words, words.has_no_copy(), state.get("online"))
+            self.upgrade.log(f"{len(missing)} rows escaped the copy; copying them")
+            for key, task_id in missing:
+                self._copy_rows(state, words, words.one_row(), state.get("online"), key, task_id)
+            self.sleep(0.1)
         old, new = self._again(lambda: self._session.query(words.counts())[0])
         if old != new or self._session.query(words.missing())[0][0]:
             says = f"the copy has {new} rows and the table {old}; run again with --abandon first"
@@ -349,27 +362,27 @@ class Online:
         tried while one has lasted, and gives up its place after a second.
         """
         self._session.execute("SET SESSION lock_wait_timeout = 1")
-        for attempt in range(600):
+        for attempt in range(_ATTEMPTS):
             while long := long_transactions(self._session, seconds=1):
                 self.upgrade.log(f"waiting for a transaction that has lasted {max(long)} s")
                 self.sleep(0.5)
             try:
                 self._session.execute(statement)
             except DatabaseError as error:
-                if error.code not in _BUSY or attempt == 599:
+                if error.code not in _BUSY or attempt == _ATTEMPTS - 1:
                     raise
                 self.sleep(0.2)
             else:
                 return
 
     def _again(self, call: Callable[[], _Found]) -> _Found:
-        for attempt in range(20):
+        for attempt in range(_ATTEMPTS):
             try:
                 return call()
             except DatabaseError as error:
-                if error.code not in _BUSY or attempt == 19:
+                if error.code not in _BUSY or attempt == _ATTEMPTS - 1:
                     raise
-                self.sleep(0.05 * (attempt + 1))
+                self.sleep(0.05 * min(attempt + 1, 20))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
 

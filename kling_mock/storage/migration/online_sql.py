@@ -118,14 +118,26 @@ class Words:
 
     def missing(self) -> str:
         """Return the query for the number of old rows that have no copy, by task_id."""
-        return (
-            f"SELECT COUNT(*) FROM videos AS v LEFT JOIN {SHADOW} AS s "
-            f"ON s.{same_task_id('v.')} WHERE s.task_id IS NULL"
-        )
+        return f"SELECT COUNT(*) {self._without_copy}"
 
-    def has_no_copy(self) -> str:
-        """Return the condition on an old row that has no copy."""
-        return f"NOT EXISTS (SELECT 1 FROM {SHADOW} AS s WHERE s.{same_task_id('videos.')})"
+    def some_missing(self) -> str:
+        """Return the query for key and task_id of some old rows that have no copy.
+
+        It locks nothing. `one_row` then finds each: a copy that searched by itself would hold
+        AUTO_INCREMENT while it reads the whole table.
+        """
+        return f"SELECT v.{self.key}, v.task_id {self._without_copy} LIMIT 1000"
+
+    def one_row(self) -> str:
+        """Return the condition on the row with the key `?` and the task_id `?`."""
+        return f"{self.key} <=> ? AND task_id = ?"
+
+    @property
+    def _without_copy(self) -> str:
+        return (
+            f"FROM videos AS v LEFT JOIN {SHADOW} AS s ON s.{same_task_id('v.')} "
+            "WHERE s.task_id IS NULL"
+        )
 
     def counts(self) -> str:
         """Return the query for the rows of both tables at one moment."""

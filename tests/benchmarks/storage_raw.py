@@ -1,0 +1,311 @@
+"""`Storage` without HTTP against the same statements on the bare driver.
+
+A life is a create, an acceptance and a settled success: three transactions. The bare side
+replays exactly the statements and parameters that our units have yielded, which were recorded
+beforehand, so it spends nothing on deciding or on making values: no hand could write it faster.
+It has the same savepoints, durability, connections, and tasks per commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import asyncmy
+
+from kling_mock.storage.adapters import sqlite
+from kling_mock.storage.adapters.mysql import SESSION
+from kling_mock.storage.adapters.server import POOL_SIZE
+from kling_mock.storage.connect import connect
+from kling_mock.storage.founding import script_statements
+from kling_mock.storage.protocol import Storage
+from kling_mock.storage.schema import Dialect
+from kling_mock.storage.statement import Statement, Unit, drive
+from kling_mock.storage.units import accounts, channels, create, settle, watch
+from kling_mock.storage.values import Attempt, NewToken, NewUser
+from tests.benchmarks.frame import Figure, Gate, Report
+from tests.benchmarks.measure import Cost, Rounds, atake_turns
+from tests.storage import kit
+from tests.storage.databases import MYSQL, Mysql
+
+__all__ = ["run"]
+
+IN_FLIGHT: Final = 32
+QUOTA: Final = 10**12
+
+Step: TypeAlias = tuple[Statement, tuple[Any, ...]]
+#: The steps of a create, an acceptance and a settlement.
+Life: TypeAlias = tuple[list[Step], list[Step], list[Step]]
+
+_USER = NewUser("ann", QUOTA)
+_TOKEN = NewToken(1, kit.digest("sk-ann"))
+_CHANNEL = kit.channel_named("Kling")
+
+
+def _task(task_id: str) -> Any:
+    return kit.new_task(1, task_id=task_id, token_id=1, attempt=Attempt(1, "key-1", kit.NOW))
+
+
+class Recorder:
+    """Runs units on a scratch database and keeps what they yield."""
+
+    def __init__(self) -> None:
+        self.raw = sqlite3.connect(":memory:", isolation_level=None)
+        self.raw.executescript(";".join(script_statements(Dialect.SQLITE)))
+
+    def steps(self, unit: Unit[Any]) -> list[Step]:
+        """Return the steps of a unit."""
+        found: list[Step] = []
+
+        def execute(statement: Statement, parameters: tuple[Any, ...]) -> Any:
+            found.append((statement, parameters))
+            cursor = self.raw.execute(statement.sql, parameters)
+            return cursor.fetchall() if statement.reads else cursor.rowcount
+
+        drive(unit, execute)
+        return found
+
+    def fill(self) -> list[Step]:
+        """Return the steps that make a user, a token and a channel, each with number 1."""
+        return [
+            *self.steps(accounts.create_user(_USER, kit.NOW)),
+            *self.steps(accounts.create_token(_TOKEN, kit.NOW)),
+            *self.steps(channels.create_channel(_CHANNEL, kit.NOW)),
+        ]
+
+    def life(self, task_id: str) -> Life:
+        """Return the steps of a task's life."""
+        return (
+            self.steps(create.create_task(_task(task_id), kit.NOW, kit.NOW)),
+            self.steps(watch.accept(task_id, f"k-{task_id}", kit.NOW, kit.NOW)),
+            self.steps(settle.settle(kit.succeed(task_id), kit.LATER, None)),
+        )
+
+
+async def _ours(store: Storage, task_ids: Sequence[str]) -> Cost:
+    """Live all tasks through the Protocol, `IN_FLIGHT` at a time."""
+    waiting = iter(task_ids)
+
+    async def worker() -> None:
+        for task_id in waiting:
+            await store.create_task(_task(task_id), now=kit.NOW, next_poll_at=kit.NOW)
+            await store.accept(task_id, f"k-{task_id}", now=kit.NOW, next_poll_at=kit.NOW)
+            await store.settle(kit.succeed(task_id), now=kit.LATER)
+
+    wall, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
+    return Cost(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+async def _fill(store: Storage) -> None:
+    await store.open()
+    await store.create_user(_USER, now=kit.NOW)
+    await store.create_token(_TOKEN, now=kit.NOW)
+    await store.create_channel(_CHANNEL, now=kit.NOW)
+
+
+def _batches(rounds: int, size: int, side: str) -> Iterator[list[str]]:
+    for number in range(rounds):
+        yield [kit.own_id(f"{side} {number} {one}") for one in range(size)]
+
+
+# ---------------------------------------------------------------- SQLite
+
+
+class Commits:
+    """Counts the writer's commits and the units in them."""
+
+    def __init__(self) -> None:
+        self.commits = self.units = 0
+        self._plain = sqlite._transaction
+        sqlite._transaction = self._counted
+
+    def _counted(self, connection: Any, jobs: Any) -> Any:
+        self.commits += 1
+        self.units += len(jobs)
+        return self._plain(connection, jobs)
+
+    def stop(self) -> None:
+        """Count no more."""
+        sqlite._transaction = self._plain
+
+    @property
+    def group(self) -> int:
+        """Units per commit so far."""
+        return max(1, round(self.units / max(1, self.commits)))
+
+
+def _bare_sqlite(raw: sqlite3.Connection, lives: Sequence[Life], group: int) -> Cost:
+    wall, cpu = time.perf_counter(), time.process_time()
+    for start in range(0, len(lives), group):
+        part = lives[start : start + group]
+        for phase in range(3):
+            raw.execute("BEGIN IMMEDIATE")
+            for life in part:
+                raw.execute("SAVEPOINT unit")
+                for statement, parameters in life[phase]:
+                    cursor = raw.execute(statement.sql, parameters)
+                    if statement.reads:
+                        cursor.fetchall()
+                raw.execute("RELEASE unit")
+            raw.execute("COMMIT")
+    return Cost(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+async def _sqlite(rounds: int, size: int) -> tuple[Rounds, int]:
+    recorder = Recorder()
+    fill = recorder.fill()
+    with tempfile.TemporaryDirectory() as folder:
+        store = connect(f"sqlite:///{folder}/ours.db")
+        await _fill(store)
+        bare_path = Path(folder) / "bare.db"
+        with closing(sqlite3.connect(bare_path, isolation_level=None)) as raw:
+            raw.execute("PRAGMA journal_mode = WAL")
+            raw.execute("PRAGMA synchronous = FULL")
+            raw.executescript(";".join(script_statements(Dialect.SQLITE)))
+            for statement, parameters in fill:
+                raw.execute(statement.sql, parameters)
+            ours = _batches(rounds + 1, size, "ours")
+            bare = (
+                [recorder.life(one) for one in batch]
+                for batch in _batches(rounds + 1, size, "bare")
+            )
+            commits = Commits()
+
+            async def measure_ours() -> Cost:
+                return await _ours(store, next(ours))
+
+            async def measure_bare() -> Cost:
+                return _bare_sqlite(raw, next(bare), commits.group)
+
+            found = await atake_turns({"ours": measure_ours, "bare": measure_bare}, rounds)
+            commits.stop()
+        await store.close()
+    return found, commits.group
+
+
+# ---------------------------------------------------------------- MariaDB
+
+
+class BareMysql:
+    """Connections with prepared statements, and nothing else."""
+
+    def __init__(self, database: Mysql) -> None:
+        self.database = database
+        self.connections: list[tuple[Any, dict[str, Any]]] = []
+
+    async def open(self) -> None:
+        """Connect as often as our pool does, set up as it does."""
+        for _ in range(POOL_SIZE):
+            connection: Any = await asyncmy.connect(
+                host=MYSQL[0],
+                port=MYSQL[1],
+                user="root",
+                database=self.database.name,
+                autocommit=True,
+                charset="utf8mb4",
+            )
+            for sql in SESSION:
+                await connection.query(sql)
+            self.connections.append((connection, {}))
+
+    async def close(self) -> None:
+        """Disconnect."""
+        for connection, _ in self.connections:
+            await connection.ensure_closed()
+
+    async def run(self, number: int, steps: Sequence[Step]) -> None:
+        """Run steps as one transaction."""
+        connection, prepared = self.connections[number]
+        await connection.query("BEGIN")
+        for statement, parameters in steps:
+            one = prepared.get(statement.sql)
+            if one is None:
+                one = prepared[statement.sql] = await connection.prepare(statement.sql)
+            await one.execute(parameters)
+        await connection.query("COMMIT")
+
+    async def lives(self, lives: Sequence[Life]) -> Cost:
+        """Live all, one per connection at a time."""
+        waiting = iter(lives)
+
+        async def worker(number: int) -> None:
+            for life in waiting:
+                for steps in life:
+                    await self.run(number, steps)
+
+        wall, cpu = time.perf_counter(), time.process_time()
+        await asyncio.gather(*map(worker, range(POOL_SIZE)))
+        return Cost(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+async def _mariadb(rounds: int, size: int) -> Rounds:
+    recorder = Recorder()
+    fill = recorder.fill()
+    databases = (Mysql(), Mysql())
+    for database in databases:
+        await database.make()
+    try:
+        founding = connect(databases[1].url)
+        await founding.open()
+        await founding.close()
+        store, bare = connect(databases[0].url), BareMysql(databases[1])
+        await _fill(store)
+        await bare.open()
+        await bare.run(0, fill)
+        ours = _batches(rounds + 1, size, "ours")
+        lives = (
+            [recorder.life(one) for one in batch] for batch in _batches(rounds + 1, size, "bare")
+        )
+
+        async def measure_ours() -> Cost:
+            return await _ours(store, next(ours))
+
+        async def measure_bare() -> Cost:
+            return await bare.lives(next(lives))
+
+        found = await atake_turns({"ours": measure_ours, "bare": measure_bare}, rounds)
+        await bare.close()
+        await store.close()
+        return found
+    finally:
+        for database in databases:
+            await database.drop()
+
+
+# ---------------------------------------------------------------- the report
+
+
+async def run(*, quick: bool) -> Report:
+    """Measure both databases."""
+    rounds, size = (3, 300) if quick else (9, 1_000)
+    lite, group = await _sqlite(rounds, size)
+    maria = await _mariadb(rounds, size)
+    sides = {"sqlite": lite, "mariadb": maria}
+    return Report(
+        "relay",
+        gates=[
+            Gate(
+                f"storage_vs_raw_{name}",
+                found.wall_ratio("bare", "ours"),
+                0.5,
+                ">=",
+                "x",
+                f"lives/s through `Storage` on {name}, {IN_FLIGHT} in flight, one user,"
+                " against the same statements on the bare driver",
+            )
+            for name, found in sides.items()
+        ],
+        figures=[
+            Figure(f"{name}, {side}", size / found.wall(side), "lives/s")
+            for name, found in sides.items()
+            for side in ("ours", "bare")
+        ],
+        notes=[f"On SQLite a commit held {group} transactions on average, on both sides."],
+    )
