@@ -51,7 +51,7 @@ class Check:
 # ------------------------------------------------------------ every call
 
 
-def _address(account: Account, _now: float, remote: str, _creates: bool) -> None:  # noqa: FBT001
+def _address(account: Account, _now: float, remote: str, _creates: bool) -> None:  # noqa: FBT001 - the checks of one table share a signature
     if account.allowed_ips is None:
         return
     try:
@@ -62,12 +62,12 @@ def _address(account: Account, _now: float, remote: str, _creates: bool) -> None
         raise Refusal(1304)
 
 
-def _state(account: Account, _now: float, _remote: str, _creates: bool) -> None:  # noqa: FBT001
+def _state(account: Account, _now: float, _remote: str, _creates: bool) -> None:  # noqa: FBT001 - the checks of one table share a signature
     if account.disabled:
         raise Refusal(1100)
 
 
-def _rate(account: Account, now: float, _remote: str, creates: bool) -> None:  # noqa: FBT001
+def _rate(account: Account, now: float, _remote: str, creates: bool) -> None:  # noqa: FBT001 - the checks of one table share a signature
     limit = account.rate_limit
     if limit is None or (limit.creates_only and not creates):
         return
