@@ -284,9 +284,9 @@ def test_a_word_that_resolves_nothing_is_refused(
 def test_no_driver_is_loaded_for_another_command() -> None:
     """`kling-mock --help` loads neither a driver nor a migration."""
     code = (
-        "import sys; from kling_mock.cli import main\n"
+        "import sys; before = set(sys.modules); from kling_mock.cli import main\n"
         "try: main(['--help'])\nexcept SystemExit: pass\n"
-        "print([n for n in sys.modules if n.startswith(('asyncmy', 'asyncpg', 'sqlite3', 'attr'))"
+        "print([n for n in sys.modules.keys() - before if n.startswith(('asyncmy', 'asyncpg', 'sqlite3', 'attr'))"
         " or n.startswith('kling_mock.storage.migration.session')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -334,10 +334,17 @@ class SqliteEngine:
             cached_statements=256,
             check_same_thread=False,
         )
-        raw.execute("PRAGMA synchronous = FULL")
-        return raw
+        return _told(raw, "PRAGMA synchronous = FULL")
 
     def _connect_reader(self) -> sqlite3.Connection:
-        raw = self._connect()
-        raw.execute("PRAGMA query_only = ON")
-        return raw
+        return _told(self._connect(), "PRAGMA query_only = ON")
+
+
+def _told(raw: sqlite3.Connection, pragma: str) -> sqlite3.Connection:
+    """Return the connection once it has taken a setting; one that does not is closed."""
+    try:
+        raw.execute(pragma)
+    except BaseException:
+        raw.close()
+        raise
+    return raw
