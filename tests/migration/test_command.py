@@ -286,7 +286,8 @@ def test_no_driver_is_loaded_for_another_command() -> None:
     code = (
         "import sys; before = set(sys.modules); from kling_mock.cli import main\n"
         "try: main(['--help'])\nexcept SystemExit: pass\n"
-        "print([n for n in sys.modules.keys() - before if n.startswith(('asyncmy', 'asyncpg', 'sqlite3', 'attr'))"
+        "new = sys.modules.keys() - before\n"
+        "print([n for n in new if n.startswith(('asyncmy', 'asyncpg', 'sqlite3', 'attr'))"
         " or n.startswith('kling_mock.storage.migration.session')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
