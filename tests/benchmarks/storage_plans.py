@@ -40,7 +40,9 @@ _LARGE: Final = 1_000
 _count: Final = itertools.count()
 
 _ASKED: Final = re.compile(r"(?:SELECT|UPDATE) ")
-_TABLE: Final = re.compile(r"\b(?:FROM|UPDATE|JOIN) (\w+)(?: (?!JOIN|LEFT|ON|SET|WHERE|GROUP|ORDER)(\w+))?")
+_TABLE: Final = re.compile(
+    r"\b(?:FROM|UPDATE|JOIN) (\w+)(?: (?!JOIN|LEFT|ON|SET|WHERE|GROUP|ORDER)(\w+))?"
+)
 _COMPARED: Final = re.compile(r"(\w+)(?: [-+] \w+)? (?:=|<>|<=|>=|<|>|BETWEEN)$")
 
 

@@ -10,6 +10,7 @@ after them, on both sides, so neither has an index that was torn by random inser
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +29,7 @@ __all__ = [
     "Size",
     "analyse",
     "make",
+    "make_others",
     "task_id",
 ]
 
@@ -219,7 +221,7 @@ _WORDS: Final[Mapping[Dialect, _Words]] = {
 
 
 def make(session: Session, size: Size) -> None:
-    """Make and fill `videos_old`, `videos`, the tables that refer to them, and the others."""
+    """Make and fill `videos_old`, `videos`, and the tables that are joined to them."""
     words = _WORDS[session.dialect]
     _functions(session)
     for sql in words.filling:
@@ -236,10 +238,22 @@ def make(session: Session, size: Size) -> None:
         session.execute("PRAGMA synchronous = FULL")
 
 
+def make_others(session: Session, size: Size) -> None:
+    """Make and fill the relay's other tables, which the plans need."""
+    words = _WORDS[session.dialect]
+    others = _companions(size)
+    for table in TABLES:
+        if table.name != "videos":
+            for sql in _script(words.script, table.name):
+                session.execute(sql)
+    for name, (rows, values) in others.items():
+        _fill(session, name, rows, values)
+    analyse(session, *others)
+
+
 def analyse(session: Session, *tables: str) -> None:
-    """Have the planner's statistics taken; of all tables if none is named."""
-    ours = [table.name for table in TABLES]
-    for table in tables or ("videos_old", *ours, "refs_old", "refs_new", "refs_id"):
+    """Have the planner's statistics taken; of what `make` has made if nothing is named."""
+    for table in tables or ("videos_old", "videos", "refs_old", "refs_new", "refs_id"):
         session.query(_WORDS[session.dialect].analyse.format(table))
 
 
@@ -254,23 +268,23 @@ def _functions(session: Session) -> None:
         )
 
 
+def _script(script: Script, table: str) -> list[str]:
+    """Return the statements of the committed script that make a table and its indexes."""
+    wanted = re.compile(rf"CREATE .*?(?:TABLE IF NOT EXISTS| ON) {table} \(")
+    return [sql for sql in script_statements(script) if wanted.match(sql)]
+
+
 def _make_new(session: Session, words: _Words, size: Size) -> None:
-    made = script_statements(words.script)
-    for sql in made:
-        if sql.startswith("CREATE TABLE"):
-            session.execute(sql)
+    table, *indexes = _script(words.script, "videos")
+    session.execute(table)
     if words.script is Script.MYSQL:
         # There the indexes are part of the table.
         names = [index.name for index in table_named("videos").indexes]
         session.execute("ALTER TABLE videos " + ", ".join(f"DROP INDEX {one}" for one in names))
+        indexes = ["ALTER TABLE videos " + ", ".join(_added(words.script))]
     _fill(session, "videos", size.rows, _new_values(size))
-    if words.script is Script.MYSQL:
-        session.execute("ALTER TABLE videos " + ", ".join(_added(words.script)))
-    for name, (rows, values) in _companions(size).items():
-        _fill(session, name, rows, values)
-    for sql in made:
-        if not sql.startswith("CREATE TABLE"):
-            session.execute(sql)
+    for sql in indexes:
+        session.execute(sql)
     if words.script is Script.POSTGRES:
         session.query(f"SELECT setval(pg_get_serial_sequence('videos', 'id'), {size.rows})")
 
