@@ -150,7 +150,7 @@ def _gate(outcomes: Mapping[str, Outcome], size: Size, *, full_size: bool) -> Ga
         "<=",
         "",
         f"of the {len(hot())} SELECTs and UPDATEs of the relay's own work, how many read a whole "
-        f"table at {size.rows:,} rows (EXPLAIN, over {', '.join(outcomes)})"
+        f"table at {size.rows:,} rows, counted while they run on {', '.join(outcomes)}"
         + (f": {', '.join(scans)}" if scans else ""),
         full_size=full_size,
     )
@@ -254,7 +254,7 @@ def _notes(outcomes: Mapping[str, Outcome], size: Size) -> list[str]:
         _ROUNDS,
         _VERDICT,
         _SPACE.format(sample=sample),
-        f"Not asked whether they read a whole table, because they have to: {', '.join(COLD)}.",
+        f"Not run, because they may read a whole table: {', '.join(COLD)}.",
     ]
 
 
@@ -278,8 +278,8 @@ _ROUNDS: Final = (
 )
 _VERDICT: Final = (
     "Each verdict is computed: a figure within the guide's range holds. Same is 0.8x to 1.25x, "
-    "about 8 bytes are 6 to 10. Ids rise with `created_at`, so the old side of a range of ids is "
-    "the same rows by `created_at`."
+    "about 8 bytes is at most 10. Ids rise with `created_at`, so the old side of a range of ids "
+    "is the same rows by `created_at`."
 )
 _SPACE: Final = (
     "The guide's scheme is measured on a copy of the first {sample:,} rows, with the guide's own "
