@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from tests.benchmarks.storage_tables import HEAVY, MIDDLING, SINGLE, START, Size, task_id
+from tests.benchmarks.storage_tables import FAR, HEAVY, MIDDLING, SINGLE, START, Size, task_id
 from tests.benchmarks.storage_verdict import Range
 
 __all__ = ["CLAIMS", "OLD_INDEXES", "Case", "Claim", "Pair", "Query", "cases"]
@@ -136,7 +136,7 @@ def _against(old_index: str) -> str:
 
 
 def _lookup(size: Size) -> Case:
-    numbers = [1 + (7 + one * 7919) % size.rows for one in range(_LOOKUPS)]
+    numbers = [1 + one * FAR % size.rows for one in range(_LOOKUPS)]
     ids = tuple((task_id(one),) for one in numbers)
     return Case(
         "lookup",

@@ -21,6 +21,7 @@ from kling_mock.storage.schema import Dialect as Script
 from tests.migration import legacy
 
 __all__ = [
+    "FAR",
     "HEAVY",
     "MIDDLING",
     "OLD_COLUMNS",
@@ -43,6 +44,8 @@ MIDDLING: Final = 2
 SINGLE: Final = 999_999
 #: A prime, so that a user's rows are spread evenly.
 _OTHERS: Final = 541
+#: A prime by which to go from row to row, so that no row is near the one before.
+FAR: Final = 611_953
 _CHUNK: Final = 100_000
 
 
@@ -299,7 +302,7 @@ def _added(script: Script) -> Iterator[str]:
 
 def _make_references(session: Session, words: _Words, size: Size) -> None:
     """Make tables that refer to rows far apart: by string to either table, and by integer."""
-    far = f"(1 + (i * 7919) % {size.rows})"
+    far = f"(1 + (i * {FAR}) % {size.rows})"
     string = "'kling' || md5({i})".replace("{i}", words.text.replace("i", far, 1))
     for name, kind, value in (
         ("refs_old", words.old_key, string),
