@@ -225,7 +225,11 @@ def server(pool: str = "2G") -> Iterator[str]:
         raise SystemExit("this benchmark needs the MariaDB server: apt-get install mariadb-server")
     port = _free_port()
     with tempfile.TemporaryDirectory(prefix="kling-bench-") as directory:
-        base = [f"--datadir={directory}/data", "--user=root"]
+        # A temporary directory of its own: when it starts, a server removes all that look like
+        # leftovers there, which may be another server's.
+        scratch = Path(directory) / "tmp"
+        scratch.mkdir()
+        base = [f"--datadir={directory}/data", f"--tmpdir={scratch}", "--user=root"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         subprocess.run(
             [install, "--no-defaults", *base, "--auth-root-authentication-method=normal"],
