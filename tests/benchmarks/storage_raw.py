@@ -82,7 +82,7 @@ class Recorder:
     def life(self, task_id: str) -> Life:
         """Return the steps of a task's life."""
         return (
-            self.steps(create.create_task(_task(task_id), kit.NOW, kit.NOW)),
+            self.steps(create.create_task(_task(task_id), kit.NOW, kit.NOW, look=False)),
             self.steps(watch.accept(task_id, f"k-{task_id}", kit.NOW, kit.NOW)),
             self.steps(settle.settle(kit.succeed(task_id), kit.LATER, None)),
         )
@@ -123,8 +123,8 @@ class Commits:
 
     def __init__(self) -> None:
         self.commits = self.units = 0
-        self._plain = sqlite._transaction
-        sqlite._transaction = self._counted
+        self._plain = sqlite.run_group
+        sqlite.run_group = self._counted
 
     def _counted(self, connection: Any, jobs: Any) -> Any:
         self.commits += 1
@@ -133,7 +133,7 @@ class Commits:
 
     def stop(self) -> None:
         """Count no more."""
-        sqlite._transaction = self._plain
+        sqlite.run_group = self._plain
 
     @property
     def group(self) -> int:

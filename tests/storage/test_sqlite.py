@@ -17,7 +17,8 @@ import pytest
 
 from kling_mock.storage.adapters import sqlite as adapter
 from kling_mock.storage.adapters.engine import Mode
-from kling_mock.storage.adapters.sqlite import Connection, SqliteEngine
+from kling_mock.storage.adapters.sqlite import SqliteEngine
+from kling_mock.storage.adapters.sqlite_groups import Connection
 from kling_mock.storage.errors import InsufficientQuotaError, StorageUnavailableError
 from kling_mock.storage.sql_storage import SqlStorage
 from kling_mock.storage.statement import AgainError, Statement, Unit
@@ -52,13 +53,13 @@ class Trace:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.groups: list[int] = []
-        plain = adapter._transaction
+        plain = adapter.run_group
 
-        def transaction(connection: Connection, jobs: Any) -> Any:
+        def counted(connection: Connection, jobs: Any) -> Any:
             self.groups.append(len(jobs))
             return plain(connection, jobs)
 
-        monkeypatch.setattr(adapter, "_transaction", transaction)
+        monkeypatch.setattr(adapter, "run_group", counted)
 
 
 async def test_what_gathers_is_committed_together(
@@ -218,7 +219,7 @@ async def test_an_acknowledged_charge_waits_for_the_disk(tmp_path: Path) -> None
         rows = yield Statement(f"PRAGMA {name}", reads=True), ()
         return rows[0][0]
 
-    for name, value in (("journal_mode", "wal"), ("synchronous", 2), ("busy_timeout", 30_000)):
+    for name, value in (("journal_mode", "wal"), ("synchronous", 2)):
         assert await engine.run(partial(pragma, name), Mode.WRITE) == value
     await engine.close()
 

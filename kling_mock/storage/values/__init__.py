@@ -30,6 +30,7 @@ from kling_mock.storage.values.records import (
 )
 from kling_mock.storage.values.tasks import (
     TERMINAL,
+    UNNUMBERED,
     Absence,
     Acceptance,
     Attempt,
@@ -49,6 +50,7 @@ __all__ = [
     "MAX_AMOUNT",
     "MAX_BALANCE",
     "TERMINAL",
+    "UNNUMBERED",
     "Absence",
     "Acceptance",
     "Attempt",
