@@ -21,11 +21,13 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from queue import SimpleQueue
+from typing import Any, Final, TypeAlias, TypeVar
 
 from kling_mock.storage.adapters.engine import Mode
 from kling_mock.storage.adapters.sqlite_groups import (
@@ -37,6 +39,7 @@ from kling_mock.storage.adapters.sqlite_groups import (
     read,
     run_group,
     tell,
+    tell_all,
 )
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.schema import Dialect
@@ -48,6 +51,8 @@ T = TypeVar("T")
 
 _log = logging.getLogger("kling_mock.storage")
 
+_Call: TypeAlias = tuple[Callable[[], Any], asyncio.AbstractEventLoop, asyncio.Future[Any]]
+
 #: Seconds that a writer waits for another process.
 BUSY_TIMEOUT: Final = 30.0
 #: Units in one commit: they keep the loop for a few milliseconds.
@@ -56,17 +61,51 @@ GROUP: Final = 64
 REPLAYS: Final = 3
 
 
+class Waiting:
+    """A thread for calls that may wait, one after the other, all from one event loop.
+
+    An executor of the standard library costs the loop several times as much for each call.
+    """
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="sqlite-writer", daemon=True)
+        self._thread.start()
+
+    def __call__(self, call: Callable[[], T]) -> asyncio.Future[T]:
+        """Run a call in the thread."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._calls.put((call, loop, future))
+        return future
+
+    def end(self) -> None:
+        """Let the thread end once it has run what it was given."""
+        self._calls.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (given := self._calls.get()) is not None:
+            call, loop, future = given
+            try:
+                answer: Result = call(), None
+            except BaseException as error:  # noqa: BLE001 - told to whoever waits
+                answer = None, error
+            with contextlib.suppress(RuntimeError):  # a loop that was closed waits for nothing
+                loop.call_soon_threadsafe(tell, future, answer)
+
+
 class Writer:
     """The connection that writes, and whoever waits for it. One event loop uses it.
 
     Args:
         connection: Only this writer uses it.
-        waits: Where a call that may wait is run; `None` if none ever does.
+        waiting: Where a call that may wait is run; `None` if none ever does.
     """
 
-    def __init__(self, connection: Connection, waits: ThreadPoolExecutor | None) -> None:
+    def __init__(self, connection: Connection, waiting: Waiting | None) -> None:
         self._connection = connection
-        self._waits = waits
+        self._waiting = waiting
         self._jobs: deque[Job] = deque()
         self._work: asyncio.Task[None] | None = None
 
@@ -103,14 +142,14 @@ class Writer:
                 cause: BaseException | None = error.__cause__
                 _log.warning("SQLite rolled back a group of %d: %s; again", len(jobs), cause)
             else:
-                tell(jobs, results)
+                tell_all(jobs, results)
                 return
         if len(jobs) > 1:
             for job in jobs:  # one of them is to blame, and it alone shall fail
                 await self._group([job])
         else:
             text = "SQLite rolls back this transaction whenever it is run"
-            tell(jobs, [(None, StorageUnavailableError(text))])
+            tell_all(jobs, [(None, StorageUnavailableError(text))])
 
     async def _transaction(self, jobs: Sequence[Job]) -> list[Result]:
         connection = self._connection
@@ -129,10 +168,10 @@ class Writer:
         return results
 
     async def _wait(self, call: Callable[[], None]) -> None:
-        if self._waits is None:
+        if self._waiting is None:
             call()
         else:
-            await asyncio.get_running_loop().run_in_executor(self._waits, call)
+            await self._waiting(call)
 
 
 class Reader:
@@ -192,7 +231,7 @@ class SqliteEngine:
     def __init__(self, path: Path | None, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
         self._path = path
         self._busy_timeout = busy_timeout
-        self._waits: ThreadPoolExecutor | None = None
+        self._waiting: Waiting | None = None
         self._memory: Connection | None = None
         self._writer: Writer | None = None
         self._reader: Reader | None = None
@@ -203,27 +242,22 @@ class SqliteEngine:
             self._memory = self._connect("synchronous = FULL")
             self._writer = Writer(self._memory, None)
             return
-        waits = ThreadPoolExecutor(1, "sqlite-writer")
-        try:
-            opened = await asyncio.get_running_loop().run_in_executor(waits, self._open_file)
-        except BaseException:
-            waits.shutdown()
-            raise
-        self._waits = waits
-        self._writer = Writer(opened[0], waits)
+        opened = await asyncio.get_running_loop().run_in_executor(None, self._open_file)
+        self._waiting = Waiting()
+        self._writer = Writer(opened[0], self._waiting)
         self._reader = Reader(*opened[1:])
 
     async def close(self) -> None:
         """Finish what was asked for and disconnect."""
-        reader, writer, waits = self._reader, self._writer, self._waits
-        self._reader = self._writer = self._waits = self._memory = None
+        reader, writer, waiting = self._reader, self._writer, self._waiting
+        self._reader = self._writer = self._waiting = self._memory = None
         if writer is not None:
             await writer.close()
         loop = asyncio.get_running_loop()
         if reader is not None:
             await loop.run_in_executor(None, reader.close)
-        if waits is not None:
-            await loop.run_in_executor(None, waits.shutdown)
+        if waiting is not None:
+            await loop.run_in_executor(None, waiting.end)
 
     async def run(self, make: Make[T], mode: Mode) -> T:
         """Run a unit where it belongs."""

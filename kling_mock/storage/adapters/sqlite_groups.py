@@ -16,7 +16,7 @@ from kling_mock.storage.adapters.engine import RUNS
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.statement import AgainError, DuplicateError, Statement, drive
 
-__all__ = ["Connection", "Job", "LeftError", "Result", "read", "run_group", "tell"]
+__all__ = ["Connection", "Job", "LeftError", "Result", "read", "run_group", "tell", "tell_all"]
 
 #: What came of a job: its result, or why there is none.
 Result: TypeAlias = tuple[Any, BaseException | None]
@@ -144,12 +144,18 @@ def read(connection: Connection, make: Callable[[], Any], *, snapshot: bool) -> 
             connection.raw.execute("COMMIT")
 
 
-def tell(jobs: Sequence[Job], results: Sequence[Result]) -> None:
-    """Answer everybody who still waits; whose caller was cancelled, is committed all the same."""
-    for job, (value, error) in zip(jobs, results, strict=True):
-        if job.future.done():
-            continue
-        if error is None:
-            job.future.set_result(value)
-        else:
-            job.future.set_exception(error)
+def tell(future: asyncio.Future[Any], result: Result) -> None:
+    """Answer whoever waits; a unit whose caller was cancelled is committed all the same."""
+    value, error = result
+    if future.done():
+        return
+    if error is None:
+        future.set_result(value)
+    else:
+        future.set_exception(error)
+
+
+def tell_all(jobs: Sequence[Job], results: Sequence[Result]) -> None:
+    """Answer everybody of a group."""
+    for job, result in zip(jobs, results, strict=True):
+        tell(job.future, result)
