@@ -57,14 +57,16 @@ def _shown(character: str) -> str:
 
 
 def log_to_stderr() -> None:
-    """Let the relay's log go to standard error, a line for each change of a task.
+    """Let the log of the relay and its store go to standard error, a line for each change of a task.
 
     The process is the command's own: what its lines do not show is not collected either.
     """
     logging.logThreads = False
     logging.logProcesses = False
     logging.logMultiprocessing = False
-    logger = logging.getLogger("kling_mock.relay")
-    logger.handlers = [LogLines(sys.stderr)]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    lines = LogLines(sys.stderr)
+    for name in ("kling_mock.relay", "kling_mock.storage"):
+        logger = logging.getLogger(name)
+        logger.handlers = [lines]
+        logger.setLevel(logging.INFO)
+        logger.propagate = False

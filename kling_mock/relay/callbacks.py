@@ -20,6 +20,7 @@ from kling_mock.relay.errors import RelayError, invalid
 from kling_mock.relay.reports import Reports, would_change
 from kling_mock.relay.schedule import READ_INTERVAL
 from kling_mock.relay.states import State, state_of
+from kling_mock.relay.tally import CallbackOutcome, Tally
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import VideoRow
 from kling_sdk import CallbackVerificationError, parse_callback
@@ -31,6 +32,7 @@ _log: Final = logging.getLogger("kling_mock.relay")
 
 DONE: Final = {"message": "success"}
 ALREADY: Final = {"message": "already processed"}
+SIGNATURE: Final = "webhook-signature"  # header of Standard Webhooks
 _REMEMBERED: Final = 1000  # given-up tasks whose last reading is remembered
 
 
@@ -43,6 +45,7 @@ class Callbacks:
         reports: Reads and applies.
         clock: The time.
         note: Called with the instant at which the sweeper has to look.
+        tally: Counts what came.
 
     Attributes:
         trial: A test hook, or `None`: it is told of an unsigned callback that came from this
@@ -56,7 +59,9 @@ class Callbacks:
         reports: Reports,
         clock: Clock,
         note: Callable[[float], None],
+        tally: Tally,
     ) -> None:
+        self._tally = tally
         self._storage = storage
         self._directory = directory
         self._reports = reports
@@ -86,11 +91,15 @@ class Callbacks:
         try:
             event = parse_callback(raw)
         except CallbackVerificationError as error:
+            self._tally.callback("invalid")
             raise invalid("body", str(error)) from None
         row = await self._find(task_id, event)
         if row is None:
+            self._tally.callback("unknown_task")
             raise RelayError(errors.NOT_FOUND, "there is no such task")
-        if await self._is_signed(row, raw, headers) and speaks_of(row, event):
+        trusted = await self._is_signed(row, raw, headers) and speaks_of(row, event)
+        self._tally.callback(outcome_of(row, headers, trusted=trusted))
+        if trusted:
             return await self._apply(row, event)
         if self.trial is not None and is_local():
             self.trial(row, event)
@@ -141,6 +150,21 @@ class Callbacks:
         if len(self._lost_reads) > _REMEMBERED:
             self._lost_reads.popitem(last=False)
         return may
+
+
+def outcome_of(row: VideoRow, headers: Mapping[str, str], *, trusted: bool) -> CallbackOutcome:
+    """Return how a callback is counted.
+
+    Args:
+        row: The row as it was when the callback came.
+        headers: Of the callback.
+        trusted: Whether its signature is the channel's, and it is about this row.
+    """
+    if not row.is_open:
+        return "already_processed"
+    if trusted:
+        return "applied"
+    return "unverified" if SIGNATURE in headers else "hint"
 
 
 def speaks_of(row: VideoRow, event: CallbackEvent) -> bool:

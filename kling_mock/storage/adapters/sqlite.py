@@ -22,7 +22,7 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -140,7 +140,12 @@ class Writer:
                 results = await self._transaction(jobs)
             except LeftError as error:
                 cause: BaseException | None = error.__cause__
-                _log.warning("SQLite rolled back a group of %d: %s; again", len(jobs), cause)
+                self._connection.repeats["rolled_back"] += 1
+                _log.warning(
+                    "kling storage error: SQLite rolled back a group of %d: %s; again",
+                    len(jobs),
+                    cause,
+                )
             else:
                 tell_all(jobs, results)
                 return
@@ -162,6 +167,7 @@ class Writer:
             # Another process has not let go of the database, or the disk takes nothing. Nothing
             # of the group was made durable.
             connection.undo()
+            connection.repeats["busy"] += is_busy(error)
             away = StorageUnavailableError(f"SQLite: {error}")
             away.__cause__ = error
             return [(None, away)] * len(jobs)
@@ -231,6 +237,7 @@ class SqliteEngine:
     def __init__(self, path: Path | None, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
         self._path = path
         self._busy_timeout = busy_timeout
+        self.repeats = Counter[str]()
         self._waiting: Waiting | None = None
         self._memory: Connection | None = None
         self._writer: Writer | None = None
@@ -334,4 +341,4 @@ class SqliteEngine:
         except BaseException:
             raw.close()
             raise
-        return Connection(raw, self._busy_timeout)
+        return Connection(raw, self._busy_timeout, self.repeats)

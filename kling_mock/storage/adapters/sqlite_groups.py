@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -42,10 +43,12 @@ class Connection:
     Args:
         raw: The driver's, without transactions of its own.
         patience: Seconds that `begin` waits for another process.
+        repeats: Where runs that came to nothing are counted.
     """
 
-    def __init__(self, raw: sqlite3.Connection, patience: float) -> None:
+    def __init__(self, raw: sqlite3.Connection, patience: float, repeats: Counter[str]) -> None:
         self.raw = raw
+        self.repeats = repeats
         self._patience = patience
 
     def execute(self, statement: Statement, parameters: tuple[Any, ...]) -> Any:
@@ -96,7 +99,8 @@ class Connection:
 
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether another connection was in the way."""
-    return error.sqlite_errorcode & 0xFF == _BUSY  # the extended codes say why
+    # An extended code says why; an error of the driver's own has none.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == _BUSY
 
 
 def run_group(connection: Connection, jobs: Sequence[Job]) -> list[Result]:
@@ -121,6 +125,7 @@ def _savepoint(connection: Connection, job: Job) -> Result:
             raw.execute("RELEASE unit")
             if not isinstance(error, AgainError):
                 return None, error
+            connection.repeats["changed"] += 1
         else:
             raw.execute("RELEASE unit")
             return value, None

@@ -42,6 +42,7 @@ from kling_mock.storage.values.tasks import (
     TaskResult,
     VideoRow,
 )
+from kling_mock.storage.values.watching import REPEATS, Backlog, SlowUnit, Strain
 
 __all__ = [
     "DISABLED",
@@ -49,11 +50,13 @@ __all__ = [
     "KELING",
     "MAX_AMOUNT",
     "MAX_BALANCE",
+    "REPEATS",
     "TERMINAL",
     "UNNUMBERED",
     "Absence",
     "Acceptance",
     "Attempt",
+    "Backlog",
     "Caller",
     "Channel",
     "Created",
@@ -73,6 +76,8 @@ __all__ = [
     "Reconciliation",
     "Report",
     "Settlement",
+    "SlowUnit",
+    "Strain",
     "TaskResult",
     "Token",
     "Unexplained",
