@@ -57,7 +57,7 @@ def _shown(character: str) -> str:
 
 
 def log_to_stderr() -> None:
-    """Let the log of the relay and its store go to standard error, a line for each change of a task.
+    """Let the log of relay and store go to standard error, a line for each change of a task.
 
     The process is the command's own: what its lines do not show is not collected either.
     """

@@ -123,17 +123,18 @@ class Commits:
 
     def __init__(self) -> None:
         self.commits = self.units = 0
-        self._plain = sqlite.run_group
-        sqlite.run_group = self._counted
+        self._plain = plain = sqlite.Writer._transaction
 
-    def _counted(self, connection: Any, jobs: Any) -> Any:
-        self.commits += 1
-        self.units += len(jobs)
-        return self._plain(connection, jobs)
+        async def counted(writer: sqlite.Writer, jobs: Any) -> Any:
+            self.commits += 1
+            self.units += len(jobs)
+            return await plain(writer, jobs)
+
+        setattr(sqlite.Writer, "_transaction", counted)  # noqa: B010 - mypy takes no other
 
     def stop(self) -> None:
         """Count no more."""
-        sqlite.run_group = self._plain
+        setattr(sqlite.Writer, "_transaction", self._plain)  # noqa: B010 - as above
 
     @property
     def group(self) -> int:

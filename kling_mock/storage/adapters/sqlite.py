@@ -45,7 +45,7 @@ from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.schema import Dialect
 from kling_mock.storage.statement import Make, Statement
 
-__all__ = ["SqliteEngine"]
+__all__ = ["SqliteEngine", "Writer"]
 
 T = TypeVar("T")
 
