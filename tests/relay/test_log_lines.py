@@ -40,10 +40,10 @@ def test_an_event_is_one_line_whatever_a_client_sent(text: str) -> None:
 def test_a_traceback_follows_on_lines_of_its_own() -> None:
     """What the relay itself got wrong can be found."""
     try:
-        {}["here"]
-    except KeyError as error:
+        [].pop()
+    except IndexError as error:
         text = record("kling relay error", exc_info=(type(error), error, error.__traceback__))
-    assert text.splitlines()[-1] == "KeyError: 'here'"
+    assert text.splitlines()[-1] == "IndexError: pop from empty list"
     assert "test_log_lines.py" in text
 
 
