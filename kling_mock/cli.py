@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from kling_mock.operator_commands import add_operator_commands
 from kling_mock.relay_commands import add_relay_commands, is_loopback, log_to_stderr
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.migration.arguments import add_to as add_db_commands
@@ -114,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         help="do not let unsigned callbacks from this computer end tasks of the emulated Kling",
     )
     add_relay_commands(commands)
+    add_operator_commands(commands)
     add_db_commands(commands)
     return parser
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from kling_mock.clock import Clock
 from kling_mock.relay import errors
+from kling_mock.relay.desk import STUCK_AFTER
 from kling_mock.relay.errors import RelayError
 from kling_mock.relay.routes import METRICS
 from kling_mock.relay.tally import Tally
@@ -19,8 +20,6 @@ from kling_mock.storage.protocol import Storage
 
 __all__ = ["Page", "Pages"]
 
-#: Seconds after which an open task counts as stuck.
-STUCK_AFTER: Final = 3600
 _PATIENCE: Final = 5.0  # seconds of real time that the database gets for one scrape
 
 Page = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

@@ -34,7 +34,7 @@ USERS: Final = select(User, "FROM users WHERE id > ? ORDER BY id LIMIT ?")
 #: The counters begin at 0.
 INSERT_USER: Final = insert("users", ("username", "status", "quota", "created_at"))
 #: (status, id)
-SET_USER_STATUS: Final = write("UPDATE users SET status = ? WHERE id = ?")
+SET_USER_STATUS: Final = write("UPDATE users SET status = ? WHERE id = ? AND status <> 3")
 #: Move a balance, unless that takes what is held or passes the largest one.
 #: (amount, id, amount, amount, largest balance)
 CREDIT_USER: Final = write("""
@@ -88,8 +88,8 @@ INSERT_TOKEN: Final = insert(
         "created_at",
     ),
 )
-#: (status, id)
-SET_TOKEN_STATUS: Final = write("UPDATE tokens SET status = ? WHERE id = ?")
+#: Deleted is for good. (status, id)
+SET_TOKEN_STATUS: Final = write("UPDATE tokens SET status = ? WHERE id = ? AND status <> 3")
 #: Limit or free a token; never below what it holds. (unlimited, remain, id, unlimited, remain)
 SET_TOKEN_QUOTA: Final = write("""
     UPDATE tokens SET unlimited = ?, remain_quota = ?

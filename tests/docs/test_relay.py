@@ -8,11 +8,10 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from kling_mock.relay.admin import RelayAdmin
+from kling_mock.relay.calls import CALLS
 from kling_mock.relay.metrics import exposed
 from kling_mock.relay.notices import DELAYS
 from kling_mock.relay.tally import Tally
-from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.values import REPEATS, Backlog, Overview, SlowUnit, Strain
 
 PAGE = (Path(__file__).parents[2] / "docs" / "relay.md").read_text("utf-8")
@@ -29,10 +28,9 @@ def test_the_example_runs(capsys: Any) -> None:
 
 def test_every_call_of_the_operator_is_in_the_table() -> None:
     """The page names each path of the operator's API."""
-    some: Any = None
-    admin = RelayAdmin(MemoryStorage(), some, some, "", b"", some, some)
-    for _, path in admin._routes:
-        assert re.search(re.escape(path).replace(r"\*", r"\{[a-z_]+\}") + "[`]", PAGE), path
+    for call in CALLS:
+        path = re.escape(call.path).replace(r"\{id\}", r"\{[a-z_]+\}")
+        assert re.search(rf"`[^`\n]*\b{call.method}\b[^`\n]* {path}`|`{path}`", PAGE), call.path
 
 
 def test_the_page_counts_right() -> None:

@@ -22,6 +22,7 @@ from kling_mock.storage.values import (
     Overview,
     Reconciliation,
     Report,
+    SlowRecord,
     Strain,
     Unexplained,
     User,
@@ -249,3 +250,8 @@ class MemoryStorage(MemoryTasks):
     def strain(self) -> Strain:
         """See `Storage.strain`."""
         return Strain(dict.fromkeys(REPEATS, 0))
+
+    async def slow_statements(self, *, limit: int, running_for: float) -> SlowRecord:
+        """See `Storage.slow_statements`."""
+        del limit, running_for
+        return SlowRecord("none", recorded=False, advice="There is no database: it is in memory.")
