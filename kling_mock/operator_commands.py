@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from kling_mock.relay_commands import ask, complain, say
 
-__all__ = ["add_operator_commands", "desk_on"]
+__all__ = ["add_actions", "desk_on"]
 
 _STATUS = "exit status: 0 done; 1 there is no such thing, or it is taken; 2 a wrong argument, or \
 the database cannot be used"
@@ -44,20 +44,10 @@ class Asked(NamedTuple):
     query: dict[str, Any] | None = None
 
 
-def add_operator_commands(commands: Any) -> None:
-    """Add `channel`, `user` and `token` to the command line.
-
-    Args:
-        commands: What `ArgumentParser.add_subparsers` returned; argparse names no public type.
-    """
-    _add_channel(_group(commands, "channel", "the relay's ways to Kling"))
-    _add_user(_group(commands, "user", "the relay's users and their money"))
-    _add_token(_group(commands, "token", "the users' tokens"))
-
-
-def _group(commands: Any, name: str, text: str) -> Any:
-    parser = commands.add_parser(name, help=f"add, list and change {text}")
-    return parser.add_subparsers(required=True, metavar="ACTION")
+def add_actions(group: str, parser: argparse.ArgumentParser) -> None:
+    """Add its actions to the parser of `channel`, `user` or `token`."""
+    add = {"channel": _add_channel, "user": _add_user, "token": _add_token}[group]
+    add(parser.add_subparsers(required=True, metavar="ACTION"))
 
 
 def _command(
