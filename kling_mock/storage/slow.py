@@ -158,7 +158,9 @@ async def _rows(engine: Engine, statement: Statement, *arguments: object) -> Seq
 def recorded(rows: Iterable[Sequence[Any]]) -> tuple[SlowStatement, ...]:
     """Return rows of text, calls, seconds and longest as statements."""
     return tuple(
-        SlowStatement(without_values(text), int(calls), float(seconds), float(longest))
+        SlowStatement(
+            without_values(text), int(calls), round(float(seconds), 6), round(float(longest), 6)
+        )
         for text, calls, seconds, longest in rows
     )
 
@@ -168,7 +170,10 @@ def added_up(rows: Iterable[Sequence[Any]]) -> tuple[SlowStatement, ...]:
     runs: dict[str, list[float]] = {}
     for text, seconds in rows:
         runs.setdefault(without_values(text), []).append(float(seconds))
-    made = [SlowStatement(text, len(took), sum(took), max(took)) for text, took in runs.items()]
+    made = [
+        SlowStatement(text, len(took), round(sum(took), 6), max(took))
+        for text, took in runs.items()
+    ]
     return tuple(sorted(made, key=lambda one: -one.seconds))
 
 
