@@ -142,9 +142,12 @@ VIDEOS_BY_KLING_ID: Final = select(VideoRow, "FROM videos WHERE kling_task_id = 
 VIDEOS_OF_USER: Final = select(
     VideoRow, "FROM videos WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
 )
-#: (user, status, id below, limit)
+#: COALESCE keeps planners off the index of status, in which a user's page would walk through all
+#: users' rows: SQLite without statistics takes it. (user, status, id below, limit)
 VIDEOS_OF_USER_BY_STATUS: Final = select(
-    VideoRow, "FROM videos WHERE user_id = ? AND status = ? AND id < ? ORDER BY id DESC LIMIT ?"
+    VideoRow,
+    """FROM videos WHERE user_id = ? AND COALESCE(status, '') = ? AND id < ?
+    ORDER BY id DESC LIMIT ?""",
 )
 #: Open rows without the legacy ones are those that have a next poll.
 #: (created until, id above, limit)
