@@ -86,7 +86,7 @@ class Recorder:
     def life(self, task_id: str) -> Life:
         """Return the steps of a task's life."""
         return (
-            self.steps(create.create_task(_task(task_id), kit.NOW, kit.NOW)),
+            self.steps(create.create_task(_task(task_id), kit.NOW, kit.NOW, look=False)),
             self.steps(watch.accept(task_id, f"k-{task_id}", kit.NOW, kit.NOW)),
             self.steps(settle.settle(kit.succeed(task_id), kit.LATER, None)),
         )
@@ -127,17 +127,18 @@ class Commits:
 
     def __init__(self) -> None:
         self.commits = self.units = 0
-        self._plain = sqlite._transaction
-        sqlite._transaction = self._counted
+        self._plain = plain = sqlite.Writer._transaction
 
-    def _counted(self, connection: Any, jobs: Any) -> Any:
-        self.commits += 1
-        self.units += len(jobs)
-        return self._plain(connection, jobs)
+        async def counted(writer: sqlite.Writer, jobs: Any) -> Any:
+            self.commits += 1
+            self.units += len(jobs)
+            return await plain(writer, jobs)
+
+        setattr(sqlite.Writer, "_transaction", counted)  # noqa: B010 - mypy takes no other
 
     def stop(self) -> None:
         """Count no more."""
-        sqlite._transaction = self._plain
+        setattr(sqlite.Writer, "_transaction", self._plain)  # noqa: B010 - as above
 
     @property
     def group(self) -> int:
