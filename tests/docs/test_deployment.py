@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ import pytest
 
 from kling_mock.storage.migration.session import connect
 from tests.migration import tables
-from tests.migration.conftest import on_server
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [DOCS / "deployment.md", DOCS / "deployment.zh-CN.md"]
@@ -30,11 +28,14 @@ def test_both_languages_have_the_same_commands() -> None:
 
 
 @pytest.fixture
-def database() -> Iterator[str]:
-    name = f"kling_test_{secrets.token_hex(6)}"
-    on_server("mariadb", f"CREATE DATABASE {name}")
-    yield name
-    on_server("mariadb", f"DROP DATABASE {name}")
+def database() -> Iterator[Mysql]:
+    need("mysql")
+    made = Mysql()
+    asyncio.run(made.make())
+    try:
+        yield made
+    finally:
+        asyncio.run(made.drop())
 
 
 def run(block: str, cwd: Path, name: str) -> subprocess.CompletedProcess[str]:

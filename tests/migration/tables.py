@@ -8,6 +8,7 @@ from typing import Any
 
 from kling_mock.storage.migration.session import Session, transaction
 from tests.migration import legacy
+from tests.storage.databases import MYSQL
 
 SHAPES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "mariadb": legacy.MARIADB,
@@ -24,6 +25,11 @@ def make(session: Session, shape: str, values: Iterable[tuple[Any, ...]] = legac
     insert(session, values)
     for statement in after:
         session.execute(statement)
+
+
+def url_of(session: Session) -> str:
+    """Return the URL of the MariaDB database that *session* is connected to."""
+    return f"mysql://root@{MYSQL[0]}:{MYSQL[1]}/{session.database}"
 
 
 def insert(session: Session, values: Iterable[tuple[Any, ...]]) -> None:

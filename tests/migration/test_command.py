@@ -36,10 +36,10 @@ def say(capsys: pytest.CaptureFixture[str]) -> Say:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_whole_way(
-    dialect: str, new_database: Callable[[str], str], say: Say, tmp_path: Path
+    dialect: str, databases: Callable[[str], str], say: Say, tmp_path: Path
 ) -> None:
     """Check, backup and upgrade, verify, and back again, each with its own exit status."""
-    url = new_database(dialect)
+    url = databases(dialect)
     assert say("check", "--db", url)[0] == 12
     with connect(url) as session:
         tables.make(session, "gorm", (*legacy.CLEAN, legacy.blocking_row("negative-quota")))
@@ -75,10 +75,10 @@ def test_the_whole_way(
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_printed_statements_do_it_too(
-    dialect: str, new_database: Callable[[str], str], say: Say
+    dialect: str, databases: Callable[[str], str], say: Say
 ) -> None:
     """What `db sql` prints, run by hand, ends in the wanted schema."""
-    url = new_database(dialect)
+    url = databases(dialect)
     with connect(url) as session:
         tables.make(session, "go-head")
     status, out, _ = say("sql", "--db", url)
@@ -91,10 +91,10 @@ def test_the_printed_statements_do_it_too(
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_printed_way_back_does_it_too(
-    dialect: str, new_database: Callable[[str], str], say: Say
+    dialect: str, databases: Callable[[str], str], say: Say
 ) -> None:
     """What `db sql --down` prints, run by hand, ends in the old table."""
-    url = new_database(dialect)
+    url = databases(dialect)
     assert say("sql", "--db", url, "--down")[0] == 11
     with connect(url) as session:
         tables.make(session, "gorm")
@@ -114,10 +114,10 @@ def run_script(session: object, text: str) -> None:
 
 
 def test_statements_for_mysql_say_that_they_were_not_run(
-    new_database: Callable[[str], str], say: Say
+    databases: Callable[[str], str], say: Say
 ) -> None:
     """MySQL gets its own words, and the truth about them; SQLite cannot be worded here."""
-    url = new_database("mariadb")
+    url = databases("mariadb")
     with connect(url) as session:
         tables.make(session, "task-id-key")
     status, out, _ = say("sql", "--db", url, "--for", "mysql")
@@ -130,9 +130,9 @@ def test_statements_for_mysql_say_that_they_were_not_run(
     assert "negative-quota" in say("sql", "--db", url)[2]
 
 
-def test_online_by_command(new_database: Callable[[str], str], say: Say) -> None:
+def test_online_by_command(databases: Callable[[str], str], say: Say) -> None:
     """The online way shows its progress, keeps the old table, and is verified against it."""
-    url = new_database("mariadb")
+    url = databases("mariadb")
     with connect(url) as session:
         tables.make(session, "gorm")
     assert say("upgrade", "--db", url, "--pause")[0] == 1
@@ -149,24 +149,23 @@ def test_online_by_command(new_database: Callable[[str], str], say: Say) -> None
 
 
 def test_a_run_can_be_paused_and_abandoned_by_command(
-    new_database: Callable[[str], str], say: Say
+    databases: Callable[[str], str], say: Say
 ) -> None:
     """A pause is a mark in the database, so that another terminal can set it."""
-    url = new_database("mariadb")
+    url = databases("mariadb")
     with connect(url) as session:
         tables.make(session, "gorm")
+        way = json.dumps({"way": "online"})
         session.execute("CREATE TABLE migration_state (name VARCHAR(50) PRIMARY KEY, value TEXT)")
-        session.execute("INSERT INTO migration_state VALUES ('upgrading', '{}')")
+        session.execute("INSERT INTO migration_state VALUES (?, ?)", "upgrading", way)
     assert "it pauses" in say("upgrade", "--db", url, "--pause")[1]
     assert "it goes on" in say("upgrade", "--db", url, "--resume")[1]
     assert "is gone" in say("upgrade", "--db", url, "--abandon")[1]
 
 
-def test_another_programs_tables_are_left_alone(
-    new_database: Callable[[str], str], say: Say
-) -> None:
+def test_another_programs_tables_are_left_alone(databases: Callable[[str], str], say: Say) -> None:
     """A one-api database keeps its users; the relay is told to use a database of its own."""
-    url = new_database("sqlite")
+    url = databases("sqlite")
     with connect(url) as session:
         tables.make(session, "gorm")
         session.execute("CREATE TABLE users (id integer, password text)")
@@ -178,10 +177,10 @@ def test_another_programs_tables_are_left_alone(
 
 
 async def test_the_relays_store_opens_an_upgraded_database(
-    new_database: Callable[[str], str], say: Say
+    databases: Callable[[str], str], say: Say
 ) -> None:
     """After an upgrade the store finds its tables and the old rows, marked as legacy."""
-    url = new_database("sqlite")
+    url = databases("sqlite")
     with connect(url) as session:
         tables.make(session, "gorm")
     assert say("upgrade", "--db", url)[0] == 0
@@ -196,10 +195,10 @@ async def test_the_relays_store_opens_an_upgraded_database(
 
 
 def test_tables_that_the_relay_used_stay_after_a_downgrade(
-    new_database: Callable[[str], str], say: Say
+    databases: Callable[[str], str], say: Say
 ) -> None:
     """Users and their money are not dropped with the old table; the version says 0 then."""
-    url = new_database("sqlite")
+    url = databases("sqlite")
     with connect(url) as session:
         tables.make(session, "gorm")
     say("upgrade", "--db", url)
@@ -220,12 +219,12 @@ def test_tables_that_the_relay_used_stay_after_a_downgrade(
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_backup_that_is_not_whole_is_none(
     dialect: str,
-    new_database: Callable[[str], str],
+    databases: Callable[[str], str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A dump without its end or with a row too few is refused and removed."""
-    url = new_database(dialect)
+    url = databases(dialect)
     with connect(url) as session:
         tables.make(session, "gorm")
     target = tmp_path / "dump"
@@ -271,11 +270,9 @@ def test_mistakes_are_explained(say: Say, capsys: pytest.CaptureFixture[str]) ->
     assert "--db" in capsys.readouterr().err
 
 
-def test_a_word_that_resolves_nothing_is_refused(
-    new_database: Callable[[str], str], say: Say
-) -> None:
+def test_a_word_that_resolves_nothing_is_refused(databases: Callable[[str], str], say: Say) -> None:
     """A resolution is NAME=WORD with a word that exists."""
-    url = new_database("sqlite")
+    url = databases("sqlite")
     for wrong in ("negative-quota", "=cut", "negative-quota=maybe"):
         assert "--resolve takes NAME=WORD" in say("upgrade", "--db", url, "--resolve", wrong)[2]
     assert say("verify", "--db", url)[0] == 11

@@ -10,28 +10,34 @@ import pytest
 
 from kling_mock.storage.migration.check import Verdict, check
 from kling_mock.storage.migration.introspect import definition, read_table
-from kling_mock.storage.migration.online import Online, Progress, Throttle
+from kling_mock.storage.migration.online import Online
+from kling_mock.storage.migration.pace import Progress, Throttle
 from kling_mock.storage.migration.session import Session, connect
 from kling_mock.storage.migration.shapes import Shape
 from kling_mock.storage.migration.state import State
-from kling_mock.storage.migration.upgrade import BlockedError, Upgrade
+from kling_mock.storage.migration.upgrade import BlockedError, UnfinishedError, Upgrade
 from kling_mock.storage.migration.wanted import wanted
 from tests.migration import legacy, tables
+from tests.migration.application import Application, many
+from tests.migration.steps import STEPS, Steps
+from tests.migration.tables import url_of
+from tests.migration.watched import Watched
 
-POINTS = (
-    *("recorded", "rows-fitted", "indexed", "shadow-made", "first-trigger", "triggers-made"),
-    *("first-chunk", "copied", "verified", "swapped", "triggers-gone"),
-)
 
-
-def online(session: Session, resolutions: dict[str, str] | None = None, **options: Any) -> Online:
+def online(
+    session: Session,
+    resolutions: dict[str, str] | None = None,
+    log: Callable[[str], None] = lambda _: None,
+    after: Callable[[str], None] = lambda _: None,
+    **options: Any,
+) -> Online:
     ids = iter(range(1, 1000))
     upgrade = Upgrade(
-        session,
+        Watched(session, Steps(after)),
         wanted(session.dialect),
         lambda: f"legacy-{next(ids)}",
         resolutions or {},
-        log=lambda _: None,
+        log=log,
     )
     options = {"sleep": lambda _: None, "throttle": Throttle(running=0, first_chunk=2), **options}
     return Online(upgrade, **options)
@@ -53,86 +59,37 @@ def test_every_shape_is_upgraded_online(session: Session, shape: str) -> None:
     assert online(session).run() is Shape.OURS
 
 
-class Application:
-    """What the old relay does meanwhile, and what it was told is done."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.expected = {
-            task_id: (status, quota)
-            for task_id, status, quota in session.query("SELECT task_id, status, quota FROM videos")
-        }
-        self.number = 0
-
-    def work(self) -> None:
-        """Insert a row, end another, delete a third."""
-        self.number += 1
-        new = f"app-{self.number}"
-        self.session.execute(
-            "INSERT INTO videos (task_id, created_at, user_id, channel_id, status, quota, n) "
-            "VALUES (?, ?, 1, 1, 'submitted', 5, 0)",
-            new,
-            1_700_000_000 + self.number % 400,
-        )
-        self.expected[new] = ("submitted", 5)
-        known = sorted(self.expected)
-        ended, gone = known[self.number % len(known)], f"app-{self.number - 3}"
-        self.session.execute(
-            "UPDATE videos SET status = 'succeed', quota = ? WHERE task_id = ?", self.number, ended
-        )
-        self.expected[ended] = ("succeed", self.number)
-        if self.expected.pop(gone, None):
-            self.session.execute("DELETE FROM videos WHERE task_id = ?", gone)
-
-    def check(self) -> None:
-        """Fail unless exactly what was acknowledged is there."""
-        found = {
-            task_id: (status, quota)
-            for task_id, status, quota in self.session.query(
-                "SELECT task_id, status, quota FROM videos"
-            )
-        }
-        assert found == self.expected
-
-
-def many(count: int) -> list[tuple[Any, ...]]:
-    """Return rows with all kinds of times: none, the same, and different ones."""
-    rows = []
-    for number in range(count):
-        row = dict(zip(legacy.COLUMNS, legacy.CLEAN[0], strict=True))
-        time = None if number % 7 == 0 else 1_700_000_000 + (number if number % 2 else 50)
-        row |= {"task_id": f"old-{number:04}", "created_at": time}
-        rows.append(tuple(row[name] for name in legacy.COLUMNS))
-    return rows
-
-
 class Killed(BaseException):
     """The process is gone."""
 
 
-def test_killed_at_every_point_it_goes_on_and_loses_nothing(
-    new_database: Callable[[str], str],
+def test_killed_again_and_again_it_goes_on_and_loses_nothing(
+    databases: Callable[[str], str],
 ) -> None:
-    """Run after run dies, each a point further; writes go on, and the last ends with them all."""
-    url = new_database("mariadb")
+    """Run after run dies, each a step further; writes go on, and the last ends with them all."""
+    url = databases("mariadb")
     with connect(url) as session:
         tables.make(session, "gorm", many(30))
         old = definition(session, "videos")
         application = Application(session)
 
-    for fatal in POINTS:
+    never = {"id changed", "id remembered", "value remembered", "quota changed"}  # none is amiss
+    for fatal in STEPS["mariadb", "online"]:
+        if fatal in never or fatal.startswith("committed"):
+            continue
 
-        def at(passed: str, fatal: str = fatal) -> None:
-            application.work()
-            if passed == fatal:
+        def after(step: str, fatal: str = fatal) -> None:
+            if step not in {"rows copied", "place noted"}:  # the copy holds its rows then
+                application.work()
+            if step == fatal:
                 raise Killed
 
         with connect(url) as session, connect(url) as application.session:
             with pytest.raises(Killed):
-                online(session, at=at).run()
+                online(session, after=after).run()
             application.work()
     with connect(url) as session, connect(url) as application.session:
-        online(session, at=lambda _: application.work()).run()
+        online(session).run()
         application.check()
         assert check(session, wanted("mariadb")).verdict is Verdict.WANTED
         assert session.query("SHOW TRIGGERS") == []
@@ -145,7 +102,7 @@ def test_an_application_that_never_stops_loses_no_write(session: Session) -> Non
     """With a writer at work from beginning to end, each write it was told is done is there."""
     tables.make(session, "gorm", many(400))
     stop, errors = threading.Event(), list[BaseException]()
-    url = f"mysql://root@127.0.0.1:3306/{session.database}"
+    url = url_of(session)
     with connect(url) as other:
         application = Application(other)
 
@@ -173,15 +130,15 @@ def test_a_lost_trigger_is_noticed_and_the_copy_starts_again(session: Session) -
     application = Application(session)
     cut: list[str] = []
 
-    def at(point: str) -> None:
-        if point == "first-chunk" and not cut:
-            cut.append(point)
+    def after(step: str) -> None:
+        if step == "committed: place noted" and not cut:
+            cut.append(step)
             session.execute("DROP TRIGGER kling_migration_update")
             session.execute("UPDATE videos SET status = 'lost?' WHERE task_id = 'old-0007'")
             application.expected["old-0007"] = ("lost?", 350_000)
 
-    with pytest.raises(BlockedError, match="a trigger disappeared"):
-        online(session, at=at).run()
+    with pytest.raises(UnfinishedError, match="a trigger disappeared"):
+        online(session, after=after).run()
     online(session).run()
     application.check()
 
@@ -191,15 +148,13 @@ def test_a_row_whose_time_moves_back_is_not_forgotten(session: Session) -> None:
     tables.make(session, "gorm", many(40))
     application, moved = Application(session), list[str]()
 
-    def at(point: str) -> None:
-        if point == "first-chunk" and not moved:
-            moved.append(point)
+    def after(step: str) -> None:
+        if step == "committed: place noted" and not moved:
+            moved.append(step)
             session.execute("UPDATE videos SET created_at = NULL WHERE task_id = 'old-0039'")
 
     lines: list[str] = []
-    run = online(session, at=at)
-    run.upgrade = Upgrade(run.upgrade.session, run.upgrade.wanted, lambda: "x", log=lines.append)
-    run.run()
+    online(session, log=lines.append, after=after).run()
     assert "1 rows escaped the copy; copying them" in lines
     application.check()
 
@@ -207,32 +162,34 @@ def test_a_row_whose_time_moves_back_is_not_forgotten(session: Session) -> None:
 def test_a_row_that_a_writer_holds_is_not_waited_for(session: Session) -> None:
     """The copy passes over a row in the middle of a change and fetches it when it is free."""
     tables.make(session, "gorm", many(20))
-    url = f"mysql://root@127.0.0.1:3306/{session.database}"
+    url = url_of(session)
     with connect(url) as other:
         application = Application(other)
 
-        def at(point: str) -> None:
-            if point == "triggers-made":
+        def after(step: str) -> None:
+            if step == "copy begun":
                 other.execute("BEGIN")
                 other.query("SELECT 1 FROM videos WHERE task_id = 'old-0008' FOR UPDATE")
-            elif point == "copied":
+
+        def progress(now: Progress) -> None:
+            if now.ended:
                 other.execute("UPDATE videos SET status = 'held' WHERE task_id = 'old-0008'")
                 other.execute("COMMIT")
 
         application.expected["old-0008"] = ("held", 350_000)
-        online(session, at=at).run()
+        online(session, after=after, progress=progress).run()
         application.check()
 
 
 def test_the_copy_gives_way_to_an_open_transaction(session: Session) -> None:
     """What a writer has locked and not committed is not fought for: the copy tries again."""
     tables.make(session, "gorm", many(20))
-    url = f"mysql://root@127.0.0.1:3306/{session.database}"
+    url = url_of(session)
     with connect(url) as other:
         application = Application(other)
 
-        def at(point: str) -> None:
-            if point == "triggers-made":
+        def after(step: str) -> None:
+            if step == "copy begun":
                 other.execute("BEGIN")
                 other.execute("UPDATE videos SET status = 'held' WHERE task_id = 'old-0008'")
 
@@ -244,7 +201,7 @@ def test_the_copy_gives_way_to_an_open_transaction(session: Session) -> None:
                 other.execute("COMMIT")
 
         application.expected["old-0008"] = ("held", 350_000)
-        online(session, at=at, sleep=sleep).run()
+        online(session, after=after, sleep=sleep).run()
         application.check()
         assert 0.05 in slept
 
@@ -254,7 +211,8 @@ def test_it_pauses_when_asked_and_waits_for_a_busy_server(session: Session) -> N
     tables.make(session, "gorm", many(20))
     slept: list[float] = []
     seen: list[Progress] = []
-    url = f"mysql://root@127.0.0.1:3306/{session.database}"
+    lines: list[str] = []
+    url = url_of(session)
     with connect(url) as other, connect(url) as waiting:
         other.query("SELECT GET_LOCK(?, 0)", session.database)
         busy = threading.Thread(
@@ -264,20 +222,30 @@ def test_it_pauses_when_asked_and_waits_for_a_busy_server(session: Session) -> N
         def sleep(seconds: float) -> None:
             slept.append(seconds)
             state = State(other)
-            if seconds == 1 and slept.count(1) == 3:
+            if seconds == 0.2 and slept.count(0.2) == 3:
                 state.delete("paused")
             if slept.count(0.5) == 3 and busy.is_alive():
                 other.query("SELECT RELEASE_LOCK(?)", session.database)
                 busy.join()
 
-        def at(point: str) -> None:
-            if point == "triggers-made":
+        def after(step: str) -> None:
+            if step == "copy begun":
                 State(other).set("paused", value=True)
                 busy.start()
 
         throttle = Throttle(running=1, first_chunk=5)
-        online(session, at=at, sleep=sleep, throttle=throttle, progress=seen.append).run()
-    assert slept.count(1) == 3
+        run = online(
+            session,
+            log=lines.append,
+            after=after,
+            sleep=sleep,
+            throttle=throttle,
+            progress=seen.append,
+        )
+        run.run()
+    assert lines[:2] == ["paused; kling-mock db upgrade --resume lets it go on", "going on"]
+    assert lines[2].endswith("threads are at work, more than 1")
+    assert slept.count(0.2) == 3
     assert slept.count(0.5) >= 3
     assert [one.copied for one in seen] == sorted(one.copied for one in seen)
     assert (seen[-1].copied, seen[-1].total, seen[-1].remaining) == (20, 20, 0)
@@ -299,12 +267,12 @@ def test_an_unfinished_run_can_be_abandoned(session: Session) -> None:
     tables.make(session, "gorm", many(10))
     before = definition(session, "videos"), tables.checksum(session)
 
-    def at(point: str) -> None:
-        if point == "copied":
+    def progress(now: Progress) -> None:
+        if now.ended:
             raise Killed
 
     with pytest.raises(Killed):
-        online(session, at=at).run()
+        online(session, progress=progress).run()
     online(session).abandon()
     assert (definition(session, "videos"), tables.checksum(session)) == before
     assert read_table(session, "videos_migrating") is None

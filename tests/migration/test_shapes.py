@@ -106,9 +106,9 @@ def test_a_wrong_url_is_explained_without_its_password(url: str) -> None:
 
 @pytest.mark.parametrize("dialect", ["mariadb", "postgresql", "sqlite"])
 def test_a_missing_database_is_an_error_of_its_own(
-    dialect: str, new_database: Callable[[str], str]
+    dialect: str, databases: Callable[[str], str]
 ) -> None:
     """A database that is not there is refused, and no file is created in its place."""
-    url = new_database(dialect) + "_missing"
+    url = databases(dialect) + "_missing"
     with pytest.raises(DatabaseError), connect(url):
         pass
