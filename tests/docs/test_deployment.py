@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from kling_mock.storage.migration.session import connect
 from tests.migration import tables
+from tests.storage.databases import Mysql, need
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [DOCS / "deployment.md", DOCS / "deployment.zh-CN.md"]

@@ -192,7 +192,7 @@ class Upgrade:
         else:
             # Noted before they are made, so that a downgrade knows them whatever happens.
             made: list[str] = state.get("made") or []
-            state.set("made", [*made, *(one.name for one in beside.missing)])
+            state.set("made", [*dict.fromkeys([*made, *(one.name for one in beside.missing)])])
             found_rest(self.session, beside.missing)
         state.delete("upgrading")
 
