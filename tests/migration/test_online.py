@@ -323,7 +323,7 @@ def test_the_online_way_finishes_what_the_direct_one_began(session: Session, fat
 def test_a_row_that_slips_in_before_the_triggers_is_resolved_by_the_next_run(
     session: Session,
 ) -> None:
-    """An application that still writes empty ids is named, and its row resolved, at the next run."""
+    """The row of an application that still writes empty ids is named, and then resolved."""
     tables.make(session, "gorm")
 
     def after(step: str) -> None:

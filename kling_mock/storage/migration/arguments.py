@@ -89,7 +89,7 @@ def _downgrade(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="keep these values in the table migration_changes; may be repeated",
+        help="keep these values in the table migration_changes, or all; may be repeated",
     )
 
 

@@ -71,7 +71,8 @@ class Downgrade:
     Attributes:
         session: The connection.
         wanted: The schema that the table has now.
-        set_aside: Names of findings whose values are kept in `migration_changes`.
+        set_aside: Names of findings whose values are kept in `migration_changes`; `all` for
+            each that can be kept.
         log: Told what is done, a line each.
     """
 
@@ -104,7 +105,8 @@ class Downgrade:
         state.create()  # a run that was killed at its very end dropped one of the two
         if not same_content(found, origin.table):
             lost = self.losses(found, origin.table)
-            refused = [one for one in lost if one.name not in self.set_aside]
+            aside = {*self.set_aside, *(one.name for one in lost if "all" in self.set_aside)}
+            refused = [one for one in lost if not one.resolution or one.name not in aside]
             if refused:
                 raise BlockedError(refused)
             self._keep_losses(found, origin.table, lost)
