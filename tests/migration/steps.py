@@ -53,6 +53,7 @@ _NAMES: Final = (
     ("swapped", r"RENAME TABLE videos TO videos_before_migration, videos_migrating TO videos"),
     ("a table beside", r"CREATE TABLE IF NOT EXISTS (?!migration_)\w+ \("),
     ("an index beside", r"CREATE (UNIQUE )?INDEX IF NOT EXISTS"),
+    ("value put back", r"UPDATE .videos. SET .\w+. = \(SELECT old_value"),
     ("state dropped", r"DROP TABLE migration_(state|changes)"),
     ("version emptied", r"DELETE FROM schema_version"),
     ("version written", r"INSERT INTO schema_version"),

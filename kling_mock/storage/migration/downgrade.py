@@ -101,13 +101,15 @@ class Downgrade:
                 self._whole(state, origin, found)
         return origin.shape
 
+    def _may_go(self, lost: Finding) -> bool:
+        chosen = lost.name in self.set_aside or "all" in self.set_aside
+        return bool(lost.resolution) and chosen
+
     def _whole(self, state: State, origin: Origin, found: Table) -> None:
         state.create()  # a run that was killed at its very end dropped one of the two
         if not same_content(found, origin.table):
             lost = self.losses(found, origin.table)
-            aside = {*self.set_aside, *(one.name for one in lost if "all" in self.set_aside)}
-            refused = [one for one in lost if not one.resolution or one.name not in aside]
-            if refused:
+            if refused := [one for one in lost if not self._may_go(one)]:
                 raise BlockedError(refused)
             self._keep_losses(found, origin.table, lost)
             single_out(self.session, found)
