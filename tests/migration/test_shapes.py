@@ -7,6 +7,7 @@ from collections.abc import Callable
 import attrs
 import pytest
 
+from kling_mock.storage.migration.downgrade import Downgrade
 from kling_mock.storage.migration.introspect import definition, read_table
 from kling_mock.storage.migration.session import DatabaseError, Session, connect
 from kling_mock.storage.migration.shapes import Shape, recognise
@@ -122,7 +123,12 @@ def test_the_guides_index_refuses_different_ids(session: Session, pair: tuple[st
 def test_the_guides_rollback_fails_at_once(session: Session) -> None:
     """Canary: a numbered column must be a key, so the guide's rollback stops with 1075."""
     tables.make(session, "guide")
+    before = definition(session, "videos"), tables.checksum(session)
     assert run_until_error(session, legacy.GUIDE_ROLLBACK) == (0, 1075)
+    assert (definition(session, "videos"), tables.checksum(session)) == before
+    Upgrade(session, wanted("mariadb"), lambda: "x", log=lambda _: None).run()
+    Downgrade(session, wanted("mariadb"), log=lambda _: None).run()
+    assert (definition(session, "videos"), tables.checksum(session)) == before
 
 
 # ---------------------------------------------------------------- connecting
