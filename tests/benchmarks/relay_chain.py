@@ -33,9 +33,7 @@ def run(*, quick: bool) -> Report:
         upstream = stack.enter_context(kling())
         sides = {
             "bare": stack.enter_context(bare_relay(upstream)),
-            "relay": stack.enter_context(
-                relay(upstream, f"sqlite:///{folder}/relay.db", folder)
-            ),
+            "relay": stack.enter_context(relay(upstream, f"sqlite:///{folder}/relay.db", folder)),
         }
         calls = {name: partial(_cost, side, tasks) for name, side in sides.items()}
         found = asyncio.run(atake_turns(calls, rounds))
@@ -52,7 +50,5 @@ def run(*, quick: bool) -> Report:
                 " the same three hops on bare aiohttp without a database",
             )
         ],
-        figures=[
-            Figure(f"chain, {name}", tasks / found.wall(name), "tasks/s") for name in sides
-        ],
+        figures=[Figure(f"chain, {name}", tasks / found.wall(name), "tasks/s") for name in sides],
     )

@@ -34,6 +34,12 @@ __all__ = ["run"]
 
 USERS: Final = (1, IN_FLIGHT)
 
+_NOTE: Final = (
+    "The driver's own figures are the three transactions of a task alone: on SQLite"
+    f" {IN_FLIGHT} tasks in lockstep in each commit, on the servers {POOL_SIZE} connections"
+    " with one task each. Every commit waits for the disk."
+)
+
 
 class Found(NamedTuple):
     """What one side did.
@@ -271,9 +277,5 @@ def run(*, quick: bool) -> Report:
                 rows,
             )
         ],
-        notes=[
-            "The driver's own figures are the three transactions of a task alone: on SQLite"
-            f" {IN_FLIGHT} tasks in lockstep in each commit, on the servers {POOL_SIZE} connections"
-            " with one task each. Every commit waits for the disk."
-        ],
+        notes=[_NOTE],
     )

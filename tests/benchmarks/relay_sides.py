@@ -24,7 +24,7 @@ __all__ = ["IN_FLIGHT", "Side", "bare_relay", "kling", "live", "relay"]
 IN_FLIGHT: Final = 32
 
 _QUOTA: Final = 10**14
-_SECRET: Final = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="  # noqa: S105 - of this file
+_SECRET: Final = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 _VIDEO: Final = {
     "model_name": "kling-v2-6",
     "prompt": "a kitten on the grass looks at a butterfly",
