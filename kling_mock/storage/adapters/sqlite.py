@@ -25,7 +25,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import attrs
 
 from kling_mock.storage.adapters.engine import RUNS, Mode
-from kling_mock.storage.errors import StorageUnavailableError
+from kling_mock.storage.errors import StorageError, StorageUnavailableError
 from kling_mock.storage.schema import Dialect
 from kling_mock.storage.statement import AgainError, DuplicateError, Make, Statement, drive
 
@@ -46,8 +46,12 @@ REPLAYS: Final = 3
 Result: TypeAlias = tuple[Any, BaseException | None]
 
 
+#: Primary result codes of SQLite that say "not now".
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
 class _LeftError(Exception):
-    """SQLite has rolled back the whole transaction (disk full, I/O error, out of memory)."""
+    """The whole transaction is rolled back: SQLite did it (disk full, I/O error), or was busy."""
 
 
 @attrs.define(eq=False)
@@ -113,11 +117,21 @@ def _transaction(connection: Connection, jobs: Sequence[_Job]) -> list[Result]:
         raw.execute("BEGIN IMMEDIATE")
         results = [_savepoint(connection, job) for job in jobs]
         raw.execute("COMMIT")
-    except sqlite3.Error as error:
-        if raw.in_transaction:
+    except (sqlite3.Error, _LeftError) as error:
+        begun = raw.in_transaction
+        if begun:
             raw.execute("ROLLBACK")
+        if isinstance(error, _LeftError):
+            raise
+        if begun and _is_busy(error):
+            raise _LeftError from error
         raise StorageUnavailableError(f"SQLite: {error}") from error
     return results
+
+
+def _is_busy(error: BaseException) -> bool:
+    code = getattr(error, "sqlite_errorcode", None) if isinstance(error, sqlite3.Error) else None
+    return code is not None and code & 0xFF in _BUSY
 
 
 def _savepoint(connection: Connection, job: _Job) -> Result:
@@ -127,16 +141,25 @@ def _savepoint(connection: Connection, job: _Job) -> Result:
         try:
             value = drive(job.make(), connection.execute)
         except BaseException as error:
-            if not raw.in_transaction:
+            if not raw.in_transaction or _is_busy(error):
                 raise _LeftError from error
             raw.execute("ROLLBACK TO unit")
             raw.execute("RELEASE unit")
             if not isinstance(error, AgainError):
-                return None, error
+                return None, _translated(error)
         else:
             raw.execute("RELEASE unit")
             return value, None
     return None, StorageUnavailableError("a unit was overtaken by nobody again and again")
+
+
+def _translated(error: BaseException) -> BaseException:
+    """Return what an error of SQLite is to a caller; any other is the unit's own."""
+    if isinstance(error, sqlite3.OperationalError):
+        return StorageUnavailableError(f"SQLite: {error}")
+    if isinstance(error, sqlite3.Error):
+        return StorageError(f"the database refused a statement: SQLite: {error}")
+    return error
 
 
 def read_group(connection: Connection, jobs: Sequence[_Job]) -> list[Result]:
@@ -150,10 +173,8 @@ def _read(connection: Connection, job: _Job) -> Result:
         if snapshot:
             connection.raw.execute("BEGIN")
         return drive(job.make(), connection.execute), None
-    except sqlite3.Error as error:
-        return None, StorageUnavailableError(f"SQLite: {error}")
     except BaseException as error:  # noqa: BLE001 - it is the job's own; the others go on
-        return None, error
+        return None, _translated(error)
     finally:
         if snapshot and connection.raw.in_transaction:
             connection.raw.execute("COMMIT")
