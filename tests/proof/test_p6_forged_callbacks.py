@@ -11,7 +11,6 @@ import base64
 import hmac
 import json
 from collections.abc import Callable, Iterator, Mapping
-
 from typing import Any, Final
 
 import attrs
@@ -206,8 +205,6 @@ def test_ids_that_are_guessed_find_nothing(victim: Victim) -> None:
 
 
 # ------------------------------------------------------------ canaries
-
-
 
 
 def _naive(verify: Callable[..., Any]) -> Callable[..., Any]:

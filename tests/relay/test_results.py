@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
+from kling_mock.relay.channels import Verdict
 from kling_mock.relay.schedule import DEADLINE
 from tests.relay.calling import PRICE, Caller
 
@@ -280,6 +281,17 @@ def test_what_may_have_been_accepted_goes_to_no_other_channel(kind: str) -> None
         assert caller.create().json()["kling_task_id"] == ""
         mock.clock.advance(3600)
         assert creates(other) == 0
+
+
+def test_that_catches_a_relay_that_tries_the_next_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Canary: taking a lost answer for a refusal makes two tasks at Kling for one create."""
+    monkeypatch.setattr("kling_mock.relay.sending.judge", lambda _: Verdict.NEXT)
+    with KlingMock() as mock, KlingMock() as other, httpx.Client(base_url=mock.relay_url) as http:
+        caller = Caller(http, mock)
+        add_channel(caller, other)
+        mock.faults.add("response-lost", "POST /v1/*", times=1)
+        assert caller.create().json()["kling_task_id"]
+        assert (creates(mock), creates(other)) == (1, 1)
 
 
 def test_a_channel_that_is_away_is_passed_over() -> None:

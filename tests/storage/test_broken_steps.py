@@ -191,7 +191,7 @@ async def test_an_error_of_mysql_at_any_packet_moves_the_money_once(mysql: Serve
 async def test_the_checker_catches_a_charge_that_is_only_run_again(
     mysql: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary: a charge without a key, run again after a COMMIT that was not answered, counts twice."""
+    """Canary: a charge without a key, run again after an unanswered COMMIT, counts twice."""
     await mysql.empty()
 
     def naive(result: TaskResult, _now: int, _notice: NewNotice | None) -> Unit[Settlement]:
