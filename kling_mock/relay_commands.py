@@ -83,10 +83,11 @@ def log_to_stderr() -> None:
     """Let the relay's log go to standard error, a line for each change of a task."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("kling_mock.relay")
-    logger.handlers = [handler]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    for name in ("kling_mock.relay", "kling_mock.storage"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
 
 
 def _relay(options: argparse.Namespace) -> int:

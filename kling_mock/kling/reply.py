@@ -68,6 +68,11 @@ class _OneWrite(web.StreamResponse):
         self._more = more
 
     @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self._status_code
+
+    @property
     def keep_alive(self) -> bool:
         """The connection stays open: otherwise this class is not used."""
         return True

@@ -19,6 +19,7 @@ from kling_mock.relay.channels import check_mapping, keys_of
 from kling_mock.relay.directory import Directory
 from kling_mock.relay.errors import RelayError, invalid
 from kling_mock.relay.notices import user_secret
+from kling_mock.relay.routes import split_admin
 from kling_mock.relay.tokens import new_token, token_hash
 from kling_mock.storage.errors import (
     ExistsError,
@@ -143,10 +144,8 @@ class RelayAdmin:
         Raises:
             RelayError: It is not the operator, or not what is accepted.
         """
-        given = (header or "").partition(" ")[2].strip().encode()
-        if not hmac.compare_digest(given, self._token):
-            raise RelayError(errors.BAD_TOKEN, "the admin token is missing or wrong")
-        route, key = _route(path)
+        self.check(header)
+        route, key = split_admin(path)
         do = self._routes.get((method, route))
         if do is None:
             accepted = ", ".join(f"{method} {path}" for method, path in self._routes)
@@ -163,6 +162,16 @@ class RelayAdmin:
             raise
         except (StorageError, ValueError, TypeError) as error:
             raise RelayError(errors.INVALID, str(error)) from None
+
+    def check(self, header: str | None) -> None:
+        """Check an `Authorization` header.
+
+        Raises:
+            RelayError: 401 if it does not hold the admin token.
+        """
+        given = (header or "").partition(" ")[2].strip().encode()
+        if not hmac.compare_digest(given, self._token):
+            raise RelayError(errors.BAD_TOKEN, "the admin token is missing or wrong")
 
     # ------------------------------------------------------------ users
 
@@ -289,15 +298,6 @@ def show_reconciliation(row: Any) -> Body:
     shown["held_difference"] = row.held_difference
     shown["is_explained"] = row.is_explained
     return shown
-
-
-def _route(path: str) -> tuple[str, str]:
-    """Return *path* with "*" for the id in it, and the id."""
-    parts = path.strip("/").split("/")
-    key = parts[1] if len(parts) > 1 else ""
-    if key:
-        parts[1] = "*"
-    return "/".join(parts), key
 
 
 def _object(raw: bytes) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from random import Random
+from time import perf_counter
 from typing import Any, Final
 
 from kling_mock.clock import Clock
@@ -13,13 +14,16 @@ from kling_mock.relay.alarm import Alarm
 from kling_mock.relay.callbacks import Callbacks
 from kling_mock.relay.courier import UserCourier
 from kling_mock.relay.directory import Directory
-from kling_mock.relay.http import RelayHandler
+from kling_mock.relay.front import RelayFront
+from kling_mock.relay.http import RelayHandler, is_local
 from kling_mock.relay.options import RelayOptions
 from kling_mock.relay.outbox import Outbox
+from kling_mock.relay.pages import Pages
 from kling_mock.relay.reports import Reports
 from kling_mock.relay.sending import Sender
 from kling_mock.relay.service import RelayService
 from kling_mock.relay.sweeper import Sweeper
+from kling_mock.relay.tally import Tally
 from kling_mock.relay.upstream import Upstream
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.protocol import Storage
@@ -60,16 +64,17 @@ class Relay:
     ) -> None:
         self.storage = storage
         self._clock = clock
-        self._upstream = Upstream(clock, options.upstream_timeout)
+        tally = Tally(perf_counter)
+        self._upstream = Upstream(clock, options.upstream_timeout, tally)
         self._courier = UserCourier(options.callback_hosts)
         # A source each: which of them is asked first depends on the network, and must not change
         # what the others say.
         by_weight, looks, retries = (Random(random.getrandbits(64)).random for _ in range(3))  # noqa: S311 - spreads work, guards nothing
         directory = Directory(storage, clock, by_weight)
-        reports = Reports(storage, directory, self._upstream, clock, self._tell)
-        sender = Sender(storage, self._upstream, clock, options, self._note)
+        reports = Reports(storage, directory, self._upstream, clock, self._tell, tally)
+        sender = Sender(storage, self._upstream, clock, options, self._note, tally)
         sweeper = Sweeper(
-            storage, reports, clock, looks, self._note, self._tell, options.reads_at_once
+            storage, reports, clock, looks, self._note, self._tell, options.reads_at_once, tally
         )
         outbox = Outbox(
             storage,
@@ -78,12 +83,13 @@ class Relay:
             retries,
             options.callback_secret,
             self._note_notice,
+            tally,
         )
         self._sweeps = Alarm(clock, sweeper.sweep, _IDLE)
         self._deliveries = Alarm(clock, outbox.deliver, _IDLE)
-        self.callbacks = Callbacks(storage, directory, reports, clock, self._note)
+        self.callbacks = Callbacks(storage, directory, reports, clock, self._note, tally)
         service = RelayService(
-            storage, directory, reports, sender, clock, options, partial(_new_id, random)
+            storage, directory, reports, sender, clock, options, partial(_new_id, random), tally
         )
         admin = RelayAdmin(
             storage,
@@ -94,7 +100,9 @@ class Relay:
             random.randbytes,
             self._tell,
         )
-        self.handler = RelayHandler(service, self.callbacks, admin, self.health, clock)
+        pages = Pages(tally, storage, clock, admin.check, is_local)
+        handler = RelayHandler(service, self.callbacks, admin, self.health, clock, pages.by_path)
+        self.handler = RelayFront(handler, tally)
 
     async def start(self) -> None:
         """Connect to the store, and take up what was left behind.

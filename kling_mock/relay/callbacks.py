@@ -20,6 +20,7 @@ from kling_mock.relay.errors import RelayError, invalid
 from kling_mock.relay.reports import Reports, would_change
 from kling_mock.relay.schedule import READ_INTERVAL
 from kling_mock.relay.states import State, state_of
+from kling_mock.relay.tally import CallbackOutcome, Tally
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import VideoRow
 from kling_sdk import CallbackVerificationError, parse_callback
@@ -31,6 +32,7 @@ _log: Final = logging.getLogger("kling_mock.relay")
 
 DONE: Final = {"message": "success"}
 ALREADY: Final = {"message": "already processed"}
+SIGNATURE: Final = "webhook-signature"  # header of Standard Webhooks
 _REMEMBERED: Final = 1000  # given-up tasks whose last reading is remembered
 
 
@@ -43,6 +45,7 @@ class Callbacks:
         reports: Reads and applies.
         clock: The time.
         note: Called with the instant at which the sweeper has to look.
+        tally: Counts what came.
 
     Attributes:
         trial: A test hook, or `None`: it is told of an unsigned callback that came from this
@@ -56,7 +59,9 @@ class Callbacks:
         reports: Reports,
         clock: Clock,
         note: Callable[[float], None],
+        tally: Tally,
     ) -> None:
+        self._tally = tally
         self._storage = storage
         self._directory = directory
         self._reports = reports
@@ -82,12 +87,16 @@ class Callbacks:
         try:
             event = parse_callback(raw)
         except CallbackVerificationError as error:
+            self._tally.callback("invalid")
             raise invalid("body", str(error)) from None
         row = await self._find(task_id, event)
         if row is None:
+            self._tally.callback("unknown_task")
             raise RelayError(errors.NOT_FOUND, "there is no such task")
         signed = await self._signed(row, raw, headers)
-        if signed is not None and speaks_of(row, signed):
+        trusted = signed is not None and speaks_of(row, signed)
+        self._tally.callback(outcome_of(row, headers, trusted=trusted))
+        if signed is not None and trusted:
             return await self._apply(row, signed)
         if local and self.trial is not None:
             self.trial(row, event)
@@ -139,6 +148,21 @@ class Callbacks:
         if len(self._lost_reads) > _REMEMBERED:
             self._lost_reads.popitem(last=False)
         return may
+
+
+def outcome_of(row: VideoRow, headers: Mapping[str, str], *, trusted: bool) -> CallbackOutcome:
+    """Return how a callback is counted.
+
+    Args:
+        row: The row as it was when the callback came.
+        headers: Of the callback.
+        trusted: Whether its signature is the channel's, and it is about this row.
+    """
+    if not row.is_open:
+        return "already_processed"
+    if trusted:
+        return "applied"
+    return "unverified" if SIGNATURE in headers else "hint"
 
 
 def speaks_of(row: VideoRow, event: CallbackEvent) -> bool:

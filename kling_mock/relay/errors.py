@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from kling_sdk.errors import KlingAPIError, KlingError
 
-__all__ = ["Kind", "RelayError", "invalid", "upstream_refusal"]
+__all__ = ["Kind", "RelayError", "invalid", "only", "upstream_refusal"]
 
 
 class Kind(NamedTuple):
@@ -40,6 +40,7 @@ UPSTREAM: Final = Kind(502, "upstream_error", "upstream_error")
 NO_CHANNEL: Final = Kind(503, "upstream_error", "no_channel")
 UNREACHABLE: Final = Kind(503, "upstream_error", "upstream_unreachable")
 UNAVAILABLE: Final = Kind(503, "server_error", "unavailable")
+NOT_INSTALLED: Final = Kind(501, "server_error", "not_installed")
 BROKEN: Final = Kind(500, "server_error", "internal_error")
 
 _LONGEST: Final = 500  # characters of an upstream's own words
@@ -76,6 +77,17 @@ class RelayError(Exception):
         """Return the JSON that is answered."""
         error = {"message": self.message, "type": self.kind.type, "code": self.code}
         return json.dumps({"error": error}, ensure_ascii=False).encode()
+
+
+def only(method: str, *methods: str) -> None:
+    """Check that *method* is one of those that a path takes.
+
+    Raises:
+        RelayError: 405 if it is not.
+    """
+    if method not in methods:
+        accepted = " and ".join(methods)
+        raise RelayError(WRONG_METHOD, f"{method}: accepted here: {accepted}")
 
 
 def invalid(field: str, problem: str) -> RelayError:

@@ -20,18 +20,14 @@ from kling_mock.kling.reply import json_reply
 from kling_mock.relay import errors, wire
 from kling_mock.relay.callbacks import Callbacks
 from kling_mock.relay.errors import RelayError
+from kling_mock.relay.pages import Page
+from kling_mock.relay.routes import ADMIN, CALLBACK, HEALTH, INTERNAL_CALLBACK, VIDEOS
 from kling_mock.relay.service import RelayService
 from kling_mock.storage.errors import StorageUnavailableError
 
 __all__ = ["RelayHandler"]
 
 _log: Final = logging.getLogger("kling_mock.relay")
-
-VIDEOS: Final = "/kling/v1/videos"
-CALLBACK: Final = "/kling/callback/"
-INTERNAL_CALLBACK: Final = "/kling/internal/callback"
-HEALTH: Final = "/health"
-ADMIN: Final = "/__kling/relay/"
 
 _MIB: Final = 1024 * 1024
 # Most bytes of a body. An image may have 10 MB, which are 13.4 MB in base64; the counts are those
@@ -72,6 +68,7 @@ class RelayHandler:
         admin: What the operator can do.
         health: How the relay is.
         clock: The time, for the `Date` header.
+        pages: What else is answered, by path.
     """
 
     def __init__(
@@ -81,7 +78,9 @@ class RelayHandler:
         admin: Admin,
         health: Health,
         clock: Clock,
+        pages: Mapping[str, Page],
     ) -> None:
+        self._pages = pages
         self._service = service
         self._callbacks = callbacks
         self._admin = admin
@@ -92,6 +91,9 @@ class RelayHandler:
         """Answer *request*."""
         path = request.rel_url.raw_path
         try:
+            page = self._pages.get(path)
+            if page is not None:
+                return await page(request)
             status, body = await self._answer(request, path)
         except RelayError as error:
             return self._refuse(request, path, error)
@@ -117,7 +119,7 @@ class RelayHandler:
         if path == INTERNAL_CALLBACK:
             return 200, await self._callback(request, None)
         if path == HEALTH:
-            _only(request, "GET", "HEAD")
+            errors.only(request.method, "GET", "HEAD")
             well, body = await self._health()
             return 200 if well else 503, body
         if path.startswith(ADMIN):
@@ -133,18 +135,18 @@ class RelayHandler:
             raise _no_path(VIDEOS + rest)
         caller = await self._service.authenticate(request.headers.get("Authorization"))
         if not name:
-            _only(request, "GET")
+            errors.only(request.method, "GET")
             return await self._service.list(caller, wire.read_list(request.query))
         if name in wire.ENDPOINTS and request.method == "POST":
             raw = await read_body(request, _LIMITS[name])
             return await self._service.create(caller, name, raw)
         if name in wire.ENDPOINTS:
-            _only(request, "POST")
-        _only(request, "GET")
+            errors.only(request.method, "POST")
+        errors.only(request.method, "GET")
         return await self._service.query(caller, name)
 
     async def _callback(self, request: web.BaseRequest, task_id: str | None) -> dict[str, str]:
-        _only(request, "POST")
+        errors.only(request.method, "POST")
         raw = await read_body(request, _MIB)
         return await self._callbacks.take(task_id, raw, request.headers, local=is_local(request))
 
@@ -189,12 +191,6 @@ def is_local(request: web.BaseRequest) -> bool:
     except ValueError:
         return False
     return local and not any(name in request.headers for name in _FORWARDED)
-
-
-def _only(request: web.BaseRequest, *methods: str) -> None:
-    if request.method not in methods:
-        accepted = " and ".join(methods)
-        raise RelayError(errors.WRONG_METHOD, f"{request.method}: accepted here: {accepted}")
 
 
 def _no_path(path: str) -> RelayError:

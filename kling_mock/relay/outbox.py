@@ -11,6 +11,7 @@ from kling_mock.clock import Clock
 from kling_mock.kling.callbacks.signature import signed_headers
 from kling_mock.relay.courier import Answer
 from kling_mock.relay.notices import after_attempt, user_secret
+from kling_mock.relay.tally import Tally
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import Delivery, Notice, NoticeState
 
@@ -40,6 +41,7 @@ class Outbox:
         chance: Returns a number from 0 up to 1, so that retries spread.
         secret: From which each user's secret is derived.
         note: Called with the instant of a notice's next attempt.
+        tally: Counts the attempts.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class Outbox:
         chance: Callable[[], float],
         secret: bytes,
         note: Callable[[float], None],
+        tally: Tally,
     ) -> None:
+        self._tally = tally
         self._storage = storage
         self._courier = courier
         self._clock = clock
@@ -88,6 +92,7 @@ class Outbox:
             ),
             now=now,
         )
+        self._tally.delivery(verdict.state)
         _log.info(
             "kling task %s: callback to user %d %s (HTTP %d)",
             notice.task_id,

@@ -17,6 +17,7 @@ from kling_mock.relay.money import final_quota
 from kling_mock.relay.notices import notice_of
 from kling_mock.relay.schedule import READ_INTERVAL, first_look
 from kling_mock.relay.states import Action, Event, action, state_of
+from kling_mock.relay.tally import Tally
 from kling_mock.relay.upstream import Upstream
 from kling_mock.storage.errors import KlingTaskClashError
 from kling_mock.storage.protocol import Storage
@@ -48,6 +49,7 @@ class Reports:
         upstream: Kling.
         clock: The time.
         told: Called when there is something to tell a user.
+        tally: Counts how tasks end.
     """
 
     def __init__(
@@ -57,7 +59,9 @@ class Reports:
         upstream: Upstream,
         clock: Clock,
         told: Callable[[], None],
+        tally: Tally,
     ) -> None:
+        self._tally = tally
         self._storage = storage
         self._directory = directory
         self._upstream = upstream
@@ -90,7 +94,7 @@ class Reports:
         way = await self._directory.back(row)
         if way is None:
             _log.error(
-                "kling task %s cannot be read: channel %d has no key %s any more",
+                "kling task error: %s cannot be read: channel %d has no key %s any more",
                 row.task_id,
                 row.channel_id,
                 row.channel_key_id,
@@ -102,10 +106,10 @@ class Reports:
             task = await self._upstream.read(way.channel.base_url, way.key, row.type, name)
         except NotFoundError as error:
             if error.code:  # else it is the page of something in between
-                await self._absent(row, asked_at)
+                await self._absent(row, asked_at, source)
             return bool(error.code)
         except KlingError as error:
-            _log.warning("kling task %s cannot be read (%s)", row.task_id, brief(error))
+            _log.warning("kling task error: %s cannot be read (%s)", row.task_id, brief(error))
             return False
         await self.apply(row, task, source)
         return True
@@ -147,8 +151,8 @@ class Reports:
         if settled.outcome is Outcome.SETTLED and row.callback_url is not None:
             self._told()
 
-    async def _absent(self, row: VideoRow, asked_at: int) -> None:
-        failed = TaskResult(row.task_id, "failed", "sweeper", fail_reason=NEVER_CREATED)
+    async def _absent(self, row: VideoRow, asked_at: int, source: str) -> None:
+        failed = TaskResult(row.task_id, "failed", source, fail_reason=NEVER_CREATED)
         verdict = await self._storage.report_not_found(
             row.task_id,
             asked_at=asked_at,
@@ -156,13 +160,15 @@ class Reports:
             notice=notice_of(row, failed, asked_at),
         )
         if verdict is Absence.FAILED:
-            _log.warning("kling task %s failed: Kling never got it; hold released", row.task_id)
+            _log.warning("kling task error: %s failed: Kling never got it", row.task_id)
+            self._tally.settled("failed", source)
             self._told()
 
-    @staticmethod
-    def _log_end(settled: Settlement, result: TaskResult) -> None:
+    def _log_end(self, settled: Settlement, result: TaskResult) -> None:
         row = settled.row
         if settled.outcome is Outcome.SETTLED:
+            amounts = (settled.charged, settled.uncollected)
+            self._tally.settled(row.status, result.source, *amounts)
             _log.info(
                 "kling task %s %s by %s: user %d charged %d quota (%d uncollected)",
                 row.task_id,
@@ -173,6 +179,7 @@ class Reports:
                 settled.uncollected,
             )
         elif settled.outcome is Outcome.CONTRADICTED:
+            self._tally.contradiction()
             _log.error(
                 "kling task error: %s is %s and %s reports %s; kept aside, nothing changed",
                 row.task_id,

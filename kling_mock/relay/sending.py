@@ -14,6 +14,7 @@ from kling_mock.relay.errors import RelayError, upstream_refusal
 from kling_mock.relay.options import RelayOptions
 from kling_mock.relay.reports import brief
 from kling_mock.relay.schedule import UNKNOWN_PAUSE, first_look
+from kling_mock.relay.tally import Tally
 from kling_mock.relay.upstream import Upstream
 from kling_mock.relay.wire import CreateAsk
 from kling_mock.storage.errors import KlingTaskClashError, StorageUnavailableError
@@ -38,6 +39,7 @@ class Sender:
         clock: The time.
         options: What the operator has set.
         note: Called with the instant at which the sweeper has to look.
+        tally: Counts how creates end.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class Sender:
         clock: Clock,
         options: RelayOptions,
         note: Callable[[float], None],
+        tally: Tally,
     ) -> None:
+        self._tally = tally
         self._storage = storage
         self._upstream = upstream
         self._clock = clock
@@ -76,7 +80,7 @@ class Sender:
                 error = failure
                 verdict = judge(failure)
                 _log.warning(
-                    "kling task %s: channel %d: %s (%s)",
+                    "kling task error: %s, channel %d: %s (%s)",
                     row.task_id,
                     way.channel.id,
                     verdict,
@@ -108,6 +112,7 @@ class Sender:
     async def _accepted(self, row: VideoRow, task: Task, way: Way) -> dict[str, str]:
         now = self._now()
         look = first_look(now)
+        self._tally.create("accepted")
         try:
             await self._storage.accept(row.task_id, task.task_id, now=now, next_poll_at=look)
         except KlingTaskClashError as error:
@@ -132,6 +137,7 @@ class Sender:
     async def _unknown(self, row: VideoRow, way: Way) -> dict[str, str]:
         """Let the sweeper find out; until then nobody knows, and the user is told just that."""
         now = self._now()
+        self._tally.create("unknown")
         look = now + _SOON
         try:
             await self._bind(row, way, now)  # the attempt is over
@@ -153,6 +159,8 @@ class Sender:
             free_external_id=True,
         )
         await self._storage.settle(result, now=self._now())
+        self._tally.create("refused")
+        self._tally.settled("failed", "create")
         return refusal
 
     def _now(self) -> int:

@@ -17,6 +17,7 @@ from kling_mock.relay.options import RelayOptions
 from kling_mock.relay.pricing import Asked
 from kling_mock.relay.reports import Reports
 from kling_mock.relay.sending import Sender
+from kling_mock.relay.tally import Tally
 from kling_mock.relay.tokens import token_hash
 from kling_mock.relay.wire import CreateAsk, ListAsk
 from kling_mock.storage.errors import (
@@ -50,6 +51,7 @@ class RelayService:
         clock: The time.
         options: What the operator has set.
         new_id: Returns a new `kling_<32 hex>`.
+        tally: Counts the creates that are not sent.
     """
 
     def __init__(
@@ -61,7 +63,9 @@ class RelayService:
         clock: Clock,
         options: RelayOptions,
         new_id: Callable[[], str],
+        tally: Tally,
     ) -> None:
+        self._tally = tally
         self._storage = storage
         self._directory = directory
         self._reports = reports
@@ -109,6 +113,7 @@ class RelayService:
         # Not `is_new`: a row that this very call has made, and whose COMMIT was not answered, is
         # found by the second run, and nobody else will send it.
         if row.task_id != task.task_id:
+            self._tally.create("repeated")
             return wire.created(row)
         return await self._sender.send(row, ask, ways)
 
@@ -177,6 +182,7 @@ class RelayService:
                 errors.CONFLICT, "external_task_id: it was used before, for another request"
             ) from None
         except InsufficientQuotaError as error:
+            self._tally.create("insufficient_quota")
             raise RelayError(errors.NO_QUOTA, f"{error}; top up and repeat") from None
         except DisabledError as error:
             kind = errors.DISABLED_USER if error.of == "user" else errors.BAD_TOKEN

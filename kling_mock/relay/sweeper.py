@@ -17,6 +17,7 @@ from kling_mock.relay.schedule import (
     is_expired,
     next_look,
 )
+from kling_mock.relay.tally import Tally
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import TaskResult, VideoRow
@@ -44,6 +45,7 @@ class Sweeper:
         note: Called with the instant of a row's next look.
         told: Called when there is something to tell a user.
         at_once: How many rows are read at a time.
+        tally: Counts the tasks that are given up.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class Sweeper:
         note: Callable[[float], None],
         told: Callable[[], None],
         at_once: int,
+        tally: Tally,
     ) -> None:
+        self._tally = tally
         self._storage = storage
         self._reports = reports
         self._clock = clock
@@ -112,9 +116,8 @@ class Sweeper:
             notice=notice_of(row, failed, now),
         )
         if expired:
-            _log.warning(
-                "kling task %s failed: its deadline has passed; hold released", row.task_id
-            )
+            _log.warning("kling task error: %s failed: its deadline has passed", row.task_id)
+            self._tally.settled("failed", "sweeper")
             self._told()
         return expired
 

@@ -13,6 +13,7 @@ import aiohttp
 
 from kling_mock.clock import Clock
 from kling_mock.relay.channels import Key
+from kling_mock.relay.tally import Tally
 from kling_sdk import AsyncKling, KlingError
 from kling_sdk.dialects.kling import task_from
 from kling_sdk.results import Task
@@ -28,12 +29,14 @@ class Upstream:
     Args:
         clock: The time by which tokens are signed.
         timeout: Seconds of real time that one attempt may take.
+        tally: Counts the calls.
 
     Attributes:
         answered: Whether the last call was answered by Kling; `None` before the first.
     """
 
-    def __init__(self, clock: Clock, timeout: float) -> None:
+    def __init__(self, clock: Clock, timeout: float, tally: Tally) -> None:
+        self._tally = tally
         self._clock = clock
         self._timeout = timeout
         self._clients: dict[tuple[str, str], AsyncKling] = {}
@@ -49,7 +52,8 @@ class Upstream:
         Raises:
             KlingError: It was refused, not sent, or nobody knows; see `channels.judge`.
         """
-        return await self._call(base_url, key, "POST", f"{_PATH}{endpoint}", endpoint, body)
+        with self._tally.calling("create"):
+            return await self._call(base_url, key, "POST", f"{_PATH}{endpoint}", endpoint, body)
 
     async def read(self, base_url: str, key: Key, endpoint: str, name: str) -> Task:
         """Return a task by Kling's id or by ours.
@@ -58,7 +62,8 @@ class Upstream:
             KlingError: It was not shown.
         """
         path = f"{_PATH}{endpoint}/{quote(name, safe='')}"
-        return await self._call(base_url, key, "GET", path, endpoint, None)
+        with self._tally.calling("read"):
+            return await self._call(base_url, key, "GET", path, endpoint, None)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -21,6 +21,7 @@ from kling_mock.storage.values import (
     Absence,
     Acceptance,
     Attempt,
+    Backlog,
     Caller,
     Channel,
     Created,
@@ -38,6 +39,7 @@ from kling_mock.storage.values import (
     Reconciliation,
     Report,
     Settlement,
+    Strain,
     TaskResult,
     Token,
     User,
@@ -454,4 +456,20 @@ class Storage(Protocol):
 
     async def overview(self, *, now: int) -> Overview:
         """Return counts for health and metrics."""
+        ...
+
+    async def backlog(self, *, now: int, stuck_until: int) -> Backlog:
+        """Return the open tasks by state.
+
+        Args:
+            now: What was to be read before is overdue.
+            stuck_until: What was created at this instant or before counts as stuck.
+        """
+        ...
+
+    def strain(self) -> Strain:
+        """Return what this process has had to repeat, and what was slow, since it was opened.
+
+        It is counted in memory: the database is not asked.
+        """
         ...

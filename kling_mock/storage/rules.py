@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from kling_mock.storage.values import Absence, TaskResult, VideoRow
 
-__all__ = ["MAX_LIMIT", "SPACING", "Amounts", "absence", "amounts", "check_limit", "reported"]
+__all__ = [
+    "MAX_LIMIT",
+    "SPACING",
+    "Amounts",
+    "absence",
+    "amounts",
+    "check_limit",
+    "open_state",
+    "reported",
+]
 
 #: Seconds between the end of an attempt and the first answer "not found" that counts, and
 #: between that and the second (our rule: Kling says nowhere how soon a task can be looked up).
@@ -57,6 +66,18 @@ def absence(row: VideoRow, asked_at: int) -> Absence:
         over = max(row.attempt_until, row.created_at)
         return Absence.NOTED if asked_at >= over + SPACING else Absence.TOO_EARLY
     return Absence.FAILED if asked_at >= row.not_found_at + SPACING else Absence.TOO_EARLY
+
+
+def open_state(status: str, *, is_known: bool) -> Literal["unknown", "submitted", "processing"]:
+    """Return how an open row is counted: any word but these counts as `submitted`.
+
+    Args:
+        status: The row's status.
+        is_known: Whether Kling's id of the task is known.
+    """
+    if not is_known:
+        return "unknown"
+    return "processing" if status == "processing" else "submitted"
 
 
 def check_limit(limit: int) -> None:

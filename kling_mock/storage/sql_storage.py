@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import perf_counter
 from typing import ParamSpec, TypeVar
 
 from kling_mock.storage.adapters.engine import Engine, Mode
 from kling_mock.storage.founding import found
-from kling_mock.storage.statement import Unit
+from kling_mock.storage.statement import Make, Unit
+from kling_mock.storage.stopwatch import SLOW_AFTER, Stopwatch
 from kling_mock.storage.units import (
     accounts,
     channels,
@@ -20,9 +22,11 @@ from kling_mock.storage.units import (
     watch,
 )
 from kling_mock.storage.values import (
+    REPEATS,
     Absence,
     Acceptance,
     Attempt,
+    Backlog,
     Caller,
     Channel,
     Created,
@@ -40,6 +44,7 @@ from kling_mock.storage.values import (
     Reconciliation,
     Report,
     Settlement,
+    Strain,
     TaskResult,
     Token,
     User,
@@ -57,16 +62,25 @@ class SqlStorage:
 
     Args:
         engine: Runs units on the database.
+        slow_after: Seconds from which a transaction counts as slow.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, slow_after: float = SLOW_AFTER) -> None:
         self._engine = engine
+        self._stopwatch = Stopwatch(slow_after)
 
     async def _read(self, unit: Callable[P, Unit[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._engine.run(partial(unit, *args, **kwargs), Mode.READ)
+        return await self._timed(unit, partial(unit, *args, **kwargs), Mode.READ)
 
     async def _write(self, unit: Callable[P, Unit[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._engine.run(partial(unit, *args, **kwargs), Mode.WRITE)
+        return await self._timed(unit, partial(unit, *args, **kwargs), Mode.WRITE)
+
+    async def _timed(self, unit: Callable[..., Unit[T]], make: Make[T], mode: Mode) -> T:
+        begun = perf_counter()
+        try:
+            return await self._engine.run(make, mode)
+        finally:
+            self._stopwatch.note(unit.__name__, perf_counter() - begun)
 
     # ------------------------------------------------------------ life
 
@@ -288,7 +302,8 @@ class SqlStorage:
 
     async def reconcile(self, user_id: int | None = None) -> Sequence[Reconciliation]:
         """See `Storage.reconcile`."""
-        return await self._engine.run(partial(operations.reconcile, user_id), Mode.SNAPSHOT)
+        reconcile = operations.reconcile
+        return await self._timed(reconcile, partial(reconcile, user_id), Mode.SNAPSHOT)
 
     async def stats(self, *, since: int) -> Sequence[DailyTotals]:
         """See `Storage.stats`."""
@@ -303,3 +318,13 @@ class SqlStorage:
     async def overview(self, *, now: int) -> Overview:
         """See `Storage.overview`."""
         return await self._read(operations.overview, now)
+
+    async def backlog(self, *, now: int, stuck_until: int) -> Backlog:
+        """See `Storage.backlog`."""
+        return await self._read(operations.backlog, now, stuck_until)
+
+    def strain(self) -> Strain:
+        """See `Storage.strain`."""
+        counted = self._engine.repeats
+        repeats = {why: counted[why] for why in REPEATS}
+        return Strain(repeats, tuple(self._stopwatch.slow()), self._stopwatch.slow_after)

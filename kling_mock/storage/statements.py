@@ -309,6 +309,14 @@ STATS: Final = read("""
         SUM(CASE WHEN status = 'succeed' THEN quota ELSE 0 END)
     FROM videos WHERE created_at >= ? GROUP BY created_at - created_at % 86400
     ORDER BY day DESC""")
+#: Open rows by status and by whether Kling's id is known, over the index of next polls, which holds
+#: open rows alone. (now, created until)
+BACKLOG: Final = read("""
+    SELECT status, CASE WHEN kling_task_id IS NULL THEN 0 ELSE 1 END, COUNT(*),
+        SUM(CASE WHEN next_poll_at <= ? THEN 1 ELSE 0 END),
+        SUM(CASE WHEN created_at <= ? THEN 1 ELSE 0 END), MIN(next_poll_at)
+    FROM videos WHERE next_poll_at IS NOT NULL
+    GROUP BY status, CASE WHEN kling_task_id IS NULL THEN 0 ELSE 1 END""")
 #: (now)
 OVERVIEW: Final = read("""
     SELECT (SELECT COUNT(*) FROM videos WHERE next_poll_at IS NOT NULL),

@@ -6,9 +6,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from kling_mock.relay.admin import RelayAdmin
+from kling_mock.relay.metrics import exposed
 from kling_mock.relay.notices import DELAYS
+from kling_mock.relay.tally import Tally
 from kling_mock.storage.memory import MemoryStorage
+from kling_mock.storage.values import REPEATS, Backlog, Overview, SlowUnit, Strain
 
 PAGE = (Path(__file__).parents[2] / "docs" / "relay.md").read_text("utf-8")
 
@@ -34,3 +39,19 @@ def test_the_page_counts_right() -> None:
     """The numbers of attempts and hours are those of the schedule."""
     assert f"{('seven', 'eight')[len(DELAYS) == 7]} times" in PAGE
     assert f"{round(sum(DELAYS) / 3600)} hours" in PAGE
+
+
+def test_every_metric_is_in_the_table() -> None:
+    """The page names each metric that is served, and each word of its labels."""
+    tally = Tally(lambda: 0.0)
+    tally.request("GET", "/health", 200, 0.0)
+    strain = Strain(dict.fromkeys(REPEATS, 0), (SlowUnit("settle", 1, 2.0),), 1.0)
+    looks = Backlog(), Overview(0, 0, 0, 0, 0)
+    for family in text_string_to_metric_families(exposed(tally, strain, looks, "")[0].decode()):
+        name = family.name.removeprefix("kling_relay_")
+        assert f"`{name}{'_total' if family.type == 'counter' else ''}`" in PAGE
+        for sample in family.samples:
+            for label, word in sample.labels.items():
+                if label in {"outcome", "source", "call", "reason"}:
+                    assert f"`{word}`" in PAGE
+                assert label == "le" or f"`{label}`" in PAGE

@@ -127,7 +127,7 @@ def test_an_upstream_that_answers_html_is_told_and_nothing_is_lost(caller: Calle
 
 
 def test_an_upstream_that_answers_html_to_a_question_changes_nothing(caller: Caller) -> None:
-    """A page in place of a task: the stored row is shown, and its result comes when Kling speaks."""
+    """A page in place of a task: the stored row is shown, until Kling itself answers."""
     reply = caller.create().json()
     task_id = reply["task_id"]
     caller.mock.faults.add("callback-dropped")

@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from kling_mock.storage.errors import UnknownError
-from kling_mock.storage.values import DailyTotals, Delivery, NoticeState, Overview
+from kling_mock.storage.values import REPEATS, Backlog, DailyTotals, Delivery, NoticeState, Overview
 from tests.storage import kit
 from tests.storage.kit import LATER, NOW, PRICE, Shop
 
@@ -240,3 +240,29 @@ async def test_the_overview_counts_what_is_pending(shop: Shop) -> None:
     assert await shop.store.overview(now=NOW + 30) == Overview(
         open_tasks=2, overdue_tasks=1, pending_notices=1, dead_notices=2, reports=1
     )
+
+
+async def test_the_backlog_counts_open_tasks_by_state(shop: Shop) -> None:
+    """Unknown, submitted, processing; how many are late and stuck, and by how much the worst."""
+    assert await shop.store.backlog(now=LATER, stuck_until=LATER) == Backlog()
+    rows = [await shop.create() for _ in range(4)]
+    for row in rows[1:]:
+        await shop.store.accept(row.task_id, f"k{row.id}", now=NOW, next_poll_at=NOW + 40)
+    for row, word in zip(rows[2:], ("processing", "dreaming"), strict=True):
+        await shop.store.mark_open(row.task_id, word, now=NOW)
+    old = kit.new_task(shop.user.id)
+    await shop.store.create_task(old, now=NOW - 100, next_poll_at=NOW + 50)
+    ended = await shop.create()
+    await shop.settle(kit.failed(ended.task_id))
+    assert await shop.store.backlog(now=NOW + 41, stuck_until=NOW - 1) == Backlog(
+        unknown=2, submitted=2, processing=1, overdue=4, stuck=1, lag=11
+    )
+    soon = await shop.store.backlog(now=NOW, stuck_until=NOW)
+    assert (soon.overdue, soon.stuck, soon.lag) == (0, 5, 0)
+
+
+async def test_a_store_that_had_no_trouble_says_so(shop: Shop) -> None:
+    """Nothing was repeated and nothing was slow."""
+    strain = shop.store.strain()
+    assert strain.repeats == dict.fromkeys(REPEATS, 0)
+    assert strain.slow == ()

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from kling_mock.storage.adapters.engine import Engine, Mode
+from kling_mock.storage.adapters.engine import RUNS, Engine, Mode
 from kling_mock.storage.adapters.mysql import MysqlEngine
 from kling_mock.storage.adapters.postgres import PostgresEngine
 from kling_mock.storage.adapters.server import (
@@ -228,6 +228,7 @@ async def test_a_unit_that_is_always_overtaken_is_given_up(served: Server) -> No
 
     with pytest.raises(StorageUnavailableError, match="times"):
         await engine.run(always, Mode.READ)
+    assert engine.repeats == {"changed": RUNS}
     await engine.close()
     await engine.close()
 
@@ -252,6 +253,7 @@ async def test_connections_that_the_server_has_closed_are_replaced(served: Serve
             assert rows
         await asyncio.gather(*(shop.create(price=1) for _ in range(8)))
         await store.ping()
+        assert store.strain().repeats["connection_lost"] >= 1
 
 
 async def test_a_cancelled_caller_leaves_nothing_half_done(served: Server) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from kling_mock.storage.adapters import sqlite as adapter
-from kling_mock.storage.adapters.engine import Mode
+from kling_mock.storage.adapters.engine import RUNS, Mode
 from kling_mock.storage.adapters.sqlite import Connection, SqliteEngine
 from kling_mock.storage.errors import InsufficientQuotaError, StorageUnavailableError
 from kling_mock.storage.sql_storage import SqlStorage
@@ -115,6 +115,7 @@ async def test_a_unit_that_was_overtaken_runs_anew_from_its_savepoint(
     with pytest.raises(StorageUnavailableError):
         await engine.run(always, Mode.WRITE)
     assert await engine.run(numbers, Mode.READ) == [7]
+    assert engine.repeats == {"changed": 1 + RUNS}
 
 
 async def test_a_group_that_falls_out_of_its_transaction_is_replayed(
@@ -135,6 +136,7 @@ async def test_a_group_that_falls_out_of_its_transaction_is_replayed(
     assert await asyncio.gather(*waiting) == [1] * 10
     assert await engine.run(numbers, Mode.READ) == [0, 1, 2, 3, 4, 6, 7, 8, 9, 500]
     assert sum(trace.groups) > 10
+    assert engine.repeats == {"rolled_back": 2}
 
 
 async def test_whoever_breaks_every_group_fails_alone(engine: SqliteEngine) -> None:
@@ -160,10 +162,27 @@ async def test_another_writer_that_does_not_let_go_is_told(
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageUnavailableError, match="locked"):
         await engine.run(lambda: put(1), Mode.WRITE)
+    assert engine.repeats == {"busy": 1}
     assert await engine.run(numbers, Mode.READ) == []
     other.execute("ROLLBACK")
     other.close()
     assert await engine.run(lambda: put(1), Mode.WRITE) == 1
+
+
+async def test_slow_transactions_are_remembered_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SQLite keeps no record of what was slow, so the store does: kind, times and the longest."""
+    store = SqlStorage(SqliteEngine(tmp_path / "slow.db"), slow_after=0.0)
+    await store.open()
+    shop = await Shop.fill(store)
+    await shop.create()
+    await shop.create()
+    slow = {one.name: one for one in store.strain().slow}
+    await store.close()
+    assert slow["create_task"].times == 2
+    assert slow["create_task"].longest > 0
+    assert "kling storage: create_task was slow" in caplog.text
 
 
 async def test_a_reader_cannot_write(engine: SqliteEngine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from enum import Enum
 from typing import Final, Protocol, TypeVar
@@ -30,9 +31,15 @@ class Mode(Enum):
 
 
 class Engine(Protocol):
-    """Runs units on a database."""
+    """Runs units on a database.
+
+    Attributes:
+        dialect: Whose SQL it speaks.
+        repeats: Runs of a unit that came to nothing, by why; see `values.REPEATS`.
+    """
 
     dialect: Dialect
+    repeats: Counter[str]
 
     async def open(self) -> None:
         """Connect.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -171,6 +172,7 @@ class ServerEngine(ABC):
 
     def __init__(self, *, pool_size: int = POOL_SIZE) -> None:
         self._size = pool_size
+        self.repeats = Counter[str]()
         self._pool: Pool | None = None
 
     @abstractmethod
@@ -203,15 +205,17 @@ class ServerEngine(ABC):
         while True:
             try:
                 return await self._opened().use(make, mode)
-            except (AgainError, OvertakenError):
+            except (AgainError, OvertakenError) as error:
+                self.repeats["changed" if isinstance(error, AgainError) else "deadlock"] += 1
                 runs += 1
                 if runs >= RUNS:
                     raise StorageUnavailableError(
                         f"the database has broken off the same transaction {RUNS} times"
                     ) from None
             except LostError as error:
+                self.repeats["connection_lost"] += 1
                 losses += 1
-                _log.warning("Lost the connection to the database: %s", error)
+                _log.warning("kling storage error: lost the connection to the database: %s", error)
                 if losses >= LOSSES:
                     raise StorageUnavailableError(f"the database is away: {error}") from error
 

@@ -17,7 +17,7 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
@@ -69,10 +69,16 @@ Run: TypeAlias = Callable[["Connection", Sequence[_Job]], list[Result]]
 
 
 class Connection:
-    """A connection, used by one thread."""
+    """A connection, used by one thread.
 
-    def __init__(self, raw: sqlite3.Connection) -> None:
+    Args:
+        raw: The driver's own.
+        repeats: Where runs that came to nothing are counted.
+    """
+
+    def __init__(self, raw: sqlite3.Connection, repeats: Counter[str]) -> None:
         self.raw = raw
+        self.repeats = repeats
 
     def execute(self, statement: Statement, parameters: tuple[Any, ...]) -> Any:
         """Run one statement of a unit."""
@@ -104,7 +110,10 @@ def write_group(connection: Connection, jobs: Sequence[_Job]) -> list[Result]:
             return _transaction(connection, jobs)
         except _LeftError as error:
             cause: BaseException | None = error.__cause__
-            _log.warning("SQLite rolled back a group of %d: %s; again", len(jobs), cause)
+            connection.repeats["rolled_back"] += 1
+            _log.warning(
+                "kling storage error: SQLite rolled back a group of %d: %s; again", len(jobs), cause
+            )
     if len(jobs) == 1:
         raise StorageUnavailableError("SQLite rolls back this transaction whenever it is run")
     # One of them is to blame, and it alone shall fail.
@@ -121,6 +130,7 @@ def _transaction(connection: Connection, jobs: Sequence[_Job]) -> list[Result]:
         begun = raw.in_transaction
         if begun:
             raw.execute("ROLLBACK")
+        connection.repeats["busy"] += _is_busy(error)
         if isinstance(error, _LeftError):
             raise
         if begun and _is_busy(error):
@@ -147,6 +157,7 @@ def _savepoint(connection: Connection, job: _Job) -> Result:
             raw.execute("RELEASE unit")
             if not isinstance(error, AgainError):
                 return None, _translated(error)
+            connection.repeats["changed"] += 1
         else:
             raw.execute("RELEASE unit")
             return value, None
@@ -198,10 +209,12 @@ class Worker:
         name: Of the thread.
         connect: Opens the connection, in the thread.
         run: Runs a group.
+        repeats: Where runs that came to nothing are counted.
     """
 
-    def __init__(self, name: str, connect: Connect, run: Run) -> None:
+    def __init__(self, name: str, connect: Connect, run: Run, repeats: Counter[str]) -> None:
         self._connect = connect
+        self._repeats = repeats
         self._run = run
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -223,7 +236,7 @@ class Worker:
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
 
     def _work(self) -> None:
-        connection = Connection(self._connect())
+        connection = Connection(self._connect(), self._repeats)
         try:
             goes_on = True
             while goes_on:
@@ -286,17 +299,18 @@ class SqliteEngine:
     def __init__(self, path: Path | None, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
         self._path = path
         self._busy_timeout = busy_timeout
+        self.repeats = Counter[str]()
         self._writer: Worker | None = None
         self._reader: Worker | None = None
 
     async def open(self) -> None:
         """Connect."""
         await asyncio.get_running_loop().run_in_executor(None, self._prepare)
-        self._writer = Worker("sqlite-writer", self._connect, write_group)
+        self._writer = Worker("sqlite-writer", self._connect, write_group, self.repeats)
         self._writer.start()
         # A database in memory belongs to one connection, so there its thread reads too.
         if self._path is not None:
-            self._reader = Worker("sqlite-reader", self._connect_reader, read_group)
+            self._reader = Worker("sqlite-reader", self._connect_reader, read_group, self.repeats)
             self._reader.start()
 
     async def close(self) -> None:

@@ -9,8 +9,10 @@ import attrs
 
 from kling_mock.storage.errors import UnknownError
 from kling_mock.storage.memory.tasks import MemoryTasks
-from kling_mock.storage.rules import check_limit
+from kling_mock.storage.rules import check_limit, open_state
 from kling_mock.storage.values import (
+    REPEATS,
+    Backlog,
     DailyTotals,
     Delivery,
     LedgerEntry,
@@ -20,6 +22,7 @@ from kling_mock.storage.values import (
     Overview,
     Reconciliation,
     Report,
+    Strain,
     Unexplained,
     User,
     VideoRow,
@@ -222,3 +225,27 @@ class MemoryStorage(MemoryTasks):
             dead_notices=states[NoticeState.DEAD] + states[NoticeState.GONE],
             reports=len(self.state.reports),
         )
+
+    async def backlog(self, *, now: int, stuck_until: int) -> Backlog:
+        """See `Storage.backlog`."""
+        polls = {
+            one.task_id: one.next_poll_at
+            for one in self.state.videos.values()
+            if one.next_poll_at is not None
+        }
+        rows = [self.state.videos[task_id] for task_id in polls]
+        states = Counter(
+            open_state(row.status, is_known=row.kling_task_id is not None) for row in rows
+        )
+        return Backlog(
+            unknown=states["unknown"],
+            submitted=states["submitted"],
+            processing=states["processing"],
+            overdue=sum(at <= now for at in polls.values()),
+            stuck=sum(row.created_at <= stuck_until for row in rows),
+            lag=max((now - at for at in polls.values() if at <= now), default=0),
+        )
+
+    def strain(self) -> Strain:
+        """See `Storage.strain`."""
+        return Strain(dict.fromkeys(REPEATS, 0))

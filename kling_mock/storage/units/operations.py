@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from kling_mock.storage import statements as sql
 from kling_mock.storage.errors import UnknownError
+from kling_mock.storage.rules import open_state
 from kling_mock.storage.statement import Unit
 from kling_mock.storage.units.ranges import between
 from kling_mock.storage.values import (
+    Backlog,
     DailyTotals,
     LedgerKind,
     Overview,
@@ -98,3 +100,23 @@ def overview(now: int) -> Unit[Overview]:
     """See `Storage.overview`."""
     rows = yield sql.OVERVIEW, (now,)
     return Overview(*map(int, rows[0]))
+
+
+def backlog(now: int, stuck_until: int) -> Unit[Backlog]:
+    """See `Storage.backlog`."""
+    rows = yield sql.BACKLOG, (now, stuck_until)
+    states = Counter[str]()
+    overdue = stuck = lag = 0
+    for status, is_known, count, late, old, earliest in rows:
+        states[open_state(status, is_known=bool(is_known))] += count
+        overdue += int(late)
+        stuck += int(old)
+        lag = max(lag, now - earliest)
+    return Backlog(
+        unknown=states["unknown"],
+        submitted=states["submitted"],
+        processing=states["processing"],
+        overdue=overdue,
+        stuck=stuck,
+        lag=lag,
+    )

@@ -41,6 +41,7 @@ from kling_mock.storage.values.tasks import (
     TaskResult,
     VideoRow,
 )
+from kling_mock.storage.values.watching import REPEATS, Backlog, SlowUnit, Strain
 
 __all__ = [
     "DISABLED",
@@ -48,10 +49,12 @@ __all__ = [
     "KELING",
     "MAX_AMOUNT",
     "MAX_BALANCE",
+    "REPEATS",
     "TERMINAL",
     "Absence",
     "Acceptance",
     "Attempt",
+    "Backlog",
     "Caller",
     "Channel",
     "Created",
@@ -71,6 +74,8 @@ __all__ = [
     "Reconciliation",
     "Report",
     "Settlement",
+    "SlowUnit",
+    "Strain",
     "TaskResult",
     "Token",
     "Unexplained",

@@ -1,0 +1,175 @@
+"""What one relay process has done, counted: what `/metrics` shows. Pure.
+
+Every name under which something is counted is in a table here, so neither a path, a task, a user
+nor an upstream's word can make a new one. Counting is an addition to a dictionary, and needs no
+library: `metrics` puts the counts into Prometheus' form when somebody asks for them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from itertools import product
+from types import TracebackType
+from typing import Final, Literal, TypeAlias, get_args
+
+from kling_mock.storage.values import NoticeState
+from kling_sdk.errors import KlingAPIError, KlingError, NotFoundError, TransportError
+
+__all__ = ["BOUNDS", "Durations", "Tally", "upstream_outcome"]
+
+#: Upper bounds of the durations' classes, in seconds.
+BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+CreateOutcome: TypeAlias = Literal[
+    "accepted", "refused", "unknown", "insufficient_quota", "repeated"
+]
+CallbackOutcome: TypeAlias = Literal[
+    "applied", "hint", "unverified", "already_processed", "unknown_task", "invalid"
+]
+Call: TypeAlias = Literal["create", "read"]
+CallOutcome: TypeAlias = Literal["ok", "refused", "not_found", "error", "no_answer", "unreachable"]
+
+CREATES: Final[tuple[str, ...]] = get_args(CreateOutcome)
+CALLBACKS: Final[tuple[str, ...]] = get_args(CallbackOutcome)
+CALLS: Final[tuple[str, ...]] = get_args(Call)
+CALL_OUTCOMES: Final[tuple[str, ...]] = get_args(CallOutcome)
+ENDS: Final[tuple[str, ...]] = ("succeed", "failed")
+SOURCES: Final[tuple[str, ...]] = ("create", "query", "callback", "sweeper")
+DELIVERIES: Final[tuple[str, ...]] = tuple(NoticeState)
+
+_FIRST_SERVER_ERROR: Final = 500  # HTTP
+
+
+class Durations:
+    """How long things took: how many fell into each class, and their sum in seconds."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BOUNDS) + 1)
+        self.sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one."""
+        self.counts[bisect_left(BOUNDS, seconds)] += 1
+        self.sum += seconds
+
+
+class Tally:
+    """Counts since the process was started. Only its loop's thread may use it.
+
+    Args:
+        timer: Returns seconds of real time, from any instant on.
+
+    Attributes:
+        requests: By method, route and HTTP status.
+        request_seconds: By route.
+        creates: By outcome.
+        settlements: By the row's end, and by who brought it.
+        contradicted: Reports that contradict a row's end, kept aside.
+        charged: Quota that was charged.
+        uncollected: Quota that was not, because it was above what was held.
+        callbacks: From Kling, by outcome.
+        upstream: Calls to Kling, by call and outcome.
+        upstream_seconds: By call.
+        deliveries: Attempts to tell a user, by what they left the notice as.
+    """
+
+    def __init__(self, timer: Callable[[], float]) -> None:
+        self._timer = timer
+        self.requests = Counter[tuple[str, str, int]]()
+        self.request_seconds: dict[str, Durations] = {}
+        self.creates = dict.fromkeys(CREATES, 0)
+        self.settlements: dict[tuple[str, str], int] = dict.fromkeys(product(ENDS, SOURCES), 0)
+        self.contradicted = 0
+        self.charged = 0
+        self.uncollected = 0
+        self.callbacks = dict.fromkeys(CALLBACKS, 0)
+        self.upstream = dict.fromkeys(product(CALLS, CALL_OUTCOMES), 0)
+        self.upstream_seconds = {call: Durations() for call in CALLS}
+        self.deliveries: dict[str, int] = dict.fromkeys(DELIVERIES, 0)
+
+    def begin(self) -> float:
+        """Return what `request` is told at the end of a request."""
+        return self._timer()
+
+    def request(self, method: str, route: str, status: int, begun: float) -> None:
+        """Count a request that was answered.
+
+        Args:
+            method: One of a fixed set.
+            route: Its template, one of a fixed set; see `routes`.
+            status: The HTTP status.
+            begun: What `begin` returned.
+        """
+        self.requests[method, route, status] += 1
+        durations = self.request_seconds.get(route)
+        if durations is None:
+            durations = self.request_seconds[route] = Durations()
+        durations.observe(self._timer() - begun)
+
+    def create(self, outcome: CreateOutcome) -> None:
+        """Count a create that was not refused for its form."""
+        self.creates[outcome] += 1
+
+    def settled(self, status: str, source: str, charged: int = 0, uncollected: int = 0) -> None:
+        """Count a task that has ended, and what it brought."""
+        self.settlements[status, source] += 1
+        self.charged += charged
+        self.uncollected += uncollected
+
+    def contradiction(self) -> None:
+        """Count a report that came too late to be applied."""
+        self.contradicted += 1
+
+    def callback(self, outcome: CallbackOutcome) -> None:
+        """Count a callback of Kling's."""
+        self.callbacks[outcome] += 1
+
+    def delivery(self, state: str) -> None:
+        """Count an attempt to tell a user."""
+        self.deliveries[state] += 1
+
+    def calling(self, call: Call) -> AbstractContextManager[None]:
+        """Count a call to Kling, which is made in the context."""
+        return _Calling(self, call, self._timer)
+
+
+class _Calling(AbstractContextManager[None]):
+    """Sees how a call to Kling ends. A class, as a generator would cost twice as much."""
+
+    __slots__ = ("_begun", "_call", "_tally", "_timer")
+
+    def __init__(self, tally: Tally, call: Call, timer: Callable[[], float]) -> None:
+        self._tally = tally
+        self._call = call
+        self._timer = timer
+        self._begun = timer()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None and not isinstance(error, KlingError):
+            return  # cancelled
+        outcome: CallOutcome = "ok" if error is None else upstream_outcome(error)
+        self._tally.upstream[self._call, outcome] += 1
+        self._tally.upstream_seconds[self._call].observe(self._timer() - self._begun)
+
+
+def upstream_outcome(error: KlingError) -> CallOutcome:
+    """Return how a call to Kling that raised *error* is counted.
+
+    `unreachable`: it was not sent. `no_answer`: it may have been. `not_found` and `refused`:
+    Kling said so. `error`: a 5xx, or what was no answer of Kling's.
+    """
+    if isinstance(error, TransportError):
+        return "no_answer" if error.maybe_sent else "unreachable"
+    if not isinstance(error, KlingAPIError) or not error.code:
+        return "error"
+    if isinstance(error, NotFoundError):
+        return "not_found"
+    return "error" if error.http_status >= _FIRST_SERVER_ERROR else "refused"

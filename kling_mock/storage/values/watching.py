@@ -1,0 +1,66 @@
+"""What an operator watches: the open tasks, and what a store has had to do twice or slowly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+__all__ = ["REPEATS", "Backlog", "SlowUnit", "Strain"]
+
+#: Why a store has run a transaction again: the row it had read was changed meanwhile; the
+#: database broke it off (deadlock, lock wait, serialization); the connection was lost; SQLite
+#: left the transaction; or it was given up because another process held SQLite's lock too long.
+REPEATS: Final = ("changed", "deadlock", "connection_lost", "rolled_back", "busy")
+
+
+@attrs.frozen
+class Backlog:
+    """The open tasks, without legacy ones.
+
+    Attributes:
+        unknown: Kling's id of them is not known (yet).
+        submitted: Kling has them.
+        processing: Kling works on them.
+        overdue: Of all, the ones that the sweeper should have read by now.
+        stuck: Of all, the ones that are open for too long.
+        lag: Seconds by which the most overdue one is late; 0 if none is.
+    """
+
+    unknown: int = 0
+    submitted: int = 0
+    processing: int = 0
+    overdue: int = 0
+    stuck: int = 0
+    lag: int = 0
+
+
+@attrs.frozen
+class SlowUnit:
+    """Transactions of one kind that took long, since the store was opened.
+
+    Attributes:
+        name: The kind, as `settle`.
+        times: How many were slow.
+        longest: Seconds of the slowest, with what it waited for others.
+    """
+
+    name: str
+    times: int
+    longest: float
+
+
+@attrs.frozen
+class Strain:
+    """What this process's use of the database cost beyond the work itself.
+
+    Attributes:
+        repeats: Transactions that were run again, by why; each of `REPEATS` is a key.
+        slow: The kinds of transactions that were slow, the slowest first.
+        slow_after: Seconds from which one counts as slow; 0 if that is not measured.
+    """
+
+    repeats: Mapping[str, int]
+    slow: tuple[SlowUnit, ...] = ()
+    slow_after: float = 0.0
