@@ -33,6 +33,7 @@ __all__ = ["LIVES", "Checked", "Life", "Stage", "lived", "staged"]
 _OPENING: Final = 5_000_000_000
 _STEP: Final = 65  # seconds on the clock: a little more than a "not found" has to wait
 _STEPS: Final = 24  # a sweeper that was killed, an unknown create and an outbox need about ten
+_RETRIES: Final = 3  # steps in which Kling repeats a callback
 _CLEAN: Final = (
     "DELETE FROM videos",
     "DELETE FROM outbox",
@@ -194,13 +195,15 @@ class Life:
 
     def end(self) -> None:
         """Start anew if it has died, and go on until everything has ended."""
+        least = 0
         if self.died:
             self._start(None)
+            least = _RETRIES  # Kling tells again what the process did not live to answer
         if self.unanswered:
             self.create()  # under the same external id
         self.complete_all()
-        for _ in range(_STEPS):
-            if not self._going_on():
+        for step in range(_STEPS):
+            if step >= least and not self._going_on():
                 break
             self.wait(_STEP)
             self.complete_all()

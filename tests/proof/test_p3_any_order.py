@@ -19,6 +19,7 @@ import pytest
 from kling_mock.clock import ManualClock
 from kling_mock.relay.directory import Directory
 from kling_mock.relay.reports import Reports
+from kling_mock.relay.tally import Tally
 from kling_mock.relay.upstream import Upstream
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.values import NewNotice, Outcome, Settlement, TaskResult
@@ -77,7 +78,8 @@ def expected(order: Order) -> End:
 def reports_on(store: MemoryStorage) -> Reports:
     clock = ManualClock(kit.NOW)
     directory = Directory(store, clock, Random(1).random)  # noqa: S311 - draws a channel
-    return Reports(store, directory, Upstream(clock, 1), clock, lambda: None)
+    tally = Tally(clock.now)
+    return Reports(store, directory, Upstream(clock, 1, tally), clock, lambda: None, tally)
 
 
 async def bring(shop: Shop, reports: Reports, order: Order, *, known: bool, turn: int) -> str:

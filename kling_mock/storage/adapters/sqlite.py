@@ -130,11 +130,11 @@ def _transaction(connection: Connection, jobs: Sequence[_Job]) -> list[Result]:
         begun = raw.in_transaction
         if begun:
             raw.execute("ROLLBACK")
-        connection.repeats["busy"] += _is_busy(error)
         if isinstance(error, _LeftError):
             raise
         if begun and _is_busy(error):
             raise _LeftError from error
+        connection.repeats["busy"] += _is_busy(error)
         raise StorageUnavailableError(f"SQLite: {error}") from error
     return results
 
