@@ -33,6 +33,7 @@ __all__ = ["LIVES", "Checked", "Life", "Stage", "lived", "staged"]
 _OPENING: Final = 5_000_000_000
 _STEP: Final = 65  # seconds on the clock: a little more than a "not found" has to wait
 _STEPS: Final = 24  # a sweeper that was killed, an unknown create and an outbox need about ten
+_LATE: Final = 600  # seconds after which Kling accepts what it had kept waiting
 _RETRIES: Final = 3  # steps in which Kling repeats a callback
 _CLEAN: Final = (
     "DELETE FROM videos",
@@ -78,9 +79,11 @@ class Stage:
         return asyncio.run(charges_in(self.database))
 
     def clean(self) -> None:
+        """Forget the last life, also what Kling would still have accepted of it."""
         for sql in _CLEAN:
             self.query(sql)
         self.kling.faults.clear()
+        self.kling.clock.advance(_LATE)
         self.receiver.received.clear()
 
 
@@ -400,8 +403,8 @@ def never_arrived(life: Life) -> None:
 
 
 def arrived_too_late(life: Life) -> None:
-    """Kling accepts an hour after the relay gave it up; the report is repeated."""
-    life.kling.faults.add("delayed-acceptance", "POST /v1/*", seconds=600, times=1)
+    """Kling accepts when the relay has given it up; the report is repeated."""
+    life.kling.faults.add("delayed-acceptance", "POST /v1/*", seconds=_LATE, times=1)
     life.create()
     for _ in range(10):
         life.wait(_STEP)
