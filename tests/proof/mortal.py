@@ -48,6 +48,11 @@ NAMES: Final = {
 }
 
 
+_CHANGES: Final = frozenset(
+    name for name, one in vars(statements).items() if isinstance(one, Statement) and not one.reads
+)
+
+
 @attrs.frozen
 class Orders:
     """How a process is to live.
@@ -75,6 +80,7 @@ class Fate:
     def __init__(self, death: tuple[str, int] | None) -> None:
         self._death = death
         self._seen = Counter[str]()
+        self._last = ""
         self.awake = False
         self.passed: list[tuple[str, int]] = []
 
@@ -82,6 +88,10 @@ class Fate:
         """Pass a point, or not."""
         if not self.awake:
             return  # it starts: its tables, user and channel are no part of a task's life
+        if name in {"COMMIT", "COMMITTED"}:
+            name = f"{name} {self._last}"  # told apart by what it commits
+        elif name in _CHANGES:
+            self._last = name
         point = (name, self._seen[name])
         self._seen[name] += 1
         self.passed.append(point)
