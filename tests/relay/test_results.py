@@ -47,13 +47,34 @@ def test_a_forged_callback_moves_no_money(caller: Caller) -> None:
     caller.mock.ledger.assert_balanced()
 
 
-def test_a_callback_that_says_nothing_new_costs_no_call(caller: Caller) -> None:
-    """A report of the status that the relay knows does not make it ask Kling."""
-    task_id = caller.created()
-    settle(caller)
+def test_an_unsigned_callback_is_looked_into_whatever_it_says(caller: Caller) -> None:
+    """A hint that is no news makes the relay read an open task too, at a query's rate limit."""
+    reply = caller.create().json()
+    caller.mock.faults.add("callback-dropped")
+    caller.mock.complete(reply["kling_task_id"])
+    caller.mock.clock.advance(5)
     asked = caller.mock.journal.total
-    assert caller.report(task_id, "submitted").json() == {"message": "success"}
+    assert caller.report(reply["task_id"], "submitted").json() == {"message": "success"}
+    assert caller.mock.journal.total == asked + 1
+    assert caller.operate("GET", f"tasks/{reply['task_id']}")["status"] == "succeed"
+    for said in ("submitted", "failed"):  # a task that has ended needs no reading
+        assert caller.report(reply["task_id"], said).json() == {"message": "already processed"}
+    assert caller.mock.journal.total == asked + 1
+
+
+def test_kling_s_first_callback_is_looked_into_a_moment_later(caller: Caller) -> None:
+    """What repeats the create's answer is read five seconds after it, and delays no news."""
+    reply = caller.create().json()
+    settle(caller)
+    caller.mock.faults.add("callback-dropped")
+    asked = caller.mock.journal.total
+    for _ in range(10):
+        caller.report(reply["task_id"], "submitted")
     assert caller.mock.journal.total == asked
+    caller.mock.complete(reply["kling_task_id"])
+    caller.mock.clock.advance(5)
+    assert caller.mock.journal.total == asked + 1
+    assert caller.operate("GET", f"tasks/{reply['task_id']}")["status"] == "succeed"
 
 
 def test_a_hint_that_comes_too_soon_is_followed_up(caller: Caller) -> None:
