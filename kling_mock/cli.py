@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import os
 import signal
@@ -13,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from kling_mock.relay_commands import add_relay_commands, is_loopback, log_to_stderr
+from kling_mock._log_lines import log_to_stderr
+from kling_mock.relay_commands import add_relay_commands, is_loopback, settle_memory
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.migration.arguments import add_to as add_db_commands
 
@@ -162,9 +162,7 @@ def _serve(options: argparse.Namespace) -> int:
         mock.start()
         log_to_stderr()
         relay_url = mock.relay_url
-        # What is loaded by now stays: the collector need not look at it again and again.
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        settle_memory()
     except (ImportError, OSError, ValueError, StorageError) as error:
         print(f"kling-mock: {error}", file=sys.stderr)  # noqa: T201 - a command speaks
         return 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
-import logging
 import os
 import signal
 import sys
@@ -13,9 +13,10 @@ import time
 from ipaddress import ip_address
 from typing import Any
 
+from kling_mock._log_lines import log_to_stderr
 from kling_mock.storage.errors import StorageError
 
-__all__ = ["add_relay_commands", "is_loopback", "log_to_stderr"]
+__all__ = ["add_relay_commands", "is_loopback", "settle_memory"]
 
 _DRAIN = 3.0  # seconds that requests in progress get after SIGTERM
 _DAY = 86_400
@@ -79,15 +80,10 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def log_to_stderr() -> None:
-    """Let the relay's log go to standard error, a line for each change of a task."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name in ("kling_mock.relay", "kling_mock.storage"):
-        logger = logging.getLogger(name)
-        logger.handlers = [handler]
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
+def settle_memory() -> None:
+    """Tell the garbage collector that what is loaded by now stays, and to look less often."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _relay(options: argparse.Namespace) -> int:
@@ -114,6 +110,7 @@ def _relay(options: argparse.Namespace) -> int:
         _complain(error)
         return 1
     log_to_stderr()
+    settle_memory()
     _say(server.ready())
     ended.wait()
     server.stop(_DRAIN)

@@ -24,7 +24,7 @@ from kling_sdk.dialects.kling import task_from
 from kling_sdk.errors import CallbackVerificationError, TransportError
 from kling_sdk.results import Task, Video, decimal, instant, text
 
-__all__ = ["CallbackEvent", "parse_callback"]
+__all__ = ["CallbackEvent", "check_signature", "parse_callback"]
 
 TOLERANCE: Final = 300  # s, both ways (vendor page)
 MAX_BODY: Final = 1024 * 1024
@@ -78,15 +78,29 @@ def parse_callback(
         )
     webhook_id = None
     if secrets is not None:
-        webhook_id = _verify(bytes(body), headers or {}, secrets, now)
+        webhook_id = check_signature(bytes(body), headers or {}, secrets, now)
     task, generation = _read(bytes(body))
     return CallbackEvent(task, secrets is not None, webhook_id, generation)
 
 
-def _verify(
+def check_signature(
     body: bytes, headers: Mapping[str, str], secrets: str | Iterable[str], now: float | None
 ) -> str:
-    """Return the delivery's id after checking its signature (Standard Webhooks)."""
+    """Return the delivery's id after checking its signature (Standard Webhooks).
+
+    For a receiver that has to read the body before it knows whose secret counts; everybody
+    else passes the secret to `parse_callback`.
+
+    Args:
+        body: As for `parse_callback`.
+        headers: As there.
+        secrets: As there.
+        now: As there.
+
+    Raises:
+        CallbackVerificationError: The signature is missing, wrong or more than 300 s off, or a
+            secret is empty.
+    """
     if now is None:
         raise CallbackVerificationError("now is missing; accepted: time.time()")
     lower = {name.lower(): value for name, value in headers.items()}

@@ -24,7 +24,7 @@ from kling_mock.relay.tally import CallbackOutcome, Tally
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import VideoRow
 from kling_sdk import CallbackVerificationError, parse_callback
-from kling_sdk.callbacks import CallbackEvent
+from kling_sdk.callbacks import CallbackEvent, check_signature
 
 __all__ = ["Callbacks"]
 
@@ -71,7 +71,11 @@ class Callbacks:
         self.trial: Callable[[VideoRow, CallbackEvent], None] | None = None
 
     async def take(
-        self, task_id: str | None, raw: bytes, headers: Mapping[str, str], *, local: bool = False
+        self,
+        task_id: str | None,
+        raw: bytes,
+        headers: Mapping[str, str],
+        is_local: Callable[[], bool],
     ) -> dict[str, str]:
         """Take a callback in; return the reply.
 
@@ -79,7 +83,7 @@ class Callbacks:
             task_id: The relay's id in the path; `None` if the path has none.
             raw: The body, byte for byte.
             headers: The request's headers.
-            local: Whether it came from this computer, and not through a proxy.
+            is_local: Whether it came from this computer, and not through a proxy.
 
         Raises:
             RelayError: 400 if the body is no task, 404 if there is no such task.
@@ -93,12 +97,11 @@ class Callbacks:
         if row is None:
             self._tally.callback("unknown_task")
             raise RelayError(errors.NOT_FOUND, "there is no such task")
-        signed = await self._signed(row, raw, headers)
-        trusted = signed is not None and speaks_of(row, signed)
+        trusted = await self._is_signed(row, raw, headers) and speaks_of(row, event)
         self._tally.callback(outcome_of(row, headers, trusted=trusted))
-        if signed is not None and trusted:
-            return await self._apply(row, signed)
-        if local and self.trial is not None:
+        if trusted:
+            return await self._apply(row, event)
+        if self.trial is not None and is_local():
             self.trial(row, event)
         return await self._hint(row, event)
 
@@ -109,17 +112,16 @@ class Callbacks:
         rows = await self._storage.find_by_kling_id(event.task.task_id)
         return rows[0] if len(rows) == 1 else None
 
-    async def _signed(
-        self, row: VideoRow, raw: bytes, headers: Mapping[str, str]
-    ) -> CallbackEvent | None:
+    async def _is_signed(self, row: VideoRow, raw: bytes, headers: Mapping[str, str]) -> bool:
         secrets = await self._directory.secrets(row.channel_id)
         if not secrets:
-            return None
+            return False
         try:
-            return parse_callback(raw, headers, secrets, self._clock.now())
+            check_signature(raw, headers, secrets, self._clock.now())
         except CallbackVerificationError as error:
             _log.warning("kling callback of %s is only a hint: %s", row.task_id, error)
-            return None
+            return False
+        return True
 
     async def _apply(self, row: VideoRow, event: CallbackEvent) -> dict[str, str]:
         await self._reports.apply(row, event.task, "callback")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from functools import partial
 from ipaddress import ip_address
 from typing import Any, Final, Protocol
 from urllib.parse import unquote
@@ -148,7 +149,7 @@ class RelayHandler:
     async def _callback(self, request: web.BaseRequest, task_id: str | None) -> dict[str, str]:
         errors.only(request.method, "POST")
         raw = await read_body(request, _MIB)
-        return await self._callbacks.take(task_id, raw, request.headers, local=is_local(request))
+        return await self._callbacks.take(task_id, raw, request.headers, partial(is_local, request))
 
     def _refuse(self, request: web.BaseRequest, path: str, error: RelayError) -> web.StreamResponse:
         level = logging.ERROR if error.http >= 500 else logging.INFO
@@ -170,12 +171,19 @@ async def read_body(request: web.BaseRequest, most: int) -> bytes:
     too_large = RelayError(errors.TOO_LARGE, f"the body is too large; accepted are {most} bytes")
     if (request.content_length or 0) > most:
         raise too_large
+    content = request.content
+    if content.is_eof() and content.exception() is None:
+        # The whole body came with the head, as small ones do: no turn of the loop for it.
+        whole = content.read_nowait()
+        if len(whole) > most:
+            raise too_large
+        return whole
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # or aiohttp would take the answer for begun
     body = bytearray()
     try:
-        async for chunk in request.content.iter_any():
+        async for chunk in content.iter_any():
             body += chunk
             if len(body) > most:
                 raise too_large

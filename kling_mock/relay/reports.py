@@ -31,6 +31,8 @@ _log: Final = logging.getLogger("kling_mock.relay")
 
 NEVER_CREATED: Final = "Kling knows no such task: the request did not arrive."
 
+_JSON: Final = json.JSONEncoder(ensure_ascii=False)
+
 _EVENTS: Final = {
     "submitted": Event.SUBMITTED,
     "processing": Event.PROCESSING,
@@ -221,5 +223,5 @@ def _result(row: VideoRow, task: Task, event: Event, source: str) -> TaskResult:
         store_url="" if video is None else video.url,
         duration="" if video is None or video.duration is None else f"{video.duration:f}",
         fail_reason="" if succeeded else task.status_msg or "Kling gave no reason.",
-        json_data=json.dumps(dict(task.raw), ensure_ascii=False),
+        json_data=_JSON.encode(dict(task.raw)),
     )

@@ -52,6 +52,9 @@ _LONGEST_INPUT: Final = Decimal(10)  # seconds of a video that is edited (vendor
 _MOST_SECONDS: Final = Decimal(3600)
 _ID: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
 _MAX_KEY: Final = 2**63 - 1
+# `json.dumps` with settings makes an encoder for each call.
+_JSON: Final = json.JSONEncoder(ensure_ascii=False)
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 class CreateAsk(NamedTuple):
@@ -232,9 +235,7 @@ def _callback_url(value: object) -> str | None:
 
 def _hash(endpoint: str, body: Mapping[str, Any]) -> str:
     rest = {name: value for name, value in body.items() if name != "external_task_id"}
-    canonical = json.dumps(
-        [endpoint, rest], sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    canonical = _CANONICAL.encode([endpoint, rest])
     try:
         return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
     except UnicodeEncodeError:  # legal in JSON, but it cannot be sent on
@@ -304,4 +305,4 @@ def listed(tasks: Sequence[VideoRow], next_before: int | None) -> dict[str, Any]
 
 def encode(body: Mapping[str, Any]) -> bytes:
     """Return *body* as JSON."""
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")  # as JSON's \\u
+    return _JSON.encode(body).encode("utf-8", "backslashreplace")  # as JSON's \\u

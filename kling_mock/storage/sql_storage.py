@@ -69,6 +69,9 @@ class SqlStorage:
         self._engine = engine
         self._stopwatch = Stopwatch(slow_after)
 
+    async def _look(self, unit: Callable[P, Unit[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._timed(unit, partial(unit, *args, **kwargs), Mode.LOOK)
+
     async def _read(self, unit: Callable[P, Unit[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._timed(unit, partial(unit, *args, **kwargs), Mode.READ)
 
@@ -109,11 +112,11 @@ class SqlStorage:
 
     async def get_user(self, user_id: int) -> User:
         """See `Storage.get_user`."""
-        return await self._read(accounts.user_by_id, user_id)
+        return await self._look(accounts.user_by_id, user_id)
 
     async def find_user(self, username: str) -> User | None:
         """See `Storage.find_user`."""
-        return await self._read(accounts.find_user, username)
+        return await self._look(accounts.find_user, username)
 
     async def list_users(self, *, after: int = 0, limit: int = 100) -> Sequence[User]:
         """See `Storage.list_users`."""
@@ -137,7 +140,7 @@ class SqlStorage:
 
     async def find_charge(self, task_id: str) -> LedgerEntry | None:
         """See `Storage.find_charge`."""
-        return await self._read(accounts.find_charge, task_id)
+        return await self._look(accounts.find_charge, task_id)
 
     # ------------------------------------------------------------ tokens
 
@@ -147,7 +150,7 @@ class SqlStorage:
 
     async def authenticate(self, token_hash: str) -> Caller | None:
         """See `Storage.authenticate`."""
-        return await self._read(accounts.authenticate, token_hash)
+        return await self._look(accounts.authenticate, token_hash)
 
     async def list_tokens(self, user_id: int) -> Sequence[Token]:
         """See `Storage.list_tokens`."""
@@ -169,11 +172,11 @@ class SqlStorage:
 
     async def get_channel(self, channel_id: int) -> Channel:
         """See `Storage.get_channel`."""
-        return await self._read(channels.get_channel, channel_id)
+        return await self._look(channels.get_channel, channel_id)
 
     async def list_channels(self, *, with_deleted: bool = False) -> Sequence[Channel]:
         """See `Storage.list_channels`."""
-        return await self._read(channels.list_channels, with_deleted)
+        return await self._look(channels.list_channels, with_deleted)
 
     async def replace_channel(self, channel_id: int, channel: NewChannel) -> Channel:
         """See `Storage.replace_channel`."""
@@ -187,7 +190,8 @@ class SqlStorage:
 
     async def create_task(self, task: NewTask, *, now: int, next_poll_at: int) -> Created:
         """See `Storage.create_task`."""
-        return await self._write(create.create_task, task, now, next_poll_at)
+        runs = create.creating(task, now, next_poll_at)
+        return await self._timed(create.create_task, runs, Mode.WRITE)
 
     async def bind_attempt(self, task_id: str, attempt: Attempt) -> bool:
         """See `Storage.bind_attempt`."""
@@ -251,15 +255,15 @@ class SqlStorage:
 
     async def find_task(self, task_id: str) -> VideoRow | None:
         """See `Storage.find_task`."""
-        return await self._read(watch.find_task, task_id)
+        return await self._look(watch.find_task, task_id)
 
     async def get_task(self, user_id: int, any_id: str) -> VideoRow | None:
         """See `Storage.get_task`."""
-        return await self._read(watch.get_task, user_id, any_id)
+        return await self._look(watch.get_task, user_id, any_id)
 
     async def find_by_kling_id(self, kling_task_id: str) -> Sequence[VideoRow]:
         """See `Storage.find_by_kling_id`."""
-        return await self._read(watch.find_by_kling_id, kling_task_id)
+        return await self._look(watch.find_by_kling_id, kling_task_id)
 
     async def list_tasks(
         self, user_id: int, *, before: int | None = None, limit: int = 20, status: str | None = None

@@ -142,9 +142,12 @@ VIDEOS_BY_KLING_ID: Final = select(VideoRow, "FROM videos WHERE kling_task_id = 
 VIDEOS_OF_USER: Final = select(
     VideoRow, "FROM videos WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
 )
-#: (user, status, id below, limit)
+#: COALESCE keeps planners off the index of status, in which a user's page would walk through all
+#: users' rows: SQLite without statistics takes it. (user, status, id below, limit)
 VIDEOS_OF_USER_BY_STATUS: Final = select(
-    VideoRow, "FROM videos WHERE user_id = ? AND status = ? AND id < ? ORDER BY id DESC LIMIT ?"
+    VideoRow,
+    """FROM videos WHERE user_id = ? AND COALESCE(status, '') = ? AND id < ?
+    ORDER BY id DESC LIMIT ?""",
 )
 #: Open rows without the legacy ones are those that have a next poll.
 #: (created until, id above, limit)
@@ -310,13 +313,14 @@ STATS: Final = read("""
     FROM videos WHERE created_at >= ? GROUP BY created_at - created_at % 86400
     ORDER BY day DESC""")
 #: Open rows by status and by whether Kling's id is known, over the index of next polls, which holds
-#: open rows alone. (now, created until)
+#: open rows alone. For `IS NOT NULL` and a bare `status` SQLite would walk through the index of
+#: status instead, and so read the whole table. (now, created until)
 BACKLOG: Final = read("""
-    SELECT status, CASE WHEN kling_task_id IS NULL THEN 0 ELSE 1 END, COUNT(*),
+    SELECT COALESCE(status, ''), CASE WHEN kling_task_id IS NULL THEN 0 ELSE 1 END, COUNT(*),
         SUM(CASE WHEN next_poll_at <= ? THEN 1 ELSE 0 END),
         SUM(CASE WHEN created_at <= ? THEN 1 ELSE 0 END), MIN(next_poll_at)
-    FROM videos WHERE next_poll_at IS NOT NULL
-    GROUP BY status, CASE WHEN kling_task_id IS NULL THEN 0 ELSE 1 END""")
+    FROM videos WHERE next_poll_at >= 0
+    GROUP BY COALESCE(status, ''), CASE WHEN kling_task_id IS NULL THEN 0 ELSE 1 END""")
 #: (now)
 OVERVIEW: Final = read("""
     SELECT (SELECT COUNT(*) FROM videos WHERE next_poll_at IS NOT NULL),

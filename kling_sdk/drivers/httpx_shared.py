@@ -35,6 +35,9 @@ __all__ = [
 UNSENT: Final = "kling_sdk.unsent"
 TOO_LONG: Final = "the reply took longer than the attempt's timeout"
 
+# `json.dumps` with settings makes an encoder for each call.
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 # Failures after which the server cannot have received the request.
 _NEVER_SENT: Final = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol")
 
@@ -108,7 +111,7 @@ def encode(call: Call) -> tuple[dict[str, str], bytes | None]:
     if call.json is None:
         return headers, None
     headers["content-type"] = "application/json"
-    return headers, json.dumps(call.json, ensure_ascii=False, separators=(",", ":")).encode()
+    return headers, _JSON.encode(call.json).encode()
 
 
 class Calls:

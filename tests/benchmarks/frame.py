@@ -11,7 +11,16 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["Figure", "Gate", "Report", "json_line", "markdown", "replace_section", "table"]
+__all__ = [
+    "Figure",
+    "Gate",
+    "Report",
+    "Table",
+    "json_line",
+    "markdown",
+    "replace_section",
+    "table",
+]
 
 
 class Gate(NamedTuple):
@@ -56,6 +65,20 @@ class Figure(NamedTuple):
     means: str = ""
 
 
+class Table(NamedTuple):
+    """A table of the benchmark's own, shown as it is.
+
+    Attributes:
+        title: One line.
+        columns: What its columns are called.
+        rows: Texts, one per column.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
 class Report(NamedTuple):
     """What one benchmark found."""
 
@@ -63,6 +86,7 @@ class Report(NamedTuple):
     gates: Sequence[Gate]
     figures: Sequence[Figure] = ()
     notes: Sequence[str] = ()
+    tables: Sequence[Table] = ()
 
 
 def number(value: float | None) -> str:
@@ -113,7 +137,17 @@ def table(report: Report) -> str:
         f"{name:<{widths[0]}}  {value:>{widths[1]}}  {limit:>{widths[2]}}  {state}".rstrip()
         for name, value, limit, state in lines
     ]
+    for one in report.tables:
+        text += ["", one.title, *_aligned([one.columns, *one.rows])]
     return "\n".join([*text, *(f"note: {note}" for note in notes(report))])
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
 
 
 def json_line(report: Report) -> str:
@@ -149,6 +183,9 @@ def markdown(report: Report, *, command: str, date: str, machine: Iterable[str])
             for gate in report.gates
         ),
     ]
+    for one in report.tables:
+        lines += ["", f"### {one.title}", "", _row(one.columns), "|---" * len(one.columns) + "|"]
+        lines += map(_row, one.rows)
     if report.figures:
         lines += ["", "| figure | value | |", "|---|---|---|"]
         lines += [
@@ -158,6 +195,10 @@ def markdown(report: Report, *, command: str, date: str, machine: Iterable[str])
     if notes(report):
         lines += ["", *(f"- {note}" for note in notes(report))]
     return "\n".join(lines) + "\n"
+
+
+def _row(texts: Sequence[str]) -> str:
+    return "".join(f"| {text.replace('|', chr(92) + '|')} " for text in texts) + "|"
 
 
 def _kept(gate: Gate) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -31,7 +32,6 @@ PACKAGES: Final = ("asyncmy",)
 ROWS: Final = 1_000_000
 QUICK_ROWS: Final = 20_000
 RUNS: Final = 3
-_PORT: Final = 13_399
 
 
 class Seen(NamedTuple):
@@ -48,7 +48,7 @@ class Seen(NamedTuple):
 def run(*, quick: bool) -> Report:
     """Measure the online way, and once the guide's own statement beside it."""
     rows, runs = (QUICK_ROWS, 1) if quick else (ROWS, RUNS)
-    with _server() as url, connect(url) as session:
+    with server() as url, connect(url) as session:
         _fill(session, rows)
         online = [_measured(session, url, rows, _online) for _ in range(runs)]
         guide = _measured(session, url, rows, _guide)
@@ -214,13 +214,22 @@ def _restore(session: Session) -> None:
 
 
 @contextmanager
-def _server() -> Iterator[str]:
-    """Run a MariaDB server on a directory of its own."""
+def server(pool: str = "2G") -> Iterator[str]:
+    """Run a MariaDB server on a directory of its own; yield the URL of an empty database.
+
+    Args:
+        pool: The size of its buffer pool.
+    """
     program, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
     if program is None or install is None:
         raise SystemExit("this benchmark needs the MariaDB server: apt-get install mariadb-server")
+    port = _free_port()
     with tempfile.TemporaryDirectory(prefix="kling-bench-") as directory:
-        base = [f"--datadir={directory}/data", "--user=root"]
+        # A temporary directory of its own: when it starts, a server removes all that look like
+        # leftovers there, which may be another server's.
+        scratch = Path(directory) / "tmp"
+        scratch.mkdir()
+        base = [f"--datadir={directory}/data", f"--tmpdir={scratch}", "--user=root"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         subprocess.run(
             [install, "--no-defaults", *base, "--auth-root-authentication-method=normal"],
@@ -233,15 +242,15 @@ def _server() -> Iterator[str]:
                 "--no-defaults",
                 *base,
                 f"--socket={Path(directory) / 'sock'}",
-                f"--port={_PORT}",
+                f"--port={port}",
                 "--bind-address=127.0.0.1",
-                "--innodb-buffer-pool-size=2G",
+                f"--innodb-buffer-pool-size={pool}",
                 "--innodb-log-file-size=1G",
             ],
             **quiet,  # type: ignore[call-overload] # two fixed keywords
         )
         try:
-            root = f"mysql://root@127.0.0.1:{_PORT}/"
+            root = f"mysql://root@127.0.0.1:{port}/"
             _ready(root)
             with connect(root + "mysql") as session:
                 session.execute("CREATE DATABASE bench CHARACTER SET utf8mb4")
@@ -249,6 +258,12 @@ def _server() -> Iterator[str]:
         finally:
             process.terminate()
             process.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
 
 
 def _ready(root: str) -> None:

@@ -46,8 +46,8 @@ async def _page(store: Storage, before: int | None, times: int) -> float:
     return statistics.median(found)
 
 
-async def _measure(database: Database, fill: str, depth: int) -> tuple[float, float]:
-    """Return the times of the first page and of the one at *depth*."""
+async def _measure(database: Database, fill: str, depth: int, times: int) -> tuple[float, float]:
+    """Return the times of the first page and of the one at *depth*, each median of *times*."""
     store = connect(database.url)
     await store.open()
     await database.query(fill)
@@ -55,21 +55,21 @@ async def _measure(database: Database, fill: str, depth: int) -> tuple[float, fl
     first: list[float] = []
     deep: list[float] = []
     for _ in range(5):
-        first.append(await _page(store, None, 100))
-        deep.append(await _page(store, newest.id - depth, 100))
+        first.append(await _page(store, None, times))
+        deep.append(await _page(store, newest.id - depth, times))
     await store.close()
     return statistics.median(first), statistics.median(deep)
 
 
 async def run(*, quick: bool) -> Report:
     """Measure on SQLite and on MariaDB."""
-    rows, depth = (20_000, 18_000) if quick else (1_000_000, 900_000)
+    rows, depth, times = (20_000, 18_000, 20) if quick else (1_000_000, 900_000, 100)
     with tempfile.TemporaryDirectory() as folder:
-        lite = await _measure(SqliteFile(Path(folder)), _sqlite_rows(rows), depth)
+        lite = await _measure(SqliteFile(Path(folder)), _sqlite_rows(rows), depth, times)
     database = Mysql()
     await database.make()
     try:
-        maria = await _measure(database, _mariadb_rows(rows), depth)
+        maria = await _measure(database, _mariadb_rows(rows), depth, times)
     finally:
         await database.drop()
     sides = {"SQLite": lite, "MariaDB": maria}

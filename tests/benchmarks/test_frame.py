@@ -10,6 +10,7 @@ from tests.benchmarks.frame import (
     Figure,
     Gate,
     Report,
+    Table,
     json_line,
     markdown,
     number,
@@ -108,6 +109,24 @@ def test_a_section_of_the_page_is_replaced_and_the_others_kept() -> None:
     assert r"run \1" in page
     assert page.endswith("|\n")
     assert replace_section(page, "mock", second) == page
+
+
+def test_a_benchmarks_own_table_is_shown_in_the_terminal_and_on_the_page() -> None:
+    """Its columns are its own, a line in it breaks no table, and it goes with its section."""
+    own = Table("Claims", ["claim", "measured"], [["a | b", "1.41x"], ["c", "1,089x"]])
+    report = Report("storage", [FAST], tables=[own])
+    assert table(report).splitlines()[2:] == [
+        "",
+        "Claims",
+        "claim  measured",
+        "a | b  1.41x",
+        "c      1,089x",
+    ]
+    section = markdown(report, command="run", date="2026-01-02", machine=["a"])
+    assert "### Claims\n\n| claim | measured |\n|---|---|\n| a \\| b | 1.41x |\n" in section
+    page = replace_section("# Benchmarks\n", "storage", section)
+    without = markdown(Report("storage", [FAST]), command="run", date="2026-01-02", machine=["a"])
+    assert "Claims" not in replace_section(page, "storage", without)
 
 
 def test_a_ratio_is_the_median_of_the_rounds_own_ratios() -> None:

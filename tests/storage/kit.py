@@ -10,6 +10,7 @@ import attrs
 
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import (
+    UNNUMBERED,
     Attempt,
     Channel,
     NewChannel,
@@ -109,7 +110,7 @@ class Shop:
         return cls(store, user, token, channel)
 
     async def create(self, **changes: Any) -> VideoRow:
-        """Create a task of this user through this channel."""
+        """Create a task of this user through this channel; what was said of it is stored."""
         said = {
             "token_id": self.token.id,
             "attempt": Attempt(self.channel.id, "key-1", NOW + 120),
@@ -117,7 +118,9 @@ class Shop:
         made = await self.store.create_task(
             new_task(self.user.id, **said), now=NOW, next_poll_at=NOW + 30
         )
-        return made.row
+        stored = await self.row(made.row.task_id)
+        assert made.row == (attrs.evolve(stored, id=UNNUMBERED) if made.is_new else stored)
+        return stored
 
     async def accepted(self, kling_task_id: str = "", **changes: Any) -> VideoRow:
         """Create a task that Kling has accepted."""

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 
 from kling_mock.storage.adapters import sqlite as adapter
 from kling_mock.storage.adapters.engine import RUNS, Mode
-from kling_mock.storage.adapters.sqlite import Connection, SqliteEngine
+from kling_mock.storage.adapters.sqlite import SqliteEngine, Writer
 from kling_mock.storage.errors import InsufficientQuotaError, StorageUnavailableError
 from kling_mock.storage.sql_storage import SqlStorage
 from kling_mock.storage.statement import AgainError, Statement, Unit
@@ -52,13 +53,13 @@ class Trace:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.groups: list[int] = []
-        plain = adapter._transaction
+        plain = Writer._transaction
 
-        def transaction(connection: Connection, jobs: Any) -> Any:
+        async def counted(writer: Writer, jobs: Any) -> Any:
             self.groups.append(len(jobs))
-            return plain(connection, jobs)
+            return await plain(writer, jobs)
 
-        monkeypatch.setattr(adapter, "_transaction", transaction)
+        monkeypatch.setattr(Writer, "_transaction", counted)
 
 
 async def test_what_gathers_is_committed_together(
@@ -237,7 +238,7 @@ async def test_an_acknowledged_charge_waits_for_the_disk(tmp_path: Path) -> None
         rows = yield Statement(f"PRAGMA {name}", reads=True), ()
         return rows[0][0]
 
-    for name, value in (("journal_mode", "wal"), ("synchronous", 2), ("busy_timeout", 30_000)):
+    for name, value in (("journal_mode", "wal"), ("synchronous", 2)):
         assert await engine.run(partial(pragma, name), Mode.WRITE) == value
     await engine.close()
 
@@ -307,3 +308,20 @@ async def test_the_database_in_memory_is_gone_after_close() -> None:
     await stores[0].open()
     assert await stores[0].list_users() == []
     await stores[0].close()
+
+
+async def test_a_look_goes_to_the_thread_if_it_would_have_to_wait(engine: SqliteEngine) -> None:
+    """A look runs on the loop; if that would have to wait, a thread asks again, and may wait."""
+    runs: list[str] = []
+
+    def busy_on_the_loop() -> Unit[list[int]]:
+        runs.append(threading.current_thread().name)
+        if len(runs) == 1:
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+        return (yield from numbers())
+
+    assert await engine.run(busy_on_the_loop, Mode.LOOK) == []
+    assert runs[0] == threading.current_thread().name
+    assert runs[1].startswith("sqlite-reader")

@@ -22,6 +22,8 @@ RUNS: Final = 200
 class Mode(Enum):
     """What a unit needs of its transaction."""
 
+    #: Reads a few rows by their key: so short that it may run where it keeps others waiting.
+    LOOK = "look"
     #: Reads only; each statement may see its own state.
     READ = "read"
     #: Reads only; all statements see one state.

@@ -92,7 +92,7 @@ async def transact(session: Session, make: Make[T], mode: Mode) -> T:
     A connection that is lost during COMMIT leaves open whether the transaction was made. The
     unit is then run again like after any loss: it finds the row, or the ledger's key, there.
     """
-    if mode is Mode.READ:
+    if mode in {Mode.READ, Mode.LOOK}:
         return await drive(make(), session)
     await session.begin(mode)
     try:

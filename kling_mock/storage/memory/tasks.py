@@ -21,6 +21,7 @@ from kling_mock.storage.text import fit, optional_id
 from kling_mock.storage.values import (
     ENABLED,
     TERMINAL,
+    UNNUMBERED,
     Absence,
     Acceptance,
     Attempt,
@@ -88,7 +89,7 @@ class MemoryTasks(MemoryAccounts):
             not_found_at=None,
         )
         self.state.videos[row.task_id] = row
-        return Created(row, is_new=True)
+        return Created(attrs.evolve(row, id=UNNUMBERED), is_new=True)
 
     def _before(self, task: NewTask) -> VideoRow | None:
         same = (task.user_id, task.request_hash)

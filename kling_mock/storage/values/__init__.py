@@ -30,6 +30,7 @@ from kling_mock.storage.values.records import (
 )
 from kling_mock.storage.values.tasks import (
     TERMINAL,
+    UNNUMBERED,
     Absence,
     Acceptance,
     Attempt,
@@ -51,6 +52,7 @@ __all__ = [
     "MAX_BALANCE",
     "REPEATS",
     "TERMINAL",
+    "UNNUMBERED",
     "Absence",
     "Acceptance",
     "Attempt",

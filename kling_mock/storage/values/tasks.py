@@ -23,6 +23,7 @@ from kling_mock.storage.values.money import MAX_AMOUNT, amount
 
 __all__ = [
     "TERMINAL",
+    "UNNUMBERED",
     "Absence",
     "Acceptance",
     "Attempt",
@@ -37,6 +38,8 @@ __all__ = [
 
 #: The statuses after which a row never changes; every other one, known or not, is open.
 TERMINAL: Final = frozenset({"succeed", "failed"})
+#: The `id` of a row that has not been read from the database.
+UNNUMBERED: Final = 0
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -212,7 +215,8 @@ class Created:
     """The row of a create call.
 
     Attributes:
-        row: The row.
+        row: The row. The `id` of a new one is `UNNUMBERED`: only the database knows it, and
+            asking would cost as much as a hold.
         is_new: False if the same user had sent the same request under the same
             `external_task_id` before: then nothing was held, and nothing is to be sent.
     """

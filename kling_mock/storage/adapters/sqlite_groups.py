@@ -1,0 +1,175 @@
+"""SQLite: a group of units in one transaction, each of which fails alone.
+
+Pure of threads and loops: `sqlite.Writer` decides where each part runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from kling_mock.storage.adapters.engine import RUNS
+from kling_mock.storage.errors import StorageError, StorageUnavailableError
+from kling_mock.storage.statement import AgainError, DuplicateError, Statement, drive
+
+__all__ = ["Connection", "Job", "LeftError", "Result", "read", "run_group", "tell", "tell_all"]
+
+#: What came of a job: its result, or why there is none.
+Result: TypeAlias = tuple[Any, BaseException | None]
+
+_BUSY: Final = sqlite3.SQLITE_BUSY
+
+
+class LeftError(Exception):
+    """The transaction is to be run anew: SQLite has rolled it back, or was busy in the middle."""
+
+
+@attrs.define(eq=False)
+class Job:
+    """A unit, and who waits for it."""
+
+    make: Callable[[], Any]
+    future: asyncio.Future[Any]
+
+
+class Connection:
+    """A connection; one thread at a time uses it.
+
+    Args:
+        raw: The driver's, without transactions of its own.
+        patience: Seconds that `begin` waits for another process.
+        repeats: Where runs that came to nothing are counted.
+    """
+
+    def __init__(self, raw: sqlite3.Connection, patience: float, repeats: Counter[str]) -> None:
+        self.raw = raw
+        self.repeats = repeats
+        self._patience = patience
+
+    def execute(self, statement: Statement, parameters: tuple[Any, ...]) -> Any:
+        """Run one statement of a unit."""
+        try:
+            cursor = self.raw.execute(statement.sql, parameters)
+        except sqlite3.IntegrityError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+                raise DuplicateError from error
+            raise
+        return cursor.fetchall() if statement.reads else cursor.rowcount
+
+    def begin_now(self) -> bool:
+        """Take the lock for writing; False if another process has it."""
+        try:
+            self.raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if is_busy(error):
+                return False
+            raise
+        return True
+
+    def begin(self) -> None:
+        """Take the lock for writing, and wait for it.
+
+        Raises:
+            sqlite3.Error: It was not let go of in time.
+        """
+        self.raw.execute(f"PRAGMA busy_timeout = {round(self._patience * 1000)}")
+        try:
+            self.raw.execute("BEGIN IMMEDIATE")
+        finally:
+            self.raw.execute("PRAGMA busy_timeout = 0")
+
+    def commit(self) -> None:
+        """Make it durable."""
+        self.raw.execute("COMMIT")
+
+    def undo(self) -> None:
+        """Leave the transaction, if there is one."""
+        if self.raw.in_transaction:
+            self.raw.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close it."""
+        self.raw.close()
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection was in the way."""
+    # An extended code says why; an error of the driver's own has none.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == _BUSY
+
+
+def run_group(connection: Connection, jobs: Sequence[Job]) -> list[Result]:
+    """Run units in the transaction that has begun, each with a savepoint of its own.
+
+    Raises:
+        LeftError: Nothing of the group stands.
+    """
+    return [_savepoint(connection, job) for job in jobs]
+
+
+def _savepoint(connection: Connection, job: Job) -> Result:
+    raw = connection.raw
+    for _ in range(RUNS):
+        raw.execute("SAVEPOINT unit")
+        try:
+            value = drive(job.make(), connection.execute)
+        except BaseException as error:
+            if not raw.in_transaction or (isinstance(error, sqlite3.Error) and is_busy(error)):
+                raise LeftError from error
+            raw.execute("ROLLBACK TO unit")
+            raw.execute("RELEASE unit")
+            if not isinstance(error, AgainError):
+                return None, _translated(error)
+            connection.repeats["changed"] += 1
+        else:
+            raw.execute("RELEASE unit")
+            return value, None
+    return None, StorageUnavailableError("a unit was overtaken by nobody again and again")
+
+
+def _translated(error: BaseException) -> BaseException:
+    """Return what an error of SQLite is to a caller; any other is the unit's own."""
+    if isinstance(error, sqlite3.OperationalError):
+        return StorageUnavailableError(f"SQLite: {error}")
+    if isinstance(error, sqlite3.Error):
+        return StorageError(f"the database refused a statement: SQLite: {error}")
+    return error
+
+
+def read(connection: Connection, make: Callable[[], Any], *, snapshot: bool) -> Any:
+    """Run a unit that only reads, on the last committed state, and return its result.
+
+    Raises:
+        StorageUnavailableError: SQLite refuses.
+    """
+    try:
+        if snapshot:
+            connection.raw.execute("BEGIN")
+        return drive(make(), connection.execute)
+    except sqlite3.Error as error:
+        raise StorageUnavailableError(f"SQLite: {error}") from error
+    finally:
+        if snapshot and connection.raw.in_transaction:
+            connection.raw.execute("COMMIT")
+
+
+def tell(future: asyncio.Future[Any], result: Result) -> None:
+    """Answer whoever waits; a unit whose caller was cancelled is committed all the same."""
+    value, error = result
+    if future.done():
+        return
+    if error is None:
+        future.set_result(value)
+    else:
+        future.set_exception(error)
+
+
+def tell_all(jobs: Sequence[Job], results: Sequence[Result]) -> None:
+    """Answer everybody of a group."""
+    for job, result in zip(jobs, results, strict=True):
+        tell(job.future, result)
