@@ -210,14 +210,14 @@ def test_ids_that_are_guessed_find_nothing(victim: Victim) -> None:
 def _naive(verify: Callable[..., Any]) -> Callable[..., Any]:
     """Return a relay's check of signatures that has one mistake."""
 
-    async def signed(self: Any, row: Any, raw: bytes, headers: Mapping[str, str]) -> Any:
+    async def is_signed(self: Any, row: Any, raw: bytes, headers: Mapping[str, str]) -> bool:
         secrets = await self._directory.secrets(row.channel_id)
         try:
-            return verify(raw, headers, secrets, self._clock.now())
+            return verify(raw, headers, secrets, self._clock.now()) is not None
         except CallbackVerificationError:
-            return None
+            return False
 
-    return signed
+    return is_signed
 
 
 def _trusts_all(raw: bytes, *_: Any) -> Any:
@@ -273,7 +273,7 @@ def test_the_checker_catches_a_relay_that_falls_for_it(
 ) -> None:
     """Canary: a relay with the one mistake that the forgery is made for moves money."""
     if name in MISTAKES:
-        monkeypatch.setattr(callbacks.Callbacks, "_signed", _naive(MISTAKES[name]))
+        monkeypatch.setattr(callbacks.Callbacks, "_is_signed", _naive(MISTAKES[name]))
     else:
         # The storage would refuse Kling's id of another task too, so this relay looks at none.
         monkeypatch.setattr(callbacks, "speaks_of", lambda *_: True)

@@ -50,9 +50,10 @@ def test_a_forged_callback_moves_no_money(caller: Caller) -> None:
 def test_an_unsigned_callback_is_looked_into_whatever_it_says(caller: Caller) -> None:
     """A hint that is no news makes the relay read an open task too, at a query's rate limit."""
     reply = caller.create().json()
+    caller.mock.progress.set("stuck")
     caller.mock.faults.add("callback-dropped")
+    caller.mock.clock.advance(11)
     caller.mock.complete(reply["kling_task_id"])
-    caller.mock.clock.advance(5)
     asked = caller.mock.journal.total
     assert caller.report(reply["task_id"], "submitted").json() == {"message": "success"}
     assert caller.mock.journal.total == asked + 1
