@@ -44,6 +44,9 @@ proof/test_p5_killed_anywhere.py
 proof/test_p5_every_task_ends.py
     P5 proof   test_every_task_ends_by_the_other_way
     P5 canary  test_the_checker_catches_a_relay_with_one_way_only
+proof/test_p5_stopped_under_load.py
+    P5 control test_sigterm_under_load_loses_no_accepted_request
+    P5 control test_the_server_with_its_own_kling_stops_as_well
 proof/test_p6_forged_callbacks.py
     P6 proof   test_no_forgery_moves_money
     P6 proof   test_ids_that_are_guessed_find_nothing

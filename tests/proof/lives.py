@@ -191,6 +191,10 @@ class Life:
 
     # ------------------------------------------------------------ afterwards
 
+    def made_from_the_start(self) -> None:
+        """Take all of Kling's tasks for those of this life."""
+        self._before = set()
+
     def live(self, steps: Callable[[Life], None]) -> None:
         """Live, up to the end or to the point at which the process dies."""
         with suppress(DiedError):
