@@ -125,4 +125,4 @@ def test_the_server_with_its_own_kling_stops_as_well(database: Stored) -> None:
     assert set(answered) <= {row[0] for row in rows}
     reconcile = [sys.executable, "-m", "kling_mock", "reconcile", "--db", database.url]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    assert subprocess.run(reconcile, env=environment, capture_output=True).returncode == 0
+    subprocess.run(reconcile, env=environment, capture_output=True, check=True)
