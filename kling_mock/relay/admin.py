@@ -15,7 +15,7 @@ import attrs
 
 from kling_mock.clock import Clock
 from kling_mock.relay import errors
-from kling_mock.relay.channels import check_mapping, keys_of
+from kling_mock.relay.channels import check_mapping, check_secrets, keys_of
 from kling_mock.relay.directory import Directory
 from kling_mock.relay.errors import RelayError, invalid
 from kling_mock.relay.notices import user_secret
@@ -345,6 +345,8 @@ def _new_channel(body: Mapping[str, Any]) -> NewChannel:
     mapping = given.get("model_mapping", "")
     given["model_mapping"] = mapping if isinstance(mapping, str) else json.dumps(mapping)
     check_mapping(given["model_mapping"])
+    if "webhook_secrets" in given:
+        given["webhook_secrets"] = check_secrets(str(given["webhook_secrets"]))
     if "status" in given:
         given["status"] = _status({"status": given["status"]})
     return NewChannel(**given)

@@ -51,6 +51,7 @@ proof/test_p6_forged_callbacks.py
     P6 proof   test_no_forgery_moves_money
     P6 proof   test_ids_that_are_guessed_find_nothing
     P6 control test_a_true_signature_does_move_it
+    P6 control test_a_secret_that_cannot_sign_is_refused
     P6 canary  test_the_checker_catches_a_relay_that_falls_for_it
 proof/test_p7_no_secret_is_shown.py
     P7 proof   *

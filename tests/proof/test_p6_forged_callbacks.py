@@ -21,7 +21,7 @@ from kling_mock import KlingMock
 from kling_mock.kling.callbacks.signature import signed_headers
 from kling_mock.relay import callbacks
 from kling_sdk import CallbackVerificationError, parse_callback
-from tests.relay.calling import PRICE, Caller
+from tests.relay.calling import PRICE, Caller, error_of
 
 Post = tuple[bytes, Mapping[str, str]]
 INTERNAL: Final = "/kling/internal/callback"
@@ -202,6 +202,17 @@ def test_ids_that_are_guessed_find_nothing(victim: Victim) -> None:
             replies.add((reply.status_code, reply.text))
     assert len(replies) == 1
     assert replies.pop()[0] == 404
+
+
+@pytest.mark.parametrize("secrets", ["whsec_", f"{OURS} whsec_", "no base64!", "whsec_é"])
+def test_a_secret_that_cannot_sign_is_refused(shop: Caller, secrets: str) -> None:
+    """An empty or broken secret is told to the operator, who would else rely on it."""
+    channel = {"name": "x", "base_url": shop.mock.kling_url, "key": "AK|SK"}
+    operator = {"Authorization": f"Bearer {shop.mock.admin_token}"}
+    said = channel | {"webhook_secrets": secrets}
+    reply = shop.http.post("/__kling/relay/channels", json=said, headers=operator)
+    assert error_of(reply) == (400, "invalid_request_error", "invalid_request")
+    assert OURS not in reply.text
 
 
 # ------------------------------------------------------------ canaries
