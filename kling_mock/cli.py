@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from kling_mock._log_lines import log_to_stderr
 from kling_mock.relay_commands import add_relay_commands, is_loopback, settle_memory
@@ -24,6 +24,11 @@ _ADMIN: dict[str, Literal[True, False, "remote"]] = {
     "remote": "remote",
     "off": False,
 }
+_OPERATORS = {
+    "channel": "the relay's ways to Kling: add, list, set, enable, disable, delete",
+    "user": "the relay's users: add, list, topup, enable, disable, delete",
+    "token": "the users' tokens: add, list, enable, disable, delete",
+}
 _DRAIN = 3.0  # seconds that requests in progress get after SIGTERM
 
 
@@ -33,11 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: What follows the command's name; `None` takes them from the process.
     """
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser(words[0] if words else "").parse_args(words)
     return int(options.run(options))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(first: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kling-mock", description="A Kling AI on localhost, for tests."
     )
@@ -114,8 +120,19 @@ def _parser() -> argparse.ArgumentParser:
         help="do not let unsigned callbacks from this computer end tasks of the emulated Kling",
     )
     add_relay_commands(commands)
+    _add_operators(commands, first)
     add_db_commands(commands)
     return parser
+
+
+def _add_operators(commands: Any, first: str) -> None:
+    """Add the commands of the relay's operator; their actions only if one of them is meant."""
+    for name, text in _OPERATORS.items():
+        parser = commands.add_parser(name, help=text, description=text)
+        if name == first:
+            from kling_mock.operator_commands import add_actions
+
+            add_actions(name, parser)
 
 
 def _env(name: str, default: str | None = None) -> str | None:

@@ -16,10 +16,9 @@ from typing import Any
 from kling_mock._log_lines import log_to_stderr
 from kling_mock.storage.errors import StorageError
 
-__all__ = ["add_relay_commands", "is_loopback", "settle_memory"]
+__all__ = ["add_relay_commands", "ask", "complain", "is_loopback", "say", "settle_memory"]
 
 _DRAIN = 3.0  # seconds that requests in progress get after SIGTERM
-_DAY = 86_400
 
 
 def add_relay_commands(commands: Any) -> None:
@@ -60,16 +59,28 @@ def add_relay_commands(commands: Any) -> None:
         "difference, and the rows that break a rule. The exit status is 1 on any difference.",
     )
     reconcile.set_defaults(run=_reconcile)
-    reconcile.add_argument("--db", required=True, help="database URL")
+    _add_database(reconcile)
     stats = commands.add_parser(
         "stats",
-        help="tasks per day, and tasks that are stuck",
-        description="Print how many tasks each day had and how they ended, and tasks that have "
-        "been open for longer than an hour.",
+        help="tasks per day, tasks that are stuck, slow statements",
+        description="Print how many tasks each day had and how they ended, the tasks that have "
+        "been open for too long, the slow statements that the database has recorded, those that "
+        "have been running for 5 seconds, and counts; one JSON object per line. Where the "
+        "database records no slow statements, the line `slow_statements` says what to switch on.",
     )
     stats.set_defaults(run=_stats)
-    stats.add_argument("--db", required=True, help="database URL")
+    _add_database(stats)
     stats.add_argument("--days", type=int, default=7, help="days to look back (default 7)")
+    stats.add_argument(
+        "--stuck-after", type=int, default=3600, help="seconds; older open tasks are stuck (3600)"
+    )
+
+
+def _add_database(parser: argparse.ArgumentParser) -> None:
+    url = os.environ.get("KLING_MOCK_DB")
+    parser.add_argument(
+        "--db", default=url, required=url is None, metavar="URL", help="database (KLING_MOCK_DB)"
+    )
 
 
 def is_loopback(host: str) -> bool:
@@ -107,11 +118,11 @@ def _relay(options: argparse.Namespace) -> int:
         )
         server.start()
     except (ImportError, OSError, ValueError, StorageError) as error:
-        _complain(error)
+        complain(error)
         return 1
     log_to_stderr()
     settle_memory()
-    _say(server.ready())
+    say(server.ready())
     ended.wait()
     server.stop(_DRAIN)
     return 0
@@ -128,42 +139,46 @@ def _key() -> str:
 
 
 def _reconcile(options: argparse.Namespace) -> int:
-    from kling_mock.relay.admin import show_reconciliation
+    from kling_mock.relay.views import show_reconciliation
 
     async def work(storage: Any) -> Any:
         return await storage.reconcile()
 
-    found = _ask(options.db, work)
+    found = ask(options.db, work)
     if found is None:
         return 2
     for row in found:
-        _say(show_reconciliation(row))
+        say(show_reconciliation(row))
     return 0 if all(row.is_explained for row in found) else 1
 
 
 def _stats(options: argparse.Namespace) -> int:
-    import attrs
-
-    now = int(time.time())
-
     async def work(storage: Any) -> Any:
-        days = await storage.stats(since=now - options.days * _DAY)
-        stuck = await storage.list_stuck(created_until=now - 3600)
-        return days, stuck, await storage.overview(now=now)
+        from kling_mock.operator_commands import desk_on
 
-    found = _ask(options.db, work)
+        desk = desk_on(storage)
+        query = {"days": options.days, "stuck_after": options.stuck_after}
+        return await desk.do("stats", query=query), await desk.do("overview")
+
+    found = ask(options.db, work)
     if found is None:
         return 2
-    days, stuck, overview = found
-    for day in days:
-        _say(attrs.asdict(day) | {"day": time.strftime("%Y-%m-%d", time.gmtime(day.day))})
-    for row in stuck:
-        _say({"stuck": row.task_id, "status": row.status, "created_at": row.created_at})
-    _say(attrs.asdict(overview))
+    stats, overview = found
+    for day in stats["data"]:
+        say(day | {"day": time.strftime("%Y-%m-%d", time.gmtime(day["day"]))})
+    for row in stats["stuck"]:
+        say(row)
+    slow = stats["slow"]
+    for statement in slow.pop("statements"):
+        say({"slow": statement.pop("text")} | statement)
+    for statement in slow.pop("running"):
+        say({"running": statement.pop("text")} | statement)
+    say({"slow_statements": slow})
+    say(overview)
     return 0
 
 
-def _ask(url: str, work: Any) -> Any:
+def ask(url: str, work: Any) -> Any:
     """Return what *work* finds in the database, or `None` after saying what is wrong."""
     import asyncio
 
@@ -180,13 +195,15 @@ def _ask(url: str, work: Any) -> Any:
     try:
         return asyncio.run(run())
     except (StorageError, ImportError, OSError, ValueError) as error:
-        _complain(error)
+        complain(error)
         return None
 
 
-def _say(shown: dict[str, Any]) -> None:
+def say(shown: dict[str, Any]) -> None:
+    """Print *shown* as one line of JSON."""
     print(json.dumps(shown), flush=True)  # noqa: T201 - a command speaks
 
 
-def _complain(error: Exception) -> None:
+def complain(error: Exception) -> None:
+    """Say what went wrong, on standard error."""
     print(f"kling-mock: {error}", file=sys.stderr)  # noqa: T201 - a command speaks

@@ -18,6 +18,11 @@ _SECURITY: Mapping[str, Mapping[str, str]] = {
         "description": "A static API key, or a token (JWT, HS256) with `iss` (the access key), "
         "`exp` and `nbf`, signed with the secret key.",
     },
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A user's token of the relay, `sk-...`.",
+    },
     "admin": {
         "type": "http",
         "scheme": "bearer",

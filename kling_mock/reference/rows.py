@@ -11,7 +11,7 @@ from kling_mock.kling.facts import Fact
 __all__ = ["Answer", "Behaviour", "Operation", "Parameter", "Schema", "Security"]
 
 Schema = Mapping[str, Any]  # JSON Schema, dialect 2020-12
-Security = Literal["", "key", "admin"]
+Security = Literal["", "key", "token", "admin"]
 
 JSON = "application/json"
 
@@ -66,7 +66,8 @@ class Operation:
         body: The request's body, always JSON; `None` is none.
         optional_body: Whether the body may be left out.
         examples: Bodies, by name.
-        security: What it asks for: an account's key or token, the admin token, or nothing.
+        security: What it asks for: an account's key or token, a token of the relay's, the admin
+            token, or nothing.
         extra: Members of the operation whose names begin with `x-`.
     """
 

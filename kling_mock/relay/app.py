@@ -13,6 +13,7 @@ from kling_mock.relay.admin import RelayAdmin
 from kling_mock.relay.alarm import Alarm
 from kling_mock.relay.callbacks import Callbacks
 from kling_mock.relay.courier import UserCourier
+from kling_mock.relay.desk import Desk
 from kling_mock.relay.directory import Directory
 from kling_mock.relay.front import RelayFront
 from kling_mock.relay.http import RelayHandler, is_local
@@ -91,15 +92,9 @@ class Relay:
         service = RelayService(
             storage, directory, reports, sender, clock, options, partial(_new_id, random), tally
         )
-        admin = RelayAdmin(
-            storage,
-            directory,
-            clock,
-            admin_token,
-            options.callback_secret,
-            random.randbytes,
-            self._tell,
-        )
+        secret = options.callback_secret
+        desk = Desk(storage, clock, random.randbytes, directory.forget, self._tell, secret)
+        admin = RelayAdmin(desk, admin_token)
         pages = Pages(tally, storage, clock, admin.check, is_local)
         handler = RelayHandler(service, self.callbacks, admin, self.health, clock, pages.by_path)
         self.handler = RelayFront(handler, tally)

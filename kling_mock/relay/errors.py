@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from kling_sdk.errors import KlingAPIError, KlingError
 
-__all__ = ["Kind", "RelayError", "invalid", "only", "upstream_refusal"]
+__all__ = ["KINDS", "Kind", "RelayError", "invalid", "only", "upstream_refusal"]
 
 
 class Kind(NamedTuple):
@@ -44,6 +44,25 @@ NOT_INSTALLED: Final = Kind(501, "server_error", "not_installed")
 BROKEN: Final = Kind(500, "server_error", "internal_error")
 
 _LONGEST: Final = 500  # characters of an upstream's own words
+
+
+#: All kinds.
+KINDS: Final = (
+    INVALID,
+    BAD_TOKEN,
+    NO_QUOTA,
+    DISABLED_USER,
+    NOT_FOUND,
+    WRONG_METHOD,
+    CONFLICT,
+    TOO_LARGE,
+    UPSTREAM,
+    NO_CHANNEL,
+    UNREACHABLE,
+    UNAVAILABLE,
+    NOT_INSTALLED,
+    BROKEN,
+)
 
 
 class RelayError(Exception):

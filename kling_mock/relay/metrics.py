@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Any, Final
@@ -58,11 +59,15 @@ def _requests(tally: Tally) -> Iterator[Metric]:
         "requests",
         "Requests that were answered, by method, route and HTTP status.",
         ("method", "route", "status"),
-        {(method, route, str(status)): n for (method, route, status), n in tally.requests.items()},
+        {
+            (method, route, str(status)): sum(durations.counts)
+            for (method, route, status), durations in tally.requests.items()
+        },
     )
-    yield _histogram(
-        "request_seconds", "How long answers took, by route.", "route", tally.request_seconds
-    )
+    by_route: defaultdict[str, Durations] = defaultdict(Durations)
+    for (_, route, _), durations in tally.requests.items():
+        by_route[route].add(durations)
+    yield _histogram("request_seconds", "How long answers took, by route.", "route", by_route)
 
 
 def _tasks(tally: Tally) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""What the relay tells programs that watch it: `/metrics`."""
+"""What the relay tells programs: `/metrics` for those that watch it, `/openapi.json`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Final
 from aiohttp import web
 
 from kling_mock.clock import Clock
+from kling_mock.kling.reply import json_reply
 from kling_mock.relay import errors
+from kling_mock.relay.desk import STUCK_AFTER
 from kling_mock.relay.errors import RelayError
-from kling_mock.relay.routes import METRICS
+from kling_mock.relay.routes import METRICS, OPENAPI
 from kling_mock.relay.tally import Tally
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.protocol import Storage
 
 __all__ = ["Page", "Pages"]
 
-#: Seconds after which an open task counts as stuck.
-STUCK_AFTER: Final = 3600
 _PATIENCE: Final = 5.0  # seconds of real time that the database gets for one scrape
 
 Page = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -50,7 +50,7 @@ class Pages:
         self._clock = clock
         self._check = check
         self._is_local = is_local
-        self.by_path: Mapping[str, Page] = {METRICS: self.metrics}
+        self.by_path: Mapping[str, Page] = {METRICS: self.metrics, OPENAPI: self.openapi}
 
     async def metrics(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a scrape.
@@ -72,6 +72,13 @@ class Pages:
             self._tally, self._storage.strain(), await self._look(), accept
         )
         return web.Response(body=body, headers={"Content-Type": media_type})
+
+    async def openapi(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer with what this relay answers, as an OpenAPI document."""
+        errors.only(request.method, "GET", "HEAD")
+        from kling_mock.relay.documented import openapi_bytes
+
+        return json_reply(request, 200, openapi_bytes(), self._clock.now())
 
     async def _look(self) -> object:
         """Return what the database says, or `None` if it is away or too slow."""

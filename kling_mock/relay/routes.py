@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from kling_mock.relay.calls import CALLS, split
 from kling_mock.relay.wire import ENDPOINTS
 
 __all__ = [
@@ -13,11 +14,9 @@ __all__ = [
     "INTERNAL_CALLBACK",
     "METRICS",
     "OPENAPI",
-    "OPERATOR_ROUTES",
     "OTHER",
     "VIDEOS",
     "known_method",
-    "split_admin",
     "template",
 ]
 
@@ -31,31 +30,6 @@ ADMIN: Final = "/__kling/relay/"
 #: What is none of the relay's paths or methods.
 OTHER: Final = "other"
 
-#: What the operator can ask for under `ADMIN`: method and path, with "*" for an id.
-OPERATOR_ROUTES: Final = (
-    ("GET", "users"),
-    ("POST", "users"),
-    ("GET", "users/*"),
-    ("POST", "users/*/status"),
-    ("POST", "users/*/credit"),
-    ("GET", "users/*/ledger"),
-    ("GET", "users/*/tokens"),
-    ("POST", "users/*/tokens"),
-    ("POST", "tokens/*/status"),
-    ("POST", "tokens/*/quota"),
-    ("GET", "channels"),
-    ("POST", "channels"),
-    ("PUT", "channels/*"),
-    ("DELETE", "channels/*"),
-    ("GET", "tasks/*"),
-    ("GET", "reports"),
-    ("GET", "notices"),
-    ("POST", "notices/*/replay"),
-    ("GET", "reconcile"),
-    ("GET", "stats"),
-    ("GET", "overview"),
-)
-
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _FIXED: Final = frozenset(
     {
@@ -67,7 +41,7 @@ _FIXED: Final = frozenset(
         OPENAPI,
     }
 )
-_OPERATORS: Final = {route: ADMIN + route.replace("*", "{id}") for _, route in OPERATOR_ROUTES}
+_OPERATORS: Final = frozenset(call.path for call in CALLS)
 
 
 def template(path: str) -> str:
@@ -79,17 +53,9 @@ def template(path: str) -> str:
     if path.startswith(CALLBACK):
         return f"{CALLBACK}{{task_id}}"
     if path.startswith(ADMIN):
-        return _OPERATORS.get(split_admin(path[len(ADMIN) :])[0], OTHER)
+        route, _ = split(path[len(ADMIN) :])
+        return ADMIN + route if route in _OPERATORS else OTHER
     return OTHER
-
-
-def split_admin(path: str) -> tuple[str, str]:
-    """Return what follows `ADMIN` with "*" for the id in it, and the id; "" if it has none."""
-    parts = path.strip("/").split("/")
-    key = parts[1] if len(parts) > 1 else ""
-    if key:
-        parts[1] = "*"
-    return "/".join(parts), key
 
 
 def known_method(method: str) -> str:

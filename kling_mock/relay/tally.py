@@ -8,7 +8,6 @@ library: `metrics` puts the counts into Prometheus' form when somebody asks for 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from itertools import product
@@ -55,6 +54,11 @@ class Durations:
         self.counts[bisect_left(BOUNDS, seconds)] += 1
         self.sum += seconds
 
+    def add(self, other: Durations) -> None:
+        """Count what another one has counted."""
+        self.counts = [mine + its for mine, its in zip(self.counts, other.counts, strict=True)]
+        self.sum += other.sum
+
 
 class Tally:
     """Counts since the process was started. Only its loop's thread may use it.
@@ -64,7 +68,6 @@ class Tally:
 
     Attributes:
         requests: By method, route and HTTP status.
-        request_seconds: By route.
         creates: By outcome.
         settlements: By the row's end, and by who brought it.
         contradicted: Reports that contradict a row's end, kept aside.
@@ -78,8 +81,7 @@ class Tally:
 
     def __init__(self, timer: Callable[[], float]) -> None:
         self._timer = timer
-        self.requests = Counter[tuple[str, str, int]]()
-        self.request_seconds: dict[str, Durations] = {}
+        self.requests: dict[tuple[str, str, int], Durations] = {}
         self.creates = dict.fromkeys(CREATES, 0)
         self.settlements: dict[tuple[str, str], int] = dict.fromkeys(product(ENDS, SOURCES), 0)
         self.contradicted = 0
@@ -103,10 +105,10 @@ class Tally:
             status: The HTTP status.
             begun: What `begin` returned.
         """
-        self.requests[method, route, status] += 1
-        durations = self.request_seconds.get(route)
+        key = (method, route, status)
+        durations = self.requests.get(key)
         if durations is None:
-            durations = self.request_seconds[route] = Durations()
+            durations = self.requests[key] = Durations()
         durations.observe(self._timer() - begun)
 
     def create(self, outcome: CreateOutcome) -> None:

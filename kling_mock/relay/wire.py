@@ -22,7 +22,13 @@ from kling_mock.storage.values import VideoRow
 
 __all__ = [
     "ENDPOINTS",
+    "LONGEST_ID",
+    "LONGEST_NAME",
+    "LONGEST_URL",
+    "LONGEST_WORD",
+    "MAX_KEY",
     "MAX_PAGE",
+    "MOST_SECONDS",
     "CreateAsk",
     "ListAsk",
     "created",
@@ -44,14 +50,15 @@ ENDPOINTS: Final[Mapping[str, str]] = {
 }
 MAX_PAGE: Final = 100
 _DEFAULT_PAGE: Final = 20
-_LONGEST_ID: Final = 200
-_LONGEST_NAME: Final = 100  # `videos.model`
-_LONGEST_URL: Final = 2048
+LONGEST_ID: Final = 200
+LONGEST_WORD: Final = 20  # a mode, an aspect ratio
+LONGEST_NAME: Final = 100  # `videos.model`
+LONGEST_URL: Final = 2048
 _DEFAULT_SECONDS: Final = Decimal(5)  # vendor's pages; confidence high
 _LONGEST_INPUT: Final = Decimal(10)  # seconds of a video that is edited (vendor's omni page)
-_MOST_SECONDS: Final = Decimal(3600)
+MOST_SECONDS: Final = Decimal(3600)
 _ID: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
-_MAX_KEY: Final = 2**63 - 1
+MAX_KEY: Final = 2**63 - 1
 # `json.dumps` with settings makes an encoder for each call.
 _JSON: Final = json.JSONEncoder(ensure_ascii=False)
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -110,10 +117,10 @@ def read_create(endpoint: str, raw: bytes) -> CreateAsk:
         endpoint=endpoint,
         body=body,
         model=_model(body, endpoint),
-        mode=_text(body, "mode", 20),
+        mode=_text(body, "mode", LONGEST_WORD),
         seconds=_seconds(body),
         use=_use(body),
-        aspect_ratio=_text(body, "aspect_ratio", 20),
+        aspect_ratio=_text(body, "aspect_ratio", LONGEST_WORD),
         prompt=_text(body, "prompt", None),
         external_task_id=external,
         callback_url=_callback_url(body.get("callback_url")),
@@ -176,8 +183,8 @@ def _text(body: Mapping[str, Any], name: str, longest: int | None) -> str:
 
 
 def _model(body: Mapping[str, Any], endpoint: str) -> str:
-    named = _text(body, "model_name", _LONGEST_NAME)
-    short = _text(body, "model", _LONGEST_NAME)
+    named = _text(body, "model_name", LONGEST_NAME)
+    short = _text(body, "model", LONGEST_NAME)
     if named and short and named != short:
         raise invalid("model", "differs from model_name; accepted is one of the two")
     return named or short or ENDPOINTS[endpoint]
@@ -193,7 +200,7 @@ def _seconds(body: Mapping[str, Any]) -> Decimal:
             seconds = Decimal(str(value))
         except InvalidOperation:
             seconds = None
-    if seconds is None or not seconds.is_finite() or not 0 < seconds <= _MOST_SECONDS:
+    if seconds is None or not seconds.is_finite() or not 0 < seconds <= MOST_SECONDS:
         raise invalid("duration", "accepted are seconds as number or text, such as 5 or '5'")
     return seconds
 
@@ -209,10 +216,10 @@ def _use(body: Mapping[str, Any]) -> Use:
 def _external_id(value: object) -> str | None:
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or len(value) > _LONGEST_ID or not _ID.match(value):
+    if not isinstance(value, str) or len(value) > LONGEST_ID or not _ID.match(value):
         raise invalid(
             "external_task_id",
-            f"accepted are 1 to {_LONGEST_ID} printable ASCII characters, no space at either end",
+            f"accepted are 1 to {LONGEST_ID} printable ASCII characters, no space at either end",
         )
     return value
 
@@ -220,7 +227,7 @@ def _external_id(value: object) -> str | None:
 def _callback_url(value: object) -> str | None:
     if value is None or value == "":
         return None
-    if isinstance(value, str) and len(value) <= _LONGEST_URL and value.isprintable():
+    if isinstance(value, str) and len(value) <= LONGEST_URL and value.isprintable():
         try:
             parts = urlsplit(value)
             parts.port  # noqa: B018 - reading it is what checks it
@@ -229,7 +236,7 @@ def _callback_url(value: object) -> str | None:
         if parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc:
             return value
     raise invalid(
-        "callback_url", f"accepted is a URL with http(s) and a host, up to {_LONGEST_URL} long"
+        "callback_url", f"accepted is a URL with http(s) and a host, up to {LONGEST_URL} long"
     )
 
 
@@ -263,7 +270,7 @@ def read_list(query: Mapping[str, str]) -> ListAsk:
         RelayError: 400 naming the parameter and what is accepted.
     """
     limit = _count(query, "limit", MAX_PAGE) or _DEFAULT_PAGE
-    return ListAsk(limit, _count(query, "before", _MAX_KEY), query.get("status") or None)
+    return ListAsk(limit, _count(query, "before", MAX_KEY), query.get("status") or None)
 
 
 def _count(query: Mapping[str, str], name: str, most: int) -> int | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
+from typing import Final
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from kling_mock.storage.adapters.engine import Engine
+from kling_mock.storage.address import mysql_address
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.sql_storage import SqlStorage
 
@@ -56,24 +56,7 @@ def _mysql(parts: SplitResult) -> Engine:
         from kling_mock.storage.adapters.mysql import MysqlEngine
     except ModuleNotFoundError as error:
         raise ImportError(_MISSING.format("mysql")) from error
-    database = unquote(parts.path[1:])
-    if not database:
-        raise ValueError("a MySQL URL ends with the name of the database")
-    address: dict[str, Any] = {
-        "host": parts.hostname or "127.0.0.1",
-        "port": parts.port or 3306,
-        "user": unquote(parts.username or "root"),
-        "password": unquote(parts.password or ""),
-        "database": database,
-    }
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if name == "unix_socket":
-            address[name] = value
-        elif (name, value) == ("ssl", "true"):
-            address[name] = ssl.create_default_context()
-        else:
-            raise ValueError("a MySQL URL takes ?ssl=true and ?unix_socket=PATH")
-    return MysqlEngine(address)
+    return MysqlEngine(mysql_address(parts))
 
 
 def _postgres(parts: SplitResult) -> Engine:

@@ -39,6 +39,7 @@ from kling_mock.storage.values import (
     Reconciliation,
     Report,
     Settlement,
+    SlowRecord,
     Strain,
     TaskResult,
     Token,
@@ -101,10 +102,10 @@ class Storage(Protocol):
         ...
 
     async def set_user_status(self, user_id: int, status: int) -> User:
-        """Switch a user on or off; its open tasks go on.
+        """Switch a user on or off, or delete it; its open tasks go on.
 
         Raises:
-            UnknownError: There is none.
+            UnknownError: There is none, or it is deleted: that is for good.
         """
         ...
 
@@ -160,10 +161,10 @@ class Storage(Protocol):
         ...
 
     async def set_token_status(self, token_id: int, status: int) -> Token:
-        """Switch a token on or off; its open tasks go on.
+        """Switch a token on or off, or delete it; its open tasks go on.
 
         Raises:
-            UnknownError: There is none.
+            UnknownError: There is none, or it is deleted: that is for good.
         """
         ...
 
@@ -471,5 +472,14 @@ class Storage(Protocol):
         """Return what this process has had to repeat, and what was slow, since it was opened.
 
         It is counted in memory: the database is not asked.
+        """
+        ...
+
+    async def slow_statements(self, *, limit: int, running_for: float) -> SlowRecord:
+        """Return what the database itself knows of slow statements.
+
+        Args:
+            limit: Most recorded statements.
+            running_for: Seconds from which a statement that is running is told.
         """
         ...

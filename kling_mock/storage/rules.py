@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from kling_mock.storage.values import Absence, TaskResult, VideoRow
 
@@ -13,7 +13,6 @@ __all__ = [
     "absence",
     "amounts",
     "check_limit",
-    "open_state",
     "reported",
 ]
 
@@ -66,18 +65,6 @@ def absence(row: VideoRow, asked_at: int) -> Absence:
         over = max(row.attempt_until, row.created_at)
         return Absence.NOTED if asked_at >= over + SPACING else Absence.TOO_EARLY
     return Absence.FAILED if asked_at >= row.not_found_at + SPACING else Absence.TOO_EARLY
-
-
-def open_state(status: str, *, is_known: bool) -> Literal["unknown", "submitted", "processing"]:
-    """Return how an open row is counted: any word but these counts as `submitted`.
-
-    Args:
-        status: The row's status.
-        is_known: Whether Kling's id of the task is known.
-    """
-    if not is_known:
-        return "unknown"
-    return "processing" if status == "processing" else "submitted"
 
 
 def check_limit(limit: int) -> None:

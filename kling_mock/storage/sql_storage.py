@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from kling_mock.storage.adapters.engine import Engine, Mode
 from kling_mock.storage.founding import found
+from kling_mock.storage.slow import slow_record
 from kling_mock.storage.statement import Make, Unit
 from kling_mock.storage.stopwatch import SLOW_AFTER, Stopwatch
 from kling_mock.storage.units import (
@@ -44,6 +45,7 @@ from kling_mock.storage.values import (
     Reconciliation,
     Report,
     Settlement,
+    SlowRecord,
     Strain,
     TaskResult,
     Token,
@@ -332,3 +334,7 @@ class SqlStorage:
         counted = self._engine.repeats
         repeats = {why: counted[why] for why in REPEATS}
         return Strain(repeats, tuple(self._stopwatch.slow()), self._stopwatch.slow_after)
+
+    async def slow_statements(self, *, limit: int, running_for: float) -> SlowRecord:
+        """See `Storage.slow_statements`."""
+        return await slow_record(self._engine, limit=limit, running_for=running_for)

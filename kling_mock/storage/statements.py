@@ -34,7 +34,7 @@ USERS: Final = select(User, "FROM users WHERE id > ? ORDER BY id LIMIT ?")
 #: The counters begin at 0.
 INSERT_USER: Final = insert("users", ("username", "status", "quota", "created_at"))
 #: (status, id)
-SET_USER_STATUS: Final = write("UPDATE users SET status = ? WHERE id = ?")
+SET_USER_STATUS: Final = write("UPDATE users SET status = ? WHERE id = ? AND status <> 3")
 #: Move a balance, unless that takes what is held or passes the largest one.
 #: (amount, id, amount, amount, largest balance)
 CREDIT_USER: Final = write("""
@@ -88,8 +88,8 @@ INSERT_TOKEN: Final = insert(
         "created_at",
     ),
 )
-#: (status, id)
-SET_TOKEN_STATUS: Final = write("UPDATE tokens SET status = ? WHERE id = ?")
+#: Deleted is for good. (status, id)
+SET_TOKEN_STATUS: Final = write("UPDATE tokens SET status = ? WHERE id = ? AND status <> 3")
 #: Limit or free a token; never below what it holds. (unlimited, remain, id, unlimited, remain)
 SET_TOKEN_QUOTA: Final = write("""
     UPDATE tokens SET unlimited = ?, remain_quota = ?
@@ -312,15 +312,14 @@ STATS: Final = read("""
         SUM(CASE WHEN status = 'succeed' THEN quota ELSE 0 END)
     FROM videos WHERE created_at >= ? GROUP BY created_at - created_at % 86400
     ORDER BY day DESC""")
-#: Open rows by status and by whether Kling's id is known, over the index of next polls, which holds
-#: open rows alone. For `IS NOT NULL` and a bare `status` SQLite would walk through the index of
-#: status instead, and so read the whole table. (now, created until)
-BACKLOG: Final = read("""
-    SELECT COALESCE(status, ''), CASE WHEN kling_task_id IS NULL THEN 0 ELSE 1 END, COUNT(*),
-        SUM(CASE WHEN next_poll_at <= ? THEN 1 ELSE 0 END),
+_OPEN_STATE: Final = """CASE WHEN kling_task_id IS NULL THEN 'unknown'
+        WHEN status = 'processing' THEN 'processing' ELSE 'submitted' END"""
+#: Open rows by state, over the index of next polls, which has a number for open rows alone. With
+#: IS NOT NULL, or grouped by a column, SQLite would read the whole table. (now, created until)
+BACKLOG: Final = read(f"""
+    SELECT {_OPEN_STATE}, COUNT(*), SUM(CASE WHEN next_poll_at <= ? THEN 1 ELSE 0 END),
         SUM(CASE WHEN created_at <= ? THEN 1 ELSE 0 END), MIN(next_poll_at)
-    FROM videos WHERE next_poll_at >= 0
-    GROUP BY COALESCE(status, ''), CASE WHEN kling_task_id IS NULL THEN 0 ELSE 1 END""")
+    FROM videos WHERE next_poll_at >= 0 GROUP BY {_OPEN_STATE}""")  # noqa: S608 - words of our own
 #: (now)
 OVERVIEW: Final = read("""
     SELECT (SELECT COUNT(*) FROM videos WHERE next_poll_at IS NOT NULL),

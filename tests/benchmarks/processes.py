@@ -8,10 +8,10 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 from urllib.parse import urlsplit
 
 import jwt
@@ -68,10 +68,23 @@ class Running(NamedTuple):
 
 
 @contextmanager
-def python(*arguments: str) -> Iterator[tuple[str, int]]:
-    """Run a Python process; yield its first line of output and its pid."""
+def python(
+    *arguments: str, given: Mapping[str, str] | None = None, log: IO[str] | None = None
+) -> Iterator[tuple[str, int]]:
+    """Run a Python process; yield its first line of output and its pid.
+
+    Args:
+        *arguments: Of the interpreter.
+        given: Its environment; `None` is this process's own.
+        log: Where its standard error goes; `None` is this process's own.
+    """
     process = subprocess.Popen(
-        [sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=given,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
     )
     assert process.stdout is not None
     try:

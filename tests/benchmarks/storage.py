@@ -36,7 +36,7 @@ FULL: Final = Size(1_000_000, 200_000)
 QUICK: Final = Size(20_000, 4_000)
 #: Cheap queries get all rounds; a case of slow ones stops after so many seconds.
 FULL_EFFORT: Final = Effort(rounds=21, least=5, seconds=5.0)
-QUICK_EFFORT: Final = Effort(rounds=5, least=3, seconds=0.3)
+QUICK_EFFORT: Final = Effort(rounds=3, least=2, seconds=0.2)
 
 
 class Outcome(NamedTuple):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from kling_mock.relay.admin import RelayAdmin
+from kling_mock.cli import main
+from kling_mock.relay.calls import CALLS
 from kling_mock.relay.metrics import exposed
 from kling_mock.relay.notices import DELAYS
 from kling_mock.relay.tally import Tally
-from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.values import REPEATS, Backlog, Overview, SlowUnit, Strain
 
 PAGE = (Path(__file__).parents[2] / "docs" / "relay.md").read_text("utf-8")
@@ -29,10 +34,13 @@ def test_the_example_runs(capsys: Any) -> None:
 
 def test_every_call_of_the_operator_is_in_the_table() -> None:
     """The page names each path of the operator's API."""
-    some: Any = None
-    admin = RelayAdmin(MemoryStorage(), some, some, "", b"", some, some)
-    for _, path in admin._routes:
-        assert re.search(re.escape(path).replace(r"\*", r"\{[a-z_]+\}") + "[`]", PAGE), path
+    cells = [line.split("|")[1] for line in PAGE.splitlines() if line.startswith("| `")]
+    for call in CALLS:
+        path = re.escape(call.path).replace(r"\{id\}", r"\{[a-z_]+\}")
+        # The methods of a path stand before it, as in "`GET`, `POST users`".
+        named = [re.search(rf"((?:`[A-Z]+`, )*`[A-Z]+) {path}`", cell) for cell in cells]
+        methods = "".join(match[1] for match in named if match)
+        assert re.search(rf"`{call.method}\b", methods), (call.method, call.path)
 
 
 def test_the_page_counts_right() -> None:
@@ -55,3 +63,27 @@ def test_every_metric_is_in_the_table() -> None:
                 if label in {"outcome", "source", "call", "reason"}:
                     assert f"`{word}`" in PAGE
                 assert label == "le" or f"`{label}`" in PAGE
+
+
+def test_the_commands_run(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    """Copied from the page, each line does what it says, and shows no key."""
+    (script,) = re.findall(r"<!-- shell -->\n```sh\n(.*?)```", PAGE, re.DOTALL)
+    monkeypatch.setenv("KLING_MOCK_DB", f"sqlite:///{tmp_path / 'relay.db'}")
+    monkeypatch.setenv("KLING_KEY", "access|very-secret")
+    monkeypatch.setenv("SECOND_KEY", "another|quite-secret")
+    printed: list[str] = []
+    for line in script.splitlines():
+        before, _, command = line.rpartition(" | ")
+        if before:
+            piped = subprocess.run(["bash", "-c", before], capture_output=True, check=True)
+            monkeypatch.setattr(sys, "stdin", io.StringIO(piped.stdout.decode()))
+        program, *words = shlex.split(command)
+        assert program == "kling-mock"
+        assert main(words) == 0, line
+        printed.append(capsys.readouterr().out)
+    changed, balance = json.loads(printed[1]), json.loads(printed[-1])
+    assert (changed["priority"], len(changed["keys"])) == (10, 2)
+    assert (balance["quota"], balance["is_explained"]) == (5_500_000, True)
+    assert all(printed)
+    for key in ("very-secret", "quite-secret"):
+        assert key not in "".join(printed)

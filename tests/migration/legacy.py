@@ -106,11 +106,13 @@ _GO_HEAD: Final = (
 #: is no longer a CREATE, as they did in life.
 MARIADB: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "gorm": (_GORM, ()),
+    "gorm-without-index": (_GORM[:1], ()),
     "task-id-key": (_TASK_ID_KEY, ()),
     "guide-step-1": (_GORM, GUIDE[:1]),
     "guide-step-2": (_GORM, GUIDE[:2]),
     "guide-step-3": (_GORM, GUIDE[:3]),
     "guide": (_GORM, GUIDE),
+    "script-step-4": (_GORM, (*GUIDE[:2], *_SCRIPT_REST[:2])),
     "script": (_GORM, (*GUIDE[:2], *_SCRIPT_REST)),
     "go-seed": (_GO_SEED, ()),
     "go-head": (_GO_HEAD, ()),
@@ -136,6 +138,7 @@ def _elsewhere(number: str, key: str) -> dict[str, tuple[tuple[str, ...], tuple[
     head = f"{seed.partition(', json')[0]}, result text, total_duration {number}, token_id {number}"
     return {
         "gorm": ((table(), index), ()),
+        "gorm-without-index": ((table(),), ()),
         "task-id-key": ((table(more=", PRIMARY KEY (task_id)", task_id=" NOT NULL"),), ()),
         "go-seed": (
             (
@@ -186,7 +189,21 @@ BLOCKERS: Final[dict[str, tuple[tuple[str, Any], ...]]] = {
     "odd-task-id": (("task_id", "kl é"),),
     "negative-quota": (("quota", -350_000),),
     "milliseconds-created-at": (("created_at", 1_766_707_200_123),),
+    "range-channel-id": (("channel_id", 2**31),),
     "long-model": (("model", "m" * 101),),
+}
+
+
+#: The word that resolves each; `range-…` is for the operator to decide by hand.
+RESOLUTIONS: Final = {
+    "null-task-id": "generate",
+    "empty-task-id": "generate",
+    "duplicate-task-id": "rename",
+    "long-task-id": "generate",
+    "odd-task-id": "generate",
+    "negative-quota": "absolute",
+    "milliseconds-created-at": "to-seconds",
+    "long-model": "cut",
 }
 
 
@@ -198,10 +215,44 @@ def blocking_row(name: str) -> tuple[Any, ...]:
     return tuple(row[one] for one in COLUMNS)
 
 
+#: Shapes whose `task_id` takes NULL and anything twice: no key and no unique index.
+_FREE: Final = frozenset({"gorm", "gorm-without-index", "guide-step-1", "guide-step-2", "go-head"})
+#: Shapes on MariaDB whose `task_id` is not yet VARCHAR(200).
+_LONG: Final = _FREE - {"go-head"}
+
+
+def impossible(shape: str, dialect: str) -> dict[str, str]:
+    """Return the blockers that a table of this shape cannot hold, each with the reason."""
+    found: dict[str, str] = {}
+    if shape not in _FREE:
+        found["null-task-id"] = "task_id is NOT NULL"
+        found["duplicate-task-id"] = "task_id is a key, or has a unique index"
+    if dialect == "mariadb" and shape not in _LONG:
+        found["long-task-id"] = "task_id is VARCHAR(200)"
+    if shape == "ours":
+        found["empty-task-id"] = found["odd-task-id"] = "a CHECK on task_id"
+        if dialect == "mariadb":
+            found["range-channel-id"] = "channel_id is INT"
+        if dialect != "sqlite":
+            found["long-task-id"] = "task_id is VARCHAR(200)"
+            found["long-model"] = "model is VARCHAR(100)"
+    return found
+
+
+def harmless(shape: str, dialect: str) -> dict[str, str]:
+    """Return the blockers that are none for this shape, each with the reason."""
+    found: dict[str, str] = {}
+    if dialect != "mariadb":
+        found["range-channel-id"] = "channel_id keeps its 64 bits"
+    if dialect == "sqlite" and shape == "ours":
+        found["long-task-id"] = found["long-model"] = "SQLite does not look at VARCHAR's length"
+    if shape == "ours":
+        found["negative-quota"] = "nothing is upgraded, so nothing is in the way"
+        found["milliseconds-created-at"] = found["negative-quota"]
+    return found
+
+
 def blockers(shape: str, dialect: str) -> list[str]:
     """Return the blockers whose row a table of this shape can hold at all."""
-    no_key = shape in {"gorm", "guide-step-1", "guide-step-2", "go-head"}
-    refused: set[str] = set() if no_key else {"null-task-id", "duplicate-task-id"}
-    if dialect == "mariadb" and shape not in {"gorm", "guide-step-1", "guide-step-2"}:
-        refused.add("long-task-id")
-    return [one for one in BLOCKERS if one not in refused]
+    without = {*impossible(shape, dialect), *harmless(shape, dialect)}
+    return [one for one in BLOCKERS if one not in without]

@@ -6,8 +6,15 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
+from kling_mock.storage.founding import script_statements
 from kling_mock.storage.migration.session import Session, transaction
+from kling_mock.storage.migration.shapes import Shape
+from kling_mock.storage.migration.wanted import family
 from tests.migration import legacy
+from tests.storage.databases import MYSQL
+
+#: What a check says of shapes that differ in nothing that matters.
+SAID: dict[str, str] = {"gorm-without-index": "gorm", "script-step-4": "guide-step-3"}
 
 SHAPES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "mariadb": legacy.MARIADB,
@@ -18,12 +25,27 @@ SHAPES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 
 def make(session: Session, shape: str, values: Iterable[tuple[Any, ...]] = legacy.CLEAN) -> None:
     """Make the table of that shape; the rows are there before the shape's own migration ran."""
+    if shape == "ours":
+        for statement in script_statements(family(session.dialect)):
+            session.execute(statement)
+        insert(session, [tuple("" if one is None else one for one in row) for row in values])
+        return
     before, after = SHAPES[session.dialect][shape]
     for statement in before:
         session.execute(statement)
     insert(session, values)
     for statement in after:
         session.execute(statement)
+
+
+def shape_of(name: str) -> Shape:
+    """Return what a check says of the table that `make` makes under that name."""
+    return Shape(SAID.get(name, name))
+
+
+def url_of(session: Session) -> str:
+    """Return the URL of the MariaDB database that *session* is connected to."""
+    return f"mysql://root@{MYSQL[0]}:{MYSQL[1]}/{session.database}"
 
 
 def insert(session: Session, values: Iterable[tuple[Any, ...]]) -> None:

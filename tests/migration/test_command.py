@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kling_mock.cli import main
 from kling_mock.storage.connect import connect as connect_storage
+from kling_mock.storage.migration import arguments, command, facts
 from kling_mock.storage.migration import backup as backups
 from kling_mock.storage.migration.introspect import definition, read_table
-from kling_mock.storage.migration.session import connect
+from kling_mock.storage.migration.session import DatabaseError, Session, connect
 from kling_mock.storage.migration.shapes import Shape, recognise
 from kling_mock.storage.migration.wanted import wanted
 from tests.migration import legacy, tables
+from tests.migration.watched import Watched
 
 DIALECTS = ["mariadb", "sqlite", "postgresql"]
 Say = Callable[..., tuple[int, str, str]]
@@ -36,10 +41,10 @@ def say(capsys: pytest.CaptureFixture[str]) -> Say:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_whole_way(
-    dialect: str, new_database: Callable[[str], str], say: Say, tmp_path: Path
+    dialect: str, databases: Callable[[str], str], say: Say, tmp_path: Path
 ) -> None:
     """Check, backup and upgrade, verify, and back again, each with its own exit status."""
-    url = new_database(dialect)
+    url = databases(dialect)
     assert say("check", "--db", url)[0] == 12
     with connect(url) as session:
         tables.make(session, "gorm", (*legacy.CLEAN, legacy.blocking_row("negative-quota")))
@@ -75,10 +80,10 @@ def test_the_whole_way(
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_printed_statements_do_it_too(
-    dialect: str, new_database: Callable[[str], str], say: Say
+    dialect: str, databases: Callable[[str], str], say: Say
 ) -> None:
     """What `db sql` prints, run by hand, ends in the wanted schema."""
-    url = new_database(dialect)
+    url = databases(dialect)
     with connect(url) as session:
         tables.make(session, "go-head")
     status, out, _ = say("sql", "--db", url)
@@ -91,10 +96,10 @@ def test_the_printed_statements_do_it_too(
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_printed_way_back_does_it_too(
-    dialect: str, new_database: Callable[[str], str], say: Say
+    dialect: str, databases: Callable[[str], str], say: Say
 ) -> None:
     """What `db sql --down` prints, run by hand, ends in the old table."""
-    url = new_database(dialect)
+    url = databases(dialect)
     assert say("sql", "--db", url, "--down")[0] == 11
     with connect(url) as session:
         tables.make(session, "gorm")
@@ -114,10 +119,10 @@ def run_script(session: object, text: str) -> None:
 
 
 def test_statements_for_mysql_say_that_they_were_not_run(
-    new_database: Callable[[str], str], say: Say
+    databases: Callable[[str], str], say: Say
 ) -> None:
     """MySQL gets its own words, and the truth about them; SQLite cannot be worded here."""
-    url = new_database("mariadb")
+    url = databases("mariadb")
     with connect(url) as session:
         tables.make(session, "task-id-key")
     status, out, _ = say("sql", "--db", url, "--for", "mysql")
@@ -130,9 +135,9 @@ def test_statements_for_mysql_say_that_they_were_not_run(
     assert "negative-quota" in say("sql", "--db", url)[2]
 
 
-def test_online_by_command(new_database: Callable[[str], str], say: Say) -> None:
+def test_online_by_command(databases: Callable[[str], str], say: Say) -> None:
     """The online way shows its progress, keeps the old table, and is verified against it."""
-    url = new_database("mariadb")
+    url = databases("mariadb")
     with connect(url) as session:
         tables.make(session, "gorm")
     assert say("upgrade", "--db", url, "--pause")[0] == 1
@@ -149,24 +154,23 @@ def test_online_by_command(new_database: Callable[[str], str], say: Say) -> None
 
 
 def test_a_run_can_be_paused_and_abandoned_by_command(
-    new_database: Callable[[str], str], say: Say
+    databases: Callable[[str], str], say: Say
 ) -> None:
     """A pause is a mark in the database, so that another terminal can set it."""
-    url = new_database("mariadb")
+    url = databases("mariadb")
     with connect(url) as session:
         tables.make(session, "gorm")
+        way = json.dumps({"way": "online"})
         session.execute("CREATE TABLE migration_state (name VARCHAR(50) PRIMARY KEY, value TEXT)")
-        session.execute("INSERT INTO migration_state VALUES ('upgrading', '{}')")
+        session.execute("INSERT INTO migration_state VALUES (?, ?)", "upgrading", way)
     assert "it pauses" in say("upgrade", "--db", url, "--pause")[1]
     assert "it goes on" in say("upgrade", "--db", url, "--resume")[1]
     assert "is gone" in say("upgrade", "--db", url, "--abandon")[1]
 
 
-def test_another_programs_tables_are_left_alone(
-    new_database: Callable[[str], str], say: Say
-) -> None:
+def test_another_programs_tables_are_left_alone(databases: Callable[[str], str], say: Say) -> None:
     """A one-api database keeps its users; the relay is told to use a database of its own."""
-    url = new_database("sqlite")
+    url = databases("sqlite")
     with connect(url) as session:
         tables.make(session, "gorm")
         session.execute("CREATE TABLE users (id integer, password text)")
@@ -178,10 +182,10 @@ def test_another_programs_tables_are_left_alone(
 
 
 async def test_the_relays_store_opens_an_upgraded_database(
-    new_database: Callable[[str], str], say: Say
+    databases: Callable[[str], str], say: Say
 ) -> None:
     """After an upgrade the store finds its tables and the old rows, marked as legacy."""
-    url = new_database("sqlite")
+    url = databases("sqlite")
     with connect(url) as session:
         tables.make(session, "gorm")
     assert say("upgrade", "--db", url)[0] == 0
@@ -196,10 +200,10 @@ async def test_the_relays_store_opens_an_upgraded_database(
 
 
 def test_tables_that_the_relay_used_stay_after_a_downgrade(
-    new_database: Callable[[str], str], say: Say
+    databases: Callable[[str], str], say: Say
 ) -> None:
     """Users and their money are not dropped with the old table; the version says 0 then."""
-    url = new_database("sqlite")
+    url = databases("sqlite")
     with connect(url) as session:
         tables.make(session, "gorm")
     say("upgrade", "--db", url)
@@ -220,12 +224,12 @@ def test_tables_that_the_relay_used_stay_after_a_downgrade(
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_backup_that_is_not_whole_is_none(
     dialect: str,
-    new_database: Callable[[str], str],
+    databases: Callable[[str], str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A dump without its end or with a row too few is refused and removed."""
-    url = new_database(dialect)
+    url = databases(dialect)
     with connect(url) as session:
         tables.make(session, "gorm")
     target = tmp_path / "dump"
@@ -256,6 +260,46 @@ def test_a_password_is_in_no_command_line(tmp_path: Path) -> None:
         assert "--single-transaction" in command or scheme == "postgresql"
 
 
+@pytest.mark.parametrize("way", [(), ("--online",)])
+def test_a_backup_is_made_only_where_an_upgrade_follows(
+    way: tuple[str, ...], databases: Callable[[str], str], say: Say, tmp_path: Path
+) -> None:
+    """A refused upgrade leaves no backup behind that the next run would not overwrite."""
+    url, dump = databases("mariadb"), tmp_path / "dump"
+    with connect(url) as session:
+        tables.make(session, "gorm", (*legacy.CLEAN, legacy.blocking_row("negative-quota")))
+    words = ("upgrade", "--db", url, "--backup", str(dump), *way)
+    assert say(*words)[0] == 11
+    assert not dump.exists()
+    assert say(*words, "--resolve", "negative-quota=absolute")[0] == 0
+    assert dump.exists()
+    dump.unlink()
+    assert "nothing to do" in say(*words)[1]
+    assert not dump.exists()
+
+
+def test_a_backup_that_the_database_refuses_leaves_no_file(
+    databases: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Whatever goes wrong, half a backup is not left to be taken for one."""
+    url, target = databases("sqlite"), tmp_path / "dump"
+    with pytest.raises(DatabaseError, match="no such table"):
+        backups.backup(url, target)
+    assert not target.exists()
+
+
+def test_the_dump_tool_connects_as_the_url_says() -> None:
+    """A socket, a verified server and libpq's own parameters are handed on."""
+    url = "mysql://u@h/d?unix_socket=/run/x.sock&ssl=true"
+    command, _ = backups.dump_command(url, Path("f"))
+    assert "--socket=/run/x.sock" in command
+    assert any("verify" in one.lower() for one in command)
+    command, _ = backups.dump_command("postgresql://u:s@h/d?sslmode=require", Path("f"))
+    assert command[-1] == "--dbname=postgresql://u@h/d?sslmode=require"
+    with pytest.raises(ValueError, match="takes"):
+        backups.dump_command("mysql://u@h/d?tls=1", Path("f"))
+
+
 # ---------------------------------------------------------------- words
 
 
@@ -271,11 +315,9 @@ def test_mistakes_are_explained(say: Say, capsys: pytest.CaptureFixture[str]) ->
     assert "--db" in capsys.readouterr().err
 
 
-def test_a_word_that_resolves_nothing_is_refused(
-    new_database: Callable[[str], str], say: Say
-) -> None:
+def test_a_word_that_resolves_nothing_is_refused(databases: Callable[[str], str], say: Say) -> None:
     """A resolution is NAME=WORD with a word that exists."""
-    url = new_database("sqlite")
+    url = databases("sqlite")
     for wrong in ("negative-quota", "=cut", "negative-quota=maybe"):
         assert "--resolve takes NAME=WORD" in say("upgrade", "--db", url, "--resolve", wrong)[2]
     assert say("verify", "--db", url)[0] == 11
@@ -292,3 +334,61 @@ def test_no_driver_is_loaded_for_another_command() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_ctrl_c_says_how_to_go_on(
+    databases: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who stops an upgrade by hand is told that the same command goes on; the rows are there."""
+    url = databases("sqlite")
+    with connect(url) as session:
+        tables.make(session, "gorm")
+        before = definition(session, "videos"), tables.checksum(session)
+
+    def after(sql: str, _parameters: tuple[object, ...]) -> None:
+        if sql.startswith("DROP TABLE"):
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def opened(url: str) -> Iterator[Session]:
+        with connect(url) as session:
+            yield Watched(session, after)
+
+    parser = argparse.ArgumentParser()
+    arguments.add_to(parser.add_subparsers())
+    options = parser.parse_args(["db", "upgrade", "--db", url])
+    assert command.run("upgrade", options, opened) == 130
+    assert "run the same command again" in capsys.readouterr().err
+    with connect(url) as session:
+        assert (definition(session, "videos"), tables.checksum(session)) == before
+
+
+def test_what_cannot_be_kept_cannot_be_set_aside(databases: Callable[[str], str], say: Say) -> None:
+    """`all` and a name keep values; ids that the old key refuses still stop a downgrade."""
+    url = databases("mariadb")
+    with connect(url) as session:
+        tables.make(session, "task-id-key")
+    assert say("upgrade", "--db", url)[0] == 0
+    with connect(url) as session:
+        session.execute("INSERT INTO videos (task_id, held_quota) VALUES ('A', 1), ('a', 2)")
+    status, _, err = say("downgrade", "--db", url, "--set-aside=all", "--set-aside=alike-task-id")
+    assert (status, "alike-task-id" in err, "new-held-quota" in err) == (11, True, False)
+    with connect(url) as session:
+        session.execute("DELETE FROM videos WHERE BINARY task_id = 'A'")
+    assert say("downgrade", "--db", url, "--set-aside", "all")[0] == 0
+    with connect(url) as session:
+        kept = session.query("SELECT column_name, task_id, old_value FROM migration_changes")
+        assert kept == [("new:held_quota", "a", "2")]
+
+
+def test_free_room_on_another_computer_is_not_known(session: Session) -> None:
+    """The disk of this computer says nothing about a server elsewhere."""
+    tables.make(session, "gorm")
+
+    class Elsewhere(Watched):
+        def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+            rows = self.session.query(sql, *parameters)
+            return [(rows[0][0], "elsewhere")] if "@@hostname" in sql else rows
+
+    assert facts.look(session, "videos").free
+    assert facts.look(Elsewhere(session, lambda _sql, _given: None), "videos").free is None

@@ -9,130 +9,89 @@ from typing import Any
 import pytest
 
 from kling_mock.storage.migration.check import Verdict, check
-from kling_mock.storage.migration.introspect import definition, read_table
-from kling_mock.storage.migration.online import Online, Progress, Throttle
-from kling_mock.storage.migration.session import Session, connect
+from kling_mock.storage.migration.downgrade import Downgrade
+from kling_mock.storage.migration.introspect import definition
+from kling_mock.storage.migration.online import Online
+from kling_mock.storage.migration.pace import Progress, Throttle
+from kling_mock.storage.migration.session import DatabaseError, Session, connect
 from kling_mock.storage.migration.shapes import Shape
 from kling_mock.storage.migration.state import State
-from kling_mock.storage.migration.upgrade import BlockedError, Upgrade
+from kling_mock.storage.migration.upgrade import BlockedError, UnfinishedError, Upgrade
+from kling_mock.storage.migration.verify import verify
 from kling_mock.storage.migration.wanted import wanted
 from tests.migration import legacy, tables
+from tests.migration.application import Application, many
+from tests.migration.steps import STEPS, Steps
+from tests.migration.tables import url_of
+from tests.migration.watched import Watched
 
-POINTS = (
-    *("recorded", "rows-fitted", "indexed", "shadow-made", "first-trigger", "triggers-made"),
-    *("first-chunk", "copied", "verified", "swapped", "triggers-gone"),
-)
 
-
-def online(session: Session, resolutions: dict[str, str] | None = None, **options: Any) -> Online:
+def online(
+    session: Session,
+    resolutions: dict[str, str] | None = None,
+    log: Callable[[str], None] = lambda _: None,
+    after: Callable[[str], None] = lambda _: None,
+    **options: Any,
+) -> Online:
     ids = iter(range(1, 1000))
     upgrade = Upgrade(
-        session,
+        Watched(session, Steps(after)),
         wanted(session.dialect),
         lambda: f"legacy-{next(ids)}",
         resolutions or {},
-        log=lambda _: None,
+        log=log,
     )
     options = {"sleep": lambda _: None, "throttle": Throttle(running=0, first_chunk=2), **options}
     return Online(upgrade, **options)
 
 
-@pytest.mark.parametrize("shape", legacy.MARIADB)
-def test_every_shape_is_upgraded_online(session: Session, shape: str) -> None:
-    """Each legacy table is replaced by one in the wanted schema, with every row in it."""
+@pytest.mark.parametrize("shape", ["gorm", "task-id-key"])
+def test_the_old_table_is_kept_and_ids_rise_with_time(session: Session, shape: str) -> None:
+    """The old table stays beside the new one to the byte; the copy is numbered by time."""
     tables.make(session, shape)
-    old = definition(session, "videos"), tables.checksum(session)
-    assert online(session).run() is Shape(shape)
-    assert check(session, wanted("mariadb")).verdict is Verdict.WANTED
-    assert session.query("SELECT COUNT(*), MIN(legacy) FROM videos") == [(len(legacy.CLEAN), 1)]
-    if shape in {"gorm", "task-id-key"}:
-        times = session.query("SELECT created_at FROM videos ORDER BY id")
-        assert times == sorted(times)  # ids rise with time
-    assert tables.checksum(session, "videos_before_migration") == old[1]
+    (old,) = definition(session, "videos")
+    before = tables.checksum(session)
+    online(session).run()
+    times = session.query("SELECT created_at FROM videos ORDER BY id")
+    assert times == sorted(times)
+    assert tables.checksum(session, "videos_before_migration") == before
+    kept = definition(session, "videos_before_migration")
+    assert kept == (old.replace("`videos`", "`videos_before_migration`"),)
     assert session.query("SHOW TRIGGERS") == []
     assert online(session).run() is Shape.OURS
-
-
-class Application:
-    """What the old relay does meanwhile, and what it was told is done."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.expected = {
-            task_id: (status, quota)
-            for task_id, status, quota in session.query("SELECT task_id, status, quota FROM videos")
-        }
-        self.number = 0
-
-    def work(self) -> None:
-        """Insert a row, end another, delete a third."""
-        self.number += 1
-        new = f"app-{self.number}"
-        self.session.execute(
-            "INSERT INTO videos (task_id, created_at, user_id, channel_id, status, quota, n) "
-            "VALUES (?, ?, 1, 1, 'submitted', 5, 0)",
-            new,
-            1_700_000_000 + self.number % 400,
-        )
-        self.expected[new] = ("submitted", 5)
-        known = sorted(self.expected)
-        ended, gone = known[self.number % len(known)], f"app-{self.number - 3}"
-        self.session.execute(
-            "UPDATE videos SET status = 'succeed', quota = ? WHERE task_id = ?", self.number, ended
-        )
-        self.expected[ended] = ("succeed", self.number)
-        if self.expected.pop(gone, None):
-            self.session.execute("DELETE FROM videos WHERE task_id = ?", gone)
-
-    def check(self) -> None:
-        """Fail unless exactly what was acknowledged is there."""
-        found = {
-            task_id: (status, quota)
-            for task_id, status, quota in self.session.query(
-                "SELECT task_id, status, quota FROM videos"
-            )
-        }
-        assert found == self.expected
-
-
-def many(count: int) -> list[tuple[Any, ...]]:
-    """Return rows with all kinds of times: none, the same, and different ones."""
-    rows = []
-    for number in range(count):
-        row = dict(zip(legacy.COLUMNS, legacy.CLEAN[0], strict=True))
-        time = None if number % 7 == 0 else 1_700_000_000 + (number if number % 2 else 50)
-        row |= {"task_id": f"old-{number:04}", "created_at": time}
-        rows.append(tuple(row[name] for name in legacy.COLUMNS))
-    return rows
 
 
 class Killed(BaseException):
     """The process is gone."""
 
 
-def test_killed_at_every_point_it_goes_on_and_loses_nothing(
-    new_database: Callable[[str], str],
+def test_killed_again_and_again_it_goes_on_and_loses_nothing(
+    databases: Callable[[str], str],
 ) -> None:
-    """Run after run dies, each a point further; writes go on, and the last ends with them all."""
-    url = new_database("mariadb")
+    """Run after run dies, each a step further; writes go on, and the last ends with them all."""
+    url = databases("mariadb")
     with connect(url) as session:
         tables.make(session, "gorm", many(30))
         old = definition(session, "videos")
         application = Application(session)
 
-    for fatal in POINTS:
+    never = {"id changed", "id remembered", "value remembered", "quota changed"}  # none is amiss
+    for fatal in STEPS["mariadb", "online"]:
+        if fatal in never or fatal.startswith("committed"):
+            continue
 
-        def at(passed: str, fatal: str = fatal) -> None:
-            application.work()
-            if passed == fatal:
+        def after(step: str, fatal: str = fatal) -> None:
+            if step not in {"rows copied", "place noted"}:  # the copy holds its rows then
+                application.work()
+            if step == fatal:
                 raise Killed
 
         with connect(url) as session, connect(url) as application.session:
             with pytest.raises(Killed):
-                online(session, at=at).run()
+                online(session, after=after).run()
             application.work()
     with connect(url) as session, connect(url) as application.session:
-        online(session, at=lambda _: application.work()).run()
+        online(session).run()
         application.check()
         assert check(session, wanted("mariadb")).verdict is Verdict.WANTED
         assert session.query("SHOW TRIGGERS") == []
@@ -145,7 +104,7 @@ def test_an_application_that_never_stops_loses_no_write(session: Session) -> Non
     """With a writer at work from beginning to end, each write it was told is done is there."""
     tables.make(session, "gorm", many(400))
     stop, errors = threading.Event(), list[BaseException]()
-    url = f"mysql://root@127.0.0.1:3306/{session.database}"
+    url = url_of(session)
     with connect(url) as other:
         application = Application(other)
 
@@ -173,15 +132,15 @@ def test_a_lost_trigger_is_noticed_and_the_copy_starts_again(session: Session) -
     application = Application(session)
     cut: list[str] = []
 
-    def at(point: str) -> None:
-        if point == "first-chunk" and not cut:
-            cut.append(point)
+    def after(step: str) -> None:
+        if step == "committed: place noted" and not cut:
+            cut.append(step)
             session.execute("DROP TRIGGER kling_migration_update")
             session.execute("UPDATE videos SET status = 'lost?' WHERE task_id = 'old-0007'")
             application.expected["old-0007"] = ("lost?", 350_000)
 
-    with pytest.raises(BlockedError, match="a trigger disappeared"):
-        online(session, at=at).run()
+    with pytest.raises(UnfinishedError, match="a trigger disappeared"):
+        online(session, after=after).run()
     online(session).run()
     application.check()
 
@@ -191,15 +150,13 @@ def test_a_row_whose_time_moves_back_is_not_forgotten(session: Session) -> None:
     tables.make(session, "gorm", many(40))
     application, moved = Application(session), list[str]()
 
-    def at(point: str) -> None:
-        if point == "first-chunk" and not moved:
-            moved.append(point)
+    def after(step: str) -> None:
+        if step == "committed: place noted" and not moved:
+            moved.append(step)
             session.execute("UPDATE videos SET created_at = NULL WHERE task_id = 'old-0039'")
 
     lines: list[str] = []
-    run = online(session, at=at)
-    run.upgrade = Upgrade(run.upgrade.session, run.upgrade.wanted, lambda: "x", log=lines.append)
-    run.run()
+    online(session, log=lines.append, after=after).run()
     assert "1 rows escaped the copy; copying them" in lines
     application.check()
 
@@ -207,32 +164,34 @@ def test_a_row_whose_time_moves_back_is_not_forgotten(session: Session) -> None:
 def test_a_row_that_a_writer_holds_is_not_waited_for(session: Session) -> None:
     """The copy passes over a row in the middle of a change and fetches it when it is free."""
     tables.make(session, "gorm", many(20))
-    url = f"mysql://root@127.0.0.1:3306/{session.database}"
+    url = url_of(session)
     with connect(url) as other:
         application = Application(other)
 
-        def at(point: str) -> None:
-            if point == "triggers-made":
+        def after(step: str) -> None:
+            if step == "copy begun":
                 other.execute("BEGIN")
                 other.query("SELECT 1 FROM videos WHERE task_id = 'old-0008' FOR UPDATE")
-            elif point == "copied":
+
+        def progress(now: Progress) -> None:
+            if now.ended:
                 other.execute("UPDATE videos SET status = 'held' WHERE task_id = 'old-0008'")
                 other.execute("COMMIT")
 
         application.expected["old-0008"] = ("held", 350_000)
-        online(session, at=at).run()
+        online(session, after=after, progress=progress).run()
         application.check()
 
 
 def test_the_copy_gives_way_to_an_open_transaction(session: Session) -> None:
     """What a writer has locked and not committed is not fought for: the copy tries again."""
     tables.make(session, "gorm", many(20))
-    url = f"mysql://root@127.0.0.1:3306/{session.database}"
+    url = url_of(session)
     with connect(url) as other:
         application = Application(other)
 
-        def at(point: str) -> None:
-            if point == "triggers-made":
+        def after(step: str) -> None:
+            if step == "copy begun":
                 other.execute("BEGIN")
                 other.execute("UPDATE videos SET status = 'held' WHERE task_id = 'old-0008'")
 
@@ -244,7 +203,7 @@ def test_the_copy_gives_way_to_an_open_transaction(session: Session) -> None:
                 other.execute("COMMIT")
 
         application.expected["old-0008"] = ("held", 350_000)
-        online(session, at=at, sleep=sleep).run()
+        online(session, after=after, sleep=sleep).run()
         application.check()
         assert 0.05 in slept
 
@@ -254,7 +213,8 @@ def test_it_pauses_when_asked_and_waits_for_a_busy_server(session: Session) -> N
     tables.make(session, "gorm", many(20))
     slept: list[float] = []
     seen: list[Progress] = []
-    url = f"mysql://root@127.0.0.1:3306/{session.database}"
+    lines: list[str] = []
+    url = url_of(session)
     with connect(url) as other, connect(url) as waiting:
         other.query("SELECT GET_LOCK(?, 0)", session.database)
         busy = threading.Thread(
@@ -264,51 +224,135 @@ def test_it_pauses_when_asked_and_waits_for_a_busy_server(session: Session) -> N
         def sleep(seconds: float) -> None:
             slept.append(seconds)
             state = State(other)
-            if seconds == 1 and slept.count(1) == 3:
+            if seconds == 0.2 and slept.count(0.2) == 3:
                 state.delete("paused")
             if slept.count(0.5) == 3 and busy.is_alive():
                 other.query("SELECT RELEASE_LOCK(?)", session.database)
                 busy.join()
 
-        def at(point: str) -> None:
-            if point == "triggers-made":
+        def after(step: str) -> None:
+            if step == "copy begun":
                 State(other).set("paused", value=True)
                 busy.start()
 
         throttle = Throttle(running=1, first_chunk=5)
-        online(session, at=at, sleep=sleep, throttle=throttle, progress=seen.append).run()
-    assert slept.count(1) == 3
+        run = online(
+            session,
+            log=lines.append,
+            after=after,
+            sleep=sleep,
+            throttle=throttle,
+            progress=seen.append,
+        )
+        run.run()
+    assert lines[:2] == ["paused; kling-mock db upgrade --resume lets it go on", "going on"]
+    assert lines[2].endswith("threads are at work, more than 1")
+    assert slept.count(0.2) == 3
     assert slept.count(0.5) >= 3
     assert [one.copied for one in seen] == sorted(one.copied for one in seen)
     assert (seen[-1].copied, seen[-1].total, seen[-1].remaining) == (20, 20, 0)
 
 
-def test_blockers_stop_it_and_can_be_resolved(session: Session) -> None:
-    """The online way refuses what the direct way refuses, and takes the same words."""
-    tables.make(session, "gorm", (*legacy.CLEAN, legacy.blocking_row("null-task-id")))
-    before = definition(session, "videos"), tables.checksum(session)
-    with pytest.raises(BlockedError, match="null-task-id"):
-        online(session).run()
-    assert (definition(session, "videos"), tables.checksum(session)) == before
-    online(session, {"null-task-id": "generate"}).run()
-    assert session.query("SELECT COUNT(*) FROM videos WHERE task_id LIKE 'legacy-%'") == [(1,)]
+def die_at(fatal: str) -> Callable[[str], None]:
+    def after(step: str) -> None:
+        if step == fatal:
+            raise Killed
+
+    return after
 
 
 def test_an_unfinished_run_can_be_abandoned(session: Session) -> None:
-    """Everything a dead run left is removed, and the old table is as it was."""
-    tables.make(session, "gorm", many(10))
+    """Everything a dead run left is removed; the old table is as it was, old values included."""
+    words = {"negative-quota": "absolute", "null-task-id": "generate"}
+    tables.make(session, "gorm", (*many(10), *(legacy.blocking_row(one) for one in words)))
     before = definition(session, "videos"), tables.checksum(session)
-
-    def at(point: str) -> None:
-        if point == "copied":
-            raise Killed
-
     with pytest.raises(Killed):
-        online(session, at=at).run()
+        online(session, words, after=die_at("committed: place noted")).run()
+    State(session).set("paused", value=True)
     online(session).abandon()
     assert (definition(session, "videos"), tables.checksum(session)) == before
-    assert read_table(session, "videos_migrating") is None
+    assert session.query("SHOW TABLES") == [("videos",)]
     assert session.query("SHOW TRIGGERS") == []
+    with pytest.raises(BlockedError, match="no online upgrade is under way"):
+        online(session).abandon()
+    online(session, words).run()  # and it does not wait for a pause that is over
+
+
+def test_after_the_swap_there_is_only_the_way_on(session: Session) -> None:
+    """Once the tables are swapped a run can be finished, not abandoned."""
+    tables.make(session, "gorm")
+    with pytest.raises(Killed):
+        online(session, after=die_at("swapped")).run()
+    with pytest.raises(BlockedError, match="swapped already"):
+        online(session).abandon()
+    online(session).run()
+    assert session.query("SHOW TRIGGERS") == []
+
+
+def test_the_direct_way_and_the_way_back_wait_for_an_unfinished_run(session: Session) -> None:
+    """A table with the triggers of a dead run on it is not changed under them."""
+    tables.make(session, "gorm")
+    with pytest.raises(Killed):
+        online(session, after=die_at("copy begun")).run()
+    before = definition(session, "videos")
+    with pytest.raises(BlockedError, match="--online again, or --abandon"):
+        online(session).upgrade.run()
+    with pytest.raises(BlockedError, match="run it again, or --abandon it"):
+        Downgrade(session, wanted("mariadb")).run()
+    assert definition(session, "videos") == before
+
+
+@pytest.mark.parametrize(
+    "fatal", ["committed: rows summed", "altered", "settled", "tables to make"]
+)
+def test_the_online_way_finishes_what_the_direct_one_began(session: Session, fatal: str) -> None:
+    """Whoever changes their mind half way ends with the same table, and can verify it."""
+    tables.make(session, "gorm")
+    old = definition(session, "videos"), tables.checksum(session)
+    job = online(session, after=die_at(fatal))
+    with pytest.raises(Killed):
+        job.upgrade.run()
+    online(session).run()
+    assert check(session, wanted("mariadb")).verdict is Verdict.WANTED
+    assert not [one for one in verify(session, wanted("mariadb")) if one.passed is False]
+    assert session.query("SELECT COUNT(*), MIN(legacy) FROM videos") == [(len(legacy.CLEAN), 1)]
+    Downgrade(session, wanted("mariadb"), log=lambda _: None).run()
+    assert (definition(session, "videos"), tables.checksum(session)) == old
+
+
+def test_a_row_that_slips_in_before_the_triggers_is_resolved_by_the_next_run(
+    session: Session,
+) -> None:
+    """The row of an application that still writes empty ids is named, and then resolved."""
+    tables.make(session, "gorm")
+
+    def after(step: str) -> None:
+        if step == "committed: nothing":
+            tables.insert(session, [legacy.blocking_row("empty-task-id")])
+
+    with pytest.raises(DatabaseError, match="CONSTRAINT"):
+        online(session, after=after).run()
+    with pytest.raises(BlockedError, match="empty-task-id"):
+        online(session).run()
+    online(session, {"empty-task-id": "generate"}).run()
+    assert session.query("SELECT COUNT(*), MIN(task_id) FROM videos WHERE task_id LIKE 'leg%'") == [
+        (1, "legacy-1")
+    ]
+
+
+def test_what_the_application_wrote_meanwhile_survives_a_downgrade(session: Session) -> None:
+    """A column that was NULL in every row at the start is not emptied of later values."""
+    tables.make(session, "gorm")
+
+    def after(step: str) -> None:
+        if step == "copy begun":
+            session.execute("INSERT INTO videos (task_id, mode) VALUES ('meanwhile', 'pro')")
+            session.execute("INSERT INTO videos (task_id) VALUES ('nothing')")
+
+    online(session, after=after).run()
+    Downgrade(session, wanted("mariadb"), log=lambda _: None).run()
+    found = session.query("SELECT task_id, mode, quota FROM videos WHERE created_at IS NULL")
+    assert sorted(found) == [("meanwhile", "pro", None), ("nothing", None, None)]
 
 
 @pytest.mark.parametrize("session", ["sqlite", "postgresql"], indirect=True)

@@ -31,7 +31,7 @@ def test_only_the_operator_may_operate(caller: Caller) -> None:
     [
         ("GET", "nothing", None, 404),
         ("GET", "users/99", None, 404),
-        ("GET", "users/x", None, 400),
+        ("GET", "users/x", None, 404),
         ("GET", "tasks/kling_x", None, 404),
         ("POST", "users", {"username": "default"}, 409),
         ("POST", "users", {"username": "a", "quota": -1}, 400),

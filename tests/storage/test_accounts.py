@@ -7,6 +7,7 @@ import pytest
 from kling_mock.storage.errors import ExistsError, InsufficientQuotaError, UnknownError
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import (
+    DELETED,
     DISABLED,
     ENABLED,
     MAX_AMOUNT,
@@ -279,3 +280,19 @@ def test_what_no_store_could_keep_is_refused_when_it_is_made(make: type, why: st
     with pytest.raises(ValueError, match=why) as caught:
         make()
     assert "sk-secret" not in str(caught.value)
+
+
+async def test_a_deleted_user_or_token_does_not_come_back(shop: Shop) -> None:
+    """Deleted is for good, can be said again, and leaves balance and books as they are."""
+    for _ in range(2):
+        token = await shop.store.set_token_status(shop.token.id, DELETED)
+        user = await shop.store.set_user_status(shop.user.id, DELETED)
+        assert (token.status, user.status, user.quota) == (DELETED, DELETED, 1_000)
+    with pytest.raises(UnknownError):
+        await shop.store.set_token_status(shop.token.id, ENABLED)
+    with pytest.raises(UnknownError):
+        await shop.store.set_user_status(shop.user.id, DISABLED)
+    caller = await shop.store.authenticate(shop.token.token_hash)
+    assert caller is not None
+    assert (caller.token.status, caller.user.status) == (DELETED, DELETED)
+    await shop.assert_explained()

@@ -22,6 +22,7 @@ from kling_mock.storage.adapters.sqlite import SqliteEngine, Writer
 from kling_mock.storage.errors import InsufficientQuotaError, StorageUnavailableError
 from kling_mock.storage.sql_storage import SqlStorage
 from kling_mock.storage.statement import AgainError, Statement, Unit
+from kling_mock.storage.statements import BACKLOG
 from tests.storage import kit
 from tests.storage.databases import SqliteFile, opened
 from tests.storage.kit import Shop
@@ -168,6 +169,14 @@ async def test_another_writer_that_does_not_let_go_is_told(
     other.execute("ROLLBACK")
     other.close()
     assert await engine.run(lambda: put(1), Mode.WRITE) == 1
+
+
+async def test_the_backlog_is_read_over_the_index_of_open_tasks(tmp_path: Path) -> None:
+    """A scrape reads as many rows as there are open tasks, however many have ended."""
+    database = SqliteFile(tmp_path)
+    async with opened(database):
+        plan = await database.query(f"EXPLAIN QUERY PLAN {BACKLOG.sql.replace('?', '0')}")
+    assert "idx_next_poll" in str(plan[0])
 
 
 async def test_slow_transactions_are_remembered_and_logged(

@@ -11,6 +11,7 @@ from kling_mock.storage.memory.state import State
 from kling_mock.storage.rules import check_limit
 from kling_mock.storage.text import fit, task_id
 from kling_mock.storage.values import (
+    DELETED,
     DISABLED,
     ENABLED,
     MAX_BALANCE,
@@ -73,8 +74,10 @@ class MemoryAccounts:
 
     async def set_user_status(self, user_id: int, status: int) -> User:
         """See `Storage.set_user_status`."""
-        user = attrs.evolve(self.state.user(user_id), status=status)
-        self.state.users[user_id] = user
+        before = self.state.user(user_id)
+        if before.status == DELETED != status:
+            raise UnknownError("user", user_id)
+        self.state.users[user_id] = user = attrs.evolve(before, status=status)
         return user
 
     async def credit(
@@ -152,8 +155,10 @@ class MemoryAccounts:
 
     async def set_token_status(self, token_id: int, status: int) -> Token:
         """See `Storage.set_token_status`."""
-        token = attrs.evolve(self.state.token(token_id), status=status)
-        self.state.tokens[token_id] = token
+        before = self.state.token(token_id)
+        if before.status == DELETED != status:
+            raise UnknownError("token", token_id)
+        self.state.tokens[token_id] = token = attrs.evolve(before, status=status)
         return token
 
     async def set_token_quota(self, token_id: int, remain_quota: int | None) -> Token:

@@ -9,7 +9,7 @@ import attrs
 
 from kling_mock.storage.errors import UnknownError
 from kling_mock.storage.memory.tasks import MemoryTasks
-from kling_mock.storage.rules import check_limit, open_state
+from kling_mock.storage.rules import check_limit
 from kling_mock.storage.values import (
     REPEATS,
     Backlog,
@@ -22,6 +22,7 @@ from kling_mock.storage.values import (
     Overview,
     Reconciliation,
     Report,
+    SlowRecord,
     Strain,
     Unexplained,
     User,
@@ -228,24 +229,29 @@ class MemoryStorage(MemoryTasks):
 
     async def backlog(self, *, now: int, stuck_until: int) -> Backlog:
         """See `Storage.backlog`."""
-        polls = {
-            one.task_id: one.next_poll_at
-            for one in self.state.videos.values()
-            if one.next_poll_at is not None
-        }
-        rows = [self.state.videos[task_id] for task_id in polls]
-        states = Counter(
-            open_state(row.status, is_known=row.kling_task_id is not None) for row in rows
-        )
+        states = Counter[str]()
+        overdue = stuck = lag = 0
+        for row in self.state.videos.values():
+            if row.next_poll_at is not None:
+                known = "processing" if row.status == "processing" else "submitted"
+                states["unknown" if row.kling_task_id is None else known] += 1
+                overdue += row.next_poll_at <= now
+                stuck += row.created_at <= stuck_until
+                lag = max(lag, now - row.next_poll_at)
         return Backlog(
             unknown=states["unknown"],
             submitted=states["submitted"],
             processing=states["processing"],
-            overdue=sum(at <= now for at in polls.values()),
-            stuck=sum(row.created_at <= stuck_until for row in rows),
-            lag=max((now - at for at in polls.values() if at <= now), default=0),
+            overdue=overdue,
+            stuck=stuck,
+            lag=lag,
         )
 
     def strain(self) -> Strain:
         """See `Storage.strain`."""
         return Strain(dict.fromkeys(REPEATS, 0))
+
+    async def slow_statements(self, *, limit: int, running_for: float) -> SlowRecord:
+        """See `Storage.slow_statements`."""
+        del limit, running_for
+        return SlowRecord("none", recorded=False, advice="There is no database: it is in memory.")

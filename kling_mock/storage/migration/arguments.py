@@ -67,6 +67,12 @@ def _upgrade(parser: argparse.ArgumentParser) -> None:
     )
     option("--share", type=float, default=0.8, help="part of the time the copy runs (default 0.8)")
     option("--max-running", type=int, default=25, help="threads at work that make the copy wait")
+    option(
+        "--progress",
+        choices=("auto", "bar", "lines", "none"),
+        default="auto",
+        help="how --online shows how far it is: a bar on a terminal, lines elsewhere (auto)",
+    )
     option("--pause", action="store_true", help="make a running online upgrade wait")
     option("--resume", action="store_true", help="let a paused online upgrade go on")
     option("--abandon", action="store_true", help="remove what an unfinished online upgrade left")
@@ -83,7 +89,7 @@ def _downgrade(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="keep these values in the table migration_changes; may be repeated",
+        help="keep these values in the table migration_changes, or all; may be repeated",
     )
 
 

@@ -11,9 +11,10 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from typing import Any, Final
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
+from kling_mock.storage.address import mysql_address
 from kling_mock.storage.migration.session import connect
 
 __all__ = ["BackupError", "backup", "dump_command"]
@@ -36,11 +37,13 @@ def dump_command(url: str, target: Path) -> tuple[list[str], dict[str, str]]:
 
 def _mariadb_dump(parts: SplitResult, target: Path) -> tuple[list[str], dict[str, str]]:
     tool = shutil.which("mariadb-dump") or shutil.which("mysqldump") or "mysqldump"
+    address = mysql_address(parts)
     command = [
         tool,
-        f"--host={parts.hostname or '127.0.0.1'}",
-        f"--port={parts.port or 3306}",
-        f"--user={unquote(parts.username or 'root')}",
+        f"--host={address['host']}",
+        f"--port={address['port']}",
+        f"--user={address['user']}",
+        *_connected(address, tool),
         "--single-transaction",  # one snapshot, without a lock
         "--quick",  # row by row, not the table in memory
         "--hex-blob",
@@ -49,25 +52,33 @@ def _mariadb_dump(parts: SplitResult, target: Path) -> tuple[list[str], dict[str
         "--skip-extended-insert",  # a row is a line, so rows can be counted
         "--no-autocommit",
         f"--result-file={target}",
-        unquote(parts.path[1:]),
+        str(address["database"]),
         "videos",
     ]
-    return command, {"MYSQL_PWD": unquote(parts.password or "")}
+    return command, {"MYSQL_PWD": str(address["password"])}
+
+
+def _connected(address: dict[str, Any], tool: str) -> list[str]:
+    """Return the options for a socket and for a verified server."""
+    options = [f"--socket={address['unix_socket']}"] if "unix_socket" in address else []
+    if "ssl" in address:
+        mariadb = "mariadb" in Path(tool).name
+        options += ["--ssl-verify-server-cert"] if mariadb else ["--ssl-mode=VERIFY_IDENTITY"]
+    return options
 
 
 def _pg_dump(parts: SplitResult, target: Path) -> tuple[list[str], dict[str, str]]:
+    user, at, host = parts.netloc.rpartition("@")
+    shown = parts._replace(netloc=user.partition(":")[0] + at + host)
     command = [
         shutil.which("pg_dump") or "pg_dump",
-        f"--host={parts.hostname or '127.0.0.1'}",
-        f"--port={parts.port or 5432}",
-        f"--username={unquote(parts.username or 'postgres')}",
         "--no-password",
         "--format=plain",
         "--table=videos",
         f"--file={target}",
-        unquote(parts.path[1:]),
+        f"--dbname={urlunsplit(shown)}",
     ]
-    return command, {"PGPASSWORD": unquote(parts.password or "")}
+    return command, {"PGPASSWORD": unquote(parts.password)} if parts.password else {}
 
 
 def backup(url: str, target: Path) -> int:
@@ -84,7 +95,7 @@ def backup(url: str, target: Path) -> int:
         raise BackupError(f"{target} exists; a backup never overwrites a file")
     try:
         return _whole(url, target)
-    except BackupError:
+    except BaseException:
         target.unlink(missing_ok=True)
         raise
 

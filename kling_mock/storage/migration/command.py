@@ -7,6 +7,7 @@ import json
 import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -14,34 +15,48 @@ import attrs
 
 from kling_mock.storage.migration.backup import BackupError, backup
 from kling_mock.storage.migration.check import Report, Verdict, check
+from kling_mock.storage.migration.display import display
 from kling_mock.storage.migration.downgrade import Downgrade
 from kling_mock.storage.migration.findings import Finding
-from kling_mock.storage.migration.online import Online, Progress, Throttle
+from kling_mock.storage.migration.online import Online
+from kling_mock.storage.migration.pace import Throttle
 from kling_mock.storage.migration.rows import WORDS
 from kling_mock.storage.migration.script import downgrade_script, upgrade_script
 from kling_mock.storage.migration.session import DatabaseError, Session, connect
 from kling_mock.storage.migration.shapes import Shape
 from kling_mock.storage.migration.state import State
-from kling_mock.storage.migration.upgrade import BlockedError, Upgrade
+from kling_mock.storage.migration.upgrade import BlockedError, UnfinishedError, Upgrade
 from kling_mock.storage.migration.verify import verify
 from kling_mock.storage.migration.wanted import wanted
 
 __all__ = ["run"]
 
 
-def run(name: str, options: argparse.Namespace) -> int:
-    """Run one command; return its exit status, which is 1 when the database fails."""
+Opener = Callable[[str], AbstractContextManager[Session]]
+
+
+def run(name: str, options: argparse.Namespace, opened: Opener = connect) -> int:
+    """Run one command; return its exit status, which is 1 when the database fails.
+
+    Args:
+        name: `check`, `upgrade`, `verify`, `downgrade` or `sql`.
+        options: What `arguments` made of the command line.
+        opened: Opens a database; a test gives one that can be watched.
+    """
     try:
-        with connect(options.db) as session:
+        with opened(options.db) as session:
             return _COMMANDS[name](session, options)
     except BlockedError as error:
         for line in _findings(error.findings):
             _tell(line)
         _tell("nothing was changed")
         return Verdict.BLOCKED
-    except (BackupError, DatabaseError, ValueError) as error:
+    except (BackupError, DatabaseError, UnfinishedError, ImportError, ValueError) as error:
         _tell(f"kling-mock: {error}")
         return 1
+    except KeyboardInterrupt:
+        _tell("kling-mock: stopped; run the same command again to go on")
+        return 130
 
 
 def _say(text: str) -> None:
@@ -124,14 +139,13 @@ def _upgrade(session: Session, options: argparse.Namespace) -> int:
         _resolutions(options.resolve),
         log=_say,
     )
-    online = Online(
-        job, Throttle(share=options.share, running=options.max_running), progress=_progress()
-    )
+    throttle = Throttle(share=options.share, running=options.max_running)
+    online = Online(job, throttle, display(options.progress, sys.stderr))
     if options.abandon:
         online.abandon()
         _say("what the unfinished upgrade left is gone; the table is as it was")
         return 0
-    if options.backup:
+    if options.backup and job.needed("online" if options.online else "direct"):
         rows = backup(options.db, Path(options.backup))
         _say(f"backup of {rows:,} rows in {options.backup}")
     shape = online.run() if options.online else job.run()
@@ -143,7 +157,7 @@ def _upgrade(session: Session, options: argparse.Namespace) -> int:
 
 
 def _pause(state: State, *, pause: bool) -> int:
-    if not state.under_way:
+    if state.way != "online":
         _tell("kling-mock: no online upgrade is under way")
         return 1
     if pause:
@@ -161,26 +175,6 @@ def _resolutions(given: Sequence[str]) -> dict[str, str]:
             known = ", ".join(WORDS)
             raise ValueError(f"--resolve takes NAME=WORD, and WORD is one of {known}")
     return {name: word for name, _, word in pairs}
-
-
-def _progress() -> Callable[[Progress], None]:
-    """Return a bar for a terminal, or a line for each tenth where there is none."""
-    terminal = sys.stderr.isatty()
-    told = [-1]
-
-    def show(now: Progress) -> None:
-        part = 1.0 if not now.total else min(1.0, now.copied / now.total)
-        left = "" if now.remaining is None else f", {now.remaining:.0f} s to go"
-        text = f"{part:4.0%} {now.copied:,} rows, {now.rate:,.0f} rows/s{left}"
-        if terminal:
-            bar = "#" * int(part * 30)
-            sys.stderr.write(f"\r[{bar:<30}] {text:<60}" + ("\n" if part >= 1 else ""))
-            sys.stderr.flush()
-        elif int(part * 10) > told[0]:
-            told[0] = int(part * 10)
-            _tell(text)
-
-    return show
 
 
 # ---------------------------------------------------------------- the others

@@ -6,6 +6,7 @@ They are left alone, and then no version is written: the relay would not find it
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import attrs
@@ -48,23 +49,16 @@ def companions(session: Session) -> Companions:
     )
 
 
-def found_rest(session: Session) -> list[str]:
-    """Make what is missing beside `videos` and write the version; return the tables made.
-
-    Nothing is made where a table of one of the names is another program's.
-    """
-    beside = companions(session)
-    if beside.foreign:
-        return []
+def found_rest(session: Session, missing: Iterable[Table]) -> None:
+    """Make the tables that are *missing* beside `videos`, and write the version."""
     words = family(session.dialect)
-    for table in beside.missing:
+    for table in missing:
         session.execute(table_sql(table, words))
         if words is not Family.MYSQL:
             for index in table.indexes:
                 session.execute(index_sql(table, index, words))
     session.execute("DELETE FROM schema_version")
     session.execute("INSERT INTO schema_version (version) VALUES (?)", VERSION)
-    return [one.name for one in beside.missing]
 
 
 def leave(session: Session, made: list[str]) -> list[str]:
@@ -74,7 +68,7 @@ def leave(session: Session, made: list[str]) -> list[str]:
 
     Args:
         session: The connection.
-        made: What `found_rest` returned.
+        made: Names of the tables that `found_rest` made, or was about to make.
 
     Returns:
         The tables that stay because there is something in them.

@@ -8,10 +8,11 @@ is kept in `migration_changes`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Final, Literal
+from typing import Final
 
 import attrs
 
+from kling_mock.storage.migration.changes import as_text, restore, single_out
 from kling_mock.storage.migration.companions import leave
 from kling_mock.storage.migration.ddl import alter, quoted
 from kling_mock.storage.migration.findings import Finding
@@ -21,14 +22,11 @@ from kling_mock.storage.migration.probes import row_probes
 from kling_mock.storage.migration.rebuild import rebuild
 from kling_mock.storage.migration.session import Dialect, Session, transaction
 from kling_mock.storage.migration.shapes import Shape
-from kling_mock.storage.migration.state import CHANGES, EVERY, Origin, State
-from kling_mock.storage.migration.table import Column, Table, same_content
+from kling_mock.storage.migration.state import CHANGES, Origin, State
+from kling_mock.storage.migration.table import Column, Index, Table, same_content
 from kling_mock.storage.migration.upgrade import BlockedError
 
-__all__ = ["Downgrade", "Point"]
-
-#: Where a run can be stopped; the tests stop it at each.
-Point = Literal["set-aside", "altered", "restored", "finished"]
+__all__ = ["Downgrade", "recorded", "way_back"]
 
 #: Columns of ours whose values say nothing that the old table would miss.
 _DERIVED: Final = frozenset({"id", "legacy", "updated_at"})
@@ -37,8 +35,33 @@ _DERIVED: Final = frozenset({"id", "legacy", "updated_at"})
 _ASIDE: Final = "new:"
 
 
-def nowhere(_point: Point) -> None:
-    """Pass a named point without stopping."""
+def recorded(session: Session, table: str) -> tuple[Origin, Table]:
+    """Return where the *table* came from, and what it is now.
+
+    Raises:
+        BlockedError: No upgrade was recorded, or there is no such table.
+    """
+    origin, found = State(session).origin, read_table(session, table)
+    if origin is None or found is None:
+        says = "no upgrade by this program is recorded, so there is no way back"
+        raise BlockedError([Finding("no-origin", "blocker", says)])
+    return origin, found
+
+
+def way_back(found: Table, origin: Origin, dialect: Dialect) -> list[str]:
+    """Return the statements after which the table has the shape that it had."""
+    if dialect in {"mariadb", "mysql"}:
+        return [alter(found.name, plan(found, origin.table, in_order=True), dialect)]
+
+    def copied(column: Column) -> str | None:
+        name, now = quoted(column.name, dialect), found.column(column.name)
+        if now is None:
+            return None
+        cast = dialect == "postgresql" and now.type != column.type
+        return f"CAST({name} AS {column.type})" if cast else name
+
+    made = origin.definition if dialect == "sqlite" else ()
+    return rebuild(found, origin.table, dialect, copied, made)
 
 
 @attrs.frozen
@@ -48,66 +71,58 @@ class Downgrade:
     Attributes:
         session: The connection.
         wanted: The schema that the table has now.
-        set_aside: Names of findings whose values are kept in `migration_changes`.
+        set_aside: Names of findings whose values are kept in `migration_changes`; `all` for
+            each that can be kept.
         log: Told what is done, a line each.
-        at: Called at each named point.
     """
 
     session: Session
     wanted: Table
     set_aside: Collection[str] = ()
     log: Callable[[str], None] = print
-    at: Callable[[Point], None] = nowhere
 
     def run(self) -> Shape:
         """Bring the table back; return the shape that it has again.
 
         Raises:
-            BlockedError: No upgrade was recorded, or there is data the old shape cannot hold.
+            BlockedError: No upgrade was recorded, one is not finished, or there is data the
+                old shape cannot hold.
             DatabaseError: The database refused a statement.
         """
         state = State(self.session)
-        origin, found = state.origin, read_table(self.session, self.wanted.name)
-        if origin is None or found is None:
-            raise BlockedError(
-                [
-                    Finding(
-                        "no-origin",
-                        "blocker",
-                        "no upgrade by this program is recorded, so there is no way back",
-                    )
-                ]
-            )
+        origin, found = recorded(self.session, self.wanted.name)
+        if state.way == "online":
+            says = "an online upgrade was interrupted; run it again, or --abandon it"
+            raise BlockedError([Finding("online-unfinished", "blocker", says)])
         if self.session.dialect in {"mariadb", "mysql"}:
             self._whole(state, origin, found)
         else:
             with transaction(self.session):
                 self._whole(state, origin, found)
-        self.at("finished")
         return origin.shape
 
+    def _may_go(self, lost: Finding) -> bool:
+        chosen = lost.name in self.set_aside or "all" in self.set_aside
+        return bool(lost.resolution) and chosen
+
     def _whole(self, state: State, origin: Origin, found: Table) -> None:
+        state.create()  # a run that was killed at its very end dropped one of the two
         if not same_content(found, origin.table):
             lost = self.losses(found, origin.table)
-            refused = [one for one in lost if one.name not in self.set_aside]
-            if refused:
+            if refused := [one for one in lost if not self._may_go(one)]:
                 raise BlockedError(refused)
             self._keep_losses(found, origin.table, lost)
-            self._single_out()
+            single_out(self.session, found)
             state.set("downgrading", value=True)
-            self.at("set-aside")
-            self._change(origin, found)
-            self.at("altered")
-        self._restore(origin.table)
-        self.at("restored")
+            for statement in way_back(found, origin, self.session.dialect):
+                self.session.execute(statement)
+        restore(self.session, origin.table, self.wanted)
         if full := leave(self.session, state.get("made") or []):
             self.log(f"{', '.join(full)}: not empty, so they stay")
-        if self.session.query(
-            f"SELECT 1 FROM {CHANGES} WHERE column_name LIKE '{_ASIDE}%' LIMIT 1"
-        ):
-            for name in ("origin", "upgrading", "downgrading", "rows", "checksum", "made"):
-                state.delete(name)
-            self.session.execute(f"DELETE FROM {CHANGES} WHERE column_name NOT LIKE '{_ASIDE}%'")
+        aside = f"column_name LIKE '{_ASIDE}%'"
+        if self.session.query(f"SELECT 1 FROM {CHANGES} WHERE {aside} LIMIT 1"):
+            self.session.execute(f"DELETE FROM {CHANGES} WHERE NOT {aside}")
+            state.clear()
             self.log(f"what was set aside is in the table {CHANGES}")
         else:
             state.drop()
@@ -144,22 +159,29 @@ class Downgrade:
         return f"{name} <> ''" if textual else f"{name} IS NOT NULL"
 
     def _collisions(self, table: str, old: Table) -> list[Finding]:
+        """Return which ids an old key refuses that looks at their beginning, or not at case.
+
+        Only MariaDB and MySQL have such keys; elsewhere the old ones compare every byte.
+        """
+        column = old.column("task_id")
+        if column is None or self.session.dialect not in {"mariadb", "mysql"}:
+            return []
+        keys = [*old.indexes, Index("PRIMARY", old.primary, unique=True)]
+        charset = column.collation.partition("_")[0]
+        value = f"CONVERT(task_id USING {charset}) COLLATE {column.collation}"
         findings: list[Finding] = []
-        for index in old.indexes:
-            prefix = index.prefixes[0] if index.unique and len(index.columns) == 1 else None
-            if prefix is None:
+        for key in keys:
+            if not key.unique or key.columns != ("task_id",):
                 continue
-            rows = self.session.query(
-                f"SELECT COUNT(*) FROM (SELECT 1 AS one FROM {table} "
-                f"GROUP BY LOWER(LEFT({quoted(index.columns[0], self.session.dialect)}, {prefix})) "
+            shown = f"LEFT({value}, {key.prefixes[0]})" if key.prefixes[0] else value
+            count = self.session.query(
+                f"SELECT COUNT(*) FROM (SELECT 1 AS one FROM {table} GROUP BY {shown} "
                 "HAVING COUNT(*) > 1) AS alike"
-            )
-            if rows[0][0]:
-                says = (
-                    f"ids are equal in their first {prefix} characters or but for case, and the "
-                    f"old index {index.name} refuses them"
-                )
-                findings.append(Finding("alike-task-id", "blocker", says, int(rows[0][0])))
+            )[0][0]
+            if count:
+                part = f" in their first {key.prefixes[0]} characters" if key.prefixes[0] else ""
+                says = f"ids are equal{part} to the old key {key.name}, which refuses them"
+                findings.append(Finding("alike-task-id", "blocker", says, int(count)))
         return findings
 
     # ------------------------------------------------------------ the way back
@@ -168,7 +190,7 @@ class Downgrade:
         names, table = {one.name for one in lost}, quoted(found.name, self.session.dialect)
         for column in _new(found, old):
             if f"new-{_dashed(column.name)}" in names:
-                text = _as_text(quoted(column.name, self.session.dialect), self.session.dialect)
+                text = as_text(quoted(column.name, self.session.dialect), self.session.dialect)
                 key = _ASIDE + column.name
                 self.session.execute(f"DELETE FROM {CHANGES} WHERE column_name = ?", key)
                 kept = self.session.execute(
@@ -177,77 +199,9 @@ class Downgrade:
                 )
                 self.log(f"new-{_dashed(column.name)}=set-aside: {kept} values")
 
-    def _single_out(self) -> None:
-        """Note by id which rows were migrated, once there are others: `legacy` goes away."""
-        table = quoted(self.wanted.name, self.session.dialect)
-        if not self.session.query(f"SELECT 1 FROM {table} WHERE legacy = 0 LIMIT 1"):
-            return
-        for column, value in self.session.query(
-            f"SELECT column_name, old_value FROM {CHANGES} WHERE task_id = ?", EVERY
-        ):
-            self.session.execute(
-                f"INSERT INTO {CHANGES} (column_name, task_id, old_value) "
-                f"SELECT '{column}', task_id, {'NULL' if value is None else repr(str(value))} "
-                f"FROM {table} WHERE legacy = 1"
-            )
-            self.session.execute(
-                f"DELETE FROM {CHANGES} WHERE column_name = ? AND task_id = ?", column, EVERY
-            )
-
-    def _change(self, origin: Origin, found: Table) -> None:
-        dialect = self.session.dialect
-        if dialect in {"mariadb", "mysql"}:
-            steps = plan(found, origin.table, in_order=True)
-            self.session.execute(alter(found.name, steps, dialect))
-            return
-        made = origin.definition if dialect == "sqlite" else ()
-
-        def copied(column: Column) -> str | None:
-            name, now = quoted(column.name, dialect), found.column(column.name)
-            if now is None:
-                return None
-            cast = dialect == "postgresql" and now.type != column.type
-            return f"CAST({name} AS {column.type})" if cast else name
-
-        for statement in rebuild(found, origin.table, dialect, copied, made):
-            self.session.execute(statement)
-
-    def _restore(self, old: Table) -> None:
-        """Put back what the upgrade changed; ids last, for the rest is known by them."""
-        table, dialect = quoted(old.name, self.session.dialect), self.session.dialect
-        names = {
-            str(row[0]) for row in self.session.query(f"SELECT DISTINCT column_name FROM {CHANGES}")
-        }
-        for column in sorted(old.columns, key=lambda one: one.name == "task_id"):
-            if column.name not in names:
-                continue
-            name = quoted(column.name, dialect)
-            value = f"CAST(old_value AS {column.type})" if dialect == "postgresql" else "old_value"
-            where = f"FROM {CHANGES} WHERE column_name = '{column.name}' AND task_id = "
-            if self.session.query(f"SELECT 1 {where}'{EVERY}'"):
-                self.session.execute(
-                    f"UPDATE {table} SET {name} = (SELECT {value} {where}'{EVERY}')"
-                )
-            key = _key(table, dialect)
-            self.session.execute(
-                f"UPDATE {table} SET {name} = (SELECT {value} {where}{key}) "
-                f"WHERE EXISTS (SELECT 1 {where}{key})"
-            )
-
 
 def _new(found: Table, old: Table) -> list[Column]:
     return [one for one in found.columns if not old.has(one.name) and one.name not in _DERIVED]
-
-
-def _key(table: str, dialect: Dialect) -> str:
-    """Return the id of a row so that the key of `migration_changes` finds it."""
-    if dialect in {"mariadb", "mysql"}:
-        return f"CONVERT({table}.task_id USING ascii) COLLATE ascii_bin"
-    return f"{table}.task_id"
-
-
-def _as_text(value: str, dialect: Dialect) -> str:
-    return f"CAST({value} AS {'CHAR' if dialect in {'mariadb', 'mysql'} else 'TEXT'})"
 
 
 def _dashed(column: str) -> str:

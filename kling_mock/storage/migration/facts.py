@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,9 @@ _ONLINE_FACTOR: Final = 2.2
 #: The copy, its indexes (181 bytes a row more than before) and the sort files.
 _ROOM_FACTOR: Final = 1.5
 _LONG_TRANSACTION: Final = 5  # seconds
+
+#: Triggers that the online way makes, so that nobody takes them for the operator's.
+OWN_TRIGGERS: Final = "kling_migration_"
 
 
 @attrs.frozen
@@ -130,20 +134,16 @@ def _mysql(session: Session, table: str) -> Facts:
         "WHERE REFERENCED_TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME = ?",
         table,
     )
-    directory = str(session.query("SELECT @@datadir")[0][0])
+    directory, host = session.query("SELECT @@datadir, @@hostname")[0]
     return Facts(
         server=str(session.query("SELECT VERSION()")[0][0]),
         size=int(size or 0),
-        free=_free(directory),
+        free=_free(str(directory)) if host == socket.gethostname() else None,
         triggers=tuple(str(row[0]) for row in triggers),
         references=tuple(str(row[0]) for row in references),
         transactions=long_transactions(session),
         engine=str(engine),
     )
-
-
-#: Triggers that the online way makes, so that nobody takes them for the operator's.
-OWN_TRIGGERS: Final = "kling_migration_"
 
 
 def long_transactions(session: Session, seconds: int = _LONG_TRANSACTION) -> tuple[int, ...]:

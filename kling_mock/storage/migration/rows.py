@@ -11,10 +11,11 @@ from typing import Final
 
 import attrs
 
+from kling_mock.storage.migration.changes import filled, remember, remember_every
 from kling_mock.storage.migration.ddl import quoted
 from kling_mock.storage.migration.probes import Probe, binary, filler, row_probes
 from kling_mock.storage.migration.session import Dialect, Session
-from kling_mock.storage.migration.state import CHANGES, EVERY
+from kling_mock.storage.migration.state import CHANGES
 from kling_mock.storage.migration.table import Column, Table
 
 __all__ = ["WORDS", "Rows"]
@@ -52,31 +53,37 @@ class Rows:
         return quoted(self.found.name, self.session.dialect)
 
     def resolve(self, resolutions: Mapping[str, str]) -> None:
-        """Do to the rows what the operator chose, ids first: the rest is remembered by id."""
-        questions = {
-            one.name: one
+        """Do to the rows what the operator chose.
+
+        Ids first, and told apart before anything else: the rest is remembered by id.
+        """
+        questions = [
+            one
             for one in row_probes(self.found, self.wanted, self.session.dialect)
             if one.name in resolutions
-        }
-        for name in sorted(questions, key=lambda one: questions[one].column != "task_id"):
-            one = questions[name]
-            count = self._renamed(one) if one.column == "task_id" else self._changed(one)
-            self.log(f"{name}={one.resolution}: {count} rows changed")
+        ]
+        for one in questions:
+            if one.column == "task_id":
+                self.log(f"{one.name}={one.resolution}: {self._renamed(one)} rows changed")
         if "duplicate-task-id" in resolutions:
             self.log(f"duplicate-task-id=rename: {self._apart()} rows changed")
+        for one in questions:
+            if one.column != "task_id":
+                self.log(f"{one.name}={one.resolution}: {self._changed(one)} rows changed")
 
     def remember_nulls(self) -> None:
         """Remember which rows held NULL, or no time of an update, before it is filled in."""
-        for column, condition in self._to_fill():
-            name = quoted(column.name, self.session.dialect)
-            rows, total = self.session.query(
-                f"SELECT SUM(CASE WHEN {condition} THEN 1 ELSE 0 END), COUNT(*) FROM {self._table}"
-            )[0]
-            if rows and rows == total:
-                text = self._text(f"MIN({name})")
-                self._keep(f"SELECT '{column.name}', '{EVERY}', {text} FROM {self._table}")
-            elif rows:
-                self._remember(column.name, condition)
+        fills = self._to_fill()
+        sums = (f"SUM(CASE WHEN {condition} THEN 1 ELSE 0 END)" for _, condition in fills)
+        total, *counts = self.session.query(
+            f"SELECT {', '.join(['COUNT(*)', *sums])} FROM {self._table}"
+        )[0]
+        for (column, condition), count in zip(fills, counts, strict=True):
+            if count and count == total:
+                remember_every(self.session, self.found.name, column.name)
+            elif count:
+                new = filled(column)
+                remember(self.session, self.found.name, column.name, condition, new)
 
     def fill(self) -> None:
         """Replace NULL where the wanted schema takes none, and an update time of 0."""
@@ -84,16 +91,17 @@ class Rows:
             self.session.execute(statement)
 
     def filling(self) -> list[str]:
-        """Return the statements of `fill`."""
-        return [
-            f"UPDATE {self._table} SET {quoted(column.name, self.session.dialect)} = "
-            f"{self.filled(column)} WHERE {condition}"
-            for column, condition in self._to_fill()
-        ]
-
-    def filled(self, column: Column) -> str:
-        """Return the SQL for what stands instead of NULL in *column*."""
-        return "COALESCE(created_at, 0)" if column.name == "updated_at" else filler(column)
+        """Return the statements of `fill`: at most one, which reads the table once."""
+        fills = self._to_fill()
+        if not fills:
+            return []
+        names = {column.name: column for column, _ in fills}
+        changes = ", ".join(
+            f"{quoted(name, self.session.dialect)} = {self.copied(column)}"
+            for name, column in names.items()
+        )
+        met = " OR ".join(condition for _, condition in fills)
+        return [f"UPDATE {self._table} SET {changes} WHERE {met}"]
 
     def copied(self, column: Column, row: str = "") -> str | None:
         """Return the SQL for the value of a wanted *column* in a copy; None: its default.
@@ -117,16 +125,16 @@ class Rows:
     # ------------------------------------------------------------ inside
 
     def _to_fill(self) -> list[tuple[Column, str]]:
-        wanted = []
+        fills = list[tuple[Column, str]]()
         for column in self.wanted.columns:
             old, name = self.found.column(column.name), quoted(column.name, self.session.dialect)
             if old is None or column.name == "task_id":
                 continue
+            if _tightened(old, column):
+                fills.append((column, f"{name} IS NULL"))
             if column.name == "updated_at":
-                wanted.append((column, f"({name} IS NULL OR {name} = 0)"))
-            elif _tightened(old, column):
-                wanted.append((column, f"{name} IS NULL"))
-        return wanted
+                fills.append((column, f"{name} = 0"))
+        return fills
 
     def _changed(self, question: Probe) -> int:
         name = quoted(question.column, self.session.dialect)
@@ -138,7 +146,7 @@ class Rows:
             "to-seconds": f"{name} {whole} 1000",
             "cut": f"SUBSTR({name}, 1, {length})",
         }[question.resolution]
-        self._remember(question.column, question.condition)
+        remember(self.session, self.found.name, question.column, question.condition, new)
         return self.session.execute(
             f"UPDATE {self._table} SET {name} = {new} WHERE {question.condition}"
         )
@@ -171,42 +179,21 @@ class Rows:
 
     def _rename(self, old: str | None, new: str) -> None:
         """Give one row, the newest with the id *old*, another id."""
-        same = "task_id IS NULL" if old is None else f"{binary('task_id', self._dialect)} = ?"
+        same = "task_id IS NULL" if old is None else _IDENTICAL[self.session.dialect]
         values = () if old is None else (old,)
         self.session.execute(
-            f"UPDATE {self._table} SET task_id = ? WHERE {_ONE_ROW[self._dialect]}".format(
+            f"UPDATE {self._table} SET task_id = ? WHERE {_ONE_ROW[self.session.dialect]}".format(
                 table=self._table, same=same
             ),
             new,
             *values,
         )
         self.session.execute(
-            f"INSERT INTO {CHANGES} (column_name, task_id, old_value) VALUES ('task_id', ?, ?)",
+            f"INSERT INTO {CHANGES} (column_name, task_id, old_value, new_value) "
+            "VALUES ('task_id', ?, ?, ?)",
             new,
             old,
-        )
-
-    @property
-    def _dialect(self) -> Dialect:
-        return self.session.dialect
-
-    def _remember(self, column: str, condition: str) -> None:
-        text = self._text(quoted(column, self._dialect))
-        self._keep(f"SELECT '{column}', task_id, {text} FROM {self._table} WHERE {condition}")
-
-    def _text(self, value: str) -> str:
-        return f"CAST({value} AS {'CHAR' if self._dialect in {'mariadb', 'mysql'} else 'TEXT'})"
-
-    def _keep(self, select: str) -> None:
-        """Insert into `migration_changes`; what is remembered already stays as it is."""
-        if self._dialect in {"mariadb", "mysql"}:
-            self.session.execute(
-                f"INSERT IGNORE INTO {CHANGES} (column_name, task_id, old_value) {select}"
-            )
-            return
-        self.session.execute(
-            f"INSERT INTO {CHANGES} (column_name, task_id, old_value) "
-            f"SELECT * FROM ({select}) AS c WHERE true ON CONFLICT DO NOTHING"
+            new,
         )
 
 
@@ -214,6 +201,14 @@ def _tightened(old: Column, new: Column) -> bool:
     return old.nullable and not new.nullable
 
 
+#: Where ids are the same to the last byte; utf8mb4_bin passes over blanks at the end.
+_MY_SAME: Final = f"CAST({binary('task_id', 'mariadb')} AS BINARY) = CAST(? AS BINARY)"
+_IDENTICAL: Final[dict[Dialect, str]] = {
+    "mariadb": _MY_SAME,
+    "mysql": _MY_SAME,
+    "sqlite": f"{binary('task_id', 'sqlite')} = ?",
+    "postgresql": f"{binary('task_id', 'postgresql')} = ?",
+}
 _MY_ROW: Final = "{same} ORDER BY created_at DESC LIMIT 1"
 _ONE_ROW: Final[dict[Dialect, str]] = {
     "mariadb": _MY_ROW,

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 
 from kling_mock.storage.migration.check import check
 from kling_mock.storage.migration.ddl import alter
+from kling_mock.storage.migration.downgrade import recorded, way_back
 from kling_mock.storage.migration.findings import Finding
-from kling_mock.storage.migration.introspect import read_table
 from kling_mock.storage.migration.plan import plan
 from kling_mock.storage.migration.rebuild import rebuild
 from kling_mock.storage.migration.rows import Rows
 from kling_mock.storage.migration.session import Dialect, Session
 from kling_mock.storage.migration.shapes import goal
-from kling_mock.storage.migration.state import State
-from kling_mock.storage.migration.table import Column, Table
+from kling_mock.storage.migration.table import Table
 from kling_mock.storage.migration.upgrade import BlockedError, with_default
 from kling_mock.storage.migration.wanted import wanted
 
@@ -69,23 +68,11 @@ def downgrade_script(session: Session, words: Dialect) -> Iterator[str]:
         BlockedError: No upgrade is recorded.
     """
     _same_family(session.dialect, words)
-    origin, found = State(session).origin, read_table(session, "videos")
-    if origin is None or found is None:
-        says = "no upgrade by this program is recorded, so there is no way back"
-        raise BlockedError([Finding("no-origin", "blocker", says)])
+    origin, found = recorded(session, "videos")
     yield f"-- back to {origin.shape.value}, for {words}"
     yield "-- values that the upgrade changed stay in migration_changes; db downgrade restores them"
-    if words in {"mariadb", "mysql"}:
-        yield f"{alter(found.name, plan(found, origin.table, in_order=True), words)};"
-        return
-    made = origin.definition if words == "sqlite" else ()
-
-    def copied(column: Column) -> str | None:
-        return column.name if found.has(column.name) else None
-
-    yield "BEGIN;"
-    yield from (f"{one};" for one in rebuild(found, origin.table, words, copied, made))
-    yield "COMMIT;"
+    statements = (f"{one};" for one in way_back(found, origin, words))
+    yield from statements if words in {"mariadb", "mysql"} else ("BEGIN;", *statements, "COMMIT;")
 
 
 def _same_family(seen: Dialect, words: Dialect) -> None:

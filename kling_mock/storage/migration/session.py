@@ -10,22 +10,18 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import Coroutine, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from kling_mock.storage.address import mysql_address
 
 __all__ = ["DatabaseError", "Dialect", "Session", "connect", "transaction"]
 
 Dialect = Literal["mariadb", "mysql", "postgresql", "sqlite"]
 
-_SCHEMES: Final = {
-    "mariadb": 3306,
-    "mysql": 3306,
-    "postgresql": 5432,
-    "postgres": 5432,
-    "sqlite": 0,
-}
+_SCHEMES: Final = frozenset({"mariadb", "mysql", "postgresql", "postgres", "sqlite"})
 _EXTRAS: Final = {"asyncmy": "mysql", "asyncpg": "postgres"}
 
 
@@ -45,8 +41,15 @@ class DatabaseError(Exception):
 class Session(Protocol):
     """A connection in autocommit mode. `?` stands for a parameter in every dialect."""
 
-    dialect: Dialect
-    database: str
+    @property
+    def dialect(self) -> Dialect:
+        """The database's language."""
+        ...
+
+    @property
+    def database(self) -> str:
+        """The name of the database, or the path of its file."""
+        ...
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return the rows that *sql* finds."""
@@ -67,7 +70,7 @@ def connect(url: str) -> Generator[Session]:
 
     Args:
         url: `mysql://user:password@host:3306/name` (also `mariadb://`), `postgresql://…`, or
-            `sqlite:///path`.
+            `sqlite:///path`, with the parameters that the relay's own store takes.
 
     Raises:
         ValueError: The URL names no database that is known here; its text is not repeated,
@@ -94,7 +97,8 @@ def transaction(session: Session) -> Generator[None]:
     try:
         yield
     except BaseException:
-        session.execute("ROLLBACK")
+        with suppress(Exception):  # the connection may be gone, and the transaction with it
+            session.execute("ROLLBACK")
         raise
     session.execute("COMMIT")
 
@@ -149,7 +153,8 @@ class _OnLoop:
 
     def _end(self, call: Coroutine[Any, Any, Any]) -> None:
         try:
-            self._wait(call)
+            with suppress(Exception):  # what went wrong with the connection was told before
+                self._wait(call)
         finally:
             self._loop.close()
 
@@ -157,27 +162,20 @@ class _OnLoop:
 class _MariaDB(_OnLoop):
     def __init__(self, parts: SplitResult) -> None:
         asyncmy = _driver("asyncmy")
+        address = mysql_address(parts)
         super().__init__()
-        self.database = unquote(parts.path[1:])
+        self.database = str(address["database"])
         self._errors: tuple[type[Exception], ...] = (asyncmy.errors.MySQLError, OSError)
         try:
-            self._connection = self._wait(self._connect(asyncmy, parts))
+            self._connection = self._wait(self._connect(asyncmy, address))
         except self._errors as error:
             self._loop.close()
             raise _mysql_error(error) from error
         version = str(self.query("SELECT VERSION()")[0][0])
         self.dialect: Dialect = "mariadb" if "mariadb" in version.lower() else "mysql"
 
-    async def _connect(self, asyncmy: Any, parts: SplitResult) -> Any:
-        return await asyncmy.connect(
-            host=parts.hostname or "127.0.0.1",
-            port=parts.port or _SCHEMES[parts.scheme],
-            user=unquote(parts.username or "root"),
-            password=unquote(parts.password or ""),
-            db=self.database,
-            charset="utf8mb4",
-            autocommit=True,
-        )
+    async def _connect(self, asyncmy: Any, address: dict[str, Any]) -> Any:
+        return await asyncmy.connect(**address, charset="utf8mb4", autocommit=True)
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         rows, _ = self._run(sql, parameters)
@@ -217,13 +215,7 @@ class _Postgres(_OnLoop):
         self._errors: tuple[type[Exception], ...] = (asyncpg.PostgresError, OSError)
         try:
             self._connection = self._wait(
-                asyncpg.connect(
-                    host=parts.hostname or "127.0.0.1",
-                    port=parts.port or _SCHEMES[parts.scheme],
-                    user=unquote(parts.username or "postgres"),
-                    password=unquote(parts.password or ""),
-                    database=self.database,
-                )
+                asyncpg.connect(dsn=urlunsplit(parts))  # as libpq, and the store, read it
             )
         except self._errors as error:
             self._loop.close()

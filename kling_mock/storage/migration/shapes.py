@@ -11,6 +11,7 @@ import enum
 import attrs
 
 from kling_mock.storage.migration.table import Column, Index, Table, same_content
+from kling_mock.storage.schema import ADDED
 
 __all__ = ["Shape", "goal", "recognise"]
 
@@ -62,6 +63,9 @@ _MEANINGS = {
 #: Without these a table of that name is something else.
 _ESSENTIAL = ("task_id", "created_at", "user_id", "channel_id", "status", "quota")
 
+#: Columns that only this project makes: the Go program's later model has the other two as well.
+_OURS = {one.name for one in ADDED} - {"token_id", "callback_url"}
+
 #: The guide's composite indexes; its script and the Go models lack them.
 _COMPOSITES = (("user_id", "created_at"), ("channel_id", "created_at"))
 
@@ -90,8 +94,7 @@ def recognise(table: Table | None, wanted: Table) -> Shape:
 def _with_id(table: Table, wanted: Table) -> Shape:
     if same_content(table, goal(table, wanted)):
         return Shape.OURS
-    legacy = {"id", *_ESSENTIAL, "updated_at", "json_data", "token_id", "callback_url"}
-    if any(table.has(one.name) for one in wanted.columns if one.name not in legacy | _GUIDE):
+    if any(table.has(one) for one in _OURS):
         return Shape.PARTLY_OURS
     if table.has("result") and not table.has("json_data"):
         return Shape.GO_HEAD
@@ -103,26 +106,6 @@ def _with_id(table: Table, wanted: Table) -> Shape:
         return Shape.SCRIPT if unsigned else Shape.GO_SEED
     present = {one.columns for one in table.indexes}
     return Shape.GUIDE if present.issuperset(_COMPOSITES) else Shape.GUIDE_STEP_3
-
-
-#: Columns of the guide's own table that need not be there in older ones.
-_GUIDE = frozenset(
-    [
-        "prompt",
-        "type",
-        "provider",
-        "mode",
-        "duration",
-        "resolution",
-        "username",
-        "model",
-        "fail_reason",
-        "video_id",
-        "store_url",
-        "n",
-        "credentials",
-    ]
-)
 
 
 def _on_task_id(table: Table) -> bool:

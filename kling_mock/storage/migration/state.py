@@ -8,7 +8,7 @@ put it back. Nothing else of a migration lives outside the table `videos`.
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -16,10 +16,13 @@ from kling_mock.storage.migration.session import Session
 from kling_mock.storage.migration.shapes import Shape
 from kling_mock.storage.migration.table import Table
 
-__all__ = ["CHANGES", "EVERY", "Origin", "State"]
+__all__ = ["CHANGES", "EVERY", "Origin", "State", "Way"]
 
 STATE: Final = "migration_state"
 CHANGES: Final = "migration_changes"
+
+#: How a table is upgraded: with the application stopped, or while it works.
+Way = Literal["direct", "online"]
 
 #: Stands for every migrated row in `migration_changes`, where a column was NULL throughout.
 EVERY: Final = "*"
@@ -81,9 +84,14 @@ class State:
         else:
             self._session.execute(f"INSERT INTO {STATE} (name, value) VALUES (?, ?)", name, text)
 
-    def delete(self, name: str) -> None:
-        """Forget a value."""
-        self._session.execute(f"DELETE FROM {STATE} WHERE name = ?", name)
+    def delete(self, *names: str) -> None:
+        """Forget some values."""
+        marks = ", ".join("?" for _ in names)
+        self._session.execute(f"DELETE FROM {STATE} WHERE name IN ({marks})", *names)
+
+    def clear(self) -> None:
+        """Forget all values."""
+        self._session.execute(f"DELETE FROM {STATE}")
 
     @property
     def origin(self) -> Origin | None:
@@ -93,13 +101,14 @@ class State:
 
     def drop(self) -> None:
         """Remove both tables: the migration was undone and nothing of it is left to know."""
-        for table in (STATE, CHANGES):
+        for table in (CHANGES, STATE):  # the first mark made is the last one gone
             self._session.execute(f"DROP TABLE {table}")
 
     @property
-    def under_way(self) -> bool:
-        """Whether an upgrade was begun and not finished."""
-        return self.get("upgrading") is not None
+    def way(self) -> Way | None:
+        """Which way an upgrade goes that was begun and not finished; None without one."""
+        begun = self.get("upgrading")
+        return None if begun is None else begun["way"]
 
 
 _TABLES: Final = (
@@ -109,8 +118,9 @@ _TABLES: Final = (
     ),
     (
         f"CREATE TABLE IF NOT EXISTS {CHANGES} (column_name VARCHAR(64) NOT NULL, "
-        "task_id VARCHAR(200) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, old_value LONGTEXT, "
-        "PRIMARY KEY (column_name, task_id)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
+        "task_id VARCHAR(200) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, "
+        "old_value LONGTEXT, new_value LONGTEXT, PRIMARY KEY (column_name, task_id)) "
+        "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
     ),
 )
 
@@ -119,7 +129,7 @@ def _plain(statement: str) -> str:
     return (
         statement.replace("LONGTEXT", "TEXT")
         .replace(" CHARACTER SET ascii COLLATE ascii_bin", "")
-        .replace(" ENGINE=InnoDB DEFAULT CHARSET=utf8mb4", "")
+        .partition(" ENGINE")[0]
     )
 
 

@@ -8,7 +8,6 @@ one goes on from what it finds.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
 
 import attrs
 
@@ -22,14 +21,11 @@ from kling_mock.storage.migration.rebuild import rebuild
 from kling_mock.storage.migration.rows import Rows
 from kling_mock.storage.migration.session import Session, transaction
 from kling_mock.storage.migration.shapes import Shape, goal
-from kling_mock.storage.migration.state import Origin, State
+from kling_mock.storage.migration.state import Origin, State, Way
 from kling_mock.storage.migration.table import Table
 from kling_mock.storage.migration.verify import checksum
 
-__all__ = ["BlockedError", "Point", "Upgrade"]
-
-#: Where a run can be stopped; the tests stop it at each.
-Point = Literal["recorded", "rows-fitted", "altered", "filled", "finished"]
+__all__ = ["BlockedError", "UnfinishedError", "Upgrade"]
 
 
 class BlockedError(Exception):
@@ -44,8 +40,8 @@ class BlockedError(Exception):
         self.findings = tuple(findings)
 
 
-def nowhere(_point: Point) -> None:
-    """Pass a named point without stopping."""
+class UnfinishedError(Exception):
+    """An upgrade stopped half way; the application still works on the old table."""
 
 
 @attrs.frozen
@@ -58,7 +54,6 @@ class Upgrade:
         new_id: Returns a task_id that no row has, for rows that need one.
         resolutions: What the operator allows for each blocker: its name and its word.
         log: Told what is done, a line each.
-        at: Called at each named point.
     """
 
     session: Session
@@ -66,7 +61,6 @@ class Upgrade:
     new_id: Callable[[], str]
     resolutions: Mapping[str, str] = attrs.field(factory=dict[str, str])
     log: Callable[[str], None] = print
-    at: Callable[[Point], None] = nowhere
 
     def run(self) -> Shape:
         """Upgrade the table; return the shape that it had, also if that was the wanted one.
@@ -76,32 +70,55 @@ class Upgrade:
             DatabaseError: The database refused a statement.
         """
         state = State(self.session)
-        if state.get("downgrading") is not None:
-            says = "a downgrade was interrupted; run kling-mock db downgrade again first"
-            raise BlockedError([Finding("downgrading", "blocker", says)])
+        self.allow(state, "direct")
         report = check(self.session, self.wanted)
         if report.shape is Shape.OURS:
-            if state.under_way:
+            if state.way is not None:
                 self._finish(state)
             return report.shape
         found = self.accepted(report)
         if self.session.dialect in {"mariadb", "mysql"}:
-            state.create()
-            self._record(state, report, found)
-            self.at("recorded")
-            self._alter(found)
-            self.at("altered")
+            self.record(state, report, found, "direct")
+            self._alter(state, found)
             self._finish(state)
-        else:
-            with transaction(self.session):
-                state.create()
-                self._record(state, report, found)
-                self.at("recorded")
-                self._rebuild(found)
-                self.at("altered")
-                self._finish(state)
-        self.at("finished")
+            return report.shape
+        with transaction(self.session):
+            if self.session.dialect == "postgresql":
+                table = quoted(found.name, self.session.dialect)
+                self.session.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+            self.record(state, report, found, "direct")
+            self._rebuild(state, found)
+            self._finish(state)
         return report.shape
+
+    def allow(self, state: State, way: Way) -> None:
+        """Refuse to begin where another command was interrupted.
+
+        Raises:
+            BlockedError: That command has to be finished first.
+        """
+        if state.get("downgrading") is not None:
+            says = "a downgrade was interrupted; run kling-mock db downgrade again first"
+            raise BlockedError([Finding("downgrading", "blocker", says)])
+        if way == "direct" and state.way == "online":
+            says = (
+                "an online upgrade was interrupted; run kling-mock db upgrade --online again, "
+                "or --abandon"
+            )
+            raise BlockedError([Finding("online-unfinished", "blocker", says)])
+
+    def needed(self, way: Way) -> bool:
+        """Return whether an upgrade has something to do; changes nothing.
+
+        Raises:
+            BlockedError: `run` would raise it.
+        """
+        self.allow(State(self.session), way)
+        report = check(self.session, self.wanted)
+        if report.shape is Shape.OURS:
+            return False
+        self.accepted(report)
+        return True
 
     def accepted(self, report: Report) -> Table:
         """Return the table of a report that allows an upgrade.
@@ -122,57 +139,61 @@ class Upgrade:
 
     # ------------------------------------------------------------ steps
 
-    def _record(self, state: State, report: Report, found: Table) -> None:
+    def record(self, state: State, report: Report, found: Table, way: Way) -> None:
         """Remember where the table came from, once: before anything is changed."""
+        state.create()
         if state.origin is None:
             text = definition(self.session, found.name)
             state.set("origin", Origin(report.shape, found, text).to_json())
-        state.set("upgrading", {"resolutions": dict(self.resolutions)})
+        state.set("upgrading", {"way": way})
 
     def _rows(self, found: Table) -> Rows:
         return Rows(self.session, found, goal(found, self.wanted), self.new_id, self.log)
 
-    def _alter(self, found: Table) -> None:
+    def _alter(self, state: State, found: Table) -> None:
         rows = self._rows(found)
         with transaction(self.session):
             rows.resolve(self.resolutions)
             rows.remember_nulls()
             rows.fill()
-        self._note_content(State(self.session), found, rows)
-        self.at("rows-fitted")
+            self._note_content(state, found, rows)
         target = goal(found, self.wanted)
         if not found.has("legacy"):
             target = with_default(target, "legacy", "1")
         self.session.execute(alter(found.name, plan(found, target), self.session.dialect))
 
-    def _rebuild(self, found: Table) -> None:
+    def _rebuild(self, state: State, found: Table) -> None:
         rows = self._rows(found)
         rows.resolve(self.resolutions)
         rows.remember_nulls()
-        self._note_content(State(self.session), found, rows)
-        self.at("rows-fitted")
+        self._note_content(state, found, rows)
         target = goal(found, self.wanted)
         for statement in rebuild(found, target, self.session.dialect, rows.copied):
             self.session.execute(statement)
 
     def _note_content(self, state: State, found: Table, rows: Rows) -> None:
         """Keep number and checksum of the rows as they will be, for `verify`."""
+        if found.has("legacy"):
+            return
         shared = [one for one in rows.wanted.columns if found.has(one.name)]
         values = [value for one in shared if (value := rows.copied(one)) is not None]
         content = checksum(self.session, quoted(found.name, self.session.dialect), values, "")
-        if not found.has("legacy"):
-            state.set("rows", int(content.partition(":")[0]))
-            state.set("checksum", {"columns": [one.name for one in shared], "value": content})
+        state.set("rows", int(content.partition(":")[0]))
+        state.set("checksum", {"columns": [one.name for one in shared], "value": content})
 
     def finish(self, state: State) -> None:
         """Make what is missing beside the table, and take the marks of the way away."""
-        made = found_rest(self.session)
-        state.set("made", [*(state.get("made") or []), *made])
-        if foreign := companions(self.session).foreign:
+        beside = companions(self.session)
+        if beside.foreign:
             self.log(
-                f"{', '.join(foreign)}: another program's tables, left alone; the relay needs "
-                "a database in which these are its own"
+                f"{', '.join(beside.foreign)}: another program's tables, left alone; the relay "
+                "needs a database in which these are its own"
             )
+        else:
+            # Noted before they are made, so that a downgrade knows them whatever happens.
+            made: list[str] = state.get("made") or []
+            state.set("made", [*dict.fromkeys([*made, *(one.name for one in beside.missing)])])
+            found_rest(self.session, beside.missing)
         state.delete("upgrading")
 
     def _finish(self, state: State) -> None:
@@ -181,7 +202,6 @@ class Upgrade:
         self.session.execute(
             f"UPDATE {table} SET updated_at = created_at WHERE updated_at = 0 AND legacy = 1"
         )
-        self.at("filled")
         if self.session.dialect in {"mariadb", "mysql"}:
             self._settle()
         self.finish(state)

@@ -10,7 +10,7 @@ from kling_mock.storage.migration.table import Check, Column, Index, Table
 from kling_mock.storage.schema import Dialect as Family
 from kling_mock.storage.schema import Kind, table_named
 from kling_mock.storage.schema import model as data
-from kling_mock.storage.schema.render import check_name, check_sql, index_columns
+from kling_mock.storage.schema.render import check_name, check_sql, index_columns, type_sql
 
 __all__ = ["family", "wanted"]
 
@@ -19,37 +19,6 @@ _FAMILIES: Final[Mapping[Dialect, Family]] = {
     "mysql": Family.MYSQL,
     "postgresql": Family.POSTGRES,
     "sqlite": Family.SQLITE,
-}
-
-#: How each kind reads in the catalogue: type, and collation where the schema names one.
-_KINDS: Final[Mapping[Family, Mapping[Kind, tuple[str, str]]]] = {
-    Family.MYSQL: {
-        Kind.KEY: ("bigint unsigned", ""),
-        Kind.INT: ("int", ""),
-        Kind.BIGINT: ("bigint", ""),
-        Kind.TEXT: ("text", ""),
-        Kind.STRING: ("varchar({})", ""),
-        Kind.BINARY: ("varchar({})", "utf8mb4_bin"),
-        Kind.ASCII: ("varchar({})", "ascii_bin"),
-    },
-    Family.POSTGRES: {
-        Kind.KEY: ("bigint", ""),
-        Kind.INT: ("bigint", ""),
-        Kind.BIGINT: ("bigint", ""),
-        Kind.TEXT: ("text", ""),
-        Kind.STRING: ("varchar({})", ""),
-        Kind.BINARY: ("varchar({})", "C"),
-        Kind.ASCII: ("varchar({})", "C"),
-    },
-    Family.SQLITE: {
-        Kind.KEY: ("integer", ""),
-        Kind.INT: ("integer", ""),
-        Kind.BIGINT: ("integer", ""),
-        Kind.TEXT: ("text", ""),
-        Kind.STRING: ("varchar({})", ""),
-        Kind.BINARY: ("varchar({})", ""),
-        Kind.ASCII: ("varchar({})", ""),
-    },
 }
 
 
@@ -79,14 +48,15 @@ def described(table: data.Table, dialect: Dialect) -> Table:
 
 
 def _column(column: data.Column, words: Family) -> Column:
-    kind, collation = _KINDS[words][column.kind]
+    # A catalogue says the same in lower case, and character set and collation apart.
+    kind, _, collation = type_sql(column, words).partition(" COLLATE ")
     default = column.default
     literal = f"'{default}'" if isinstance(default, str) else default
     return Column(
         column.name,
-        kind.format(column.length),
+        kind.partition(" CHARACTER SET ")[0].lower(),
         nullable=column.nullable,
         default=None if literal is None else str(literal),
-        collation=collation,
+        collation=collation.strip('"'),
         auto=column.kind is Kind.KEY,
     )

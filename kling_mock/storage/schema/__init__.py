@@ -2,9 +2,10 @@
 
 from kling_mock.storage.schema.model import Check, Column, Index, Kind, Table
 from kling_mock.storage.schema.render import Dialect, column_sql, index_sql, script, table_sql
-from kling_mock.storage.schema.tables import TABLES, VERSION, table_named
+from kling_mock.storage.schema.tables import ADDED, TABLES, VERSION, table_named
 
 __all__ = [
+    "ADDED",
     "TABLES",
     "VERSION",
     "Check",

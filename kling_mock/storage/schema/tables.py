@@ -6,7 +6,7 @@ from typing import Final
 
 from kling_mock.storage.schema.model import Check, Column, Index, Kind, Table
 
-__all__ = ["TABLES", "VERSION", "table_named"]
+__all__ = ["ADDED", "TABLES", "VERSION", "table_named"]
 
 #: Raised by one with every change of a table; `schema_version` holds it.
 VERSION: Final = 1
@@ -97,46 +97,51 @@ _CHANNELS: Final = Table(
     (Index("idx_channels_name", ("name", "deleted_id"), unique=True),),
 )
 
+#: The guide's columns of `videos`, in its order.
+_GUIDE: Final = (
+    _KEY,
+    Column("task_id", Kind.ASCII, 200),
+    _text("prompt"),
+    _big("created_at"),
+    _big("updated_at"),
+    _string("type", 50),
+    _string("provider", 50),
+    _string("mode", 50),
+    _string("duration", 20),
+    _string("resolution", 20),
+    _string("username", 100),
+    _int("channel_id"),
+    _int("user_id"),
+    _string("model", 100),
+    _binary("status", 50, "pending"),
+    _text("fail_reason"),
+    _string("video_id", 200),
+    _text("store_url"),
+    _big("quota"),
+    _int("n", 1),
+    _text("credentials"),
+    _text("json_data"),
+)
+
+#: What this project added.
+ADDED: Final = (
+    Column("external_task_id", Kind.BINARY, 200, nullable=True),
+    _ascii("request_hash", 64),
+    Column("kling_task_id", Kind.BINARY, 200, nullable=True),
+    _binary("channel_key_id", 64),
+    _int("token_id"),
+    _big("held_quota"),
+    Column("next_poll_at", Kind.BIGINT, nullable=True),
+    _big("lease_until"),
+    _text("callback_url"),
+    _int("legacy"),
+    _big("attempt_until"),
+    Column("not_found_at", Kind.BIGINT, nullable=True),
+)
+
 _VIDEOS: Final = Table(
     "videos",
-    (
-        # The guide's columns, in its order.
-        _KEY,
-        Column("task_id", Kind.ASCII, 200),
-        _text("prompt"),
-        _big("created_at"),
-        _big("updated_at"),
-        _string("type", 50),
-        _string("provider", 50),
-        _string("mode", 50),
-        _string("duration", 20),
-        _string("resolution", 20),
-        _string("username", 100),
-        _int("channel_id"),
-        _int("user_id"),
-        _string("model", 100),
-        _binary("status", 50, "pending"),
-        _text("fail_reason"),
-        _string("video_id", 200),
-        _text("store_url"),
-        _big("quota"),
-        _int("n", 1),
-        _text("credentials"),
-        _text("json_data"),
-        # Added.
-        Column("external_task_id", Kind.BINARY, 200, nullable=True),
-        _ascii("request_hash", 64),
-        Column("kling_task_id", Kind.BINARY, 200, nullable=True),
-        _binary("channel_key_id", 64),
-        _int("token_id"),
-        _big("held_quota"),
-        Column("next_poll_at", Kind.BIGINT, nullable=True),
-        _big("lease_until"),
-        _text("callback_url"),
-        _int("legacy"),
-        _big("attempt_until"),
-        Column("not_found_at", Kind.BIGINT, nullable=True),
-    ),
+    (*_GUIDE, *ADDED),
     (
         Index("idx_task_id", ("task_id",), unique=True),
         Index("idx_created_at", ("created_at",)),

@@ -11,6 +11,7 @@ from kling_mock.storage.statement import AgainError, DuplicateError, Unit
 from kling_mock.storage.text import fit, is_external_id, is_task_id, task_id
 from kling_mock.storage.units.ranges import ceiling
 from kling_mock.storage.values import (
+    DELETED,
     ENABLED,
     MAX_BALANCE,
     Caller,
@@ -70,7 +71,10 @@ def list_users(after: int, limit: int) -> Unit[Sequence[User]]:
 def set_user_status(user_id: int, status: int) -> Unit[User]:
     """See `Storage.set_user_status`."""
     yield sql.SET_USER_STATUS, (status, user_id)
-    return (yield from user_by_id(user_id))
+    user = yield from user_by_id(user_id)
+    if user.status == DELETED != status:
+        raise UnknownError("user", user_id)
+    return user
 
 
 def credit(user_id: int, amount: int, reference: str, now: int, note: str) -> Unit[LedgerEntry]:
@@ -178,7 +182,10 @@ def _token(token_id: int) -> Unit[Token]:
 def set_token_status(token_id: int, status: int) -> Unit[Token]:
     """See `Storage.set_token_status`."""
     yield sql.SET_TOKEN_STATUS, (status, token_id)
-    return (yield from _token(token_id))
+    token = yield from _token(token_id)
+    if token.status == DELETED != status:
+        raise UnknownError("token", token_id)
+    return token
 
 
 def set_token_quota(token_id: int, remain_quota: int | None) -> Unit[Token]:

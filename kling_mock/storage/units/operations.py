@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from kling_mock.storage import statements as sql
 from kling_mock.storage.errors import UnknownError
-from kling_mock.storage.rules import open_state
 from kling_mock.storage.statement import Unit
 from kling_mock.storage.units.ranges import between
 from kling_mock.storage.values import (
@@ -105,18 +104,12 @@ def overview(now: int) -> Unit[Overview]:
 def backlog(now: int, stuck_until: int) -> Unit[Backlog]:
     """See `Storage.backlog`."""
     rows = yield sql.BACKLOG, (now, stuck_until)
-    states = Counter[str]()
-    overdue = stuck = lag = 0
-    for status, is_known, count, late, old, earliest in rows:
-        states[open_state(status, is_known=bool(is_known))] += count
-        overdue += int(late)
-        stuck += int(old)
-        lag = max(lag, now - earliest)
+    found = {row[0]: int(row[1]) for row in rows}
     return Backlog(
-        unknown=states["unknown"],
-        submitted=states["submitted"],
-        processing=states["processing"],
-        overdue=overdue,
-        stuck=stuck,
-        lag=lag,
+        unknown=found.get("unknown", 0),
+        submitted=found.get("submitted", 0),
+        processing=found.get("processing", 0),
+        overdue=sum(int(row[2]) for row in rows),
+        stuck=sum(int(row[3]) for row in rows),
+        lag=max((max(0, now - int(row[4])) for row in rows), default=0),
     )

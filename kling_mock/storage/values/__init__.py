@@ -4,6 +4,7 @@ All times are whole Unix seconds, all money is whole quota (500,000 are 1 USD).
 """
 
 from kling_mock.storage.values.accounts import (
+    DELETED,
     DISABLED,
     ENABLED,
     KELING,
@@ -42,9 +43,18 @@ from kling_mock.storage.values.tasks import (
     TaskResult,
     VideoRow,
 )
-from kling_mock.storage.values.watching import REPEATS, Backlog, SlowUnit, Strain
+from kling_mock.storage.values.watching import (
+    REPEATS,
+    Backlog,
+    Running,
+    SlowRecord,
+    SlowStatement,
+    SlowUnit,
+    Strain,
+)
 
 __all__ = [
+    "DELETED",
     "DISABLED",
     "ENABLED",
     "KELING",
@@ -75,7 +85,10 @@ __all__ = [
     "Overview",
     "Reconciliation",
     "Report",
+    "Running",
     "Settlement",
+    "SlowRecord",
+    "SlowStatement",
     "SlowUnit",
     "Strain",
     "TaskResult",

@@ -11,6 +11,7 @@ from kling_mock.storage.text import optional_id, text, text100, text255
 from kling_mock.storage.values.money import amount
 
 __all__ = [
+    "DELETED",
     "DISABLED",
     "ENABLED",
     "KELING",
@@ -27,6 +28,8 @@ __all__ = [
 ENABLED: Final = 1
 #: Switched off by hand.
 DISABLED: Final = 2
+#: Of a user or a token: gone for good, and kept for what it has been charged.
+DELETED: Final = 3
 #: one-api's channel type of Kling.
 KELING: Final = 41
 
@@ -64,8 +67,8 @@ class User:
 
     Attributes:
         id: Its number.
-        username: Unique.
-        status: `ENABLED` or `DISABLED`.
+        username: Unique, also after it was deleted.
+        status: `ENABLED`, `DISABLED` or `DELETED`.
         quota: Balance, with what is held still in it; 500,000 quota are 1 USD.
         held_quota: What open tasks may still cost.
         used_quota: What was charged so far.
@@ -118,7 +121,7 @@ class Token:
         user_id: Whose it is.
         token_hash: SHA-256 of the token in hexadecimal.
         name: For people.
-        status: `ENABLED` or `DISABLED`.
+        status: `ENABLED`, `DISABLED` or `DELETED`.
         expires_at: Unix seconds; None is never.
         unlimited: Whether it may spend as much as its user; then *remain_quota* means nothing.
         remain_quota: What it may still spend, with what is held still in it.

@@ -7,7 +7,15 @@ from typing import Final
 
 import attrs
 
-__all__ = ["REPEATS", "Backlog", "SlowUnit", "Strain"]
+__all__ = [
+    "REPEATS",
+    "Backlog",
+    "Running",
+    "SlowRecord",
+    "SlowStatement",
+    "SlowUnit",
+    "Strain",
+]
 
 #: Why a store has run a transaction again: the row it had read was changed meanwhile; the
 #: database broke it off (deadlock, lock wait, serialization); the connection was lost; SQLite
@@ -64,3 +72,52 @@ class Strain:
     repeats: Mapping[str, int]
     slow: tuple[SlowUnit, ...] = ()
     slow_after: float = 0.0
+
+
+@attrs.frozen
+class SlowStatement:
+    """A statement that the database itself has recorded. Values are not part of it.
+
+    Attributes:
+        text: The statement, with `?` or `$1` for its values.
+        calls: How often it was run.
+        seconds: How long all its runs took together.
+        longest: How long the longest took, in seconds.
+    """
+
+    text: str
+    calls: int
+    seconds: float
+    longest: float
+
+
+@attrs.frozen
+class Running:
+    """A statement that the database is at work on.
+
+    Attributes:
+        text: The statement, with `?` or `$1` for its values.
+        seconds: For how long.
+    """
+
+    text: str
+    seconds: float
+
+
+@attrs.frozen
+class SlowRecord:
+    """What the database knows of slow statements.
+
+    Attributes:
+        source: Where it was read: a table of the database's, or "none".
+        recorded: Whether the database records them at all.
+        advice: What to switch on, or where else to look; "" if all is there.
+        statements: The recorded ones, those that took most time in all first.
+        running: Those that have been running for long at this moment.
+    """
+
+    source: str
+    recorded: bool
+    advice: str
+    statements: tuple[SlowStatement, ...] = ()
+    running: tuple[Running, ...] = ()

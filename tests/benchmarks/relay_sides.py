@@ -1,0 +1,147 @@
+"""Relays in processes of their own, and who calls them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import aiohttp
+
+from kling_mock.kling.callbacks.signature import signed_headers
+from tests.benchmarks.bare_chain import CREATE
+from tests.benchmarks.processes import python
+
+__all__ = ["IN_FLIGHT", "Side", "bare_relay", "kling", "live", "relay"]
+
+IN_FLIGHT: Final = 32
+
+_QUOTA: Final = 10**14
+_SECRET: Final = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+_VIDEO: Final = {
+    "model_name": "kling-v2-6",
+    "prompt": "a kitten on the grass looks at a butterfly",
+    "mode": "std",
+    "duration": "5",
+}
+_END: Final = {
+    "task_status": "succeed",
+    "task_status_msg": "",
+    "task_result": {
+        "videos": [{"id": "1", "url": "https://cdn.example.com/1.mp4", "duration": "5.1"}]
+    },
+    "final_unit_deduction": "1.5",
+}
+
+
+class Side(NamedTuple):
+    """A relay that accepts connections.
+
+    Attributes:
+        url: Scheme, host and port.
+        tokens: Of its users.
+    """
+
+    url: str
+    tokens: Sequence[str]
+
+
+@contextmanager
+def kling() -> Iterator[str]:
+    """Run a Kling on bare aiohttp that accepts every task; yield its URL."""
+    with python("-m", "tests.benchmarks.bare_chain", "upstream") as (line, _):
+        yield line.strip()
+
+
+@contextmanager
+def bare_relay(upstream: str) -> Iterator[Side]:
+    """Run the same hops on bare aiohttp."""
+    with python("-m", "tests.benchmarks.bare_chain", "relay", upstream) as (line, _):
+        yield Side(line.strip(), ("sk-any",))
+
+
+@contextmanager
+def relay(upstream: str, database: str, folder: Path, users: int = 1) -> Iterator[Side]:
+    """Run `kling-mock relay` with users of its own; its log is in *folder*."""
+    command = ("-m", "kling_mock", "relay", "--upstream", upstream, "--db", database)
+    reached = ("--port", "0", "--callback-domain", "http://127.0.0.1:9")
+    given = {**os.environ, "KLING_API_KEY": "api-key-of-the-benchmark"}
+    with (
+        (folder / "relay.log").open("a") as log,
+        python(*command, *reached, given=given, log=log) as (line, _),
+    ):
+        ready = json.loads(line)
+        yield Side(ready["relay_url"], _furnished(ready, upstream, users))
+
+
+def _furnished(ready: dict[str, str], upstream: str, users: int) -> list[str]:
+    """Make a channel whose callbacks are signed the only one, and users with money."""
+
+    def operate(method: str, path: str, **body: Any) -> Any:
+        request = urllib.request.Request(  # noqa: S310 - http, and our own
+            f"{ready['relay_url']}/__kling/relay/{path}",
+            method=method,
+            data=json.dumps(body).encode() if body else None,
+            headers={"Authorization": f"Bearer {ready['admin_token']}"},
+        )
+        with urllib.request.urlopen(request) as reply:  # noqa: S310 - as above
+            return json.load(reply)
+
+    (first,) = operate("GET", "channels")["data"]
+    operate(
+        "POST",
+        "channels",
+        name="benchmark",
+        base_url=upstream,
+        key="api-key-of-the-benchmark",
+        webhook_secrets=_SECRET,
+    )
+    operate("DELETE", f"channels/{first['id']}")
+    tokens: list[str] = []
+    for number in range(users):
+        user = operate("POST", "users", username=f"user {number}", quota=_QUOTA)
+        token = operate("POST", f"users/{user['id']}/tokens", name="benchmark")
+        tokens.append(token["token"])
+    return tokens
+
+
+async def live(side: Side, tasks: int) -> tuple[float, list[float]]:
+    """Create tasks and report each one's success, `IN_FLIGHT` at a time.
+
+    Returns:
+        Seconds that all took, and the seconds of each from its create to its settlement.
+    """
+    waiting = iter(range(tasks))
+    tokens = itertools.cycle(side.tokens)
+    took: list[float] = []
+
+    async def worker(session: aiohttp.ClientSession) -> None:
+        for _ in waiting:
+            begun = time.perf_counter()
+            await _live_once(session, side.url, next(tokens))
+            took.append(time.perf_counter() - begun)
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        begun = time.perf_counter()
+        await asyncio.gather(*(worker(session) for _ in range(IN_FLIGHT)))
+        return time.perf_counter() - begun, took
+
+
+async def _live_once(session: aiohttp.ClientSession, url: str, token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with session.post(url + CREATE, json=_VIDEO, headers=headers) as reply:
+        task = await reply.json()
+        assert reply.status == 200, task
+    raw = json.dumps({"task_id": task["kling_task_id"], **_END}).encode()
+    signed = dict(signed_headers([_SECRET], f"msg_{task['task_id']}", int(time.time()), raw))
+    path = f"{url}/kling/callback/{task['task_id']}"
+    async with session.post(path, data=raw, headers=signed) as reply:
+        said = await reply.json()
+        assert (reply.status, said) == (200, {"message": "success"}), said

@@ -1,0 +1,39 @@
+"""`kling-mock db upgrade`, dead at a step: `python -m tests.migration.killed STEP upgrade …`.
+
+The step is named as in `steps`. The process kills itself once it is done, as the machine's
+out-of-memory killer would.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kling_mock.storage.migration import arguments, command
+from kling_mock.storage.migration.session import Session, connect
+from tests.migration.steps import Steps
+from tests.migration.watched import Watched
+
+
+def main(fatal: str, words: list[str]) -> int:
+    def told(step: str) -> None:
+        if step == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    @contextmanager
+    def opened(url: str) -> Iterator[Session]:
+        with connect(url) as session:
+            yield Watched(session, Steps(told))
+
+    parser = argparse.ArgumentParser()
+    arguments.add_to(parser.add_subparsers())
+    options = parser.parse_args(["db", *words])
+    return command.run(words[0], options, opened)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

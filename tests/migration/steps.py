@@ -1,0 +1,127 @@
+"""The named steps of an upgrade: each statement that changes something has a name here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+#: Statements that leave nothing behind.
+_NOTHING: Final = ("SET ", "BEGIN", "LOCK TABLE")
+
+_NAMES: Final = (
+    ("state table", r"CREATE TABLE IF NOT EXISTS migration_state"),
+    ("changes table", r"CREATE TABLE IF NOT EXISTS migration_changes"),
+    ("origin", r"INSERT INTO migration_state .*:origin$"),
+    ("upgrading", r"(INSERT INTO|UPDATE) migration_state .*:upgrading$"),
+    ("rows counted", r"(INSERT INTO|UPDATE) migration_state .*:rows$"),
+    ("rows summed", r"(INSERT INTO|UPDATE) migration_state .*:checksum$"),
+    ("copy begun", r"INSERT INTO migration_state .*:online$"),
+    ("place noted", r"UPDATE migration_state .*:online$"),
+    ("tables to make", r"(INSERT INTO|UPDATE) migration_state .*:made$"),
+    ("marks forgotten", r"DELETE FROM migration_state .*:online:"),
+    ("upgraded", r"DELETE FROM migration_state .*:upgrading$"),
+    ("id changed", r"UPDATE .videos. SET task_id = \?"),
+    ("id remembered", r"INSERT INTO migration_changes .* VALUES \('task_id'"),
+    ("value remembered", r"INSERT (IGNORE )?INTO migration_changes .*SELECT"),
+    ("quota changed", r"UPDATE .videos. SET .quota. = ABS"),
+    ("nulls filled", r"UPDATE .videos. SET .created_at. = COALESCE"),
+    ("settled", r"ALTER TABLE `videos` MODIFY COLUMN `legacy`"),
+    ("altered", r"ALTER TABLE `videos`"),
+    ("times filled", r"UPDATE .videos. SET updated_at = created_at"),
+    ("renamed", r'ALTER TABLE "videos" RENAME TO "videos_before_migration"'),
+    ("old index gone", r'DROP INDEX "idx_tid"'),
+    ("made", r'CREATE TABLE "videos"'),
+    ("filled", r'INSERT INTO "videos"'),
+    ("old gone", r'DROP TABLE "videos_before_migration"'),
+    ("key made", r'ALTER TABLE "videos" ADD PRIMARY KEY'),
+    ("index made", r'CREATE (UNIQUE )?INDEX "\w+" ON "videos"'),
+    ("counter set", r"SELECT setval"),
+    ("insert trigger gone", r"DROP TRIGGER IF EXISTS kling_migration_insert"),
+    ("update trigger gone", r"DROP TRIGGER IF EXISTS kling_migration_update"),
+    ("delete trigger gone", r"DROP TRIGGER IF EXISTS kling_migration_delete"),
+    ("shadow gone", r"DROP TABLE IF EXISTS videos_migrating"),
+    ("index for the copy", r"ALTER TABLE videos ADD INDEX kling_migration_created"),
+    ("index for the copy gone", r"ALTER TABLE videos(_before_migration)? DROP INDEX"),
+    ("shadow made", r"CREATE TABLE videos_migrating LIKE videos"),
+    ("shadow numbered", r"ALTER TABLE videos_migrating AUTO_INCREMENT"),
+    ("shadow altered", r"ALTER TABLE `videos_migrating`"),
+    ("insert trigger", r"CREATE TRIGGER kling_migration_insert"),
+    ("update trigger", r"CREATE TRIGGER kling_migration_update"),
+    ("delete trigger", r"CREATE TRIGGER kling_migration_delete"),
+    ("rows copied", r"INSERT INTO videos_migrating"),
+    ("swapped", r"RENAME TABLE videos TO videos_before_migration, videos_migrating TO videos"),
+    ("a table beside", r"CREATE TABLE IF NOT EXISTS (?!migration_)\w+ \("),
+    ("an index beside", r"CREATE (UNIQUE )?INDEX IF NOT EXISTS"),
+    ("value put back", r"UPDATE .videos. SET .\w+. = \(SELECT old_value"),
+    ("state dropped", r"DROP TABLE migration_(state|changes)"),
+    ("version emptied", r"DELETE FROM schema_version"),
+    ("version written", r"INSERT INTO schema_version"),
+)
+
+_BEGIN: Final = ("state table", "changes table", "origin", "upgrading")
+_FIT: Final = ("id changed", "id remembered", "value remembered", "quota changed")
+_END: Final = ("tables to make", "a table beside", "version emptied", "version written", "upgraded")
+_TRIGGERS: Final = ("insert trigger", "update trigger", "delete trigger")
+_GONE: Final = tuple(f"{one} gone" for one in _TRIGGERS)
+_REBUILT: Final = ("renamed", "old index gone", "made", "filled", "old gone")
+_BESIDE: Final = (
+    "tables to make",
+    "a table beside",
+    "an index beside",
+    *_END[2:],
+    "committed: upgraded",
+)
+
+#: The steps of each way, in the order in which each is met first.
+STEPS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
+    ("mariadb", "direct"): (
+        *_BEGIN,
+        *_FIT,
+        *("nulls filled", "rows counted", "rows summed", "committed: rows summed"),
+        *("altered", "times filled", "settled", *_END),
+    ),
+    ("mariadb", "online"): (
+        *(*_BEGIN, *_GONE, "shadow gone", "marks forgotten"),
+        *(*_FIT, "committed: quota changed"),
+        *("index for the copy", "shadow made", "shadow altered", "shadow numbered"),
+        *(*_TRIGGERS, "copy begun", "rows copied", "place noted", "committed: place noted"),
+        *("swapped", "index for the copy gone", "committed: value remembered", *_END),
+    ),
+    ("sqlite", "direct"): (
+        *(*_BEGIN, *_FIT, "rows counted", "rows summed", *_REBUILT, "index made"),
+        *("times filled", *_BESIDE),
+    ),
+    ("postgresql", "direct"): (
+        *(*_BEGIN, *_FIT, "rows counted", "rows summed", *_REBUILT, "key made", "index made"),
+        *("counter set", "times filled", *_BESIDE),
+    ),
+}
+
+
+class Steps:
+    """Turns statements into names; give it to `Watched`."""
+
+    def __init__(self, told: Callable[[str], None]) -> None:
+        self._told = told
+        self._last = "nothing"
+
+    def __call__(self, sql: str, parameters: tuple[object, ...]) -> None:
+        text = " ".join(sql.split())
+        if text.startswith(_NOTHING):
+            self._last = "nothing"
+            return
+        name = f"committed: {self._last}" if text == "COMMIT" else named(text, parameters)
+        self._last = name
+        self._told(name)
+
+
+def named(text: str, parameters: tuple[object, ...]) -> str:
+    """Return the name of the step that is this statement."""
+    if "migration_state" in text:  # which value it is stands in a parameter
+        words = [str(one) for one in parameters]
+        text += ":" + ":".join(one for one in words if one.isidentifier())
+    for name, pattern in _NAMES:
+        if re.match(pattern, text):
+            return name
+    raise AssertionError(f"a step without a name: {text}")
