@@ -61,6 +61,7 @@ def packets_of_a_create(behind: Behind) -> int:
 def test_a_create_whose_connection_is_cut_anywhere_is_sent_once(behind: Behind, how: How) -> None:
     """A COMMIT that is not answered, or any other packet: the task is created, and only once."""
     for number in range(packets_of_a_create(behind)):
+        behind.caller.created()  # and so a connection is there that knows its statements
         had = tasks_at_kling(behind.caller.mock)
         behind.proxy.fail(number, how)
         reply = behind.caller.create()
@@ -80,6 +81,7 @@ def test_a_database_that_stays_away_is_told_only_before_kling_is_asked(
     for number in range(packets_of_a_create(behind)):
         mock.faults.clear()
         mock.faults.add("callback-dropped")
+        ids.append(caller.created())  # and so a connection is there that knows its statements
         if answer == "lost":
             mock.faults.add("response-lost", "POST /v1/*", times=1)
         had = tasks_at_kling(mock)

@@ -165,6 +165,7 @@ async def test_a_connection_that_is_cut_at_any_packet_moves_the_money_once(
     assert count > 12
     # A new connection to PostgreSQL is a new process there, so only some packets are cut.
     for number in range(0, count, 1 if isinstance(served, Mysql) else 3):
+        await live(shop, life)  # and so a connection is there that knows its statements
         before = proxy.sent
         proxy.fail(number, how)
         await live(shop, life)
