@@ -210,7 +210,7 @@ RESOLUTIONS: Final = {
 def blocking_row(name: str) -> tuple[Any, ...]:
     """Return a row like the second clean one, with what the finding *name* is about."""
     row = dict(zip(COLUMNS, CLEAN[1], strict=True))
-    row["task_id"] = "blocking-1"
+    row |= {"task_id": "blocking-1", "prompt": "blocking"}
     row.update(BLOCKERS[name])
     return tuple(row[one] for one in COLUMNS)
 
