@@ -14,7 +14,7 @@ class LogLines(logging.Handler):
     """Writes `2026-11-25 17:14:17,413 INFO kling task ...` lines.
 
     What a client sent stays on its line: characters that are not printable are escaped. A
-    traceback follows on lines of its own.
+    traceback follows on lines of its own, indented.
 
     Args:
         stream: Where to; it is flushed by a line's end, as standard error is.
@@ -40,16 +40,20 @@ class LogLines(logging.Handler):
             # Made once a second: a busy relay writes two lines for each of its tasks.
             self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
             self._second = second
-        message = record.getMessage()
-        if not message.isprintable():
-            message = "".join(map(_shown, message))
+        message = _printable(record.getMessage())
         line = f"{self._stamp},{int(record.msecs):03d} {record.levelname} {message}\n"
         if record.exc_info:
-            line += f"{_TRACEBACKS.formatException(record.exc_info)}\n"
+            # Indented, so that no text in it can pass for an event.
+            told = _TRACEBACKS.formatException(record.exc_info).split("\n")
+            line += "".join(f"  {_printable(one)}\n" for one in told)
         return line
 
 
 _TRACEBACKS = logging.Formatter()
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(map(_shown, text))
 
 
 def _shown(character: str) -> str:

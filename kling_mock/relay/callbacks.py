@@ -133,9 +133,10 @@ class Callbacks:
             if state_of(row.status, row.kling_task_id) is State.LOST and self._may_read(row, now):
                 await self._reports.read(row, "callback")
             return ALREADY
-        if not would_change(row, event.task):
-            return DONE  # true or not, there is nothing to look for
-        if not await self._reports.refresh(row, "callback"):
+        # Kling's answer to the create is as good as a reading: what repeats it, as Kling's first
+        # callback does, must not use up the reading that the next one may need.
+        repeats = now - row.created_at < READ_INTERVAL and not would_change(row, event.task)
+        if repeats or not await self._reports.refresh(row, "callback"):
             # It was read a moment ago, and may have changed since.
             soon = now + READ_INTERVAL
             await self._storage.schedule_poll(row.task_id, soon, only_sooner=True)

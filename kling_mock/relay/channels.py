@@ -5,6 +5,8 @@ Chance is an argument: a function that returns a number from 0 up to 1.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +22,7 @@ __all__ = [
     "Target",
     "Verdict",
     "check_mapping",
+    "check_secrets",
     "judge",
     "keys_of",
     "order",
@@ -168,6 +171,24 @@ def check_mapping(text: str) -> dict[str, str]:
     ):
         raise invalid("model_mapping", 'accepted is a JSON object such as {"name": "model"}')
     return found
+
+
+def check_secrets(text: str) -> str:
+    """Return a channel's webhook secrets, separated by blanks; "" is none.
+
+    One that cannot sign would turn every callback of the channel into a hint, in silence.
+
+    Raises:
+        RelayError: 400 if one is empty or not base64. The text does not show it.
+    """
+    for secret in text.split():
+        try:
+            key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        if not key:
+            raise invalid("webhook_secrets", "one is no secret; accepted: whsec_ and base64 each")
+    return text
 
 
 class Verdict(StrEnum):

@@ -18,7 +18,7 @@ from kling_mock.control.admin.errors import AdminError
 from kling_mock.control.admin.shapes import check
 from kling_mock.relay import errors
 from kling_mock.relay.calls import BY_NAME
-from kling_mock.relay.channels import check_mapping, keys_of
+from kling_mock.relay.channels import check_mapping, check_secrets, keys_of
 from kling_mock.relay.errors import RelayError
 from kling_mock.relay.notices import user_secret
 from kling_mock.relay.tokens import new_token, token_hash
@@ -335,7 +335,7 @@ def _declared(said: Mapping[str, Any]) -> Body:
     """Return the members of a channel as they are kept.
 
     Raises:
-        RelayError: A key or the mapping is not what is accepted.
+        RelayError: A key, a secret or the mapping is not what is accepted.
     """
     given = dict(said)
     if "key" in given:
@@ -345,6 +345,8 @@ def _declared(said: Mapping[str, Any]) -> Body:
         mapping = given["model_mapping"]
         given["model_mapping"] = mapping if isinstance(mapping, str) else json.dumps(mapping)
         check_mapping(given["model_mapping"])
+    if "webhook_secrets" in given:
+        check_secrets(given["webhook_secrets"])
     if "status" in given:
         given["status"] = STATUS[given["status"]]
     return given

@@ -138,9 +138,13 @@ class Sender:
         """Let the sweeper find out; until then nobody knows, and the user is told just that."""
         now = self._now()
         self._tally.create("unknown")
-        await self._bind(row, way, now)  # the attempt is over
         look = now + _SOON
-        await self._storage.schedule_poll(row.task_id, look)
+        try:
+            await self._bind(row, way, now)  # the attempt is over
+            await self._storage.schedule_poll(row.task_id, look)
+        except StorageUnavailableError as error:
+            # The task may exist, so nobody must be told to repeat. The row's lease will end.
+            _log.error("kling task error: %s is unknown, not noted: %s", row.task_id, error)
         self._note(look)
         return wire.created(row)
 

@@ -30,8 +30,8 @@ from kling_mock.storage.values import (
     ENABLED,
     Attempt,
     Caller,
-    Created,
     NewTask,
+    VideoRow,
 )
 
 __all__ = ["RelayService"]
@@ -108,11 +108,14 @@ class RelayService:
         ways = await self._directory.ways(ask.model)
         if not ways:
             raise RelayError(errors.NO_CHANNEL, f"no enabled channel takes {ask.model}")
-        created = await self._insert(caller, ask, ways[0])
-        if not created.is_new:
+        task = self._new_task(caller, ask, ways[0])
+        row = await self._insert(task)
+        # Not `is_new`: a row that this very call has made, and whose COMMIT was not answered, is
+        # found by the second run, and nobody else will send it.
+        if row.task_id != task.task_id:
             self._tally.create("repeated")
-            return wire.created(created.row)
-        return await self._sender.send(created.row, ask, ways)
+            return wire.created(row)
+        return await self._sender.send(row, ask, ways)
 
     async def query(self, caller: Caller, name: str) -> dict[str, str]:
         """Return one of the caller's own tasks, read anew if it is open.
@@ -139,9 +142,8 @@ class RelayService:
         following = rows[-1].id if len(rows) == ask.limit else None
         return wire.listed(rows, following)
 
-    async def _insert(self, caller: Caller, ask: CreateAsk, way: Way) -> Created:
-        now = int(self._clock.now())
-        lease = now + self._options.create_lease
+    def _new_task(self, caller: Caller, ask: CreateAsk, way: Way) -> NewTask:
+        lease = int(self._clock.now()) + self._options.create_lease
         wanted = target(ask.model, ask.mode, way.mapping)
         asked = Asked(
             ask.endpoint,
@@ -152,7 +154,7 @@ class RelayService:
             ask.use,
             ask.aspect_ratio,
         )
-        task = NewTask(
+        return NewTask(
             task_id=self._new_id(),
             user_id=caller.user.id,
             request_hash=ask.request_hash,
@@ -169,10 +171,12 @@ class RelayService:
             attempt=Attempt(way.channel.id, way.key.fingerprint, lease),
             overdraft=self._options.plain_check,
         )
+
+    async def _insert(self, task: NewTask) -> VideoRow:
+        now = int(self._clock.now())
+        look = self._sender.watch(now + self._options.create_lease)
         try:
-            return await self._storage.create_task(
-                task, now=now, next_poll_at=self._sender.watch(lease)
-            )
+            return (await self._storage.create_task(task, now=now, next_poll_at=look)).row
         except ExternalIdConflictError:
             raise RelayError(
                 errors.CONFLICT, "external_task_id: it was used before, for another request"

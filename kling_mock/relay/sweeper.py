@@ -18,6 +18,7 @@ from kling_mock.relay.schedule import (
     next_look,
 )
 from kling_mock.relay.tally import Tally
+from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import TaskResult, VideoRow
 
@@ -85,7 +86,7 @@ class Sweeper:
                 _log.exception("kling task error: %s cannot be looked after", row.task_id)
 
     async def _look(self, row: VideoRow) -> None:
-        readable = await self._reports.read(row, "sweeper")
+        readable = await self._read(row)
         now = self._now()
         if is_expired(now, row.created_at, readable=readable) and await self._expire(
             row, now, expires_before(now, readable=readable)
@@ -95,6 +96,15 @@ class Sweeper:
         at = next_look(now, row.created_at, self._chance()) if known else now + UNKNOWN_PAUSE
         await self._storage.schedule_poll(row.task_id, at, lease_until=now + READ_INTERVAL)
         self._note(at)
+
+    async def _read(self, row: VideoRow) -> bool:
+        try:
+            return await self._reports.read(row, "sweeper")
+        except StorageUnavailableError:
+            raise
+        except Exception:  # noqa: BLE001 - what cannot be understood must not stay open for ever
+            _log.exception("kling task error: what is said of %s cannot be applied", row.task_id)
+            return False
 
     async def _expire(self, row: VideoRow, now: int, created_until: int) -> bool:
         failed = TaskResult(row.task_id, "failed", "sweeper", fail_reason=EXPIRED)

@@ -149,8 +149,16 @@ async def test_a_balance_for_k_videos_buys_k(relays: Fleet, store: str) -> None:
     async with relays:
         user = await relays.add_user(SIZE.affordable)
         before = relays.kling.account.open_tasks
-        creating = asyncio.gather(*(relays.create(user) for _ in range(SIZE.creates)))
-        lowest = await _lowest(relays.database, user.id, creating)
+        answered = asyncio.Event()
+
+        async def create() -> tuple[int, Any]:
+            reply = await relays.create(user)
+            answered.set()
+            return reply
+
+        creating = asyncio.gather(*(create() for _ in range(SIZE.creates)))
+        creating.add_done_callback(lambda _: answered.set())
+        lowest = await _lowest(relays.database, user.id, creating, answered)
         replies = await creating
         bought = relays.kling.account.open_tasks - before
         videos = [
@@ -208,16 +216,20 @@ async def _deadlocks(database: Database) -> int:
     return int(count)
 
 
-async def _lowest(database: Database, user_id: int, creating: asyncio.Future[Any]) -> int:
-    """Watch what a user may still spend until *creating* is done; return the least of it."""
+async def _lowest(
+    database: Database, user_id: int, creating: asyncio.Future[Any], answered: asyncio.Event
+) -> int:
+    """Look what a user may still spend after each answer; return the least of it."""
     lowest = 1 << 62
     sql = f"SELECT quota - held_quota FROM users WHERE id = {user_id}"
     is_last = False
     while not is_last:
+        answered.clear()
         is_last = creating.done()
         ((left,),) = await database.query(sql)
         lowest = min(lowest, int(left))
-        await asyncio.sleep(0.01)  # the creates take their turn
+        if not is_last:
+            await answered.wait()
     return lowest
 
 

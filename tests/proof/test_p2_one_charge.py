@@ -85,29 +85,6 @@ async def test_a_storm_charges_every_task_once() -> None:
     assert sum(naive.charges.values()) > TASKS  # the canary: the same storm catches it
 
 
-@pytest.mark.parametrize("lost", ["callbacks", "polls"])
-def test_every_task_ends_by_the_other_way(lost: str) -> None:
-    """With all callbacks dropped tasks end by the sweeper, with all polls failing by callbacks."""
-    with KlingMock(database="sqlite://") as mock, mock.relay_client() as relay:
-        secret = mock.account.new_webhook_secret()
-        admin = {"Authorization": f"Bearer {mock.admin_token}"}
-        key = f"{mock.access_key}|{mock.secret_key}"
-        channel = {"name": "Kling AI", "base_url": mock.kling_url, "key": key}
-        url = f"{mock.relay_url}/__kling/relay/channels/1"
-        channel["webhook_secrets"] = secret
-        assert httpx.put(url, json=channel, headers=admin, timeout=60).status_code == 200
-        if lost == "callbacks":
-            mock.faults.add("callback-dropped")
-        else:
-            mock.faults.add("reset", "GET /v1/*")
-        tasks = [relay.text2video.create(prompt="a kitten") for _ in range(TASKS)]
-        mock.clock.advance(3600)
-        shown = [relay.text2video.get(task.task_id) for task in tasks]
-        assert {task.status for task in shown} == {"succeed"}
-        assert mock.ledger.user().request_count == TASKS
-        mock.ledger.assert_balanced()
-
-
 @pytest.mark.parametrize("sent", [False, True])
 def test_a_crash_around_the_call_to_kling_is_repaired(sent: bool) -> None:  # noqa: FBT001 - a case
     """A relay that was killed after it wrote the row finds out what became of the task.

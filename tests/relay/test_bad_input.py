@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
+from kling_mock.relay.schedule import DEADLINE
 from tests.relay.calling import GUIDE, VIDEOS, Caller, error_of
 
 
@@ -121,6 +122,39 @@ def test_an_upstream_that_answers_html_is_told_and_nothing_is_lost(caller: Calle
     shown = caller.query(reply.json()["task_id"])
     assert shown["status"] == "failed"
     assert "did not arrive" in shown["fail_reason"]
+    assert caller.mock.ledger.user().held_quota == 0
+    caller.mock.ledger.assert_balanced()
+
+
+def test_an_upstream_that_answers_html_to_a_question_changes_nothing(caller: Caller) -> None:
+    """A page in place of a task: the stored row is shown, until Kling itself answers."""
+    reply = caller.create().json()
+    task_id = reply["task_id"]
+    caller.mock.faults.add("callback-dropped")
+    page = caller.mock.faults.add("status", "GET /v1/*", http=502, body="<html>bad gateway</html>")
+    caller.mock.complete(reply["kling_task_id"])
+    assert caller.query(task_id)["status"] == "submitted"
+    caller.mock.clock.advance(60)
+    assert caller.report(task_id).json() == {"message": "success"}  # a hint, that shows nothing
+    assert caller.query(task_id)["status"] == "submitted"
+    assert caller.mock.ledger.user().held_quota == 140_000
+    caller.mock.faults.remove(page)
+    caller.mock.clock.advance(60)
+    assert caller.query(task_id)["status"] == "succeed"
+    caller.mock.ledger.assert_balanced()
+
+
+def test_an_answer_that_cannot_be_applied_keeps_no_task_open_for_ever(caller: Caller) -> None:
+    """An id that no database can keep: the task ends at twice its deadline, its hold released."""
+    task_id = caller.created()
+    said = {"task_id": "8" * 201, "task_status": "succeed"}
+    answer = json.dumps({"code": 0, "message": "SUCCEED", "request_id": "1", "data": said})
+    caller.mock.faults.add("callback-dropped")
+    caller.mock.faults.add("status", "GET /v1/*", http=200, body=answer)
+    caller.mock.clock.advance(DEADLINE)
+    assert caller.operate("GET", f"tasks/{task_id}")["status"] == "submitted"
+    caller.mock.clock.advance(DEADLINE + 2000)
+    assert caller.operate("GET", f"tasks/{task_id}")["status"] == "failed"
     assert caller.mock.ledger.user().held_quota == 0
     caller.mock.ledger.assert_balanced()
 

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
+from kling_mock.relay.channels import Verdict
 from kling_mock.relay.schedule import DEADLINE
 from tests.relay.calling import PRICE, Caller
 
@@ -46,13 +47,35 @@ def test_a_forged_callback_moves_no_money(caller: Caller) -> None:
     caller.mock.ledger.assert_balanced()
 
 
-def test_a_callback_that_says_nothing_new_costs_no_call(caller: Caller) -> None:
-    """A report of the status that the relay knows does not make it ask Kling."""
-    task_id = caller.created()
-    settle(caller)
+def test_an_unsigned_callback_is_looked_into_whatever_it_says(caller: Caller) -> None:
+    """A hint that is no news makes the relay read an open task too, at a query's rate limit."""
+    reply = caller.create().json()
+    caller.mock.progress.set("stuck")
+    caller.mock.faults.add("callback-dropped")
+    caller.mock.clock.advance(11)
+    caller.mock.complete(reply["kling_task_id"])
     asked = caller.mock.journal.total
-    assert caller.report(task_id, "submitted").json() == {"message": "success"}
+    assert caller.report(reply["task_id"], "submitted").json() == {"message": "success"}
+    assert caller.mock.journal.total == asked + 1
+    assert caller.operate("GET", f"tasks/{reply['task_id']}")["status"] == "succeed"
+    for said in ("submitted", "failed"):  # a task that has ended needs no reading
+        assert caller.report(reply["task_id"], said).json() == {"message": "already processed"}
+    assert caller.mock.journal.total == asked + 1
+
+
+def test_kling_s_first_callback_is_looked_into_a_moment_later(caller: Caller) -> None:
+    """What repeats the create's answer is read five seconds after it, and delays no news."""
+    reply = caller.create().json()
+    settle(caller)
+    caller.mock.faults.add("callback-dropped")
+    asked = caller.mock.journal.total
+    for _ in range(10):
+        caller.report(reply["task_id"], "submitted")
     assert caller.mock.journal.total == asked
+    caller.mock.complete(reply["kling_task_id"])
+    caller.mock.clock.advance(5)
+    assert caller.mock.journal.total == asked + 1
+    assert caller.operate("GET", f"tasks/{reply['task_id']}")["status"] == "succeed"
 
 
 def test_a_hint_that_comes_too_soon_is_followed_up(caller: Caller) -> None:
@@ -280,6 +303,17 @@ def test_what_may_have_been_accepted_goes_to_no_other_channel(kind: str) -> None
         assert caller.create().json()["kling_task_id"] == ""
         mock.clock.advance(3600)
         assert creates(other) == 0
+
+
+def test_that_catches_a_relay_that_tries_the_next_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Canary: taking a lost answer for a refusal makes two tasks at Kling for one create."""
+    monkeypatch.setattr("kling_mock.relay.sending.judge", lambda _: Verdict.NEXT)
+    with KlingMock() as mock, KlingMock() as other, httpx.Client(base_url=mock.relay_url) as http:
+        caller = Caller(http, mock)
+        add_channel(caller, other)
+        mock.faults.add("response-lost", "POST /v1/*", times=1)
+        assert caller.create().json()["kling_task_id"]
+        assert (creates(mock), creates(other)) == (1, 1)
 
 
 def test_a_channel_that_is_away_is_passed_over() -> None:

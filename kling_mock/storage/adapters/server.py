@@ -97,12 +97,14 @@ async def transact(session: Session, make: Make[T], mode: Mode) -> T:
     await session.begin(mode)
     try:
         result = await drive(make(), session)
+        # Inside, since of a COMMIT that is refused nothing may be left: with MySQL the next BEGIN
+        # on this connection would commit it.
+        await session.commit()
     except LostError:
         raise
     except Exception:
         await session.rollback()
         raise
-    await session.commit()
     return result
 
 

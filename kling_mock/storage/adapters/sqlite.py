@@ -163,10 +163,16 @@ class Writer:
                 await self._wait(connection.begin)
             results = run_group(connection, jobs)
             await self._wait(connection.commit)
+        except LeftError:
+            connection.undo()
+            raise
         except sqlite3.Error as error:
             # Another process has not let go of the database, or the disk takes nothing. Nothing
             # of the group was made durable.
+            begun = connection.raw.in_transaction
             connection.undo()
+            if begun and is_busy(error):
+                raise LeftError from error
             connection.repeats["busy"] += is_busy(error)
             away = StorageUnavailableError(f"SQLite: {error}")
             away.__cause__ = error

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from kling_mock.storage.adapters.engine import RUNS
-from kling_mock.storage.errors import StorageUnavailableError
+from kling_mock.storage.errors import StorageError, StorageUnavailableError
 from kling_mock.storage.statement import AgainError, DuplicateError, Statement, drive
 
 __all__ = ["Connection", "Job", "LeftError", "Result", "read", "run_group", "tell", "tell_all"]
@@ -26,7 +26,7 @@ _BUSY: Final = sqlite3.SQLITE_BUSY
 
 
 class LeftError(Exception):
-    """SQLite has rolled back the whole transaction (disk full, I/O error, out of memory)."""
+    """The transaction is to be run anew: SQLite has rolled it back, or was busy in the middle."""
 
 
 @attrs.define(eq=False)
@@ -119,17 +119,26 @@ def _savepoint(connection: Connection, job: Job) -> Result:
         try:
             value = drive(job.make(), connection.execute)
         except BaseException as error:
-            if not raw.in_transaction:
+            if not raw.in_transaction or (isinstance(error, sqlite3.Error) and is_busy(error)):
                 raise LeftError from error
             raw.execute("ROLLBACK TO unit")
             raw.execute("RELEASE unit")
             if not isinstance(error, AgainError):
-                return None, error
+                return None, _translated(error)
             connection.repeats["changed"] += 1
         else:
             raw.execute("RELEASE unit")
             return value, None
     return None, StorageUnavailableError("a unit was overtaken by nobody again and again")
+
+
+def _translated(error: BaseException) -> BaseException:
+    """Return what an error of SQLite is to a caller; any other is the unit's own."""
+    if isinstance(error, sqlite3.OperationalError):
+        return StorageUnavailableError(f"SQLite: {error}")
+    if isinstance(error, sqlite3.Error):
+        return StorageError(f"the database refused a statement: SQLite: {error}")
+    return error
 
 
 def read(connection: Connection, make: Callable[[], Any], *, snapshot: bool) -> Any:

@@ -1,0 +1,60 @@
+"""The proofs of the promises, and what each must catch.
+
+A proof that nothing can fail proves nothing. So next to each stands a canary: code as many write
+it, which the same checker has to catch. `test_table.py` sees to it that this table is complete:
+each test of P2 to P6 stands in it, as proof, as canary or as control (a test that shows that a
+proof's checker is not blind), and each promise has all that it needs.
+
+proof/test_p1_one_create_one_task.py
+    P1 proof   test_two_thousand_creates_make_two_thousand_tasks
+    P1 canary  test_the_check_catches_a_naive_client
+relay/test_results.py
+    P1 proof   test_what_may_have_been_accepted_goes_to_no_other_channel
+    P1 canary  test_that_catches_a_relay_that_tries_the_next_channel
+proof/test_p2_one_charge.py
+    P2 proof   test_a_storm_charges_every_task_once
+    P2 canary  test_a_storm_charges_every_task_once
+    P5 control test_a_crash_around_the_call_to_kling_is_repaired
+proof/test_p2_many_processes.py
+    P2 proof   test_a_storm_over_four_processes_charges_every_task_once
+    P2 proof   test_creates_and_settlements_never_show_a_deadlock
+    P2 canary  test_the_checker_catches_a_naive_relay
+    P4 proof   test_a_balance_for_k_videos_buys_k
+storage/test_broken_steps.py
+    P2 proof   test_a_connection_that_is_cut_at_any_packet_moves_the_money_once
+    P2 proof   test_an_error_of_mysql_at_any_packet_moves_the_money_once
+    P2 proof   test_an_error_of_sqlite_at_any_call_moves_the_money_once
+    P2 canary  test_the_checker_catches_a_charge_that_is_only_run_again
+proof/test_p3_any_order.py
+    P3 proof   test_every_order_of_reports_ends_as_the_first_end_says
+    P3 proof   test_the_same_before_kling_s_id_is_known
+    P3 canary  test_the_checker_catches_a_status_that_is_overwritten
+proof/test_p4_no_overdraft.py
+    P4 proof   test_a_balance_for_ten_videos_sells_ten
+    P4 canary  test_the_checker_catches_check_then_write
+    P4 proof   test_a_failure_leaves_nothing_held
+    P4 canary  test_the_checker_catches_a_hold_that_leaks
+    P4 proof   test_a_row_of_a_migration_is_never_charged
+    P4 canary  test_the_checker_catches_a_sweeper_that_charges_it
+proof/test_p5_killed_anywhere.py
+    P5 proof   test_a_relay_that_is_killed_anywhere_loses_and_doubles_nothing
+    P5 proof   test_the_same_over_mariadb
+    P5 control test_every_change_of_a_task_s_life_is_a_point
+    P5 canary  test_the_checker_catches_a_relay_that_settles_in_two_steps
+proof/test_p5_every_task_ends.py
+    P5 proof   test_every_task_ends_by_the_other_way
+    P5 canary  test_the_checker_catches_a_relay_with_one_way_only
+proof/test_p5_stopped_under_load.py
+    P5 control test_sigterm_under_load_loses_no_accepted_request
+    P5 control test_the_server_with_its_own_kling_stops_as_well
+proof/test_p6_forged_callbacks.py
+    P6 proof   test_no_forgery_moves_money
+    P6 proof   test_ids_that_are_guessed_find_nothing
+    P6 control test_a_true_signature_does_move_it
+    P6 control test_a_secret_that_cannot_sign_is_refused
+    P6 canary  test_the_checker_catches_a_relay_that_falls_for_it
+proof/test_p7_no_secret_is_shown.py
+    P7 proof   *
+proof/test_p8_forward_compatible.py
+    P8 proof   *
+"""

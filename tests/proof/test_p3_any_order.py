@@ -1,0 +1,177 @@
+"""P3: a terminal status never changes, in whatever order reports come, and by whatever way.
+
+All 5,460 orders of {submitted, processing, succeed, failed} up to length six, with repeats, are
+applied to a row by callback and by query, mixed. How each ends, what it costs and what is kept
+aside follows from the first terminal report alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from random import Random
+from typing import Final
+
+import attrs
+import pytest
+
+from kling_mock.clock import ManualClock
+from kling_mock.relay.directory import Directory
+from kling_mock.relay.reports import Reports
+from kling_mock.relay.tally import Tally
+from kling_mock.relay.upstream import Upstream
+from kling_mock.storage.memory import MemoryStorage
+from kling_mock.storage.values import NewNotice, Outcome, Settlement, TaskResult
+from kling_sdk.results import Task, Video
+from tests.storage import kit
+from tests.storage.kit import PRICE, Shop
+
+Order = tuple[str, ...]
+WORDS: Final = ("submitted", "processing", "succeed", "failed")
+LONGEST: Final = 6
+OPENING: Final = 10**9
+CHUNK: Final = 60  # tasks in one store, which looks through all of them now and then
+OTHER: Final[Mapping[str, str]] = {"succeed": "failed", "failed": "succeed"}
+
+
+def orders() -> Iterator[Order]:
+    for length in range(1, LONGEST + 1):
+        yield from itertools.product(WORDS, repeat=length)
+
+
+@attrs.frozen
+class End:
+    """How a task ends.
+
+    Attributes:
+        status: Of its row.
+        charged: What was taken for it; `None` is no entry in the ledger.
+        held: What is still held for it.
+        contradictions: Reports of the other end, that were kept aside.
+    """
+
+    status: str
+    charged: int | None
+    held: int
+    contradictions: int
+
+
+@attrs.define
+class Found:
+    """How orders have ended, and which balances nothing explains."""
+
+    ends: dict[Order, End] = attrs.field(factory=dict)
+    unexplained: list[str] = attrs.field(factory=list)
+
+
+def expected(order: Order) -> End:
+    """Return what the policy says: the first end counts, and nothing after it."""
+    first = next((word for word in order if word in OTHER), None)
+    if first is None:
+        status = "processing" if "processing" in order else "submitted"
+        return End(status, None, PRICE, 0)
+    late = order[order.index(first) :].count(OTHER[first])
+    return End(first, PRICE if first == "succeed" else None, 0, late)
+
+
+def reports_on(store: MemoryStorage) -> Reports:
+    clock = ManualClock(kit.NOW)
+    directory = Directory(store, clock, Random(1).random)  # noqa: S311 - draws a channel
+    tally = Tally(clock.now)
+    return Reports(store, directory, Upstream(clock, 1, tally), clock, lambda: None, tally)
+
+
+async def bring(shop: Shop, reports: Reports, order: Order, *, known: bool, turn: int) -> str:
+    """Make a task, and bring its reports, by callback and by query in turns; return its id."""
+    row = await (shop.accepted() if known else shop.create())
+    for position, word in enumerate(order):
+        row = await shop.row(row.task_id)
+        by_query = (turn >> position) & 1
+        if by_query and not row.is_open:
+            # A query reads open rows only; the same report comes by callback all the same.
+            by_query = 0
+        videos = (Video("1", "https://cdn.test/1.mp4"),) if word == "succeed" else ()
+        said = Task(task_id=f"kt-{row.task_id}", status=word, videos=videos)
+        await reports.apply(row, said, "query" if by_query else "callback")
+    return row.task_id
+
+
+async def ends(make: type[MemoryStorage], chosen: Sequence[Order], *, known: bool = True) -> Found:
+    """Return how each order ends, and which balances nothing explains."""
+    found = Found()
+    for start in range(0, len(chosen), CHUNK):
+        await _ends(make(), chosen[start : start + CHUNK], found, known=known)
+    return found
+
+
+async def _ends(
+    store: MemoryStorage, chosen: Sequence[Order], found: Found, *, known: bool
+) -> None:
+    await store.open()
+    shop = await Shop.fill(store, quota=OPENING)
+    reports = reports_on(store)
+    there: dict[Order, End] = {}
+    for turn, order in enumerate(chosen):
+        task_id = await bring(shop, reports, order, known=known, turn=turn)
+        row, charge = await shop.row(task_id), await store.find_charge(task_id)
+        other = store.state.reports.get((task_id, OTHER.get(row.status, "")))
+        there[order] = End(
+            row.status,
+            None if charge is None else -charge.amount,
+            row.held_quota,
+            0 if other is None else other.seen,
+        )
+    user, books = await shop.me(), await store.reconcile()
+    charged = sum(end.charged or 0 for end in there.values())
+    held = sum(end.held for end in there.values())
+    if (user.quota, user.held_quota) != (OPENING - charged, held):
+        found.unexplained.append(f"{user.quota} and {user.held_quota} held")
+    found.unexplained += [str(one) for one in books if not one.is_explained]
+    found.ends |= there
+
+
+def wrong(found: Found) -> list[Order]:
+    """The checker: what has not ended as the policy says."""
+    return [order for order, end in found.ends.items() if end != expected(order)]
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """Log nothing: each contradiction is an error in the log, and there are thousands."""
+    caplog.set_level(logging.CRITICAL, "kling_mock.relay")
+
+
+async def test_every_order_of_reports_ends_as_the_first_end_says() -> None:
+    """5,460 orders: the first terminal report counts, the other end is kept aside, counted."""
+    chosen = list(orders())
+    assert len(chosen) == 5460
+    found = await ends(MemoryStorage, chosen)
+    assert (len(found.ends), wrong(found), found.unexplained) == (5460, [], [])
+
+
+async def test_the_same_before_kling_s_id_is_known() -> None:
+    """A create whose answer was lost ends alike; its first report brings the id."""
+    chosen = [order for order in orders() if len(order) < LONGEST]
+    found = await ends(MemoryStorage, chosen, known=False)
+    assert (wrong(found), found.unexplained) == ([], [])
+
+
+class Overwriting(MemoryStorage):
+    """Writes what came last, as if the task were still open."""
+
+    async def settle(
+        self, result: TaskResult, *, now: int, notice: NewNotice | None = None
+    ) -> Settlement:
+        row = self.state.videos[result.task_id]
+        if row.is_open or row.status == result.status:
+            return await super().settle(result, now=now, notice=notice)
+        return Settlement(Outcome.SETTLED, self.state.change(row, status=result.status))
+
+
+async def test_the_checker_catches_a_status_that_is_overwritten() -> None:
+    """Canary: a relay that writes the last report shows in each order with both ends."""
+    chosen = [order for order in orders() if len(order) <= 4]
+    found = await ends(Overwriting, chosen)
+    assert wrong(found) == [order for order in chosen if OTHER.keys() <= set(order)]
+    assert found.unexplained

@@ -1,0 +1,159 @@
+"""P5: a relay that is killed at any point of its work loses no task and charges none twice.
+
+SIGKILL, a real process, a real database, and then a new process. Where it is killed is generated:
+see `tests.proof.mortal`. `KLING_PROOF_SIZE=full` kills at every point of every life; otherwise
+one point of each life is drawn on SQLite, and some more on MariaDB. `-s` shows figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from kling_mock.storage import statements
+from kling_mock.storage.statement import Statement
+from tests.proof.lives import LIVES, Checked, Stage, lived, staged
+from tests.storage.databases import Mysql, SqliteFile, need
+
+FULL: Final = os.environ.get("KLING_PROOF_SIZE") == "full"
+SEED: Final = 20261125
+Point = tuple[str, int]
+
+#: Changes that are no part of a task's life: an operator makes them, or a relay that starts.
+#: `CLOSE_ATTEMPT` is for those who send tasks by the storage's protocol; the relay binds anew.
+BY_OTHERS: Final = {
+    "INSERT_USER",
+    "SET_USER_STATUS",
+    "CREDIT_USER",
+    "INSERT_TOKEN",
+    "SET_TOKEN_STATUS",
+    "SET_TOKEN_QUOTA",
+    "INSERT_CHANNEL",
+    "REPLACE_CHANNEL",
+    "DELETE_CHANNEL",
+    "REPLAY_NOTICE",
+    "INSERT_SCHEMA_VERSION",
+    "CLOSE_ATTEMPT",
+}
+#: Points at which nothing differs from the point before: a savepoint is as gone as its transaction.
+SAME: Final = {"SAVEPOINT", "RELEASE"}
+
+
+@pytest.fixture(scope="module")
+def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with staged(SqliteFile(tmp_path_factory.mktemp("mortal"))) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def on_mariadb() -> Iterator[Stage]:
+    need("mysql")
+    database = Mysql()
+    asyncio.run(database.make())
+    try:
+        with staged(database) as stage:
+            yield stage
+    finally:
+        asyncio.run(database.drop())
+
+
+@pytest.fixture(scope="module")
+def points(on_sqlite: Stage) -> dict[str, list[Point]]:
+    """The points of each life, as it is lived to its end."""
+    return {name: recorded(on_sqlite, name) for name in LIVES}
+
+
+def recorded(stage: Stage, name: str) -> list[Point]:
+    stage.clean()
+    with lived(stage) as life:
+        LIVES[name](life)
+        life.end()
+        found = life.check()
+    assert found.is_good, (name, found)
+    return [point for point in life.passed if point[0] not in SAME]
+
+
+def killed(stage: Stage, name: str, death: Point, **options: Any) -> tuple[bool, Checked]:
+    """Live a life up to a point, and its end in another process; return whether it got there."""
+    stage.clean()
+    with lived(stage, death=death, **options) as life:
+        life.live(LIVES[name])
+        life.end()
+        return life.died, life.check()
+
+
+def kill_at(stage: Stage, where: str, drawn: list[tuple[str, Point]]) -> None:
+    started = time.monotonic()
+    wrong: list[tuple[str, Point, Checked]] = []
+    reached = charged = 0
+    for name, point in drawn:
+        died, found = killed(stage, name, point)
+        reached += died
+        charged += found.verdict.charged
+        if not found.is_good:
+            wrong.append((name, point, found))
+    print(  # noqa: T201 - the figure
+        f"\nP5 {where}: {reached} kills at {len(drawn)} points, {charged} charged, "
+        f"{len(wrong)} wrong; {time.monotonic() - started:.1f} s"
+    )
+    assert not wrong, wrong[:3]
+    # What runs side by side may pass the last points in another order, or with one fewer.
+    assert reached >= 0.9 * len(drawn)
+
+
+def test_a_relay_that_is_killed_anywhere_loses_and_doubles_nothing(
+    on_sqlite: Stage, points: dict[str, list[Point]]
+) -> None:
+    """Every task ends, is charged once or not at all, and its user is told, after any kill."""
+    dice = random.Random(SEED)  # noqa: S311 - the same points each time
+    drawn = [
+        (name, point)
+        for name, all_ in points.items()
+        for point in (all_ if FULL else [dice.choice(all_)])
+    ]
+    kill_at(on_sqlite, "sqlite", drawn)
+
+
+def test_the_same_over_mariadb(on_mariadb: Stage) -> None:
+    """The promise does not depend on the database."""
+    dice = random.Random(SEED)  # noqa: S311 - the same points each time
+    lives = list(LIVES) if FULL else ["by_callback", "answer_lost"]
+    drawn: list[tuple[str, Point]] = []
+    for name in lives:
+        all_ = recorded(on_mariadb, name)
+        drawn += [(name, point) for point in (all_ if FULL else dice.sample(all_, 3))]
+    kill_at(on_mariadb, "mariadb", drawn)
+
+
+def test_every_change_of_a_task_s_life_is_a_point(points: dict[str, list[Point]]) -> None:
+    """A statement that is added, and that no life comes by, fails here until one does."""
+    changes = {
+        name
+        for name, one in vars(statements).items()
+        if isinstance(one, Statement) and not one.reads
+    }
+    passed = {label for all_ in points.values() for label, _ in all_}
+    assert changes - passed == BY_OTHERS
+    network = {"send POST", "sent POST", "answered POST", "send GET", "sent GET", "answered GET"}
+    assert network | {"BEGIN", "reply to POST", "reply to GET"} <= passed
+    for last in ("INSERT_VIDEO", "ACCEPT", "INSERT_NOTICE", "RECORD_DELIVERY"):
+        assert {f"COMMIT {last}", f"COMMITTED {last}"} <= passed
+
+
+def test_the_checker_catches_a_relay_that_settles_in_two_steps(on_sqlite: Stage) -> None:
+    """Canary: one that ends the task, commits, and then charges, loses the charge to a kill."""
+    on_sqlite.clean()
+    with lived(on_sqlite, naive=True) as life:
+        LIVES["by_callback"](life)
+        life.end()
+        assert life.check().is_good  # as long as nobody kills it
+    died, found = killed(on_sqlite, "by_callback", ("COMMITTED END", 0), naive=True)
+    assert died
+    assert found.verdict.lost == 1
+    assert not found.is_good
