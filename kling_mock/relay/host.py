@@ -120,8 +120,7 @@ class RelayHost:
         self._url = ""
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - aiohttp runs each request in one
+        task = request.task
         self._requests.add(task)
         try:
             relay = self._relay or await self.relay()

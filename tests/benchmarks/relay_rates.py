@@ -130,10 +130,8 @@ class RawSqlite:
             for phase in range(3):
                 self._raw.execute("BEGIN IMMEDIATE")
                 for life in part:
-                    self._raw.execute("SAVEPOINT unit")
                     for statement, parameters in life[phase]:
                         self._raw.execute(statement.sql, parameters).fetchall()
-                    self._raw.execute("RELEASE unit")
                 self._raw.execute("COMMIT")
             took += [time.perf_counter() - begun] * len(part)
         return took

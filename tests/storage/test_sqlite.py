@@ -19,7 +19,11 @@ import pytest
 from kling_mock.storage.adapters import sqlite as adapter
 from kling_mock.storage.adapters.engine import RUNS, Mode
 from kling_mock.storage.adapters.sqlite import SqliteEngine, Writer
-from kling_mock.storage.errors import InsufficientQuotaError, StorageUnavailableError
+from kling_mock.storage.errors import (
+    InsufficientQuotaError,
+    StorageError,
+    StorageUnavailableError,
+)
 from kling_mock.storage.sql_storage import SqlStorage
 from kling_mock.storage.statement import AgainError, Statement, Unit
 from kling_mock.storage.statements import BACKLOG
@@ -334,3 +338,42 @@ async def test_a_look_goes_to_the_thread_if_it_would_have_to_wait(engine: Sqlite
     assert await engine.run(busy_on_the_loop, Mode.LOOK) == []
     assert runs[0] == threading.current_thread().name
     assert runs[1].startswith("sqlite-reader")
+
+
+async def test_a_group_gets_savepoints_only_when_a_unit_needs_one(
+    engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refusals that change nothing cost no replay; one that does is undone, and only that one."""
+    trace = Trace(monkeypatch)
+
+    def refused(number: int, *, halfway: bool) -> Unit[None]:
+        if halfway:
+            yield from put(number)
+        else:
+            yield Statement("UPDATE t SET a = a WHERE a = ?", reads=False), (number,)
+        raise InsufficientQuotaError("user", 1, 0)
+
+    async def group(*, halfway: bool, first: int) -> None:
+        odd = partial(refused, first + 1, halfway=halfway)
+        units = (partial(put, first), odd, partial(put, first + 2))
+        results = await asyncio.gather(
+            *(engine.run(one, Mode.WRITE) for one in units), return_exceptions=True
+        )
+        assert [type(one) for one in results] == [int, InsufficientQuotaError, int]
+
+    statements: list[str] = []
+    assert engine._writer is not None
+    engine._writer._connection.raw.set_trace_callback(statements.append)
+    await group(halfway=False, first=10)
+    assert not any("SAVEPOINT" in one for one in statements)
+    await group(halfway=True, first=20)
+    assert sum(one.startswith("SAVEPOINT") for one in statements) == 3
+    assert await engine.run(numbers, Mode.READ) == [10, 12, 20, 22]
+    assert trace.groups == [3, 3]
+
+
+async def test_a_script_that_fails_half_way_leaves_no_table(engine: SqliteEngine) -> None:
+    """Tables that were made are undone too, although SQLite counts no rows for them."""
+    with pytest.raises(StorageError):
+        await engine.execute_script(["CREATE TABLE made (a INTEGER)", "CREATE TABLE t (a INTEGER)"])
+    assert await engine.tables() == {"t"}

@@ -17,7 +17,18 @@ from kling_mock.storage.adapters.engine import RUNS
 from kling_mock.storage.errors import StorageError, StorageUnavailableError
 from kling_mock.storage.statement import AgainError, DuplicateError, Statement, drive
 
-__all__ = ["Connection", "Job", "LeftError", "Result", "read", "run_group", "tell", "tell_all"]
+__all__ = [
+    "Connection",
+    "HalfwayError",
+    "Job",
+    "LeftError",
+    "Result",
+    "is_busy",
+    "read",
+    "run_group",
+    "tell",
+    "tell_all",
+]
 
 #: What came of a job: its result, or why there is none.
 Result: TypeAlias = tuple[Any, BaseException | None]
@@ -27,6 +38,10 @@ _BUSY: Final = sqlite3.SQLITE_BUSY
 
 class LeftError(Exception):
     """The transaction is to be run anew: SQLite has rolled it back, or was busy in the middle."""
+
+
+class HalfwayError(Exception):
+    """A unit has failed after it had changed something, and there is no savepoint to go back to."""
 
 
 @attrs.define(eq=False)
@@ -44,11 +59,15 @@ class Connection:
         raw: The driver's, without transactions of its own.
         patience: Seconds that `begin` waits for another process.
         repeats: Where runs that came to nothing are counted.
+
+    Attributes:
+        touched: Whether a statement may have changed something since this was last set.
     """
 
     def __init__(self, raw: sqlite3.Connection, patience: float, repeats: Counter[str]) -> None:
         self.raw = raw
         self.repeats = repeats
+        self.touched = False
         self._patience = patience
 
     def execute(self, statement: Statement, parameters: tuple[Any, ...]) -> Any:
@@ -59,7 +78,12 @@ class Connection:
             if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
                 raise DuplicateError from error
             raise
-        return cursor.fetchall() if statement.reads else cursor.rowcount
+        if statement.reads:
+            return cursor.fetchall()
+        count = cursor.rowcount
+        if count:  # -1 where SQLite does not count, as of tables that are made
+            self.touched = True
+        return count
 
     def begin_now(self) -> bool:
         """Take the lock for writing; False if another process has it."""
@@ -103,33 +127,69 @@ def is_busy(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == _BUSY
 
 
-def run_group(connection: Connection, jobs: Sequence[Job]) -> list[Result]:
-    """Run units in the transaction that has begun, each with a savepoint of its own.
+def run_group(
+    connection: Connection, jobs: Sequence[Job], *, with_savepoints: bool
+) -> list[Result]:
+    """Run units in the transaction that has begun; each of them fails alone.
+
+    Args:
+        connection: In a transaction.
+        jobs: The units.
+        with_savepoints: Whether each has one. They cost as much as half of all statements, and
+            hardly a unit needs its own.
 
     Raises:
         LeftError: Nothing of the group stands.
+        HalfwayError: The group is to be rolled back, and run anew with savepoints.
     """
-    return [_savepoint(connection, job) for job in jobs]
+    run = _savepoint if with_savepoints else _plain
+    return [_until_settled(connection, job, run) for job in jobs]
 
 
-def _savepoint(connection: Connection, job: Job) -> Result:
-    raw = connection.raw
+def _until_settled(connection: Connection, job: Job, run: Callable[..., Any]) -> Result:
     for _ in range(RUNS):
-        raw.execute("SAVEPOINT unit")
         try:
-            value = drive(job.make(), connection.execute)
-        except BaseException as error:
-            if not raw.in_transaction or (isinstance(error, sqlite3.Error) and is_busy(error)):
-                raise LeftError from error
-            raw.execute("ROLLBACK TO unit")
-            raw.execute("RELEASE unit")
-            if not isinstance(error, AgainError):
-                return None, _translated(error)
+            return run(connection, job), None
+        except (LeftError, HalfwayError):
+            raise
+        except AgainError:
             connection.repeats["changed"] += 1
-        else:
-            raw.execute("RELEASE unit")
-            return value, None
+        except BaseException as error:  # noqa: BLE001 - it is the unit's own; the others go on
+            return None, _translated(error)
     return None, StorageUnavailableError("a unit was overtaken by nobody again and again")
+
+
+def _plain(connection: Connection, job: Job) -> Any:
+    connection.touched = False
+    try:
+        return drive(job.make(), connection.execute)
+    except BaseException as error:
+        if _is_over(connection, error):
+            raise LeftError from error
+        if connection.touched:
+            raise HalfwayError from error
+        raise
+
+
+def _savepoint(connection: Connection, job: Job) -> Any:
+    raw = connection.raw
+    raw.execute("SAVEPOINT unit")
+    try:
+        value = drive(job.make(), connection.execute)
+    except BaseException as error:
+        if _is_over(connection, error):
+            raise LeftError from error
+        raw.execute("ROLLBACK TO unit")
+        raw.execute("RELEASE unit")
+        raise
+    raw.execute("RELEASE unit")
+    return value
+
+
+def _is_over(connection: Connection, error: BaseException) -> bool:
+    """Whether the whole transaction has to be run anew."""
+    busy = isinstance(error, sqlite3.Error) and is_busy(error)
+    return busy or not connection.raw.in_transaction
 
 
 def _translated(error: BaseException) -> BaseException:

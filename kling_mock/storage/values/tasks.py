@@ -81,7 +81,7 @@ class Attempt:
     until: int
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # as `VideoRow`
 class NewTask:
     """A task to be held and inserted, before anything is sent upstream.
 
@@ -127,7 +127,7 @@ class NewTask:
     provider: str = "kling"
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # half as dear to make, and four are made for each task
 class VideoRow:
     """A row of `videos`: the guide's columns in its order, then the added ones.
 
@@ -264,7 +264,7 @@ class NewNotice:
     body: str = attrs.field(converter=text, repr=False)
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # as `VideoRow`
 class TaskResult:
     """How a task ended, by whomever it was reported.
 
