@@ -309,7 +309,7 @@ async def test_a_server_that_stays_silent_is_told_and_used_again(kind: str) -> N
         await engine.open()
         assert await engine.run(one, Mode.WRITE) == 1
         proxy.silent = True
-        with pytest.raises(StorageUnavailableError, match="nothing|nobody"):
+        with pytest.raises(StorageUnavailableError, match=r"nothing|nobody"):
             await engine.run(one, Mode.WRITE)
         proxy.silent = False
         assert await engine.run(one, Mode.LOOK) == 1
