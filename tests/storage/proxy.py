@@ -38,6 +38,7 @@ class Proxy:
             for the answer and resets then.
         code: With one, the packet is answered by this error of MySQL and not passed on.
         lasting: Whether it stays away after the packet that fails.
+        silent: Whether it passes nothing on, and keeps every connection open.
     """
 
     def __init__(self, target: tuple[str, int]) -> None:
@@ -51,6 +52,7 @@ class Proxy:
         self.how: How = "before"
         self.code = 0
         self.lasting = False
+        self.silent = False
         self._away = False
 
     def __enter__(self) -> Self:
@@ -140,6 +142,8 @@ class Pipe:
         proxy = self._proxy
         with contextlib.suppress(OSError):
             while data := await reader.read(1 << 20):
+                if proxy.silent:
+                    continue
                 if proxy.is_cut():
                     if proxy.code:
                         self._client.write(mysql_error(proxy.code, data))

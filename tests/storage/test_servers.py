@@ -26,6 +26,7 @@ from kling_mock.storage.statement import AgainError, Statement, Unit
 from tests.storage import kit
 from tests.storage.databases import MYSQL, POSTGRES, Mysql, Postgres, Server, need, opened
 from tests.storage.kit import NOW, PRICE, Shop
+from tests.storage.proxy import Proxy
 
 # ------------------------------------------------------------ founding
 
@@ -286,6 +287,33 @@ async def test_a_statement_that_is_refused_is_told_without_its_values(served: Se
 
 
 # ------------------------------------------------------------ addresses
+
+
+@pytest.mark.parametrize("kind", ["mysql", "postgres"])
+async def test_a_server_that_stays_silent_is_told_and_used_again(kind: str) -> None:
+    """A network that swallows everything closes no connection; callers must not wait for ever."""
+    need(kind)
+    target = MYSQL if kind == "mysql" else POSTGRES
+    with Proxy(target) as proxy:
+        address = {"host": "127.0.0.1", "port": proxy.port}
+        engine: Engine = (
+            MysqlEngine({**address, "user": "root"}, silence=0.3)
+            if kind == "mysql"
+            else PostgresEngine({**address, "user": "postgres"}, silence=0.3)
+        )
+
+        def one() -> Unit[int]:
+            rows = yield Statement("SELECT 1", reads=True), ()
+            return int(rows[0][0])
+
+        await engine.open()
+        assert await engine.run(one, Mode.WRITE) == 1
+        proxy.silent = True
+        with pytest.raises(StorageUnavailableError, match=r"nothing|nobody"):
+            await engine.run(one, Mode.WRITE)
+        proxy.silent = False
+        assert await engine.run(one, Mode.LOOK) == 1
+        await engine.close()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from asyncmy import errors
 from kling_mock.storage.adapters.engine import Mode
 from kling_mock.storage.adapters.server import (
     POOL_SIZE,
+    SILENCE,
     LostError,
     OvertakenError,
     ServerEngine,
@@ -129,6 +130,7 @@ class MysqlEngine(ServerEngine):
         address: Arguments of `asyncmy.connect`: host, port, user, password, database, ...
         session: What each connection is set to.
         pool_size: Connections at most.
+        silence: See `ServerEngine`.
     """
 
     dialect = Dialect.MYSQL
@@ -139,8 +141,9 @@ class MysqlEngine(ServerEngine):
         *,
         session: Sequence[str] = SESSION,
         pool_size: int = POOL_SIZE,
+        silence: float = SILENCE,
     ) -> None:
-        super().__init__(pool_size=pool_size)
+        super().__init__(pool_size=pool_size, silence=silence)
         self._address = MappingProxyType(dict(address))
         self._session = tuple(session)
 

@@ -11,6 +11,7 @@ import asyncpg
 from kling_mock.storage.adapters.engine import Mode
 from kling_mock.storage.adapters.server import (
     POOL_SIZE,
+    SILENCE,
     LostError,
     OvertakenError,
     ServerEngine,
@@ -140,12 +141,19 @@ class PostgresEngine(ServerEngine):
     Args:
         address: Arguments of `asyncpg.connect`: a `dsn`, or host, port, user, ...
         pool_size: Connections at most.
+        silence: See `ServerEngine`.
     """
 
     dialect = Dialect.POSTGRES
 
-    def __init__(self, address: Mapping[str, Any], *, pool_size: int = POOL_SIZE) -> None:
-        super().__init__(pool_size=pool_size)
+    def __init__(
+        self,
+        address: Mapping[str, Any],
+        *,
+        pool_size: int = POOL_SIZE,
+        silence: float = SILENCE,
+    ) -> None:
+        super().__init__(pool_size=pool_size, silence=silence)
         self._address = MappingProxyType(dict(address))
 
     @property

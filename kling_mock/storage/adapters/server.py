@@ -24,6 +24,11 @@ _log = logging.getLogger("kling_mock.storage")
 POOL_SIZE: Final = 10
 #: Connections that may be lost under one unit.
 LOSSES: Final = 3
+#: Seconds that a short transaction may take. A lock is waited for up to 10 s, so after this the
+#: server is gone without a word, as behind a broken network; no driver notices that by itself.
+SILENCE: Final = 20.0
+#: The modes whose transactions are short; a read of many rows takes what it takes.
+_SHORT: Final = frozenset({Mode.LOOK, Mode.WRITE})
 
 
 class OvertakenError(Exception):
@@ -114,19 +119,23 @@ class Pool:
     Args:
         connect: Opens one.
         size: How many there may be.
+        silence: Seconds that a short transaction may take.
     """
 
-    def __init__(self, connect: Callable[[], Awaitable[Session]], size: int) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[Session]], size: int, silence: float
+    ) -> None:
         self._connect = connect
+        self._silence = silence
         self._free = asyncio.Semaphore(size)
         self._idle: list[Session] = []
 
     async def use(self, make: Make[T], mode: Mode) -> T:
         """Run a unit once on a connection of its own."""
         async with self._free:
-            session = self._idle.pop() if self._idle else await self._connect()
+            session = self._idle.pop() if self._idle else await self._new()
             try:
-                result = await transact(session, make, mode)
+                result = await self._heard(session, make, mode)
             except LostError:
                 session.terminate()
                 # The others were most likely lost for the same reason.
@@ -141,6 +150,22 @@ class Pool:
                 raise
             self._idle.append(session)
             return result
+
+    async def _new(self) -> Session:
+        try:
+            async with asyncio.timeout(self._silence):
+                return await self._connect()
+        except TimeoutError:
+            raise LostError(f"it has let nobody in for {self._silence:g} s") from None
+
+    async def _heard(self, session: Session, make: Make[T], mode: Mode) -> T:
+        """Run a unit once; a server that stays silent is lost."""
+        limit = self._silence if mode in _SHORT else None
+        try:
+            async with asyncio.timeout(limit):
+                return await transact(session, make, mode)
+        except TimeoutError:
+            raise LostError(f"it has said nothing for {limit:g} s") from None
 
     async def run_script(self, statements: Sequence[str]) -> None:
         """Run a script on a connection of its own, and disconnect."""
@@ -166,12 +191,14 @@ class ServerEngine(ABC):
 
     Args:
         pool_size: Connections at most.
+        silence: Seconds that a short transaction may take before its connection counts as lost.
     """
 
     dialect: Dialect
 
-    def __init__(self, *, pool_size: int = POOL_SIZE) -> None:
+    def __init__(self, *, pool_size: int = POOL_SIZE, silence: float = SILENCE) -> None:
         self._size = pool_size
+        self._silence = silence
         self.repeats = Counter[str]()
         self._pool: Pool | None = None
 
@@ -191,7 +218,7 @@ class ServerEngine(ABC):
 
     async def open(self) -> None:
         """Make ready to connect; `tables` is what finds out whether that works."""
-        self._pool = Pool(self.connect, self._size)
+        self._pool = Pool(self.connect, self._size, self._silence)
 
     async def close(self) -> None:
         """Disconnect."""
