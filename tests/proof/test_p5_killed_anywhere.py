@@ -41,6 +41,9 @@ BY_OTHERS: Final = {
     "INSERT_SCHEMA_VERSION",
     "CLOSE_ATTEMPT",
 }
+#: How often a point is gone for: what runs side by side may pass the last points of a life in
+#: another order, or with one fewer.
+TRIES: Final = 3
 #: Points at which nothing differs from the point before: a savepoint is as gone as its transaction.
 SAME: Final = {"SAVEPOINT", "RELEASE"}
 
@@ -93,17 +96,19 @@ def kill_at(stage: Stage, where: str, drawn: list[tuple[str, Point]]) -> None:
     wrong: list[tuple[str, Point, Checked]] = []
     reached = charged = 0
     for name, point in drawn:
-        died, found = killed(stage, name, point)
-        reached += died
-        charged += found.verdict.charged
-        if not found.is_good:
-            wrong.append((name, point, found))
+        for _ in range(TRIES):
+            died, found = killed(stage, name, point)
+            charged += found.verdict.charged
+            if not found.is_good:
+                wrong.append((name, point, found))
+            if died:
+                reached += 1
+                break
     print(  # noqa: T201 - the figure
         f"\nP5 {where}: {reached} kills at {len(drawn)} points, {charged} charged, "
         f"{len(wrong)} wrong; {time.monotonic() - started:.1f} s"
     )
     assert not wrong, wrong[:3]
-    # What runs side by side may pass the last points in another order, or with one fewer.
     assert reached >= 0.9 * len(drawn)
 
 
