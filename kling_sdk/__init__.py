@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         WaitTimeoutError,
     )
     from kling_sdk.flows import Event, Options
+    from kling_sdk.flows.create import external_id_for
     from kling_sdk.requests import (
         CameraConfig,
         CameraControl,
@@ -115,6 +116,7 @@ __all__ = [
     "Voice",
     "WaitCancelledError",
     "WaitTimeoutError",
+    "external_id_for",
     "parse_callback",
 ]
 
@@ -130,6 +132,7 @@ _HOMES = {
         "ServerError TaskFailedError TransportError WaitCancelledError WaitTimeoutError"
     ),
     "flows": "Event Options",
+    "flows.create": "external_id_for",
     "requests": (
         "CameraConfig CameraControl DynamicMask Element ImageToVideo MultiImageToVideo "
         "OmniImage OmniVideo OmniVideoReference Point Shot SubjectImage TextToVideo "

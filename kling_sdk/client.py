@@ -91,7 +91,12 @@ class Kling:
         settings = settings_from(
             os.environ, key, access_key, secret_key, api_key, base_url, clock, options
         )
-        self._set_up(settings, Shared(lambda: sync_transport(http_client, settings.base_url)))
+        self._set_up(
+            settings,
+            Shared(
+                lambda: sync_transport(http_client, settings.base_url), is_own=http_client is None
+            ),
+        )
 
     def _set_up(self, settings: Settings, shared: Shared) -> None:
         self._settings, self._shared = settings, shared
@@ -118,7 +123,9 @@ class Kling:
         """
         settings = settings_from({}, None, None, None, token, url, clock, options, relay=True)
         client = cls.__new__(cls)
-        shared = Shared(lambda: sync_transport(http_client, settings.base_url))
+        shared = Shared(
+            lambda: sync_transport(http_client, settings.base_url), is_own=http_client is None
+        )
         client._set_up(settings, shared)  # noqa: SLF001 - our own instance
         return client
 
@@ -221,9 +228,8 @@ class Kling:
 
     def close(self) -> None:
         """Close what this client opened. Copies made by `with_options` close with it."""
-        self._shared.closed = True
-        if self._shared.transport is not None:
-            self._shared.transport.close()
+        if (transport := self._shared.close()) is not None:
+            transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -272,7 +278,12 @@ class AsyncKling:
         settings = settings_from(
             os.environ, key, access_key, secret_key, api_key, base_url, clock, options
         )
-        self._set_up(settings, Shared(lambda: async_transport(http_client, settings.base_url)))
+        self._set_up(
+            settings,
+            Shared(
+                lambda: async_transport(http_client, settings.base_url), is_own=http_client is None
+            ),
+        )
 
     def _set_up(self, settings: Settings, shared: Shared) -> None:
         self._settings, self._shared = settings, shared
@@ -291,7 +302,9 @@ class AsyncKling:
         """Return a client of a relay in front of Kling; see `Kling.relay`."""
         settings = settings_from({}, None, None, None, token, url, clock, options, relay=True)
         client = cls.__new__(cls)
-        shared = Shared(lambda: async_transport(http_client, settings.base_url))
+        shared = Shared(
+            lambda: async_transport(http_client, settings.base_url), is_own=http_client is None
+        )
         client._set_up(settings, shared)  # noqa: SLF001 - our own instance
         return client
 
@@ -362,9 +375,8 @@ class AsyncKling:
 
     async def close(self) -> None:
         """Close what this client opened; see `Kling.close`."""
-        self._shared.closed = True
-        if self._shared.transport is not None:
-            await self._shared.transport.aclose()
+        if (transport := self._shared.close()) is not None:
+            await transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self

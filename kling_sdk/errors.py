@@ -116,6 +116,9 @@ class KlingError(Exception):
 class KlingAPIError(KlingError):
     """The server answered with a refusal.
 
+    `over_used_connection` is this package's own: an error names no task, so the reply may
+    have belonged to an earlier request on its connection.
+
     Attributes:
         code: Kling's service code (1000-5002), or 0 when the reply had none.
         http_status: HTTP status of the reply.
@@ -123,7 +126,11 @@ class KlingAPIError(KlingError):
         request_id: The id to quote to the vendor's support; "" when the reply had none.
         retryable: True when the same request can pass later without a change.
         retry_after: Seconds the server asked to wait, or None if it did not say.
+        is_refusal: True when the reply proves that nothing was created: it has a documented
+            code other than 5000-5002, or is a complete error reply with a 4xx status.
     """
+
+    over_used_connection: bool = False
 
     def __init__(
         self,
@@ -134,8 +141,10 @@ class KlingAPIError(KlingError):
         request_id: str = "",
         retryable: bool = False,
         retry_after: float | None = None,
+        is_refusal: bool = False,
     ) -> None:
         super().__init__()
+        self.is_refusal = is_refusal
         self.code = code
         self.http_status = http_status
         self.request_id = request_id
@@ -208,11 +217,29 @@ class TransportError(KlingError):
     Attributes:
         maybe_sent: False when the server cannot have received the request (the
             connection was never made); True when it may have.
+        retry_after: Seconds that a gateway asked to wait, or None.
     """
 
-    def __init__(self, message: str, *, maybe_sent: bool = True) -> None:
+    page: str | None = None  # which page came instead of an answer; equal for equal pages
+
+    def __init__(
+        self, message: str, *, maybe_sent: bool = True, retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.maybe_sent = maybe_sent
+        self.retry_after = retry_after
+
+
+class MismatchedReplyError(TransportError):
+    """A reply that is about another task or request than the one asked for.
+
+    It counts as no answer, and its connection is closed: whatever follows on it would be
+    out of step as well.
+    """
+
+
+class UnnamedReplyError(TransportError):
+    """A reply that does not say which task it is about, over a connection used before."""
 
 
 class OutcomeUnknownError(KlingError):
@@ -334,8 +361,12 @@ def api_error(
     http_status: int,
     request_id: str = "",
     retry_after: float | None = None,
+    complete: bool = False,
 ) -> KlingAPIError:
     """Return the error for a refused reply, in the class its code asks for.
+
+    *complete* says that the reply has everything that the server's own error replies have,
+    so that no gateway's page can be mistaken for it.
 
     An unknown code keeps its number and gets the class of its HTTP status. Two refusals
     share code 1201 and are told apart by the vendor's words (observed, confidence low for
@@ -357,4 +388,6 @@ def api_error(
         request_id=request_id,
         retryable=retryable,
         retry_after=retry_after,
+        is_refusal=cls is not ServerError
+        and (code in _BY_CODE or (complete and 400 <= http_status < 500)),
     )

@@ -8,17 +8,18 @@ request's signature and documentation, so `help()` and editors see it too.
 from __future__ import annotations
 
 import types
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import cache
 from inspect import Parameter, Signature, cleandoc, signature
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
 
 from kling_sdk.flows import Context, Flow, Operation, repeat
+from kling_sdk.flows.identity import Asked
 from kling_sdk.results import Page, Task
 from kling_sdk.settings import wait_changes
 
 if TYPE_CHECKING:
-    from kling_sdk.requests import VideoRequest
+    from kling_sdk.requests import RawRequest, VideoRequest
 
 __all__ = [
     "AsyncEndpoint",
@@ -62,13 +63,17 @@ def _list(endpoint: str, page: int, page_size: int, before: int | None) -> Opera
 
 def _get(endpoint: str, task_id: str) -> Operation[Task]:
     def start(ctx: Context) -> Flow[Task]:
-        call = ctx.dialect.get(endpoint, task_id)
-        return repeat(ctx, call, lambda reply: ctx.dialect.task(reply, endpoint))
+        asked = Asked(either=task_id)
+        return repeat(
+            ctx,
+            ctx.dialect.get(endpoint, task_id),
+            lambda reply: asked.check(ctx.dialect.task(reply, endpoint), reply),
+        )
 
     return Operation("get", start, endpoint)
 
 
-def _create(request: VideoRequest) -> Operation[Task]:
+def _create(request: VideoRequest | RawRequest) -> Operation[Task]:
     from kling_sdk.flows.create import create  # a program that only reads needs no checks
 
     about = {"model": request.model_name}
@@ -89,11 +94,18 @@ def _wait(endpoint: str, task: Task | str) -> Operation[Task]:
     return Operation("wait", lambda ctx: wait(ctx, endpoint, task), endpoint, about)
 
 
-def _is_wrong_kind(resource: _Resource, request: object) -> str | None:
+def _submitted(
+    resource: _Resource, request: VideoRequest | Mapping[str, Any]
+) -> VideoRequest | RawRequest:
+    """Return what to create, or raise TypeError."""
     if isinstance(request, resource.request_class):
-        return None
-    return (
-        f"{resource.endpoint} takes a {resource.request_class.__name__}, "
+        return request
+    if isinstance(request, Mapping):
+        from kling_sdk.requests.raw import RawRequest  # few programs write bodies themselves
+
+        return RawRequest(resource.endpoint, request)
+    raise TypeError(
+        f"{resource.endpoint} takes a {resource.request_class.__name__}, or a body as a mapping, "
         f"not a {type(request).__name__}"
     )
 
@@ -149,8 +161,12 @@ class TaskResource(_Resource, Generic[P]):
         """Create a task and return it at once; it goes on at the vendor's."""
         return self.submit(self._request(*args, **kwargs))
 
-    def submit(self, request: VideoRequest) -> Task:
+    def submit(self, request: VideoRequest | Mapping[str, Any]) -> Task:
         """Create a task from a prepared request.
+
+        Args:
+            request: The request; or a body as it goes over the wire, of which nothing is
+                checked. Either way the create is as safe to repeat as any other.
 
         Raises:
             RequestValidationError: the model is known not to do this.
@@ -158,9 +174,7 @@ class TaskResource(_Resource, Generic[P]):
             TransportError: the server was not reached.
             OutcomeUnknownError: it may have been accepted; the error carries the id to ask with.
         """
-        if problem := _is_wrong_kind(self, request):
-            raise TypeError(problem)
-        return self._runner.run(_create(request))
+        return self._runner.run(_create(_submitted(self, request)))
 
     def get(self, task_id: str) -> Task:
         """Return a task by its task id or external id.
@@ -236,11 +250,9 @@ class AsyncTaskResource(_Resource, Generic[P]):
         """Create a task and return it at once; it goes on at the vendor's."""
         return await self.submit(self._request(*args, **kwargs))
 
-    async def submit(self, request: VideoRequest) -> Task:
+    async def submit(self, request: VideoRequest | Mapping[str, Any]) -> Task:
         """Create a task from a prepared request; see `TaskResource.submit`."""
-        if problem := _is_wrong_kind(self, request):
-            raise TypeError(problem)
-        return await self._runner.run(_create(request))
+        return await self._runner.run(_create(_submitted(self, request)))
 
     async def get(self, task_id: str) -> Task:
         """Return a task by its task id or external id; see `TaskResource.get`."""

@@ -76,6 +76,9 @@ class Task:
         units: Units finally deducted, or None before the end.
         endpoint: Which endpoint made it, such as `text2video`; "" when unknown.
         kling_task_id: Relay only: the id at Kling, or None.
+        reused: True when `create` was given an `external_task_id` that an earlier create
+            has used: this is the earlier task, whatever was asked for now. Kling does not
+            compare the requests; a relay refuses another request by itself.
         raw: The object as received, with every field we do not know.
     """
 
@@ -89,6 +92,7 @@ class Task:
     units: Decimal | None = None
     endpoint: str = ""
     kling_task_id: str | None = None
+    reused: bool = False
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator
@@ -14,6 +15,18 @@ from kling_sdk.settings import Settings
 __all__ = ["AsyncRunner", "Shared", "SyncRunner", "async_transport", "sync_transport"]
 
 T = TypeVar("T")
+
+# Held while a transport is opened, which is rare enough for one lock over all clients.
+_opening = threading.Lock()
+
+
+def _renew_lock() -> None:
+    global _opening  # noqa: PLW0603 - a thread of the parent may have held it
+    _opening = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class SyncRunner:
@@ -94,23 +107,57 @@ def _is_traced(ctx: Context) -> bool:
 
 
 class Shared:
-    """A transport that a client and its `with_options` copies have in common."""
+    """A transport that a client and its `with_options` copies have in common.
 
-    def __init__(self, open_it: Callable[[], Any]) -> None:
+    Each process has its own. After a fork the parent's sockets are open in the child too, and
+    whichever process reads first gets the other's replies.
+
+    Args:
+        open_it: Opens a transport.
+        is_own: False when it calls over a client of the caller's, which cannot be opened again.
+    """
+
+    def __init__(self, open_it: Callable[[], Any], *, is_own: bool) -> None:
         self._open = open_it
-        self._lock = threading.Lock()
-        self.transport: Any = None
-        self.closed = False
+        self._is_own = is_own
+        self._pid = os.getpid()
+        # A parent's transport is kept: closing its connections here would break them there.
+        self._inherited: list[Any] = []
+        self._transport: Any = None
+        self._closed = False
 
     def __call__(self) -> Any:
-        """Return the transport, opened now if it was not."""
-        if self.transport is None or self.closed:
-            with self._lock:
-                if self.closed:
+        """Return the transport, opened now if it was not.
+
+        Raises:
+            RuntimeError: the client is closed, or its `http_client` was used before a fork.
+        """
+        if self._transport is None or self._closed or self._pid != os.getpid():
+            with _opening:
+                self._leave_parent()
+                if self._closed:
                     raise RuntimeError("this client is closed; make a new one")
-                if self.transport is None:
-                    self.transport = self._open()
-        return self.transport
+                if self._transport is None:
+                    self._transport = self._open()
+        return self._transport
+
+    def close(self) -> Any:
+        """Open no transport from now on; return the one to close, or None."""
+        with _opening:
+            self._closed = True
+            return self._transport if self._pid == os.getpid() else None
+
+    def _leave_parent(self) -> None:
+        if self._pid == os.getpid():
+            return
+        if self._transport is not None and not self._is_own:
+            raise RuntimeError(
+                "this client's http_client was in use before the process was forked, and its "
+                "connections belong to the parent; make a new http_client and client here"
+            )
+        self._inherited.append(self._transport)
+        self._transport = None
+        self._pid = os.getpid()
 
 
 def sync_transport(http_client: Any, base_url: str) -> SyncTransport:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from urllib.parse import urlsplit
 
 import attrs
@@ -21,6 +21,7 @@ from kling_sdk.dialects.kling import packs_from
 from kling_sdk.drivers import Clock, SystemClock
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Context, Event, Flow, Operation, Options, Randomness, once, repeat
+from kling_sdk.flows.identity import Server
 from kling_sdk.results import Download, ResourcePack, Task, Video
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Changes(TypedDict, total=False):
     first_look: float | None
     poll_interval: tuple[float, float]
     on_update: Callable[[Task], object] | None
+    if_exists: Literal["return", "error"]
+    look_up: bool
     check: bool
     max_download: int
     on_event: Callable[[Event], object] | None
@@ -58,6 +61,7 @@ def _context_of(settings: Settings) -> Context:
         settings.clock.monotonic,
         settings.random,
         settings.cancel.is_set if settings.cancel is not None else bool,
+        settings.server,
     )
 
 
@@ -72,6 +76,7 @@ class Settings:
     options: Options
     random: Randomness
     cancel: threading.Event | None = None
+    server: Server = attrs.field(factory=Server)
     _context: Context = attrs.field(
         init=False, repr=False, default=attrs.Factory(_context_of, takes_self=True)
     )
@@ -107,6 +112,9 @@ def _check_option(name: str, value: object) -> None:
         pair = value if isinstance(value, tuple | list) and len(value) == 2 else ()
         if not (pair and all(map(_is_number, pair)) and 0 <= pair[0] <= pair[1]):
             raise ValueError(f"poll_interval is {value!r:.40}; accepted: (shortest, longest) in s")
+    elif name == "if_exists":
+        if value not in {"return", "error"}:
+            raise ValueError(f'if_exists is {value!r:.40}; it must be "return" or "error"')
     elif name in _NUMBERS or (name in _NUMBERS_OR_NONE and value is not None):
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TypeError(f"{name} is a {type(value).__name__}; accepted: a number")

@@ -6,21 +6,18 @@ Repeating is the relay's own decision, since a repeat may go to another channel.
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable
 from typing import Any
-from urllib.parse import quote
 
 import aiohttp
 
 from kling_mock.clock import Clock
 from kling_mock.relay.channels import Key
 from kling_mock.relay.tally import Tally
-from kling_sdk import AsyncKling, KlingError
-from kling_sdk.dialects.kling import task_from
-from kling_sdk.results import Task
+from kling_sdk import AsyncKling, KlingError, OutcomeUnknownError, Task
+from kling_sdk.resources import AsyncTaskResource
 
 __all__ = ["Upstream"]
-
-_PATH = "/v1/videos/"
 
 
 class Upstream:
@@ -53,7 +50,12 @@ class Upstream:
             KlingError: It was refused, not sent, or nobody knows; see `channels.judge`.
         """
         with self._tally.calling("create"):
-            return await self._call(base_url, key, "POST", f"{_PATH}{endpoint}", endpoint, body)
+            try:
+                return await self._answered(self._resource(base_url, key, endpoint).submit(body))
+            except OutcomeUnknownError as error:
+                # Why nobody knows, where there is a reason.
+                cause = error.__cause__
+                raise cause if isinstance(cause, KlingError) else error from None
 
     async def read(self, base_url: str, key: Key, endpoint: str, name: str) -> Task:
         """Return a task by Kling's id or by ours.
@@ -61,9 +63,8 @@ class Upstream:
         Raises:
             KlingError: It was not shown.
         """
-        path = f"{_PATH}{endpoint}/{quote(name, safe='')}"
         with self._tally.calling("read"):
-            return await self._call(base_url, key, "GET", path, endpoint, None)
+            return await self._answered(self._resource(base_url, key, endpoint).get(name))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -72,24 +73,22 @@ class Upstream:
         if session is not None:
             await session.close()
 
-    async def _call(
-        self,
-        base_url: str,
-        key: Key,
-        method: str,
-        path: str,
-        endpoint: str,
-        body: dict[str, Any] | None,
-    ) -> Task:
-        client = self._client(base_url, key)
+    async def _answered(self, call: Awaitable[Task]) -> Task:
+        """Return what *call* returns, and note whether it was answered."""
         try:
-            data = await client.request(method, path, json=body)
+            task = await call
         except KlingError as error:
             # A refusal is an answer; silence and a gateway's page are not.
-            self.answered = bool(getattr(error, "code", 0))
+            self.answered = bool(getattr(error.__cause__ or error, "code", 0))
             raise
         self.answered = True
-        return task_from(data, endpoint)
+        return task
+
+    def _resource(self, base_url: str, key: Key, endpoint: str) -> AsyncTaskResource[Any]:
+        resource: AsyncTaskResource[Any] = getattr(
+            self._client(base_url, key), endpoint.replace("-", "_")
+        )
+        return resource
 
     def _client(self, base_url: str, key: Key) -> AsyncKling:
         client = self._clients.get((base_url, key.text))
@@ -106,7 +105,10 @@ class Upstream:
                 http_client=self._session,
                 clock=self._clock,
                 timeout=self._timeout,
-                deadline=math.inf,  # it would count on the relay's clock, which may be fast
+                # These would count on the relay's clock, which may be fast.
+                deadline=math.inf,
+                create_deadline=math.inf,
                 retries=0,
+                look_up=False,
             )
         return client

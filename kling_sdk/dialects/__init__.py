@@ -10,7 +10,7 @@ from kling_sdk.dialects.wire import Call, Reply
 from kling_sdk.results import Page, Task
 
 if TYPE_CHECKING:
-    from kling_sdk.requests import VideoRequest
+    from kling_sdk.requests import RawRequest, VideoRequest
 
 __all__ = ["Call", "Dialect", "KlingDialect", "RelayDialect", "Reply"]
 
@@ -33,7 +33,17 @@ class Dialect(Protocol):
         """Most tasks on one page."""
         ...
 
-    def create(self, request: VideoRequest, external_task_id: str) -> Call:
+    @property
+    def sends_request_id(self) -> bool:
+        """Whether each attempt carries an `x-request-id`, which the server may repeat."""
+        ...
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The endpoints that can be asked for an external id, one by one."""
+        ...
+
+    def create(self, request: VideoRequest | RawRequest, external_task_id: str) -> Call:
         """Return the call that creates a task."""
         ...
 

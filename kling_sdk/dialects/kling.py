@@ -12,12 +12,19 @@ from urllib.parse import quote
 
 import attrs
 
-from kling_sdk.dialects.wire import Call, Reply, json_object, retry_after
+from kling_sdk.dialects.wire import (
+    Call,
+    Reply,
+    json_object,
+    names_asked_path,
+    no_answer,
+    retry_after,
+)
 from kling_sdk.errors import RequestValidationError, TransportError, api_error
 from kling_sdk.results import Page, ResourcePack, Task, Video, decimal, instant, text
 
 if TYPE_CHECKING:
-    from kling_sdk.requests import VideoRequest
+    from kling_sdk.requests import RawRequest, VideoRequest
 
 __all__ = ["KlingDialect", "wire_body"]
 
@@ -48,8 +55,12 @@ def _plain_object(value: Any) -> dict[str, Any]:
     return body
 
 
-def wire_body(request: VideoRequest, external_task_id: str) -> dict[str, Any]:
+def wire_body(request: VideoRequest | RawRequest, external_task_id: str) -> dict[str, Any]:
     """Return the JSON body of a create, as both dialects send it."""
+    from kling_sdk.requests.raw import RawRequest  # a program that only reads needs none
+
+    if isinstance(request, RawRequest):
+        return {**request.body, "external_task_id": external_task_id}
     body = _plain_object(request)
     body["external_task_id"] = external_task_id
     if "watermark_info" in body:
@@ -64,11 +75,15 @@ class KlingDialect:
 
     name: str = "kling"
     default_base_url: str = "https://api-singapore.klingai.com"
+    #: Whether the server is sent an `x-request-id` per attempt, which it may repeat.
+    sends_request_id: bool = False
     #: Most tasks on one page (vendor page), or 0 when pages cannot replace single queries.
     max_page_size: int = 500
     max_page: int = 1000
+    #: The endpoints over which an account accepts an external id once.
+    endpoints: tuple[str, ...] = tuple(_PATHS)
 
-    def create(self, request: VideoRequest, external_task_id: str) -> Call:
+    def create(self, request: VideoRequest | RawRequest, external_task_id: str) -> Call:
         """Return the call that creates a task."""
         body = wire_body(request, external_task_id)
         return Call("POST", _PATHS[request.endpoint], json=body)
@@ -100,27 +115,31 @@ class KlingDialect:
         """Return the envelope's `data`.
 
         Raises:
-            KlingAPIError: the server refused.
-            TransportError: the reply is no envelope. An HTTP error whose body is no envelope
-                (a gateway's page) is a `KlingAPIError` by its status.
+            KlingAPIError: the server refused, or failed (any HTTP 5xx).
+            TransportError: the reply is no envelope with a code. Such a page of a gateway
+                says nothing about the request, whatever its HTTP status.
         """
         try:
             envelope = json_object(reply)
         except TransportError:
-            if reply.status < 400:
+            if reply.status < 500:
                 raise
             envelope = {}
         code = envelope.get("code")
-        if reply.status < 300 and code == 0 and not isinstance(code, bool):
+        has_code = isinstance(code, int) and not isinstance(code, bool)
+        if reply.status < 300 and has_code and code == 0:
             return envelope.get("data")
-        if reply.status < 400 and not code:
-            raise TransportError(f"HTTP {reply.status} without the envelope's code")
+        unknown_path = names_asked_path(reply, envelope)
+        if reply.status < 500 and not (has_code and code) and not unknown_path:
+            raise no_answer(reply, "without the code of an envelope")
+        request_id = text(envelope.get("request_id"))
         raise api_error(
             text(envelope.get("message")) or f"HTTP {reply.status} without a message",
             code=code if isinstance(code, int) else 0,
             http_status=reply.status,
-            request_id=text(envelope.get("request_id")),
+            request_id=request_id,
             retry_after=retry_after(reply),
+            complete=bool(request_id) or unknown_path,
         )
 
     def task(self, reply: Reply, endpoint: str) -> Task:

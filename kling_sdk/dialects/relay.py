@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from kling_sdk.dialects.kling import _checked_id, wire_body
-from kling_sdk.dialects.wire import Call, Reply, json_object, retry_after
+from kling_sdk.dialects.wire import (
+    Call,
+    Reply,
+    json_object,
+    names_asked_path,
+    no_answer,
+    retry_after,
+)
 from kling_sdk.errors import RequestValidationError, TransportError, api_error
 from kling_sdk.results import Page, Task, Video, decimal, instant, text
 
 if TYPE_CHECKING:
-    from kling_sdk.requests import VideoRequest
+    from kling_sdk.requests import RawRequest, VideoRequest
 
 __all__ = ["RelayDialect"]
 
@@ -29,8 +36,11 @@ class RelayDialect:
     name: str = "relay"
     default_base_url: str = "http://127.0.0.1:3000"
     max_page_size: int = 100
+    sends_request_id: bool = True
+    #: None: a relay looks up an id whatever the endpoint, and reports a conflict itself.
+    endpoints: tuple[str, ...] = ()
 
-    def create(self, request: VideoRequest, external_task_id: str) -> Call:
+    def create(self, request: VideoRequest | RawRequest, external_task_id: str) -> Call:
         """Return the call that creates a task."""
         body = wire_body(request, external_task_id)
         return Call("POST", f"{_ROOT}/{request.endpoint}", json=body)
@@ -62,21 +72,24 @@ class RelayDialect:
         """Return the reply's object.
 
         Raises:
-            KlingAPIError: the relay, or Kling behind it, refused.
-            TransportError: the reply is no JSON object.
+            KlingAPIError: the relay, or Kling behind it, refused or failed (any HTTP 5xx).
+            TransportError: the reply is neither a JSON object nor an error of a relay, which
+                has a `type` and a `code`. Such a page says nothing about the request.
         """
         try:
             body = json_object(reply)
         except TransportError:
-            if reply.status < 400:
+            if reply.status < 500:
                 raise
             body = {}
         if reply.status < 300 and "error" not in body:
             return body
-        if reply.status < 400 and "error" not in body:
-            raise TransportError(f"HTTP {reply.status} without a task")
         error = body.get("error")
         detail: dict[str, Any] = error if isinstance(error, dict) else {}
+        complete = bool(text(detail.get("type"))) and isinstance(detail.get("code"), str | int)
+        unknown_path = names_asked_path(reply, body)
+        if reply.status < 500 and not complete and not unknown_path:
+            raise no_answer(reply, "without an error's type and code")
         code = decimal(detail.get("code"))
         raise api_error(
             text(detail.get("message")) or f"HTTP {reply.status} without a message",
@@ -84,6 +97,7 @@ class RelayDialect:
             http_status=reply.status,
             request_id=text(detail.get("request_id")) or reply.headers.get("x-request-id", ""),
             retry_after=retry_after(reply),
+            complete=complete or unknown_path,
         )
 
     def task(self, reply: Reply, endpoint: str) -> Task:

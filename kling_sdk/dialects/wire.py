@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
 
 from kling_sdk.errors import TransportError
 
-__all__ = ["Call", "Reply", "json_object", "retry_after"]
+__all__ = ["Call", "Reply", "json_object", "names_asked_path", "no_answer", "retry_after"]
 
 #: The most bytes a JSON reply may have, before and after decompression. A page of 500
 #: tasks is about 0.5 MB.
 MAX_REPLY: Final = 16 * 1024 * 1024
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
+# Statuses whose page may be another one in a moment, whoever sent it.
+_TRANSIENT: Final = frozenset({408, 425, 429})
 
 
 class Call(NamedTuple):
@@ -48,11 +53,19 @@ class Reply(NamedTuple):
         status: HTTP status.
         headers: Headers, names in lower case.
         body: The bytes as sent, possibly compressed.
+        path: The path that was requested, under the base URL.
+        fresh: True when the connection was opened for this call, so that no reply to an
+            earlier request can have been waiting on it.
+        matched: True when it can only be the reply to this call: the server repeated the
+            call's `x-request-id`, or there is no connection because it runs in this process.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    path: str = ""
+    fresh: bool = False
+    matched: bool = False
 
     def __repr__(self) -> str:
         return f"Reply(status={self.status}, body=<{len(self.body)} bytes>)"
@@ -96,11 +109,40 @@ def json_object(reply: Reply) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise TransportError(
-            f"HTTP {reply.status} without a JSON object "
-            f"({len(reply.body)} bytes of {reply.headers.get('content-type', 'no type')[:60]})"
-        )
+        raise no_answer(reply, "without a JSON object")
     return value
+
+
+def no_answer(reply: Reply, why: str) -> TransportError:
+    """Return the error for a reply that does not say what the server did with the request.
+
+    Such a reply is a gateway's, a firewall's or a captive portal's. It proves neither that
+    the request was carried out nor that it was not.
+    """
+    kind = reply.headers.get("content-type", "no content type").partition(";")[0][:60]
+    error = TransportError(
+        f"HTTP {reply.status} {why} ({len(reply.body)} bytes, {kind}): not an answer of the API",
+        retry_after=retry_after(reply),
+    )
+    if reply.status < 500 and reply.status not in _TRANSIENT:
+        error.page = f"HTTP {reply.status} {sha256(reply.body).hexdigest()}"
+    return error
+
+
+def names_asked_path(reply: Reply, body: Mapping[str, Any]) -> bool:
+    """Return True for the 404 by which the vendor's server says that a path does not exist.
+
+    Its body is the web framework's own, `{"timestamp", "status", "error", "message", "path"}`,
+    without an envelope (observed, confidence high). A proxy's 404 does not repeat the path.
+    """
+    path = body.get("path")
+    return (
+        reply.status == 404
+        and body.get("status") == 404
+        and bool(reply.path)
+        and isinstance(path, str)
+        and unquote(path).endswith(unquote(reply.path))
+    )
 
 
 def retry_after(reply: Reply) -> float | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -37,17 +39,20 @@ class AiohttpTransport:
         self.session = session
         self.base_url = base_url
 
-    async def perform(self, effect: Send | Fetch) -> Reply:
-        """Make the call."""
+    async def perform(self, effect: Send | Fetch) -> Any:
+        """Make the call; see `SyncTransport.perform`."""
         try:
-            if isinstance(effect, Send):
-                return await self._send(effect)
-            return await self._fetch(effect)
+            if isinstance(effect, Fetch):
+                return await self._fetch(effect)
+            if effect.fresh:
+                return await self._send_fresh(effect)
+            async with self._request(effect.call, _whole(effect.timeout)) as response:
+                return await _read(effect, response, fresh=False)
         except (TimeoutError, aiohttp.ClientError) as error:
             raise _failed(error, effect.call) from None
 
     def _request(
-        self, call: Call, timeout: aiohttp.ClientTimeout
+        self, call: Call, timeout: aiohttp.ClientTimeout, **options: Any
     ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         absolute = call.path.startswith(("http://", "https://"))
         headers, content = encode(call)
@@ -60,11 +65,35 @@ class AiohttpTransport:
             allow_redirects=False,
             auto_decompress=False,
             timeout=timeout,
+            **options,
         )
 
-    async def _send(self, effect: Send) -> Reply:
-        async with self._request(effect.call, _whole(effect.timeout)) as response:
-            return Reply(response.status, response.headers, await _bounded(response.content))
+    async def _send_fresh(self, effect: Send) -> Any:
+        call = effect.call
+        call = call._replace(headers={**call.headers, "connection": "close"})
+        # The session keeps connections apart by this name too, which is the one that TLS uses
+        # without it. None of those with a name is kept, so this call opens one.
+        host = urlsplit(self.base_url).hostname
+        # Traces cost every request of the session, so this one is there for the call only.
+        self.session.trace_configs.append(_CONNECT_TRACE)
+        try:
+            async with asyncio.timeout(effect.timeout):
+                while True:
+                    trace = _Connected()
+                    async with self._request(
+                        call,
+                        _whole(effect.timeout),
+                        trace_request_ctx=trace,
+                        server_hostname=host,
+                    ) as response:
+                        try:
+                            if trace.connected or call.method != "GET":
+                                return await _read(effect, response, fresh=trace.connected)
+                            await _bounded(response.content)
+                        finally:
+                            _disconnect(response)
+        finally:
+            self.session.trace_configs.remove(_CONNECT_TRACE)
 
     async def _fetch(self, effect: Fetch) -> Reply:
         now = asyncio.get_running_loop().time
@@ -91,6 +120,39 @@ def _whole(seconds: float) -> aiohttp.ClientTimeout:
     Connecting gets a little less: its timeout proves that nothing was sent.
     """
     return aiohttp.ClientTimeout(total=seconds, sock_connect=0.9 * seconds)
+
+
+class _Connected:
+    """Whether a connection was opened for a request."""
+
+    connected = False
+
+
+async def _note_connected(_session: object, context: SimpleNamespace, _params: object) -> None:
+    if isinstance(context.trace_request_ctx, _Connected):
+        context.trace_request_ctx.connected = True
+
+
+_CONNECT_TRACE: Final = aiohttp.TraceConfig()
+_CONNECT_TRACE.on_connection_create_end.append(_note_connected)
+_CONNECT_TRACE.freeze()
+
+
+async def _read(effect: Send, response: aiohttp.ClientResponse, *, fresh: bool) -> Any:
+    body = await _bounded(response.content)
+    try:
+        return effect.read(Reply(response.status, response.headers, body, fresh=fresh))
+    except TransportError:
+        _disconnect(response)
+        raise
+
+
+def _disconnect(response: aiohttp.ClientResponse) -> None:
+    """Close the connection of a reply that was read whole."""
+    # Such a connection is in the pool again, and no public attribute leads to it.
+    protocol = response._protocol  # noqa: SLF001 - as above
+    if protocol is not None:
+        protocol.close()
 
 
 async def _bounded(content: aiohttp.StreamReader) -> bytes:

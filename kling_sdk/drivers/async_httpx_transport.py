@@ -6,7 +6,14 @@ import asyncio
 from typing import Any
 
 from kling_sdk.dialects import Reply
-from kling_sdk.drivers.httpx_shared import TOO_LONG, UNSENT, Body, Calls, fetching
+from kling_sdk.drivers.httpx_shared import (
+    TOO_LONG,
+    UNSENT,
+    Body,
+    Calls,
+    ConnectTrace,
+    fetching,
+)
 from kling_sdk.errors import TransportError
 from kling_sdk.flows import Fetch, Send
 
@@ -25,14 +32,16 @@ class AsyncHttpxTransport(Calls):
         """
         return {"connect": 0.9 * seconds, "pool": 0.9 * seconds, "read": None, "write": None}
 
-    async def perform(self, effect: Send | Fetch) -> Reply:
-        """Make the call."""
+    async def perform(self, effect: Send | Fetch) -> Any:
+        """Make the call; see `SyncTransport.perform`."""
         was_fetching = fetching.set(isinstance(effect, Fetch))
         try:
             request = self.request(effect)
             try:
                 async with asyncio.timeout(effect.timeout) as limit:
-                    return await self._perform(effect, request, limit)
+                    if isinstance(effect, Send):
+                        return await self._send(effect, request)
+                    return await self._fetch(effect, request, limit)
             except TimeoutError:
                 sent = UNSENT not in request.extensions
                 raise TransportError(TOO_LONG, maybe_sent=sent) from None
@@ -41,14 +50,31 @@ class AsyncHttpxTransport(Calls):
         finally:
             fetching.reset(was_fetching)
 
-    async def _perform(self, effect: Send | Fetch, request: Any, limit: asyncio.Timeout) -> Reply:
-        response = await self.client.send(request, stream=True, follow_redirects=False)
-        try:
-            if isinstance(effect, Send):
+    async def _send(self, effect: Send, request: Any) -> Any:
+        trace = None
+        if effect.fresh:
+            trace = ConnectTrace()
+            request.extensions["trace"] = trace.anote
+        while True:
+            response = await self.client.send(request, stream=True, follow_redirects=False)
+            try:
                 body = Body()
                 async for chunk in response.stream:
                     body.add(chunk)
-                return body.reply(response)
+                fresh = trace is not None and trace.is_fresh(response)
+                if fresh == effect.fresh or effect.call.method != "GET":
+                    return effect.read(body.reply(response, fresh=fresh))
+            except TransportError:
+                await _disconnect(response)
+                raise
+            finally:
+                await response.aclose()
+            # As in the sync transport: each round closes a used connection.
+            await _disconnect(response)
+
+    async def _fetch(self, effect: Fetch, request: Any, limit: asyncio.Timeout) -> Reply:
+        response = await self.client.send(request, stream=True, follow_redirects=False)
+        try:
             effect.sink.start(response.status_code, dict(response.headers))
             now = asyncio.get_running_loop().time
             async for chunk in response.stream:
@@ -62,3 +88,10 @@ class AsyncHttpxTransport(Calls):
         """Close the client if it is ours."""
         if self.owned:
             await self.client.aclose()
+
+
+async def _disconnect(response: Any) -> None:
+    """Close the connection of a reply; its pool drops it before the next use."""
+    stream = response.extensions.get("network_stream")
+    if stream is not None:
+        await stream.aclose()

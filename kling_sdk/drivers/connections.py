@@ -21,7 +21,7 @@ from typing import Any, Final, Self
 import httpcore
 import httpx
 
-from kling_sdk.drivers.httpx_shared import UNSENT
+from kling_sdk.drivers.httpx_shared import FRESH, UNSENT, has_unread_bytes
 
 __all__ = ["Connections", "PooledTransport"]
 
@@ -56,6 +56,10 @@ class _Connection(httpcore.AsyncHTTPConnection):
     def __init__(self, origin: httpcore.Origin, tls: ssl.SSLContext, keep: float) -> None:
         self._socket = _Backend()
         super().__init__(origin, tls, keepalive_expiry=keep, network_backend=self._socket)
+
+    def has_expired(self) -> bool:
+        """Whether it must not be used again: unused for long, closed, or out of step."""
+        return super().has_expired() or has_unread_bytes(self)
 
     @property
     def failed(self) -> bool:
@@ -104,7 +108,8 @@ class Connections:
         connection = None
         try:
             await self._tidy()
-            connection = await self._take(host) or self._new(origin)
+            fresh = FRESH in request.extensions
+            connection = (None if fresh else await self._take(host)) or self._new(origin)
             response = await connection.handle_async_request(request)
         except BaseException:
             if connection is None or connection.failed:

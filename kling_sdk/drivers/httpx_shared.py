@@ -21,16 +21,21 @@ from kling_sdk.flows import Fetch, Send
 from kling_sdk.results import redact_url
 
 __all__ = [
+    "FRESH",
     "TOO_LONG",
     "UNSENT",
     "Body",
     "Calls",
+    "ConnectTrace",
     "encode",
     "fetching",
+    "has_unread_bytes",
     "library_of",
     "redact_text",
 ]
 
+#: Extension of a request that gets a connection of its own, where the transport is ours.
+FRESH: Final = "kling_sdk.fresh"
 #: Extension of a request that no server can have received.
 UNSENT: Final = "kling_sdk.unsent"
 TOO_LONG: Final = "the reply took longer than the attempt's timeout"
@@ -146,7 +151,52 @@ class Calls:
         )
         if isinstance(effect, Fetch):
             request.url = self.library.quiet_url(request.url)
+        elif effect.fresh:
+            request.headers["connection"] = "close"
+            request.extensions[FRESH] = True
         return request
+
+
+def has_unread_bytes(connection: Any) -> bool:
+    """Return whether bytes came behind the last reply of an idle connection.
+
+    No request has asked for them. httpcore looks at the socket before it uses a connection
+    again, but not at what it has read from it already, and would take that for the next reply.
+    """
+    inner = connection._connection  # noqa: SLF001 - httpcore shows neither; a test watches both
+    if inner is None or not inner.is_idle():
+        return False
+    return bool(inner._h11_state.trailing_data[0])  # noqa: SLF001 - as above
+
+
+class ConnectTrace:
+    """A request's trace, which tells whether a connection was opened for the request."""
+
+    def __init__(self) -> None:
+        self.connected = False
+
+    def note(self, event: str, _info: Any) -> None:
+        """Take an event of httpcore's trace extension."""
+        if ".connect_" in event and event.endswith(".complete"):
+            self.connected = True
+
+    async def anote(self, event: str, info: Any) -> None:
+        """Take an event of an async client."""
+        self.note(event, info)
+
+    def is_fresh(self, response: Any) -> bool:
+        """Return whether *response* cannot have been the reply to an earlier request."""
+        return (
+            self.connected
+            or is_in_process(response)
+            # HTTP/2 numbers its replies.
+            or response.extensions.get("http_version") == b"HTTP/2"
+        )
+
+
+def is_in_process(response: Any) -> bool:
+    """Return whether *response* came over no connection, as from a mock or an ASGI app."""
+    return "network_stream" not in response.extensions
 
 
 class Body:
@@ -167,7 +217,8 @@ class Body:
             raise TransportError(f"the reply is larger than {MAX_REPLY:,} bytes")
         self.chunks.append(chunk)
 
-    def reply(self, response: Any) -> Reply:
+    def reply(self, response: Any, *, fresh: bool) -> Reply:
         """Return the reply to which the bytes are the body."""
         body = self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
-        return Reply(response.status_code, response.headers, body)
+        matched = fresh and is_in_process(response)
+        return Reply(response.status_code, response.headers, body, fresh=fresh, matched=matched)

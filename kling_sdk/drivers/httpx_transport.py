@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from kling_sdk.dialects import Reply
 from kling_sdk.drivers.deadline import deadline
-from kling_sdk.drivers.httpx_shared import TOO_LONG, Body, Calls, fetching
+from kling_sdk.drivers.httpx_shared import (
+    TOO_LONG,
+    Body,
+    Calls,
+    ConnectTrace,
+    fetching,
+)
 from kling_sdk.errors import TransportError
 from kling_sdk.flows import Fetch, Send
 
@@ -21,28 +28,45 @@ class HttpxTransport(Calls):
     piece of the body has come.
     """
 
-    def perform(self, effect: Send | Fetch) -> Reply:
-        """Make the call."""
+    def perform(self, effect: Send | Fetch) -> Any:
+        """Make the call; see `SyncTransport.perform`."""
         was_fetching = fetching.set(isinstance(effect, Fetch))
         was_until = deadline.set(time.monotonic() + effect.timeout)
         try:
-            return self._perform(effect)
+            return self._send(effect) if isinstance(effect, Send) else self._fetch(effect)
         except self.library.failures as error:
             raise self.library.failed(error) from None
         finally:
             deadline.reset(was_until)
             fetching.reset(was_fetching)
 
-    def _perform(self, effect: Send | Fetch) -> Reply:
-        response = self.client.send(self.request(effect), stream=True, follow_redirects=False)
-        try:
-            if isinstance(effect, Send):
+    def _send(self, effect: Send) -> Any:
+        while True:
+            request, trace = self.request(effect), None
+            if effect.fresh:
+                trace = ConnectTrace()
+                request.extensions["trace"] = trace.note
+            response = self.client.send(request, stream=True, follow_redirects=False)
+            try:
                 body = Body()
                 for chunk in response.stream:
                     body.add(chunk)
-                    if time.monotonic() > deadline.get():
-                        raise TransportError(TOO_LONG)
-                return body.reply(response)
+                    _check_deadline()
+                fresh = trace is not None and trace.is_fresh(response)
+                if fresh == effect.fresh or effect.call.method != "GET":
+                    return effect.read(body.reply(response, fresh=fresh))
+            except TransportError:
+                _disconnect(response)
+                raise
+            finally:
+                response.close()
+            # A client of the caller's has chosen a used connection. That one is closed now,
+            # so this ends at the latest when it has none left.
+            _disconnect(response)
+
+    def _fetch(self, effect: Fetch) -> Reply:
+        response = self.client.send(self.request(effect), stream=True, follow_redirects=False)
+        try:
             effect.sink.start(response.status_code, dict(response.headers))
             # In the pieces that come: a chunker would hold some back, and lose them on a cut.
             for chunk in response.stream:
@@ -56,3 +80,15 @@ class HttpxTransport(Calls):
         """Close the client if it is ours."""
         if self.owned:
             self.client.close()
+
+
+def _check_deadline() -> None:
+    if time.monotonic() > deadline.get():
+        raise TransportError(TOO_LONG)
+
+
+def _disconnect(response: Any) -> None:
+    """Close the connection of a reply; its pool drops it before the next use."""
+    stream = response.extensions.get("network_stream")
+    if stream is not None:
+        stream.close()

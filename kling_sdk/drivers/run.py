@@ -10,7 +10,6 @@ import threading
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Protocol, TypeVar, cast
 
-from kling_sdk.dialects import Reply
 from kling_sdk.drivers.clock import Clock
 from kling_sdk.flows import Emit, Fetch, Flow, Send, Sleep
 
@@ -22,8 +21,11 @@ T = TypeVar("T")
 class SyncTransport(Protocol):
     """What makes calls for a sync client."""
 
-    def perform(self, effect: Send | Fetch) -> Reply:
-        """Make the call; raise `TransportError` when no answer came."""
+    def perform(self, effect: Send | Fetch) -> Any:
+        """Make the call; return what `Send.read` made of the reply, or the `Reply` to a `Fetch`.
+
+        Raises `TransportError` when no answer came, and what `Send.read` raised.
+        """
         ...
 
     def close(self) -> None:
@@ -34,8 +36,8 @@ class SyncTransport(Protocol):
 class AsyncTransport(Protocol):
     """What makes calls for an async client."""
 
-    async def perform(self, effect: Send | Fetch) -> Reply:
-        """Make the call; raise `TransportError` when no answer came."""
+    async def perform(self, effect: Send | Fetch) -> Any:
+        """Make the call; see `SyncTransport.perform`."""
         ...
 
     async def aclose(self) -> None:

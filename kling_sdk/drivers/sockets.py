@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import httpcore
 import httpx
 
 from kling_sdk.drivers.deadline import left_of
+from kling_sdk.drivers.httpx_shared import FRESH, has_unread_bytes
 
 __all__ = ["DeadlineTransport"]
 
@@ -91,16 +92,61 @@ class _Backend(httpcore.SyncBackend):
         return _Stream(super().connect_tcp(address, port, left, *rest))
 
 
+class _Connection(httpcore.HTTPConnection):
+    """A connection that is not used again when bytes came that no request asked for."""
+
+    def has_expired(self) -> bool:
+        return super().has_expired() or has_unread_bytes(self)
+
+
+class _LastBody:
+    """The body of a reply whose connection is closed with it."""
+
+    def __init__(self, connection: _Connection, stream: Any) -> None:
+        self._connection = connection
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._stream)
+
+    def close(self) -> None:
+        try:
+            self._stream.close()
+        finally:
+            self._connection.close()
+
+
+class _Pool(httpcore.ConnectionPool):
+    """httpcore's pool with these connections and sockets."""
+
+    def __init__(self, tls: ssl.SSLContext) -> None:
+        self._settings: dict[str, Any] = {
+            "ssl_context": tls,
+            "keepalive_expiry": 5.0,
+            "network_backend": _Backend(),
+        }
+        # httpx's own figures
+        super().__init__(max_connections=100, max_keepalive_connections=20, **self._settings)
+
+    def create_connection(self, origin: httpcore.Origin) -> httpcore.ConnectionInterface:
+        return _Connection(origin, **self._settings)
+
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        if FRESH not in request.extensions:
+            return super().handle_request(request)
+        connection = _Connection(request.url.origin, **self._settings)
+        try:
+            response = connection.handle_request(request)
+        except BaseException:
+            connection.close()
+            raise
+        response.stream = _LastBody(connection, response.stream)
+        return response
+
+
 class DeadlineTransport(httpx.HTTPTransport):
-    """httpx's own transport over httpcore's pool, with these sockets."""
+    """httpx's own transport over such a pool."""
 
     def __init__(self, tls: ssl.SSLContext) -> None:
         super().__init__(verify=tls)
-        self._pool: Any = httpcore.ConnectionPool(
-            ssl_context=tls,
-            # httpx's own figures
-            max_connections=100,
-            max_keepalive_connections=20,
-            keepalive_expiry=5.0,
-            network_backend=_Backend(),
-        )
+        self._pool: Any = _Pool(tls)

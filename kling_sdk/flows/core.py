@@ -2,8 +2,9 @@
 
 A *flow* is a generator. It yields what it wants done and is sent what came of it:
 
-- `Send(call)` is answered with a `Reply`, or a `TransportError` is thrown in;
-- `Fetch(call, sink)` likewise, with the body given to the sink instead of the reply;
+- `Send(call, read)` is answered with what `read` returned of the reply; what `read` raised,
+  or a `TransportError` for no reply at all, is thrown in;
+- `Fetch(call, sink)` is answered with a `Reply` whose body was given to the sink;
 - `Sleep(seconds)` is answered with None;
 - `Emit(item)` hands out one of many results and is answered with None.
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Mapping
 from types import MappingProxyType
-from typing import Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, Literal, NamedTuple, Protocol, TypeVar, cast
 
 import attrs
 
@@ -26,9 +27,13 @@ from kling_sdk.errors import (
     AuthenticationError,
     KlingAPIError,
     KlingError,
+    MismatchedReplyError,
+    NotFoundError,
     TaskFailedError,
     TransportError,
+    UnnamedReplyError,
 )
+from kling_sdk.flows.identity import Server
 from kling_sdk.flows.privacy import discreet, private_texts
 from kling_sdk.flows.retry import Policy
 from kling_sdk.results import Task
@@ -42,10 +47,12 @@ __all__ = [
     "Flow",
     "Operation",
     "Options",
+    "Pages",
     "Randomness",
     "Send",
     "Sink",
     "Sleep",
+    "ask",
     "exchange",
     "once",
     "reason",
@@ -58,6 +65,11 @@ log: Final = logging.getLogger("kling_sdk")
 _NOT_YET_VALID, _EXPIRED = 1003, 1004
 _KEY_REFUSED = frozenset({1000, 1001, 1002})
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
+#: What the same page for three attempts means.
+WRONG_ADDRESS: Final = (
+    "each attempt got the same page, which is not the API's: base_url is probably wrong, "
+    "or a proxy or firewall answers in its place"
+)
 
 
 class Randomness(Protocol):
@@ -85,10 +97,20 @@ class Sink(Protocol):
 
 
 class Send(NamedTuple):
-    """Make a call; *timeout* bounds it, in seconds."""
+    """Make a call, and read its reply while the connection is still held.
+
+    Attributes:
+        call: The call.
+        timeout: Seconds it may take.
+        read: Given the reply. When it raises a `TransportError`, the connection is closed.
+        fresh: True for a connection that is opened for this call and not used again. The
+            reply is then marked as `fresh`.
+    """
 
     call: Call
     timeout: float
+    read: Callable[[Reply], Any]
+    fresh: bool = False
 
 
 class Fetch(NamedTuple):
@@ -157,6 +179,10 @@ class Options:
             at; None takes half of the typical time.
         poll_interval: Shortest and longest pause between two looks, in seconds.
         on_update: Called with the task whenever its status has changed.
+        if_exists: What a create does whose `external_task_id` an earlier create has used:
+            "return" the earlier task, marked as `reused`, or "error" for `AlreadyExistsError`.
+        look_up: False for an `OutcomeUnknownError` as soon as the outcome of a create is
+            uncertain, for callers that find out by themselves.
         check: False to skip the capability check.
         max_download: Most bytes a download may have.
         on_event: Called with each `Event`.
@@ -175,6 +201,8 @@ class Options:
     first_look: float | None = None
     poll_interval: tuple[float, float] = (3.0, 15.0)
     on_update: Callable[[Task], object] | None = None
+    if_exists: Literal["return", "error"] = "return"
+    look_up: bool = True
     check: bool = True
     max_download: int = 4 * 1024**3
     on_event: Callable[[Event], object] | None = None
@@ -194,6 +222,7 @@ class Context:
     monotonic: Callable[[], float]
     random: Randomness
     cancelled: Callable[[], bool] = bool
+    server: Server = attrs.field(factory=Server)
     headers: Mapping[str, str] = _NONE
 
     @property
@@ -233,9 +262,15 @@ class Operation(NamedTuple, Generic[T]):
 
 
 def exchange(
-    ctx: Context, call: Call, read: Callable[[Reply], T], until: float, attempt: int = 1
+    ctx: Context,
+    call: Call,
+    read: Callable[[Reply], T],
+    until: float,
+    attempt: int = 1,
+    *,
+    fresh: bool = False,
 ) -> Flow[T]:
-    """Send *call* once and read the reply.
+    """Send *call* once and read the reply; *fresh* opens a connection for it.
 
     A token that expired on the way, or is not valid yet by the server's clock, is minted
     anew once; a key the server does not take gives way to the next one, if there is one.
@@ -244,10 +279,9 @@ def exchange(
     seen: set[int] = set()
     turns = len(ctx.keys.keys) - 1
     while True:
-        fresh = bool(seen)
-        header = ctx.keys.header(ctx.time(), fresh=fresh)
+        header = ctx.keys.header(ctx.time(), fresh=bool(seen))
         try:
-            return read((yield from _send(ctx, call, header, until, attempt)))
+            return (yield from _send(ctx, call, header, read, until, attempt, fresh))
         except KlingAPIError as error:
             error.reword(discreet(error.message, private_texts(call.json)))
             if not isinstance(error, AuthenticationError):
@@ -261,42 +295,140 @@ def exchange(
                 raise
 
 
-def _send(ctx: Context, call: Call, header: str, until: float, attempt: int) -> Flow[Reply]:
+def _send(
+    ctx: Context,
+    call: Call,
+    header: str,
+    read: Callable[[Reply], T],
+    until: float,
+    attempt: int,
+    fresh: bool,  # noqa: FBT001 - private, and passed on from `exchange`
+) -> Flow[T]:
     headers = {**call.headers, "authorization": header}
     if ctx.headers:
         headers.update(ctx.headers)
+    request_id = ""
+    if ctx.dialect.sends_request_id:
+        request_id = headers["x-request-id"] = f"{ctx.random.getrandbits(64):016x}"
+        # Until the server has shown that it repeats the id, only a connection of its own
+        # tells that a reply belongs to its call.
+        fresh = fresh or not ctx.server.echoes
     signed = Call(call.method, call.path, call.params, call.json, headers)
     timeout = max(0.001, min(ctx.options.timeout, until - ctx.monotonic()))
     watched = ctx.options.on_event is not None
     if watched:
         ctx.emit(Event("request", call.method, call.path, attempt))
-    reply: Reply = yield Send(signed, timeout)
-    if watched:
-        ctx.emit(Event("response", call.method, call.path, attempt, status=reply.status))
-    return reply
+
+    def received(reply: Reply) -> T:
+        if watched:
+            ctx.emit(Event("response", call.method, call.path, attempt, status=reply.status))
+        matched = (bool(request_id) and _is_echo(ctx, request_id, reply)) or reply.matched
+        try:
+            return read(reply._replace(path=call.path, matched=matched))
+        except KlingAPIError as error:
+            error.over_used_connection = not (matched or reply.fresh)
+            raise
+
+    return cast("T", (yield Send(signed, timeout, received, fresh)))
 
 
-def repeat(ctx: Context, call: Call, read: Callable[[Reply], T]) -> Flow[T]:
+def _is_echo(ctx: Context, sent: str, reply: Reply) -> bool:
+    """Return whether the reply repeats the id that was sent.
+
+    Raises:
+        MismatchedReplyError: it has another one.
+    """
+    got = reply.headers.get("x-request-id")
+    if got is None:
+        return False
+    if got != sent:
+        raise MismatchedReplyError(
+            "the reply has another x-request-id than the request: it is out of step, or a "
+            "proxy in front of the relay replaces the header, which it must pass on unchanged"
+        )
+    ctx.server.echoes = True
+    return True
+
+
+def ask(
+    ctx: Context,
+    call: Call,
+    read: Callable[[Reply], T],
+    until: float,
+    attempt: int = 1,
+    *,
+    fresh: bool = False,
+) -> Flow[T]:
+    """Send a call that changes nothing, and read a reply that is about what it asks for.
+
+    A reply that does not say what it is about, and one that knows no such task, are asked for
+    again over a connection of their own, if they came over a used one: who is told that a
+    task does not exist may buy it again.
+    """
+    try:
+        return (yield from exchange(ctx, call, read, until, attempt, fresh=fresh))
+    except UnnamedReplyError:
+        pass
+    except NotFoundError as error:
+        if not error.over_used_connection:
+            raise
+    return (yield from exchange(ctx, call, read, until, attempt, fresh=True))
+
+
+def repeat(ctx: Context, call: Call, read: Callable[[Reply], T], *, fresh: bool = False) -> Flow[T]:
     """Send a call that changes nothing on the server, and repeat it while that can help.
+
+    *fresh* opens a connection for each attempt.
 
     Raises:
         KlingAPIError: the server refused and a repeat would not help, or did not.
         TransportError: no readable answer came before the deadline.
     """
     until = ctx.until(ctx.options.deadline)
+    pages = Pages()
     attempt = 1
     while True:
         try:
-            return (yield from exchange(ctx, call, read, until, attempt))
+            return (yield from ask(ctx, call, read, until, attempt, fresh=fresh))
         except (KlingAPIError, TransportError) as error:
+            pages.note(error)
             pause = ctx.policy.pause(error, attempt, until - ctx.monotonic())
-            if pause is None:
+            if pause is None or pages.are_all_the_same:
                 raise
             note_retry(ctx, call, attempt, pause, error)
             yield Sleep(pause)
             if ctx.cancelled():
                 raise
         attempt += 1
+
+
+@attrs.define
+class Pages:
+    """The pages that came instead of answers, counted from a call's first attempt.
+
+    The same page for each of the first attempts says that the address is somebody else's.
+    """
+
+    first: str | None = attrs.field(default=None, init=False)
+    count: int = attrs.field(default=0, init=False)
+
+    _ENOUGH: ClassVar[int] = 3
+
+    def note(self, error: KlingError) -> None:
+        """Count what an attempt ended with."""
+        page = error.page if isinstance(error, TransportError) else None
+        if self.count == 0:
+            self.first = page
+        elif page != self.first:
+            self.first = None
+        self.count += 1
+        if self.are_all_the_same:
+            error.add_note(WRONG_ADDRESS)
+
+    @property
+    def are_all_the_same(self) -> bool:
+        """Whether the first three attempts got the same page."""
+        return self.first is not None and self.count == self._ENOUGH
 
 
 def once(ctx: Context, call: Call, read: Callable[[Reply], T]) -> Flow[T]:

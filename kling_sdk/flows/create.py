@@ -8,26 +8,46 @@ find out later; it is never reported as a plain failure, which would invite a se
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
+from typing import Final
+
 import attrs
 
 from kling_sdk.capabilities import require
-from kling_sdk.dialects import Call
+from kling_sdk.dialects import Call, Reply
+from kling_sdk.dialects.kling import wire_body
 from kling_sdk.errors import (
     AlreadyExistsError,
     ConflictError,
     KlingAPIError,
     KlingError,
+    MismatchedReplyError,
     NotFoundError,
     OutcomeUnknownError,
-    ServerError,
+    RequestValidationError,
     TransportError,
 )
-from kling_sdk.flows.core import Context, Flow, Sleep, exchange, log, note_retry, repeat
+from kling_sdk.flows.core import (
+    WRONG_ADDRESS,
+    Context,
+    Flow,
+    Pages,
+    Sleep,
+    exchange,
+    log,
+    note_retry,
+    repeat,
+)
+from kling_sdk.flows.identity import Asked
 from kling_sdk.flows.retry import is_transient
-from kling_sdk.requests import VideoRequest
+from kling_sdk.requests import RawRequest, VideoRequest
+from kling_sdk.requests.base import check_external_id
 from kling_sdk.results import Task
 
-__all__ = ["create", "new_external_id"]
+__all__ = ["create", "external_id_for", "new_external_id"]
+
+_LONGEST_NAME: Final = 180  # characters, so that with its digest it is a valid id
 
 _LOOKUP_RESERVE = 10.0  # s to ask what became of it, also when the create's deadline is over
 
@@ -37,25 +57,70 @@ def new_external_id(ctx: Context) -> str:
     return f"sdk-{ctx.random.getrandbits(128):032x}"
 
 
-def create(ctx: Context, request: VideoRequest, *, wait_for_slot: bool = True) -> Flow[Task]:
+def external_id_for(request: VideoRequest, name: str) -> str:
+    """Return an `external_task_id` that is the same for the same request, and only for it.
+
+    Kling does not compare requests: under an id that was used before it returns the earlier
+    task, whatever is asked for now. An id made here changes with the request, so a program
+    can be restarted with the same names without a second buy, and an edited request is new.
+
+    Args:
+        request: The request; its own `external_task_id` does not count.
+        name: Your name of the job, such as "job-7": up to 180 characters without / ? #.
+
+    Raises:
+        RequestValidationError: the name cannot stand in an id.
+    """
+    given: object = name  # a caller may not run a type checker
+    if not isinstance(given, str) or not 0 < len(name) <= _LONGEST_NAME:
+        raise RequestValidationError("name", "is empty, too long or no text", "1 to 180 characters")
+    check_external_id(name)
+    body = wire_body(request, "")
+    del body["external_task_id"]
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return f"{name}-{sha256(canonical.encode()).hexdigest()[:16]}"
+
+
+def create(
+    ctx: Context,
+    request: VideoRequest | RawRequest,
+    *,
+    external_id: str | None = None,
+    wait_for_slot: bool = True,
+    will_repeat: bool = False,
+) -> Flow[Task]:
     """Create one task.
 
     Args:
         ctx: Where, who, when.
         request: What to create. Its own `external_task_id` is used if it has one.
+        external_id: The id to use if the request has none; None makes one.
         wait_for_slot: False to raise 1303 at once instead of waiting for a free slot.
+        will_repeat: True when the caller repeats a 1303 under the same id, so that it need
+            not be certain that the reply belongs to this request.
 
     Raises:
         RequestValidationError: the model is known not to do this; nothing was sent.
         KlingAPIError: the server refused, and no earlier attempt can have been accepted.
         TransportError: no attempt reached the server.
+        ConflictError: the id was used by another endpoint, or for another request.
+        AlreadyExistsError: an earlier create has used the id, and `options.if_exists` is
+            "error".
         OutcomeUnknownError: an attempt may have been accepted, and asking did not tell.
     """
-    if ctx.options.check:
+    if ctx.options.check and not isinstance(request, RawRequest):
         require(request.endpoint, request.given())
-    external_id = request.external_task_id or new_external_id(ctx)
+    external_id = request.external_task_id or external_id or new_external_id(ctx)
     call = ctx.dialect.create(request, external_id)
-    attempts = _Attempts(ctx, call, request.endpoint, external_id, wait_for_slot=wait_for_slot)
+    attempts = _Attempts(
+        ctx,
+        call,
+        request.endpoint,
+        external_id,
+        wait_for_slot=wait_for_slot,
+        will_repeat=will_repeat,
+        is_own_id=request.external_task_id is None,
+    )
     try:
         return (yield from attempts.run())
     except GeneratorExit:
@@ -78,37 +143,104 @@ class _Attempts:
     endpoint: str
     external_id: str
     wait_for_slot: bool = attrs.field(kw_only=True)
+    will_repeat: bool = attrs.field(kw_only=True)
+    is_own_id: bool = attrs.field(kw_only=True)
+    asked: Asked = attrs.field(init=False)
+    pages: Pages = attrs.field(factory=Pages, init=False)
     uncertain: KlingError | None = attrs.field(default=None, init=False)
     until: float = attrs.field(default=0.0, init=False)
 
+    def __attrs_post_init__(self) -> None:
+        self.asked = Asked(external_task_id=self.external_id)
+
     def run(self) -> Flow[Task]:
-        ctx, call, endpoint = self.ctx, self.call, self.endpoint
+        ctx, call = self.ctx, self.call
         until = self.until = ctx.until(ctx.options.create_deadline)
-        attempt = 1
+        attempt, fresh = 1, False
         while True:
             try:
-                task = yield from exchange(
-                    ctx, call, lambda reply: ctx.dialect.task(reply, endpoint), until, attempt
-                )
+                # Until the server has shown that its replies name what they are about, each
+                # create gets a connection of its own.
+                fresh = fresh or not (ctx.server.names or ctx.server.echoes)
+                reply = yield from exchange(ctx, call, self._read, until, attempt, fresh=fresh)
             except AlreadyExistsError as error:
+                is_named = self.external_id in error.message
+                if not (fresh or is_named) and error.over_used_connection:
+                    fresh = True  # as below
+                    continue
                 return (yield from self._existing(error, attempt))
             except (KlingAPIError, TransportError) as error:
                 error.about(external_task_id=self.external_id)
                 self._note(error)
+                self.pages.note(error)
+                if self.pages.are_all_the_same:
+                    raise self.unknown(WRONG_ADDRESS) from error
                 pause = ctx.policy.pause(error, attempt, until - ctx.monotonic())
                 if pause is None or (error_is_busy(error) and not self.wait_for_slot):
+                    if not fresh and self._may_be_anothers(error):
+                        # Sent again under the same id, over a connection of its own: a
+                        # refusal of that is ours, and a task that exists is found.
+                        fresh = True
+                        continue
                     return (yield from self._give_up(error))
                 note_retry(ctx, call, attempt, pause, error)
                 yield Sleep(pause)
                 if ctx.cancelled():
                     return (yield from self._give_up(error))
             else:
-                return self._named(task)
+                return (yield from self._accepted(*reply))
             attempt += 1
+
+    def _may_be_anothers(self, error: KlingError) -> bool:
+        """Return whether a refusal may be the reply to another request on its connection."""
+        return (
+            isinstance(error, KlingAPIError)
+            and error.is_refusal
+            and error.over_used_connection
+            and not (self.will_repeat and error_is_busy(error))
+        )
+
+    def _read(self, reply: Reply) -> tuple[Task, Reply]:
+        """Return the reply's task, which is ours or does not say whose it is."""
+        task = self.ctx.dialect.task(reply, self.endpoint)
+        named = self.asked.named_by(task)
+        if named is False:
+            raise MismatchedReplyError(
+                "the reply is about another external_task_id than the one sent: it is out of step"
+            )
+        self.ctx.server.names = named is True
+        return task, reply
+
+    def _accepted(self, task: Task, reply: Reply) -> Flow[Task]:
+        """Return the created task: a reply that does not name our id is confirmed first."""
+        if task.external_task_id or reply.matched:
+            return self._named(task)
+        if not self.ctx.options.look_up:
+            raise self._unconfirmed(task)
+        try:
+            found = yield from self._look_up(fresh=True)
+        except KlingError as failure:
+            if not (isinstance(failure, TransportError) and failure.page):
+                raise self._unconfirmed(task) from failure
+            found = None  # the server has no such path: it cannot be asked
+        if found is not None and (found.task_id == task.task_id or self.asked.named_by(found)):
+            return self._named(found)
+        if found is not None or not reply.fresh:
+            raise self._unconfirmed(task)
+        # It is the only reply that this connection can have had.
+        log.info("task %s: the server knows no external_task_id %s", task.task_id, self.external_id)
+        return self._named(task)
+
+    def _unconfirmed(self, task: Task) -> OutcomeUnknownError:
+        error = self.unknown(
+            f"the reply was about task {task.task_id} without naming this id, "
+            "and asking did not confirm it"
+        )
+        return error.about(task_id=task.task_id)
 
     def _note(self, error: KlingError) -> None:
         """Remember the first failure after which the server may have accepted the task."""
-        maybe_sent = isinstance(error, ServerError) or (
+        maybe_sent = (isinstance(error, KlingAPIError) and not error.is_refusal) or (
             isinstance(error, TransportError) and error.maybe_sent
         )
         if maybe_sent and self.uncertain is None:
@@ -116,22 +248,54 @@ class _Attempts:
 
     def _existing(self, error: KlingAPIError, attempt: int) -> Flow[Task]:
         """Return the task that a create with this id made: ours, or an earlier process's."""
+        if not self.ctx.options.look_up:
+            raise self.unknown("its id is taken") from error
         try:
             task = yield from self._look_up()
         except KlingError as failure:
             raise self.unknown("its id is taken, but the task cannot be read") from failure
         if task is None:
+            yield from self._raise_if_elsewhere(error)
             # The server knows the id and does not show the task: ask again later.
             raise self.unknown("its id is taken, but no task is shown") from error
-        if attempt == 1 and self.uncertain is None:
-            log.info("external_task_id %s had a task already: %s", self.external_id, task.task_id)
-        return task
+        task = self._named(task)
+        if attempt > 1 or self.uncertain is not None or self.is_own_id:
+            return task
+        log.info("external_task_id %s had a task already: %s", self.external_id, task.task_id)
+        if self.ctx.options.if_exists == "error":
+            raise error.about(task_id=task.task_id, external_task_id=self.external_id)
+        return attrs.evolve(task, reused=True)
+
+    def _raise_if_elsewhere(self, error: KlingAPIError) -> Flow[None]:
+        """Raise `ConflictError` if the task with our id was made by another endpoint.
+
+        An account accepts an id once over all its endpoints, so ours was not accepted.
+        """
+        ctx = self.ctx
+        for endpoint in ctx.dialect.endpoints:
+            if endpoint == self.endpoint:
+                continue
+            try:
+                task = yield from self._look_up(endpoint)
+            except KlingError:
+                continue  # it cannot be asked; the outcome stays unknown
+            if task is not None:
+                raise ConflictError(
+                    f"external_task_id {self.external_id} belongs to a task of {endpoint}; "
+                    "nothing was created. Use another id for this request",
+                    code=error.code,
+                    http_status=error.http_status,
+                    request_id=error.request_id,
+                    is_refusal=True,
+                ).about(task_id=task.task_id, external_task_id=self.external_id) from error
 
     def _give_up(self, error: KlingError) -> Flow[Task]:
         """Raise what is known: a refusal if every attempt was refused, else ask once more."""
         # A conflict proves that the id belongs to another request, so ours was not accepted.
         if self.uncertain is None or isinstance(error, ConflictError):
             raise error
+        if not self.ctx.options.look_up:
+            raise self.unknown(f"it failed with {type(error).__name__}") from error
         try:
             task = yield from self._look_up()
         except KlingError as failure:
@@ -139,22 +303,24 @@ class _Attempts:
         if task is None:
             # Not found is no proof: a server may accept late.
             raise self.unknown("no task is shown yet") from error
-        return task
+        return self._named(task)
 
-    def _look_up(self) -> Flow[Task | None]:
+    def _look_up(self, endpoint: str | None = None, *, fresh: bool = False) -> Flow[Task | None]:
         left = max(_LOOKUP_RESERVE, self.until - self.ctx.monotonic())
         options = attrs.evolve(self.ctx.options, deadline=left)
         ctx = attrs.evolve(self.ctx, options=options)
-        endpoint = self.endpoint
+        where = endpoint or self.endpoint
         try:
-            task = yield from repeat(
-                ctx,
-                ctx.dialect.get(endpoint, self.external_id),
-                lambda reply: ctx.dialect.task(reply, endpoint),
+            return (
+                yield from repeat(
+                    ctx,
+                    ctx.dialect.get(where, self.external_id),
+                    lambda reply: self.asked.check(ctx.dialect.task(reply, where), reply),
+                    fresh=fresh,
+                )
             )
         except NotFoundError:
             return None
-        return self._named(task)
 
     def _named(self, task: Task) -> Task:
         """Return *task* with its external id, which some replies leave out."""

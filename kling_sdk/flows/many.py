@@ -25,8 +25,9 @@ from kling_sdk.errors import (
     WaitCancelledError,
     WaitTimeoutError,
 )
-from kling_sdk.flows.core import Context, Emit, Event, Flow, Sleep, exchange, log
-from kling_sdk.flows.create import create
+from kling_sdk.flows.core import Context, Emit, Event, Flow, Sleep, ask, exchange, log
+from kling_sdk.flows.create import create, new_external_id
+from kling_sdk.flows.identity import Asked
 from kling_sdk.flows.retry import is_transient
 from kling_sdk.flows.wait import finished, next_look, note_change
 from kling_sdk.requests import VideoRequest
@@ -68,10 +69,13 @@ class _Pool:
     ctx: Context
     max_concurrent: int | None
     queue_until: float
-    queue: deque[tuple[int, VideoRequest]] = attrs.field(factory=deque, init=False)
+    queue: deque[tuple[int, VideoRequest, str]] = attrs.field(factory=deque, init=False)
     open: dict[str, list[_Open]] = attrs.field(factory=dict, init=False)
     watched: int = attrs.field(default=0, init=False)
     looks: int = attrs.field(default=0, init=False)
+    #: What has ended and is not handed out yet: a slow caller must not use up the time of
+    #: the tasks that this look has still to come to.
+    ended: list[Outcome] = attrs.field(factory=list, init=False)
     lists_work: bool = attrs.field(default=True, init=False)
 
     def run(self, work: Sequence[VideoRequest | Task]) -> Flow[None]:
@@ -85,7 +89,8 @@ class _Pool:
     def _run(self, work: Sequence[VideoRequest | Task]) -> Flow[None]:
         for index, item in enumerate(work):
             if isinstance(item, VideoRequest):
-                self.queue.append((index, item))
+                # A request that waits for a slot keeps its id over all its attempts.
+                self.queue.append((index, item, new_external_id(self.ctx)))
             elif item.is_done:
                 yield Emit(_outcome(index, item))
             else:
@@ -97,21 +102,29 @@ class _Pool:
             elif self.queue or self.open:
                 yield Sleep(self._tick())
                 yield from self._look()
-                yield from self._expire()
+                self._expire()
+                yield from self._hand_out()
 
     # ------------------------------------------------------------ creating
 
     def _fill(self) -> Flow[None]:
         """Create until the slots are full. A 1303 ends the filling until the next look."""
         while self.queue and not self._is_full() and not self.ctx.cancelled():
-            index, request = self.queue.popleft()
+            index, request, external_id = self.queue.popleft()
+            is_last = self.ctx.monotonic() >= self.queue_until
             try:
-                task = yield from create(self.ctx, request, wait_for_slot=False)
+                task = yield from create(
+                    self.ctx,
+                    request,
+                    external_id=external_id,
+                    wait_for_slot=False,
+                    will_repeat=not is_last,
+                )
             except ConcurrencyLimitError as error:
-                if self.ctx.monotonic() >= self.queue_until:
+                if is_last:
                     yield Emit(Outcome(index, None, error))
                     continue
-                self.queue.appendleft((index, request))
+                self.queue.appendleft((index, request, external_id))
                 return
             except KlingError as error:
                 yield Emit(Outcome(index, None, error))
@@ -176,7 +189,7 @@ class _Pool:
                 return
             shown = [task for task in page if unseen.pop(task.task_id, None) is not None]
             for task in shown:
-                yield from self._seen(task)
+                self._seen(task)
             read += 1
             # A page of strangers says that the rest is far down: query it singly.
             if not page.has_next or (not shown and read >= min(reach, len(unseen))):
@@ -193,21 +206,22 @@ class _Pool:
 
     def _look_at(self, endpoint: str, task_id: str) -> Flow[None]:
         ctx = self.ctx
+        asked = Asked.of(self.open[task_id][0].task)
 
         def read(reply: Reply) -> Task:
-            return ctx.dialect.task(reply, endpoint)
+            return asked.check(ctx.dialect.task(reply, endpoint), reply)
 
         try:
-            task = yield from exchange(
+            task = yield from ask(
                 ctx, ctx.dialect.get(endpoint, task_id), read, ctx.until(ctx.options.timeout)
             )
         except (KlingAPIError, TransportError) as error:
             if not is_transient(error) and not isinstance(error, NotFoundError):
-                yield from self._end(task_id, error.about(task_id=task_id))
+                self._end(task_id, error.about(task_id=task_id))
         else:
-            yield from self._seen(attrs.evolve(task, task_id=task_id))
+            self._seen(task)
 
-    def _seen(self, task: Task) -> Flow[None]:
+    def _seen(self, task: Task) -> None:
         entries = self.open[task.task_id]
         note_change(self.ctx, entries[0].task, task)
         for entry in entries:
@@ -215,21 +229,25 @@ class _Pool:
         if task.is_done:
             del self.open[task.task_id]
             self.queue_until = self.ctx.until(self.ctx.options.wait_timeout)
-            for entry in entries:
-                yield Emit(_outcome(entry.index, entry.task, entry.private))
+            self.ended += [_outcome(entry.index, entry.task, entry.private) for entry in entries]
+
+    def _hand_out(self) -> Flow[None]:
+        while self.ended:
+            yield Emit(self.ended.pop(0))
 
     # ------------------------------------------------------------ ending early
 
-    def _end(self, task_id: str, error: KlingError) -> Flow[None]:
+    def _end(self, task_id: str, error: KlingError) -> None:
         for entry in self.open.pop(task_id):
-            yield Emit(Outcome(entry.index, entry.task, error))
+            self.ended.append(Outcome(entry.index, entry.task, error))
 
-    def _expire(self) -> Flow[None]:
+    def _expire(self) -> None:
+        """End the waits whose deadline has passed; a look was taken at each of them just now."""
         now = self.ctx.monotonic()
         for task_id, entries in list(self.open.items()):
             if entries[0].until <= now:
                 task = entries[0].task
-                yield from self._end(
+                self._end(
                     task_id,
                     WaitTimeoutError(
                         f"task {task_id} is {task.status} after "
@@ -241,17 +259,22 @@ class _Pool:
     def _cancel(self) -> Flow[None]:
         for task_id, entries in list(self.open.items()):
             message = f"the wait for task {task_id} was cancelled"
-            yield from self._end(task_id, WaitCancelledError(message, entries[0].task))
-        for index, request in self.queue:
+            self._end(task_id, WaitCancelledError(message, entries[0].task))
+        for index, request, _ in self.queue:
             pending = Task(task_id="", status="not created", endpoint=request.endpoint)
             error = WaitCancelledError("cancelled before it was created", pending)
             yield Emit(Outcome(index, None, error))
         self.queue.clear()
+        yield from self._hand_out()
 
 
 def _merged(before: Task, now: Task) -> Task:
     """Return *now* with what only the create's reply told."""
-    return attrs.evolve(now, external_task_id=now.external_task_id or before.external_task_id)
+    return attrs.evolve(
+        now,
+        external_task_id=now.external_task_id or before.external_task_id,
+        reused=before.reused,
+    )
 
 
 def _outcome(index: int, task: Task, private: Sequence[str] = ()) -> Outcome:

@@ -52,6 +52,7 @@ class Policy(NamedTuple):
         pause = self.random() * min(longest, base * 2.0 ** min(attempt - 1, 10))
         if busy:
             pause = max(1.0, pause)
-        if isinstance(error, KlingAPIError) and error.retry_after is not None:
-            pause = max(pause, error.retry_after)
+        asked = error.retry_after if isinstance(error, KlingAPIError | TransportError) else None
+        if asked is not None:
+            pause = max(pause, asked)
         return pause if pause < remaining else None

@@ -7,8 +7,11 @@ task that does not exist.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Final
+
+import attrs
 
 from kling_sdk.errors import (
     EmptyResultError,
@@ -20,8 +23,9 @@ from kling_sdk.errors import (
     WaitCancelledError,
     WaitTimeoutError,
 )
-from kling_sdk.flows.core import Context, Event, Flow, Sleep, exchange, log
+from kling_sdk.flows.core import Context, Event, Flow, Sleep, ask, log
 from kling_sdk.flows.create import create
+from kling_sdk.flows.identity import Asked
 from kling_sdk.flows.privacy import discreet
 from kling_sdk.flows.retry import is_transient
 from kling_sdk.requests import VideoRequest
@@ -105,16 +109,18 @@ def wait(ctx: Context, endpoint: str, task: Task | str, private: Sequence[str] =
     until = ctx.until(ctx.options.wait_timeout)
     pause = first_look(ctx, known) if known is not None else 0.0
     trouble: KlingError | None = None
-    looks = 0
+    looks, looked_at = 0, -math.inf
     while True:
         remaining = until - ctx.monotonic()
-        if looks and remaining <= 0:
+        # Not before a look was taken at the deadline or later: `on_update` may have been slow.
+        if looked_at >= until:
             raise _timeout(ctx, task, known) from trouble
         # A last look is taken at the deadline itself rather than missed by a second.
         yield from _pause(ctx, max(0.0, min(pause, remaining)), task, known)
         looks += 1
         try:
-            seen = yield from _look(ctx, endpoint, known.task_id if known else str(task), until)
+            looked_at = ctx.monotonic()
+            seen = yield from _look(ctx, endpoint, known or str(task), until)
         except (KlingAPIError, TransportError) as error:
             # A task that was seen once exists: not finding it is the server's hiccup.
             if not is_transient(error) and not (known and isinstance(error, NotFoundError)):
@@ -133,7 +139,16 @@ def run_task(ctx: Context, request: VideoRequest) -> Flow[Task]:
     """Create a task and return it once it has ended well."""
     task = yield from create(ctx, request)
     note_change(ctx, None, task)
-    return (yield from wait(ctx, request.endpoint, task, request.prompts()))
+    try:
+        done = yield from wait(ctx, request.endpoint, task, request.prompts())
+    except TaskFailedError as error:
+        if task.reused:
+            error.add_note(
+                "an earlier create made this task under the same external_task_id; "
+                "use another id to try again"
+            )
+        raise
+    return attrs.evolve(done, reused=True) if task.reused else done
 
 
 def _server_pause(trouble: KlingError | None, pause: float) -> float:
@@ -141,15 +156,18 @@ def _server_pause(trouble: KlingError | None, pause: float) -> float:
     return pause if asked is None else max(pause, asked)
 
 
-def _look(ctx: Context, endpoint: str, task_id: str, until: float) -> Flow[Task]:
+def _look(ctx: Context, endpoint: str, task: Task | str, until: float) -> Flow[Task]:
     ctx.emit(Event("poll", "GET"))
     # At the deadline one attempt still gets its full time.
     until = max(until, ctx.until(ctx.options.timeout))
+    name, asked = (
+        (task.task_id, Asked.of(task)) if isinstance(task, Task) else (task, Asked(either=task))
+    )
     return (
-        yield from exchange(
+        yield from ask(
             ctx,
-            ctx.dialect.get(endpoint, task_id),
-            lambda reply: ctx.dialect.task(reply, endpoint),
+            ctx.dialect.get(endpoint, name),
+            lambda reply: asked.check(ctx.dialect.task(reply, endpoint), reply),
             until,
         )
     )

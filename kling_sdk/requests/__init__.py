@@ -8,6 +8,7 @@ from kling_sdk._lazy import lazily
 
 if TYPE_CHECKING:
     from kling_sdk.requests.base import VideoRequest
+    from kling_sdk.requests.raw import RawRequest
     from kling_sdk.requests.values import (
         CameraConfig,
         CameraControl,
@@ -33,6 +34,7 @@ __all__ = [
     "OmniVideo",
     "OmniVideoReference",
     "Point",
+    "RawRequest",
     "Shot",
     "SubjectImage",
     "TextToVideo",
@@ -42,6 +44,7 @@ __all__ = [
 
 _HOMES = {
     "base": "VideoRequest",
+    "raw": "RawRequest",
     "values": (
         "CameraConfig CameraControl DynamicMask Element OmniImage OmniVideoReference Point "
         "Shot SubjectImage Voice"

@@ -14,7 +14,7 @@ from kling_sdk.requests import checks
 from kling_sdk.requests.converters import to_watermark
 from kling_sdk.results import redact_url
 
-__all__ = ["VideoRequest"]
+__all__ = ["VideoRequest", "check_external_id"]
 
 # The vendor documents no limit; longer ids are refused here because a URL path carries them.
 MAX_EXTERNAL_ID = 200
@@ -61,9 +61,17 @@ def _names(cls: type) -> list[str]:
 
 def _external_id(request: VideoRequest, attribute: Any, value: object) -> None:
     checks.text(MAX_EXTERNAL_ID)(request, attribute, value)
-    if value == "" or (isinstance(value, str) and any(mark in value for mark in "/?#")):
+    if isinstance(value, str):
+        check_external_id(value)
+
+
+def check_external_id(value: str) -> None:
+    """Raise `RequestValidationError` if *value* cannot stand in a URL path as one segment."""
+    if value == "" or any(mark in value for mark in "/?#"):
         raise RequestValidationError(
-            attribute.name, "is empty or holds one of / ? #", "an id that can stand in a URL path"
+            "external_task_id",
+            "is empty or holds one of / ? #",
+            "an id that can stand in a URL path",
         )
 
 

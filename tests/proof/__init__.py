@@ -8,6 +8,19 @@ proof's checker is not blind), and each promise has all that it needs.
 proof/test_p1_one_create_one_task.py
     P1 proof   test_two_thousand_creates_make_two_thousand_tasks
     P1 canary  test_the_check_catches_a_naive_client
+proof/test_p1_the_reply_is_ours.py
+    P1 proof   test_no_create_gets_the_task_of_another
+    P1 proof   test_no_create_of_the_sync_client_gets_the_task_of_another
+    P1 canary  test_the_check_catches_a_client_that_believes_every_reply
+    P1 proof   test_no_refusal_of_another_request_hides_a_task
+    P1 proof   test_no_page_of_a_gateway_says_that_nothing_was_created
+    P1 canary  test_the_check_catches_a_client_that_believes_every_page
+    P1 control test_an_error_of_the_api_is_still_a_refusal
+    P1 proof   test_a_fork_shares_no_connection
+    P1 canary  test_the_check_catches_a_client_that_is_forked_with_its_connection
+    P1 control test_a_client_of_the_callers_own_is_refused_after_a_fork
+    P1 proof   test_a_create_that_is_cancelled_at_any_await_leaves_its_id
+    P1 canary  test_the_check_catches_a_client_that_is_cancelled_in_silence
 relay/test_results.py
     P1 proof   test_what_may_have_been_accepted_goes_to_no_other_channel
     P1 canary  test_that_catches_a_relay_that_tries_the_next_channel

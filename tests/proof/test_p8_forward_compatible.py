@@ -179,7 +179,7 @@ def test_a_wait_goes_on_through_new_statuses() -> None:
         return Reply(said.status, said.headers, said.body)
 
     ctx = context(clock, on_update=lambda task: seen.append(task.status))
-    task = play(wait(ctx, "text2video", "8"), clock, respond).result
+    task = play(wait(ctx, "text2video", TASK["task_id"]), clock, respond).result
 
     assert task.is_succeed
     assert seen == ["queued-for-review", "upscaling", "succeed"]
@@ -189,7 +189,7 @@ def test_a_task_that_stays_in_a_new_status_times_out_with_it() -> None:
     """The error of the wait's deadline names the word as it came."""
     clock = FakeClock()
     said = answer(200, 0, "SUCCEED", TASK | {"task_status": "frozen"})
-    flow = wait(context(clock, wait_timeout=60.0), "text2video", "8")
+    flow = wait(context(clock, wait_timeout=60.0), "text2video", TASK["task_id"])
     played = play(flow, clock, lambda _: Reply(said.status, said.headers, said.body))
 
     assert isinstance(played.error, WaitTimeoutError)
@@ -205,7 +205,7 @@ def test_a_new_error_code_keeps_its_number(code: int, status: int, more: Any) ->
     """A refusal of tomorrow is raised as what its HTTP status says, with the code."""
     for body in (
         {"code": code, "message": "new", "request_id": "r", "details": more},
-        {"error": {"code": code, "message": "new", "details": more}},
+        {"error": {"code": code, "type": "new_error", "message": "new", "details": more}},
     ):
         dialect = RELAY if "error" in body else KLING
         with pytest.raises(KlingAPIError) as caught:
@@ -315,4 +315,4 @@ def test_the_examples_hold_every_known_field() -> None:
     task = REPLIES["task"][1](REPLIES["task"][0])
     assert isinstance(task, Task)
     empty = {name for name, value in attrs.asdict(task, recurse=False).items() if not value}
-    assert empty == {"status_msg", "kling_task_id"}
+    assert empty == {"status_msg", "kling_task_id", "reused"}

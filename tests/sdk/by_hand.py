@@ -179,10 +179,11 @@ def play(
     clock: FakeClock,
     respond: Callable[[Any], Reply | Exception],
     most: int = 10_000,
+    on_item: Callable[[Any], object] = lambda _item: None,
 ) -> Played[T]:
     """Run *flow*: each call is answered by *respond*, each sleep moves the clock."""
     played: Played[T] = Played()
-    answer: Reply | Exception | None = None
+    answer: Any = None
     try:
         while len(played.effects) < most:
             effect = flow.throw(answer) if isinstance(answer, Exception) else flow.send(answer)
@@ -190,7 +191,11 @@ def play(
             answer = None
             if isinstance(effect, Sleep):
                 clock.sleep(effect.seconds)
-            elif not isinstance(effect, Emit):
+            elif isinstance(effect, Emit):
+                on_item(effect.item)
+            elif isinstance(effect, Send):
+                answer = received(effect, respond(effect))
+            else:
                 answer = respond(effect)
     except StopIteration as stop:
         played.value = stop.value
@@ -199,6 +204,16 @@ def play(
     else:
         raise AssertionError(f"the flow did not end within {most} effects")
     return played
+
+
+def received(effect: Send, answer: Reply | Exception) -> Any:
+    """Return what a transport makes of *answer*: what the flow reads of it, or an error."""
+    if isinstance(answer, Exception):
+        return answer
+    try:
+        return effect.read(answer._replace(fresh=effect.fresh))
+    except Exception as error:  # noqa: BLE001 - thrown into the flow, as a transport does
+        return error
 
 
 def in_turn(answers: Iterable[Reply | Exception]) -> Callable[[Any], Reply | Exception]:

@@ -14,6 +14,7 @@ import socket
 import struct
 import threading
 import zlib
+from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Literal, Self
@@ -38,12 +39,29 @@ class Fault:
             request is read; `accepted` resets after the request was carried out;
             `mid-reply` when *at* of the reply is sent; `cut` closes there in good order;
             `silent` carries out and never answers; `says` answers *reply* instead of
-            carrying out; `mangled` carries out and answers *reply*.
+            carrying out; `mangled` carries out and answers *reply*; `mixed` answers with the
+            last reply to anybody, and leaves the connection one reply behind; `behind` does so
+            from the connection's next request on; `extra` sends that reply behind the right
+            one, in the same packet; `waits` answers once a further request has come over the
+            same connection, as from another process that shares it, or after 0.1 s.
         at: How far, as a share of the bytes.
         reply: What is answered by `says` and `mangled`.
     """
 
-    kind: Literal["unread", "torn", "accepted", "mid-reply", "cut", "silent", "says", "mangled"]
+    kind: Literal[
+        "unread",
+        "torn",
+        "accepted",
+        "mid-reply",
+        "cut",
+        "silent",
+        "says",
+        "mangled",
+        "mixed",
+        "behind",
+        "extra",
+        "waits",
+    ]
     at: float = 0.5
     reply: Answer | None = attrs.field(default=None, repr=False)
 
@@ -94,6 +112,14 @@ class Request:
     body: Any = None
 
 
+@attrs.define
+class _Connection:
+    """What a connection is behind with, and the first byte of its next request if it came."""
+
+    owed: deque[Answer] = attrs.field(factory=deque)
+    first: bytes = b""
+
+
 class _Reset(Exception):  # noqa: N818 - it ends a connection and is no error here
     """Break the connection now."""
 
@@ -106,6 +132,7 @@ class FaultyKling:
         url: Where it listens.
         requests: What was read whole.
         unread: How many requests were cut off before that.
+        connections: How many connections were made.
         plan: The fault of each request to come, in turn; None for none.
         redirects: Path of a file -> where it has moved to.
     """
@@ -114,6 +141,7 @@ class FaultyKling:
         self.kling = kling or HonestKling()
         self.requests: list[Request] = []
         self.unread = 0
+        self.connections = 0
         self.plan: Iterator[Fault | None] = iter(())
         self.redirects: dict[str, str] = {}
         self._socket = socket.socket()
@@ -124,6 +152,7 @@ class FaultyKling:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
+        self._last: Answer | None = None
 
     # ------------------------------------------------------------ from tests
 
@@ -176,9 +205,11 @@ class FaultyKling:
         task = asyncio.current_task()
         assert task is not None
         self._open.add(task)
+        self.connections += 1
         writer.transport.set_write_buffer_limits(0)  # a drained write is in the kernel's hands
+        state = _Connection()
         try:
-            while await self._exchange(reader, writer):
+            while await self._exchange(reader, writer, state):
                 pass
         except _Reset:
             sock = writer.get_extra_info("socket")
@@ -189,8 +220,11 @@ class FaultyKling:
         finally:
             self._open.discard(task)
 
-    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        first = await reader.read(1)
+    async def _exchange(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, state: _Connection
+    ) -> bool:
+        first = state.first or await reader.read(1)
+        state.first = b""
         if not first:
             writer.close()
             return False
@@ -212,7 +246,12 @@ class FaultyKling:
             await asyncio.Event().wait()
         if fault.kind == "mangled" and fault.reply is not None:
             said = fault.reply
-        return await _reply(writer, said, fault)
+        other, self._last = self._last, said
+        extra = other if fault.kind == "extra" else None
+        if fault.kind == "waits":
+            with contextlib.suppress(TimeoutError):
+                state.first = await asyncio.wait_for(reader.read(1), 0.1)
+        return await _reply(writer, _in_turn(said, other, fault, state.owed), fault, extra)
 
     def _carry_out(self, request: Request) -> Answer:
         if request.path in self.redirects:
@@ -220,6 +259,18 @@ class FaultyKling:
         return self.kling.answer(
             request.method, request.path, request.query, request.headers, request.body
         )
+
+
+def _in_turn(said: Answer, other: Answer | None, fault: Fault, owed: deque[Answer]) -> Answer:
+    """Return what is sent instead of *said* on a connection that is behind."""
+    if other is not None and fault.kind == "mixed":
+        owed.append(other)
+    if owed:
+        owed.append(said)
+        said = owed.popleft()
+    if other is not None and fault.kind == "behind":
+        owed.append(other)
+    return said
 
 
 async def _read(reader: asyncio.StreamReader, first: bytes, share: float = 1.0) -> Request:
@@ -235,10 +286,10 @@ async def _read(reader: asyncio.StreamReader, first: bytes, share: float = 1.0) 
     return Request(method, parts.path, dict(parse_qsl(parts.query)), headers, content)
 
 
-async def _reply(writer: asyncio.StreamWriter, said: Answer, fault: Fault) -> bool:
-    lines = [f"HTTP/1.1 {said.status} Status", f"content-length: {len(said.body)}"]
-    lines += [f"{name}: {value}" for name, value in said.headers.items()]
-    data = "\r\n".join([*lines, "", ""]).encode("latin-1") + said.body
+async def _reply(
+    writer: asyncio.StreamWriter, said: Answer, fault: Fault, extra: Answer | None
+) -> bool:
+    data = _encoded(said) + (_encoded(extra) if extra is not None else b"")
     breaks = fault.kind in {"mid-reply", "cut"}
     writer.write(data[: int(len(data) * fault.at)] if breaks else data)
     await writer.drain()
@@ -249,3 +300,9 @@ async def _reply(writer: asyncio.StreamWriter, said: Answer, fault: Fault) -> bo
         with contextlib.suppress(OSError):
             await writer.wait_closed()
     return not breaks
+
+
+def _encoded(said: Answer) -> bytes:
+    lines = [f"HTTP/1.1 {said.status} Status", f"content-length: {len(said.body)}"]
+    lines += [f"{name}: {value}" for name, value in said.headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + said.body

@@ -50,6 +50,7 @@ class HonestKling:
         file_url: Where finished videos are.
         video: The bytes of every video.
         etag: The validator the file host sends for them; None for none.
+        names: Whether a task is shown with its external id, as some real replies are not.
     """
 
     now: Callable[[], float] = lambda: 1_790_000_000.0
@@ -58,6 +59,7 @@ class HonestKling:
     file_url: str = "http://files.test/clip.mp4?signature=s3cret"
     video: bytes = VIDEO
     etag: str | None = ETAG
+    names: bool = True
     tasks: dict[str, dict[str, Any]] = attrs.field(factory=dict, init=False)
     by_external: dict[str, str] = attrs.field(factory=dict, init=False)
     _ids: itertools.count[int] = attrs.field(factory=lambda: itertools.count(1), init=False)
@@ -112,6 +114,8 @@ class HonestKling:
             "created_at": int(task["created"] * 1000),
             "updated_at": int(task["created"] * 1000),
         }
+        if not self.names:
+            del shown["task_info"]
         if done:
             video = {"id": f"v{task['task_id']}", "url": self.file_url, "duration": "5.1"}
             shown["task_result"] = {"videos": [video]}

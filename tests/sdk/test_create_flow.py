@@ -15,6 +15,7 @@ from kling_sdk import (
     AccountError,
     AuthenticationError,
     ConcurrencyLimitError,
+    ConflictError,
     InvalidRequestError,
     KlingAPIError,
     KlingError,
@@ -200,13 +201,29 @@ def test_a_second_create_under_the_same_id_returns_the_first_task(
     assert "order-1 had a task already" in caplog.text
 
 
-def test_an_id_that_is_taken_but_shows_no_task_is_not_a_refusal() -> None:
-    """Used on another endpoint, or not visible yet: the error says to ask later."""
+def test_an_id_that_another_endpoint_has_used_is_a_conflict() -> None:
+    """The task is found where it is, so it is certain that this create made none."""
     kling = HonestKling()
     body = {"external_task_id": "order-1"}
     kling.answer("POST", "/v1/videos/image2video", {}, {}, body)
 
     played, _, _ = tried(["ok"], kling=kling)
+
+    assert isinstance(played.error, ConflictError)
+    assert "belongs to a task of image2video" in str(played.error)
+    assert played.error.task_id == next(iter(kling.tasks))
+
+
+def test_an_id_that_is_taken_but_shows_no_task_is_not_a_refusal() -> None:
+    """The task is not visible yet, wherever it is: the error says to ask later."""
+    taken = reply(answer(400, 1201, "External_task_id order-1 already exists"))
+    hidden = reply(answer(400, 1201, "Task not found by id/external id: order-1"))
+
+    def respond(effect: Send) -> Reply:
+        return taken if effect.call.method == "POST" else hidden
+
+    clock = FakeClock()
+    played = play(create(context(clock), REQUEST), clock, respond)
 
     assert isinstance(played.error, OutcomeUnknownError)
     assert "its id is taken" in str(played.error)

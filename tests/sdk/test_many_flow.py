@@ -191,7 +191,7 @@ def test_leaving_early_tells_which_tasks_go_on(caplog: pytest.LogCaptureFixture)
     effect = next(flow)
     assert isinstance(effect, Send)
     with caplog.at_level("INFO", "kling_sdk"):
-        assert isinstance(flow.send(asked(scene.kling, effect)), Sleep)
+        assert isinstance(flow.send(effect.read(asked(scene.kling, effect))), Sleep)
         flow.close()
 
     assert next(iter(scene.kling.tasks)) in caplog.text

@@ -162,7 +162,7 @@ def test_a_task_nobody_has_seen_and_the_server_does_not_know_ends_the_wait(task:
     """A mistyped id is reported at once, not after half an hour."""
     missing = reply(answer(400, 1201, f"Task not found by id/external id: {task}"))
 
-    played, clock = waited(in_turn([missing]), task)
+    played, clock = waited(lambda _: missing, task)
 
     assert isinstance(played.error, NotFoundError)
     assert played.error.task_id == task

@@ -1,0 +1,82 @@
+"""Whether a reply is about the task that was asked for.
+
+A reply can be about another one: a connection that was open before a fork is shared by two
+processes, and a proxy that sends one reply too many puts all later ones out of step. So the
+ids in a reply are compared with those that were asked for. A reply that names none of them
+is taken when the server repeated the call's `x-request-id`, or when its connection was
+opened for the call.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from kling_sdk.dialects import Reply
+from kling_sdk.errors import MismatchedReplyError, UnnamedReplyError
+from kling_sdk.results import Task
+
+__all__ = ["Asked", "Server"]
+
+
+@attrs.define(eq=False)
+class Server:
+    """What a server's replies have shown of it; shared by all calls of a client.
+
+    Attributes:
+        echoes: It has repeated an `x-request-id`.
+        names: The last reply to a create named the create's `external_task_id`.
+    """
+
+    echoes: bool = False
+    names: bool = False
+
+
+@attrs.frozen
+class Asked:
+    """Which task was asked for, as far as it is known.
+
+    Attributes:
+        task_id: Its task id, or None.
+        external_task_id: Its external id, or None.
+        either: A name that may be its task id or its external id, or None.
+    """
+
+    task_id: str | None = None
+    external_task_id: str | None = None
+    either: str | None = None
+
+    @classmethod
+    def of(cls, task: Task) -> Asked:
+        """Return how *task* is recognized."""
+        return cls(task.task_id, task.external_task_id)
+
+    def named_by(self, task: Task) -> bool | None:
+        """Return True when *task* names what was asked, False when another one, else None."""
+        if self.either is not None:
+            if self.either in {task.task_id, task.external_task_id, task.kling_task_id}:
+                return True
+            # Without an external id it may still be the one whose external id was asked for.
+            return False if task.external_task_id else None
+        if self.task_id is not None and task.task_id != self.task_id:
+            return False
+        if self.external_task_id is not None and task.external_task_id:
+            return task.external_task_id == self.external_task_id
+        return True if self.task_id is not None else None
+
+    def check(self, task: Task, reply: Reply) -> Task:
+        """Return *task* when it is the one that was asked for.
+
+        Raises:
+            MismatchedReplyError: it is another one.
+            UnnamedReplyError: the reply does not tell, and came over a used connection.
+        """
+        named = self.named_by(task)
+        if named is False:
+            raise MismatchedReplyError(
+                "the reply is about another task than the one asked for: it is out of step"
+            )
+        if named is None and not (reply.matched or reply.fresh):
+            raise UnnamedReplyError(
+                "the reply does not say which task it is about, and its connection was used before"
+            )
+        return task
