@@ -7,12 +7,15 @@ import sys
 import time
 from typing import TextIO
 
+from kling_mock._request_ids import REQUEST_ID
+
 __all__ = ["LogLines", "log_to_stderr"]
 
 
 class LogLines(logging.Handler):
     """Writes `2026-11-25 17:14:17,413 INFO kling task ...` lines.
 
+    An event of a request ends with ` request_id=`, the request's id.
     What a client sent stays on its line: characters that are not printable are escaped. A
     traceback follows on lines of its own, indented.
 
@@ -41,6 +44,9 @@ class LogLines(logging.Handler):
             self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
             self._second = second
         message = _printable(record.getMessage())
+        request_id = REQUEST_ID.get()
+        if request_id:
+            message = f"{message} request_id={request_id}"
         line = f"{self._stamp},{int(record.msecs):03d} {record.levelname} {message}\n"
         if record.exc_info:
             # Indented, so that no text in it can pass for an event.

@@ -13,7 +13,7 @@ from wsgiref.handlers import format_date_time
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
-__all__ = ["Silence", "head", "json_reply"]
+__all__ = ["Silence", "add_header", "head", "json_reply"]
 
 _TYPE = "application/json;charset=UTF-8"
 _HEADS = {
@@ -43,6 +43,20 @@ def json_reply(
     return web.Response(body=body, status=status, headers=headers)
 
 
+def add_header(reply: web.StreamResponse, name: str, value: str) -> None:
+    """Add a header to an answer that is not sent yet.
+
+    Args:
+        reply: The answer, of `json_reply` or another one.
+        name: The header's name.
+        value: Visible ASCII.
+    """
+    if isinstance(reply, _OneWrite):
+        reply.add_line(f"{name}: {value}\r\n")
+    else:
+        reply.headers[name] = value
+
+
 def head(status: int, length: int, now: float, more: str = "") -> bytes:
     """Return the first bytes of an answer, up to its body.
 
@@ -66,6 +80,10 @@ class _OneWrite(web.StreamResponse):
         self._content = body
         self._now = now
         self._more = more
+
+    def add_line(self, line: str) -> None:
+        """Add a header line, with its line end."""
+        self._more += line
 
     @property
     def status(self) -> int:

@@ -6,6 +6,7 @@ import heapq
 import math
 from collections.abc import Awaitable, Callable
 
+from kling_mock._request_ids import REQUEST_ID
 from kling_mock.clock import Clock, Timer
 
 __all__ = ["Alarm"]
@@ -71,6 +72,7 @@ class Alarm:
         self._clock.spawn(self._run())
 
     async def _run(self) -> None:
+        REQUEST_ID.set("")  # it is not part of the request that made it due
         now = self._clock.now()
         while self._instants and self._instants[0] <= now:
             self._known.discard(heapq.heappop(self._instants))

@@ -71,6 +71,7 @@ class Relay:
         # A source each: which of them is asked first depends on the network, and must not change
         # what the others say.
         by_weight, looks, retries = (Random(random.getrandbits(64)).random for _ in range(3))  # noqa: S311 - spreads work, guards nothing
+        request_ids = Random(random.getrandbits(64))  # noqa: S311 - they are names, not secrets
         directory = Directory(storage, clock, by_weight)
         reports = Reports(storage, directory, self._upstream, clock, self._tell, tally)
         sender = Sender(storage, self._upstream, clock, options, self._note, tally)
@@ -97,7 +98,7 @@ class Relay:
         admin = RelayAdmin(desk, admin_token)
         pages = Pages(tally, storage, clock, admin.check, is_local)
         handler = RelayHandler(service, self.callbacks, admin, self.health, clock, pages.by_path)
-        self.handler = RelayFront(handler, tally)
+        self.handler = RelayFront(handler, tally, partial(_new_request_id, request_ids))
 
     async def start(self) -> None:
         """Connect to the store, and take up what was left behind.
@@ -150,3 +151,7 @@ class Relay:
 
 def _new_id(random: Random) -> str:
     return f"kling_{random.getrandbits(128):032x}"
+
+
+def _new_request_id(random: Random) -> str:
+    return f"{random.getrandbits(128):032x}"

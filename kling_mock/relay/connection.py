@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from secrets import token_hex
 from typing import Final
 
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 
+from kling_mock._request_ids import REQUEST_ID, REQUEST_ID_HEADER, chosen_id
 from kling_mock.relay import errors
 from kling_mock.relay.errors import RelayError
 
@@ -29,19 +31,27 @@ class RelayProtocol(web.RequestHandler):
 
     def handle_error(
         self,
-        request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
+        request: web.BaseRequest,
         status: int = 500,
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - it quotes what the client sent
     ) -> web.StreamResponse:
         """Answer what never reached the handler, or what the handler could not answer."""
+        given = request.headers.get(REQUEST_ID_HEADER)
+        request_id = REQUEST_ID.get() or chosen_id(given, _new_id)
+        REQUEST_ID.set(request_id)
         _log.info("kling relay error: a connection brought no request: %s", type(exc).__name__)
         kind = errors.BROKEN if status >= 500 else errors.INVALID
         text = "the relay itself failed" if status >= 500 else "this is not HTTP"
         body = RelayError(kind, text).body()
         reply = web.Response(status=status, body=body, content_type="application/json")
+        reply.headers[REQUEST_ID_HEADER] = request_id
         reply.force_close()
         return reply
+
+
+def _new_id() -> str:
+    return token_hex(16)
 
 
 def make_request(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
+from kling_mock._request_ids import REQUEST_ID_HEADER
 from kling_mock.control.admin.shapes import Schema, array, closed, integer, text
 from kling_mock.control.admin.shapes import optional as nullable
 from kling_mock.reference.openapi import document, encode
@@ -275,7 +277,17 @@ OPERATIONS: Final = (*_users(), *_callbacks(), *_watching(), *(_call(row) for ro
 
 def openapi() -> dict[str, Any]:
     """Return the OpenAPI document of the relay."""
-    return document(OPERATIONS, SCHEMAS, _INFO)
+    return document(map(_with_request_id, OPERATIONS), SCHEMAS, _INFO)
+
+
+def _with_request_id(row: Operation) -> Operation:
+    """Return *row* with the header that every answer has."""
+    schema = text("The request's own, or a new one.", least=1, most=128, pattern="^[!-~]+$")
+    answers = {
+        status: replace(answer, headers={REQUEST_ID_HEADER: schema, **answer.headers})
+        for status, answer in row.answers.items()
+    }
+    return replace(row, answers=answers)
 
 
 @cache
