@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from kling_mock._listening import is_loopback
 from kling_mock._log_lines import log_to_stderr
-from kling_mock.relay_commands import add_relay_commands, is_loopback, settle_memory
+from kling_mock.relay_commands import add_relay_commands, settle_memory
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.migration.arguments import add_to as add_db_commands
+from kling_mock.storage.option import add_database_option
 
 __all__ = ["main"]
 
@@ -101,7 +103,7 @@ def _parser(first: str) -> argparse.ArgumentParser:
         default=(_env("CALLBACK_HOST") or "").split(),
         help="host that callbacks may go to besides this computer, * is any; may be repeated",
     )
-    option("--db", default=_env("DB"), help="database URL of the relay (default: in memory)")
+    add_database_option(serve, "database URL of the relay (default: in memory)", required=False)
     option(
         "--callback-domain",
         default=os.environ.get("CALLBACK_DOMAIN") or _env("CALLBACK_DOMAIN"),

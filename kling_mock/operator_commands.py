@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kling_mock.relay_commands import ask, complain, say
+from kling_mock.storage.option import add_database_option
 
 __all__ = ["add_actions", "desk_on"]
 
@@ -57,10 +58,7 @@ def _command(
     parser = group.add_parser(
         name, help=text, description=f"{text[0].upper()}{text[1:]}. {about}", epilog=_STATUS
     )
-    url = os.environ.get("KLING_MOCK_DB")
-    parser.add_argument(
-        "--db", default=url, required=url is None, metavar="URL", help="database (KLING_MOCK_DB)"
-    )
+    add_database_option(parser)
     parser.set_defaults(run=_run, asks=asks)
     add: Callable[..., Any] = parser.add_argument
     return add

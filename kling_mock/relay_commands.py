@@ -10,13 +10,13 @@ import signal
 import sys
 import threading
 import time
-from ipaddress import ip_address
 from typing import Any
 
 from kling_mock._log_lines import log_to_stderr
 from kling_mock.storage.errors import StorageError
+from kling_mock.storage.option import add_database_option
 
-__all__ = ["add_relay_commands", "ask", "complain", "is_loopback", "say", "settle_memory"]
+__all__ = ["add_relay_commands", "ask", "complain", "say", "settle_memory"]
 
 _DRAIN = 3.0  # seconds that requests in progress get after SIGTERM
 
@@ -27,17 +27,18 @@ def add_relay_commands(commands: Any) -> None:
         "relay",
         help="serve the relay alone, in front of a real Kling",
         description="Serve the relay in front of a real Kling until SIGTERM or Ctrl-C. The key is "
-        "taken from KLING_ACCESS_KEY and KLING_SECRET_KEY, or KLING_API_KEY. What should outlive a "
-        "restart is taken from KLING_MOCK_RELAY_TOKEN, KLING_MOCK_ADMIN_TOKEN and "
-        "KLING_MOCK_CALLBACK_SECRET, and is new without them. Prints one line of JSON with the URL "
-        "and tokens once it accepts connections.",
+        "taken from KLING_ACCESS_KEY and KLING_SECRET_KEY, or KLING_API_KEY. An empty database "
+        "gets a channel with it, and a user with the token KLING_MOCK_RELAY_TOKEN or a new one; a "
+        "database that is in use is not changed by a start. KLING_MOCK_ADMIN_TOKEN and "
+        "KLING_MOCK_CALLBACK_SECRET are new at each start if they are not given. Prints one line "
+        "of JSON with the URL and tokens once it accepts connections.",
     )
     relay.set_defaults(run=_relay)
     option = relay.add_argument
     option("--upstream", required=True, help="base URL of Kling")
     option("--host", default="127.0.0.1", help="address to listen on")
     option("--port", type=int, default=3000, help="port; 0 is any free one (default 3000)")
-    option("--db", default=None, help="database URL (default: in memory)")
+    add_database_option(relay, "database URL (default: in memory)", required=False)
     option(
         "--callback-domain",
         default=os.environ.get("CALLBACK_DOMAIN"),
@@ -59,7 +60,7 @@ def add_relay_commands(commands: Any) -> None:
         "difference, and the rows that break a rule. The exit status is 1 on any difference.",
     )
     reconcile.set_defaults(run=_reconcile)
-    _add_database(reconcile)
+    add_database_option(reconcile)
     stats = commands.add_parser(
         "stats",
         help="tasks per day, tasks that are stuck, slow statements",
@@ -69,26 +70,11 @@ def add_relay_commands(commands: Any) -> None:
         "database records no slow statements, the line `slow_statements` says what to switch on.",
     )
     stats.set_defaults(run=_stats)
-    _add_database(stats)
+    add_database_option(stats)
     stats.add_argument("--days", type=int, default=7, help="days to look back (default 7)")
     stats.add_argument(
         "--stuck-after", type=int, default=3600, help="seconds; older open tasks are stuck (3600)"
     )
-
-
-def _add_database(parser: argparse.ArgumentParser) -> None:
-    url = os.environ.get("KLING_MOCK_DB")
-    parser.add_argument(
-        "--db", default=url, required=url is None, metavar="URL", help="database (KLING_MOCK_DB)"
-    )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether *host* is an address of this computer only."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def settle_memory() -> None:
@@ -116,11 +102,11 @@ def _relay(options: argparse.Namespace) -> int:
             speed=options.speed,
             secrets=os.environ,
         )
+        log_to_stderr()
         server.start()
     except (ImportError, OSError, ValueError, StorageError) as error:
         complain(error)
         return 1
-    log_to_stderr()
     settle_memory()
     say(server.ready())
     ended.wait()

@@ -185,6 +185,7 @@ class RelaySide:
             f"{pair.access_key}|{pair.secret_key}",
             self.relay_token,
             self.admin_token,
+            emulated=True,
         )
         storage, random = self._open_books()
         relay = await build(storage, self._clock, home, options, random)

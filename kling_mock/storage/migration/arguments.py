@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import Any
+
+from kling_mock.storage.option import add_database_option
 
 __all__ = ["add_to"]
 
@@ -28,10 +29,7 @@ def add_to(commands: Any) -> None:
 
 def _command(db: Any, name: str, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = db.add_parser(name, help=text, description=text)
-    url = os.environ.get("KLING_MOCK_DB")
-    parser.add_argument(
-        "--db", default=url, required=url is None, metavar="URL", help=f"{_URL} (KLING_MOCK_DB)"
-    )
+    add_database_option(parser, _URL)
 
     def run(options: argparse.Namespace) -> int:
         from kling_mock.storage.migration import command
