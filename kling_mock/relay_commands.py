@@ -19,6 +19,12 @@ from kling_mock.storage.option import add_database_option
 __all__ = ["add_relay_commands", "ask", "complain", "say", "settle_memory"]
 
 _DRAIN = 3.0  # seconds that requests in progress get after SIGTERM
+_TIMEOUTS = {
+    "header": "for the header of a connection's first request (default 20)",
+    "idle": "between an answer and the next request (default 75)",
+    "body": "for a body, and one more per 8192 bytes (default 30)",
+    "send": "without the client taking any of an answer (default 60)",
+}
 
 
 def add_relay_commands(commands: Any) -> None:
@@ -52,6 +58,15 @@ def add_relay_commands(commands: Any) -> None:
         default=None,
         help="seconds on its clock in one real second, in front of an emulated Kling of that speed",
     )
+
+    option(
+        "--max-connections",
+        type=int,
+        metavar="N",
+        help="open connections (default: the limit of open files less 256, at most 10000)",
+    )
+    for name, text in _TIMEOUTS.items():
+        option(f"--{name}-timeout", type=float, metavar="SECONDS", help=text)
 
     reconcile = commands.add_parser(
         "reconcile",
@@ -100,6 +115,7 @@ def _relay(options: argparse.Namespace) -> int:
             pricing=options.pricing,
             callback_hosts=options.callback_host,
             speed=options.speed,
+            limits=_limits(options),
             secrets=os.environ,
         )
         log_to_stderr()
@@ -112,6 +128,14 @@ def _relay(options: argparse.Namespace) -> int:
     ended.wait()
     server.stop(_DRAIN)
     return 0
+
+
+def _limits(options: argparse.Namespace) -> Any:
+    from kling_mock._limits import Limits
+
+    given = {f"{name}_seconds": getattr(options, f"{name}_timeout") for name in _TIMEOUTS}
+    given["connections"] = options.max_connections
+    return Limits(**{name: value for name, value in given.items() if value is not None})
 
 
 def _key() -> str:

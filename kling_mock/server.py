@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import socket
 import ssl
 from collections.abc import Iterable
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from aiohttp import web
 
 from kling_mock._clock_choice import SEEDED_START, first_instant, make_clock
-from kling_mock._listening import BACKLOG, bind
+from kling_mock._connections import Listener
+from kling_mock._limits import Limits
+from kling_mock._listening import bind
 from kling_mock._loop_thread import LoopThread
 from kling_mock.clock import Clock
 from kling_mock.control.handles.reach import Reach
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from kling_mock.control.snapshots import Snapshot
 
 __all__ = ["KlingMock"]
+
+_log = logging.getLogger("kling_mock")
 
 _START_LIMIT = 10.0  # seconds of real time
 _STOP_LIMIT = 5.0  # seconds of real time, beyond those given for draining
@@ -122,7 +127,8 @@ class KlingMock(Steering, KlingSide, RelaySide):
         self._handler = KlingHandler(self._world, public_url, self._openapi, serve_admin)
         self._thread = LoopThread("kling-mock")
         self._reach = Reach(self._thread, self._clock, lambda: self._world)
-        self._listener: asyncio.Server | None = None
+        self._listener: Listener | None = None
+        self._limits = Limits()
         self._http: web.Server | None = None
         self._bound_port = 0
         self.admin_token = admin_token(self._seed)
@@ -304,14 +310,9 @@ class KlingMock(Steering, KlingSide, RelaySide):
 
     async def _open(self, bound: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        no_access_log: Any = None  # aiohttp takes it; its annotation does not say so
         http = self._http = web.Server(self._handler, request_factory=make_request)
-        self._listener = await loop.create_server(
-            lambda: KlingProtocol(http, loop=loop, access_log=no_access_log),
-            sock=bound,
-            ssl=self._tls,
-            backlog=BACKLOG,
-        )
+        make = partial(KlingProtocol, http)
+        self._listener = Listener(bound, make, self._limits, self._tls, _log, "kling mock")
         self._bound_port = bound.getsockname()[1]
         self._clock.start(loop)
 
@@ -321,7 +322,7 @@ class KlingMock(Steering, KlingSide, RelaySide):
             await self._relay.close(drain)
         await self._courier.close()
         if self._listener is not None:
-            self._listener.close()
+            await self._listener.close()
         if self._http is not None:
             self._http.pre_shutdown()  # idle connections first
             # aiohttp takes 0 for "wait for ever".

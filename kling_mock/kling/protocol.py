@@ -9,6 +9,7 @@ from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 
+from kling_mock._connections import Connection
 from kling_mock.kling.routing import MAX_BODY
 from kling_mock.kling.wire import envelope
 
@@ -17,7 +18,7 @@ __all__ = ["KlingProtocol", "make_request"]
 _log = logging.getLogger("kling_mock")
 
 
-class KlingProtocol(web.RequestHandler):
+class KlingProtocol(Connection):
     """One connection.
 
     aiohttp answers a request that it cannot parse by itself, as plain text; this answers it

@@ -35,12 +35,16 @@ def json_reply(
         retry_after: Seconds for a `Retry-After` header; `None` sends none.
     """
     more = "" if retry_after is None else f"Retry-After: {retry_after}\r\n"
-    if request.version == HttpVersion11 and request.keep_alive and request.method != "HEAD":
+    stays = request.keep_alive and status != HTTPStatus.REQUEST_TIMEOUT
+    if stays and request.version == HttpVersion11 and request.method != "HEAD":
         return _OneWrite(status, body, now, more)
     headers = {"Content-Type": _TYPE}
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
-    return web.Response(body=body, status=status, headers=headers)
+    reply = web.Response(body=body, status=status, headers=headers)
+    if not stays:
+        reply.force_close()
+    return reply
 
 
 def add_header(reply: web.StreamResponse, name: str, value: str) -> None:
@@ -102,6 +106,8 @@ class _OneWrite(web.StreamResponse):
             raise ConnectionResetError("The client has gone.")
         body = self._content
         transport.write(head(self._status_code, len(body), self._now, self._more) + body)
+        if request.protocol.writing_paused:
+            await request.writer.drain()  # for a client that does not read: no more of its requests
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from kling_mock._connections import BodyTimeoutError
 from kling_mock.kling.capabilities import ENDPOINTS
 from kling_mock.kling.costs import PATH as COSTS
 from kling_mock.kling.errors import Refusal
@@ -70,6 +71,8 @@ async def read_body(request: web.BaseRequest) -> bytes:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise _too_large() from None
+    except BodyTimeoutError:
+        raise Refusal(1200, "The body did not come in time.", http=408) from None
     except web.RequestPayloadError:
         raise Refusal(1200, "The body is not encoded as its headers say.") from None
 

@@ -11,6 +11,7 @@ from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 
+from kling_mock._connections import Connection
 from kling_mock._request_ids import REQUEST_ID, REQUEST_ID_HEADER, chosen_id
 from kling_mock.relay import errors
 from kling_mock.relay.errors import RelayError
@@ -20,7 +21,7 @@ __all__ = ["RelayProtocol", "make_request"]
 _log: Final = logging.getLogger("kling_mock.relay")
 
 
-class RelayProtocol(web.RequestHandler):
+class RelayProtocol(Connection):
     """One connection.
 
     It ends after a request that cannot be parsed: where the next one begins in such bytes,
@@ -40,7 +41,8 @@ class RelayProtocol(web.RequestHandler):
         given = request.headers.get(REQUEST_ID_HEADER)
         request_id = REQUEST_ID.get() or chosen_id(given, _new_id)
         REQUEST_ID.set(request_id)
-        _log.info("kling relay error: a connection brought no request: %s", type(exc).__name__)
+        if not isinstance(exc, ConnectionError):  # a client that has gone is no line of the log
+            _log.info("kling relay error: a connection brought no request: %s", type(exc).__name__)
         kind = errors.BROKEN if status >= 500 else errors.INVALID
         text = "the relay itself failed" if status >= 500 else "this is not HTTP"
         body = RelayError(kind, text).body()

@@ -51,6 +51,7 @@ _ABOUT: Final[Mapping[int, str]] = {
     404: "There is no such thing, or it is somebody else's.",
     405: "The path takes another method.",
     409: "What has to be unique is taken.",
+    408: "The body did not come in time; the connection is closed.",
     413: "The body is too large.",
     429: "Kling asks to wait.",
     501: "An extra is not installed; the message names the command.",
@@ -147,7 +148,8 @@ def _operation(
     security: Security = "",
     **more: Any,
 ) -> Operation:
-    answers = {200: answer} | _refused(*refusals)
+    late = (408,) if 413 in refusals else ()
+    answers = {200: answer} | _refused(*refusals, *late)
     return Operation(method, path, name, group, summary, None, answers, security=security, **more)
 
 

@@ -34,6 +34,7 @@ NO_QUOTA: Final = Kind(402, "insufficient_quota", "insufficient_quota")
 DISABLED_USER: Final = Kind(403, "permission_error", "user_disabled")
 NOT_FOUND: Final = Kind(404, "not_found_error", "not_found")
 WRONG_METHOD: Final = Kind(405, "invalid_request_error", "method_not_allowed")
+TIMEOUT: Final = Kind(408, "invalid_request_error", "request_timeout")
 CONFLICT: Final = Kind(409, "conflict_error", "external_task_id_conflict")
 TOO_LARGE: Final = Kind(413, "invalid_request_error", "body_too_large")
 UPSTREAM: Final = Kind(502, "upstream_error", "upstream_error")
@@ -54,6 +55,7 @@ KINDS: Final = (
     DISABLED_USER,
     NOT_FOUND,
     WRONG_METHOD,
+    TIMEOUT,
     CONFLICT,
     TOO_LARGE,
     UPSTREAM,

@@ -6,24 +6,27 @@ Most servers of a test suite never use theirs: they pay for a socket, or not eve
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from kling_mock._listening import BACKLOG, bind, url_of
+from kling_mock._limits import Limits
+from kling_mock._listening import bind, url_of
 
 if TYPE_CHECKING:
+    from kling_mock._connections import Listener
     from kling_mock.relay.app import Relay
 
 __all__ = ["RelayHost"]
 
 _LEAST_DRAIN = 0.02  # seconds of real time
 _STOP_LIMIT = 1.0  # seconds of real time that a cancelled request may take to end
-# Turns of the loop from a connection's acceptance until aiohttp knows it. asyncio forgets, and so
-# leaves open, a connection whose server is closed in between.
-_ACCEPTING = 5
+
+_log: Final = logging.getLogger("kling_mock.relay")
 
 
 class RelayHost:
@@ -34,6 +37,7 @@ class RelayHost:
         port: The port; 0 is any free one.
         tls: With it, https only.
         build: Puts the relay together, given the URL by which it is reached, and starts it.
+        limits: What its connections may take.
     """
 
     def __init__(
@@ -42,7 +46,9 @@ class RelayHost:
         port: int,
         tls: ssl.SSLContext | None,
         build: Callable[[str], Awaitable[Relay]],
+        limits: Limits | None = None,
     ) -> None:
+        self._limits = Limits() if limits is None else limits
         self._host = host
         self._port = port
         self._tls = tls
@@ -50,7 +56,7 @@ class RelayHost:
         self._url = ""
         self._relay: Relay | None = None
         self._building = asyncio.Lock()
-        self._server: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._http: web.Server | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._requests: set[asyncio.Task[Any]] = set()
@@ -103,19 +109,19 @@ class RelayHost:
         """
         if self._relay is not None:
             self._relay.stop()
-        for _ in range(_ACCEPTING):
-            await asyncio.sleep(0)
-        if self._server is not None:
-            self._server.close()
+        for task in [*self._tasks]:
+            await task
+        if self._listener is not None:
+            await self._listener.close()
         if self._http is not None:
             self._http.pre_shutdown()  # idle connections first
             await self._end_requests(max(drain, _LEAST_DRAIN))
             await self._http.shutdown(_LEAST_DRAIN)  # aiohttp takes 0 for "for ever"
         if self._relay is not None:
             await self._relay.close()
-        for task in self._tasks:
+        for task in [*self._tasks]:
             await task
-        self._relay = self._server = self._http = None
+        self._relay = self._listener = self._http = None
         self._building = asyncio.Lock()  # the next start may have another loop
         self._url = ""
 
@@ -140,17 +146,12 @@ class RelayHost:
                     task.cancel()
 
     async def _serve(self, bound: Any) -> None:
+        from kling_mock._connections import Listener
         from kling_mock.relay.connection import RelayProtocol, make_request
 
-        loop = asyncio.get_running_loop()
-        no_access_log: Any = None  # aiohttp takes it; its annotation does not say so
         http = self._http = web.Server(self._handle, request_factory=make_request)
-        self._server = await loop.create_server(
-            lambda: RelayProtocol(http, loop=loop, access_log=no_access_log),
-            sock=bound,
-            ssl=self._tls,
-            backlog=BACKLOG,
-        )
+        make = partial(RelayProtocol, http)
+        self._listener = Listener(bound, make, self._limits, self._tls, _log, "kling relay")
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from kling_mock._connections import BodyTimeoutError
 from kling_mock.clock import Clock
 from kling_mock.kling.reply import json_reply
 from kling_mock.relay import errors, wire
@@ -166,7 +167,8 @@ async def read_body(request: web.BaseRequest, most: int) -> bytes:
         most: Bytes that it may have, also when it is compressed.
 
     Raises:
-        RelayError: It is larger (413), or not what its headers say (400).
+        RelayError: It is larger (413), did not come in time (408), or is not what its headers
+            say (400).
     """
     too_large = RelayError(errors.TOO_LARGE, f"the body is too large; accepted are {most} bytes")
     if (request.content_length or 0) > most:
@@ -187,6 +189,8 @@ async def read_body(request: web.BaseRequest, most: int) -> bytes:
             body += chunk
             if len(body) > most:
                 raise too_large
+    except BodyTimeoutError:
+        raise RelayError(errors.TIMEOUT, "the body did not come in time; send it faster") from None
     except web.RequestPayloadError:
         raise RelayError(errors.INVALID, "the body is not what its headers say") from None
     return bytes(body)

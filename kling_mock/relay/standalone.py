@@ -11,6 +11,7 @@ from secrets import token_bytes, token_hex
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+from kling_mock._limits import Limits
 from kling_mock._loop_thread import LoopThread
 from kling_mock.clock import RealClock, ScaledClock
 from kling_mock.relay.app import Relay
@@ -45,6 +46,7 @@ class RelayServer:
         callback_hosts: Private hosts that users' callbacks may go to.
         speed: Seconds on the relay's clock in one real second, as the emulated Kling in front
             of which it stands; `None` is real time.
+        limits: What its connections may take; `None` is the defaults.
         secrets: Where `KLING_MOCK_RELAY_TOKEN`, `KLING_MOCK_ADMIN_TOKEN` and
             `KLING_MOCK_CALLBACK_SECRET` are looked up; what is missing is new. A token is
             stored only in an empty database.
@@ -65,6 +67,7 @@ class RelayServer:
         pricing: Literal["units", "guide"] = "units",
         callback_hosts: Iterable[str] = (),
         speed: float | None = None,
+        limits: Limits | None = None,
         secrets: Mapping[str, str],
     ) -> None:
         self._clock = RealClock() if speed is None else ScaledClock(speed)
@@ -83,7 +86,7 @@ class RelayServer:
             callback_secret=callback_secret or token_bytes(32),
             callback_hosts=frozenset(callback_hosts),
         )
-        self._host = RelayHost(host, port, None, self._build)
+        self._host = RelayHost(host, port, None, self._build, limits)
         self._url = ""
 
     def start(self) -> None:

@@ -1,0 +1,120 @@
+"""The limits of one listening address: defaults, and what has run out. Pure but for the default."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, NamedTuple
+
+import attrs
+
+__all__ = ["Limits", "Phase", "Seen", "default_connections", "overdue"]
+
+#: Files and sockets of a process that are not connections to this address: the database, the
+#: upstream, log files.
+_RESERVE: Final = 256
+_LEAST: Final = 64
+_MOST: Final = 10_000
+_FALLBACK: Final = 512  # where the system tells no limit
+
+
+def default_connections() -> int:
+    """Return how many connections an address takes, below the limit of open files."""
+    try:
+        import resource  # not everywhere
+    except ImportError:
+        return _FALLBACK
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return _MOST
+    return min(max(files - _RESERVE, files // 2, _LEAST), _MOST)
+
+
+def _positive(_instance: object, field: attrs.Attribute[float], value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"{field.name}: must be more than 0, got {value!r}")
+
+
+@attrs.frozen
+class Limits:
+    """What the connections of one listening address may take. Seconds are real time.
+
+    Attributes:
+        connections: Open connections. At the limit, those that wait for a request or for the
+            rest of a body make room, the longest waiting first; if all are being answered, a new
+            one is closed at once.
+        header_seconds: From the connection to the end of its first request's header, and for
+            the TLS handshake.
+        idle_seconds: From an answer to the end of the next request's header.
+        body_seconds: For a body, and one second more per `body_rate` bytes that have come.
+        body_rate: Bytes per second.
+        send_seconds: Without the client taking any byte of an answer.
+
+    Raises:
+        ValueError: One is not positive.
+    """
+
+    connections: int = attrs.field(factory=default_connections, validator=attrs.validators.ge(1))
+    header_seconds: float = attrs.field(default=20.0, validator=_positive)
+    idle_seconds: float = attrs.field(default=75.0, validator=_positive)
+    body_seconds: float = attrs.field(default=30.0, validator=_positive)
+    body_rate: float = attrs.field(default=8192.0, validator=_positive)
+    send_seconds: float = attrs.field(default=60.0, validator=_positive)
+
+    @property
+    def sweep_seconds(self) -> float:
+        """How often connections are looked at: a limit is kept this much late."""
+        return min(1.0, min(self.header_seconds, self.idle_seconds, self.body_seconds) / 4)
+
+
+class Phase(Enum):
+    """What a connection is doing; the order is that in which connections make room."""
+
+    #: It has not sent a whole header yet.
+    NEW = 0
+    #: It waits for its next request.
+    IDLE = 1
+    #: A body is on its way.
+    BODY = 2
+    #: The client does not read the answer as fast as it comes.
+    SENDING = 3
+    #: It is being answered.
+    ANSWERING = 4
+
+
+class Seen(NamedTuple):
+    """What is known of a connection.
+
+    Attributes:
+        phase: What it is doing.
+        request: Which of its requests, counted from 1.
+        since: When that began, or when it last took a byte while `SENDING`.
+        bytes: Of a body that have come; of an answer that are not sent yet.
+    """
+
+    phase: Phase
+    request: int
+    since: float
+    bytes: int = 0
+
+    def next(self, phase: Phase, request: int, size: int, now: float) -> Seen:
+        """Return what is known after a look at *now*."""
+        same = (phase, request) == (self.phase, self.request)
+        if same and not (phase is Phase.SENDING and size != self.bytes):
+            return self._replace(bytes=size)
+        return Seen(phase, request, now, size)
+
+
+def overdue(seen: Seen, now: float, limits: Limits) -> float:
+    """Return by how many seconds a connection is over its limit; 0 and below is not over."""
+    taken = now - seen.since
+    match seen.phase:
+        case Phase.NEW:
+            return taken - limits.header_seconds
+        case Phase.IDLE:
+            return taken - limits.idle_seconds
+        case Phase.BODY:
+            return taken - limits.body_seconds - seen.bytes / limits.body_rate
+        case Phase.SENDING:
+            return taken - limits.send_seconds
+        case Phase.ANSWERING:
+            return float("-inf")
