@@ -19,13 +19,14 @@ from kling_mock.storage.option import add_database_option
 
 __all__ = ["add_actions", "desk_on"]
 
-_STATUS = "exit status: 0 done; 1 there is no such thing, or it is taken; 2 a wrong argument, or \
-the database cannot be used"
+_STATUS = "exit status: 0 done; 1 there is no such thing, or it is taken; 2 a wrong argument, a \
+name that is also the number of another one (write id:NUMBER), or the database cannot be used"
 _KEYS = (
     "The keys are `AK|SK` or API keys, one per line. They are read from a file, from standard "
     "input (--key-file -) or from an environment variable, because everybody on the computer can "
     "read a command's arguments. They are never shown again."
 )
+_NAME = "its name or number; id:7 is number 7 alone"
 _SWITCHES = ("enable", "disable")
 
 
@@ -80,7 +81,7 @@ def _add_channel(group: Any) -> None:
     option("--deleted", action="store_true", help="the deleted ones too")
 
     option = _command(group, "set", "change some of what a channel is", _channel_changed, _KEYS)
-    option("channel", help="its name or number")
+    option("channel", help=_NAME)
     option("--name", help="another name")
     option("--base-url", help="where the Kling API is")
     option("--key-file", metavar="FILE", help="file with the new keys; - is standard input")
@@ -90,10 +91,10 @@ def _add_channel(group: Any) -> None:
     for action in _SWITCHES:
         asks = _switched("change_channel", "channel", action)
         option = _command(group, action, f"{action} a channel", asks, "Its open tasks go on.")
-        option("channel", help="its name or number")
+        option("channel", help=_NAME)
     asks = _named("delete_channel", "channel")
     option = _command(group, "delete", "delete a channel", asks, "Its open tasks go on.")
-    option("channel", help="its name or number")
+    option("channel", help=_NAME)
 
 
 def _channel_options(option: Callable[..., Any]) -> None:
@@ -151,7 +152,7 @@ def _add_user(group: Any) -> None:
 
     about = "With the same --reference it is done once, however often it is run."
     option = _command(group, "topup", "add to a user's balance", _topped_up, about)
-    option("user", help="its name or number")
+    option("user", help=_NAME)
     option("quota", type=int, help="how much; 500000 are one US dollar; below 0 takes it away")
     option("--reference", help="unique, such as a payment's number (default: a new one)")
     option("--note", default="", help="for people")
@@ -159,10 +160,10 @@ def _add_user(group: Any) -> None:
     for action in _SWITCHES:
         asks = _switched("set_user_status", "user", action)
         option = _command(group, action, f"{action} a user", asks, "Its open tasks go on.")
-        option("user", help="its name or number")
+        option("user", help=_NAME)
     about = "For good: its name stays taken, and its charges stay in the books."
     option = _command(group, "delete", "delete a user", _named("delete_user", "user"), about)
-    option("user", help="its name or number")
+    option("user", help=_NAME)
 
 
 def _user_added(options: argparse.Namespace) -> Asked:
@@ -181,13 +182,13 @@ def _topped_up(options: argparse.Namespace) -> Asked:
 def _add_token(group: Any) -> None:
     about = "The token is printed this once: only its hash is kept."
     option = _command(group, "add", "add a token", _token_added, about)
-    option("user", help="whose: its name or number")
+    option("user", help=f"whose: {_NAME}")
     option("--name", default="", help="for people")
     option("--quota", type=int, help="what it may spend (default: as much as its user)")
     option("--expires-at", type=int, metavar="SECONDS", help="Unix seconds (default: never)")
 
     option = _command(group, "list", "list a user's tokens", _listed("tokens", "user"))
-    option("user", help="whose: its name or number")
+    option("user", help=f"whose: {_NAME}")
     option("--deleted", action="store_true", help="the deleted ones too")
 
     for action in _SWITCHES:
@@ -244,7 +245,7 @@ def _run(options: argparse.Namespace) -> int:
         rows = ask(options.db, work)
     except RelayError as error:
         complain(error)
-        return 2 if error.kind is errors.INVALID else 1
+        return 2 if error.kind in {errors.INVALID, errors.AMBIGUOUS} else 1
     if rows is None:
         return 2
     for row in rows:

@@ -72,7 +72,7 @@ class Relay:
         # what the others say.
         by_weight, looks, retries = (Random(random.getrandbits(64)).random for _ in range(3))  # noqa: S311 - spreads work, guards nothing
         request_ids = Random(random.getrandbits(64))  # noqa: S311 - they are names, not secrets
-        directory = Directory(storage, clock, by_weight)
+        self._directory = directory = Directory(storage, clock, by_weight)
         reports = Reports(storage, directory, self._upstream, clock, self._tell, tally)
         sender = Sender(storage, self._upstream, clock, options, self._note, tally)
         sweeper = Sweeper(
@@ -124,20 +124,25 @@ class Relay:
     async def health(self) -> tuple[bool, dict[str, Any]]:
         """Return whether the relay can serve, and what `/health` shows.
 
-        Kling is not called for it: `upstream` is how the last call went.
+        Kling is not called for it: `upstream` is how the last call went. `degraded`, if there
+        is any, are the channels that take no tasks and why.
         """
+        degraded: list[dict[str, Any]] = []
         try:
             async with asyncio.timeout(_PING):
                 await self.storage.ping()
+                unreadable = await self._directory.unreadable()
+            degraded = [{"channel": number, "reason": "unreadable"} for number in unreadable]
             well = True
         except (StorageError, TimeoutError):
             well = False
         upstream = {None: "unknown", True: "ok", False: "unreachable"}[self._upstream.answered]
-        return well, {
+        shown = {
             "status": "ok" if well else "unavailable",
             "database": "ok" if well else "unavailable",
             "upstream": upstream,
         }
+        return well, shown | ({"degraded": degraded} if degraded else {})
 
     def _note(self, at: float) -> None:
         self._sweeps.note(at)

@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 from kling_mock.control.admin.shapes import EVERY, Schema, array, closed, integer, text
 from kling_mock.control.admin.shapes import optional as nullable
 from kling_mock.relay import views
+from kling_mock.storage.text import TEXT_BYTES
 from kling_mock.storage.values import (
     MAX_AMOUNT,
     DailyTotals,
@@ -68,13 +69,13 @@ _QUOTA: Final = integer(0, MAX_AMOUNT, "Whole quota; 500 000 are one US dollar."
 _CHANNEL: Final[Mapping[str, Schema]] = {
     "name": text("Unique.", least=1, most=100),
     "base_url": text("Where the Kling API is.", most=255, pattern="^https?://[^ ]+$"),
-    "key": text("`AK|SK` or an API key, one per line.", least=1, most=60_000),
+    "key": text("`AK|SK` or an API key, one per line.", least=1, most=TEXT_BYTES),
     "model_mapping": {
         "type": ["string", "object"],
         "description": "From the name asked for to the model sent; as JSON, or as its text.",
     },
-    "models": text("Names that it serves, with commas between; empty is any.", most=60_000),
-    "webhook_secrets": text("`whsec_...`, one per line.", most=60_000),
+    "models": text("Names that it serves, with commas between; empty is any.", most=TEXT_BYTES),
+    "webhook_secrets": text("`whsec_...`, one per line.", most=TEXT_BYTES),
     "priority": integer(-(2**31), 2**31 - 1, "Higher ones are tried first."),
     "weight": integer(0, 2**31 - 1, "Share among channels of one priority."),
     "status": text(enum=[*views.STATUS]),

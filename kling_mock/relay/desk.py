@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -20,6 +21,7 @@ from kling_mock.relay import errors
 from kling_mock.relay.calls import BY_NAME
 from kling_mock.relay.channels import check_mapping, check_secrets, keys_of
 from kling_mock.relay.errors import RelayError
+from kling_mock.relay.naming import check_name, number_of, the_one
 from kling_mock.relay.notices import user_secret
 from kling_mock.relay.tokens import new_token, token_hash
 from kling_mock.relay.views import (
@@ -39,6 +41,7 @@ from kling_mock.storage.errors import (
     UnknownError,
 )
 from kling_mock.storage.protocol import Storage
+from kling_mock.storage.text import check_fits
 from kling_mock.storage.values import (
     DELETED,
     Channel,
@@ -56,7 +59,7 @@ _DAY: Final = 86_400
 _PAGE: Final = 100
 _SLOW: Final = 20  # recorded slow statements that are told
 _RUNNING: Final = 5.0  # seconds: the guide's own limit
-_ID: Final = 18  # digits that every database keeps
+_TEXTS: Final = frozenset({"key", "model_mapping", "models", "webhook_secrets"})
 
 
 class Ask(NamedTuple):
@@ -72,9 +75,10 @@ class Ask(NamedTuple):
 
     def number(self) -> int:
         """Return the id that is named."""
-        if not (self.key.isascii() and self.key.isdigit() and len(self.key) <= _ID):
+        number = number_of(self.key)
+        if number is None:
             raise errors.invalid("path", f"{self.key[:40]!r} is no id; accepted is a number")
-        return int(self.key)
+        return number
 
 
 class Desk:
@@ -157,6 +161,7 @@ class Desk:
 
     async def add_user(self, ask: Ask) -> Body:
         """Add a user."""
+        check_name("username", ask.said["username"])
         made = await self._storage.create_user(NewUser(**ask.said), now=self._now())
         return self._shown(made)
 
@@ -185,13 +190,19 @@ class Desk:
         return self._shown(await self._storage.set_user_status(user_id, status))
 
     async def _user_id(self, ask: Ask) -> int:
-        """Return the number of the user that is named by number or by name."""
-        if ask.key.isascii() and ask.key.isdigit() and len(ask.key) <= _ID:
-            return int(ask.key)
-        user = await self._storage.find_user(ask.key)
-        if user is None:
-            raise UnknownError("user", ask.key[:100])
-        return user.id
+        """Return the number of the user that is named by number or by name.
+
+        Raises:
+            RelayError: 409 if it is the name of one user and the number of another.
+            UnknownError: There is no such user.
+        """
+        number = number_of(ask.key)
+        named = await self._storage.find_user(ask.key)
+        numbered = None
+        if number is not None:
+            with suppress(UnknownError):
+                numbered = await self._storage.get_user(number)
+        return the_one("user", ask.key, named, numbered).id
 
     def _shown(self, user: User) -> Body:
         if self._secret is None:
@@ -237,6 +248,7 @@ class Desk:
     async def add_channel(self, ask: Ask) -> Body:
         """Add a channel."""
         wanted = NewChannel(**_declared(ask.said))
+        check_name("name", wanted.name)
         channel = await self._storage.create_channel(wanted, now=self._now())
         self._changed()
         return show_channel(channel)
@@ -259,18 +271,24 @@ class Desk:
         return show_channel(channel)
 
     async def _replace(self, before: Channel, wanted: NewChannel) -> Body:
+        if wanted.name != before.name:
+            check_name("name", wanted.name)
         channel = await self._storage.replace_channel(before.id, wanted)
         self._changed()
         return show_channel(channel)
 
     async def _channel(self, ask: Ask) -> Channel:
-        """Return the channel that is named by number or by name."""
-        if ask.key.isascii() and ask.key.isdigit() and len(ask.key) <= _ID:
-            return await self._storage.get_channel(int(ask.key))
-        for channel in await self._storage.list_channels():
-            if channel.name == ask.key:
-                return channel
-        raise UnknownError("channel", ask.key[:100])
+        """Return the channel that is named by number or by name.
+
+        Raises:
+            RelayError: 409 if it is the name of one channel and the number of another.
+            UnknownError: There is no such channel.
+        """
+        number = number_of(ask.key)
+        channels = await self._storage.list_channels(with_deleted=True)
+        named = (one for one in channels if one.name == ask.key and not one.is_deleted)
+        numbered = (one for one in channels if one.id == number)
+        return the_one("channel", ask.key, next(named, None), next(numbered, None))
 
     # ------------------------------------------------------------ looking into it
 
@@ -336,15 +354,19 @@ def _declared(said: Mapping[str, Any]) -> Body:
 
     Raises:
         RelayError: A key, a secret or the mapping is not what is accepted.
+        ValueError: A text does not fit into its column.
     """
     given = dict(said)
-    if "key" in given:
-        given["api_keys"] = given.pop("key")
-        keys_of(given["api_keys"])
     if "model_mapping" in given:
         mapping = given["model_mapping"]
         given["model_mapping"] = mapping if isinstance(mapping, str) else json.dumps(mapping)
+    for name in _TEXTS & given.keys():
+        check_fits(name, given[name])
+    if "model_mapping" in given:
         check_mapping(given["model_mapping"])
+    if "key" in given:
+        given["api_keys"] = given.pop("key")
+        keys_of(given["api_keys"])
     if "webhook_secrets" in given:
         check_secrets(given["webhook_secrets"])
     if "status" in given:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from kling_mock.clock import Clock
-from kling_mock.relay.channels import Key, keys_of, order, rotated
+from kling_mock.relay.channels import Key, check_mapping, keys_of, order, rotated
+from kling_mock.relay.errors import RelayError
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import ENABLED, KELING, Channel, VideoRow
 
@@ -16,6 +17,8 @@ __all__ = ["Directory", "Way"]
 #: Seconds for which a list of channels is used: by then a change that another process has made
 #: takes effect here too.
 FRESH: Final = 2.0
+
+_log: Final = logging.getLogger("kling_mock.relay")
 
 
 class Way(NamedTuple):
@@ -48,6 +51,7 @@ class Directory:
         self._channels: dict[int, _Known] = {}
         self._until = float("-inf")
         self._turns: dict[int, int] = {}
+        self._reported: frozenset[tuple[int, str]] = frozenset()
 
     def forget(self) -> None:
         """Read the channels anew when they are needed next."""
@@ -80,6 +84,10 @@ class Directory:
         one = (await self._known()).get(channel_id)
         return () if one is None else tuple(one.channel.webhook_secrets.split())
 
+    async def unreadable(self) -> list[int]:
+        """Return the numbers of the channels that take no tasks since their texts are broken."""
+        return [number for number, one in (await self._known()).items() if one.problem]
+
     def _way(self, one: _Known) -> Way:
         turn = self._turns.get(one.channel.id, 0)
         self._turns[one.channel.id] = turn + 1
@@ -91,17 +99,44 @@ class Directory:
             found = await self._storage.list_channels(with_deleted=True)
             self._channels = {channel.id: _Known(channel) for channel in found}
             self._until = now + FRESH
+            self._report()
         return self._channels
+
+    def _report(self) -> None:
+        """Log each channel that has become unreadable, once."""
+        broken = {number: one.problem for number, one in self._channels.items() if one.problem}
+        for number, problem in broken.items() - self._reported:
+            _log.error(
+                "kling relay error: channel %d takes no tasks, since what is stored of it cannot"
+                " be read: %s. To repair it: kling-mock channel set id:%d ...",
+                number,
+                problem,
+                number,
+            )
+        self._reported = frozenset(broken.items())
 
 
 class _Known:
-    """A channel with its texts read."""
+    """A channel with its texts read.
+
+    Attributes:
+        channel: The channel.
+        keys: Its keys; none if they cannot be read.
+        mapping: Its own names for models; none if they cannot be read.
+        problem: What cannot be read; "" if all can. It shows no key. A deleted one has none: it
+            takes no tasks anyway.
+    """
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
-        self.keys = keys_of(channel.api_keys)
-        mapping: Any = json.loads(channel.model_mapping or "{}")
-        self.mapping: Mapping[str, str] = mapping
+        self.keys: tuple[Key, ...] = ()
+        self.mapping: Mapping[str, str] = {}
+        self.problem = ""
+        try:
+            self.keys = keys_of(channel.api_keys)
+            self.mapping = check_mapping(channel.model_mapping)
+        except RelayError as error:
+            self.problem = "" if channel.is_deleted else error.message
         self._models = frozenset(filter(None, (m.strip() for m in channel.models.split(","))))
 
     def takes(self, model: str) -> bool:
@@ -111,5 +146,6 @@ class _Known:
             channel.status == ENABLED
             and channel.type == KELING
             and not channel.is_deleted
+            and not self.problem
             and (not self._models or model in self._models)
         )

@@ -50,7 +50,7 @@ _ABOUT: Final[Mapping[int, str]] = {
     403: "The user is disabled.",
     404: "There is no such thing, or it is somebody else's.",
     405: "The path takes another method.",
-    409: "What has to be unique is taken.",
+    409: "What has to be unique is taken, or a name is also the number of another.",
     408: "The body did not come in time; the connection is closed.",
     413: "The body is too large.",
     429: "Kling asks to wait.",
@@ -111,7 +111,10 @@ _NAME: Final = Parameter(
     "task_id", "path", text(least=1), "The relay's id of the task, or the user's own."
 )
 _SHOWN: Final = Parameter(
-    "id", "path", text(least=1), "Its number; of users and channels the name too; a task's id."
+    "id",
+    "path",
+    text(least=1),
+    "Its number, or `id:` and that; of users and channels the name too; a task's id.",
 )
 _EXAMPLE: Final = {
     "text": {
@@ -215,8 +218,13 @@ def _callbacks() -> Iterator[Operation]:
 
 def _watching() -> Iterator[Operation]:
     word = text(enum=["ok", "unavailable"])
+    degraded = array(closed(channel=integer(), reason=text(enum=["unreadable"])))
     health = closed(
-        status=word, database=word, upstream=text(enum=["ok", "unreachable", "unknown"])
+        ("degraded",),
+        degraded=degraded,
+        status=word,
+        database=word,
+        upstream=text(enum=["ok", "unreachable", "unknown"]),
     )
     yield Operation(
         "GET",
@@ -257,6 +265,8 @@ def _call(row: Call) -> Operation:
         refusals.add(400)
     if row.has_key or "user_id" in row.query:
         refusals.add(404)
+    if row.has_key and row.path.startswith(("users/", "channels/")):
+        refusals.add(409)
     if takes:
         refusals.add(413)
     return _operation(

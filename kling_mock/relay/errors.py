@@ -36,6 +36,7 @@ NOT_FOUND: Final = Kind(404, "not_found_error", "not_found")
 WRONG_METHOD: Final = Kind(405, "invalid_request_error", "method_not_allowed")
 TIMEOUT: Final = Kind(408, "invalid_request_error", "request_timeout")
 CONFLICT: Final = Kind(409, "conflict_error", "external_task_id_conflict")
+AMBIGUOUS: Final = Kind(409, "conflict_error", "ambiguous_name")
 TOO_LARGE: Final = Kind(413, "invalid_request_error", "body_too_large")
 UPSTREAM: Final = Kind(502, "upstream_error", "upstream_error")
 NO_CHANNEL: Final = Kind(503, "upstream_error", "no_channel")
@@ -57,6 +58,7 @@ KINDS: Final = (
     WRONG_METHOD,
     TIMEOUT,
     CONFLICT,
+    AMBIGUOUS,
     TOO_LARGE,
     UPSTREAM,
     NO_CHANNEL,

@@ -12,6 +12,7 @@ import attrs
 from kling_mock.control.admin.shapes import Schema, array, closed, flag, integer, number, text
 from kling_mock.control.admin.shapes import optional as nullable
 from kling_mock.relay.channels import keys_of
+from kling_mock.relay.errors import RelayError
 from kling_mock.storage.values import (
     DELETED,
     DISABLED,
@@ -122,9 +123,16 @@ def show_channel(channel: Channel) -> Body:
     status = DELETED if channel.is_deleted else channel.status
     return shown | {
         "status": _NAMES.get(status, "disabled"),
-        "keys": [key.fingerprint for key in keys_of(channel.api_keys)],
+        "keys": _fingerprints(channel),
         "webhook_secrets": len(channel.webhook_secrets.split()),
     }
+
+
+def _fingerprints(channel: Channel) -> list[str]:
+    try:
+        return [key.fingerprint for key in keys_of(channel.api_keys)]
+    except RelayError:
+        return []  # keys that cannot be read are still there to be replaced
 
 
 def show_reconciliation(row: Reconciliation) -> Body:

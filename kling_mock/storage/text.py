@@ -2,7 +2,8 @@
 
 SQLite keeps nearly anything, PostgreSQL no NUL, MySQL in strict mode nothing that is longer
 than its column, and no UTF-8 encoder takes half a surrogate pair. So identifiers are checked
-and refused, and what only informs is made to fit.
+and refused, what an operator declares is refused if it does not fit as it is, and what only
+informs is made to fit.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 __all__ = [
     "MAX_ID",
     "TEXT_BYTES",
+    "check_fits",
     "fit",
     "is_external_id",
     "is_task_id",
@@ -91,6 +93,25 @@ def fit(value: str, characters: int | None = None) -> str:
     if len(clean) * 4 <= TEXT_BYTES or len(encoded := clean.encode()) <= TEXT_BYTES:
         return clean
     return encoded[:TEXT_BYTES].decode(errors="ignore")
+
+
+def check_fits(name: str, value: str, characters: int | None = None) -> None:
+    """Check that every database keeps *value* as it is.
+
+    Args:
+        name: What the text is, for the error.
+        value: The text; the error does not repeat it.
+        characters: Length of its VARCHAR column; None for a TEXT column of 65,535 bytes.
+
+    Raises:
+        ValueError: It is too long, or has a NUL or half a surrogate pair.
+    """
+    if _UNSTORABLE.search(value) is not None:
+        raise ValueError(f"{name}: must have no NUL character and no unpaired surrogate")
+    if characters is not None and len(value) > characters:
+        raise ValueError(f"{name}: must have at most {characters} characters, has {len(value)}")
+    if characters is None and (size := len(value.encode())) > TEXT_BYTES:
+        raise ValueError(f"{name}: must have at most {TEXT_BYTES} bytes in UTF-8, has {size}")
 
 
 def text(value: str) -> str:

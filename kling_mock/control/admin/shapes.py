@@ -219,6 +219,8 @@ def _refuse(schema: Schema, value: object, name: str) -> AdminError:
     # A string may be a key or a prompt, and is not repeated.
     told = isinstance(value, int | float)
     shown = json.dumps(value)[:50] if told else _WORDS[_kind(value)]
+    if isinstance(value, str) and len(value) > schema.get("maxLength", len(value)):
+        shown = f"{shown} of {len(value)} characters"
     words = f"accepted is {_words(schema)}; got {shown}"
     return AdminError(400, "invalid_field", f"{name}: {words}" if name else words)
 

@@ -9,7 +9,7 @@ import attrs
 from kling_mock.storage.errors import ExistsError, InsufficientQuotaError, UnknownError
 from kling_mock.storage.memory.state import State
 from kling_mock.storage.rules import check_limit
-from kling_mock.storage.text import fit, task_id
+from kling_mock.storage.text import check_fits, task_id
 from kling_mock.storage.values import (
     DELETED,
     DISABLED,
@@ -84,6 +84,7 @@ class MemoryAccounts:
         self, user_id: int, amount: int, *, reference: str, now: int, note: str = ""
     ) -> LedgerEntry:
         """See `Storage.credit`."""
+        check_fits("note", note, 255)
         signed_amount(amount)
         before = self.state.ledger.get((LedgerKind.CREDIT, task_id(reference)))
         if before is not None:
@@ -96,9 +97,7 @@ class MemoryAccounts:
         if user.available + amount < 0:
             raise InsufficientQuotaError("user", -amount, user.available)
         self.state.users[user_id] = attrs.evolve(user, quota=user.quota + amount)
-        return self.state.book(
-            LedgerKind.CREDIT, reference, user_id, amount, note=fit(note, 255), now=now
-        )
+        return self.state.book(LedgerKind.CREDIT, reference, user_id, amount, note=note, now=now)
 
     async def list_ledger(
         self, user_id: int, *, before: int | None = None, limit: int = 100

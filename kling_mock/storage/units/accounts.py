@@ -8,7 +8,7 @@ from kling_mock.storage import statements as sql
 from kling_mock.storage.errors import ExistsError, InsufficientQuotaError, UnknownError
 from kling_mock.storage.rules import check_limit
 from kling_mock.storage.statement import AgainError, DuplicateError, Unit
-from kling_mock.storage.text import fit, is_external_id, is_task_id, task_id
+from kling_mock.storage.text import check_fits, is_external_id, is_task_id, task_id
 from kling_mock.storage.units.ranges import ceiling
 from kling_mock.storage.values import (
     DELETED,
@@ -79,6 +79,7 @@ def set_user_status(user_id: int, status: int) -> Unit[User]:
 
 def credit(user_id: int, amount: int, reference: str, now: int, note: str) -> Unit[LedgerEntry]:
     """See `Storage.credit`."""
+    check_fits("note", note, 255)
     key = (task_id(reference), LedgerKind.CREDIT.value)
     rows = yield sql.LEDGER_ENTRY, key
     if rows:
@@ -88,7 +89,7 @@ def credit(user_id: int, amount: int, reference: str, now: int, note: str) -> Un
         return before
     try:
         # The ledger before the user: its unique key is what makes two credits one.
-        entry = (key[1], key[0], user_id, signed_amount(amount), 0, fit(note, 255), now)
+        entry = (key[1], key[0], user_id, signed_amount(amount), 0, note, now)
         yield sql.INSERT_LEDGER, entry
     except DuplicateError:
         raise AgainError from None

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from kling_mock.storage.text import optional_id, text, text100, text255
+from kling_mock.storage.text import check_fits, is_external_id
 from kling_mock.storage.values.money import amount
 
 __all__ = [
@@ -37,8 +37,23 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 def _name(_instance: object, field: attrs.Attribute[Any], value: str) -> None:
-    if len(value) > 100 or not optional_id(value):
-        raise ValueError(f"{field.name} is 1 to 100 characters, with no space at its end")
+    if len(value) > 100 or not is_external_id(value):
+        raise ValueError(
+            f"{field.name}: must have 1 to 100 characters, no space at its end, no NUL and no"
+            f" unpaired surrogate; has {len(value)} characters"
+        )
+
+
+def _fits(_instance: object, field: attrs.Attribute[Any], value: str) -> None:
+    check_fits(field.name, value)
+
+
+def _fits_100(_instance: object, field: attrs.Attribute[Any], value: str) -> None:
+    check_fits(field.name, value, 100)
+
+
+def _fits_255(_instance: object, field: attrs.Attribute[Any], value: str) -> None:
+    check_fits(field.name, value, 255)
 
 
 def _sha256(_instance: object, field: attrs.Attribute[Any], value: str) -> None:
@@ -105,7 +120,7 @@ class NewToken:
 
     user_id: int
     token_hash: str = attrs.field(validator=_sha256, repr=False)
-    name: str = attrs.field(default="", converter=text100)
+    name: str = attrs.field(default="", validator=_fits_100)
     remain_quota: int | None = attrs.field(
         default=None, validator=attrs.validators.optional(amount)
     )
@@ -157,7 +172,7 @@ class Caller:
 
 @attrs.frozen
 class NewChannel:
-    """What an operator declares of a channel.
+    """What an operator declares of a channel. A text that does not fit is refused, never cut.
 
     Attributes:
         name: 1 to 100 characters, unique among channels that are not deleted.
@@ -173,11 +188,11 @@ class NewChannel:
     """
 
     name: str = attrs.field(validator=_name)
-    base_url: str = attrs.field(converter=text255)
-    api_keys: str = attrs.field(repr=False, converter=text)
-    model_mapping: str = attrs.field(default="", converter=text)
-    models: str = attrs.field(default="", converter=text)
-    webhook_secrets: str = attrs.field(default="", repr=False, converter=text)
+    base_url: str = attrs.field(validator=_fits_255)
+    api_keys: str = attrs.field(repr=False, validator=_fits)
+    model_mapping: str = attrs.field(default="", validator=_fits)
+    models: str = attrs.field(default="", validator=_fits)
+    webhook_secrets: str = attrs.field(default="", repr=False, validator=_fits)
     priority: int = 0
     weight: int = 1
     status: int = ENABLED
