@@ -26,6 +26,7 @@ __all__ = [
     "listed",
     "queried",
     "reported",
+    "without_task_info",
 ]
 
 ENVELOPE = observed("wire", "probe-2026-09", as_of="2026-09-22", confidence="high")
@@ -104,6 +105,21 @@ def reported(task: Task, status: Status, message: str, origin: str) -> bytes:
 def listed(tasks: Iterable[Task], origin: str) -> str:
     """Return a page of tasks, as JSON: a bare array without a total."""
     return f"[{','.join(queried(task, origin) for task in tasks)}]"
+
+
+def without_task_info(body: bytes) -> bytes:
+    """Return *body*, an envelope or a report, with no `task_info` in any of its tasks.
+
+    Args:
+        body: JSON that this module has written. One that has no task comes back unchanged.
+    """
+    if b'"task_info"' not in body:
+        return body
+    read = json.loads(body)
+    found = read.get("data", read)
+    for task in found if isinstance(found, list) else [found]:
+        task.pop("task_info", None)
+    return json.dumps(read, separators=(",", ":")).encode("ascii")
 
 
 def _deduction(task: Task, status: Status | None = None) -> str:

@@ -114,6 +114,20 @@ def test_contradicting(
     assert api.task(task_id)["task_status"] == truth
 
 
+def test_without_task_info(mock: KlingMock, api: Any, receiver: Receiver) -> None:
+    """A report lacks `task_info` alone; its signature is of the bytes that are sent."""
+    mock.account.new_webhook_secret()
+    mock.faults.add("callback-omit-task-info", statuses="processing", times=1)
+    task_id = api.new(callback_url=receiver.url, external_task_id="order-1")
+    mock.complete(task_id)
+    assert receiver.statuses == ALL
+    whole, without, _ = (one.task for one in receiver.received)
+    assert whole["task_info"] == {"external_task_id": "order-1"}
+    assert set(whole) - set(without) == {"task_info"}
+    assert mock.deliveries[1].body == receiver.received[1].body
+    assert receiver.received[1].headers["webhook-signature"]
+
+
 def test_modes_combine(mock: KlingMock, api: Any, receiver: Receiver) -> None:
     """Late and doubled, or shuffled and doubled: each mode does its part."""
     mock.faults.add("callback-delayed", seconds=5, statuses=["submitted"])

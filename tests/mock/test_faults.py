@@ -146,6 +146,48 @@ def test_what_is_refused_late_is_never_told(mock: KlingMock, api: Any) -> None:
     assert prompts(api) == []
 
 
+# ------------------------------------------------------------ what an answer lacks
+
+
+@pytest.mark.parametrize("external_id", ["", "order-1", 'the "task_info":{} of "data"'])
+def test_an_answer_without_task_info(mock: KlingMock, api: Any, external_id: str) -> None:
+    """Creates, queries and lists lack `task_info` alone, as was seen of the real service."""
+    fault = mock.faults.add("omit-task-info")
+    given = {"external_task_id": external_id} if external_id else {}
+    reply = api.create(**given)
+    assert reply.status_code == 200
+    assert set(reply.json()["data"]) == {"task_id", "task_status", "created_at", "updated_at"}
+    task_id = reply.json()["data"]["task_id"]
+    assert mock.journal[-1].fault == "omit-task-info"
+    told = [api.task(task_id), api.get(LIST).json()["data"][0]]
+    assert fault.acted == 3
+    mock.faults.clear()
+    usual = api.task(task_id)
+    assert usual.pop("task_info") == given
+    assert told == [usual, usual]
+
+
+def test_only_a_success_lacks_task_info(mock: KlingMock, api: Any) -> None:
+    """Refusals, empty lists and costs have none anyway, and do not use the fault up."""
+    fault = mock.faults.add("omit-task-info", times=1)
+    assert api.create(duration="7").status_code == 400
+    assert api.get(LIST).json()["data"] == []
+    assert api.get("/account/costs?start_time=0&end_time=1").status_code == 200
+    assert (fault.seen, fault.acted) == (0, 0)
+    assert "task_info" not in api.create().json()["data"]
+    assert "task_info" in api.create().json()["data"]
+
+
+def test_an_answer_without_task_info_can_be_lost_too(mock: KlingMock, api: Any) -> None:
+    """It combines with whatever happens to the answer's bytes."""
+    mock.faults.add("omit-task-info", CREATE, times=1)
+    mock.faults.add("response-lost", CREATE, times=1)
+    with pytest.raises(httpx.ReadError):
+        api.create(external_task_id="order-1")
+    assert mock.journal[0].fault == "omit-task-info+response-lost"
+    assert prompts(api) == ["order-1"]
+
+
 # ------------------------------------------------------------ bodies
 
 

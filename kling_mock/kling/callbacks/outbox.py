@@ -21,7 +21,7 @@ from kling_mock.kling.facts import assumed, documented
 from kling_mock.kling.faults.rules import Faults
 from kling_mock.kling.lifecycle import Status
 from kling_mock.kling.tasks import Task
-from kling_mock.kling.wire import reported
+from kling_mock.kling.wire import reported, without_task_info
 
 __all__ = ["RETRIES", "RETRY_DELAYS", "SUCCESS", "TIMEOUT", "TRIGGERS", "Callbacks"]
 
@@ -106,6 +106,9 @@ class Callbacks:
                 self.early.add(task.task_id)
         duplicate = faults.take("callback-duplicate", subject)
         copies = duplicate.settings["copies"] if duplicate is not None else 1
+        if faults.take("callback-omit-task-info", subject):
+            delivery = delivery._replace(body=without_task_info(delivery.body))
+            self.log.update(delivery)
         delayed = faults.take("callback-delayed", subject)
         if faults.take("callback-dropped", subject):
             self.log.update(delivery.after("dropped"))

@@ -5,6 +5,7 @@ A request meets its faults in the order of the stages, one of each at most:
     delay   before anything else; the request is then served as usual
     before  instead of serving the request, which so changes nothing
     accept  a create request is served later, and its answer tells nothing
+    reply   the request was served, and its answer lacks something
     after   the request was served, and something happens to the answer
     media   something happens to a result file
     task    something happens to a new task
@@ -25,7 +26,7 @@ from kling_mock.kling.errors import CODES
 
 __all__ = ["KINDS", "FaultKind", "Kind", "Setting", "Stage"]
 
-Stage = Literal["delay", "before", "accept", "after", "media", "task", "report"]
+Stage = Literal["delay", "before", "accept", "reply", "after", "media", "task", "report"]
 
 FaultKind = Literal[
     "latency",
@@ -33,6 +34,7 @@ FaultKind = Literal[
     "reset",
     "hang",
     "delayed-acceptance",
+    "omit-task-info",
     "response-lost",
     "truncated-body",
     "malformed-body",
@@ -45,6 +47,7 @@ FaultKind = Literal[
     "callback-dropped",
     "callback-before-create-returns",
     "callback-contradicting",
+    "callback-omit-task-info",
 ]
 
 
@@ -168,6 +171,12 @@ KINDS: Mapping[str, Kind] = {
             },
         ),
         Kind(
+            "omit-task-info",
+            "reply",
+            "the answer to a successful create, query or list has no `task_info`, and so no "
+            "external id; all else is as usual",
+        ),
+        Kind(
             "response-lost",
             "after",
             "the request is served, and the connection is reset before the answer",
@@ -228,6 +237,11 @@ KINDS: Mapping[str, Kind] = {
             "report",
             "after the report of the end comes another one that says the opposite",
             {"seconds": _number(0.0, 0, 30 * _DAY, "seconds on the mock's clock")},
+        ),
+        Kind(
+            "callback-omit-task-info",
+            "report",
+            "the report has no `task_info`, and so no external id; all else is as usual",
         ),
     )
 }

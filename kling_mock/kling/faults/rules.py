@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fault", "Faults"]
 
-_ON_REQUESTS = frozenset({"delay", "before", "accept", "after", "media"})  # stages
+_ON_REQUESTS = frozenset({"delay", "before", "accept", "reply", "after", "media"})  # stages
 
 
 @dataclass(slots=True, eq=False)
