@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 _FIXTURES = frozenset({"async_kling", "kling", "kling_mock", "kling_mock_server", "kling_relay"})
 _MARKER = (
-    "kling_mock(clock='manual', seed=None, strict=True, faults=()): settings of the emulated "
-    "Kling in this test; clock is 'manual', 'real' or a speed, faults are kinds or mappings."
+    "kling_mock(clock='manual', seed=None, strict=True, faults=(), journal_size=2000): settings "
+    "of the emulated Kling in this test; clock is 'manual', 'real' or a speed, faults are kinds "
+    "or mappings."
 )
 
 
@@ -40,6 +41,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "kling_mock_journal_lines", "lines of calls in the report of a failed test", default="20"
+    )
+    parser.addini(
+        "kling_mock_journal_size",
+        "how many requests the journal of the emulated Kling keeps",
+        default="2000",
     )
 
 

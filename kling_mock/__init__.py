@@ -17,14 +17,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kling_mock.control.calls import Call
+    from kling_mock.control.forgotten import IncompleteJournalError
     from kling_mock.server import KlingMock
 
-__all__ = ["Call", "KlingMock"]
+__all__ = ["Call", "IncompleteJournalError", "KlingMock"]
 
 MISSING_EXTRA = "kling_mock needs the extra `mock`: pip install 'kling-sdk[mock]'"
 
 
-_HOMES = {"Call": "kling_mock.control.calls", "KlingMock": "kling_mock.server"}
+_HOMES = {
+    "Call": "kling_mock.control.calls",
+    "IncompleteJournalError": "kling_mock.control.forgotten",
+    "KlingMock": "kling_mock.server",
+}
 
 
 def __getattr__(name: str) -> object:

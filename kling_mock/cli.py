@@ -103,6 +103,12 @@ def _parser(first: str) -> argparse.ArgumentParser:
         default=(_env("CALLBACK_HOST") or "").split(),
         help="host that callbacks may go to besides this computer, * is any; may be repeated",
     )
+    option(
+        "--journal-size",
+        type=int,
+        default=_env("JOURNAL_SIZE", "2000"),
+        help="how many requests the journal keeps (default 2000)",
+    )
     add_database_option(serve, "database URL of the relay (default: in memory)", required=False)
     option(
         "--callback-domain",
@@ -170,6 +176,7 @@ def _serve(options: argparse.Namespace) -> int:
             tls_cert=options.tls_cert,
             tls_key=options.tls_key,
             callback_hosts=options.callback_host,
+            journal_size=options.journal_size,
             database=options.db,
             relay_port=options.port,
             relay_public_url=options.callback_domain,

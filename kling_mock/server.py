@@ -22,7 +22,7 @@ from kling_mock._loop_thread import LoopThread
 from kling_mock.clock import Clock
 from kling_mock.control.handles.reach import Reach
 from kling_mock.control.handles.steering import Steering
-from kling_mock.control.journal import Journal
+from kling_mock.control.journal import DEFAULT_SIZE, Journal
 from kling_mock.kling.callbacks.courier import HttpCourier
 from kling_mock.kling.http import KlingHandler
 from kling_mock.kling.protocol import KlingProtocol, make_request
@@ -71,6 +71,7 @@ class KlingMock(Steering, KlingSide, RelaySide):
         callback_hosts: Hosts that callbacks may go to besides this computer; "*" is any.
         admin: Whether the admin API under `/__kling/` is served: to this computer, with
             `"remote"` to all, with `False` to none.
+        journal_size: How many requests the journal keeps, 1 or more.
         database: URL of the relay's database, such as `sqlite:///relay.db`; `None` is in memory.
             What is in a database outlives a `reset` and the server.
         relay: Whether there is a relay in front of the emulated Kling. It costs nothing before
@@ -100,6 +101,7 @@ class KlingMock(Steering, KlingSide, RelaySide):
         tls_key: str | None = None,
         callback_hosts: Iterable[str] = (),
         admin: Literal[True, False, "remote"] = True,
+        journal_size: int = DEFAULT_SIZE,
         database: str | None = None,
         relay: bool = True,
         relay_port: int = 0,
@@ -113,6 +115,11 @@ class KlingMock(Steering, KlingSide, RelaySide):
         if admin not in {True, False, "remote"}:
             raise ValueError(f"admin: accepted are True, False and 'remote', got {admin!r}")
         self._admin = admin
+        if type(journal_size) is not int or journal_size < 1:
+            raise ValueError(
+                f"journal_size: accepted is a whole number of 1 or more, got {journal_size!r}"
+            )
+        self._journal_size = journal_size
         self._admin_api: AdminApi | None = None
         for name, port in (("kling_port", kling_port), ("relay_port", relay_port)):
             if not 0 <= port <= 65535:
@@ -287,7 +294,14 @@ class KlingMock(Steering, KlingSide, RelaySide):
 
     def _new_world(self) -> World:
         keys = self._first_seed
-        return World(self._seed, self._clock, self._courier, self._callback_hosts, keys)
+        return World(
+            self._seed,
+            self._clock,
+            self._courier,
+            self._callback_hosts,
+            keys,
+            self._journal_size,
+        )
 
     async def _serve_admin(
         self, request: web.BaseRequest, path: str, query: str

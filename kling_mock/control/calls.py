@@ -70,12 +70,18 @@ class Call:
         match: A method, a path, or both with a space between; `*` stands for anything.
         filters: See `Filters`.
 
+    Attributes:
+        method: The HTTP method; `*` is any.
+        path: The path without the query, in which `*` stands for anything.
+        body: Members that the request's JSON body has.
+        filters: The other filters.
+
     Raises:
         ValueError: *match* is not of this form, or comes together with `method` or `path`.
         TypeError: There is no such filter.
     """
 
-    __slots__ = ("_body", "_filters", "_method", "_path")
+    __slots__ = ("body", "filters", "method", "path")
 
     def __init__(self, match: str = "*", **filters: Unpack[Filters]) -> None:
         unknown = sorted(filters.keys() - Filters.__annotations__.keys())
@@ -86,38 +92,48 @@ class Call:
         if match != "*" and not filters.keys().isdisjoint({"method", "path"}):
             raise ValueError(f"match: accepted is either {match!r}, or method= and path=")
         rest: dict[str, Any] = dict(filters)
-        self._method: str = rest.pop("method", method)
-        self._path: str = rest.pop("path", path)
-        self._body: Mapping[str, Any] = rest.pop("body", {})
-        self._filters = rest
+        self.method: Final[str] = rest.pop("method", method)
+        self.path: Final[str] = rest.pop("path", path)
+        self.body: Final[Mapping[str, Any]] = rest.pop("body", {})
+        self.filters: Final[Mapping[str, Any]] = rest
 
     def accepts(self, entry: Entry) -> bool:
         """Return whether *entry* is one of the calls that are meant."""
         return next(self.differences(entry), None) is None
 
+    def may_accept(self, entry: Entry) -> bool:
+        """Return whether *entry* may be one of these calls, were it kept whole.
+
+        Of a body that was too long to be kept, and is cut, nothing is known.
+        """
+        unknown = {"body"} if entry.request_is_cut else set[str]()
+        if entry.request_is_cut or entry.response_is_cut:
+            unknown |= {"task_id", "external_task_id"}
+        return all(one.field.partition(".")[0] in unknown for one in self.differences(entry))
+
     def differences(self, entry: Entry) -> Iterator[Difference]:
         """Yield in what *entry* differs from the calls that are meant; nothing if in nothing."""
-        if self._method not in {"*", entry.method}:
-            yield Difference("method", self._method, entry.method, 1.5)
-        if self._path != "*" and not fnmatchcase(entry.path, self._path):
+        if self.method not in {"*", entry.method}:
+            yield Difference("method", self.method, entry.method, 1.5)
+        if self.path != "*" and not fnmatchcase(entry.path, self.path):
             yield Difference(
-                "path", self._path, entry.path[:_SHOWN], 5 - 4 * _likeness(self._path, entry.path)
+                "path", self.path, entry.path[:_SHOWN], 5 - 4 * _likeness(self.path, entry.path)
             )
-        for name, wanted in self._filters.items():
+        for name, wanted in self.filters.items():
             got = _FIELDS[name](entry)
             if wanted not in got:
                 yield Difference(name, _show(wanted), _show(got[0] if got else _MISSING))
-        if self._body:
+        if self.body:
             sent = entry.sent
             if isinstance(sent, dict):
-                yield from _differ("body", self._body, sent)
+                yield from _differ("body", self.body, sent)
             else:
                 reason = "not a JSON object, or too long to be kept" if entry.request else "empty"
-                yield Difference("body", _show(self._body), reason, len(self._body))
+                yield Difference("body", _show(self.body), reason, len(self.body))
 
     def __str__(self) -> str:
-        words = [self._path if self._method == "*" else f"{self._method} {self._path}"]
-        rest = self._filters | ({"body": self._body} if self._body else {})
+        words = [self.path if self.method == "*" else f"{self.method} {self.path}"]
+        rest = {**self.filters} | ({"body": self.body} if self.body else {})
         if rest:
             given = (f"{name}={_show(value)}" for name, value in rest.items())
             words.append(f"with {', '.join(given)}")

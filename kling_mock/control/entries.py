@@ -6,6 +6,8 @@ import json
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from kling_mock.control.bodies import BODY_KEPT
+
 __all__ = ["Entry"]
 
 _RESULTS = "/media/"  # files; that one is no longer there is an answer like another
@@ -76,6 +78,16 @@ class Entry(NamedTuple):
     def asked_for(self) -> str:
         """What a query names in its path: a task id or an external id; "" for other calls."""
         return unquote(self.path.rpartition("/")[2]) if self.method == "GET" else ""
+
+    @property
+    def request_is_cut(self) -> bool:
+        """Whether the request's body was too long to be kept, so that its members are unknown."""
+        return len(self.request) >= BODY_KEPT and self.sent is None
+
+    @property
+    def response_is_cut(self) -> bool:
+        """Whether the answer's body was too long to be kept, so that its members are unknown."""
+        return len(self.response) >= BODY_KEPT and self.answered is None
 
     @property
     def unexpected(self) -> bool:

@@ -64,17 +64,16 @@ def explain(entry: Entry, served: Sequence[str]) -> str:
     return f"{said}, nearest is {match}; differs in {differing}"
 
 
-def lines(entries: Iterable[Entry], first: int) -> list[str]:
+def lines(numbered: Sequence[tuple[int, Entry]]) -> list[str]:
     """Return calls as lines, one for each run of equal calls.
 
     A client that waits asks the same again and again; what it did before and after would be
     lost among these.
 
     Args:
-        entries: The calls, oldest first; times are counted from the first one.
-        first: The number of the first one.
+        numbered: The calls with their numbers, oldest first; times are counted from the first
+            one.
     """
-    numbered = list(enumerate(entries, first))
     start = numbered[0][1].at if numbered else 0.0
     runs = (list(run) for _, run in groupby(numbered, lambda one: _words(one[1])))
     return [_line(run, start) for run in runs]

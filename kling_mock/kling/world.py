@@ -11,7 +11,7 @@ from collections.abc import Collection
 from random import Random
 
 from kling_mock.clock import Clock
-from kling_mock.control.journal import Journal
+from kling_mock.control.journal import DEFAULT_SIZE, Journal
 from kling_mock.kling.accounts import Account, Accounts, ApiKey, KeyPair
 from kling_mock.kling.admission import admit_task
 from kling_mock.kling.callbacks.courier import Courier
@@ -40,6 +40,7 @@ class World:
         courier: Who carries reports.
         callback_hosts: Hosts that reports may go to besides this computer.
         key_seed: Makes the keys instead of *seed*, for a world that takes another's place.
+        journal_size: How many requests the journal keeps.
 
     Attributes:
         seed: What decides ids and times.
@@ -63,12 +64,13 @@ class World:
         courier: Courier,
         callback_hosts: Collection[str] = (),
         key_seed: int | None = None,
+        journal_size: int = DEFAULT_SIZE,
     ) -> None:
         self.seed = seed
         self.clock = clock
         self.accounts = Accounts()
         self.tasks = Tasks()
-        self.journal = Journal(served=SERVED)
+        self.journal = Journal(journal_size, SERVED)
         self.discontinued: frozenset[str] = frozenset()
         self.paces = Paces()
         self.content = Content()

@@ -55,7 +55,7 @@ class Plugin:
         """Read the settings of a test, and make the shared server ready for it."""
         settings = self._test(item).settings
         if "kling_mock_server" in getattr(item, "fixturenames", ()):
-            for name in ("clock", "seed"):
+            for name in ("clock", "seed", "journal_size"):
                 if getattr(settings, name) != getattr(self._defaults, name):
                     raise _failed(f"kling_mock: {_SHARED.format(name, name)}")
             self._faults = settings.faults
@@ -172,9 +172,10 @@ def _make(settings: Settings, seed: int) -> KlingMock:
         from kling_mock import KlingMock
     except ImportError as error:  # the extra is not installed
         raise _failed(str(error)) from None
+    size = settings.journal_size
     if settings.seed is None:
-        return KlingMock(clock=settings.clock, seed=seed, start="now")
-    return KlingMock(clock=settings.clock, seed=settings.seed)
+        return KlingMock(clock=settings.clock, seed=seed, start="now", journal_size=size)
+    return KlingMock(clock=settings.clock, seed=settings.seed, journal_size=size)
 
 
 _PLUGIN: Final = pytest.StashKey[Plugin]()

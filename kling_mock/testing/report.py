@@ -30,7 +30,9 @@ def sections(
     made: list[Section] = []
     calls = journal.tail(lines)
     if calls:
-        made.append((f"{name}: journal of {_many(journal.total, 'call')}", "\n".join(calls)))
+        title = f"{name}: journal of {_many(journal.total, 'call')}"
+        title += f", {journal.forgotten} of them forgotten" if journal.forgotten else ""
+        made.append((title, "\n".join(calls)))
     shown = deliveries[-lines:] if lines else ()
     if shown:
         start = journal[0].at if len(journal) else deliveries[0].at

@@ -23,6 +23,7 @@ class Settings:
         strict: Whether an unexpected call fails the test.
         faults: What goes wrong from the beginning, as a JSON profile; "" is nothing.
         lines: How many lines of calls the report of a failed test has, at most.
+        journal_size: How many requests the journal keeps.
     """
 
     clock: Literal["manual", "real"] | float = "manual"
@@ -30,6 +31,7 @@ class Settings:
     strict: bool = True
     faults: str = ""
     lines: int = 20
+    journal_size: int = 2000
 
 
 def of_ini(get: Callable[[str], Any]) -> Settings:
@@ -42,13 +44,14 @@ def of_ini(get: Callable[[str], Any]) -> Settings:
         ValueError: One is not of those accepted.
     """
     clock, seed = get("kling_mock_clock"), get("kling_mock_seed")
-    lines = get("kling_mock_journal_lines")
+    lines, size = get("kling_mock_journal_lines"), get("kling_mock_journal_size")
     try:
         return Settings(
             clock=_clock(_number(float, clock)),
             seed=_seed(_number(int, seed) if seed else None),
             strict=get("kling_mock_strict"),
             lines=_lines(_number(int, lines)),
+            journal_size=_journal_size(_number(int, size)),
         )
     except ValueError as error:
         raise ValueError(f"ini file: kling_mock_{error}") from None
@@ -108,6 +111,12 @@ def _lines(given: Any) -> int:
     return given
 
 
+def _journal_size(given: Any) -> int:
+    if type(given) is not int or given < 1:
+        raise ValueError(f"journal_size: accepted is a whole number of 1 or more, got {given!r}")
+    return given
+
+
 def _faults(given: Any) -> str:
     """Return faults as a profile: each is a kind, or a mapping as in a profile."""
     from kling_mock.kling.faults.declaring import read_profile  # few tests have any
@@ -129,4 +138,5 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "seed": _seed,
     "strict": _strict,
     "faults": _faults,
+    "journal_size": _journal_size,
 }

@@ -172,3 +172,16 @@ def test_who_may_steer_it_by_flag() -> None:
             reply = httpx.get(f"{ready['kling_url']}/__kling/clock", trust_env=False)
             assert reply.status_code == 404
             assert ready["dashboard_url"] is None
+
+
+def test_the_size_of_the_journal_is_set_and_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    """By flag or environment; a size that is none is refused before anything starts."""
+    with serve("--port", "0", "--kling-port", "0", KLING_MOCK_JOURNAL_SIZE="2") as (_, ready):
+        headers = {"Authorization": f"Bearer {ready['api_key']}"}
+        asked = {"Authorization": f"Bearer {ready['admin_token']}"}
+        with httpx.Client(base_url=ready["kling_url"], trust_env=False) as client:
+            for _ in range(3):
+                client.get("/v1/videos/text2video", headers=headers)
+            assert client.get("/__kling/journal", headers=asked).json()["forgotten"] == 1
+    assert main(["serve", "--journal-size", "0"]) == 1
+    assert "journal_size: accepted is a whole number of 1 or more" in capsys.readouterr().err

@@ -231,11 +231,13 @@ def test_what_a_kling_refuses_or_a_fault_breaks_is_not_unexpected(api: Any, mock
 
 
 def test_an_unexpected_call_is_not_forgotten_among_many() -> None:
-    """It outlives its line in the journal."""
+    """It outlives its line in the journal, where refused calls are the last to make room."""
     journal = Journal(size=2)
-    for code in (1203, 0, 0, 0):
-        journal.add(Entry(0.0, "GET", "/nowhere", "", CODES[code].http, code, "", "", b"", b""))
-    assert [entry.code for entry in journal] == [0, 0]
+    for code in (1203, 0, 1200, 1201, 0):
+        account = "" if code == 1203 else "default"
+        status = CODES[code].http
+        journal.add(Entry(0.0, "GET", "/nowhere", "", status, code, "", account, b"", b""))
+    assert [entry.code for entry in journal] == [1201, 0]
     assert [entry.code for entry in journal.unexpected] == [1203]
 
 

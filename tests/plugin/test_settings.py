@@ -14,6 +14,7 @@ INI: dict[str, Any] = {
     "kling_mock_seed": "",
     "kling_mock_strict": False,
     "kling_mock_journal_lines": "3",
+    "kling_mock_journal_size": "50",
 }
 
 
@@ -110,8 +111,12 @@ def test_faults_of_a_marker_strike_the_shared_server_in_that_test_only(run: Run)
 @pytest.mark.parametrize(
     ("positional", "named", "told"),
     [
-        ((), {"sede": 1}, "sede: accepted are clock, seed, strict, faults"),
-        (("manual",), {}, "accepted are clock, seed, strict, faults by name, got 'manual'"),
+        ((), {"sede": 1}, "sede: accepted are clock, seed, strict, faults, journal_size"),
+        (
+            ("manual",),
+            {},
+            "accepted are clock, seed, strict, faults, journal_size by name, got 'manual'",
+        ),
         ((), {"clock": "slow"}, "clock: accepted are 'manual', 'real' and a speed such as 60; "),
         ((), {"clock": 0}, "clock: accepted are .*; got 0"),
         ((), {"clock": True}, "clock: accepted are .*; got True"),
@@ -140,7 +145,7 @@ def test_a_wrong_marker_is_told_before_the_test(run: Run) -> None:
         def test_none(): ...
     """)
     result.assert_outcomes(errors=3)
-    told = "@pytest.mark.kling_mock: sede: accepted are clock, seed, strict, faults"
+    told = "@pytest.mark.kling_mock: sede: accepted are clock, seed, strict, faults, journal_size"
     result.stdout.fnmatch_lines([told] * 3)
     result.stdout.no_fnmatch_line("*exception*")
 
@@ -159,6 +164,39 @@ def test_a_marker_cannot_change_the_shared_server(run: Run, name: str) -> None:
     result.stdout.fnmatch_lines([f"kling_mock: *cannot set its {word}; *kling_mock_{word} in the*"])
 
 
+def test_the_size_of_the_journal(run: Run) -> None:
+    """The ini file sets it for both servers, a marker for one test; reports say what is missing."""
+    result = run(
+        """
+        import pytest
+
+        def poll(mock, times):
+            with mock.client() as kling:
+                for _ in range(times):
+                    kling.text2video.list()
+
+        def test_small(kling_mock, kling_mock_server):
+            assert (kling_mock.journal.size, kling_mock_server.journal.size) == (3, 3)
+            poll(kling_mock, 5)
+            kling_mock.journal.assert_called("GET *", times=5)
+
+        @pytest.mark.kling_mock(journal_size=5)
+        def test_large(kling_mock):
+            poll(kling_mock, 5)
+            kling_mock.journal.assert_called("GET *", times=5)
+
+        @pytest.mark.kling_mock(journal_size=5)
+        def test_shared(kling_mock_server):
+            pass
+        """,
+        ini="kling_mock_journal_size = 3",
+    )
+    result.assert_outcomes(passed=1, failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*IncompleteJournalError: it cannot be known whether *"])
+    result.stdout.fnmatch_lines(["*- kling_mock: journal of 5 calls, 2 of them forgotten -*"])
+    result.stdout.fnmatch_lines(["*so a marker cannot set its journal_size; *"])
+
+
 def test_a_wrong_ini_file_is_told(run: Run) -> None:
     """Every test that needs it fails with the option's name."""
     result = run("def test_it(kling_mock): ...", ini="kling_mock_clock = slow")
@@ -173,13 +211,13 @@ def test_the_settings_are_listed(run: Run) -> None:
     for name in ("kling_mock --", "kling_mock_server [session scope] --", "kling --"):
         assert name in fixtures
     helped = run("", "--help").stdout.str()
-    for option in ("clock", "seed", "strict", "journal_lines"):
+    for option in ("clock", "seed", "strict", "journal_lines", "journal_size"):
         assert f"kling_mock_{option}" in helped
 
 
 def test_settings_are_read_without_pytest() -> None:
     """The rules are plain functions over values."""
-    assert of_ini(INI.__getitem__) == Settings(2.5, None, strict=False, lines=3)
+    assert of_ini(INI.__getitem__) == Settings(2.5, None, strict=False, lines=3, journal_size=50)
     assert with_marker(Settings(strict=False), (), {"strict": True}) == Settings()
     assert with_marker(Settings(), (), {"faults": ()}).faults == "[]"
     for name, value, told in (
@@ -187,6 +225,8 @@ def test_settings_are_read_without_pytest() -> None:
         ("seed", "x", "seed: accepted is a whole number, got 'x'"),
         ("journal_lines", "-1", "journal_lines: accepted is a whole number of 0 or more, got -1"),
         ("journal_lines", "all", "journal_lines: accepted is .*, got 'all'"),
+        ("journal_size", "0", "journal_size: accepted is a whole number of 1 or more, got 0"),
+        ("journal_size", "all", "journal_size: accepted is .*, got 'all'"),
     ):
         wrong = INI | {f"kling_mock_{name}": value}
         with pytest.raises(ValueError, match=f"^ini file: kling_mock_{told}"):

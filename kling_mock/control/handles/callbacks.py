@@ -87,6 +87,12 @@ class DeliveriesHandle:
         """How many ever came up, also those that are no longer kept."""
         return self._reach.world.callbacks.log.total
 
+    @property
+    def forgotten(self) -> int:
+        """How many are no longer kept; while it is not 0, what can be read is not all."""
+        log = self._reach.world.callbacks.log
+        return log.total - len(log)
+
     def of(self, task: str | HasTaskId) -> list[Delivery]:
         """Return the deliveries about one task.
 

@@ -38,8 +38,15 @@ def list_journal(desk: Desk, said: Said) -> dict[str, Any]:
     journal = desk.mock.journal
     filters: Any = {name: said[name] for name in _FILTERS if name in said}
     call = Call(filters.pop("match", "*"), **filters)
-    kept = numbered(list(journal), journal.total)
-    return page((show_entry(at, entry) for at, entry in kept if call.accepts(entry)), said)
+    kept = reversed(journal.numbered())  # before the count: nothing may be missing in both
+    found = page((show_entry(at, entry) for at, entry in kept if call.accepts(entry)), said)
+    return found | {"forgotten": sum(journal.forgotten_kinds.matching(call).values())}
+
+
+def list_forgotten(desk: Desk, _said: Said) -> dict[str, Any]:
+    """Return how many requests of each kind are no longer kept."""
+    kinds = desk.mock.journal.forgotten_kinds
+    return {"data": [{**kind._asdict(), "count": count} for kind, count in kinds]}
 
 
 def list_unexpected(desk: Desk, _said: Said) -> dict[str, Any]:
@@ -108,14 +115,40 @@ def set_callbacks(desk: Desk, said: Said) -> dict[str, Any]:
 _RESIGN = closed(EVERY, resign=flag("Whether it is dated and signed anew; else no byte is new."))
 _REPLAYED = closed(replayed=integer(1, about="How many deliveries were sent."))
 
+_JOURNAL_PAGE = closed(
+    **page_of(ENTRY)["properties"],
+    forgotten=integer(
+        0,
+        about="How many of the requests that are no longer kept may be such ones: while it is "
+        "not 0, what is here is not all.",
+    ),
+)
+_FORGOTTEN = closed(
+    method=text("`*` is any, where there were too many kinds; so is it for the other texts."),
+    path=text("With `*` for an id."),
+    status=integer(),
+    code=integer(),
+    account=text(),
+    fault=text(),
+    has_body=flag(),
+    count=integer(1),
+)
+
 ROUTES = (
     Route(
         "GET",
         "/journal",
         list_journal,
         "List requests and their answers, the newest first",
-        page_of(ENTRY),
+        _JOURNAL_PAGE,
         query={**PAGING, **_FILTERS},
+    ),
+    Route(
+        "GET",
+        "/journal/forgotten",
+        list_forgotten,
+        "List the requests that are no longer kept: how many of each kind",
+        closed(data=array(_FORGOTTEN)),
     ),
     Route(
         "GET",
