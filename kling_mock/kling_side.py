@@ -95,5 +95,6 @@ class KlingSide:
             "access_key": self.access_key,
             "secret_key": self.secret_key,
             "base_url": self.kling_url,
+            "trust_env": False,  # no proxy knows the way to this computer
             "clock": self._clock,
         }

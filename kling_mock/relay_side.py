@@ -211,7 +211,12 @@ class RelaySide:
         return Random(f"{self._first_seed}/relay {purpose}")  # noqa: S311 - repeatable on purpose
 
     def _relay_wiring(self) -> dict[str, Any]:
-        return {"url": self.relay_url, "token": self.relay_token, "clock": self._clock}
+        return {
+            "url": self.relay_url,
+            "token": self.relay_token,
+            "trust_env": False,  # no proxy knows the way to this computer
+            "clock": self._clock,
+        }
 
     def _on_storage(self, work: Callable[[Storage], Awaitable[Any]]) -> Any:
         return self._thread.wait(self._with_storage(work), None)

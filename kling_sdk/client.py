@@ -67,6 +67,7 @@ class Kling:
         api_key: str | None = None,
         base_url: str | None = None,
         http_client: Any = None,
+        trust_env: bool = True,
         clock: Clock | None = None,
         **options: Unpack[Changes],
     ) -> None:
@@ -82,6 +83,8 @@ class Kling:
             base_url: Where the API is; None takes `KLING_BASE_URL`, or the vendor's server
                 outside China, `https://api-singapore.klingai.com`.
             http_client: A client of httpx or httpx2 to use; it stays yours to close.
+            trust_env: False to connect directly, although `HTTP_PROXY`, `HTTPS_PROXY` or
+                `ALL_PROXY` is set. An *http_client* keeps its own setting.
             clock: Where the time comes from; None takes the system's.
             **options: See `Options`, and `cancel`: an event that ends waits.
 
@@ -91,12 +94,11 @@ class Kling:
         settings = settings_from(
             os.environ, key, access_key, secret_key, api_key, base_url, clock, options
         )
-        self._set_up(
-            settings,
-            Shared(
-                lambda: sync_transport(http_client, settings.base_url), is_own=http_client is None
-            ),
+        shared = Shared(
+            lambda: sync_transport(http_client, settings.base_url, trust_env=trust_env),
+            is_own=http_client is None,
         )
+        self._set_up(settings, shared)
 
     def _set_up(self, settings: Settings, shared: Shared) -> None:
         self._settings, self._shared = settings, shared
@@ -109,6 +111,7 @@ class Kling:
         token: str,
         *,
         http_client: Any = None,
+        trust_env: bool = True,
         clock: Clock | None = None,
         **options: Unpack[Changes],
     ) -> Self:
@@ -118,13 +121,15 @@ class Kling:
             url: Where the relay is, such as `http://localhost:3000`.
             token: The relay's own token, `sk-...`.
             http_client: See `Kling`.
+            trust_env: See `Kling`.
             clock: See `Kling`.
             **options: See `Kling`.
         """
         settings = settings_from({}, None, None, None, token, url, clock, options, relay=True)
         client = cls.__new__(cls)
         shared = Shared(
-            lambda: sync_transport(http_client, settings.base_url), is_own=http_client is None
+            lambda: sync_transport(http_client, settings.base_url, trust_env=trust_env),
+            is_own=http_client is None,
         )
         client._set_up(settings, shared)  # noqa: SLF001 - our own instance
         return client
@@ -271,6 +276,7 @@ class AsyncKling:
         api_key: str | None = None,
         base_url: str | None = None,
         http_client: Any = None,
+        trust_env: bool = True,
         clock: Clock | None = None,
         **options: Unpack[Changes],
     ) -> None:
@@ -278,12 +284,11 @@ class AsyncKling:
         settings = settings_from(
             os.environ, key, access_key, secret_key, api_key, base_url, clock, options
         )
-        self._set_up(
-            settings,
-            Shared(
-                lambda: async_transport(http_client, settings.base_url), is_own=http_client is None
-            ),
+        shared = Shared(
+            lambda: async_transport(http_client, settings.base_url, trust_env=trust_env),
+            is_own=http_client is None,
         )
+        self._set_up(settings, shared)
 
     def _set_up(self, settings: Settings, shared: Shared) -> None:
         self._settings, self._shared = settings, shared
@@ -296,6 +301,7 @@ class AsyncKling:
         token: str,
         *,
         http_client: Any = None,
+        trust_env: bool = True,
         clock: Clock | None = None,
         **options: Unpack[Changes],
     ) -> Self:
@@ -303,7 +309,8 @@ class AsyncKling:
         settings = settings_from({}, None, None, None, token, url, clock, options, relay=True)
         client = cls.__new__(cls)
         shared = Shared(
-            lambda: async_transport(http_client, settings.base_url), is_own=http_client is None
+            lambda: async_transport(http_client, settings.base_url, trust_env=trust_env),
+            is_own=http_client is None,
         )
         client._set_up(settings, shared)  # noqa: SLF001 - our own instance
         return client

@@ -160,17 +160,17 @@ class Shared:
         self._pid = os.getpid()
 
 
-def sync_transport(http_client: Any, base_url: str) -> SyncTransport:
+def sync_transport(http_client: Any, base_url: str, *, trust_env: bool = True) -> SyncTransport:
     """Return a transport over the caller's client, or over one of our own."""
     from kling_sdk.drivers.default import default_client
     from kling_sdk.drivers.httpx_transport import HttpxTransport
 
     _check_colour(http_client, "Client", "Kling")
-    client = http_client if http_client is not None else default_client()
+    client = http_client if http_client is not None else default_client(trust_env=trust_env)
     return HttpxTransport(client, base_url, owned=http_client is None)
 
 
-def async_transport(http_client: Any, base_url: str) -> AsyncTransport:
+def async_transport(http_client: Any, base_url: str, *, trust_env: bool = True) -> AsyncTransport:
     """Return a transport over the caller's client, or over one of our own."""
     from kling_sdk.drivers.httpx_shared import library_of
 
@@ -182,7 +182,7 @@ def async_transport(http_client: Any, base_url: str) -> AsyncTransport:
     from kling_sdk.drivers.default import default_async_client
 
     _check_colour(http_client, "AsyncClient", "AsyncKling")
-    client = http_client if http_client is not None else default_async_client()
+    client = http_client if http_client is not None else default_async_client(trust_env=trust_env)
     return AsyncHttpxTransport(client, base_url, owned=http_client is None)
 
 

@@ -22,19 +22,27 @@ def _environment_names_a_proxy() -> bool:
     return bool(getproxies().keys() - {"no"})
 
 
-def default_client() -> httpx.Client:
-    """Return a new client whose calls end at their deadline."""
+def default_client(*, trust_env: bool = True) -> httpx.Client:
+    """Return a new client whose calls end at their deadline.
+
+    Args:
+        trust_env: False to connect directly, whatever proxies the environment names.
+    """
     from kling_sdk.drivers.sockets import DeadlineTransport
 
-    if _environment_names_a_proxy():
+    if trust_env and _environment_names_a_proxy():
         return httpx.Client(verify=shared_ssl_context())
-    return httpx.Client(transport=DeadlineTransport(shared_ssl_context()))
+    return httpx.Client(transport=DeadlineTransport(shared_ssl_context()), trust_env=trust_env)
 
 
-def default_async_client() -> httpx.AsyncClient:
-    """Return a new client that does not slow down with many requests in flight."""
+def default_async_client(*, trust_env: bool = True) -> httpx.AsyncClient:
+    """Return a new client that does not slow down with many requests in flight.
+
+    Args:
+        trust_env: See `default_client`.
+    """
     from kling_sdk.drivers.connections import PooledTransport  # loads asyncio
 
-    if _environment_names_a_proxy():
+    if trust_env and _environment_names_a_proxy():
         return httpx.AsyncClient(verify=shared_ssl_context())
-    return httpx.AsyncClient(transport=PooledTransport(shared_ssl_context()))
+    return httpx.AsyncClient(transport=PooledTransport(shared_ssl_context()), trust_env=trust_env)
