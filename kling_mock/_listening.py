@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import socket
-from ipaddress import ip_address
 
-__all__ = ["BACKLOG", "bind", "is_loopback", "url_of"]
+__all__ = ["BACKLOG", "bind", "url_of"]
 
 BACKLOG = 512
 
@@ -36,11 +35,3 @@ def url_of(host: str, port: int, *, tls: bool) -> str:
     name = "127.0.0.1" if host in {"0.0.0.0", ""} else host  # noqa: S104 - compared
     name = f"[{name}]" if ":" in name else name
     return f"{'https' if tls else 'http'}://{name}:{port}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether *host* is an address of this computer only."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

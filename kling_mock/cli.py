@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from kling_mock._listening import is_loopback
 from kling_mock._log_lines import log_to_stderr
+from kling_mock._loopback import is_loopback
 from kling_mock.relay_commands import add_relay_commands, settle_memory
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.migration.arguments import add_to as add_db_commands
@@ -89,10 +89,16 @@ def _parser(first: str) -> argparse.ArgumentParser:
         "--admin",
         choices=("local", "remote", "off"),
         default=_env("ADMIN", "local"),
-        help="who may call the admin API, with its token: this computer, any, nobody",
+        help="who may call the admin API and the relay's operator API, with the admin token: this "
+        "computer, any, nobody",
     )
     option("--no-admin", action="store_const", dest="admin", const="off", help="like --admin off")
-    option("--seed", type=int, default=_env("SEED"), help="same seed: same keys, ids and times")
+    option(
+        "--seed",
+        type=int,
+        default=_env("SEED"),
+        help="same seed: same ids and times, and on a loopback --host the same keys",
+    )
     option("--public-url", default=_env("PUBLIC_URL"), help="what result URLs begin with")
     option("--tls-cert", default=_env("TLS_CERT"), help="PEM certificate: serve https")
     option("--tls-key", default=_env("TLS_KEY"), help="PEM key of the certificate")

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from random import Random, SystemRandom
+from secrets import token_bytes
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kling_mock._loop_thread import LoopThread
@@ -54,6 +55,7 @@ class RelaySide:
     """The relay of one server: its URL, token and clients, and the ledger."""
 
     admin_token: str
+    _keys_are_seeded: bool
     _clock: Clock
     _seed: int
     _first_seed: int
@@ -176,6 +178,7 @@ class RelaySide:
             callback_hosts=_LOCAL.union(hosts),
             # An attempt's time limit is real time: on a fast clock it takes longer.
             create_lease=round(CREATE_LEASE * max(1.0, self._clock.speed or 1.0)),
+            token_bytes=None if self._keys_are_seeded else token_bytes,
             reads_at_once=1,  # Kling is on the same thread, and so none waits for the other
             **given,
         )

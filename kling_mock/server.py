@@ -19,6 +19,7 @@ from kling_mock._connections import Listener
 from kling_mock._limits import Limits
 from kling_mock._listening import bind
 from kling_mock._loop_thread import LoopThread
+from kling_mock._loopback import is_loopback
 from kling_mock.clock import Clock
 from kling_mock.control.handles.reach import Reach
 from kling_mock.control.handles.steering import Steering
@@ -40,6 +41,7 @@ _log = logging.getLogger("kling_mock")
 
 _START_LIMIT = 10.0  # seconds of real time
 _STOP_LIMIT = 5.0  # seconds of real time, beyond those given for draining
+_OPERATORS = {True: "local", False: "off", "remote": "remote"}
 _LEAST_DRAIN = 0.02  # seconds of real time
 
 
@@ -59,7 +61,9 @@ class KlingMock(Steering, KlingSide, RelaySide):
         clock: `"manual"` stands still until it is advanced, and moves by itself only while
             every call of the clients made here sleeps. `"real"` is the computer's time. A
             number is a speed: 60 makes a minute of each second.
-        seed: The same seed makes the same keys, ids and times; `None` is a random one.
+        seed: The same seed makes the same keys, ids and times; `None` is a random one. On a
+            *host* that other computers can reach it makes ids and times only: keys and tokens
+            are random there, as everybody could compute them.
         start: Unix seconds at which the clock begins, or `"now"`. `None` is the present, or
             2026-01-01 UTC if there is a seed. The real clock is always now.
         host: The address to listen on.
@@ -69,8 +73,9 @@ class KlingMock(Steering, KlingSide, RelaySide):
         tls_cert: Path of a PEM certificate; with it the server speaks https only.
         tls_key: Path of the certificate's key; `None` if it is in the same file.
         callback_hosts: Hosts that callbacks may go to besides this computer; "*" is any.
-        admin: Whether the admin API under `/__kling/` is served: to this computer, with
-            `"remote"` to all, with `False` to none.
+        admin: Whether the admin API under `/__kling/`, and the relay's operator API under
+            `/__kling/relay/`, is served: to this computer, with `"remote"` to all, with `False`
+            to none.
         journal_size: How many requests the journal keeps, 1 or more.
         database: URL of the relay's database, such as `sqlite:///relay.db`; `None` is in memory.
             What is in a database outlives a `reset` and the server.
@@ -111,7 +116,10 @@ class KlingMock(Steering, KlingSide, RelaySide):
     ) -> None:
         self._has_start = start is not None
         self._clock = make_clock(clock, first_instant(clock, seed, start))
-        self._seed = self._first_seed = secrets.randbits(64) if seed is None else seed
+        self._seed = secrets.randbits(64) if seed is None else seed
+        # Where others can call, nobody may compute the keys from a seed that he knows, or finds.
+        self._keys_are_seeded = is_loopback(host)
+        self._first_seed = self._seed if self._keys_are_seeded else secrets.randbits(256)
         if admin not in {True, False, "remote"}:
             raise ValueError(f"admin: accepted are True, False and 'remote', got {admin!r}")
         self._admin = admin
@@ -138,12 +146,13 @@ class KlingMock(Steering, KlingSide, RelaySide):
         self._limits = Limits()
         self._http: web.Server | None = None
         self._bound_port = 0
-        self.admin_token = admin_token(self._seed)
+        self.admin_token = admin_token(self._first_seed)
         self._relay_port = relay_port
         self._relay_options = {
             "public_url": relay_public_url,
             "pricing": relay_pricing,
             "trial": relay_test_callback,
+            "operator": _OPERATORS[admin],
             "callback_hosts": self._callback_hosts,
         }
         self._database = database

@@ -94,10 +94,20 @@ class Relay:
             storage, directory, reports, sender, clock, options, partial(_new_id, random), tally
         )
         secret = options.callback_secret
-        desk = Desk(storage, clock, random.randbytes, directory.forget, self._tell, secret)
+        token_bytes = options.token_bytes or random.randbytes
+        desk = Desk(storage, clock, token_bytes, directory.forget, self._tell, secret)
         admin = RelayAdmin(desk, admin_token)
-        pages = Pages(tally, storage, clock, admin.check, is_local)
-        handler = RelayHandler(service, self.callbacks, admin, self.health, clock, pages.by_path)
+        has_operator = options.operator != "off"
+        pages = Pages(tally, storage, clock, admin.check, is_local, has_operator=has_operator)
+        handler = RelayHandler(
+            service,
+            self.callbacks,
+            admin if has_operator else None,
+            self.health,
+            clock,
+            pages.by_path,
+            admin_is_local=options.operator == "local",
+        )
         self.handler = RelayFront(handler, tally, partial(_new_request_id, request_ids))
 
     async def start(self) -> None:

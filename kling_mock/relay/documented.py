@@ -47,7 +47,7 @@ _ABOUT: Final[Mapping[int, str]] = {
     400: "Something that was sent is not accepted, or Kling has refused it: then `code` is its.",
     401: "The token is missing, unknown, disabled or expired.",
     402: "The quota does not reach.",
-    403: "The user is disabled.",
+    403: "The user is disabled, or the operator calls from another computer than is allowed.",
     404: "There is no such thing, or it is somebody else's.",
     405: "The path takes another method.",
     409: "What has to be unique is taken, or a name is also the number of another.",
@@ -260,7 +260,7 @@ def _call(row: Call) -> Operation:
     for name, schema in row.query.items():
         parameters.append(Parameter(name, "query", schema, schema.get("description", name)))
     takes = row.body is not None
-    refusals = {401, *row.refusals}
+    refusals = {401, 403, *row.refusals}
     if takes or row.query or row.has_key:
         refusals.add(400)
     if row.has_key or "user_id" in row.query:
@@ -287,9 +287,14 @@ def _call(row: Call) -> Operation:
 OPERATIONS: Final = (*_users(), *_callbacks(), *_watching(), *(_call(row) for row in CALLS))
 
 
-def openapi() -> dict[str, Any]:
-    """Return the OpenAPI document of the relay."""
-    return document(map(_with_request_id, OPERATIONS), SCHEMAS, _INFO)
+def openapi(*, with_operator: bool = True) -> dict[str, Any]:
+    """Return the OpenAPI document of the relay.
+
+    Args:
+        with_operator: Whether the operator's API is served.
+    """
+    served = [row for row in OPERATIONS if with_operator or row.group != "operator"]
+    return document(map(_with_request_id, served), SCHEMAS, _INFO)
 
 
 def _with_request_id(row: Operation) -> Operation:
@@ -303,6 +308,10 @@ def _with_request_id(row: Operation) -> Operation:
 
 
 @cache
-def openapi_bytes() -> bytes:
-    """Return the document as it is served and committed."""
-    return encode(openapi())
+def openapi_bytes(*, with_operator: bool = True) -> bytes:
+    """Return the document as it is served and committed.
+
+    Args:
+        with_operator: Whether the operator's API is served.
+    """
+    return encode(openapi(with_operator=with_operator))

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from kling_mock._listening import is_loopback
+from kling_mock._loopback import is_loopback
 from kling_mock.clock import Clock
 from kling_mock.kling.lifecycle import IllegalTransitionError
 from kling_mock.kling.tasks import GivenVideo

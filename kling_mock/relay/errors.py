@@ -32,6 +32,7 @@ INVALID: Final = Kind(400, "invalid_request_error", "invalid_request")
 BAD_TOKEN: Final = Kind(401, "authentication_error", "invalid_token")
 NO_QUOTA: Final = Kind(402, "insufficient_quota", "insufficient_quota")
 DISABLED_USER: Final = Kind(403, "permission_error", "user_disabled")
+NOT_LOCAL: Final = Kind(403, "permission_error", "not_local")
 NOT_FOUND: Final = Kind(404, "not_found_error", "not_found")
 WRONG_METHOD: Final = Kind(405, "invalid_request_error", "method_not_allowed")
 TIMEOUT: Final = Kind(408, "invalid_request_error", "request_timeout")
@@ -54,6 +55,7 @@ KINDS: Final = (
     BAD_TOKEN,
     NO_QUOTA,
     DISABLED_USER,
+    NOT_LOCAL,
     NOT_FOUND,
     WRONG_METHOD,
     TIMEOUT,

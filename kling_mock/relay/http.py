@@ -10,13 +10,13 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from functools import partial
-from ipaddress import ip_address
 from typing import Any, Final, Protocol
 from urllib.parse import unquote
 
 from aiohttp import web
 
 from kling_mock._connections import BodyTimeoutError
+from kling_mock._loopback import comes_from_here
 from kling_mock.clock import Clock
 from kling_mock.kling.reply import json_reply
 from kling_mock.relay import errors, wire
@@ -40,7 +40,11 @@ _LIMITS: Final[Mapping[str, int]] = {
     "multi-image2video": 64 * _MIB,
     "omni-video": 96 * _MIB,
 }
-_FORWARDED: Final = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
+
+_NOT_LOCAL: Final = (
+    "the operator's API takes calls from this computer only, and none through a proxy; to allow "
+    "more: KlingMock(admin='remote') or kling-mock serve --admin remote"
+)
 
 
 class Health(Protocol):
@@ -67,7 +71,8 @@ class RelayHandler:
     Args:
         service: What users can do.
         callbacks: Takes in what Kling reports.
-        admin: What the operator can do.
+        admin: What the operator can do; `None` is nothing, and its paths do not exist.
+        admin_is_local: Whether the operator is served on this computer only.
         health: How the relay is.
         clock: The time, for the `Date` header.
         pages: What else is answered, by path.
@@ -77,11 +82,14 @@ class RelayHandler:
         self,
         service: RelayService,
         callbacks: Callbacks,
-        admin: Admin,
+        admin: Admin | None,
         health: Health,
         clock: Clock,
         pages: Mapping[str, Page],
+        *,
+        admin_is_local: bool = False,
     ) -> None:
+        self._admin_is_local = admin_is_local
         self._pages = pages
         self._service = service
         self._callbacks = callbacks
@@ -124,7 +132,9 @@ class RelayHandler:
             errors.only(request.method, "GET", "HEAD")
             well, body = await self._health()
             return 200 if well else 503, body
-        if path.startswith(ADMIN):
+        if path.startswith(ADMIN) and self._admin is not None:
+            if self._admin_is_local and not is_local(request):
+                raise RelayError(errors.NOT_LOCAL, _NOT_LOCAL)
             raw = await read_body(request, _MIB)
             header = request.headers.get("Authorization")
             name = path[len(ADMIN) :]
@@ -198,11 +208,7 @@ async def read_body(request: web.BaseRequest, most: int) -> bytes:
 
 def is_local(request: web.BaseRequest) -> bool:
     """Whether *request* comes from this computer, and not through a proxy."""
-    try:
-        local = ip_address((request.remote or "").partition("%")[0]).is_loopback
-    except ValueError:
-        return False
-    return local and not any(name in request.headers for name in _FORWARDED)
+    return comes_from_here(request.remote, request.headers)
 
 
 def _no_path(path: str) -> RelayError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Literal
 
 import attrs
@@ -34,6 +35,10 @@ class RelayOptions:
             relay's callbacks to its users are signed with that.
         callback_hosts: Hosts that the relay's callbacks may go to although their addresses
             are private; "*" is any. For tests and for services in one's own network.
+        operator: Who is served the operator's API, with the admin token: `remote` is any
+            computer, `local` this one only and not through a proxy, `off` nobody.
+        token_bytes: Returns that many random bytes, for new tokens of users; `None` takes the
+            relay's own source of ids and chance.
         reads_at_once: How many tasks the sweeper reads at a time. With 1, what comes first
             does not depend on the network.
     """
@@ -45,6 +50,8 @@ class RelayOptions:
     create_lease: int = CREATE_LEASE
     callback_secret: bytes = attrs.field(default=b"", repr=False)
     callback_hosts: frozenset[str] = frozenset()
+    operator: Literal["remote", "local", "off"] = "remote"
+    token_bytes: Callable[[int], bytes] | None = None
     reads_at_once: int = 8
 
     def price_list(self) -> Pricing:

@@ -35,6 +35,7 @@ class Pages:
         clock: The time.
         check: Checks an `Authorization` header for the admin token, and raises a `RelayError`.
         is_local: Whether a request comes from this computer, and not through a proxy.
+        has_operator: Whether the operator's API is served.
     """
 
     def __init__(
@@ -44,7 +45,10 @@ class Pages:
         clock: Clock,
         check: Callable[[str | None], None],
         is_local: Callable[[web.BaseRequest], bool],
+        *,
+        has_operator: bool = True,
     ) -> None:
+        self._has_operator = has_operator
         self._tally = tally
         self._storage = storage
         self._clock = clock
@@ -78,7 +82,8 @@ class Pages:
         errors.only(request.method, "GET", "HEAD")
         from kling_mock.relay.documented import openapi_bytes
 
-        return json_reply(request, 200, openapi_bytes(), self._clock.now())
+        body = openapi_bytes(with_operator=self._has_operator)
+        return json_reply(request, 200, body, self._clock.now())
 
     async def _look(self) -> object:
         """Return what the database says, or `None` if it is away or too slow."""

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.control.admin.api import MAX_BODY, is_local
+from kling_mock._loopback import is_local
+from kling_mock.control.admin.api import MAX_BODY
 from kling_mock.control.admin.table import ROUTES
 from tests.mock.admin import Admin
 

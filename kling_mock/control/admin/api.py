@@ -8,12 +8,12 @@ import json
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from kling_mock._loopback import comes_from_here
 from kling_mock.control.admin.errors import AdminError
 from kling_mock.control.admin.routes import PREFIX, Desk, Route, find
 from kling_mock.control.admin.shapes import check, read_query
@@ -25,13 +25,11 @@ from kling_mock.kling.lifecycle import IllegalTransitionError
 from kling_mock.kling.routing import read_body
 from kling_mock.kling.validation import read_object
 
-__all__ = ["MAX_BODY", "AdminApi", "is_local"]
+__all__ = ["MAX_BODY", "AdminApi"]
 
 _log = logging.getLogger("kling_mock")
 
 MAX_BODY = 1024 * 1024  # bytes
-
-_PROXIED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
 
 class AdminApi:
@@ -73,8 +71,7 @@ class AdminApi:
         Raises:
             AdminError: 403, not from this computer.
         """
-        proxied = any(name in request.headers for name in _PROXIED)
-        if not self._remote and (proxied or not is_local(request.remote)):
+        if not self._remote and not comes_from_here(request.remote, request.headers):
             raise AdminError(
                 403,
                 "not_local",
@@ -127,16 +124,6 @@ class AdminApi:
         if row.settles:
             await self._desk.mock.clock.drain()
         return answer
-
-
-def is_local(address: str | None) -> bool:
-    """Return whether the peer with this address is on this computer."""
-    try:
-        peer = ip_address((address or "").partition("%")[0])
-    except ValueError:
-        return False
-    mapped = peer.ipv4_mapped if isinstance(peer, IPv6Address) else None
-    return (mapped or peer).is_loopback
 
 
 async def _read(request: web.BaseRequest) -> dict[str, object]:
