@@ -88,10 +88,11 @@ def _run(request: VideoRequest) -> Operation[Task]:
 
 
 def _wait(endpoint: str, task: Task | str) -> Operation[Task]:
-    from kling_sdk.flows.wait import wait  # as above
+    from kling_sdk.flows.interrupted import naming  # as above
+    from kling_sdk.flows.wait import wait
 
     about = {"task_id": task.task_id} if isinstance(task, Task) else {}
-    return Operation("wait", lambda ctx: wait(ctx, endpoint, task), endpoint, about)
+    return Operation("wait", lambda ctx: naming(wait(ctx, endpoint, task), task), endpoint, about)
 
 
 def _submitted(
@@ -219,7 +220,8 @@ class TaskResource(_Resource, Generic[P]):
         Args:
             task: The task, or its task id or external id, also from another process.
             timeout: Seconds to wait; None takes the client's `wait_timeout` (30 minutes).
-            on_update: Called with the task whenever its status has changed.
+            on_update: Called with the task whenever its status has changed; what it raises is
+                logged.
 
         Raises:
             TaskFailedError: it failed; the reason is in `error.task.status_msg`.

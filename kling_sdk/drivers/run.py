@@ -59,6 +59,9 @@ def run(flow: Flow[T], transport: SyncTransport, clock: Clock, wake: threading.E
                         answer = transport.perform(cast("Send | Fetch", effect))
                 except Exception as error:  # noqa: BLE001 - every failure is the flow's to judge
                     effect = flow.throw(error)
+                except BaseException as error:
+                    flow.throw(error)  # it names its tasks in the error, and raises it again
+                    raise
                 else:
                     effect = flow.send(answer)
         except StopIteration as stop:
@@ -81,6 +84,9 @@ async def arun(flow: Flow[T], transport: AsyncTransport, clock: Clock) -> T:
                         answer = await transport.perform(cast("Send | Fetch", effect))
                 except Exception as error:  # noqa: BLE001 - every failure is the flow's to judge
                     effect = flow.throw(error)
+                except BaseException as error:
+                    flow.throw(error)  # it names its tasks in the error, and raises it again
+                    raise
                 else:
                     effect = flow.send(answer)
         except StopIteration as stop:
@@ -99,7 +105,7 @@ class _Step:
     def __call__(self) -> Flow[bool]:
         """Run to the next item; True when there is one."""
         answer: Any = None
-        failure: Exception | None = None
+        failure: BaseException | None = None
         while True:
             try:
                 effect = self.flow.throw(failure) if failure else self.flow.send(answer)
@@ -111,7 +117,9 @@ class _Step:
             failure = None
             try:
                 answer = yield effect
-            except Exception as error:  # noqa: BLE001 - passed on to the inner flow
+            except GeneratorExit:
+                raise
+            except BaseException as error:  # noqa: BLE001 - passed on to the inner flow
                 failure = error
 
 

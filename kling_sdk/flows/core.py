@@ -178,7 +178,8 @@ class Options:
         first_look: Seconds after its creation at which a waited-for task is first looked
             at; None takes half of the typical time.
         poll_interval: Shortest and longest pause between two looks, in seconds.
-        on_update: Called with the task whenever its status has changed.
+        on_update: Called with the task whenever its status has changed. What it raises is
+            logged, and ends nothing.
         if_exists: What a create does whose `external_task_id` an earlier create has used:
             "return" the earlier task, marked as `reused`, or "error" for `AlreadyExistsError`.
         look_up: False for an `OutcomeUnknownError` as soon as the outcome of a create is

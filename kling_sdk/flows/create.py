@@ -40,6 +40,7 @@ from kling_sdk.flows.core import (
     repeat,
 )
 from kling_sdk.flows.identity import Asked
+from kling_sdk.flows.interrupted import interrupted, unanswered
 from kling_sdk.flows.retry import is_transient
 from kling_sdk.requests import RawRequest, VideoRequest
 from kling_sdk.requests.base import check_external_id
@@ -123,15 +124,14 @@ def create(
     )
     try:
         return (yield from attempts.run())
-    except GeneratorExit:
-        # The caller is cancelled and gets no error of ours, so the log keeps the id.
-        log.warning("create called off; it may have been accepted as %s", external_id)
-        raise
     except KlingError:
         raise
     except Exception as error:
         # Not a failure we know: it says nothing about what the server did.
         raise attempts.unknown(f"failed with {type(error).__name__}") from error
+    except BaseException as error:
+        interrupted(error, unanswered(external_id) if attempts.is_open else "")
+        raise
 
 
 @attrs.define(eq=False, repr=False)
@@ -149,6 +149,8 @@ class _Attempts:
     pages: Pages = attrs.field(factory=Pages, init=False)
     uncertain: KlingError | None = attrs.field(default=None, init=False)
     until: float = attrs.field(default=0.0, init=False)
+    #: Whether the server may have accepted the task, or may be accepting it now.
+    is_open: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.asked = Asked(external_task_id=self.external_id)
@@ -158,6 +160,7 @@ class _Attempts:
         until = self.until = ctx.until(ctx.options.create_deadline)
         attempt, fresh = 1, False
         while True:
+            self.is_open = True
             try:
                 # Until the server has shown that its replies name what they are about, each
                 # create gets a connection of its own.
@@ -245,6 +248,7 @@ class _Attempts:
         )
         if maybe_sent and self.uncertain is None:
             self.uncertain = error
+        self.is_open = self.uncertain is not None
 
     def _existing(self, error: KlingAPIError, attempt: int) -> Flow[Task]:
         """Return the task that a create with this id made: ours, or an earlier process's."""

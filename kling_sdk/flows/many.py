@@ -28,6 +28,7 @@ from kling_sdk.errors import (
 from kling_sdk.flows.core import Context, Emit, Event, Flow, Sleep, ask, exchange, log
 from kling_sdk.flows.create import create, new_external_id
 from kling_sdk.flows.identity import Asked
+from kling_sdk.flows.interrupted import interrupted, open_tasks
 from kling_sdk.flows.retry import is_transient
 from kling_sdk.flows.wait import finished, next_look, note_change
 from kling_sdk.requests import VideoRequest
@@ -81,9 +82,8 @@ class _Pool:
     def run(self, work: Sequence[VideoRequest | Task]) -> Flow[None]:
         try:
             yield from self._run(work)
-        except BaseException:  # the caller left its loop, or its `on_update` failed
-            if self.open:
-                log.info("left while tasks go on: %s", ", ".join(self.open))
+        except BaseException as error:  # the caller is cancelled, or left its loop
+            interrupted(error, open_tasks(entries[0].task for entries in self.open.values()))
             raise
 
     def _run(self, work: Sequence[VideoRequest | Task]) -> Flow[None]:

@@ -26,6 +26,7 @@ from kling_sdk.errors import (
 from kling_sdk.flows.core import Context, Event, Flow, Sleep, ask, log
 from kling_sdk.flows.create import create
 from kling_sdk.flows.identity import Asked
+from kling_sdk.flows.interrupted import naming
 from kling_sdk.flows.privacy import discreet
 from kling_sdk.flows.retry import is_transient
 from kling_sdk.requests import VideoRequest
@@ -83,7 +84,10 @@ def note_change(ctx: Context, before: Task | None, now: Task) -> None:
         return
     ctx.emit(Event("task", task=now))
     if ctx.options.on_update is not None:
-        ctx.options.on_update(now)
+        try:
+            ctx.options.on_update(now)
+        except Exception:  # noqa: BLE001 - whatever it is, it must not cost a task that was paid for
+            log.exception("on_update failed at %s of task %s", now.status, now.task_id)
 
 
 def wait(ctx: Context, endpoint: str, task: Task | str, private: Sequence[str] = ()) -> Flow[Task]:
@@ -138,6 +142,10 @@ def wait(ctx: Context, endpoint: str, task: Task | str, private: Sequence[str] =
 def run_task(ctx: Context, request: VideoRequest) -> Flow[Task]:
     """Create a task and return it once it has ended well."""
     task = yield from create(ctx, request)
+    return (yield from naming(_follow(ctx, request, task), task))
+
+
+def _follow(ctx: Context, request: VideoRequest, task: Task) -> Flow[Task]:
     note_change(ctx, None, task)
     try:
         done = yield from wait(ctx, request.endpoint, task, request.prompts())

@@ -1,0 +1,69 @@
+"""A call that ends before its task does: nobody may lose the id of a task that is paid for.
+
+Cancellation, Ctrl-C and whatever else is no error of this package leave a call without a
+result. The ids then go into a note of the exception, which a traceback shows, and into the log
+as a WARNING, for a caller who drops the exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kling_sdk.errors import KlingError
+from kling_sdk.flows.core import Flow, T, log
+from kling_sdk.results import Task
+
+__all__ = ["interrupted", "naming", "open_tasks", "unanswered"]
+
+
+def unanswered(external_id: str) -> str:
+    """Return what is to be known of a create that was not answered."""
+    return (
+        f"interrupted during a create, which may have been accepted: ask with "
+        f"get({external_id!r}), or repeat it with external_task_id={external_id!r}"
+    )
+
+
+def open_tasks(tasks: Iterable[Task | str]) -> str:
+    """Return what is to be known of tasks that go on; "" if there are none."""
+    shown = ", ".join(_named(task) for task in tasks)
+    return f"interrupted while tasks go on: {shown}; wait(task_id) resumes" if shown else ""
+
+
+def interrupted(error: BaseException, text: str) -> None:
+    """Write *text* into the log and into a note of *error*; "" writes nothing.
+
+    Args:
+        error: Why the call ends.
+        text: Ids and what to do with them, and nothing private.
+    """
+    if not text:
+        return
+    log.warning("%s (%s)", text, type(error).__name__)
+    if not isinstance(error, GeneratorExit):  # nobody sees that one
+        error.add_note(text)
+
+
+def naming(flow: Flow[T], task: Task | str) -> Flow[T]:
+    """Run *flow*, which waits for *task*; whatever interrupts it names the task.
+
+    Errors of this package carry the ids themselves.
+    """
+    try:
+        return (yield from flow)
+    except KlingError as error:
+        if isinstance(task, Task):
+            error.about(
+                task_id=task.task_id or None, external_task_id=task.external_task_id or None
+            )
+        raise
+    except BaseException as error:
+        interrupted(error, open_tasks([task]))
+        raise
+
+
+def _named(task: Task | str) -> str:
+    if isinstance(task, str):
+        return task
+    own = task.external_task_id
+    return f"{task.task_id} (external_task_id {own})" if own else task.task_id
