@@ -20,7 +20,7 @@ import attrs
 if TYPE_CHECKING:
     from jwt import PyJWS
 
-__all__ = ["AccessKey", "ApiKey", "Keyring", "mint", "parse_keys"]
+__all__ = ["AccessKey", "ApiKey", "CallKeys", "Keyring", "mint", "parse_keys"]
 
 LIFETIME: Final = 1800  # s
 NOT_BEFORE: Final = 5  # s in the past, for a server whose clock runs behind ours
@@ -104,6 +104,7 @@ class Keyring:
 
     The first key signs. When the server refuses it (1000-1002), `turn` moves on to the
     next, so a key can be replaced while clients run: add the new one as a second line.
+    All must be of the same account: tasks of one cannot be seen with a key of another.
     Threads may share a keyring: at worst two of them mint the same token.
     """
 
@@ -118,7 +119,15 @@ class Keyring:
             now: Seconds since the Unix epoch.
             fresh: True to mint a new token although the one at hand looks valid.
         """
-        key = self.keys[self._index]
+        return self.header_of(self.current, now, fresh=fresh)
+
+    @property
+    def current(self) -> AccessKey | ApiKey:
+        """The key that signs now."""
+        return self.keys[self._index]
+
+    def header_of(self, key: AccessKey | ApiKey, now: float, *, fresh: bool = False) -> str:
+        """Return the `Authorization` header's value for one of the keys; see `header`."""
         if isinstance(key, ApiKey):
             return f"Bearer {key.value}"
         minted = self._minted
@@ -149,3 +158,36 @@ class Keyring:
 
     def __getstate__(self) -> Any:
         raise TypeError("a keyring holds secrets and does not pickle; make one per process")
+
+
+@attrs.define(eq=False)
+class CallKeys:
+    """A keyring as one call uses it, which can be held to the key that it used last.
+
+    When it is uncertain whether a create was accepted, only that key can tell: the id that the
+    create carries is known to the key's account alone. With a key of another account, which
+    nothing can rule out, the repeat would buy a second task.
+    """
+
+    ring: Keyring
+    _used: AccessKey | ApiKey | None = attrs.field(default=None, init=False, repr=False)
+    _held: bool = attrs.field(default=False, init=False)
+
+    @property
+    def keys(self) -> Sequence[AccessKey | ApiKey]:
+        """The keys that may be used."""
+        return (self._used,) if self._held and self._used is not None else self.ring.keys
+
+    def hold(self) -> None:
+        """Use from now on only the key that was used last, whatever the server says of it."""
+        self._held = True
+
+    def header(self, now: float, *, fresh: bool = False) -> str:
+        """Return the `Authorization` header's value; see `Keyring.header`."""
+        if not self._held or self._used is None:
+            self._used = self.ring.current
+        return self.ring.header_of(self._used, now, fresh=fresh)
+
+    def turn(self, refused: str) -> bool:
+        """Move on to another key, unless it is held to one; see `Keyring.turn`."""
+        return not self._held and self.ring.turn(refused)

@@ -74,8 +74,8 @@ class Kling:
         """Make a client. Nothing is opened or sent yet.
 
         Args:
-            key: `AK|SK` or an API key; several, one per line, are tried in turn when the
-                server refuses one. Without any key the environment is read:
+            key: `AK|SK` or an API key; several of the same account, one per line, are tried
+                in turn when the server refuses one. Without any key the environment is read:
                 `KLING_ACCESS_KEY` and `KLING_SECRET_KEY`, or `KLING_API_KEY`.
             access_key: Access key, with *secret_key*.
             secret_key: Secret key.

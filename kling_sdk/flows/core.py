@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Final, Generic, Literal, NamedTuple, Protocol,
 
 import attrs
 
-from kling_sdk.auth import Keyring
+from kling_sdk.auth import CallKeys, Keyring
 from kling_sdk.dialects import Call, Dialect, Reply
 from kling_sdk.errors import (
     AuthenticationError,
@@ -217,7 +217,7 @@ class Context:
     """What flows are given: who and where to call, the time, randomness, the settings."""
 
     dialect: Dialect
-    keys: Keyring
+    keys: Keyring | CallKeys
     options: Options
     time: Callable[[], float]
     monotonic: Callable[[], float]
@@ -289,6 +289,8 @@ def exchange(
                 raise
             if error.code in {_NOT_YET_VALID, _EXPIRED} and error.code not in seen:
                 seen.add(error.code)
+            elif error.code in _KEY_REFUSED and turns > 0 and error.over_used_connection:
+                fresh = True  # it may be the reply to a request that another key has signed
             elif error.code in _KEY_REFUSED and turns > 0:
                 turns -= 1
                 ctx.keys.turn(header)

@@ -14,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from kling_sdk.auth import CallKeys
 from kling_sdk.capabilities import require
 from kling_sdk.dialects import Call, Reply
 from kling_sdk.dialects.kling import wire_body
@@ -111,6 +112,8 @@ def create(
     """
     if ctx.options.check and not isinstance(request, RawRequest):
         require(request.endpoint, request.given())
+    keys = CallKeys(ctx.keys.ring if isinstance(ctx.keys, CallKeys) else ctx.keys)
+    ctx = attrs.evolve(ctx, keys=keys)
     external_id = request.external_task_id or external_id or new_external_id(ctx)
     call = ctx.dialect.create(request, external_id)
     attempts = _Attempts(
@@ -118,6 +121,7 @@ def create(
         call,
         request.endpoint,
         external_id,
+        keys,
         wait_for_slot=wait_for_slot,
         will_repeat=will_repeat,
         is_own_id=request.external_task_id is None,
@@ -142,6 +146,7 @@ class _Attempts:
     call: Call
     endpoint: str
     external_id: str
+    keys: CallKeys
     wait_for_slot: bool = attrs.field(kw_only=True)
     will_repeat: bool = attrs.field(kw_only=True)
     is_own_id: bool = attrs.field(kw_only=True)
@@ -248,6 +253,7 @@ class _Attempts:
         )
         if maybe_sent and self.uncertain is None:
             self.uncertain = error
+            self.keys.hold()
         self.is_open = self.uncertain is not None
 
     def _existing(self, error: KlingAPIError, attempt: int) -> Flow[Task]:
@@ -310,6 +316,7 @@ class _Attempts:
         return self._named(task)
 
     def _look_up(self, endpoint: str | None = None, *, fresh: bool = False) -> Flow[Task | None]:
+        self.keys.hold()
         left = max(_LOOKUP_RESERVE, self.until - self.ctx.monotonic())
         options = attrs.evolve(self.ctx.options, deadline=left)
         ctx = attrs.evolve(self.ctx, options=options)

@@ -293,6 +293,88 @@ def test_a_token_is_renewed_once_and_a_refused_key_gives_way(
     assert passes or type(played.error) is expected
 
 
+class TwoAccounts:
+    """Key `k1` is of one account, `k2` of another: what no client can rule out."""
+
+    def __init__(self, outcomes: Iterable[tuple[str, str]]) -> None:
+        self.accounts = {"k1": HonestKling(), "k2": HonestKling()}
+        self.left = {key: [what for who, what in outcomes if who == key] for key in self.accounts}
+        self.used: list[str] = []
+
+    def respond(self, effect: Send) -> Reply | Exception:
+        key = effect.call.headers["authorization"].removeprefix("Bearer ")
+        self.used.append(key)
+        left = self.left[key]
+        what = left.pop(0) if left else "ok"
+        if what in {"1000", "1001", "1002"}:
+            return said(401, int(what))
+        carried_out, given_back = OUTCOMES[what]
+        honest = asked(self.accounts[key], effect) if carried_out else None
+        return given_back if given_back is not None else honest or said(500, 5000)
+
+    @property
+    def bought(self) -> int:
+        return sum(len(kling.tasks) for kling in self.accounts.values())
+
+
+REFUSALS: Final = ("1000", "1001", "1002")
+
+
+def across(
+    outcomes: list[tuple[str, str]], turn_at: int | None = None
+) -> tuple[Played[Task], TwoAccounts]:
+    """Create with keys of two accounts; *turn_at* is the call before which others turn the ring."""
+    two, ring = TwoAccounts(outcomes), Keyring((ApiKey("k1"), ApiKey("k2")))
+
+    def respond(effect: Send) -> Reply | Exception:
+        if len(two.used) == turn_at:
+            ring.turn("Bearer k1")  # another call of this client has met a refusal
+        return two.respond(effect)
+
+    clock = FakeClock()
+    return play(create(context(clock, keys=ring), REQUEST), clock, respond), two
+
+
+@settings(max_examples=500)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["k1", "k2"]), st.sampled_from([*OUTCOMES, *REFUSALS])),
+        max_size=8,
+    ),
+    st.none() | st.integers(0, 6),
+)
+def test_keys_of_two_accounts_never_buy_twice(
+    outcomes: list[tuple[str, str]], turn_at: int | None
+) -> None:
+    """Once a create may have been accepted, no key but the one that sent it is used for it."""
+    played, two = across(outcomes, turn_at)
+    assert two.bought <= 1
+    if two.bought and played.error is not None:
+        assert isinstance(played.error, OutcomeUnknownError)
+    if two.bought and played.error is None:
+        assert any(played.result.task_id in kling.tasks for kling in two.accounts.values())
+
+
+def test_a_key_that_is_refused_after_a_lost_answer_does_not_give_way() -> None:
+    """The answer is lost, then the key is refused: unknown, and the other account buys nothing."""
+    played, two = across([("k1", "lost after"), *[("k1", "1002")] * 9])
+    assert isinstance(played.error, OutcomeUnknownError)
+    assert played.error.external_task_id == "order-1"
+    assert set(two.used) == {"k1"}
+    assert two.bought == 1
+
+    played, two = across([("k1", "lost after"), ("k1", "1002")])
+    assert [played.result.task_id] == list(two.accounts["k1"].tasks)
+    assert set(two.used) == {"k1"}
+
+
+def test_keys_that_turn_after_a_lost_answer_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Canary: without holding on to the key, the same refusal buys a second task."""
+    monkeypatch.setattr("kling_sdk.auth.CallKeys.hold", lambda _self: None)
+    _, two = across([("k1", "lost after"), ("k1", "1002")])
+    assert two.bought == 2
+
+
 # ---------------------------------------------------------------- being called off
 
 
