@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         ServerError,
         TaskFailedError,
         TransportError,
+        UnreachableError,
         WaitCancelledError,
         WaitTimeoutError,
     )
@@ -111,6 +112,7 @@ __all__ = [
     "TaskFailedError",
     "TextToVideo",
     "TransportError",
+    "UnreachableError",
     "Video",
     "VideoRequest",
     "Voice",
@@ -129,7 +131,8 @@ _HOMES = {
         "ConcurrencyLimitError ConflictError ContentPolicyError DownloadError EmptyResultError "
         "IPNotAllowedError InvalidRequestError KlingAPIError KlingError NotFoundError "
         "OutcomeUnknownError PermissionDeniedError RateLimitError RequestValidationError "
-        "ServerError TaskFailedError TransportError WaitCancelledError WaitTimeoutError"
+        "ServerError TaskFailedError TransportError UnreachableError WaitCancelledError "
+        "WaitTimeoutError"
     ),
     "flows": "Event Options",
     "flows.create": "external_id_for",

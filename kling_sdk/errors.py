@@ -16,6 +16,7 @@ KlingError                        root; carries the task reference where there i
 │   ├── IPNotAllowedError         1304: the caller's address is not on the allow-list
 │   └── ServerError               5000-5002 and any HTTP 5xx
 ├── TransportError                no answer: refused, reset, timed out, unreadable
+│   └── UnreachableError          the address is wrong, or nothing serves there
 ├── OutcomeUnknownError           a create may or may not have been accepted
 ├── TaskFailedError               the task ended as `failed`
 ├── EmptyResultError              the task ended as `succeed`, without a video
@@ -64,6 +65,7 @@ __all__ = [
     "ServerError",
     "TaskFailedError",
     "TransportError",
+    "UnreachableError",
     "WaitCancelledError",
     "WaitTimeoutError",
     "api_error",
@@ -240,6 +242,15 @@ class MismatchedReplyError(TransportError):
 
 class UnnamedReplyError(TransportError):
     """A reply that does not say which task it is about, over a connection used before."""
+
+
+class UnreachableError(TransportError):
+    """The address in `base_url` is wrong, or nothing that serves the API is there.
+
+    Nothing listens, the host is not known, its certificate is not accepted, one side speaks
+    TLS and the other does not, or it redirects. A client that this server has never answered
+    ends after three attempts; later it may be a restart, and is repeated like any failure.
+    """
 
 
 class OutcomeUnknownError(KlingError):

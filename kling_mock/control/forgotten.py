@@ -18,6 +18,7 @@ __all__ = ["Forgotten", "IncompleteJournalError", "Kind", "could_be", "describe"
 _MOST_KINDS = 300
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _LONGEST_PATH = 200  # characters
+_Key = tuple[str, str, int, int, str, str, bool]
 _SHOWN = 5  # kinds in a message
 _GLOB = frozenset("*?[")
 
@@ -66,17 +67,27 @@ class Forgotten:
 
     def __init__(self, served: Collection[str] = ()) -> None:
         self._served = frozenset(served)
-        self._counts: dict[Kind, int] = {}
+        self._counts: dict[_Key, int] = {}
         self._total = 0
 
     def add(self, entry: Entry) -> None:
         """Count one request."""
-        kind = self._kind(entry, entry.path)
-        if kind not in self._counts and len(self._counts) >= _MOST_KINDS:
+        # A plain tuple, since this is done for each request of a full journal.
+        key = (
+            entry.method,
+            self._path(entry.method, entry.path),
+            entry.status,
+            entry.code,
+            entry.account,
+            entry.fault,
+            bool(entry.request),
+        )
+        counts = self._counts
+        if key not in counts and len(counts) >= _MOST_KINDS:
             # Still told apart by method and outcome: a poll is never taken for a create.
             method = entry.method if entry.method in _METHODS else "*"
-            kind = Kind(method, "*", entry.status, entry.code, "*", "*", kind.has_body)
-        self._counts[kind] = self._counts.get(kind, 0) + 1
+            key = (method, "*", entry.status, entry.code, "*", "*", key[-1])
+        counts[key] = counts.get(key, 0) + 1
         self._total += 1
 
     def clear(self) -> None:
@@ -95,25 +106,16 @@ class Forgotten:
 
     def __iter__(self) -> Iterator[tuple[Kind, int]]:
         # A copy: the server may forget more while a test reads.
-        return iter(tuple(self._counts.items()))
+        return ((Kind(*key), count) for key, count in tuple(self._counts.items()))
 
-    def _kind(self, entry: Entry, path: str) -> Kind:
-        parent = f"{path.rpartition('/')[0]}/*"
+    def _path(self, method: str, path: str) -> str:
+        """Return *path* with `*` in the place of an id."""
         if len(path) > _LONGEST_PATH or "*" in path:
-            path = "*"
-        elif f"{entry.method} {path}" not in self._served and (
-            f"{entry.method} {parent}" in self._served
-        ):
-            path = parent
-        return Kind(
-            entry.method,
-            path,
-            entry.status,
-            entry.code,
-            entry.account,
-            entry.fault,
-            bool(entry.request),
-        )
+            return "*"
+        if f"{method} {path}" in self._served:
+            return path
+        parent = f"{path[: path.rfind('/')]}/*"
+        return parent if f"{method} {parent}" in self._served else path
 
 
 def could_be(call: Call, kind: Kind) -> bool:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
+from kling_sdk.dialects.redirects import is_redirect, redirected
 from kling_sdk.errors import TransportError
 
 __all__ = ["Call", "Reply", "json_object", "names_asked_path", "no_answer", "retry_after"]
@@ -109,6 +110,8 @@ def json_object(reply: Reply) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
+        if is_redirect(reply.status):
+            raise redirected(reply.status, reply.headers)
         raise no_answer(reply, "without a JSON object")
     return value
 

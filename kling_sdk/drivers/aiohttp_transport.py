@@ -13,6 +13,7 @@ import aiohttp
 
 from kling_sdk.dialects import Reply
 from kling_sdk.dialects.wire import MAX_REPLY
+from kling_sdk.drivers.address import Address, speaks_tls
 from kling_sdk.drivers.httpx_shared import encode, redact_text
 from kling_sdk.errors import TransportError
 from kling_sdk.flows import Fetch, Send
@@ -38,6 +39,7 @@ class AiohttpTransport:
     def __init__(self, session: aiohttp.ClientSession, base_url: str) -> None:
         self.session = session
         self.base_url = base_url
+        self.address = Address(base_url)
 
     async def perform(self, effect: Send | Fetch) -> Any:
         """Make the call; see `SyncTransport.perform`."""
@@ -47,9 +49,20 @@ class AiohttpTransport:
             if effect.fresh:
                 return await self._send_fresh(effect)
             async with self._request(effect.call, _whole(effect.timeout)) as response:
-                return await _read(effect, response, fresh=False)
+                return await self._read(effect, response, fresh=False)
         except (TimeoutError, aiohttp.ClientError) as error:
-            raise _failed(error, effect.call) from None
+            found = None
+            if isinstance(effect, Send):
+                found = await self._about_the_address(error)
+            raise found or _failed(error, effect.call) from None
+
+    async def _about_the_address(self, error: Exception) -> TransportError | None:
+        if isinstance(error, _NEVER_SENT):
+            return self.address.not_connected(error)
+        if not self.address.is_doubtful():
+            return None
+        answer = await asyncio.to_thread(speaks_tls, self.address.host, self.address.port)
+        return self.address.wants_tls(answer=answer)
 
     def _request(
         self, call: Call, timeout: aiohttp.ClientTimeout, **options: Any
@@ -88,12 +101,21 @@ class AiohttpTransport:
                     ) as response:
                         try:
                             if trace.connected or call.method != "GET":
-                                return await _read(effect, response, fresh=trace.connected)
+                                return await self._read(effect, response, fresh=trace.connected)
                             await _bounded(response.content)
                         finally:
                             _disconnect(response)
         finally:
             self.session.trace_configs.remove(_CONNECT_TRACE)
+
+    async def _read(self, effect: Send, response: aiohttp.ClientResponse, *, fresh: bool) -> Any:
+        body = await _bounded(response.content)
+        self.address.answered()
+        try:
+            return effect.read(Reply(response.status, response.headers, body, fresh=fresh))
+        except TransportError:
+            _disconnect(response)
+            raise
 
     async def _fetch(self, effect: Fetch) -> Reply:
         now = asyncio.get_running_loop().time
@@ -136,15 +158,6 @@ async def _note_connected(_session: object, context: SimpleNamespace, _params: o
 _CONNECT_TRACE: Final = aiohttp.TraceConfig()
 _CONNECT_TRACE.on_connection_create_end.append(_note_connected)
 _CONNECT_TRACE.freeze()
-
-
-async def _read(effect: Send, response: aiohttp.ClientResponse, *, fresh: bool) -> Any:
-    body = await _bounded(response.content)
-    try:
-        return effect.read(Reply(response.status, response.headers, body, fresh=fresh))
-    except TransportError:
-        _disconnect(response)
-        raise
 
 
 def _disconnect(response: aiohttp.ClientResponse) -> None:

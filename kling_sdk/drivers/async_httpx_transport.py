@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from kling_sdk.dialects import Reply
+from kling_sdk.drivers.address import speaks_tls
 from kling_sdk.drivers.httpx_shared import (
     TOO_LONG,
     UNSENT,
@@ -46,7 +47,11 @@ class AsyncHttpxTransport(Calls):
                 sent = UNSENT not in request.extensions
                 raise TransportError(TOO_LONG, maybe_sent=sent) from None
         except self.library.failures as error:
-            raise self.library.failed(error) from None
+            failure = self.failed(error, effect)
+            if isinstance(effect, Send) and failure.maybe_sent and self.address.is_doubtful():
+                answer = await asyncio.to_thread(speaks_tls, self.address.host, self.address.port)
+                failure = self.address.wants_tls(answer=answer) or failure
+            raise failure from None
         finally:
             fetching.reset(was_fetching)
 
@@ -61,6 +66,7 @@ class AsyncHttpxTransport(Calls):
                 body = Body()
                 async for chunk in response.stream:
                     body.add(chunk)
+                self.address.answered()
                 fresh = trace is not None and trace.is_fresh(response)
                 if fresh == effect.fresh or effect.call.method != "GET":
                     return effect.read(body.reply(response, fresh=fresh))

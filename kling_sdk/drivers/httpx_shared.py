@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from kling_sdk.dialects import Call, Reply
 from kling_sdk.dialects.wire import MAX_REPLY
+from kling_sdk.drivers.address import Address
 from kling_sdk.errors import TransportError
 from kling_sdk.flows import Fetch, Send
 from kling_sdk.results import redact_url
@@ -134,7 +135,16 @@ class Calls:
         self.client = client
         self.library = _library(name)
         self.base_url = base_url
+        self.address = Address(base_url)
         self.owned = owned
+
+    def failed(self, error: Exception, effect: Send | Fetch) -> TransportError:
+        """Return our error for one of the library's."""
+        if isinstance(effect, Send) and isinstance(error, self.library.never_sent):
+            found = self.address.not_connected(error)
+            if found is not None:
+                return found
+        return self.library.failed(error)
 
     def request(self, effect: Send | Fetch) -> Any:
         """Return the library's request."""

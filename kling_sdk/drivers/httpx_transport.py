@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from kling_sdk.dialects import Reply
+from kling_sdk.drivers.address import speaks_tls
 from kling_sdk.drivers.deadline import deadline
 from kling_sdk.drivers.httpx_shared import (
     TOO_LONG,
@@ -35,7 +36,11 @@ class HttpxTransport(Calls):
         try:
             return self._send(effect) if isinstance(effect, Send) else self._fetch(effect)
         except self.library.failures as error:
-            raise self.library.failed(error) from None
+            failure = self.failed(error, effect)
+            if isinstance(effect, Send) and failure.maybe_sent and self.address.is_doubtful():
+                answer = speaks_tls(self.address.host, self.address.port)
+                failure = self.address.wants_tls(answer=answer) or failure
+            raise failure from None
         finally:
             deadline.reset(was_until)
             fetching.reset(was_fetching)
@@ -52,6 +57,7 @@ class HttpxTransport(Calls):
                 for chunk in response.stream:
                     body.add(chunk)
                     _check_deadline()
+                self.address.answered()
                 fresh = trace is not None and trace.is_fresh(response)
                 if fresh == effect.fresh or effect.call.method != "GET":
                     return effect.read(body.reply(response, fresh=fresh))

@@ -229,7 +229,9 @@ class Context:
     @property
     def policy(self) -> Policy:
         """When to repeat a failed call."""
-        return Policy(self.options.retries, self.random.random)
+        return Policy(
+            self.options.retries, self.random.random, self.server.answered, self.server.reached
+        )
 
     def emit(self, event: Event) -> None:
         """Tell the event hook, if there is one."""
@@ -289,7 +291,7 @@ def exchange(
                 raise
             if error.code in {_NOT_YET_VALID, _EXPIRED} and error.code not in seen:
                 seen.add(error.code)
-            elif error.code in _KEY_REFUSED and turns > 0 and error.over_used_connection:
+            elif error.code in _KEY_REFUSED and turns and error.over_used_connection and not fresh:
                 fresh = True  # it may be the reply to a request that another key has signed
             elif error.code in _KEY_REFUSED and turns > 0:
                 turns -= 1
@@ -323,6 +325,7 @@ def _send(
         ctx.emit(Event("request", call.method, call.path, attempt))
 
     def received(reply: Reply) -> T:
+        ctx.server.replied(reply.status)
         if watched:
             ctx.emit(Event("response", call.method, call.path, attempt, status=reply.status))
         matched = (bool(request_id) and _is_echo(ctx, request_id, reply)) or reply.matched
@@ -332,7 +335,11 @@ def _send(
             error.over_used_connection = not (matched or reply.fresh)
             raise
 
-    return cast("T", (yield Send(signed, timeout, received, fresh)))
+    try:
+        return cast("T", (yield Send(signed, timeout, received, fresh)))
+    except TransportError as error:
+        ctx.server.failed(error)
+        raise
 
 
 def _is_echo(ctx: Context, sent: str, reply: Reply) -> bool:

@@ -28,6 +28,7 @@ from kling_sdk.errors import (
     OutcomeUnknownError,
     RequestValidationError,
     TransportError,
+    UnreachableError,
 )
 from kling_sdk.flows.core import (
     WRONG_ADDRESS,
@@ -306,6 +307,9 @@ class _Attempts:
             raise error
         if not self.ctx.options.look_up:
             raise self.unknown(f"it failed with {type(error).__name__}") from error
+        is_wrong = isinstance(error, UnreachableError) and error.maybe_sent
+        if is_wrong and not self.ctx.server.answered:
+            raise self.unknown(f"the address is probably wrong: {error.args[0]}") from error
         try:
             task = yield from self._look_up()
         except KlingError as failure:

@@ -12,7 +12,12 @@ from __future__ import annotations
 import attrs
 
 from kling_sdk.dialects import Reply
-from kling_sdk.errors import MismatchedReplyError, UnnamedReplyError
+from kling_sdk.errors import (
+    MismatchedReplyError,
+    TransportError,
+    UnnamedReplyError,
+    UnreachableError,
+)
 from kling_sdk.results import Task
 
 __all__ = ["Asked", "Server"]
@@ -23,12 +28,30 @@ class Server:
     """What a server's replies have shown of it; shared by all calls of a client.
 
     Attributes:
+        answered: It has answered; a redirect is no answer.
+        reached: A request was sent to it, whatever became of that.
+        trouble: Why the last attempt could not reach it; None when it did.
         echoes: It has repeated an `x-request-id`.
         names: The last reply to a create named the create's `external_task_id`.
     """
 
+    answered: bool = False
+    reached: bool = False
+    trouble: UnreachableError | None = None
     echoes: bool = False
     names: bool = False
+
+    def replied(self, status: int) -> None:
+        """Take note of a reply."""
+        self.trouble = None
+        if not 300 <= status < 400:
+            self.answered = True
+
+    def failed(self, error: TransportError) -> None:
+        """Take note that an attempt ended without an answer."""
+        self.trouble = error if isinstance(error, UnreachableError) else None
+        if self.trouble is None and error.maybe_sent:
+            self.reached = True
 
 
 @attrs.frozen

@@ -22,6 +22,7 @@ from kling_sdk.errors import (
     KlingError,
     NotFoundError,
     TransportError,
+    UnreachableError,
     WaitCancelledError,
     WaitTimeoutError,
 )
@@ -78,6 +79,7 @@ class _Pool:
     #: the tasks that this look has still to come to.
     ended: list[Outcome] = attrs.field(factory=list, init=False)
     lists_work: bool = attrs.field(default=True, init=False)
+    lost_looks: int = attrs.field(default=0, init=False)
 
     def run(self, work: Sequence[VideoRequest | Task]) -> Flow[None]:
         try:
@@ -102,6 +104,7 @@ class _Pool:
             elif self.queue or self.open:
                 yield Sleep(self._tick())
                 yield from self._look()
+                self._end_if_unreachable()
                 self._expire()
                 yield from self._hand_out()
 
@@ -150,6 +153,8 @@ class _Pool:
         tick = min(TICK, next_look(self.ctx, self.looks)) if self._count() <= 3 else TICK
         deadline = min((entries[0].until for entries in self.open.values()), default=math.inf)
         least = min(_LEAST, self.ctx.options.wait_timeout)
+        if self.lost_looks and not self.ctx.server.answered:
+            tick = _LEAST
         return max(least, min(tick, deadline - self.ctx.monotonic()))
 
     def _look(self) -> Flow[None]:
@@ -240,6 +245,16 @@ class _Pool:
     def _end(self, task_id: str, error: KlingError) -> None:
         for entry in self.open.pop(task_id):
             self.ended.append(Outcome(entry.index, entry.task, error))
+
+    def _end_if_unreachable(self) -> None:
+        """End all waits when the server has never answered, and its address is wrong."""
+        trouble = self.ctx.server.trouble
+        self.lost_looks = self.lost_looks + 1 if trouble is not None else 0
+        if trouble is None or not self.ctx.policy.is_hopeless(trouble, self.lost_looks):
+            return
+        for task_id in list(self.open):
+            error = UnreachableError(str(trouble.args[0]), maybe_sent=trouble.maybe_sent)
+            self._end(task_id, error.about(task_id=task_id))
 
     def _expire(self) -> None:
         """End the waits whose deadline has passed; a look was taken at each of them just now."""

@@ -9,12 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from kling_sdk.errors import ConcurrencyLimitError, KlingAPIError, KlingError, TransportError
+from kling_sdk.errors import (
+    ConcurrencyLimitError,
+    KlingAPIError,
+    KlingError,
+    TransportError,
+    UnreachableError,
+)
 
 __all__ = ["Policy", "is_transient"]
 
 BASE: Final = 0.5  # s
 LONGEST: Final = 8.0  # s
+ATTEMPTS: Final = 3  # at an address that was never right: within about 1.5 s
 BUSY_BASE: Final = 2.0  # s
 BUSY_LONGEST: Final = 15.0  # s
 
@@ -32,10 +39,21 @@ class Policy(NamedTuple):
     Attributes:
         retries: Most repeats, or None for no limit but the deadline.
         random: Returns a number from 0 up to 1.
+        answered: Whether the server has ever answered this client.
+        reached: Whether a connection to it was ever made.
     """
 
     retries: int | None
     random: Callable[[], float]
+    answered: bool = True
+    reached: bool = True
+
+    def is_hopeless(self, error: KlingError, attempt: int) -> bool:
+        """Return whether an address that was never right has been tried often enough."""
+        if not isinstance(error, UnreachableError) or attempt < ATTEMPTS:
+            return False
+        # Where a connection was made and broke, a refused one may be the server's restart.
+        return not (self.answered or (self.reached and not error.maybe_sent))
 
     def pause(self, error: KlingError, attempt: int, remaining: float) -> float | None:
         """Return the seconds to wait before the next attempt, or None to give up.
@@ -46,6 +64,8 @@ class Policy(NamedTuple):
             remaining: Seconds until the deadline.
         """
         if not is_transient(error) or (self.retries is not None and attempt > self.retries):
+            return None
+        if self.is_hopeless(error, attempt):
             return None
         busy = isinstance(error, ConcurrencyLimitError)
         base, longest = (BUSY_BASE, BUSY_LONGEST) if busy else (BASE, LONGEST)

@@ -20,6 +20,7 @@ from kling_sdk.errors import (
     NotFoundError,
     TaskFailedError,
     TransportError,
+    UnreachableError,
     WaitCancelledError,
     WaitTimeoutError,
 )
@@ -127,7 +128,8 @@ def wait(ctx: Context, endpoint: str, task: Task | str, private: Sequence[str] =
             seen = yield from _look(ctx, endpoint, known or str(task), until)
         except (KlingAPIError, TransportError) as error:
             # A task that was seen once exists: not finding it is the server's hiccup.
-            if not is_transient(error) and not (known and isinstance(error, NotFoundError)):
+            lost = not is_transient(error) or ctx.policy.is_hopeless(error, looks)
+            if lost and not (known and isinstance(error, NotFoundError)):
                 raise error.about(task_id=known.task_id if known else str(task)) from None
             log.debug("look %d failed: %s", looks, type(error).__name__)
             trouble = error
@@ -137,6 +139,8 @@ def wait(ctx: Context, endpoint: str, task: Task | str, private: Sequence[str] =
             if seen.is_done:
                 return finished(seen, private)
         pause = _server_pause(trouble, next_look(ctx, looks))
+        if isinstance(trouble, UnreachableError) and not ctx.server.answered:
+            pause = min(pause, 1.0)  # s: it will hardly get better
 
 
 def run_task(ctx: Context, request: VideoRequest) -> Flow[Task]:

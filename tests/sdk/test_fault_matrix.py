@@ -30,6 +30,7 @@ from kling_sdk import (
     ServerError,
     Task,
     TransportError,
+    UnreachableError,
 )
 from tests.sdk.by_hand import FakeClock
 from tests.sdk.clients import CLIENTS, PROMPT, Calls, over
@@ -63,7 +64,7 @@ class Row:
 
 
 TABLE: Final = {
-    "connect refused": Row(None, TransportError, 0, TransportError),
+    "connect refused": Row(None, UnreachableError, 0, UnreachableError),
     "reset before it is read": Row(Fault("unread"), OutcomeUnknownError, 0, TransportError),
     "reset after half of it": Row(Fault("torn"), OutcomeUnknownError, 0, TransportError),
     "reset after acceptance": Row(Fault("accepted"), OutcomeUnknownError, 1, TransportError),

@@ -13,7 +13,6 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_sdk import AsyncKling, Event, Kling, Task, TextToVideo
-from kling_sdk.dialects import Reply
 from kling_sdk.flows import Fetch, Send
 from tests.sdk.by_hand import FakeClock, asked
 from tests.sdk.honest import HonestKling
@@ -44,7 +43,7 @@ class Wire:
         self.effects += 1
         return self.effects - 1 == self.at and self.error is not None
 
-    def perform(self, effect: Send | Fetch) -> Reply:
+    def perform(self, effect: Send | Fetch) -> Any:
         struck = self.step()
         assert isinstance(effect, Send)
         if struck and not self.late and self.error is not None:
@@ -52,13 +51,13 @@ class Wire:
         reply = asked(self.kling, effect)
         if struck and self.error is not None:
             raise self.error
-        return reply
+        return effect.read(reply._replace(fresh=effect.fresh))
 
     def close(self) -> None: ...
 
 
 class AsyncWire(Wire):
-    async def perform(self, effect: Send | Fetch) -> Reply:  # type: ignore[override]  # the twin
+    async def perform(self, effect: Send | Fetch) -> Any:
         await asyncio.sleep(0)
         return super().perform(effect)
 
@@ -144,7 +143,7 @@ def play(
     wire = (Wire if colour == "sync" else AsyncWire)(kling, at, error, late=late)
     clock.wire = wire
     client: Any = (Kling if colour == "sync" else AsyncKling)(api_key=SECRET, clock=clock)
-    client._shared.transport = wire
+    client._shared._transport = wire
     try:
         if colour == "sync":
             SYNC[name](client, tasks, seen)
@@ -241,7 +240,7 @@ def test_a_create_that_was_refused_warns_of_nothing(caplog: pytest.LogCaptureFix
     kling = HonestKling(now=clock.time, takes=None, slots=0)
     wire = clock.wire = Wire(kling, 1, KeyboardInterrupt(), late=False)
     client = Kling(api_key=SECRET, clock=clock)
-    client._shared.transport = wire
+    client._shared._transport = wire
     with pytest.raises(KeyboardInterrupt) as caught:
         client.text2video.create(prompt=PROMPT)
     assert not getattr(caught.value, "__notes__", [])
