@@ -165,10 +165,14 @@ def _reconcile(options: argparse.Namespace) -> int:
 def _stats(options: argparse.Namespace) -> int:
     async def work(storage: Any) -> Any:
         from kling_mock.operator_commands import desk_on
+        from kling_mock.relay.errors import RelayError
 
         desk = desk_on(storage)
         query = {"days": options.days, "stuck_after": options.stuck_after}
-        return await desk.do("stats", query=query), await desk.do("overview")
+        try:
+            return await desk.do("stats", query=query), await desk.do("overview")
+        except RelayError as error:
+            raise ValueError(error.message) from None
 
     found = ask(options.db, work)
     if found is None:

@@ -14,13 +14,14 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-import json
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 import attrs
 
 from kling_sdk.dialects.kling import task_from
+from kling_sdk.dialects.wire import read_json
 from kling_sdk.errors import CallbackVerificationError, TransportError
 from kling_sdk.results import Task, Video, decimal, instant, text
 
@@ -162,7 +163,7 @@ def _read(body: bytes) -> tuple[Task, str]:
     if len(body) > MAX_BODY:
         raise CallbackVerificationError(f"the body is larger than {MAX_BODY:,} bytes")
     try:
-        data = json.loads(body)
+        data = read_json(body)
     except (ValueError, RecursionError):
         data = None
     if isinstance(data, dict) and isinstance(data.get("data"), dict) and "task_id" not in data:
@@ -206,12 +207,21 @@ def _new_task(raw: dict[str, Any]) -> Task:
     )
 
 
-def _package_units(billing: object) -> Any:
-    """Return the units a package paid, summed; None when nothing says so."""
-    amounts = [
-        amount
-        for item in (billing if isinstance(billing, list) else ())
-        if isinstance(item, dict) and item.get("package_type")
-        if (amount := decimal(item.get("amount"))) is not None
-    ]
-    return sum(amounts) if amounts else None
+def _package_units(billing: object) -> Decimal | None:
+    """Return the units that packages paid, summed; None unless they paid all of it.
+
+    An item of another kind, such as one paid from the balance, has an amount of money and no
+    units, so a sum over the rest would be too small.
+    """
+    amounts: list[Decimal] = []
+    for item in billing if isinstance(billing, list) else ():
+        if not isinstance(item, dict):
+            continue
+        amount = decimal(item.get("amount"))
+        if item.get("package_type"):
+            if amount is None:
+                return None
+            amounts.append(amount)
+        elif item.get("amount") is not None and amount != 0:
+            return None
+    return sum(amounts, Decimal(0)) if amounts else None

@@ -6,9 +6,10 @@ and a status we do not know is kept as text: nothing here makes a reply unreadab
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,10 @@ FAILED: Final = frozenset({"failed"})
 
 # Later than any year a result can carry, so a nonsense number never breaks parsing.
 _MAX_MS: Final = 253_402_300_799_000
+
+_MAX_DIGITS: Final = 30  # of a number, before its point and after it
+_LONGEST_NUMBER: Final = 2 * _MAX_DIGITS + 10  # characters, with sign, point and exponent
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
 
 def redact_url(url: str) -> str:
@@ -209,14 +214,26 @@ def text(value: object) -> str:
 
 
 def decimal(value: object) -> Decimal | None:
-    """Return a number sent as text or number, or None when it is neither."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    """Return a number sent as text or number; None when it is neither, or absurd.
+
+    A number has at most 30 digits before its point and 30 after it. `1e-200000000` is a short
+    text and a valid `Decimal`, and takes 200 MB to be written out.
+    """
+    if isinstance(value, bool):
         return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
+    if isinstance(value, int):
+        return Decimal(value) if abs(value) < 10**_MAX_DIGITS else None
+    if isinstance(value, float):
+        value = repr(value)
+    if not isinstance(value, str) or len(value) > _LONGEST_NUMBER:
         return None
-    return number if number.is_finite() else None
+    digits = value.strip()
+    if _NUMBER.fullmatch(digits) is None:
+        return None
+    number = Decimal(digits)
+    exponent = number.as_tuple().exponent
+    bounded = isinstance(exponent, int) and exponent >= -_MAX_DIGITS
+    return number if bounded and number.adjusted() < _MAX_DIGITS else None
 
 
 def instant(value: object, *, per_second: int = 1000) -> datetime | None:

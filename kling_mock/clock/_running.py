@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +16,8 @@ __all__ = ["RealClock", "ScaledClock"]
 # Seconds of real time: timers that are due closer together than this run together. Waking up
 # for each of a thousand tasks would cost more than all their requests.
 _GRAIN = 0.005
+
+_FASTEST = 1_000_000_000  # a second of real time is then 31 years
 
 
 class _Course(NamedTuple):
@@ -173,6 +174,6 @@ class RealClock(ScaledClock):
 
 
 def _checked(speed: float) -> float:
-    if not (speed > 0 and math.isfinite(speed)):
-        raise ValueError(f"speed: accepted is a number above 0, got {speed!r}")
+    if not 0 < speed <= _FASTEST:
+        raise ValueError(f"speed: accepted is a number above 0 and up to {_FASTEST}, got {speed!r}")
     return speed

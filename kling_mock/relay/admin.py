@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
@@ -13,7 +12,8 @@ from kling_mock.control.admin.shapes import read_query
 from kling_mock.relay import errors
 from kling_mock.relay.calls import CALLS, Call, split
 from kling_mock.relay.desk import Desk
-from kling_mock.relay.errors import RelayError, invalid
+from kling_mock.relay.errors import RelayError
+from kling_mock.relay.json_body import read_object
 
 __all__ = ["RelayAdmin"]
 
@@ -57,7 +57,9 @@ class RelayAdmin:
             asked = read_query(call.query, [*query.items()])
         except AdminError as error:
             raise RelayError(errors.INVALID, error.message) from None
-        body = _object(raw) if call.body is not None else None
+        body = None
+        if call.body is not None:
+            body = read_object(raw) if raw else {}
         return 200, await self._desk.do(call.name, unquote(key), body, asked)
 
     def check(self, header: str | None) -> None:
@@ -69,15 +71,3 @@ class RelayAdmin:
         given = (header or "").partition(" ")[2].strip().encode()
         if not hmac.compare_digest(given, self._token):
             raise RelayError(errors.BAD_TOKEN, "the admin token is missing or wrong")
-
-
-def _object(raw: bytes) -> Mapping[str, Any]:
-    if not raw:
-        return {}
-    try:
-        found: Any = json.loads(raw)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise invalid("body", "accepted is a JSON object")
-    return found

@@ -16,7 +16,7 @@ import attrs
 
 from kling_mock.clock import Clock
 from kling_mock.control.admin.errors import AdminError
-from kling_mock.control.admin.shapes import check
+from kling_mock.control.admin.shapes import EVERY, check, closed
 from kling_mock.relay import errors
 from kling_mock.relay.calls import BY_NAME
 from kling_mock.relay.channels import check_mapping, check_secrets, keys_of
@@ -122,7 +122,7 @@ class Desk:
             name: Its name.
             key: What is named in its path.
             body: The body's members.
-            query: The query's, checked already.
+            query: The query's.
 
         Raises:
             RelayError: It is not accepted, or there is no such thing.
@@ -132,7 +132,8 @@ class Desk:
         work: Callable[[Ask], Awaitable[Body]] = getattr(self, name)
         try:
             said = check(schema, body or {}) if schema is not None else {}
-            return await work(Ask(key, {**(query or {}), **said}))
+            asked = check(closed(EVERY, **BY_NAME[name].query), query or {})
+            return await work(Ask(key, {**asked, **said}))
         except AdminError as error:
             raise RelayError(errors.INVALID, error.message) from None
         except UnknownError as error:

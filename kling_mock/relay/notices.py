@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
 
+from kling_mock.decimals import bounded_decimal
 from kling_mock.storage.values import NewNotice, Notice, NoticeState, TaskResult, VideoRow
 
 __all__ = ["DELAYS", "Verdict", "after_attempt", "notice_of", "user_secret"]
@@ -89,8 +89,5 @@ def after_attempt(notice: Notice, status: int, retry_after: str, chance: float) 
 
 
 def _asked(retry_after: str) -> float:
-    try:
-        seconds = Decimal(retry_after)
-    except InvalidOperation:
-        return 0.0
-    return float(seconds) if seconds.is_finite() and 0 < seconds <= _LONGEST_WAIT else 0.0
+    seconds = bounded_decimal(retry_after)
+    return float(seconds) if seconds is not None and 0 < seconds <= _LONGEST_WAIT else 0.0

@@ -43,8 +43,20 @@ class Pricing(Protocol):
     """A price list."""
 
     def quota(self, asked: Asked) -> int:
-        """Return the price in quota, 0 or more."""
+        """Return the price in quota: 0 if the list says that it is free, else at least 1."""
         ...
+
+
+def _held(price: Decimal, quota: int) -> int:
+    """Return what is held: what is not free costs at least 1, however small it is.
+
+    With a hold of 0 a user without any balance could send it, and could not be charged for it.
+
+    Args:
+        price: Before it was rounded; 0 only if the price list says so.
+        quota: The price in quota.
+    """
+    return max(1, quota) if price > 0 else quota
 
 
 class UnitPricing:
@@ -64,7 +76,8 @@ class UnitPricing:
 
     def quota(self, asked: Asked) -> int:
         """Return the price in quota."""
-        return quota_of(self.per_second(asked) * asked.seconds)
+        units = self.per_second(asked) * asked.seconds
+        return _held(units, quota_of(units))
 
     def per_second(self, asked: Asked) -> Decimal:
         """Return the units for each second of the result."""
@@ -108,8 +121,8 @@ class GuidePricing:
     thing is not copied: the original prices a duration that is sent as text as 5 seconds.
 
     Args:
-        bases: Dollars for 5 seconds, by the model as the user names it. The original has no
-            entry that takes effect, so each model costs 50 there.
+        bases: Dollars for 5 seconds, by the model as the user names it; 0 makes it free. The
+            original has no entry that takes effect, so each model costs 50 there.
         default: Dollars for a model without an entry.
     """
 
@@ -127,4 +140,4 @@ class GuidePricing:
             * _ASPECTS.get(asked.aspect_ratio or "16:9", Decimal(1))
             * _TYPES.get(asked.endpoint, Decimal(1))
         )
-        return int((dollars * QUOTA_PER_USD).to_integral_value(ROUND_DOWN))
+        return _held(dollars, int((dollars * QUOTA_PER_USD).to_integral_value(ROUND_DOWN)))

@@ -11,12 +11,14 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
-from typing import Any, Final, NamedTuple, NoReturn
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from kling_mock.decimals import bounded_decimal
 from kling_mock.relay.channels import Target
 from kling_mock.relay.errors import invalid
+from kling_mock.relay.json_body import read_object
 from kling_mock.relay.prices import Use
 from kling_mock.storage.values import VideoRow
 
@@ -28,6 +30,7 @@ __all__ = [
     "LONGEST_WORD",
     "MAX_KEY",
     "MAX_PAGE",
+    "MAX_PROMPT",
     "MOST_SECONDS",
     "CreateAsk",
     "ListAsk",
@@ -54,9 +57,11 @@ LONGEST_ID: Final = 200
 LONGEST_WORD: Final = 20  # a mode, an aspect ratio
 LONGEST_NAME: Final = 100  # `videos.model`
 LONGEST_URL: Final = 2048
+MAX_PROMPT: Final = 65_535  # bytes as UTF-8: `videos.prompt`
 _DEFAULT_SECONDS: Final = Decimal(5)  # vendor's pages; confidence high
 _LONGEST_INPUT: Final = Decimal(10)  # seconds of a video that is edited (vendor's omni page)
 MOST_SECONDS: Final = Decimal(3600)
+_LONGEST_SECONDS: Final = 20  # characters, written out: `videos.duration`
 _ID: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
 MAX_KEY: Final = 2**63 - 1
 # `json.dumps` with settings makes an encoder for each call.
@@ -111,7 +116,7 @@ def read_create(endpoint: str, raw: bytes) -> CreateAsk:
     Raises:
         RelayError: 400 naming the field and what is accepted.
     """
-    body = _object(raw)
+    body = read_object(raw)
     external = _external_id(body.get("external_task_id"))
     return CreateAsk(
         endpoint=endpoint,
@@ -121,7 +126,7 @@ def read_create(endpoint: str, raw: bytes) -> CreateAsk:
         seconds=_seconds(body),
         use=_use(body),
         aspect_ratio=_text(body, "aspect_ratio", LONGEST_WORD),
-        prompt=_text(body, "prompt", None),
+        prompt=_prompt(body),
         external_task_id=external,
         callback_url=_callback_url(body.get("callback_url")),
         request_hash=_hash(endpoint, body),
@@ -153,24 +158,6 @@ def upstream_body(
     return body
 
 
-def _object(raw: bytes) -> dict[str, Any]:
-    try:
-        found: Any = json.loads(raw.decode("utf-8"), parse_constant=_no_number)
-    except UnicodeDecodeError as error:
-        raise invalid("body", f"is not UTF-8: see byte {error.start}") from None
-    except RecursionError:
-        raise invalid("body", "is nested too deeply") from None
-    except ValueError:
-        raise invalid("body", "is not JSON; accepted is a JSON object") from None
-    if not isinstance(found, dict):
-        raise invalid("body", "accepted is a JSON object")
-    return found
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(name)  # NaN and Infinity are no JSON
-
-
 def _text(body: Mapping[str, Any], name: str, longest: int | None) -> str:
     value = body.get(name)
     if value is None:
@@ -180,6 +167,14 @@ def _text(body: Mapping[str, Any], name: str, longest: int | None) -> str:
     if longest is not None and len(value) > longest:
         raise invalid(name, f"accepted are up to {longest} characters")
     return value
+
+
+def _prompt(body: Mapping[str, Any]) -> str:
+    prompt = _text(body, "prompt", None)
+    # Half a surrogate pair has no bytes; `_hash` refuses it with a message of its own.
+    if len(prompt.encode("utf-8", "replace")) > MAX_PROMPT:
+        raise invalid("prompt", f"is too long; at most {MAX_PROMPT} bytes of UTF-8 are accepted")
+    return prompt
 
 
 def _model(body: Mapping[str, Any], endpoint: str) -> str:
@@ -194,14 +189,13 @@ def _seconds(body: Mapping[str, Any]) -> Decimal:
     value = body.get("duration")
     if value is None or value == "":
         return _LONGEST_INPUT if body.get("video_list") else _DEFAULT_SECONDS
-    seconds = None
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        try:
-            seconds = Decimal(str(value))
-        except InvalidOperation:
-            seconds = None
-    if seconds is None or not seconds.is_finite() or not 0 < seconds <= MOST_SECONDS:
-        raise invalid("duration", "accepted are seconds as number or text, such as 5 or '5'")
+    seconds = bounded_decimal(value)
+    if seconds is None or not 0 < seconds <= MOST_SECONDS or len(f"{seconds:f}") > _LONGEST_SECONDS:
+        raise invalid(
+            "duration",
+            f"must be a number of seconds above 0 and up to {MOST_SECONDS}, with at most "
+            f"{_LONGEST_SECONDS} characters written out, as number or text, such as 5 or '5'",
+        )
     return seconds
 
 

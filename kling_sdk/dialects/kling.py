@@ -135,7 +135,7 @@ class KlingDialect:
         request_id = text(envelope.get("request_id"))
         raise api_error(
             text(envelope.get("message")) or f"HTTP {reply.status} without a message",
-            code=code if isinstance(code, int) else 0,
+            code=code if isinstance(code, int) and abs(code) < 10**9 else 0,
             http_status=reply.status,
             request_id=request_id,
             retry_after=retry_after(reply),

@@ -13,7 +13,15 @@ from urllib.parse import unquote
 from kling_sdk.dialects.redirects import is_redirect, redirected
 from kling_sdk.errors import TransportError
 
-__all__ = ["Call", "Reply", "json_object", "names_asked_path", "no_answer", "retry_after"]
+__all__ = [
+    "Call",
+    "Reply",
+    "json_object",
+    "names_asked_path",
+    "no_answer",
+    "read_json",
+    "retry_after",
+]
 
 #: The most bytes a JSON reply may have, before and after decompression. A page of 500
 #: tasks is about 0.5 MB.
@@ -98,6 +106,28 @@ def plain_body(reply: Reply) -> bytes:
     return body
 
 
+def read_json(body: bytes) -> Any:
+    """Return the value in a JSON text.
+
+    A whole number with more digits than Python reads (4,300) becomes text, so that one absurd
+    number does not make all the rest unreadable.
+
+    Raises:
+        ValueError: The body is not JSON.
+        RecursionError: It is nested too deeply.
+    """
+    try:
+        return json.loads(body)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except ValueError:
+        return json.loads(body, parse_int=_whole)
+
+
+def _whole(digits: str) -> int | str:
+    return int(digits) if len(digits) < 100 else digits
+
+
 def json_object(reply: Reply) -> dict[str, Any]:
     """Return the JSON object in a reply.
 
@@ -106,7 +136,7 @@ def json_object(reply: Reply) -> dict[str, Any]:
             did with the request.
     """
     try:
-        value = json.loads(plain_body(reply))
+        value = read_json(plain_body(reply))
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):

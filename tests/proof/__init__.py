@@ -2,8 +2,8 @@
 
 A proof that nothing can fail proves nothing. So next to each stands a canary: code as many write
 it, which the same checker has to catch. `test_table.py` sees to it that this table is complete:
-each test of P2 to P6 stands in it, as proof, as canary or as control (a test that shows that a
-proof's checker is not blind), and each promise has all that it needs.
+each test of P2 to P6 and of P10 stands in it, as proof, as canary or as control (a test that shows
+that a proof's checker is not blind), and each promise has all that it needs.
 
 proof/test_p1_one_create_one_task.py
     P1 proof   test_two_thousand_creates_make_two_thousand_tasks
@@ -70,4 +70,10 @@ proof/test_p7_no_secret_is_shown.py
     P7 proof   *
 proof/test_p8_forward_compatible.py
     P8 proof   *
+proof/test_p10_outside_numbers.py
+    P10 proof  test_a_number_costs_no_more_than_its_bytes
+    P10 proof  test_any_number_anywhere_is_taken_or_refused
+    P10 canary test_the_checker_catches_a_number_without_bounds
+    P10 canary test_the_checker_catches_a_sum_without_bounds
+    P10 canary test_the_checker_catches_a_body_without_bounds
 """

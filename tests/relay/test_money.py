@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kling_mock.relay.money import QUOTA_PER_UNIT, QUOTA_PER_USD, final_quota, quota_of
 from kling_mock.relay.prices import DEAREST, PRICES
-from kling_mock.relay.pricing import Asked, GuidePricing, UnitPricing
+from kling_mock.relay.pricing import Asked, GuidePricing, Pricing, UnitPricing
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,30 @@ def test_what_is_not_listed_is_held_at_a_dearer_price() -> None:
 def test_every_request_has_a_price(model: str, mode: str, use: str, seconds: Decimal) -> None:
     """No combination of model, mode, use and length is free or without a price."""
     assert UnitPricing().quota(asked(model, mode, str(seconds), use=use)) > 0
+
+
+@given(
+    st.sampled_from([UnitPricing(), GuidePricing(), GuidePricing({"m": Decimal("1e-9")})]),
+    st.sampled_from(["kling-v2-6", "m"]),
+    st.decimals("0.000000000000000001", "3600", places=18),
+)
+def test_whatever_is_not_free_holds_at_least_one(
+    pricing: Pricing, model: str, seconds: Decimal
+) -> None:
+    """A price that rounds to 0 holds 1: nobody sends a task with nothing to pay it from."""
+    assert pricing.quota(asked(model, seconds=str(seconds))) >= 1
+
+
+def test_the_same_finds_a_price_that_is_only_rounded() -> None:
+    """Canary: a microsecond of the cheapest model rounds to 0, which an empty balance reaches."""
+    assert quota_of(Decimal("0.2") * Decimal("0.000001")) == 0
+    assert UnitPricing().quota(asked("kling-v1", seconds="0.000001")) == 1
+
+
+def test_what_the_operator_makes_free_is_free() -> None:
+    """A price of 0 in the operator's own list holds nothing, whatever the length."""
+    assert GuidePricing({"kling-v9": Decimal(0)}).quota(asked("kling-v9", seconds="3600")) == 0
+    assert UnitPricing(Decimal(0)).quota(asked("kling-v9", seconds="3600")) == 0
 
 
 @pytest.mark.parametrize(

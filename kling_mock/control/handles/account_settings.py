@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Generic, Protocol, TypeVar
 
+from kling_mock.decimals import BOUND, bounded_decimal
 from kling_mock.kling.accounts import Account, RateLimit
 from kling_mock.kling.capabilities import ENDPOINTS, MODELS
 from kling_mock.kling.packs import Pack
@@ -124,12 +125,9 @@ def read_rate(given: RateLimit | None) -> RateLimit | None:
 
 def read_units(given: Decimal | float | str) -> Decimal:
     """Return *given* as a number of units."""
-    try:
-        amount = Decimal(str(given))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not (amount.is_finite() and amount >= 0):
-        raise ValueError(f"units: accepted is a number of 0 or more, got {given!r}")
+    amount = bounded_decimal(given)
+    if amount is None or amount < 0:
+        raise ValueError(f"units: accepted is 0 or more, {BOUND}; got {str(given)[:40]!r}")
     return amount
 
 
