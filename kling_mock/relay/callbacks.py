@@ -3,7 +3,7 @@
 It is applied if it is signed by the channel's secret and speaks of this very task. Otherwise it
 is a hint: the task is read anew with the channel's own key, at the same rate limit as a query.
 So a forgery makes the relay look, and nothing else; and no result is lost for want of a
-signature.
+signature. A signed success that names no units is a hint too, as long as a reading can tell them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from kling_mock.clock import Clock
 from kling_mock.relay import errors
 from kling_mock.relay.directory import Directory
 from kling_mock.relay.errors import RelayError, invalid
-from kling_mock.relay.reports import Reports, would_change
+from kling_mock.relay.reports import Reports, names_no_units, would_change
 from kling_mock.relay.schedule import READ_INTERVAL
 from kling_mock.relay.states import State, state_of
 from kling_mock.relay.tally import CallbackOutcome, Tally
 from kling_mock.storage.protocol import Storage
+from kling_mock.storage.text import ID_RULE, is_external_id
 from kling_mock.storage.values import VideoRow
 from kling_sdk import CallbackVerificationError, parse_callback
 from kling_sdk.callbacks import CallbackEvent, check_signature
@@ -93,12 +94,15 @@ class Callbacks:
         except CallbackVerificationError as error:
             self._tally.callback("invalid")
             raise invalid("body", str(error)) from None
+        if not is_external_id(event.task.task_id):
+            self._tally.callback("invalid")
+            raise invalid("body", f"the task's id is not accepted; it must have {ID_RULE}")
         row = await self._find(task_id, event)
         if row is None:
             self._tally.callback("unknown_task")
             raise RelayError(errors.NOT_FOUND, "there is no such task")
         trusted = await self._is_signed(row, raw, headers) and speaks_of(row, event)
-        self._tally.callback(outcome_of(row, headers, trusted=trusted))
+        self._tally.callback(outcome_of(row, event, headers, trusted=trusted))
         if trusted:
             return await self._apply(row, event)
         if self.trial is not None and is_local():
@@ -124,12 +128,18 @@ class Callbacks:
         return True
 
     async def _apply(self, row: VideoRow, event: CallbackEvent) -> dict[str, str]:
+        if row.is_open and not row.legacy and names_no_units(event.task):
+            if not await self._reports.read_first(row, event.task):
+                await self._look_again(row)
+            return DONE
         await self._reports.apply(row, event.task, "callback")
         return DONE if row.is_open else ALREADY
 
     async def _hint(self, row: VideoRow, event: CallbackEvent) -> dict[str, str]:
         now = int(self._clock.now())
         if not row.is_open or row.legacy:
+            if not row.is_open and would_change(row, event.task):
+                await self._reports.keep_unverified(row, event.task)
             if state_of(row.status, row.kling_task_id) is State.LOST and self._may_read(row, now):
                 await self._reports.read(row, "callback")
             return ALREADY
@@ -137,11 +147,14 @@ class Callbacks:
         # callback does, must not use up the reading that the next one may need.
         repeats = now - row.created_at < READ_INTERVAL and not would_change(row, event.task)
         if repeats or not await self._reports.refresh(row, "callback"):
-            # It was read a moment ago, and may have changed since.
-            soon = now + READ_INTERVAL
-            await self._storage.schedule_poll(row.task_id, soon, only_sooner=True)
-            self._note(soon)
+            await self._look_again(row)
         return DONE
+
+    async def _look_again(self, row: VideoRow) -> None:
+        """Have a row looked at that was read a moment ago, and may have changed since."""
+        soon = int(self._clock.now()) + READ_INTERVAL
+        await self._storage.schedule_poll(row.task_id, soon, only_sooner=True)
+        self._note(soon)
 
     def _may_read(self, row: VideoRow, now: int) -> bool:
         """Whether a row that was given up is read once more: a lease is for open rows only."""
@@ -153,16 +166,20 @@ class Callbacks:
         return may
 
 
-def outcome_of(row: VideoRow, headers: Mapping[str, str], *, trusted: bool) -> CallbackOutcome:
+def outcome_of(
+    row: VideoRow, event: CallbackEvent, headers: Mapping[str, str], *, trusted: bool
+) -> CallbackOutcome:
     """Return how a callback is counted.
 
     Args:
         row: The row as it was when the callback came.
+        event: What it says.
         headers: Of the callback.
         trusted: Whether its signature is the channel's, and it is about this row.
     """
     if not row.is_open:
-        return "already_processed"
+        contradicts = not trusted and would_change(row, event.task)
+        return "contradicting" if contradicts else "already_processed"
     if trusted:
         return "applied"
     return "unverified" if SIGNATURE in headers else "hint"

@@ -79,6 +79,9 @@ def _tasks(tally: Tally) -> Iterator[Metric]:
         tally.settlements,
     )
     yield _plain("contradicted_reports", "Results kept aside, not applied.", tally.contradicted)
+    yield _plain(
+        "unmetered_tasks", "Successes charged their hold: nobody stated units.", tally.unmetered
+    )
     yield _plain("charged_quota", "Quota charged; 500 000 are one US dollar.", tally.charged)
     yield _plain("uncollected_quota", "Quota above what was held, not charged.", tally.uncollected)
     yield _counter(

@@ -6,13 +6,14 @@ first, or how often.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Final
 
 from kling_mock.clock import Clock
 from kling_mock.relay.directory import Directory
+from kling_mock.relay.kept import MAX_HINT, stored_id, stored_json, stored_reason, stored_url
 from kling_mock.relay.money import final_quota
 from kling_mock.relay.notices import notice_of
 from kling_mock.relay.schedule import READ_INTERVAL, first_look
@@ -21,17 +22,26 @@ from kling_mock.relay.tally import Tally
 from kling_mock.relay.upstream import Upstream
 from kling_mock.storage.errors import KlingTaskClashError
 from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import Absence, Outcome, Settlement, TaskResult, VideoRow
+from kling_mock.storage.text import TEXT_BYTES
+from kling_mock.storage.values import (
+    UNCONFIRMED,
+    Absence,
+    Outcome,
+    Settlement,
+    TaskResult,
+    VideoRow,
+)
+from kling_sdk import CallbackVerificationError, parse_callback
 from kling_sdk.errors import KlingAPIError, KlingError, NotFoundError
 from kling_sdk.results import Task
 
-__all__ = ["Reports", "brief", "would_change"]
+__all__ = ["Reports", "brief", "names_no_units", "would_change"]
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
 NEVER_CREATED: Final = "Kling knows no such task: the request did not arrive."
 
-_JSON: Final = json.JSONEncoder(ensure_ascii=False)
+_LONGEST_SECONDS: Final = 20  # characters: `videos.duration`
 
 _EVENTS: Final = {
     "submitted": Event.SUBMITTED,
@@ -136,12 +146,82 @@ class Reports:
             # Loud: two tasks of ours would be one of Kling's.
             _log.error("kling task error: %s", error)
 
-    async def _open(self, row: VideoRow, task: Task, event: Event) -> None:
-        now = self._now()
+    async def read_first(self, row: VideoRow, task: Task) -> bool:
+        """Read an open row from Kling, because a signed success of it names no units.
+
+        If Kling does not show its end, cannot be asked, or was asked a moment ago, the success
+        is kept as `UNCONFIRMED`: `settle_unconfirmed` applies it if no reading has ended the
+        row by its deadline.
+
+        Args:
+            row: The row.
+            task: The success; it must have come over an authenticated way.
+
+        Returns:
+            False if it was read within the last 5 seconds, so that somebody must look later.
+        """
+        try:
+            await self._note_id(row, task)
+        except KlingTaskClashError as error:
+            _log.error("kling task error: %s", error)
+            return True
+        known = await self._storage.find_task(row.task_id) or row
+        was_read = await self.refresh(known, "callback")
+        if was_read:
+            known = await self._storage.find_task(row.task_id) or row
+        if known.is_open:
+            result = _result(known, task, Event.SUCCEED, "callback")
+            await self._storage.keep_report(result, status=UNCONFIRMED, now=self._now())
+            _log.warning(
+                "kling task error: %s: a signed success names no units, and no reading has yet",
+                row.task_id,
+            )
+        return was_read
+
+    async def settle_unconfirmed(self, row: VideoRow) -> bool:
+        """End a row whose deadline has passed by a success that is kept as `UNCONFIRMED`.
+
+        Neither the report nor a reading has stated units, so its hold is charged.
+
+        Returns:
+            Whether the row has ended.
+        """
+        kept = await self._storage.find_report(row.task_id, UNCONFIRMED)
+        if kept is None:
+            return False
+        try:
+            task = parse_callback(kept.json_data.encode()).task
+        except CallbackVerificationError:  # it was too large to be kept whole
+            return False
+        await self.apply(row, task, "callback")
+        ended = await self._storage.find_task(row.task_id)
+        return ended is not None and not ended.is_open
+
+    async def keep_unverified(self, row: VideoRow, task: Task) -> None:
+        """Keep a callback that nobody has signed and that contradicts the end of *row*.
+
+        Of each status one is kept, with at most 4,096 bytes of its body; others are counted.
+        """
+        event = _event(task)
+        result = _result(row, task, event, "callback", MAX_HINT)
+        await self._storage.keep_report(result, status=f"unverified_{event}", now=self._now())
+        _log.warning(
+            "kling task error: %s is %s and an unsigned callback says %s; kept aside",
+            row.task_id,
+            row.status,
+            event,
+        )
+
+    async def _note_id(self, row: VideoRow, task: Task) -> None:
         if row.kling_task_id is None:
+            now = self._now()
             await self._storage.accept(
                 row.task_id, task.task_id, now=now, next_poll_at=first_look(now)
             )
+
+    async def _open(self, row: VideoRow, task: Task, event: Event) -> None:
+        await self._note_id(row, task)
+        now = self._now()
         await self._storage.mark_open(row.task_id, event.value, now=now)
         _log.info("kling task %s is %s (kling %s)", row.task_id, event, task.task_id)
 
@@ -180,6 +260,13 @@ class Reports:
                 settled.charged,
                 settled.uncollected,
             )
+            if result.unmetered and not row.legacy:
+                self._tally.unstated()
+                _log.warning(
+                    "kling task error: %s is unmetered: nobody stated its units, so its hold "
+                    "was charged",
+                    row.task_id,
+                )
         elif settled.outcome is Outcome.CONTRADICTED:
             self._tally.contradiction()
             _log.error(
@@ -199,6 +286,11 @@ def would_change(row: VideoRow, task: Task) -> bool:
     return action(state_of(row.status, row.kling_task_id), _event(task)) is not Action.KEEP
 
 
+def names_no_units(task: Task) -> bool:
+    """Whether *task* is a success that does not say what it cost."""
+    return _event(task) is Event.SUCCEED and final_quota(task.units) is None
+
+
 def _event(task: Task) -> Event:
     return _EVENTS.get(task.status, Event.PROCESSING)  # a new word is not an end
 
@@ -210,18 +302,28 @@ def brief(error: KlingError) -> str:
     return type(error).__name__
 
 
-def _result(row: VideoRow, task: Task, event: Event, source: str) -> TaskResult:
+def _result(
+    row: VideoRow, task: Task, event: Event, source: str, most: int = TEXT_BYTES
+) -> TaskResult:
     video = task.videos[0] if task.videos else None
     succeeded = event is Event.SUCCEED
+    quota = final_quota(task.units) if succeeded else None
     return TaskResult(
         task_id=row.task_id,
         status="succeed" if succeeded else "failed",
         source=source,
-        quota=final_quota(task.units) if succeeded else None,
+        quota=quota,
+        unmetered=succeeded and quota is None,
         kling_task_id=task.task_id,
-        video_id="" if video is None else video.id,
-        store_url="" if video is None else video.url,
-        duration="" if video is None or video.duration is None else f"{video.duration:f}",
-        fail_reason="" if succeeded else task.status_msg or "Kling gave no reason.",
-        json_data=_JSON.encode(dict(task.raw)),
+        video_id="" if video is None else stored_id(video.id),
+        store_url="" if video is None else stored_url(video.url),
+        duration="" if video is None else _seconds(video.duration),
+        fail_reason="" if succeeded else stored_reason(task.status_msg) or "Kling gave no reason.",
+        json_data=stored_json(task.raw, most),
     )
+
+
+def _seconds(duration: Decimal | None) -> str:
+    """Return a result's length as text; "" if Kling states none that `videos` has room for."""
+    text = "" if duration is None else f"{duration:f}"
+    return text if len(text) <= _LONGEST_SECONDS else ""

@@ -19,7 +19,7 @@ from kling_mock.relay.upstream import Upstream
 from kling_mock.relay.wire import CreateAsk
 from kling_mock.storage.errors import KlingTaskClashError, StorageUnavailableError
 from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import Attempt, TaskResult, VideoRow
+from kling_mock.storage.values import Attempt, Outcome, TaskResult, VideoRow
 from kling_sdk.errors import KlingError
 from kling_sdk.results import Task
 
@@ -69,7 +69,17 @@ class Sender:
 
         Raises:
             RelayError: All channels refused, provably; the hold is released.
+            StorageUnavailableError: The database is away; the sweeper ends the row.
         """
+        try:
+            return await self._send(row, ask, ways)
+        except (RelayError, StorageUnavailableError):
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, it may have happened after Kling took it
+            _log.exception("kling task error: the create of %s broke off", row.task_id)
+            return await self._broken_off(row)
+
+    async def _send(self, row: VideoRow, ask: CreateAsk, ways: Sequence[Way]) -> dict[str, str]:
         error: KlingError | None = None
         for turn, way in enumerate(ways):
             if turn and not await self._bind(row, way, self._now() + self._options.create_lease):
@@ -93,7 +103,7 @@ class Sender:
             else:
                 return await self._accepted(row, task, way)
         assert error is not None  # noqa: S101 - there is a way, and it has failed
-        raise await self._refused(row, error)
+        return await self._refused(row, error)
 
     async def _attempt(self, row: VideoRow, ask: CreateAsk, way: Way) -> Task:
         callback = self._options.public_url
@@ -148,8 +158,27 @@ class Sender:
         self._note(look)
         return wire.created(row)
 
-    async def _refused(self, row: VideoRow, error: KlingError) -> RelayError:
-        """Release the hold; the user may repeat the request under the same external id."""
+    async def _broken_off(self, row: VideoRow) -> dict[str, str]:
+        """Let the sweeper find out what became of a create that this process has failed in."""
+        now = self._now()
+        try:
+            self._tally.create("unknown")
+            await self._storage.close_attempt(row.task_id, at=now)
+            await self._storage.schedule_poll(row.task_id, now + _SOON)
+            self._note(now + _SOON)
+        except Exception:  # noqa: BLE001 - the row's lease ends by itself
+            _log.exception("kling task error: %s is unknown, not noted", row.task_id)
+        return wire.created(row)
+
+    async def _refused(self, row: VideoRow, error: KlingError) -> dict[str, str]:
+        """Release the hold; the user may repeat the request under the same external id.
+
+        If Kling has shown the task meanwhile, it is there, whatever the create was answered:
+        then its row is returned as it is.
+
+        Raises:
+            RelayError: It was refused.
+        """
         refusal = upstream_refusal(error)
         result = TaskResult(
             row.task_id,
@@ -158,10 +187,18 @@ class Sender:
             fail_reason=f"refused: {brief(error)}",
             free_external_id=True,
         )
-        await self._storage.settle(result, now=self._now())
+        settled = await self._storage.settle(result, now=self._now())
+        if settled.row.kling_task_id is not None:
+            _log.warning(
+                "kling task error: the create of %s was refused, and Kling has shown the task",
+                row.task_id,
+            )
+            self._tally.create("accepted")
+            return wire.created(settled.row)
         self._tally.create("refused")
-        self._tally.settled("failed", "create")
-        return refusal
+        if settled.outcome is Outcome.SETTLED:
+            self._tally.settled("failed", "create")
+        raise refusal
 
     def _now(self) -> int:
         return int(self._clock.now())

@@ -88,8 +88,9 @@ class Sweeper:
     async def _look(self, row: VideoRow) -> None:
         readable = await self._read(row)
         now = self._now()
-        if is_expired(now, row.created_at, readable=readable) and await self._expire(
-            row, now, expires_before(now, readable=readable)
+        if is_expired(now, row.created_at, readable=readable) and (
+            await self._reports.settle_unconfirmed(row)
+            or await self._expire(row, now, expires_before(now, readable=readable))
         ):
             return
         known = row.kling_task_id is not None

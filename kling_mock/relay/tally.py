@@ -26,7 +26,13 @@ CreateOutcome: TypeAlias = Literal[
     "accepted", "refused", "unknown", "insufficient_quota", "repeated"
 ]
 CallbackOutcome: TypeAlias = Literal[
-    "applied", "hint", "unverified", "already_processed", "unknown_task", "invalid"
+    "applied",
+    "hint",
+    "unverified",
+    "already_processed",
+    "contradicting",
+    "unknown_task",
+    "invalid",
 ]
 Call: TypeAlias = Literal["create", "read"]
 CallOutcome: TypeAlias = Literal["ok", "refused", "not_found", "error", "no_answer", "unreachable"]
@@ -71,6 +77,7 @@ class Tally:
         creates: By outcome.
         settlements: By the row's end, and by who brought it.
         contradicted: Reports that contradict a row's end, kept aside.
+        unmetered: Successes that were charged their hold, because nobody stated their units.
         charged: Quota that was charged.
         uncollected: Quota that was not, because it was above what was held.
         callbacks: From Kling, by outcome.
@@ -85,6 +92,7 @@ class Tally:
         self.creates = dict.fromkeys(CREATES, 0)
         self.settlements: dict[tuple[str, str], int] = dict.fromkeys(product(ENDS, SOURCES), 0)
         self.contradicted = 0
+        self.unmetered = 0
         self.charged = 0
         self.uncollected = 0
         self.callbacks = dict.fromkeys(CALLBACKS, 0)
@@ -124,6 +132,10 @@ class Tally:
     def contradiction(self) -> None:
         """Count a report that came too late to be applied."""
         self.contradicted += 1
+
+    def unstated(self) -> None:
+        """Count a success that was charged its hold for want of units."""
+        self.unmetered += 1
 
     def callback(self, outcome: CallbackOutcome) -> None:
         """Count a callback of Kling's."""

@@ -14,7 +14,8 @@ import aiohttp
 from kling_mock.clock import Clock
 from kling_mock.relay.channels import Key
 from kling_mock.relay.tally import Tally
-from kling_sdk import AsyncKling, KlingError, OutcomeUnknownError, Task
+from kling_mock.storage.text import ID_RULE, is_external_id
+from kling_sdk import AsyncKling, KlingError, OutcomeUnknownError, Task, TransportError
 from kling_sdk.resources import AsyncTaskResource
 
 __all__ = ["Upstream"]
@@ -47,7 +48,8 @@ class Upstream:
         """Ask for a task, once.
 
         Raises:
-            KlingError: It was refused, not sent, or nobody knows; see `channels.judge`.
+            KlingError: It was refused, not sent, or nobody knows; see `channels.judge`. A task
+                with an id that no database keeps counts as no answer.
         """
         with self._tally.calling("create"):
             try:
@@ -82,6 +84,8 @@ class Upstream:
             self.answered = bool(getattr(error.__cause__ or error, "code", 0))
             raise
         self.answered = True
+        if not is_external_id(task.task_id):
+            raise TransportError(f"a task whose id no database keeps; an id has {ID_RULE}")
         return task
 
     def _resource(self, base_url: str, key: Key, endpoint: str) -> AsyncTaskResource[Any]:

@@ -322,12 +322,30 @@ class Storage(Protocol):
 
         `succeed` charges `min(final, hold)`, with a ledger row also for 0, and counts the rest
         as uncollected; `failed` releases the hold. A report on a row that has ended in the
-        same way changes nothing; one that contradicts is kept in `reports`. A legacy row gets
+        same way changes nothing; one that contradicts is kept in `reports`. A success that is
+        *unmetered* leaves a report of that too. The refusal of a create
+        (*free_external_id*) changes nothing once the row has Kling's id. A legacy row gets
         its status and, for a success, a report; no money moves for it.
 
         Raises:
             KlingTaskClashError: The report names another `kling_task_id` than the row, or
                 one that another row of the channel has; nothing was changed.
+            UnknownError: There is no such task.
+        """
+        ...
+
+    async def keep_report(self, result: TaskResult, *, status: str, now: int) -> None:
+        """Keep a report without applying it.
+
+        Of each task and *status* the first one is kept, and the others are counted. So what
+        one task can leave behind is bounded by the number of words that are used as a status.
+
+        Args:
+            result: The report.
+            status: What it is kept as; at most 50 characters.
+            now: Unix seconds.
+
+        Raises:
             UnknownError: There is no such task.
         """
         ...
@@ -424,6 +442,10 @@ class Storage(Protocol):
         ...
 
     # ------------------------------------------------------------ operations
+
+    async def find_report(self, task_id: str, status: str) -> Report | None:
+        """Return the report of a task that is kept as *status*; None if there is none."""
+        ...
 
     async def list_reports(
         self, *, before: int | None = None, limit: int = 100

@@ -235,6 +235,10 @@ class SqlStorage:
         """See `Storage.settle`."""
         return await self._write(settle.settle, result, now, notice)
 
+    async def keep_report(self, result: TaskResult, *, status: str, now: int) -> None:
+        """See `Storage.keep_report`."""
+        await self._write(settle.keep_unapplied, result, status, now)
+
     async def expire(
         self,
         task_id: str,
@@ -299,6 +303,10 @@ class SqlStorage:
         return await self._read(outbox.list_notices, state, user_id, before, limit)
 
     # ------------------------------------------------------------ operations
+
+    async def find_report(self, task_id: str, status: str) -> Report | None:
+        """See `Storage.find_report`."""
+        return await self._look(reports.find_report, task_id, status)
 
     async def list_reports(
         self, *, before: int | None = None, limit: int = 100

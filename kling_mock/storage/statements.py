@@ -265,6 +265,8 @@ INSERT_REPORT: Final = insert("reports", names(Report)[1:])
 #: (now, task_id, status)
 COUNT_REPORT: Final = write("""
     UPDATE reports SET seen = seen + 1, last_at = ? WHERE task_id = ? AND status = ?""")
+#: (task_id, status)
+REPORT: Final = select(Report, "FROM reports WHERE task_id = ? AND status = ?")
 #: (id below, limit)
 REPORTS: Final = select(Report, "FROM reports WHERE id < ? ORDER BY id DESC LIMIT ?")
 

@@ -12,6 +12,7 @@ import re
 from typing import Final
 
 __all__ = [
+    "ID_RULE",
     "MAX_ID",
     "TEXT_BYTES",
     "check_fits",
@@ -31,6 +32,8 @@ __all__ = [
 
 #: Characters of a `task_id`, an `external_task_id` and a `kling_task_id`.
 MAX_ID: Final = 200
+#: The rule for ids that somebody else gave, for error messages.
+ID_RULE: Final = f"1 to {MAX_ID} characters, no space at its end, no NUL and no surrogate"
 #: Bytes that a TEXT column of MySQL holds.
 TEXT_BYTES: Final = 65_535
 

@@ -42,6 +42,17 @@ proof/test_p3_any_order.py
     P3 proof   test_every_order_of_reports_ends_as_the_first_end_says
     P3 proof   test_the_same_before_kling_s_id_is_known
     P3 canary  test_the_checker_catches_a_status_that_is_overwritten
+proof/test_p3_unsigned.py
+    P3 proof   test_every_unsigned_contradiction_is_kept_and_counted
+    P3 proof   test_forged_callbacks_cannot_fill_the_disk
+    P3 canary  test_the_checker_catches_a_relay_that_drops_them
+    P3 canary  test_the_checker_catches_a_relay_that_believes_them
+    P3 canary  test_the_checker_catches_a_relay_that_keeps_them_all
+relay/test_refused_and_read.py
+    P5 proof   test_a_refusal_never_overrules_what_was_read
+    P5 control test_a_refusal_of_a_task_that_has_ended_is_kept_aside
+    P5 control test_a_refusal_of_the_second_channel_overrules_nothing_either
+    P5 canary  test_that_catches_a_store_that_obeys_the_refusal
 proof/test_p4_no_overdraft.py
     P4 proof   test_a_balance_for_ten_videos_sells_ten
     P4 canary  test_the_checker_catches_check_then_write
@@ -57,6 +68,11 @@ proof/test_p5_killed_anywhere.py
 proof/test_p5_every_task_ends.py
     P5 proof   test_every_task_ends_by_the_other_way
     P5 canary  test_the_checker_catches_a_relay_with_one_way_only
+proof/test_p5_broken_creates.py
+    P5 proof   test_a_create_that_breaks_off_ends
+    P5 canary  test_the_checker_catches_a_create_that_is_told_to_have_failed
+    P5 canary  test_the_checker_catches_a_row_that_nobody_looks_after
+    P5 canary  test_the_checker_catches_a_mistake_that_is_taken_for_a_refusal
 proof/test_p5_stopped_under_load.py
     P5 control test_sigterm_under_load_loses_no_accepted_request
     P5 control test_the_server_with_its_own_kling_stops_as_well
@@ -66,6 +82,14 @@ proof/test_p6_forged_callbacks.py
     P6 control test_a_true_signature_does_move_it
     P6 control test_a_secret_that_cannot_sign_is_refused
     P6 canary  test_the_checker_catches_a_relay_that_falls_for_it
+proof/test_p6_who_states_units.py
+    P6 proof   test_a_success_without_units_is_read_before_it_is_charged
+    P6 proof   test_every_form_without_units_is_read_first
+    P6 control test_a_success_with_units_is_not_read
+    P6 control test_a_success_that_comes_right_after_a_reading_is_followed_up
+    P6 proof   test_a_success_right_after_a_reading_ends_its_task_when_kling_is_away
+    P6 control test_an_unmetered_success_is_shown_to_the_operator
+    P6 canary  test_the_checker_catches_a_relay_that
 proof/test_p7_no_secret_is_shown.py
     P7 proof   *
 proof/test_p8_forward_compatible.py

@@ -85,7 +85,12 @@ def changed(victim: Victim) -> Post:
 
 def newer_body(victim: Victim) -> Post:
     """Use the vendor's newer body, which this relay never asked for."""
-    told = {"id": victim.kling_id, "status": "succeeded", "external_id": victim.task_id}
+    told = {
+        "id": victim.kling_id,
+        "status": "succeeded",
+        "external_id": victim.task_id,
+        "billing": [{"charge_type": "unit", "package_type": "video", "amount": "0"}],
+    }
     return json.dumps(told).encode(), {}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 
@@ -158,6 +160,35 @@ def test_a_callback_before_the_create_returns_is_no_problem(caller: Caller) -> N
     caller.mock.clock.advance(3600)
     assert caller.query(reply["task_id"])["status"] == "succeed"
     caller.mock.ledger.assert_balanced()
+
+
+@pytest.mark.parametrize(("end", "other"), [("succeed", "failed"), ("failed", "succeed")])
+def test_an_unsigned_report_that_contradicts_is_kept_and_counted(
+    caller: Caller, end: str, other: str
+) -> None:
+    """What contradicts the end of a task is kept for the operator, signed or not, and only that."""
+    reply = caller.create().json()
+    caller.mock.faults.add("callback-dropped")
+    if end == "succeed":
+        caller.mock.complete(reply["kling_task_id"])
+    else:
+        caller.mock.fail(reply["kling_task_id"])
+    caller.mock.clock.advance(60)
+    before, user = caller.query(reply["task_id"]), caller.mock.ledger.user()
+    asked = caller.mock.journal.total
+    for _ in range(5):
+        told = caller.report(reply["task_id"], other, padding="x" * 100_000)
+        assert told.json() == {"message": "already processed"}
+        assert caller.report(reply["task_id"], end).json() == {"message": "already processed"}
+    (report,) = caller.operate("GET", "reports")["data"]
+    assert (report["status"], report["seen"]) == (f"unverified_{other}", 5)
+    assert len(report["json_data"]) <= 4_096
+    assert json.loads(report["json_data"])["incomplete"] == "too large"
+    assert 'callbacks_total{outcome="contradicting"} 5.0' in caller.http.get("/metrics").text
+    assert (caller.query(reply["task_id"]), caller.mock.ledger.user()) == (before, user)
+    assert caller.mock.journal.total == asked
+    (balance,) = caller.mock.ledger.reconcile()
+    assert (balance.late, balance.is_explained) == (0, True)
 
 
 def test_without_callbacks_the_sweeper_ends_every_task(caller: Caller) -> None:

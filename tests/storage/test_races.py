@@ -70,6 +70,29 @@ def kinds(results: Sequence[Any]) -> Counter[str]:
     )
 
 
+# ------------------------------------------------------------ a refusal against a reading
+
+
+async def test_a_refusal_and_a_reading_leave_one_story(pair: tuple[Shop, Shop]) -> None:
+    """Either the refusal came first, and the reading is late; or it changes nothing at all."""
+    first, second = pair
+    rows = [await first.create(price=1) for _ in range(60)]
+    await race(
+        *(first.settle(kit.failed(row.task_id, free_external_id=True)) for row in rows),
+        *(
+            second.store.accept(row.task_id, f"kt-{row.task_id}", now=NOW, next_poll_at=NOW)
+            for row in rows
+        ),
+    )
+    late = {one.task_id for one in await first.store.list_reports(limit=100)}
+    for row in rows:
+        after = await first.row(row.task_id)
+        story = (after.status, after.held_quota, row.task_id in late, after.kling_task_id)
+        known = f"kt-{row.task_id}"
+        assert story in {("failed", 0, True, known), ("submitted", 1, False, known)}
+    await first.assert_explained()
+
+
 # ------------------------------------------------------------ creates
 
 

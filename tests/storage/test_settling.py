@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from kling_mock.storage.errors import KlingTaskClashError, UnknownError
 from kling_mock.storage.values import (
     MAX_AMOUNT,
+    UNCONFIRMED,
+    UNMETERED,
     Acceptance,
     LedgerKind,
     NewToken,
@@ -320,4 +323,56 @@ async def test_a_refused_create_gives_its_external_id_back(shop: Shop) -> None:
     assert (await shop.row(refused.task_id)).external_task_id is None
     await shop.settle(kit.succeed(again.task_id, free_external_id=True))
     assert (await shop.row(again.task_id)).external_task_id == "order-1"
+    await shop.assert_explained()
+
+
+# ------------------------------------------------------------ reports beside the end
+
+
+async def test_a_report_is_kept_once_per_status_and_counted(shop: Shop) -> None:
+    """A report that is only kept changes no row and no money; the same again is counted."""
+    row = await shop.accepted("831922")
+    for seen in (1, 2, 3):
+        said = kit.succeed(row.task_id, json_data=json.dumps({"n": seen}))
+        await shop.store.keep_report(said, status=UNCONFIRMED, now=NOW + seen)
+    kept = await shop.store.find_report(row.task_id, UNCONFIRMED)
+    assert kept is not None
+    assert (kept.seen, kept.first_at, kept.last_at) == (3, NOW + 1, NOW + 3)
+    assert (kept.json_data, kept.kling_task_id, kept.quota) == ('{"n": 1}', "831922", PRICE)
+    assert await shop.store.list_reports() == [kept]
+    assert await shop.store.find_report(row.task_id, "succeed") is None
+    assert await shop.store.find_report("no such task", UNCONFIRMED) is None
+    with pytest.raises(UnknownError, match="task"):
+        await shop.store.keep_report(kit.failed("kling_unknown"), status="failed", now=NOW)
+    assert await shop.row(row.task_id) == row
+    assert (await shop.me()).held_quota == PRICE
+    await shop.assert_explained()
+
+
+async def test_an_unmetered_success_leaves_a_report(shop: Shop) -> None:
+    """A success that nobody stated units of is charged its price, and that is written down."""
+    row = await shop.accepted()
+    for outcome in (Outcome.SETTLED, Outcome.ALREADY):
+        done = await shop.settle(kit.succeed(row.task_id, unmetered=True))
+        assert done.outcome is outcome
+    (report,) = await shop.store.list_reports()
+    assert (report.task_id, report.status, report.quota) == (row.task_id, UNMETERED, PRICE)
+    assert report.seen == 1
+    (balance,) = await shop.store.reconcile()
+    assert (balance.charged, balance.late) == (PRICE, 0)
+    await shop.assert_explained()
+
+
+@pytest.mark.parametrize("status", ["submitted", "processing"])
+async def test_a_refusal_never_overrules_what_was_read(shop: Shop, status: str) -> None:
+    """Once the row has Kling's id, the refusal of its create changes nothing at all."""
+    row = await shop.accepted("831922", external_task_id="mine")
+    await shop.store.mark_open(row.task_id, status, now=NOW + 2)
+    row = await shop.row(row.task_id)
+    done = await shop.settle(kit.failed(row.task_id, source="create", free_external_id=True))
+    assert (done.outcome, done.row) == (Outcome.OVERRULED, row)
+    assert await shop.row(row.task_id) == row
+    assert (await shop.me()).held_quota == PRICE
+    assert await shop.store.list_reports() == []
+    await shop.settle(kit.succeed(row.task_id))
     await shop.assert_explained()

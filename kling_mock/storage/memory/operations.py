@@ -112,6 +112,10 @@ class MemoryStorage(MemoryTasks):
 
     # ------------------------------------------------------------ operations
 
+    async def find_report(self, task_id: str, status: str) -> Report | None:
+        """See `Storage.find_report`."""
+        return self.state.reports.get((task_id, status))
+
     async def list_reports(
         self, *, before: int | None = None, limit: int = 100
     ) -> Sequence[Report]:

@@ -21,6 +21,7 @@ from kling_mock.storage.text import fit, optional_id
 from kling_mock.storage.values import (
     ENABLED,
     TERMINAL,
+    UNMETERED,
     UNNUMBERED,
     Absence,
     Acceptance,
@@ -218,6 +219,8 @@ class MemoryTasks(MemoryAccounts):
         if not row.is_open:
             self._report(row, result, now)
             return Settlement(Outcome.CONTRADICTED, row)
+        if result.free_external_id and row.kling_task_id is not None:
+            return Settlement(Outcome.OVERRULED, row)
         succeeded = result.status == "succeed"
         charged, uncollected = amounts(row, result.quota) if succeeded else (0, 0)
         ended = self._end(row, result, charged, now)
@@ -225,6 +228,8 @@ class MemoryTasks(MemoryAccounts):
             if succeeded:
                 self._report(row, result, now)
         else:
+            if succeeded and result.unmetered:
+                self._report(row, result, now, status=UNMETERED)
             self._pay(row, charged, uncollected if succeeded else None, now)
         self._notify(row, notice, now)
         return Settlement(Outcome.SETTLED, ended, charged, uncollected)
@@ -279,6 +284,10 @@ class MemoryTasks(MemoryAccounts):
             self.state.channels[channel.id] = attrs.evolve(
                 channel, used_quota=channel.used_quota + charged
             )
+
+    async def keep_report(self, result: TaskResult, *, status: str, now: int) -> None:
+        """See `Storage.keep_report`."""
+        self._report(self.state.video(result.task_id), result, now, status=status)
 
     async def expire(
         self,

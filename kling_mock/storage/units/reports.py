@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from kling_mock.storage import statements as sql
 from kling_mock.storage.rules import check_limit, reported
 from kling_mock.storage.statement import AgainError, DuplicateError, Unit
+from kling_mock.storage.text import is_task_id
 from kling_mock.storage.units.ranges import ceiling
 from kling_mock.storage.values import Report, TaskResult, VideoRow
 
@@ -38,6 +39,14 @@ def keep_report(
         )
     except DuplicateError:
         raise AgainError from None
+
+
+def find_report(task_id: str, status: str) -> Unit[Report | None]:
+    """See `Storage.find_report`."""
+    if not is_task_id(task_id):
+        return None
+    rows = yield sql.REPORT, (task_id, status)
+    return Report(*rows[0]) if rows else None
 
 
 def list_reports(before: int | None, limit: int) -> Unit[Sequence[Report]]:

@@ -11,6 +11,7 @@ from kling_mock.storage.statement import AgainError, DuplicateError, Unit
 from kling_mock.storage.units.reports import keep_report
 from kling_mock.storage.units.watch import check_kling_id, video
 from kling_mock.storage.values import (
+    UNMETERED,
     Absence,
     LedgerKind,
     NewNotice,
@@ -32,12 +33,16 @@ def settle(result: TaskResult, now: int, notice: NewNotice | None) -> Unit[Settl
     if not row.is_open:
         yield from keep_report(row, result, now)
         return Settlement(Outcome.CONTRADICTED, row)
+    if result.free_external_id and row.kling_task_id is not None:
+        return Settlement(Outcome.OVERRULED, row)
     succeeded = result.status == "succeed"
     due = amounts(row, result.quota) if succeeded else Amounts(0, 0)
     ended = yield from _end(row, result, due.charged, now)
     if succeeded and row.legacy:
         yield from keep_report(row, result, now)
     elif succeeded:
+        if result.unmetered:
+            yield from keep_report(row, result, now, status=UNMETERED)
         yield from _charge(row, due, now)
     else:
         yield from _release(row)
@@ -142,6 +147,12 @@ def _notify(row: VideoRow, notice: NewNotice | None, now: int) -> Unit[None]:
     except DuplicateError:
         # The caller's ids are wrong, and the settlement must not be lost in silence.
         raise StorageError(f"there is a notice {notice.event_id} already") from None
+
+
+def keep_unapplied(result: TaskResult, status: str, now: int) -> Unit[None]:
+    """See `Storage.keep_report`."""
+    row = yield from video(result.task_id)
+    yield from keep_report(row, result, now, status=status)
 
 
 def expire(

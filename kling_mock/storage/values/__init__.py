@@ -18,6 +18,8 @@ from kling_mock.storage.values.accounts import (
 )
 from kling_mock.storage.values.money import MAX_AMOUNT, MAX_BALANCE
 from kling_mock.storage.values.records import (
+    UNCONFIRMED,
+    UNMETERED,
     DailyTotals,
     Delivery,
     LedgerEntry,
@@ -62,6 +64,8 @@ __all__ = [
     "MAX_BALANCE",
     "REPEATS",
     "TERMINAL",
+    "UNCONFIRMED",
+    "UNMETERED",
     "UNNUMBERED",
     "Absence",
     "Acceptance",

@@ -10,6 +10,8 @@ import attrs
 from kling_mock.storage.text import text255
 
 __all__ = [
+    "UNCONFIRMED",
+    "UNMETERED",
     "DailyTotals",
     "Delivery",
     "LedgerEntry",
@@ -23,6 +25,12 @@ __all__ = [
 ]
 
 _NO_ANSWER: Final = 0
+
+#: Status of a report: the task was charged its hold, because nobody said what it cost.
+UNMETERED: Final = "unmetered"
+#: Status of a report: a signed success without units, of a task that was still open when it was
+#: read because of it. If no reading ends the task, this does.
+UNCONFIRMED: Final = "unconfirmed"
 
 
 class LedgerKind(StrEnum):
@@ -132,13 +140,14 @@ class Delivery:
 
 @attrs.frozen
 class Report:
-    """A result that was not applied, because the row had ended or is legacy.
+    """A result that was not applied, or not as it came; one per task and status.
 
     Attributes:
         id: Its number.
         task_id: Which task.
         status: What the report said: `succeed`, `failed`, or `accepted` for an acceptance
-            that came after the row had failed.
+            that came after the row had failed; `UNMETERED`, `UNCONFIRMED`; `unverified_` and
+            a status for a callback that nobody has signed.
         user_id: Who would have paid.
         channel_id: Through whom the task went.
         kling_task_id: Kling's id, or None.

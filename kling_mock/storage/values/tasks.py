@@ -280,8 +280,11 @@ class TaskResult:
         duration: Seconds as text; "" leaves what the request said.
         fail_reason: Why it failed.
         json_data: The report as received.
-        free_external_id: Of a failure that came before any acceptance: the row gives up its
-            `external_task_id`, so that the user can repeat the request under it.
+        free_external_id: Of a create that Kling refused: the row gives up its
+            `external_task_id`, so that the user can repeat the request under it. It changes
+            nothing once the row has Kling's id.
+        unmetered: Of a success whose final amount nobody stated: if it is charged, a report is
+            kept as `UNMETERED`.
     """
 
     task_id: str
@@ -299,6 +302,7 @@ class TaskResult:
     fail_reason: str = attrs.field(default="", converter=text)
     json_data: str = attrs.field(default="", converter=text, repr=False)
     free_external_id: bool = False
+    unmetered: bool = False
 
 
 class Outcome(Enum):
@@ -310,6 +314,8 @@ class Outcome(Enum):
     ALREADY = "already"
     #: It had ended in the other way before; nothing changed but that a report is kept.
     CONTRADICTED = "contradicted"
+    #: It is the refusal of a create whose task Kling has shown since; nothing changed.
+    OVERRULED = "overruled"
 
 
 @attrs.frozen

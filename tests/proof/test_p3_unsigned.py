@@ -1,0 +1,183 @@
+"""P3: what nobody has signed changes no end either, and is kept and counted like what is signed.
+
+All orders of up to four unsigned callbacks are posted to tasks that have succeeded, failed, or
+were given up. How each ends, what is kept of them and how much room that takes follows from the
+end and the words alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+import attrs
+import pytest
+
+from kling_mock.clock import ManualClock
+from kling_mock.relay.callbacks import ALREADY, Callbacks
+from kling_mock.relay.directory import Directory
+from kling_mock.relay.kept import MAX_HINT
+from kling_mock.relay.reports import Reports
+from kling_mock.relay.tally import Tally
+from kling_mock.relay.upstream import Upstream
+from kling_mock.storage.memory import MemoryStorage
+from kling_mock.storage.values import Report, TaskResult, VideoRow
+from kling_sdk.results import Task
+from tests.proof.test_p3_any_order import WORDS, Order
+from tests.storage import kit
+from tests.storage.kit import Shop
+
+LONGEST: Final = 4
+#: An end, and the words that contradict it. A task that was given up should not exist at all.
+CONTRADICTIONS: Final = {
+    "succeed": {"failed"},
+    "failed": {"succeed"},
+    "given up": set(WORDS),
+}
+
+
+def orders() -> Iterator[Order]:
+    for length in range(1, LONGEST + 1):
+        yield from itertools.product(WORDS, repeat=length)
+
+
+@attrs.frozen
+class Relay:
+    """The part of a relay that takes callbacks, over a store of its own."""
+
+    shop: Shop
+    store: MemoryStorage
+    reports: Reports
+    callbacks: Callbacks
+    tally: Tally
+
+    @classmethod
+    async def make(cls, make: type[MemoryStorage] = MemoryStorage) -> Relay:
+        store, clock = make(), ManualClock(kit.NOW)
+        directory = Directory(store, clock, Random(1).random)  # noqa: S311 - draws a channel
+        tally = Tally(clock.now)
+        reports = Reports(store, directory, Upstream(clock, 1, tally), clock, lambda: None, tally)
+        callbacks = Callbacks(store, directory, reports, clock, lambda _: None, tally)
+        shop = await Shop.fill(store, quota=10**9)
+        return cls(shop, store, reports, callbacks, tally)
+
+    async def ended(self, end: str) -> VideoRow:
+        """Make a task and end it."""
+        if end == "given up":
+            row = await self.shop.create()
+            await self.shop.settle(kit.failed(row.task_id))
+        else:
+            row = await self.shop.accepted()
+            said = Task(task_id=row.kling_task_id or "", status=end)
+            await self.reports.apply(row, said, "query")
+        return await self.shop.row(row.task_id)
+
+    async def post(self, row: VideoRow, word: str, padding: str = "") -> object:
+        body = {"task_id": row.kling_task_id or "8", "task_status": word, "padding": padding}
+        raw = json.dumps(body).encode()
+        return await self.callbacks.take(row.task_id, raw, {}, lambda: False)
+
+    def kept(self, row: VideoRow) -> list[Report]:
+        return [one for one in self.store.state.reports.values() if one.task_id == row.task_id]
+
+
+async def wrong(end: str, make: type[MemoryStorage] = MemoryStorage) -> list[Order]:
+    """The checker: post every order to a task that has ended so; return those that go wrong."""
+    found: list[Order] = []
+    for order in orders():
+        relay = await Relay.make(make)
+        row = await relay.ended(end)
+        money = await relay.shop.me()
+        replies = [await relay.post(row, word) for word in order]
+        unsigned = {
+            one.status.removeprefix("unverified_"): one.seen
+            for one in relay.kept(row)
+            if one.status.startswith("unverified_")
+        }
+        expected = Counter(word for word in order if word in CONTRADICTIONS[end])
+        if (
+            unsigned != expected
+            or relay.tally.callbacks["contradicting"] != expected.total()
+            or replies != [ALREADY] * len(order)
+            or await relay.shop.row(row.task_id) != row
+            or await relay.shop.me() != money
+        ):
+            found.append(order)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """Log nothing: each contradiction is a line in the log, and there are hundreds."""
+    caplog.set_level(logging.CRITICAL, "kling_mock.relay")
+
+
+@pytest.mark.parametrize("end", CONTRADICTIONS)
+async def test_every_unsigned_contradiction_is_kept_and_counted(end: str) -> None:
+    """340 orders per end: row, balance and reply stay, and each contradiction is counted."""
+    assert await wrong(end) == []
+
+
+async def room(make: type[MemoryStorage] = MemoryStorage) -> tuple[int, int]:
+    """Flood a task that was given up; return how many reports are kept, and their bytes."""
+    relay = await Relay.make(make)
+    row = await relay.ended("given up")
+    for number in range(100):
+        for word in WORDS:
+            await relay.post(row, word, f'"{number}' + '"' * 50_000)
+    kept = relay.kept(row)
+    for one in kept:
+        json.loads(one.json_data)  # what is cut is still JSON
+    return len(kept), sum(len(one.json_data.encode()) for one in kept)
+
+
+async def test_forged_callbacks_cannot_fill_the_disk() -> None:
+    """400 callbacks of 100 kB to one task leave four reports of at most 4 KiB each."""
+    count, size = await room()
+    assert count == len(WORDS)
+    assert size <= count * MAX_HINT
+
+
+async def _drops(*_: object) -> None:
+    """Do nothing, as a relay that answers "already processed" and has done."""
+
+
+async def test_the_checker_catches_a_relay_that_drops_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Canary: a relay that keeps nothing of an unsigned callback shows in every contradiction."""
+    monkeypatch.setattr(Reports, "keep_unverified", _drops)
+    for end, words in CONTRADICTIONS.items():
+        assert await wrong(end) == [order for order in orders() if words & set(order)]
+
+
+class Believing(MemoryStorage):
+    """Lets what is only kept change the status too."""
+
+    async def keep_report(self, result: TaskResult, *, status: str, now: int) -> None:
+        await super().keep_report(result, status=status, now=now)
+        self.state.change(self.state.video(result.task_id), status=result.status)
+
+
+async def test_the_checker_catches_a_relay_that_believes_them() -> None:
+    """Canary: a relay whose status follows an unsigned callback shows."""
+    assert await wrong("succeed", Believing)
+
+
+class Hoarding(MemoryStorage):
+    """Keeps every report whole, under a status of its own."""
+
+    async def keep_report(self, result: TaskResult, *, status: str, now: int) -> None:
+        told = f"{status}_{len(self.state.reports)}"
+        await super().keep_report(result, status=told, now=now)
+
+
+async def test_the_checker_catches_a_relay_that_keeps_them_all() -> None:
+    """Canary: with a row for each callback a flood takes room without end."""
+    count, _ = await room(Hoarding)
+    assert count == 100 * len(WORDS)
