@@ -164,19 +164,14 @@ class _Attempts:
     def run(self) -> Flow[Task]:
         ctx, call = self.ctx, self.call
         until = self.until = ctx.until(ctx.options.create_deadline)
-        attempt, fresh = 1, False
+        attempt = 1
         while True:
             self.is_open = True
             try:
-                # Until the server has shown that its replies name what they are about, each
-                # create gets a connection of its own.
-                fresh = fresh or not (ctx.server.names or ctx.server.echoes)
+                # A refusal names no task. Over a connection of its own it cannot be another's.
+                fresh = not ctx.server.echoes
                 reply = yield from exchange(ctx, call, self._read, until, attempt, fresh=fresh)
             except AlreadyExistsError as error:
-                is_named = self.external_id in error.message
-                if not (fresh or is_named) and error.over_used_connection:
-                    fresh = True  # as below
-                    continue
                 return (yield from self._existing(error, attempt))
             except (KlingAPIError, TransportError) as error:
                 error.about(external_task_id=self.external_id)
@@ -186,11 +181,6 @@ class _Attempts:
                     raise self.unknown(WRONG_ADDRESS) from error
                 pause = ctx.policy.pause(error, attempt, until - ctx.monotonic())
                 if pause is None or (error_is_busy(error) and not self.wait_for_slot):
-                    if not fresh and self._may_be_anothers(error):
-                        # Sent again under the same id, over a connection of its own: a
-                        # refusal of that is ours, and a task that exists is found.
-                        fresh = True
-                        continue
                     return (yield from self._give_up(error))
                 note_retry(ctx, call, attempt, pause, error)
                 yield Sleep(pause)
@@ -217,7 +207,6 @@ class _Attempts:
             raise MismatchedReplyError(
                 "the reply is about another external_task_id than the one sent: it is out of step"
             )
-        self.ctx.server.names = named is True
         return task, reply
 
     def _accepted(self, task: Task, reply: Reply) -> Flow[Task]:
@@ -303,7 +292,10 @@ class _Attempts:
     def _give_up(self, error: KlingError) -> Flow[Task]:
         """Raise what is known: a refusal if every attempt was refused, else ask once more."""
         # A conflict proves that the id belongs to another request, so ours was not accepted.
-        if self.uncertain is None or isinstance(error, ConflictError):
+        is_certain = self.uncertain is None or isinstance(error, ConflictError)
+        if is_certain and self._may_be_anothers(error):
+            return (yield from self._confirm(error))
+        if is_certain:
             raise error
         if not self.ctx.options.look_up:
             raise self.unknown(f"it failed with {type(error).__name__}") from error
@@ -317,6 +309,17 @@ class _Attempts:
         if task is None:
             # Not found is no proof: a server may accept late.
             raise self.unknown("no task is shown yet") from error
+        return self._named(task)
+
+    def _confirm(self, error: KlingError) -> Flow[Task]:
+        """Raise a refusal that came over a used connection, unless there is a task of ours."""
+        try:
+            task = yield from self._look_up(fresh=True)
+        except KlingError as failure:
+            raise self.unknown(f"asking failed with {type(failure).__name__}") from error
+        if task is None:
+            raise error
+        log.warning("a refusal was another request's: %s is %s", self.external_id, task.task_id)
         return self._named(task)
 
     def _look_up(self, endpoint: str | None = None, *, fresh: bool = False) -> Flow[Task | None]:

@@ -32,14 +32,12 @@ class Server:
         reached: A request was sent to it, whatever became of that.
         trouble: Why the last attempt could not reach it; None when it did.
         echoes: It has repeated an `x-request-id`.
-        names: The last reply to a create named the create's `external_task_id`.
     """
 
     answered: bool = False
     reached: bool = False
     trouble: UnreachableError | None = None
     echoes: bool = False
-    names: bool = False
 
     def replied(self, status: int) -> None:
         """Take note of a reply."""

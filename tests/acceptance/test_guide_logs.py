@@ -163,6 +163,8 @@ def test_an_upstream_that_is_away_is_an_error(tmp_path: Path, kling: KlingMock) 
         assert server.create().status_code == 503
         wrong = server.run(ERROR)
         assert [
-            one for one in wrong if re.search(r"kling task error: .* next \(TransportError\)", one)
+            one
+            for one in wrong
+            if re.search(r"kling task error: .* next \(UnreachableError\)", one)
         ]
         assert [one for one in wrong if "kling relay error 503 upstream_unreachable on POST" in one]

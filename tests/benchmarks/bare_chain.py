@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import sys
 from typing import Any
 
@@ -22,10 +23,10 @@ KLING_CREATE = "/v1/videos/text2video"
 
 _ACCEPTED = (
     b'{"code":0,"message":"SUCCEED","request_id":"5f2b8f0c2a9d4c0f8b7f3f0d4c1e2a3b","data":'
-    b'{"task_id":"%d","task_status":"submitted","task_info":{"external_task_id":'
-    b'"kling_0123456789abcdef0123456789abcdef"},"created_at":1735689600123,'
-    b'"updated_at":1735689600123}}'
+    b'{"task_id":"%d","task_status":"submitted","task_info":{"external_task_id":"%b"},'
+    b'"created_at":1735689600123,"updated_at":1735689600123}}'
 )
+_EXTERNAL = re.compile(rb'"external_task_id": *"([^"]*)"')
 _CREATED = (
     b'{"task_id":"kling_0123456789abcdef0123456789abcdef",'
     b'"kling_task_id":"831922345719271433","status":"submitted"}'
@@ -42,8 +43,8 @@ def upstream() -> web.Application:
     numbers = itertools.count(831922345719271433)
 
     async def create(request: web.Request) -> web.Response:
-        await request.read()
-        return _json(_ACCEPTED % next(numbers))
+        named = _EXTERNAL.search(await request.read())
+        return _json(_ACCEPTED % (next(numbers), named[1] if named else b""))
 
     made = web.Application()
     made.router.add_post(KLING_CREATE, create)
