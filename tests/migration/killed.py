@@ -1,7 +1,7 @@
 """`kling-mock db upgrade`, dead at a step: `python -m tests.migration.killed STEP upgrade …`.
 
 The step is named as in `steps`. The process kills itself once it is done, as the machine's
-out-of-memory killer would.
+out-of-memory killer would. `SIGTERM:STEP` and `SIGINT:STEP` ask it to end instead.
 """
 
 from __future__ import annotations
@@ -20,9 +20,14 @@ from tests.migration.watched import Watched
 
 
 def main(fatal: str, words: list[str]) -> int:
-    def told(step: str) -> None:
-        if step == fatal:
-            os.kill(os.getpid(), signal.SIGKILL)
+    asked = fatal.startswith(("SIGTERM:", "SIGINT:"))
+    name, step = fatal.split(":", 1) if asked else ("SIGKILL", fatal)
+    waiting = [step]  # once: a process that is asked to end passes by the step again
+
+    def told(done: str) -> None:
+        if done in waiting:
+            waiting.clear()
+            os.kill(os.getpid(), signal.Signals[name])
 
     @contextmanager
     def opened(url: str) -> Iterator[Session]:

@@ -7,7 +7,13 @@ from collections.abc import Callable
 from typing import Final
 
 #: Statements that leave nothing behind.
-_NOTHING: Final = ("SET ", "BEGIN", "LOCK TABLE")
+_NOTHING: Final = (
+    *("SET ", "BEGIN", "LOCK TABLE", "SAVEPOINT", "ROLLBACK"),
+    *("CREATE TEMPORARY TABLE", "DROP TEMPORARY TABLE", "LOCK TABLES", "UNLOCK TABLES"),
+)
+
+#: Statements about the temporary table with which a check compares.
+_COMPARED: Final = ("kling_migration_compare",)
 
 _NAMES: Final = (
     ("state table", r"CREATE TABLE IF NOT EXISTS migration_state"),
@@ -36,7 +42,7 @@ _NAMES: Final = (
     ("old gone", r'DROP TABLE "videos_before_migration"'),
     ("key made", r'ALTER TABLE "videos" ADD PRIMARY KEY'),
     ("index made", r'CREATE (UNIQUE )?INDEX "\w+" ON "videos"'),
-    ("counter set", r"SELECT setval"),
+    ("counter set", r"SELECT set(val|_config)|(DELETE FROM|INSERT INTO) sqlite_sequence"),
     ("insert trigger gone", r"DROP TRIGGER IF EXISTS kling_migration_insert"),
     ("update trigger gone", r"DROP TRIGGER IF EXISTS kling_migration_update"),
     ("delete trigger gone", r"DROP TRIGGER IF EXISTS kling_migration_delete"),
@@ -49,6 +55,8 @@ _NAMES: Final = (
     ("insert trigger", r"CREATE TRIGGER kling_migration_insert"),
     ("update trigger", r"CREATE TRIGGER kling_migration_update"),
     ("delete trigger", r"CREATE TRIGGER kling_migration_delete"),
+    ("triggers tried", r"(INSERT INTO|UPDATE|DELETE FROM) videos .*kling_migration_try"),
+    ("table recorded", r"(INSERT INTO|UPDATE) migration_state .*:recorded$"),
     ("rows copied", r"INSERT INTO videos_migrating"),
     ("swapped", r"RENAME TABLE videos TO videos_before_migration, videos_migrating TO videos"),
     ("a table beside", r"CREATE TABLE IF NOT EXISTS (?!migration_)\w+ \("),
@@ -85,7 +93,15 @@ STEPS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
         *(*_BEGIN, *_GONE, "shadow gone", "marks forgotten"),
         *(*_FIT, "committed: quota changed"),
         *("index for the copy", "shadow made", "shadow altered", "shadow numbered"),
-        *(*_TRIGGERS, "copy begun", "rows copied", "place noted", "committed: place noted"),
+        *(
+            *_TRIGGERS,
+            "table recorded",
+            "triggers tried",
+            "copy begun",
+            "rows copied",
+            "place noted",
+            "committed: place noted",
+        ),
         *("swapped", "index for the copy gone", "committed: value remembered", *_END),
     ),
     ("sqlite", "direct"): (
@@ -105,10 +121,13 @@ class Steps:
     def __init__(self, told: Callable[[str], None]) -> None:
         self._told = told
         self._last = "nothing"
+        self._compares = False
 
     def __call__(self, sql: str, parameters: tuple[object, ...]) -> None:
         text = " ".join(sql.split())
-        if text.startswith(_NOTHING):
+        if text.startswith(("SAVEPOINT", "ROLLBACK TO")):
+            self._compares = text.startswith("SAVEPOINT")
+        if self._compares or text.startswith(_NOTHING) or any(one in text for one in _COMPARED):
             self._last = "nothing"
             return
         name = f"committed: {self._last}" if text == "COMMIT" else named(text, parameters)

@@ -13,6 +13,7 @@ import pytest
 
 from kling_mock.cli import main
 from kling_mock.storage.migration.check import check
+from kling_mock.storage.migration.ddl import quoted
 from kling_mock.storage.migration.introspect import definition, read_table
 from kling_mock.storage.migration.session import DatabaseError, Session, connect
 from kling_mock.storage.migration.shapes import Shape, recognise
@@ -152,7 +153,8 @@ def old_columns(
     table = read_table(session, "videos")
     assert table is not None
     names = names or tuple(one.name for one in table.columns)
-    rows = session.query(f"SELECT {', '.join(names)} FROM videos")
+    listed = ", ".join(quoted(one, session.dialect) for one in names)
+    rows = session.query(f"SELECT {listed} FROM videos")
     if was and was != "ours":
         rows = [filled(dict(zip(names, row, strict=True)), session) for row in rows]
     return names, sorted(repr(row) for row in rows)

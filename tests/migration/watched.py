@@ -38,5 +38,8 @@ class Watched:
         self.after(sql, parameters)
         return count
 
+    def another(self) -> Session:
+        return self.session.another()
+
     def close(self) -> None:
         self.session.close()

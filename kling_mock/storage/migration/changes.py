@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 from kling_mock.storage.migration.ddl import quoted
+from kling_mock.storage.migration.kinds import kind_of
 from kling_mock.storage.migration.probes import filler
 from kling_mock.storage.migration.session import Dialect, Session
 from kling_mock.storage.migration.shapes import goal
 from kling_mock.storage.migration.state import CHANGES, EVERY
 from kling_mock.storage.migration.table import Column, Table
 
-__all__ = ["as_text", "filled", "remember", "remember_every", "restore", "single_out"]
+__all__ = ["as_text", "filled", "remember", "remember_every", "restore", "single_out", "stored"]
 
 _COLUMNS: Final = "column_name, task_id, old_value, new_value"
 
@@ -34,14 +35,25 @@ def as_text(value: str, dialect: Dialect) -> str:
     return f"CAST({value} AS {'CHAR' if dialect in {'mariadb', 'mysql'} else 'TEXT'})"
 
 
-def remember(session: Session, table: str, column: str, condition: str, new: str) -> None:
+def stored(column: Column, dialect: Dialect) -> str:
+    """Return SQL for what *column* holds, as text.
+
+    A text goes as it is: above max_allowed_packet, a CAST of MariaDB and MySQL is NULL.
+    """
+    name = quoted(column.name, dialect)
+    if dialect in {"mariadb", "mysql"} and kind_of(column.type, dialect) == "text":
+        return name
+    return as_text(name, dialect)
+
+
+def remember(session: Session, table: str, column: Column, condition: str, new: str) -> None:
     """Remember *column* of the rows meeting *condition*, which will become the SQL *new*.
 
     What is remembered already stays as it is: a run that was killed did not change it twice.
     """
     dialect = session.dialect
     select = (
-        f"SELECT '{column}', task_id, {as_text(quoted(column, dialect), dialect)}, "
+        f"SELECT '{column.name}', task_id, {stored(column, dialect)}, "
         f"{as_text(new, dialect)} FROM {quoted(table, dialect)} WHERE {condition}"
     )
     _keep(session, select)
@@ -56,7 +68,9 @@ def remember_every(session: Session, table: str, column: str) -> None:
 
 def _keep(session: Session, select: str) -> None:
     if session.dialect in {"mariadb", "mysql"}:
-        session.execute(f"INSERT IGNORE INTO {CHANGES} ({_COLUMNS}) {select}")
+        # Not INSERT IGNORE, which takes what it cannot store for less and reports nothing.
+        kept = f"ON DUPLICATE KEY UPDATE {CHANGES}.column_name = {CHANGES}.column_name"
+        session.execute(f"INSERT INTO {CHANGES} ({_COLUMNS}) {select} {kept}")
         return
     session.execute(
         f"INSERT INTO {CHANGES} ({_COLUMNS}) SELECT * FROM ({select}) AS c WHERE true "

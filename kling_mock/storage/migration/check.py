@@ -7,15 +7,19 @@ from typing import Any
 
 import attrs
 
+from kling_mock.storage.migration.ddl import quoted
 from kling_mock.storage.migration.facts import Estimate, Facts, estimate, judge, look
+from kling_mock.storage.migration.features import types, unsupported
 from kling_mock.storage.migration.findings import Finding
-from kling_mock.storage.migration.introspect import read_table
+from kling_mock.storage.migration.introspect import definition, read_table
 from kling_mock.storage.migration.probes import probe
+from kling_mock.storage.migration.rebuild import BEFORE
 from kling_mock.storage.migration.session import Session
 from kling_mock.storage.migration.shapes import Shape, goal, recognise
+from kling_mock.storage.migration.state import State
 from kling_mock.storage.migration.table import Table
 
-__all__ = ["Report", "Verdict", "check"]
+__all__ = ["Report", "Verdict", "check", "left_over"]
 
 
 class Verdict(enum.IntEnum):
@@ -37,6 +41,8 @@ class Report:
         facts: Size and surroundings; None when there is no table that is known.
         findings: Blockers first, then warnings, then notes.
         found: The table's description; None when there is no table.
+        definition: The statements that the database itself gave for it, read after `found`
+            and before it was compared with the database.
     """
 
     shape: Shape
@@ -44,6 +50,7 @@ class Report:
     facts: Facts | None = None
     findings: tuple[Finding, ...] = ()
     found: Table | None = None
+    definition: tuple[str, ...] = ()
 
     @property
     def blockers(self) -> tuple[Finding, ...]:
@@ -86,17 +93,47 @@ def check(session: Session, wanted: Table) -> Report:
     shape = recognise(found, wanted)
     if found is None or not shape.upgradable:
         return Report(shape, found=found)
-    facts = look(session, found.name)
-    target = goal(found, wanted)
-    rows, findings = probe(session, found, target)
-    findings += [*judge(facts), *_required(found, wanted)]
+    text, facts = definition(session, found.name), look(session, found.name)
+    findings = unsupported(session, found, wanted)
+    if types(session, found, wanted):  # no question about the rows makes sense then
+        rows = int(
+            session.query(f"SELECT COUNT(*) FROM {quoted(found.name, session.dialect)}")[0][0]
+        )
+    else:
+        rows, of_rows = probe(session, found, goal(found, wanted))
+        findings += of_rows
+    findings += [*judge(facts), *_required(found, wanted), *_unfinished(session)]
+    findings += left_over(session)
     return Report(
         shape,
         rows,
         facts,
         tuple(sorted(findings, key=lambda one: _ORDER[one.severity])),
         found,
+        text,
     )
+
+
+def _unfinished(session: Session) -> list[Finding]:
+    """Return a warning where the triggers of an online upgrade that was killed are at work."""
+    if State(session).way != "online":
+        return []
+    says = (
+        "an online upgrade was begun and has not ended; if no process is at work on it, its "
+        "triggers may still be on the table and can make writes fail: run kling-mock db upgrade "
+        "--online again, or remove what is left with kling-mock db upgrade --abandon"
+    )
+    return [Finding("online-unfinished", "warning", says)]
+
+
+def left_over(session: Session) -> list[Finding]:
+    """Return a blocker where a rebuild needs a name for the old table that is taken."""
+    if session.dialect in {"mariadb", "mysql"} or read_table(session, BEFORE) is None:
+        return []
+    says = (
+        f"there is a table {BEFORE}, a name that a migration needs for a moment; rename that table"
+    )
+    return [Finding("left-over", "blocker", says)]
 
 
 def _required(found: Table, wanted: Table) -> list[Finding]:

@@ -25,6 +25,7 @@ from kling_mock.storage.migration.script import downgrade_script, upgrade_script
 from kling_mock.storage.migration.session import DatabaseError, Session, connect
 from kling_mock.storage.migration.shapes import Shape
 from kling_mock.storage.migration.state import State
+from kling_mock.storage.migration.stopping import StoppedError, stopping
 from kling_mock.storage.migration.upgrade import BlockedError, UnfinishedError, Upgrade
 from kling_mock.storage.migration.verify import verify
 from kling_mock.storage.migration.wanted import wanted
@@ -53,10 +54,12 @@ def run(name: str, options: argparse.Namespace, opened: Opener = connect) -> int
         return Verdict.BLOCKED
     except (BackupError, DatabaseError, UnfinishedError, ImportError, ValueError) as error:
         _tell(f"kling-mock: {error}")
+        _notes(error)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         _tell("kling-mock: stopped; run the same command again to go on")
-        return 130
+        _notes(error)
+        return error.status if isinstance(error, StoppedError) else 130
 
 
 def _say(text: str) -> None:
@@ -67,6 +70,12 @@ def _say(text: str) -> None:
 def _tell(text: str) -> None:
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
+
+
+def _notes(error: BaseException) -> None:
+    """Print what an interrupted command has left, and how to remove it."""
+    for note in getattr(error, "__notes__", ()):
+        _tell(f"kling-mock: {note}")
 
 
 # ---------------------------------------------------------------- check
@@ -129,6 +138,13 @@ def _mega(size: int) -> str:
 
 
 def _upgrade(session: Session, options: argparse.Namespace) -> int:
+    if options.online:
+        with stopping(session) as stoppable:
+            return _upgraded(stoppable, options)
+    return _upgraded(session, options)
+
+
+def _upgraded(session: Session, options: argparse.Namespace) -> int:
     state = State(session)
     if options.pause or options.resume:
         return _pause(state, pause=options.pause)

@@ -16,6 +16,9 @@ from kling_mock.storage.migration.upgrade import UnfinishedError
 
 __all__ = ["Copying"]
 
+#: Rows that are compared by one statement.
+_COMPARED: Final = 20_000
+
 #: How often rows are looked for that slipped through; after that it is somebody's lock.
 _SEARCHES: Final = 50
 
@@ -116,28 +119,57 @@ class Copying:
     # ------------------------------------------------------------ completeness
 
     def complete(self) -> None:
-        """Copy what slipped through, if anything did, and make sure that nothing is missing.
+        """Copy what slipped through, if anything did, until nothing is missing.
 
         The copy passes over rows that a writer is changing, and a row whose time is moved
         back over the copy's place escapes it.
 
         Raises:
-            UnfinishedError: The copy is not the table.
+            UnfinishedError: Something is missing after many searches.
         """
         words, query = self.words, self._session.query
         for _ in range(_SEARCHES):
             missing = query(words.some_missing())
             if not missing:
-                break
+                return
             self.patience.log(f"{len(missing)} rows escaped the copy; copying them")
             for key, task_id in missing:
                 self._copy(words.one_row(), self._state.get("online"), key, task_id)
             self.patience.sleep(0.1)
-        old, new = self.patience.again(lambda: query(words.counts())[0])
-        if old != new or query(words.missing())[0][0]:
-            raise UnfinishedError(
-                f"the copy has {new} rows and the table {old}; run again with --abandon first"
-            )
+        raise UnfinishedError(
+            f"after {_SEARCHES} searches, rows of the table are still missing in the copy: a "
+            "transaction that has not ended holds them"
+        )
+
+    def compare(self) -> None:
+        """Compare every copied value with the old one, some rows at a time.
+
+        Raises:
+            UnfinishedError: The copy is not the table.
+        """
+        self.patience.log("comparing the copy with the table")
+        after: int | None = None
+        while True:
+            started = self.now()
+            last = self._end_of_rows(after)
+            old, new = self._session.query(self.words.compared(after, last))[0]
+            if old != new:
+                where = f"{self.words.key} after {after} up to {last}"
+                raise UnfinishedError(
+                    f"the copy is not the table: of rows with {where}, number and checksum are "
+                    f"{old} in the table and {new} in the copy"
+                )
+            if last is None:
+                return
+            after = last
+            self.patience.sleep(self.throttle.rest(self.now() - started))
+
+    def _end_of_rows(self, after: int | None) -> int | None:
+        if after is None:
+            lowest = self._session.query(f"SELECT MIN({self.words.key}) FROM videos")[0][0]
+            return None if lowest is None else int(lowest)
+        end = self._session.query(self.words.end_of_chunk(_COMPARED), after)
+        return int(end[0][0]) if end else None
 
 
 def _running(session: Session) -> int:

@@ -39,7 +39,7 @@ def alter(name: str, steps: Iterable[Step], dialect: Dialect) -> str:
     return f"ALTER TABLE {quoted(name, dialect)}\n  " + ",\n  ".join(clauses)
 
 
-def create(table: Table, dialect: Dialect) -> str:
+def create(table: Table, dialect: Dialect, *, temporary: bool = False) -> str:
     """Return the CREATE TABLE of a description, without its indexes.
 
     On PostgreSQL the primary key is left out as well: `create_indexes` adds it, under the
@@ -53,7 +53,8 @@ def create(table: Table, dialect: Dialect) -> str:
         f"CONSTRAINT {quoted(one.name, dialect)} CHECK ({one.text})"
         for one in sorted(table.checks, key=lambda check: check.name)
     ]
-    return f"CREATE TABLE {quoted(table.name, dialect)} (\n  " + ",\n  ".join(lines) + "\n)"
+    word = "CREATE TEMPORARY TABLE" if temporary else "CREATE TABLE"
+    return f"{word} {quoted(table.name, dialect)} (\n  " + ",\n  ".join(lines) + "\n)"
 
 
 def create_indexes(table: Table, dialect: Dialect) -> list[str]:

@@ -12,21 +12,24 @@ from typing import Final
 
 import attrs
 
-from kling_mock.storage.migration.changes import as_text, restore, single_out
+from kling_mock.storage.migration.changes import restore, single_out, stored
+from kling_mock.storage.migration.check import left_over
 from kling_mock.storage.migration.companions import leave
 from kling_mock.storage.migration.ddl import alter, quoted
+from kling_mock.storage.migration.facts import judge, look
+from kling_mock.storage.migration.features import unsupported
 from kling_mock.storage.migration.findings import Finding
 from kling_mock.storage.migration.introspect import read_table
 from kling_mock.storage.migration.plan import plan
 from kling_mock.storage.migration.probes import row_probes
 from kling_mock.storage.migration.rebuild import rebuild
 from kling_mock.storage.migration.session import Dialect, Session, transaction
-from kling_mock.storage.migration.shapes import Shape
+from kling_mock.storage.migration.shapes import Shape, goal
 from kling_mock.storage.migration.state import CHANGES, Origin, State
 from kling_mock.storage.migration.table import Column, Index, Table, same_content
-from kling_mock.storage.migration.upgrade import BlockedError
+from kling_mock.storage.migration.upgrade import BlockedError, lock
 
-__all__ = ["Downgrade", "recorded", "way_back"]
+__all__ = ["Downgrade", "in_the_way", "recorded", "way_back"]
 
 #: Columns of ours whose values say nothing that the old table would miss.
 _DERIVED: Final = frozenset({"id", "legacy", "updated_at"})
@@ -46,6 +49,26 @@ def recorded(session: Session, table: str) -> tuple[Origin, Table]:
         says = "no upgrade by this program is recorded, so there is no way back"
         raise BlockedError([Finding("no-origin", "blocker", says)])
     return origin, found
+
+
+def in_the_way(session: Session, found: Table, old: Table, wanted: Table) -> list[Finding]:
+    """Return what a way back would lose that is neither the old table's nor the upgrade's."""
+    known = {one.name for one in (*goal(old, wanted).indexes, *old.indexes)}
+    later = [one.name for one in found.indexes if one.name not in known]
+    return [
+        *left_over(session),
+        *unsupported(session, found, wanted),
+        *(one for one in judge(look(session, found.name)) if one.severity == "blocker"),
+        *(
+            Finding(
+                "later-index",
+                "blocker",
+                f"the index {name} was made after the upgrade; drop it, and make it again "
+                "afterwards",
+            )
+            for name in later
+        ),
+    ]
 
 
 def way_back(found: Table, origin: Origin, dialect: Dialect) -> list[str]:
@@ -98,6 +121,7 @@ class Downgrade:
             self._whole(state, origin, found)
         else:
             with transaction(self.session):
+                lock(self.session, found.name)
                 self._whole(state, origin, found)
         return origin.shape
 
@@ -106,11 +130,15 @@ class Downgrade:
         return bool(lost.resolution) and chosen
 
     def _whole(self, state: State, origin: Origin, found: Table) -> None:
+        there = not same_content(found, origin.table)
+        lost = self.losses(found, origin.table) if there else []
+        refused = [one for one in lost if not self._may_go(one)]
+        if there:
+            refused += in_the_way(self.session, found, origin.table, self.wanted)
+        if refused:
+            raise BlockedError(refused)
         state.create()  # a run that was killed at its very end dropped one of the two
-        if not same_content(found, origin.table):
-            lost = self.losses(found, origin.table)
-            if refused := [one for one in lost if not self._may_go(one)]:
-                raise BlockedError(refused)
+        if there:
             self._keep_losses(found, origin.table, lost)
             single_out(self.session, found)
             state.set("downgrading", value=True)
@@ -149,6 +177,17 @@ class Downgrade:
             if count:
                 says = f"the old table has no place for what {count} rows hold here"
                 findings.append(Finding(name, "blocker", says, int(count), resolution=word))
+        known, target = {one.name for one in findings}, goal(old, self.wanted)
+        findings += [
+            Finding(
+                f"new-{_dashed(one.name)}",
+                "blocker",
+                f"the column {one.name} was added after the upgrade, and the old table has none",
+                resolution="set-aside",
+            )
+            for one in _new(found, old)
+            if not target.has(one.name) and f"new-{_dashed(one.name)}" not in known
+        ]
         return [*findings, *self._collisions(table, old)]
 
     def _holds(self, column: Column) -> str:
@@ -190,7 +229,7 @@ class Downgrade:
         names, table = {one.name for one in lost}, quoted(found.name, self.session.dialect)
         for column in _new(found, old):
             if f"new-{_dashed(column.name)}" in names:
-                text = as_text(quoted(column.name, self.session.dialect), self.session.dialect)
+                text = stored(column, self.session.dialect)
                 key = _ASIDE + column.name
                 self.session.execute(f"DELETE FROM {CHANGES} WHERE column_name = ?", key)
                 kept = self.session.execute(

@@ -11,7 +11,7 @@ from typing import Any, Final
 from kling_mock.storage.migration.session import Session
 from kling_mock.storage.migration.table import Check, Column, Index, Table
 
-__all__ = ["definition", "read_table"]
+__all__ = ["definition", "next_number", "read_table"]
 
 
 def read_table(session: Session, name: str) -> Table | None:
@@ -35,6 +35,13 @@ def definition(session: Session, name: str) -> tuple[str, ...]:
         )
         return tuple(str(row[0]) for row in rows)
     return tuple(str(row[0]) for sql in _PG_DEFINITION for row in session.query(sql, name))
+
+
+def next_number(session: Session, name: str) -> int:
+    """Return the number that a table of MariaDB or MySQL gives to its next row."""
+    text = str(session.query(f"SHOW CREATE TABLE `{name}`")[0][1])
+    found = re.search(r"^\).* AUTO_INCREMENT=(\d+)", text, re.MULTILINE)
+    return int(found.group(1)) if found else 1
 
 
 # ---------------------------------------------------------------- MariaDB, MySQL
@@ -94,14 +101,33 @@ def _mysql_column(
     extra: str,
     comment: str,
 ) -> Column:
-    # Display widths say nothing, except that MariaDB's boolean is spelled tinyint(1).
-    kind = re.sub(r"^(tinyint|smallint|mediumint|int|bigint)\(\d+\)", r"\1", kind.lower())
+    kind = _without_width(kind.lower())
     if default is not None and dialect == "mysql":
         default = default if re.fullmatch(r"-?\d+(\.\d+)?", default) else f"'{default}'"
     if default == "NULL":
         default = None
     auto = "auto_increment" in extra
     return Column(name, kind, null == "YES", default, collation or "", auto, comment)
+
+
+#: What the database writes behind an integer type that was given no display width.
+_WIDTHS: Final = {
+    "tinyint(4)": "tinyint",
+    "tinyint(3) unsigned": "tinyint unsigned",
+    "smallint(6)": "smallint",
+    "smallint(5) unsigned": "smallint unsigned",
+    "mediumint(9)": "mediumint",
+    "mediumint(8) unsigned": "mediumint unsigned",
+    "int(11)": "int",
+    "int(10) unsigned": "int unsigned",
+    "bigint(20)": "bigint",
+    "bigint(20) unsigned": "bigint unsigned",
+}
+
+
+def _without_width(kind: str) -> str:
+    """Return *kind* without the display width that is the default; others, as of BOOL, stay."""
+    return _WIDTHS.get(kind, kind)
 
 
 # ---------------------------------------------------------------- SQLite

@@ -10,14 +10,16 @@ from typing import Final
 
 import attrs
 
+from kling_mock.storage.migration.ddl import quoted
 from kling_mock.storage.migration.facts import OWN_TRIGGERS
+from kling_mock.storage.migration.probes import filler
+from kling_mock.storage.migration.rebuild import BEFORE
 from kling_mock.storage.migration.session import Dialect
 from kling_mock.storage.migration.table import Column, Table
 
 __all__ = ["BEFORE", "INDEX", "SHADOW", "Words"]
 
 SHADOW: Final = "videos_migrating"
-BEFORE: Final = "videos_before_migration"
 INDEX: Final = "kling_migration_created"
 
 _EVENTS: Final = ("INSERT", "UPDATE", "DELETE")
@@ -88,6 +90,26 @@ class Words:
 
     # ------------------------------------------------------------ following writers
 
+    def tried(self) -> tuple[str, ...]:
+        """Return statements that make every trigger run once, on a row of no other use.
+
+        The row gets the time 1, or the next id, so that it is found without a scan.
+        """
+        required = [
+            one
+            for one in self.found.columns
+            if one.required and one.name not in {"id", "task_id", "created_at"}
+        ]
+        names = ["task_id", "created_at", *(self._name(one) for one in required)]
+        values = [f"'{OWN_TRIGGERS}try'", "1", *(filler(one) for one in required)]
+        key = "LAST_INSERT_ID()" if self.numbered else "1"
+        where = f"WHERE {self.key} = {key} AND task_id = '{OWN_TRIGGERS}try'"
+        return (
+            f"INSERT INTO videos ({', '.join(names)}) VALUES ({', '.join(values)})",
+            f"UPDATE videos SET created_at = created_at, status = 'failed' {where}",
+            f"DELETE FROM videos {where}",
+        )
+
     def triggers(self) -> list[str]:
         """Return the triggers that carry every write over to the copy.
 
@@ -95,7 +117,9 @@ class Words:
         will be copied as it is then.
         """
         columns, values = self._copied("NEW.")
-        changes = ", ".join(f"{name} = {value}" for name, value in self._pairs("NEW."))
+        changes = ", ".join(
+            f"{self._name(column)} = {value}" for column, value in self._pairs("NEW.")
+        )
         bodies = (
             f"INSERT INTO {SHADOW} ({columns}) VALUES ({values})",
             f"UPDATE {SHADOW} SET {changes} WHERE {self.same_row('OLD.')}",
@@ -116,10 +140,6 @@ class Words:
 
     # ------------------------------------------------------------ judging
 
-    def missing(self) -> str:
-        """Return the query for the number of old rows that have no copy, by task_id."""
-        return f"SELECT COUNT(*) {self._without_copy}"
-
     def some_missing(self) -> str:
         """Return the query for key and task_id of some old rows that have no copy.
 
@@ -139,9 +159,42 @@ class Words:
             "WHERE s.task_id IS NULL"
         )
 
-    def counts(self) -> str:
-        """Return the query for the rows of both tables at one moment."""
-        return f"SELECT (SELECT COUNT(*) FROM videos), (SELECT COUNT(*) FROM {SHADOW})"
+    def compared(self, after: int | None, last: int | None) -> str:
+        """Return the query for number and checksum of some rows: the old ones, and the copy's.
+
+        One statement sees both tables at one moment, so writers do not matter. Without a time
+        a row is found at the time 0 in the copy.
+
+        Args:
+            after: The key that comes before the rows; None for the beginning.
+            last: The key of the last row; None for the end.
+        """
+        limits = [f"{self.key} > {after}"] if after is not None else []
+        limits += [f"{self.key} <= {last}"] if last is not None else []
+        where = " AND ".join(limits) or "TRUE"
+        zero = (after is None or after < 0) and (last is None or last >= 0)
+        old = f"({where} OR {self.key} IS NULL)" if zero and not self.numbered else where
+        pairs = self._pairs("")
+        one = _summed([self._hashed(column, value) for column, value in pairs])
+        other = _summed([_hash(self._name(column)) for column, _ in pairs])
+        return (
+            f"SELECT (SELECT {one} FROM videos FORCE INDEX ({self.key_index}) WHERE {old}), "
+            f"(SELECT {other} FROM {SHADOW} {self._copy_index} WHERE {where})"
+        )
+
+    @property
+    def _copy_index(self) -> str:
+        if self.numbered:
+            return "FORCE INDEX (PRIMARY)"
+        names = (one.name for one in self.target.indexes if one.columns == (self.key,))
+        return next((f"FORCE INDEX (`{name}`)" for name in names), "")
+
+    def _hashed(self, column: Column, value: str) -> str:
+        """Return the hash of an old value, in the character set of the new column."""
+        old = self.found.column(column.name)
+        if old is not None and _character_set(old) != _character_set(column):
+            return _hash(f"CONVERT({value} USING {_character_set(column)})")
+        return _hash(value)
 
     def swap(self) -> str:
         """Return the one statement after which the copy is the table."""
@@ -149,18 +202,48 @@ class Words:
 
     # ------------------------------------------------------------ inside
 
-    def _pairs(self, row: str) -> list[tuple[str, str]]:
+    def _name(self, column: Column) -> str:
+        return quoted(column.name, self.dialect)
+
+    def _pairs(self, row: str) -> list[tuple[Column, str]]:
         return [
-            (f"`{one.name}`", value)
+            (one, self._whole(one, value))
             for one in self.target.columns
             if (value := self.copied(one, row)) is not None
         ]
 
+    def _whole(self, column: Column, value: str) -> str:
+        """Return *value* so that a text with blanks at its end is refused, too, and not cut.
+
+        A VARCHAR loses the blanks that it has no room for, also in strict mode.
+        """
+        old, length = self.found.column(column.name), column.length
+        if old is None or length is None or (old.length is not None and old.length <= length):
+            return value
+        return f"IF(CHAR_LENGTH({value}) > {length}, REPEAT('-', {length + 1}), {value})"
+
     def _copied(self, row: str, number: str = "") -> tuple[str, str]:
-        pairs = self._pairs(row)
+        pairs = [(self._name(column), value) for column, value in self._pairs(row)]
         if number and not self.numbered:
             pairs.insert(0, ("`id`", number))
         return ", ".join(name for name, _ in pairs), ", ".join(value for _, value in pairs)
+
+
+def _hash(value: str) -> str:
+    """Return the hash of one value by itself.
+
+    Above max_allowed_packet, a text made of several values is NULL.
+    """
+    return f"COALESCE(CRC32({value}), 'NULL')"
+
+
+def _summed(hashes: list[str]) -> str:
+    row = f"CRC32(CONCAT_WS(',', {', '.join(hashes)}))"
+    return f"CONCAT(COUNT(*), ':', COALESCE(SUM({row}), 0))"
+
+
+def _character_set(column: Column) -> str:
+    return column.collation.partition("_")[0]
 
 
 def same_task_id(row: str) -> str:

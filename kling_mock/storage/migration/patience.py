@@ -43,7 +43,7 @@ class Patience:
         self.session.execute("SET SESSION lock_wait_timeout = 1")
 
         def once() -> None:
-            self._wait_for_transactions()
+            self.wait_for_transactions()
             self.session.execute(statement)
 
         self.again(once, lambda _: 0.2)
@@ -71,7 +71,8 @@ class Patience:
             self.sleep(pause(attempt))
         return call()
 
-    def _wait_for_transactions(self) -> None:
+    def wait_for_transactions(self) -> None:
+        """Wait until no transaction on the server has lasted for more than a second."""
         told = False
         while long := long_transactions(self.session, seconds=1):
             if not told:

@@ -12,6 +12,7 @@ import attrs
 
 from kling_mock.storage.migration.ddl import quoted
 from kling_mock.storage.migration.findings import Finding, Severity
+from kling_mock.storage.migration.kinds import integers, octets
 from kling_mock.storage.migration.session import Dialect, Session
 from kling_mock.storage.migration.table import Column, Table
 
@@ -21,11 +22,6 @@ _SHOWN: Final = 5
 
 #: Above this a time cannot be Unix seconds (the year 5138); Kling's own times are ms.
 _SECONDS_END: Final = 100_000_000_000
-
-_INT_END: Final = 2_147_483_647
-
-#: Bytes that a TEXT column of MariaDB and MySQL holds.
-_TEXT_END: Final = 65_535
 
 
 @attrs.frozen
@@ -61,6 +57,7 @@ def row_probes(found: Table, wanted: Table, dialect: Dialect) -> tuple[Probe, ..
         *_task_id_probes(found, wanted, dialect),
         *_number_probes(found, wanted, dialect),
         *_long_probes(found, wanted, dialect),
+        *_user_probes(found, dialect),
         *(
             Probe(
                 f"null-{_dashed(new.name)}",
@@ -136,15 +133,7 @@ def _number_probes(found: Table, wanted: Table, dialect: Dialect) -> Iterable[Pr
                 "to-seconds",
                 column,
             )
-    for old, new in _pairs(found, wanted):
-        if new.type == "int" and old.type != "int":
-            name = quoted(new.name, dialect)
-            yield Probe(
-                f"range-{_dashed(new.name)}",
-                "blocker",
-                f"{name} > {_INT_END} OR {name} < -{_INT_END}",
-                f"{new.name} does not fit into 32 bits",
-            )
+    yield from _range_probes(found, wanted, dialect)
     if found.has("updated_at"):
         yield Probe(
             "no-updated-at",
@@ -155,10 +144,31 @@ def _number_probes(found: Table, wanted: Table, dialect: Dialect) -> Iterable[Pr
         )
 
 
+def _range_probes(found: Table, wanted: Table, dialect: Dialect) -> Iterable[Probe]:
+    for old, new in _pairs(found, wanted):
+        before, after = integers(old.type), integers(new.type)
+        if dialect == "sqlite" or before is None or after is None:
+            continue
+        name = quoted(new.name, dialect)
+        beyond = (
+            f"{name} < {after[0]}" if before[0] < after[0] else "",
+            f"{name} > {after[1]}" if before[1] > after[1] else "",
+        )
+        if any(beyond):
+            yield Probe(
+                f"range-{_dashed(new.name)}",
+                "blocker",
+                " OR ".join(one for one in beyond if one),
+                f"{new.name} does not fit into {new.type}, which holds {after[0]} to {after[1]}",
+            )
+
+
 def _long_probes(found: Table, wanted: Table, dialect: Dialect) -> Iterable[Probe]:
     for old, new in _pairs(found, wanted):
-        length = new.length
-        if length and new.name != "task_id" and (old.length or length + 1) > length:
+        if new.name == "task_id":
+            continue
+        length, size = new.length, octets(new.type)
+        if length and (old.length or length + 1) > length:
             yield Probe(
                 f"long-{_dashed(new.name)}",
                 "blocker",
@@ -167,15 +177,39 @@ def _long_probes(found: Table, wanted: Table, dialect: Dialect) -> Iterable[Prob
                 "cut",
                 new.name,
             )
-        elif new.type == "text" and old.type in {"mediumtext", "longtext"}:
+        elif size and dialect in {"mariadb", "mysql"} and _most_octets(old) > size:
             yield Probe(
                 f"long-{_dashed(new.name)}",
                 "blocker",
-                f"LENGTH({quoted(new.name, dialect)}) > {_TEXT_END}",
-                f"{new.name} holds more than the {_TEXT_END} bytes it will have",
-                "cut",
-                new.name,
+                f"LENGTH({quoted(new.name, dialect)}) > {size}",
+                f"{new.name} holds more than the {size} bytes it will have",
             )
+
+
+def _most_octets(column: Column) -> int:
+    """Return the most bytes that a text column holds; 0 for other columns."""
+    return octets(column.type) or 4 * (column.length or 0)
+
+
+def _user_probes(found: Table, dialect: Dialect) -> Iterable[Probe]:
+    """Ask about the column `use_id`, which a version of the old relay had beside `user_id`."""
+    if not found.has("use_id", "user_id"):
+        return
+    wrong, right = quoted("use_id", dialect), quoted("user_id", dialect)
+    yield Probe(
+        "use-id",
+        "blocker",
+        f"COALESCE({wrong}, 0) <> 0 AND COALESCE({right}, 0) = 0",
+        "the user is in the column use_id, and user_id is empty",
+        "copy",
+        "user_id",
+    )
+    yield Probe(
+        "use-id-differs",
+        "blocker",
+        f"COALESCE({wrong}, 0) <> 0 AND {right} <> 0 AND {wrong} <> {right}",
+        "use_id and user_id name different users; set both to the right one, or drop use_id",
+    )
 
 
 def _dashed(column: str) -> str:

@@ -27,6 +27,7 @@ WORDS: Final = {
     "absolute": "drop the minus sign",
     "to-seconds": "divide by 1000",
     "cut": "cut off the end",
+    "copy": "copy use_id to user_id",
 }
 
 
@@ -83,7 +84,7 @@ class Rows:
                 remember_every(self.session, self.found.name, column.name)
             elif count:
                 new = filled(column)
-                remember(self.session, self.found.name, column.name, condition, new)
+                remember(self.session, self.found.name, self._old(column.name), condition, new)
 
     def fill(self) -> None:
         """Replace NULL where the wanted schema takes none, and an update time of 0."""
@@ -124,6 +125,9 @@ class Rows:
 
     # ------------------------------------------------------------ inside
 
+    def _old(self, name: str) -> Column:
+        return next(one for one in self.found.columns if one.name == name)
+
     def _to_fill(self) -> list[tuple[Column, str]]:
         fills = list[tuple[Column, str]]()
         for column in self.wanted.columns:
@@ -139,14 +143,16 @@ class Rows:
     def _changed(self, question: Probe) -> int:
         name = quoted(question.column, self.session.dialect)
         target = self.wanted.column(question.column)
-        length = (target.length if target else None) or 16_383  # characters in 65,535 bytes
+        length = target.length if target else None
         whole = "DIV" if self.session.dialect in {"mariadb", "mysql"} else "/"
         new = {
             "absolute": f"ABS({name})",
             "to-seconds": f"{name} {whole} 1000",
             "cut": f"SUBSTR({name}, 1, {length})",
+            "copy": quoted("use_id", self.session.dialect),
         }[question.resolution]
-        remember(self.session, self.found.name, question.column, question.condition, new)
+        column = self._old(question.column)
+        remember(self.session, self.found.name, column, question.condition, new)
         return self.session.execute(
             f"UPDATE {self._table} SET {name} = {new} WHERE {question.condition}"
         )

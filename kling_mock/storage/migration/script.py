@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kling_mock.storage.migration.check import check
 from kling_mock.storage.migration.ddl import alter
-from kling_mock.storage.migration.downgrade import recorded, way_back
+from kling_mock.storage.migration.downgrade import in_the_way, recorded, way_back
 from kling_mock.storage.migration.findings import Finding
 from kling_mock.storage.migration.plan import plan
 from kling_mock.storage.migration.rebuild import rebuild
@@ -69,6 +69,8 @@ def downgrade_script(session: Session, words: Dialect) -> Iterator[str]:
     """
     _same_family(session.dialect, words)
     origin, found = recorded(session, "videos")
+    if refused := in_the_way(session, found, origin.table, wanted(session.dialect)):
+        raise BlockedError(refused)
     yield f"-- back to {origin.shape.value}, for {words}"
     yield "-- values that the upgrade changed stay in migration_changes; db downgrade restores them"
     statements = (f"{one};" for one in way_back(found, origin, words))

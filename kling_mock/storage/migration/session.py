@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from kling_mock.storage.address import mysql_address
 
-__all__ = ["DatabaseError", "Dialect", "Session", "connect", "transaction"]
+__all__ = ["DatabaseError", "Dialect", "Session", "connect", "transaction", "undone"]
 
 Dialect = Literal["mariadb", "mysql", "postgresql", "sqlite"]
 
@@ -57,6 +57,10 @@ class Session(Protocol):
 
     def execute(self, sql: str, *parameters: object) -> int:
         """Run one statement; return the number of rows it touched."""
+        ...
+
+    def another(self) -> Session:
+        """Open another connection to the same database; the caller closes it."""
         ...
 
     def close(self) -> None:
@@ -103,6 +107,26 @@ def transaction(session: Session) -> Generator[None]:
     session.execute("COMMIT")
 
 
+@contextmanager
+def undone(session: Session) -> Generator[None]:
+    """Undo what is in the `with` block; on PostgreSQL also inside of a transaction."""
+    back = _begin(session)
+    try:
+        yield
+    finally:
+        session.execute(back)
+
+
+def _begin(session: Session) -> str:
+    """Begin something that the returned statement undoes."""
+    if session.dialect == "postgresql":
+        with suppress(DatabaseError):  # no transaction is open
+            session.execute("SAVEPOINT kling_migration")
+            return "ROLLBACK TO SAVEPOINT kling_migration"
+    session.execute("BEGIN")
+    return "ROLLBACK"
+
+
 def _open(parts: SplitResult) -> Session:
     if parts.scheme == "sqlite":
         return _SQLite(parts.path[1:])
@@ -138,6 +162,9 @@ class _SQLite:
             code = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
             raise DatabaseError(code, str(error)) from error
 
+    def another(self) -> Session:
+        return _SQLite(self.database)
+
     def close(self) -> None:
         self._connection.close()
 
@@ -159,8 +186,29 @@ class _OnLoop:
             self._loop.close()
 
 
+#: What a server's configuration or an administrator may have set otherwise, and a migration
+#: relies on. Triggers keep the sql_mode of the session that creates them. Strict: a value that
+#: does not fit is an error. NO_AUTO_VALUE_ON_ZERO: an id 0 stays 0. No NO_ZERO_DATE: dates of
+#: columns that are only copied stay as they are.
+_MY_SETTINGS: Final = (
+    (
+        "sql_mode = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,NO_AUTO_VALUE_ON_ZERO,"
+        "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
+    ),
+    "sql_safe_updates = 0",
+    "sql_auto_is_null = 0",
+    "sql_quote_show_create = 1",
+    "sql_select_limit = DEFAULT",
+    "foreign_key_checks = 1",
+    "unique_checks = 1",
+)
+#: The same for what MySQL does not have.
+_MARIADB_SETTINGS: Final = ("check_constraint_checks = 1", "max_statement_time = 0")
+
+
 class _MariaDB(_OnLoop):
     def __init__(self, parts: SplitResult) -> None:
+        self._parts = parts
         asyncmy = _driver("asyncmy")
         address = mysql_address(parts)
         super().__init__()
@@ -173,6 +221,8 @@ class _MariaDB(_OnLoop):
             raise _mysql_error(error) from error
         version = str(self.query("SELECT VERSION()")[0][0])
         self.dialect: Dialect = "mariadb" if "mariadb" in version.lower() else "mysql"
+        more = _MARIADB_SETTINGS if self.dialect == "mariadb" else ()
+        self.execute(f"SET SESSION {', SESSION '.join((*_MY_SETTINGS, *more))}")
 
     async def _connect(self, asyncmy: Any, address: dict[str, Any]) -> Any:
         return await asyncmy.connect(**address, charset="utf8mb4", autocommit=True)
@@ -201,6 +251,9 @@ class _MariaDB(_OnLoop):
         finally:
             await cursor.close()
 
+    def another(self) -> Session:
+        return _MariaDB(self._parts)
+
     def close(self) -> None:
         self._end(self._connection.ensure_closed())
 
@@ -209,6 +262,7 @@ class _Postgres(_OnLoop):
     dialect: Dialect = "postgresql"
 
     def __init__(self, parts: SplitResult) -> None:
+        self._parts = parts
         asyncpg = _driver("asyncpg")
         super().__init__()
         self.database = unquote(parts.path[1:])
@@ -220,6 +274,8 @@ class _Postgres(_OnLoop):
         except self._errors as error:
             self._loop.close()
             raise _postgres_error(error) from error
+        # A policy that hides rows is an error, so that no copy can lack them.
+        self.execute("SET row_security = off")
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         try:
@@ -235,6 +291,9 @@ class _Postgres(_OnLoop):
             raise _postgres_error(error) from error
         count = str(tag).rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
+
+    def another(self) -> Session:
+        return _Postgres(self._parts)
 
     def close(self) -> None:
         self._end(self._connection.close())

@@ -118,25 +118,32 @@ def _on_task_id(table: Table) -> bool:
 def goal(found: Table, wanted: Table) -> Table:
     """Return what an upgrade makes of *found*: the wanted schema, and what else it holds.
 
-    Columns that the wanted schema does not know stay. So do other indexes, unless a wanted
-    index finds all that they find, or they are the old unique index over a part of task_id.
+    No TEXT becomes narrower. Columns that the wanted schema does not know stay. So do other
+    indexes, unless a wanted index finds all that they find, or they are the old unique index
+    over a part of task_id.
     """
     extra = tuple(one for one in found.columns if wanted.column(one.name) is None)
     kept = tuple(one for one in found.indexes if not _superseded(one, wanted))
     return Table(
         name=found.name,
-        columns=(*(_collated(one, found) for one in wanted.columns), *extra),
+        columns=(*(_adapted(one, found) for one in wanted.columns), *extra),
         primary=wanted.primary,
         indexes=(*wanted.indexes, *kept),
         checks=wanted.checks | found.checks,
     )
 
 
-def _collated(column: Column, found: Table) -> Column:
-    """Return a wanted column with the old comment and, where it may, the old collation."""
+def _adapted(column: Column, found: Table) -> Column:
+    """Return a wanted column with the old comment and, where it may, the old collation.
+
+    A TEXT that was wider stays so: MariaDB cuts a LONGTEXT that goes into a TEXT, and reports
+    no error in a trigger or an INSERT ... SELECT, whatever the sql_mode.
+    """
     old = found.column(column.name)
     if old is None:
         return column
+    if column.type == "text" and old.type in {"mediumtext", "longtext"}:
+        column = attrs.evolve(column, type=old.type)
     textual = "char" in column.type or "text" in column.type
     collation = old.collation if textual and not column.collation else column.collation
     return attrs.evolve(column, collation=collation, comment=old.comment)

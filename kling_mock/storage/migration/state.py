@@ -16,7 +16,7 @@ from kling_mock.storage.migration.session import Session
 from kling_mock.storage.migration.shapes import Shape
 from kling_mock.storage.migration.table import Table
 
-__all__ = ["CHANGES", "EVERY", "Origin", "State", "Way"]
+__all__ = ["CHANGES", "EVERY", "STATE", "Origin", "State", "Way"]
 
 STATE: Final = "migration_state"
 CHANGES: Final = "migration_changes"

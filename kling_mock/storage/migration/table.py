@@ -16,8 +16,8 @@ class Column:
 
     Attributes:
         name: Its name.
-        type: Its type in lower case without display widths: `bigint unsigned`,
-            `varchar(200)`, `longtext`.
+        type: Its type in lower case, without a display width that is the default:
+            `bigint unsigned`, `varchar(200)`, `longtext`.
         nullable: Whether it takes NULL.
         default: The default as an SQL literal (`'pending'`, `0`); None when there is none.
         collation: How texts compare, where that is part of the wanted schema or known from
@@ -103,8 +103,13 @@ class Table:
 
     def to_json(self) -> dict[str, Any]:
         """Return the description as JSON values; `from_json` reads them back."""
-        checks = sorted(self.checks, key=lambda one: one.name)
-        return {**attrs.asdict(self), "checks": [attrs.asdict(one) for one in checks]}
+        return {
+            "name": self.name,
+            "columns": [attrs.asdict(one) for one in self.columns],
+            "primary": list(self.primary),
+            "indexes": [attrs.asdict(one) for one in self.indexes],
+            "checks": [attrs.asdict(one) for one in sorted(self.checks, key=_name)],
+        }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Table:
@@ -126,6 +131,10 @@ def same_content(one: Table, other: Table) -> bool:
         and _by_name(one.indexes) == _by_name(other.indexes)
         and one.checks == other.checks
     )
+
+
+def _name(check: Check) -> str:
+    return check.name
 
 
 def _by_name(things: Iterable[Column] | Iterable[Index]) -> dict[str, Column | Index]:

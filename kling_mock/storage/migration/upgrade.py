@@ -25,7 +25,7 @@ from kling_mock.storage.migration.state import Origin, State, Way
 from kling_mock.storage.migration.table import Table
 from kling_mock.storage.migration.verify import checksum
 
-__all__ = ["BlockedError", "UnfinishedError", "Upgrade"]
+__all__ = ["BlockedError", "UnfinishedError", "Upgrade", "lock", "with_default"]
 
 
 class BlockedError(Exception):
@@ -69,6 +69,14 @@ class Upgrade:
             BlockedError: Something stands in the way, and no resolution was given for it.
             DatabaseError: The database refused a statement.
         """
+        if self.session.dialect in {"mariadb", "mysql"}:
+            return self._run(self._alter)
+        with transaction(self.session):
+            # Before the check: what is written after it is not checked, and a CAST cuts texts.
+            lock(self.session, self.wanted.name)
+            return self._run(self._rebuild)
+
+    def _run(self, change: Callable[[State, Table, Report], None]) -> Shape:
         state = State(self.session)
         self.allow(state, "direct")
         report = check(self.session, self.wanted)
@@ -77,18 +85,9 @@ class Upgrade:
                 self._finish(state)
             return report.shape
         found = self.accepted(report)
-        if self.session.dialect in {"mariadb", "mysql"}:
-            self.record(state, report, found, "direct")
-            self._alter(state, found)
-            self._finish(state)
-            return report.shape
-        with transaction(self.session):
-            if self.session.dialect == "postgresql":
-                table = quoted(found.name, self.session.dialect)
-                self.session.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
-            self.record(state, report, found, "direct")
-            self._rebuild(state, found)
-            self._finish(state)
+        self.record(state, report, found, "direct")
+        change(state, found, report)
+        self._finish(state)
         return report.shape
 
     def allow(self, state: State, way: Way) -> None:
@@ -143,14 +142,14 @@ class Upgrade:
         """Remember where the table came from, once: before anything is changed."""
         state.create()
         if state.origin is None:
-            text = definition(self.session, found.name)
-            state.set("origin", Origin(report.shape, found, text).to_json())
+            origin = Origin(report.shape, found, report.definition)
+            state.set("origin", origin.to_json())
         state.set("upgrading", {"way": way})
 
     def _rows(self, found: Table) -> Rows:
         return Rows(self.session, found, goal(found, self.wanted), self.new_id, self.log)
 
-    def _alter(self, state: State, found: Table) -> None:
+    def _alter(self, state: State, found: Table, report: Report) -> None:
         rows = self._rows(found)
         with transaction(self.session):
             rows.resolve(self.resolutions)
@@ -160,9 +159,14 @@ class Upgrade:
         target = goal(found, self.wanted)
         if not found.has("legacy"):
             target = with_default(target, "legacy", "1")
+        if definition(self.session, found.name) != report.definition:
+            raise UnfinishedError(
+                "somebody changed the definition of the table meanwhile, so it was not altered; "
+                "run kling-mock db check and the upgrade again"
+            )
         self.session.execute(alter(found.name, plan(found, target), self.session.dialect))
 
-    def _rebuild(self, state: State, found: Table) -> None:
+    def _rebuild(self, state: State, found: Table, _report: Report) -> None:
         rows = self._rows(found)
         rows.resolve(self.resolutions)
         rows.remember_nulls()
@@ -211,6 +215,13 @@ class Upgrade:
         found = read_table(self.session, self.wanted.name)
         if found is not None and (steps := plan(found, goal(found, self.wanted))):
             self.session.execute(alter(found.name, steps, self.session.dialect))
+
+
+def lock(session: Session, table: str) -> None:
+    """Keep others from writing to *table* until the end of the transaction, on PostgreSQL."""
+    if session.dialect == "postgresql" and read_table(session, table) is not None:
+        name = quoted(table, session.dialect)
+        session.execute(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE")
 
 
 def with_default(table: Table, column: str, default: str) -> Table:
