@@ -42,6 +42,7 @@ class Changes(TypedDict, total=False):
     poll_interval: tuple[float, float]
     on_update: Callable[[Task], object] | None
     if_exists: Literal["return", "error"]
+    reuse_connections: bool
     look_up: bool
     check: bool
     max_download: int

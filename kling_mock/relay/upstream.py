@@ -113,6 +113,7 @@ class Upstream:
                 deadline=math.inf,
                 create_deadline=math.inf,
                 retries=0,
+                reuse_connections=True,
                 look_up=False,
             )
         return client

@@ -182,6 +182,8 @@ class Options:
             logged, and ends nothing.
         if_exists: What a create does whose `external_task_id` an earlier create has used:
             "return" the earlier task, marked as `reused`, or "error" for `AlreadyExistsError`.
+        reuse_connections: True to send creates over connections that were used before. That
+            saves a handshake; a refusal is then confirmed by a look-up.
         look_up: False for an `OutcomeUnknownError` as soon as the outcome of a create is
             uncertain, for callers that find out by themselves.
         check: False to skip the capability check.
@@ -203,6 +205,7 @@ class Options:
     poll_interval: tuple[float, float] = (3.0, 15.0)
     on_update: Callable[[Task], object] | None = None
     if_exists: Literal["return", "error"] = "return"
+    reuse_connections: bool = False
     look_up: bool = True
     check: bool = True
     max_download: int = 4 * 1024**3

@@ -169,7 +169,7 @@ class _Attempts:
             self.is_open = True
             try:
                 # A refusal names no task. Over a connection of its own it cannot be another's.
-                fresh = not ctx.server.echoes
+                fresh = not (ctx.options.reuse_connections or ctx.server.echoes)
                 reply = yield from exchange(ctx, call, self._read, until, attempt, fresh=fresh)
             except AlreadyExistsError as error:
                 return (yield from self._existing(error, attempt))

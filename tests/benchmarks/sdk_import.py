@@ -20,7 +20,7 @@ from typing import Final
 
 from tests.benchmarks.frame import Figure, Gate, Report
 from tests.benchmarks.measure import ROOT, Cost, Rounds, server, take_turns
-from tests.benchmarks.server import TASK_PATH
+from tests.benchmarks.server import EXTERNAL_ID, TASK_PATH
 
 __all__ = ["run"]
 
@@ -42,7 +42,8 @@ SIDES: Final = {
     ),
     "a first create with Kling": (
         "from kling_sdk import Kling\n"
-        "with Kling('AK|SK', base_url=url) as c: c.text2video.create(prompt='a kitten')"
+        "with Kling('AK|SK', base_url=url) as c: "
+        f"c.text2video.create(prompt='a kitten', external_task_id={EXTERNAL_ID!r})"
     ),
     "every public name of kling_sdk": "import httpx\nfrom kling_sdk import *",
 }

@@ -11,9 +11,10 @@ import asyncio
 import json
 from typing import Any
 
-__all__ = ["TASK_ID", "TASK_PATH"]
+__all__ = ["EXTERNAL_ID", "TASK_ID", "TASK_PATH"]
 
 TASK_ID = "831922345719271433"
+EXTERNAL_ID = "sdk-0123456789abcdef0123456789abcdef"
 TASK_PATH = f"/v1/videos/text2video/{TASK_ID}"
 
 ENVELOPE: dict[str, Any] = {
@@ -24,7 +25,7 @@ ENVELOPE: dict[str, Any] = {
         "task_id": TASK_ID,
         "task_status": "succeed",
         "task_status_msg": "",
-        "task_info": {"external_task_id": "sdk-0123456789abcdef0123456789abcdef"},
+        "task_info": {"external_task_id": EXTERNAL_ID},
         "task_result": {
             "videos": [
                 {

@@ -250,6 +250,7 @@ async def cancelled_after(create: Any, steps: int) -> Told:
 
 async def settled(server: FaultyKling) -> None:
     """Wait until the server has carried out what it had received."""
+    server.heal()
     async with httpx.AsyncClient() as http:
         await http.get(f"{server.url}/v1/videos/text2video/none")
 

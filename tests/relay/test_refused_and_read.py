@@ -27,17 +27,23 @@ def caller() -> Iterator[Caller]:
 def refused_after_a_callback(caller: Caller, code: int, http: int, shown: str) -> dict[str, Any]:
     """Create a task whose callback comes before its create is refused; return its row.
 
-    Kling shows it as *shown* from the beginning, and as succeeded an hour later.
+    Kling shows it as *shown* from the beginning, and as succeeded an hour later. Once it has
+    refused, it does not find it by the relay's own id, so that asking does not contradict it.
     """
     start = caller.mock.clock.now()
+    refused = False
 
     def answer(asked: Asked) -> Reply:
+        nonlocal refused
         if asked.method == "POST":
             body = {"task_id": "873", "task_status": shown}
             posted = caller.http.post(f"/kling/callback/{asked.external_task_id}", json=body)
             assert posted.json() == {"message": "success"}
             caller.mock.clock.advance(0)
+            refused = True
             return refusal(code, http)
+        if refused and asked.external_task_id.startswith("kling_"):
+            return refusal(1203, 404)
         status = shown if caller.mock.clock.now() < start + 3600 else "succeed"
         return envelope(task("873", status, final_unit_deduction="2"))
 
@@ -91,7 +97,7 @@ def test_a_refusal_of_the_second_channel_overrules_nothing_either(caller: Caller
         if asked.method == "POST":
             ids.append(asked.external_task_id)
             return refusal(1303, 429)
-        return envelope(task("873", "processing"))
+        return refusal(1203, 404)
 
     def second(_: Asked) -> Reply:
         # The first channel has it after all, and says so while the second one is asked.
@@ -108,6 +114,22 @@ def test_a_refusal_of_the_second_channel_overrules_nothing_either(caller: Caller
         assert reply.status_code == 200, reply.text
         assert reply.json()["kling_task_id"] == "873"
         assert caller.mock.ledger.user().held_quota == PRICE
+
+
+def test_a_refusal_is_believed_only_when_kling_does_not_show_the_task(caller: Caller) -> None:
+    """A refusal names no task: if Kling shows the task all the same, it was another's."""
+
+    def answer(asked: Asked) -> Reply:
+        if asked.method == "POST":
+            return refusal(1301, 400)
+        return envelope(task("873", "processing"))
+
+    with KlingByHand(answer) as kling:
+        kling.serve(caller)
+        reply = caller.create()
+
+    assert (reply.status_code, reply.json()["kling_task_id"]) == (200, "873")
+    assert caller.mock.ledger.user().held_quota == PRICE
 
 
 def test_that_catches_a_store_that_obeys_the_refusal(
