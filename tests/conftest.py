@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,17 @@ settings.register_profile("kling", deadline=None, derandomize=bool(os.environ.ge
 settings.load_profile("kling")
 
 pytest_plugins = ["pytester"]  # the tests of the pytest plugin run pytest
+
+
+@pytest.fixture
+def sigint_is_handled() -> Iterator[None]:
+    """SIGINT raises `KeyboardInterrupt`, here and in processes that the test starts.
+
+    A shell starts background jobs with SIGINT ignored, and what is ignored stays so in children.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -305,6 +305,7 @@ def test_keys_come_from_the_environment() -> None:
     assert "Traceback" not in answer.stderr
 
 
+@pytest.mark.usefixtures("sigint_is_handled")
 def test_ctrl_c_says_how_to_resume() -> None:
     """An interrupted wait leaves the command that goes on with it; the task is untouched."""
     with KlingMock(clock="real") as mock:
@@ -315,10 +316,14 @@ def test_ctrl_c_says_how_to_resume() -> None:
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert process.stderr is not None
-        task_id = process.stderr.readline().split()[0]  # it is created, and waited for now
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            assert process.stderr is not None
+            task_id = process.stderr.readline().split()[0]  # it is created, and waited for now
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+            process.wait()
 
     assert process.returncode == 130
     assert f"kling wait text2video {task_id}" in err

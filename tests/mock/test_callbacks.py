@@ -243,6 +243,11 @@ def test_nobody_listens(mock: KlingMock, api: Any) -> None:
     """A refused connection is an attempt without a status."""
     mock.callbacks.retries = ()
     mock.complete(api.new(callback_url=closed_url()))
+    assert [delivery.task_status for delivery in mock.deliveries] == [
+        "submitted",
+        "processing",
+        "succeed",
+    ]
     for delivery in mock.deliveries:
         (attempt,) = delivery.attempts
         assert (delivery.state, attempt.status) == ("failed", 0)

@@ -119,7 +119,7 @@ def test_stopping_does_not_wait_for_open_connections() -> None:
         half.sendall(
             b"POST /v1/videos/text2video HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"
         )
-        ask(mock)
+        assert ask(mock).status_code == 200
         before = time.monotonic()
     assert time.monotonic() - before < 1
     for connection in (idle, half):
@@ -133,7 +133,7 @@ def test_no_thread_is_left() -> None:
     before = threading.active_count()
     for _ in range(3):
         with KlingMock() as mock:
-            ask(mock)
+            assert ask(mock).status_code == 200
     assert threading.active_count() == before
 
 

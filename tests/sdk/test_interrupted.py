@@ -294,6 +294,7 @@ async def test_a_cancelled_run_names_its_task_at_any_turn_of_the_loop(
         assert "mine" in caplog.text
 
 
+@pytest.mark.usefixtures("sigint_is_handled")
 def test_ctrl_c_during_run_shows_the_task(
     mock: KlingMock, caplog: pytest.LogCaptureFixture
 ) -> None:

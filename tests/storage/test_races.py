@@ -254,18 +254,27 @@ async def test_a_notice_has_one_sender_and_one_record(pair: tuple[Shop, Shop]) -
 async def test_a_sum_is_taken_of_one_state(pair: tuple[Shop, Shop]) -> None:
     """Reconciliation finds no difference while balances and ledger are moving."""
     going = True
+    settled = looks = 0
 
     async def business() -> None:
+        nonlocal settled
         while going:
             row = await pair[1].create(price=3)
             await pair[1].settle(kit.succeed(row.task_id, quota=1))
+            settled += 1
 
     task = asyncio.create_task(business())
-    for _ in range(15):
-        for one in await pair[0].store.reconcile():
-            assert one.is_explained, one
+    while looks < 15 or settled < 15:
+        if task.done():
+            await task  # raises what stopped it
+        (one,) = await pair[0].store.reconcile()
+        assert one.user_id == pair[0].user.id
+        assert one.is_explained, one
+        looks += 1
     going = False
     await task
+    (last,) = await pair[0].store.reconcile()
+    assert (last.charged, last.held) == (settled, 0)
 
 
 # ------------------------------------------------------------ canaries
