@@ -16,7 +16,10 @@ from hypothesis import settings
 settings.register_profile("kling", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("kling")
 
-pytest_plugins = ["pytester"]  # the tests of the pytest plugin run pytest
+pytest_plugins = [
+    "pytester",  # the tests of the pytest plugin run pytest
+    "tests.speed",
+]
 
 
 @pytest.fixture

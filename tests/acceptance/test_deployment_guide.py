@@ -20,9 +20,12 @@ import pytest
 
 from tests.storage.databases import Database, Mysql, SqliteFile, need
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("curl") is None, reason="the guide's commands are curl's: apt install curl"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("curl") is None, reason="the guide's commands are curl's: apt install curl"
+    ),
+]
 
 CREATE = """curl -X POST http://localhost:3000/kling/v1/videos/text2video \\
   -H "Authorization: Bearer YOUR_API_TOKEN" \\

@@ -21,7 +21,8 @@ from kling_mock import KlingMock
 from tests.relay.calling import GUIDE, VIDEOS
 
 pytestmark = pytest.mark.skipif(
-    shutil.which("bash") is None or shutil.which("grep") is None, reason="the guide's are grep's"
+    shutil.which("bash") is None or shutil.which("grep") is None,
+    reason="the guide's are grep's",
 )
 
 # As the guide writes them.
@@ -101,6 +102,7 @@ def kling() -> Iterator[KlingMock]:
         yield kling
 
 
+@pytest.mark.slow
 def test_a_success_is_found_by_its_name_and_is_no_error(tmp_path: Path, kling: KlingMock) -> None:
     """`grep kling` shows each step of the task with its id and cost, `grep error` nothing."""
     with started(tmp_path, kling) as server:
@@ -121,6 +123,7 @@ def test_a_success_is_found_by_its_name_and_is_no_error(tmp_path: Path, kling: K
         assert secrets_in(server, server.query(created["task_id"])["video_url"]) == []
 
 
+@pytest.mark.slow
 def test_a_failure_is_found_and_is_no_error_of_the_relay(tmp_path: Path, kling: KlingMock) -> None:
     """A task that Kling has failed is told as such; nothing is wrong with the relay."""
     with started(tmp_path, kling) as server:
@@ -132,6 +135,7 @@ def test_a_failure_is_found_and_is_no_error_of_the_relay(tmp_path: Path, kling: 
         assert server.run(ERROR) == []
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_is_found_by_the_word_error(tmp_path: Path, kling: KlingMock) -> None:
     """Refusals, lost answers and an upstream that cannot be read: `grep error` has a line each."""
     with started(tmp_path, kling) as server:
@@ -157,6 +161,7 @@ def test_what_goes_wrong_is_found_by_the_word_error(tmp_path: Path, kling: Kling
         assert secrets_in(server) == []
 
 
+@pytest.mark.slow
 def test_an_upstream_that_is_away_is_an_error(tmp_path: Path, kling: KlingMock) -> None:
     """Without Kling a create is refused with 503, and the log says why."""
     with started(tmp_path, kling, upstream="http://127.0.0.1:1") as server:

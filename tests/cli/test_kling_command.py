@@ -278,6 +278,7 @@ def command(*arguments: str) -> list[str]:
             *arguments]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_keys_come_from_the_environment() -> None:
     """The command takes the same variables as the client, and says which when there is none."""
     with KlingMock(clock="real") as mock:
@@ -306,6 +307,7 @@ def test_keys_come_from_the_environment() -> None:
 
 
 @pytest.mark.usefixtures("sigint_is_handled")
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_resume() -> None:
     """An interrupted wait leaves the command that goes on with it; the task is untouched."""
     with KlingMock(clock="real") as mock:

@@ -19,6 +19,8 @@ from kling_mock.storage.migration.session import connect
 from tests.migration import tables
 from tests.storage.databases import Mysql, need
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [DOCS / "deployment.md", DOCS / "deployment.zh-CN.md"]
 

@@ -44,6 +44,7 @@ def test_every_fault_is_in_the_table() -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the page's commands are curl's")
 @pytest.mark.parametrize("source", COMMANDS, ids=range(len(COMMANDS)))
+@pytest.mark.slow
 def test_the_commands_run(source: str, receiver: Receiver) -> None:
     """Copied from the page, the commands steer a server that was started as the page says."""
     words = "-m kling_mock serve --clock manual --port 0 --kling-port 0"

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -21,6 +23,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_it_leaves_four_files_and_says_where(tmp_path: Path) -> None:
     """A newcomer's first command ends with four videos."""
     answer = run("--out", str(tmp_path))

@@ -26,6 +26,7 @@ def test_every_python_example_is_run() -> None:
 
 
 @pytest.mark.parametrize("source", TESTS, ids=range(len(TESTS)))
+@pytest.mark.slow
 def test_the_tests_pass(source: str, pytester: pytest.Pytester) -> None:
     """Copied from the page, its tests pass, with warnings as errors."""
     pytester.makepyfile(source)
@@ -75,6 +76,7 @@ def without_numbers(text: str) -> str:
 
 
 @pytest.mark.parametrize(("language", "programs"), [("sh", "bash curl"), ("js", "node")])
+@pytest.mark.slow
 def test_the_examples_in_other_languages_run(language: str, programs: str, tmp_path: Path) -> None:
     """Copied from the page, they start a server, steer it, and see what they should."""
     found = re.search(rf"<!-- run: {language} -->\n```{language}\n(.*?)```", PAGE, re.DOTALL)

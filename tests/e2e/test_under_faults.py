@@ -111,6 +111,7 @@ def test_an_outcome_that_stays_unknown_is_found_out_later(mock: KlingMock) -> No
         assert len(list(kling.text2video.iter())) == 1
 
 
+@pytest.mark.slow
 async def test_a_hundred_creates_over_a_bad_network_make_a_hundred_tasks(mock: KlingMock) -> None:
     """Three requests in ten are lost before, during or after: no task twice, none missing."""
     for kind in ("reset", "response-lost", "truncated-body", "status"):

@@ -118,6 +118,7 @@ def run_script(session: object, text: str) -> None:
             session.execute(statement.strip("; \n"))  # type: ignore[attr-defined] # a Session
 
 
+@pytest.mark.slow
 def test_statements_for_mysql_say_that_they_were_not_run(
     databases: Callable[[str], str], say: Say
 ) -> None:
@@ -135,6 +136,7 @@ def test_statements_for_mysql_say_that_they_were_not_run(
     assert "negative-quota" in say("sql", "--db", url)[2]
 
 
+@pytest.mark.slow
 def test_online_by_command(databases: Callable[[str], str], say: Say) -> None:
     """The online way shows its progress, keeps the old table, and is verified against it."""
     url = databases("mariadb")
@@ -153,6 +155,7 @@ def test_online_by_command(databases: Callable[[str], str], say: Say) -> None:
     assert "FAIL  checksum" in say("verify", "--db", url)[1]
 
 
+@pytest.mark.slow
 def test_a_run_can_be_paused_and_abandoned_by_command(
     databases: Callable[[str], str], say: Say
 ) -> None:
@@ -261,6 +264,7 @@ def test_a_password_is_in_no_command_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("way", [(), ("--online",)])
+@pytest.mark.slow
 def test_a_backup_is_made_only_where_an_upgrade_follows(
     way: tuple[str, ...], databases: Callable[[str], str], say: Say, tmp_path: Path
 ) -> None:
@@ -363,6 +367,7 @@ def test_ctrl_c_says_how_to_go_on(
         assert (definition(session, "videos"), tables.checksum(session)) == before
 
 
+@pytest.mark.slow
 def test_what_cannot_be_kept_cannot_be_set_aside(databases: Callable[[str], str], say: Say) -> None:
     """`all` and a name keep values; ids that the old key refuses still stop a downgrade."""
     url = databases("mariadb")

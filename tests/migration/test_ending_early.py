@@ -27,6 +27,8 @@ from tests.migration.tables import url_of
 from tests.migration.test_features import nothing
 from tests.migration.test_online import online
 
+pytestmark = pytest.mark.slow  # a database server, or killed processes
+
 _ALL = STEPS["mariadb", "online"]
 #: The steps after which triggers are on the table.
 ARMED = [

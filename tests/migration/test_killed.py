@@ -24,6 +24,8 @@ from tests.migration.application import Application
 from tests.migration.steps import STEPS, Steps
 from tests.migration.watched import Watched
 
+pytestmark = pytest.mark.slow
+
 RESOLUTIONS = {"null-task-id": "generate", "negative-quota": "absolute"}
 ROWS = (*legacy.CLEAN, *(legacy.blocking_row(one) for one in RESOLUTIONS))
 CASES = [(*way, step) for way, steps in STEPS.items() for step in steps]

@@ -80,6 +80,7 @@ SIZES = (36, 232, 22, 70)
 
 
 @pytest.mark.parametrize(("made", "blocker"), CELLS, indirect=["made"])
+@pytest.mark.slow
 def test_a_blocker_is_named_and_nothing_touched(
     made: Made, blocker: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -105,6 +106,7 @@ def test_a_blocker_is_named_and_nothing_touched(
 
 
 @pytest.mark.parametrize(("made", "blocker"), IMPOSSIBLE, indirect=["made"])
+@pytest.mark.slow
 def test_what_cannot_be_is_refused_by_the_database(made: Made, blocker: str) -> None:
     """A cell is left out only where the database itself does not take such a row."""
     with pytest.raises(DatabaseError):

@@ -65,6 +65,7 @@ class Killed(BaseException):
     """The process is gone."""
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_it_goes_on_and_loses_nothing(
     databases: Callable[[str], str],
 ) -> None:

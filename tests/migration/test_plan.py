@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +51,7 @@ def old_tables(draw: Any) -> Table:
 
 
 @given(old_tables())
+@pytest.mark.slow
 def test_a_plan_leads_to_its_goal(found: Table) -> None:
     """The steps, applied to what was found, give the wanted table; then there are none left."""
     target = goal(found, WANTED)
@@ -62,6 +64,7 @@ def test_a_plan_leads_to_its_goal(found: Table) -> None:
 
 @settings(max_examples=40)
 @given(old_tables())
+@pytest.mark.slow
 def test_every_beginning_of_a_plan_can_be_continued(found: Table) -> None:
     """After any number of steps the table is known, and a new plan leads to the same end."""
     steps = plan(found, goal(found, WANTED))

@@ -11,7 +11,7 @@ import pytest
 
 from kling_mock.cli import main
 from kling_mock.storage.migration.display import Kind, display
-from kling_mock.storage.migration.pace import Progress, Throttle
+from kling_mock.storage.migration.pace import Progress, Throttle, parts
 from kling_mock.storage.migration.session import connect
 from kling_mock.storage.migration.state import State
 from tests.migration import tables
@@ -78,6 +78,7 @@ def test_the_next_chunk_follows_what_the_last_one_took() -> None:
         Throttle(share=0)
 
 
+@pytest.mark.slow
 def test_another_terminal_pauses_and_resumes_a_run(
     databases: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,3 +110,11 @@ def test_another_terminal_pauses_and_resumes_a_run(
     assert err.splitlines()[-1].startswith("100% 40 rows, ")
     assert process.returncode == 0
     assert "it goes on" in capsys.readouterr().out
+
+
+def test_a_condition_for_many_rows_is_split_into_parts_of_a_chunk() -> None:
+    """Rows beyond a chunk are taken in parts that together are all, and never twice."""
+    assert parts("id > 7", rows=100, size=100) == ["id > 7"]
+    assert parts("id > 7", rows=201, size=100) == [
+        f"id > 7 AND CRC32(task_id) % 3 = {part}" for part in range(3)
+    ]

@@ -25,6 +25,8 @@ from tests.migration.tables import url_of
 from tests.migration.test_online import online
 from tests.migration.test_upgrade import downgrade, upgrade
 
+pytestmark = pytest.mark.slow  # a database server, or killed processes
+
 #: The old types of some columns.
 TYPES: Final = {
     "prompt": ("tinytext", "text", "mediumtext", "longtext", "varchar(300)"),

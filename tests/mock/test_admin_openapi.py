@@ -84,6 +84,7 @@ def known(server: KlingMock) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(("row", "mode"), SENT)
+@pytest.mark.slow
 def test_schemathesis(
     server: KlingMock, known: dict[str, list[str]], row: Operation, mode: GenerationMode
 ) -> None:

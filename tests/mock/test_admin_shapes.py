@@ -106,6 +106,7 @@ VALUES: Any = st.recursive(
 @pytest.mark.parametrize("schema", BODIES)
 @settings(max_examples=60)
 @given(data=st.data())
+@pytest.mark.slow
 def test_the_server_reads_a_schema_as_others_do(schema: Any, data: st.DataObject) -> None:
     """What the server accepts is what an independent validator accepts by the same schema."""
     names = st.sampled_from([*schema["properties"], "other"])

@@ -62,6 +62,7 @@ def test_serve_prints_one_line_and_ends_on_sigterm() -> None:
         assert (process.returncode, rest, errors) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_settings_by_flag_and_environment(certificate: tuple[Path, Path]) -> None:
     """A seed by environment, TLS by flag, a speed that makes tasks end, a public URL."""
     cert, key = certificate
@@ -160,6 +161,7 @@ def test_a_wrong_profile_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "profile[0].kind: accepted are" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_who_may_steer_it_by_flag() -> None:
     """The admin API is there with its token, and gone with --no-admin or by environment."""
     with serve("--port", "0", "--kling-port", "0", "--clock", "manual") as (_, ready):

@@ -57,6 +57,7 @@ LIMITS = st.builds(
 
 
 @given(limits=LIMITS, drops=st.lists(st.integers(0, 3), min_size=200, max_size=200))
+@pytest.mark.slow
 def test_a_dripping_client_ends(limits: Limits, drops: list[int]) -> None:
     """However few bytes come now and then, a body ends by its time and the rate."""
     sizes = [sum(drops[: i + 1]) for i in range(200)]
@@ -216,6 +217,7 @@ def test_a_slow_client_ends(server: str, case: str) -> None:
 
 @pytest.mark.parametrize("server", ["emulator", "relay"])
 @pytest.mark.parametrize("case", ["nothing", "half a header", "no body", "no further request"])
+@pytest.mark.slow
 def test_control_without_limits_a_slow_client_stays(server: str, case: str) -> None:
     """The same check fails where the limits are so far away that there are none."""
     far = Limits(connections=100, header_seconds=900, idle_seconds=900, body_seconds=900)
@@ -433,6 +435,7 @@ RELAY: Final = ("-m", "kling_mock", "relay", "--upstream", "http://127.0.0.1:1",
 
 
 @pytest.mark.parametrize("more", [(), ("--max-connections", "5000")], ids=["default", "too many"])
+@pytest.mark.slow
 def test_half_open_connections_do_not_take_the_relay_down(
     tmp_path: Path, more: tuple[str, ...]
 ) -> None:
@@ -443,6 +446,7 @@ def test_half_open_connections_do_not_take_the_relay_down(
     assert "too many connections" in log.read_text()
 
 
+@pytest.mark.slow
 def test_control_a_plain_server_goes_down(tmp_path: Path) -> None:
     """aiohttp on asyncio's own accepting fails the same siege."""
     with (

@@ -115,6 +115,7 @@ def test_it_shows_a_server_at_work(mock: KlingMock, api: Api, receiver: Receiver
 @pytest.mark.parametrize(
     ("button", "status"), [("complete", "succeed"), ("fail", "failed"), ("quarter", "succeed")]
 )
+@pytest.mark.slow
 def test_its_buttons_move_tasks(mock: KlingMock, api: Api, button: str, status: str) -> None:
     """A task ends by its buttons or by those of the clock, and has none afterwards."""
     task = api.new()

@@ -155,6 +155,7 @@ HISTORIES = st.lists(entries(), max_size=12)
 
 @settings(max_examples=1500, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(1, 6), HISTORIES, st.none() | st.integers(0, 12), questions())
+@pytest.mark.slow
 def test_no_verdict_differs_from_that_of_the_whole_history(
     size: int, history: list[Entry], cleared: int | None, question: Question
 ) -> None:
@@ -170,6 +171,7 @@ class Naive(Journal):
         self._forgotten.clear()
 
 
+@pytest.mark.slow
 def test_the_property_catches_a_journal_that_forgets_silently() -> None:
     """Canary: without the counts of what is forgotten, an assertion passes wrongly."""
 
@@ -185,6 +187,7 @@ def test_the_property_catches_a_journal_that_forgets_silently() -> None:
 
 
 @given(HISTORIES, questions())
+@pytest.mark.slow
 def test_a_journal_that_has_forgotten_nothing_always_decides(
     history: list[Entry], question: Question
 ) -> None:

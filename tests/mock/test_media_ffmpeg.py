@@ -12,10 +12,13 @@ import pytest
 
 from kling_mock.kling.media import frame_size, render
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("ffmpeg") and shutil.which("ffprobe")),
-    reason="ffmpeg and ffprobe are not on PATH",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (shutil.which("ffmpeg") and shutil.which("ffprobe")),
+        reason="ffmpeg and ffprobe are not on PATH",
+    ),
+]
 SIZES = [
     frame_size(*wish) for wish in itertools.product(("std", "pro", "4k"), ("16:9", "9:16", "1:1"))
 ]

@@ -81,6 +81,7 @@ def test_a_task_that_anybody_may_wait_for_is_kept(place: Place) -> None:
         place.new("order-1")
 
 
+@pytest.mark.slow
 def test_an_open_task_is_never_forgotten(place: Place) -> None:
     """It may be stuck for days while others come and go."""
     stuck = place.new()
@@ -93,6 +94,7 @@ def test_an_open_task_is_never_forgotten(place: Place) -> None:
     assert place.page(1)[0].status == "succeed"
 
 
+@pytest.mark.slow
 def test_nothing_keeps_what_was_forgotten(place: Place) -> None:
     """A timer that was due for it, or whatever else, does not hold it in memory."""
     place.ended(10)

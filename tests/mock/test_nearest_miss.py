@@ -67,6 +67,7 @@ def calls(draw: st.DrawFn) -> Call:
 
 
 @given(calls(), st.lists(entries(), max_size=6))
+@pytest.mark.slow
 def test_the_nearest_miss_never_matches(call: Call, journal: list[Entry]) -> None:
     """What is shown as a miss differs in something; there is one unless all match."""
     miss = nearest_miss(call, journal)
@@ -78,6 +79,7 @@ def test_the_nearest_miss_never_matches(call: Call, journal: list[Entry]) -> Non
 
 
 @given(calls(), st.lists(entries(), min_size=1, max_size=6))
+@pytest.mark.slow
 def test_no_other_call_is_nearer(call: Call, journal: list[Entry]) -> None:
     """No other call differs in a part only of what the nearest miss differs in."""
     miss = nearest_miss(call, journal)

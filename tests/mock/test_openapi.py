@@ -42,6 +42,7 @@ CHECKS = [
 ]
 
 
+@pytest.mark.slow
 def test_it_is_valid() -> None:
     """The document keeps the OpenAPI 3.1 specification, references included."""
     validate(openapi())
@@ -158,6 +159,7 @@ def _shown(statuses: Counter[int]) -> str:
 
 
 @pytest.mark.parametrize(("row", "mode"), SENT)
+@pytest.mark.slow
 def test_schemathesis(
     server: KlingMock,
     known: dict[str, list[str]],

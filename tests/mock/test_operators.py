@@ -102,6 +102,7 @@ def test_keys_outlive_a_reset_and_a_restore_also_where_they_are_random() -> None
         assert (mock.secret_key, mock.relay_token, mock.admin_token) == keys
 
 
+@pytest.mark.slow
 def test_the_command_is_safe_by_default_and_shut_by_its_switch() -> None:
     """`--host 0.0.0.0 --seed 7`: no known token; with `--no-admin`: neither API."""
     known = KlingMock(seed=7)

@@ -19,6 +19,8 @@ from kling_mock import KlingMock
 from kling_mock.kling.examples import EXAMPLES
 from kling_mock.kling.fields import FIELDS
 
+pytestmark = pytest.mark.slow
+
 FEW = 300
 # Requests of each test; set the variable for a longer run, at random.
 CASES = int(os.environ.get("KLING_MOCK_FUZZ_CASES", str(FEW)))

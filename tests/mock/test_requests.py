@@ -377,6 +377,7 @@ def never_breaks(reply: Any) -> None:
 
 @ANYTHING
 @given(content=st.binary(max_size=200) | JSON.map(json.dumps).map(str.encode))
+@pytest.mark.slow
 def test_any_bytes(api: Any, content: bytes) -> None:
     """Whatever bytes come, the answer is an envelope and never a 5xx."""
     never_breaks(api.http.post(LIST, content=content, headers=api.headers()))
@@ -384,6 +385,7 @@ def test_any_bytes(api: Any, content: bytes) -> None:
 
 @ANYTHING
 @given(endpoint=st.sampled_from(sorted(BODIES)), body=st.dictionaries(NAMES | st.text(), JSON))
+@pytest.mark.slow
 def test_any_values_of_known_fields(api: Any, endpoint: str, body: dict[str, Any]) -> None:
     """Whatever the known fields hold, the answer is an envelope and never a 5xx."""
     content = json.dumps(BODIES[endpoint] | body)
@@ -392,6 +394,7 @@ def test_any_values_of_known_fields(api: Any, endpoint: str, body: dict[str, Any
 
 @ANYTHING
 @given(name=st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=30))
+@pytest.mark.slow
 def test_any_external_id_can_be_asked_for(api: Any, name: str) -> None:
     """An id of any text is not found in so many words, or is another path."""
     assume(name not in {".", ".."})  # a client takes these for a path before it sends them

@@ -45,6 +45,7 @@ def what_follows_is_the_same(hearer: Receiver, before: list[Step], after: list[S
 
 @FEW
 @given(before=st.lists(STEPS, max_size=12), after=st.lists(STEPS, max_size=12))
+@pytest.mark.slow
 def test_what_follows_a_snapshot_follows_it_again(
     hearer: Receiver, before: list[Step], after: list[Step]
 ) -> None:
@@ -57,6 +58,7 @@ def test_what_follows_a_snapshot_follows_it_again(
     before=st.lists(st.one_of(RELAY_STEPS, STEPS), max_size=12),
     after=st.lists(st.one_of(RELAY_STEPS, STEPS), max_size=12),
 )
+@pytest.mark.slow
 def test_the_relay_goes_on_from_a_snapshot_as_well(
     hearer: Receiver, before: list[Step], after: list[Step]
 ) -> None:

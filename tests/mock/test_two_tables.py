@@ -201,6 +201,7 @@ def sdk_accepts(endpoint: str, body: dict[str, Any]) -> bool:
         return not any(problem.certain for problem in check(endpoint, request.given()))
 
 
+@pytest.mark.slow
 def test_both_judge_requests_alike() -> None:
     """Every pair of features, in every model, mode and length, is accepted by both or by none."""
     unexplained: list[tuple[object, ...]] = []

@@ -82,6 +82,7 @@ def test_the_same_seed_makes_the_same_journal_and_callbacks(receiver: Receiver) 
     assert {entry.status for entry in runs[0][0][0]} == {200, 500}
 
 
+@pytest.mark.slow
 def test_another_process_tells_the_same_story(receiver: Receiver) -> None:
     """A seed means the same in every process, whatever order its sets and hashes have."""
     runs: list[Any] = []
@@ -297,11 +298,13 @@ def run(machine: Any, phases: tuple[Phase, ...]) -> None:
     test("runTest").debug()
 
 
+@pytest.mark.slow
 def test_after_a_reset_nobody_can_tell_the_server_from_a_new_one(machine: Any) -> None:
     """Whatever was done to a server, a reset makes it like one that has just been started."""
     run(machine, tuple(Phase))
 
 
+@pytest.mark.slow
 def test_a_reset_that_keeps_something_is_noticed(
     machine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,7 @@ def test_the_client_is_of_the_server_that_the_test_uses(run: Run) -> None:
     result.assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_the_relay_is_of_the_server_that_the_test_uses(run: Run) -> None:
     """A test of a relay gets a client of it, and the ledger of the same server."""
     result = run("""
@@ -89,6 +90,7 @@ def test_the_relay_is_of_the_server_that_the_test_uses(run: Run) -> None:
     result.assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_it_works_under_pytest_asyncio(run: Run) -> None:
     """No loop scope has to be set, and nothing is left unclosed."""
     result = run("""
@@ -111,6 +113,7 @@ def test_it_works_under_pytest_asyncio(run: Run) -> None:
     result.assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_it_works_under_anyio(run: Run) -> None:
     """The same fixtures serve anyio's tests."""
     result = run(
@@ -149,6 +152,7 @@ def test_only_its_own_address_is_called(run: Run) -> None:
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_workers_of_xdist_do_not_share(run: Run) -> None:
     """Each worker has its own server; the ids in a test do not depend on where it runs."""
     source = """
@@ -171,6 +175,7 @@ def test_workers_of_xdist_do_not_share(run: Run) -> None:
 
 
 @pytest.mark.parametrize("order", ["1", "2"])
+@pytest.mark.slow
 def test_any_order_will_do(run: Run, order: str) -> None:
     """With pytest-randomly, in two orders, tests do not disturb each other."""
     result = run(
@@ -197,6 +202,7 @@ def test_it_can_be_switched_off(run: Run) -> None:
     result.stdout.fnmatch_lines(["*fixture 'kling_mock' not found"])
 
 
+@pytest.mark.slow
 def test_without_the_extra_a_fixture_names_the_command(run: Run, pytester: pytest.Pytester) -> None:
     """Where aiohttp is not installed, only the tests that need it fail, and say what to do."""
     pytester.makeconftest("import sys; sys.modules['aiohttp'] = None")

@@ -9,6 +9,8 @@ import pytest
 from tests.mock.receiving import closed_url
 from tests.plugin.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 EXCEPTIONS = {"NO_PROXY": "example.com", "no_proxy": "example.com"}
 ENVIRONMENTS = {

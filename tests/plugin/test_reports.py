@@ -129,6 +129,7 @@ def test_the_report_shows_calls_and_deliveries(run: Run) -> None:
     assert "secret prompt" not in "".join(shown)
 
 
+@pytest.mark.slow
 def test_the_report_crosses_process_borders(run: Run) -> None:
     """The sections come through xdist, too."""
     result = run(FAILING, "-n", "2", plugins=["xdist"])
@@ -159,6 +160,7 @@ def test_passing_tests_report_nothing(run: Run) -> None:
     result.stdout.no_fnmatch_line("*kling_mock: journal*")
 
 
+@pytest.mark.slow
 def test_a_test_is_forgotten_when_it_ends(run: Run) -> None:
     """A long run does not keep the servers of its tests in memory."""
     result = run("""

@@ -245,6 +245,7 @@ def numbers() -> st.SearchStrategy[str]:
 
 @settings(deadline=None, max_examples=300)
 @given(st.sampled_from(sorted(PLACES)), numbers(), st.booleans())
+@pytest.mark.slow
 def test_any_number_anywhere_is_taken_or_refused(name: str, number: str, quoted: bool) -> None:  # noqa: FBT001 - drawn
     """No number in any place raises anything but a refusal, and an amount stays in its bounds."""
     literal = json.dumps(number) if quoted or number not in literals(number) else number

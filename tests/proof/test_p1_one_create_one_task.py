@@ -21,6 +21,8 @@ from tests.sdk.by_hand import ClockPerTask
 from tests.sdk.faulty import Fault, FaultyKling
 from tests.sdk.honest import HonestKling
 
+pytestmark = pytest.mark.slow
+
 RATE = 0.3
 
 

@@ -89,7 +89,10 @@ async def over(client: str, url: str, **options: Any) -> AsyncIterator[AsyncKlin
         yield kling
 
 
-CLIENTS: Final = ["default", "httpx", "httpx2", "aiohttp"]
+CLIENTS: Final = [
+    "default",
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("httpx", "httpx2", "aiohttp")),
+]
 
 
 @pytest.mark.parametrize("names", [True, False], ids=["named", "unnamed"])
@@ -113,6 +116,7 @@ async def test_no_create_gets_the_task_of_another(
 
 
 @pytest.mark.parametrize("names", [True, False], ids=["named", "unnamed"])
+@pytest.mark.slow
 def test_no_create_of_the_sync_client_gets_the_task_of_another(
     server: FaultyKling,
     names: bool,  # noqa: FBT001 - as above
@@ -159,6 +163,7 @@ async def test_no_refusal_of_another_request_hides_a_task(server: FaultyKling, c
 
 
 @pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.slow
 async def test_no_page_of_a_gateway_says_that_nothing_was_created(
     server: FaultyKling, client: str
 ) -> None:
@@ -182,6 +187,7 @@ FORKING: Final = Path(__file__).with_name("forking.py")
 
 @pytest.mark.parametrize("how", ["preload", "multiprocessing"])
 @pytest.mark.parametrize("client", ["sync", "async"])
+@pytest.mark.slow
 def test_a_fork_shares_no_connection(server: FaultyKling, client: str, how: str) -> None:
     """A client that was used before a fork gives the parent and each child their own tasks."""
     told = forked(server, client, how)
@@ -210,6 +216,7 @@ def forked(server: FaultyKling, client: str, how: str) -> dict[str, Told]:
 # ---------------------------------------------------------------- cancelled
 
 
+@pytest.mark.slow
 async def test_a_create_that_is_cancelled_at_any_await_leaves_its_id(
     server: FaultyKling, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -276,6 +283,7 @@ def naive(http: httpx.AsyncClient, server: FaultyKling) -> Create:
     return create
 
 
+@pytest.mark.slow
 async def test_the_check_catches_a_client_that_believes_every_reply(server: FaultyKling) -> None:
     """Over connections that are out of step it returns the tasks of other callers."""
     server.plan = out_of_step(seed=1)
@@ -287,6 +295,7 @@ async def test_the_check_catches_a_client_that_believes_every_reply(server: Faul
     assert verdict.mixed_up > 10
 
 
+@pytest.mark.slow
 async def test_the_check_catches_a_client_that_believes_every_page(server: FaultyKling) -> None:
     """It takes a gateway's 403 for a refusal, and loses what was bought."""
     server.plan = pages(seed=4)
@@ -298,6 +307,7 @@ async def test_the_check_catches_a_client_that_believes_every_page(server: Fault
     assert verdict.lost > 5
 
 
+@pytest.mark.slow
 def test_the_check_catches_a_client_that_is_forked_with_its_connection(
     server: FaultyKling,
 ) -> None:
@@ -322,6 +332,7 @@ async def test_the_check_catches_a_client_that_is_cancelled_in_silence(
     assert verdict.lost > 10
 
 
+@pytest.mark.slow
 def test_a_client_of_the_callers_own_is_refused_after_a_fork(server: FaultyKling) -> None:
     """It cannot be opened again, so the child is told to make its own."""
     code = f"""

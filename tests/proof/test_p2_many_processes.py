@@ -27,6 +27,8 @@ from tests.proof.fleet import PROCESSES, VIDEOS, Fleet, Video, fleet, running
 from tests.proof.naive_relay import SCHEMA
 from tests.storage.databases import Database, Mysql, Postgres, SqliteFile, need
 
+pytestmark = pytest.mark.slow
+
 
 @attrs.frozen
 class Size:

@@ -19,6 +19,8 @@ from kling_mock import KlingMock
 from kling_mock.storage.values import Attempt, NewTask
 from tests.relay.calling import GUIDE, PRICE, VIDEOS
 
+pytestmark = pytest.mark.slow
+
 TASKS, COPIES = 10, 10
 
 Act = Callable[[str], Awaitable[None]]

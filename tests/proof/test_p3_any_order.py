@@ -142,6 +142,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "kling_mock.relay")
 
 
+@pytest.mark.slow
 async def test_every_order_of_reports_ends_as_the_first_end_says() -> None:
     """5,460 orders: the first terminal report counts, the other end is kept aside, counted."""
     chosen = list(orders())

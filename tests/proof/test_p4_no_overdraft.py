@@ -64,6 +64,7 @@ def overdrawn(sold: Sold) -> bool:
     return sold.answers[200] > AFFORDABLE or sold.left < 0
 
 
+@pytest.mark.slow
 async def test_a_balance_for_ten_videos_sells_ten() -> None:
     """However many creates come at a time, ten are accepted, and nothing is left or missing."""
     async with KlingMock(database="sqlite://") as mock:
@@ -73,6 +74,7 @@ async def test_a_balance_for_ten_videos_sells_ten() -> None:
         await asyncio.to_thread(mock.ledger.assert_balanced)
 
 
+@pytest.mark.slow
 async def test_the_checker_catches_check_then_write(monkeypatch: pytest.MonkeyPatch) -> None:
     """Canary: with the guide's plain check, which holds nothing, all are sold."""
     plain: Callable[..., Any] = RelayService._new_task

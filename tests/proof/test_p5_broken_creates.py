@@ -24,6 +24,8 @@ from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.memory import MemoryStorage
 from tests.relay.calling import PRICE, Caller
 
+pytestmark = pytest.mark.slow
+
 DAY: Final = 24 * 3600
 
 #: What a create calls after its row is written.

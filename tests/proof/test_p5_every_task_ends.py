@@ -56,6 +56,7 @@ def _sign(mock: KlingMock) -> None:
 
 
 @pytest.mark.parametrize("lost", LOST)
+@pytest.mark.slow
 def test_every_task_ends_by_the_other_way(lost: str) -> None:
     """All callbacks dropped, all polls failing, or half of each: all end, charged."""
     assert ends(lost) == Counter(succeed=TASKS)

@@ -21,6 +21,8 @@ from kling_mock.storage.statement import Statement
 from tests.proof.lives import LIVES, Checked, Stage, lived, staged
 from tests.storage.databases import Mysql, SqliteFile, need
 
+pytestmark = pytest.mark.slow
+
 FULL: Final = os.environ.get("KLING_PROOF_SIZE") == "full"
 SEED: Final = 20261125
 Point = tuple[str, int]

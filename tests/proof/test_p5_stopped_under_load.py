@@ -25,6 +25,8 @@ from tests.proof.fleet import VIDEO, VIDEOS
 from tests.proof.lives import lived, staged
 from tests.storage.databases import Mysql, SqliteFile, need
 
+pytestmark = pytest.mark.slow
+
 IN_FLIGHT: Final = 32
 LIMIT: Final = 10  # seconds from SIGTERM to the end of the process
 Stored = SqliteFile | Mysql

@@ -29,6 +29,8 @@ from tests.sdk.clients import CLIENTS, KEY, PROMPT, Calls, over
 from tests.sdk.faulty import Fault, FaultyKling
 from tests.sdk.honest import HonestKling
 
+pytestmark = pytest.mark.slow
+
 SIGNATURES: Final = ("sig-of-the-file", "sig-of-the-redirect", "sig-of-the-picture")
 LOGGERS: Final = ("kling_sdk", "httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "asyncio")
 QUOTING: Final = f"the prompt {PROMPT!r} with https://a.test/x.png?s={SIGNATURES[2]} is refused"

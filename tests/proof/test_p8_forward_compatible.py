@@ -146,6 +146,7 @@ def survives(read: Reader, body: Any, changed: Any) -> bool:
 @pytest.mark.parametrize("name", REPLIES)
 @settings(max_examples=40)
 @given(fields=NEW_FIELDS, place=st.integers(0, 6))
+@pytest.mark.slow
 def test_new_fields_change_nothing(name: str, fields: list[tuple[str, Any]], place: int) -> None:
     """A field that is added anywhere in any reply leaves every known value as it was."""
     body, read = REPLIES[name]
@@ -153,6 +154,7 @@ def test_new_fields_change_nothing(name: str, fields: list[tuple[str, Any]], pla
 
 
 @given(fields=NEW_FIELDS)
+@pytest.mark.slow
 def test_new_fields_can_be_read(fields: list[tuple[str, Any]]) -> None:
     """What is new is there for who needs it, in `raw`."""
     changed = added(TASK, fields, 0)

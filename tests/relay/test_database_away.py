@@ -15,6 +15,8 @@ from tests.relay.calling import PRICE, Caller, error_of
 from tests.storage.databases import MYSQL, Mysql, need
 from tests.storage.proxy import How, Proxy
 
+pytestmark = pytest.mark.slow
+
 
 @attrs.frozen
 class Behind:

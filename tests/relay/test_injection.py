@@ -91,6 +91,7 @@ def attempts(text: str, caller: Caller, task_id: str) -> Iterator[httpx.Response
         yield caller.http.get(f"/__kling/relay/{path}", params={text: text}, headers=operator)
 
 
+@pytest.mark.slow
 def test_text_for_sql_is_only_text(stored: Caller) -> None:
     """In every field, key, id, parameter and header it is kept as it is, or refused."""
     task_id = stored.created()

@@ -169,6 +169,7 @@ def test_the_outbox_and_late_tasks_are_seen(caller: Caller) -> None:
     assert value(series, "sweeper_lag_seconds") == value(series, "overdue_tasks") == 0
 
 
+@pytest.mark.slow
 def test_no_request_makes_a_series_of_its_own(caller: Caller) -> None:
     """Whatever paths, ids, methods and bodies are sent, the number of series stays what it is."""
     chance = random.Random(5)  # noqa: S311 - a fuzz that can be repeated
@@ -293,6 +294,7 @@ def test_how_a_call_to_kling_is_counted(error: KlingError, outcome: str) -> None
     assert upstream_outcome(error) == outcome
 
 
+@pytest.mark.slow
 def test_the_database_may_be_away() -> None:
     """A scrape is answered all the same: with what the process counts, and that it is away."""
     need("mysql")

@@ -156,6 +156,7 @@ def sent(rows: list[Operation]) -> list[Any]:
 
 
 @pytest.mark.parametrize(("row", "mode"), sent([*OTHERS, *OPERATORS]))
+@pytest.mark.slow
 def test_schemathesis(served: dict[str, Served], row: Operation, mode: GenerationMode) -> None:
     """Whatever fits the document, or just does not, gets an answer that the document lists."""
     operation = SCHEMA[row.path][row.method]

@@ -214,6 +214,7 @@ def relay(shell: Shell, tmp_path: Path) -> Iterator[dict[str, str]]:
         process.communicate()
 
 
+@pytest.mark.slow
 def test_a_running_relay_notices(shell: Shell, relay: dict[str, str]) -> None:
     """Users and tokens count at once, channels within two seconds of the relay's clock."""
     with httpx.Client(base_url=relay["relay_url"], timeout=20) as http:

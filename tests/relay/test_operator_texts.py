@@ -151,6 +151,7 @@ async def opened(kind: str, folder: Path) -> AsyncIterator[Storage]:
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite", "mariadb", "postgres"])
+@pytest.mark.slow
 async def test_every_text_is_kept_or_refused(kind: str, tmp_path: Path) -> None:
     """All four stores agree on each field at its limit and one above, whatever the characters."""
     async with opened(kind, tmp_path) as storage:
@@ -217,6 +218,7 @@ def _insert(keys: str) -> Callable[[], Unit[str]]:
 
 
 @pytest.mark.parametrize("ours", [True, False], ids=["ours", "control"])
+@pytest.mark.slow
 def test_mariadb_never_cuts_in_silence(*, ours: bool) -> None:
     """Each connection has a strict sql_mode of its own; without one the database cuts."""
     need("mysql")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -144,29 +143,29 @@ UNUSABLE: Final = {
 DATABASES: Final = ("memory", "sqlite", "mariadb", "postgres")
 
 
-@pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str | None]]:
-    need("mysql")
-    need("postgres")
-    servers = (Mysql(), Postgres())
-    for one in servers:
-        asyncio.run(one.make())
-    file: Path = tmp_path_factory.mktemp("relay") / "relay.db"
-    yield {
-        "memory": None,
-        "sqlite": f"sqlite:///{file}",
-        "mariadb": servers[0].url,
-        "postgres": servers[1].url,
-    }
-    for one in servers:
-        asyncio.run(one.drop())
+@pytest.fixture(scope="module", params=DATABASES)
+def url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str | None]:
+    """Each database in turn; memory has no URL."""
+    if request.param == "memory":
+        yield None
+        return
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('relay') / 'relay.db'}"
+        return
+    need("mysql" if request.param == "mariadb" else "postgres")
+    server = Mysql() if request.param == "mariadb" else Postgres()
+    asyncio.run(server.make())
+    yield server.url
+    asyncio.run(server.drop())
 
 
-@pytest.fixture(params=DATABASES)
-def stored(request: pytest.FixtureRequest, urls: dict[str, str | None]) -> Iterator[Caller]:
+@pytest.fixture
+def stored(url: str | None) -> Iterator[Caller]:
     """A user of a relay on each database."""
     with (
-        KlingMock(seed=7, database=urls[request.param]) as mock,
+        KlingMock(seed=7, database=url) as mock,
         httpx.Client(base_url=mock.relay_url, timeout=60) as http,
     ):
         yield Caller(http, mock)
@@ -201,6 +200,7 @@ def test_a_create_answered_with_an_unusable_id_is_an_unknown_outcome(
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
+@pytest.mark.slow
 def test_a_task_that_is_only_ever_shown_with_an_unusable_id_ends(caller: Caller, name: str) -> None:
     """If no usable answer ever comes, the task fails at twice its deadline, its hold released."""
     with KlingByHand(lambda _: envelope(task(UNUSABLE[name], "succeed"))) as kling:

@@ -140,6 +140,7 @@ async def lived(
 
 @settings(max_examples=150, deadline=None)
 @given(actions=ACTIONS, again=HOMES)
+@pytest.mark.slow
 def test_a_restart_changes_nothing_in_memory(actions: list[Action], again: Home) -> None:
     """Whatever the operator has set, and whatever the process is started with."""
     before, after = asyncio.run(lived(MemoryStorage(), furnish, actions, again))
@@ -176,6 +177,7 @@ async def _empty(database: SqliteFile | Mysql | Postgres) -> None:
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(actions=ACTIONS, again=HOMES)
+@pytest.mark.slow
 def test_a_restart_changes_nothing_in_a_database(
     database: SqliteFile | Mysql | Postgres, actions: list[Action], again: Home
 ) -> None:
@@ -346,6 +348,7 @@ def relay(
             process.communicate()
 
 
+@pytest.mark.slow
 def test_later_starts_make_no_token(tmp_path: Path) -> None:
     """The first start prints a token that works; later ones print none, and say how to make one."""
     url = f"sqlite:///{tmp_path / 'relay.db'}"
@@ -403,6 +406,7 @@ def test_a_database_in_memory_is_announced(tmp_path: Path) -> None:
     assert "KLING_MOCK_DB" in log.read_text()
 
 
+@pytest.mark.slow
 def test_an_operator_s_second_key_survives_a_restart(tmp_path: Path) -> None:
     """A task that was sent with it is read with it after the restart, and charged."""
     url = f"sqlite:///{tmp_path / 'relay.db'}"

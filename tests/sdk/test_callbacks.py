@@ -192,6 +192,7 @@ def test_what_the_vendor_adds_later_is_kept() -> None:
         ),
     )
 )
+@pytest.mark.slow
 def test_no_body_fails_in_another_way(value: Any) -> None:
     """Whatever is posted, the answer is an event or one kind of error."""
     with contextlib.suppress(CallbackVerificationError):

@@ -122,6 +122,7 @@ async def test_requests_one_after_the_other_share_a_connection() -> None:
         assert [len(wire.asked) for wire in server.wires] == [5]
 
 
+@pytest.mark.slow
 async def test_no_request_is_held_back() -> None:
     """Three hundred requests are at the server at once; called off, they leave nothing open."""
     async with served() as server, client_of(server) as (client, _):
@@ -157,6 +158,7 @@ async def test_a_request_beyond_the_limit_waits_for_a_place() -> None:
         await all_off(hanging)
 
 
+@pytest.mark.slow
 async def test_a_request_that_found_no_place_was_never_sent() -> None:
     """So a create that waited in vain is a plain failure, not an unknown outcome."""
     async with served() as server, client_of(server, most=1) as (client, _):
@@ -272,6 +274,7 @@ async def test_what_a_burst_left_behind_is_closed() -> None:
         await server.until(lambda: server.open == 1)
 
 
+@pytest.mark.slow
 async def test_closing_ends_the_requests_in_flight() -> None:
     """Nobody waits for ever on a client that was closed, and nothing stays open."""
     async with served() as server:

@@ -175,6 +175,7 @@ def test_a_range_that_does_not_fit_is_refused(place: Path, headers: dict[str, st
     st.sampled_from(['"v1"', None, 'W/"v1"']),
     st.none() | st.integers(0, 3),
 )
+@pytest.mark.slow
 def test_a_download_is_whole_or_nothing(
     cuts: list[int | None], then: int, etag: str | None, retries: int | None
 ) -> None:

@@ -158,6 +158,7 @@ def test_a_head_without_end_is_refused(client: str, first: bytes, drop: bytes) -
 
 
 @pytest.mark.parametrize("client", OWN_SOCKETS)
+@pytest.mark.slow
 def test_interim_replies_without_end_do_not_fill_the_memory(client: str) -> None:
     """Nor do they hold the call beyond its timeout."""
     drop = b"HTTP/1.1 100 Continue\r\n\r\n" * 2000

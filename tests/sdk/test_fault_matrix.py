@@ -37,6 +37,8 @@ from tests.sdk.clients import CLIENTS, PROMPT, Calls, over
 from tests.sdk.faulty import Fault, FaultyKling
 from tests.sdk.honest import VIDEO
 
+pytestmark = pytest.mark.slow
+
 ID: Final = "order-1"
 GARBAGE: Final = b"<html>all is well</html>"
 Error = type[KlingError]

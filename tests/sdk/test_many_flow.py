@@ -50,6 +50,7 @@ FAULTS: Final[dict[str, Reply | Exception]] = {
     st.lists(st.sampled_from(["", *FAULTS]), max_size=60),
     st.integers(1, 200),
 )
+@pytest.mark.slow
 def test_run_many_keeps_every_index_and_never_more_tasks_than_slots(
     count: int, slots: int, most: int | None, faults: list[str], takes: int
 ) -> None:

@@ -234,6 +234,7 @@ def test_a_client_refuses_to_be_pickled_with_its_keys() -> None:
         pickle.dumps(Kling("a|b")._settings.keys)
 
 
+@pytest.mark.slow
 def test_every_module_imports() -> None:
     """No room of the package depends on another having been imported first."""
     for module in pkgutil.walk_packages(kling_sdk.__path__, "kling_sdk."):

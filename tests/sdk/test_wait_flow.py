@@ -102,6 +102,7 @@ def test_the_first_look_depends_on_the_tasks_age(
     st.floats(0, 2000),
     st.integers(0, 999),
 )
+@pytest.mark.slow
 def test_a_wait_survives_any_number_of_failed_looks(
     faults: list[str], takes: float, seed: int
 ) -> None:

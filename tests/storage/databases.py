@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 import asyncmy
 import asyncpg
@@ -170,11 +170,20 @@ _SERVERS: Final = {
 }
 
 
+class Uses:
+    """Whether the test that runs may use a server; `tests.speed` sets it."""
+
+    allowed: ClassVar[bool] = True
+
+
 def need(kind: str) -> None:
     """Skip the test, or fail it with CI=true, if the server is not there.
 
-    One that is installed and down is started, where that is allowed.
+    One that is installed and down is started, where that is allowed. A test that is not marked
+    slow fails: without the mark it would run, and be missed, where no server is.
     """
+    if not Uses.allowed:
+        pytest.fail(f"uses a {kind} server: mark it with @pytest.mark.slow")
     server = _SERVERS[kind]
     if server.answers() or _starts(server):
         return

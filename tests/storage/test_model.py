@@ -259,6 +259,7 @@ async def _rows(store: Storage, user_id: int) -> Any:
         ("postgres", 5),
     ],
 )
+@pytest.mark.slow
 def test_every_store_does_what_the_twin_does(
     request: pytest.FixtureRequest, variant: str, examples: int
 ) -> None:

@@ -363,6 +363,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_four_processes_charge_each_task_once(
     closed_pair: tuple[SqlStorage, SqlStorage, str], pair: tuple[Shop, Shop]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,17 @@ def test_a_url_of_no_known_database_is_told(url: str) -> None:
     with pytest.raises(ValueError, match=r"sqlite|SQLite") as caught:
         connect(secret)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["mysql://root@localhost/a", "postgresql://localhost/a"])
+def test_a_missing_driver_is_named_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """The error is the command that installs it."""
+    extra = "mysql" if url.startswith("mysql") else "postgres"
+    monkeypatch.setitem(sys.modules, f"kling_mock.storage.adapters.{extra}", None)
+    with pytest.raises(ImportError, match=rf"pip install 'kling-sdk\[{extra}\]'"):
+        connect(url)
 
 
 def test_a_relative_path_is_taken_from_the_working_folder(

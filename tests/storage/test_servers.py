@@ -339,6 +339,7 @@ async def test_a_server_that_is_away_is_told_without_the_password(url: str) -> N
         f"postgresql://postgres:hunter2@{POSTGRES[0]}:{POSTGRES[1]}/kling_test_nowhere",
     ],
 )
+@pytest.mark.slow
 async def test_a_server_that_lets_us_not_in_is_told(url: str) -> None:
     """A wrong password or database is an error at once, with the database's code."""
     need(url.partition(":")[0].replace("postgresql", "postgres"))

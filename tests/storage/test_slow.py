@@ -18,6 +18,8 @@ from kling_mock.storage.slow import added_up, recorded, without_values
 from kling_mock.storage.values import SlowRecord, SlowStatement
 from tests.storage.databases import MYSQL, POSTGRES, Mysql, Postgres, Server, need, opened
 
+pytestmark = pytest.mark.slow
+
 SECRET = "a secret prompt"
 
 

@@ -275,6 +275,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_a_killed_process_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
     """kill -9 between settlements: each is there as a whole or not at all, and once in the end."""
     database = SqliteFile(tmp_path)

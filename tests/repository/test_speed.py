@@ -1,0 +1,93 @@
+"""The fast part of the tests: what is slow is marked, and a forgotten mark is noticed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kling_mock.storage.schema import Dialect
+from tests.speed import uses_server
+from tests.storage.databases import Mysql, SqliteFile, Uses, need
+
+ROOT = Path(__file__).parents[2]
+INI = """
+[pytest]
+addopts = --strict-markers -p no:cacheprovider -p no:randomly
+asyncio_default_fixture_loop_scope = function
+markers = slow
+pythonpath = {root}
+"""
+TWO = """
+import pytest
+
+def test_unmarked():
+    pass
+
+@pytest.mark.slow
+def test_marked():
+    pass
+"""
+SERVER = """
+import pytest
+from tests.storage.databases import need
+
+@pytest.mark.parametrize("database", ["sqlite", "mariadb"])
+def test_by_parameter(database):
+    pass
+
+@pytest.fixture
+def mysql():
+    pass
+
+def test_by_fixture(mysql):
+    pass
+"""
+
+
+def run(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResult:
+    pytester.makeini(INI.format(root=ROOT))
+    pytester.makepyfile(source)
+    return pytester.runpytest_inprocess("-p", "tests.speed", *options)
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+@pytest.mark.slow
+def test_an_unmarked_test_that_takes_long_is_named(pytester: pytest.Pytester, workers: str) -> None:
+    """With a limit that everything exceeds, the run fails and names the unmarked test alone."""
+    result = run(pytester, TWO, "--slow-after", "0", "-n", workers)
+    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["* s  *::test_unmarked"])
+    result.stdout.no_fnmatch_line("* s  *::test_marked")
+
+
+@pytest.mark.parametrize("options", [(), ("--slow-after", "60")])
+def test_a_run_within_the_limit_passes(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+    """Without a limit, and below it, nothing is judged."""
+    assert run(pytester, TWO, *options).ret == pytest.ExitCode.OK
+
+
+def test_what_uses_a_server_is_slow_without_a_mark(pytester: pytest.Pytester) -> None:
+    """A case named after a server, and a fixture that makes a database on one, are deselected."""
+    result = run(pytester, SERVER, "-m", "not slow")
+    result.assert_outcomes(passed=1, deselected=2)
+
+
+def test_the_rule_for_servers() -> None:
+    """Names of servers count in any case that begins with one; a file's name does not."""
+    assert uses_server(["mysql"], {})
+    assert uses_server(["session"], {})
+    assert uses_server(["session"], {"session": "postgresql"})
+    assert uses_server([], {"database": "mariadb-as-mysql"})
+    assert uses_server([], {"number": 3, "make": Mysql})
+    assert not uses_server(["session"], {"session": "sqlite"})
+    assert not uses_server([], {"dialect": Dialect.MYSQL, "url": "mysql://root@localhost/relay"})
+    assert not uses_server(["mock"], {"a": "sqlite", "b": SqliteFile, "c": 3, "d": None})
+
+
+def test_an_unmarked_test_gets_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It fails where it asks for one, whether the server is there or not, and names the mark."""
+    monkeypatch.setattr(Uses, "allowed", False)
+    with pytest.raises(pytest.fail.Exception, match=r"@pytest\.mark\.slow"):
+        need("mysql")
