@@ -1,0 +1,44 @@
+"""Check that an sdist and a wheel hold what they should: `contents.py ROOT SDIST WHEEL`."""
+
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+root, sdist, wheel = map(Path, sys.argv[1:])
+
+PACKAGES = ("kling_sdk", "kling_mock")
+MODULE = "_kling_mock_pytest.py"
+ALSO_IN_SDIST = (
+    "pyproject.toml",
+    "README.md",
+    "README.zh-CN.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "LICENSE",
+    "noxfile.py",
+    "examples/quickstart.py",
+    "docs/design.md",
+    "tests/conftest.py",
+)
+
+code = {MODULE} | {
+    str(path.relative_to(root))
+    for package in PACKAGES
+    for path in (root / package).rglob("*")
+    if path.is_file() and "__pycache__" not in path.parts
+}
+with zipfile.ZipFile(wheel) as archive:
+    names = {name for name in archive.namelist() if not name.endswith("/")}
+information = {name for name in names if name.split("/")[0].endswith(".dist-info")}
+in_wheel = names - information
+assert in_wheel == code, f"wheel and source differ: {sorted(in_wheel ^ code)}"
+for wanted in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"):
+    assert any(name.endswith(f".dist-info/{wanted}") for name in information), wanted
+
+with tarfile.open(sdist) as source:
+    in_sdist = {name.partition("/")[2] for name in source.getnames()}
+missing = (code | set(ALSO_IN_SDIST)) - in_sdist
+assert not missing, f"not in the sdist: {sorted(missing)}"
+print(f"wheel: {len(names)} files, {wheel.stat().st_size} bytes; sdist: {len(in_sdist)} files")

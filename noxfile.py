@@ -1,0 +1,130 @@
+"""The project's commands: `nox -l` lists them, `nox -s NAME` runs one.
+
+Each session makes an environment of its own under `.nox` and keeps it. With `--no-venv` it uses
+the environment that nox itself is installed in, which the extra `dev` makes complete:
+`.venv/bin/nox --no-venv -s lint`. What follows `--` goes to the command:
+`nox -s tests -- -k relay`.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+LARGEST_WHEEL = 3_000_000  # bytes
+SMALLEST_COVERAGE = 95  # percent of lines and branches
+SLOWEST_UNMARKED = 1.0  # seconds; see tests/speed.py
+BENCHMARKS = ("sdk", "mock", "storage", "relay", "migration")
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "imports", "fast"]
+
+
+def _install(session: nox.Session) -> None:
+    if session.virtualenv.venv_backend != "none":
+        session.install("-q", "-e", ".[dev]")
+
+
+def _tool(session: nox.Session, name: str) -> str:
+    """Return the path of a command in the session's environment, or in nox's own without one."""
+    if session.virtualenv.venv_backend == "none":
+        return str(Path(sys.executable).with_name(name))
+    return str(Path(session.bin) / name)
+
+
+def _pytest(session: nox.Session, *arguments: str, size: str | None = None) -> None:
+    environment = {} if size is None else {"KLING_PROOF_SIZE": size}
+    session.run(_tool(session, "python"), "-m", "pytest", *arguments, env=environment)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests."""
+    _install(session)
+    _pytest(session, "-q", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def fast(session: nox.Session) -> None:
+    """Run the tests that are not slow; name unmarked ones that are."""
+    _install(session)
+    limit = ("--slow-after", str(SLOWEST_UNMARKED))
+    _pytest(session, "-q", "-n", "auto", "-m", "not slow", *limit, *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run all tests, and fail if they cover too little."""
+    _install(session)
+    measure = (_tool(session, "python"), "-m", "coverage")
+    session.run(*measure, "erase")
+    session.run(*measure, "run", "-m", "pytest", "-q", "-n", "auto", *session.posargs)
+    session.run(*measure, "combine", "-q")
+    session.run(*measure, "report", "--skip-covered", f"--fail-under={SMALLEST_COVERAGE}")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    _install(session)
+    session.run(_tool(session, "ruff"), "check", ".")
+    session.run(_tool(session, "ruff"), "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy and pyright."""
+    _install(session)
+    session.run(_tool(session, "mypy"))
+    session.run(_tool(session, "pyright"), "--pythonpath", _tool(session, "python"))
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Check which module may import which."""
+    _install(session)
+    session.run(_tool(session, "lint-imports"))
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build sdist and wheel, check them, and use the wheel in a bare environment."""
+    _install(session)
+    python = _tool(session, "python")
+    with tempfile.TemporaryDirectory() as folder:
+        built, user = Path(folder, "dist"), Path(folder, "user")
+        session.run(python, "-m", "build", "--outdir", str(built), str(ROOT), silent=True)
+        sdist, wheel = next(built.glob("*.tar.gz")), next(built.glob("*.whl"))
+        session.run(python, "-m", "twine", "check", "--strict", str(sdist), str(wheel))
+        session.run(python, str(ROOT / ".ci" / "contents.py"), str(ROOT), str(sdist), str(wheel))
+        if wheel.stat().st_size > LARGEST_WHEEL:
+            session.error(f"{wheel.name}: {wheel.stat().st_size} bytes; most is {LARGEST_WHEEL}")
+        session.run(python, "-m", "venv", str(user))
+        theirs = user / "bin"
+        session.run(str(theirs / "pip"), "install", "-q", f"{wheel}[mock]", external=True)
+        with session.chdir(folder):  # so that nothing of the repository is imported
+            smoke = (str(ROOT / ".ci" / "smoke.py"), str(theirs / "kling-mock"))
+            session.run(str(theirs / "python"), *smoke, external=True)
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Measure speed against the raw libraries: all briefly, or `-- NAME [--quick] [--write]`."""
+    _install(session)
+    runs = [session.posargs] if session.posargs else [[name, "--quick"] for name in BENCHMARKS]
+    for arguments in runs:
+        session.run(_tool(session, "python"), "-m", "tests.benchmarks", *arguments)
+
+
+@nox.session
+def proofs(session: nox.Session) -> None:
+    """Run the proofs with the sizes that are published, and show their figures."""
+    _install(session)
+    where = session.posargs or ["tests/proof"]
+    _pytest(session, "-n", "0", "-s", "--timeout", "3600", *where, size="full")
