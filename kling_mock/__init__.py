@@ -16,9 +16,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kling_mock.control.calls import Call
-    from kling_mock.control.forgotten import IncompleteJournalError
-    from kling_mock.server import KlingMock
+    from kling_mock.journal.calls import Call
+    from kling_mock.journal.forgotten import IncompleteJournalError
+    from kling_mock.server.mock import KlingMock
 
 __all__ = ["Call", "IncompleteJournalError", "KlingMock"]
 
@@ -26,9 +26,9 @@ MISSING_EXTRA = "kling_mock needs the extra `mock`: pip install 'kling-sdk[mock]
 
 
 _HOMES = {
-    "Call": "kling_mock.control.calls",
-    "IncompleteJournalError": "kling_mock.control.forgotten",
-    "KlingMock": "kling_mock.server",
+    "Call": "kling_mock.journal.calls",
+    "IncompleteJournalError": "kling_mock.journal.forgotten",
+    "KlingMock": "kling_mock.server.mock",
 }
 
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from kling_mock.cli import main
+from kling_mock.cli.main import main
 
 sys.exit(main())

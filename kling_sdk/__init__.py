@@ -17,8 +17,25 @@ from kling_sdk._lazy import lazily
 
 if TYPE_CHECKING:
     from kling_sdk.callbacks import CallbackEvent, parse_callback
-    from kling_sdk.capabilities import CapabilityWarning
     from kling_sdk.client import AsyncKling, Kling
+    from kling_sdk.endpoints import (
+        CameraConfig,
+        CameraControl,
+        DynamicMask,
+        Element,
+        ImageToVideo,
+        MultiImageToVideo,
+        OmniImage,
+        OmniVideo,
+        OmniVideoReference,
+        Point,
+        Shot,
+        SubjectImage,
+        TextToVideo,
+        VideoRequest,
+        Voice,
+    )
+    from kling_sdk.endpoints.capabilities import CapabilityWarning
     from kling_sdk.errors import (
         AccountError,
         AlreadyExistsError,
@@ -47,23 +64,6 @@ if TYPE_CHECKING:
     )
     from kling_sdk.flows import Event, Options
     from kling_sdk.flows.create import external_id_for
-    from kling_sdk.requests import (
-        CameraConfig,
-        CameraControl,
-        DynamicMask,
-        Element,
-        ImageToVideo,
-        MultiImageToVideo,
-        OmniImage,
-        OmniVideo,
-        OmniVideoReference,
-        Point,
-        Shot,
-        SubjectImage,
-        TextToVideo,
-        VideoRequest,
-        Voice,
-    )
     from kling_sdk.results import Download, Outcome, Page, ResourcePack, Task, Video
 
 __all__ = [

@@ -20,10 +20,10 @@ from typing import Any, Final
 
 import attrs
 
-from kling_sdk.dialects.kling import task_from
-from kling_sdk.dialects.wire import read_json
 from kling_sdk.errors import CallbackVerificationError, TransportError
 from kling_sdk.results import Task, Video, decimal, instant, text
+from kling_sdk.wire.messages import read_json
+from kling_sdk.wire.v1 import task_from
 
 __all__ = ["CallbackEvent", "check_signature", "parse_callback"]
 

@@ -12,8 +12,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from kling_sdk import requests
-from kling_sdk.drivers import Clock
+from kling_sdk import endpoints as requests
 from kling_sdk.resources import AsyncEndpoint, Endpoint
 from kling_sdk.results import Download, Outcome, ResourcePack, Task, Video
 from kling_sdk.runner import AsyncRunner, Shared, SyncRunner, async_transport, sync_transport
@@ -28,10 +27,11 @@ from kling_sdk.settings import (
     settings_from,
     wait_changes,
 )
+from kling_sdk.transports import Clock
 
 if TYPE_CHECKING:
-    from kling_sdk.dialects import Reply
-    from kling_sdk.requests import VideoRequest
+    from kling_sdk.endpoints import VideoRequest
+    from kling_sdk.wire import Reply
 
 __all__ = ["AsyncKling", "Kling"]
 

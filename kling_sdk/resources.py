@@ -19,7 +19,7 @@ from kling_sdk.results import Page, Task
 from kling_sdk.settings import wait_changes
 
 if TYPE_CHECKING:
-    from kling_sdk.requests import RawRequest, VideoRequest
+    from kling_sdk.endpoints import RawRequest, VideoRequest
 
 __all__ = [
     "AsyncEndpoint",
@@ -102,7 +102,7 @@ def _submitted(
     if isinstance(request, resource.request_class):
         return request
     if isinstance(request, Mapping):
-        from kling_sdk.requests.raw import RawRequest  # few programs write bodies themselves
+        from kling_sdk.endpoints.raw import RawRequest  # few programs write bodies themselves
 
         return RawRequest(resource.endpoint, request)
     raise TypeError(

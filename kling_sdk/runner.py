@@ -8,9 +8,9 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator
 from typing import Any, TypeVar
 
-from kling_sdk.drivers import AsyncTransport, SyncTransport, arun, astream, run, stream
 from kling_sdk.flows import Context, Operation
 from kling_sdk.settings import Settings
+from kling_sdk.transports import AsyncTransport, SyncTransport, arun, astream, run, stream
 
 __all__ = ["AsyncRunner", "Shared", "SyncRunner", "async_transport", "sync_transport"]
 
@@ -162,8 +162,8 @@ class Shared:
 
 def sync_transport(http_client: Any, base_url: str, *, trust_env: bool = True) -> SyncTransport:
     """Return a transport over the caller's client, or over one of our own."""
-    from kling_sdk.drivers.default import default_client
-    from kling_sdk.drivers.httpx_transport import HttpxTransport
+    from kling_sdk.transports.default import default_client
+    from kling_sdk.transports.httpx_sync import HttpxTransport
 
     _check_colour(http_client, "Client", "Kling")
     client = http_client if http_client is not None else default_client(trust_env=trust_env)
@@ -172,14 +172,14 @@ def sync_transport(http_client: Any, base_url: str, *, trust_env: bool = True) -
 
 def async_transport(http_client: Any, base_url: str, *, trust_env: bool = True) -> AsyncTransport:
     """Return a transport over the caller's client, or over one of our own."""
-    from kling_sdk.drivers.httpx_shared import library_of
+    from kling_sdk.transports.httpx_shared import library_of
 
     if http_client is not None and library_of(http_client) is None:
-        from kling_sdk.drivers.aiohttp_transport import AiohttpTransport
+        from kling_sdk.transports.aiohttp import AiohttpTransport
 
         return AiohttpTransport(http_client, base_url)
-    from kling_sdk.drivers.async_httpx_transport import AsyncHttpxTransport
-    from kling_sdk.drivers.default import default_async_client
+    from kling_sdk.transports.default import default_async_client
+    from kling_sdk.transports.httpx_async import AsyncHttpxTransport
 
     _check_colour(http_client, "AsyncClient", "AsyncKling")
     client = http_client if http_client is not None else default_async_client(trust_env=trust_env)

@@ -16,16 +16,16 @@ from urllib.parse import urlsplit
 import attrs
 
 from kling_sdk.auth import AccessKey, Keyring, parse_keys
-from kling_sdk.dialects import Call, Dialect, KlingDialect, RelayDialect, Reply
-from kling_sdk.dialects.kling import packs_from
-from kling_sdk.drivers import Clock, SystemClock
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Context, Event, Flow, Operation, Options, Randomness, once, repeat
 from kling_sdk.flows.identity import Server
 from kling_sdk.results import Download, ResourcePack, Task, Video
+from kling_sdk.transports import Clock, SystemClock
+from kling_sdk.wire import Call, Dialect, KlingDialect, RelayDialect, Reply
+from kling_sdk.wire.v1 import packs_from
 
 if TYPE_CHECKING:
-    from kling_sdk.requests import VideoRequest
+    from kling_sdk.endpoints import VideoRequest
 
 __all__ = ["Changes", "Settings", "settings_from"]
 
@@ -261,7 +261,7 @@ def many_operation(
     if max_concurrent is not None and max_concurrent < 1:
         raise ValueError(f"max_concurrent is {max_concurrent}; accepted: 1 or more, or None")
     items = list(work)
-    from kling_sdk.requests import VideoRequest
+    from kling_sdk.endpoints import VideoRequest
 
     wanted = VideoRequest if name == "run_many" else Task
     for item in items:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.storage.databases import Uses
+from tests.mock.storage.databases import Uses
 
 #: Fixtures that make a database on a server, unless they are given a parameter that says where.
 SERVER_FIXTURES = frozenset({"mysql", "postgres", "session"})

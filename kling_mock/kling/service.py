@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import parse_qsl
 
-from kling_mock.kling.accounts import Account
-from kling_mock.kling.facts import documented
-from kling_mock.kling.paces import TYPICAL
-from kling_mock.kling.shapes import refuse
-from kling_mock.kling.wire import created, listed, queried
+from kling_mock.kling.endpoints.field_checks import refuse
+from kling_mock.kling.model.accounts import Account
+from kling_mock.kling.model.progress_rules import TYPICAL
+from kling_mock.kling.wire.v1 import created, listed, queried
 from kling_mock.kling.world import World
+from kling_mock.web.facts import documented
 
 __all__ = ["PAGES", "PAGING", "create", "get", "list_tasks"]
 
@@ -36,7 +36,7 @@ def create(
     """
     # Loaded by the first create: much of a server's start would be spent on rules that one
     # that is only started and asked for its health has no use for.
-    from kling_mock.kling.validation import plan, read_object
+    from kling_mock.kling.endpoints.validation import plan, read_object
 
     said = read_object(body)
     wanted = plan(endpoint, said, discontinued=world.discontinued, characters=account.characters)

@@ -11,22 +11,22 @@ from collections.abc import Collection
 from random import Random
 
 from kling_mock.clock import Clock
-from kling_mock.control.journal import DEFAULT_SIZE, Journal
-from kling_mock.kling.accounts import Account, Accounts, ApiKey, KeyPair
-from kling_mock.kling.admission import admit_task
-from kling_mock.kling.callbacks.courier import Courier
-from kling_mock.kling.callbacks.outbox import Callbacks
-from kling_mock.kling.content import Content, Verdict
-from kling_mock.kling.errors import CODES, Refusal
-from kling_mock.kling.faults.rules import Faults
-from kling_mock.kling.ids import Ids
-from kling_mock.kling.lifecycle import Event
-from kling_mock.kling.paces import STUCK, TYPICAL, Pace, Paces
-from kling_mock.kling.packs import take
-from kling_mock.kling.plan import Plan
-from kling_mock.kling.progress import schedule
-from kling_mock.kling.routing import SERVED
-from kling_mock.kling.tasks import Task, Tasks, subject_of
+from kling_mock.journal.journal import DEFAULT_SIZE, Journal
+from kling_mock.kling.callbacks.queue import Callbacks
+from kling_mock.kling.callbacks.sender import Courier
+from kling_mock.kling.endpoints.plan import Plan
+from kling_mock.kling.faults.matching import Faults
+from kling_mock.kling.http.routing import SERVED
+from kling_mock.kling.model.accounts import Account, Accounts, ApiKey, KeyPair
+from kling_mock.kling.model.admission import admit_task
+from kling_mock.kling.model.content import Content, Verdict
+from kling_mock.kling.model.durations import schedule
+from kling_mock.kling.model.ids import Ids
+from kling_mock.kling.model.lifecycle import Event
+from kling_mock.kling.model.packs import take
+from kling_mock.kling.model.progress_rules import STUCK, TYPICAL, Pace, Paces
+from kling_mock.kling.model.tasks import Task, Tasks, subject_of
+from kling_mock.kling.service_codes import CODES, Refusal
 
 __all__ = ["World", "admin_token"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from kling_mock.reference.served import fidelity_page, openapi_bytes
-from kling_mock.relay.documented import openapi_bytes as relay_bytes
+from kling_mock.reference.documents import fidelity_page, openapi_bytes
+from kling_mock.relay.http.openapi import openapi_bytes as relay_bytes
 
 parser = argparse.ArgumentParser(prog="python -m kling_mock.reference", description=__doc__)
 parser.add_argument("folder", nargs="?", default="docs", type=Path, help="where to (default: docs)")

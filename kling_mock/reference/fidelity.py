@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from kling_mock.kling.capabilities import CAPABILITIES, DISCONTINUED, ENDPOINTS
-from kling_mock.kling.errors import CODES, MESSAGES
-from kling_mock.kling.facts import Fact
-from kling_mock.kling.fields import FIELDS, Field, Shape
-from kling_mock.kling.prices import PRICES
-from kling_mock.kling.progress import FACT as TIMES
-from kling_mock.kling.progress import TYPICAL_SECONDS
-from kling_mock.reference.rows import Behaviour, Operation
+from kling_mock.kling.endpoints.capabilities import CAPABILITIES, DISCONTINUED, ENDPOINTS
+from kling_mock.kling.endpoints.fields import FIELDS, Field, Shape
+from kling_mock.kling.endpoints.prices import PRICES
+from kling_mock.kling.model.durations import FACT as TIMES
+from kling_mock.kling.model.durations import TYPICAL_SECONDS
+from kling_mock.kling.service_codes import CODES, MESSAGES
+from kling_mock.web.facts import Fact
+from kling_mock.web.openapi_rows import Behaviour, Operation
 
 __all__ = ["page"]
 

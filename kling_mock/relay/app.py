@@ -9,23 +9,23 @@ from time import perf_counter
 from typing import Any, Final
 
 from kling_mock.clock import Clock
-from kling_mock.relay.admin import RelayAdmin
-from kling_mock.relay.alarm import Alarm
-from kling_mock.relay.callbacks import Callbacks
-from kling_mock.relay.courier import UserCourier
-from kling_mock.relay.desk import Desk
-from kling_mock.relay.directory import Directory
-from kling_mock.relay.front import RelayFront
-from kling_mock.relay.http import RelayHandler, is_local
+from kling_mock.relay.http.handler import RelayHandler, is_local
+from kling_mock.relay.http.middleware import RelayFront
+from kling_mock.relay.http.pages import Pages
+from kling_mock.relay.metrics.counters import Tally
+from kling_mock.relay.operator.http import RelayAdmin
+from kling_mock.relay.operator.service import Desk
 from kling_mock.relay.options import RelayOptions
-from kling_mock.relay.outbox import Outbox
-from kling_mock.relay.pages import Pages
-from kling_mock.relay.reports import Reports
-from kling_mock.relay.sending import Sender
-from kling_mock.relay.service import RelayService
-from kling_mock.relay.sweeper import Sweeper
-from kling_mock.relay.tally import Tally
-from kling_mock.relay.upstream import Upstream
+from kling_mock.relay.service.callbacks import Callbacks
+from kling_mock.relay.service.channel_registry import Directory
+from kling_mock.relay.service.dispatch import Sender
+from kling_mock.relay.service.reconciler import Reports
+from kling_mock.relay.service.scheduler import Alarm
+from kling_mock.relay.service.sweeper import Sweeper
+from kling_mock.relay.service.tasks import RelayService
+from kling_mock.relay.service.upstream import Upstream
+from kling_mock.relay.service.webhook_queue import Outbox
+from kling_mock.relay.service.webhook_sender import UserCourier
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.protocol import Storage
 

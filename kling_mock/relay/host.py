@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from kling_mock._limits import Limits
-from kling_mock._listening import bind, url_of
+from kling_mock.web.limits import Limits
+from kling_mock.web.listening import bind, url_of
 
 if TYPE_CHECKING:
-    from kling_mock._connections import Listener
     from kling_mock.relay.app import Relay
+    from kling_mock.web.connections import Listener
 
 __all__ = ["RelayHost"]
 
@@ -146,8 +146,8 @@ class RelayHost:
                     task.cancel()
 
     async def _serve(self, bound: Any) -> None:
-        from kling_mock._connections import Listener
-        from kling_mock.relay.connection import RelayProtocol, make_request
+        from kling_mock.relay.http.protocol import RelayProtocol, make_request
+        from kling_mock.web.connections import Listener
 
         http = self._http = web.Server(self._handle, request_factory=make_request)
         make = partial(RelayProtocol, http)

@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 import attrs
 
-from kling_mock.relay.pricing import GuidePricing, Pricing, UnitPricing
-from kling_mock.relay.schedule import CREATE_LEASE
+from kling_mock.relay.domain.pricing import GuidePricing, Pricing, UnitPricing
+from kling_mock.relay.domain.schedule import CREATE_LEASE
 
 __all__ = ["RelayOptions"]
 

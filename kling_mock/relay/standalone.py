@@ -11,17 +11,17 @@ from secrets import token_bytes, token_hex
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from kling_mock._limits import Limits
-from kling_mock._loop_thread import LoopThread
 from kling_mock.clock import RealClock, ScaledClock
 from kling_mock.relay.app import Relay
-from kling_mock.relay.embedded import Home, build
+from kling_mock.relay.bootstrap import Home, build
+from kling_mock.relay.domain.tokens import new_token, token_hash
 from kling_mock.relay.host import RelayHost
 from kling_mock.relay.options import RelayOptions
-from kling_mock.relay.tokens import new_token, token_hash
 from kling_mock.storage.connect import connect
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import ENABLED
+from kling_mock.web.limits import Limits
+from kling_mock.web.loop_thread import LoopThread
 
 __all__ = ["RelayServer"]
 

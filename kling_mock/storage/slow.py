@@ -13,7 +13,7 @@ from typing import Any, Final
 from kling_mock.storage.adapters.engine import Engine, Mode
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.schema import Dialect
-from kling_mock.storage.statement import Statement, Unit, read
+from kling_mock.storage.transaction import Statement, Unit, read
 from kling_mock.storage.values import Running, SlowRecord, SlowStatement
 
 __all__ = ["slow_record", "without_values"]

@@ -8,20 +8,13 @@ from time import perf_counter
 from typing import ParamSpec, TypeVar
 
 from kling_mock.storage.adapters.engine import Engine, Mode
-from kling_mock.storage.founding import found
+from kling_mock.storage.ensure_schema import found
 from kling_mock.storage.slow import slow_record
-from kling_mock.storage.statement import Make, Unit
 from kling_mock.storage.stopwatch import SLOW_AFTER, Stopwatch
-from kling_mock.storage.units import (
-    accounts,
-    channels,
-    create,
-    operations,
-    outbox,
-    reports,
-    settle,
-    watch,
-)
+from kling_mock.storage.transaction import Make, Unit
+from kling_mock.storage.transactions import accounts, channels, create, operations, reports, settle
+from kling_mock.storage.transactions import lifecycle as watch
+from kling_mock.storage.transactions import webhooks as outbox
 from kling_mock.storage.values import (
     REPEATS,
     Absence,

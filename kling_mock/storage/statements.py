@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kling_mock.storage.statement import insert, names, read, select, write
+from kling_mock.storage.transaction import insert, names, read, select, write
 from kling_mock.storage.values import (
     Channel,
     LedgerEntry,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from kling_mock.control.journal import Journal
+from kling_mock.journal.journal import Journal
 from kling_mock.kling.callbacks.log import Delivery
 
 __all__ = ["sections"]

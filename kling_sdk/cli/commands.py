@@ -13,11 +13,11 @@ from typing import Any, TextIO
 
 import attrs
 
-from kling_sdk.capabilities import CapabilityWarning
 from kling_sdk.cli.exits import EXITS, INTERRUPTED, exit_status
 from kling_sdk.cli.options import ENDPOINTS, add_options, request_from
 from kling_sdk.cli.show import Screen
 from kling_sdk.client import Kling
+from kling_sdk.endpoints.capabilities import CapabilityWarning
 from kling_sdk.errors import DownloadError, KlingError, OutcomeUnknownError, WaitTimeoutError
 from kling_sdk.results import Download, Task
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import attrs
 
-from kling_sdk.errors import RequestValidationError
-from kling_sdk.requests import (
+from kling_sdk.endpoints import (
     ImageToVideo,
     MultiImageToVideo,
     OmniVideo,
     TextToVideo,
     VideoRequest,
 )
+from kling_sdk.errors import RequestValidationError
 
 __all__ = ["ENDPOINTS", "add_options", "request_from"]
 

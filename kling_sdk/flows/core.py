@@ -22,7 +22,6 @@ from typing import Any, ClassVar, Final, Generic, Literal, NamedTuple, Protocol,
 import attrs
 
 from kling_sdk.auth import CallKeys, Keyring
-from kling_sdk.dialects import Call, Dialect, Reply
 from kling_sdk.errors import (
     AuthenticationError,
     KlingAPIError,
@@ -37,6 +36,7 @@ from kling_sdk.flows.identity import Server
 from kling_sdk.flows.privacy import discreet, private_texts
 from kling_sdk.flows.retry import Policy
 from kling_sdk.results import Task
+from kling_sdk.wire import Call, Dialect, Reply
 
 __all__ = [
     "Context",

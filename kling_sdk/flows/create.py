@@ -15,9 +15,9 @@ from typing import Final
 import attrs
 
 from kling_sdk.auth import CallKeys
-from kling_sdk.capabilities import require
-from kling_sdk.dialects import Call, Reply
-from kling_sdk.dialects.kling import wire_body
+from kling_sdk.endpoints import RawRequest, VideoRequest
+from kling_sdk.endpoints.base import check_external_id
+from kling_sdk.endpoints.capabilities import require
 from kling_sdk.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -44,9 +44,9 @@ from kling_sdk.flows.core import (
 from kling_sdk.flows.identity import Asked
 from kling_sdk.flows.interrupted import interrupted, unanswered
 from kling_sdk.flows.retry import is_transient
-from kling_sdk.requests import RawRequest, VideoRequest
-from kling_sdk.requests.base import check_external_id
 from kling_sdk.results import Task
+from kling_sdk.wire import Call, Reply
+from kling_sdk.wire.v1 import wire_body
 
 __all__ = ["create", "external_id_for", "new_external_id"]
 

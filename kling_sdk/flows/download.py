@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Final, Protocol
 from urllib.parse import urljoin, urlsplit
 
-from kling_sdk.dialects import Call, Reply
-from kling_sdk.dialects.wire import retry_after
 from kling_sdk.errors import DownloadError, TransportError
 from kling_sdk.flows.core import Context, Event, Fetch, Flow, Sleep, log
 from kling_sdk.results import Download, redact_url
+from kling_sdk.wire import Call, Reply
+from kling_sdk.wire.messages import retry_after
 
 __all__ = ["Target", "download"]
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import attrs
 
-from kling_sdk.dialects import Reply
 from kling_sdk.errors import (
     MismatchedReplyError,
     TransportError,
@@ -19,6 +18,7 @@ from kling_sdk.errors import (
     UnreachableError,
 )
 from kling_sdk.results import Task
+from kling_sdk.wire import Reply
 
 __all__ = ["Asked", "Server"]
 

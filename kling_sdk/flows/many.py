@@ -15,7 +15,7 @@ from typing import Final
 
 import attrs
 
-from kling_sdk.dialects import Reply
+from kling_sdk.endpoints import VideoRequest
 from kling_sdk.errors import (
     ConcurrencyLimitError,
     KlingAPIError,
@@ -32,8 +32,8 @@ from kling_sdk.flows.identity import Asked
 from kling_sdk.flows.interrupted import interrupted, open_tasks
 from kling_sdk.flows.retry import is_transient
 from kling_sdk.flows.wait import finished, next_look, note_change
-from kling_sdk.requests import VideoRequest
 from kling_sdk.results import Outcome, Page, Task
+from kling_sdk.wire import Reply
 
 __all__ = ["many"]
 

@@ -13,6 +13,7 @@ from typing import Final
 
 import attrs
 
+from kling_sdk.endpoints import VideoRequest
 from kling_sdk.errors import (
     EmptyResultError,
     KlingAPIError,
@@ -30,7 +31,6 @@ from kling_sdk.flows.identity import Asked
 from kling_sdk.flows.interrupted import naming
 from kling_sdk.flows.privacy import discreet
 from kling_sdk.flows.retry import is_transient
-from kling_sdk.requests import VideoRequest
 from kling_sdk.results import Task
 
 __all__ = ["finished", "first_look", "next_look", "note_change", "run_task", "wait"]

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.storage.databases import Database, Mysql, SqliteFile, need
+from tests.mock.storage.databases import Database, Mysql, SqliteFile, need
 
 pytestmark = [
     pytest.mark.slow,
@@ -287,7 +287,7 @@ def test_the_relay_alone_in_front_of_a_kling(tmp_path: Path) -> None:
 
 def test_the_relay_alone_says_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
     """Without a key, or with an unknown database, the commands say so and end."""
-    from kling_mock.cli import main
+    from kling_mock.cli.main import main
 
     assert main(["relay", "--upstream", "http://127.0.0.1:1", "--port", "0"]) == 1
     assert "no key; accepted: KLING_ACCESS_KEY" in capsys.readouterr().err

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from tests.relay.calling import GUIDE, VIDEOS
+from tests.mock.relay.http_calls import GUIDE, VIDEOS
 
 pytestmark = pytest.mark.skipif(
     shutil.which("bash") is None or shutil.which("grep") is None,

@@ -19,13 +19,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from kling_mock.storage.migration.online import Online
-from kling_mock.storage.migration.session import DatabaseError, Session, connect
-from kling_mock.storage.migration.upgrade import Upgrade
-from kling_mock.storage.migration.wanted import wanted
+from kling_mock.migration.online import Online
+from kling_mock.migration.session import DatabaseError, Session, connect
+from kling_mock.migration.target_schema import wanted
+from kling_mock.migration.upgrade import Upgrade
 from tests.benchmarks.frame import Figure, Gate, Report
 from tests.benchmarks.measure import ROOT
-from tests.migration import legacy
+from tests.mock.migration import legacy
 
 PACKAGES: Final = ("asyncmy",)
 

@@ -20,15 +20,16 @@ import asyncpg
 
 from kling_mock.storage.adapters.server import POOL_SIZE
 from kling_mock.storage.connect import connect
-from kling_mock.storage.founding import script_statements
+from kling_mock.storage.ensure_schema import script_statements
 from kling_mock.storage.schema import Dialect
-from kling_mock.storage.units import accounts, channels, create, settle, watch
+from kling_mock.storage.transactions import accounts, channels, create, settle
+from kling_mock.storage.transactions import lifecycle as watch
 from kling_mock.storage.values import Attempt, NewToken, NewUser
 from tests.benchmarks.frame import Report, Table, number
 from tests.benchmarks.relay_sides import IN_FLIGHT, Side, kling, live, relay
 from tests.benchmarks.storage_raw import QUOTA, BareMysql, Life, Recorder, Step
-from tests.storage import kit
-from tests.storage.databases import Mysql, Postgres, Server
+from tests.mock.storage import samples as kit
+from tests.mock.storage.databases import Mysql, Postgres, Server
 
 __all__ = ["run"]
 

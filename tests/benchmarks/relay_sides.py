@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import aiohttp
 
-from kling_mock.kling.callbacks.signature import signed_headers
+from kling_mock.web.webhook_signing import signed_headers
 from tests.benchmarks.bare_chain import CREATE
 from tests.benchmarks.processes import python
 

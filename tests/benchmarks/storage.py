@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from kling_mock.storage.migration.session import Session, connect
+from kling_mock.migration.session import Session, connect
 from tests.benchmarks.frame import Gate, Report, Table, number, quantity
 from tests.benchmarks.migration import server
 from tests.benchmarks.storage_claims import CLAIMS, Claim, cases
@@ -25,7 +25,7 @@ from tests.benchmarks.storage_plans import COLD, full_scans, hot
 from tests.benchmarks.storage_rounds import Effort, Found, Measured, measure
 from tests.benchmarks.storage_tables import Size, analyse, make, make_others
 from tests.benchmarks.storage_verdict import conclude, judge
-from tests.storage.databases import POSTGRES
+from tests.mock.storage.databases import POSTGRES
 
 __all__ = ["PACKAGES", "Outcome", "measure_one", "postgresql", "report", "run", "sqlite"]
 

@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from kling_mock.storage.migration.session import Dialect, Session
+from kling_mock.migration.session import Dialect, Session
 from tests.benchmarks.measure import Cost, cost_of
 from tests.benchmarks.storage_rounds import Effort, Found, Measured, pair_found, turns
 from tests.benchmarks.storage_tables import OLD_COLUMNS, START, Size, analyse, task_id
-from tests.migration import legacy
+from tests.mock.migration import legacy
 
 __all__ = ["SAMPLE", "TABLE", "Room", "insert_time", "room"]
 

@@ -11,7 +11,7 @@ from typing import Final
 from kling_mock.storage.connect import connect
 from kling_mock.storage.protocol import Storage
 from tests.benchmarks.frame import Figure, Gate, Report
-from tests.storage.databases import Database, Mysql, SqliteFile
+from tests.mock.storage.databases import Database, Mysql, SqliteFile
 
 __all__ = ["run"]
 

@@ -17,10 +17,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+from kling_mock.migration.session import Session
 from kling_mock.storage import statements
-from kling_mock.storage.migration.session import Session
 from kling_mock.storage.schema import TABLES, Kind
-from kling_mock.storage.statement import Statement
+from kling_mock.storage.transaction import Statement
 from tests.benchmarks.storage_tables import HEAVY, MIDDLING, SINGLE, START, Size, task_id
 
 __all__ = ["COLD", "full_scans", "hot"]

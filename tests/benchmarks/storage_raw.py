@@ -23,16 +23,17 @@ from kling_mock.storage.adapters import sqlite
 from kling_mock.storage.adapters.mysql import SESSION
 from kling_mock.storage.adapters.server import POOL_SIZE
 from kling_mock.storage.connect import connect
-from kling_mock.storage.founding import script_statements
+from kling_mock.storage.ensure_schema import script_statements
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.schema import Dialect
-from kling_mock.storage.statement import Statement, Unit, drive
-from kling_mock.storage.units import accounts, channels, create, settle, watch
+from kling_mock.storage.transaction import Statement, Unit, drive
+from kling_mock.storage.transactions import accounts, channels, create, settle
+from kling_mock.storage.transactions import lifecycle as watch
 from kling_mock.storage.values import Attempt, NewToken, NewUser
 from tests.benchmarks.frame import Figure, Gate, Report
 from tests.benchmarks.measure import Cost, Rounds, atake_turns
-from tests.storage import kit
-from tests.storage.databases import MYSQL, Mysql
+from tests.mock.storage import samples as kit
+from tests.mock.storage.databases import MYSQL, Mysql
 
 __all__ = ["run"]
 

@@ -1,6 +1,6 @@
 """The guide's starting table and ours, filled with the same rows, on each database.
 
-The old table is what gorm makes of the old relay's model (`tests.migration.legacy`): no key,
+The old table is what gorm makes of the old relay's model (`tests.mock.migration.legacy`): no key,
 and `idx_tid` on the first 40 characters of `task_id` on MariaDB. SQLite and PostgreSQL have no
 such prefix index that a lookup would use, so there `idx_tid` is over the whole `task_id`, as
 gorm makes it. The new table is made by the committed script. Rows come first and indexes
@@ -14,11 +14,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from kling_mock.storage.founding import script_statements
-from kling_mock.storage.migration.session import Dialect, Session, transaction
+from kling_mock.migration.session import Dialect, Session, transaction
+from kling_mock.storage.ensure_schema import script_statements
 from kling_mock.storage.schema import TABLES, index_sql, table_named
 from kling_mock.storage.schema import Dialect as Script
-from tests.migration import legacy
+from tests.mock.migration import legacy
 
 __all__ = [
     "FAR",

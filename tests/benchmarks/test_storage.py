@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
+from kling_mock.migration.session import Session, connect
 from kling_mock.storage import statements
-from kling_mock.storage.migration.session import Session, connect
 from tests.benchmarks.frame import markdown
 from tests.benchmarks.storage import Outcome, postgresql, report, sqlite
 from tests.benchmarks.storage_claims import CLAIMS, OLD_INDEXES, Query, cases
@@ -18,7 +18,7 @@ from tests.benchmarks.storage_plans import COLD, full_scans, hot, values
 from tests.benchmarks.storage_rounds import Effort, Found, Measured, check, measure
 from tests.benchmarks.storage_tables import HEAVY, Size, analyse, make, make_others
 from tests.benchmarks.storage_verdict import NOT_CLAIMED, Range, conclude, judge
-from tests.storage.databases import Mysql, need
+from tests.mock.storage.databases import Mysql, need
 
 SIZE = Size(2_000, 100)
 ONCE = Effort(1, 1, 0)

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from kling_mock.storage.migration.session import connect
-from tests.migration import tables
-from tests.storage.databases import Mysql, need
+from kling_mock.migration.session import connect
+from tests.mock.migration import tables
+from tests.mock.storage.databases import Mysql, need
 
 pytestmark = pytest.mark.slow
 

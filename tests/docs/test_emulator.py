@@ -15,7 +15,7 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_mock.kling.faults.kinds import KINDS
-from tests.mock.receiving import Receiver, receiver
+from tests.mock.receiver import Receiver, receiver
 
 __all__ = ["receiver"]
 

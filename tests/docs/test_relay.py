@@ -13,11 +13,11 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from kling_mock.cli import main
-from kling_mock.relay.calls import CALLS
-from kling_mock.relay.metrics import exposed
-from kling_mock.relay.notices import DELAYS
-from kling_mock.relay.tally import Tally
+from kling_mock.cli.main import main
+from kling_mock.relay.domain.user_webhooks import DELAYS
+from kling_mock.relay.metrics.counters import Tally
+from kling_mock.relay.metrics.prometheus import exposed
+from kling_mock.relay.operator.operations import CALLS
 from kling_mock.storage.values import REPEATS, Backlog, Overview, SlowUnit, Strain
 
 PAGE = (Path(__file__).parents[2] / "docs" / "relay.md").read_text("utf-8")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from kling_mock.relay.directory import FRESH
-from kling_mock.relay.schedule import READ_INTERVAL
+from kling_mock.relay.domain.schedule import READ_INTERVAL
+from kling_mock.relay.service.channel_registry import FRESH
 from kling_mock.storage.adapters.mysql import _OVERTAKEN
 from kling_mock.storage.adapters.server import POOL_SIZE
 from kling_mock.storage.schema import TABLES

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import kling_mock.server  # noqa: F401 - loaded here, or each inner run would load and unload it
+import kling_mock.server.mock  # noqa: F401 - loaded here, or each inner run would load and unload it
 from _kling_mock_pytest import pytest_addoption
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_sdk import AsyncKling, Kling, TransportError
-from kling_sdk.drivers import default
+from kling_sdk.transports import default
 
 
 @pytest.fixture

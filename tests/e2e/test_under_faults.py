@@ -26,7 +26,7 @@ from kling_sdk import (
     WaitTimeoutError,
     parse_callback,
 )
-from tests.mock.receiving import Receiver, receiver
+from tests.mock.receiver import Receiver, receiver
 
 __all__ = ["receiver"]
 

@@ -15,7 +15,7 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_mock.clock import Clock, ManualClock
-from tests.mock.receiving import receiver
+from tests.mock.receiver import receiver
 
 __all__ = ["receiver"]
 

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 import attrs
 
 from kling_sdk import AsyncKling, KlingAPIError, OutcomeUnknownError
-from tests.sdk.faulty import FaultyKling
-from tests.sdk.honest import HonestKling
+from tests.sdk.fake_kling import HonestKling
+from tests.sdk.faulty_server import FaultyKling
 
 KEY = "AK|SK"
 IN_FLIGHT = 32

@@ -10,7 +10,7 @@ import sys
 from functools import partial
 from typing import Any, Final
 
-from kling_mock.cli import main
+from kling_mock.cli.main import main
 from kling_mock.storage.adapters import mysql
 
 LIKE_MYSQL: Final = (

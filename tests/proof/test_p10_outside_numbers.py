@@ -20,22 +20,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kling_mock.control.handles.account_settings import read_units
-from kling_mock.relay import json_body, wire
-from kling_mock.relay.channels import Target
-from kling_mock.relay.errors import RelayError
-from kling_mock.relay.notices import after_attempt
-from kling_mock.relay.pricing import Asked, GuidePricing, UnitPricing
+from kling_mock.controls.account_settings import read_units
+from kling_mock.relay.domain import json_body, wire
+from kling_mock.relay.domain.channels import Target
+from kling_mock.relay.domain.errors import RelayError
+from kling_mock.relay.domain.pricing import Asked, GuidePricing, UnitPricing
+from kling_mock.relay.domain.user_webhooks import after_attempt
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.values import Notice, NoticeState, VideoRow
 from kling_sdk import CallbackVerificationError, parse_callback
-from kling_sdk.dialects import kling, relay
-from kling_sdk.dialects.wire import Reply
 from kling_sdk.errors import KlingError
 from kling_sdk.results import Task
+from kling_sdk.wire import relay
+from kling_sdk.wire import v1 as kling
+from kling_sdk.wire.messages import Reply
+from tests.mock.storage import samples as kit
+from tests.mock.storage.samples import PRICE, Shop
 from tests.proof.test_p3_any_order import reports_on
-from tests.storage import kit
-from tests.storage.kit import PRICE, Shop
 
 MOST_MEMORY: Final = 2 * 1024 * 1024
 #: What each place may answer with, besides taking the number.
@@ -271,11 +272,11 @@ def _naive(value: object) -> Decimal | None:
 
 #: Where a naive reading is put, and the place and number that have to show it.
 MISTAKES: Final = {
-    "create: duration": ("kling_mock.relay.wire.bounded_decimal", "1e-20000000"),
-    "reading: duration": ("kling_sdk.dialects.kling.decimal", "1e-20000000"),
+    "create: duration": ("kling_mock.relay.domain.wire.bounded_decimal", "1e-20000000"),
+    "reading: duration": ("kling_sdk.wire.v1.decimal", "1e-20000000"),
     "newer callback: duration": ("kling_sdk.callbacks.decimal", "1e-20000000"),
     "operator: units": (
-        "kling_mock.control.handles.account_settings.bounded_decimal",
+        "kling_mock.controls.account_settings.bounded_decimal",
         "1e20000000",
     ),
 }

@@ -28,9 +28,9 @@ import pytest
 
 from kling_sdk import AsyncKling, Kling, KlingAPIError, OutcomeUnknownError
 from tests.proof.intents import KEY, Create, Told, everybody, judge, prompts, show, with_sdk
-from tests.sdk.by_hand import ClockPerTask
-from tests.sdk.faulty import Fault, FaultyKling
-from tests.sdk.honest import Answer, HonestKling, answer
+from tests.sdk.fake_kling import Answer, HonestKling, answer
+from tests.sdk.faulty_server import Fault, FaultyKling
+from tests.sdk.scripted import ClockPerTask
 
 RATE: Final = 0.2
 

@@ -22,10 +22,10 @@ import aiohttp
 import attrs
 import pytest
 
-from tests.proof.audit import Verdict, audit, charges_in, judge
-from tests.proof.fleet import PROCESSES, VIDEOS, Fleet, Video, fleet, running
+from tests.mock.storage.databases import Database, Mysql, Postgres, SqliteFile, need
+from tests.proof.checker import Verdict, audit, charges_in, judge
 from tests.proof.naive_relay import SCHEMA
-from tests.storage.databases import Database, Mysql, Postgres, SqliteFile, need
+from tests.proof.relay_processes import PROCESSES, VIDEOS, Fleet, Video, fleet, running
 
 pytestmark = pytest.mark.slow
 

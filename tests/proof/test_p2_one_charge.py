@@ -17,7 +17,7 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_mock.storage.values import Attempt, NewTask
-from tests.relay.calling import GUIDE, PRICE, VIDEOS
+from tests.mock.relay.http_calls import GUIDE, PRICE, VIDEOS
 
 pytestmark = pytest.mark.slow
 
@@ -123,6 +123,6 @@ def test_a_crash_around_the_call_to_kling_is_repaired(sent: bool) -> None:  # no
 
 
 def _fingerprint(mock: KlingMock) -> str:
-    from kling_mock.relay.channels import keys_of
+    from kling_mock.relay.domain.channels import keys_of
 
     return keys_of(f"{mock.access_key}|{mock.secret_key}")[0].fingerprint

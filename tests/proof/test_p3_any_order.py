@@ -17,15 +17,15 @@ import attrs
 import pytest
 
 from kling_mock.clock import ManualClock
-from kling_mock.relay.directory import Directory
-from kling_mock.relay.reports import Reports
-from kling_mock.relay.tally import Tally
-from kling_mock.relay.upstream import Upstream
+from kling_mock.relay.metrics.counters import Tally
+from kling_mock.relay.service.channel_registry import Directory
+from kling_mock.relay.service.reconciler import Reports
+from kling_mock.relay.service.upstream import Upstream
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.values import NewNotice, Outcome, Settlement, TaskResult
 from kling_sdk.results import Task, Video
-from tests.storage import kit
-from tests.storage.kit import PRICE, Shop
+from tests.mock.storage import samples as kit
+from tests.mock.storage.samples import PRICE, Shop
 
 Order = tuple[str, ...]
 WORDS: Final = ("submitted", "processing", "succeed", "failed")

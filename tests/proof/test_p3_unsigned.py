@@ -19,18 +19,18 @@ import attrs
 import pytest
 
 from kling_mock.clock import ManualClock
-from kling_mock.relay.callbacks import ALREADY, Callbacks
-from kling_mock.relay.directory import Directory
-from kling_mock.relay.kept import MAX_HINT
-from kling_mock.relay.reports import Reports
-from kling_mock.relay.tally import Tally
-from kling_mock.relay.upstream import Upstream
+from kling_mock.relay.domain.stored_values import MAX_HINT
+from kling_mock.relay.metrics.counters import Tally
+from kling_mock.relay.service.callbacks import ALREADY, Callbacks
+from kling_mock.relay.service.channel_registry import Directory
+from kling_mock.relay.service.reconciler import Reports
+from kling_mock.relay.service.upstream import Upstream
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.values import Report, TaskResult, VideoRow
 from kling_sdk.results import Task
+from tests.mock.storage import samples as kit
+from tests.mock.storage.samples import Shop
 from tests.proof.test_p3_any_order import WORDS, Order
-from tests.storage import kit
-from tests.storage.kit import Shop
 
 LONGEST: Final = 4
 #: An end, and the words that contradict it. A task that was given up should not exist at all.

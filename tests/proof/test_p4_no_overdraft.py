@@ -20,11 +20,12 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.relay.service import RelayService
+from kling_mock.relay.service.tasks import RelayService
 from kling_mock.storage import statements
-from kling_mock.storage.statement import Unit, read, write
-from kling_mock.storage.units import settle, watch
-from tests.relay.calling import GUIDE, PRICE, VIDEOS, Caller
+from kling_mock.storage.transaction import Unit, read, write
+from kling_mock.storage.transactions import lifecycle as watch
+from kling_mock.storage.transactions import settle
+from tests.mock.relay.http_calls import GUIDE, PRICE, VIDEOS, Caller
 
 FULL: Final = os.environ.get("KLING_PROOF_SIZE") == "full"
 AFFORDABLE: Final = 10

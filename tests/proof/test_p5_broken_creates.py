@@ -15,14 +15,14 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.relay import sending
-from kling_mock.relay.channels import Verdict
-from kling_mock.relay.sending import Sender
-from kling_mock.relay.tally import Tally
-from kling_mock.relay.upstream import Upstream
+from kling_mock.relay.domain.channels import Verdict
+from kling_mock.relay.metrics.counters import Tally
+from kling_mock.relay.service.dispatch import Sender
+from kling_mock.relay.service import dispatch as sending
+from kling_mock.relay.service.upstream import Upstream
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.memory import MemoryStorage
-from tests.relay.calling import PRICE, Caller
+from tests.mock.relay.http_calls import PRICE, Caller
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.relay.callbacks import DONE, Callbacks
-from kling_mock.relay.sweeper import Sweeper
+from kling_mock.relay.service.callbacks import DONE, Callbacks
+from kling_mock.relay.service.sweeper import Sweeper
 
 TASKS: Final = 100 if os.environ.get("KLING_PROOF_SIZE") == "full" else 40
 LOST: Final = ("callbacks", "polls", "half of each")

@@ -1,8 +1,8 @@
 """P5: a relay that is killed at any point of its work loses no task and charges none twice.
 
 SIGKILL, a real process, a real database, and then a new process. Where it is killed is generated:
-see `tests.proof.mortal`. `KLING_PROOF_SIZE=full` kills at every point of every life; otherwise
-one point of each life is drawn on SQLite, and some more on MariaDB. `-s` shows figures.
+see `tests.proof.killable_relay`. `KLING_PROOF_SIZE=full` kills at every point of every lifecycle;
+otherwise one point of each is drawn on SQLite, and some more on MariaDB. `-s` shows figures.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any, Final
 import pytest
 
 from kling_mock.storage import statements
-from kling_mock.storage.statement import Statement
-from tests.proof.lives import LIVES, Checked, Stage, lived, staged
-from tests.storage.databases import Mysql, SqliteFile, need
+from kling_mock.storage.transaction import Statement
+from tests.mock.storage.databases import Mysql, SqliteFile, need
+from tests.proof.task_lifecycles import LIVES, Checked, Stage, lived, staged
 
 pytestmark = pytest.mark.slow
 

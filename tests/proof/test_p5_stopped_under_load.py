@@ -21,9 +21,9 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
-from tests.proof.fleet import VIDEO, VIDEOS
-from tests.proof.lives import lived, staged
-from tests.storage.databases import Mysql, SqliteFile, need
+from tests.mock.storage.databases import Mysql, SqliteFile, need
+from tests.proof.relay_processes import VIDEO, VIDEOS
+from tests.proof.task_lifecycles import lived, staged
 
 pytestmark = pytest.mark.slow
 

@@ -18,10 +18,10 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.kling.callbacks.signature import signed_headers
-from kling_mock.relay import callbacks
+from kling_mock.relay.service import callbacks
+from kling_mock.web.webhook_signing import signed_headers
 from kling_sdk import CallbackVerificationError, parse_callback
-from tests.relay.calling import PRICE, Caller, error_of
+from tests.mock.relay.http_calls import PRICE, Caller, error_of
 
 Post = tuple[bytes, Mapping[str, str]]
 INTERNAL: Final = "/kling/internal/callback"

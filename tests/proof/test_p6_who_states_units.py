@@ -16,11 +16,11 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.kling.callbacks.signature import signed_headers
-from kling_mock.relay import callbacks
-from kling_mock.relay.reports import Reports
-from tests.relay.calling import PRICE, Caller
-from tests.relay.kling_by_hand import (
+from kling_mock.relay.service.reconciler import Reports
+from kling_mock.relay.service import callbacks
+from kling_mock.web.webhook_signing import signed_headers
+from tests.mock.relay.http_calls import PRICE, Caller
+from tests.mock.relay.scripted_kling import (
     Asked,
     KlingByHand,
     Reply,

@@ -24,10 +24,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from kling_sdk import AsyncKling, Kling, KlingError, TextToVideo
 from kling_sdk.flows.core import Send
 from kling_sdk.flows.create import create
-from tests.sdk.by_hand import FakeClock, context
 from tests.sdk.clients import CLIENTS, KEY, PROMPT, Calls, over
-from tests.sdk.faulty import Fault, FaultyKling
-from tests.sdk.honest import HonestKling
+from tests.sdk.fake_kling import HonestKling
+from tests.sdk.faulty_server import Fault, FaultyKling
+from tests.sdk.scripted import FakeClock, context
 
 pytestmark = pytest.mark.slow
 

@@ -31,14 +31,14 @@ from kling_sdk import (
     WaitTimeoutError,
     parse_callback,
 )
-from kling_sdk.dialects import KlingDialect, RelayDialect, Reply
-from kling_sdk.dialects.kling import packs_from
 from kling_sdk.flows.create import create
 from kling_sdk.flows.wait import wait
-from tests.sdk.by_hand import FakeClock, context, play
+from kling_sdk.wire import KlingDialect, RelayDialect, Reply
+from kling_sdk.wire.v1 import packs_from
 from tests.sdk.clients import KEY
-from tests.sdk.faulty import FaultyKling
-from tests.sdk.honest import answer
+from tests.sdk.fake_kling import answer
+from tests.sdk.faulty_server import FaultyKling
+from tests.sdk.scripted import FakeClock, context, play
 
 KLING, RELAY = KlingDialect(), RelayDialect()
 

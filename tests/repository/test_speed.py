@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kling_mock.storage.schema import Dialect
+from tests.mock.storage.databases import Mysql, SqliteFile, Uses, need
 from tests.speed import uses_server
-from tests.storage.databases import Mysql, SqliteFile, Uses, need
 
 ROOT = Path(__file__).parents[2]
 INI = """
@@ -30,7 +30,7 @@ def test_marked():
 """
 SERVER = """
 import pytest
-from tests.storage.databases import need
+from tests.mock.storage.databases import need
 
 @pytest.mark.parametrize("database", ["sqlite", "mariadb"])
 def test_by_parameter(database):

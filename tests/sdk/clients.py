@@ -13,7 +13,7 @@ import attrs
 import httpx2
 
 from kling_sdk import AsyncKling, Kling
-from tests.sdk.by_hand import FakeClock
+from tests.sdk.scripted import FakeClock
 
 __all__ = ["CLIENTS", "KEY", "PROMPT", "Calls", "over"]
 

@@ -28,10 +28,10 @@ from kling_sdk import (
     TextToVideo,
     TransportError,
 )
-from tests.sdk.by_hand import ClockPerTask, FakeClock
 from tests.sdk.clients import CLIENTS, KEY, PROMPT, Calls, over
-from tests.sdk.faulty import Fault, FaultyKling
-from tests.sdk.honest import VIDEO, HonestKling
+from tests.sdk.fake_kling import VIDEO, HonestKling
+from tests.sdk.faulty_server import Fault, FaultyKling
+from tests.sdk.scripted import ClockPerTask, FakeClock
 
 clients = pytest.mark.parametrize("client", CLIENTS)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from kling_mock.kling.lifecycle import Status
+from kling_mock.kling.model.lifecycle import Status
 
 __all__ = ["DEFAULT_SIZE", "TRANSITIONS", "Attempt", "Deliveries", "Delivery", "Fate", "State"]
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
+from kling_mock.journal.matching import STATUSES, TargetOptions, Where
 from kling_mock.kling.faults.kinds import KINDS, Kind
-from kling_mock.kling.faults.rules import Fault
-from kling_mock.kling.matching import STATUSES, TargetOptions, Where
+from kling_mock.kling.faults.matching import Fault
 
 __all__ = [
     "FaultOptions",

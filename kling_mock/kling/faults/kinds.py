@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from kling_mock.kling.errors import CODES
+from kling_mock.kling.service_codes import CODES
 
 __all__ = ["KINDS", "FaultKind", "Kind", "Setting", "Stage"]
 

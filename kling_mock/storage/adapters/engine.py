@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final, Protocol, TypeVar
 
 from kling_mock.storage.schema import Dialect
-from kling_mock.storage.statement import Make
+from kling_mock.storage.transaction import Make
 
 __all__ = ["RUNS", "Engine", "Mode"]
 

@@ -19,7 +19,7 @@ from kling_mock.storage.adapters.server import (
 )
 from kling_mock.storage.errors import StorageError, StorageUnavailableError
 from kling_mock.storage.schema import Dialect
-from kling_mock.storage.statement import DuplicateError, Statement
+from kling_mock.storage.transaction import DuplicateError, Statement
 
 __all__ = ["PostgresEngine"]
 

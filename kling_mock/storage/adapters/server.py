@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from kling_mock.storage.adapters.engine import RUNS, Mode
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.schema import Dialect
-from kling_mock.storage.statement import AgainError, DuplicateError, Make, Statement, Unit
+from kling_mock.storage.transaction import AgainError, DuplicateError, Make, Statement, Unit
 
 __all__ = ["POOL_SIZE", "LostError", "OvertakenError", "ServerEngine", "Session"]
 

@@ -45,7 +45,7 @@ from kling_mock.storage.adapters.sqlite_groups import (
 )
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.schema import Dialect
-from kling_mock.storage.statement import AgainError, Make, Statement
+from kling_mock.storage.transaction import AgainError, Make, Statement
 
 __all__ = ["SqliteEngine", "Writer"]
 

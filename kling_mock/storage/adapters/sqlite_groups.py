@@ -15,7 +15,7 @@ import attrs
 
 from kling_mock.storage.adapters.engine import RUNS
 from kling_mock.storage.errors import StorageError, StorageUnavailableError
-from kling_mock.storage.statement import AgainError, DuplicateError, Statement, drive
+from kling_mock.storage.transaction import AgainError, DuplicateError, Statement, drive
 
 __all__ = [
     "Connection",

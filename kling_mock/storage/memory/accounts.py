@@ -8,7 +8,7 @@ import attrs
 
 from kling_mock.storage.errors import ExistsError, InsufficientQuotaError, UnknownError
 from kling_mock.storage.memory.state import State
-from kling_mock.storage.rules import check_limit
+from kling_mock.storage.money_rules import check_limit
 from kling_mock.storage.text import check_fits, task_id
 from kling_mock.storage.values import (
     DELETED,

@@ -9,7 +9,7 @@ import attrs
 
 from kling_mock.storage.errors import UnknownError
 from kling_mock.storage.memory.tasks import MemoryTasks
-from kling_mock.storage.rules import check_limit
+from kling_mock.storage.money_rules import check_limit
 from kling_mock.storage.values import (
     REPEATS,
     Backlog,

@@ -16,7 +16,7 @@ from kling_mock.storage.errors import (
     UnknownError,
 )
 from kling_mock.storage.memory.accounts import MemoryAccounts
-from kling_mock.storage.rules import absence, amounts, check_limit, reported
+from kling_mock.storage.money_rules import absence, amounts, check_limit, reported
 from kling_mock.storage.text import fit, optional_id
 from kling_mock.storage.values import (
     ENABLED,

@@ -1,0 +1,145 @@
+"""HTTP in front of the table of calls: who may call, what was sent, what is answered."""
+
+from __future__ import annotations
+
+import hmac
+import inspect
+import json
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from kling_mock.admin.routes import PREFIX, Desk, Route, find
+from kling_mock.admin.table import ROUTES
+from kling_mock.dashboard import page as dashboard
+from kling_mock.kling.endpoints.validation import read_object
+from kling_mock.kling.http.handler import ADMIN
+from kling_mock.kling.http.routing import read_body
+from kling_mock.kling.model.lifecycle import IllegalTransitionError
+from kling_mock.kling.service_codes import Refusal
+from kling_mock.web.errors import AdminError
+from kling_mock.web.json_schema import check, read_query
+from kling_mock.web.loopback import comes_from_here
+
+__all__ = ["MAX_BODY", "AdminApi"]
+
+_log = logging.getLogger("kling_mock")
+
+MAX_BODY = 1024 * 1024  # bytes
+
+
+class AdminApi:
+    """The admin API of one server. Runs on the server's own thread.
+
+    Args:
+        desk: What its calls work with.
+        token: What `Authorization: Bearer` has to bring.
+        remote: Whether other computers may call it, too.
+    """
+
+    def __init__(self, desk: Desk, token: str, *, remote: bool) -> None:
+        self._desk = desk
+        self._token = token.encode()
+        self._remote = remote
+
+    async def __call__(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
+        """Answer *request*: the dashboard, or JSON of one of two shapes."""
+        headers: Mapping[str, str] = {}
+        try:
+            self._check_peer(request)
+            if path == ADMIN and request.method == "GET":
+                return web.Response(text=dashboard.page(), headers=dashboard.headers())
+            self._check_token(request)
+            status, said = await self._serve(request, path, query)
+            body = json.dumps(said).encode()
+        except AdminError as error:
+            status, body, headers = error.status, error.body(), error.headers
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer
+            _log.exception("The admin API failed on %s %s", request.method, path)
+            broken = AdminError(500, "broken", "The mock itself failed; see its log.")
+            status, body = broken.status, broken.body()
+        more = {"Content-Type": "application/json;charset=UTF-8", "Cache-Control": "no-store"}
+        return web.Response(status=status, body=body, headers={**more, **headers})
+
+    def _check_peer(self, request: web.BaseRequest) -> None:
+        """Check where a request comes from.
+
+        Raises:
+            AdminError: 403, not from this computer.
+        """
+        if not self._remote and not comes_from_here(request.remote, request.headers):
+            raise AdminError(
+                403,
+                "not_local",
+                "The admin API takes calls from this computer only, and none through a proxy. "
+                "To allow more: KlingMock(admin='remote') or kling-mock serve --admin remote.",
+            )
+
+    def _check_token(self, request: web.BaseRequest) -> None:
+        """Check who calls.
+
+        Raises:
+            AdminError: 401, somebody without the token.
+        """
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        given = token.strip().encode("utf-8", "surrogateescape")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._token):
+            raise AdminError(
+                401,
+                "wrong_token" if scheme else "no_token",
+                "Accepted is `Authorization: Bearer <admin_token>`; `mock.admin_token` and the "
+                "line that `kling-mock serve` prints have it.",
+                {"WWW-Authenticate": "Bearer"},
+            )
+
+    async def _serve(
+        self, request: web.BaseRequest, path: str, query: str
+    ) -> tuple[int, Mapping[str, Any]]:
+        """Return status and body of a success.
+
+        Raises:
+            AdminError: It is refused; nothing has changed.
+        """
+        row, inside = find(ROUTES, request.method, path.removeprefix(PREFIX))
+        said: dict[str, Any] = read_query(row.query, parse_qsl(query, keep_blank_values=True))
+        if row.body is not None:
+            said |= check(row.body, await _read(request))
+        return row.status, await self._run(row, {**said, **inside})
+
+    async def _run(self, row: Route, said: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            made = row.run(self._desk, said)
+            answer = await made if inspect.isawaitable(made) else made
+        except IllegalTransitionError as error:
+            raise AdminError(409, "illegal_transition", str(error)) from None
+        # What the handles raise, with a text for the reader.
+        except KeyError as error:
+            raise AdminError(404, "not_found", str(error.args[0])) from None
+        except ValueError as error:
+            raise AdminError(400, "invalid_request", str(error)) from None
+        if row.settles:
+            await self._desk.mock.clock.drain()
+        return answer
+
+
+async def _read(request: web.BaseRequest) -> dict[str, object]:
+    """Return the JSON object that was sent; nothing counts as an empty one.
+
+    Raises:
+        AdminError: 400 or 413.
+    """
+    too_large = AdminError(413, "too_large", f"Accepted are bodies of up to {MAX_BODY} bytes.")
+    if (request.content_length or 0) > MAX_BODY:
+        raise too_large
+    try:
+        body = await read_body(request)
+        if len(body) > MAX_BODY:
+            raise too_large
+        return read_object(body) if body else {}
+    except Refusal as refusal:
+        status = HTTPStatus(refusal.http).value
+        raise AdminError(status, "invalid_body", refusal.message) from None

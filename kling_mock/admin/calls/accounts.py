@@ -1,0 +1,192 @@
+"""Accounts: their limits, units, keys and webhook secrets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kling_mock.admin.routes import Desk, Route, Said
+from kling_mock.admin.views import ACCOUNT, SETTINGS, show_account
+from kling_mock.controls.account_settings import read_denied, read_networks
+from kling_mock.controls.accounts import AccountHandle
+from kling_mock.kling.model.accounts import RateLimit
+from kling_mock.web.errors import AdminError
+from kling_mock.web.json_schema import EVERY, array, closed, flag, integer, number, text
+
+__all__ = ["ROUTES"]
+
+_NAME = "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$"
+
+
+def _show(handle: AccountHandle) -> dict[str, Any]:
+    return handle.on(lambda account, world: show_account(account, world.clock.now()))
+
+
+def list_accounts(desk: Desk, _said: Said) -> dict[str, Any]:
+    """Return all accounts."""
+    accounts = desk.mock.accounts
+    return {"data": [_show(accounts[name]) for name in accounts]}
+
+
+def add_account(desk: Desk, said: Said) -> dict[str, Any]:
+    """Make an account; its keys are told here only."""
+    accounts, name = desk.mock.accounts, said["account"]
+    if name in accounts:
+        raise AdminError(409, "account_exists", f"There is an account {name!r} already.")
+    handle = accounts.add(name)
+    return {
+        "account": handle.name,
+        "access_key": handle.access_key,
+        "secret_key": handle.secret_key,
+        "api_key": handle.api_key,
+    }
+
+
+def get_account(desk: Desk, said: Said) -> dict[str, Any]:
+    """Return one account."""
+    return _show(desk.mock.accounts[said["account"]])
+
+
+def set_account(desk: Desk, said: Said) -> dict[str, Any]:
+    """Change settings of an account, all or none."""
+    handle = desk.mock.accounts[said["account"]]
+    settings = {name: said[name] for name in SETTINGS if name in said}
+    # These two can still be refused; the rest was judged by its schema.
+    read_denied(settings.get("denied", ()))
+    read_networks(settings.get("allowed_ips"))
+    limit = settings.get("rate_limit")
+    if limit is not None:
+        settings["rate_limit"] = RateLimit(**limit)
+    for name, value in settings.items():
+        setattr(handle, name, value)
+    return _show(handle)
+
+
+def add_pack(desk: Desk, said: Said) -> dict[str, Any]:
+    """Give an account one more resource pack."""
+    settings = {name: value for name, value in said.items() if name != "account"}
+    return {"pack_id": desk.mock.accounts[said["account"]].add_pack(**settings)}
+
+
+def add_key_pair(desk: Desk, said: Said) -> dict[str, Any]:
+    """Give an account one more key pair."""
+    return desk.mock.accounts[said["account"]].new_key_pair()._asdict()
+
+
+def add_api_key(desk: Desk, said: Said) -> dict[str, Any]:
+    """Give an account one more API key."""
+    return {"api_key": desk.mock.accounts[said["account"]].new_api_key()}
+
+
+def set_key(desk: Desk, said: Said) -> dict[str, Any]:
+    """Refuse a key from now on, or accept it again."""
+    handle = desk.mock.accounts[said["account"]]
+    (handle.enable_key if said["active"] else handle.disable_key)(said["key"])
+    return _show(handle)
+
+
+def add_webhook_secret(desk: Desk, said: Said) -> dict[str, Any]:
+    """Sign callbacks with a new secret."""
+    handle = desk.mock.accounts[said["account"]]
+    emergency = said.get("emergency", False)
+    return {"secret": handle.new_webhook_secret(said.get("secret"), emergency=emergency)}
+
+
+def remove_webhook_secrets(desk: Desk, said: Said) -> dict[str, Any]:
+    """Sign no callbacks any more."""
+    handle = desk.mock.accounts[said["account"]]
+    handle.remove_webhook_secrets()
+    return _show(handle)
+
+
+_PACK = closed(
+    ("name", "slots", "begins_in", "lasts"),
+    units=number(0, 10**12, "Units in it."),
+    name=text("Its name; one like the vendor's without it.", most=200),
+    slots=integer(0, 10**9, "Tasks at a time that it allows; no limit without it."),
+    begins_in=number(0, 10**9, "Seconds until it counts."),
+    lasts=number(0, 10**9, "Seconds that it then counts for; for ever without it."),
+)
+_ACCOUNT = "/accounts/{account}"
+
+ROUTES = (
+    Route("GET", "/accounts", list_accounts, "List accounts", closed(data=array(ACCOUNT))),
+    Route(
+        "POST",
+        "/accounts",
+        add_account,
+        "Make an account; no later call shows its secrets",
+        closed(account=text(), access_key=text(), secret_key=text(), api_key=text()),
+        closed(account=text("Its name.", pattern=_NAME)),
+        status=201,
+        conflict="There is an account of this name.",
+        examples={"acme": {"account": "acme"}},
+    ),
+    Route("GET", _ACCOUNT, get_account, "Read an account; `default` is always there", ACCOUNT),
+    Route(
+        "PATCH",
+        _ACCOUNT,
+        set_account,
+        "Change settings of an account, all or none",
+        ACCOUNT,
+        closed(EVERY, **SETTINGS),
+        examples={
+            "slots": {"slots": 2},
+            "arrears": {"in_arrears": True, "units": 10},
+            "rate": {"rate_limit": {"requests": 5, "seconds": 1, "retry_after": True}},
+        },
+    ),
+    Route(
+        "POST",
+        f"{_ACCOUNT}/packs",
+        add_pack,
+        "Give an account one more resource pack",
+        closed(pack_id=text()),
+        _PACK,
+        status=201,
+        examples={"month": {"units": 100, "slots": 5, "lasts": 2592000}},
+    ),
+    Route(
+        "POST",
+        f"{_ACCOUNT}/key-pairs",
+        add_key_pair,
+        "Give an account one more key pair; no later call shows its secret",
+        closed(access_key=text(), secret_key=text()),
+        status=201,
+    ),
+    Route(
+        "POST",
+        f"{_ACCOUNT}/api-keys",
+        add_api_key,
+        "Give an account one more API key; no later call shows it",
+        closed(api_key=text()),
+        status=201,
+    ),
+    Route(
+        "PATCH",
+        f"{_ACCOUNT}/keys",
+        set_key,
+        "Refuse an access key or API key from now on, or accept it again",
+        ACCOUNT,
+        closed(key=text("The access key or API key.", most=200), active=flag()),
+    ),
+    Route(
+        "POST",
+        f"{_ACCOUNT}/webhook-secrets",
+        add_webhook_secret,
+        "Sign callbacks with a new secret from now on; an older one goes on signing for 7 days",
+        closed(secret=text()),
+        closed(
+            EVERY,
+            secret=text("`whsec_` and base64 of 24 to 64 bytes; made without it.", most=200),
+            emergency=flag("Whether the older one ends at once."),
+        ),
+        status=201,
+    ),
+    Route(
+        "DELETE",
+        f"{_ACCOUNT}/webhook-secrets",
+        remove_webhook_secrets,
+        "Sign no callbacks any more",
+        ACCOUNT,
+    ),
+)

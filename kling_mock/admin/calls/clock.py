@@ -1,0 +1,97 @@
+"""Time, and starting anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kling_mock.admin.routes import Desk, Route, Said
+from kling_mock.clock import Clock, RealClock
+from kling_mock.web.errors import AdminError
+from kling_mock.web.json_schema import EVERY, closed, integer, number, optional, text
+
+__all__ = ["ROUTES"]
+
+_LONGEST = 10 * 365 * 24 * 3600  # seconds
+
+CLOCK = closed(
+    now=number(about="Unix seconds."),
+    kind=text(enum=("manual", "scaled", "real")),
+    speed=optional(number(0, about="Seconds on it in one real second; null if it stands still.")),
+)
+
+
+def show_clock(clock: Clock) -> dict[str, Any]:
+    """Return what is shown of the clock."""
+    kind = "manual" if clock.speed is None else "scaled"
+    kind = "real" if isinstance(clock, RealClock) else kind
+    return {"now": clock.now(), "kind": kind, "speed": clock.speed}
+
+
+def read_clock(desk: Desk, _said: Said) -> dict[str, Any]:
+    """Return the time."""
+    return show_clock(desk.mock.clock)
+
+
+async def advance_clock(desk: Desk, said: Said) -> dict[str, Any]:
+    """Move the clock; return when all that came due is done."""
+    clock = desk.mock.clock
+    if clock.speed is not None:
+        raise _conflict("This clock runs by itself; only a manual one can be advanced.")
+    await clock.aadvance(said["seconds"])
+    return show_clock(clock)
+
+
+def set_clock_speed(desk: Desk, said: Said) -> dict[str, Any]:
+    """Let a scaled clock run at another speed."""
+    try:
+        desk.mock.clock.speed = said["speed"]
+    except RuntimeError as error:
+        raise _conflict(str(error)) from None
+    return show_clock(desk.mock.clock)
+
+
+def reset(desk: Desk, said: Said) -> dict[str, Any]:
+    """Forget everything."""
+    desk.mock.reset(said.get("seed"))
+    return show_clock(desk.mock.clock)
+
+
+def _conflict(message: str) -> AdminError:
+    return AdminError(409, "other_clock", message)
+
+
+ROUTES = (
+    Route(
+        "POST",
+        "/reset",
+        reset,
+        "Forget everything: all state and the clock are as on a new server; keys and address stay",
+        CLOCK,
+        closed(
+            EVERY,
+            seed=integer(0, 2**63 - 1, "Decides ids, times and faults; the last one without it."),
+        ),
+        examples={"seeded": {"seed": 7}},
+    ),
+    Route("GET", "/clock", read_clock, "Read the clock", CLOCK),
+    Route(
+        "POST",
+        "/clock/advance",
+        advance_clock,
+        "Move a manual clock; answered when all that came due is done, callbacks included",
+        CLOCK,
+        closed(seconds=number(0, _LONGEST, "Seconds to move forward; 0 runs what is due now.")),
+        conflict="The clock runs by itself.",
+        examples={"minute": {"seconds": 60}},
+    ),
+    Route(
+        "PATCH",
+        "/clock",
+        set_clock_speed,
+        "Let a scaled clock run at another speed",
+        CLOCK,
+        closed(speed=number(None, 1e9, "Seconds on it in one real second.", above=0)),
+        conflict="The clock is not a scaled one.",
+        examples={"fast": {"speed": 600}},
+    ),
+)

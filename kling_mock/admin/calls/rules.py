@@ -1,0 +1,192 @@
+"""Faults, progress and content rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from kling_mock.admin.routes import Desk, Route, Said
+from kling_mock.admin.views import FAULT, TARGET, show_fault, show_target
+from kling_mock.kling.faults.declaring import read_fault
+from kling_mock.kling.model.content import VerdictKind
+from kling_mock.kling.model.progress_rules import LONGEST, MOST_POLLS, PaceKind
+from kling_mock.kling.service_codes import CODES
+from kling_mock.web.errors import AdminError
+from kling_mock.web.json_schema import Schema, array, closed, integer, number, text
+
+__all__ = ["ROUTES"]
+
+REMOVED = closed(removed=integer(0, about="How many there were."))
+
+_COUNT = "How many there are now."
+_TARGET: Mapping[str, Schema] = {  # what a request may say; what is shown may be null
+    name: {**schema, "type": "string"} for name, schema in TARGET.items()
+}
+
+# ---------------------------------------------------------------- faults
+
+# Judged by `read_fault`: what is accepted depends on the kind.
+FAULT_WANTED: Schema = {"$ref": "#/components/schemas/FaultWanted"}
+
+
+def list_faults(desk: Desk, _said: Said) -> dict[str, Any]:
+    """Return all faults, the oldest first."""
+    return {"data": [show_fault(fault) for fault in desk.mock.faults]}
+
+
+def add_fault(desk: Desk, said: Said) -> dict[str, Any]:
+    """Let something go wrong from now on."""
+    kind, match, options = read_fault(said)
+    return show_fault(desk.mock.faults.add(kind, match, **options))
+
+
+def load_faults(desk: Desk, said: Said) -> dict[str, Any]:
+    """Add the faults of a profile, all or none."""
+    return {"data": [show_fault(fault) for fault in desk.mock.faults.load(said["faults"])]}
+
+
+def remove_fault(desk: Desk, said: Said) -> dict[str, Any]:
+    """End one fault."""
+    found = [fault for fault in desk.mock.faults if fault.fault_id == said["fault_id"]]
+    if not found:
+        raise AdminError(404, "unknown_fault", "There is no such fault, or it was removed.")
+    desk.mock.faults.remove(found[0])
+    return {"removed": 1}
+
+
+def clear_faults(desk: Desk, _said: Said) -> dict[str, Any]:
+    """End all faults."""
+    count = len(desk.mock.faults)
+    desk.mock.faults.clear()
+    return {"removed": count}
+
+
+# ---------------------------------------------------------------- progress
+
+PACE = closed(kind=text(enum=get_args(PaceKind)), **TARGET, seconds=number(0), polls=integer(0))
+PACE_WANTED = closed(
+    (*_TARGET, "seconds", "polls"),
+    kind=text("`typical`, or another way; see docs/emulator.md.", enum=get_args(PaceKind)),
+    **_TARGET,
+    seconds=number(0, LONGEST, "With `after` only: seconds from submitted to the end."),
+    polls=integer(1, MOST_POLLS, "With `polls` only: at which look it ends."),
+)
+
+
+def list_progress(desk: Desk, _said: Said) -> dict[str, Any]:
+    """Return the progress rules, the oldest first."""
+    rows = [
+        {"kind": pace.kind, **show_target(where), "seconds": pace.seconds, "polls": pace.polls}
+        for where, pace in desk.world.paces
+    ]
+    return {"data": rows}
+
+
+def set_progress(desk: Desk, said: Said) -> dict[str, Any]:
+    """Let new tasks go on in another way."""
+    desk.mock.progress.set(**said)
+    return {"rules": len(desk.mock.progress)}
+
+
+def clear_progress(desk: Desk, _said: Said) -> dict[str, Any]:
+    """Let new tasks take the usual time of their model again."""
+    count = len(desk.mock.progress)
+    desk.mock.progress.clear()
+    return {"removed": count}
+
+
+# ---------------------------------------------------------------- content
+
+_REVIEW = {name: schema for name, schema in TARGET.items() if name != "prompt"}
+_REVIEW_WANTED = {name: schema for name, schema in _TARGET.items() if name != "prompt"}
+_KIND = text("`refuse` the create call, or let the task `fail`.", enum=get_args(VerdictKind))
+_CODE = {**integer(about="The service code; 1301 without it."), "enum": [c for c in CODES if c]}
+
+VERDICT = closed(
+    prompt=text("Text that the prompt contains, or the pattern it is searched for."),
+    kind=_KIND,
+    **_REVIEW,
+    code=integer(),
+    message=text(),
+)
+VERDICT_WANTED = closed(
+    ("kind", *_REVIEW_WANTED, "code", "message"),
+    prompt=text("Text that a prompt contains, in any case; empty is every prompt."),
+    kind=_KIND,
+    **_REVIEW_WANTED,
+    code=_CODE,
+    message=text("The text that the user sees; the code's own without it.", most=1000),
+)
+
+
+def list_content(desk: Desk, _said: Said) -> dict[str, Any]:
+    """Return the content rules, the oldest first."""
+    rows: list[dict[str, Any]] = []
+    for pattern, where, verdict in desk.world.content:
+        target = {name: one for name, one in show_target(where).items() if name != "prompt"}
+        rows.append({"prompt": pattern, **target, **verdict._asdict()})
+    return {"data": rows}
+
+
+def add_content(desk: Desk, said: Said) -> dict[str, Any]:
+    """Take offence at a prompt."""
+    desk.mock.content.add(**said)
+    return {"rules": len(desk.mock.content)}
+
+
+def clear_content(desk: Desk, _said: Said) -> dict[str, Any]:
+    """Let every prompt pass again."""
+    count = len(desk.mock.content)
+    desk.mock.content.clear()
+    return {"removed": count}
+
+
+ROUTES = (
+    Route("GET", "/faults", list_faults, "List the faults", closed(data=array(FAULT))),
+    Route(
+        "POST",
+        "/faults",
+        add_fault,
+        "Let something go wrong from now on",
+        FAULT,
+        FAULT_WANTED,
+        status=201,
+        examples={"once": {"kind": "response-lost", "match": "POST *", "times": 1}},
+    ),
+    Route(
+        "POST",
+        "/faults/profile",
+        load_faults,
+        "Add several faults, all or none",
+        closed(data=array(FAULT)),
+        closed(faults=array(FAULT_WANTED, 1000)),
+        status=201,
+        examples={"two": {"faults": [{"kind": "reset", "probability": 0.1}, {"kind": "stuck"}]}},
+    ),
+    Route("DELETE", "/faults/{fault_id}", remove_fault, "End one fault", REMOVED),
+    Route("DELETE", "/faults", clear_faults, "End all faults", REMOVED),
+    Route("GET", "/progress", list_progress, "List the progress rules", closed(data=array(PACE))),
+    Route(
+        "POST",
+        "/progress",
+        set_progress,
+        "Let new tasks go on in another way; of rules that match the newest counts",
+        closed(rules=integer(1, about=_COUNT)),
+        PACE_WANTED,
+        status=201,
+        examples={"polls": {"kind": "polls", "polls": 3}},
+    ),
+    Route("DELETE", "/progress", clear_progress, "Remove all progress rules", REMOVED),
+    Route("GET", "/content", list_content, "List the content rules", closed(data=array(VERDICT))),
+    Route(
+        "POST",
+        "/content",
+        add_content,
+        "Let the content review take offence at a prompt",
+        closed(rules=integer(1, about=_COUNT)),
+        VERDICT_WANTED,
+        status=201,
+        examples={"refuse": {"prompt": "blood"}},
+    ),
+    Route("DELETE", "/content", clear_content, "Remove all content rules", REMOVED),
+)

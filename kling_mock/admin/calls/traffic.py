@@ -1,0 +1,207 @@
+"""What happened: the journal, and callbacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kling_mock.admin.routes import Desk, Route, Said
+from kling_mock.admin.views import (
+    DELIVERY,
+    ENTRY,
+    PAGING,
+    numbered,
+    page,
+    page_of,
+    show_delivery,
+    show_entry,
+)
+from kling_mock.journal.calls import Call
+from kling_mock.web.json_schema import EVERY, array, closed, flag, integer, number, text
+
+__all__ = ["ROUTES"]
+
+# ---------------------------------------------------------------- journal
+
+_FILTERS = {
+    "match": text("Only these requests: a method, a path or both; `*` stands for anything."),
+    "account": text("Only requests of the account of this name."),
+    "status": integer(0, 599, "Only answers with this HTTP status."),
+    "code": integer(0, 99999, "Only answers with this service code."),
+    "task_id": text("Only requests that made this task, or asked for it."),
+    "external_task_id": text("Only requests with this external id."),
+    "fault": text("Only requests that this kind of fault happened to."),
+}
+
+
+def list_journal(desk: Desk, said: Said) -> dict[str, Any]:
+    """Return one page of requests, the newest first."""
+    journal = desk.mock.journal
+    filters: Any = {name: said[name] for name in _FILTERS if name in said}
+    call = Call(filters.pop("match", "*"), **filters)
+    kept = reversed(journal.numbered())  # before the count: nothing may be missing in both
+    found = page((show_entry(at, entry) for at, entry in kept if call.accepts(entry)), said)
+    return found | {"forgotten": sum(journal.forgotten_kinds.matching(call).values())}
+
+
+def list_forgotten(desk: Desk, _said: Said) -> dict[str, Any]:
+    """Return how many requests of each kind are no longer kept."""
+    kinds = desk.mock.journal.forgotten_kinds
+    return {"data": [{**kind._asdict(), "count": count} for kind, count in kinds]}
+
+
+def list_unexpected(desk: Desk, _said: Said) -> dict[str, Any]:
+    """Return why each unexpected call is one."""
+    journal = desk.mock.journal
+    return {"data": [journal.explain(entry) for entry in journal.unexpected]}
+
+
+def clear_journal(desk: Desk, _said: Said) -> dict[str, Any]:
+    """Forget all requests."""
+    count = len(desk.mock.journal)
+    desk.mock.journal.clear()
+    return {"removed": count}
+
+
+# ---------------------------------------------------------------- callbacks
+
+
+def list_deliveries(desk: Desk, said: Said) -> dict[str, Any]:
+    """Return one page of deliveries, the newest first."""
+    deliveries = desk.mock.deliveries
+    wanted = {name: said[name] for name in ("task_id", "state") if name in said}
+    rows = (show_delivery(at, one) for at, one in numbered(list(deliveries), deliveries.total))
+    found = (row for row in rows if all(row[name] == one for name, one in wanted.items()))
+    return page(found, said)
+
+
+def replay_delivery(desk: Desk, said: Said) -> dict[str, Any]:
+    """Send one delivery once more."""
+    delivery = desk.mock.deliveries.find(said["delivery_id"])
+    desk.mock.deliveries.replay(delivery, resign=said.get("resign", False))
+    return {"replayed": 1}
+
+
+def replay_task(desk: Desk, said: Said) -> dict[str, Any]:
+    """Send all deliveries of a task once more."""
+    count = len(desk.mock.deliveries.of(said["task_id"]))
+    desk.mock.deliveries.replay(said["task_id"], resign=said.get("resign", False))
+    return {"replayed": count}
+
+
+CALLBACKS = closed(
+    retries=array(number(0, 10**9), 100, "Seconds from one attempt to the next."),
+    timeout=number(None, 600, "Seconds of real time that an answer may take.", above=0),
+    timestamps=text("What signatures are dated by.", enum=("clock", "real")),
+)
+
+
+def get_callbacks(desk: Desk, _said: Said) -> dict[str, Any]:
+    """Return how callbacks are sent."""
+    callbacks = desk.mock.callbacks
+    return {
+        "retries": list(callbacks.retries),
+        "timeout": callbacks.timeout,
+        "timestamps": callbacks.timestamps,
+    }
+
+
+def set_callbacks(desk: Desk, said: Said) -> dict[str, Any]:
+    """Send callbacks in another way."""
+    for name, value in said.items():
+        setattr(desk.mock.callbacks, name, value)
+    return get_callbacks(desk, said)
+
+
+_RESIGN = closed(EVERY, resign=flag("Whether it is dated and signed anew; else no byte is new."))
+_REPLAYED = closed(replayed=integer(1, about="How many deliveries were sent."))
+
+_JOURNAL_PAGE = closed(
+    **page_of(ENTRY)["properties"],
+    forgotten=integer(
+        0,
+        about="How many of the requests that are no longer kept may be such ones: while it is "
+        "not 0, what is here is not all.",
+    ),
+)
+_FORGOTTEN = closed(
+    method=text("`*` is any, where there were too many kinds; so is it for the other texts."),
+    path=text("With `*` for an id."),
+    status=integer(),
+    code=integer(),
+    account=text(),
+    fault=text(),
+    has_body=flag(),
+    count=integer(1),
+)
+
+ROUTES = (
+    Route(
+        "GET",
+        "/journal",
+        list_journal,
+        "List requests and their answers, the newest first",
+        _JOURNAL_PAGE,
+        query={**PAGING, **_FILTERS},
+    ),
+    Route(
+        "GET",
+        "/journal/forgotten",
+        list_forgotten,
+        "List the requests that are no longer kept: how many of each kind",
+        closed(data=array(_FORGOTTEN)),
+    ),
+    Route(
+        "GET",
+        "/journal/unexpected",
+        list_unexpected,
+        "List the calls that were refused before it was known whose they are, with what is nearest",
+        closed(data=array(text("The call, and what comes nearest to it."))),
+    ),
+    Route(
+        "DELETE",
+        "/journal",
+        clear_journal,
+        "Forget all requests; their numbers go on",
+        closed(removed=integer(0)),
+    ),
+    Route(
+        "GET",
+        "/deliveries",
+        list_deliveries,
+        "List callbacks that were sent, the newest first",
+        page_of(DELIVERY),
+        query={
+            **PAGING,
+            "task_id": text("Only those about this task."),
+            "state": DELIVERY["properties"]["state"],
+        },
+    ),
+    Route(
+        "POST",
+        "/deliveries/{delivery_id}/replay",
+        replay_delivery,
+        "Send one callback once more; answered when that is done",
+        _REPLAYED,
+        _RESIGN,
+        settles=True,
+    ),
+    Route(
+        "POST",
+        "/tasks/{task_id}/replay",
+        replay_task,
+        "Send all callbacks of a task once more, in order; answered when that is done",
+        _REPLAYED,
+        _RESIGN,
+        settles=True,
+    ),
+    Route("GET", "/callbacks", get_callbacks, "Read how callbacks are sent", CALLBACKS),
+    Route(
+        "PATCH",
+        "/callbacks",
+        set_callbacks,
+        "Send callbacks in another way from now on",
+        CALLBACKS,
+        closed(EVERY, **CALLBACKS["properties"]),
+        examples={"once": {"retries": []}},
+    ),
+)

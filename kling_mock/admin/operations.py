@@ -1,0 +1,114 @@
+"""The admin API as rows of the OpenAPI document, made from its table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kling_mock.admin.routes import PREFIX, Route
+from kling_mock.admin.table import ROUTES
+from kling_mock.admin.views import ACCOUNT, DELIVERY, ENTRY, FAULT, TASK
+from kling_mock.kling.endpoints.schemas import reference
+from kling_mock.kling.faults.declaring import schema_of
+from kling_mock.kling.faults.kinds import KINDS
+from kling_mock.kling.http.handler import ADMIN
+from kling_mock.web.errors import TYPES
+from kling_mock.web.json_schema import Schema, closed, text
+from kling_mock.web.openapi_rows import Answer, Operation, Parameter
+
+__all__ = ["OPERATIONS", "SCHEMAS"]
+
+_PATHS: Mapping[str, str] = {
+    "task_id": "The task id: 18 digits.",
+    "fault_id": "As in the list of faults.",
+    "account": "The account's name, percent-encoded.",
+    "delivery_id": "As in the list of deliveries.",
+    "snapshot_id": "The name that it was given, or got.",
+}
+_ABOUT: Mapping[int, str] = {
+    400: "Something that was sent is not accepted; the message says what is.",
+    401: "The admin token is missing or wrong.",
+    403: "The call came from another computer, or through a proxy.",
+    404: "There is no such thing.",
+    413: "The body is too large.",
+}
+
+_SHOWN: Mapping[str, Schema] = {
+    "AdminAccount": ACCOUNT,
+    "AdminDelivery": DELIVERY,
+    "AdminEntry": ENTRY,
+    "AdminFault": FAULT,
+    "AdminTask": TASK,
+}
+SCHEMAS: Mapping[str, Schema] = {
+    **_SHOWN,
+    "FaultWanted": schema_of(KINDS),
+    "AdminError": closed(
+        error=closed(
+            message=text("What was wrong, what is accepted, what to do.", least=1),
+            type=text(enum=list(TYPES.values())),
+            code=text("What it is, for programs."),
+        )
+    ),
+}
+
+
+def _operation(row: Route) -> Operation:
+    return Operation(
+        row.method,
+        f"{PREFIX}{row.path}",
+        row.name,
+        "admin",
+        row.summary,
+        None,
+        dict(_answers(row)),
+        parameters=tuple(_parameters(row)),
+        body=row.body,
+        optional_body=row.body is not None and not row.needs_body,
+        examples=row.examples,
+        security="admin",
+    )
+
+
+def _answers(row: Route) -> Iterator[tuple[int, Answer]]:
+    yield row.status, Answer(row.summary + ".", _named(row.answer))
+    error = reference("AdminError")
+    for status, about in _ABOUT.items():
+        sent = row.body is not None
+        applies = {400: sent or bool(row.query), 404: bool(row.parameters), 413: sent}
+        if applies.get(status, True):
+            yield status, Answer(about, error)
+    if row.conflict:
+        yield 409, Answer(row.conflict, error)
+
+
+def _named(schema: Any) -> Any:
+    """Return *schema* with references for what has a name."""
+    for name, shown in _SHOWN.items():
+        if schema is shown:
+            return reference(name)
+    if isinstance(schema, Mapping):
+        return {key: _named(inner) for key, inner in schema.items()}
+    return schema
+
+
+def _parameters(row: Route) -> Iterator[Parameter]:
+    for name in row.parameters:
+        yield Parameter(name, "path", {"type": "string", "minLength": 1}, _PATHS[name])
+    for name, schema in row.query.items():
+        yield Parameter(name, "query", schema, schema.get("description", name))
+
+
+_DASHBOARD = Operation(
+    "GET",
+    ADMIN,
+    "dashboard",
+    "admin",
+    "Get the dashboard: a page that works with the admin token",
+    None,
+    {
+        200: Answer("The page.", {"type": "string"}, "text/html"),
+        403: Answer(_ABOUT[403], reference("AdminError")),
+    },
+)
+OPERATIONS = (_DASHBOARD, *(_operation(row) for row in ROUTES))

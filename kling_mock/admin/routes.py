@@ -1,0 +1,132 @@
+"""A call of the admin API as a row, and finding the row of a request. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from urllib.parse import unquote
+
+from kling_mock.kling.http.handler import ADMIN
+from kling_mock.web.errors import AdminError
+from kling_mock.web.json_schema import Schema
+
+if TYPE_CHECKING:
+    from kling_mock.controls.loop_proxy import Reach
+    from kling_mock.kling.snapshots import Snapshot
+    from kling_mock.kling.world import World
+    from kling_mock.server.mock import KlingMock
+
+__all__ = ["PREFIX", "Desk", "Handler", "Method", "Route", "Said", "find"]
+
+PREFIX = ADMIN.rstrip("/")
+
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
+Said = Mapping[str, Any]  # parameters of the path and query, and the members of the body
+
+
+class Desk(NamedTuple):
+    """What a handler works with.
+
+    Attributes:
+        mock: The server's handles.
+        reach: The way to its state.
+        snapshots: What was kept, by name, the oldest first. A reset forgets it.
+    """
+
+    mock: KlingMock
+    reach: Reach
+    snapshots: dict[str, Snapshot]
+
+    @property
+    def world(self) -> World:
+        """The state of this moment; handlers run on the thread that it belongs to."""
+        return self.reach.world
+
+
+Answer = Mapping[str, Any]
+Handler = Callable[[Desk, Said], Answer | Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method of one path.
+
+    Attributes:
+        method: The HTTP method.
+        path: What follows `PREFIX`, with parameters in braces.
+        run: What is done; its name is the call's.
+        summary: One line.
+        answer: The schema of the answer, always a JSON object.
+        body: The schema of the request's body; `None` is none. Without required members it
+            may be left out.
+        query: The schemas of the query's parameters.
+        status: The HTTP status of a success.
+        conflict: When it is refused with 409; "" is never.
+        settles: Whether it is answered only when the callbacks that it caused were delivered.
+        examples: Bodies, by name.
+    """
+
+    method: Method
+    path: str
+    run: Handler
+    summary: str
+    answer: Schema
+    body: Schema | None = None
+    query: Mapping[str, Schema] = field(default_factory=dict[str, Schema])
+    status: int = 200
+    conflict: str = ""
+    settles: bool = False
+    examples: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def name(self) -> str:
+        """What the call is called in the OpenAPI document."""
+        return f"admin-{self.run.__name__.replace('_', '-')}"
+
+    @property
+    def needs_body(self) -> bool:
+        """Whether the call makes no sense without a body."""
+        schema = self.body or {}
+        return "required" in schema or "$ref" in schema
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of the path's parameters."""
+        return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
+
+
+def find(routes: Iterable[Route], method: str, path: str) -> tuple[Route, dict[str, str]]:
+    """Return the row of a request, and the parameters in its path.
+
+    Args:
+        routes: All rows.
+        method: The HTTP method.
+        path: The path after `PREFIX`, percent-encoded.
+
+    Raises:
+        AdminError: 404 or 405, naming what is accepted.
+    """
+    parts = path.split("/")
+    known = [(row, said) for row in routes if (said := _match(row.path, parts)) is not None]
+    for row, said in known:
+        if row.method == method:
+            return row, said
+    if known:
+        allowed = ", ".join(row.method for row, _ in known)
+        message = f"{method}: accepted are {allowed}"
+        raise AdminError(405, "method_not_allowed", message, {"Allow": allowed})
+    raise AdminError(404, "unknown_path", "There is no such path; all are in /openapi.json.")
+
+
+def _match(path: str, parts: list[str]) -> dict[str, str] | None:
+    wanted = path.split("/")
+    if len(wanted) != len(parts):
+        return None
+    said: dict[str, str] = {}
+    for form, part in zip(wanted, parts, strict=True):
+        if form.startswith("{") and part:
+            said[form[1:-1]] = unquote(part)
+        elif form != part:
+            return None
+    return said

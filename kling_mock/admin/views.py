@@ -1,0 +1,334 @@
+"""What the admin API shows of things, each beside the schema of its picture. Pure.
+
+Secrets are told once, by the call that makes them; no picture has any.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, get_args
+
+from kling_mock.journal.entries import Entry
+from kling_mock.journal.matching import STATUSES, Where
+from kling_mock.kling.callbacks.log import Delivery, State
+from kling_mock.kling.endpoints.capabilities import ENDPOINTS
+from kling_mock.kling.faults.kinds import KINDS
+from kling_mock.kling.faults.matching import Fault
+from kling_mock.kling.model.accounts import Account
+from kling_mock.kling.model.packs import PackStatus, left
+from kling_mock.kling.model.tasks import Task
+from kling_mock.web.json_schema import (
+    Schema,
+    array,
+    closed,
+    flag,
+    integer,
+    number,
+    optional,
+    text,
+)
+
+__all__ = [
+    "ACCOUNT",
+    "DELIVERY",
+    "ENTRY",
+    "FAULT",
+    "PAGING",
+    "SETTINGS",
+    "TARGET",
+    "TASK",
+    "TASK_ID",
+    "numbered",
+    "page",
+    "page_of",
+    "show_account",
+    "show_delivery",
+    "show_entry",
+    "show_fault",
+    "show_target",
+    "show_task",
+]
+
+_SECONDS = "Unix seconds on the server's clock."
+_MILLISECONDS = integer(about="Unix time in milliseconds.")
+
+# ---------------------------------------------------------------- pages
+
+_PAGE = 50  # rows of a page where nobody says otherwise
+PAGING: Mapping[str, Schema] = {
+    "limit": integer(1, 200, f"Rows of a page; {_PAGE} without it."),
+    "before": integer(1, None, "Only rows with a smaller number: `next_before` of the last page."),
+}
+
+
+def page_of(row: Schema, key: str = "number") -> Schema:
+    """Return the schema of a page: rows, the newest first, and where the next page begins.
+
+    Args:
+        row: The schema of a row.
+        key: The member that grows from row to row.
+    """
+    return closed(data=array(row, 200), next_before=optional(row["properties"][key]))
+
+
+def page(
+    rows: Iterable[Mapping[str, Any]], said: Mapping[str, Any], key: str = "number"
+) -> dict[str, Any]:
+    """Return one page.
+
+    Args:
+        rows: Those that are wanted, the newest first.
+        said: `limit` and `before`, if given.
+        key: The member that grows from row to row.
+    """
+    limit, before = said.get("limit", _PAGE), said.get("before")
+    older = rows if before is None else (row for row in rows if row[key] < before)
+    found = list(islice(older, limit + 1))
+    shown = found[:limit]
+    return {"data": shown, "next_before": shown[-1][key] if len(found) > limit else None}
+
+
+# ---------------------------------------------------------------- tasks
+
+TASK_ID = text(pattern="^[0-9]{18}$")
+TASK = closed(
+    task_id=TASK_ID,
+    external_task_id=text(),
+    account=text(),
+    endpoint=text(enum=ENDPOINTS),
+    model=text(),
+    mode=text(),
+    status=text(enum=STATUSES),
+    code=integer(about="The service code of a failure; else 0."),
+    message=text("Why it failed; else empty."),
+    pace=text("How it goes on; see the progress rules."),
+    due=optional(number(about=f"When it ends by itself, {_SECONDS}")),
+    created_at=_MILLISECONDS,
+    updated_at=_MILLISECONDS,
+)
+
+
+def show_task(task: Task) -> dict[str, Any]:
+    """Return what is shown of a task."""
+    plan = task.plan
+    return {
+        "task_id": task.task_id,
+        "external_task_id": plan.external_task_id,
+        "account": task.account.name,
+        "endpoint": plan.endpoint,
+        "model": plan.model,
+        "mode": plan.mode,
+        "status": task.status,
+        "code": task.code,
+        "message": task.message,
+        "pace": task.pace.kind,
+        "due": None if task.is_done or math.isinf(task.due) else task.due,
+        "created_at": task.created,
+        "updated_at": task.updated,
+    }
+
+
+# ---------------------------------------------------------------- rules
+
+TARGET: Mapping[str, Schema] = {
+    "match": text("A method, a path or both; `*` stands for anything."),
+    "prompt": optional(text("Text that the prompt contains, in any case.")),
+    "external_id": optional(text("The external id; `*` stands for anything.")),
+    "account": optional(text("The account's name.")),
+}
+
+
+def show_target(where: Where) -> dict[str, Any]:
+    """Return what is shown of a target."""
+    return {
+        "match": f"{where.method} {where.path}",
+        "prompt": where.prompt,
+        "external_id": where.external_id,
+        "account": where.account,
+    }
+
+
+FAULT = closed(
+    fault_id=text(),
+    kind=text(enum=list(KINDS)),
+    **TARGET,
+    statuses=array(text(enum=STATUSES), about="Of which reports; empty is any."),
+    after=integer(0, about="Matching requests that are left alone first."),
+    times=optional(integer(1, about="Requests that it happens to, at most.")),
+    probability=number(0, 1),
+    seen=integer(0, about="Requests that have matched."),
+    acted=integer(0, about="Requests that it has happened to."),
+    settings={"type": "object", "description": "All settings of the kind."},
+)
+
+
+def show_fault(fault: Fault) -> dict[str, Any]:
+    """Return what is shown of a fault."""
+    return {
+        "fault_id": fault.fault_id,
+        "kind": fault.kind.name,
+        **show_target(fault.where),
+        "statuses": sorted(fault.where.statuses),
+        "after": fault.after,
+        "times": fault.times,
+        "probability": fault.probability,
+        "seen": fault.seen,
+        "acted": fault.acted,
+        "settings": dict(fault.settings),
+    }
+
+
+# ---------------------------------------------------------------- traffic
+
+ENTRY = closed(
+    number=integer(1),
+    at=number(about=_SECONDS),
+    method=text(),
+    path=text(),
+    query=text(),
+    status=integer(about="The HTTP status; 0 if a fault kept it from being answered."),
+    code=integer(about="The service code; 0 is success."),
+    request_id=text(),
+    account=text("Empty if the request was not authenticated."),
+    request=text("The first bytes of the body."),
+    response=text("The first bytes of the body."),
+    fault=text("The faults that happened to it, with `+` between."),
+)
+
+
+def show_entry(number: int, entry: Entry) -> dict[str, Any]:
+    """Return what is shown of the *number*-th request."""
+    return {
+        "number": number,
+        "at": entry.at,
+        "method": entry.method,
+        "path": entry.path,
+        "query": entry.query,
+        "status": entry.status,
+        "code": entry.code,
+        "request_id": entry.request_id,
+        "account": entry.account,
+        "request": entry.request.decode("utf-8", "replace"),
+        "response": entry.response.decode("utf-8", "replace"),
+        "fault": entry.fault,
+    }
+
+
+DELIVERY = closed(
+    number=integer(1),
+    delivery_id=text(),
+    task_id=text(),
+    account=text("The name of the account whose task it is."),
+    task_status=text(enum=STATUSES),
+    url=text(),
+    body=text("The bytes that are sent."),
+    at=number(about=f"When it came up, {_SECONDS}"),
+    truthful=flag("False if it contradicts the task, for a fault."),
+    state=text(enum=get_args(State)),
+    headers=array(array(text(), 2), about="Name and value of each, of the last attempt."),
+    attempts=array(
+        closed(
+            at=number(about=_SECONDS),
+            status=integer(about="The HTTP status of the answer; 0 if none came."),
+            error=text(),
+            response=text("The first bytes of the answer's body."),
+            replayed=flag(),
+        )
+    ),
+)
+
+
+def show_delivery(number: int, delivery: Delivery) -> dict[str, Any]:
+    """Return what is shown of the *number*-th delivery."""
+    attempts = [
+        {**attempt._asdict(), "response": attempt.response.decode("utf-8", "replace")}
+        for attempt in delivery.attempts
+    ]
+    return {
+        "number": number,
+        **delivery._asdict(),
+        "body": delivery.body.decode("utf-8", "replace"),
+        "headers": [list(header) for header in delivery.headers],
+        "attempts": attempts,
+    }
+
+
+# ---------------------------------------------------------------- accounts
+
+RATE_LIMIT = closed(
+    ("seconds", "retry_after", "creates_only"),
+    requests=integer(1, 10**9, "Calls that are accepted in any `seconds`."),
+    seconds=number(None, 10**9, "Seconds on the server's clock; 1 without it.", above=0),
+    retry_after=flag("Whether a refusal carries `Retry-After`."),
+    creates_only=flag("Whether only create calls count."),
+)
+
+SETTINGS: Mapping[str, Schema] = {
+    "slots": optional(integer(0, 10**9, "Tasks at a time; null is what the packs allow.")),
+    "disabled": flag("Whether every call is refused with 1100."),
+    "in_arrears": flag("Whether create calls are refused with 1101."),
+    "denied": array(text(), 100, "Models and endpoints whose create calls are refused with 1103."),
+    "allowed_ips": optional(
+        array(text(), 1000, "Addresses and networks; calls from others are refused with 1304.")
+    ),
+    "rate_limit": optional(RATE_LIMIT),
+    "units": optional(number(0, 10**12, "Units left; null is a postpaid account, without packs.")),
+}
+
+ACCOUNT = closed(
+    account=text(),
+    **SETTINGS,
+    open_tasks=integer(0),
+    packs=array(
+        closed(
+            pack_id=text(),
+            name=text(),
+            total=number(0),
+            remaining=number(0),
+            slots=optional(integer(0)),
+            status=text(enum=get_args(PackStatus)),
+        )
+    ),
+    key_pairs=array(closed(access_key=text(), active=flag())),
+    api_keys=array(closed(ends_with=text("Its last characters."), active=flag())),
+    webhook_secrets=integer(0, about="How many sign callbacks now."),
+)
+
+
+def show_account(account: Account, now: float) -> dict[str, Any]:
+    """Return what is shown of an account at the instant *now*."""
+    limit, networks = account.rate_limit, account.allowed_ips
+    return {
+        "account": account.name,
+        "slots": account.slots,
+        "disabled": account.disabled,
+        "in_arrears": account.in_arrears,
+        "denied": sorted(account.denied),
+        "allowed_ips": None if networks is None else [str(one) for one in networks],
+        "rate_limit": None if limit is None else limit._asdict(),
+        "units": float(left(account.packs, now)) if account.packs else None,
+        "open_tasks": account.open,
+        "packs": [
+            {
+                "pack_id": pack.pack_id,
+                "name": pack.name,
+                "total": float(pack.total),
+                "remaining": float(pack.remaining),
+                "slots": pack.slots,
+                "status": pack.status(now),
+            }
+            for pack in account.packs
+        ],
+        "key_pairs": [
+            {"access_key": pair.access_key, "active": pair.active} for pair in account.key_pairs
+        ],
+        "api_keys": [{"ends_with": key.key[-4:], "active": key.active} for key in account.api_keys],
+        "webhook_secrets": len(account.signing_secrets(now)),
+    }
+
+
+def numbered(kept: Sequence[Any], total: int) -> Iterator[tuple[int, Any]]:
+    """Yield the newest of *kept* first, each with its number among the *total* ever added."""
+    return zip(range(total, total - len(kept), -1), reversed(kept), strict=True)

@@ -1,0 +1,101 @@
+"""The arguments of `kling-mock db …`. Nothing of a database is loaded before one is asked for."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from kling_mock.cli.database_option import add_database_option
+
+__all__ = ["add_to"]
+
+_URL = "mysql://user:password@host/name, postgresql://…, or sqlite:///path"
+
+
+def add_to(commands: Any) -> None:
+    """Add `db` and its five commands to the parser of `kling-mock`.
+
+    Args:
+        commands: What `ArgumentParser.add_subparsers` returned; argparse names no public type.
+    """
+    group = commands.add_parser("db", help="look at, upgrade and downgrade an old videos table")
+    db = group.add_subparsers(required=True, metavar="ACTION")
+    _check(_command(db, "check", "say what state the videos table is in; changes nothing"))
+    _upgrade(_command(db, "upgrade", "bring the videos table to the relay's schema"))
+    _verify(_command(db, "verify", "check a table that was upgraded; changes nothing"))
+    _downgrade(_command(db, "downgrade", "bring the table back to what it was"))
+    _sql(_command(db, "sql", "print the statements of an upgrade; runs none"))
+
+
+def _command(db: Any, name: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = db.add_parser(name, help=text, description=text)
+    add_database_option(parser, _URL)
+
+    def run(options: argparse.Namespace) -> int:
+        from kling_mock.migration import command
+
+        return command.run(name, options)
+
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "exit status: 0 the table is the relay's; 10 it can be upgraded; 11 something stands in "
+        "the way; 12 no such table, or an unknown one; 1 the database cannot be asked"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _upgrade(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option(
+        "--resolve",
+        action="append",
+        default=[],
+        metavar="NAME=WORD",
+        help="what to do about a blocker, as `db check` names it; may be repeated",
+    )
+    option("--backup", metavar="FILE", help="first dump the table with the database's own tool")
+    option(
+        "--online",
+        action="store_true",
+        help="MariaDB and MySQL 8: copy in small steps while the application runs",
+    )
+    option("--share", type=float, default=0.8, help="part of the time the copy runs (default 0.8)")
+    option("--max-running", type=int, default=25, help="threads at work that make the copy wait")
+    option(
+        "--progress",
+        choices=("auto", "bar", "lines", "none"),
+        default="auto",
+        help="how --online shows how far it is: a bar on a terminal, lines elsewhere (auto)",
+    )
+    option("--pause", action="store_true", help="make a running online upgrade wait")
+    option("--resume", action="store_true", help="let a paused online upgrade go on")
+    option("--abandon", action="store_true", help="remove what an unfinished online upgrade left")
+
+
+def _verify(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "exit status: 0 all passed; 11 something failed"
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _downgrade(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set-aside",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="keep these values in the table migration_changes, or all; may be repeated",
+    )
+
+
+def _sql(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--for",
+        dest="dialect",
+        choices=("mariadb", "mysql", "postgresql", "sqlite"),
+        help="word them for this database (default: the one that is asked)",
+    )
+    parser.add_argument("--down", action="store_true", help="the way back instead")

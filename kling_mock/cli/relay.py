@@ -1,0 +1,223 @@
+"""The commands of `kling-mock` that are about the relay. What they need is loaded when they run."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any
+
+from kling_mock.cli.database_option import add_database_option
+from kling_mock.storage.errors import StorageError
+from kling_mock.web.log_lines import log_to_stderr
+
+__all__ = ["add_relay_commands", "ask", "complain", "say", "settle_memory"]
+
+_DRAIN = 3.0  # seconds that requests in progress get after SIGTERM
+_TIMEOUTS = {
+    "header": "for the header of a connection's first request (default 20)",
+    "idle": "between an answer and the next request (default 75)",
+    "body": "for a body, and one more per 8192 bytes (default 30)",
+    "send": "without the client taking any of an answer (default 60)",
+}
+
+
+def add_relay_commands(commands: Any) -> None:
+    """Add `relay`, `reconcile` and `stats` to the command line."""
+    relay = commands.add_parser(
+        "relay",
+        help="serve the relay alone, in front of a real Kling",
+        description="Serve the relay in front of a real Kling until SIGTERM or Ctrl-C. The key is "
+        "taken from KLING_ACCESS_KEY and KLING_SECRET_KEY, or KLING_API_KEY. An empty database "
+        "gets a channel with it, and a user with the token KLING_MOCK_RELAY_TOKEN or a new one; a "
+        "database that is in use is not changed by a start. KLING_MOCK_ADMIN_TOKEN and "
+        "KLING_MOCK_CALLBACK_SECRET are new at each start if they are not given. Prints one line "
+        "of JSON with the URL and tokens once it accepts connections.",
+    )
+    relay.set_defaults(run=_relay)
+    option = relay.add_argument
+    option("--upstream", required=True, help="base URL of Kling")
+    option("--host", default="127.0.0.1", help="address to listen on")
+    option("--port", type=int, default=3000, help="port; 0 is any free one (default 3000)")
+    add_database_option(relay, "database URL (default: in memory)", required=False)
+    option(
+        "--callback-domain",
+        default=os.environ.get("CALLBACK_DOMAIN"),
+        help="scheme, host and port by which Kling reaches this relay; without it tasks are polled",
+    )
+    option("--pricing", choices=("units", "guide"), default="units", help="the price list")
+    option("--callback-host", action="append", default=[], help="private host of users' callbacks")
+    option(
+        "--speed",
+        type=float,
+        default=None,
+        help="seconds on its clock in one real second, in front of an emulated Kling of that speed",
+    )
+
+    option(
+        "--max-connections",
+        type=int,
+        metavar="N",
+        help="open connections (default: the limit of open files less 256, at most 10000)",
+    )
+    for name, text in _TIMEOUTS.items():
+        option(f"--{name}-timeout", type=float, metavar="SECONDS", help=text)
+
+    reconcile = commands.add_parser(
+        "reconcile",
+        help="does the ledger explain every balance? exit status 1 if not",
+        description="Print, for each user, opening, credits, charged, held, balance and the "
+        "difference, and the rows that break a rule. The exit status is 1 on any difference.",
+    )
+    reconcile.set_defaults(run=_reconcile)
+    add_database_option(reconcile)
+    stats = commands.add_parser(
+        "stats",
+        help="tasks per day, tasks that are stuck, slow statements",
+        description="Print how many tasks each day had and how they ended, the tasks that have "
+        "been open for too long, the slow statements that the database has recorded, those that "
+        "have been running for 5 seconds, and counts; one JSON object per line. Where the "
+        "database records no slow statements, the line `slow_statements` says what to switch on.",
+    )
+    stats.set_defaults(run=_stats)
+    add_database_option(stats)
+    stats.add_argument("--days", type=int, default=7, help="days to look back (default 7)")
+    stats.add_argument(
+        "--stuck-after", type=int, default=3600, help="seconds; older open tasks are stuck (3600)"
+    )
+
+
+def settle_memory() -> None:
+    """Tell the garbage collector that what is loaded by now stays, and to look less often."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def _relay(options: argparse.Namespace) -> int:
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        from kling_mock.relay.standalone import RelayServer
+
+        server = RelayServer(
+            options.upstream,
+            _key(),
+            host=options.host,
+            port=options.port,
+            database=options.db,
+            public_url=options.callback_domain,
+            pricing=options.pricing,
+            callback_hosts=options.callback_host,
+            speed=options.speed,
+            limits=_limits(options),
+            secrets=os.environ,
+        )
+        log_to_stderr()
+        server.start()
+    except (ImportError, OSError, ValueError, StorageError) as error:
+        complain(error)
+        return 1
+    settle_memory()
+    say(server.ready())
+    ended.wait()
+    server.stop(_DRAIN)
+    return 0
+
+
+def _limits(options: argparse.Namespace) -> Any:
+    from kling_mock.web.limits import Limits
+
+    given = {f"{name}_seconds": getattr(options, f"{name}_timeout") for name in _TIMEOUTS}
+    given["connections"] = options.max_connections
+    return Limits(**{name: value for name, value in given.items() if value is not None})
+
+
+def _key() -> str:
+    access, secret = os.environ.get("KLING_ACCESS_KEY"), os.environ.get("KLING_SECRET_KEY")
+    key = f"{access}|{secret}" if access and secret else os.environ.get("KLING_API_KEY")
+    if not key:
+        raise ValueError(
+            "no key; accepted: KLING_ACCESS_KEY and KLING_SECRET_KEY, or KLING_API_KEY"
+        )
+    return key
+
+
+def _reconcile(options: argparse.Namespace) -> int:
+    from kling_mock.relay.operator.views import show_reconciliation
+
+    async def work(storage: Any) -> Any:
+        return await storage.reconcile()
+
+    found = ask(options.db, work)
+    if found is None:
+        return 2
+    for row in found:
+        say(show_reconciliation(row))
+    return 0 if all(row.is_explained for row in found) else 1
+
+
+def _stats(options: argparse.Namespace) -> int:
+    async def work(storage: Any) -> Any:
+        from kling_mock.cli.operator import desk_on
+        from kling_mock.relay.domain.errors import RelayError
+
+        desk = desk_on(storage)
+        query = {"days": options.days, "stuck_after": options.stuck_after}
+        try:
+            return await desk.do("stats", query=query), await desk.do("overview")
+        except RelayError as error:
+            raise ValueError(error.message) from None
+
+    found = ask(options.db, work)
+    if found is None:
+        return 2
+    stats, overview = found
+    for day in stats["data"]:
+        say(day | {"day": time.strftime("%Y-%m-%d", time.gmtime(day["day"]))})
+    for row in stats["stuck"]:
+        say(row)
+    slow = stats["slow"]
+    for statement in slow.pop("statements"):
+        say({"slow": statement.pop("text")} | statement)
+    for statement in slow.pop("running"):
+        say({"running": statement.pop("text")} | statement)
+    say({"slow_statements": slow})
+    say(overview)
+    return 0
+
+
+def ask(url: str, work: Any) -> Any:
+    """Return what *work* finds in the database, or `None` after saying what is wrong."""
+    import asyncio
+
+    from kling_mock.storage.connect import connect
+
+    async def run() -> Any:
+        storage = connect(url)
+        await storage.open()
+        try:
+            return await work(storage)
+        finally:
+            await storage.close()
+
+    try:
+        return asyncio.run(run())
+    except (StorageError, ImportError, OSError, ValueError) as error:
+        complain(error)
+        return None
+
+
+def say(shown: dict[str, Any]) -> None:
+    """Print *shown* as one line of JSON."""
+    print(json.dumps(shown), flush=True)  # noqa: T201 - a command speaks
+
+
+def complain(error: Exception) -> None:
+    """Say what went wrong, on standard error."""
+    print(f"kling-mock: {error}", file=sys.stderr)  # noqa: T201 - a command speaks

@@ -1,1 +1,0 @@
-"""Looking into a running server, and steering it."""

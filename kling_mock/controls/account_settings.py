@@ -1,0 +1,148 @@
+"""What an account's settings take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any, Generic, Protocol, TypeVar
+
+from kling_mock.kling.endpoints.capabilities import ENDPOINTS, MODELS
+from kling_mock.kling.model.accounts import Account, RateLimit
+from kling_mock.kling.model.packs import Pack
+from kling_mock.kling.world import World
+from kling_mock.web.decimals import BOUND, bounded_decimal
+
+__all__ = [
+    "Network",
+    "OnAccount",
+    "Setting",
+    "make_pack",
+    "read_characters",
+    "read_denied",
+    "read_flag",
+    "read_models",
+    "read_networks",
+    "read_rate",
+    "read_slots",
+    "read_units",
+]
+
+T = TypeVar("T")
+Given_contra = TypeVar("Given_contra", contravariant=True)
+Held_co = TypeVar("Held_co", covariant=True)
+
+Network = IPv4Network | IPv6Network
+
+
+class OnAccount(Protocol):
+    """What has such settings."""
+
+    def on(self, function: Callable[[Account, World], T]) -> T:
+        """Run *function* on the server's thread, with the account; return its result."""
+        ...
+
+
+class Setting(Generic[Given_contra, Held_co]):
+    """An attribute of an account, read and set on the server's thread."""
+
+    def __init__(self, read: Callable[[Any], Held_co]) -> None:
+        self._read = read
+        self._name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, handle: OnAccount, owner: type) -> Held_co:
+        return handle.on(lambda account, _: self._read(getattr(account, self._name)))
+
+    def __set__(self, handle: OnAccount, given: Given_contra) -> None:
+        value = self._read(given)
+
+        def change(account: Account, _: World) -> None:
+            setattr(account, self._name, value)
+            account.review()
+
+        handle.on(change)
+
+
+def read_flag(given: object) -> bool:
+    """Return *given*, which must be True or False."""
+    if not isinstance(given, bool):
+        raise ValueError(f"accepted are True and False, got {given!r}")  # noqa: TRY004 - one kind
+    return given
+
+
+def read_slots(given: int | None) -> int | None:
+    """Return *given*, which must be a number of tasks, or None for no limit."""
+    if given is not None and (type(given) is not int or given < 0):
+        raise ValueError(f"slots: accepted is a whole number of 0 or more, or None; got {given!r}")
+    return given
+
+
+def read_denied(given: Iterable[str]) -> frozenset[str]:
+    """Return the models and endpoints in *given*."""
+    names = frozenset([given] if isinstance(given, str) else given)
+    known = {*ENDPOINTS, *(model for models in MODELS.values() for model in models)}
+    unknown = sorted(names - known)
+    if unknown:
+        raise ValueError(f"denied: accepted are {', '.join(sorted(known))}; got {unknown[0]!r}")
+    return names
+
+
+def read_models(given: Iterable[str]) -> frozenset[str]:
+    """Return the models in *given*."""
+    names = frozenset([given] if isinstance(given, str) else given)
+    known = {model for models in MODELS.values() for model in models}
+    unknown = sorted(names - known)
+    if unknown:
+        accepted = ", ".join(sorted(known))
+        raise ValueError(f"discontinued: accepted are {accepted}; got {unknown[0]!r}")
+    return names
+
+
+def read_characters(given: Iterable[int]) -> frozenset[int]:
+    """Return the element ids in *given*."""
+    ids = frozenset(given)
+    wrong = [one for one in ids if type(one) is not int]
+    if wrong:
+        raise ValueError(f"characters: accepted are element ids, whole numbers; got {wrong[0]!r}")
+    return ids
+
+
+def read_networks(given: Iterable[str | Network] | None) -> tuple[Network, ...] | None:
+    """Return the networks in *given*; None is any."""
+    if given is None:
+        return None
+    return tuple(ip_network(one) for one in ([given] if isinstance(given, str) else given))
+
+
+def read_rate(given: RateLimit | None) -> RateLimit | None:
+    """Return *given*."""
+    return given
+
+
+def read_units(given: Decimal | float | str) -> Decimal:
+    """Return *given* as a number of units."""
+    amount = bounded_decimal(given)
+    if amount is None or amount < 0:
+        raise ValueError(f"units: accepted is 0 or more, {BOUND}; got {str(given)[:40]!r}")
+    return amount
+
+
+def make_pack(
+    world: World,
+    units: Decimal,
+    name: str | None,
+    slots: int | None,
+    begins_in: float,
+    lasts: float | None,
+) -> Pack:
+    """Return a new resource pack; its parameters are those of `AccountHandle.add_pack`."""
+    now = world.clock.now()
+    begins = now + begins_in
+    ends = math.inf if lasts is None else begins + lasts
+    usual = "Video API Resource Pack" + ("" if slots is None else f" {slots}Con")
+    shown = usual if name is None else name
+    return Pack(world.new_key(), shown, units, units, slots, now, begins, ends)

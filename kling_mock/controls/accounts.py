@@ -1,0 +1,309 @@
+"""The accounts of a server, for tests."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from typing import NamedTuple, TypeVar
+
+from kling_mock.controls.account_settings import (
+    Network,
+    Setting,
+    make_pack,
+    read_characters,
+    read_denied,
+    read_flag,
+    read_networks,
+    read_rate,
+    read_slots,
+    read_units,
+)
+from kling_mock.controls.loop_proxy import Reach
+from kling_mock.kling.model.accounts import Account, ApiKey, KeyPair, RateLimit
+from kling_mock.kling.model.packs import Pack, left
+from kling_mock.kling.world import World
+from kling_mock.web.webhook_signing import check_secret
+
+__all__ = ["AccountHandle", "AccountsHandle", "Keys"]
+
+T = TypeVar("T")
+
+
+class Keys(NamedTuple):
+    """A new key pair.
+
+    Attributes:
+        access_key: The `iss` of tokens.
+        secret_key: What they are signed with.
+    """
+
+    access_key: str
+    secret_key: str
+
+
+class AccountHandle:
+    """One account. It means the account of this name in the world of the moment.
+
+    Attributes:
+        slots: Tasks at a time, counted over all keys and endpoints from submitted to the end;
+            one more is refused with 1303. `None` is what the packs allow, or no limit.
+        disabled: Whether every call is refused with 1100.
+        in_arrears: Whether create calls are refused with 1101.
+        denied: Models and endpoints whose create calls are refused with 1103.
+        allowed_ips: Addresses and networks that calls may come from; from others they are
+            refused with 1304. `None` is any.
+        rate_limit: What `limit_rate` has set; assign `None` to end it.
+        characters: Ids of its elements that are video characters, for the limits of omni-video;
+            all other elements count as multi-image ones.
+    """
+
+    slots = Setting[int | None, int | None](read_slots)
+    disabled = Setting[bool, bool](read_flag)
+    in_arrears = Setting[bool, bool](read_flag)
+    denied = Setting[Iterable[str], frozenset[str]](read_denied)
+    allowed_ips = Setting[Iterable[str | Network] | None, tuple[Network, ...] | None](read_networks)
+    rate_limit = Setting[RateLimit | None, RateLimit | None](read_rate)
+    characters = Setting[Iterable[int], frozenset[int]](read_characters)
+
+    def __init__(self, reach: Reach, name: str) -> None:
+        self._reach = reach
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """What the journal calls it."""
+        return self._name
+
+    def on(self, function: Callable[[Account, World], T]) -> T:
+        """Run *function* on the server's thread, with this account; return its result."""
+
+        def work(world: World) -> T:
+            try:
+                account = world.accounts[self._name]
+            except KeyError:
+                raise KeyError(
+                    f"There is no account {self._name!r}; a reset forgets all but 'default'."
+                ) from None
+            return function(account, world)
+
+        return self._reach.call(work)
+
+    # ------------------------------------------------------------ keys
+
+    @property
+    def access_key(self) -> str:
+        """The first access key."""
+        return self.on(lambda account, _: account.key_pairs[0].access_key)
+
+    @property
+    def secret_key(self) -> str:
+        """The secret of `access_key`."""
+        return self.on(lambda account, _: account.key_pairs[0].secret_key)
+
+    @property
+    def api_key(self) -> str:
+        """The first API key."""
+        return self.on(lambda account, _: account.api_keys[0].key)
+
+    def new_key_pair(self) -> Keys:
+        """Give the account one more key pair, and return it."""
+
+        def work(account: Account, world: World) -> Keys:
+            pair = Keys(world.new_key(), world.new_key())
+            world.accounts.add_pair(account, KeyPair(*pair))
+            return pair
+
+        return self.on(work)
+
+    def new_api_key(self) -> str:
+        """Give the account one more API key, and return it."""
+
+        def work(account: Account, world: World) -> str:
+            key = f"api-key-{world.new_key()}"
+            world.accounts.add_api_key(account, ApiKey(key))
+            return key
+
+        return self.on(work)
+
+    def disable_key(self, key: str) -> None:
+        """Refuse an access key or API key from now on.
+
+        Raises:
+            KeyError: The account has no such key.
+        """
+        self._switch(key, active=False)
+
+    def enable_key(self, key: str) -> None:
+        """Accept an access key or API key again.
+
+        Raises:
+            KeyError: The account has no such key.
+        """
+        self._switch(key, active=True)
+
+    def _switch(self, key: str, *, active: bool) -> None:
+        def work(account: Account, _: World) -> None:
+            for pair in account.key_pairs:
+                if pair.access_key == key:
+                    pair.active = active
+                    return
+            for static in account.api_keys:
+                if static.key == key:
+                    static.active = active
+                    return
+            raise KeyError("The account has no such access key or API key.")
+
+        self.on(work)
+
+    # ------------------------------------------------------------ webhook secrets
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """What callbacks are signed with now, the newest first; empty if they are not."""
+        return self.on(lambda account, world: tuple(account.signing_secrets(world.clock.now())))
+
+    def new_webhook_secret(self, secret: str | None = None, *, emergency: bool = False) -> str:
+        """Sign callbacks with a new secret from now on, and return it.
+
+        An older one goes on signing for 7 days of the mock's clock, as the vendor's does.
+
+        Args:
+            secret: `whsec_` and base64 of 24 to 64 bytes; `None` makes one.
+            emergency: Whether the older one ends at once.
+
+        Raises:
+            ValueError: *secret* is not of this form.
+        """
+        given = None if secret is None else check_secret(secret)
+
+        def work(account: Account, world: World) -> str:
+            new = world.new_webhook_secret() if given is None else given
+            account.replace_webhook_secret(new, world.clock.now(), emergency=emergency)
+            return new
+
+        return self.on(work)
+
+    def remove_webhook_secrets(self) -> None:
+        """Sign no callbacks any more, also of tasks that exist."""
+        self.on(lambda account, _: account.webhook_secrets.clear())
+
+    # ------------------------------------------------------------ limits
+
+    def limit_rate(
+        self,
+        requests: int,
+        seconds: float = 1.0,
+        *,
+        retry_after: bool = False,
+        creates_only: bool = False,
+    ) -> None:
+        """Refuse calls with 1302 from now on when there are too many.
+
+        Args:
+            requests: Calls that are accepted in any *seconds*, 1 or more.
+            seconds: More than 0, on the mock's clock.
+            retry_after: Whether a refusal carries `Retry-After`. Whether the vendor's does is
+                documented nowhere.
+            creates_only: Whether only create calls count.
+        """
+        if type(requests) is not int or requests < 1:
+            raise ValueError(f"requests: accepted is a whole number of 1 or more, got {requests!r}")
+        if not (seconds > 0 and math.isfinite(seconds)):
+            raise ValueError(f"seconds: accepted is a number above 0, got {seconds!r}")
+        self.rate_limit = RateLimit(requests, seconds, retry_after, creates_only)
+
+    @property
+    def open_tasks(self) -> int:
+        """Tasks that have not ended: the slots in use."""
+        return self.on(lambda account, _: account.open)
+
+    # ------------------------------------------------------------ units
+
+    @property
+    def units(self) -> Decimal | None:
+        """Units left in the packs that count; `None` for a postpaid account, without packs.
+
+        Assign a number to replace all packs by one with so many units, `None` to end them.
+        """
+        return self.on(
+            lambda account, world: left(account.packs, world.clock.now()) if account.packs else None
+        )
+
+    @units.setter
+    def units(self, given: Decimal | float | str | None) -> None:
+        amount = None if given is None else read_units(given)
+
+        def work(account: Account, world: World) -> None:
+            account.packs.clear()
+            if amount is not None:
+                account.packs.append(make_pack(world, amount, None, None, 0.0, None))
+            account.review()
+
+        self.on(work)
+
+    def add_pack(
+        self,
+        units: Decimal | float | str,
+        *,
+        name: str | None = None,
+        slots: int | None = None,
+        begins_in: float = 0.0,
+        lasts: float | None = None,
+    ) -> str:
+        """Give the account one more resource pack, and return its id.
+
+        Args:
+            units: Units in it.
+            name: Its name; `None` is one like the vendor's.
+            slots: Tasks at a time that it allows; of several packs the largest number counts.
+            begins_in: Seconds of the mock's clock until it counts.
+            lasts: Seconds that it then counts for; `None` is for ever.
+        """
+        amount, limit = read_units(units), read_slots(slots)
+
+        def work(account: Account, world: World) -> str:
+            pack = make_pack(world, amount, name, limit, begins_in, lasts)
+            account.packs.append(pack)
+            account.review()
+            return pack.pack_id
+
+        return self.on(work)
+
+    @property
+    def packs(self) -> tuple[Pack, ...]:
+        """Copies of the resource packs as they are now."""
+        return self.on(
+            lambda account, _: tuple(dataclasses.replace(pack) for pack in account.packs)
+        )
+
+    def __repr__(self) -> str:
+        return f"<Account {self._name!r}>"
+
+
+class AccountsHandle:
+    """All accounts, by name."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    def add(self, name: str) -> AccountHandle:
+        """Make an account with a key pair and an API key, and return it.
+
+        Raises:
+            ValueError: There is one of this name.
+        """
+        self._reach.call(lambda world: world.new_account(name))
+        return AccountHandle(self._reach, name)
+
+    def __getitem__(self, name: str) -> AccountHandle:
+        handle = AccountHandle(self._reach, name)
+        _ = handle.open_tasks  # raises if there is none
+        return handle
+
+    def __iter__(self) -> Iterator[str]:
+        return self._reach.call(lambda world: iter(world.accounts))
+
+    def __len__(self) -> int:
+        return self._reach.call(lambda world: len(world.accounts))

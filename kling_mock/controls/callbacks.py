@@ -1,0 +1,145 @@
+"""The callbacks of a server, for tests: how they are sent, and what was sent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from kling_mock.controls.loop_proxy import HasTaskId, Reach, id_of
+from kling_mock.kling.callbacks.log import Delivery
+from kling_mock.kling.world import World
+
+__all__ = ["CallbacksHandle", "DeliveriesHandle"]
+
+
+class CallbacksHandle:
+    """How callbacks are sent."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    @property
+    def retries(self) -> tuple[float, ...]:
+        """Seconds of the mock's clock from one attempt to the next; empty for one attempt only.
+
+        What the vendor does is documented nowhere; 10, 30 and 60 s are assumed.
+        """
+        return self._reach.call(lambda world: world.callbacks.retries)
+
+    @retries.setter
+    def retries(self, given: Iterable[float]) -> None:
+        delays = tuple(float(seconds) for seconds in given)
+        if not all(seconds >= 0 and math.isfinite(seconds) for seconds in delays):
+            raise ValueError(f"retries: accepted are seconds of 0 or more, got {delays!r}")
+
+        def work(world: World) -> None:
+            world.callbacks.retries = delays
+
+        self._reach.call(work)
+
+    @property
+    def timeout(self) -> float:
+        """Seconds of real time that a receiver may take to answer; 5 is assumed."""
+        return self._reach.call(lambda world: world.callbacks.timeout)
+
+    @timeout.setter
+    def timeout(self, given: float) -> None:
+        if not (given > 0 and math.isfinite(given)):
+            raise ValueError(f"timeout: accepted is a number above 0, got {given!r}")
+
+        def work(world: World) -> None:
+            world.callbacks.timeout = float(given)
+
+        self._reach.call(work)
+
+    @property
+    def timestamps(self) -> Literal["clock", "real"]:
+        """What signatures are dated by.
+
+        `clock`: the mock's clock, for a receiver that is told `mock.clock.time()`. `real`: the
+        computer's time, for one that judges by that.
+        """
+        return self._reach.call(lambda world: world.callbacks.timestamps)
+
+    @timestamps.setter
+    def timestamps(self, given: Literal["clock", "real"]) -> None:
+        if given not in {"clock", "real"}:
+            raise ValueError(f"timestamps: accepted are 'clock' and 'real', got {given!r}")
+
+        def work(world: World) -> None:
+            world.callbacks.timestamps = given
+
+        self._reach.call(work)
+
+
+class DeliveriesHandle:
+    """The newest deliveries of callbacks, in the order in which they came up.
+
+    Each is a frozen picture of the moment when it was read.
+    """
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    @property
+    def total(self) -> int:
+        """How many ever came up, also those that are no longer kept."""
+        return self._reach.world.callbacks.log.total
+
+    @property
+    def forgotten(self) -> int:
+        """How many are no longer kept; while it is not 0, what can be read is not all."""
+        log = self._reach.world.callbacks.log
+        return log.total - len(log)
+
+    def of(self, task: str | HasTaskId) -> list[Delivery]:
+        """Return the deliveries about one task.
+
+        Args:
+            task: A task, or its task id.
+        """
+        task_id = id_of(task)
+        return [delivery for delivery in self if delivery.task_id == task_id]
+
+    def find(self, delivery_id: str) -> Delivery:
+        """Return the delivery with this id.
+
+        Raises:
+            KeyError: There is none, or it is no longer kept.
+        """
+        found = self._reach.world.callbacks.log.find(delivery_id)
+        if found is None:
+            raise KeyError("There is no delivery with this id, or it is no longer kept.")
+        return found
+
+    def replay(self, delivery: Delivery | str | HasTaskId, *, resign: bool = False) -> None:
+        """Send something once more, not a byte of its body changed.
+
+        Returns when that is done. Inside an event loop it returns at once, since the receiver
+        may live there; `await mock.clock.aadvance(0)` then waits.
+
+        Args:
+            delivery: One delivery; or a task or its id, for all its deliveries in order.
+            resign: Whether it is dated and signed anew. Else its headers are the same, too.
+
+        Raises:
+            KeyError: There was no delivery about this task.
+        """
+        chosen = [delivery] if isinstance(delivery, Delivery) else self.of(delivery)
+        if not chosen:
+            raise KeyError("There was no delivery about this task; has it a callback_url?")
+        self._reach.call(lambda world: world.callbacks.replay(chosen, resign=resign))
+        self._reach.settle()
+
+    def __len__(self) -> int:
+        return len(self._reach.world.callbacks.log)
+
+    def __iter__(self) -> Iterator[Delivery]:
+        return iter(self._reach.world.callbacks.log)
+
+    def __getitem__(self, position: int) -> Delivery:
+        return tuple(self)[position]
+
+    def __repr__(self) -> str:
+        return f"<Deliveries: {self.total}, {len(self)} kept>"

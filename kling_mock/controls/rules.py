@@ -1,0 +1,167 @@
+"""The rules of a server, for tests: faults, progress, content."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Unpack
+
+from kling_mock.controls.loop_proxy import Reach
+from kling_mock.journal.matching import Target, Where
+from kling_mock.kling.faults.declaring import FaultOptions, read_profile, read_rows
+from kling_mock.kling.faults.kinds import FaultKind
+from kling_mock.kling.faults.matching import Fault
+from kling_mock.kling.model.content import VerdictKind
+from kling_mock.kling.model.progress_rules import PaceKind
+from kling_mock.kling.world import World
+
+__all__ = ["ContentHandle", "FaultsHandle", "ProgressHandle"]
+
+
+class FaultsHandle:
+    """What goes wrong on purpose. All kinds are in `kling_mock.kling.faults.kinds`."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    def add(self, kind: FaultKind, match: str = "*", **options: Unpack[FaultOptions]) -> Fault:
+        """Let something go wrong from now on; return it, with its count `acted`.
+
+        Args:
+            kind: What: `latency`, `status`, `reset`, `hang`, `response-lost`,
+                `delayed-acceptance`, `truncated-body`, `malformed-body`, `slow-body`,
+                `wrong-length`, `stuck`, or one of the `callback-...` kinds.
+            match: With which requests: a method, a path or both, as "POST /v1/videos/*". For a
+                task or callback: with which request the task was created.
+            options: `prompt`, `external_id`, `account`, `statuses` narrow the match; `after`,
+                `times`, `probability` say when; the rest are settings of the kind.
+
+        Raises:
+            ValueError: Something of this is not accepted; the text says what is.
+        """
+        return self._reach.call(lambda world: world.faults.add(kind, match, **options))
+
+    def load(self, profile: str | Path | list[Any]) -> list[Fault]:
+        """Add the faults of a JSON profile, all or none.
+
+        Args:
+            profile: JSON text, or the path of a file with it: an array of objects (or an
+                object with that array as `faults`) with the arguments of `add` as members.
+                Or such an array that has been read already.
+
+        Raises:
+            ValueError: It is not of this form, or a fault in it is not accepted.
+            OSError: The file cannot be read.
+        """
+        rows: Sequence[tuple[Any, str, Any]]
+        if isinstance(profile, list):
+            rows = read_rows(profile)
+        else:
+            text = profile.read_text(encoding="utf-8") if isinstance(profile, Path) else profile
+            rows = read_profile(text)
+
+        def work(world: World) -> list[Fault]:
+            return [world.faults.add(kind, match, **options) for kind, match, options in rows]
+
+        return self._reach.call(work)
+
+    def remove(self, fault: Fault) -> None:
+        """End one fault; harmless if it has ended."""
+        self._reach.call(lambda world: world.faults.remove(fault))
+
+    def clear(self) -> None:
+        """End all faults."""
+        self._reach.call(lambda world: world.faults.clear())
+
+    def __iter__(self) -> Iterator[Fault]:
+        return self._reach.call(lambda world: iter(world.faults))
+
+    def __len__(self) -> int:
+        return self._reach.call(lambda world: len(world.faults))
+
+
+class ProgressHandle:
+    """How fast new tasks go on, and whether by themselves at all."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    def set(
+        self,
+        kind: PaceKind,
+        match: str = "*",
+        *,
+        seconds: float | None = None,
+        polls: int | None = None,
+        **target: Unpack[Target],
+    ) -> None:
+        """Let new tasks go on in another way; of rules that match a task the newest counts.
+
+        Args:
+            kind: `typical`: after the model's usual time. `after`: after *seconds*. `polls`:
+                when it is looked at for the *polls*-th time, singly or in a list. `instant`:
+                before the first look. `by-hand`: when the test says so, `submitted` until
+                then. `stuck`: the same, `processing` until then.
+            match: For tasks of which requests: a method, a path or both.
+            seconds: For `after`: seconds of the mock's clock, 0 or more.
+            polls: For `polls`: 1 or more.
+            target: `prompt` (text in it), `external_id`, `account` narrow the match.
+
+        Raises:
+            ValueError: Something of this is not accepted; the text says what is.
+        """
+        where = Where(match, **target)
+        self._reach.call(lambda world: world.paces.set(kind, where, seconds, polls))
+
+    def clear(self) -> None:
+        """Let new tasks take the usual time of their model again."""
+        self._reach.call(lambda world: world.paces.clear())
+
+    def __len__(self) -> int:
+        return self._reach.call(lambda world: len(world.paces))
+
+
+class ContentHandle:
+    """What the emulated content review refuses; nothing to begin with."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    def add(
+        self,
+        prompt: str | re.Pattern[str],
+        kind: VerdictKind = "refuse",
+        match: str = "*",
+        *,
+        code: int = 1301,
+        message: str | None = None,
+        external_id: str | None = None,
+        account: str | None = None,
+    ) -> None:
+        """Take offence at a prompt from now on; of rules that match the newest counts.
+
+        Args:
+            prompt: Text that a prompt contains, in any case, or a pattern to search it for;
+                "" is every prompt.
+            kind: `refuse`: the create call is refused at once. `fail`: the task is accepted,
+                and fails when it would have succeeded.
+            match: For which requests: a method, a path or both.
+            code: The service code, such as 1300 or 1301.
+            message: The text of the refusal, or the task's `task_status_msg`; `None` is the
+                code's own.
+            external_id: For external ids like this one; `*` stands for anything.
+            account: For the account of this name.
+
+        Raises:
+            ValueError: Something of this is not accepted; the text says what is.
+        """
+        where = Where(match, external_id=external_id, account=account)
+        self._reach.call(lambda world: world.content.add(prompt, kind, code, message, where))
+
+    def clear(self) -> None:
+        """Let every prompt pass again."""
+        self._reach.call(lambda world: world.content.clear())
+
+    def __len__(self) -> int:
+        return self._reach.call(lambda world: len(world.content))

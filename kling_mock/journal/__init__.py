@@ -1,0 +1,1 @@
+"""What was asked and answered: entries, matching them, and assertions about them."""

@@ -1,0 +1,118 @@
+"""One line of the journal. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from kling_mock.journal.bodies import BODY_KEPT
+
+__all__ = ["Entry"]
+
+_RESULTS = "/media/"  # files; that one is no longer there is an answer like another
+
+
+class Entry(NamedTuple):
+    """One request and its answer. The `Authorization` header is never kept.
+
+    Attributes:
+        at: When it was answered, Unix seconds on the mock's clock.
+        method: The HTTP method.
+        path: The path as it was sent, without the query.
+        query: The query as it was sent; "" if there was none.
+        status: The HTTP status of the answer; 0 if a fault kept it from being served.
+        code: The service code of the answer; 0 is success.
+        request_id: What the answer's envelope calls this request.
+        account: The account's name; "" if the request was not authenticated.
+        request: The request's body; the long texts of a large one are shortened.
+        response: The first bytes of the answer's body.
+        fault: The faults that happened to it, with a "+" between; "" if none did. What is
+            here as the answer is what the server meant to say.
+    """
+
+    at: float
+    method: str
+    path: str
+    query: str
+    status: int
+    code: int
+    request_id: str
+    account: str
+    request: bytes
+    response: bytes
+    fault: str = ""
+
+    @property
+    def sent(self) -> Any:
+        """The request's body, read as JSON; `None` if it is empty, cut, or no JSON."""
+        return _read(self.request)
+
+    @property
+    def answered(self) -> Any:
+        """The answer's body, read as JSON; `None` if it is empty, cut, or no JSON."""
+        return _read(self.response)
+
+    @property
+    def message(self) -> str:
+        """The text of the answer's envelope; "" if there is none."""
+        return _text(self.answered, "message")
+
+    @property
+    def task_id(self) -> str:
+        """The task that the answer is about; "" if it is about none, or about a list."""
+        return _text(_member(self.answered, "data"), "task_id")
+
+    @property
+    def task_status(self) -> str:
+        """The status that the answer has of `task_id`; "" if it has none."""
+        return _text(_member(self.answered, "data"), "task_status")
+
+    @property
+    def external_task_id(self) -> str:
+        """The caller's own id of the task, as the request or the answer has it; or ""."""
+        info = _member(_member(self.answered, "data"), "task_info")
+        return _text(self.sent, "external_task_id") or _text(info, "external_task_id")
+
+    @property
+    def asked_for(self) -> str:
+        """What a query names in its path: a task id or an external id; "" for other calls."""
+        return unquote(self.path.rpartition("/")[2]) if self.method == "GET" else ""
+
+    @property
+    def request_is_cut(self) -> bool:
+        """Whether the request's body was too long to be kept, so that its members are unknown."""
+        return len(self.request) >= BODY_KEPT and self.sent is None
+
+    @property
+    def response_is_cut(self) -> bool:
+        """Whether the answer's body was too long to be kept, so that its members are unknown."""
+        return len(self.response) >= BODY_KEPT and self.answered is None
+
+    @property
+    def unexpected(self) -> bool:
+        """Whether it was refused before it was known whose call it is.
+
+        Its path or method is not served, its body cannot be read, or its credential is not
+        accepted: with the real service that is a mistake of the app, whatever its test is
+        about. What a fault did is not.
+        """
+        return bool(self.code) and not (
+            self.account or self.fault or self.path.startswith(_RESULTS)
+        )
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _member(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _text(value: Any, name: str) -> str:
+    found = _member(value, name)
+    return found if isinstance(found, str) else ""

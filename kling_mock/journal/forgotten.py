@@ -1,0 +1,158 @@
+"""What a journal still knows of the requests that it no longer keeps: how many of each kind.
+
+That is enough to prove for most questions that no forgotten request can be one of those that
+are asked for. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from kling_mock.journal.calls import Call
+from kling_mock.journal.entries import Entry
+
+__all__ = ["Forgotten", "IncompleteJournalError", "Kind", "could_be", "describe"]
+
+_MOST_KINDS = 300
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+_LONGEST_PATH = 200  # characters
+_Key = tuple[str, str, int, int, str, str, bool]
+_SHOWN = 5  # kinds in a message
+_GLOB = frozenset("*?[")
+
+
+class IncompleteJournalError(RuntimeError):
+    """The journal no longer keeps all requests, and those that it has let go would decide.
+
+    The text says how many were forgotten, of which kinds, and how to keep more. It is no
+    `AssertionError`: the test has neither passed nor failed.
+    """
+
+
+class Kind(NamedTuple):
+    """What is remembered of a forgotten request.
+
+    Attributes:
+        method: The HTTP method. Where there were too many kinds, this and `path`, `account`
+            and `fault` may be `*`, which is any.
+        path: The path; its last part is `*` where that was an id.
+        status: The HTTP status of the answer.
+        code: The service code of the answer.
+        account: The account's name; "" if the request was not authenticated.
+        fault: The faults that happened to it, with a "+" between.
+        has_body: Whether the request had a body.
+    """
+
+    method: str
+    path: str
+    status: int
+    code: int
+    account: str
+    fault: str
+    has_body: bool
+
+    def __str__(self) -> str:
+        words = f"{self.method} {self.path}, answered {self.status}/{self.code}"
+        return f"{words}, fault {self.fault}" if self.fault else words
+
+
+class Forgotten:
+    """The requests that a journal has let go.
+
+    Args:
+        served: The calls that there are: methods and paths, `*` for an id.
+    """
+
+    def __init__(self, served: Collection[str] = ()) -> None:
+        self._served = frozenset(served)
+        self._counts: dict[_Key, int] = {}
+        self._total = 0
+
+    def add(self, entry: Entry) -> None:
+        """Count one request."""
+        # A plain tuple, since this is done for each request of a full journal.
+        key = (
+            entry.method,
+            self._path(entry.method, entry.path),
+            entry.status,
+            entry.code,
+            entry.account,
+            entry.fault,
+            bool(entry.request),
+        )
+        counts = self._counts
+        if key not in counts and len(counts) >= _MOST_KINDS:
+            # Still told apart by method and outcome: a poll is never taken for a create.
+            method = entry.method if entry.method in _METHODS else "*"
+            key = (method, "*", entry.status, entry.code, "*", "*", key[-1])
+        counts[key] = counts.get(key, 0) + 1
+        self._total += 1
+
+    def clear(self) -> None:
+        """Begin again at none."""
+        self._counts.clear()
+        self._total = 0
+
+    @property
+    def total(self) -> int:
+        """How many requests were forgotten."""
+        return self._total
+
+    def matching(self, call: Call) -> dict[Kind, int]:
+        """Return the kinds of which some or all may be meant by *call*, with their numbers."""
+        return {kind: count for kind, count in self if could_be(call, kind)}
+
+    def __iter__(self) -> Iterator[tuple[Kind, int]]:
+        # A copy: the server may forget more while a test reads.
+        return ((Kind(*key), count) for key, count in tuple(self._counts.items()))
+
+    def _path(self, method: str, path: str) -> str:
+        """Return *path* with `*` in the place of an id."""
+        if len(path) > _LONGEST_PATH or "*" in path:
+            return "*"
+        if f"{method} {path}" in self._served:
+            return path
+        parent = f"{path[: path.rfind('/')]}/*"
+        return parent if f"{method} {parent}" in self._served else path
+
+
+def could_be(call: Call, kind: Kind) -> bool:
+    """Return whether a request of *kind* may be one that *call* means."""
+    known: dict[str, tuple[object, ...]] = {"status": (kind.status,), "code": (kind.code,)}
+    if kind.account != "*":
+        known["account"] = (kind.account,)
+    if kind.fault != "*":
+        known["fault"] = tuple(kind.fault.split("+"))
+    return (
+        (call.method == "*" or kind.method in {"*", call.method})
+        and _may_overlap(call.path, kind.path)
+        and all(value in known[name] for name, value in call.filters.items() if name in known)
+        and (not call.body or kind.has_body)
+    )
+
+
+def _may_overlap(pattern: str, path: str) -> bool:
+    """Return whether a path that *path* stands for may match *pattern*; `True` if in doubt."""
+    before, star, _ = path.partition("*")
+    literal = _literal(pattern)
+    if not star:
+        return fnmatchcase(path, pattern)
+    if literal == pattern:  # no wildcard in it: one path
+        return pattern.startswith(before)
+    return literal.startswith(before) or before.startswith(literal)
+
+
+def _literal(pattern: str) -> str:
+    """Return what *pattern* begins with, up to its first wildcard."""
+    end = next((at for at, letter in enumerate(pattern) if letter in _GLOB), len(pattern))
+    return pattern[:end]
+
+
+def describe(kinds: Mapping[Kind, int]) -> str:
+    """Return kinds and their numbers in words, the most frequent first."""
+    found = sorted(kinds.items(), key=lambda one: -one[1])
+    words = [f"{count:,} x {kind}" for kind, count in found[:_SHOWN]]
+    more = sum(count for _, count in found[_SHOWN:])
+    return "; ".join([*words, f"{more:,} others"] if more else words)

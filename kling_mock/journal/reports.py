@@ -1,0 +1,106 @@
+"""What a test is told about calls: lines of the journal, and the nearest miss. Pure.
+
+A prompt is the user's own text. Only the members of a body that the test itself has named are
+shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from kling_mock.journal.calls import Call, Difference
+from kling_mock.journal.entries import Entry
+
+__all__ = ["Miss", "explain", "lines", "nearest_miss", "nearest_served"]
+
+
+class Miss(NamedTuple):
+    """What came nearest without being meant.
+
+    Attributes:
+        position: Where it is in what was searched.
+        differences: In what it differs; at least one.
+    """
+
+    position: int
+    differences: list[Difference]
+
+
+def nearest_miss(call: Call, entries: Iterable[Entry]) -> Miss | None:
+    """Return the entry that differs least from *call*; of equals, the newest.
+
+    One that does not differ is no miss. `None` if there is no other.
+    """
+    misses = (
+        Miss(position, found)
+        for position, entry in enumerate(entries)
+        if (found := list(call.differences(entry)))
+    )
+    return min(misses, key=lambda miss: (_cost(miss), -miss.position), default=None)
+
+
+def nearest_served(entry: Entry, served: Sequence[str]) -> tuple[str, list[Difference]] | None:
+    """Return the call of *served* that *entry* differs least from, and in what.
+
+    Args:
+        entry: A call.
+        served: Methods and paths, `*` for an id.
+    """
+    misses = [Miss(at, list(Call(match).differences(entry))) for at, match in enumerate(served)]
+    nearest = min(misses, key=_cost, default=None)
+    return None if nearest is None else (served[nearest.position], nearest.differences)
+
+
+def explain(entry: Entry, served: Sequence[str]) -> str:
+    """Return why a call was unexpected, in one line."""
+    said = f"{entry.method} {entry.path[:200]}: {entry.status}/{entry.code}"
+    found = nearest_served(entry, served)
+    if found is None or not found[1]:
+        return f"{said} {entry.message}"
+    match, differences = found
+    differing = "; ".join(map(str, differences))
+    return f"{said}, nearest is {match}; differs in {differing}"
+
+
+def lines(numbered: Sequence[tuple[int, Entry]]) -> list[str]:
+    """Return calls as lines, one for each run of equal calls.
+
+    A client that waits asks the same again and again; what it did before and after would be
+    lost among these.
+
+    Args:
+        numbered: The calls with their numbers, oldest first; times are counted from the first
+            one.
+    """
+    start = numbered[0][1].at if numbered else 0.0
+    runs = (list(run) for _, run in groupby(numbered, lambda one: _words(one[1])))
+    return [_line(run, start) for run in runs]
+
+
+def _line(run: Sequence[tuple[int, Entry]], start: float) -> str:
+    (first, one), (last, other) = run[0], run[-1]
+    words = [f"#{first}", f"+{one.at - start:.1f}s", *_words(one)]
+    if len(run) > 1:
+        words[0] = f"#{first}-#{last}"
+        words.append(f"{len(run)} times, until +{other.at - start:.1f}s")
+    return "  ".join(words)
+
+
+def _words(entry: Entry) -> list[str]:
+    """Return what is told of a call, but for its number and time."""
+    words = [
+        f"{entry.method} {entry.path[:200]}",
+        f"{entry.status}/{entry.code}" if entry.status else "no answer",
+    ]
+    words += [f"task {entry.task_id}"] if entry.task_id not in entry.path else []
+    words += [entry.task_status] if entry.task_status else []
+    words += [f"fault {entry.fault}"] if entry.fault else []
+    words += ["unexpected"] if entry.unexpected else []
+    words += [entry.message[:200]] if entry.code and not entry.unexpected else []
+    return words
+
+
+def _cost(miss: Miss) -> float:
+    return sum(difference.cost for difference in miss.differences)

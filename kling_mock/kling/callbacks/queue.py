@@ -1,0 +1,249 @@
+"""From a change of status to deliveries: what is sent, when, and how often.
+
+Reports of one task are delivered one after the other, those of different tasks side by side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from random import Random
+from typing import Literal
+
+from kling_mock.clock import Clock
+from kling_mock.kling.callbacks.log import Attempt, Deliveries, Delivery, Fate
+from kling_mock.kling.callbacks.sender import Courier
+from kling_mock.kling.faults.matching import Faults
+from kling_mock.kling.model.accounts import Accounts
+from kling_mock.kling.model.lifecycle import Status
+from kling_mock.kling.model.tasks import Task
+from kling_mock.kling.service_codes import CODES
+from kling_mock.kling.wire.v1 import reported, without_task_info
+from kling_mock.web.facts import assumed, documented
+from kling_mock.web.webhook_signing import signed_headers
+
+__all__ = ["RETRIES", "RETRY_DELAYS", "SUCCESS", "TIMEOUT", "TRIGGERS", "Callbacks"]
+
+TRIGGERS = documented(
+    "pages-2026-09",
+    "pages-2026-04",
+    as_of="2026-09-20",
+    note="at every change of status; that `submitted` is reported too was seen at relays",
+)
+RETRIES = assumed("no page says whether, when or how often a report is tried again")
+SUCCESS = assumed("a page wants 200 for a test report; here any 2xx is a success")
+TIMEOUT = assumed("no page says how long an answer may take")
+
+RETRY_DELAYS = (10.0, 30.0, 60.0)  # seconds from one attempt to the next
+_TIMEOUT = 5.0  # seconds of real time
+_OPPOSITE: dict[Status, Status] = {"succeed": "failed", "failed": "succeed"}
+
+
+class _Queue:
+    """Reports of one task that have not been tried yet."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[tuple[Delivery, int]] = deque()
+        self.empty = asyncio.Event()
+
+
+class Callbacks:
+    """The reports of one world.
+
+    Args:
+        clock: When things happen.
+        random: Where ids and shuffled orders come from.
+        accounts: Whose secrets sign them.
+        faults: The world's faults.
+        courier: Who carries them.
+        allowed: Hosts that may be called besides this computer.
+
+    Attributes:
+        log: All deliveries.
+        retries: Seconds from one attempt to the next; empty for one attempt only.
+        timeout: Seconds of real time that an answer may take.
+        timestamps: What signatures are dated by: the mock's `clock`, or `real` time.
+        early: Tasks whose create calls are answered only after their first reports.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        random: Random,
+        accounts: Accounts,
+        faults: Faults,
+        courier: Courier,
+        allowed: frozenset[str] = frozenset(),
+    ) -> None:
+        self._clock = clock
+        self._random = random
+        self._accounts = accounts
+        self._faults = faults
+        self._courier = courier
+        self._allowed = allowed
+        self._queues: dict[str, _Queue] = {}
+        self._shuffled: dict[str, list[tuple[Delivery, int]]] = {}
+        self.log = Deliveries()
+        self.retries: tuple[float, ...] = RETRY_DELAYS
+        self.timeout = _TIMEOUT
+        self.timestamps: Literal["clock", "real"] = "clock"
+        self.early: set[str] = set()
+
+    # ------------------------------------------------------------ what is sent
+
+    def report(self, task: Task) -> None:
+        """Report the status that *task* has just taken."""
+        delivery = self._new(task, task.status, task.message)
+        if not self._faults.any:
+            self._send(delivery)
+            return
+        faults, subject = self._faults, task.subject(task.status)
+        if task.status == "submitted":
+            if faults.take("callback-shuffled", subject):
+                self._shuffled[task.task_id] = []
+            if faults.take("callback-before-create-returns", subject):
+                self.early.add(task.task_id)
+        duplicate = faults.take("callback-duplicate", subject)
+        copies = duplicate.settings["copies"] if duplicate is not None else 1
+        if faults.take("callback-omit-task-info", subject):
+            delivery = delivery._replace(body=without_task_info(delivery.body))
+            self.log.update(delivery)
+        delayed = faults.take("callback-delayed", subject)
+        if faults.take("callback-dropped", subject):
+            self.log.update(delivery.after("dropped"))
+        elif task.task_id in self._shuffled:
+            self._shuffled[task.task_id].append((delivery, copies))
+        elif delayed is not None:
+            late = self._clock.now() + delayed.settings["seconds"]
+            self._clock.call_at(late, self._send, delivery, copies)
+        else:
+            self._send(delivery, copies)
+        if task.is_done:
+            self._end(task)
+
+    def _end(self, task: Task) -> None:
+        """Send what waited for the end of *task*, and what contradicts it."""
+        held = self._shuffled.pop(task.task_id, [])
+        order = list(range(len(held)))
+        while len(held) > 1 and order == sorted(order):
+            self._random.shuffle(order)
+        for place in order:
+            self._send(*held[place])
+        lie = self._faults.take("callback-contradicting", task.subject(task.status))
+        if lie is not None:
+            status = _OPPOSITE[task.status]
+            message = "" if status == "succeed" else CODES[5000].message
+            delivery = self._new(task, status, message, truthful=False)
+            if lie.settings["seconds"]:
+                late = self._clock.now() + lie.settings["seconds"]
+                self._clock.call_at(late, self._send, delivery)
+            else:
+                self._send(delivery)
+
+    def _new(self, task: Task, status: Status, message: str, *, truthful: bool = True) -> Delivery:
+        delivery = Delivery(
+            f"msg_{self._random.getrandbits(128):032x}",
+            task.task_id,
+            task.account.name,
+            status,
+            task.plan.callback_url,
+            reported(task, status, message, task.origin),
+            self._clock.now(),
+            truthful,
+        )
+        self.log.add(delivery)
+        return delivery
+
+    def replay(self, deliveries: Iterable[Delivery], *, resign: bool) -> None:
+        """Send *deliveries* once more, one after the other.
+
+        Args:
+            deliveries: What to send.
+            resign: Whether they are dated and signed anew; else not a byte is new, unless one
+                was never sent.
+        """
+
+        async def work() -> None:
+            for delivery in deliveries:
+                known = self.log.find(delivery.delivery_id) or delivery
+                await self._try(known, () if resign else known.headers, replayed=True)
+
+        if self._clock.running:
+            self._clock.spawn(work())
+
+    # ------------------------------------------------------------ when it is sent
+
+    def _send(self, delivery: Delivery, copies: int = 1) -> None:
+        """Deliver after what is under way for the same task."""
+        if not self._clock.running:
+            return  # nobody is there to do it: it stays pending
+        queue = self._queues.get(delivery.task_id)
+        if queue is None:
+            queue = self._queues[delivery.task_id] = _Queue()
+            self._clock.spawn(self._work(delivery.task_id, queue))
+        queue.waiting.append((delivery, copies))
+
+    async def sent_early(self) -> None:
+        """Wait until the reports so far were tried once, of the tasks that want it so."""
+        waiting = [self._queues[task_id] for task_id in self.early if task_id in self._queues]
+        self.early.clear()
+        for queue in waiting:
+            await queue.empty.wait()
+
+    async def _work(self, task_id: str, queue: _Queue) -> None:
+        try:
+            while queue.waiting:
+                delivery, copies = queue.waiting.popleft()
+                more = [self._try(delivery) for _ in range(copies - 1)]
+                await asyncio.gather(self._attempt(delivery, 0), *more)
+        finally:
+            del self._queues[task_id]
+            queue.empty.set()
+
+    async def _attempt(self, delivery: Delivery, retry: int) -> None:
+        """Try, and see to it that it is tried again if it has to be."""
+        last = retry >= len(self.retries)
+        delivery = await self._try(delivery, failure="gave-up" if last else "refused")
+        if delivery.state == "pending":
+            again = self._clock.now() + self.retries[retry]
+            self._clock.call_at(again, self._retry, delivery, retry + 1)
+
+    def _retry(self, delivery: Delivery, retry: int) -> None:
+        self._clock.spawn(self._attempt(delivery, retry))
+
+    # ------------------------------------------------------------ one attempt
+
+    async def _try(
+        self,
+        delivery: Delivery,
+        headers: tuple[tuple[str, str], ...] = (),
+        *,
+        failure: Fate = "refused",
+        replayed: bool = False,
+    ) -> Delivery:
+        """Send once; return what is then known of the delivery."""
+        at = self._clock.now()
+        headers = headers or self._headers(delivery)
+        receipt = await self._courier.send(
+            delivery.url, headers, delivery.body, self.timeout, self._allowed
+        )
+        known = self.log.find(delivery.delivery_id) or delivery
+        fate: Fate = "sent"
+        if receipt.blocked:
+            fate = "blocked"
+        elif not 200 <= receipt.status < 300:
+            fate = failure if known.state == "pending" else "refused"
+        attempt = Attempt(at, receipt.status, receipt.error, receipt.body, replayed)
+        known = known.after(fate)._replace(headers=headers, attempts=(*known.attempts, attempt))
+        self.log.update(known)
+        return known
+
+    def _headers(self, delivery: Delivery) -> tuple[tuple[str, str], ...]:
+        account = self._accounts[delivery.account]
+        now = self._clock.now()
+        dated = int(now if self.timestamps == "clock" else self._courier.time())
+        signed = signed_headers(
+            account.signing_secrets(now), delivery.delivery_id, dated, delivery.body
+        )
+        return (("Content-Type", "application/json"), *signed)

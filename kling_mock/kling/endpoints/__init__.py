@@ -1,0 +1,1 @@
+"""What each endpoint accepts: fields, limits, rules, prices and examples."""

@@ -1,0 +1,77 @@
+"""Is a base64 image one that Kling takes? It looks at the first bytes, never decodes a picture."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import io
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from kling_mock.kling.endpoints.field_checks import refuse
+from kling_mock.web.facts import documented
+
+__all__ = ["FACT", "MAX_BYTES", "MAX_RATIO", "MIN_SIDE", "Size", "inspect"]
+
+FACT = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
+
+MAX_BYTES = 10 * 1024 * 1024
+MIN_SIDE = 300  # pixels, each side
+MAX_RATIO = 2.5  # of the longer to the shorter side
+
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")  # JPEG, PNG
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+
+def inspect(value: str, path: str) -> Size | None:
+    """Return the size of the image in *value*, or `None` for a URL, which is never fetched.
+
+    Args:
+        value: A URL, or valid base64.
+        path: The field, for the message.
+
+    Raises:
+        Refusal: 400/1201 if it is too large, neither JPEG nor PNG, too small or too narrow.
+    """
+    if value.startswith(("http://", "https://")):
+        return None
+    content = base64.b64decode(value)
+    if len(content) > MAX_BYTES:
+        raise refuse(path, f"an image of at most 10 MB is accepted, got {len(content)} bytes")
+    if not content.startswith(_MAGIC):
+        raise refuse(path, "a jpg, jpeg or png image is accepted")
+    size = _measure(content, path)
+    if min(size.width, size.height) < MIN_SIDE:
+        raise refuse(
+            path,
+            f"an image of at least {MIN_SIDE} pixels on each side is accepted, "
+            f"got {size.width}x{size.height}",
+        )
+    if max(size.width, size.height) > MAX_RATIO * min(size.width, size.height):
+        raise refuse(
+            path,
+            f"an aspect ratio from 1:{MAX_RATIO} to {MAX_RATIO}:1 is accepted, "
+            f"got {size.width}x{size.height}",
+        )
+    return size
+
+
+def _measure(content: bytes, path: str) -> Size:
+    # By name: the library has no types; and here, so that a server that only ever sees URLs
+    # does not load it.
+    imagesize: Any = importlib.import_module("imagesize")
+    try:
+        width, height = imagesize.get(io.BytesIO(content))
+    except (ValueError, TypeError, IndexError, struct.error):
+        width = height = -1
+    if width < 0 or height < 0:  # what the library returns where it finds no size
+        raise refuse(path, "a whole jpg, jpeg or png image is accepted, got a damaged one")
+    return Size(int(width), int(height))

@@ -1,0 +1,129 @@
+"""The faults of one world: declared beforehand, and chosen by a seed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any, Unpack
+
+from kling_mock.journal.matching import Subject, Where
+
+if TYPE_CHECKING:
+    from kling_mock.kling.faults.declaring import FaultOptions
+    from kling_mock.kling.faults.kinds import FaultKind, Kind
+
+__all__ = ["Fault", "Faults"]
+
+_ON_REQUESTS = frozenset({"delay", "before", "accept", "reply", "after", "media"})  # stages
+
+
+@dataclass(slots=True, eq=False)
+class Fault:
+    """One declared fault, and what has become of it.
+
+    Attributes:
+        kind: A row of `KINDS`.
+        where: Which requests, tasks or reports.
+        settings: All settings of the kind.
+        after: Matching ones that are left alone first.
+        times: How many it happens to at most; `None` is no limit.
+        probability: How likely it is for each of them.
+        seen: How many have matched so far.
+        acted: How many it has happened to.
+        fault_id: Its name in its world; a copy in a restored world has the same.
+    """
+
+    kind: Kind
+    where: Where
+    settings: Mapping[str, Any]
+    after: int = 0
+    times: int | None = None
+    probability: float = 1.0
+    seen: int = 0
+    acted: int = 0
+    fault_id: str = ""
+
+    def strikes(self, subject: Subject, random: Random) -> bool:
+        """Return whether it happens to *subject*, and count."""
+        if (self.times is not None and self.acted >= self.times) or not self.where.accepts(subject):
+            return False
+        self.seen += 1
+        if self.seen <= self.after:
+            return False
+        if self.probability < 1 and random.random() >= self.probability:
+            return False
+        self.acted += 1
+        return True
+
+
+class Faults:
+    """The faults of one world, in the order in which they were added.
+
+    Args:
+        random: Where the dice come from.
+
+    Attributes:
+        any: Whether there are faults.
+        on_requests: Whether any of them can happen to a request.
+    """
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._faults: list[Fault] = []
+        self._added = 0
+        self.any = False
+        self.on_requests = False
+
+    def add(self, kind: FaultKind, match: str = "*", **options: Unpack[FaultOptions]) -> Fault:
+        """Let something go wrong from now on.
+
+        Args:
+            kind: A key of `KINDS`.
+            match: A method, a path or both, as "POST /v1/videos/*".
+            options: See `FaultOptions`.
+
+        Raises:
+            ValueError: Something of this is not accepted; nothing has changed.
+        """
+        from kling_mock.kling.faults.declaring import make_fault  # not loaded without faults
+
+        fault = make_fault(kind, match, options)
+        self._added += 1
+        fault.fault_id = f"fault-{self._added}"
+        self._faults.append(fault)
+        self._count()
+        return fault
+
+    def remove(self, fault: Fault) -> None:
+        """End *fault*; harmless if it has ended."""
+        self._faults = [kept for kept in self._faults if kept.fault_id != fault.fault_id]
+        self._count()
+
+    def clear(self) -> None:
+        """End all faults."""
+        self._faults.clear()
+        self._count()
+
+    def take(self, stage: str, subject: Subject) -> Fault | None:
+        """Return the fault that happens to *subject*, if any: the first one that strikes.
+
+        Args:
+            stage: A stage, or the name of one kind.
+            subject: A request, a task or a report.
+        """
+        for fault in self._faults:
+            kind = fault.kind
+            if stage in {kind.stage, kind.name} and fault.strikes(subject, self._random):
+                return fault
+        return None
+
+    def __iter__(self) -> Iterator[Fault]:
+        return iter(tuple(self._faults))
+
+    def __len__(self) -> int:
+        return len(self._faults)
+
+    def _count(self) -> None:
+        self.any = bool(self._faults)
+        self.on_requests = any(fault.kind.stage in _ON_REQUESTS for fault in self._faults)

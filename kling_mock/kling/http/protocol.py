@@ -1,0 +1,62 @@
+"""aiohttp's connection, with Kling's envelope also for what is not even HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+
+from kling_mock.kling.http.routing import MAX_BODY
+from kling_mock.kling.wire.v1 import envelope
+from kling_mock.web.connections import Connection
+
+__all__ = ["KlingProtocol", "make_request"]
+
+_log = logging.getLogger("kling_mock")
+
+
+class KlingProtocol(Connection):
+    """One connection.
+
+    aiohttp answers a request that it cannot parse by itself, as plain text; this answers it
+    like any other bad request. The connection ends after it: where the next request begins
+    in such bytes, nobody can say.
+    """
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what never reached the handler, or what the handler could not answer."""
+        _log.info("A connection brought no request: %s", message or exc)
+        if status >= 500:
+            code, text = 5000, "The mock itself failed; see its log."
+        else:
+            code, text = 1200, f"This is not HTTP: {' '.join((message or str(exc)).split())[:200]}"
+        reply = web.Response(
+            status=status,
+            body=envelope(code, text, "", None),
+            headers={"Content-Type": "application/json;charset=UTF-8"},
+        )
+        reply.force_close()
+        return reply
+
+
+def make_request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: web.RequestHandler,
+    writer: AbstractStreamWriter,
+    task: asyncio.Task[None],
+) -> web.BaseRequest:
+    """Make aiohttp's request object, with this server's limit for bodies."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY)

@@ -1,0 +1,107 @@
+"""From the bytes of a request to what it is about: its path, its body, where it came from."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from kling_mock.kling.endpoints.capabilities import ENDPOINTS
+from kling_mock.kling.http.costs import PATH as COSTS
+from kling_mock.kling.model.tasks import VIDEOS
+from kling_mock.kling.service_codes import Refusal
+from kling_mock.web.connections import BodyTimeoutError
+
+__all__ = ["COSTS", "MAX_BODY", "SERVED", "origin_of", "read_body", "route"]
+
+# Bytes of a request body. No page names a limit; eight images of 10 MB in base64 fit (assumed).
+MAX_BODY = 128 * 1024 * 1024
+
+_ROUTES = {f"{VIDEOS}{endpoint}": endpoint for endpoint in ENDPOINTS}
+# The same for readers: `*` is a task id or an external id.
+SERVED = (
+    *(call for path in _ROUTES for call in (f"POST {path}", f"GET {path}", f"GET {path}/*")),
+    f"GET {COSTS}",
+)
+_HOST = re.compile(r"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+
+
+def route(method: str, path: str) -> tuple[str, str | None]:
+    """Return the endpoint that *path* names, and the id in it, if any.
+
+    Raises:
+        Refusal: 404 with 1203 for an unknown path, with 1202 for a method that it has not.
+    """
+    endpoint = _ROUTES.get(path)
+    if endpoint is not None:
+        if method not in {"GET", "POST"}:
+            raise Refusal(1202, f"{method} {path}: accepted are GET and POST")
+        return endpoint, None
+    if path == COSTS:
+        if method != "GET":
+            raise Refusal(1202, f"{method} {path}: accepted is GET")
+        return COSTS, None
+    head, _, name = path.rpartition("/")
+    endpoint = _ROUTES.get(head)
+    if endpoint is None or not name:
+        accepted = ", ".join((*_ROUTES, COSTS))
+        raise Refusal(1203, f"The path {path[:100]} does not exist; accepted are {accepted}")
+    if method != "GET":
+        raise Refusal(1202, f"{method} {head}/<id>: accepted is GET")
+    return endpoint, unquote(name) if "%" in name else name
+
+
+async def read_body(request: web.BaseRequest) -> bytes:
+    """Return the request's body.
+
+    Raises:
+        Refusal: It is too large (413), or what came is not what its headers say (400).
+    """
+    content = request.content
+    if content.is_eof() and content.exception() is None:
+        # The whole body came with the head, as small ones do: `read` would cost as much again
+        # as all that is done with it.
+        return _not_too_large(content.read_nowait())
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # or aiohttp would take the answer for begun
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise _too_large() from None
+    except BodyTimeoutError:
+        raise Refusal(1200, "The body did not come in time.", http=408) from None
+    except web.RequestPayloadError:
+        raise Refusal(1200, "The body is not encoded as its headers say.") from None
+
+
+def _not_too_large(body: bytes) -> bytes:
+    if len(body) > MAX_BODY:
+        raise _too_large()
+    return body
+
+
+def _too_large() -> Refusal:
+    limit = f"The body is too large; accepted are up to {MAX_BODY} bytes."
+    return Refusal(1200, limit, http=413)
+
+
+def origin_of(request: web.BaseRequest) -> str:
+    """Return the scheme, host and port by which the client came."""
+    headers = request.headers
+    scheme = headers.get("X-Forwarded-Proto", "")
+    if scheme not in {"http", "https"}:
+        scheme = request.scheme
+    host = headers.get("X-Forwarded-Host") or headers.get("Host") or ""
+    if not _HOST.fullmatch(host):
+        host = _own_host(request)
+    return f"{scheme}://{host}"
+
+
+def _own_host(request: web.BaseRequest) -> str:
+    """Return the address that the client connected to, for a request without a usable Host."""
+    name: tuple[Any, ...] = request.get_extra_info("sockname")
+    host, port = str(name[0]), int(name[1])
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,1 @@
+"""What the emulated Kling remembers: accounts, tasks, packs, and the rules that change them."""

@@ -1,0 +1,312 @@
+"""Accounts, their keys, and who a request comes from."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any, NamedTuple
+
+from kling_mock.clock import Clock
+from kling_mock.kling.model.packs import Pack
+from kling_mock.kling.service_codes import Refusal, refusal
+from kling_mock.web.facts import assumed, documented
+
+__all__ = [
+    "DISABLED_KEY",
+    "FACT",
+    "ROTATION",
+    "ROTATION_SECONDS",
+    "Account",
+    "Accounts",
+    "ApiKey",
+    "KeyPair",
+    "RateLimit",
+    "WebhookSecret",
+]
+
+FACT = documented("pages-2026-09", "pages-2026-04", as_of="2026-09-20")
+DISABLED_KEY = assumed("a key that was disabled is refused like one that never was: 1000")
+ROTATION = documented("pages-2026-09", as_of="2026-09-20", confidence="medium")
+ROTATION_SECONDS = 7 * 24 * 3600.0  # for which a replaced webhook secret goes on signing
+
+_CACHED = 4096  # tokens whose signature is remembered
+
+
+@dataclass(slots=True, eq=False)
+class KeyPair:
+    """An access key and its secret.
+
+    Attributes:
+        access_key: The `iss` of a token.
+        secret_key: What a token is signed with.
+        active: Whether tokens of this pair are accepted.
+    """
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    active: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class ApiKey:
+    """A static key, which needs no token.
+
+    Attributes:
+        key: What follows `Bearer`.
+        active: Whether it is accepted.
+    """
+
+    key: str = field(repr=False)
+    active: bool = True
+
+
+class WebhookSecret(NamedTuple):
+    """A secret that callbacks are signed with.
+
+    Attributes:
+        secret: `whsec_` and base64.
+        until: Unix seconds at which it stops signing.
+    """
+
+    secret: str
+    until: float = math.inf
+
+
+class RateLimit(NamedTuple):
+    """How many calls are accepted in a while: more get 1302.
+
+    The vendor names the code and no numbers, and whether `Retry-After` comes with it is
+    documented nowhere (assumed: it does not).
+
+    Attributes:
+        requests: Calls in any *seconds*; the ones that are refused do not count.
+        seconds: Length of the while, on the mock's clock.
+        retry_after: Whether a refusal says in `Retry-After` when to come back.
+        creates_only: Whether only create calls count and are refused.
+    """
+
+    requests: int
+    seconds: float = 1.0
+    retry_after: bool = False
+    creates_only: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """One customer of Kling. Without limits to begin with, as a test wants it.
+
+    Attributes:
+        name: What the journal calls it.
+        key_pairs: For tokens.
+        api_keys: Static keys; they need no token.
+        webhook_secrets: What callbacks are signed with; nothing signs without them.
+        disabled: Whether every call is refused with 1100.
+        in_arrears: Whether create calls are refused with 1101.
+        denied: Models and endpoints whose create calls are refused with 1103.
+        allowed_ips: Networks that calls may come from, others get 1304; `None` is any.
+        slots: Tasks at a time; `None` is what the packs allow.
+        rate_limit: Calls in a while; `None` is any number.
+        characters: Ids of its elements that are video characters; all others count as
+            multi-image elements.
+        packs: Resource packs; without any the account is a postpaid one, that never runs out.
+        open: Tasks that have not ended.
+        reserved: Units that these cost if they succeed.
+        recent: When calls were accepted, as far as *rate_limit* needs it.
+        restricted: Whether any of this can refuse a call.
+        costs_asked: Unix seconds of the last call of `/account/costs` that was accepted.
+    """
+
+    name: str
+    key_pairs: list[KeyPair]
+    api_keys: list[ApiKey]
+    webhook_secrets: list[WebhookSecret] = field(default_factory=list, repr=False)
+    disabled: bool = False
+    in_arrears: bool = False
+    denied: frozenset[str] = frozenset()
+    allowed_ips: tuple[IPv4Network | IPv6Network, ...] | None = None
+    slots: int | None = None
+    rate_limit: RateLimit | None = None
+    characters: frozenset[int] = frozenset()
+    packs: list[Pack] = field(default_factory=list)
+    open: int = 0
+    reserved: Decimal = Decimal(0)
+    recent: deque[float] = field(default_factory=deque, repr=False)
+    restricted: bool = False
+    costs_asked: float = -math.inf
+
+    def review(self) -> None:
+        """Work out *restricted* anew, after a change of anything it depends on."""
+        self.restricted = (
+            self.disabled
+            or self.in_arrears
+            or bool(self.denied)
+            or self.allowed_ips is not None
+            or self.slots is not None
+            or self.rate_limit is not None
+            or bool(self.packs)
+        )
+
+    def signing_secrets(self, now: float) -> list[str]:
+        """Return what a callback is signed with, the newest first; two during a rotation."""
+        return [row.secret for row in reversed(self.webhook_secrets) if now < row.until]
+
+    def replace_webhook_secret(self, secret: str, now: float, *, emergency: bool) -> None:
+        """Sign with *secret* from now on.
+
+        Args:
+            secret: The new one.
+            now: Unix seconds.
+            emergency: Whether the old one ends at once, not after 7 days.
+        """
+        kept = self.webhook_secrets[-1:] if not emergency else []
+        until = now + ROTATION_SECONDS
+        old = [row._replace(until=min(row.until, until)) for row in kept]
+        self.webhook_secrets[:] = [*old, WebhookSecret(secret)]
+
+
+@dataclass(slots=True)
+class _Token:
+    """A token whose signature is right. Times and key state are judged on every request."""
+
+    account: Account
+    pair: KeyPair
+    begins: float  # nbf, Unix seconds
+    ends: float  # exp, Unix seconds
+
+
+class Accounts:
+    """All accounts of one world."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Account] = {}
+        self._pairs: dict[str, tuple[Account, KeyPair]] = {}
+        self._api_keys: dict[str, tuple[Account, ApiKey]] = {}
+        self._tokens: dict[str, _Token] = {}
+
+    def __getitem__(self, name: str) -> Account:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._by_name))
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def add(self, account: Account) -> Account:
+        """Make *account* known, and return it.
+
+        Raises:
+            ValueError: There is one of this name, or one with such a key.
+        """
+        if account.name in self._by_name:
+            raise ValueError(f"There is an account {account.name!r} already.")
+        pairs, keys = account.key_pairs, account.api_keys
+        account.key_pairs, account.api_keys = [], []
+        self._by_name[account.name] = account
+        for pair in pairs:
+            self.add_pair(account, pair)
+        for key in keys:
+            self.add_api_key(account, key)
+        return account
+
+    def add_pair(self, account: Account, pair: KeyPair) -> None:
+        """Give *account* one more key pair.
+
+        Raises:
+            ValueError: The access key is taken.
+        """
+        if pair.access_key in self._pairs:
+            raise ValueError(f"The access key {pair.access_key!r} is taken.")
+        account.key_pairs.append(pair)
+        self._pairs[pair.access_key] = (account, pair)
+
+    def add_api_key(self, account: Account, key: ApiKey) -> None:
+        """Give *account* one more API key.
+
+        Raises:
+            ValueError: The key is taken.
+        """
+        if key.key in self._api_keys:
+            raise ValueError("This API key is taken.")
+        account.api_keys.append(key)
+        self._api_keys[key.key] = (account, key)
+
+    def authenticate(self, authorization: str | None, clock: Clock) -> Account:
+        """Return the account that an `Authorization` header belongs to.
+
+        Args:
+            authorization: The header's value; `None` if there is none.
+            clock: Judges the times of a token.
+
+        Raises:
+            Refusal: 401 with 1001 (no header, or empty), 1002 (not a token), 1000 (unknown
+                key or wrong secret), 1003 (not yet valid) or 1004 (expired).
+        """
+        scheme, _, credential = (authorization or "").strip().partition(" ")
+        credential = credential.strip()
+        if not scheme or (not credential and scheme.lower() == "bearer"):
+            raise Refusal(1001)
+        if scheme.lower() != "bearer":
+            raise Refusal(1002, "Authorization is invalid: accepted is `Bearer <token or API key>`")
+        owner = self._api_keys.get(credential)
+        if owner is not None:
+            if not owner[1].active:
+                raise Refusal(1000)
+            return owner[0]
+        token = self._tokens.get(credential) or self._verify(credential)
+        if not token.pair.active:
+            raise Refusal(1000)
+        _judge_times(token, clock)
+        return token.account
+
+    def _verify(self, credential: str) -> _Token:
+        """Check everything about a token that does not change, and remember it."""
+        # Here and not above: it loads a cryptography library, which a server that is only
+        # started and asked for its health does not need.
+        import jwt
+
+        _count_parts(credential)
+        anything: Any = {"verify_signature": False}
+        try:
+            claims = jwt.decode(credential, options=anything)
+            found = self._pairs.get(str(claims["iss"]))
+            if found is None:
+                raise Refusal(1000)
+            account, pair = found
+            only_signature: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+            jwt.decode(credential, pair.secret_key, algorithms=["HS256"], options=only_signature)
+            token = _Token(account, pair, float(claims.get("nbf", 0)), float(claims["exp"]))
+        except jwt.InvalidSignatureError:
+            raise Refusal(1000) from None
+        except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError):
+            # Which of these the real service tells apart is not known (assumed: none).
+            raise Refusal(1002) from None
+        if len(self._tokens) >= _CACHED:
+            self._tokens.clear()
+        self._tokens[credential] = token
+        return token
+
+
+def _judge_times(token: _Token, clock: Clock) -> None:
+    """Refuse a token outside its time, by the mock's clock or by that of other clients."""
+    now = clock.now()
+    if token.begins <= now < token.ends:
+        return
+    earliest, latest = clock.outside()
+    if token.begins <= latest and earliest < token.ends:
+        return
+    # The time that the token was made by is the nearer one.
+    if abs(token.ends - now) > abs(token.ends - earliest):
+        now = latest
+    raise Refusal(1003 if token.begins > now else 1004)
+
+
+def _count_parts(credential: str) -> None:
+    parts = credential.count(".") + 1
+    if parts != 3:
+        # The count that was seen for a credential without a dot is 0, not 1.
+        raise refusal("token_parts", {1: "0", 2: "2"}.get(parts, "> 3"))

@@ -1,0 +1,104 @@
+"""What the emulated content review refuses: rules about prompts that a test sets. Pure.
+
+There are no rules to begin with: what the vendor's review takes offence at is not published.
+That it refuses at once with 1301 is documented, and so is that it fails a task later on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal, NamedTuple, get_args
+
+from kling_mock.journal.matching import Subject, Where
+from kling_mock.kling.service_codes import CODES
+from kling_mock.web.facts import documented
+
+__all__ = ["FACT", "Content", "Verdict", "VerdictKind"]
+
+FACT = documented(
+    "pages-2026-09",
+    "pages-2026-04",
+    as_of="2026-09-20",
+    note="the reason of a failure found later is in task_status_msg; its wording is not published",
+)
+
+VerdictKind = Literal["refuse", "fail"]
+
+
+class Verdict(NamedTuple):
+    """What the review says.
+
+    Attributes:
+        kind: `refuse`: the create call is refused. `fail`: the task is taken, and fails when it
+            would have succeeded.
+        code: The service code.
+        message: The text of the envelope, or the reason of the failure.
+    """
+
+    kind: VerdictKind
+    code: int
+    message: str
+
+
+class Content:
+    """The rules of one world; of those that match a prompt, the newest counts.
+
+    Attributes:
+        any: Whether there are rules.
+    """
+
+    def __init__(self) -> None:
+        self._rules: list[tuple[str, re.Pattern[str], Where, Verdict]] = []
+        self.any = False
+
+    def add(
+        self,
+        prompt: str | re.Pattern[str],
+        kind: VerdictKind,
+        code: int,
+        message: str | None,
+        where: Where,
+    ) -> None:
+        """Take offence at *prompt*, from now on.
+
+        Args:
+            prompt: Text that a prompt contains, in any case, or a pattern to search it for;
+                "" is every prompt.
+            kind: `refuse` or `fail`.
+            code: The service code.
+            message: Its text; `None` is the code's own.
+            where: What else has to hold.
+
+        Raises:
+            ValueError: There is no such kind or code; nothing has changed.
+        """
+        if kind not in get_args(VerdictKind):
+            raise ValueError(f"kind: accepted are {', '.join(get_args(VerdictKind))}; got {kind!r}")
+        if code not in CODES or code == 0:
+            accepted = ", ".join(str(known) for known in CODES if known)
+            raise ValueError(f"code: accepted are {accepted}; got {code!r}")
+        shown = prompt if isinstance(prompt, str) else prompt.pattern
+        if isinstance(prompt, str):
+            prompt = re.compile(re.escape(prompt), re.IGNORECASE)
+        text = CODES[code].message if message is None else message
+        self._rules.append((shown, prompt, where, Verdict(kind, code, text)))
+        self.any = True
+
+    def judge(self, subject: Subject) -> Verdict | None:
+        """Return what the review says to a create request, or `None` if it is pleased."""
+        for _, pattern, where, verdict in reversed(self._rules):
+            if where.accepts(subject) and pattern.search(subject.prompt):
+                return verdict
+        return None
+
+    def clear(self) -> None:
+        """Forget all rules: every prompt passes."""
+        self._rules.clear()
+        self.any = False
+
+    def __iter__(self) -> Iterator[tuple[str, Where, Verdict]]:
+        return iter([(shown, where, verdict) for shown, _, where, verdict in self._rules])
+
+    def __len__(self) -> int:
+        return len(self._rules)

@@ -1,0 +1,237 @@
+"""Tasks, and finding them again."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from kling_mock.clock import Timer
+from kling_mock.journal.matching import Subject
+from kling_mock.kling.endpoints.plan import Plan
+from kling_mock.kling.model.accounts import Account
+from kling_mock.kling.model.content import Verdict
+from kling_mock.kling.model.ids import result_id, task_id_of
+from kling_mock.kling.model.lifecycle import TERMINAL, Event, Status, after
+from kling_mock.kling.model.progress_rules import TYPICAL, Pace
+from kling_mock.kling.service_codes import refusal
+from kling_mock.web.facts import observed
+
+__all__ = [
+    "FACT",
+    "KEPT",
+    "KEPT_SECONDS",
+    "VIDEOS",
+    "GivenVideo",
+    "Task",
+    "Tasks",
+    "subject_of",
+]
+
+FACT = observed("probe-2026-09", "wire", as_of="2026-09-22", confidence="high")
+
+VIDEOS = "/v1/videos/"  # the path of every endpoint begins with it
+
+# How many tasks that have ended are kept at least, and for how many seconds of the clock. An
+# open task is never forgotten, nor one that anybody may still wait for: a client repeats a
+# create for minutes, and waits for half an hour.
+KEPT = 10_000
+KEPT_SECONDS = 3600
+
+
+class GivenVideo(NamedTuple):
+    """A result that a test has given a task, in place of the server's own.
+
+    Attributes:
+        id: What queries show as its id.
+        url: Where it is said to be; the server does not serve it.
+        duration: Its length in seconds, as text.
+    """
+
+    id: str
+    url: str
+    duration: str
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """One task, from its creation on.
+
+    Attributes:
+        task_id: 18 digits.
+        account: Whose it is.
+        plan: What was asked for.
+        created: Unix milliseconds.
+        updated: Unix milliseconds of the last change of status.
+        status: Where it is in its life.
+        message: Why it failed; "" otherwise.
+        code: The service code of a failure; it is on no wire, only the reason is. 0 otherwise.
+        due: Unix seconds at which it ends unless something else happens.
+        timer: What is due for it next.
+        pace: How it goes on.
+        looks: How often it was looked at, as far as *pace* needs it.
+        verdict: What the content review found wrong with it; `None` if nothing.
+        origin: Scheme, host and port that result URLs in its reports begin with.
+        given: Its result, if a test has given it one.
+    """
+
+    task_id: str
+    account: Account
+    plan: Plan
+    created: int
+    updated: int
+    status: Status = "submitted"
+    message: str = ""
+    code: int = 0
+    due: float = math.inf
+    timer: Timer | None = None
+    pace: Pace = TYPICAL
+    looks: int = 0
+    verdict: Verdict | None = None
+    origin: str = ""
+    given: GivenVideo | None = None
+
+    @property
+    def video_id(self) -> str:
+        """The id of its result: 18 digits."""
+        return result_id(self.task_id)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the status is terminal."""
+        return self.status in TERMINAL
+
+    def subject(self, status: str = "") -> Subject:
+        """Return what rules may look at.
+
+        Args:
+            status: The status that a report is about; "" if none is.
+        """
+        return subject_of(self.account, self.plan, status)
+
+    def apply(self, event: Event, now: float, code: int = 0, message: str = "") -> None:
+        """Move on.
+
+        Args:
+            event: What happened.
+            now: Unix seconds.
+            code: The service code of a failure.
+            message: Why it failed.
+
+        Raises:
+            IllegalTransitionError: The status does not allow it; nothing has changed.
+        """
+        self.status = after(self.status, event)
+        self.updated = int(now * 1000)
+        self.code, self.message = code, message
+        if self.status in TERMINAL and self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+def subject_of(account: Account, plan: Plan, status: str = "") -> Subject:
+    """Return what rules may look at of a task with this plan."""
+    path = f"{VIDEOS}{plan.endpoint}"
+    return Subject("POST", path, account.name, plan.prompt, plan.external_task_id, status)
+
+
+class Tasks:
+    """The tasks of one world: those that are open, and the newest of those that have ended.
+
+    An external id is unique per account, over all endpoints; a task is found on its own
+    endpoint only (assumed), and only by its own account.
+
+    Args:
+        kept: How many tasks that have ended are kept, however old they are.
+        kept_seconds: For how many seconds of the clock every task is kept after its end.
+    """
+
+    def __init__(self, kept: int = KEPT, kept_seconds: float = KEPT_SECONDS) -> None:
+        self._kept = kept
+        self._kept_ms = kept_seconds * 1000
+        self._ended: deque[Task] = deque()
+        self._by_id: dict[str, Task] = {}
+        self._by_external_id: dict[Account, dict[str, Task]] = {}
+        self._lists: dict[tuple[Account, str], dict[str, Task]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(tuple(self._by_id.values()))
+
+    def check_new(self, account: Account, external_id: str) -> None:
+        """Check that *external_id* is free.
+
+        Raises:
+            Refusal: 400/1201, it is taken.
+        """
+        if external_id in self._by_external_id.get(account, ()):
+            raise refusal("external_id_exists", external_id)
+
+    def add(self, task: Task) -> None:
+        """Keep a new task."""
+        self._by_id[task.task_id] = task
+        if task.plan.external_task_id:
+            named = self._by_external_id.setdefault(task.account, {})
+            named[task.plan.external_task_id] = task
+        self._lists.setdefault((task.account, task.plan.endpoint), {})[task.task_id] = task
+
+    def ended(self, task: Task) -> None:
+        """Take notice that *task* has ended; what is too old by now is forgotten."""
+        ended = self._ended
+        ended.append(task)
+        while len(ended) > self._kept and ended[0].updated < task.updated - self._kept_ms:
+            self._forget(ended.popleft())
+
+    def _forget(self, task: Task) -> None:
+        del self._by_id[task.task_id]
+        del self._lists[task.account, task.plan.endpoint][task.task_id]
+        if task.plan.external_task_id:
+            del self._by_external_id[task.account][task.plan.external_task_id]
+
+    def peek(self, account: Account, name: str) -> Task | None:
+        """Return the account's task with the task id or external id *name*, on any endpoint."""
+        task = self._by_id.get(name)
+        if task is None or task.account is not account:
+            task = self._by_external_id.get(account, {}).get(name)
+        return task
+
+    def find(self, account: Account, endpoint: str, name: str) -> Task:
+        """Return the task with the task id or external id *name*.
+
+        Raises:
+            Refusal: 400/1201, the account has no such task on this endpoint.
+        """
+        task = self._by_id.get(name)
+        if task is None or task.account is not account:
+            task = self._by_external_id.get(account, {}).get(name)
+        if task is None or task.plan.endpoint != endpoint:
+            raise refusal("task_not_found", name)
+        return task
+
+    def any(self, task_id: str) -> Task:
+        """Return the task with this id, whoever owns it.
+
+        Raises:
+            KeyError: There is none; the text says so.
+        """
+        task = self._by_id.get(task_id)
+        if task is None:
+            raise KeyError(
+                f"There is no task {task_id!r}; accepted are ids of this server's tasks."
+            )
+        return task
+
+    def by_video(self, video_id: str) -> Task | None:
+        """Return the task whose result has this id."""
+        return self._by_id.get(task_id_of(video_id))
+
+    def page(self, account: Account, endpoint: str, number: int, size: int) -> Sequence[Task]:
+        """Return page *number* (from 1) of *size* tasks, newest first (the order is assumed)."""
+        tasks = self._lists.get((account, endpoint), {})
+        first = (number - 1) * size
+        return list(islice(reversed(tasks.values()), first, first + size))

@@ -1,0 +1,171 @@
+"""Kling's service codes and the texts that come with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kling_mock.web.facts import Fact, assumed, documented, observed
+
+__all__ = [
+    "CODES",
+    "MESSAGES",
+    "SUCCEED",
+    "Code",
+    "Message",
+    "Refusal",
+    "refusal",
+]
+
+_PAGES = documented("pages-2026-09", "pages-2026-04", "digest-2026-01", as_of="2026-09-20")
+
+SUCCEED = "SUCCEED"  # on the wire for every success, also a query of a failed task
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One service code.
+
+    Attributes:
+        code: The number in the envelope.
+        http: The HTTP status that carries it.
+        message: The text, where a refusal brings none of its own.
+        retryable: Whether the same request may succeed later.
+        fact: Where the code and its status come from.
+    """
+
+    code: int
+    http: int
+    message: str
+    retryable: bool = False
+    fact: Fact = _PAGES
+
+
+CODES: dict[int, Code] = {
+    row.code: row
+    for row in (
+        Code(0, 200, SUCCEED),
+        Code(1000, 401, "Authentication failed"),
+        Code(1001, 401, "Authorization is empty"),
+        Code(1002, 401, "Authorization is invalid"),
+        Code(1003, 401, "Authorization is not yet valid"),
+        Code(1004, 401, "Authorization has expired"),
+        Code(1100, 429, "Account exception"),
+        Code(1101, 429, "Account in arrears (postpaid scenario)"),
+        Code(1102, 429, "Account balance not enough"),
+        Code(1103, 403, "Unauthorized access to requested resource, such as API/model"),
+        Code(1200, 400, "Invalid request parameters"),
+        Code(1201, 400, "Invalid parameters, such as incorrect key or illegal value"),
+        Code(1202, 404, "The requested method is invalid"),
+        Code(1203, 404, "The requested resource does not exist, such as the model"),
+        Code(1300, 400, "Trigger strategy of the platform"),
+        Code(1301, 400, "Trigger the content security policy of the platform"),
+        Code(1302, 429, "The API request is too fast", retryable=True),
+        Code(1303, 429, "parallel task over resource pack limit", retryable=True),
+        Code(1304, 429, "Trigger the platform's IP whitelisting policy"),
+        Code(5000, 500, "Server internal error", retryable=True),
+        Code(5001, 503, "Server temporarily unavailable", retryable=True),
+        Code(5002, 504, "Server internal timeout", retryable=True),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A text of one situation, with `{}` where the request's own words go."""
+
+    code: int
+    template: str
+    fact: Fact
+
+
+# Words seen on the wire. A refusal may go on after them, to say what is accepted.
+MESSAGES: dict[str, Message] = {
+    "task_not_found": Message(
+        1201,
+        "Task not found by id/external id: {}",
+        observed("probe-2026-09", "wire", as_of="2026-09-22", confidence="high"),
+    ),
+    "external_id_exists": Message(
+        1201,
+        "External_task_id {} already exists",
+        observed("probe-2026-09", as_of="2026-09-22"),
+    ),
+    "token_parts": Message(
+        1002,
+        "The token was expected to have 3 parts, but got {}",
+        observed("probe-2026-09", as_of="2026-09-22", note="only the count 0 was seen"),
+    ),
+    "image_tail": Message(
+        1201,
+        "model/mode/duration({}/{}/{}) is not supported with image_tail",
+        observed("wire", as_of="2026-04-28"),
+    ),
+    "sound": Message(
+        1201,
+        "model/mode({}/{}) is not supported with sound on",
+        observed("wire", as_of="2026-04-28"),
+    ),
+    "motion_brush": Message(
+        1201,
+        "{} is not supported with motion brush",
+        observed("wire", as_of="2026-04-28"),
+    ),
+    "discontinued": Message(
+        1201,
+        "The model '{}' has been discontinued and is no longer available.",
+        observed(
+            "probe-2026-09",
+            as_of="2026-09-20",
+            note="the text was seen once; its code and HTTP status were not recorded",
+        ),
+    ),
+    "combination": Message(
+        1201,
+        "model/mode/duration({}/{}/{}) is not supported",
+        assumed("worded like the refusal of image_tail"),
+    ),
+    "unsupported": Message(
+        1201,
+        "model/mode/duration({}/{}/{}) is not supported with {}",
+        assumed("worded like the refusal of image_tail"),
+    ),
+}
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of this program
+    """An answer other than success.
+
+    Args:
+        code: A key of `CODES`.
+        message: The text of the envelope; `None` is the code's own.
+        http: The HTTP status; `None` is the code's own.
+        retry_after: Seconds for a `Retry-After` header; `None` sends none.
+    """
+
+    def __init__(
+        self,
+        code: int,
+        message: str | None = None,
+        *,
+        http: int | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        row = CODES[code]
+        self.retry_after = retry_after
+        self.code = code
+        self.http = row.http if http is None else http
+        self.message = row.message if message is None else message
+        super().__init__(f"{self.http}/{code}: {self.message}")
+
+
+def refusal(name: str, *words: object, more: str = "") -> Refusal:
+    """Return the refusal for the situation *name*, in Kling's words.
+
+    Args:
+        name: A key of `MESSAGES`.
+        words: What fills the template.
+        more: What follows Kling's words: the field, and what is accepted.
+    """
+    row = MESSAGES[name]
+    text = row.template.format(*words)
+    return Refusal(row.code, f"{text}; {more}" if more else text)

@@ -1,0 +1,1 @@
+"""How replies and callbacks of the emulated Kling look, one module per interface."""

@@ -1,0 +1,151 @@
+"""How answers look on the wire: the envelope, and a task in it.
+
+The JSON is written out here instead of being encoded from dicts: it is half the work of a
+request otherwise, and the shape of an answer can be read off. Whatever a client can choose
+(external ids, messages) goes through `_quote`; ids, statuses and numbers are the server's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from kling_mock.kling.endpoints.prices import FREE
+from kling_mock.kling.media.urls import video_url
+from kling_mock.kling.model.lifecycle import TERMINAL, Status
+from kling_mock.kling.model.tasks import Task
+from kling_mock.web.facts import documented, observed
+
+__all__ = [
+    "ENVELOPE",
+    "FAILED",
+    "REPORT",
+    "TASK",
+    "created",
+    "envelope",
+    "listed",
+    "queried",
+    "reported",
+    "without_task_info",
+]
+
+ENVELOPE = observed("wire", "probe-2026-09", as_of="2026-09-22", confidence="high")
+TASK = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
+# A failed task came back with empty task_info and task_result; the reason is in the task only.
+FAILED = observed("wire", as_of="2025-12-26")
+
+REPORT = documented(
+    "pages-2026-09",
+    "pages-2026-04",
+    as_of="2026-09-20",
+    note="a flat object without an envelope; one general page shows an envelope",
+)
+
+_quote = json.JSONEncoder().encode  # of a string: quoted, and ASCII whatever it holds
+
+
+def envelope(code: int, message: str, request_id: str, data: str | None) -> bytes:
+    """Return the body of an answer.
+
+    Args:
+        code: The service code; 0 is success.
+        message: Its text.
+        request_id: The server's name for the request.
+        data: JSON; `None` leaves it out, as was seen for a refusal.
+    """
+    head = f'{{"code":{code},"message":{_quote(message)},"request_id":"{request_id}"'
+    return (f"{head}}}" if data is None else f'{head},"data":{data}}}').encode("ascii")
+
+
+def created(task: Task) -> str:
+    """Return the `data` of the answer to a create request, as JSON."""
+    return (
+        f'{{"task_id":"{task.task_id}","task_status":"{task.status}","task_info":{_info(task)},'
+        f'"created_at":{task.created},"updated_at":{task.updated}}}'
+    )
+
+
+def queried(task: Task, origin: str) -> str:
+    """Return a task as queries and lists show it, as JSON.
+
+    Args:
+        task: The task.
+        origin: Scheme, host and port that its result URLs begin with.
+    """
+    status = task.status
+    return (
+        f'{{"task_id":"{task.task_id}","task_status":"{status}",'
+        f'"task_status_msg":{_quote(task.message)},'
+        f'"task_info":{"{}" if status == "failed" else _info(task)},'
+        f'"task_result":{_result(task, origin) if status == "succeed" else "{}"},'
+        f'"watermark_info":{{"enabled":{"true" if task.plan.watermark else "false"}}},'
+        f'"created_at":{task.created},"updated_at":{task.updated}{_deduction(task)}}}'
+    )
+
+
+def reported(task: Task, status: Status, message: str, origin: str) -> bytes:
+    """Return the body of a report (callback) of a status.
+
+    Args:
+        task: The task.
+        status: What is reported.
+        message: Why it failed; "" otherwise.
+        origin: Scheme, host and port that its result URLs begin with.
+    """
+    # The pages have the external id in every report. That a query of a failed task leaves it
+    # out was seen; of reports nothing was.
+    return (
+        f'{{"task_id":"{task.task_id}","task_status":"{status}",'
+        f'"task_status_msg":{_quote(message)},"task_info":{_info(task)},'
+        f'"task_result":{_result(task, origin) if status == "succeed" else "{}"},'
+        f'"created_at":{task.created},"updated_at":{task.updated}{_deduction(task, status)}}}'
+    ).encode("ascii")
+
+
+def listed(tasks: Iterable[Task], origin: str) -> str:
+    """Return a page of tasks, as JSON: a bare array without a total."""
+    return f"[{','.join(queried(task, origin) for task in tasks)}]"
+
+
+def without_task_info(body: bytes) -> bytes:
+    """Return *body*, an envelope or a report, with no `task_info` in any of its tasks.
+
+    Args:
+        body: JSON that this module has written. One that has no task comes back unchanged.
+    """
+    if b'"task_info"' not in body:
+        return body
+    read = json.loads(body)
+    found = read.get("data", read)
+    for task in found if isinstance(found, list) else [found]:
+        task.pop("task_info", None)
+    return json.dumps(read, separators=(",", ":")).encode("ascii")
+
+
+def _deduction(task: Task, status: Status | None = None) -> str:
+    """Return the member about units: taken when a task ends, and only for a success."""
+    ended = task.status if status is None else status
+    if ended not in TERMINAL:
+        return ""
+    units = task.plan.units if ended == "succeed" else FREE
+    return f',"final_unit_deduction":"{units.normalize():f}"'
+
+
+def _info(task: Task) -> str:
+    external_id = task.plan.external_task_id
+    return f'{{"external_task_id":{_quote(external_id)}}}' if external_id else "{}"
+
+
+def _result(task: Task, origin: str) -> str:
+    if task.given is not None:
+        one = task.given
+        return (
+            f'{{"videos":[{{"id":{_quote(one.id)},"url":{_quote(one.url)},'
+            f'"watermark_url":"","duration":{_quote(one.duration)}}}]}}'
+        )
+    name = task.video_id
+    marked = video_url(origin, name, watermark=True) if task.plan.watermark else ""
+    return (
+        f'{{"videos":[{{"id":"{name}","url":{_quote(video_url(origin, name))},'
+        f'"watermark_url":{_quote(marked)},"duration":"{task.plan.seconds}"}}]}}'
+    )

@@ -1,0 +1,149 @@
+"""`kling-mock db check`: look at a `videos` table and change nothing."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import attrs
+
+from kling_mock.migration.data_checks import probe
+from kling_mock.migration.ddl import quoted
+from kling_mock.migration.features import types, unsupported
+from kling_mock.migration.findings import Finding
+from kling_mock.migration.introspect import definition, read_table
+from kling_mock.migration.known_schemas import Shape, goal, recognise
+from kling_mock.migration.preflight import Estimate, Facts, estimate, judge, look
+from kling_mock.migration.rebuild import BEFORE
+from kling_mock.migration.session import Session
+from kling_mock.migration.state import State
+from kling_mock.migration.table import Table
+
+__all__ = ["Report", "Verdict", "check", "left_over"]
+
+
+class Verdict(enum.IntEnum):
+    """What a check ends with; also the command's exit status."""
+
+    WANTED = 0
+    POSSIBLE = 10
+    BLOCKED = 11
+    UNKNOWN = 12
+
+
+@attrs.frozen
+class Report:
+    """All that a check found.
+
+    Attributes:
+        shape: The table's shape.
+        rows: How many rows it has.
+        facts: Size and surroundings; None when there is no table that is known.
+        findings: Blockers first, then warnings, then notes.
+        found: The table's description; None when there is no table.
+        definition: The statements that the database itself gave for it, read after `found`
+            and before it was compared with the database.
+    """
+
+    shape: Shape
+    rows: int = 0
+    facts: Facts | None = None
+    findings: tuple[Finding, ...] = ()
+    found: Table | None = None
+    definition: tuple[str, ...] = ()
+
+    @property
+    def blockers(self) -> tuple[Finding, ...]:
+        """What stops an upgrade."""
+        return tuple(one for one in self.findings if one.severity == "blocker")
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """What an upgrade will take."""
+        return estimate(self.facts) if self.facts else None
+
+    @property
+    def verdict(self) -> Verdict:
+        """What that comes to."""
+        if self.shape is Shape.OURS:
+            return Verdict.WANTED
+        if not self.shape.upgradable:
+            return Verdict.UNKNOWN
+        return Verdict.BLOCKED if self.blockers else Verdict.POSSIBLE
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return {
+            "shape": self.shape.value,
+            "means": self.shape.means,
+            "verdict": self.verdict.name.lower(),
+            "rows": self.rows,
+            "facts": attrs.asdict(self.facts) if self.facts else None,
+            "estimate": attrs.asdict(self.estimate) if self.estimate else None,
+            "findings": [attrs.asdict(one) for one in self.findings],
+        }
+
+
+_ORDER = {"blocker": 0, "warning": 1, "note": 2}
+
+
+def check(session: Session, wanted: Table) -> Report:
+    """Return what is known about the table that *wanted* describes; nothing is written."""
+    found = read_table(session, wanted.name)
+    shape = recognise(found, wanted)
+    if found is None or not shape.upgradable:
+        return Report(shape, found=found)
+    text, facts = definition(session, found.name), look(session, found.name)
+    findings = unsupported(session, found, wanted)
+    if types(session, found, wanted):  # no question about the rows makes sense then
+        rows = int(
+            session.query(f"SELECT COUNT(*) FROM {quoted(found.name, session.dialect)}")[0][0]
+        )
+    else:
+        rows, of_rows = probe(session, found, goal(found, wanted))
+        findings += of_rows
+    findings += [*judge(facts), *_required(found, wanted), *_unfinished(session)]
+    findings += left_over(session)
+    return Report(
+        shape,
+        rows,
+        facts,
+        tuple(sorted(findings, key=lambda one: _ORDER[one.severity])),
+        found,
+        text,
+    )
+
+
+def _unfinished(session: Session) -> list[Finding]:
+    """Return a warning where the triggers of an online upgrade that was killed are at work."""
+    if State(session).way != "online":
+        return []
+    says = (
+        "an online upgrade was begun and has not ended; if no process is at work on it, its "
+        "triggers may still be on the table and can make writes fail: run kling-mock db upgrade "
+        "--online again, or remove what is left with kling-mock db upgrade --abandon"
+    )
+    return [Finding("online-unfinished", "warning", says)]
+
+
+def left_over(session: Session) -> list[Finding]:
+    """Return a blocker where a rebuild needs a name for the old table that is taken."""
+    if session.dialect in {"mariadb", "mysql"} or read_table(session, BEFORE) is None:
+        return []
+    says = (
+        f"there is a table {BEFORE}, a name that a migration needs for a moment; rename that table"
+    )
+    return [Finding("left-over", "blocker", says)]
+
+
+def _required(found: Table, wanted: Table) -> list[Finding]:
+    return [
+        Finding(
+            f"required-{one.name.replace('_', '-')}",
+            "blocker",
+            f"the column {one.name} is NOT NULL without a default, and the relay does not know "
+            "it: its first INSERT would fail; give the column a default",
+        )
+        for one in found.columns
+        if one.required and wanted.column(one.name) is None and one.name not in found.primary
+    ]

@@ -1,0 +1,218 @@
+"""What the emulated Kling does beyond its tables, and how far it is known that Kling does it.
+
+Each row of the other tables carries its own origin; here is what no single row says.
+"""
+
+from __future__ import annotations
+
+from kling_mock.kling import service
+from kling_mock.kling.endpoints import images
+from kling_mock.kling.http.routing import MAX_BODY
+from kling_mock.kling.media import urls as media_urls
+from kling_mock.kling.model import accounts, ids, tasks
+from kling_mock.kling.model import durations as progress
+from kling_mock.kling.wire import v1 as wire
+from kling_mock.web.facts import assumed, documented, observed
+from kling_mock.web.openapi_rows import Behaviour
+
+__all__ = ["BEHAVIOURS"]
+
+_WIRE = observed("wire", "probe-2026-09", as_of="2026-09-22", confidence="high")
+_PROBE = observed("probe-2026-09", as_of="2026-09-22")
+_PAGES = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
+_OLD = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
+_SEEN_FAILURE = "seen in one published body of a failed task"
+
+_AUTH = "Authentication"
+_REQUEST = "Requests"
+_RULES = "Rules between fields"
+_ANSWER = "Answers"
+_LIST = "Lists"
+_LIFE = "Life of a task"
+_RESULT = "Results"
+
+BEHAVIOURS: tuple[Behaviour, ...] = (
+    Behaviour(
+        _AUTH,
+        "A bearer token is a JWT (HS256) with `iss`, `exp` and `nbf`; too early is 1003, too "
+        "late 1004, without tolerance.",
+        accounts.FACT,
+    ),
+    Behaviour(
+        _AUTH,
+        "A static API key is accepted wherever a token is.",
+        documented("pages-2026-09", "probe-2026-09", as_of="2026-09-22"),
+    ),
+    Behaviour(
+        _AUTH,
+        "A credential without three parts is 1002, with the count of its parts.",
+        _PROBE,
+    ),
+    Behaviour(
+        _AUTH,
+        "A token of an unknown key or with a wrong signature is 1000; one without `exp`, or that "
+        "is no JWT, is 1002.",
+        assumed("which code belongs to which defect of a token"),
+    ),
+    Behaviour(
+        _AUTH,
+        "The path is judged first, then the body's size, then the credential, then the body.",
+        assumed("the order in which several defects are found"),
+    ),
+    Behaviour(
+        _REQUEST,
+        "An unknown key is refused with 1201; the old name `model` is accepted and has no effect.",
+        assumed("that unknown keys are refused", "pages-2026-04"),
+    ),
+    Behaviour(
+        _REQUEST,
+        '`null` and `""` count as not given, except as an item of a list.',
+        assumed("the vendor's own samples send empty strings", "pages-2026-04"),
+    ),
+    Behaviour(
+        _REQUEST,
+        "A number where text is documented is refused, `duration` included.",
+        assumed("whether numbers are converted", "pages-2026-04"),
+    ),
+    Behaviour(
+        _REQUEST,
+        "Of a key that is given twice the last one counts.",
+        assumed("how repeated keys are read"),
+    ),
+    Behaviour(
+        _REQUEST,
+        "A body that is no JSON object is 1200; the `Content-Type` header is not looked at.",
+        assumed("which code a body gets that is no JSON"),
+    ),
+    Behaviour(
+        _REQUEST,
+        f"A body of more than {MAX_BODY >> 20} MiB is 413 with 1200.",
+        assumed("the vendor names no limit; eight images of 10 MB fit"),
+    ),
+    Behaviour(
+        _REQUEST,
+        "An unknown model is 404 with 1203; one that only another endpoint serves is 1201.",
+        assumed("the code table names the model as an example of 1203; no refusal was recorded"),
+    ),
+    Behaviour(
+        _REQUEST,
+        f"An image in base64 is a jpg or png of at most {images.MAX_BYTES >> 20} MB and at least "
+        f"{images.MIN_SIDE} pixels a side, with a ratio from 1:{images.MAX_RATIO} to "
+        f"{images.MAX_RATIO}:1. URLs are not fetched.",
+        images.FACT,
+    ),
+    Behaviour(_RULES, "A prompt is required on text2video unless `shot_type` is customize.", _OLD),
+    Behaviour(
+        _RULES,
+        "A prompt is optional on image2video.",
+        documented(
+            "digest-2026-01",
+            as_of="2026-01-01",
+            confidence="medium",
+            note="the page of 2026-04 requires it unless shots are given",
+        ),
+    ),
+    Behaviour(_RULES, "The durations of own shots add up to `duration`.", _PAGES),
+    Behaviour(
+        _RULES,
+        "A mode given to a model without modes is ignored if it is std or pro.",
+        assumed("the pages call `mode` not applicable there", "pages-2026-04"),
+    ),
+    Behaviour(
+        _RULES,
+        "Of end frame, masks and camera control a request to image2video has at most one.",
+        _OLD,
+    ),
+    Behaviour(_RULES, "All masks have one size and the ratio of the image.", _OLD),
+    Behaviour(_RULES, "`element_list` and `voice_list` exclude each other.", _OLD),
+    Behaviour(_RULES, "`voice_list` needs sound; kling-v2-6 takes an end frame only silent.", _OLD),
+    Behaviour(
+        _RULES,
+        "omni-video takes up to 7 images and elements, 4 beside a video or a video character, 3 "
+        "elements beside a first frame.",
+        documented("pages-2026-06", "pages-2026-09", as_of="2026-09-20"),
+    ),
+    Behaviour(
+        _RULES,
+        "kling-video-o1 makes 5 or 10 seconds of text alone or of a first frame alone.",
+        documented(
+            "pages-2026-09",
+            "digest-2026-01",
+            as_of="2026-09-20",
+            confidence="medium",
+            note="one FAQ allows 3 to 10 seconds for text",
+        ),
+    ),
+    Behaviour(
+        _RULES,
+        "With a base video `duration` is ignored.",
+        documented("pages-2026-04", "pages-2026-06", as_of="2026-06-11"),
+    ),
+    Behaviour(
+        _RULES,
+        "A base video counts as 5 seconds long, and so does its result.",
+        assumed("videos are never fetched, so their length is not known"),
+    ),
+    Behaviour(
+        _RULES,
+        "On omni-video `aspect_ratio` may be left out; it is then 16:9.",
+        assumed("one page requires it, a newer table gives a default", "pages-2026-09"),
+    ),
+    Behaviour(_ANSWER, "Every answer is the envelope; a refusal has no `data`.", wire.ENVELOPE),
+    Behaviour(_ANSWER, "A task has the members that the pages list; times are ms.", wire.TASK),
+    Behaviour(
+        _ANSWER,
+        "A failed task has an empty `task_info` and `task_result`; the query is a success.",
+        observed("wire", as_of="2025-12-26", note=_SEEN_FAILURE),
+    ),
+    Behaviour(_ANSWER, "Ids are 18 decimal digits, and grow.", ids.FACT),
+    Behaviour(_ANSWER, "An unknown id is 400 with 1201, never 404.", _WIRE),
+    Behaviour(_ANSWER, "An `external_task_id` is accepted once per account.", tasks.FACT),
+    Behaviour(
+        _ANSWER,
+        "A task is found on its own endpoint only.",
+        assumed("whether one endpoint shows the tasks of another"),
+    ),
+    Behaviour(
+        _ANSWER,
+        "The text of a refusal names the field and what is accepted.",
+        assumed("the words after those that were seen"),
+    ),
+    Behaviour(_LIST, "Pages of 1 to 500 tasks, 30 by default, without a total.", service.PAGES),
+    Behaviour(_LIST, "The newest task comes first.", assumed("the order of a list")),
+    Behaviour(
+        _LIST,
+        "A page number or size out of range is 1201; a page behind the end is empty.",
+        assumed("what a page out of range answers"),
+    ),
+    Behaviour(
+        _LIST,
+        f"A task that ended more than {tasks.KEPT_SECONDS // 60} minutes ago is forgotten once "
+        f"{tasks.KEPT:,} newer ones have ended.",
+        assumed("the real service still lists tasks after months", "probe-2026-09"),
+    ),
+    Behaviour(_LIFE, "submitted, processing, then succeed or failed, which never changes.", _PAGES),
+    Behaviour(_LIFE, "How long a task takes.", progress.FACT),
+    Behaviour(
+        _LIFE,
+        "Units are taken when a task ends; a failed one costs none.",
+        documented("digest-2026-01", "probe-2026-09", as_of="2026-09-22", confidence="medium"),
+    ),
+    Behaviour(_RESULT, "A result can be had for 30 days.", media_urls.RETENTION),
+    Behaviour(_RESULT, "Where results are served from.", media_urls.PATHS),
+    Behaviour(
+        _RESULT,
+        "After 30 days the URL answers 404.",
+        assumed("what an expired URL answers"),
+    ),
+    Behaviour(
+        _RESULT,
+        "A clip has the ratio of its first image, and 16:9 if that is a URL.",
+        assumed("images behind URLs are never fetched"),
+    ),
+    Behaviour(
+        _RESULT,
+        "A result has 24 frames a second where no page gives a rate.",
+        assumed("frame rates of kling-v3, omni-video and multi-image2video"),
+    ),
+)

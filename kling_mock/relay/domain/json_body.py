@@ -1,0 +1,108 @@
+"""A JSON object that somebody sent to the relay, bounded in depth, count and numbers. Pure.
+
+What passes here can be hashed, priced, stored and sent on: no later step meets a value that it
+cannot write out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, Final, NoReturn
+
+from kling_mock.relay.domain.errors import RelayError, invalid
+from kling_mock.web.decimals import BOUND, bounded_decimal
+
+__all__ = ["MAX_DEPTH", "MAX_VALUES", "read_object"]
+
+#: Levels of objects and lists, the outermost counted. Kling's own bodies have four.
+MAX_DEPTH: Final = 32
+#: Values in all objects and lists together. Kling's largest bodies have about a thousand.
+MAX_VALUES: Final = 10_000
+
+_KEY_SHOWN: Final = 40  # characters of a key that a message shows
+_TOO_DEEP: Final = f"is nested too deeply; at most {MAX_DEPTH} levels are accepted"
+
+#: Where a value stands: its key and the place of what holds it; None is the body itself.
+_Place = tuple["_Place", str | int] | None
+
+
+def read_object(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object in *raw*.
+
+    Raises:
+        RelayError: 400; it is no JSON object, nested more than `MAX_DEPTH` deep, has more than
+            `MAX_VALUES` values, or has a number outside `decimals.BOUND`, which is named.
+    """
+    try:
+        found = _parsed(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise invalid("body", f"is not UTF-8: see byte {error.start}") from None
+    except RecursionError:
+        raise invalid("body", _TOO_DEEP) from None
+    except ValueError:
+        raise invalid("body", "is not JSON; accepted is a JSON object") from None
+    if not isinstance(found, dict):
+        raise invalid("body", "accepted is a JSON object")
+    _check(found)
+    return found
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        # Python refuses to read a whole number of more than 4,300 digits, and does not say where
+        # it stands. An infinity in its place is refused below, with its name.
+        return json.loads(text, parse_constant=_no_constant, parse_int=_whole)
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) < 100 else float("inf")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and Infinity are no JSON
+
+
+def _check(body: dict[str, Any]) -> None:
+    """Look at every value without recursion.
+
+    Raises:
+        RelayError: 400; see `read_object`.
+    """
+    values = 0
+    waiting: list[tuple[Any, _Place, int]] = [(body, None, 1)]
+    while waiting:
+        holder, place, depth = waiting.pop()
+        values += len(holder)
+        if values > MAX_VALUES:
+            raise invalid("body", f"has too many values; at most {MAX_VALUES} are accepted")
+        for key, value in _items(holder):
+            if isinstance(value, dict | list):
+                if depth == MAX_DEPTH:
+                    raise invalid("body", _TOO_DEEP)
+                waiting.append((value, (place, key), depth + 1))
+            elif _is_number(value) and bounded_decimal(value) is None:
+                raise _out_of_bounds((place, key))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _items(holder: dict[str, Any] | list[Any]) -> Iterable[tuple[str | int, Any]]:
+    return holder.items() if isinstance(holder, dict) else enumerate(holder)
+
+
+def _out_of_bounds(place: _Place) -> RelayError:
+    keys: list[str | int] = []
+    while place is not None:
+        place, key = place
+        keys.append(key)
+    name = ""
+    for key in reversed(keys):
+        name += f"[{key}]" if isinstance(key, int) else f".{key[:_KEY_SHOWN]}"
+    return invalid(name.removeprefix("."), f"must be {BOUND}")

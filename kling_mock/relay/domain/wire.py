@@ -1,0 +1,309 @@
+"""The relay's wire form: from a request's bytes to what is asked, from a row to a reply. Pure.
+
+The requests are those of the deployment guide and those of `kling_sdk`: Kling's own bodies, with
+`model` or `model_name`, and `duration` as number or text. What is not known here is passed on to
+Kling as it is. The replies hold exactly the keys of the guide.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from kling_mock.relay.domain.channels import Target
+from kling_mock.relay.domain.errors import invalid
+from kling_mock.relay.domain.json_body import read_object
+from kling_mock.relay.domain.prices import Use
+from kling_mock.storage.values import VideoRow
+from kling_mock.web.decimals import bounded_decimal
+
+__all__ = [
+    "ENDPOINTS",
+    "LONGEST_ID",
+    "LONGEST_NAME",
+    "LONGEST_URL",
+    "LONGEST_WORD",
+    "MAX_KEY",
+    "MAX_PAGE",
+    "MAX_PROMPT",
+    "MOST_SECONDS",
+    "CreateAsk",
+    "ListAsk",
+    "created",
+    "encode",
+    "listed",
+    "read_create",
+    "read_list",
+    "shown",
+    "upstream_body",
+]
+
+#: The last part of the path, and the model that a request without one means. The models are the
+#: SDK's defaults: the vendor's own, kling-v1, is discontinued.
+ENDPOINTS: Final[Mapping[str, str]] = {
+    "text2video": "kling-v2-6",
+    "image2video": "kling-v2-6",
+    "omni-video": "kling-v3-omni",
+    "multi-image2video": "kling-v1-6",
+}
+MAX_PAGE: Final = 100
+_DEFAULT_PAGE: Final = 20
+LONGEST_ID: Final = 200
+LONGEST_WORD: Final = 20  # a mode, an aspect ratio
+LONGEST_NAME: Final = 100  # `videos.model`
+LONGEST_URL: Final = 2048
+MAX_PROMPT: Final = 65_535  # bytes as UTF-8: `videos.prompt`
+_DEFAULT_SECONDS: Final = Decimal(5)  # vendor's pages; confidence high
+_LONGEST_INPUT: Final = Decimal(10)  # seconds of a video that is edited (vendor's omni page)
+MOST_SECONDS: Final = Decimal(3600)
+_LONGEST_SECONDS: Final = 20  # characters, written out: `videos.duration`
+_ID: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
+MAX_KEY: Final = 2**63 - 1
+# `json.dumps` with settings makes an encoder for each call.
+_JSON: Final = json.JSONEncoder(ensure_ascii=False)
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+class CreateAsk(NamedTuple):
+    """A create as it was asked for.
+
+    Attributes:
+        endpoint: One of `ENDPOINTS`.
+        body: The request's own object.
+        model: The model as the user named it.
+        mode: The mode; "" if none is named.
+        seconds: Length of the result, as far as the price depends on it.
+        use: What the price depends on besides.
+        aspect_ratio: As in `16:9`; "" if none is named.
+        prompt: The prompt; "" if there is none.
+        external_task_id: The user's own id of the task; `None` if there is none.
+        callback_url: Where the user wants to be told; `None` for nowhere.
+        request_hash: SHA-256 of the request without its `external_task_id`: whether a repeat
+            under the same id is the same request.
+    """
+
+    endpoint: str
+    body: Mapping[str, Any]
+    model: str
+    mode: str
+    seconds: Decimal
+    use: Use
+    aspect_ratio: str
+    prompt: str
+    external_task_id: str | None
+    callback_url: str | None
+    request_hash: str
+
+    def __repr__(self) -> str:
+        # The body holds the prompt.
+        return f"CreateAsk(endpoint={self.endpoint!r}, model={self.model!r})"
+
+
+def read_create(endpoint: str, raw: bytes) -> CreateAsk:
+    """Return what a create asks for.
+
+    Only what the relay itself uses is checked; the rest is Kling's to judge.
+
+    Args:
+        endpoint: One of `ENDPOINTS`.
+        raw: The request's body.
+
+    Raises:
+        RelayError: 400 naming the field and what is accepted.
+    """
+    body = read_object(raw)
+    external = _external_id(body.get("external_task_id"))
+    return CreateAsk(
+        endpoint=endpoint,
+        body=body,
+        model=_model(body, endpoint),
+        mode=_text(body, "mode", LONGEST_WORD),
+        seconds=_seconds(body),
+        use=_use(body),
+        aspect_ratio=_text(body, "aspect_ratio", LONGEST_WORD),
+        prompt=_prompt(body),
+        external_task_id=external,
+        callback_url=_callback_url(body.get("callback_url")),
+        request_hash=_hash(endpoint, body),
+    )
+
+
+def upstream_body(
+    ask: CreateAsk, wanted: Target, task_id: str, callback_url: str | None
+) -> dict[str, Any]:
+    """Return what is sent to Kling.
+
+    Args:
+        ask: What the user asked for.
+        wanted: What the model's name means on the channel.
+        task_id: The relay's id, which is Kling's `external_task_id`.
+        callback_url: Where Kling reports to; `None` if this relay cannot be reached.
+    """
+    own = {"model", "model_name", "mode", "duration", "external_task_id", "callback_url"}
+    body = {name: value for name, value in ask.body.items() if name not in own}
+    body["model_name"] = wanted.model
+    if wanted.mode:
+        body["mode"] = wanted.mode
+    duration = ask.body.get("duration")
+    if duration is not None:
+        body["duration"] = duration if isinstance(duration, str) else f"{duration}"
+    body["external_task_id"] = task_id
+    if callback_url is not None:
+        body["callback_url"] = callback_url
+    return body
+
+
+def _text(body: Mapping[str, Any], name: str, longest: int | None) -> str:
+    value = body.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise invalid(name, "accepted is text")
+    if longest is not None and len(value) > longest:
+        raise invalid(name, f"accepted are up to {longest} characters")
+    return value
+
+
+def _prompt(body: Mapping[str, Any]) -> str:
+    prompt = _text(body, "prompt", None)
+    # Half a surrogate pair has no bytes; `_hash` refuses it with a message of its own.
+    if len(prompt.encode("utf-8", "replace")) > MAX_PROMPT:
+        raise invalid("prompt", f"is too long; at most {MAX_PROMPT} bytes of UTF-8 are accepted")
+    return prompt
+
+
+def _model(body: Mapping[str, Any], endpoint: str) -> str:
+    named = _text(body, "model_name", LONGEST_NAME)
+    short = _text(body, "model", LONGEST_NAME)
+    if named and short and named != short:
+        raise invalid("model", "differs from model_name; accepted is one of the two")
+    return named or short or ENDPOINTS[endpoint]
+
+
+def _seconds(body: Mapping[str, Any]) -> Decimal:
+    value = body.get("duration")
+    if value is None or value == "":
+        return _LONGEST_INPUT if body.get("video_list") else _DEFAULT_SECONDS
+    seconds = bounded_decimal(value)
+    if seconds is None or not 0 < seconds <= MOST_SECONDS or len(f"{seconds:f}") > _LONGEST_SECONDS:
+        raise invalid(
+            "duration",
+            f"must be a number of seconds above 0 and up to {MOST_SECONDS}, with at most "
+            f"{_LONGEST_SECONDS} characters written out, as number or text, such as 5 or '5'",
+        )
+    return seconds
+
+
+def _use(body: Mapping[str, Any]) -> Use:
+    if body.get("video_list"):
+        return "video"
+    if body.get("voice_list"):
+        return "voice"
+    return "sound" if body.get("sound") == "on" else "silent"
+
+
+def _external_id(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > LONGEST_ID or not _ID.match(value):
+        raise invalid(
+            "external_task_id",
+            f"accepted are 1 to {LONGEST_ID} printable ASCII characters, no space at either end",
+        )
+    return value
+
+
+def _callback_url(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and len(value) <= LONGEST_URL and value.isprintable():
+        try:
+            parts = urlsplit(value)
+            parts.port  # noqa: B018 - reading it is what checks it
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc:
+            return value
+    raise invalid(
+        "callback_url", f"accepted is a URL with http(s) and a host, up to {LONGEST_URL} long"
+    )
+
+
+def _hash(endpoint: str, body: Mapping[str, Any]) -> str:
+    rest = {name: value for name, value in body.items() if name != "external_task_id"}
+    canonical = _CANONICAL.encode([endpoint, rest])
+    try:
+        return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
+    except UnicodeEncodeError:  # legal in JSON, but it cannot be sent on
+        raise invalid("body", "holds half of a surrogate pair; accepted is UTF-8") from None
+
+
+class ListAsk(NamedTuple):
+    """One page of tasks.
+
+    Attributes:
+        limit: Most tasks on it.
+        before: Only rows with a smaller key; `None` for the newest.
+        status: Only tasks of this status; `None` for all.
+    """
+
+    limit: int
+    before: int | None
+    status: str | None
+
+
+def read_list(query: Mapping[str, str]) -> ListAsk:
+    """Return which page is asked for.
+
+    Raises:
+        RelayError: 400 naming the parameter and what is accepted.
+    """
+    limit = _count(query, "limit", MAX_PAGE) or _DEFAULT_PAGE
+    return ListAsk(limit, _count(query, "before", MAX_KEY), query.get("status") or None)
+
+
+def _count(query: Mapping[str, str], name: str, most: int) -> int | None:
+    value = query.get(name, "")
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) < 20 and 1 <= int(value) <= most):
+        raise invalid(name, f"accepted is a whole number from 1 to {most}")
+    return int(value)
+
+
+def created(task: VideoRow) -> dict[str, str]:
+    """Return the reply to a create."""
+    return {
+        "task_id": task.task_id,
+        "kling_task_id": task.kling_task_id or "",
+        "status": task.status,
+    }
+
+
+def shown(task: VideoRow) -> dict[str, str]:
+    """Return the reply to a query.
+
+    A duration is shown once there is a result; until then it is only what was asked for.
+    """
+    ended = task.status == "succeed"
+    return {
+        **created(task),
+        "video_url": task.store_url if ended else "",
+        "duration": task.duration if ended else "",
+        "fail_reason": task.fail_reason,
+    }
+
+
+def listed(tasks: Sequence[VideoRow], next_before: int | None) -> dict[str, Any]:
+    """Return the reply to a list."""
+    return {"data": [shown(task) for task in tasks], "next_before": next_before}
+
+
+def encode(body: Mapping[str, Any]) -> bytes:
+    """Return *body* as JSON."""
+    return _JSON.encode(body).encode("utf-8", "backslashreplace")  # as JSON's \\u

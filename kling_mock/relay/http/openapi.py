@@ -1,0 +1,317 @@
+"""The relay's answers as an OpenAPI document, made from the tables that it runs on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any, Final
+
+from kling_mock.relay.domain.errors import KINDS
+from kling_mock.relay.domain.wire import (
+    ENDPOINTS,
+    LONGEST_ID,
+    LONGEST_NAME,
+    LONGEST_URL,
+    LONGEST_WORD,
+    MAX_KEY,
+    MAX_PAGE,
+    MOST_SECONDS,
+)
+from kling_mock.relay.http.routes import (
+    ADMIN,
+    CALLBACK,
+    HEALTH,
+    INTERNAL_CALLBACK,
+    METRICS,
+    OPENAPI,
+    VIDEOS,
+)
+from kling_mock.relay.operator.operations import CALLS, Call
+from kling_mock.web.json_schema import Schema, array, closed, integer, text
+from kling_mock.web.json_schema import optional as nullable
+from kling_mock.web.openapi import document, encode
+from kling_mock.web.openapi_rows import Answer, Operation, Parameter, Security
+from kling_mock.web.request_ids import REQUEST_ID_HEADER
+
+__all__ = ["OPERATIONS", "openapi", "openapi_bytes"]
+
+_INFO: Final = {
+    "title": "Kling relay",
+    "version": "1",
+    "summary": "What a relay of kling_mock answers.",
+    "description": "A one-api style relay in front of the Kling AI video API: its users' calls, "
+    "Kling's callbacks, what watches it, and its operator's calls.",
+}
+_ABOUT: Final[Mapping[int, str]] = {
+    400: "Something that was sent is not accepted, or Kling has refused it: then `code` is its.",
+    401: "The token is missing, unknown, disabled or expired.",
+    402: "The quota does not reach.",
+    403: "The user is disabled, or the operator calls from another computer than is allowed.",
+    404: "There is no such thing, or it is somebody else's.",
+    405: "The path takes another method.",
+    409: "What has to be unique is taken, or a name is also the number of another.",
+    408: "The body did not come in time; the connection is closed.",
+    413: "The body is too large.",
+    429: "Kling asks to wait.",
+    501: "An extra is not installed; the message names the command.",
+    502: "Kling has refused the relay's channel.",
+    503: "No channel takes it, Kling cannot be reached, or the database is away.",
+}
+_WAITS: Final = frozenset({429})  # these tell for how long
+
+_TASK: Final = closed(
+    task_id=text("The relay's id of the task.", pattern="^[!-~]+$"),
+    kling_task_id=text("Kling's; empty while it is not known."),
+    status=text("`submitted`, `processing`, `succeed`, `failed`, or a word that is new."),
+    video_url=text("Empty until it has succeeded."),
+    duration=text("Seconds; empty until it has succeeded."),
+    fail_reason=text("Empty unless it has failed."),
+)
+SCHEMAS: Final[Mapping[str, Schema]] = {
+    "Error": closed(
+        error=closed(
+            message=text("What was wrong, what is accepted, what to do.", least=1),
+            type=text(enum=sorted({kind.type for kind in KINDS})),
+            code={"type": ["string", "integer"], "description": "Its name, or Kling's number."},
+        )
+    ),
+    "Created": closed(
+        **{name: _TASK["properties"][name] for name in ("task_id", "kling_task_id", "status")}
+    ),
+    "Task": _TASK,
+    "Create": {
+        "type": "object",
+        "description": "Kling's own body. What is not known here is passed on.",
+        "properties": {
+            "model": text("Its name, or one with a mode.", most=LONGEST_NAME),
+            "model_name": text("Likewise.", most=LONGEST_NAME),
+            "mode": text(most=LONGEST_WORD),
+            "prompt": text(),
+            "duration": {
+                "type": ["number", "string"],
+                "exclusiveMinimum": 0,
+                "maximum": int(MOST_SECONDS),
+                "description": "Seconds, as number or text.",
+            },
+            "aspect_ratio": text(most=LONGEST_WORD),
+            "external_task_id": text(
+                "The user's own, unique among its tasks.", most=LONGEST_ID, pattern="^[!-~]*$"
+            ),
+            "callback_url": text("Where the user is told of the end.", most=LONGEST_URL),
+        },
+    },
+    "Callback": {
+        "type": "object",
+        "description": "What Kling posts: the task itself, or an envelope with it.",
+    },
+}
+
+_NAME: Final = Parameter(
+    "task_id", "path", text(least=1), "The relay's id of the task, or the user's own."
+)
+_SHOWN: Final = Parameter(
+    "id",
+    "path",
+    text(least=1),
+    "Its number, or `id:` and that; of users and channels the name too; a task's id.",
+)
+_EXAMPLE: Final = {
+    "text": {
+        "model": "kling-v1-6-std",
+        "prompt": "a kitten on the grass",
+        "duration": 5,
+        "aspect_ratio": "16:9",
+    }
+}
+
+
+def _refused(*statuses: int) -> dict[int, Answer]:
+    made: dict[int, Answer] = {}
+    for status in statuses:
+        headers: Mapping[str, Schema] = (
+            {"Retry-After": {"type": "integer"}} if status in _WAITS else {}
+        )
+        made[status] = Answer(_ABOUT[status], _named("Error"), headers=headers)
+    return made
+
+
+def _named(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _operation(
+    method: str,
+    path: str,
+    name: str,
+    group: str,
+    summary: str,
+    answer: Answer,
+    refusals: tuple[int, ...],
+    security: Security = "",
+    **more: Any,
+) -> Operation:
+    late = (408,) if 413 in refusals else ()
+    answers = {200: answer} | _refused(*refusals, *late)
+    return Operation(method, path, name, group, summary, None, answers, security=security, **more)
+
+
+def _users() -> Iterator[Operation]:
+    for endpoint in ENDPOINTS:
+        yield _operation(
+            "POST",
+            f"{VIDEOS}/{endpoint}",
+            f"create-{endpoint}",
+            "tasks",
+            "Create a task",
+            Answer("The task, or the first one of this `external_task_id`.", _named("Created")),
+            (400, 401, 402, 403, 409, 413, 429, 502, 503),
+            "token",
+            body=_named("Create"),
+            examples=_EXAMPLE,
+        )
+    parameters = (
+        Parameter("limit", "query", integer(1, MAX_PAGE), "Most tasks on the page."),
+        Parameter("before", "query", integer(1, MAX_KEY), "The last page's `next_before`."),
+        Parameter("status", "query", text(), "Only tasks of this status."),
+    )
+    page = closed(data=array(_named("Task"), MAX_PAGE), next_before=nullable(integer()))
+    yield _operation(
+        "GET",
+        VIDEOS,
+        "list-tasks",
+        "tasks",
+        "List your own tasks, newest first",
+        Answer("A page.", page),
+        (400, 401, 403),
+        "token",
+        parameters=parameters,
+    )
+    yield _operation(
+        "GET",
+        f"{VIDEOS}/{{task_id}}",
+        "get-task",
+        "tasks",
+        "Query a task",
+        Answer("The task.", _named("Task")),
+        (401, 403, 404, 405),
+        "token",
+        parameters=(_NAME,),
+    )
+
+
+def _callbacks() -> Iterator[Operation]:
+    done = Answer("It is taken in.", closed(message=text(enum=["success", "already processed"])))
+    for path, name in ((f"{CALLBACK}{{task_id}}", "callback"), (INTERNAL_CALLBACK, "callback-own")):
+        yield _operation(
+            "POST",
+            path,
+            name,
+            "callbacks",
+            "Report a task, as Kling does",
+            done,
+            (400, 404, 413),
+            parameters=(_NAME,) if "{" in path else (),
+            body=_named("Callback"),
+        )
+
+
+def _watching() -> Iterator[Operation]:
+    word = text(enum=["ok", "unavailable"])
+    degraded = array(closed(channel=integer(), reason=text(enum=["unreadable"])))
+    health = closed(
+        ("degraded",),
+        degraded=degraded,
+        status=word,
+        database=word,
+        upstream=text(enum=["ok", "unreachable", "unknown"]),
+    )
+    yield Operation(
+        "GET",
+        HEALTH,
+        "health",
+        "watching",
+        "Whether the relay can serve",
+        None,
+        {200: Answer("It can.", health), 503: Answer("The database is away.", health)},
+    )
+    yield _operation(
+        "GET",
+        METRICS,
+        "metrics",
+        "watching",
+        "Get the metrics; open to this computer, to others with the admin token",
+        Answer("Prometheus' text.", {"type": "string"}, "text/plain"),
+        (401, 501),
+    )
+    yield _operation(
+        "GET",
+        OPENAPI,
+        "openapi",
+        "watching",
+        "Get this document",
+        Answer("This document.", {"type": "object"}),
+        (),
+    )
+
+
+def _call(row: Call) -> Operation:
+    parameters = [_SHOWN] if row.has_key else []
+    for name, schema in row.query.items():
+        parameters.append(Parameter(name, "query", schema, schema.get("description", name)))
+    takes = row.body is not None
+    refusals = {401, 403, *row.refusals}
+    if takes or row.query or row.has_key:
+        refusals.add(400)
+    if row.has_key or "user_id" in row.query:
+        refusals.add(404)
+    if row.has_key and row.path.startswith(("users/", "channels/")):
+        refusals.add(409)
+    if takes:
+        refusals.add(413)
+    return _operation(
+        row.method,
+        ADMIN + row.path,
+        row.name.replace("_", "-"),
+        "operator",
+        row.summary,
+        Answer(row.summary + ".", row.answer),
+        tuple(refusals),
+        "admin",
+        parameters=tuple(parameters),
+        body=row.body,
+        optional_body=takes and "required" not in (row.body or {}),
+    )
+
+
+OPERATIONS: Final = (*_users(), *_callbacks(), *_watching(), *(_call(row) for row in CALLS))
+
+
+def openapi(*, with_operator: bool = True) -> dict[str, Any]:
+    """Return the OpenAPI document of the relay.
+
+    Args:
+        with_operator: Whether the operator's API is served.
+    """
+    served = [row for row in OPERATIONS if with_operator or row.group != "operator"]
+    return document(map(_with_request_id, served), SCHEMAS, _INFO)
+
+
+def _with_request_id(row: Operation) -> Operation:
+    """Return *row* with the header that every answer has."""
+    schema = text("The request's own, or a new one.", least=1, most=128, pattern="^[!-~]+$")
+    answers = {
+        status: replace(answer, headers={REQUEST_ID_HEADER: schema, **answer.headers})
+        for status, answer in row.answers.items()
+    }
+    return replace(row, answers=answers)
+
+
+@cache
+def openapi_bytes(*, with_operator: bool = True) -> bytes:
+    """Return the document as it is served and committed.
+
+    Args:
+        with_operator: Whether the operator's API is served.
+    """
+    return encode(openapi(with_operator=with_operator))

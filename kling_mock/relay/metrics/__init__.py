@@ -1,0 +1,1 @@
+"""What one relay process has counted, and its Prometheus form."""

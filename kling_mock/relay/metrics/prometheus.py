@@ -1,0 +1,180 @@
+"""The counts of a relay in Prometheus' form. Loads `prometheus_client`, an extra, when imported."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+
+from kling_mock.relay.metrics.counters import BOUNDS, Durations, Tally
+from kling_mock.storage.values import Backlog, Overview, Strain
+
+__all__ = ["Looks", "exposed"]
+
+_PREFIX: Final = "kling_relay_"
+
+#: What the database said, or `None` if it was away.
+Looks = tuple[Backlog, Overview] | None
+
+
+def exposed(tally: Tally, strain: Strain, looks: Looks, accept: str) -> tuple[bytes, str]:
+    """Return the metrics, and their content type.
+
+    Args:
+        tally: What this process has done.
+        strain: What its use of the database cost.
+        looks: What the database said just now.
+        accept: The `Accept` header: it may ask for OpenMetrics.
+    """
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector(tally, strain, looks))
+    encode, media_type = choose_encoder(accept)
+    return encode(registry), media_type
+
+
+class _Collector:
+    """What `prometheus_client` asks for the families."""
+
+    def __init__(self, tally: Tally, strain: Strain, looks: Looks) -> None:
+        self._tally = tally
+        self._strain = strain
+        self._looks = looks
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the families."""
+        yield from _requests(self._tally)
+        yield from _tasks(self._tally)
+        yield from _upstream(self._tally)
+        yield from _storage(self._strain, self._looks)
+
+
+def _requests(tally: Tally) -> Iterator[Metric]:
+    yield _counter(
+        "requests",
+        "Requests that were answered, by method, route and HTTP status.",
+        ("method", "route", "status"),
+        {
+            (method, route, str(status)): sum(durations.counts)
+            for (method, route, status), durations in tally.requests.items()
+        },
+    )
+    by_route: defaultdict[str, Durations] = defaultdict(Durations)
+    for (_, route, _), durations in tally.requests.items():
+        by_route[route].add(durations)
+    yield _histogram("request_seconds", "How long answers took, by route.", "route", by_route)
+
+
+def _tasks(tally: Tally) -> Iterator[Metric]:
+    yield _counter("creates", "Creates by outcome.", ("outcome",), _single(tally.creates))
+    yield _counter(
+        "settlements",
+        "Tasks that have ended, by their status and by who brought it.",
+        ("status", "source"),
+        tally.settlements,
+    )
+    yield _plain("contradicted_reports", "Results kept aside, not applied.", tally.contradicted)
+    yield _plain(
+        "unmetered_tasks", "Successes charged their hold: nobody stated units.", tally.unmetered
+    )
+    yield _plain("charged_quota", "Quota charged; 500 000 are one US dollar.", tally.charged)
+    yield _plain("uncollected_quota", "Quota above what was held, not charged.", tally.uncollected)
+    yield _counter(
+        "callbacks", "Callbacks from Kling, by outcome.", ("outcome",), _single(tally.callbacks)
+    )
+    yield _counter(
+        "deliveries",
+        "Attempts to tell a user of an end, by what they left the notice as.",
+        ("state",),
+        _single(tally.deliveries),
+    )
+
+
+def _upstream(tally: Tally) -> Iterator[Metric]:
+    yield _counter(
+        "upstream_calls", "Calls to Kling, by outcome.", ("call", "outcome"), tally.upstream
+    )
+    yield _histogram(
+        "upstream_seconds", "How long calls to Kling took.", "call", tally.upstream_seconds
+    )
+
+
+def _storage(strain: Strain, looks: Looks) -> Iterator[Metric]:
+    yield _counter(
+        "storage_retries",
+        "Transactions that came to nothing and were run again, or given up (busy), by why.",
+        ("reason",),
+        _single(strain.repeats),
+    )
+    yield _counter(
+        "storage_slow",
+        f"Transactions that took {strain.slow_after:g} s or more, by kind.",
+        ("unit",),
+        {(one.name,): one.times for one in strain.slow},
+    )
+    yield _gauge("database_up", "Whether the database has answered this scrape.", looks is not None)
+    if looks is None:
+        return
+    backlog, overview = looks
+    yield _gauges(
+        "open_tasks",
+        "Open tasks by state.",
+        "state",
+        {
+            "unknown": backlog.unknown,
+            "submitted": backlog.submitted,
+            "processing": backlog.processing,
+        },
+    )
+    yield _gauge("stuck_tasks", "Tasks that have been open for more than an hour.", backlog.stuck)
+    yield _gauge("overdue_tasks", "Tasks that should have been read by now.", backlog.overdue)
+    yield _gauge(
+        "sweeper_lag_seconds", "By how much the most overdue reading is late.", backlog.lag
+    )
+    yield _gauges(
+        "outbox_notices",
+        "Callbacks to users: still to be delivered, and given up.",
+        "state",
+        {"pending": overview.pending_notices, "dead": overview.dead_notices},
+    )
+    yield _gauge("reports", "Results that were not applied, in all.", overview.reports)
+
+
+def _single(counts: Mapping[Any, int]) -> Mapping[tuple[str, ...], int]:
+    return {(label,): count for label, count in counts.items()}
+
+
+def _counter(name: str, text: str, labels: tuple[str, ...], counts: Mapping[Any, int]) -> Metric:
+    family = CounterMetricFamily(_PREFIX + name, text, labels=labels)
+    for values, count in counts.items():
+        family.add_metric(values, count)
+    return family
+
+
+def _plain(name: str, text: str, count: int) -> Metric:
+    return CounterMetricFamily(_PREFIX + name, text, value=count)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(_PREFIX + name, text, value=value)
+
+
+def _gauges(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = GaugeMetricFamily(_PREFIX + name, text, labels=(label,))
+    for one, value in values.items():
+        family.add_metric((one,), value)
+    return family
+
+
+def _histogram(name: str, text: str, label: str, durations: Mapping[str, Durations]) -> Metric:
+    family = HistogramMetricFamily(_PREFIX + name, text, labels=(label,))
+    bounds = [*(f"{bound:g}" for bound in BOUNDS), "+Inf"]
+    for one, measured in durations.items():
+        buckets = list(zip(bounds, accumulate(measured.counts), strict=True))
+        family.add_metric((one,), buckets, measured.sum)
+    return family

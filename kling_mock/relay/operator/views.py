@@ -1,0 +1,149 @@
+"""What the operator is shown, and what that looks like as a schema. No key or secret is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Any, Final, get_args, get_origin, get_type_hints
+
+import attrs
+
+from kling_mock.relay.domain.channels import keys_of
+from kling_mock.relay.domain.errors import RelayError
+from kling_mock.storage.values import (
+    DELETED,
+    DISABLED,
+    ENABLED,
+    Channel,
+    Reconciliation,
+    Token,
+    User,
+    VideoRow,
+)
+from kling_mock.web.json_schema import Schema, array, closed, flag, integer, number, text
+from kling_mock.web.json_schema import optional as nullable
+
+__all__ = [
+    "CHANNEL",
+    "NEW_TOKEN",
+    "RECONCILIATION",
+    "STATUS",
+    "STUCK",
+    "TOKEN",
+    "USER",
+    "schema_of",
+    "show_channel",
+    "show_reconciliation",
+    "show_stuck",
+    "show_token",
+    "show_user",
+]
+
+Body = dict[str, Any]
+
+#: What the operator may switch a user, a token or a channel to.
+STATUS: Final = {"enabled": ENABLED, "disabled": DISABLED}
+_NAMES: Final = {ENABLED: "enabled", DISABLED: "disabled", DELETED: "deleted"}
+
+
+def schema_of(value: type[attrs.AttrsInstance], **instead: Schema | None) -> Schema:
+    """Return the schema of a value as `attrs.asdict` shows it.
+
+    Args:
+        value: The class.
+        instead: Schemas of members that are shown otherwise, or besides; `None` leaves one out.
+    """
+    hints = get_type_hints(value)
+    members = {field.name: _schema(hints[field.name]) for field in attrs.fields(value)} | instead
+    return closed(**{name: schema for name, schema in members.items() if schema is not None})
+
+
+def _schema(hint: Any) -> Schema:
+    if isinstance(hint, UnionType):
+        (one,) = (part for part in get_args(hint) if part is not NoneType)
+        return nullable(_schema(one))
+    if get_origin(hint) is tuple:
+        return array(_schema(get_args(hint)[0]))
+    if get_origin(hint) is not None:
+        return {"type": "object"}
+    if attrs.has(hint):
+        return schema_of(hint)
+    if issubclass(hint, StrEnum):
+        return text(enum=[*hint])
+    return _PLAIN[hint]
+
+
+_PLAIN: Final[Mapping[type, Schema]] = {
+    bool: flag(),
+    int: integer(),
+    float: number(),
+    str: text(),
+}
+
+_STATUS: Final = text(enum=[*_NAMES.values()])
+USER: Final = schema_of(
+    User, status=_STATUS, webhook_secret=text("What its callbacks are signed with.")
+)
+TOKEN: Final = schema_of(Token, status=_STATUS, token_hash=None)
+NEW_TOKEN: Final = schema_of(
+    Token, status=_STATUS, token_hash=None, token=text("The token: it is shown this once.")
+)
+CHANNEL: Final = schema_of(
+    Channel,
+    status=_STATUS,
+    api_keys=None,
+    keys=array(text(), about="Fingerprints of its keys."),
+    webhook_secrets=integer(about="How many it has."),
+)
+RECONCILIATION: Final = schema_of(
+    Reconciliation,
+    difference=integer(),
+    held_difference=integer(),
+    is_explained=flag(),
+)
+STUCK: Final = closed(stuck=text(), status=text(), created_at=integer())
+
+
+def show_user(user: User) -> Body:
+    """Return a user as JSON."""
+    return attrs.asdict(user) | {"status": _NAMES[user.status]}
+
+
+def show_token(token: Token) -> Body:
+    """Return a token as JSON, without its hash."""
+    shown = attrs.asdict(token, filter=lambda field, _: field.name != "token_hash")
+    return shown | {"status": _NAMES[token.status]}
+
+
+def show_channel(channel: Channel) -> Body:
+    """Return a channel as JSON: fingerprints instead of keys, a number instead of secrets."""
+    secret = {"api_keys", "webhook_secrets"}
+    shown = attrs.asdict(channel, filter=lambda field, _: field.name not in secret)
+    status = DELETED if channel.is_deleted else channel.status
+    return shown | {
+        "status": _NAMES.get(status, "disabled"),
+        "keys": _fingerprints(channel),
+        "webhook_secrets": len(channel.webhook_secrets.split()),
+    }
+
+
+def _fingerprints(channel: Channel) -> list[str]:
+    try:
+        return [key.fingerprint for key in keys_of(channel.api_keys)]
+    except RelayError:
+        return []  # keys that cannot be read are still there to be replaced
+
+
+def show_reconciliation(row: Reconciliation) -> Body:
+    """Return a `Reconciliation` as JSON, with what follows from it."""
+    return attrs.asdict(row) | {
+        "difference": row.difference,
+        "held_difference": row.held_difference,
+        "is_explained": row.is_explained,
+    }
+
+
+def show_stuck(row: VideoRow) -> Body:
+    """Return a task that has been open for too long."""
+    return {"stuck": row.task_id, "status": row.status, "created_at": row.created_at}

@@ -1,0 +1,195 @@
+"""Callbacks from Kling. A callback alone never moves money.
+
+It is applied if it is signed by the channel's secret and speaks of this very task. Otherwise it
+is a hint: the task is read anew with the channel's own key, at the same rate limit as a query.
+So a forgery makes the relay look, and nothing else; and no result is lost for want of a
+signature. A signed success that names no units is a hint too, as long as a reading can tell them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from kling_mock.clock import Clock
+from kling_mock.relay.domain import errors
+from kling_mock.relay.domain.errors import RelayError, invalid
+from kling_mock.relay.domain.schedule import READ_INTERVAL
+from kling_mock.relay.domain.states import State, state_of
+from kling_mock.relay.metrics.counters import CallbackOutcome, Tally
+from kling_mock.relay.service.channel_registry import Directory
+from kling_mock.relay.service.reconciler import Reports, names_no_units, would_change
+from kling_mock.storage.protocol import Storage
+from kling_mock.storage.text import ID_RULE, is_external_id
+from kling_mock.storage.values import VideoRow
+from kling_sdk import CallbackVerificationError, parse_callback
+from kling_sdk.callbacks import CallbackEvent, check_signature
+
+__all__ = ["Callbacks"]
+
+_log: Final = logging.getLogger("kling_mock.relay")
+
+DONE: Final = {"message": "success"}
+ALREADY: Final = {"message": "already processed"}
+SIGNATURE: Final = "webhook-signature"  # header of Standard Webhooks
+_REMEMBERED: Final = 1000  # given-up tasks whose last reading is remembered
+
+
+class Callbacks:
+    """Takes in what somebody reports of a task.
+
+    Args:
+        storage: Where the rows are.
+        directory: Whose secrets count.
+        reports: Reads and applies.
+        clock: The time.
+        note: Called with the instant at which the sweeper has to look.
+        tally: Counts what came.
+
+    Attributes:
+        trial: A test hook, or `None`: it is told of an unsigned callback that came from this
+            computer, before the task is read.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        directory: Directory,
+        reports: Reports,
+        clock: Clock,
+        note: Callable[[float], None],
+        tally: Tally,
+    ) -> None:
+        self._tally = tally
+        self._storage = storage
+        self._directory = directory
+        self._reports = reports
+        self._clock = clock
+        self._note = note
+        self._lost_reads: OrderedDict[str, int] = OrderedDict()
+        self.trial: Callable[[VideoRow, CallbackEvent], None] | None = None
+
+    async def take(
+        self,
+        task_id: str | None,
+        raw: bytes,
+        headers: Mapping[str, str],
+        is_local: Callable[[], bool],
+    ) -> dict[str, str]:
+        """Take a callback in; return the reply.
+
+        Args:
+            task_id: The relay's id in the path; `None` if the path has none.
+            raw: The body, byte for byte.
+            headers: The request's headers.
+            is_local: Whether it came from this computer, and not through a proxy.
+
+        Raises:
+            RelayError: 400 if the body is no task, 404 if there is no such task.
+        """
+        try:
+            event = parse_callback(raw)
+        except CallbackVerificationError as error:
+            self._tally.callback("invalid")
+            raise invalid("body", str(error)) from None
+        if not is_external_id(event.task.task_id):
+            self._tally.callback("invalid")
+            raise invalid("body", f"the task's id is not accepted; it must have {ID_RULE}")
+        row = await self._find(task_id, event)
+        if row is None:
+            self._tally.callback("unknown_task")
+            raise RelayError(errors.NOT_FOUND, "there is no such task")
+        trusted = await self._is_signed(row, raw, headers) and speaks_of(row, event)
+        self._tally.callback(outcome_of(row, event, headers, trusted=trusted))
+        if trusted:
+            return await self._apply(row, event)
+        if self.trial is not None and is_local():
+            self.trial(row, event)
+        return await self._hint(row, event)
+
+    async def _find(self, task_id: str | None, event: CallbackEvent) -> VideoRow | None:
+        name = task_id or event.task.external_task_id
+        if name:
+            return await self._storage.find_task(name)
+        rows = await self._storage.find_by_kling_id(event.task.task_id)
+        return rows[0] if len(rows) == 1 else None
+
+    async def _is_signed(self, row: VideoRow, raw: bytes, headers: Mapping[str, str]) -> bool:
+        secrets = await self._directory.secrets(row.channel_id)
+        if not secrets:
+            return False
+        try:
+            check_signature(raw, headers, secrets, self._clock.now())
+        except CallbackVerificationError as error:
+            _log.warning("kling callback of %s is only a hint: %s", row.task_id, error)
+            return False
+        return True
+
+    async def _apply(self, row: VideoRow, event: CallbackEvent) -> dict[str, str]:
+        if row.is_open and not row.legacy and names_no_units(event.task):
+            if not await self._reports.read_first(row, event.task):
+                await self._look_again(row)
+            return DONE
+        await self._reports.apply(row, event.task, "callback")
+        return DONE if row.is_open else ALREADY
+
+    async def _hint(self, row: VideoRow, event: CallbackEvent) -> dict[str, str]:
+        now = int(self._clock.now())
+        if not row.is_open or row.legacy:
+            if not row.is_open and would_change(row, event.task):
+                await self._reports.keep_unverified(row, event.task)
+            if state_of(row.status, row.kling_task_id) is State.LOST and self._may_read(row, now):
+                await self._reports.read(row, "callback")
+            return ALREADY
+        # Kling's answer to the create is as good as a reading: what repeats it, as Kling's first
+        # callback does, must not use up the reading that the next one may need.
+        repeats = now - row.created_at < READ_INTERVAL and not would_change(row, event.task)
+        if repeats or not await self._reports.refresh(row, "callback"):
+            await self._look_again(row)
+        return DONE
+
+    async def _look_again(self, row: VideoRow) -> None:
+        """Have a row looked at that was read a moment ago, and may have changed since."""
+        soon = int(self._clock.now()) + READ_INTERVAL
+        await self._storage.schedule_poll(row.task_id, soon, only_sooner=True)
+        self._note(soon)
+
+    def _may_read(self, row: VideoRow, now: int) -> bool:
+        """Whether a row that was given up is read once more: a lease is for open rows only."""
+        last = self._lost_reads.pop(row.task_id, None)
+        may = last is None or now - last >= READ_INTERVAL
+        self._lost_reads[row.task_id] = now if may or last is None else last
+        if len(self._lost_reads) > _REMEMBERED:
+            self._lost_reads.popitem(last=False)
+        return may
+
+
+def outcome_of(
+    row: VideoRow, event: CallbackEvent, headers: Mapping[str, str], *, trusted: bool
+) -> CallbackOutcome:
+    """Return how a callback is counted.
+
+    Args:
+        row: The row as it was when the callback came.
+        event: What it says.
+        headers: Of the callback.
+        trusted: Whether its signature is the channel's, and it is about this row.
+    """
+    if not row.is_open:
+        contradicts = not trusted and would_change(row, event.task)
+        return "contradicting" if contradicts else "already_processed"
+    if trusted:
+        return "applied"
+    return "unverified" if SIGNATURE in headers else "hint"
+
+
+def speaks_of(row: VideoRow, event: CallbackEvent) -> bool:
+    """Whether a signed callback is about this very row.
+
+    A true signature on the report of another task proves nothing about this one.
+    """
+    if row.kling_task_id is not None:
+        return row.kling_task_id == event.task.task_id
+    return row.task_id == event.task.external_task_id

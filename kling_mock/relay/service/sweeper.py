@@ -1,0 +1,126 @@
+"""Looking after open tasks: the way in which they end if nobody asks and no callback comes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from kling_mock.clock import Clock
+from kling_mock.relay.domain.schedule import (
+    READ_INTERVAL,
+    UNKNOWN_PAUSE,
+    expires_before,
+    is_expired,
+    next_look,
+)
+from kling_mock.relay.domain.user_webhooks import notice_of
+from kling_mock.relay.metrics.counters import Tally
+from kling_mock.relay.service.reconciler import Reports
+from kling_mock.storage.errors import StorageUnavailableError
+from kling_mock.storage.protocol import Storage
+from kling_mock.storage.values import TaskResult, VideoRow
+
+__all__ = ["Sweeper"]
+
+_log: Final = logging.getLogger("kling_mock.relay")
+
+EXPIRED: Final = "The task did not end within its deadline."
+
+_BATCH: Final = 64  # rows that one process takes at a time
+_LEASE: Final = 120  # seconds: longer than reading a batch takes
+
+
+class Sweeper:
+    """Reads the rows that are due, and gives up those past their deadline.
+
+    Any number of processes may do so at a time: a row is leased to one of them.
+
+    Args:
+        storage: Where the rows are.
+        reports: Reads and applies.
+        clock: The time.
+        chance: Returns a number from 0 up to 1, so that looks spread.
+        note: Called with the instant of a row's next look.
+        told: Called when there is something to tell a user.
+        at_once: How many rows are read at a time.
+        tally: Counts the tasks that are given up.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        reports: Reports,
+        clock: Clock,
+        chance: Callable[[], float],
+        note: Callable[[float], None],
+        told: Callable[[], None],
+        at_once: int,
+        tally: Tally,
+    ) -> None:
+        self._tally = tally
+        self._storage = storage
+        self._reports = reports
+        self._clock = clock
+        self._chance = chance
+        self._note = note
+        self._told = told
+        self._at_once = at_once
+
+    async def sweep(self) -> None:
+        """Look after every row that is due."""
+        more = True
+        while more:
+            now = self._now()
+            rows = await self._storage.claim_due(now=now, lease_until=now + _LEASE, limit=_BATCH)
+            at_once = asyncio.Semaphore(self._at_once)
+            await asyncio.gather(*(self._guarded(row, at_once) for row in rows))
+            more = len(rows) == _BATCH
+
+    async def _guarded(self, row: VideoRow, at_once: asyncio.Semaphore) -> None:
+        async with at_once:
+            try:
+                await self._look(row)
+            except Exception:  # noqa: BLE001 - one broken row must not keep others waiting
+                _log.exception("kling task error: %s cannot be looked after", row.task_id)
+
+    async def _look(self, row: VideoRow) -> None:
+        readable = await self._read(row)
+        now = self._now()
+        if is_expired(now, row.created_at, readable=readable) and (
+            await self._reports.settle_unconfirmed(row)
+            or await self._expire(row, now, expires_before(now, readable=readable))
+        ):
+            return
+        known = row.kling_task_id is not None
+        at = next_look(now, row.created_at, self._chance()) if known else now + UNKNOWN_PAUSE
+        await self._storage.schedule_poll(row.task_id, at, lease_until=now + READ_INTERVAL)
+        self._note(at)
+
+    async def _read(self, row: VideoRow) -> bool:
+        try:
+            return await self._reports.read(row, "sweeper")
+        except StorageUnavailableError:
+            raise
+        except Exception:  # noqa: BLE001 - what cannot be understood must not stay open for ever
+            _log.exception("kling task error: what is said of %s cannot be applied", row.task_id)
+            return False
+
+    async def _expire(self, row: VideoRow, now: int, created_until: int) -> bool:
+        failed = TaskResult(row.task_id, "failed", "sweeper", fail_reason=EXPIRED)
+        expired = await self._storage.expire(
+            row.task_id,
+            created_until=created_until,
+            reason=EXPIRED,
+            now=now,
+            notice=notice_of(row, failed, now),
+        )
+        if expired:
+            _log.warning("kling task error: %s failed: its deadline has passed", row.task_id)
+            self._tally.settled("failed", "sweeper")
+            self._told()
+        return expired
+
+    def _now(self) -> int:
+        return int(self._clock.now())

@@ -1,0 +1,119 @@
+"""Calling Kling, through the SDK: each method is one attempt, without repeats.
+
+Repeating is the relay's own decision, since a repeat may go to another channel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable
+from typing import Any
+
+import aiohttp
+
+from kling_mock.clock import Clock
+from kling_mock.relay.domain.channels import Key
+from kling_mock.relay.metrics.counters import Tally
+from kling_mock.storage.text import ID_RULE, is_external_id
+from kling_sdk import AsyncKling, KlingError, OutcomeUnknownError, Task, TransportError
+from kling_sdk.resources import AsyncTaskResource
+
+__all__ = ["Upstream"]
+
+
+class Upstream:
+    """The SDK's clients of all channels, over one pool of connections.
+
+    Args:
+        clock: The time by which tokens are signed.
+        timeout: Seconds of real time that one attempt may take.
+        tally: Counts the calls.
+
+    Attributes:
+        answered: Whether the last call was answered by Kling; `None` before the first.
+    """
+
+    def __init__(self, clock: Clock, timeout: float, tally: Tally) -> None:
+        self._tally = tally
+        self._clock = clock
+        self._timeout = timeout
+        self._clients: dict[tuple[str, str], AsyncKling] = {}
+        self._session: aiohttp.ClientSession | None = None
+        self.answered: bool | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_clients": {}, "_session": None}  # connections are no state
+
+    async def create(self, base_url: str, key: Key, endpoint: str, body: dict[str, Any]) -> Task:
+        """Ask for a task, once.
+
+        Raises:
+            KlingError: It was refused, not sent, or nobody knows; see `channels.judge`. A task
+                with an id that no database keeps counts as no answer.
+        """
+        with self._tally.calling("create"):
+            try:
+                return await self._answered(self._resource(base_url, key, endpoint).submit(body))
+            except OutcomeUnknownError as error:
+                # Why nobody knows, where there is a reason.
+                cause = error.__cause__
+                raise cause if isinstance(cause, KlingError) else error from None
+
+    async def read(self, base_url: str, key: Key, endpoint: str, name: str) -> Task:
+        """Return a task by Kling's id or by ours.
+
+        Raises:
+            KlingError: It was not shown.
+        """
+        with self._tally.calling("read"):
+            return await self._answered(self._resource(base_url, key, endpoint).get(name))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        session, self._session = self._session, None
+        self._clients.clear()
+        if session is not None:
+            await session.close()
+
+    async def _answered(self, call: Awaitable[Task]) -> Task:
+        """Return what *call* returns, and note whether it was answered."""
+        try:
+            task = await call
+        except KlingError as error:
+            # A refusal is an answer; silence and a gateway's page are not.
+            self.answered = bool(getattr(error.__cause__ or error, "code", 0))
+            raise
+        self.answered = True
+        if not is_external_id(task.task_id):
+            raise TransportError(f"a task whose id no database keeps; an id has {ID_RULE}")
+        return task
+
+    def _resource(self, base_url: str, key: Key, endpoint: str) -> AsyncTaskResource[Any]:
+        resource: AsyncTaskResource[Any] = getattr(
+            self._client(base_url, key), endpoint.replace("-", "_")
+        )
+        return resource
+
+    def _client(self, base_url: str, key: Key) -> AsyncKling:
+        client = self._clients.get((base_url, key.text))
+        if client is None:
+            if self._session is None:
+                # No limit: how many tasks are sent at a time is the channels' to say.
+                connector = aiohttp.TCPConnector(limit=0)
+                self._session = aiohttp.ClientSession(
+                    connector=connector, cookie_jar=aiohttp.DummyCookieJar()
+                )
+            client = self._clients[base_url, key.text] = AsyncKling(
+                key.text,
+                base_url=base_url,
+                http_client=self._session,
+                clock=self._clock,
+                timeout=self._timeout,
+                # These would count on the relay's clock, which may be fast.
+                deadline=math.inf,
+                create_deadline=math.inf,
+                retries=0,
+                reuse_connections=True,
+                look_up=False,
+            )
+        return client

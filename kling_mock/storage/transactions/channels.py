@@ -1,0 +1,70 @@
+"""Channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from kling_mock.storage import statements as sql
+from kling_mock.storage.errors import ExistsError, UnknownError
+from kling_mock.storage.transaction import AgainError, DuplicateError, Unit
+from kling_mock.storage.values import Channel, NewChannel
+
+_DECLARED = tuple(field.name for field in attrs.fields(NewChannel))
+
+
+def _said(channel: Channel | NewChannel) -> tuple[object, ...]:
+    return tuple(getattr(channel, name) for name in _DECLARED)
+
+
+def get_channel(channel_id: int) -> Unit[Channel]:
+    """See `Storage.get_channel`."""
+    rows = yield sql.CHANNEL_BY_ID, (channel_id,)
+    if not rows:
+        raise UnknownError("channel", channel_id)
+    return Channel(*rows[0])
+
+
+def create_channel(channel: NewChannel, now: int) -> Unit[Channel]:
+    """See `Storage.create_channel`."""
+    rows = yield sql.CHANNEL_BY_NAME, (channel.name,)
+    if rows:
+        before = Channel(*rows[0])
+        if before.created_at == now and _said(before) == _said(channel):
+            return before
+        raise ExistsError("channel", "name")
+    try:
+        yield sql.INSERT_CHANNEL, (*_said(channel), now)
+    except DuplicateError:
+        raise AgainError from None
+    rows = yield sql.CHANNEL_BY_NAME, (channel.name,)
+    return Channel(*rows[0])
+
+
+def list_channels(with_deleted: bool) -> Unit[Sequence[Channel]]:  # noqa: FBT001 - named by its only caller
+    """See `Storage.list_channels`."""
+    rows = yield sql.CHANNELS, ()
+    found = [Channel(*row) for row in rows]
+    return [channel for channel in found if with_deleted or not channel.is_deleted]
+
+
+def replace_channel(channel_id: int, channel: NewChannel) -> Unit[Channel]:
+    """See `Storage.replace_channel`."""
+    before = yield from get_channel(channel_id)
+    if before.is_deleted:
+        raise UnknownError("channel", channel_id)
+    try:
+        yield sql.REPLACE_CHANNEL, (*_said(channel), channel_id)
+    except DuplicateError:
+        raise ExistsError("channel", "name") from None
+    after = yield from get_channel(channel_id)
+    if after.is_deleted:
+        raise AgainError
+    return after
+
+
+def delete_channel(channel_id: int) -> Unit[Channel]:
+    """See `Storage.delete_channel`."""
+    yield sql.DELETE_CHANNEL, (channel_id,)
+    return (yield from get_channel(channel_id))

@@ -1,0 +1,68 @@
+"""Outgoing callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kling_mock.storage import statements as sql
+from kling_mock.storage.errors import UnknownError
+from kling_mock.storage.money_rules import check_limit
+from kling_mock.storage.text import is_task_id
+from kling_mock.storage.transaction import Unit
+from kling_mock.storage.transactions.ranges import between, ceiling
+from kling_mock.storage.values import Delivery, Notice, NoticeState
+
+
+def claim_notices(now: int, lease_until: int, limit: int) -> Unit[Sequence[Notice]]:
+    """See `Storage.claim_notices`."""
+    check_limit(limit)
+    rows = yield sql.DUE_NOTICES, (now, now, limit)
+    due: list[str] = [row[0] for row in rows]
+    claimed: dict[str, Notice] = {}
+    # Sorted, so that two senders lock the rows in the same order.
+    for event_id in sorted(due):
+        changed = yield sql.CLAIM_NOTICE, (lease_until, event_id, now, now)
+        if changed == 1:
+            found = yield sql.NOTICE, (event_id,)
+            claimed[event_id] = Notice(*found[0])
+    return [claimed[event_id] for event_id in due if event_id in claimed]
+
+
+def record_delivery(delivery: Delivery, now: int) -> Unit[bool]:
+    """See `Storage.record_delivery`."""
+    if not is_task_id(delivery.event_id):
+        return False
+    changed = yield (
+        sql.RECORD_DELIVERY,
+        (
+            delivery.state.value,
+            delivery.attempts + 1,
+            delivery.next_at,
+            delivery.http_status,
+            delivery.error,
+            now,
+            delivery.event_id,
+            delivery.attempts,
+        ),
+    )
+    return bool(changed)
+
+
+def replay_notice(event_id: str, now: int) -> Unit[Notice]:
+    """See `Storage.replay_notice`."""
+    if is_task_id(event_id):
+        yield sql.REPLAY_NOTICE, (now, event_id)
+        rows = yield sql.NOTICE, (event_id,)
+        if rows:
+            return Notice(*rows[0])
+    raise UnknownError("notice", event_id)
+
+
+def list_notices(
+    state: NoticeState | None, user_id: int | None, before: int | None, limit: int
+) -> Unit[Sequence[Notice]]:
+    """See `Storage.list_notices`."""
+    check_limit(limit)
+    states = ("", "~") if state is None else (state.value, state.value)
+    rows = yield sql.NOTICES, (*states, *between(user_id), ceiling(before), limit)
+    return [Notice(*row) for row in rows]

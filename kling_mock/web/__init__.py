@@ -1,0 +1,1 @@
+"""Plumbing that every server of this package shares: connections, replies, schemas, OpenAPI."""

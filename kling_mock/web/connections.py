@@ -1,0 +1,258 @@
+"""Accepting connections within limits: one listening address of the emulator or the relay.
+
+aiohttp limits neither the time of headers and bodies nor the number of connections, and asyncio's
+own accepting repeats itself without end when the process has no file descriptor left. Nothing is
+done per request here: every connection is looked at about once a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiohttp import web
+
+from kling_mock.web.limits import Limits, Phase, Seen, overdue
+
+__all__ = ["BodyTimeoutError", "Connection", "Listener"]
+
+_BURST: Final = 16  # connections that are accepted before others get their turn
+_RETRY: Final = 1.0  # seconds to the next attempt when the process has no descriptor left
+_REPORT: Final = 60.0  # seconds between two warnings about connections that were closed
+_ROOM: Final = 10  # part of the connections that makes room at once: one in so many
+_HANDSHAKE: Final = 0.1  # seconds that a TLS handshake gets when the listener is closed
+_GRACE: Final = 5.0  # seconds that a handler gets to answer that a body was too slow
+
+
+class BodyTimeoutError(TimeoutError):
+    """The body of a request did not come in time."""
+
+    def __init__(self) -> None:
+        super().__init__("the body did not come in time")
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's connection, of a `Listener`; the only class that looks into aiohttp's own state."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self, server: web.Server, open_: dict[Connection, Seen]) -> None:
+        no_access_log: Any = None  # aiohttp takes it; its annotation does not say so
+        loop = asyncio.get_running_loop()
+        super().__init__(server, loop=loop, access_log=no_access_log)
+        self._open = open_
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to count."""
+        self._open[self] = Seen(Phase.NEW, 0, self._loop.time())
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Count no longer."""
+        self._open.pop(self, None)
+        super().connection_lost(exc)
+
+    def look(self) -> tuple[Phase, int, int]:
+        """Return what it is doing, the number of its request, and its bytes as in `Seen`."""
+        transport = self.transport
+        unsent = 0 if transport is None else transport.get_write_buffer_size()
+        if self._paused and unsent:
+            return Phase.SENDING, self._request_count, unsent
+        request = self._current_request
+        if request is not None:
+            content = request.content
+            # A handler that does not read holds the client up, not the other way round.
+            if content.is_eof() or self._reading_paused:
+                return Phase.ANSWERING, self._request_count, 0
+            return Phase.BODY, self._request_count, content.total_bytes
+        if self._messages or self._request_in_progress:
+            return Phase.ANSWERING, self._request_count, 0
+        if self._waiter is None and self._request_count:
+            # Answered before its body was complete: aiohttp reads and drops the rest of it, for
+            # at most ten seconds.
+            return Phase.BODY, self._request_count, 0
+        return (Phase.IDLE if self._request_count else Phase.NEW), self._request_count, unsent
+
+    def end_body(self) -> None:
+        """Let the handler's reading of the body fail, so that it can answer."""
+        request = self._current_request
+        if request is not None and request.content.exception() is None:
+            request.content.set_exception(BodyTimeoutError())
+
+    def drop(self) -> None:
+        """Close the connection without waiting for what is not sent yet."""
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class Listener:
+    """Accepts connections on one socket, and ends those that are over a limit.
+
+    Only its loop's thread may use it.
+
+    Args:
+        bound: A listening socket.
+        make: Makes the protocol of a connection, given the table of those that are open.
+        limits: What they may take.
+        tls: With it, https only.
+        log: Where it is reported that connections were closed.
+        name: What a report begins with, such as `kling relay`.
+    """
+
+    def __init__(
+        self,
+        bound: socket.socket,
+        make: Callable[[dict[Connection, Seen]], Connection],
+        limits: Limits,
+        tls: ssl.SSLContext | None,
+        log: logging.Logger,
+        name: str,
+    ) -> None:
+        self._bound = bound
+        self._make = make
+        self._limits = limits
+        self._tls = tls
+        self._log = log
+        self._name = name
+        self._loop = asyncio.get_running_loop()
+        self._open: dict[Connection, Seen] = {}
+        self._beginning: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._closed = Counter[str]()
+        self._no_descriptor = False
+        self._reported = float("-inf")
+        self._closing = False
+        bound.setblocking(False)  # noqa: FBT003 - its only argument
+        self._accepting = self._loop.create_task(self._accept())
+
+    async def close(self) -> None:
+        """Accept no more connections; those that are open are left to aiohttp."""
+        self._closing = True
+        with contextlib.suppress(NotImplementedError):  # of loops that have no readers
+            self._loop.remove_reader(self._bound)
+        await asyncio.sleep(0)  # for a connection that has been accepted this very moment
+        self._accepting.cancel()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        await asyncio.gather(self._accepting, return_exceptions=True)
+        self._bound.close()
+        if self._beginning:
+            # Plain ones are complete within a turn or two of the loop.
+            _, slow = await asyncio.wait(self._beginning, timeout=_HANDSHAKE if self._tls else None)
+            for task in slow:
+                task.cancel()
+            await asyncio.gather(*slow, return_exceptions=True)
+
+    # ------------------------------------------------------------ accepting
+
+    async def _accept(self) -> None:
+        accepted = 0
+        while not self._closing:
+            try:
+                connection, _ = await self._loop.sock_accept(self._bound)
+            except ConnectionError:
+                continue  # the client has gone already
+            except OSError:
+                # No descriptor or no memory left: others may be closed meanwhile.
+                self._no_descriptor = True
+                self._make_room()
+                self._report()
+                await asyncio.sleep(_RETRY)
+                continue
+            self._admit(connection)
+            accepted += 1
+            if accepted % _BURST == 0:
+                await asyncio.sleep(0)  # `sock_accept` itself does not wait while there are more
+
+    def _admit(self, connection: socket.socket) -> None:
+        count = len(self._open) + len(self._beginning)
+        if count >= self._limits.connections:
+            has_room = self._make_room()
+            if not has_room:
+                self._closed["refused"] += 1
+                connection.close()
+            self._report()
+            if not has_room:
+                return
+        task = self._loop.create_task(self._begin(connection))
+        self._beginning.add(task)
+        task.add_done_callback(self._beginning.discard)
+
+    async def _begin(self, connection: socket.socket) -> None:
+        handshake = self._limits.header_seconds if self._tls else None
+        try:
+            await self._loop.connect_accepted_socket(
+                self._protocol, connection, ssl=self._tls, ssl_handshake_timeout=handshake
+            )
+        except OSError:
+            connection.close()  # no TLS, or not in time; the client sees no more than that
+
+    def _protocol(self) -> Connection:
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(self._limits.sweep_seconds, self._sweep)
+        return self._make(self._open)
+
+    # ------------------------------------------------------------ limits
+
+    def _look(self) -> float:
+        """Look at every connection; return the present."""
+        now = self._loop.time()
+        for protocol, seen in self._open.items():
+            self._open[protocol] = seen.next(*protocol.look(), now)
+        return now
+
+    def _sweep(self) -> None:
+        self._sweeper = None
+        now = self._look()
+        for protocol, seen in [*self._open.items()]:
+            late = overdue(seen, now, self._limits)
+            if late <= 0:
+                continue
+            if seen.phase is Phase.BODY and late <= _GRACE:
+                protocol.end_body()
+            else:
+                self._end(protocol, "late")
+        self._report()
+        if self._open or self._closed["refused"] or self._closed["made room"]:
+            self._sweeper = self._loop.call_later(self._limits.sweep_seconds, self._sweep)
+
+    def _make_room(self) -> bool:
+        """Close connections that wait for their client; return whether there were any."""
+        now = self._look()
+        able = [(p, seen) for p, seen in self._open.items() if seen.phase is not Phase.ANSWERING]
+        able.sort(key=lambda one: (one[1].phase.value, -overdue(one[1], now, self._limits)))
+        chosen = able[: max(1, self._limits.connections // _ROOM)]
+        for protocol, _ in chosen:
+            self._end(protocol, "made room")
+        return bool(chosen)
+
+    def _end(self, protocol: Connection, reason: str) -> None:
+        self._closed[reason] += 1
+        self._open.pop(protocol, None)
+        protocol.drop()
+
+    def _report(self) -> None:
+        """Report what was closed against the client's will, at most once a minute."""
+        now = self._loop.time()
+        refused, room = self._closed["refused"], self._closed["made room"]
+        if now < self._reported + _REPORT or not (refused or room or self._no_descriptor):
+            return
+        self._log.warning(
+            "%s error: too many connections: %d were refused, %d were closed to make room, and %d"
+            " for being too slow; at most %d are open at once%s",
+            self._name,
+            refused,
+            room,
+            self._closed["late"],
+            self._limits.connections,
+            "; the process has no file descriptor left" if self._no_descriptor else "",
+        )
+        self._reported = now
+        self._no_descriptor = False
+        self._closed.clear()

@@ -1,0 +1,64 @@
+"""Signatures of callbacks, after Standard Webhooks 1.0.0. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Sequence
+
+from kling_mock.web.facts import assumed, documented
+
+__all__ = ["FACT", "LEGACY", "check_secret", "signed_headers"]
+
+FACT = documented(
+    "pages-2026-09",
+    as_of="2026-09-20",
+    note="since 2026-08-07, for accounts that have set a secret; with two during a rotation",
+)
+LEGACY = assumed("whether callbacks of the /v1 interface are signed is not stated; these are")
+
+_PREFIX = "whsec_"
+_KEY_BYTES = (24, 64)  # Standard Webhooks: from, to
+
+
+def check_secret(secret: str) -> str:
+    """Return *secret* if it can sign.
+
+    Raises:
+        ValueError: It is not `whsec_` and base64 of 24 to 64 bytes.
+    """
+    low, high = _KEY_BYTES
+    try:
+        size = len(base64.b64decode(secret.removeprefix(_PREFIX), validate=True))
+    except binascii.Error:
+        size = 0
+    if not (secret.startswith(_PREFIX) and low <= size <= high):
+        raise ValueError(f"secret: accepted is {_PREFIX} and base64 of {low} to {high} bytes")
+    return secret
+
+
+def signed_headers(
+    secrets: Sequence[str], message_id: str, timestamp: int, body: bytes
+) -> tuple[tuple[str, str], ...]:
+    """Return the headers of a signed callback; none without a secret.
+
+    Args:
+        secrets: Each of them signs.
+        message_id: The id of the message, the same in every attempt (assumed).
+        timestamp: Unix seconds of the attempt.
+        body: The bytes that are sent.
+    """
+    if not secrets:
+        return ()
+    content = f"{message_id}.{timestamp}.".encode() + body
+    return (
+        ("webhook-id", message_id),
+        ("webhook-timestamp", str(timestamp)),
+        ("webhook-signature", " ".join(_sign(secret, content) for secret in secrets)),
+    )
+
+
+def _sign(secret: str, content: bytes) -> str:
+    key = base64.b64decode(secret.removeprefix(_PREFIX))
+    return f"v1,{base64.b64encode(hmac.digest(key, content, 'sha256')).decode()}"

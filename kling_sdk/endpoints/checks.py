@@ -1,0 +1,132 @@
+"""Validators of request fields: each raises `RequestValidationError` naming the field.
+
+A *type* is checked for every request. A *limit* of the vendor's is checked only when the
+capability table knows the request's model: a model of tomorrow may take more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+from kling_sdk.endpoints.capabilities import is_known
+from kling_sdk.errors import RequestValidationError
+from kling_sdk.files import image_problem
+
+__all__ = ["flag", "image", "items", "number", "one_of", "seconds", "text"]
+
+# attrs.Attribute is generic in the value's type, which a shared validator does not know.
+Validator = Callable[[Any, Any, Any], None]
+
+
+def _knows(request: Any) -> bool:
+    return is_known(request.model_name)
+
+
+def _wrong_type(field: str, value: object, accepted: str) -> RequestValidationError:
+    return RequestValidationError(field, f"is a {type(value).__name__}", accepted)
+
+
+def text(maximum: int | None = None) -> Validator:
+    """Accept text of at most *maximum* characters (None: of any length), or None."""
+
+    def check(request: Any, attribute: Any, value: object) -> None:
+        if value is None:
+            return
+        if not isinstance(value, str):
+            raise _wrong_type(attribute.name, value, "text")
+        if maximum is not None and len(value) > maximum and _knows(request):
+            raise RequestValidationError(
+                attribute.name, f"has {len(value)} characters", f"at most {maximum} characters"
+            )
+
+    return check
+
+
+def required_text(maximum: int) -> Validator:
+    """Accept text of 1 to *maximum* characters."""
+    limit = text(maximum)
+
+    def check(request: Any, attribute: Any, value: object) -> None:
+        if value is None:
+            raise RequestValidationError(attribute.name, "is missing", "text")
+        limit(request, attribute, value)
+        if not value:
+            raise RequestValidationError(attribute.name, "is empty", "text")
+
+    return check
+
+
+def one_of(literal: Any) -> Validator:
+    """Accept a value of the `Literal` type *literal*, or None."""
+    accepted = get_args(literal)
+
+    def check(request: Any, attribute: Any, value: object) -> None:
+        if value is None:
+            return
+        words = ", ".join(accepted)
+        if not isinstance(value, str):
+            raise _wrong_type(attribute.name, value, words)
+        if value not in accepted and _knows(request):
+            raise RequestValidationError(attribute.name, f"is {value[:40]!r}", words)
+
+    return check
+
+
+def flag(_request: Any, attribute: Any, value: object) -> None:
+    """Accept True, False or None."""
+    if value is not None and not isinstance(value, bool):
+        raise _wrong_type(attribute.name, value, "True or False")
+
+
+def number(minimum: float, maximum: float) -> Validator:
+    """Accept a number from *minimum* to *maximum*, or None."""
+
+    def check(request: Any, attribute: Any, value: object) -> None:
+        if value is None:
+            return
+        accepted = f"a number from {minimum} to {maximum}"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise _wrong_type(attribute.name, value, accepted)
+        # Written so that NaN is refused, whatever the model: it is not JSON.
+        if value != value or (_knows(request) and not minimum <= value <= maximum):  # noqa: PLR0124 - only NaN differs from itself
+            raise RequestValidationError(attribute.name, f"is {value}", accepted)
+
+    return check
+
+
+def seconds(minimum: int, maximum: int) -> Validator:
+    """Accept whole seconds from *minimum* to *maximum*, or None."""
+
+    def check(request: Any, attribute: Any, value: object) -> None:
+        if isinstance(value, int) and _knows(request) and not minimum <= value <= maximum:
+            raise RequestValidationError(
+                attribute.name, f"is {value} s", f"{minimum} to {maximum} s"
+            )
+
+    return check
+
+
+def items(minimum: int, maximum: int) -> Validator:
+    """Accept a tuple of *minimum* to *maximum* items, or None."""
+
+    def check(request: Any, attribute: Any, value: Any) -> None:
+        if value is not None and _knows(request) and not minimum <= len(value) <= maximum:
+            raise RequestValidationError(
+                attribute.name, f"has {len(value)} items", f"{minimum} to {maximum} items"
+            )
+
+    return check
+
+
+def image(request: Any, attribute: Any, value: str | None) -> None:
+    """Accept a picture within the vendor's limits, or None."""
+    if value is not None and _knows(request):
+        check_image(attribute.name, value)
+
+
+def check_image(field: str, value: str) -> None:
+    """Raise `RequestValidationError` when the picture in *value* breaks a limit."""
+    problem = image_problem(value)
+    if problem:
+        raise RequestValidationError(field, *problem)

@@ -1,0 +1,144 @@
+"""Converters of request fields: named and annotated, so type checkers see what is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from kling_sdk.endpoints.values import (
+    CameraControl,
+    DynamicMask,
+    Element,
+    OmniImage,
+    OmniVideoReference,
+    Shot,
+    SubjectImage,
+    Voice,
+    build,
+    sequence,
+    whole,
+)
+from kling_sdk.errors import RequestValidationError
+from kling_sdk.files import ImageSource, to_image
+
+AnyMapping = Mapping[str, Any]
+Switch = Literal["on", "off"]
+
+
+def optional_image(value: ImageSource | None) -> str | None:
+    """Return a picture as URL or base64."""
+    return None if value is None else to_image(value)
+
+
+def optional_tail(value: ImageSource | None) -> str | None:
+    """Return the last frame as URL or base64."""
+    return None if value is None else to_image(value, field="image_tail")
+
+
+def optional_mask(value: ImageSource | None) -> str | None:
+    """Return a mask as URL or base64."""
+    return None if value is None else to_image(value, field="static_mask")
+
+
+def to_seconds(value: int | str | None) -> int | None:
+    """Return whole seconds given as int or as digits."""
+    return None if value is None else whole(value)
+
+
+def to_switch(value: bool | Switch | str | None) -> str | None:  # noqa: FBT001 - a field's value; literals are for editors
+    """Return `on` or `off`; True and False are taken for them."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return value
+
+
+def to_watermark(value: bool | Mapping[str, bool] | None) -> bool | None:  # noqa: FBT001 - a field's value
+    """Return whether a copy with a watermark is wanted; the vendor's object is taken too."""
+    if isinstance(value, Mapping):
+        if set(value) != {"enabled"}:
+            raise RequestValidationError("watermark_info", "has other keys", "{'enabled': bool}")
+        return value["enabled"]
+    return value
+
+
+def to_camera(value: CameraControl | AnyMapping | None) -> CameraControl | None:
+    """Return a camera movement given as object or mapping."""
+    return None if value is None else build(CameraControl, "camera_control", value)
+
+
+def to_shots(value: Iterable[Shot | AnyMapping] | None) -> tuple[Shot, ...] | None:
+    """Return shots given as objects or mappings."""
+    if value is None:
+        return None
+    items = sequence("multi_prompt", value)
+    return tuple(build(Shot, "multi_prompt", item) for item in items)
+
+
+def to_masks(value: Iterable[DynamicMask | AnyMapping] | None) -> tuple[DynamicMask, ...] | None:
+    """Return masks given as objects or mappings."""
+    if value is None:
+        return None
+    items = sequence("dynamic_masks", value)
+    return tuple(build(DynamicMask, "dynamic_masks", item) for item in items)
+
+
+def to_voices(value: Iterable[Voice | AnyMapping | str] | None) -> tuple[Voice, ...] | None:
+    """Return voices given as objects, mappings or ids."""
+    if value is None:
+        return None
+    return tuple(
+        Voice(item) if isinstance(item, str) else build(Voice, "voice_list", item)
+        for item in sequence("voice_list", value)
+    )
+
+
+def to_elements(
+    value: Iterable[Element | AnyMapping | int] | None,
+) -> tuple[Element, ...] | None:
+    """Return elements given as objects, mappings or ids."""
+    if value is None:
+        return None
+    return tuple(
+        Element(item) if isinstance(item, int) else build(Element, "element_list", item)
+        for item in sequence("element_list", value)
+    )
+
+
+def to_subjects(
+    value: Iterable[SubjectImage | AnyMapping | ImageSource],
+) -> tuple[SubjectImage, ...]:
+    """Return subject pictures given as objects, mappings or pictures."""
+    return tuple(
+        build(SubjectImage, "image_list", item)
+        if isinstance(item, SubjectImage | Mapping)
+        else SubjectImage(item)
+        for item in sequence("image_list", value)
+    )
+
+
+def to_omni_images(
+    value: Iterable[OmniImage | AnyMapping | ImageSource] | None,
+) -> tuple[OmniImage, ...] | None:
+    """Return omni pictures given as objects, mappings or pictures."""
+    if value is None:
+        return None
+    return tuple(
+        build(OmniImage, "image_list", item)
+        if isinstance(item, OmniImage | Mapping)
+        else OmniImage(item)
+        for item in sequence("image_list", value)
+    )
+
+
+def to_omni_videos(
+    value: Iterable[OmniVideoReference | AnyMapping | str] | None,
+) -> tuple[OmniVideoReference, ...] | None:
+    """Return omni videos given as objects, mappings or URLs."""
+    if value is None:
+        return None
+    return tuple(
+        OmniVideoReference(item)
+        if isinstance(item, str)
+        else build(OmniVideoReference, "video_list", item)
+        for item in sequence("video_list", value)
+    )

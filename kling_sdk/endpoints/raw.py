@@ -1,0 +1,46 @@
+"""A request whose body is written by the caller, in the vendor's form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from kling_sdk.endpoints.base import check_external_id
+from kling_sdk.errors import RequestValidationError
+
+__all__ = ["RawRequest"]
+
+
+@attrs.frozen
+class RawRequest:
+    """A create's body as it goes over the wire; nothing in it is checked but its id.
+
+    Attributes:
+        endpoint: The endpoint, such as `text2video`.
+        body: The body's fields, by the vendor's names.
+    """
+
+    endpoint: str
+    body: Mapping[str, Any] = attrs.field(repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        given = self.body.get("external_task_id")
+        if given is not None:
+            if not isinstance(given, str):
+                raise RequestValidationError(
+                    "external_task_id", f"is a {type(given).__name__}", "text"
+                )
+            check_external_id(given)
+
+    @property
+    def external_task_id(self) -> str | None:
+        """The caller's own id of the task, or None."""
+        return self.body.get("external_task_id")
+
+    @property
+    def model_name(self) -> str:
+        """The model, or "" when the body names none."""
+        name = self.body.get("model_name")
+        return name if isinstance(name, str) else ""

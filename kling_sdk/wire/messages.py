@@ -1,0 +1,184 @@
+"""What goes over the wire: a call to make, a reply that came. Values only."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
+
+from kling_sdk.errors import TransportError
+from kling_sdk.wire.redirects import is_redirect, redirected
+
+__all__ = [
+    "Call",
+    "Reply",
+    "json_object",
+    "names_asked_path",
+    "no_answer",
+    "read_json",
+    "retry_after",
+]
+
+#: The most bytes a JSON reply may have, before and after decompression. A page of 500
+#: tasks is about 0.5 MB.
+MAX_REPLY: Final = 16 * 1024 * 1024
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
+# Statuses whose page may be another one in a moment, whoever sent it.
+_TRANSIENT: Final = frozenset({408, 425, 429})
+
+
+class Call(NamedTuple):
+    """An HTTP call, without host and authorization.
+
+    Attributes:
+        method: HTTP method.
+        path: Path under the base URL, or an absolute URL.
+        params: Query parameters.
+        json: Body, or None for none.
+        headers: Further headers.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, str | int] | None = None
+    json: Any = None
+    headers: Mapping[str, str] = _NONE
+
+    def __repr__(self) -> str:
+        # The body may hold a prompt, the headers a key.
+        return f"Call(method={self.method!r}, path={self.path!r}, params={self.params!r})"
+
+
+class Reply(NamedTuple):
+    """An HTTP reply, read whole.
+
+    Attributes:
+        status: HTTP status.
+        headers: Headers, names in lower case.
+        body: The bytes as sent, possibly compressed.
+        path: The path that was requested, under the base URL.
+        fresh: True when the connection was opened for this call, so that no reply to an
+            earlier request can have been waiting on it.
+        matched: True when it can only be the reply to this call: the server repeated the
+            call's `x-request-id`, or there is no connection because it runs in this process.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    path: str = ""
+    fresh: bool = False
+    matched: bool = False
+
+    def __repr__(self) -> str:
+        return f"Reply(status={self.status}, body=<{len(self.body)} bytes>)"
+
+
+def plain_body(reply: Reply) -> bytes:
+    """Return the reply's body without its compression.
+
+    Clients ask for none; a proxy may compress all the same. A few kilobytes can inflate to
+    gigabytes, so this stops at `MAX_REPLY`.
+
+    Raises:
+        TransportError: the body is damaged, of an unknown encoding, or too large.
+    """
+    encoding = reply.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in {"", "identity"}:
+        return reply.body
+    if encoding not in {"gzip", "x-gzip", "deflate"}:
+        raise TransportError(
+            f"the reply is compressed with {encoding[:20]!r}, which was not asked for"
+        )
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: zlib or gzip by its header
+    try:
+        body = inflater.decompress(reply.body, MAX_REPLY)
+    except zlib.error as error:
+        raise TransportError(f"the reply's compression is damaged: {error}") from error
+    if inflater.unconsumed_tail:
+        raise TransportError(f"the reply inflates to more than {MAX_REPLY:,} bytes")
+    return body
+
+
+def read_json(body: bytes) -> Any:
+    """Return the value in a JSON text.
+
+    A whole number with more digits than Python reads (4,300) becomes text, so that one absurd
+    number does not make all the rest unreadable.
+
+    Raises:
+        ValueError: The body is not JSON.
+        RecursionError: It is nested too deeply.
+    """
+    try:
+        return json.loads(body)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except ValueError:
+        return json.loads(body, parse_int=_whole)
+
+
+def _whole(digits: str) -> int | str:
+    return int(digits) if len(digits) < 100 else digits
+
+
+def json_object(reply: Reply) -> dict[str, Any]:
+    """Return the JSON object in a reply.
+
+    Raises:
+        TransportError: the body is not a JSON object. It says nothing about what the server
+            did with the request.
+    """
+    try:
+        value = read_json(plain_body(reply))
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        if is_redirect(reply.status):
+            raise redirected(reply.status, reply.headers)
+        raise no_answer(reply, "without a JSON object")
+    return value
+
+
+def no_answer(reply: Reply, why: str) -> TransportError:
+    """Return the error for a reply that does not say what the server did with the request.
+
+    Such a reply is a gateway's, a firewall's or a captive portal's. It proves neither that
+    the request was carried out nor that it was not.
+    """
+    kind = reply.headers.get("content-type", "no content type").partition(";")[0][:60]
+    error = TransportError(
+        f"HTTP {reply.status} {why} ({len(reply.body)} bytes, {kind}): not an answer of the API",
+        retry_after=retry_after(reply),
+    )
+    if reply.status < 500 and reply.status not in _TRANSIENT:
+        error.page = f"HTTP {reply.status} {sha256(reply.body).hexdigest()}"
+    return error
+
+
+def names_asked_path(reply: Reply, body: Mapping[str, Any]) -> bool:
+    """Return True for the 404 by which the vendor's server says that a path does not exist.
+
+    Its body is the web framework's own, `{"timestamp", "status", "error", "message", "path"}`,
+    without an envelope (observed, confidence high). A proxy's 404 does not repeat the path.
+    """
+    path = body.get("path")
+    return (
+        reply.status == 404
+        and body.get("status") == 404
+        and bool(reply.path)
+        and isinstance(path, str)
+        and unquote(path).endswith(unquote(reply.path))
+    )
+
+
+def retry_after(reply: Reply) -> float | None:
+    """Return the seconds of a `Retry-After` header, or None (a date is not understood)."""
+    value = reply.headers.get("retry-after", "").strip()
+    return float(value) if value.isascii() and value.isdigit() and len(value) < 7 else None

@@ -1,0 +1,138 @@
+"""The wire form of a one-api style relay in front of Kling: flat replies, keyset pages.
+
+Bodies: `{"task_id", "kling_task_id", "status", "video_url", "duration", "fail_reason"}`,
+empty text where unknown. Errors: `{"error": {"message", "type", "code"}}`, with Kling's
+own code kept where Kling refused. Source: this project's relay.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from kling_sdk.errors import RequestValidationError, TransportError, api_error
+from kling_sdk.results import Page, Task, Video, decimal, instant, text
+from kling_sdk.wire.messages import (
+    Call,
+    Reply,
+    json_object,
+    names_asked_path,
+    no_answer,
+    retry_after,
+)
+from kling_sdk.wire.v1 import _checked_id, wire_body
+
+if TYPE_CHECKING:
+    from kling_sdk.endpoints import RawRequest, VideoRequest
+
+__all__ = ["RelayDialect"]
+
+_ROOT = "/kling/v1/videos"
+
+
+class RelayDialect:
+    """Paths, bodies and replies of a relay."""
+
+    name: str = "relay"
+    default_base_url: str = "http://127.0.0.1:3000"
+    max_page_size: int = 100
+    sends_request_id: bool = True
+    #: None: a relay looks up an id whatever the endpoint, and reports a conflict itself.
+    endpoints: tuple[str, ...] = ()
+
+    def create(self, request: VideoRequest | RawRequest, external_task_id: str) -> Call:
+        """Return the call that creates a task."""
+        body = wire_body(request, external_task_id)
+        return Call("POST", f"{_ROOT}/{request.endpoint}", json=body)
+
+    def get(self, endpoint: str, task_id: str) -> Call:  # noqa: ARG002 - one path for all endpoints
+        """Return the call that reads one task, by task id or external id."""
+        return Call("GET", f"{_ROOT}/{quote(_checked_id(task_id), safe='')}")
+
+    def list(self, endpoint: str, page: int, page_size: int, before: int | None) -> Call:  # noqa: ARG002 - one list for all endpoints
+        """Return the call that reads the page before the key *before* (None: the newest)."""
+        if page > 1 and before is None:
+            raise RequestValidationError(
+                "page", f"is {page} on a relay", "page 1, or iter(): a relay's pages have keys"
+            )
+        if not 1 <= page_size <= self.max_page_size:
+            raise RequestValidationError(
+                "page_size", f"is {page_size}", f"1 to {self.max_page_size}"
+            )
+        params: dict[str, str | int] = {"limit": page_size}
+        if before is not None:
+            params["before"] = before
+        return Call("GET", _ROOT, params=params)
+
+    def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> Call:  # noqa: ARG002 - the other dialect's signature
+        """Raise: a relay bills its own users and shows no account of Kling."""
+        raise RequestValidationError("account_costs", "is asked of a relay", "a client of Kling")
+
+    def data(self, reply: Reply) -> Any:
+        """Return the reply's object.
+
+        Raises:
+            KlingAPIError: the relay, or Kling behind it, refused or failed (any HTTP 5xx).
+            TransportError: the reply is neither a JSON object nor an error of a relay, which
+                has a `type` and a `code`. Such a page says nothing about the request.
+        """
+        try:
+            body = json_object(reply)
+        except TransportError:
+            if reply.status < 500:
+                raise
+            body = {}
+        if reply.status < 300 and "error" not in body:
+            return body
+        error = body.get("error")
+        detail: dict[str, Any] = error if isinstance(error, dict) else {}
+        complete = bool(text(detail.get("type"))) and isinstance(detail.get("code"), str | int)
+        unknown_path = names_asked_path(reply, body)
+        if reply.status < 500 and not complete and not unknown_path:
+            raise no_answer(reply, "without an error's type and code")
+        code = decimal(detail.get("code"))
+        raise api_error(
+            text(detail.get("message")) or f"HTTP {reply.status} without a message",
+            code=int(code) if code is not None and abs(code) < 10**9 else 0,
+            http_status=reply.status,
+            request_id=text(detail.get("request_id")) or reply.headers.get("x-request-id", ""),
+            retry_after=retry_after(reply),
+            complete=complete or unknown_path,
+        )
+
+    def task(self, reply: Reply, endpoint: str) -> Task:
+        """Return the task in a reply to create or get."""
+        return _task_from(self.data(reply), endpoint)
+
+    def page(self, reply: Reply, endpoint: str, page: int, page_size: int) -> Page:
+        """Return the tasks in a reply to list."""
+        body = self.data(reply)
+        data, before = body.get("data"), body.get("next_before")
+        if not isinstance(data, list):
+            raise TransportError(f"HTTP {reply.status}: a page without a list of tasks")
+        tasks = tuple(_task_from(item, endpoint) for item in data)
+        key = before if isinstance(before, int) else None
+        return Page(tasks, page, page_size, next_before=key, has_next=key is not None)
+
+
+def _task_from(data: object, endpoint: str) -> Task:
+    if not isinstance(data, dict):
+        raise TransportError(f"a task that is a {type(data).__name__}, not an object")
+    raw: dict[str, Any] = data
+    task_id, status = text(raw.get("task_id")), text(raw.get("status"))
+    if not task_id or not status:
+        raise TransportError("a task without task_id or status")
+    url = text(raw.get("video_url"))
+    videos = (Video(id="", url=url, duration=decimal(raw.get("duration")), raw=raw),) if url else ()
+    return Task(
+        task_id=task_id,
+        status=status,
+        external_task_id=text(raw.get("external_task_id")) or None,
+        status_msg=text(raw.get("fail_reason")),
+        videos=videos,
+        created_at=instant(raw.get("created_at"), per_second=1),
+        updated_at=instant(raw.get("updated_at"), per_second=1),
+        endpoint=endpoint,
+        kling_task_id=text(raw.get("kling_task_id")) or None,
+        raw=raw,
+    )

@@ -1,0 +1,233 @@
+"""Kling's own wire form, the `/v1` interface.
+
+Every reply is an envelope `{code, message, request_id, data}`. Source: the vendor's
+endpoint pages and observed replies (several agree).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import attrs
+
+from kling_sdk.errors import RequestValidationError, TransportError, api_error
+from kling_sdk.results import Page, ResourcePack, Task, Video, decimal, instant, text
+from kling_sdk.wire.messages import (
+    Call,
+    Reply,
+    json_object,
+    names_asked_path,
+    no_answer,
+    retry_after,
+)
+
+if TYPE_CHECKING:
+    from kling_sdk.endpoints import RawRequest, VideoRequest
+
+__all__ = ["KlingDialect", "wire_body"]
+
+_PATHS = {
+    "text2video": "/v1/videos/text2video",
+    "image2video": "/v1/videos/image2video",
+    "omni-video": "/v1/videos/omni-video",
+    "multi-image2video": "/v1/videos/multi-image2video",
+}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if attrs.has(type(value)):
+        return _plain_object(value)
+    return value
+
+
+def _plain_object(value: Any) -> dict[str, Any]:
+    body = {
+        field.name: _plain(item)
+        for field in attrs.fields(type(value))
+        if (item := getattr(value, field.name)) is not None
+    }
+    if "duration" in body:  # documented as text everywhere, also within shots
+        body["duration"] = str(body["duration"])
+    return body
+
+
+def wire_body(request: VideoRequest | RawRequest, external_task_id: str) -> dict[str, Any]:
+    """Return the JSON body of a create, as both dialects send it."""
+    from kling_sdk.endpoints.raw import RawRequest  # a program that only reads needs none
+
+    if isinstance(request, RawRequest):
+        return {**request.body, "external_task_id": external_task_id}
+    body = _plain_object(request)
+    body["external_task_id"] = external_task_id
+    if "watermark_info" in body:
+        body["watermark_info"] = {"enabled": body["watermark_info"]}
+    for place, shot in enumerate(body.get("multi_prompt", ()), start=1):
+        shot.setdefault("index", place)
+    return body
+
+
+class KlingDialect:
+    """Paths, bodies and replies of `api-singapore.klingai.com` and its sisters."""
+
+    name: str = "kling"
+    default_base_url: str = "https://api-singapore.klingai.com"
+    #: Whether the server is sent an `x-request-id` per attempt, which it may repeat.
+    sends_request_id: bool = False
+    #: Most tasks on one page (vendor page), or 0 when pages cannot replace single queries.
+    max_page_size: int = 500
+    max_page: int = 1000
+    #: The endpoints over which an account accepts an external id once.
+    endpoints: tuple[str, ...] = tuple(_PATHS)
+
+    def create(self, request: VideoRequest | RawRequest, external_task_id: str) -> Call:
+        """Return the call that creates a task."""
+        body = wire_body(request, external_task_id)
+        return Call("POST", _PATHS[request.endpoint], json=body)
+
+    def get(self, endpoint: str, task_id: str) -> Call:
+        """Return the call that reads one task, by task id or external id."""
+        return Call("GET", f"{_PATHS[endpoint]}/{quote(_checked_id(task_id), safe='')}")
+
+    def list(self, endpoint: str, page: int, page_size: int, before: int | None) -> Call:
+        """Return the call that reads one page; *before* is the relay's and must be None."""
+        if before is not None:
+            raise RequestValidationError("before", "is given", "page and page_size")
+        if not 1 <= page <= self.max_page:
+            raise RequestValidationError("page", f"is {page}", f"1 to {self.max_page}")
+        if not 1 <= page_size <= self.max_page_size:
+            raise RequestValidationError(
+                "page_size", f"is {page_size}", f"1 to {self.max_page_size}"
+            )
+        return Call("GET", _PATHS[endpoint], params={"pageNum": page, "pageSize": page_size})
+
+    def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> Call:
+        """Return the call that reads the account's resource packs."""
+        params: dict[str, str | int] = {"start_time": start_ms, "end_time": end_ms}
+        if pack_name is not None:
+            params["resource_pack_name"] = pack_name
+        return Call("GET", "/account/costs", params=params)
+
+    def data(self, reply: Reply) -> Any:
+        """Return the envelope's `data`.
+
+        Raises:
+            KlingAPIError: the server refused, or failed (any HTTP 5xx).
+            TransportError: the reply is no envelope with a code. Such a page of a gateway
+                says nothing about the request, whatever its HTTP status.
+        """
+        try:
+            envelope = json_object(reply)
+        except TransportError:
+            if reply.status < 500:
+                raise
+            envelope = {}
+        code = envelope.get("code")
+        has_code = isinstance(code, int) and not isinstance(code, bool)
+        if reply.status < 300 and has_code and code == 0:
+            return envelope.get("data")
+        unknown_path = names_asked_path(reply, envelope)
+        if reply.status < 500 and not (has_code and code) and not unknown_path:
+            raise no_answer(reply, "without the code of an envelope")
+        request_id = text(envelope.get("request_id"))
+        raise api_error(
+            text(envelope.get("message")) or f"HTTP {reply.status} without a message",
+            code=code if isinstance(code, int) and abs(code) < 10**9 else 0,
+            http_status=reply.status,
+            request_id=request_id,
+            retry_after=retry_after(reply),
+            complete=bool(request_id) or unknown_path,
+        )
+
+    def task(self, reply: Reply, endpoint: str) -> Task:
+        """Return the task in a reply to create or get."""
+        return task_from(self.data(reply), endpoint)
+
+    def page(self, reply: Reply, endpoint: str, page: int, page_size: int) -> Page:
+        """Return the tasks in a reply to list.
+
+        The reply has no total, so a full page means that another may follow.
+        """
+        data = self.data(reply)
+        if not isinstance(data, list):
+            raise TransportError(f"HTTP {reply.status}: a page without a list of tasks")
+        tasks = tuple(task_from(item, endpoint) for item in data)
+        more = len(tasks) >= page_size and page < self.max_page
+        return Page(tasks, page, page_size, has_next=more)
+
+
+def _checked_id(task_id: str) -> str:
+    given: object = task_id  # a caller may not run a type checker
+    if not isinstance(given, str) or not task_id.strip(". ") or len(task_id) > 200:
+        raise RequestValidationError(
+            "task_id", "is empty, too long or no text", "a task id or external id as text"
+        )
+    return task_id
+
+
+def task_from(data: object, endpoint: str = "") -> Task:
+    """Return a task from the vendor's object, whatever else it holds.
+
+    Raises:
+        TransportError: it has no task id or status, so nothing can be said about any task.
+    """
+    if not isinstance(data, dict):
+        raise TransportError(f"a task that is a {type(data).__name__}, not an object")
+    raw: dict[str, Any] = data
+    task_id, status = text(raw.get("task_id")), text(raw.get("task_status"))
+    if not task_id or not status:
+        raise TransportError("a task without task_id or task_status")
+    info = raw.get("task_info")
+    external = info.get("external_task_id") if isinstance(info, dict) else None
+    return Task(
+        task_id=task_id,
+        status=status,
+        # The documents put it inside task_info; some replies carry it at the top.
+        external_task_id=text(external) or text(raw.get("external_task_id")) or None,
+        status_msg=text(raw.get("task_status_msg")),
+        videos=videos_from(raw.get("task_result")),
+        created_at=instant(raw.get("created_at")),
+        updated_at=instant(raw.get("updated_at")),
+        units=decimal(raw.get("final_unit_deduction")),
+        endpoint=endpoint,
+        raw=raw,
+    )
+
+
+def videos_from(result: object) -> tuple[Video, ...]:
+    """Return the videos of a `task_result`; entries without a URL are left out."""
+    items = result.get("videos") if isinstance(result, dict) else None
+    return tuple(
+        Video(
+            id=text(item.get("id")),
+            url=url,
+            duration=decimal(item.get("duration")),
+            watermark_url=text(item.get("watermark_url")) or None,
+            raw=item,
+        )
+        for item in (items if isinstance(items, list) else ())
+        if isinstance(item, Mapping) and (url := text(item.get("url")))
+    )
+
+
+def packs_from(data: object) -> tuple[ResourcePack, ...]:
+    """Return the resource packs in the `data` of `/account/costs`, which wraps them twice."""
+    items = data.get("resource_pack_subscribe_infos") if isinstance(data, dict) else None
+    return tuple(
+        ResourcePack(
+            name=text(item.get("resource_pack_name")),
+            id=text(item.get("resource_pack_id")),
+            type=text(item.get("resource_pack_type")),
+            status=text(item.get("status")),
+            total=decimal(item.get("total_quantity")),
+            remaining=decimal(item.get("remaining_quantity")),
+            effective_at=instant(item.get("effective_time")),
+            invalid_at=instant(item.get("invalid_time")),
+            raw=item,
+        )
+        for item in (items if isinstance(items, list) else ())
+        if isinstance(item, dict)
+    )

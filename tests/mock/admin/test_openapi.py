@@ -1,0 +1,129 @@
+"""The admin API in the OpenAPI document, against the running server."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+
+from kling_mock import KlingMock
+from kling_mock.admin.operations import OPERATIONS
+from kling_mock.admin.table import ROUTES
+from kling_mock.reference.documents import openapi
+from kling_mock.web.openapi_rows import Operation
+from tests.mock.admin_client import Admin
+from tests.mock.conftest import Api
+from tests.mock.reference.test_openapi import CASES, CHECKS, FEW
+
+CASES_EACH = max(1, CASES // 4)
+DOCUMENT = openapi()
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+SENT = [
+    pytest.param(row, mode, id=f"{row.name}-{mode.value}")
+    for row in OPERATIONS
+    if row.parameters or row.body
+    for mode in GenerationMode
+]
+
+
+def test_every_call_is_in_the_document() -> None:
+    """Each row of the table is an operation that wants the admin token."""
+    for row in ROUTES:
+        operation = DOCUMENT["paths"][f"/__kling{row.path}"][row.method.lower()]
+        assert operation["security"] == [{"admin": []}]
+        assert operation["summary"] == row.summary
+
+
+def test_examples_keep_their_schema() -> None:
+    """Every example body is what its schema accepts."""
+    for row in OPERATIONS:
+        for example in row.examples.values():
+            accepts(row).validate(example)
+
+
+def accepts(row: Operation) -> Any:
+    components = {"components": DOCUMENT["components"]}
+    return jsonschema_rs.Draft202012Validator({**(row.body or {}), **components})
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[KlingMock]:
+    with KlingMock(seed=1) as mock:
+        yield mock
+
+
+@pytest.fixture
+def known(server: KlingMock) -> dict[str, list[str]]:
+    """Values of path parameters that are found; everything else is as on a new server."""
+    server.reset()
+    server.accounts.add("acme")
+    server.faults.add("reset", account="nobody")
+    api = Api(server)
+    tasks = [api.new(callback_url="http://127.0.0.1:1/") for _ in range(3)]
+    api.http.close()
+    server.fail(tasks[2])
+    with Admin(server) as admin:
+        admin.ask("POST", "/snapshots", {"snapshot_id": "before"}, status=201)
+    ids = [delivery.delivery_id for delivery in server.deliveries]
+    return {
+        "task_id": tasks,
+        "account": ["default", "acme"],
+        "fault_id": ["fault-1"],
+        "delivery_id": ids,
+        "snapshot_id": ["before"],
+        "key": [server.access_key],
+    }
+
+
+@pytest.mark.parametrize(("row", "mode"), SENT)
+@pytest.mark.slow
+def test_schemathesis(
+    server: KlingMock, known: dict[str, list[str]], row: Operation, mode: GenerationMode
+) -> None:
+    """Whatever fits the document, or just does not, gets an answer that the document lists."""
+    operation = SCHEMA[row.path][row.method]
+    key = {"Authorization": f"Bearer {server.admin_token}"}
+    keyless = st.just(key) if mode is GenerationMode.POSITIVE else st.sampled_from([key, {}])
+    inside = [one.name for one in row.parameters if one.where == "path"]
+    values = st.fixed_dictionaries({name: st.sampled_from(known[name]) for name in inside})
+    examples = list(row.examples.values())
+    if row.name == "admin-set-key":
+        examples.append({"key": known["key"][0], "active": True})
+    seen: Counter[int] = Counter()
+
+    @settings(
+        max_examples=CASES_EACH,
+        deadline=None,
+        derandomize=CASES <= FEW,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        case=operation.as_strategy(generation_mode=mode),
+        headers=keyless,
+        found=st.none() | values,
+        example=st.none() | st.sampled_from(examples or [None]),
+    )
+    def send(case: Any, headers: dict[str, str], found: Any, example: Any) -> None:
+        if found:  # an id made from the schema is never one that there is
+            case.path_parameters = found
+        if example and isinstance(case.body, dict):  # what is made alone is seldom accepted
+            case.body = example | dict(itertools.islice(case.body.items(), 1))
+        reply = case.call(base_url=server.kling_url, headers=headers)
+        seen[reply.status_code] += 1
+        case.validate_response(reply, checks=CHECKS)
+        if row.body is not None and reply.status_code < 300 and isinstance(case.body, dict):
+            accepts(row).validate(case.body)  # nothing else is accepted
+
+    send()
+    assert seen.total() >= CASES_EACH, seen
+    assert mode is GenerationMode.NEGATIVE or seen[200] + seen[201] + seen[409], seen

@@ -1,0 +1,142 @@
+"""Who may steer a server: one switch, one rule for both ports, and no token from a known seed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from kling_mock import KlingMock
+from kling_mock.web.loopback import is_loopback
+from tests.mock.cli.test_main import serve
+
+ADMIN_PATHS = ("/__kling/clock", "/__kling/tasks", "/__kling/")
+OPERATOR_PATHS = ("/__kling/relay/users", "/__kling/relay/channels", "/__kling/relay/overview")
+
+
+def answers(mock_urls: tuple[str, str], token: str, **headers: str) -> dict[str, int]:
+    """Return the statuses of both APIs, asked with the admin token."""
+    kling, relay = mock_urls
+    urls = [*(kling + path for path in ADMIN_PATHS), *(relay + path for path in OPERATOR_PATHS)]
+    sent = {"Authorization": f"Bearer {token}"} | headers
+    with httpx.Client(trust_env=False, headers=sent) as client:
+        return {url: client.get(url).status_code for url in urls}
+
+
+@pytest.mark.parametrize(
+    ("admin", "proxied", "status"),
+    [
+        (True, False, 200),
+        (True, True, 403),
+        ("remote", False, 200),
+        ("remote", True, 200),
+        (False, False, 404),
+        (False, True, 404),
+    ],
+)
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - what is tested
+def test_one_switch_is_for_both_apis(host: str, admin: Any, status: int, *, proxied: bool) -> None:
+    """The admin API and the relay's operator API are open to the same callers, or to nobody."""
+    headers = {"X-Forwarded-For": "10.0.0.1"} if proxied else {}
+    with KlingMock(host=host, admin=admin) as mock:
+        urls = (mock.kling_url, mock.relay_url)
+        found = answers(urls, mock.admin_token, **headers)
+        assert set(found.values()) == {status}
+        with httpx.Client(trust_env=False) as client:
+            paths = client.get(f"{mock.relay_url}/openapi.json").json()["paths"]
+        assert any(path.startswith("/__kling") for path in paths) is (admin is not False)
+
+
+def secrets_of(mock: KlingMock) -> set[str]:
+    """Return whatever opens something on a server, also what is made later."""
+    second = mock.accounts.add("second")
+    pair = second.new_key_pair()
+    url, headers = (
+        f"{mock.relay_url}/__kling/relay",
+        {"Authorization": f"Bearer {mock.admin_token}"},
+    )
+    with httpx.Client(trust_env=False, headers=headers) as client:
+        token = client.post(f"{url}/users/1/tokens", json={"name": "second"}).json()["token"]
+    return {
+        mock.admin_token,
+        mock.relay_token,
+        mock.access_key,
+        mock.secret_key,
+        mock.api_key,
+        mock.account.new_webhook_secret(),
+        second.secret_key,
+        pair.secret_key,
+        second.new_api_key(),
+        token,
+    }
+
+
+def test_no_secret_can_be_computed_from_a_seed_where_others_can_call() -> None:
+    """On such an address keys and tokens are random; ids and times are the seed's all the same."""
+    host = "0.0.0.0"  # noqa: S104 - what is tested
+    found, tasks = [], []
+    for address in ("127.0.0.1", host, host):
+        with KlingMock(seed=7, host=address) as mock, mock.client() as kling:
+            found.append(secrets_of(mock))
+            tasks.append(kling.text2video.create(prompt="a kitten"))
+    assert [len(one) for one in found] == [10, 10, 10]
+    assert len(set.union(*found)) == 30
+    assert len({(task.task_id, task.created_at) for task in tasks}) == 1
+
+
+def test_on_loopback_a_seed_still_makes_the_keys() -> None:
+    """The canary of the test above: two servers of one seed share every secret there."""
+    with KlingMock(seed=7) as one, KlingMock(seed=7, host="localhost") as other:
+        assert secrets_of(one) == secrets_of(other)
+
+
+def test_keys_outlive_a_reset_and_a_restore_also_where_they_are_random() -> None:
+    """A reset to another seed changes no key, and neither does a snapshot."""
+    with KlingMock(seed=7, host="0.0.0.0") as mock:  # noqa: S104 - what is tested
+        kept, keys = mock.snapshot(), (mock.secret_key, mock.relay_token, mock.admin_token)
+        mock.reset(8)
+        assert (mock.secret_key, mock.relay_token, mock.admin_token) == keys
+        mock.restore(kept)
+        assert (mock.secret_key, mock.relay_token, mock.admin_token) == keys
+
+
+@pytest.mark.slow
+def test_the_command_is_safe_by_default_and_shut_by_its_switch() -> None:
+    """`--host 0.0.0.0 --seed 7`: no known token; with `--no-admin`: neither API."""
+    known = KlingMock(seed=7)
+    ports = ("--port", "0", "--kling-port", "0")
+    with serve("--host", "0.0.0.0", "--seed", "7", *ports) as (_, ready):  # noqa: S104
+        urls = (ready["kling_url"], ready["relay_url"])
+        assert set(ready.values()).isdisjoint(
+            {known.admin_token, known.relay_token, known.secret_key, known.api_key}
+        )
+        found = answers(urls, known.admin_token)
+        assert set(found.values()) <= {200, 401}
+        assert all(status == 401 for url, status in found.items() if not url.endswith("/__kling/"))
+        assert set(answers(urls, ready["admin_token"]).values()) == {200}
+    with serve("--host", "0.0.0.0", "--no-admin", *ports) as (_, ready):  # noqa: S104
+        urls = (ready["kling_url"], ready["relay_url"])
+        assert set(answers(urls, ready["admin_token"]).values()) == {404}
+        assert "admin_token" in json.dumps(ready)
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("localhost", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("0.0.0.0", False),  # noqa: S104 - what is tested
+        ("::", False),
+        ("", False),
+        ("10.0.0.1", False),
+        ("a-name", False),
+    ],
+)
+def test_what_others_can_reach(host: str, *, loopback: bool) -> None:
+    """A name that is not `localhost` counts as reachable."""
+    assert is_loopback(host) is loopback

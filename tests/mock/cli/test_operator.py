@@ -1,0 +1,281 @@
+"""`kling-mock channel`, `user`, `token` and `stats`: the operator's work from a shell."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from kling_mock import KlingMock
+from kling_mock.cli.main import main
+from kling_mock.cli.operator import Asked, _rows, desk_on
+from kling_mock.storage.memory import MemoryStorage
+from kling_mock.storage.values import NewUser
+from tests.mock.relay.http_calls import GUIDE, PRICE, VIDEOS, Caller
+from tests.mock.storage.databases import Mysql, SqliteFile, need
+
+KEY = "access|a-very-secret-key"
+CHANNEL = ("channel", "add", "--name", "two", "--base-url", "http://127.0.0.1:1")
+
+
+class Shell:
+    """Runs commands on one database, in this process."""
+
+    def __init__(self, url: str, read: Callable[[], tuple[str, str]]) -> None:
+        self.url = url
+        self._read = read
+        self.printed = ""
+
+    def run(self, *words: str) -> tuple[int, list[dict[str, Any]], str]:
+        """Return status, the lines of JSON, and what was complained of."""
+        status = main([*words, "--db", self.url])
+        output, complaint = self._read()
+        self.printed += output + complaint
+        return status, [json.loads(line) for line in output.splitlines()], complaint
+
+    def does(self, *words: str) -> dict[str, Any]:
+        """Run a command that does what it is told and prints one line."""
+        status, (line,), _ = self.run(*words)
+        assert status == 0
+        return line
+
+    def refuses(self, status: int, *words: str) -> str:
+        """Run a command that is refused with *status*; return why."""
+        got, lines, complaint = self.run(*words)
+        assert (got, lines) == (status, [])
+        assert complaint.startswith("kling-mock: ")
+        return complaint
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def shell(
+    request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Shell]:
+    def read() -> tuple[str, str]:
+        captured = capsys.readouterr()
+        return captured.out, captured.err
+
+    if request.param == "sqlite":
+        yield Shell(SqliteFile(tmp_path).url, read)
+        return
+    need("mysql")
+    server = Mysql()
+    asyncio.run(server.make())
+    try:
+        yield Shell(server.url, read)
+    finally:
+        asyncio.run(server.drop())
+
+
+def test_a_channel_is_made_changed_and_deleted(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys come from the environment, a file or standard input, and are never shown again."""
+    monkeypatch.setenv("UPSTREAM_KEY", KEY)
+    made = shell.does(*CHANNEL, "--key-env", "UPSTREAM_KEY", "--model-mapping", '{"a": "b"}')
+    assert (made["id"], made["status"], len(made["keys"])) == (1, "enabled", 1)
+    keys = tmp_path / "keys"
+    keys.write_text(f"{KEY}\nother|another-secret-key\n")
+    secrets = tmp_path / "secrets"
+    secrets.write_text("whsec_" + "QUJD" * 8)
+    changed = shell.does(
+        *("channel", "set", "two", "--key-file", str(keys), "--priority", "7"),
+        *("--webhook-secrets-file", str(secrets)),
+    )
+    assert (len(changed["keys"]), changed["priority"], changed["webhook_secrets"]) == (2, 7, 1)
+    assert changed["model_mapping"] == '{"a": "b"}'  # what is not named stays
+    monkeypatch.setattr(sys, "stdin", io.StringIO(KEY))
+    assert shell.does("channel", "set", "1", "--key-file", "-")["keys"] == made["keys"]
+    assert shell.does("channel", "disable", "two")["status"] == "disabled"
+    assert shell.does("channel", "enable", "two")["status"] == "enabled"
+    assert shell.does("channel", "list")["name"] == "two"
+    assert shell.does("channel", "delete", "two")["status"] == "deleted"
+    assert shell.run("channel", "list") == (0, [], "")
+    assert shell.does("channel", "list", "--deleted")["status"] == "deleted"
+    for hidden in ("a-very-secret-key", "another-secret-key", "QUJD"):
+        assert hidden not in shell.printed
+
+
+def test_users_and_their_money(shell: Shell) -> None:
+    """A top-up is booked once per reference; a deleted user is gone, and its books stay."""
+    assert shell.does("user", "add", "alice", "--quota", "500")["quota"] == 500
+    for _ in range(2):
+        entry = shell.does("user", "topup", "alice", "100", "--reference", "payment-1")
+        assert (entry["kind"], entry["amount"]) == ("credit", 100)
+    shell.does("user", "topup", "1", "7", "--note", "a gift")
+    assert shell.does("user", "list")["quota"] == 607
+    assert shell.does("user", "disable", "alice")["status"] == "disabled"
+    assert shell.does("user", "enable", "alice")["status"] == "enabled"
+    assert shell.does("user", "delete", "alice")["status"] == "deleted"
+    assert shell.run("user", "list") == (0, [], "")
+    assert shell.does("user", "list", "--deleted")["username"] == "alice"
+    assert shell.does("reconcile")["is_explained"]
+
+
+def test_a_token_is_shown_once(shell: Shell) -> None:
+    """`token add` prints it; no other command ever does."""
+    shell.does("user", "add", "alice")
+    made = shell.does("token", "add", "alice", "--name", "web", "--quota", "9")
+    assert made["token"].startswith("sk-")
+    shell.printed = ""
+    assert shell.does("token", "list", "alice")["remain_quota"] == 9
+    assert shell.does("token", "disable", "1")["status"] == "disabled"
+    assert shell.does("token", "enable", "1")["status"] == "enabled"
+    assert shell.does("token", "delete", "1")["status"] == "deleted"
+    assert shell.run("token", "list", "alice") == (0, [], "")
+    assert made["token"].removeprefix("sk-") not in shell.printed
+
+
+def test_what_cannot_be_done_is_told_by_the_exit_status(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1: there is no such thing, or it is taken; 2: a wrong argument, or no database."""
+    monkeypatch.setenv("UPSTREAM_KEY", KEY)
+    shell.does("user", "add", "alice", "--quota", "500")
+    shell.does("token", "add", "alice")
+    shell.does("token", "delete", "1")
+    shell.does(*CHANNEL, "--key-env", "UPSTREAM_KEY")
+    assert "there is no user 'bob'" in shell.refuses(1, "user", "delete", "bob")
+    assert "already" in shell.refuses(1, "user", "add", "alice")
+    another = ("--weight", "2", "--key-env", "UPSTREAM_KEY")
+    assert "already" in shell.refuses(1, *CHANNEL, *another)
+    assert "does not reach" in shell.refuses(1, "user", "topup", "alice", "-501")
+    assert "there is no token 1" in shell.refuses(1, "token", "enable", "1")
+    assert "there is no channel 'x'" in shell.refuses(1, "channel", "disable", "x")
+    assert "accepted: --key-file" in shell.refuses(2, *CHANNEL)
+    assert "no NO_KEY" in shell.refuses(2, *CHANNEL, "--key-env", "NO_KEY")
+    assert "key: " in shell.refuses(2, "channel", "set", "two", "--key-file", os.devnull)
+    assert "nothing to change" in shell.refuses(2, "channel", "set", "two")
+    assert "quota: accepted" in shell.refuses(2, "user", "add", "eve", "--quota", "-1")
+    assert "is no id" in shell.refuses(2, "token", "disable", "x")
+
+
+def test_arguments_that_make_no_sense(capsys: pytest.CaptureFixture[str]) -> None:
+    """argparse says what is missing; an unknown database is named as such. The status is 2."""
+    for words in (["user"], ["channel", "add", "--db", "sqlite://"], ["token", "fly"]):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == 2
+    assert main(["user", "list", "--db", "oracle://x"]) == 2
+    assert "a database URL begins with" in capsys.readouterr().err
+
+
+def test_the_help_says_why_keys_are_no_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    """The options for keys name a file or a variable, and the help says why."""
+    with pytest.raises(SystemExit):
+        main(["channel", "add", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "everybody on the computer can read a command's arguments" in told
+    assert "--key-file" in told
+    assert "--key " not in told
+
+
+async def test_long_lists_are_listed_whole() -> None:
+    """A list of users has as many pages as it needs."""
+    store = MemoryStorage()
+    for number in range(250):
+        await store.create_user(NewUser(f"user {number}"), now=1)
+    shown = [row["id"] async for row in _rows(desk_on(store), Asked("users"))]
+    assert shown == list(range(1, 251))
+
+
+# ---------------------------------------------------------------- a relay that runs
+
+
+@pytest.fixture
+def relay(shell: Shell, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """`kling-mock serve` over the shell's database; two seconds of its clock are 20 ms."""
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "kling_mock", "serve", "--port", "0", "--kling-port", "0"),
+            *("--speed", "100", "--db", shell.url),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.slow
+def test_a_running_relay_notices(shell: Shell, relay: dict[str, str]) -> None:
+    """Users and tokens count at once, channels within two seconds of the relay's clock."""
+    with httpx.Client(base_url=relay["relay_url"], timeout=20) as http:
+
+        def create(token: str) -> int:
+            headers = {"Authorization": f"Bearer {token}"}
+            return http.post(f"{VIDEOS}/text2video", json=GUIDE, headers=headers).status_code
+
+        def until(status: int) -> None:
+            for _ in range(500):
+                if create(relay["relay_token"]) == status:
+                    return
+            raise AssertionError(f"no create was answered with {status}")
+
+        until(200)
+        shell.does("user", "add", "alice")
+        token = shell.does("token", "add", "alice")
+        assert create(token["token"]) == 402
+        shell.does("user", "topup", "alice", str(PRICE))
+        assert create(token["token"]) == 200
+        shell.does("token", "disable", str(token["id"]))
+        assert create(token["token"]) == 401
+        shell.does("token", "enable", str(token["id"]))
+        shell.does("user", "delete", "alice")
+        assert create(token["token"]) == 403
+        shell.does("channel", "disable", "Kling AI")
+        until(503)
+        shell.does("channel", "enable", "Kling AI")
+        until(200)
+
+
+# ---------------------------------------------------------------- statistics
+
+
+def test_stats_tell_days_stuck_tasks_and_slow_statements(shell: Shell) -> None:
+    """Totals per day, the ids of stuck tasks, and what the database knows of slow statements."""
+    with (
+        KlingMock(database=shell.url, start="now") as mock,
+        httpx.Client(base_url=mock.relay_url, timeout=20) as http,
+    ):
+        caller = Caller(http, mock)
+        mock.progress.set("stuck")
+        good, bad, stuck = (caller.created() for _ in range(3))
+        mock.complete(caller.query(good)["kling_task_id"])
+        mock.fail(caller.query(bad)["kling_task_id"])
+        mock.clock.advance(60)
+        assert caller.query(good)["status"] == "succeed"
+        status, lines, _ = shell.run("stats", "--stuck-after", "0")
+        told = caller.operate("GET", "stats")
+    assert status == 0
+    days = [line for line in lines if "day" in line]
+    assert sum(line["total"] for line in days) == 3
+    assert sum(line["succeeded"] for line in days) == sum(line["failed"] for line in days) == 1
+    assert sum(line["charged"] for line in days) == PRICE
+    assert [line["stuck"] for line in lines if "stuck" in line] == [stuck]
+    (slow,) = (line["slow_statements"] for line in lines if "slow_statements" in line)
+    assert slow["recorded"] or slow["advice"]
+    assert lines[-1]["open_tasks"] == 1
+    # The same room answers by HTTP, with what that process has measured itself.
+    assert told["slow"] | {"running": [], "statements": []} == slow | {
+        "running": [],
+        "statements": [],
+    }
+    assert set(told["process"]["repeats"]) >= {"deadlock", "busy"}

@@ -1,0 +1,135 @@
+"""The log of deliveries, and replays from it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from typing import Any
+
+import pytest
+
+from kling_mock import KlingMock
+from kling_mock.kling.callbacks.log import Deliveries, Delivery
+from tests.mock.receiver import Receiver, closed_url
+
+ALL = ["submitted", "processing", "succeed"]
+#: Fates by state, and what the state is afterwards. Written out here, so that a change of the
+#: code's own table is noticed.
+STATES_AFTER = {
+    "pending": {
+        "sent": "delivered",
+        "refused": "pending",
+        "gave-up": "failed",
+        "dropped": "dropped",
+        "blocked": "blocked",
+    },
+    "delivered": {"sent": "delivered", "refused": "delivered", "blocked": "delivered"},
+    "failed": {"sent": "delivered", "refused": "failed", "blocked": "failed"},
+    "dropped": {"sent": "delivered", "refused": "dropped", "blocked": "dropped"},
+    "blocked": {"sent": "delivered", "refused": "failed", "blocked": "blocked"},
+}
+
+
+# ------------------------------------------------------------ the log and replays
+
+
+def test_a_replay_is_the_same_to_the_byte(mock: KlingMock, api: Any, receiver: Receiver) -> None:
+    """Body, id, time and signature are those of the first time, unless it is signed anew."""
+    mock.account.new_webhook_secret()
+    task_id = api.new(callback_url=receiver.url)
+    mock.complete(task_id)
+    first = receiver.received[-1]
+    mock.clock.advance(100)
+
+    mock.deliveries.replay(mock.deliveries[-1])
+    assert receiver.received[-1].body == first.body
+    assert receiver.received[-1].headers == first.headers
+    mock.deliveries.replay(mock.deliveries[-1], resign=True)
+    anew = receiver.received[-1]
+    assert anew.body == first.body
+    assert anew.headers["webhook-id"] == first.headers["webhook-id"]
+    assert anew.headers["webhook-timestamp"] == str(int(mock.clock.now()))
+    assert anew.headers["webhook-signature"] != first.headers["webhook-signature"]
+    attempts = mock.deliveries[-1].attempts
+    assert [attempt.replayed for attempt in attempts] == [False, True, True]
+
+    del receiver.received[:]
+    mock.deliveries.replay(task_id)
+    assert receiver.statuses == ALL
+    with pytest.raises(KeyError, match="callback_url"):
+        mock.deliveries.replay("800000000000000000")
+
+
+def test_a_replay_can_deliver_what_had_failed(
+    mock: KlingMock, api: Any, receiver: Receiver
+) -> None:
+    """A receiver that was away gets it later."""
+    mock.callbacks.retries = ()
+    mock.progress.set("by-hand")
+    receiver.answers = [500, 500]
+    api.new(callback_url=receiver.url)
+    mock.clock.advance(0)
+    states: list[str] = []
+    for _ in range(2):
+        mock.deliveries.replay(mock.deliveries[0])
+        states.append(mock.deliveries[0].state)
+    assert states == ["failed", "delivered"]
+
+
+def test_the_log(mock: KlingMock, api: Any, receiver: Receiver) -> None:
+    """It is told apart by task, counts everything, and is a picture of the moment."""
+    one, two = (api.new(callback_url=receiver.url) for _ in range(2))
+    mock.complete(one)
+    before = mock.deliveries[-1]
+    assert [delivery.task_status for delivery in mock.deliveries.of(one)] == ALL
+    assert [delivery.task_id for delivery in mock.deliveries.of(two)] == [two]
+    assert (len(mock.deliveries), mock.deliveries.total) == (4, 4)
+    assert repr(mock.deliveries) == "<Deliveries: 4, 4 kept>"
+    assert re.fullmatch("msg_[0-9a-f]{32}", before.delivery_id)
+    mock.deliveries.replay(before)
+    assert len(before.attempts) == 1
+
+
+def test_the_log_is_bounded() -> None:
+    """Old deliveries make room, and news about a forgotten one is dropped."""
+    log = Deliveries(size=2)
+    rows = [Delivery(str(n), "1", "default", "submitted", "http://a/", b"", 0.0) for n in range(3)]
+    for row in rows:
+        log.add(row)
+    log.update(rows[0].after("sent"))
+    assert [row.delivery_id for row in log] == ["1", "2"]
+    assert (log.total, log.find("0")) == (3, None)
+
+
+def test_the_states_of_a_delivery_are_a_table() -> None:
+    """A row leads where it says; what has no row raises and changes nothing."""
+    fates = STATES_AFTER["pending"]
+    for state, leads_to in STATES_AFTER.items():
+        for fate in fates:
+            new: Any = Delivery("1", "1", "default", "submitted", "", b"", 0.0)
+            row: Any = new._replace(state=state)
+            if fate in leads_to:
+                assert row.after(fate).state == leads_to[fate]
+            else:
+                with pytest.raises(ValueError, match="cannot be"):
+                    row.after(fate)
+
+
+def test_stopping_in_the_middle_of_a_delivery(api: Any, mock: KlingMock) -> None:
+    """A server stops at once although a receiver has not answered, and can go on later."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        task_id = api.new(callback_url=f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        mock.stop()
+        mock.complete(task_id)
+        assert {delivery.state for delivery in mock.deliveries} == {"pending"}
+        mock.deliveries.replay(task_id)
+
+
+async def test_a_reset_forgets_deliveries_under_way(api: Any, mock: KlingMock) -> None:
+    """What was to be sent before a reset is never sent after it."""
+    api.new(callback_url=closed_url())
+    mock.reset()
+    await asyncio.sleep(0)
+    await mock.clock.aadvance(600)
+    assert (len(mock.deliveries), mock.deliveries.total) == (0, 0)

@@ -1,0 +1,141 @@
+"""Requests as the vendor's pages show them: accepted whole, refused with any one field broken."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from kling_mock.kling.endpoints.examples import EXAMPLES
+from kling_mock.kling.endpoints.fields import FIELDS, Field, Shape
+
+Path = tuple[str | int, ...]
+
+BODIES = [
+    pytest.param(endpoint, body, id=f"{endpoint}-{name}")
+    for endpoint, bodies in EXAMPLES.items()
+    for name, body in bodies.items()
+]
+
+
+def told(path: Path) -> str:
+    """Return the path as a refusal writes it."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")
+
+
+def walk(shape: Shape, body: dict[str, Any], at: Path = ()) -> Iterator[tuple[Path, Field]]:
+    """Yield the path and row of every field that *body* gives, lists' items included."""
+    for name, value in body.items():
+        field = shape.fields[name]
+        yield (*at, name), field
+        if field.members is None:
+            continue
+        if isinstance(value, dict):
+            yield from walk(field.members, value, (*at, name))
+        else:
+            for number, item in enumerate(value):
+                yield from walk(field.members, item, (*at, name, number))
+
+
+def wrong(field: Field) -> Iterator[Any]:
+    """Yield values that *field* does not accept: of another type, and beyond its limits."""
+    yield {"string": 5, "image": 5, "url": 5}.get(field.type, "neither")
+    if field.enum or field.name == "model_name":
+        yield "no-such-value"
+    if field.type == "string" and field.high is not None:
+        yield "x" * (int(field.high) + 1)
+    if field.type in {"number", "integer"} and field.high is not None:
+        yield field.high + 1
+    if field.type in {"number", "integer"} and field.low is not None:
+        yield field.low - 1
+    if field.type == "url":
+        yield "ftp://example.com/a"
+    if field.type == "image":
+        yield "data:image/png;base64,AAAA"
+        yield "R0lGODlhAQABAAAAACw="  # a gif
+    if field.required:
+        yield None
+
+
+def changed(body: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
+    """Return *body* with another value at *path*."""
+    made = copy.deepcopy(body)
+    inner: Any = made
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    return made
+
+
+def send(api: Any, endpoint: str, body: dict[str, Any]) -> tuple[int, int, str]:
+    reply = api.http.post(f"/v1/videos/{endpoint}", json=body, headers=api.headers())
+    envelope = reply.json()
+    return reply.status_code, envelope["code"], envelope["message"]
+
+
+@pytest.mark.parametrize(("endpoint", "body"), BODIES)
+def test_accepted_whole(api: Any, endpoint: str, body: dict[str, Any]) -> None:
+    """A request copied from the vendor's pages becomes a task."""
+    assert send(api, endpoint, body) == (200, 0, "SUCCEED")
+
+
+@pytest.mark.parametrize(("endpoint", "body"), BODIES)
+def test_refused_with_one_field_broken(api: Any, endpoint: str, body: dict[str, Any]) -> None:
+    """Each field, wherever it is nested, is refused by its name if its value is not accepted."""
+    for path, field in walk(FIELDS[endpoint], body):
+        for value in wrong(field):
+            http, code, message = send(api, endpoint, changed(body, path, value))
+            assert message.startswith(told(path)), (path, value, message)
+            known = (404, 1203) if (told(path), value) == UNKNOWN_MODEL else (400, 1201)
+            assert (http, code) == known
+    assert api.get(f"/v1/videos/{endpoint}").json()["data"] == []
+
+
+UNKNOWN_MODEL = ("model_name", "no-such-value")
+
+
+@pytest.mark.parametrize(("endpoint", "body"), BODIES)
+def test_refused_with_one_key_misspelt(api: Any, endpoint: str, body: dict[str, Any]) -> None:
+    """Each key, wherever it is nested, is refused by its name if it is misspelt."""
+    for path, _ in walk(FIELDS[endpoint], body):
+        misspelt = (*path[:-1], f"{path[-1]}s_")
+        http, code, message = send(api, endpoint, changed(body, misspelt, "x"))
+        assert message.startswith(f"{told(misspelt)}: unknown field"), message
+        assert (http, code) == (400, 1201)
+
+
+@pytest.mark.parametrize(("endpoint", "body"), BODIES)
+def test_what_an_example_needs(api: Any, endpoint: str, body: dict[str, Any]) -> None:
+    """Without a field an example is another accepted request, or is refused naming a field."""
+    names = "|".join(map(re.escape, FIELDS[endpoint].fields))
+    for name in body:
+        # Each of these requests may become a task, and an external id is taken once.
+        rest = {key: value for key, value in body.items() if key not in {name, "external_task_id"}}
+        http, code, message = send(api, endpoint, rest)
+        assert (http, code) in {(200, 0), (400, 1201)}
+        assert http == 200 or re.search(names, message), message
+
+
+def test_the_examples_use_every_field() -> None:
+    """Every field of every endpoint is in an example, but for the one that has no effect."""
+    for endpoint, bodies in EXAMPLES.items():
+        used = {
+            tuple(step for step in path if isinstance(step, str))
+            for body in bodies.values()
+            for path, _ in walk(FIELDS[endpoint], body)
+        }
+        assert every(FIELDS[endpoint]) - used == set()
+
+
+def every(shape: Shape, at: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    found: set[tuple[str, ...]] = set()
+    for name, field in shape.fields.items():
+        if not field.ignored:
+            found.add((*at, name))
+        if field.members is not None:
+            found |= every(field.members, (*at, name))
+    return found

@@ -1,0 +1,389 @@
+"""The rules between fields, each with a request that keeps it and one that breaks it."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+from typing import Any
+
+import pytest
+
+from kling_mock.kling.endpoints.validation import plan
+from kling_mock.kling.service_codes import Refusal
+
+URL = "https://example.com/a.png"
+VIDEO = {"video_url": "https://example.com/a.mp4"}
+FIRST = {"image_url": URL, "type": "first_frame"}
+END = {"image_url": URL, "type": "end_frame"}
+IMAGE = {"image_url": URL}
+
+
+def png(width: int, height: int, padding: int = 0) -> str:
+    """Return the beginning of a PNG of this size, in base64; only that is looked at."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + head + b"\0" * padding).decode()
+
+
+def jpeg(width: int, height: int) -> str:
+    frame = b"\xff\xc0" + struct.pack(">HBHHB", 11, 8, height, width, 1) + b"\x01\x11\x00"
+    return base64.b64encode(b"\xff\xd8\xff\xe0\x00\x04\x00\x00" + frame + b"\xff\xd9").decode()
+
+
+def elements(count: int, first: int = 1) -> list[dict[str, int]]:
+    return [{"element_id": number} for number in range(first, first + count)]
+
+
+def shots(*lengths: str, **change: Any) -> dict[str, Any]:
+    rows = [{"index": n, "prompt": "a", "duration": s} | change for n, s in enumerate(lengths, 1)]
+    return {"multi_shot": True, "shot_type": "customize", "multi_prompt": rows}
+
+
+T2V = {"model_name": "kling-v3", "prompt": "a cat"}
+V1 = {"model_name": "kling-v1", "prompt": "a cat"}
+I2V = {"model_name": "kling-v3", "image": URL}
+BRUSH = {"model_name": "kling-v1", "image": URL}
+TAIL = {"model_name": "kling-v2-6", "mode": "pro", "image": URL, "image_tail": URL}
+OMNI = {"model_name": "kling-v3-omni", "prompt": "a cat"}
+O1 = {"model_name": "kling-video-o1", "prompt": "a cat"}
+MULTI = {"prompt": "a cat", "image_list": [{"image": URL}]}
+DOTS = [{"x": 1, "y": 1}, {"x": 2, "y": 2}]
+SMART = {"multi_shot": True, "shot_type": "intelligence"}
+
+ACCEPTED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("text2video", T2V, shots("2", "3")),
+    ("text2video", {"model_name": "kling-v3"}, shots("5")),  # customize needs no prompt
+    ("text2video", T2V, SMART),
+    ("text2video", T2V, {"multi_shot": False, "shot_type": "customize"}),  # ignored
+    ("text2video", T2V, {"multi_shot": False, "multi_prompt": shots("9")["multi_prompt"]}),
+    ("text2video", T2V, {"model": "anything", "negative_prompt": None, "external_task_id": ""}),
+    ("text2video", V1, {"camera_control": {"type": "down_back"}}),
+    ("text2video", V1, {"camera_control": {"type": "down_back", "config": None}}),
+    ("text2video", V1, {"camera_control": {"type": "simple", "config": {"pan": -10, "roll": 0}}}),
+    ("text2video", {"prompt": "a cat"}, {}),
+    ("text2video", T2V, {"cfg_scale": 1}),
+    ("text2video", T2V, {"watermark_info": {"enabled": True}, "callback_url": "http://a/b"}),
+    ("image2video", I2V, {}),  # the prompt is optional
+    ("image2video", I2V, {"image_tail": URL} | shots("5")),
+    ("image2video", I2V, {"element_list": elements(3)}),
+    (
+        "image2video",
+        BRUSH,
+        {"static_mask": URL, "dynamic_masks": [{"mask": URL, "trajectories": DOTS}]},
+    ),
+    ("image2video", {"image": png(400, 400)}, {"static_mask": png(600, 600)}),
+    ("image2video", TAIL, {"sound": "off"}),
+    ("image2video", {"image": png(300, 750)}, {}),
+    ("image2video", {"image": jpeg(300, 300)}, {}),
+    ("omni-video", OMNI, {"image_list": [FIRST, END], "element_list": elements(3)}),
+    ("omni-video", OMNI, {"image_list": [IMAGE] * 4, "element_list": elements(3)}),
+    ("omni-video", OMNI, {"image_list": [IMAGE] * 4, "element_list": elements(3, 100)}),
+    ("omni-video", OMNI, {"image_list": [IMAGE] * 4, "video_list": [VIDEO]}),
+    ("omni-video", OMNI, {"mode": "4k", "video_list": [VIDEO]}),
+    ("omni-video", OMNI, {"video_list": [VIDEO | {"refer_type": "feature"}]} | SMART),
+    ("omni-video", O1, {"duration": "10"}),
+    ("omni-video", O1, {"duration": "7", "image_list": [IMAGE]}),
+    ("omni-video", O1, {"duration": "3", "video_list": [VIDEO]}),
+    ("omni-video", O1, {"duration": "15", "video_list": [VIDEO]}),  # ignored with a base video
+    ("omni-video", O1, {"image_list": [FIRST, IMAGE], "duration": "7"}),
+    ("multi-image2video", MULTI, {"image_list": [{"image": URL}] * 4}),
+]
+
+REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
+    ("text2video", T2V, {"prompt": None}, "prompt"),
+    ("text2video", T2V, {"prompt": ""}, "prompt"),
+    ("text2video", T2V, {"prompt": 5}, "prompt"),
+    ("text2video", T2V, {"prompt": "a" * 2501}, "prompt"),
+    ("text2video", T2V, {"promt": "a"}, "promt"),
+    ("text2video", T2V, {"duration": 5}, "duration"),
+    ("text2video", T2V, {"duration": "16"}, "duration"),
+    ("text2video", T2V, {"cfg_scale": 1.1}, "cfg_scale"),
+    ("text2video", T2V, {"cfg_scale": True}, "cfg_scale"),
+    ("text2video", T2V, {"aspect_ratio": "4:3"}, "aspect_ratio"),
+    ("text2video", T2V, {"sound": True}, "sound"),
+    ("text2video", T2V, {"multi_shot": "true"}, "multi_shot"),
+    ("text2video", T2V, {"callback_url": "ftp://a/b"}, "callback_url"),
+    ("text2video", T2V, {"callback_url": 1}, "callback_url"),
+    ("text2video", T2V, {"watermark_info": {"enabled": "yes"}}, "watermark_info.enabled"),
+    ("text2video", T2V, {"watermark_info": True}, "watermark_info"),
+    ("text2video", T2V, {"image": URL}, "image"),
+    ("text2video", T2V, {"multi_shot": True}, "shot_type"),
+    ("text2video", T2V, {"multi_shot": True, "shot_type": "customize"}, "multi_prompt"),
+    ("text2video", {"model_name": "kling-v3"}, SMART, "prompt"),
+    ("text2video", T2V, shots("2", "2"), "multi_prompt"),
+    ("text2video", T2V, shots("2", "3", index=1), "multi_prompt"),
+    ("text2video", T2V, shots("5", index=0), "multi_prompt[0].index"),
+    ("text2video", T2V, shots("5", index=1.5), "multi_prompt[0].index"),
+    ("text2video", T2V, shots("5", index=True), "multi_prompt[0].index"),
+    ("text2video", T2V, shots("0", "5"), "multi_prompt[0].duration"),
+    ("text2video", T2V, shots("+5"), "multi_prompt[0].duration"),
+    ("text2video", T2V, shots("9" * 5000), "multi_prompt"),
+    ("text2video", T2V, shots("5", prompt=None), "multi_prompt[0].prompt"),
+    ("text2video", T2V, shots("5", prompt="a" * 513), "multi_prompt[0].prompt"),
+    ("text2video", T2V, shots("5", more=1), "multi_prompt[0].more"),
+    ("text2video", T2V | {"duration": "7"}, shots(*"1111111"), "multi_prompt"),
+    ("text2video", T2V, {"multi_shot": True, "multi_prompt": {}}, "multi_prompt"),
+    ("text2video", T2V, {"multi_shot": True, "multi_prompt": [1]}, "multi_prompt[0]"),
+    ("text2video", T2V, {"multi_shot": True, "multi_prompt": []}, "multi_prompt"),
+    ("text2video", V1, {"camera_control": {}}, "camera_control.type"),
+    ("text2video", V1, {"camera_control": {"type": "spin"}}, "camera_control.type"),
+    ("text2video", V1, {"camera_control": {"type": "simple"}}, "camera_control.config"),
+    (
+        "text2video",
+        V1,
+        {"camera_control": {"type": "simple", "config": {}}},
+        "camera_control.config",
+    ),
+    (
+        "text2video",
+        V1,
+        {"camera_control": {"type": "simple", "config": {"pan": 1, "tilt": 1}}},
+        "camera_control.config",
+    ),
+    (
+        "text2video",
+        V1,
+        {"camera_control": {"type": "simple", "config": {"pan": 11}}},
+        "camera_control.config.pan",
+    ),
+    (
+        "text2video",
+        V1,
+        {"camera_control": {"type": "down_back", "config": {"pan": 1}}},
+        "camera_control.config",
+    ),
+    ("image2video", {"model_name": "kling-v3"}, {}, "image"),
+    ("image2video", I2V, {"image": 5}, "image"),
+    ("image2video", I2V, {"image": "data:image/png;base64,AAAA"}, "image"),
+    ("image2video", I2V, {"image": "not base64!"}, "image"),
+    ("image2video", I2V, {"image": base64.b64encode(b"GIF89a").decode()}, "image"),
+    ("image2video", I2V, {"image": base64.b64encode(b"\xff\xd8\xff").decode()}, "image"),
+    ("image2video", I2V, {"image": png(299, 400)}, "image"),
+    ("image2video", I2V, {"image": png(300, 751)}, "image"),
+    ("image2video", I2V, {"image": png(400, 400, 10 * 1024 * 1024)}, "image"),
+    ("image2video", I2V, {"aspect_ratio": "1:1"}, "aspect_ratio"),
+    ("image2video", I2V, {"element_list": elements(4)}, "element_list"),
+    ("image2video", I2V, {"element_list": [{"element_id": "1"}]}, "element_list[0].element_id"),
+    ("image2video", TAIL, {"sound": "on"}, "sound"),
+    ("image2video", TAIL, {"image": None}, "image_tail"),
+    ("image2video", BRUSH, {"image_tail": URL, "static_mask": URL}, "image_tail"),
+    ("image2video", BRUSH, {"image": None, "image_tail": None}, "image"),
+    ("image2video", BRUSH, {"static_mask": png(400, 400), "image": png(400, 800)}, "static_mask"),
+    (
+        "image2video",
+        BRUSH,
+        {
+            "static_mask": png(400, 400),
+            "dynamic_masks": [{"mask": png(500, 500), "trajectories": DOTS}],
+        },
+        "dynamic_masks[0].mask",
+    ),
+    (
+        "image2video",
+        BRUSH,
+        {"dynamic_masks": [{"mask": URL, "trajectories": DOTS[:1]}]},
+        "dynamic_masks[0].trajectories",
+    ),
+    (
+        "image2video",
+        BRUSH,
+        {"dynamic_masks": [{"mask": URL, "trajectories": [{"x": 1, "y": 1}] * 78}]},
+        "dynamic_masks[0].trajectories",
+    ),
+    (
+        "image2video",
+        BRUSH,
+        {"dynamic_masks": [{"mask": URL, "trajectories": DOTS}] * 7},
+        "dynamic_masks",
+    ),
+    (
+        "image2video",
+        {"model_name": "kling-v1-5", "mode": "pro", "image": URL},
+        {"camera_control": {"type": "down_back"}},
+        "camera_control.type",
+    ),
+    (
+        "image2video",
+        {"model_name": "kling-v2-6", "mode": "pro", "image": URL},
+        {"voice_list": [{"voice_id": "a"}]},
+        "sound",
+    ),
+    (
+        "image2video",
+        {"model_name": "kling-v2-6", "mode": "pro", "image": URL, "sound": "on"},
+        {"voice_list": [{"voice_id": "a"}] * 3},
+        "voice_list",
+    ),
+    (
+        "image2video",
+        I2V | {"sound": "on"},
+        {"voice_list": [{"voice_id": "a"}], "element_list": elements(1)},
+        "element_list",
+    ),
+    ("omni-video", OMNI, {"image_list": [END]}, "image_list"),
+    ("omni-video", OMNI, {"image_list": [FIRST, FIRST]}, "image_list"),
+    (
+        "omni-video",
+        OMNI,
+        {"image_list": [{"image_url": URL, "type": "last"}]},
+        "image_list[0].type",
+    ),
+    ("omni-video", OMNI, {"image_list": [{"type": "first_frame"}]}, "image_list[0].image_url"),
+    ("omni-video", OMNI, {"image_list": [{"image_url": png(1, 1)}]}, "image_list[0].image_url"),
+    ("omni-video", OMNI, {"image_list": [FIRST], "video_list": [VIDEO]}, "image_list"),
+    ("omni-video", OMNI, {"image_list": [FIRST], "element_list": elements(4)}, "element_list"),
+    ("omni-video", OMNI, {"image_list": [IMAGE] * 8}, "image_list"),
+    ("omni-video", OMNI, {"image_list": [IMAGE] * 5, "element_list": elements(3)}, "element_list"),
+    ("omni-video", OMNI, {"image_list": [IMAGE] * 5, "video_list": [VIDEO]}, "image_list"),
+    (
+        "omni-video",
+        OMNI,
+        {"image_list": [IMAGE] * 5, "element_list": elements(1, 100)},
+        "image_list",
+    ),
+    ("omni-video", OMNI, {"element_list": elements(4, 100)}, "element_list"),
+    ("omni-video", OMNI, {"element_list": elements(1, 100), "video_list": [VIDEO]}, "element_list"),
+    ("omni-video", O1, {"element_list": elements(1, 100)}, "element_list"),
+    ("omni-video", OMNI, {"video_list": [VIDEO, VIDEO]}, "video_list"),
+    ("omni-video", OMNI, {"video_list": [{"video_url": "AAAA"}]}, "video_list[0].video_url"),
+    ("omni-video", OMNI, {"video_list": [VIDEO], "sound": "on"}, "sound"),
+    ("omni-video", OMNI, {"video_list": [VIDEO]} | SMART, "multi_shot"),
+    (
+        "omni-video",
+        OMNI,
+        {"video_list": [VIDEO | {"refer_type": "feature"}]} | shots("5"),
+        "shot_type",
+    ),
+    ("omni-video", OMNI, {"negative_prompt": "rain"}, "negative_prompt"),
+    ("omni-video", O1, {"sound": "on"}, "sound"),
+    ("omni-video", O1, {"duration": "7"}, "duration"),
+    ("omni-video", O1, {"duration": "7", "image_list": [FIRST]}, "duration"),
+    ("omni-video", O1, {"image_list": [FIRST, IMAGE, IMAGE]}, "image_list"),
+    ("omni-video", O1, {"image_list": [FIRST, END], "element_list": elements(1)}, "element_list"),
+    ("multi-image2video", MULTI, {"image_list": None}, "image_list"),
+    ("multi-image2video", MULTI, {"image_list": [{"image": URL}] * 5}, "image_list"),
+    ("multi-image2video", MULTI, {"prompt": None}, "prompt"),
+    ("multi-image2video", MULTI, {"duration": "6"}, "duration"),
+    ("multi-image2video", MULTI, {"cfg_scale": 0.5}, "cfg_scale"),
+    ("multi-image2video", MULTI, {"image_list": [{"image": png(10, 10)}]}, "image_list[0].image"),
+]
+
+CHARACTERS = range(100, 200)
+
+
+@pytest.mark.parametrize(("endpoint", "base", "change"), ACCEPTED)
+def test_accepted(endpoint: str, base: dict[str, Any], change: dict[str, Any]) -> None:
+    """A request that keeps all rules is accepted."""
+    plan(endpoint, base | change, characters=CHARACTERS)
+
+
+@pytest.mark.parametrize(("endpoint", "base", "change", "field"), REFUSED)
+def test_refused(endpoint: str, base: dict[str, Any], change: dict[str, Any], field: str) -> None:
+    """A request that breaks one rule is 400/1201, and the text names the field."""
+    with pytest.raises(Refusal) as caught:
+        plan(endpoint, base | change, characters=CHARACTERS)
+    assert (caught.value.http, caught.value.code) == (400, 1201)
+    assert field in caught.value.message
+    assert len(caught.value.message) < 500
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "request_body", "text"),
+    [
+        (
+            "image2video",
+            {"model_name": "kling-v2-1", "image": URL, "image_tail": URL},
+            "model/mode/duration(kling-v2-1/std/5) is not supported with image_tail",
+        ),
+        (
+            "text2video",
+            {"model_name": "kling-v2-6", "prompt": "a", "sound": "on"},
+            "model/mode(kling-v2-6/std) is not supported with sound on",
+        ),
+        (
+            "image2video",
+            {"model_name": "kling-v2-6", "image": URL, "static_mask": URL},
+            "kling-v2-6 is not supported with motion brush",
+        ),
+    ],
+)
+def test_words_that_were_seen(endpoint: str, request_body: dict[str, Any], text: str) -> None:
+    """Where Kling's own words are known, the text begins with them."""
+    with pytest.raises(Refusal) as caught:
+        plan(endpoint, request_body)
+    assert caught.value.message.startswith(f"{text}; ")
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"), [((1000, 500), "16:9"), ((400, 390), "1:1"), ((400, 900), "9:16")]
+)
+def test_a_result_has_the_shape_of_its_first_image(size: tuple[int, int], shape: str) -> None:
+    """image2video and a first frame give the result their nearest aspect ratio."""
+    image = png(*size)
+    assert plan("image2video", {"image": image}).aspect_ratio == shape
+    tail = {"model_name": "kling-v1-6", "mode": "pro", "image_tail": image}
+    assert plan("image2video", tail).aspect_ratio == shape
+    first = OMNI | {"image_list": [{"image_url": image, "type": "first_frame"}]}
+    assert plan("omni-video", first).aspect_ratio == shape
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "request_body", "units"),
+    [
+        ("text2video", {"model_name": "kling-v2-6", "prompt": "a", "duration": "10"}, "3"),
+        ("text2video", {"model_name": "kling-v3", "prompt": "a", "sound": "on"}, "4.5"),
+        ("image2video", {"image": URL, "mode": "pro"}, "3.5"),
+        (
+            "image2video",
+            {
+                "model_name": "kling-v2-6",
+                "image": URL,
+                "mode": "pro",
+                "sound": "on",
+                "voice_list": [{"voice_id": "a"}],
+            },
+            "6",
+        ),
+        ("omni-video", O1 | {"video_list": [VIDEO], "mode": "std"}, "4.5"),
+        ("multi-image2video", MULTI, "2"),
+    ],
+)
+def test_prices(endpoint: str, request_body: dict[str, Any], units: str) -> None:
+    """Units by model, mode, length, sound, voice and video, as the price list has them."""
+    assert str(plan(endpoint, request_body).units.normalize()) == units
+
+
+@pytest.mark.parametrize("duration", [{}, {"duration": "3"}, {"duration": "15"}])
+@pytest.mark.parametrize("use", [{"refer_type": "base"}, {}])
+def test_a_base_video_decides_the_length(duration: dict[str, Any], use: dict[str, Any]) -> None:
+    """With a video to be edited `duration` changes neither the result's length nor its price."""
+    made = plan("omni-video", OMNI | {"video_list": [{"video_url": URL} | use]} | duration)
+    assert (made.seconds, str(made.units.normalize())) == (5, "6")
+
+
+def test_a_video_to_refer_to_leaves_the_length_to_the_request() -> None:
+    """With a reference video the result is as long as asked for, and priced so."""
+    video: dict[str, Any] = {
+        "video_list": [VIDEO | {"refer_type": "feature"}],
+        "duration": "15",
+    }
+    made = plan("omni-video", OMNI | video)
+    assert (made.seconds, str(made.units.normalize())) == (15, "18")
+
+
+def test_a_plan_keeps_what_later_steps_need() -> None:
+    """External id, callback, watermark and the prompts of the shots."""
+    made = plan(
+        "text2video",
+        {"model_name": "kling-v3", "external_task_id": "e", "callback_url": "http://a/"}
+        | {"watermark_info": {"enabled": True}}
+        | shots("2", "3"),
+    )
+    assert (made.external_task_id, made.callback_url, made.watermark) == ("e", "http://a/", True)
+    assert made.prompt == "a\na"

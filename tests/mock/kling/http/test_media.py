@@ -1,0 +1,157 @@
+"""Result files over HTTP: whole, in ranges, resumed, and gone after 30 days."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kling_mock.kling.media.urls import UnsatisfiableError, byte_range, video_id_of, video_url
+
+LIST = "/v1/videos/text2video"
+
+
+@pytest.fixture
+def video(api: Any, mock: Any) -> dict[str, str]:
+    """The result of a finished task of 10 seconds."""
+    task_id = api.new(duration="10", watermark_info={"enabled": True})
+    mock.complete(task_id)
+    (found,) = api.task(task_id)["task_result"]["videos"]
+    return dict(found)
+
+
+def test_the_whole_file(api: Any, video: dict[str, str]) -> None:
+    """200 with its length, type and tag; no credentials are asked for."""
+    reply = api.http.get(video["url"])
+    assert reply.status_code == 200
+    assert reply.headers["content-type"] == "video/mp4"
+    assert reply.headers["accept-ranges"] == "bytes"
+    assert int(reply.headers["content-length"]) == len(reply.content)
+    assert reply.content[4:8] == b"ftyp"
+    assert reply.headers["etag"].startswith('"')
+
+
+def test_head(api: Any, video: dict[str, str]) -> None:
+    """HEAD has the headers of GET and no body."""
+    whole = api.http.get(video["url"])
+    head = api.http.head(video["url"])
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("content-length", "etag", "content-type", "last-modified"):
+        assert head.headers[name] == whole.headers[name]
+
+
+def test_a_download_in_ranges(api: Any, video: dict[str, str]) -> None:
+    """The parts put together are the file."""
+    whole = api.http.get(video["url"]).content
+    parts = b""
+    for start in range(0, len(whole), 5000):
+        reply = api.http.get(video["url"], headers={"Range": f"bytes={start}-{start + 4999}"})
+        assert reply.status_code == 206
+        stop = min(start + 5000, len(whole))
+        assert reply.headers["content-range"] == f"bytes {start}-{stop - 1}/{len(whole)}"
+        parts += reply.content
+    assert parts == whole
+
+
+def test_resuming(api: Any, video: dict[str, str]) -> None:
+    """With If-Range the rest comes if the file is the same, and the whole file if it is not."""
+    whole = api.http.get(video["url"])
+    rest = {"Range": "bytes=100-"}
+    for same in (whole.headers["etag"], whole.headers["last-modified"]):
+        reply = api.http.get(video["url"], headers=rest | {"If-Range": same})
+        assert (reply.status_code, reply.content) == (206, whole.content[100:])
+    reply = api.http.get(video["url"], headers=rest | {"If-Range": '"another"'})
+    assert (reply.status_code, reply.content) == (200, whole.content)
+
+
+def test_not_modified(api: Any, video: dict[str, str]) -> None:
+    """A client that has the file already is told so."""
+    etag = api.http.get(video["url"]).headers["etag"]
+    reply = api.http.get(video["url"], headers={"If-None-Match": etag})
+    assert (reply.status_code, reply.content) == (304, b"")
+
+
+def test_behind_the_end(api: Any, video: dict[str, str]) -> None:
+    """416 with the length of the file."""
+    size = len(api.http.get(video["url"]).content)
+    reply = api.http.get(video["url"], headers={"Range": f"bytes={size}-"})
+    assert reply.status_code == 416
+    assert reply.headers["content-range"] == f"bytes */{size}"
+
+
+def test_every_result_is_another_file(api: Any, mock: Any, video: dict[str, str]) -> None:
+    """Two tasks, and a file with and without watermark, have different tags."""
+    other = api.new(duration="10")
+    mock.complete(other)
+    urls = [
+        video["url"],
+        video["watermark_url"],
+        api.task(other)["task_result"]["videos"][0]["url"],
+    ]
+    assert len({api.http.head(url).headers["etag"] for url in urls}) == 3
+
+
+def test_what_is_not_there(api: Any, mock: Any, video: dict[str, str]) -> None:
+    """Unfinished, failed, unknown and unwatermarked results, and other methods, are 404."""
+    failed = api.new()
+    mock.fail(failed)
+    done = api.new()
+    mock.complete(done)
+    base = f"{mock.kling_url}/media/videos"
+    for name in (
+        f"{int(api.new()) + 1}.mp4",
+        f"{int(failed) + 1}.mp4",
+        f"{int(done) + 1}-watermark.mp4",
+        f"{done}.mp4",
+        "000000000000000000.mp4",
+        "a.mp4",
+    ):
+        reply = api.http.get(f"{base}/{name}")
+        assert (reply.status_code, reply.json()["code"]) == (404, 1203)
+    assert api.http.post(video["url"]).status_code == 404
+
+
+def test_results_are_kept_for_30_days(api: Any, mock: Any, video: dict[str, str]) -> None:
+    """A result is there until 30 days after its end, by the mock's clock; the task stays."""
+    mock.clock.advance(30 * 86400 - 1)
+    assert api.http.head(video["url"]).status_code == 200
+    mock.clock.advance(1)
+    assert api.http.head(video["url"]).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (None, None),
+        ("bytes=0-0", (0, 1)),
+        ("bytes=0-", (0, 100)),
+        ("bytes=99-", (99, 100)),
+        ("bytes=10-1000", (10, 100)),
+        ("bytes=-10", (90, 100)),
+        ("bytes=-1000", (0, 100)),
+        (" bytes=1-2 ", (1, 3)),
+        ("bytes=5-4", None),
+        ("bytes=0-1,5-6", None),
+        ("bytes=-", None),
+        ("bytes=a-b", None),
+        ("items=0-1", None),
+        ("bytes=0-99999999999999999999", None),
+    ],
+)
+def test_ranges(header: str | None, expected: tuple[int, int] | None) -> None:
+    """One range of bytes is read; anything else means the whole file."""
+    assert byte_range(header, 100) == expected
+
+
+@pytest.mark.parametrize("header", ["bytes=100-", "bytes=100-200", "bytes=-0"])
+def test_ranges_that_cannot_be_met(header: str) -> None:
+    """A range behind the end, and the last 0 bytes, cannot be met."""
+    with pytest.raises(UnsatisfiableError):
+        byte_range(header, 100)
+
+
+def test_urls_are_read_as_they_are_written() -> None:
+    """The id in a URL is found again."""
+    for watermark in (False, True):
+        url = video_url("http://a:1", "8" * 18, watermark=watermark)
+        assert video_id_of(url.removeprefix("http://a:1")) == ("8" * 18, watermark)

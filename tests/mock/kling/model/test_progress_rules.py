@@ -1,0 +1,138 @@
+"""How tasks go on when a test says how: after seconds, after looks, at once, by hand, never."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kling_mock import KlingMock
+from kling_mock.kling.model.lifecycle import IllegalTransitionError
+
+LIST = "/v1/videos/text2video"
+
+
+def statuses(api: Any, task_id: str, count: int) -> list[str]:
+    return [api.task(task_id)["task_status"] for _ in range(count)]
+
+
+def test_after_seconds(mock: KlingMock, api: Any) -> None:
+    """A task ends exactly when the test wants it, and is processing before."""
+    mock.progress.set("after", seconds=5)
+    task_id = api.new()
+    assert statuses(api, task_id, 1) == ["submitted"]
+    mock.clock.advance(4.9)
+    assert statuses(api, task_id, 1) == ["processing"]
+    mock.clock.advance(0.1)
+    assert statuses(api, task_id, 1) == ["succeed"]
+
+
+@pytest.mark.parametrize("polls", [1, 2, 4])
+def test_after_polls(mock: KlingMock, api: Any, polls: int) -> None:
+    """The n-th look sees the end, those before see processing, and no time has to pass."""
+    mock.progress.set("polls", polls=polls)
+    task_id = api.new()
+    assert statuses(api, task_id, polls + 2) == ["processing"] * (polls - 1) + ["succeed"] * 3
+
+
+def test_a_list_is_a_look_too(mock: KlingMock, api: Any) -> None:
+    """Whoever watches by list pages sees the same progress; another page is no look."""
+    mock.progress.set("polls", polls=2)
+    for _ in range(2):
+        api.new()
+    api.get(f"{LIST}?pageNum=2&pageSize=2")
+    pages = [api.get(LIST).json()["data"] for _ in range(2)]
+    seen = [[task["task_status"] for task in page] for page in pages]
+    assert seen == [["processing"] * 2, ["succeed"] * 2]
+
+
+def test_instant(mock: KlingMock, api: Any) -> None:
+    """The create call says submitted, as the vendor's does; the first look sees the end."""
+    mock.progress.set("instant")
+    reply = api.create()
+    assert reply.json()["data"]["task_status"] == "submitted"
+    assert statuses(api, reply.json()["data"]["task_id"], 1) == ["succeed"]
+
+
+def test_by_hand(mock: KlingMock, api: Any) -> None:
+    """Nothing moves unless the test moves it, step by step."""
+    mock.progress.set("by-hand")
+    task_id = api.new()
+    mock.clock.advance(100_000)
+    assert statuses(api, task_id, 1) == ["submitted"]
+    mock.process(task_id)
+    mock.clock.advance(100_000)
+    assert statuses(api, task_id, 1) == ["processing"]
+    with pytest.raises(IllegalTransitionError):
+        mock.process(task_id)
+    mock.complete(task_id)
+    assert statuses(api, task_id, 1) == ["succeed"]
+
+
+def test_stuck(mock: KlingMock, api: Any) -> None:
+    """A stuck task is processing for ever, until the test ends it."""
+    mock.progress.set("stuck")
+    task_id = api.new()
+    mock.clock.advance(100_000)
+    assert statuses(api, task_id, 1) == ["processing"]
+    mock.fail(task_id, 5000)
+    assert statuses(api, task_id, 1) == ["failed"]
+
+
+def test_processing_early_does_not_move_the_end(mock: KlingMock, api: Any) -> None:
+    """A task that was started by hand ends when it would have ended."""
+    mock.progress.set("after", seconds=10)
+    task_id = api.new()
+    mock.process(task_id)
+    assert statuses(api, task_id, 1) == ["processing"]
+    mock.clock.advance(10)
+    assert statuses(api, task_id, 1) == ["succeed"]
+
+
+def test_rules_for_some_tasks(mock: KlingMock, api: Any) -> None:
+    """Endpoint, prompt, external id and account choose; the newest rule that matches counts."""
+    mock.progress.set("by-hand")
+    mock.progress.set("instant", "POST /v1/videos/omni-video")
+    mock.progress.set("polls", prompt="KITTEN", polls=1)
+    mock.progress.set("instant", external_id="order-*")
+    mock.progress.set("instant", account="other")
+    omni = api.new("omni-video", prompt="a lighthouse", aspect_ratio="16:9")
+    assert api.task(omni, "omni-video")["task_status"] == "succeed"
+    assert statuses(api, api.new(prompt="two Kittens"), 1) == ["succeed"]
+    assert statuses(api, api.new(prompt="a dog", external_task_id="order-1"), 1) == ["succeed"]
+    assert statuses(api, api.new(prompt="a dog", external_task_id="job-1"), 1) == ["submitted"]
+    assert len(mock.progress) == 5
+    mock.progress.clear()
+    usual = api.new(prompt="a dog")
+    mock.clock.advance(2)
+    assert statuses(api, usual, 1) == ["processing"]
+
+
+def test_a_rule_is_for_new_tasks(mock: KlingMock, api: Any) -> None:
+    """A task that exists keeps the pace it was made with."""
+    task_id = api.new()
+    mock.progress.set("instant")
+    assert statuses(api, task_id, 1) == ["submitted"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("quick", {}),
+        ("after", {}),
+        ("after", {"seconds": -1}),
+        ("after", {"seconds": float("nan")}),
+        ("instant", {"seconds": 1}),
+        ("polls", {}),
+        ("polls", {"polls": 0}),
+        ("stuck", {"polls": 1}),
+        ("instant", {"match": "POST v1"}),
+        ("instant", {"match": ""}),
+        ("instant", {"match": "POST /v1 more"}),
+    ],
+)
+def test_wrong_rules_are_named(mock: KlingMock, kind: Any, options: dict[str, Any]) -> None:
+    """A rule that cannot be meant is refused with what is accepted."""
+    with pytest.raises(ValueError, match="accepted"):
+        mock.progress.set(kind, **options)
+    assert len(mock.progress) == 0

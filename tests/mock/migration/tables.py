@@ -1,0 +1,65 @@
+"""Put a legacy table into a database, with rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from kling_mock.migration.known_schemas import Shape
+from kling_mock.migration.session import Session, transaction
+from kling_mock.migration.target_schema import family
+from kling_mock.storage.ensure_schema import script_statements
+from tests.mock.migration import legacy
+from tests.mock.storage.databases import MYSQL
+
+#: What a check says of shapes that differ in nothing that matters.
+SAID: dict[str, str] = {"gorm-without-index": "gorm", "script-step-4": "guide-step-3"}
+
+SHAPES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "mariadb": legacy.MARIADB,
+    "sqlite": legacy.SQLITE,
+    "postgresql": legacy.POSTGRESQL,
+}
+
+
+def make(session: Session, shape: str, values: Iterable[tuple[Any, ...]] = legacy.CLEAN) -> None:
+    """Make the table of that shape; the rows are there before the shape's own migration ran."""
+    if shape == "ours":
+        for statement in script_statements(family(session.dialect)):
+            session.execute(statement)
+        insert(session, [tuple("" if one is None else one for one in row) for row in values])
+        return
+    before, after = SHAPES[session.dialect][shape]
+    for statement in before:
+        session.execute(statement)
+    insert(session, values)
+    for statement in after:
+        session.execute(statement)
+
+
+def shape_of(name: str) -> Shape:
+    """Return what a check says of the table that `make` makes under that name."""
+    return Shape(SAID.get(name, name))
+
+
+def url_of(session: Session) -> str:
+    """Return the URL of the MariaDB database that *session* is connected to."""
+    return f"mysql://root@{MYSQL[0]}:{MYSQL[1]}/{session.database}"
+
+
+def insert(session: Session, values: Iterable[tuple[Any, ...]]) -> None:
+    names, marks = ", ".join(legacy.COLUMNS), ", ".join("?" for _ in legacy.COLUMNS)
+    with transaction(session):
+        for row in values:
+            session.execute(f"INSERT INTO videos ({names}) VALUES ({marks})", *row)
+
+
+def checksum(session: Session, table: str = "videos") -> str:
+    """Return a digest of all rows and columns of *table*, whatever their order."""
+    return hashlib.sha256("\n".join(rows(session, table)).encode()).hexdigest()
+
+
+def rows(session: Session, table: str = "videos") -> list[str]:
+    """Return all rows of *table* as text, sorted."""
+    return sorted(repr(row) for row in session.query(f"SELECT * FROM {table}"))

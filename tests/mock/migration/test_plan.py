@@ -1,0 +1,109 @@
+"""The planner: from any table to any other, and from wherever an interruption left it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kling_mock.migration.ddl import alter
+from kling_mock.migration.known_schemas import Shape, goal, recognise
+from kling_mock.migration.plan import applied, plan
+from kling_mock.migration.table import Check, Column, Index, Table, same_content
+from kling_mock.migration.target_schema import wanted
+
+WANTED = wanted("mariadb")
+_OLD = tuple(
+    Column(one.name, "longtext" if "char" in one.type or one.type == "text" else "bigint")
+    for one in WANTED.columns
+    if one.name not in {"id", "legacy", "request_hash", "held_quota", "lease_until"}
+)
+_EXTRA = (Column("result", "longtext"), Column("sound", "varchar(20)", default="''"))
+_NUMBER = Column("id", "bigint", nullable=False, auto=True)
+_INDEXES = (
+    *WANTED.indexes,
+    Index("idx_tid", ("task_id",), prefixes=(40,)),
+    Index("idx_task_id", ("task_id",), unique=True, prefixes=(40,)),
+    Index("idx_videos_status", ("status",)),
+    Index("idx_videos_provider", ("provider",)),
+)
+
+
+@st.composite
+def old_tables(draw: Any) -> Table:
+    """Return a table as one of the known programs, or a part of a script, may leave it."""
+    essential = {"task_id", "created_at", "user_id", "channel_id", "status", "quota"}
+    columns = [one for one in _OLD if one.name in essential or draw(st.booleans())]
+    columns += draw(st.lists(st.sampled_from(_EXTRA), unique=True))
+    primary = draw(st.sampled_from([(), ("task_id",), ("id",)]))
+    if primary == ("task_id",):
+        columns = [attrs.evolve(one, nullable=one.name != "task_id") for one in columns]
+    if primary == ("id",):
+        columns.insert(0, _NUMBER)
+    names = {one.name for one in columns}
+    usable = [one for one in _INDEXES if names >= set(one.columns)]
+    indexes = draw(st.lists(st.sampled_from(usable), unique_by=lambda one: one.name))
+    checks = draw(st.frozensets(st.sampled_from([Check("positive", "quota >= 0")])))
+    return Table("videos", tuple(columns), primary, tuple(indexes), checks)
+
+
+@given(old_tables())
+@pytest.mark.slow
+def test_a_plan_leads_to_its_goal(found: Table) -> None:
+    """The steps, applied to what was found, give the wanted table; then there are none left."""
+    target = goal(found, WANTED)
+    after = applied(plan(found, target), found)
+    assert same_content(after, target)
+    assert recognise(after, WANTED) is Shape.OURS
+    assert plan(after, goal(after, WANTED)) == ()
+    assert same_content(goal(after, WANTED), after)
+
+
+@settings(max_examples=40)
+@given(old_tables())
+@pytest.mark.slow
+def test_every_beginning_of_a_plan_can_be_continued(found: Table) -> None:
+    """After any number of steps the table is known, and a new plan leads to the same end."""
+    steps = plan(found, goal(found, WANTED))
+    end = applied(steps, found)
+    for done in range(len(steps) + 1):
+        between = applied(steps[:done], found)
+        assert recognise(between, WANTED).upgradable
+        rest = plan(between, goal(between, WANTED))
+        assert same_content(applied(rest, between), end)
+
+
+@given(old_tables())
+def test_the_way_back_ends_in_the_very_same_table(found: Table) -> None:
+    """A plan back restores every column, key and index, and the order of the indexes."""
+    ours = applied(plan(found, goal(found, WANTED)), found)
+    back = applied(plan(ours, found, in_order=True), ours)
+    assert same_content(back, found)
+    assert back.indexes == found.indexes
+    assert [one.name for one in back.columns] == [one.name for one in found.columns]
+
+
+@given(old_tables())
+def test_nothing_of_the_operators_is_lost(found: Table) -> None:
+    """Columns that the relay does not know stay as they are, and so do indexes over them."""
+    target = goal(found, WANTED)
+    for column in found.columns:
+        kept = target.column(column.name)
+        assert kept is not None
+        assert WANTED.has(column.name) or kept == column
+    for index in found.indexes:
+        assert any(one == index or one.covers(index) or index.unique for one in target.indexes)
+    assert found.checks <= target.checks
+
+
+@given(old_tables())
+def test_mysql_gets_no_syntax_that_it_lacks(found: Table) -> None:
+    """The statement for MySQL is the one ALTER without IF EXISTS, which only MariaDB reads."""
+    steps = plan(found, goal(found, WANTED))
+    text = alter("videos", steps, "mysql")
+    assert "IF EXISTS" not in text
+    assert "IF NOT EXISTS" not in text
+    assert text.count(";") == 0

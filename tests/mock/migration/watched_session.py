@@ -1,0 +1,45 @@
+"""A session that tells of each statement that it ran, so that a test can act in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from kling_mock.migration.session import Dialect, Session
+
+
+@attrs.frozen
+class Watched:
+    """A session, watched.
+
+    Attributes:
+        session: What runs the statements.
+        after: Told each statement and its parameters, once it ran.
+    """
+
+    session: Session
+    after: Callable[[str, tuple[object, ...]], None]
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.session.dialect
+
+    @property
+    def database(self) -> str:
+        return self.session.database
+
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        return self.session.query(sql, *parameters)
+
+    def execute(self, sql: str, *parameters: object) -> int:
+        count = self.session.execute(sql, *parameters)
+        self.after(sql, parameters)
+        return count
+
+    def another(self) -> Session:
+        return self.session.another()
+
+    def close(self) -> None:
+        self.session.close()

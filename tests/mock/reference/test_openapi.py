@@ -1,0 +1,233 @@
+"""The OpenAPI document: valid, up to date, and true of the running server."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from openapi_spec_validator import validate
+from schemathesis import GenerationMode, checks
+from schemathesis.core.failures import FailureGroup
+
+from kling_mock import KlingMock
+from kling_mock.kling.endpoints.examples import EXAMPLES
+from kling_mock.kling.wire.v1 import envelope
+from kling_mock.reference import operations
+from kling_mock.reference.documents import OPERATIONS, fidelity_page, openapi, openapi_bytes
+from kling_mock.web.openapi_rows import Operation
+
+DOCS = Path(__file__).parents[3] / "docs"
+FEW = 80
+# Cases of each operation in each mode; set the variable for a longer run, at random.
+CASES = int(os.environ.get("KLING_MOCK_SCHEMATHESIS_CASES", str(FEW)))
+SCHEMA = schemathesis.openapi.from_dict(openapi())
+ROWS = [pytest.param(row, id=row.name) for row in OPERATIONS]
+CHECKS = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+
+
+@pytest.mark.slow
+def test_it_is_valid() -> None:
+    """The document keeps the OpenAPI 3.1 specification, references included."""
+    validate(openapi())
+
+
+@pytest.mark.parametrize(
+    ("name", "made"), [("openapi.json", openapi_bytes()), ("fidelity.md", fidelity_page().encode())]
+)
+def test_the_committed_copies_are_up_to_date(name: str, made: bytes) -> None:
+    """docs/ holds what `python -m kling_mock.reference` would write now."""
+    assert (DOCS / name).read_bytes() == made
+
+
+def test_the_server_gives_it_to_anybody(api: Any) -> None:
+    """GET /openapi.json needs no key; the journal does not note it."""
+    reply = api.http.get("/openapi.json")
+    assert reply.status_code == 200
+    assert reply.headers["content-type"].startswith("application/json")
+    assert reply.json() == openapi()
+    assert api.http.head("/openapi.json").content == b""
+    assert len(api.mock.journal) == 0
+
+
+def test_operations_have_their_own_names() -> None:
+    """No two operations share an id or a method and path."""
+    assert len({row.name for row in OPERATIONS}) == len(OPERATIONS)
+    assert len({(row.method, row.path) for row in OPERATIONS}) == len(OPERATIONS)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_what_needs_a_key_refuses_without_one(api: Any, row: Operation) -> None:
+    """An operation that is listed with a key answers 401 without one, and others do not."""
+    path = re.sub("{.*?}", "1", row.path.replace("{file}", "1.mp4"))
+    reply = api.http.request(row.method, path, json={} if row.body else None)
+    assert (reply.status_code == 401) == bool(row.security)
+
+
+BODIES = [
+    pytest.param(endpoint, body, id=f"{endpoint}-{name}")
+    for endpoint, bodies in EXAMPLES.items()
+    for name, body in bodies.items()
+]
+
+
+@pytest.mark.parametrize(("endpoint", "body"), BODIES)
+def test_examples_keep_their_schema(endpoint: str, body: dict[str, Any]) -> None:
+    """Every example in the document is what its schema accepts."""
+    validator(endpoint).validate(body)
+
+
+def validator(endpoint: str) -> Any:
+    made = openapi()
+    schema = made["components"]["schemas"][f"create-{endpoint}"]
+    return jsonschema_rs.Draft202012Validator({**schema, "components": made["components"]})
+
+
+# ---------------------------------------------------------------- Schemathesis
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[KlingMock]:
+    with KlingMock(seed=1) as mock:
+        yield mock
+
+
+@pytest.fixture(scope="module")
+def known(server: KlingMock) -> dict[str, list[str]]:
+    """Ids that a query or download finds, by endpoint: an open, a done and a failed task."""
+    headers = {"Authorization": f"Bearer {server.api_key}"}
+    found: dict[str, list[str]] = {"media": []}
+    with httpx.Client(base_url=server.kling_url, headers=headers, trust_env=False) as http:
+        for endpoint, bodies in EXAMPLES.items():
+            marked = {"watermark_info": {"enabled": True}, "external_task_id": ""}
+            example = next(iter(bodies.values())) | marked
+            ids = [
+                http.post(f"/v1/videos/{endpoint}", json=example).json()["data"]["task_id"]
+                for _ in range(3)
+            ]
+            server.complete(ids[1])
+            server.fail(ids[2])
+            found[endpoint] = ids
+            video = str(int(ids[1]) + 1)
+            found["media"] += [f"{video}.mp4", f"{video}-watermark.mp4"]
+    return found
+
+
+# Those of no parameters have one case; those of the admin API have a test of their own.
+OPEN = [row for row in operations.OPERATIONS if row.parameters or row.body]
+SENT = [
+    pytest.param(row, mode, id=f"{row.name}-{mode.value}")
+    for row in OPEN
+    for mode in GenerationMode
+]
+
+
+def test_there_are_enough_cases() -> None:
+    """The test below sends at least 2,000 requests; each of its parts counts and prints its own."""
+    assert len(SENT) * CASES >= 2000
+
+
+@pytest.fixture(scope="module")
+def sent() -> Iterator[Counter[int]]:
+    """The requests of this process so far, by the status of their answers."""
+    total: Counter[int] = Counter()
+    yield total
+    # For a reader of `pytest -s`.
+    print(f"\nSchemathesis: {total.total():,} cases in this process, {_shown(total)}")  # noqa: T201
+
+
+def _shown(statuses: Counter[int]) -> str:
+    return "by status: " + ", ".join(
+        f"{status}: {count}" for status, count in sorted(statuses.items())
+    )
+
+
+@pytest.mark.parametrize(("row", "mode"), SENT)
+@pytest.mark.slow
+def test_schemathesis(
+    server: KlingMock,
+    known: dict[str, list[str]],
+    sent: Counter[int],
+    row: Operation,
+    mode: GenerationMode,
+) -> None:
+    """Whatever fits the document, or just does not, gets an answer that the document lists."""
+    operation = SCHEMA[row.path][row.method]
+    accepts = validator(row.group) if row.body else None
+    ids = known["media"] if row.path.startswith("/media/") else known[row.group]
+    key = {"Authorization": f"Bearer {server.api_key}"}
+    keyless = st.just(key) if mode is GenerationMode.POSITIVE else st.sampled_from([key, {}])
+    seen: Counter[int] = Counter()
+
+    @settings(
+        max_examples=CASES,
+        deadline=None,
+        derandomize=CASES <= FEW,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        case=operation.as_strategy(generation_mode=mode),
+        headers=keyless,
+        found=st.none() | st.sampled_from(ids),
+        example=st.none() | st.sampled_from(list(row.examples.values()) or [None]),
+    )
+    def send(case: Any, headers: dict[str, str], found: str | None, example: Any) -> None:
+        if found:  # an id made from the schema is never one that there is
+            case.path_parameters = dict.fromkeys(case.path_parameters, found)
+        if example and isinstance(case.body, dict):  # what is made alone is seldom accepted
+            case.body = example | dict(itertools.islice(case.body.items(), 1))
+        reply = case.call(base_url=server.kling_url, headers=headers)
+        seen[reply.status_code] += 1
+        case.validate_response(reply, checks=CHECKS)
+        if accepts is not None and reply.status_code == 200:
+            accepts.validate(case.body)  # nothing else is accepted
+
+    send()
+    sent.update(seen)
+    print(f"{row.name}, {mode.value}: {seen.total()} cases, {_shown(seen)}")  # noqa: T201 - likewise
+    assert seen.total() >= CASES, seen
+    assert mode is GenerationMode.NEGATIVE or seen[200], seen
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [(b'"code":0', b'"code":"0"'), (b'"request_id"', b'"requestid"'), (b'"task_id"', b'"id"')],
+)
+def test_schemathesis_notices_a_wrong_answer(
+    server: KlingMock,
+    known: dict[str, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    right: bytes,
+    wrong: bytes,
+) -> None:
+    """An answer with one member of another type or name does not pass for what is documented."""
+    operation = SCHEMA["/v1/videos/text2video/{id}"]["GET"]
+    case = operation.Case(path_parameters={"id": known["text2video"][1]})
+    key = {"Authorization": f"Bearer {server.api_key}"}
+    case.validate_response(case.call(base_url=server.kling_url, headers=key), checks=CHECKS)
+
+    def spoilt(*words: Any) -> bytes:
+        return envelope(*words).replace(right, wrong)
+
+    monkeypatch.setattr("kling_mock.kling.http.handler.envelope", spoilt)
+    reply = case.call(base_url=server.kling_url, headers=key)
+    with pytest.raises(FailureGroup):
+        case.validate_response(reply, checks=CHECKS)

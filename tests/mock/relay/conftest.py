@@ -1,0 +1,23 @@
+"""What tests of the relay share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from kling_mock import KlingMock
+from tests.mock.relay.http_calls import Caller
+
+
+@pytest.fixture
+def mock() -> Iterator[KlingMock]:
+    with KlingMock(seed=7) as mock:
+        yield mock
+
+
+@pytest.fixture
+def caller(mock: KlingMock) -> Iterator[Caller]:
+    with httpx.Client(base_url=mock.relay_url, timeout=20) as client:
+        yield Caller(client, mock)

@@ -1,0 +1,163 @@
+"""Which channel and key a task goes to, and when another one may be tried."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kling_mock.relay.domain.channels import (
+    Verdict,
+    check_mapping,
+    judge,
+    keys_of,
+    order,
+    rotated,
+    target,
+)
+from kling_mock.relay.domain.errors import RelayError
+from kling_sdk.errors import KlingError, OutcomeUnknownError, TransportError, api_error
+
+
+class Channel(NamedTuple):
+    """As much of a channel as the choice looks at."""
+
+    name: int
+    priority: int
+    weight: int
+
+
+channels = st.lists(
+    st.tuples(st.integers(-3, 3), st.integers(0, 5)), unique_by=lambda row: row, max_size=8
+).map(lambda rows: [Channel(name, *row) for name, row in enumerate(rows)])
+
+
+@given(channels, st.integers())
+def test_each_channel_is_tried_once_higher_priority_first(
+    given_channels: list[Channel], seed: int
+) -> None:
+    """Failover goes through all channels once, by priority; weight 0 is last among equals."""
+    tried = order(given_channels, random.Random(seed).random)  # noqa: S311 - no secret
+    assert sorted(tried) == sorted(given_channels)
+    assert [one.priority for one in tried] == sorted(
+        (one.priority for one in given_channels), reverse=True
+    )
+    for priority in {one.priority for one in given_channels}:
+        weights = [one.weight for one in tried if one.priority == priority]
+        assert 0 not in weights[: sum(1 for weight in weights if weight)]
+
+
+def test_channels_share_the_work_by_weight() -> None:
+    """Of two channels of the same priority, one with three times the weight gets 3 of 4 tasks."""
+    chance = random.Random(1).random  # noqa: S311 - no secret
+    pair = [Channel(0, 5, 3), Channel(1, 5, 1)]
+    first = Counter(order(pair, chance)[0].name for _ in range(4000))
+    assert 2850 < first[0] < 3150
+
+
+@given(st.floats(0, 1))
+def test_any_chance_finds_a_channel(chance: float) -> None:
+    """Whatever the random source returns, its ends included, somebody is chosen."""
+    assert len(order([Channel(0, 0, 1), Channel(1, 0, 2), Channel(2, 0, 0)], lambda: chance)) == 3
+    assert len(order([Channel(0, 0, 0), Channel(1, 0, 0)], lambda: chance)) == 2
+
+
+def test_keys_take_turns() -> None:
+    """The keys of a channel, one per line, are used in turn."""
+    keys = keys_of("one|secret1\n\n  two | secret2 \nsk-three\n")
+    assert [key.text for key in keys] == ["one|secret1", "two|secret2", "sk-three"]
+    assert [rotated(keys, turn).text[:3] for turn in range(4)] == ["one", "two", "sk-", "one"]
+
+
+def test_a_fingerprint_survives_reordering_and_a_new_secret() -> None:
+    """A task finds its account again when keys are reordered or a secret is replaced."""
+    before = {key.text: key.fingerprint for key in keys_of("one|secret1\ntwo|secret2")}
+    after = {key.text: key.fingerprint for key in keys_of("two|secret9\none|secret1")}
+    assert after["one|secret1"] == before["one|secret1"]
+    assert after["two|secret9"] == before["two|secret2"]
+    assert len(set(before.values())) == 2
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "|secret", "access|", "a|b|c"])
+def test_a_wrong_key_is_refused_without_being_shown(text: str) -> None:
+    """A key that is no pair is refused, and the error does not repeat it."""
+    with pytest.raises(RelayError, match=r"accepted: AK\|SK") as raised:
+        keys_of(text)
+    assert raised.value.http == 400
+    assert "secret" not in str(raised.value)
+
+
+def test_a_key_does_not_show_itself() -> None:
+    """A key's repr has its fingerprint only."""
+    (key,) = keys_of("access|supersecret")
+    assert "supersecret" not in repr(key)
+    assert "access" not in repr(key)
+
+
+@pytest.mark.parametrize(
+    ("model", "mode", "mapping", "expected"),
+    [
+        ("kling-v1-5-std", "", {}, ("kling-v1-5", "std")),
+        ("kling-v1-6-pro", "", {}, ("kling-v1-6", "pro")),
+        ("kling-v1-5-std", "pro", {}, ("kling-v1-5", "pro")),
+        ("kling-v1-5-std", "", {"kling-v1-5-std": "kling-v1-6-std"}, ("kling-v1-6", "std")),
+        ("fast", "", {"fast": "kling-v2-5-turbo"}, ("kling-v2-5-turbo", "")),
+        ("kling-v3", "4k", {"fast": "kling-v2-5-turbo"}, ("kling-v3", "4k")),
+        ("kling-v2-5-turbo", "", {}, ("kling-v2-5-turbo", "")),
+        ("-std", "", {}, ("-std", "")),
+    ],
+)
+def test_names_of_models_are_translated(
+    model: str, mode: str, mapping: dict[str, str], expected: tuple[str, str]
+) -> None:
+    """A channel's mapping is applied, and `kling-v1-5-std` means a model and its mode."""
+    assert target(model, mode, mapping) == expected
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"a": 1}', '{"a": ""}', "[" * 100_000])
+def test_a_mapping_that_is_none_is_refused(text: str) -> None:
+    """A model mapping that is no object of names is refused when it is set."""
+    with pytest.raises(RelayError, match="model_mapping: accepted is a JSON object"):
+        check_mapping(text)
+    assert check_mapping(" ") == {}
+    assert check_mapping('{"a": "b"}') == {"a": "b"}
+
+
+def refused(code: int, http: int = 400, message: str = "no") -> KlingError:
+    return api_error(message, code=code, http_status=http)
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        (TransportError("cannot connect", maybe_sent=False), Verdict.NEXT),
+        (TransportError("reset"), Verdict.UNKNOWN),
+        (OutcomeUnknownError("who knows", external_task_id="x"), Verdict.UNKNOWN),
+        (refused(1100, 429), Verdict.NEXT),
+        (refused(1101, 429), Verdict.NEXT),
+        (refused(1102, 429), Verdict.NEXT),
+        (refused(1103, 403), Verdict.NEXT),
+        (refused(1302, 429), Verdict.NEXT),
+        (refused(1303, 429), Verdict.NEXT),
+        (refused(1304, 429), Verdict.NEXT),
+        (refused(1000, 401), Verdict.REFUSED),
+        (refused(1201), Verdict.REFUSED),
+        (refused(1301), Verdict.REFUSED),
+        (refused(1999), Verdict.REFUSED),
+        (refused(1201, 400, "External_task_id kling_1 already exists"), Verdict.UNKNOWN),
+        (refused(5000, 500), Verdict.UNKNOWN),
+        (refused(5002, 504), Verdict.UNKNOWN),
+        (refused(0, 502), Verdict.UNKNOWN),
+        (refused(0, 403), Verdict.UNKNOWN),  # a page of something in between
+        (refused(1201, 500), Verdict.UNKNOWN),
+    ],
+)
+def test_another_channel_is_tried_only_after_proof_of_refusal(
+    error: KlingError, verdict: Verdict
+) -> None:
+    """A task that may have been accepted is never created again on another channel."""
+    assert judge(error) is verdict

@@ -1,0 +1,134 @@
+"""Money is whole quota; a price is the vendor's, or the guide's."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kling_mock.relay.domain.money import QUOTA_PER_UNIT, QUOTA_PER_USD, final_quota, quota_of
+from kling_mock.relay.domain.prices import DEAREST, PRICES
+from kling_mock.relay.domain.pricing import Asked, GuidePricing, Pricing, UnitPricing
+
+
+@pytest.mark.parametrize(
+    ("units", "expected"),
+    [
+        ("1", 70_000),
+        ("0", 0),
+        ("1.5", 105_000),
+        ("0.0000071", 0),  # 0.497 quota
+        ("0.0000072", 1),  # 0.504 quota
+        ("0.00005", 4),  # 3.5 quota: half goes up
+        ("3.00005", 210_004),
+    ],
+)
+def test_units_become_quota_rounded_half_up(units: str, expected: int) -> None:
+    """One unit is 70 000 quota, which is 0.14 dollars, and halves go up."""
+    assert quota_of(Decimal(units)) == expected
+    assert QUOTA_PER_UNIT * 100 == QUOTA_PER_USD * 14
+
+
+@pytest.mark.parametrize("units", [None, "-1", "-0.0001", "1000000001", "NaN", "Infinity"])
+def test_a_nonsense_deduction_counts_as_none(units: str | None) -> None:
+    """A deduction that is missing, negative or absurd leaves the price of the creation."""
+    assert final_quota(None if units is None else Decimal(units)) is None
+
+
+def test_a_deduction_of_nothing_charges_nothing() -> None:
+    """When Kling deducts 0 units, the user pays 0 and not the estimate."""
+    final = final_quota(Decimal(0))
+    assert final == 0
+
+
+def asked(model: str, mode: str = "", seconds: str = "5", **more: str) -> Asked:
+    endpoint = more.pop("endpoint", "text2video")
+    return Asked(endpoint, model, model, mode, Decimal(seconds), **more)  # type: ignore[arg-type]  # literals in text
+
+
+@pytest.mark.parametrize(
+    ("ask", "expected"),
+    [
+        (asked("kling-v2-6"), 105_000),  # 5 s x 0.3 units
+        (asked("kling-v2-6", "pro", "10"), 350_000),
+        (asked("kling-v2-6", "pro", "5", use="sound"), 350_000),
+        (asked("kling-v3", "std", "15", use="sound"), 945_000),
+        (asked("kling-v2-master", "std"), 700_000),  # has no modes
+        (asked("kling-v3-omni", "", "5", endpoint="omni-video"), 280_000),  # pro is meant
+        (asked("kling-v3-omni", "std", "10", use="video", endpoint="omni-video"), 630_000),
+    ],
+)
+def test_the_price_is_kling_s_own(ask: Asked, expected: int) -> None:
+    """A task's price is the vendor's units for its model, mode, seconds and sound."""
+    assert UnitPricing().quota(ask) == expected
+
+
+def test_what_is_not_listed_is_held_at_a_dearer_price() -> None:
+    """A model or combination without a price holds enough, since no charge can exceed a hold."""
+    pricing = UnitPricing()
+    assert pricing.per_second(asked("kling-v9")) == DEAREST
+    assert pricing.per_second(asked("kling-v2-6", "std", use="sound")) == Decimal("0.3")
+    assert pricing.per_second(asked("kling-v2-6", "8k")) == Decimal("1.2")
+    assert UnitPricing(Decimal(7)).quota(asked("kling-v9", seconds="1")) == 490_000
+
+
+@given(
+    st.sampled_from([*(line.model for line in PRICES.values()), "kling-v9"]),
+    st.sampled_from(["", "std", "pro", "4k", "8k"]),
+    st.sampled_from(["silent", "sound", "voice", "video"]),
+    st.decimals("0.001", "3600", places=3),
+)
+def test_every_request_has_a_price(model: str, mode: str, use: str, seconds: Decimal) -> None:
+    """No combination of model, mode, use and length is free or without a price."""
+    assert UnitPricing().quota(asked(model, mode, str(seconds), use=use)) > 0
+
+
+@given(
+    st.sampled_from([UnitPricing(), GuidePricing(), GuidePricing({"m": Decimal("1e-9")})]),
+    st.sampled_from(["kling-v2-6", "m"]),
+    st.decimals("0.000000000000000001", "3600", places=18),
+)
+def test_whatever_is_not_free_holds_at_least_one(
+    pricing: Pricing, model: str, seconds: Decimal
+) -> None:
+    """A price that rounds to 0 holds 1: nobody sends a task with nothing to pay it from."""
+    assert pricing.quota(asked(model, seconds=str(seconds))) >= 1
+
+
+def test_the_same_finds_a_price_that_is_only_rounded() -> None:
+    """Canary: a microsecond of the cheapest model rounds to 0, which an empty balance reaches."""
+    assert quota_of(Decimal("0.2") * Decimal("0.000001")) == 0
+    assert UnitPricing().quota(asked("kling-v1", seconds="0.000001")) == 1
+
+
+def test_what_the_operator_makes_free_is_free() -> None:
+    """A price of 0 in the operator's own list holds nothing, whatever the length."""
+    assert GuidePricing({"kling-v9": Decimal(0)}).quota(asked("kling-v9", seconds="3600")) == 0
+    assert UnitPricing(Decimal(0)).quota(asked("kling-v9", seconds="3600")) == 0
+
+
+@pytest.mark.parametrize(
+    ("ask", "expected"),
+    [
+        (asked("kling-v1-5-std", aspect_ratio="16:9"), 30_000_000),
+        (asked("kling-v1-5-std", seconds="10", aspect_ratio="16:9"), 60_000_000),
+        (asked("kling-v1-5-std", endpoint="image2video"), 33_000_000),
+        (
+            asked("kling-v1-6-pro", endpoint="multi-image2video", aspect_ratio="21:9"),
+            42_250_000,
+        ),
+        (asked("kling-v1-5-std", seconds="3", aspect_ratio="1:1"), 25_000_000),
+    ],
+)
+def test_the_guide_s_formula_gives_the_guide_s_prices(ask: Asked, expected: int) -> None:
+    """The formula of the guide's relay can be chosen, and gives that relay's prices."""
+    assert GuidePricing().quota(ask) == expected
+
+
+def test_the_guide_s_formula_takes_prices_of_one_s_own() -> None:
+    """An operator's own base price for a model counts, by the name that the user sends."""
+    pricing = GuidePricing({"kling-v1-5-std": Decimal("0.28")})
+    assert pricing.quota(asked("kling-v1-5-std", aspect_ratio="1:1")) == 140_000
+    assert pricing.quota(asked("kling-v1-6-std", aspect_ratio="1:1")) == 25_000_000

@@ -1,0 +1,198 @@
+"""A name that looks like a number never means somebody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from kling_mock import KlingMock
+from kling_mock.cli.main import main
+from kling_mock.cli.operator import desk_on
+from kling_mock.relay.domain.errors import RelayError
+from kling_mock.relay.domain.naming import number_of, the_one
+from kling_mock.storage.connect import connect
+from kling_mock.storage.errors import UnknownError
+from kling_mock.storage.memory import MemoryStorage
+from kling_mock.storage.values import NewChannel, NewUser
+from tests.mock.relay.http_calls import Caller, error_of
+from tests.mock.storage.databases import SqliteFile
+
+NOW = 1_700_000_000
+
+
+@attrs.frozen
+class Thing:
+    """A user or a channel."""
+
+    id: int
+    name: str
+
+
+Rule = Callable[[str, list[Thing]], Thing]
+
+
+def rule(key: str, things: list[Thing]) -> Thing:
+    """What the desk does, over a list."""
+    number = number_of(key)
+    named = next((one for one in things if one.name == key), None)
+    numbered = next((one for one in things if one.id == number), None)
+    return the_one("user", key, named, numbered)
+
+
+def check(key: str, things: list[Thing], found: Rule) -> None:
+    """The promise: what is found is what the key says, and nothing else could be meant."""
+    named = [one for one in things if one.name == key]
+    number = key.removeprefix("id:")
+    numbered = [one for one in things if str(one.id) == number]
+    meant = {one.id for one in (*named, *numbered)}
+    try:
+        got = found(key, things)
+    except RelayError as error:
+        assert error.http == 409
+        assert len(meant) == 2
+        assert all(f"id:{one}" in error.message for one in meant)
+    except UnknownError:
+        assert not meant
+    else:
+        assert meant == {got.id}
+
+
+NAMES = st.sampled_from(["1", "2", "3", "01", "id:1", "alice", "1a", "-1", "1.0", "²"])
+THINGS = st.lists(NAMES, max_size=4, unique=True).map(
+    lambda names: [Thing(number, name) for number, name in enumerate(names, start=1)]
+)
+KEYS = NAMES | st.sampled_from(["id:2", "id:01", "id:", "", "99999999999999999999"])
+
+
+@given(key=KEYS, things=THINGS)
+@example(key="1", things=[Thing(1, "alice"), Thing(2, "1")])
+@example(key="1", things=[Thing(1, "1")])
+def test_a_key_means_one_thing_or_is_refused(key: str, things: list[Thing]) -> None:
+    """By exact name, by number, or by `id:` and a number; what could be two is neither."""
+    check(key, things, rule)
+
+
+def number_first(key: str, things: list[Thing]) -> Thing:
+    """What was done once: digits are a number."""
+    for one in things:
+        if key.isdigit() and one.id == int(key):
+            return one
+    return name_first(key, things)
+
+
+def name_first(key: str, things: list[Thing]) -> Thing:
+    """The other simple rule."""
+    for one in things:
+        if key in {one.name, f"{one.id}", f"id:{one.id}"}:
+            return one
+    raise UnknownError("user", key)
+
+
+@pytest.mark.parametrize("naive", [number_first, name_first])
+def test_control_a_simple_precedence_is_noticed(naive: Rule) -> None:
+    """Each of them fails the same check where a name is the number of another."""
+    for things in ([Thing(1, "alice"), Thing(2, "1")], [Thing(1, "2"), Thing(2, "bob")]):
+        (key,) = (one.name for one in things if one.name.isdigit())
+        check(key, things, rule)
+        with pytest.raises(AssertionError):
+            check(key, things, naive)
+
+
+# ---------------------------------------------------------------- commands and HTTP
+
+
+async def _shop(url: str) -> None:
+    storage = connect(url)
+    await storage.open()
+    await storage.create_user(NewUser("alice", 100), now=NOW)
+    await storage.create_user(NewUser("1", 100), now=NOW)  # from before such names were refused
+    await storage.create_channel(NewChannel("2", "https://a.example", "a|b"), now=NOW)
+    await storage.create_channel(NewChannel("two", "https://b.example", "c|d"), now=NOW)
+    await storage.close()
+
+
+async def test_a_top_up_never_goes_astray(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 2 names both users and moves nothing; `id:` says which one is meant."""
+    url = SqliteFile(tmp_path).url
+    await _shop(url)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        # The command has an event loop of its own.
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(1) as pool:
+            status = pool.submit(main, [*words, "--db", url]).result()
+        told = capsys.readouterr()
+        return status, told.out, told.err
+
+    status, out, err = run("user", "topup", "1", "7")
+    assert (status, out) == (2, "")
+    assert "id:1" in err
+    assert "id:2" in err
+    for words in (("user", "disable", "1"), ("user", "delete", "1"), ("token", "add", "1")):
+        assert run(*words)[0] == 2
+    assert run("channel", "delete", "2")[0] == 2
+    assert run("channel", "set", "2", "--weight", "3")[0] == 2
+    assert run("user", "topup", "id:2", "7")[0] == 0
+    assert run("user", "topup", "alice", "5")[0] == 0
+    shown = [json.loads(line) for line in run("user", "list")[1].splitlines()]
+    assert [(one["username"], one["quota"], one["status"]) for one in shown] == [
+        ("alice", 105, "enabled"),
+        ("1", 107, "enabled"),
+    ]
+
+
+def test_the_operator_s_api_refuses_it_with_409(tmp_path: Path) -> None:
+    """The same rule by HTTP."""
+    with KlingMock() as mock, httpx.Client(base_url=mock.relay_url, timeout=20) as http:
+        caller = Caller(http, mock)
+        caller.operate("GET", "users")
+        assert mock._relay_books is not None
+        storage: Any = mock._relay_books.storage
+        mock._thread.wait(storage.create_user(NewUser("1", 5), now=NOW), None)
+        headers = {"Authorization": f"Bearer {mock.admin_token}"}
+        body = {"amount": 7, "reference": "payment-1"}
+        for path in ("users/1/credit", "users/1/tokens"):
+            sent = body if path.endswith("credit") else {}
+            reply = http.post(f"/__kling/relay/{path}", json=sent, headers=headers)
+            assert error_of(reply) == (409, "conflict_error", "ambiguous_name")
+        assert caller.operate("POST", "users/id:2/credit", json=body)["user_id"] == 2
+        assert caller.operate("GET", "users/default")["id"] == 1
+
+
+@pytest.mark.parametrize("name", ["1", "007", "id:1"])
+async def test_new_names_are_no_numbers(name: str) -> None:
+    """A user or channel cannot be named so, nor a channel be renamed so."""
+    storage = MemoryStorage()
+    desk = desk_on(storage)
+    channel = {"name": "one", "base_url": "https://a.example", "key": "a|b"}
+    await desk.do("add_channel", "", channel)
+    for call, key, body in (
+        ("add_user", "", {"username": name}),
+        ("add_channel", "", channel | {"name": name}),
+        ("change_channel", "one", {"name": name}),
+        ("replace_channel", "one", channel | {"name": name}),
+    ):
+        with pytest.raises(RelayError, match="must not be digits alone") as refused:
+            await desk.do(call, key, body)
+        assert refused.value.http == 400
+    assert await storage.list_users() == []
+    assert [one.name for one in await storage.list_channels()] == ["one"]
+
+
+async def test_a_channel_that_has_such_a_name_can_be_changed() -> None:
+    """What has been named so before keeps its name."""
+    storage = MemoryStorage()
+    await storage.create_channel(NewChannel("7", "https://a.example", "a|b"), now=NOW)
+    shown = await desk_on(storage).do("change_channel", "7", {"weight": 3})
+    assert (shown["name"], shown["weight"]) == ("7", 3)

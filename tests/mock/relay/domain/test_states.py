@@ -1,0 +1,117 @@
+"""What reports do to tasks, in every order."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from kling_mock.relay.domain.states import (
+    ACTIONS,
+    Action,
+    Event,
+    IllegalEventError,
+    State,
+    action,
+    state_of,
+)
+
+REPORTS = [Event.SUBMITTED, Event.PROCESSING, Event.SUCCEED, Event.FAILED]
+
+
+def play(events: tuple[Event, ...]) -> tuple[str, int, int]:
+    """Return the last status, how often was charged, how often the hold was given back."""
+    status, charges, releases = "submitted", 0, 0
+    for event in events:
+        match action(state_of(status, "873"), event):
+            case Action.CHARGE:
+                status, charges = "succeed", charges + 1
+            case Action.RELEASE:
+                status, releases = "failed", releases + 1
+            case Action.ADVANCE:
+                status = event.value
+            case Action.KEEP | Action.REPORT:
+                pass
+    return status, charges, releases
+
+
+def naive(events: tuple[Event, ...]) -> tuple[str, int, int]:
+    """Settle as the guide's relay does: whatever comes is written, and a success is charged."""
+    status, charges, releases = "submitted", 0, 0
+    for event in events:
+        status = event.value
+        charges += event is Event.SUCCEED
+        releases += event is Event.FAILED
+    return status, charges, releases
+
+
+def is_right(events: tuple[Event, ...], played: tuple[str, int, int]) -> bool:
+    ends = [event.value for event in events if event in {Event.SUCCEED, Event.FAILED}]
+    status, charges, releases = played
+    if not ends:
+        return (charges, releases) == (0, 0) and status in {"submitted", "processing"}
+    wanted = (1, 0) if ends[0] == "succeed" else (0, 1)
+    return status == ends[0] and (charges, releases) == wanted
+
+
+def test_every_order_of_reports_ends_the_same() -> None:
+    """In all 5 460 orders of up to six reports the first end counts, once, and stays."""
+    wrong = 0
+    orders = [
+        events for length in range(1, 7) for events in itertools.product(REPORTS, repeat=length)
+    ]
+    assert len(orders) == 5460
+    for events in orders:
+        assert is_right(events, play(events)), events
+        wrong += not is_right(events, naive(events))
+    assert wrong > 1000  # the canary: writing down whatever comes is caught
+
+
+def test_a_task_that_was_given_up_is_never_charged() -> None:
+    """A task that Kling did not know, and that shows up later, is reported and not charged."""
+    lost = state_of("failed", None)
+    assert lost is State.LOST
+    assert {action(lost, event) for event in REPORTS} == {Action.REPORT}
+
+
+def test_contradictions_are_kept_aside() -> None:
+    """A success after a failure, or the other way round, changes nothing and is reported."""
+    assert action(State.SUCCEED, Event.FAILED) is Action.REPORT
+    assert action(State.FAILED, Event.SUCCEED) is Action.REPORT
+
+
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [(state, event) for state in State for event in Event if event not in ACTIONS[state]],
+)
+def test_what_cannot_happen_raises(state: State, event: Event) -> None:
+    """An event that cannot happen to a task in its state raises, and names what can."""
+    with pytest.raises(IllegalEventError, match="accepted: "):
+        action(state, event)
+
+
+def test_only_a_create_is_refused() -> None:
+    """That Kling refused a task ends it only if Kling never named it."""
+    assert [state for state in State if Event.REFUSED in ACTIONS[state]] == [State.UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("status", "kling_task_id", "state"),
+    [
+        ("submitted", "", State.UNKNOWN),
+        ("pending", None, State.UNKNOWN),
+        ("submitted", "873", State.SUBMITTED),
+        ("pending", "873", State.SUBMITTED),
+        ("a new word", "873", State.SUBMITTED),
+        ("processing", "873", State.PROCESSING),
+        ("succeed", "873", State.SUCCEED),
+        ("succeed", "", State.SUCCEED),
+        ("failed", "873", State.FAILED),
+        ("failed", "", State.LOST),
+    ],
+)
+def test_a_row_s_state_is_read_from_two_columns(
+    status: str, kling_task_id: str | None, state: State
+) -> None:
+    """Where a task is follows from its status and from whether Kling's id is known."""
+    assert state_of(status, kling_task_id) is state

@@ -1,0 +1,236 @@
+"""The relay's bodies: the guide's own, and the SDK's."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kling_mock.relay.domain import errors, wire
+from kling_mock.relay.domain.channels import Target, target
+from kling_mock.relay.domain.errors import RelayError
+from kling_mock.storage.values import VideoRow
+from kling_sdk.errors import TransportError, api_error
+
+GUIDE = {
+    "model": "kling-v1-5-std",
+    "prompt": "一只可爱的小猫在草地上玩耍",
+    "duration": 5,
+    "aspect_ratio": "16:9",
+}
+
+
+def row(**changes: Any) -> VideoRow:
+    said: dict[str, Any] = dict.fromkeys(attrs.fields_dict(VideoRow), "")
+    numbers = ("id", "created_at", "updated_at", "channel_id", "user_id", "quota", "n", "legacy")
+    said |= dict.fromkeys(numbers, 0)
+    said |= {"task_id": "kling_1", "status": "submitted", "duration": "5", "kling_task_id": None}
+    return VideoRow(**said | changes)
+
+
+def read(body: object, endpoint: str = "text2video") -> wire.CreateAsk:
+    return wire.read_create(endpoint, json.dumps(body).encode())
+
+
+def test_the_guide_s_own_request_becomes_kling_s() -> None:
+    """The guide's curl body works as it is: its combined model name and its number of seconds."""
+    ask = read(GUIDE)
+    assert (ask.model, ask.seconds, ask.use) == ("kling-v1-5-std", Decimal(5), "silent")
+    body = wire.upstream_body(ask, target(ask.model, ask.mode, {}), "kling_1", "http://r/cb")
+    assert body == {
+        "model_name": "kling-v1-5",
+        "mode": "std",
+        "prompt": GUIDE["prompt"],
+        "duration": "5",
+        "aspect_ratio": "16:9",
+        "external_task_id": "kling_1",
+        "callback_url": "http://r/cb",
+    }
+
+
+def test_what_the_relay_does_not_know_is_passed_on() -> None:
+    """A parameter of tomorrow reaches Kling untouched, and the user's ids and URLs do not."""
+    ask = read(
+        {
+            "model_name": "kling-v9",
+            "smell": {"of": ["rain", 1]},
+            "external_task_id": "mine",
+            "callback_url": "https://user.example/hook",
+        }
+    )
+    body = wire.upstream_body(ask, Target("kling-v9", ""), "kling_1", None)
+    assert body == {
+        "model_name": "kling-v9",
+        "smell": {"of": ["rain", 1]},
+        "external_task_id": "kling_1",
+    }
+    assert (ask.external_task_id, ask.callback_url) == ("mine", "https://user.example/hook")
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ({}, "5"),
+        ({"duration": ""}, "5"),
+        ({"duration": "10"}, "10"),
+        ({"duration": 10}, "10"),
+        ({"duration": "5.041"}, "5.041"),
+        ({"video_list": [{"video_url": "https://x/y"}]}, "10"),
+    ],
+)
+def test_seconds_are_read_from_numbers_and_text(body: dict[str, Any], seconds: str) -> None:
+    """A duration as text costs what it costs as a number."""
+    assert read(body).seconds == Decimal(seconds)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"duration": "five"}, "duration"),
+        ({"duration": 0}, "duration"),
+        ({"duration": -5}, "duration"),
+        ({"duration": True}, "duration"),
+        ({"duration": [5]}, "duration"),
+        ({"duration": "1e400"}, "duration"),
+        ({"duration": "NaN"}, "duration"),
+        ({"model": 5}, "model"),
+        ({"model": "a" * 101}, "model"),
+        ({"model": "a", "model_name": "b"}, "model"),
+        ({"prompt": ["x"]}, "prompt"),
+        ({"mode": 1}, "mode"),
+        ({"external_task_id": "x" * 201}, "external_task_id"),
+        ({"external_task_id": "trailing "}, "external_task_id"),
+        ({"external_task_id": "new\nline"}, "external_task_id"),
+        ({"external_task_id": "new\n"}, "external_task_id"),
+        ({"external_task_id": "小猫"}, "external_task_id"),
+        ({"external_task_id": 7}, "external_task_id"),
+        ({"callback_url": "ftp://host/"}, "callback_url"),
+        ({"callback_url": "http://"}, "callback_url"),
+        ({"callback_url": "http://user:pw@host/"}, "callback_url"),
+        ({"callback_url": "http://host:99999/"}, "callback_url"),
+        ({"callback_url": "http://[::1/"}, "callback_url"),
+        ({"callback_url": "http://host/" + "x" * 2048}, "callback_url"),
+        ([], "body"),
+        (None, "body"),
+    ],
+)
+def test_a_wrong_field_is_named(body: object, field: str) -> None:
+    """A create with a wrong field is a 400 that names it and says what is accepted."""
+    with pytest.raises(RelayError, match=rf"^{field}: .*") as raised:
+        read(body)
+    assert raised.value.http == 400
+    error = json.loads(raised.value.body())["error"]
+    assert error["type"] == "invalid_request_error"
+    assert error["code"] == "invalid_request"
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b"[" * 100_000, b'{"duration": NaN}'])
+def test_a_body_that_is_no_json_is_a_400(raw: bytes) -> None:
+    """Bytes that are no JSON object are refused in the relay's shape."""
+    with pytest.raises(RelayError, match=r"^body: "):
+        wire.read_create("text2video", raw)
+
+
+@given(
+    st.binary(max_size=60)
+    | st.dictionaries(st.text(), st.text()).map(lambda v: json.dumps(v).encode())
+)
+def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
+    """Whatever bytes arrive, a create is read or refused with 400."""
+    try:
+        ask = wire.read_create("image2video", raw)
+    except RelayError as error:
+        assert error.http == 400
+    else:
+        assert ask.model
+        assert len(ask.request_hash) == 64
+
+
+def test_a_repeat_is_told_from_another_request() -> None:
+    """The same body has the same hash in any order of keys, and any difference another one."""
+    same = [{"prompt": "a", "model": "m"}, {"model": "m", "prompt": "a", "external_task_id": "x"}]
+    assert len({read(body).request_hash for body in same}) == 1
+    others = [{"prompt": "b", "model": "m"}, {"prompt": "a"}, {"prompt": "a", "model": "m", "n": 1}]
+    hashes = {read(body).request_hash for body in (same[0], *others)}
+    hashes.add(read(same[0], "image2video").request_hash)
+    assert len(hashes) == 5
+
+
+def test_half_a_character_is_refused() -> None:
+    """JSON may hold half a surrogate pair; it cannot be sent on, so it is a 400."""
+    with pytest.raises(RelayError, match="body: holds half of a surrogate pair"):
+        wire.read_create("text2video", b'{"prompt": "\\ud83d"}')
+    assert json.loads(wire.encode({"message": "\ud83d"})) == {"message": "\ud83d"}
+
+
+def test_replies_have_exactly_the_guide_s_keys() -> None:
+    """A reply to create and to query has the keys of the guide, empty where nothing is known."""
+    assert wire.created(row()) == {"task_id": "kling_1", "kling_task_id": "", "status": "submitted"}
+    assert wire.shown(row(kling_task_id="873", status="processing")) == {
+        "task_id": "kling_1",
+        "kling_task_id": "873",
+        "status": "processing",
+        "video_url": "",
+        "duration": "",
+        "fail_reason": "",
+    }
+    done = wire.shown(
+        row(kling_task_id="873", status="succeed", store_url="https://v", duration="5.1")
+    )
+    assert (done["video_url"], done["duration"]) == ("https://v", "5.1")
+    assert wire.listed([row()], 7) == {"data": [wire.shown(row())], "next_before": 7}
+
+
+def test_a_page_is_asked_for_by_key() -> None:
+    """A list is asked for by limit, key and status."""
+    assert wire.read_list({}) == (20, None, None)
+    assert wire.read_list({"limit": "100", "before": "12", "status": "succeed"}) == (
+        100,
+        12,
+        "succeed",
+    )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"limit": "0"}, {"limit": "101"}, {"limit": "-1"}, {"limit": "٣"}, {"before": "9" * 19}],
+)
+def test_a_wrong_page_is_a_400(query: dict[str, str]) -> None:
+    """A page with a wrong number is refused, with the accepted range."""
+    (name,) = query
+    with pytest.raises(RelayError, match=rf"^{name}: accepted is a whole number from 1 to"):
+        wire.read_list(query)
+
+
+@pytest.mark.parametrize(
+    ("code", "http", "shown_http", "retry_after"),
+    [
+        (1301, 400, 400, None),
+        (1201, 400, 400, None),
+        (1303, 429, 429, 5),
+        (1302, 429, 429, 5),
+        (1102, 429, 502, None),
+        (1002, 401, 502, None),
+        (1304, 429, 502, None),
+    ],
+)
+def test_kling_s_own_code_is_kept(
+    code: int, http: int, shown_http: int, retry_after: int | None
+) -> None:
+    """Where Kling refuses, the relay's user sees Kling's code under a status that fits."""
+    refusal = errors.upstream_refusal(api_error("kling's words", code=code, http_status=http))
+    assert (refusal.http, refusal.code, refusal.retry_after) == (shown_http, code, retry_after)
+    assert (refusal.message == "kling's words") == (shown_http < 500)
+
+
+def test_a_kling_that_is_away_is_a_503() -> None:
+    """When no channel can be reached, the user is told that nothing was created."""
+    refusal = errors.upstream_refusal(TransportError("cannot connect", maybe_sent=False))
+    assert (refusal.http, refusal.code) == (503, "upstream_unreachable")
+    waiting = api_error("slow down", code=1302, http_status=429, retry_after=2.6)
+    assert errors.upstream_refusal(waiting).retry_after == 3

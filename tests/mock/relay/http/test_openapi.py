@@ -1,0 +1,209 @@
+"""The relay's OpenAPI document: valid, up to date, and true of the running relay."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from openapi_spec_validator import validate
+from schemathesis import GenerationMode, checks
+from schemathesis.core.failures import FailureGroup
+
+from kling_mock import KlingMock
+from kling_mock.relay.domain import wire
+from kling_mock.relay.http.openapi import OPERATIONS, openapi, openapi_bytes
+from kling_mock.relay.http.routes import ADMIN, OTHER, template
+from kling_mock.relay.operator.operations import CALLS
+from kling_mock.relay.operator.service import Desk
+from kling_mock.web.openapi_rows import Operation
+from tests.mock.relay.http_calls import GUIDE, VIDEOS, Caller
+
+COMMITTED = Path(__file__).parents[4] / "docs" / "relay-openapi.json"
+SCHEMA = schemathesis.openapi.from_dict(openapi())
+CASES = 4  # of each operation in each mode
+PICTURE = "https://example.com/a.png"
+CHANNEL = {"name": "two", "base_url": "http://127.0.0.1:1", "key": "a|b", "status": "disabled"}
+# Bodies that are accepted: what is made from a schema alone seldom is.
+EXAMPLES: dict[str, Any] = {
+    "create-text2video": GUIDE,
+    "create-image2video": {"prompt": "a kitten", "image": PICTURE},
+    "create-omni-video": {"prompt": "a kitten"},
+    "create-multi-image2video": {"prompt": "a kitten", "image_list": [{"image": PICTURE}] * 2},
+    "callback": {"task_id": "1", "task_status": "submitted"},
+    "callback-own": {"task_id": "1", "task_status": "submitted"},
+    "add-user": {"username": "ann", "quota": 5},
+    "set-user-status": {"status": "enabled"},
+    "credit": {"amount": 5, "reference": "order-1"},
+    "add-token": {},
+    "set-token-status": {"status": "enabled"},
+    "set-token-quota": {"remain_quota": None},
+    "add-channel": CHANNEL,
+    "replace-channel": CHANNEL | {"name": "Kling AI"},
+    "change-channel": {"weight": 2},
+}
+CHECKS = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+# The operator's calls change channels: they have a relay of their own.
+OPERATORS = [row for row in OPERATIONS if row.path.startswith(ADMIN)]
+OTHERS = [row for row in OPERATIONS if row not in OPERATORS]
+
+
+def test_it_is_valid() -> None:
+    """The document keeps the OpenAPI 3.1 specification, references included."""
+    validate(openapi())
+
+
+def test_the_committed_copy_is_up_to_date() -> None:
+    """docs/ holds what `python -m kling_mock.reference` would write now."""
+    assert COMMITTED.read_bytes() == openapi_bytes()
+
+
+def test_the_relay_gives_it_to_anybody(caller: Caller) -> None:
+    """GET /openapi.json needs no token."""
+    reply = caller.http.get("/openapi.json")
+    assert reply.status_code == 200
+    assert reply.json() == openapi()
+    assert caller.http.head("/openapi.json").content == b""
+    assert caller.http.post("/openapi.json").status_code == 405
+
+
+def test_every_route_is_documented() -> None:
+    """Each operation has a template among the metrics' routes, and each call is done somewhere."""
+    for row in OPERATIONS:
+        path = row.path.replace("{", "").replace("}", "")
+        assert template(path) != OTHER
+    for call in CALLS:
+        assert callable(getattr(Desk, call.name))
+    assert len({row.name for row in OPERATIONS}) == len(OPERATIONS)
+
+
+def test_what_needs_a_token_refuses_without_one(caller: Caller) -> None:
+    """An operation that is listed with a token answers 401 without one, and others do not."""
+    for row in OPERATIONS:
+        path = row.path.replace("{task_id}", "1").replace("{id}", "1")
+        reply = caller.http.request(row.method, path, json={} if row.body else None)
+        assert (reply.status_code == 401) == bool(row.security), row.name
+
+
+class Served(NamedTuple):
+    """A relay, and what it finds by what stands in a path."""
+
+    mock: KlingMock
+    ids: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Served]]:
+    """A relay for users' calls, and one for the operator's: on SQLite, which takes no nonsense."""
+    folder = tmp_path_factory.mktemp("relay")
+    with (
+        KlingMock(seed=1, database=f"sqlite:///{folder / 'users.db'}") as users,
+        KlingMock(seed=1, database=f"sqlite:///{folder / 'operator.db'}") as operator,
+    ):
+        mine, his = (Served(mock, known(mock)) for mock in (users, operator))
+        yield {"token": mine, "": mine, "admin": his}
+
+
+def known(mock: KlingMock) -> dict[str, str]:
+    """Make one of each thing, and one more to be deleted; return their ids."""
+    with httpx.Client(base_url=mock.relay_url) as http:
+        caller = Caller(http, mock)
+        task_id = caller.created(callback_url="http://127.0.0.1:1/away")
+        mock.complete(caller.query(task_id)["kling_task_id"])
+        mock.clock.advance(60)
+        (notice,) = caller.operate("GET", "notices")["data"]
+        caller.another("victim")
+        channel = {"name": "victim", "base_url": "http://127.0.0.1:1", "key": "a|b"}
+        caller.operate("POST", "channels", json=channel | {"status": "disabled"})
+        return {
+            "task_id": caller.created(),
+            "users": "default",
+            "tokens": "1",
+            "channels": "1",
+            "tasks": task_id,
+            "notices": notice["event_id"],
+            "delete-user": "victim",
+            "delete-token": "2",
+            "delete-channel": "victim",
+        }
+
+
+def found(row: Operation, ids: dict[str, str]) -> str:
+    """Return the id of something that an operation finds."""
+    kind = row.path.removeprefix(ADMIN).partition("/")[0]
+    return ids.get(row.name) or ids.get(kind) or ids["task_id"]
+
+
+def sent(rows: list[Operation]) -> list[Any]:
+    return [
+        pytest.param(row, mode, id=f"{row.name}-{mode.value}")
+        for row in rows
+        if row.parameters or row.body
+        for mode in GenerationMode
+    ]
+
+
+@pytest.mark.parametrize(("row", "mode"), sent([*OTHERS, *OPERATORS]))
+@pytest.mark.slow
+def test_schemathesis(served: dict[str, Served], row: Operation, mode: GenerationMode) -> None:
+    """Whatever fits the document, or just does not, gets an answer that the document lists."""
+    operation = SCHEMA[row.path][row.method]
+    mock, ids = served[row.security]
+    token = mock.admin_token if row.security == "admin" else mock.relay_token
+    key = {"Authorization": f"Bearer {token}"}
+    keyless = st.just(key) if mode is GenerationMode.POSITIVE else st.sampled_from([key, {}])
+    seen: Counter[int] = Counter()
+
+    @settings(
+        max_examples=CASES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode), headers=keyless)
+    def send(case: Any, headers: dict[str, str]) -> None:
+        turn = seen.total() % 3
+        if turn and case.path_parameters:  # an id made from the schema is never one that there is
+            case.path_parameters = dict.fromkeys(case.path_parameters, found(row, ids))
+        if turn == 2 and row.body is not None and mode is GenerationMode.POSITIVE:
+            case.body = EXAMPLES[row.name]
+            if row.name == "callback-own":  # its path has no id
+                case.body = case.body | {"task_info": {"external_task_id": ids["task_id"]}}
+        reply = case.call(base_url=mock.relay_url, headers=headers)
+        seen[reply.status_code] += 1
+        case.validate_response(reply, checks=CHECKS)
+
+    send()
+    assert seen.total() >= CASES, seen
+    assert mode is GenerationMode.NEGATIVE or seen[200], seen
+    mock.ledger.assert_balanced()
+
+
+@pytest.mark.parametrize("wrong", [{"video_url": None}, {"more": ""}])
+def test_schemathesis_notices_a_wrong_answer(
+    served: dict[str, Served], monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any]
+) -> None:
+    """An answer with a member of another type, or one too many, does not pass."""
+    mock, ids = served["token"]
+    case = SCHEMA[f"{VIDEOS}/{{task_id}}"]["GET"].Case(path_parameters={"task_id": ids["task_id"]})
+    key = {"Authorization": f"Bearer {mock.relay_token}"}
+    case.validate_response(case.call(base_url=mock.relay_url, headers=key), checks=CHECKS)
+    plain = wire.shown
+    monkeypatch.setattr(wire, "shown", lambda row: plain(row) | wrong)
+    reply = case.call(base_url=mock.relay_url, headers=key)
+    with pytest.raises(FailureGroup):
+        case.validate_response(reply, checks=CHECKS)

@@ -1,0 +1,136 @@
+"""The operator's API: users, tokens, channels, and no secret in any answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from kling_mock import KlingMock
+from tests.mock.relay.http_calls import PRICE, Caller, error_of
+
+CHANNEL = {"name": "two", "base_url": "http://127.0.0.1:1", "key": "access|verysecret"}
+
+
+def refused(caller: Caller, method: str, path: str, body: Any = None, token: str = "") -> Any:
+    headers = {"Authorization": f"Bearer {token or caller.mock.admin_token}"}
+    path = f"/__kling/relay/{path}"
+    return error_of(caller.http.request(method, path, headers=headers, json=body))
+
+
+def test_only_the_operator_may_operate(caller: Caller) -> None:
+    """Without the admin token nothing is told, and a user's token is not enough."""
+    assert refused(caller, "GET", "users", token="x")[0] == 401
+    assert refused(caller, "GET", "users", token=caller.mock.relay_token)[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "nothing", None, 404),
+        ("GET", "users/99", None, 404),
+        ("GET", "users/x", None, 404),
+        ("GET", "tasks/kling_x", None, 404),
+        ("POST", "users", {"username": "default"}, 409),
+        ("POST", "users", {"username": "a", "quota": -1}, 400),
+        ("POST", "users", {"nick": "a"}, 400),
+        ("POST", "users", {}, 400),
+        ("POST", "users", [1], 400),
+        ("POST", "users/1/status", {"status": "sleepy"}, 400),
+        ("POST", "users/1/credit", {"amount": 0, "reference": "r"}, 400),
+        ("POST", "users/1/credit", {"amount": -(10**15), "reference": "r"}, 402),
+        ("POST", "channels", CHANNEL | {"key": "|"}, 400),
+        ("POST", "channels", CHANNEL | {"key": ""}, 400),
+        ("POST", "channels", CHANNEL | {"model_mapping": "["}, 400),
+        ("POST", "channels", CHANNEL | {"status": 7}, 400),
+        ("POST", "channels", CHANNEL | {"name": "Kling AI"}, 409),
+        ("DELETE", "channels/99", None, 404),
+        ("POST", "notices/msg_x/replay", None, 404),
+        ("GET", "notices?state=lost", None, 400),
+        ("GET", "reconcile?user_id=x", None, 400),
+    ],
+)
+def test_a_wrong_order_is_refused(
+    caller: Caller, method: str, path: str, body: Any, status: int
+) -> None:
+    """What does not exist, is taken or makes no sense is refused in the relay's shape."""
+    assert refused(caller, method, path, body)[0] == status
+
+
+def test_keys_and_secrets_go_in_and_never_come_out(caller: Caller) -> None:
+    """A channel shows fingerprints of its keys; a token is shown once, when it is made."""
+    secret = "whsec_" + "QUJD" * 8
+    shown = caller.operate("POST", "channels", json=CHANNEL | {"webhook_secrets": secret})
+    assert len(shown["keys"]) == 1
+    assert shown["webhook_secrets"] == 1
+    made = caller.operate("POST", "users/1/tokens", json={"name": "second"})
+    everything = str([caller.operate("GET", path) for path in ("channels", "users/1/tokens")])
+    for hidden in ("verysecret", secret, made["token"], caller.mock.secret_key):
+        assert hidden not in everything
+    assert made["token"].startswith("sk-")
+    assert len(made["token"]) == 51
+    assert Caller(caller.http, caller.mock, made["token"]).create().status_code == 200
+
+
+def test_a_deleted_channel_takes_no_tasks_and_still_shows_its_old_ones(caller: Caller) -> None:
+    """Deletion is soft: open tasks of a deleted channel end as if it were there."""
+    task_id = caller.created()
+    caller.operate("DELETE", "channels/1")
+    assert caller.create().status_code == 503
+    caller.mock.clock.advance(3600)
+    assert caller.query(task_id)["status"] == "succeed"
+    assert len(caller.operate("GET", "channels?deleted=true")["data"]) == 1
+    assert caller.operate("GET", "channels")["data"] == []
+
+
+def test_the_operator_sees_what_the_money_did(caller: Caller) -> None:
+    """Ledger, reconciliation, daily totals and counts tell one story."""
+    caller.created()
+    caller.mock.clock.advance(3600)
+    caller.operate("POST", "users/1/credit", json={"amount": 5, "reference": "gift", "note": "hi"})
+    kinds = [one["kind"] for one in caller.operate("GET", "users/1/ledger")["data"]]
+    assert kinds == ["credit", "charge", "opening"]
+    (balance,) = caller.operate("GET", "reconcile")["data"]
+    assert (balance["charged"], balance["credits"], balance["is_explained"]) == (PRICE, 5, True)
+    (day,) = caller.operate("GET", "stats")["data"]
+    assert (day["total"], day["succeeded"], day["charged"]) == (1, 1, PRICE)
+    assert caller.operate("GET", "overview")["open_tasks"] == 0
+    assert caller.operate("GET", "reports")["data"] == []
+    caller.mock.ledger.credit(-5)
+    assert caller.mock.ledger.entries()[0].amount == -5
+
+
+def test_an_unbalanced_ledger_is_told(caller: Caller) -> None:
+    """`assert_balanced` fails, and says where, when a balance is not what the ledger explains."""
+    import attrs
+
+    user = caller.mock.ledger.user()
+    assert caller.mock._relay_books is not None
+    storage: Any = caller.mock._relay_books.storage
+    storage.state.users[user.id] = attrs.evolve(user, quota=user.quota - 1)
+    with pytest.raises(AssertionError, match=r"user 'default': .* differs from the balance"):
+        caller.mock.ledger.assert_balanced()
+    with pytest.raises(KeyError, match="no user 'nobody'"):
+        caller.mock.ledger.user("nobody")
+
+
+def test_a_restart_keeps_what_the_operator_has_set(tmp_path: Path) -> None:
+    """The channel gets the new server's address, and keeps its secrets, priority and status."""
+    url = f"sqlite:///{tmp_path / 'relay.db'}"
+    with KlingMock(database=url) as mock, httpx.Client(base_url=mock.relay_url) as http:
+        declared = {
+            "name": "Kling AI",
+            "base_url": mock.kling_url,
+            "key": f"{mock.access_key}|{mock.secret_key}",
+            "webhook_secrets": mock.account.new_webhook_secret(),
+            "priority": 7,
+            "status": "disabled",
+        }
+        Caller(http, mock).operate("PUT", "channels/1", json=declared)
+    with KlingMock(database=url) as mock, httpx.Client(base_url=mock.relay_url) as http:
+        (channel,) = Caller(http, mock).operate("GET", "channels")["data"]
+        shown = (channel["webhook_secrets"], channel["priority"], channel["status"])
+        assert shown == (1, 7, "disabled")
+        assert channel["base_url"] == mock.kling_url

@@ -1,0 +1,246 @@
+"""The relay in front of the emulated Kling: create, query, list, and what it charges."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from kling_mock import KlingMock
+from kling_sdk import ConflictError, OmniVideo, TaskFailedError
+from tests.mock.relay.http_calls import PRICE, VIDEOS, Caller, error_of
+
+
+def test_the_guide_s_first_two_tests(caller: Caller) -> None:
+    """The guide's create and query are answered with exactly the guide's bodies."""
+    created = caller.create()
+    assert created.status_code == 200
+    body = created.json()
+    assert re.fullmatch(r"kling_[0-9a-f]{32}", body["task_id"])
+    assert body["kling_task_id"].isdigit()
+    assert body == {
+        "task_id": body["task_id"],
+        "kling_task_id": body["kling_task_id"],
+        "status": "submitted",
+    }
+    caller.mock.clock.advance(8)
+    shown = caller.query(body["task_id"])
+    assert shown == body | {
+        "status": "processing",
+        "video_url": "",
+        "duration": "",
+        "fail_reason": "",
+    }
+
+
+PICTURE = "https://pictures.example/cat.png"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "fields"),
+    [
+        ("text2video", {"model_name": "kling-v2-6"}),
+        ("image2video", {"model_name": "kling-v2-6", "image": PICTURE}),
+        ("omni-video", {"model_name": "kling-v3-omni", "image_list": [{"image_url": PICTURE}]}),
+        ("multi-image2video", {"model_name": "kling-v1-6", "image_list": [{"image": PICTURE}]}),
+    ],
+)
+def test_every_endpoint_makes_a_task(caller: Caller, endpoint: str, fields: dict[str, Any]) -> None:
+    """All four endpoints of Kling are served, with the models that the relay's users name."""
+    body = {"prompt": "a kitten", "duration": "5", **fields}
+    reply = caller.call("POST", f"{VIDEOS}/{endpoint}", json=body)
+    assert reply.status_code == 200, reply.text
+    entry = next(one for one in caller.mock.journal if one.method == "POST")
+    assert entry.path == f"/v1/videos/{endpoint}"
+    caller.mock.clock.advance(3600)
+    assert caller.query(reply.json()["task_id"])["status"] == "succeed"
+    caller.mock.ledger.assert_balanced()
+
+
+def test_a_task_is_paid_for_when_it_has_succeeded(caller: Caller) -> None:
+    """The price is held from the create on, and leaves the balance only with the success."""
+    before = caller.mock.ledger.user()
+    task_id = caller.created()
+    held = caller.mock.ledger.user()
+    assert (held.quota, held.held_quota) == (before.quota, PRICE)
+    caller.mock.clock.advance(3600)
+    shown = caller.query(task_id)
+    assert shown["status"] == "succeed"
+    assert shown["video_url"].startswith(caller.mock.kling_url)
+    assert shown["duration"] == "5"
+    after = caller.mock.ledger.user()
+    assert (after.quota, after.held_quota) == (before.quota - PRICE, 0)
+    assert (after.used_quota, after.request_count) == (PRICE, 1)
+    caller.mock.ledger.assert_balanced()
+
+
+def test_a_failed_task_costs_nothing(caller: Caller) -> None:
+    """A task that fails gives its hold back, and tells why."""
+    before = caller.mock.ledger.user()
+    reply = caller.create().json()
+    caller.mock.fail(reply["kling_task_id"], 1301, "the prompt is not allowed")
+    shown = caller.query(reply["task_id"])
+    assert (shown["status"], shown["fail_reason"]) == ("failed", "the prompt is not allowed")
+    assert caller.mock.ledger.user() == before
+    caller.mock.ledger.assert_balanced()
+
+
+def test_a_thousand_polls_charge_once(caller: Caller) -> None:
+    """However often a finished task is asked for, it is charged once and Kling is left alone."""
+    task_id = caller.created()
+    caller.mock.clock.advance(3600)
+    asked = caller.mock.journal.total
+    for _ in range(200):
+        assert caller.query(task_id)["status"] == "succeed"
+    assert caller.mock.journal.total == asked
+    assert caller.mock.ledger.user().used_quota == PRICE
+
+
+def test_an_open_task_is_read_upstream_once_per_five_seconds(caller: Caller) -> None:
+    """Many polls of an open task ask Kling once in 5 seconds; between them the row answers."""
+    task_id = caller.created()
+    asked = caller.mock.journal.total
+    for _ in range(20):
+        caller.query(task_id)
+    assert caller.mock.journal.total == asked + 1
+    caller.mock.clock.advance(5)
+    caller.query(task_id)
+    assert caller.mock.journal.total == asked + 2
+
+
+def test_a_create_that_is_repeated_is_one_task(caller: Caller) -> None:
+    """The same request under the same external id is the first task; another request is a 409."""
+    first = caller.create(external_task_id="order 17")
+    again = caller.create(external_task_id="order 17")
+    assert again.json() == first.json()
+    assert caller.mock.ledger.user().held_quota == PRICE
+    other = caller.create(external_task_id="order 17", prompt="a dog")
+    assert error_of(other) == (409, "conflict_error", "external_task_id_conflict")
+    assert caller.query("order%2017")["task_id"] == first.json()["task_id"]
+    assert caller.another().create(external_task_id="order 17").json() != first.json()
+
+
+def test_users_see_their_own_tasks_only(caller: Caller) -> None:
+    """Somebody else's task does not exist, whichever of its ids is asked with."""
+    task_id = caller.created(external_task_id="mine")
+    other = caller.another()
+    for name in (task_id, "mine"):
+        reply = other.call("GET", f"{VIDEOS}/{name}")
+        assert error_of(reply) == (404, "not_found_error", "not_found")
+    assert other.call("GET", VIDEOS).json() == {"data": [], "next_before": None}
+
+
+def test_tasks_are_listed_by_key_newest_first(caller: Caller) -> None:
+    """Pages go back in time by key, miss nothing, and can be narrowed to a status."""
+    ids = [caller.created() for _ in range(5)]
+    caller.another().created()
+    seen: list[str] = []
+    before = ""
+    while before != "None":
+        page = caller.call("GET", f"{VIDEOS}?limit=2{before and f'&before={before}'}").json()
+        assert set(page) == {"data", "next_before"}
+        seen += [task["task_id"] for task in page["data"]]
+        before = str(page["next_before"])
+    assert seen == ids[::-1]
+    caller.mock.clock.advance(3600)
+    caller.created()
+    done = caller.call("GET", f"{VIDEOS}?status=succeed").json()["data"]
+    assert [task["task_id"] for task in done] == ids[::-1]
+
+
+def test_a_balance_for_three_videos_makes_three(caller: Caller) -> None:
+    """A user whose balance is worth three videos gets three, and then 402 until it is topped up."""
+    poor = caller.another("poor", 3 * PRICE + PRICE - 1)
+    assert [poor.create().status_code for _ in range(5)] == [200, 200, 200, 402, 402]
+    assert error_of(poor.create()) == (402, "insufficient_quota", "insufficient_quota")
+    user = caller.mock.ledger.user("poor")
+    credit = {"amount": 1, "reference": "payment-1"}
+    for _ in range(2):
+        caller.operate("POST", f"users/{user.id}/credit", json=credit)
+    assert [poor.create().status_code for _ in range(2)] == [200, 402]
+    caller.mock.clock.advance(3600)
+    assert caller.mock.ledger.user("poor").quota == 0
+    caller.mock.ledger.assert_balanced()
+
+
+def test_the_sdk_works_through_the_relay(mock: KlingMock) -> None:
+    """The SDK's relay client creates, waits, lists and tells failures, in no real time."""
+    with mock.relay_client() as relay:
+        task = relay.text2video.run(prompt="a kitten")
+        assert task.is_succeed
+        assert [one.task_id for one in relay.text2video.iter()] == [task.task_id]
+        relay.text2video.create(prompt="a", external_task_id="x")
+        with pytest.raises(ConflictError):
+            relay.text2video.create(prompt="b", external_task_id="x")
+        failing = relay.omni_video.submit(OmniVideo(prompt="a dog"))
+        assert failing.kling_task_id is not None
+        mock.fail(failing.kling_task_id, 1301)
+        with pytest.raises(TaskFailedError):
+            relay.omni_video.wait(failing)
+    mock.ledger.assert_balanced()
+
+
+async def test_the_async_sdk_works_through_the_relay() -> None:
+    """The async client of the relay waits on the mock's clock, too."""
+    async with KlingMock(seed=3) as mock, mock.async_relay_client() as relay:
+        task = await relay.text2video.run(prompt="a kitten")
+        assert task.is_succeed
+        mock.ledger.assert_balanced()
+
+
+def test_the_price_of_the_guide_can_be_chosen() -> None:
+    """With the guide's price list a video of the guide costs what it costs there."""
+    with KlingMock(relay_pricing="guide") as mock, mock.relay_client() as relay:
+        relay.text2video.create(prompt="x", model_name="kling-v2-6", aspect_ratio="16:9")
+        assert mock.ledger.user().held_quota == 30_000_000
+
+
+def test_a_reset_forgets_the_relay_too(caller: Caller) -> None:
+    """After a reset the relay has its first balance, no tasks, and the same token and address."""
+    opening = caller.mock.ledger.user()
+    first = caller.created()
+    caller.mock.clock.advance(3600)
+    caller.mock.reset()
+    assert caller.mock.ledger.user() == opening
+    assert caller.call("GET", VIDEOS).json()["data"] == []
+    assert caller.created() == first  # the same seed makes the same ids
+
+
+def test_ids_are_not_repeated_when_the_server_is_started_again() -> None:
+    """The books outlive a stop, so the relay's second run goes on with new ids."""
+    mock = KlingMock(seed=7)
+    replies: list[httpx.Response] = []
+    for _ in range(2):
+        with mock, httpx.Client(base_url=mock.relay_url, timeout=20) as client:
+            replies.append(Caller(client, mock).create())
+    assert [reply.status_code for reply in replies] == [200, 200]
+    assert len({reply.json()["task_id"] for reply in replies}) == 2
+
+
+def test_a_server_without_a_relay_says_so() -> None:
+    """A server that was made without a relay names the argument that took it away."""
+    with KlingMock(relay=False) as mock, pytest.raises(RuntimeError, match="relay=False"):
+        mock.relay_client()
+    with pytest.raises(RuntimeError, match="before it is started"):
+        _ = KlingMock().relay_url
+
+
+def test_a_deduction_decides_the_charge(caller: Caller) -> None:
+    """What Kling says it deducted is charged, at most what was held."""
+    caller.create(model="kling-v2-6-pro", sound="on")
+    assert caller.mock.ledger.user().held_quota == 350_000
+    caller.mock.clock.advance(3600)
+    assert caller.mock.ledger.user().used_quota == 350_000
+
+
+def test_a_stop_in_the_middle_of_requests_is_clean(caplog: pytest.LogCaptureFixture) -> None:
+    """A server that stops while Kling keeps its relay waiting leaves no error behind."""
+    with KlingMock(clock="real") as mock, httpx.Client(base_url=mock.relay_url) as http:
+        caller = Caller(http, mock)
+        caller.created()
+        mock.faults.add("hang", "POST /v1/*", seconds=30)
+        with pytest.raises(httpx.ReadTimeout):
+            caller.call("POST", f"{VIDEOS}/text2video", json={"prompt": "a kitten"}, timeout=0.5)
+    assert "Unhandled exception" not in caplog.text

@@ -1,0 +1,437 @@
+"""What a start changes: everything in an empty database, nothing in one that is in use."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import attrs
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kling_mock import KlingMock
+from kling_mock.cli.operator import desk_on
+from kling_mock.relay.bootstrap import USER, Home, furnish
+from kling_mock.relay.domain.errors import RelayError
+from kling_mock.relay.domain.tokens import token_hash
+from kling_mock.storage.connect import connect
+from kling_mock.storage.memory import MemoryStorage
+from kling_mock.storage.protocol import Storage
+from kling_mock.storage.values import NewChannel, NewToken, NewUser
+from tests.mock.relay.http_calls import GUIDE, VIDEOS
+from tests.mock.storage.databases import Mysql, Postgres, SqliteFile, need
+
+NOW = 1_700_000_000
+FIRST = Home("https://first.example", "access|secret", "sk-first", "admin")
+SECRET = "whsec_" + "QUJD" * 8
+Action: TypeAlias = tuple[str, str, dict[str, Any]]
+Stored: TypeAlias = dict[str, Any]
+Furnish: TypeAlias = Callable[[Storage, Home, int], Awaitable[None]]
+
+
+# ---------------------------------------------------------------- what an operator can do
+
+_CHANNELS = st.sampled_from(["Kling AI", "two", "three", "2", "1"])
+_USERS = st.sampled_from([USER, "alice", "bob"])
+_TOKENS = st.sampled_from(["1", "2", "3"])
+_STATUS = st.sampled_from(["enabled", "disabled"])
+_CHANNEL = {
+    "name": st.sampled_from(["Kling AI", "two", "three"]),
+    "base_url": st.sampled_from(
+        ["https://first.example", "https://b.example", "http://127.0.0.1:1"]
+    ),
+    "key": st.sampled_from(["access|secret", "access|secret\nother|key", "other|key", "api-key"]),
+    "model_mapping": st.sampled_from(["", '{"a": "b"}']),
+    "models": st.sampled_from(["", "kling-v1-6"]),
+    "webhook_secrets": st.sampled_from(["", SECRET]),
+    "priority": st.integers(-3, 3),
+    "weight": st.integers(0, 3),
+    "status": _STATUS,
+}
+_NEEDED = ("name", "base_url", "key")
+_WHOLE = st.fixed_dictionaries(
+    {name: _CHANNEL[name] for name in _NEEDED},
+    optional={name: one for name, one in _CHANNEL.items() if name not in _NEEDED},
+)
+
+
+def _call(call: str, key: st.SearchStrategy[str], **body: Any) -> st.SearchStrategy[Action]:
+    return st.tuples(st.just(call), key, st.fixed_dictionaries(body))
+
+
+_NOBODY = st.just("")
+ACTIONS: st.SearchStrategy[list[Action]] = st.lists(
+    st.one_of(
+        st.tuples(st.just("add_channel"), _NOBODY, _WHOLE),
+        st.tuples(st.just("replace_channel"), _CHANNELS, _WHOLE),
+        st.tuples(
+            st.just("change_channel"), _CHANNELS, st.fixed_dictionaries({}, optional=_CHANNEL)
+        ),
+        _call("delete_channel", _CHANNELS),
+        _call("add_user", _NOBODY, username=_USERS, quota=st.integers(0, 9)),
+        _call("set_user_status", _USERS, status=_STATUS),
+        _call("delete_user", _USERS),
+        _call("credit", _USERS, amount=st.integers(1, 9), reference=st.sampled_from(["a", "b"])),
+        _call("add_token", _USERS, name=st.sampled_from(["web", ""])),
+        _call("set_token_status", _TOKENS, status=_STATUS),
+        _call("set_token_quota", _TOKENS, remain_quota=st.integers(0, 9)),
+        _call("delete_token", _TOKENS),
+    ),
+    max_size=8,
+)
+#: With which address, key and token the process is started again.
+HOMES = st.builds(
+    Home,
+    st.sampled_from([FIRST.kling_url, "https://b.example", "https://new.example"]),
+    st.sampled_from([FIRST.key, "access|another", "new|key"]),
+    st.sampled_from([FIRST.token, "sk-second"]),
+    st.just("admin"),
+    emulated=st.just(value=False),
+)
+
+
+async def stored(storage: Storage) -> Stored:
+    """Everything that an operator can set, and every balance."""
+    users = await storage.list_users(limit=100)
+    return {
+        "users": list(map(attrs.asdict, users)),
+        "tokens": [attrs.asdict(t) for user in users for t in await storage.list_tokens(user.id)],
+        "ledger": [attrs.asdict(e) for user in users for e in await storage.list_ledger(user.id)],
+        "channels": list(map(attrs.asdict, await storage.list_channels(with_deleted=True))),
+    }
+
+
+async def operate(storage: Storage, actions: list[Action]) -> None:
+    """Do what is accepted; an operator who is refused goes on."""
+    desk = desk_on(storage)
+    for name, key, body in actions:
+        try:
+            await desk.do(name, key, body)
+        except RelayError:
+            continue
+
+
+async def lived(
+    storage: Storage, start: Furnish, actions: list[Action], again: Home
+) -> tuple[Stored, Stored]:
+    """Start, let the operator work, and start again; return what was stored before and after."""
+    await start(storage, FIRST, NOW)
+    await operate(storage, actions)
+    before = await stored(storage)
+    if isinstance(storage, MemoryStorage):
+        storage = pickle.loads(pickle.dumps(storage))  # noqa: S301 - as a snapshot keeps it
+    await start(storage, again, NOW + 60)
+    return before, await stored(storage)
+
+
+# ---------------------------------------------------------------- the promise
+
+
+@settings(max_examples=150, deadline=None)
+@given(actions=ACTIONS, again=HOMES)
+@pytest.mark.slow
+def test_a_restart_changes_nothing_in_memory(actions: list[Action], again: Home) -> None:
+    """Whatever the operator has set, and whatever the process is started with."""
+    before, after = asyncio.run(lived(MemoryStorage(), furnish, actions, again))
+    assert after == before
+
+
+@pytest.fixture(scope="module", params=["sqlite", "mariadb", "postgres"])
+def database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SqliteFile | Mysql | Postgres]:
+    if request.param == "sqlite":
+        yield SqliteFile(tmp_path_factory.mktemp("restarts"))
+        return
+    need("mysql" if request.param == "mariadb" else "postgres")
+    server = Mysql() if request.param == "mariadb" else Postgres()
+    asyncio.run(server.make())
+    try:
+        yield server
+    finally:
+        asyncio.run(server.drop())
+
+
+async def _empty(database: SqliteFile | Mysql | Postgres) -> None:
+    if isinstance(database, SqliteFile):
+        database.path.unlink(missing_ok=True)
+        return
+    storage = connect(database.url)
+    await storage.open()
+    await storage.close()
+    await database.empty()
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(actions=ACTIONS, again=HOMES)
+@pytest.mark.slow
+def test_a_restart_changes_nothing_in_a_database(
+    database: SqliteFile | Mysql | Postgres, actions: list[Action], again: Home
+) -> None:
+    """The same on SQLite, MariaDB and PostgreSQL, where the next process opens the database."""
+
+    async def on(home: Home, work: Callable[[Storage], Awaitable[None]]) -> Stored:
+        storage = connect(database.url)
+        await storage.open()
+        try:
+            await furnish(storage, home, NOW)
+            await work(storage)
+            return await stored(storage)
+        finally:
+            await storage.close()
+
+    async def both() -> tuple[Stored, Stored]:
+        await _empty(database)
+
+        async def nothing(_: Storage) -> None:
+            return
+
+        return await on(FIRST, lambda storage: operate(storage, actions)), await on(again, nothing)
+
+    before, after = asyncio.run(both())
+    assert after == before
+
+
+async def naive(storage: Storage, home: Home, now: int) -> None:
+    """What a start did once: it made what is missing, and declared the channel anew."""
+    user = await storage.find_user(USER)
+    if user is None:
+        user = await storage.create_user(NewUser(USER, 1), now=now)
+    hashed = token_hash(home.token)
+    if await storage.authenticate(hashed) is None:
+        await storage.create_token(NewToken(user.id, hashed, "default"), now=now)
+    channel = NewChannel(name="Kling AI", base_url=home.kling_url, api_keys=home.key)
+    for one in await storage.list_channels():
+        if one.name == channel.name:
+            kept = {name: getattr(one, name) for name in ("model_mapping", "priority", "status")}
+            await storage.replace_channel(one.id, attrs.evolve(channel, **kept))
+            return
+    await storage.create_channel(channel, now=now)
+
+
+CONTROLS: list[tuple[str, list[Action], Home]] = [
+    ("key", [("change_channel", "1", {"key": "access|secret\nother|key"})], FIRST),
+    ("address", [("change_channel", "1", {"base_url": "https://b.example"})], FIRST),
+    ("deleted", [("delete_channel", "1", {})], FIRST),
+    ("renamed", [("change_channel", "1", {"name": "two"})], FIRST),
+    ("token", [], FIRST._replace(token="sk-second")),
+]
+
+
+@pytest.mark.parametrize(
+    ("actions", "again"), [pytest.param(*control[1:], id=control[0]) for control in CONTROLS]
+)
+def test_control_a_naive_start_is_noticed(actions: list[Action], again: Home) -> None:
+    """The same comparison fails for a start that declares things anew, and passes for ours."""
+    before, after = asyncio.run(lived(MemoryStorage(), naive, actions, again))
+    assert after != before
+    before, after = asyncio.run(lived(MemoryStorage(), furnish, actions, again))
+    assert after == before
+
+
+# ---------------------------------------------------------------- named cases
+
+
+async def test_an_empty_database_gets_a_channel_a_user_and_a_token() -> None:
+    """So that a new relay works at once."""
+    storage = MemoryStorage()
+    await furnish(storage, FIRST, NOW)
+    (channel,) = await storage.list_channels()
+    assert (channel.base_url, channel.api_keys) == (FIRST.kling_url, FIRST.key)
+    caller = await storage.authenticate(token_hash(FIRST.token))
+    assert caller is not None
+    assert caller.user.username == USER
+
+
+async def test_a_start_that_was_killed_half_way_is_completed() -> None:
+    """A user without a token, made by a start that ended there, gets its token."""
+    storage = MemoryStorage()
+    await storage.create_user(NewUser(USER, 5), now=NOW)
+    await furnish(storage, FIRST, NOW)
+    assert await storage.authenticate(token_hash(FIRST.token)) is not None
+
+
+async def test_users_of_the_operator_s_own_are_not_joined_by_another() -> None:
+    """A database with users gets no further one, and no token."""
+    storage = MemoryStorage()
+    await storage.create_user(NewUser("alice", 5), now=NOW)
+    await furnish(storage, FIRST, NOW)
+    assert [user.username for user in await storage.list_users()] == ["alice"]
+    assert await storage.authenticate(token_hash(FIRST.token)) is None
+
+
+async def test_another_key_in_the_environment_is_reported_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """One warning says that the database wins and how to change it, and shows no key."""
+    storage = MemoryStorage()
+    await furnish(storage, FIRST, NOW)
+    await furnish(storage, FIRST, NOW)
+    assert not caplog.records
+    await furnish(storage, FIRST._replace(key="access|another-secret"), NOW)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "channels in the database are used" in record.getMessage()
+    assert "kling-mock channel set" in record.getMessage()
+    assert "another-secret" not in caplog.text
+
+
+async def test_the_channel_of_an_emulated_kling_follows_it() -> None:
+    """`serve` has a new port and key with each start; all else of its channel stays."""
+    storage = MemoryStorage()
+    home = Home("http://127.0.0.1:1001", "a|b", "sk-1", "admin", emulated=True)
+    await furnish(storage, home, NOW)
+    await desk_on(storage).do("change_channel", "1", {"priority": 7, "status": "disabled"})
+    await furnish(storage, home._replace(kling_url="http://127.0.0.1:1002", key="c|d"), NOW)
+    (channel,) = await storage.list_channels(with_deleted=True)
+    assert (channel.base_url, channel.api_keys) == ("http://127.0.0.1:1002", "c|d")
+    assert (channel.priority, channel.status) == (7, 2)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"base_url": "https://a.example"}, {"key": "a|b\nc|d"}, {"name": "mine"}]
+)
+async def test_a_channel_that_is_not_the_emulated_kling_s_own_stays(
+    changed: dict[str, str],
+) -> None:
+    """Another address, a second key or another name make it the operator's."""
+    storage = MemoryStorage()
+    home = Home("http://127.0.0.1:1001", "a|b", "sk-1", "admin", emulated=True)
+    await furnish(storage, home, NOW)
+    await desk_on(storage).do("change_channel", "1", changed)
+    before = await storage.list_channels(with_deleted=True)
+    await furnish(storage, home._replace(kling_url="http://127.0.0.1:1002", key="e|f"), NOW)
+    assert await storage.list_channels(with_deleted=True) == before
+
+
+# ---------------------------------------------------------------- the command
+
+
+@contextmanager
+def relay(
+    upstream: str, folder: Path, *words: str, **given: str
+) -> Iterator[tuple[dict[str, Any], Path]]:
+    """`kling-mock relay`; yields its ready line and the file of its log."""
+    log = folder / f"log{len(list(folder.glob('log*')))}"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KLING_")}
+    with log.open("w") as lines:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "kling_mock", "relay", "--port", "0"),
+                *("--upstream", upstream, *words),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=lines,
+            text=True,
+            env={**kept, "KLING_API_KEY": "key-of-the-environment", **given},
+        )
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline()), log
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+            process.communicate()
+
+
+@pytest.mark.slow
+def test_later_starts_make_no_token(tmp_path: Path) -> None:
+    """The first start prints a token that works; later ones print none, and say how to make one."""
+    url = f"sqlite:///{tmp_path / 'relay.db'}"
+    with KlingMock(relay=False) as kling:
+        with relay(kling.kling_url, tmp_path, "--db", url) as (first, _):
+            assert first["database"] == "sqlite"
+        with relay(kling.kling_url, tmp_path, "--db", url) as (second, log):
+            reply = httpx.get(
+                second["relay_url"] + VIDEOS,
+                headers={"Authorization": f"Bearer {first['relay_token']}"},
+            )
+            assert reply.status_code == 200
+        with relay(kling.kling_url, tmp_path, "--db", url, KLING_MOCK_RELAY_TOKEN="sk-mine") as (
+            third,
+            refused,
+        ):
+            assert third.keys() == first.keys()
+        with relay(
+            *(kling.kling_url, tmp_path, "--db", url), KLING_MOCK_RELAY_TOKEN=first["relay_token"]
+        ) as (fourth, _):
+            assert fourth["relay_token"] == first["relay_token"]
+    assert (second["relay_token"], third["relay_token"]) == (None, None)
+    assert "INFO kling relay: the database is in use, so the start has made no token" in (
+        log.read_text()
+    )
+    assert "kling-mock token add" in log.read_text()
+    assert "WARNING kling relay: KLING_MOCK_RELAY_TOKEN is not" in refused.read_text()
+    assert "sk-mine" not in refused.read_text()
+
+    async def tokens() -> int:
+        storage = connect(url)
+        await storage.open()
+        found = await storage.list_tokens(1)
+        await storage.close()
+        return len(found)
+
+    assert asyncio.run(tokens()) == 1
+
+
+def test_the_database_of_the_environment_is_used(tmp_path: Path) -> None:
+    """`kling-mock relay` honours KLING_MOCK_DB, as its sister commands do."""
+    path = tmp_path / "relay.db"
+    with relay("http://127.0.0.1:1", tmp_path, KLING_MOCK_DB=f"sqlite:///{path}") as (ready, log):
+        assert ready["database"] == "sqlite"
+    assert path.exists()
+    assert "in memory" not in log.read_text()
+
+
+def test_a_database_in_memory_is_announced(tmp_path: Path) -> None:
+    """In the ready line and as a warning, since everything is lost at the end."""
+    with relay("http://127.0.0.1:1", tmp_path) as (ready, log):
+        assert ready["database"] == "memory"
+        assert ready["relay_token"].startswith("sk-")
+    assert "WARNING kling relay: the database is in memory" in log.read_text()
+    assert "KLING_MOCK_DB" in log.read_text()
+
+
+@pytest.mark.slow
+def test_an_operator_s_second_key_survives_a_restart(tmp_path: Path) -> None:
+    """A task that was sent with it is read with it after the restart, and charged."""
+    url = f"sqlite:///{tmp_path / 'relay.db'}"
+    with KlingMock(relay=False, clock=1000.0) as kling:
+        second = kling.accounts.add("second")
+        pair = f"{second.access_key}|{second.secret_key}"
+        given = {"KLING_ACCESS_KEY": kling.access_key, "KLING_SECRET_KEY": kling.secret_key}
+        with relay(kling.kling_url, tmp_path, "--db", url, **given) as (ready, _):
+            headers = {"Authorization": f"Bearer {ready['admin_token']}"}
+            changed = httpx.patch(
+                f"{ready['relay_url']}/__kling/relay/channels/1",
+                json={"key": pair},
+                headers=headers,
+            )
+            assert changed.status_code == 200, changed.text
+            token = {"Authorization": f"Bearer {ready['relay_token']}"}
+            created = httpx.post(
+                f"{ready['relay_url']}{VIDEOS}/text2video", json=GUIDE, headers=token, timeout=20
+            )
+            assert created.json()["kling_task_id"]
+        with relay(kling.kling_url, tmp_path, "--db", url, **given) as (ready, _):
+            shown: dict[str, str] = {}
+            for _ in range(500):
+                task = f"{ready['relay_url']}{VIDEOS}/{created.json()['task_id']}"
+                shown = httpx.get(task, headers=token, timeout=20).json()
+                if shown["status"] in {"succeed", "failed"}:
+                    break
+    assert shown["status"] == "succeed", shown

@@ -1,0 +1,296 @@
+"""Each step of a task's life fails in turn, COMMIT included, as real drivers see it.
+
+Servers stand behind a proxy that cuts the connection at the n-th packet, before or after the
+server has got it, or forges an error. SQLite's own calls are made to fail. Whatever happens, a
+caller that is told "done" finds it done, nothing is done twice, and every balance is explained.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import pytest
+
+from kling_mock.storage import transactions as units
+from kling_mock.storage.connect import connect
+from kling_mock.storage.errors import StorageUnavailableError
+from kling_mock.storage.transaction import Unit, write
+from kling_mock.storage.transactions.lifecycle import video
+from kling_mock.storage.values import (
+    Acceptance,
+    Delivery,
+    NewNotice,
+    NoticeState,
+    Outcome,
+    Settlement,
+    TaskResult,
+)
+from tests.mock.storage import samples as kit
+from tests.mock.storage.databases import MYSQL, POSTGRES, Database, Mysql, Server, SqliteFile
+from tests.mock.storage.proxy import Proxy
+from tests.mock.storage.samples import LATER, NOW, Shop
+
+#: Deadlock, lock wait timeout, changed since it was read.
+OVERTAKEN: Final = (1213, 1205, 1020)
+
+
+# ------------------------------------------------------------ what is done
+
+
+@attrs.define
+class Task:
+    """One task on its way, and what its callers were told."""
+
+    shop: Shop
+    task_id: str = attrs.field(factory=kit.own_id)
+
+    async def create(self) -> None:
+        asked = kit.new_task(
+            self.shop.user.id,
+            task_id=self.task_id,
+            token_id=self.shop.token.id,
+            external_task_id=f"ext-{self.task_id}",
+        )
+        made = await self.shop.store.create_task(asked, now=NOW, next_poll_at=NOW)
+        assert made.row.task_id == self.task_id
+
+    async def accept(self) -> None:
+        said = await self.shop.store.accept(
+            self.task_id, f"k-{self.task_id}", now=NOW, next_poll_at=NOW
+        )
+        assert said in {Acceptance.RECORDED, Acceptance.ALREADY}
+        assert (await self.shop.row(self.task_id)).kling_task_id == f"k-{self.task_id}"
+
+    async def settle(self) -> None:
+        notice = kit.notice_of(self.task_id)
+        await self.shop.settle(kit.succeed(self.task_id), notice=notice)
+        assert (await self.shop.row(self.task_id)).status == "succeed"
+
+    async def deliver(self) -> None:
+        store = self.shop.store
+        await store.claim_notices(now=LATER, lease_until=LATER + 60, limit=9)
+        event = kit.notice_of(self.task_id).event_id
+        done = Delivery(event, 0, NoticeState.DELIVERED, http_status=200)
+        await store.record_delivery(done, now=LATER)
+        notices = await store.list_notices(state=NoticeState.DELIVERED, limit=9)
+        assert event in {one.event_id for one in notices}
+
+    async def release(self) -> None:
+        await self.shop.settle(kit.failed(self.task_id, free_external_id=True))
+        assert (await self.shop.row(self.task_id)).external_task_id is None
+
+
+Step = Callable[[Task], Awaitable[None]]
+#: A success and a failure, step by step.
+LIVES: Final[tuple[tuple[Step, ...], ...]] = (
+    (Task.create, Task.accept, Task.settle, Task.deliver),
+    (Task.create, Task.release),
+)
+
+
+async def live(shop: Shop, life: tuple[Step, ...]) -> Task:
+    """Live a life; a step that is refused is repeated, as a caller does that was told so."""
+    task = Task(shop)
+    for step in life:
+        try:
+            await step(task)
+        except StorageUnavailableError:
+            await step(task)
+    return task
+
+
+async def assert_once(database: Database, shop: Shop) -> None:
+    """Every task has one row, one charge or none, and one notice; the balances are explained."""
+    await shop.assert_explained()
+    for sql in (
+        "SELECT task_id FROM videos GROUP BY task_id HAVING COUNT(*) > 1",
+        "SELECT reference FROM ledger WHERE kind = 'charge' GROUP BY reference HAVING COUNT(*) > 1",
+        "SELECT task_id FROM outbox GROUP BY task_id HAVING COUNT(*) > 1",
+        "SELECT task_id FROM videos WHERE status NOT IN ('succeed', 'failed')",
+    ):
+        assert list(await database.query(sql)) == [], sql
+    rows = await database.query("SELECT COUNT(*) FROM videos WHERE status = 'succeed'")
+    user = await shop.me()
+    assert (user.held_quota, user.request_count) == (0, int(rows[0][0]))
+    assert user.used_quota == user.request_count * kit.PRICE
+
+
+# ------------------------------------------------------------ servers
+
+
+@pytest.fixture(params=["mysql", "postgres"])
+def served(request: pytest.FixtureRequest) -> Server:
+    server: Server = request.getfixturevalue(request.param)
+    asyncio.run(server.empty())
+    return server
+
+
+@pytest.fixture
+def proxy(served: Server) -> Iterator[Proxy]:
+    with Proxy(MYSQL if isinstance(served, Mysql) else POSTGRES) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def shop(served: Server, proxy: Proxy) -> AsyncIterator[Shop]:
+    """A shop whose store speaks through the proxy."""
+    port = MYSQL[1] if isinstance(served, Mysql) else POSTGRES[1]
+    store = connect(served.url.replace(f":{port}/", f":{proxy.port}/"))
+    await store.open()
+    yield await Shop.fill(store, quota=1_000_000)
+    await store.close()
+
+
+async def packets(proxy: Proxy, shop: Shop, life: tuple[Step, ...]) -> int:
+    """Return how many packets a life takes on a connection that knows its statements."""
+    await live(shop, life)
+    before = proxy.sent
+    await live(shop, life)
+    return proxy.sent - before
+
+
+@pytest.mark.parametrize("how", ["before", "after"])
+@pytest.mark.parametrize("life", LIVES, ids=["charged", "released"])
+async def test_a_connection_that_is_cut_at_any_packet_moves_the_money_once(
+    served: Server, proxy: Proxy, shop: Shop, life: tuple[Step, ...], how: Any
+) -> None:
+    """Whether or not the server still got the COMMIT, it is done once and told as done."""
+    count = await packets(proxy, shop, life)
+    assert count > 12
+    # A new connection to PostgreSQL is a new process there, so only some packets are cut.
+    for number in range(0, count, 1 if isinstance(served, Mysql) else 3):
+        await live(shop, life)  # and so a connection is there that knows its statements
+        before = proxy.sent
+        proxy.fail(number, how)
+        await live(shop, life)
+        assert proxy.sent - before > number
+    await assert_once(served, shop)
+
+
+async def test_an_error_of_mysql_at_any_packet_moves_the_money_once(mysql: Server) -> None:
+    """Deadlock, lock wait timeout or a change in between, at COMMIT too: run again, done once."""
+    await mysql.empty()
+    codes = itertools.cycle(OVERTAKEN)
+    with Proxy(MYSQL) as proxy:
+        store = connect(mysql.url.replace(f":{MYSQL[1]}/", f":{proxy.port}/"))
+        await store.open()
+        shop = await Shop.fill(store, quota=1_000_000)
+        for life in LIVES:
+            for number in range(await packets(proxy, shop, life)):
+                proxy.fail(number, code=next(codes))
+                await live(shop, life)
+        await assert_once(mysql, shop)
+        await store.close()
+
+
+async def test_the_checker_catches_a_charge_that_is_only_run_again(
+    mysql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Canary: a charge without a key, run again after an unanswered COMMIT, counts twice."""
+    await mysql.empty()
+
+    def naive(result: TaskResult, _now: int, _notice: NewNotice | None) -> Unit[Settlement]:
+        row = yield from video(result.task_id)
+        yield write("UPDATE users SET quota = quota - ? WHERE id = ?"), (row.quota, row.user_id)
+        return Settlement(Outcome.SETTLED, row, row.quota)
+
+    monkeypatch.setattr(units.settle, "settle", naive)
+    with Proxy(MYSQL) as proxy:
+        store = connect(mysql.url.replace(f":{MYSQL[1]}/", f":{proxy.port}/"))
+        await store.open()
+        shop = await Shop.fill(store, quota=1_000_000)
+        task = Task(shop)
+        await task.create()
+        for number in range(6):  # one of them is the COMMIT
+            proxy.fail(number, "after")
+            await shop.settle(kit.succeed(task.task_id))
+        assert (await shop.me()).quota < 1_000_000 - 6 * kit.PRICE
+        with pytest.raises(AssertionError):
+            await assert_once(mysql, shop)
+        await store.close()
+
+
+# ------------------------------------------------------------ SQLite
+
+
+@attrs.define
+class Failing:
+    """Which of SQLite's calls fails, and with what."""
+
+    at: int = -1
+    code: int = sqlite3.SQLITE_BUSY
+    calls: int = 0
+
+    def check(self, sql: str) -> None:
+        if sql.startswith("PRAGMA"):
+            return
+        number, self.calls = self.calls, self.calls + 1
+        if number == self.at:
+            error = sqlite3.OperationalError("made to fail")
+            error.sqlite_errorcode = self.code
+            raise error
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
+    plan, plain = Failing(), sqlite3.connect
+
+    class Cursor(sqlite3.Cursor):
+        def execute(self, sql: str, *parameters: Any) -> Any:
+            plan.check(sql)
+            return super().execute(sql, *parameters)
+
+    class Connection(sqlite3.Connection):
+        def execute(self, sql: str, *parameters: Any) -> Any:
+            plan.check(sql)
+            return super().execute(sql, *parameters)
+
+        def cursor(self, *_: Any) -> Any:
+            return super().cursor(Cursor)
+
+    def connect_failing(*given: Any, **named: Any) -> Any:
+        return plain(*given, factory=Connection, **named)
+
+    monkeypatch.setattr(sqlite3, "connect", connect_failing)
+    return plan
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL])
+async def test_an_error_of_sqlite_at_any_call_moves_the_money_once(
+    failing: Failing, quick_path: Path, code: int
+) -> None:
+    """Busy, a broken disk or a full one: run again, or told as not done and repeated."""
+    database = SqliteFile(quick_path)
+    store = connect(database.url)
+    await store.open()
+    shop = await Shop.fill(store, quota=1_000_000)
+    failing.code = code
+    for life in LIVES:
+        await live(shop, life)
+        failing.calls = 0
+        await live(shop, life)
+        for number in range(failing.calls):
+            failing.calls, failing.at = 0, number
+            await live(shop, life)
+            assert failing.calls > number
+            failing.at = -1
+    await assert_once(database, shop)
+    await store.close()
+
+
+async def test_a_busy_moment_is_waited_out(failing: Failing, quick_path: Path) -> None:
+    """A BUSY in the middle of a transaction is the database's affair: no caller hears of it."""
+    store = connect(SqliteFile(quick_path).url)
+    await store.open()
+    shop = await Shop.fill(store, quota=1_000_000)
+    failing.calls, failing.at = 0, 3  # BEGIN and SAVEPOINT come before
+    await Task(shop).create()
+    assert failing.calls > 3
+    failing.at = -1
+    await store.close()

@@ -1,0 +1,42 @@
+"""Test runs inside a test: a folder of their own, this project's plugin, warnings as errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+import kling_mock.server.mock  # noqa: F401 - loaded here, or each inner run would load and unload it
+
+Run = Callable[..., pytest.RunResult]
+
+INI = """
+[pytest]
+filterwarnings = error
+addopts = --strict-markers -p no:cacheprovider -p no:randomly
+"""
+SOCKETS = ["--disable-socket", "--allow-unix-socket", "--allow-hosts=127.0.0.1"]
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Write tests and run them in this process: `run(source, *options, ini=...)`.
+
+    With `plugins=`, they run in a process of their own that loads only those and ours: what
+    the other plugins of this project load takes seconds.
+    """
+
+    def run(
+        source: str, *options: str, ini: str = "", plugins: Sequence[str] | None = None
+    ) -> pytest.RunResult:
+        pytester.makeini(INI + ini)
+        pytester.makepyfile(source)
+        if plugins is None:
+            loop = ("-o", "asyncio_default_fixture_loop_scope=function")
+            return pytester.runpytest_inprocess(*loop, *SOCKETS, *options)
+        loaded = [word for name in ("kling_mock", *plugins) for word in ("-p", name)]
+        with monkeypatch.context() as patch:
+            patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+            return pytester.runpytest_subprocess(*loaded, *options)
+
+    return run

@@ -1,0 +1,180 @@
+"""Strictness, and what the report of a failed test shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.mock.testing.conftest import Run
+
+UNEXPECTED = """
+    import httpx
+    import pytest
+
+    def call(mock):
+        httpx.post(f"{mock.kling_url}/v1/video/text2video", json={}, trust_env=False)
+"""
+
+
+def test_an_unexpected_call_fails_the_test(run: Run) -> None:
+    """By itself, without a traceback, and with what comes nearest to it."""
+    result = run(
+        UNEXPECTED
+        + """
+    def test_own(kling_mock):
+        call(kling_mock)
+
+    def test_shared(kling_mock_server):
+        call(kling_mock_server)
+
+    def test_after(kling_mock_server): ...
+    """
+    )
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "1 call unexpected:",
+            "  POST /v1/video/text2video: 404/1203, nearest is POST /v1/videos/text2video; *",
+            "Kling refuses such calls. *kling_mock(strict=False)",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*exception*")
+
+
+@pytest.mark.parametrize("where", ["marker", "ini"])
+def test_strictness_can_be_switched_off(run: Run, where: str) -> None:
+    """For one test by the marker, for all in the ini file; a marker switches it on again."""
+    marker = "@pytest.mark.kling_mock(strict=False)" if where == "marker" else ""
+    result = run(
+        f"""{UNEXPECTED}
+    {marker}
+    def test_loose(kling_mock):
+        call(kling_mock)
+
+    @pytest.mark.kling_mock(strict=True)
+    def test_strict(kling_mock):
+        call(kling_mock)
+    """,
+        ini="kling_mock_strict = false" if where == "ini" else "",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+
+
+def test_a_failure_of_the_test_is_not_hidden(run: Run) -> None:
+    """What failed first is reported; the unexpected call is in the journal below it."""
+    result = run(
+        UNEXPECTED
+        + """
+    def test_it(kling_mock):
+        call(kling_mock)
+        assert "mine" == "yours"
+
+    def test_skipped(kling_mock):
+        call(kling_mock)
+        pytest.skip("for a reason")
+
+    @pytest.mark.xfail(reason="calls wrongly", strict=True)
+    def test_expected_to_fail(kling_mock):
+        call(kling_mock)
+    """
+    )
+    result.assert_outcomes(failed=1, skipped=1, xfailed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *assert 'mine' == 'yours'",
+            "*kling_mock: journal of 1 call*",
+            "#1 *POST /v1/video/text2video  404/1203  unexpected",
+        ]
+    )
+    result.stdout.no_fnmatch_line("1 call unexpected:")
+
+
+FAILING = """
+    import pytest
+
+    @pytest.fixture
+    def broken_end(kling_mock):
+        yield
+        raise RuntimeError("teardown")
+
+    def test_it(kling_mock_server, kling_mock, kling):
+        url = "http://127.0.0.1:9/callback?signature=abc"
+        task = kling.text2video.create(prompt="a secret prompt", callback_url=url)
+        kling_mock.clock.advance(100)
+        with kling_mock_server.client() as other:
+            other.text2video.list()
+        assert False
+
+    def test_end(broken_end, kling):
+        kling.text2video.list()
+"""
+
+
+def test_the_report_shows_calls_and_deliveries(run: Run) -> None:
+    """Of every server that the test has used; neither prompts nor signed URLs are in it."""
+    result = run(FAILING, "--tb=short")
+    result.assert_outcomes(failed=1, passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*- kling_mock: journal of 1 call -*",
+            "#1  +0.0s  POST /v1/videos/text2video  200/0  task *  submitted",
+            "*- kling_mock: 2 callbacks -*",
+            "+0.0s  submitted of task *  to http://127.0.0.1:9/callback  * attempt*",
+            "*- kling_mock_server: journal of 1 call -*",
+            "#1  +0.0s  GET /v1/videos/text2video  200/0",
+        ],
+    )
+    shown = [line for line in result.outlines if line.startswith(("#", "+"))]
+    assert len(shown) == 5
+    assert "signature" not in "".join(shown)
+    assert "secret prompt" not in "".join(shown)
+
+
+@pytest.mark.slow
+def test_the_report_crosses_process_borders(run: Run) -> None:
+    """The sections come through xdist, too."""
+    result = run(FAILING, "-n", "2", plugins=["xdist"])
+    result.assert_outcomes(failed=1, passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*- kling_mock_server: journal of 1 call -*"])
+
+
+def test_the_report_can_be_short(run: Run) -> None:
+    """`kling_mock_journal_lines` bounds each section; 0 leaves them out."""
+    source = """
+        def test_it(kling):
+            for _ in range(5):
+                kling.text2video.list()
+                kling.image2video.list()
+            assert False
+    """
+    result = run(source, ini="kling_mock_journal_lines = 2")
+    result.stdout.fnmatch_lines(["*kling_mock: journal of 10 calls*", "#9 *", "#10 *"])
+    result.stdout.no_fnmatch_line("#8 *")
+    result = run(source, ini="kling_mock_journal_lines = 0")
+    result.stdout.no_fnmatch_line("*kling_mock: journal*")
+
+
+def test_passing_tests_report_nothing(run: Run) -> None:
+    """A log of calls is for failures."""
+    result = run("def test_it(kling): kling.text2video.list()", "-rA")
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*kling_mock: journal*")
+
+
+@pytest.mark.slow
+def test_a_test_is_forgotten_when_it_ends(run: Run) -> None:
+    """A long run does not keep the servers of its tests in memory."""
+    result = run("""
+        import gc
+        import weakref
+
+        import pytest
+
+        seen = []
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(kling_mock, number):
+            gc.collect()
+            assert [ref for ref in seen if ref() is not None] == []
+            seen.append(weakref.ref(kling_mock))
+    """)
+    result.assert_outcomes(passed=3)

@@ -1,0 +1,456 @@
+"""Limits of connections: slow and silent clients end, and do not keep others out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kling_mock import KlingMock
+from kling_mock.web.limits import Limits, Phase, Seen, default_connections, overdue
+
+SHORT: Final = Limits(
+    connections=100, header_seconds=0.1, idle_seconds=0.1, body_seconds=0.1, send_seconds=0.2
+)
+PATIENCE: Final = 20.0  # seconds within which what has to end ends, also on a busy machine
+CREATE: Final = {"emulator": "/v1/videos/text2video", "relay": "/kling/v1/videos/text2video"}
+LOOK: Final = {"emulator": "/openapi.json", "relay": "/health"}
+
+
+# ---------------------------------------------------------------- the rules, without a clock
+
+
+def ends_at(sizes: Sequence[int], phase: Phase, limits: Limits, rule: Any = overdue) -> int | None:
+    """Look once a second, when so many bytes have come; return the second at which it is over."""
+    seen = Seen(Phase.NEW, 0, -1.0)
+    for second, size in enumerate(sizes):
+        seen = seen.next(phase, 1, size, float(second))
+        if rule(seen, float(second), limits) > 0:
+            return second
+    return None
+
+
+LIMITS = st.builds(
+    Limits,
+    connections=st.just(9),
+    header_seconds=st.integers(1, 50),
+    idle_seconds=st.integers(1, 50),
+    body_seconds=st.integers(1, 50),
+    body_rate=st.integers(1, 1000),
+    send_seconds=st.integers(1, 50),
+)
+
+
+@given(limits=LIMITS, drops=st.lists(st.integers(0, 3), min_size=200, max_size=200))
+@pytest.mark.slow
+def test_a_dripping_client_ends(limits: Limits, drops: list[int]) -> None:
+    """However few bytes come now and then, a body ends by its time and the rate."""
+    sizes = [sum(drops[: i + 1]) for i in range(200)]
+    assert ends_at(sizes, Phase.NEW, limits) == int(limits.header_seconds) + 1
+    assert ends_at(sizes, Phase.IDLE, limits) == int(limits.idle_seconds) + 1
+    end = ends_at(sizes, Phase.BODY, limits)
+    if limits.body_rate > 4:
+        assert end is not None
+        assert end <= limits.body_seconds + sizes[end] / limits.body_rate + 1
+
+
+@given(limits=LIMITS, more=st.lists(st.integers(0, 5000), min_size=60, max_size=60))
+def test_a_client_that_keeps_up_the_rate_is_left_alone(limits: Limits, more: list[int]) -> None:
+    """A body may take as long as it likes if it comes fast enough, and an answer likewise."""
+    rate = int(limits.body_rate)
+    sizes = [(i + 1) * rate + sum(more[: i + 1]) for i in range(60)]
+    assert ends_at(sizes, Phase.BODY, limits) is None
+    assert ends_at([60 - i for i in range(60)], Phase.SENDING, limits) is None
+    assert ends_at([5] * 60, Phase.ANSWERING, limits) is None
+    assert ends_at([5] * 60, Phase.SENDING, limits) == int(limits.send_seconds) + 1
+
+
+def test_control_a_limit_between_two_bytes_never_ends_a_dripping_client() -> None:
+    """The simple rule, seconds since the last byte, fails the first test above."""
+
+    def naive(seen: Seen, now: float, limits: Limits) -> float:
+        del seen, now  # the last byte came this very second
+        return -limits.body_seconds
+
+    sizes = list(range(200))
+    limits = attrs.evolve(SHORT, body_seconds=5, body_rate=100)
+    assert ends_at(sizes, Phase.BODY, limits, naive) is None
+    assert ends_at(sizes, Phase.BODY, limits) == 6
+
+
+@pytest.mark.parametrize("name", [field.name for field in attrs.fields(Limits)])
+def test_a_limit_is_positive(name: str) -> None:
+    """0 is refused, and the text names the setting."""
+    with pytest.raises(ValueError, match=name):
+        Limits(**{name: 0})
+
+
+@pytest.mark.parametrize(
+    ("files", "connections"),
+    [(64, 64), (256, 128), (1024, 768), (20_000, 10_000), (resource.RLIM_INFINITY, 10_000)],
+)
+def test_the_limit_of_connections_is_below_that_of_open_files(
+    monkeypatch: pytest.MonkeyPatch, files: int, connections: int
+) -> None:
+    """Other files of the process keep their room."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
+    assert default_connections() == connections
+
+
+# ---------------------------------------------------------------- real connections
+
+
+@contextmanager
+def served(limits: Limits) -> Iterator[KlingMock]:
+    mock = KlingMock(seed=1)
+    mock._limits = limits
+    assert mock._relay is not None
+    mock._relay._limits = limits
+    with mock:
+        yield mock
+
+
+def address(mock: KlingMock, server: str) -> tuple[str, int]:
+    url = httpx.URL(mock.kling_url if server == "emulator" else mock.relay_url)
+    assert url.port is not None
+    return url.host, url.port
+
+
+def token(mock: KlingMock, server: str) -> str:
+    return mock.api_key if server == "emulator" else mock.relay_token
+
+
+def head(mock: KlingMock, server: str, length: int, more: str = "") -> bytes:
+    return (
+        f"POST {CREATE[server]} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n{more}"
+        f"Authorization: Bearer {token(mock, server)}\r\n\r\n"
+    ).encode()
+
+
+def drained(connection: socket.socket, patience: float, drop: bytes = b"") -> bytes:
+    """Read until the server closes, sending *drop* again and again; return what came.
+
+    Raises:
+        AssertionError: It did not within *patience* seconds.
+    """
+    received = b""
+    connection.settimeout(0.02 if drop else patience)
+    for _ in range(int(patience / 0.02)):
+        try:
+            chunk = connection.recv(65_536)
+            if not chunk:
+                return received
+            received += chunk
+        except TimeoutError:
+            assert drop, "the connection was not closed"
+            try:
+                connection.sendall(drop)
+            except OSError:
+                return received
+        except OSError:
+            return received  # reset
+    raise AssertionError("the connection was not closed")
+
+
+SLOW: dict[str, tuple[Callable[[KlingMock, str], bytes], bytes, bytes]] = {
+    "nothing": (lambda _mock, _server: b"", b"", b""),
+    "half a header": (lambda _mock, _server: b"GET / HTTP/1.1\r\nHo", b"", b""),
+    "a dripping header": (lambda _mock, _server: b"GET / HTTP/1.1\r\nX: ", b"x", b""),
+    "no body": (lambda mock, server: head(mock, server, 100), b"", b" 408 "),
+    "half a body": (lambda mock, server: head(mock, server, 100) + b"{", b"", b" 408 "),
+    "a dripping body": (lambda mock, server: head(mock, server, 10**6), b" ", b" 408 "),
+    "a chunked body": (
+        lambda mock, server: head(mock, server, 0).replace(
+            b"Content-Length: 0", b"Transfer-Encoding: chunked"
+        ),
+        b"",
+        b" 408 ",
+    ),
+    "no further request": (
+        lambda _mock, server: f"GET {LOOK[server]} HTTP/1.1\r\nHost: a\r\n\r\n".encode(),
+        b"",
+        b" 200 ",
+    ),
+    "half a further request": (
+        lambda _mock, server: f"GET {LOOK[server]} HTTP/1.1\r\nHost: a\r\n\r\nGET ".encode(),
+        b"",
+        b" 200 ",
+    ),
+}
+
+
+@pytest.mark.parametrize("server", ["emulator", "relay"])
+@pytest.mark.parametrize("case", SLOW)
+def test_a_slow_client_ends(server: str, case: str) -> None:
+    """Silent, half-open and dripping connections are closed; a slow body is answered with 408."""
+    make, drop, answer = SLOW[case]
+    with (
+        served(SHORT) as mock,
+        socket.create_connection(address(mock, server), timeout=PATIENCE) as connection,
+    ):
+        connection.sendall(make(mock, server))
+        received = drained(connection, PATIENCE, drop)
+    assert received.count(b"HTTP/1.1 ") == (1 if answer else 0)
+    assert answer in received.partition(b"\r\n")[0]
+    if answer == b" 408 ":
+        first, _, body = received.partition(b"\r\n\r\n")
+        assert b"connection: close" in first.lower()
+        shown = json.loads(body)
+        assert shown["code"] == 1200 if server == "emulator" else shown["error"]["code"]
+        assert server == "emulator" or b"x-request-id:" in first.lower()
+
+
+@pytest.mark.parametrize("server", ["emulator", "relay"])
+@pytest.mark.parametrize("case", ["nothing", "half a header", "no body", "no further request"])
+@pytest.mark.slow
+def test_control_without_limits_a_slow_client_stays(server: str, case: str) -> None:
+    """The same check fails where the limits are so far away that there are none."""
+    far = Limits(connections=100, header_seconds=900, idle_seconds=900, body_seconds=900)
+    make, drop, _ = SLOW[case]
+    with (
+        served(far) as mock,
+        socket.create_connection(address(mock, server), timeout=PATIENCE) as connection,
+    ):
+        connection.sendall(make(mock, server))
+        with pytest.raises(AssertionError, match="not closed"):
+            drained(connection, 0.5, drop)
+
+
+def test_a_large_body_that_comes_fast_enough_is_taken() -> None:
+    """Its size gives it time: 20 MB within limits that a slow body does not get."""
+    limits = attrs.evolve(SHORT, body_seconds=0.01, body_rate=100_000.0)
+    with served(limits) as mock, httpx.Client(base_url=mock.kling_url, timeout=60) as http:
+        reply = http.post(
+            "/v1/videos/image2video",
+            headers={"Authorization": f"Bearer {mock.api_key}"},
+            content=b'{"image": "' + b"A" * 20_000_000 + b'"}',
+        )
+    assert reply.status_code == 400  # it is no image
+    assert "image" in reply.json()["message"]
+
+
+def test_an_answer_may_take_longer_than_a_request() -> None:
+    """A fault that lets the emulated Kling hang is no slow client."""
+    with served(SHORT) as mock, httpx.Client(base_url=mock.kling_url, timeout=60) as http:
+        mock.faults.add("latency", seconds=0.6)
+        reply = http.get(
+            "/v1/videos/text2video", headers={"Authorization": f"Bearer {mock.api_key}"}
+        )
+    assert reply.status_code == 200
+
+
+def test_a_client_that_reads_nothing_ends() -> None:
+    """Answers that nobody takes do not pile up in memory, and their connection is closed."""
+    with (
+        served(SHORT) as mock,
+        socket.create_connection(address(mock, "relay"), timeout=PATIENCE) as connection,
+    ):
+        asked = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 20
+        connection.settimeout(0.05)
+        full = 0  # times that nothing more could be sent
+        with contextlib.suppress(ConnectionError):
+            while full < PATIENCE / 0.05:
+                try:
+                    connection.sendall(asked)
+                except TimeoutError:
+                    full += 1
+            raise AssertionError("the connection was not closed")
+
+
+@pytest.mark.parametrize("server", ["emulator", "relay"])
+def test_silent_connections_make_room(server: str, caplog: pytest.LogCaptureFixture) -> None:
+    """More silent connections than there may be: a request is answered, and little is logged."""
+    with served(Limits(connections=20)) as mock, ExitStack() as stack:
+        for _ in range(200):
+            stack.enter_context(socket.create_connection(address(mock, server), PATIENCE))
+        for _ in range(3):
+            host, port = address(mock, server)
+            assert httpx.get(f"http://{host}:{port}{LOOK[server]}", timeout=60).status_code == 200
+    lines = [record for record in caplog.records if "too many connections" in record.getMessage()]
+    assert len(lines) == 1
+    assert "at most 20" in lines[0].getMessage()
+
+
+def test_bodies_that_are_refused_make_room() -> None:
+    """Who is refused before its body has come cannot keep its connection by sending it slowly."""
+    with served(Limits(connections=10)) as mock, ExitStack() as stack:
+        host, port = address(mock, "relay")
+        for _ in range(30):
+            one = stack.enter_context(socket.create_connection((host, port), PATIENCE))
+            one.sendall(head(mock, "relay", 999).replace(b"Bearer sk-", b"Bearer sk-x") + b"{")
+            assert b" 401 " in one.recv(65_536).partition(b"\r\n")[0]
+        assert httpx.get(f"http://{host}:{port}/health", timeout=60).status_code == 200
+
+
+def test_connections_that_are_being_answered_do_not_make_room() -> None:
+    """If all are at work a new connection is closed at once; when they end there is room again."""
+    with served(attrs.evolve(SHORT, connections=3)) as mock:
+        mock.faults.add("hang", "GET /v1/videos/text2video", seconds=600)
+
+        def asked(path: str) -> bytes:
+            return (
+                f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                f"Authorization: Bearer {mock.api_key}\r\n\r\n"
+            ).encode()
+
+        def at_work() -> int:
+            listener = mock._listener
+            assert listener is not None
+            listener._look()
+            return sum(seen.phase is Phase.ANSWERING for seen in listener._open.values())
+
+        def until(count: int) -> None:
+            for _ in range(100_000):
+                if mock._thread.call(at_work) == count:
+                    return
+            raise AssertionError(f"{count} connections were never at work")
+
+        with ExitStack() as stack:
+            for number in range(1, 4):
+                one = stack.enter_context(socket.create_connection(address(mock, "emulator")))
+                one.sendall(asked("/v1/videos/text2video"))
+                until(number)
+            for _ in range(3):
+                with socket.create_connection(address(mock, "emulator")) as refused:
+                    with contextlib.suppress(ConnectionError):
+                        refused.sendall(asked("/openapi.json"))
+                    assert drained(refused, PATIENCE) == b""
+            assert mock._thread.call(at_work) == 3
+        until(0)
+        with socket.create_connection(address(mock, "emulator")) as answered:
+            answered.sendall(asked("/v1/videos/image2video"))
+            assert b" 200 " in drained(answered, PATIENCE).partition(b"\r\n")[0]
+
+
+# ---------------------------------------------------------------- a real process
+
+COUNT: Final = 1_100
+FILES: Final = 512
+
+_NAIVE: Final = """
+import asyncio, json
+from aiohttp import web
+
+async def answer(request):
+    await request.read()
+    return web.Response(text="ok")
+
+async def serve():
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(web.Server(answer), "127.0.0.1", 0, backlog=512)
+    url = "http://127.0.0.1:%d" % server.sockets[0].getsockname()[1]
+    print(json.dumps({"relay_url": url}), flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(serve())
+"""
+
+
+@contextmanager
+def many_files() -> Iterator[None]:
+    """Let this process have enough sockets of its own."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4_096)), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@contextmanager
+def process(
+    folder: Path, *command: str, stops: bool = True
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any], Path]]:
+    """A server with few file descriptors; its ready line and its log."""
+    log = folder / "log"
+    with log.open("w") as lines:
+        started = subprocess.Popen(
+            ["bash", "-c", f'ulimit -n {FILES}; exec "$@"', "bash", sys.executable, *command],
+            stdout=subprocess.PIPE,
+            stderr=lines,
+            text=True,
+            env={**os.environ, "KLING_API_KEY": "a-key"},
+        )
+        try:
+            assert started.stdout is not None
+            yield started, json.loads(started.stdout.readline()), log
+            if stops:
+                started.send_signal(signal.SIGTERM)
+                assert started.wait(30) == 0
+        finally:
+            started.kill()
+            started.communicate()
+
+
+def besieged(pid: int, url: str, log: Path) -> None:
+    """Open half-open connections and slow bodies; `/health` answers, and all stays small.
+
+    Raises:
+        AssertionError: It does not.
+    """
+    parts = httpx.URL(url)
+    assert parts.port is not None
+    slow = b" HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n{"
+    attacks = (
+        b"GET / HTTP/1.1\r\nX: ",
+        b"POST /kling/internal/callback" + slow,
+        b"POST /kling/v1/videos/text2video" + slow,  # refused for its token before it has come
+    )
+    with many_files(), ExitStack() as stack:
+        for number in range(COUNT):
+            try:
+                one = socket.create_connection((parts.host, parts.port), timeout=5)
+                stack.enter_context(one)
+                one.sendall(attacks[number % len(attacks)])
+            except OSError:
+                continue  # it may be refused
+            if number % 100 == 99:
+                try:
+                    reply = httpx.get(f"{url}/health", timeout=10)
+                except httpx.HTTPError as error:
+                    raise AssertionError(f"/health is away: {type(error).__name__}") from None
+                assert reply.status_code == 200
+        assert len([*Path(f"/proc/{pid}/fd").iterdir()]) <= FILES
+    # A request that is refused is a line; a connection is none.
+    lines = [line for line in log.read_text().splitlines() if " 401 invalid_token " not in line]
+    assert len(lines) <= 50
+
+
+RELAY: Final = ("-m", "kling_mock", "relay", "--upstream", "http://127.0.0.1:1", "--port", "0")
+
+
+@pytest.mark.parametrize("more", [(), ("--max-connections", "5000")], ids=["default", "too many"])
+@pytest.mark.slow
+def test_half_open_connections_do_not_take_the_relay_down(
+    tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    """1,100 of them against 512 file descriptors, also if the operator's limit is above those."""
+    with process(tmp_path, *RELAY, *more) as (started, ready, log):
+        besieged(started.pid, ready["relay_url"], log)
+        assert httpx.get(f"{ready['relay_url']}/health", timeout=10).status_code == 200
+    assert "too many connections" in log.read_text()
+
+
+@pytest.mark.slow
+def test_control_a_plain_server_goes_down(tmp_path: Path) -> None:
+    """aiohttp on asyncio's own accepting fails the same siege."""
+    with (
+        process(tmp_path, "-c", _NAIVE, stops=False) as (started, ready, log),
+        pytest.raises(AssertionError),
+    ):
+        besieged(started.pid, ready["relay_url"], log)

@@ -1,0 +1,253 @@
+"""Several relay processes over one database, in front of one emulated Kling."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+
+import aiohttp
+import attrs
+
+from kling_mock import KlingMock
+from kling_mock.web.webhook_signing import signed_headers
+from tests.mock.storage.databases import Database
+
+PROCESSES: Final = 4
+#: The clocks run so fast that sweepers, which look after five seconds, meet the storm. Processes
+#: that start one after the other must not drift apart by the 300 s that a signature is good for.
+SPEED: Final = 5
+PRICE: Final = 140_000  # kling-v1-6 std, 5 s x 0.4 units
+VIDEO: Final = {"model": "kling-v1-6", "mode": "std", "duration": 5, "prompt": "a kitten"}
+VIDEOS: Final = "/kling/v1/videos"
+CHANNELS: Final = ("one", "two")
+
+
+@attrs.frozen
+class User:
+    """A user of the relays."""
+
+    id: int
+    opening: int
+    token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+@attrs.frozen
+class Video:
+    """A task, as its create was answered."""
+
+    task_id: str
+    kling_task_id: str
+    user: User
+
+
+@contextmanager
+def running(
+    commands: Sequence[Sequence[str]], folder: Path, given: Mapping[str, str]
+) -> Iterator[list[str]]:
+    """Run commands that print a line of JSON when they serve; yield their URLs.
+
+    The first makes what the others find. Their logs are in *folder*; *given* is put into their
+    environment.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **given}
+    with ExitStack() as stack:
+        processes: list[subprocess.Popen[str]] = []
+        urls: list[str] = []
+
+        def start(command: Sequence[str]) -> None:
+            log = stack.enter_context((folder / f"log{len(processes)}").open("w"))
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=environment,
+            )
+            processes.append(process)
+            stack.callback(process.communicate)
+            stack.callback(process.kill)
+
+        def await_start() -> None:
+            for process in processes[len(urls) :]:
+                assert process.stdout is not None
+                urls.append(json.loads(process.stdout.readline())["relay_url"])
+
+        start(commands[0])
+        await_start()
+        for command in commands[1:]:
+            start(command)
+        await_start()
+        yield urls
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+        assert {process.wait(timeout=20) for process in processes} <= {0, -signal.SIGTERM}
+
+
+class Fleet:
+    """The processes, and who calls them. An async context manager: its connections.
+
+    Args:
+        urls: Of each process.
+        kling: The upstream.
+        database: What is under them.
+        folder: Where their logs are.
+        admin_token: The operator's.
+
+    Attributes:
+        replies: How often each HTTP status was answered.
+    """
+
+    def __init__(
+        self, urls: list[str], kling: KlingMock, database: Database, folder: Path, admin_token: str
+    ) -> None:
+        self.urls = urls
+        self.kling = kling
+        self.database = database
+        self._folder = folder
+        self._admin = {"Authorization": f"Bearer {admin_token}"}
+        self._secret = kling.account.new_webhook_secret()
+        self.replies = Counter[int]()
+        self._http: aiohttp.ClientSession
+        self._turn = 0
+
+    async def __aenter__(self) -> Self:
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=1000), timeout=aiohttp.ClientTimeout(total=300)
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.close()
+
+    async def call(
+        self, method: str, path: str, *, process: int | None = None, **options: Any
+    ) -> tuple[int, Any]:
+        """Call the process whose turn it is, or the one that is named."""
+        if process is None:
+            self._turn += 1
+            process = self._turn % len(self.urls)
+        async with self._http.request(method, self.urls[process] + path, **options) as reply:
+            self.replies[reply.status] += 1
+            return reply.status, await reply.json()
+
+    async def operate(self, method: str, path: str, **body: Any) -> Any:
+        status, shown = await self.call(
+            method, f"/__kling/relay/{path}", process=0, headers=self._admin, json=body
+        )
+        assert status == 200, shown
+        return shown
+
+    async def furnish(self) -> None:
+        """Make two channels whose callbacks are signed the only ones."""
+        key = f"{self.kling.access_key}|{self.kling.secret_key}"
+        present = await self.operate("GET", "channels")
+        for name in CHANNELS:
+            await self.operate(
+                "POST",
+                "channels",
+                name=name,
+                base_url=self.kling.kling_url,
+                key=key,
+                webhook_secrets=self._secret,
+            )
+        for channel in present["data"]:
+            await self.operate("DELETE", f"channels/{channel['id']}")
+
+    async def add_user(self, videos: int) -> User:
+        """Make a user with money for so many videos."""
+        opening = videos * PRICE
+        name = f"user {secrets.token_hex(4)}"
+        user = await self.operate("POST", "users", username=name, quota=opening)
+        token = await self.operate("POST", f"users/{user['id']}/tokens")
+        return User(user["id"], opening, token["token"])
+
+    async def create(self, user: User) -> tuple[int, Any]:
+        return await self.call("POST", f"{VIDEOS}/text2video", headers=user.headers, json=VIDEO)
+
+    async def created(self, user: User) -> Video:
+        status, shown = await self.create(user)
+        assert status == 200, shown
+        return Video(shown["task_id"], shown["kling_task_id"], user)
+
+    async def poll(self, video: Video) -> str:
+        """Query a task; return its status."""
+        path = f"{VIDEOS}/{video.task_id}"
+        status, shown = await self.call("GET", path, headers=video.user.headers)
+        assert status == 200, shown
+        return str(shown["status"])
+
+    async def settled(self, videos: Sequence[Video]) -> None:
+        """Query tasks until all have ended, or for a hundred seconds on their clock."""
+        until = self.kling.clock.now() + 100
+        while self.kling.clock.now() < until:
+            shown = await asyncio.gather(*map(self.poll, videos))
+            if {"submitted", "processing"}.isdisjoint(shown):
+                return
+
+    async def hint(self, video: Video, process: int | None = None) -> None:
+        """Post an unsigned callback: the process will look itself."""
+        body = {"task_id": video.kling_task_id, "task_status": "succeed"}
+        path = f"/kling/callback/{video.task_id}"
+        status, shown = await self.call("POST", path, process=process, json=body)
+        assert status == 200, shown
+
+    async def callback(self, video: Video, said: str = "succeed") -> None:
+        """Post a callback as Kling signs it."""
+        told: dict[str, Any] = {"task_id": video.kling_task_id, "task_status": said}
+        if said == "succeed":
+            clip = {"id": "1", "url": "https://cdn.test/1.mp4", "duration": "5"}
+            told |= {"final_unit_deduction": "2", "task_result": {"videos": [clip]}}
+        raw, now = json.dumps(told).encode(), int(self.kling.clock.now())
+        headers = dict(signed_headers([self._secret], secrets.token_hex(8), now, raw))
+        path = f"/kling/callback/{video.task_id}"
+        status, shown = await self.call("POST", path, data=raw, headers=headers)
+        assert status == 200, shown
+
+    def logged(self) -> str:
+        """Return what all processes have logged."""
+        return "".join(path.read_text("utf-8") for path in sorted(self._folder.glob("log*")))
+
+    def ended_by(self, videos: Sequence[Video]) -> Counter[str]:
+        """Count by which way tasks were charged, after the processes' logs."""
+        ids = {video.task_id for video in videos}
+        charge = re.compile(r"kling task (\S+) \S+ by (\w+): .* charged ")
+        found = charge.findall(self.logged())
+        return Counter(way for task_id, way in found if task_id in ids)
+
+
+@contextmanager
+def fleet(database: Database, folder: Path, *, like_mysql: bool = False) -> Iterator[Fleet]:
+    """Start the processes, with the same key and tokens as an operator gives them; stop them."""
+    admin_token = f"admin-{secrets.token_hex(8)}"
+    with KlingMock(clock=SPEED, relay=False) as kling:
+        kling.progress.set("stuck")  # a task ends when the test says so
+        script = [str(Path(__file__).with_name("like_mysql.py"))]
+        command = [
+            *(script if like_mysql else ["-m", "kling_mock"]),
+            *("relay", "--upstream", kling.kling_url, "--db", database.url),
+            *("--port", "0", "--speed", str(SPEED)),
+        ]
+        given = {
+            "KLING_ACCESS_KEY": kling.access_key,
+            "KLING_SECRET_KEY": kling.secret_key,
+            "KLING_MOCK_RELAY_TOKEN": f"sk-{secrets.token_hex(16)}",
+            "KLING_MOCK_ADMIN_TOKEN": admin_token,
+            "KLING_MOCK_CALLBACK_SECRET": secrets.token_hex(16),
+        }
+        with running([command] * PROCESSES, folder, given) as urls:
+            yield Fleet(urls, kling, database, folder, admin_token)

@@ -1,0 +1,348 @@
+"""The command `kling`, against a real emulated Kling."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from kling_mock import KlingMock
+from kling_sdk import Kling
+from kling_sdk.cli import main
+from kling_sdk.cli.exits import EXITS, exit_status
+from kling_sdk.cli.options import ENDPOINTS
+from kling_sdk.errors import KlingError, TransportError
+from tests.sdk.faulty_server import Fault, FaultyKling
+
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (400).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
+)
+PROMPT = "a kitten on the grass"
+
+
+@attrs.frozen
+class Said:
+    """What a run of the command left."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def mock() -> Iterator[KlingMock]:
+    with KlingMock(seed=3) as server:
+        yield server
+
+
+@pytest.fixture
+def run(mock: KlingMock, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command against the mock; waiting takes no time."""
+
+    def run(*arguments: str, **options: Any) -> Said:
+        status = main(arguments, open_client=lambda: mock.client(**options))
+        return Said(status, *capsys.readouterr())
+
+    return run
+
+
+def test_one_command_makes_a_video(run: Run, tmp_path: Path) -> None:
+    """Create, wait, download: results on standard output, progress on standard error."""
+    place = tmp_path / "kitten.mp4"
+    said = run("create", "text2video", "--prompt", PROMPT, "--download", str(place))
+
+    assert said.status == 0
+    assert place.read_bytes()[4:8] == b"ftyp"
+    assert str(place) in said.out
+    assert "succeed" in said.out
+    assert "submitted" in said.err
+    assert PROMPT not in said.out + said.err
+
+
+def test_json_is_one_object_for_other_programs(run: Run, tmp_path: Path) -> None:
+    """`--json` prints the task, its signed URL included, and nothing else."""
+    said = run("create", "text2video", "--prompt", PROMPT, "--wait", "--json")
+
+    assert said.json["status"] == "succeed"
+    assert said.json["videos"][0]["url"].startswith("http")
+    assert said.json["external_task_id"].startswith("cli-")
+    fetched = run("download", "text2video", said.json["task_id"], str(tmp_path), "--json")
+    assert Path(fetched.json["path"]).stat().st_size == fetched.json["size"]
+
+
+def test_a_task_can_be_shown_listed_and_waited_for(run: Run, mock: KlingMock) -> None:
+    """Another process goes on with what `create` has printed."""
+    made = run("create", "text2video", "--prompt", PROMPT, "--json").json
+
+    assert run("get", "text2video", made["task_id"], "--json").json == made
+    assert run("get", "text2video", made["external_task_id"]).out.count(made["task_id"]) == 1
+    listed = run("list", "text2video")
+    assert [line.split()[0] for line in listed.out.splitlines()] == ["task_id", made["task_id"]]
+    assert run("list", "text2video", "--json").json == [made]
+    assert run("wait", "text2video", made["task_id"], "--json").json["status"] == "succeed"
+
+
+def test_costs_are_shown(run: Run, mock: KlingMock) -> None:
+    """The account's resource packs, as a table or as JSON."""
+    mock.account.add_pack(units=100)
+    (pack,) = run("costs", "--json").json
+    assert pack["resource_pack_name"] in run("costs").out
+
+
+def test_every_parameter_is_an_option_with_its_documentation(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`kling create text2video --help` says what `help(TextToVideo)` says."""
+    for endpoint, cls in ENDPOINTS.items():
+        with pytest.raises(SystemExit):
+            main(["create", endpoint, "--help"])
+        shown = " ".join(capsys.readouterr().out.split())
+        for field in attrs.fields(cls):
+            assert f"--{field.name.replace('_', '-')}" in shown
+        assert "at most 2500 characters" in shown
+
+
+OPTIONS = {
+    "text2video": ["--prompt", PROMPT, "--duration", "10", "--mode", "pro", "--sound", "on"],
+    "image2video": ["--image", "a.png", "--model-name", "kling-v3", "--element-list", "7"],
+    "omni-video": [
+        "--prompt",
+        PROMPT,
+        "--image-list",
+        '{"image_url": "a.png", "type": "first_frame"}',
+        "--image-list",
+        "https://example.com/a.png",
+        "--no-watermark-info",
+    ],
+    "multi-image2video": ["--prompt", PROMPT, "--image-list", "a.png", "--image-list", "a.png"],
+}
+
+
+@pytest.mark.parametrize("endpoint", OPTIONS)
+def test_options_become_the_request(
+    run: Run,
+    mock: KlingMock,
+    endpoint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Texts, numbers, pictures by path, lists and objects arrive as the API wants them."""
+    monkeypatch.chdir(tmp_path)
+    Path("a.png").write_bytes(PNG)
+
+    said = run("create", endpoint, *OPTIONS[endpoint], "--json")
+
+    assert said.status == 0, said.err
+    assert said.json["endpoint"] == endpoint
+
+
+def test_camera_and_shots_are_json(run: Run) -> None:
+    """What is an object in the API is an object here."""
+    camera = '{"type": "simple", "config": {"zoom": 5}}'
+    said = run(
+        "create", "text2video", "--prompt", PROMPT, "--model-name", "kling-v1", "--mode", "std",
+        "--camera-control", camera,
+    )  # fmt: skip
+    assert "kling: warning: model_name: kling-v1 is discontinued" in said.err
+    shots = ["--multi-prompt", '{"prompt": "x", "duration": 2}'] * 2
+    said = run(
+        "create", "text2video", "--model-name", "kling-v3", "--multi-shot", "--shot-type",
+        "customize", "--duration", "4", *shots, "--json",
+    )  # fmt: skip
+    assert said.status == 0, said.err
+
+
+def test_a_prompt_can_come_from_standard_input(
+    run: Run, mock: KlingMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A prompt of `-` is not in the shell's history."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{PROMPT}\n"))
+    assert run("create", "text2video", "--prompt", "-").status == 0
+    assert json.loads(mock.journal[-1].request)["prompt"] == PROMPT
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["create", "text2video"], 2, "prompt: is missing"),
+        (["create", "text2video", "--prompt", "x", "--duration", "7"], 2, "accepted: 5, 10 s"),
+        (["create", "image2video", "--image", "no.png"], 2, "cannot read the file"),
+        (["create", "omni-video", "--prompt", "x", "--image-list", "{"], 2, "is no JSON"),
+        (["get", "text2video", "1"], 10, "code 1201"),
+        (["list", "text2video", "--page", "0"], 2, "accepted: 1 to 1000"),
+        (["download", "text2video", "mine"], 11, "has no video yet"),
+        (["wait", "text2video", "mine", "--timeout", "1"], 7, "kling wait text2video "),
+    ],
+)
+def test_an_error_is_a_sentence_and_a_status(
+    run: Run, mock: KlingMock, arguments: list[str], status: int, words: str
+) -> None:
+    """The class of the error is the exit status, and what to do is on standard error."""
+    run("create", "text2video", "--prompt", PROMPT, "--external-task-id", "mine")
+    said = run(*arguments)
+
+    assert said.status == status
+    assert words in said.err
+    assert said.out == ""
+    assert "Traceback" not in said.err
+
+
+def test_a_failed_task_is_told_with_its_reason(run: Run, mock: KlingMock) -> None:
+    """The status says that it failed, and standard error why."""
+    made = run("create", "text2video", "--prompt", PROMPT, "--json").json
+    mock.fail(made["task_id"], 1301, "the picture is not allowed")
+    said = run("wait", "text2video", made["task_id"])
+
+    assert said.status == 6
+    assert "the picture is not allowed" in said.err
+
+
+def test_a_servers_words_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Escape codes and markup in an answer are printed as text."""
+    with FaultyKling() as server:
+        server.breaks(then=Fault.code(400, 1201, "\x1b[2J[bold]no[/bold]"))
+        status = main(
+            ["get", "text2video", "1"], open_client=lambda: Kling("a|b", base_url=server.url)
+        )
+
+    assert status == 2
+    assert capsys.readouterr().err.startswith("kling:  [2J[bold]no[/bold] (HTTP 400")
+
+
+def test_an_unknown_outcome_says_what_to_ask_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """A create that lost its answer ends with the command that finds out."""
+    with FaultyKling() as server:
+        server.breaks(then=Fault("accepted"))
+        status = main(
+            ["create", "text2video", "--prompt", PROMPT],
+            open_client=lambda: Kling("a|b", base_url=server.url, retries=0),
+        )
+
+    assert status == 8
+    assert "kling get text2video cli-" in capsys.readouterr().err
+
+
+def errors_below(cls: type[KlingError]) -> Iterator[type[KlingError]]:
+    for error in cls.__subclasses__():
+        yield error
+        yield from errors_below(error)
+
+
+def test_every_status_is_told_apart_and_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """`kling --help` lists the statuses; an error has the status of its class."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for status, (words, errors) in EXITS.items():
+        assert f"{status} {words}" in shown
+        for cls in errors:
+            assert exit_status(cls.__new__(cls)) == status
+    assert exit_status(TransportError("x")) == 9
+    others = {
+        cls.__name__ for cls in errors_below(KlingError) if exit_status(cls.__new__(cls)) == 1
+    }
+    assert others == {
+        "KlingAPIError",
+        "_TaskError",
+        "WaitCancelledError",
+        "CallbackVerificationError",
+    }
+
+
+# ---------------------------------------------------------------- as a process
+
+
+def environment(url: str, **more: str) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("KLING")}
+    return own | {"KLING_BASE_URL": url} | more
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-c", "import sys; from kling_sdk.cli import main; sys.exit(main())",
+            *arguments]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_keys_come_from_the_environment() -> None:
+    """The command takes the same variables as the client, and says which when there is none."""
+    with KlingMock(clock="real") as mock:
+        for keys in (
+            {"KLING_ACCESS_KEY": mock.access_key, "KLING_SECRET_KEY": mock.secret_key},
+            {"KLING_API_KEY": mock.api_key},
+        ):
+            answer = subprocess.run(
+                command("list", "text2video", "--json"),
+                env=environment(mock.kling_url, **keys),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert (answer.returncode, answer.stdout.strip()) == (0, "[]"), answer.stderr
+        answer = subprocess.run(
+            command("list", "text2video"),
+            env=environment(mock.kling_url),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert answer.returncode == 1
+    assert "KLING_ACCESS_KEY" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.usefixtures("sigint_is_handled")
+@pytest.mark.slow
+def test_ctrl_c_says_how_to_resume() -> None:
+    """An interrupted wait leaves the command that goes on with it; the task is untouched."""
+    with KlingMock(clock="real") as mock:
+        process = subprocess.Popen(
+            command("create", "text2video", "--prompt", PROMPT, "--wait"),
+            env=environment(mock.kling_url, KLING_API_KEY=mock.api_key),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stderr is not None
+            task_id = process.stderr.readline().split()[0]  # it is created, and waited for now
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+            process.wait()
+
+    assert process.returncode == 130
+    assert f"kling wait text2video {task_id}" in err
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def test_without_its_extra_the_command_says_what_to_install() -> None:
+    """A plain install has the command, which names the missing extra."""
+    code = (
+        "import sys; sys.modules['rich'] = None\n"
+        "import importlib.util as u; real = u.find_spec\n"
+        "u.find_spec = lambda name, *a: None if name == 'rich' else real(name, *a)\n"
+        "from kling_sdk.cli import main; sys.exit(main(['--help']))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 1
+    assert "pip install 'kling-sdk[cli]'" in answer.stderr

@@ -1,0 +1,359 @@
+"""What is refused before anything is sent, and what is let through."""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kling_sdk import (
+    ImageToVideo,
+    KlingError,
+    MultiImageToVideo,
+    OmniImage,
+    OmniVideo,
+    RequestValidationError,
+    TextToVideo,
+    VideoRequest,
+)
+from kling_sdk.endpoints.capabilities.table import ROWS
+from kling_sdk.endpoints.video import Mode
+from kling_sdk.wire import KlingDialect
+
+ALL = (TextToVideo, ImageToVideo, OmniVideo, MultiImageToVideo)
+
+
+def png(width: int, height: int) -> bytes:
+    size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    return b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + size + b"\x08\x02\x00\x00\x00"
+
+
+def jpeg(width: int, height: int, before: bytes = b"") -> bytes:
+    frame = b"\xff\xc0\x00\x11\x08" + height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return b"\xff\xd8" + before + frame + b"\x03" + bytes(9)
+
+
+PNG = png(400, 400)
+SHOTS: list[dict[str, Any]] = [{"prompt": "one", "duration": 2}, {"prompt": "two", "duration": "3"}]
+V3 = {"model_name": "kling-v3", "prompt": "x"}
+MASK = {"mask": PNG, "trajectories": [{"x": 0, "y": 0}, {"x": 9, "y": 9}]}
+REF = {"video_url": "https://example.com/v.mp4"}
+
+# class, arguments, the field named, words of the message
+REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
+    (TextToVideo, {"promt": "x"}, "promt", "accepted: prompt, model_name"),
+    (TextToVideo, {}, "prompt", "is missing"),
+    (TextToVideo, {"prompt": ""}, "prompt", "is missing"),
+    (TextToVideo, {"prompt": 5}, "prompt", "is a int; accepted: text"),
+    (TextToVideo, {"prompt": "x" * 2501}, "prompt", "2501 characters; accepted: at most 2500"),
+    (TextToVideo, {"prompt": "x", "negative_prompt": "x" * 2501}, "negative_prompt", "2500"),
+    (TextToVideo, {"prompt": "x", "model_name": ""}, "model_name", "is empty"),
+    (TextToVideo, {"prompt": "x", "model_name": None}, "model_name", "is missing"),
+    (TextToVideo, {"prompt": "x", "duration": 2}, "duration", "3 to 15 s"),
+    (TextToVideo, {"prompt": "x", "duration": "16"}, "duration", "3 to 15 s"),
+    (TextToVideo, {"prompt": "x", "duration": 5.5}, "duration", "whole seconds"),
+    (TextToVideo, {"prompt": "x", "duration": True}, "duration", "whole seconds"),
+    (TextToVideo, {"prompt": "x", "duration": "five"}, "duration", "whole seconds"),
+    (TextToVideo, {"prompt": "x", "mode": "best"}, "mode", "std, pro, 4k"),
+    (TextToVideo, {"prompt": "x", "mode": 1}, "mode", "std, pro, 4k"),
+    (TextToVideo, {"prompt": "x", "aspect_ratio": "4:3"}, "aspect_ratio", "16:9, 9:16, 1:1"),
+    (TextToVideo, {"prompt": "x", "sound": "loud"}, "sound", "on, off"),
+    (TextToVideo, {"prompt": "x", "cfg_scale": 1.1}, "cfg_scale", "from 0 to 1"),
+    (TextToVideo, {"prompt": "x", "cfg_scale": float("nan")}, "cfg_scale", "from 0 to 1"),
+    (TextToVideo, {"prompt": "x", "cfg_scale": "1"}, "cfg_scale", "is a str"),
+    (TextToVideo, {"prompt": "x", "multi_shot": 1}, "multi_shot", "True or False"),
+    (TextToVideo, {**V3, "multi_shot": True}, "shot_type", "customize, intelligence"),
+    (TextToVideo, {**V3, "multi_shot": True, "shot_type": "customize"}, "multi_prompt", "1 to 6"),
+    (
+        TextToVideo,
+        {**V3, "multi_shot": True, "shot_type": "customize", "multi_prompt": SHOTS, "duration": 6},
+        "multi_prompt.duration",
+        "adds up to 5 s; accepted: the video's duration, 6 s",
+    ),
+    (TextToVideo, {**V3, "multi_prompt": SHOTS * 4}, "multi_prompt", "1 to 6 items"),
+    (TextToVideo, {**V3, "multi_prompt": [{"prompt": "x"}]}, "multi_prompt.duration", "missing"),
+    (TextToVideo, {**V3, "multi_prompt": [{"text": "x"}]}, "multi_prompt.text", "unknown"),
+    (TextToVideo, {**V3, "multi_prompt": "x"}, "multi_prompt", "a list"),
+    (TextToVideo, {"prompt": "x", "camera_control": "simple"}, "camera_control", "a mapping of"),
+    (
+        TextToVideo,
+        {"prompt": "x", "camera_control": {"type": "simple"}},
+        "camera_control.config",
+        "exactly one axis",
+    ),
+    (
+        TextToVideo,
+        {"prompt": "x", "camera_control": {"type": "simple", "config": {"zoom": 1, "pan": 1}}},
+        "camera_control.config",
+        "moves 2 axes",
+    ),
+    (
+        TextToVideo,
+        {"prompt": "x", "camera_control": {"type": "simple", "config": {"zoom": 11}}},
+        "camera_control.config.zoom",
+        "-10 to 10",
+    ),
+    (
+        TextToVideo,
+        {"prompt": "x", "camera_control": {"type": "forward_up", "config": {"zoom": 1}}},
+        "camera_control.config",
+        "no config",
+    ),
+    (TextToVideo, {"prompt": "x", "external_task_id": ""}, "external_task_id", "URL path"),
+    (TextToVideo, {"prompt": "x", "external_task_id": "a/b"}, "external_task_id", "URL path"),
+    (TextToVideo, {"prompt": "x", "callback_url": 5}, "callback_url", "text"),
+    (TextToVideo, {"prompt": "x", "watermark_info": {"on": True}}, "watermark_info", "enabled"),
+    (TextToVideo, {"prompt": "x", "watermark_info": "yes"}, "watermark_info", "True or False"),
+    (ImageToVideo, {"prompt": "x"}, "image", "image, image_tail or both"),
+    (ImageToVideo, {"image": png(299, 400)}, "image", "299 x 400 px; accepted: at least 300 px"),
+    (ImageToVideo, {"image": png(1000, 399)}, "image", "1:2.5 to 2.5:1"),
+    (ImageToVideo, {"image": b"GIF89a" + bytes(99)}, "image", "neither a JPEG nor a PNG"),
+    (ImageToVideo, {"image": PNG + bytes(10 * 1024 * 1024)}, "image", "10 MB"),
+    (ImageToVideo, {"image": "cat.png"}, "image", "pathlib.Path"),
+    (ImageToVideo, {"image": Path("no/such/cat.png")}, "image", "cannot read the file"),
+    (ImageToVideo, {"image": 5}, "image", "is a int"),
+    (ImageToVideo, {"image": ""}, "image", "is empty"),
+    (ImageToVideo, {"image": "data:image/png,abc"}, "image", "data-URI without base64"),
+    (ImageToVideo, {"image": PNG, "image_tail": png(9, 9)}, "image_tail", "at least 300 px"),
+    (
+        ImageToVideo,
+        {"image": PNG, "image_tail": PNG, "dynamic_masks": [MASK]},
+        "dynamic_masks",
+        "beside image_tail",
+    ),
+    (
+        ImageToVideo,
+        {"image": PNG, "static_mask": PNG, "camera_control": {"type": "simple"}},
+        "camera_control",
+        "beside static_mask",
+    ),
+    (
+        ImageToVideo,
+        {"image": PNG, "voice_list": ["a"], "element_list": [1]},
+        "voice_list",
+        "beside element_list",
+    ),
+    (ImageToVideo, {"image": PNG, "voice_list": ["a", "b", "c"]}, "voice_list", "1 to 2 items"),
+    (ImageToVideo, {"image": PNG, "element_list": [1, 2, 3, 4]}, "element_list", "1 to 3 items"),
+    (
+        ImageToVideo,
+        {"image": PNG, "dynamic_masks": [{**MASK, "trajectories": [{"x": 1, "y": 1}]}]},
+        "dynamic_masks.trajectories",
+        "2 to 77 points",
+    ),
+    (OmniVideo, {}, "prompt", "is missing"),
+    (
+        OmniVideo,
+        {"prompt": "x", "image_list": [{"image_url": PNG, "type": "end_frame"}]},
+        "image_list.type",
+        "end_frame alone",
+    ),
+    (
+        OmniVideo,
+        {"prompt": "x", "image_list": [OmniImage(PNG, "first_frame")], "video_list": [REF]},
+        "image_list.type",
+        "beside a base video",
+    ),
+    (OmniVideo, {"prompt": "x", "image_list": [PNG] * 8}, "image_list", "at most 7 without"),
+    (
+        OmniVideo,
+        {"prompt": "x", "image_list": [PNG] * 5, "video_list": [{**REF, "refer_type": "feature"}]},
+        "image_list",
+        "at most 4 with a video",
+    ),
+    (OmniVideo, {"prompt": "x", "video_list": [REF, REF]}, "video_list", "1 to 1 items"),
+    (
+        OmniVideo,
+        {
+            "prompt": "x",
+            "image_list": [{"image_url": PNG, "type": "first_frame"}],
+            "element_list": [1, 2, 3, 4],
+        },
+        "element_list",
+        "at most 3",
+    ),
+    (MultiImageToVideo, {"prompt": "x"}, "image_list", "is missing"),
+    (MultiImageToVideo, {"image_list": [PNG]}, "prompt", "is missing"),
+    (MultiImageToVideo, {"image_list": [], "prompt": "x"}, "image_list", "1 to 4 items"),
+    (MultiImageToVideo, {"image_list": [PNG] * 5, "prompt": "x"}, "image_list", "1 to 4 items"),
+    (MultiImageToVideo, {"image_list": [png(1, 1)], "prompt": "x"}, "image_list.image", "300 px"),
+    (MultiImageToVideo, {"image_list": PNG, "prompt": "x"}, "image_list", "a list"),
+]
+
+
+@pytest.mark.parametrize(("make", "arguments", "field", "words"), REFUSED)
+def test_a_bad_request_names_the_field_the_limit_and_what_is_accepted(
+    make: Callable[..., Any], arguments: dict[str, Any], field: str, words: str
+) -> None:
+    """A mistake is found before it costs a call, and the message says how to mend it."""
+    with pytest.raises(RequestValidationError) as caught:
+        make(**arguments)
+
+    assert caught.value.field == field
+    assert words in str(caught.value)
+    assert caught.value.limit
+    assert caught.value.accepted
+    assert isinstance(caught.value, ValueError)
+    assert isinstance(caught.value, KlingError)
+
+
+def test_a_positional_argument_is_refused_by_name() -> None:
+    """`TextToVideo("a kitten")` says that parameters go by name."""
+    with pytest.raises(RequestValidationError, match="by name: prompt"):
+        TextToVideo("a kitten")  # type: ignore[call-arg]  # the mistake under test
+
+
+UNKNOWN: list[tuple[Callable[..., Any], dict[str, Any]]] = [
+    (TextToVideo, {"prompt": "x" * 9000, "duration": 60, "mode": "8k", "cfg_scale": 3.0}),
+    (TextToVideo, {"aspect_ratio": "21:9", "sound": "native"}),
+    (ImageToVideo, {"image": png(10, 2000), "voice_list": ["a"] * 9, "element_list": [1] * 9}),
+    (ImageToVideo, {"prompt": "no image"}),
+    (OmniVideo, {"image_list": [PNG] * 20}),
+    (MultiImageToVideo, {"image_list": [PNG] * 9, "prompt": "x", "duration": 8}),
+]
+
+
+@pytest.mark.parametrize(("make", "arguments"), UNKNOWN)
+def test_a_model_we_do_not_know_is_sent_as_it_is(
+    make: Callable[..., Any], arguments: dict[str, Any]
+) -> None:
+    """A model of tomorrow is never blocked by limits of today."""
+    request = make(model_name="kling-v9-omega", **arguments)
+
+    call = KlingDialect().create(request, "id")
+    for name in arguments:
+        assert name in call.json
+    assert call.json["model_name"] == "kling-v9-omega"
+
+
+def test_the_body_is_spelled_as_the_vendor_documents_it() -> None:
+    """Durations go out as text, shots with an index, None not at all."""
+    request = TextToVideo(
+        model_name="kling-v3",
+        multi_shot=True,
+        shot_type="customize",
+        multi_prompt=SHOTS,
+        duration=5,
+        sound=True,
+        watermark_info=True,
+        callback_url="https://example.com/hook",
+    )
+
+    call = KlingDialect().create(request, "mine")
+
+    assert (call.method, call.path) == ("POST", "/v1/videos/text2video")
+    assert call.json == {
+        "model_name": "kling-v3",
+        "multi_shot": True,
+        "shot_type": "customize",
+        "multi_prompt": [
+            {"prompt": "one", "duration": "2", "index": 1},
+            {"prompt": "two", "duration": "3", "index": 2},
+        ],
+        "duration": "5",
+        "sound": "on",
+        "watermark_info": {"enabled": True},
+        "callback_url": "https://example.com/hook",
+        "external_task_id": "mine",
+    }
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        PNG,
+        bytearray(PNG),
+        io.BytesIO(PNG),
+        base64.b64encode(PNG).decode(),
+        "data:image/png;base64," + base64.b64encode(PNG).decode(),
+        "\n".join([base64.b64encode(PNG).decode()[:20], base64.b64encode(PNG).decode()[20:]]),
+    ],
+    ids=["bytes", "bytearray", "file", "base64", "data-URI", "wrapped base64"],
+)
+def test_a_picture_may_come_in_any_usual_form(source: Any) -> None:
+    """The vendor gets raw base64 without a prefix, whatever the caller had."""
+    assert ImageToVideo(image=source).image == base64.b64encode(PNG).decode()
+
+
+def test_a_picture_may_be_a_file_or_a_url(tmp_path: Path) -> None:
+    """A path object is read once, when the request is made; a URL is passed on."""
+    file = tmp_path / "cat.png"
+    file.write_bytes(PNG)
+    request = ImageToVideo(image=file, image_tail="https://example.com/tail.png")
+    file.unlink()
+
+    assert request.image == base64.b64encode(PNG).decode()
+    assert request.image_tail == "https://example.com/tail.png"
+
+
+def test_a_plain_string_never_opens_a_file(tmp_path: Path) -> None:
+    """A string that a stranger sent to a server cannot make it read a local file."""
+    file = tmp_path / "cat.png"
+    file.write_bytes(PNG)
+
+    with pytest.raises(RequestValidationError):
+        ImageToVideo(image=str(file))
+
+
+@given(width=st.integers(1, 65535), height=st.integers(1, 65535), before=st.binary(max_size=300))
+def test_the_size_of_a_jpeg_is_found_behind_any_other_segment(
+    width: int, height: int, before: bytes
+) -> None:
+    """The limits hold for photographs with metadata in front of the picture."""
+    segment = b"\xff\xe1" + (len(before) + 2).to_bytes(2, "big") + before
+    allowed = min(width, height) >= 300 and max(width, height) <= 2.5 * min(width, height)
+    try:
+        ImageToVideo(image=jpeg(width, height, segment))
+    except RequestValidationError as error:
+        assert not allowed
+        assert f"{width} x {height}" in str(error)
+    else:
+        assert allowed
+
+
+@given(st.binary(max_size=200))
+def test_no_picture_makes_the_check_fail_in_another_way(content: bytes) -> None:
+    """Damaged picture data is refused by name, never by a crash."""
+    for start in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"):
+        try:
+            ImageToVideo(image=start + content)
+        except RequestValidationError as error:
+            assert error.field == "image"
+
+
+def test_every_field_is_documented_in_its_class() -> None:
+    """Each parameter has a line in the class's documentation, and so in `help(create)`."""
+    for cls in ALL:
+        for field in attrs.fields(cls):
+            assert f"\n    {field.name}: " in (inspect.getdoc(cls) or ""), (cls, field.name)
+
+
+def test_requests_are_values() -> None:
+    """A request is frozen, equal to its like, and changed by `attrs.evolve`."""
+    request = TextToVideo(prompt="x", duration="5")
+    assert request == TextToVideo(prompt="x", duration=5)
+    assert attrs.evolve(request, duration=10).duration == 10
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        request.prompt = "y"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_the_modes_of_the_table_are_the_modes_of_the_field() -> None:
+    """Every mode the capability table grants can be written in a request."""
+    table = {mode for row in ROWS for mode in row.modes if mode}
+    assert table == set(get_args(Mode))
+
+
+def test_the_default_model_of_each_endpoint_is_in_the_table() -> None:
+    """A request that names no model names one that the endpoint has."""
+    for cls in ALL:
+        default = attrs.fields_dict(cls)["model_name"].default
+        assert any(row.model == default and row.endpoint == cls.endpoint for row in ROWS)
+        assert issubclass(cls, VideoRequest)

@@ -1,0 +1,150 @@
+"""A minimal Kling that does what the `/v1` interface documents, as plain state.
+
+No sockets and no clock of its own: `tests.sdk.faulty_server` serves it over TCP, and tests of
+flows put requests to it by hand.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import attrs
+
+VIDEO = bytes(range(256)) * 1024  # 256 KiB that no two offsets share within a page
+ETAG = '"clip-1"'
+
+
+@attrs.frozen
+class Answer:
+    """What the server says."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
+
+
+def answer(status: int, code: int, message: str, data: Any = None, **headers: str) -> Answer:
+    """Return an envelope."""
+    envelope: dict[str, Any] = {"code": code, "message": message, "request_id": "req-1"}
+    if data is not None:
+        envelope["data"] = data
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(
+        status, json.dumps(envelope).encode(), {"content-type": "application/json", **named}
+    )
+
+
+@attrs.define(eq=False)
+class HonestKling:
+    """One account: its tasks, each under its own id and its external id.
+
+    Attributes:
+        now: Returns the server's time in seconds.
+        takes: Seconds a task takes; None never ends one.
+        slots: Most open tasks before 1303; None for no limit.
+        file_url: Where finished videos are.
+        video: The bytes of every video.
+        etag: The validator the file host sends for them; None for none.
+        names: Whether a task is shown with its external id, as some real replies are not.
+    """
+
+    now: Callable[[], float] = lambda: 1_790_000_000.0
+    takes: float | None = 0.0
+    slots: int | None = None
+    file_url: str = "http://files.test/clip.mp4?signature=s3cret"
+    video: bytes = VIDEO
+    etag: str | None = ETAG
+    names: bool = True
+    tasks: dict[str, dict[str, Any]] = attrs.field(factory=dict, init=False)
+    by_external: dict[str, str] = attrs.field(factory=dict, init=False)
+    _ids: itertools.count[int] = attrs.field(factory=lambda: itertools.count(1), init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: Any,
+    ) -> Answer:
+        """Answer a request."""
+        with self._lock:
+            parts = [unquote(part) for part in path.strip("/").split("/")]
+            if parts[:2] == ["v1", "videos"] and method == "POST":
+                return self._create(parts[2], body)
+            if parts[:2] == ["v1", "videos"] and len(parts) == 4:
+                return self._get(parts[2], parts[3])
+            if parts[:2] == ["v1", "videos"]:
+                return self._list(parts[2], query)
+            return self.file(headers)
+
+    def open_tasks(self) -> int:
+        """Return how many tasks have not ended."""
+        return sum(self._shown(task)["task_status"] == "submitted" for task in self.tasks.values())
+
+    def _create(self, endpoint: str, body: Any) -> Answer:
+        external = str(body["external_task_id"])
+        if external in self.by_external:
+            return answer(400, 1201, f"External_task_id {external} already exists")
+        if self.slots is not None and self.open_tasks() >= self.slots:
+            return answer(429, 1303, "parallel task over resource pack limit")
+        task_id = str(800_000_000_000_000_000 + next(self._ids))
+        self.tasks[task_id] = {
+            "task_id": task_id,
+            "endpoint": endpoint,
+            "created": self.now(),
+            "external": external,
+            "prompt": body.get("prompt"),
+        }
+        self.by_external[external] = task_id
+        return answer(200, 0, "SUCCEED", self._shown(self.tasks[task_id]))
+
+    def _shown(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        done = self.takes is not None and self.now() - task["created"] >= self.takes
+        shown = {
+            "task_id": task["task_id"],
+            "task_status": "succeed" if done else "submitted",
+            "task_info": {"external_task_id": task["external"]},
+            "created_at": int(task["created"] * 1000),
+            "updated_at": int(task["created"] * 1000),
+        }
+        if not self.names:
+            del shown["task_info"]
+        if done:
+            video = {"id": f"v{task['task_id']}", "url": self.file_url, "duration": "5.1"}
+            shown["task_result"] = {"videos": [video]}
+        return shown
+
+    def _get(self, endpoint: str, name: str) -> Answer:
+        task = self.tasks.get(self.by_external.get(name, name))
+        if task is None or task["endpoint"] != endpoint:
+            return answer(400, 1201, f"Task not found by id/external id: {name}")
+        return answer(200, 0, "SUCCEED", self._shown(task))
+
+    def _list(self, endpoint: str, query: Mapping[str, str]) -> Answer:
+        number, size = int(query.get("pageNum", 1)), int(query.get("pageSize", 30))
+        newest_first = [
+            task for task in reversed(self.tasks.values()) if task["endpoint"] == endpoint
+        ]
+        page = newest_first[(number - 1) * size : number * size]
+        return answer(200, 0, "SUCCEED", [self._shown(task) for task in page])
+
+    def file(self, headers: Mapping[str, str]) -> Answer:
+        """Answer a request for the video, or for the rest of it (RFC 9110, 14.2)."""
+        sent = {"content-type": "video/mp4"}
+        if self.etag is not None:
+            sent["etag"] = self.etag
+        wanted = headers.get("range", "")
+        if not wanted.startswith("bytes=") or headers.get("if-range", self.etag) != self.etag:
+            return Answer(200, self.video, sent)
+        start, total = int(wanted[6:].partition("-")[0]), len(self.video)
+        if start >= total:
+            return Answer(416, b"", {**sent, "content-range": f"bytes */{total}"})
+        sent["content-range"] = f"bytes {start}-{total - 1}/{total}"
+        return Answer(206, self.video[start:], sent)

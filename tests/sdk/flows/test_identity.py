@@ -1,0 +1,269 @@
+"""A reply is about the task that was asked for, or it is no answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kling_sdk import Kling, NotFoundError, Task, TransportError, WaitTimeoutError
+from kling_sdk.errors import MismatchedReplyError, UnnamedReplyError
+from kling_sdk.flows import Send
+from kling_sdk.flows.core import repeat
+from kling_sdk.flows.identity import Asked
+from kling_sdk.flows.wait import wait
+from kling_sdk.wire import Reply
+from tests.sdk.clients import CLIENTS, over
+from tests.sdk.fake_kling import HonestKling, answer
+from tests.sdk.faulty_server import Fault, FaultyKling
+from tests.sdk.scripted import FakeClock, Scene, asked, context, play, reply
+
+IDS: Final = st.sampled_from(["1", "2", "order-1", "order-2"])
+MAYBE: Final = st.none() | IDS
+
+
+def naive_named_by(asked: Asked, task: Task) -> bool | None:
+    """Return what a client that checks nothing takes a reply for."""
+    return True
+
+
+def rule_holds(named_by: Callable[[Asked, Task], bool | None], asked: Asked, task: Task) -> bool:
+    """Return whether the verdict is what the ids say, by the words of the promise."""
+    verdict = named_by(asked, task)
+    if asked.either is not None:
+        ours = asked.either in {task.task_id, task.external_task_id, task.kling_task_id}
+        return verdict is (True if ours else False if task.external_task_id else None)
+    known = [
+        (wanted, got)
+        for wanted, got in (
+            (asked.task_id, task.task_id),
+            (asked.external_task_id, task.external_task_id),
+        )
+        if wanted is not None and got
+    ]
+    if any(wanted != got for wanted, got in known):
+        return verdict is False
+    return verdict is (True if known else None)
+
+
+@given(
+    asked=st.builds(Asked, task_id=MAYBE, external_task_id=MAYBE) | st.builds(Asked, either=IDS),
+    task=st.builds(Task, task_id=IDS, status=st.just("succeed"), external_task_id=MAYBE),
+)
+def test_a_task_is_ours_when_an_id_agrees_and_none_differs(asked: Asked, task: Task) -> None:
+    """One id that differs makes it another's; without any id in common nothing is known."""
+    assert rule_holds(Asked.named_by, asked, task)
+
+
+def test_the_rule_catches_a_client_that_takes_every_reply() -> None:
+    """The check above fails for code that compares nothing."""
+    another = Task("2", "succeed", external_task_id="order-2")
+    assert not rule_holds(naive_named_by, Asked(task_id="1"), another)
+    assert not rule_holds(naive_named_by, Asked(external_task_id="order-1"), another)
+    assert not rule_holds(naive_named_by, Asked(either="order-1"), another)
+
+
+@pytest.mark.parametrize(("fresh", "matched"), [(True, False), (False, True)])
+def test_a_reply_that_names_nothing_needs_a_connection_of_its_own(
+    fresh: bool,  # noqa: FBT001 - a parameter of the test
+    matched: bool,  # noqa: FBT001 - as above
+) -> None:
+    """Over a used connection it may be the reply to an earlier request."""
+    task = Task("1", "succeed")
+    with pytest.raises(UnnamedReplyError):
+        Asked(either="order-1").check(task, Reply(200, {}, b""))
+
+    assert Asked(either="order-1").check(task, Reply(200, {}, b"", "", fresh, matched)) is task
+
+
+# ---------------------------------------------------------------- single looks
+
+
+def other(task_id: str = "666", external: str | None = "strange") -> Reply:
+    """Return a reply that shows the finished task of somebody else."""
+    shown: dict[str, Any] = {
+        "task_id": task_id,
+        "task_status": "succeed",
+        "task_result": {"videos": [{"id": "v", "url": "https://cdn.test/not-ours.mp4"}]},
+    }
+    if external is not None:
+        shown["task_info"] = {"external_task_id": external}
+    return reply(answer(200, 0, "SUCCEED", shown))
+
+
+@pytest.mark.parametrize("external", ["strange", None])
+def test_a_wait_never_returns_the_task_of_another(external: str | None) -> None:
+    """A look that shows another task failed; the wait goes on to our own."""
+    scene = Scene()
+    (task,) = scene.existing(1)
+    replies = iter([other(external=external)] * 5)
+    ctx = context(scene.clock)
+
+    played = play(
+        wait(ctx, "text2video", task),
+        scene.clock,
+        lambda effect: next(replies, None) or asked(scene.kling, effect),
+    )
+
+    assert played.result.task_id == task.task_id
+    assert len(played.sent) == 6
+
+
+def test_a_wait_that_is_shown_only_others_times_out() -> None:
+    """Nothing that is about another task ends it, however often it comes."""
+    clock = FakeClock()
+    played = play(
+        wait(context(clock), "text2video", Task("1", "submitted")), clock, lambda _: other()
+    )
+
+    assert isinstance(played.error, WaitTimeoutError)
+    assert played.error.task.task_id == "1"
+
+
+def test_waiting_for_many_never_gives_one_the_video_of_another() -> None:
+    """A query that shows another task is a failed look; no result is put under our id."""
+    scene = Scene()
+    tasks = scene.existing(3)
+    confused = iter([other()] * 4)
+
+    def respond(effect: Send) -> Reply:
+        return next(confused, None) or asked(scene.kling, effect)
+
+    played = scene.play(tasks, respond)
+
+    assert played.is_complete(3)
+    assert {outcome.result().task_id for outcome in played.items} == {one.task_id for one in tasks}
+    assert not any("not-ours" in video.url for one in played.items for video in one.result().videos)
+
+
+def test_a_look_up_by_external_id_that_names_none_is_asked_again_on_a_new_connection() -> None:
+    """The second reply cannot have been waiting there; it is taken."""
+    clock, kling = FakeClock(), HonestKling(names=False)
+    kling.answer("POST", "/v1/videos/text2video", {}, {}, {"external_task_id": "order-1"})
+    ctx = context(clock)
+    look = Asked(either="order-1")
+    flow = repeat(
+        ctx,
+        ctx.dialect.get("text2video", "order-1"),
+        lambda got: look.check(ctx.dialect.task(got, "text2video"), got),
+    )
+
+    played = play(flow, clock, lambda effect: asked(kling, effect))
+
+    assert played.result.task_id == next(iter(kling.tasks))
+    assert [send.fresh for send in played.sends] == [False, True]
+
+
+def test_a_task_that_is_not_found_on_a_used_connection_is_asked_for_again() -> None:
+    """Who is told that a task does not exist may buy it again, so that is made certain."""
+    clock, kling = FakeClock(), HonestKling()
+    kling.answer("POST", "/v1/videos/text2video", {}, {}, {"external_task_id": "order-1"})
+    stale = reply(answer(400, 1201, "Task not found by id/external id: another"))
+    replies = iter([stale])
+    ctx = context(clock)
+    look = Asked(either="order-1")
+    flow = repeat(
+        ctx,
+        ctx.dialect.get("text2video", "order-1"),
+        lambda got: look.check(ctx.dialect.task(got, "text2video"), got),
+    )
+
+    played = play(flow, clock, lambda effect: next(replies, None) or asked(kling, effect))
+
+    assert played.result.external_task_id == "order-1"
+
+
+# ---------------------------------------------------------------- connections
+
+
+@pytest.mark.parametrize("kind", ["mixed", "behind", "extra"])
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_connection_that_is_out_of_step_is_closed(client: str, kind: Any) -> None:
+    """After the reply that showed it, nothing else is read from it, and each look is right."""
+    with FaultyKling(HonestKling(takes=None)) as server:
+        for number in (1, 2):
+            body = {"external_task_id": f"order-{number}"}
+            server.kling.answer("POST", "/v1/videos/text2video", {}, {}, body)
+
+        server.breaks(None, Fault(kind))
+
+        found = over(client, _looks(client), server.url, FakeClock())
+
+    assert found == ORDERS
+    assert server.connections > 1
+
+
+ORDERS: Final = ["order-1", "order-2", "order-1", "order-2", "order-1"]
+
+
+def _looks(client: str) -> Callable[[Any], Any]:
+    def looks(kling: Any) -> list[str]:
+        return [kling.text2video.get(name).external_task_id for name in ORDERS]
+
+    async def looks_awaited(kling: Any) -> list[str]:
+        return [(await kling.text2video.get(name)).external_task_id for name in ORDERS]
+
+    return looks_awaited if client.startswith("async") else looks
+
+
+# ---------------------------------------------------------------- x-request-id
+
+
+class Relay:
+    """A relay in the process that answers a look-up, with any `x-request-id`."""
+
+    def __init__(self, echo: Callable[[str], str | None]) -> None:
+        self.echo = echo
+        self.ids: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        sent = request.headers["x-request-id"]
+        self.ids.append(sent)
+        given = self.echo(sent)
+        headers = {} if given is None else {"x-request-id": given}
+        body = {"task_id": "kling_1", "status": "submitted", "kling_task_id": "9"}
+        return httpx.Response(200, headers=headers, content=json.dumps(body))
+
+
+@pytest.mark.parametrize("echo", [lambda sent: sent, lambda _: None], ids=["repeated", "absent"])
+def test_a_relay_may_repeat_the_request_id_or_leave_it_out(
+    echo: Callable[[str], str | None],
+) -> None:
+    """Each attempt has an id of its own."""
+    relay = Relay(echo)
+    with httpx.Client(transport=httpx.MockTransport(relay)) as http:
+        kling = Kling.relay("http://relay.test", "sk-1", http_client=http)
+        assert kling.text2video.get("order-1").task_id == "kling_1"
+        assert kling.text2video.get("order-1").task_id == "kling_1"
+
+    assert len(set(relay.ids)) == len(relay.ids) >= 2
+
+
+def test_a_reply_with_another_request_id_is_no_answer() -> None:
+    """It belongs to another request, or a proxy replaces the header; the error says both."""
+    relay = Relay(lambda _: "another")
+    with httpx.Client(transport=httpx.MockTransport(relay)) as http:
+        kling = Kling.relay("http://relay.test", "sk-1", http_client=http, retries=0)
+        with pytest.raises(TransportError, match="x-request-id") as caught:
+            kling.text2video.get("order-1")
+
+    assert isinstance(caught.value, MismatchedReplyError)
+
+
+def test_kling_itself_is_sent_no_request_id() -> None:
+    """The vendor documents no such header."""
+    seen: list[httpx.Request] = []
+
+    def kling(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(400, content=b'{"code":1201,"message":"Task not found by id: 1"}')
+
+    with httpx.Client(transport=httpx.MockTransport(kling)) as http, pytest.raises(NotFoundError):
+        Kling("AK|SK", http_client=http).text2video.get("1")
+
+    assert all("x-request-id" not in request.headers for request in seen)

@@ -1,0 +1,202 @@
+"""Many tasks watched together: with the fewest requests, and to the end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kling_sdk import (
+    KlingError,
+    Outcome,
+    Task,
+    TaskFailedError,
+    TransportError,
+    WaitTimeoutError,
+)
+from kling_sdk.flows import Send
+from kling_sdk.wire import Reply
+from tests.sdk.fake_kling import answer
+from tests.sdk.scripted import Scene, asked, reply
+
+LOST: Final = TransportError("reset")
+LIST: Final = "GET /v1/videos/text2video"
+FAULTS: Final[dict[str, Reply | Exception]] = {
+    "lost": LOST,
+    "500": Reply(500, {}, b""),
+    "1302": reply(answer(429, 1302, "slow down")),
+}
+
+
+def test_a_thousand_waiting_tasks_cost_two_requests_a_tick() -> None:
+    """1,000 tasks of one endpoint are two list pages per 10 s, and each end is noticed then."""
+    scene = Scene()
+    tasks = scene.existing(1000)
+    scene.kling.takes = 95
+
+    played = scene.play(tasks)
+
+    assert played.is_complete(1000)
+    assert max(len(calls) for calls in played.ticks) == 2
+    assert {call for calls in played.ticks for call in calls} == {LIST}
+    assert scene.clock.monotonic() == 100
+
+
+def test_ends_are_noticed_within_a_tick_one_by_one() -> None:
+    """Tasks that end at different times are handed out as they end, not with the last."""
+    scene, tasks = Scene(), list[Task]()
+    for _ in range(5):
+        tasks += scene.existing(1)
+        scene.clock.now += 20
+    scene.kling.takes = 200
+
+    noticed = scene.play(tasks).item_times
+
+    ended = [20 * number + 200 - 100 for number in range(5)]
+    assert all(0 <= seen - end <= 10 for seen, end in zip(noticed, ended, strict=True))
+
+
+def test_a_single_task_is_asked_for_by_its_id() -> None:
+    """One task is one query: a list page would be no cheaper."""
+    scene = Scene()
+    tasks = scene.existing(1)
+
+    played = scene.play(tasks)
+
+    assert set(played.sent) == {f"{LIST}/{tasks[0].task_id}"}
+
+
+def test_tasks_of_two_endpoints_are_two_lists() -> None:
+    """Each endpoint has its own list; outcomes come in one stream."""
+    scene = Scene()
+    tasks = [*scene.existing(5), *scene.existing(5, "image2video")]
+
+    played = scene.play(tasks)
+
+    assert played.is_complete(10)
+    assert played.sent == [LIST, "GET /v1/videos/image2video"]
+
+
+def test_a_task_that_the_pages_do_not_show_is_asked_for_singly() -> None:
+    """Pages may be late or in another order: what they leave out is not waited for blindly."""
+    scene = Scene()
+    tasks = scene.existing(20)
+    hidden = {tasks[3].task_id, tasks[7].task_id}
+
+    def respond(effect: Send) -> Reply | Exception:
+        got = asked(scene.kling, effect)
+        if effect.call.params is None:
+            return got
+        page = {name: task for name, task in scene.kling.tasks.items() if name not in hidden}
+        everything, scene.kling.tasks = scene.kling.tasks, page
+        try:
+            return asked(scene.kling, effect)
+        finally:
+            scene.kling.tasks = everything
+
+    played = scene.play(tasks, respond)
+
+    assert played.is_complete(20)
+    assert played.sent == [LIST, *(f"{LIST}/{task}" for task in sorted(hidden))]
+
+
+def test_a_busy_account_is_not_read_page_by_page() -> None:
+    """Two old tasks below thousands of new ones cost a page and two queries, not ten pages."""
+    scene = Scene()
+    ours = scene.existing(2)
+    scene.existing(5000)
+
+    played = scene.play(ours)
+
+    assert played.is_complete(2)
+    assert len(played.sent) == 3
+
+
+def test_lists_that_are_refused_are_not_asked_for_again() -> None:
+    """A key without access to lists still waits: by single queries from then on."""
+    scene = Scene()
+    tasks = scene.existing(4)
+    scene.kling.takes = 35
+
+    def respond(effect: Send) -> Reply | Exception:
+        if effect.call.params is not None:
+            return reply(answer(403, 1103, "no lists for you"))
+        return asked(scene.kling, effect)
+
+    played = scene.play(tasks, respond)
+
+    assert all(outcome.error is None for outcome in played.items)
+    assert played.sent.count(LIST) == 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 40), st.lists(st.sampled_from(["", "lost", "500", "1302"]), max_size=80))
+def test_waiting_for_many_survives_failed_looks(count: int, faults: list[str]) -> None:
+    """No number of failed polls loses a task that ends before the deadline."""
+    scene, left = Scene(), iter(faults)
+    tasks = scene.existing(count)
+
+    def respond(effect: Send) -> Reply | Exception:
+        return FAULTS.get(next(left, "")) or asked(scene.kling, effect)
+
+    played = scene.play(tasks, respond)
+
+    assert played.is_complete(count)
+    assert all(outcome.error is None for outcome in played.items)
+
+
+@pytest.mark.parametrize(("count", "timeout"), [(1, 5.0), (50, 5.0), (50, 95.0), (2, 0.0)])
+def test_many_waits_end_at_their_deadline(count: int, timeout: float) -> None:
+    """Not a tick later; each error carries its task, which goes on."""
+    scene = Scene()
+    tasks = scene.existing(count)
+    scene.kling.takes = None
+
+    played = scene.play(tasks, wait_timeout=timeout)
+
+    assert played.is_complete(count)
+    assert scene.clock.monotonic() == pytest.approx(timeout)
+    for outcome in played.items:
+        assert isinstance(outcome.error, WaitTimeoutError)
+        assert outcome.error.task_id == tasks[outcome.index].task_id
+
+
+def test_slow_failures_do_not_stretch_the_deadline_of_many() -> None:
+    """When each of 100 looks times out after 30 s, a wait of 60 s does not take an hour."""
+    scene = Scene()
+    tasks = scene.existing(100)
+
+    def respond(effect: Send) -> Reply | Exception:
+        if effect.call.params is not None:
+            return reply(answer(403, 1103, "no lists for you"))
+        scene.clock.now += 30
+        return LOST
+
+    played = scene.play(tasks, respond, wait_timeout=60.0)
+
+    assert played.is_complete(100)
+    assert scene.clock.monotonic() <= 60 + 30 + 30
+
+
+def test_finished_and_repeated_tasks_are_handed_out_too() -> None:
+    """A task that has ended needs no call; one that is given twice has two outcomes."""
+    scene = Scene()
+    (task,) = scene.existing(1)
+    failed = Task("9", "failed", status_msg="too dark")
+
+    played = scene.play([failed, task, task])
+
+    assert [outcome.index for outcome in played.items] == [0, 1, 2]
+    assert isinstance(played.items[0].error, TaskFailedError)
+    assert played.items[1].result().task_id == played.items[2].result().task_id == task.task_id
+
+
+def test_an_outcome_gives_its_task_or_raises() -> None:
+    """`outcome.result()` is the task, or the error that befell it."""
+    task = Task("1", "succeed")
+
+    assert Outcome(0, task).result() is task
+    with pytest.raises(KlingError, match="no"):
+        Outcome(0, None, KlingError("no")).result()

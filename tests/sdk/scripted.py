@@ -1,0 +1,266 @@
+"""Running flows by hand: a clock that obeys, and answers given one by one.
+
+The clock is an argument of every client, so no test patches one and none sleeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from kling_sdk import KlingError, Task, VideoRequest
+from kling_sdk.auth import ApiKey, Keyring
+from kling_sdk.flows import Context, Effect, Emit, Flow, Options, Send, Sleep
+from kling_sdk.flows.many import many
+from kling_sdk.results import instant
+from kling_sdk.wire import KlingDialect, Reply
+from tests.sdk.fake_kling import Answer, HonestKling
+
+T = TypeVar("T")
+START = 1_790_000_000.0
+
+
+class FakeClock:
+    """A clock that moves only when somebody sleeps, and then at once.
+
+    Attributes:
+        slept: The pauses that were asked for, in seconds.
+        on_sleep: Called with each pause, after the clock has moved.
+    """
+
+    def __init__(self) -> None:
+        self.now = START
+        self.slept: list[float] = []
+        self.on_sleep: Callable[[float], object] = lambda _seconds: None
+        self._lock = threading.Lock()
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now - START
+
+    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
+        if wake is not None and wake.is_set():
+            seconds = 0.0
+        with self._lock:
+            self.now += seconds
+            self.slept.append(seconds)
+        self.on_sleep(seconds)
+
+    async def asleep(self, seconds: float) -> None:
+        self.sleep(seconds)
+        await asyncio.sleep(0)
+
+    def call(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+
+class ClockPerTask(FakeClock):
+    """A fake clock for many calls at once: the sleep of one does not age the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._own: ContextVar[float] = ContextVar("own", default=0.0)
+
+    def time(self) -> float:
+        return START + self._own.get()
+
+    def monotonic(self) -> float:
+        return self._own.get()
+
+    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
+        super().sleep(seconds, wake)
+        self._own.set(self._own.get() + seconds)
+
+
+@attrs.define(eq=False)
+class Played(Generic[T]):
+    """What a flow did: its result or error, and every effect it asked for."""
+
+    effects: list[Effect] = attrs.field(factory=list)
+    value: T | None = None
+    error: BaseException | None = None
+
+    @property
+    def sent(self) -> list[str]:
+        """Return the calls as `METHOD path`."""
+        return [
+            f"{effect.call.method} {effect.call.path}"
+            for effect in self.effects
+            if not isinstance(effect, Sleep | Emit)
+        ]
+
+    @property
+    def sends(self) -> list[Send]:
+        """Return the calls of the API."""
+        return [effect for effect in self.effects if isinstance(effect, Send)]
+
+    @property
+    def pauses(self) -> list[float]:
+        """Return the sleeps in seconds."""
+        return [effect.seconds for effect in self.effects if isinstance(effect, Sleep)]
+
+    @property
+    def items(self) -> list[Any]:
+        """Return what was handed out."""
+        return [effect.item for effect in self.effects if isinstance(effect, Emit)]
+
+    @property
+    def item_times(self) -> list[float]:
+        """Return when each of them was handed out, in seconds slept before."""
+        now, times = 0.0, list[float]()
+        for effect in self.effects:
+            if isinstance(effect, Sleep):
+                now += effect.seconds
+            elif isinstance(effect, Emit):
+                times.append(now)
+        return times
+
+    @property
+    def ticks(self) -> list[list[str]]:
+        """Return the calls between two sleeps."""
+        found: list[list[str]] = [[]]
+        for effect in self.effects:
+            if isinstance(effect, Sleep):
+                found.append([])
+            elif isinstance(effect, Send):
+                found[-1].append(f"{effect.call.method} {effect.call.path}")
+        return found
+
+    def is_complete(self, count: int) -> bool:
+        """Return whether there is one outcome for each of *count* indexes."""
+        return sorted(outcome.index for outcome in self.items) == list(range(count))
+
+    @property
+    def result(self) -> T:
+        """Return the result, or raise what the flow raised."""
+        if self.error is not None:
+            raise self.error
+        assert self.value is not None
+        return self.value
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop run until something has happened on another thread."""
+    while not condition():  # noqa: ASYNC110 - no event of asyncio crosses threads
+        await asyncio.sleep(0)
+
+
+def context(
+    clock: FakeClock,
+    *,
+    keys: Keyring | None = None,
+    cancelled: Callable[[], bool] = bool,
+    seed: int = 1,
+    **options: Any,
+) -> Context:
+    """Return what flows need, around *clock*."""
+    return Context(
+        KlingDialect(),
+        keys or Keyring((ApiKey("key-1"),)),
+        Options(**options),
+        clock.time,
+        clock.monotonic,
+        random.Random(seed),  # noqa: S311 - a test wants the same numbers each time
+        cancelled,
+    )
+
+
+def play(
+    flow: Flow[T],
+    clock: FakeClock,
+    respond: Callable[[Any], Reply | Exception],
+    most: int = 10_000,
+    on_item: Callable[[Any], object] = lambda _item: None,
+) -> Played[T]:
+    """Run *flow*: each call is answered by *respond*, each sleep moves the clock."""
+    played: Played[T] = Played()
+    answer: Any = None
+    try:
+        while len(played.effects) < most:
+            effect = flow.throw(answer) if isinstance(answer, Exception) else flow.send(answer)
+            played.effects.append(effect)
+            answer = None
+            if isinstance(effect, Sleep):
+                clock.sleep(effect.seconds)
+            elif isinstance(effect, Emit):
+                on_item(effect.item)
+            elif isinstance(effect, Send):
+                answer = received(effect, respond(effect))
+            else:
+                answer = respond(effect)
+    except StopIteration as stop:
+        played.value = stop.value
+    except KlingError as error:
+        played.error = error
+    else:
+        raise AssertionError(f"the flow did not end within {most} effects")
+    return played
+
+
+def received(effect: Send, answer: Reply | Exception) -> Any:
+    """Return what a transport makes of *answer*: what the flow reads of it, or an error."""
+    if isinstance(answer, Exception):
+        return answer
+    try:
+        return effect.read(answer._replace(fresh=effect.fresh))
+    except Exception as error:  # noqa: BLE001 - thrown into the flow, as a transport does
+        return error
+
+
+def in_turn(answers: Iterable[Reply | Exception]) -> Callable[[Any], Reply | Exception]:
+    """Return a responder that gives *answers* one after the other."""
+    left = iter(answers)
+    return lambda _effect: next(left)
+
+
+def reply(answer: Answer) -> Reply:
+    """Return what a client makes of *answer*."""
+    return Reply(answer.status, answer.headers, answer.body)
+
+
+def asked(kling: HonestKling, effect: Send) -> Reply:
+    """Return what *kling* answers to a call."""
+    call = effect.call
+    query = {name: str(value) for name, value in (call.params or {}).items()}
+    return reply(kling.answer(call.method, call.path, query, call.headers, call.json))
+
+
+@attrs.define(eq=False)
+class Scene:
+    """A clock, an account, and what came of watching or running many tasks."""
+
+    clock: FakeClock = attrs.field(factory=FakeClock)
+    kling: HonestKling = attrs.field(
+        default=attrs.Factory(lambda self: HonestKling(now=self.clock.time), takes_self=True)
+    )
+
+    def play(
+        self,
+        work: Sequence[VideoRequest | Task],
+        respond: Callable[[Any], Reply | Exception] | None = None,
+        most: int | None = None,
+        **options: Any,
+    ) -> Played[None]:
+        ctx = context(self.clock, **options)
+        respond = respond or (lambda effect: asked(self.kling, effect))
+        return play(many(ctx, work, most), self.clock, respond, 200_000)
+
+    def existing(self, count: int, endpoint: str = "text2video") -> list[Task]:
+        before = len(self.kling.tasks)
+        for number in range(before, before + count):
+            body = {"external_task_id": f"order-{number}"}
+            self.kling.answer("POST", f"/v1/videos/{endpoint}", {}, {}, body)
+        made = instant(self.clock.now * 1000)
+        return [
+            Task(task_id, "submitted", endpoint=endpoint, created_at=made)
+            for task_id in list(self.kling.tasks)[before:]
+        ]

@@ -1,0 +1,165 @@
+"""Servers that never fall silent and never finish: a call ends at its timeout all the same."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import socket
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Self
+
+import pytest
+
+from kling_sdk import DownloadError, OutcomeUnknownError, TransportError
+from tests.sdk.clients import CLIENTS, Calls, over
+from tests.sdk.scripted import FakeClock
+
+#: What comes first, and what is repeated then.
+DRIPS: Final = {
+    "head": (b"HTTP/1.1 200 OK\r\nx-drip: ", b"a"),
+    "interim replies": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "body": (b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n{", b" "),
+    "chunks": (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+}
+DROPS: Final = 1000  # after which the server gives up
+PAUSE: Final = 0.005  # s between two
+TIMEOUT: Final = 0.25  # s
+
+#: A sync client of the caller's own has its library's sockets, which know no whole time.
+OWN_SOCKETS: Final = [name for name in CLIENTS if name != "httpx2"]
+
+clients = pytest.mark.parametrize("client", CLIENTS)
+
+
+class Dripping:
+    """A server on loopback that answers drop by drop.
+
+    Attributes:
+        url: Where it listens.
+        drops: How many it has sent.
+    """
+
+    def __init__(self, first: bytes, drop: bytes, pause: float = PAUSE) -> None:
+        self.first, self.drop, self.pause = first, drop, pause
+        self.drops = 0
+        self._over = threading.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._threads = [threading.Thread(target=self._accept)]
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                caller, _ = self._socket.accept()
+                self._threads.append(threading.Thread(target=self._answer, args=(caller,)))
+                self._threads[-1].start()
+
+    def _answer(self, caller: socket.socket) -> None:
+        with caller, contextlib.suppress(OSError):
+            caller.settimeout(10)
+            caller.recv(65536)
+            caller.sendall(self.first)
+            for _ in range(DROPS) if self.pause else itertools.count():
+                caller.sendall(self.drop)
+                self.drops += 1
+                if self._over.wait(self.pause):
+                    return
+
+    def __enter__(self) -> Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        for thread in self._threads:
+            thread.join(10)
+
+
+@pytest.fixture
+def dripping(request: pytest.FixtureRequest) -> Iterator[Dripping]:
+    with Dripping(*DRIPS[request.getfixturevalue("drip")]) as server:
+        yield server
+
+
+def call(client: str, name: str, server: Dripping, place: Path = Path()) -> Any:
+    calls = Calls("order-1", place, f"{server.url}/clip.mp4")
+    return over(client, getattr(calls, name), server.url, FakeClock(), timeout=TIMEOUT, retries=0)
+
+
+@pytest.mark.parametrize("drip", DRIPS)
+@pytest.mark.parametrize("client", OWN_SOCKETS)
+def test_a_reply_that_drips_ends_at_the_timeout(dripping: Dripping, drip: str, client: str) -> None:
+    """The timeout is of the attempt as a whole, however lively the server looks."""
+    with pytest.raises(TransportError):
+        call(client, "get", dripping)
+    assert dripping.drops < DROPS // 2
+
+
+@pytest.mark.parametrize("drip", ["head"])
+@pytest.mark.parametrize("client", OWN_SOCKETS)
+def test_a_create_whose_reply_drips_may_have_been_accepted(
+    dripping: Dripping, drip: str, client: str
+) -> None:
+    """It was sent, so its outcome is unknown and the error has the id."""
+    with pytest.raises(OutcomeUnknownError) as caught:
+        call(client, "create", dripping)
+    assert caught.value.external_task_id == "order-1"
+    assert dripping.drops < DROPS
+
+
+@pytest.mark.parametrize("drip", ["head", "interim replies"])
+@pytest.mark.parametrize("client", OWN_SOCKETS)
+def test_a_file_whose_head_drips_ends_at_the_timeout(
+    dripping: Dripping, drip: str, client: str, tmp_path: Path
+) -> None:
+    """A body may take its time, as long as it goes on; a head may not."""
+    with pytest.raises(DownloadError):
+        call(client, "download", dripping, tmp_path / "clip.mp4")
+    assert dripping.drops < DROPS // 2
+
+
+@pytest.mark.parametrize("drip", ["body", "chunks"])
+def test_a_sync_client_of_ones_own_ends_a_dripping_body(dripping: Dripping, drip: str) -> None:
+    """Between two pieces of a body the time is looked at for any client."""
+    with pytest.raises(TransportError):
+        call("httpx2", "get", dripping)
+    assert dripping.drops < DROPS // 2
+
+
+def memory_of_a_get(client: str, first: bytes, drop: bytes) -> int:
+    """Return the most bytes in use while a server floods a `get`, which fails."""
+    with Dripping(first, drop, pause=0) as server:
+        tracemalloc.start()
+        try:
+            with pytest.raises(TransportError):
+                call(client, "get", server)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("first", "drop"),
+    [
+        (b"HTTP/1.1 200 OK\r\nx-flood: ", b"a" * 65536),
+        (b"HTTP/1.1 200 OK\r\n", b"x-flood: 1\r\n" * 5000),
+    ],
+    ids=["one long header", "many headers"],
+)
+@clients
+def test_a_head_without_end_is_refused(client: str, first: bytes, drop: bytes) -> None:
+    """A server that sends headers as fast as it can does not fill the memory."""
+    assert memory_of_a_get(client, first, drop) < 8 * 1024 * 1024
+
+
+@pytest.mark.parametrize("client", OWN_SOCKETS)
+@pytest.mark.slow
+def test_interim_replies_without_end_do_not_fill_the_memory(client: str) -> None:
+    """Nor do they hold the call beyond its timeout."""
+    drop = b"HTTP/1.1 100 Continue\r\n\r\n" * 2000
+    assert memory_of_a_get(client, b"", drop) < 32 * 1024 * 1024

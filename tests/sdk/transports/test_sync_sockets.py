@@ -1,0 +1,78 @@
+"""The sockets under a default `Kling`: what they reach, and when they give up."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from kling_sdk import Kling
+from kling_sdk.transports.deadline import deadline
+from kling_sdk.transports.default import shared_ssl_context
+from kling_sdk.transports.sync_sockets import DeadlineTransport
+from tests.sdk.faulty_server import Fault, FaultyKling
+from tests.sdk.scripted import FakeClock
+
+
+@pytest.fixture
+def client() -> Iterator[httpx.Client]:
+    with httpx.Client(transport=DeadlineTransport(shared_ssl_context())) as http:
+        yield http
+
+
+@contextlib.contextmanager
+def time_is_over() -> Iterator[None]:
+    token = deadline.set(time.monotonic())
+    try:
+        yield
+    finally:
+        deadline.reset(token)
+
+
+def test_a_host_of_several_addresses_is_reached_at_the_one_that_answers(
+    client: httpx.Client,
+) -> None:
+    """`localhost` is often ::1 and 127.0.0.1, and the server listens on one of them."""
+    with FaultyKling() as server:
+        port = server.url.rpartition(":")[2]
+        client.get(f"http://localhost:{port}/")
+        assert len(server.requests) == 1
+
+
+def test_a_name_that_nobody_can_have_is_a_failure_to_connect(client: httpx.Client) -> None:
+    """So nothing was sent, and a create is a plain failure."""
+    with pytest.raises(httpx.ConnectError):
+        client.get("http://" + "a" * 64 + ".test/")
+
+
+def test_with_no_time_left_nothing_is_connected_to(client: httpx.Client) -> None:
+    """The failure proves that nothing was sent."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0)
+        with time_is_over(), pytest.raises(httpx.ConnectTimeout):
+            client.get(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_with_no_time_left_nothing_is_written(client: httpx.Client) -> None:
+    """On a connection that is open already."""
+    with FaultyKling() as server:
+        client.get(server.url)
+        with time_is_over(), pytest.raises(httpx.WriteTimeout):
+            client.get(server.url)
+        assert len(server.requests) == 1
+
+
+def test_a_kept_connection_that_dies_under_a_create_costs_no_second_task() -> None:
+    """The server closes it just as the request goes out: the create is sent again, and once."""
+    with FaultyKling() as server:
+        server.breaks(None, Fault("unread"), Fault("accepted"))
+        with Kling("AK|SK", base_url=server.url, clock=FakeClock()) as kling:
+            kling.text2video.list()
+            task = kling.text2video.create(prompt="a kitten")
+        assert list(server.kling.tasks) == [task.task_id]
