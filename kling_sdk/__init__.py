@@ -124,7 +124,7 @@ __all__ = [
 
 _HOMES = {
     "callbacks": "CallbackEvent parse_callback",
-    "capabilities": "CapabilityWarning",
+    "endpoints.capabilities": "CapabilityWarning",
     "client": "AsyncKling Kling",
     "errors": (
         "AccountError AlreadyExistsError AuthenticationError CallbackVerificationError "
@@ -136,7 +136,7 @@ _HOMES = {
     ),
     "flows": "Event Options",
     "flows.create": "external_id_for",
-    "requests": (
+    "endpoints": (
         "CameraConfig CameraControl DynamicMask Element ImageToVideo MultiImageToVideo "
         "OmniImage OmniVideo OmniVideoReference Point Shot SubjectImage TextToVideo "
         "VideoRequest Voice"
