@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from kling_mock.web.errors import AdminError
@@ -149,7 +149,9 @@ def check(schema: Schema, value: object, name: str = "") -> Any:
     return value
 
 
-def read_query(schemas: Mapping[str, Schema], given: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def read_query(
+    schemas: Mapping[str, Schema], given: Iterable[tuple[str, object]]
+) -> dict[str, Any]:
     """Return the parameters of a query string; of one that is given twice the last one counts.
 
     Raises:
