@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kling_mock.journal.calls import Call
     from kling_mock.journal.forgotten import IncompleteJournalError
+    from kling_mock.relay.settings import RelaySettings
     from kling_mock.server.mock import KlingMock
 
-__all__ = ["Call", "IncompleteJournalError", "KlingMock"]
+__all__ = ["Call", "IncompleteJournalError", "KlingMock", "RelaySettings"]
 
 MISSING_EXTRA = "kling_mock needs the extra `mock`: pip install 'kling-sdk[mock]'"
 
@@ -29,6 +30,7 @@ _HOMES = {
     "Call": "kling_mock.journal.calls",
     "IncompleteJournalError": "kling_mock.journal.forgotten",
     "KlingMock": "kling_mock.server.mock",
+    "RelaySettings": "kling_mock.relay.settings",
 }
 
 

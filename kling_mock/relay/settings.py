@@ -1,0 +1,97 @@
+"""The settings of one relay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Literal
+
+import attrs
+from attrs.validators import ge, gt, in_, le
+
+from kling_mock.web.limits import Limits
+
+__all__ = ["CREATE_LEASE", "RelaySettings"]
+
+#: Long enough for one attempt at each of several channels.
+CREATE_LEASE: Final = 120
+
+
+def _trimmed(url: str) -> str:
+    return url.rstrip("/")
+
+
+def _set_of(hosts: Iterable[str]) -> frozenset[str]:
+    return frozenset({hosts} if isinstance(hosts, str) else hosts)
+
+
+@attrs.frozen(kw_only=True)
+class RelaySettings:
+    """The settings of one relay: of `kling-mock relay`, `kling-mock serve` and `KlingMock`.
+
+        KlingMock(relay=RelaySettings(pricing="guide", database="sqlite:///relay.db"))
+
+    Attributes:
+        database: URL of the database, such as `sqlite:///relay.db`, `mysql://...` or
+            `postgresql://...`; `None` keeps everything in memory. Several relays may share a
+            database.
+        port: TCP port to listen on, 0 to 65535; 0 takes any free one.
+        public_url: Scheme, host and port at which Kling's callbacks reach this relay (the
+            guide's `CALLBACK_DOMAIN`). `None`: `KlingMock` uses the relay's own address; a relay
+            in front of a real Kling asks for no callbacks, and tasks end by polling.
+        pricing: `"units"` charges Kling's price list, `"guide"` the formula of the deployment
+            guide's relay.
+        plain_check: True for the guide's own check: the balance has to reach the price, nothing
+            is held, and the balance can fall below zero.
+        test_callback: True lets an unsigned callback from this computer complete a task of the
+            emulated Kling. Only `KlingMock` and `kling-mock serve` have this test hook.
+        callback_hosts: Hosts to which users' webhooks may go although their addresses are
+            private; `"*"` is any. For tests, and for services in one's own network.
+        callback_secret: Secret from which the `whsec_` secret of each user is derived; empty
+            makes a new one at each start.
+        upstream_url: Base URL of Kling. `KlingMock` sets it to its emulated Kling.
+        upstream_key: `AK|SK` or an API key. An empty database gets a channel with
+            `upstream_url` and this key. `KlingMock` sets it.
+        token: Token of the user `default`, such as `sk-` and 48 hexadecimal digits. An empty
+            database gets this user and token. Empty makes a new one.
+        admin_token: Bearer token of the operator's API; empty makes a new one.
+        operator: Who may call the operator's API, with the admin token: `"remote"` any computer,
+            `"local"` this one only and not through a proxy, `"off"` nobody. `KlingMock` sets it
+            to what its admin API has.
+        upstream_timeout: Seconds of real time that one call of Kling may take, above 0.
+        create_lease: Seconds on the relay's clock, 1 or more, for which the sender of a create
+            has its task alone; longer than all its attempts may take. `KlingMock` multiplies it
+            by the speed of its clock.
+        reads_at_once: How many tasks the sweeper polls concurrently, 1 or more. With 1 the order
+            of results does not depend on the network; `KlingMock` sets 1.
+        sweep_interval: Seconds on the relay's clock, above 0, between searches for tasks and
+            webhooks that other processes have left behind.
+        limits: Limits of the connections to the relay.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    database: str | None = None
+    port: int = attrs.field(default=0, validator=[ge(0), le(65535)])
+    public_url: str | None = attrs.field(
+        default=None, converter=attrs.converters.optional(_trimmed)
+    )
+    pricing: Literal["units", "guide"] = attrs.field(
+        default="units", validator=in_(("units", "guide"))
+    )
+    plain_check: bool = False
+    test_callback: bool = False
+    callback_hosts: frozenset[str] = attrs.field(default=frozenset(), converter=_set_of)
+    callback_secret: bytes = attrs.field(default=b"", repr=False)
+    upstream_url: str = attrs.field(default="", converter=_trimmed)
+    upstream_key: str = attrs.field(default="", repr=False)
+    token: str = attrs.field(default="", repr=False)
+    admin_token: str = attrs.field(default="", repr=False)
+    operator: Literal["remote", "local", "off"] = attrs.field(
+        default="remote", validator=in_(("remote", "local", "off"))
+    )
+    upstream_timeout: float = attrs.field(default=30.0, validator=gt(0))
+    create_lease: int = attrs.field(default=CREATE_LEASE, validator=ge(1))
+    reads_at_once: int = attrs.field(default=8, validator=ge(1))
+    sweep_interval: float = attrs.field(default=60.0, validator=gt(0))
+    limits: Limits = attrs.field(factory=Limits)
