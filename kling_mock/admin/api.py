@@ -18,7 +18,7 @@ from kling_mock.admin.table import ROUTES
 from kling_mock.dashboard import page as dashboard
 from kling_mock.kling.endpoints.validation import read_object
 from kling_mock.kling.http.handler import ADMIN
-from kling_mock.kling.http.routing import read_body
+from kling_mock.kling.http.requests import read_body
 from kling_mock.kling.model.lifecycle import IllegalTransitionError
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.web.errors import AdminError

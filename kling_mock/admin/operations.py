@@ -8,7 +8,7 @@ from typing import Any
 from kling_mock.admin.routes import PREFIX, Route
 from kling_mock.admin.table import ROUTES
 from kling_mock.admin.views import ACCOUNT, DELIVERY, ENTRY, FAULT, TASK
-from kling_mock.kling.endpoints.schemas import reference
+from kling_mock.kling.endpoints.request_schemas import reference
 from kling_mock.kling.faults.declaring import schema_of
 from kling_mock.kling.faults.kinds import KINDS
 from kling_mock.kling.http.handler import ADMIN

@@ -13,7 +13,7 @@ from typing import Any, get_args
 from kling_mock.journal.entries import Entry
 from kling_mock.journal.matching import STATUSES, Where
 from kling_mock.kling.callbacks.log import Delivery, State
-from kling_mock.kling.endpoints.capabilities import ENDPOINTS
+from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.faults.kinds import KINDS
 from kling_mock.kling.faults.matching import Fault
 from kling_mock.kling.model.accounts import Account
@@ -97,7 +97,7 @@ TASK = closed(
     task_id=TASK_ID,
     external_task_id=text(),
     account=text(),
-    endpoint=text(enum=ENDPOINTS),
+    endpoint=text(enum=ENDPOINTS.with_tasks),
     model=text(),
     mode=text(),
     status=text(enum=STATUSES),

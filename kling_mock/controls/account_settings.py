@@ -8,7 +8,7 @@ from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Generic, Protocol, TypeVar
 
-from kling_mock.kling.endpoints.capabilities import ENDPOINTS, MODELS
+from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.model.accounts import Account, RateLimit
 from kling_mock.kling.model.packs import Pack
 from kling_mock.kling.world import World
@@ -84,7 +84,7 @@ def read_slots(given: int | None) -> int | None:
 def read_denied(given: Iterable[str]) -> frozenset[str]:
     """Return the models and endpoints in *given*."""
     names = frozenset([given] if isinstance(given, str) else given)
-    known = {*ENDPOINTS, *(model for models in MODELS.values() for model in models)}
+    known = {*ENDPOINTS.with_tasks, *ENDPOINTS.models}
     unknown = sorted(names - known)
     if unknown:
         raise ValueError(f"denied: accepted are {', '.join(sorted(known))}; got {unknown[0]!r}")
@@ -94,7 +94,7 @@ def read_denied(given: Iterable[str]) -> frozenset[str]:
 def read_models(given: Iterable[str]) -> frozenset[str]:
     """Return the models in *given*."""
     names = frozenset([given] if isinstance(given, str) else given)
-    known = {model for models in MODELS.values() for model in models}
+    known = ENDPOINTS.models
     unknown = sorted(names - known)
     if unknown:
         accepted = ", ".join(sorted(known))

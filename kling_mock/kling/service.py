@@ -1,91 +1,100 @@
-"""The three calls of each endpoint, without HTTP."""
+"""The calls of an endpoint, without HTTP."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import parse_qsl
 
-from kling_mock.kling.endpoints.field_checks import refuse
+from kling_mock.kling.endpoints.field_checks import check_fields
+from kling_mock.kling.endpoints.record import CallContext, DirectCall, EndpointRecord
+from kling_mock.kling.endpoints.registry import RoutedCall
+from kling_mock.kling.endpoints.validation import make_plan, read_object
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.progress_rules import TYPICAL
-from kling_mock.kling.wire.v1 import created, listed, queried
+from kling_mock.kling.service_codes import Refusal
 from kling_mock.kling.world import World
-from kling_mock.web.facts import documented
 
-__all__ = ["PAGES", "PAGING", "create", "get", "list_tasks"]
-
-# name -> lowest, highest, default. That a value outside is refused is assumed.
-PAGING = {"pageNum": (1, 1000, 1), "pageSize": (1, 500, 30)}
-PAGES = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
+__all__ = ["create", "get", "list_tasks", "reply"]
 
 
 def create(
-    world: World, account: Account, endpoint: str, body: bytes, origin: Callable[[], str]
+    world: World, account: Account, call: RoutedCall, body: bytes, origin: Callable[[], str]
 ) -> str:
-    """Take a request as a new task; return the answer's `data` as JSON.
+    """Make a task of a valid request; return the reply's `data` as JSON.
 
     Args:
         world: Where the tasks are.
-        account: Who asks.
-        endpoint: On which endpoint.
+        account: The caller.
+        call: The endpoint, and what its path says.
         body: The request's body.
         origin: Returns scheme, host and port that result URLs begin with.
 
     Raises:
-        Refusal: It is not accepted; nothing has changed.
+        Refusal: It is refused; nothing has changed.
     """
-    # Loaded by the first create: much of a server's start would be spent on rules that one
-    # that is only started and asked for its health has no use for.
-    from kling_mock.kling.endpoints.validation import plan, read_object
-
-    said = read_object(body)
-    wanted = plan(endpoint, said, discontinued=world.discontinued, characters=account.characters)
-    task = world.submit(account, wanted, origin() if wanted.callback_url else "")
-    data = created(task)
+    record = call.record
+    context = CallContext(
+        call.name,
+        world.endpoints.models,
+        world.discontinued,
+        account.characters,
+        lambda video_id: world.tasks.plan_of_video(account, video_id),
+    )
+    plan = make_plan(record, read_object(body), context)
+    task = world.submit(account, plan, origin() if plan.callback_url else "")
+    data = record.interface.created(task)
     if task.pace is not TYPICAL and task.pace.kind == "instant":
         world.end(task)
     return data
 
 
-def get(world: World, account: Account, endpoint: str, name: str, origin: str) -> str:
-    """Return the task with the task id or external id *name*, as JSON.
+def get(world: World, account: Account, call: RoutedCall, origin: str) -> str:
+    """Return the task with the task id or external id of the path, as JSON.
 
     Raises:
         Refusal: The account has no such task on this endpoint.
     """
-    task = world.tasks.find(account, endpoint, name)
+    task = world.tasks.find(account, call.record.name, call.name)
     if world.looks_count:
         world.look(task)
-    return queried(task, origin)
+    return call.record.interface.queried(task, origin)
 
 
-def list_tasks(world: World, account: Account, endpoint: str, query: str, origin: str) -> str:
-    """Return one page of tasks, newest first, as JSON.
+def list_tasks(
+    world: World, account: Account, record: EndpointRecord, query: str, origin: str
+) -> str:
+    """Return the tasks that a list shows, as JSON.
 
     Args:
         world: Where the tasks are.
         account: Whose tasks.
-        endpoint: On which endpoint.
-        query: The query string; other names than pageNum and pageSize are ignored.
+        record: The endpoint.
+        query: The query string.
         origin: Scheme, host and port that result URLs begin with.
 
     Raises:
-        Refusal: 400/1201, a number out of range.
+        Refusal: 400/1201, the query is wrong.
     """
-    given = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
-    number, size = (_page_number(name, given.get(name)) for name in PAGING)
-    tasks = world.tasks.page(account, endpoint, number, size)
+    tasks = record.interface.select(world.tasks, account, record.name, query)
     if world.looks_count:
         for task in tasks:
             world.look(task)
-    return listed(tasks, origin)
+    return record.interface.listed(tasks, origin)
 
 
-def _page_number(name: str, given: str | None) -> int:
-    low, high, default = PAGING[name]
-    if given is None:
-        return default
-    readable = given.isascii() and given.isdigit() and len(given) <= len(str(high))
-    if not (readable and low <= int(given) <= high):
-        raise refuse(name, f"must be a whole number from {low} to {high}", given)
-    return int(given)
+def reply(world: World, account: Account, record: EndpointRecord, body: bytes, query: str) -> str:
+    """Return the `data` of a call that makes no task, as JSON.
+
+    Args:
+        world: The state.
+        account: The caller.
+        record: The endpoint.
+        body: The request's body.
+        query: The query string.
+
+    Raises:
+        Refusal: It is refused; nothing has changed.
+    """
+    if record.reply is None:
+        raise Refusal(1202)
+    fields = {} if record.method == "GET" else check_fields(record.fields, read_object(body))
+    return record.reply(DirectCall(account, fields, query, world.clock.now()))

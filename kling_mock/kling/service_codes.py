@@ -13,11 +13,14 @@ __all__ = [
     "Code",
     "Message",
     "Refusal",
+    "invalid",
     "refusal",
+    "shortened",
 ]
 
 _PAGES = documented("pages-2026-09", "pages-2026-04", "digest-2026-01", as_of="2026-09-20")
 
+_SHOWN = 40  # characters of a wrong value that a message repeats
 SUCCEED = "SUCCEED"  # on the wire for every success, also a query of a failed task
 
 
@@ -71,14 +74,14 @@ CODES: dict[int, Code] = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A text of one situation, with `{}` where the request's own words go."""
+    """The text of one situation, with `{}` where values of the request go."""
 
     code: int
     template: str
     fact: Fact
 
 
-# Words seen on the wire. A refusal may go on after them, to say what is accepted.
+# Texts seen on the wire. A refusal may go on after them, to name what would be valid.
 MESSAGES: dict[str, Message] = {
     "task_not_found": Message(
         1201,
@@ -132,8 +135,8 @@ MESSAGES: dict[str, Message] = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of this program
-    """An answer other than success.
+class Refusal(Exception):  # noqa: N818 - it is a reply, not an error of this program
+    """A reply other than success.
 
     Args:
         code: A key of `CODES`.
@@ -158,14 +161,49 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of this 
         super().__init__(f"{self.http}/{code}: {self.message}")
 
 
-def refusal(name: str, *words: object, more: str = "") -> Refusal:
-    """Return the refusal for the situation *name*, in Kling's words.
+def invalid(path: str, expected: str, got: object = None) -> Refusal:
+    """Return the 1201 refusal of the value at *path*.
+
+    Args:
+        path: The field, as `name`, `name.member` or `name[0].member`.
+        expected: What it must be.
+        got: What was sent; `None` leaves it out.
+    """
+    sent = "" if got is None else f", got {_show(got)}"
+    return Refusal(1201, f"{path}: {expected}{sent}")
+
+
+def refusal(name: str, *values: object, more: str = "") -> Refusal:
+    """Return the refusal for the situation *name*, with Kling's text.
 
     Args:
         name: A key of `MESSAGES`.
-        words: What fills the template.
-        more: What follows Kling's words: the field, and what is accepted.
+        values: What fills the template.
+        more: What follows Kling's text: the field, and what it must be.
     """
     row = MESSAGES[name]
-    text = row.template.format(*words)
+    text = row.template.format(*values)
     return Refusal(row.code, f"{text}; {more}" if more else text)
+
+
+def _show(value: object) -> str:
+    """Show a value shortly, and never look deep into it."""
+    match value:
+        case str():
+            return repr(shortened(value))
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            # str() of an int with thousands of digits raises.
+            return str(value) if abs(value) < 10**_SHOWN else "a huge number"
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+        case _:
+            return type(value).__name__
+
+
+def shortened(text: str) -> str:
+    """Return *text* as a message repeats it."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

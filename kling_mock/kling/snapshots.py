@@ -15,6 +15,7 @@ from typing import Any
 
 from kling_mock.clock import Clock, Moment
 from kling_mock.kling.callbacks.sender import Courier
+from kling_mock.kling.endpoints.registry import EndpointRegistry
 from kling_mock.kling.faults.kinds import KINDS
 from kling_mock.kling.model.progress_rules import STUCK, TYPICAL
 from kling_mock.kling.world import World
@@ -31,12 +32,16 @@ class Snapshot:
         at: Unix seconds on the mock's clock.
         tasks: How many tasks there were.
         clock: The clock of the server that it was taken of.
+        endpoints: What that server serves.
     """
 
-    __slots__ = ("_state", "at", "clock", "tasks")
+    __slots__ = ("_state", "at", "clock", "endpoints", "tasks")
 
-    def __init__(self, state: bytes, at: float, tasks: int, clock: Clock) -> None:
+    def __init__(
+        self, state: bytes, at: float, tasks: int, clock: Clock, endpoints: EndpointRegistry
+    ) -> None:
         self._state = state
+        self.endpoints = endpoints
         self.at = at
         self.tasks = tasks
         self.clock = clock
@@ -69,7 +74,7 @@ def take(world: World, relay: object, clock: Clock, courier: Courier) -> Snapsho
         RuntimeError: Something waits on the clock that is no part of the world or the relay,
             and cannot be written out.
     """
-    names = {id(thing): name for name, thing in _outside(clock, courier).items()}
+    names = {id(thing): name for name, thing in _outside(clock, courier, world.endpoints).items()}
     written = io.BytesIO()
     try:
         _Writer(written, names).dump((world, relay, clock.save()))
@@ -78,7 +83,7 @@ def take(world: World, relay: object, clock: Clock, courier: Courier) -> Snapsho
             "snapshot: something waits on this clock that is no part of the emulated Kling or "
             f"its relay and cannot be kept: {error}"
         ) from error
-    return Snapshot(written.getvalue(), clock.now(), len(world.tasks), clock)
+    return Snapshot(written.getvalue(), clock.now(), len(world.tasks), clock, world.endpoints)
 
 
 def put_back(snapshot: Snapshot, courier: Courier) -> tuple[World, Any]:
@@ -89,7 +94,7 @@ def put_back(snapshot: Snapshot, courier: Courier) -> tuple[World, Any]:
         courier: The way out.
     """
     clock = snapshot.clock
-    reader = _Reader(io.BytesIO(snapshot.state), _outside(clock, courier))
+    reader = _Reader(io.BytesIO(snapshot.state), _outside(clock, courier, snapshot.endpoints))
     world: World
     moment: Moment
     world, relay, moment = reader.load()
@@ -97,9 +102,16 @@ def put_back(snapshot: Snapshot, courier: Courier) -> tuple[World, Any]:
     return world, relay
 
 
-def _outside(clock: Clock, courier: Courier) -> Mapping[str, object]:
+def _outside(clock: Clock, courier: Courier, endpoints: EndpointRegistry) -> Mapping[str, object]:
     """Return what is no state, by name: it is not copied."""
-    return {"clock": clock, "courier": courier, "typical": TYPICAL, "stuck-pace": STUCK, **KINDS}
+    return {
+        "clock": clock,
+        "courier": courier,
+        "endpoints": endpoints,
+        "typical": TYPICAL,
+        "stuck-pace": STUCK,
+        **KINDS,
+    }
 
 
 class _Writer(pickle.Pickler):

@@ -14,9 +14,8 @@ from kling_mock.clock import Clock
 from kling_mock.journal.journal import DEFAULT_SIZE, Journal
 from kling_mock.kling.callbacks.queue import Callbacks
 from kling_mock.kling.callbacks.sender import Courier
-from kling_mock.kling.endpoints.plan import Plan
+from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
 from kling_mock.kling.faults.matching import Faults
-from kling_mock.kling.http.routing import SERVED
 from kling_mock.kling.model.accounts import Account, Accounts, ApiKey, KeyPair
 from kling_mock.kling.model.admission import admit_task
 from kling_mock.kling.model.content import Content, Verdict
@@ -24,6 +23,7 @@ from kling_mock.kling.model.durations import schedule
 from kling_mock.kling.model.ids import Ids
 from kling_mock.kling.model.lifecycle import Event
 from kling_mock.kling.model.packs import take
+from kling_mock.kling.model.plan import Plan
 from kling_mock.kling.model.progress_rules import STUCK, TYPICAL, Pace, Paces
 from kling_mock.kling.model.tasks import Task, Tasks, subject_of
 from kling_mock.kling.service_codes import CODES, Refusal
@@ -41,10 +41,12 @@ class World:
         callback_hosts: Hosts that reports may go to besides this computer.
         key_seed: Makes the keys instead of *seed*, for a world that takes another's place.
         journal_size: How many requests the journal keeps.
+        endpoints: What is served.
 
     Attributes:
         seed: What decides ids and times.
         clock: The server's clock.
+        endpoints: What is served.
         accounts: Who may call.
         account: The account that every server has.
         tasks: The tasks.
@@ -65,12 +67,14 @@ class World:
         callback_hosts: Collection[str] = (),
         key_seed: int | None = None,
         journal_size: int = DEFAULT_SIZE,
+        endpoints: EndpointRegistry = ENDPOINTS,
     ) -> None:
         self.seed = seed
         self.clock = clock
+        self.endpoints = endpoints
         self.accounts = Accounts()
         self.tasks = Tasks()
-        self.journal = Journal(journal_size, SERVED)
+        self.journal = Journal(journal_size, endpoints.served)
         self.discontinued: frozenset[str] = frozenset()
         self.paces = Paces()
         self.content = Content()
@@ -83,6 +87,7 @@ class World:
             self.accounts,
             self.faults,
             courier,
+            endpoints,
             frozenset(callback_hosts),
         )
         self._ids = Ids(_source(seed, "ids"))
@@ -160,7 +165,7 @@ class World:
     def _schedule(self, task: Task, now: float) -> None:
         plan, pace = task.plan, task.pace
         if pace.kind in {"typical", "stuck"}:
-            times = schedule(plan.model, plan.mode, plan.seconds, self._times)
+            times = schedule(plan.typical_seconds, self._times)
             start = now + times.processing
             if pace.kind == "typical":
                 task.due = now + times.done

@@ -1,17 +1,16 @@
-"""What the emulated Kling does beyond its tables, and how far it is known that Kling does it.
+"""What the emulated Kling does on every endpoint, and how far it is known that Kling does it.
 
-Each row of the other tables carries its own origin; here is what no single row says.
+Each row of a record carries its own origin; here is what no record has.
 """
 
 from __future__ import annotations
 
-from kling_mock.kling import service
-from kling_mock.kling.endpoints import images
-from kling_mock.kling.http.routing import MAX_BODY
+from kling_mock.kling.endpoints import images, typical_times
+from kling_mock.kling.http.requests import MAX_BODY
 from kling_mock.kling.media import urls as media_urls
 from kling_mock.kling.model import accounts, ids, tasks
-from kling_mock.kling.model import durations as progress
 from kling_mock.kling.wire import v1 as wire
+from kling_mock.kling.wire import v1_schemas
 from kling_mock.web.facts import assumed, documented, observed
 from kling_mock.web.openapi_rows import Behaviour
 
@@ -101,62 +100,11 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         f"{images.MAX_RATIO}:1. URLs are not fetched.",
         images.FACT,
     ),
-    Behaviour(_RULES, "A prompt is required on text2video unless `shot_type` is customize.", _OLD),
-    Behaviour(
-        _RULES,
-        "A prompt is optional on image2video.",
-        documented(
-            "digest-2026-01",
-            as_of="2026-01-01",
-            confidence="medium",
-            note="the page of 2026-04 requires it unless shots are given",
-        ),
-    ),
     Behaviour(_RULES, "The durations of own shots add up to `duration`.", _PAGES),
     Behaviour(
         _RULES,
         "A mode given to a model without modes is ignored if it is std or pro.",
         assumed("the pages call `mode` not applicable there", "pages-2026-04"),
-    ),
-    Behaviour(
-        _RULES,
-        "Of end frame, masks and camera control a request to image2video has at most one.",
-        _OLD,
-    ),
-    Behaviour(_RULES, "All masks have one size and the ratio of the image.", _OLD),
-    Behaviour(_RULES, "`element_list` and `voice_list` exclude each other.", _OLD),
-    Behaviour(_RULES, "`voice_list` needs sound; kling-v2-6 takes an end frame only silent.", _OLD),
-    Behaviour(
-        _RULES,
-        "omni-video takes up to 7 images and elements, 4 beside a video or a video character, 3 "
-        "elements beside a first frame.",
-        documented("pages-2026-06", "pages-2026-09", as_of="2026-09-20"),
-    ),
-    Behaviour(
-        _RULES,
-        "kling-video-o1 makes 5 or 10 seconds of text alone or of a first frame alone.",
-        documented(
-            "pages-2026-09",
-            "digest-2026-01",
-            as_of="2026-09-20",
-            confidence="medium",
-            note="one FAQ allows 3 to 10 seconds for text",
-        ),
-    ),
-    Behaviour(
-        _RULES,
-        "With a base video `duration` is ignored.",
-        documented("pages-2026-04", "pages-2026-06", as_of="2026-06-11"),
-    ),
-    Behaviour(
-        _RULES,
-        "A base video counts as 5 seconds long, and so does its result.",
-        assumed("videos are never fetched, so their length is not known"),
-    ),
-    Behaviour(
-        _RULES,
-        "On omni-video `aspect_ratio` may be left out; it is then 16:9.",
-        assumed("one page requires it, a newer table gives a default", "pages-2026-09"),
     ),
     Behaviour(_ANSWER, "Every answer is the envelope; a refusal has no `data`.", wire.ENVELOPE),
     Behaviour(_ANSWER, "A task has the members that the pages list; times are ms.", wire.TASK),
@@ -178,7 +126,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         "The text of a refusal names the field and what is accepted.",
         assumed("the words after those that were seen"),
     ),
-    Behaviour(_LIST, "Pages of 1 to 500 tasks, 30 by default, without a total.", service.PAGES),
+    Behaviour(_LIST, "Pages of 1 to 500 tasks, 30 by default, without a total.", v1_schemas.PAGES),
     Behaviour(_LIST, "The newest task comes first.", assumed("the order of a list")),
     Behaviour(
         _LIST,
@@ -192,7 +140,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         assumed("the real service still lists tasks after months", "probe-2026-09"),
     ),
     Behaviour(_LIFE, "submitted, processing, then succeed or failed, which never changes.", _PAGES),
-    Behaviour(_LIFE, "How long a task takes.", progress.FACT),
+    Behaviour(_LIFE, "How long a task takes.", typical_times.FACT),
     Behaviour(
         _LIFE,
         "Units are taken when a task ends; a failed one costs none.",

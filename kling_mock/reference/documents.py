@@ -1,4 +1,4 @@
-"""Everything that is told of: the one place where the rows of all rooms come together."""
+"""The OpenAPI document and the page on fidelity, from the rows of all folders."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from kling_mock.admin import operations as admin
-from kling_mock.kling.endpoints import schemas
+from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.reference import behaviours, operations
 from kling_mock.reference.fidelity import page
 from kling_mock.web.facts import SOURCES
@@ -15,15 +15,14 @@ from kling_mock.web.openapi import document, encode
 __all__ = ["fidelity_page", "openapi", "openapi_bytes"]
 
 OPERATIONS = (*operations.OPERATIONS, *admin.OPERATIONS)
-SCHEMAS = {**schemas.SCHEMAS, **admin.SCHEMAS}
-BEHAVIOURS = (*behaviours.BEHAVIOURS,)
+SCHEMAS = {**operations.SCHEMAS, **admin.SCHEMAS}
 
 _INFO = {
     "title": "Kling AI, emulated",
     "version": "1",
     "summary": "What a server of kling_mock answers.",
     "description": "The /v1 interface of the Kling AI video API as kling_mock serves it on "
-    "localhost, made from the tables that its validation runs on. How far each row is known "
+    "localhost, made from the records that its validation runs on. How far each row is known "
     "of the real service is in docs/fidelity.md.",
 }
 
@@ -36,7 +35,7 @@ def openapi(*, with_admin: bool = True) -> dict[str, Any]:
     """
     if with_admin:
         return document(OPERATIONS, SCHEMAS, _INFO)
-    return document(operations.OPERATIONS, schemas.SCHEMAS, _INFO)
+    return document(operations.OPERATIONS, operations.SCHEMAS, _INFO)
 
 
 @cache
@@ -51,4 +50,4 @@ def openapi_bytes(*, with_admin: bool = True) -> bytes:
 
 def fidelity_page() -> str:
     """Return `docs/fidelity.md`."""
-    return page(OPERATIONS, BEHAVIOURS, SOURCES)
+    return page(OPERATIONS, behaviours.BEHAVIOURS, ENDPOINTS, SOURCES)

@@ -1,15 +1,14 @@
-"""The page on fidelity, from the tables: what is documented, observed and assumed. Pure."""
+"""The page on fidelity: what is documented, observed and assumed."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from kling_mock.kling.endpoints.capabilities import CAPABILITIES, DISCONTINUED, ENDPOINTS
-from kling_mock.kling.endpoints.fields import FIELDS, Field, Shape
-from kling_mock.kling.endpoints.prices import PRICES
-from kling_mock.kling.model.durations import FACT as TIMES
-from kling_mock.kling.model.durations import TYPICAL_SECONDS
+from kling_mock.kling.endpoints.fields import Field, FieldShape
+from kling_mock.kling.endpoints.models import DISCONTINUED
+from kling_mock.kling.endpoints.record import EndpointRecord
+from kling_mock.kling.endpoints.typical_times import FACT as TIMES
 from kling_mock.kling.service_codes import CODES, MESSAGES
 from kling_mock.web.facts import Fact
 from kling_mock.web.openapi_rows import Behaviour, Operation
@@ -19,14 +18,14 @@ __all__ = ["page"]
 _HEAD = """\
 # Fidelity
 
-Written by `python -m kling_mock.reference`, from the tables that the emulator runs on; not by hand.
+Written by `python -m kling_mock.reference` from the records that the emulator runs on.
 
 There is no public specification of the service, and the vendor's pages contradict each other in
-places. So every row says how far it is known:
+places. So every row states how far it is known:
 
-- **documented**: the vendor's pages say so;
+- **documented**: the vendor's pages state it;
 - **observed**: it was seen on the wire;
-- **assumed**: this emulator had to decide. The note says what is not known.
+- **assumed**: this emulator had to decide. The note names what is not known.
 
 The date is that of the newest source. Confidence is high with two sources or more.
 """
@@ -36,40 +35,51 @@ Row = Sequence[str]
 
 
 def page(
-    operations: Sequence[Operation], behaviours: Sequence[Behaviour], sources: Mapping[str, str]
+    operations: Sequence[Operation],
+    behaviours: Sequence[Behaviour],
+    endpoints: Mapping[str, EndpointRecord],
+    sources: Mapping[str, str],
 ) -> str:
     """Return the page.
 
     Args:
         operations: The calls.
-        behaviours: What is in no other table.
+        behaviours: What is in no record.
+        endpoints: The records.
         sources: What the keys of sources stand for.
     """
     parts = [
         _HEAD,
-        _counts(operations, behaviours),
+        _counts(operations, behaviours, endpoints.values()),
         _section("Sources", ("key", "what"), sources.items()),
         _section("Calls", ("call", *_ORIGIN), _calls(operations)),
         "## Behaviour\n",
         *_behaviours(behaviours),
-        *(part for endpoint in ENDPOINTS for part in _endpoint(endpoint)),
+        *(part for record in endpoints.values() for part in _endpoint(record)),
         _section("Service codes", ("code", "HTTP", "text", "retry", *_ORIGIN), _codes()),
-        _section("Words of refusals", ("code", "words", *_ORIGIN), _messages()),
+        _section("Texts of refusals", ("code", "text", *_ORIGIN), _messages()),
         _section("Models seen refused", ("model", *_ORIGIN), _discontinued()),
-        _section("Typical times", ("model", "seconds for 5 s, std", *_ORIGIN), _times()),
+        _section(
+            "Typical times", ("model", "seconds for 5 s, std", *_ORIGIN), _times(endpoints.values())
+        ),
     ]
     return "\n".join(parts)
 
 
-def _counts(operations: Sequence[Operation], behaviours: Sequence[Behaviour]) -> str:
+def _counts(
+    operations: Sequence[Operation],
+    behaviours: Sequence[Behaviour],
+    records: Collection[EndpointRecord],
+) -> str:
+    of_records = [fact for record in records for _, fact in record.behaviours]
     facts: list[tuple[str, Iterable[Fact]]] = [
         ("calls", (row.fact for row in operations if row.fact is not None)),
-        ("behaviour", (row.fact for row in behaviours)),
-        ("fields", (field.fact for shape in FIELDS.values() for _, field in _walk(shape))),
-        ("models and modes", (row.fact for row in CAPABILITIES.values())),
-        ("prices", (row.fact for row in PRICES.values())),
+        ("behaviour", [*(row.fact for row in behaviours), *of_records]),
+        ("fields", (field.fact for row in records for _, field in _walk(row.fields))),
+        ("models and modes", (row.fact for record in records for row in record.capabilities)),
+        ("prices", (row.fact for record in records for row in record.prices.values())),
         ("service codes", (row.fact for row in CODES.values())),
-        ("words of refusals", (row.fact for row in MESSAGES.values())),
+        ("texts of refusals", (row.fact for row in MESSAGES.values())),
     ]
     rows: list[Row] = []
     for name, found in facts:
@@ -91,37 +101,41 @@ def _behaviours(behaviours: Sequence[Behaviour]) -> Iterator[str]:
         yield _section(area, ("what", *_ORIGIN), rows, level=3)
 
 
-def _endpoint(endpoint: str) -> Iterator[str]:
-    yield f"## {endpoint}\n"
-    fields = (
-        (f"`{path}`", _accepts(field), *_origin(field.fact))
-        for path, field in _walk(FIELDS[endpoint])
-    )
-    yield _section("Fields", ("field", "accepts", *_ORIGIN), fields, level=3)
-    models = (
-        (
-            row.model,
-            _mode(row.mode),
-            _seconds(row.durations),
-            ", ".join(_feature(name, row.narrowed) for name in sorted(row.features)),
-            f"{row.resolution}, {row.fps} fps",
-            *_origin(row.fact),
+def _endpoint(record: EndpointRecord) -> Iterator[str]:
+    yield f"## {record.name}\n"
+    if record.behaviours:
+        known = ((what, *_origin(fact)) for what, fact in record.behaviours)
+        yield _section("Rules", ("what", *_ORIGIN), known, level=3)
+    if record.fields.fields:
+        fields = (
+            (f"`{path}`", _values(field), *_origin(field.fact))
+            for path, field in _walk(record.fields)
         )
-        for row in CAPABILITIES.values()
-        if row.endpoint == endpoint
-    )
-    about = ("model", "mode", "seconds", "features", "result", *_ORIGIN)
-    yield _section("Models", about, models, level=3)
-    prices = (
-        (model, _mode(mode), use, f"{price.per_second:f}", *_origin(price.fact))
-        for (at, model, mode, use), price in PRICES.items()
-        if at == endpoint
-    )
-    costs = ("model", "mode", "use", "units per second", *_ORIGIN)
-    yield _section("Prices", costs, prices, level=3)
+        yield _section("Fields", ("field", "values", *_ORIGIN), fields, level=3)
+    if record.models:
+        models = (
+            (
+                row.model,
+                _mode(row.mode),
+                _seconds(row.durations),
+                ", ".join(_feature(name, row.narrowed) for name in sorted(row.features)),
+                f"{row.resolution}, {row.fps} fps",
+                *_origin(row.fact),
+            )
+            for row in record.capabilities
+        )
+        about = ("model", "mode", "seconds", "features", "result", *_ORIGIN)
+        yield _section("Models", about, models, level=3)
+    if record.prices:
+        prices = (
+            (model, _mode(mode), use, f"{price.amount:f}", price.per, *_origin(price.fact))
+            for (model, mode, use), price in record.prices.items()
+        )
+        costs = ("model", "mode", "use", "units", "per", *_ORIGIN)
+        yield _section("Prices", costs, prices, level=3)
 
 
-def _walk(shape: Shape, path: str = "") -> Iterator[tuple[str, Field]]:
+def _walk(shape: FieldShape, path: str = "") -> Iterator[tuple[str, Field]]:
     for name, field in shape.fields.items():
         yield f"{path}{name}", field
         if field.members is not None:
@@ -129,20 +143,20 @@ def _walk(shape: Shape, path: str = "") -> Iterator[tuple[str, Field]]:
             yield from _walk(field.members, f"{path}{name}{inside}")
 
 
-def _accepts(field: Field) -> str:
+def _values(field: Field) -> str:
     if field.ignored:
         return "anything; ignored"
-    words = [", ".join(field.enum) if field.enum else field.type]
+    texts = [", ".join(field.enum) if field.enum else field.type]
     units = {"string": " characters", "array": " items"}.get(field.type, "")
     if field.low is not None and field.high is not None:
-        words.append(f"{field.low} to {field.high}{units}")
+        texts.append(f"{field.low} to {field.high}{units}")
     elif field.high is not None:
-        words.append(f"at most {field.high}{units}")
+        texts.append(f"at most {field.high}{units}")
     elif field.low is not None:
-        words.append(f"{field.low}{units} or more")
+        texts.append(f"{field.low}{units} or more")
     if field.required:
-        words.append("required")
-    return "; ".join(words)
+        texts.append("required")
+    return "; ".join(texts)
 
 
 def _mode(mode: str) -> str:
@@ -174,8 +188,9 @@ def _discontinued() -> Iterator[Row]:
         yield model, *_origin(fact)
 
 
-def _times() -> Iterator[Row]:
-    for model, seconds in TYPICAL_SECONDS.items():
+def _times(records: Iterable[EndpointRecord]) -> Iterator[Row]:
+    times = {model: record.typical_seconds[model] for record in records for model in record.models}
+    for model, seconds in sorted(times.items()):
         yield model, f"{seconds:g}", *_origin(TIMES)
 
 

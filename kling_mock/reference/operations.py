@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kling_mock.kling.endpoints.capabilities import CAPABILITIES, ENDPOINTS, Capability
-from kling_mock.kling.endpoints.examples import EXAMPLES
-from kling_mock.kling.endpoints.schemas import envelope_of, reference, refused
+from kling_mock.kling.endpoints.record import Capability, EndpointRecord
+from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
+from kling_mock.kling.endpoints.request_schemas import reference, request_schema
 from kling_mock.kling.media.urls import MEDIA, PATHS
-from kling_mock.kling.service import PAGING
 from kling_mock.kling.service_codes import CODES
-from kling_mock.web.facts import Fact, assumed, documented
+from kling_mock.kling.wire.interface import InterfaceSchemas, Route
+from kling_mock.kling.wire.v1_schemas import SCHEMAS as V1_SCHEMAS
+from kling_mock.web.facts import Fact, assumed
 from kling_mock.web.openapi_rows import Answer, Operation, Parameter, Schema
 
-__all__ = ["OPERATIONS", "answers"]
+__all__ = ["OPERATIONS", "SCHEMAS", "operations", "schemas"]
 
-_V1 = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
 _OWN = assumed("this document is the emulator's own; the vendor publishes none")
 
 # Which refusals an operation may answer with. Those of 5xx come only from injected faults.
@@ -26,44 +26,35 @@ _SERVER = (5000, 5001, 5002)
 _QUERY_CODES = (*_AUTHENTICATION, 1100, 1103, 1201, 1302, 1304, *_SERVER)
 _CREATE_CODES = (*_AUTHENTICATION, *_ACCOUNT, 1200, 1201, 1203, 1300, 1301, *_SERVER)
 
+_MODEL = Parameter("model", "path", {"type": "string", "minLength": 1}, "The model.")
 _ID = Parameter(
     "id",
     "path",
     {"type": "string", "minLength": 1},
     "The task id, or the external task id, percent-encoded.",
 )
-_PAGES = tuple(
-    Parameter(
-        name,
-        "query",
-        {"type": "integer", "minimum": low, "maximum": high, "default": default},
-        "Number of the page, from 1." if name == "pageNum" else "Tasks on a page.",
-    )
-    for name, (low, high, default) in PAGING.items()
-)
-_TOO_LARGE = Answer("The body is too large (1200).", refused(1200))
 
 
-def answers(data: Schema, codes: tuple[int, ...]) -> dict[int, Answer]:
-    """Return the answers of a call that brings *data* or is refused with one of *codes*.
-
-    Args:
-        data: What the envelope of a success carries.
-        codes: Keys of `CODES`.
-    """
-    made = {200: Answer("SUCCEED", envelope_of(dict(data)))}
+def _answers(known: InterfaceSchemas, data: Schema, codes: tuple[int, ...]) -> dict[int, Answer]:
+    """Return the replies of a call that brings *data* or is refused with one of *codes*."""
+    made = {200: Answer("SUCCEED", known.envelope(data))}
     by_status: dict[int, list[int]] = {}
     for code in codes:
         by_status.setdefault(CODES[code].http, []).append(code)
     for status, found in by_status.items():
         text = "; ".join(f"{code}: {CODES[code].message}" for code in found)
-        made[status] = Answer(text, refused(*found))
+        made[status] = Answer(text, known.refused(*found))
     return made
 
 
-def _rows() -> Iterator[Operation]:
-    for endpoint in ENDPOINTS:
-        yield from _endpoint(endpoint)
+def operations(endpoints: EndpointRegistry) -> Iterator[Operation]:
+    """Return what a server with these endpoints serves."""
+    documented: set[tuple[str, str]] = set()
+    for record in endpoints.values():
+        for route in record.routes:
+            if (route.method, route.path) not in documented:  # a shared route stands once
+                documented.add((route.method, route.path))
+                yield _operation(record, route)
     yield from _media()
     yield Operation(
         "GET",
@@ -76,47 +67,58 @@ def _rows() -> Iterator[Operation]:
     )
 
 
-def _endpoint(endpoint: str) -> Iterator[Operation]:
-    path = f"/v1/videos/{endpoint}"
-    yield Operation(
+def schemas(endpoints: EndpointRegistry) -> dict[str, Schema]:
+    """Return what the operations refer to, by name."""
+    made: dict[str, Schema] = {}
+    for record in endpoints.values():
+        made |= record.interface.schemas.components
+        if record.fields.fields:
+            made[f"create-{record.name}"] = request_schema(record)
+    return made
+
+
+def _operation(record: EndpointRecord, route: Route) -> Operation:
+    known, name = record.interface.schemas, record.name
+    if route.operation == "create":
+        return _create(record, route)
+    tasks: Schema = {"type": "array", "items": reference(known.task), "maxItems": 500}
+    name, summary, data, parameters = {
+        "list": (f"list-{name}", "List tasks", tasks, known.paging),
+        "get": (f"get-{name}", "Query a task", reference(known.task), (_ID,)),
+        "reply": (name, record.summary, record.reply_schema, record.parameters),
+    }[route.operation]
+    return Operation(
+        route.method,
+        route.path,
+        name,
+        record.name,
+        summary,
+        record.fact,
+        _answers(known, data, _QUERY_CODES),
+        parameters=parameters,
+        body=reference(f"create-{record.name}") if route.method == "POST" else None,
+        examples=record.examples if route.method == "POST" else {},
+        security="key",
+    )
+
+
+def _create(record: EndpointRecord, route: Route) -> Operation:
+    known, model = record.interface.schemas, route.path.endswith("}")
+    too_large = Answer("The body is too large (1200).", known.refused(1200))
+    return Operation(
         "POST",
-        path,
-        f"create-{endpoint}",
-        endpoint,
-        "Create a task",
-        _V1,
-        answers(reference("CreatedTask"), _CREATE_CODES) | {413: _TOO_LARGE},
-        body=reference(f"create-{endpoint}"),
-        examples=EXAMPLES[endpoint],
+        route.path,
+        f"create-{record.name}",
+        record.name,
+        record.summary,
+        record.fact,
+        _answers(known, reference(known.created), _CREATE_CODES) | {413: too_large},
+        parameters=(_MODEL,) if model else (),
+        body=reference(f"create-{record.name}"),
+        examples=record.examples,
         security="key",
-        extra={"x-kling-capabilities": [_capability(row) for row in _of(endpoint)]},
+        extra={"x-kling-capabilities": [_capability(row) for row in record.capabilities]},
     )
-    yield Operation(
-        "GET",
-        path,
-        f"list-{endpoint}",
-        endpoint,
-        "List tasks",
-        _V1,
-        answers({"type": "array", "items": reference("Task"), "maxItems": 500}, _QUERY_CODES),
-        parameters=_PAGES,
-        security="key",
-    )
-    yield Operation(
-        "GET",
-        f"{path}/{{id}}",
-        f"get-{endpoint}",
-        endpoint,
-        "Query a task",
-        _V1,
-        answers(reference("Task"), _QUERY_CODES),
-        parameters=(_ID,),
-        security="key",
-    )
-
-
-def _of(endpoint: str) -> Iterator[Capability]:
-    return (row for row in CAPABILITIES.values() if row.endpoint == endpoint)
 
 
 def _capability(row: Capability) -> dict[str, Any]:
@@ -151,7 +153,7 @@ def _media() -> Iterator[Operation]:
         200: video,
         206: Answer("The range.", video.schema, "video/mp4", headers),
         304: Answer("The client has it already.", headers=headers),
-        404: Answer("No such result, or its 30 days are over (1203).", refused(1203)),
+        404: Answer("No such result, or its 30 days are over (1203).", V1_SCHEMAS.refused(1203)),
         416: Answer("The range begins behind the end."),
     }
     name = Parameter(
@@ -178,4 +180,5 @@ def _bare(answer: Answer) -> Answer:
     return Answer(answer.description, headers=answer.headers)
 
 
-OPERATIONS = tuple(_rows())
+OPERATIONS = tuple(operations(ENDPOINTS))
+SCHEMAS = schemas(ENDPOINTS)

@@ -25,12 +25,14 @@ class Parameter:
         where: Where it goes.
         schema: What it accepts.
         description: One sentence.
+        required: Whether it must be there; one of the path always must.
     """
 
     name: str
     where: Literal["path", "query", "header"]
     schema: Schema
     description: str
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 from kling_mock.admin.routes import Desk, Route, Said
 from kling_mock.admin.views import PAGING, TASK, TASK_ID, page, page_of, show_task
 from kling_mock.journal.matching import STATUSES
-from kling_mock.kling.endpoints.capabilities import ENDPOINTS
+from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.service_codes import CODES
 from kling_mock.web.json_schema import EVERY, closed, integer, text
 
@@ -49,7 +49,7 @@ def fail_task(desk: Desk, said: Said) -> dict[str, Any]:
 
 _FILTERS = {
     "status": text("Only tasks in this status.", enum=STATUSES),
-    "endpoint": text("Only tasks of this endpoint.", enum=ENDPOINTS),
+    "endpoint": text("Only tasks of this endpoint.", enum=ENDPOINTS.with_tasks),
     "account": text("Only tasks of the account of this name."),
     "external_task_id": text("Only the task with this external id."),
 }

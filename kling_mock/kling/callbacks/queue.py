@@ -14,12 +14,13 @@ from typing import Literal
 from kling_mock.clock import Clock
 from kling_mock.kling.callbacks.log import Attempt, Deliveries, Delivery, Fate
 from kling_mock.kling.callbacks.sender import Courier
+from kling_mock.kling.endpoints.registry import EndpointRegistry
 from kling_mock.kling.faults.matching import Faults
 from kling_mock.kling.model.accounts import Accounts
 from kling_mock.kling.model.lifecycle import Status
 from kling_mock.kling.model.tasks import Task
 from kling_mock.kling.service_codes import CODES
-from kling_mock.kling.wire.v1 import reported, without_task_info
+from kling_mock.kling.wire.v1 import without_task_info
 from kling_mock.web.facts import assumed, documented
 from kling_mock.web.webhook_signing import signed_headers
 
@@ -57,6 +58,7 @@ class Callbacks:
         accounts: Whose secrets sign them.
         faults: The world's faults.
         courier: Who carries them.
+        endpoints: How they are written.
         allowed: Hosts that may be called besides this computer.
 
     Attributes:
@@ -74,6 +76,7 @@ class Callbacks:
         accounts: Accounts,
         faults: Faults,
         courier: Courier,
+        endpoints: EndpointRegistry,
         allowed: frozenset[str] = frozenset(),
     ) -> None:
         self._clock = clock
@@ -81,6 +84,7 @@ class Callbacks:
         self._accounts = accounts
         self._faults = faults
         self._courier = courier
+        self._endpoints = endpoints
         self._allowed = allowed
         self._queues: dict[str, _Queue] = {}
         self._shuffled: dict[str, list[tuple[Delivery, int]]] = {}
@@ -142,13 +146,14 @@ class Callbacks:
                 self._send(delivery)
 
     def _new(self, task: Task, status: Status, message: str, *, truthful: bool = True) -> Delivery:
+        interface = self._endpoints[task.plan.endpoint].interface
         delivery = Delivery(
             f"msg_{self._random.getrandbits(128):032x}",
             task.task_id,
             task.account.name,
             status,
             task.plan.callback_url,
-            reported(task, status, message, task.origin),
+            interface.reported(task, status, message, task.origin),
             self._clock.now(),
             truthful,
         )

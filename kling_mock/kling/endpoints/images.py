@@ -9,10 +9,10 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from kling_mock.kling.endpoints.field_checks import refuse
+from kling_mock.kling.service_codes import invalid
 from kling_mock.web.facts import documented
 
-__all__ = ["FACT", "MAX_BYTES", "MAX_RATIO", "MIN_SIDE", "Size", "inspect"]
+__all__ = ["FACT", "MAX_BYTES", "MAX_RATIO", "MIN_SIDE", "ImageSize", "inspect"]
 
 FACT = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
 
@@ -24,14 +24,14 @@ _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")  # JPEG, PNG
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class ImageSize:
     """Width and height in pixels."""
 
     width: int
     height: int
 
 
-def inspect(value: str, path: str) -> Size | None:
+def inspect(value: str, path: str) -> ImageSize | None:
     """Return the size of the image in *value*, or `None` for a URL, which is never fetched.
 
     Args:
@@ -45,26 +45,26 @@ def inspect(value: str, path: str) -> Size | None:
         return None
     content = base64.b64decode(value)
     if len(content) > MAX_BYTES:
-        raise refuse(path, f"an image of at most 10 MB is accepted, got {len(content)} bytes")
+        raise invalid(path, f"must be an image of at most 10 MB, got {len(content)} bytes")
     if not content.startswith(_MAGIC):
-        raise refuse(path, "a jpg, jpeg or png image is accepted")
+        raise invalid(path, "must be a jpg, jpeg or png image")
     size = _measure(content, path)
     if min(size.width, size.height) < MIN_SIDE:
-        raise refuse(
+        raise invalid(
             path,
-            f"an image of at least {MIN_SIDE} pixels on each side is accepted, "
+            f"must be an image of at least {MIN_SIDE} pixels on each side, "
             f"got {size.width}x{size.height}",
         )
     if max(size.width, size.height) > MAX_RATIO * min(size.width, size.height):
-        raise refuse(
+        raise invalid(
             path,
-            f"an aspect ratio from 1:{MAX_RATIO} to {MAX_RATIO}:1 is accepted, "
+            f"must have an aspect ratio from 1:{MAX_RATIO} to {MAX_RATIO}:1, "
             f"got {size.width}x{size.height}",
         )
     return size
 
 
-def _measure(content: bytes, path: str) -> Size:
+def _measure(content: bytes, path: str) -> ImageSize:
     # By name: the library has no types; and here, so that a server that only ever sees URLs
     # does not load it.
     imagesize: Any = importlib.import_module("imagesize")
@@ -73,5 +73,5 @@ def _measure(content: bytes, path: str) -> Size:
     except (ValueError, TypeError, IndexError, struct.error):
         width = height = -1
     if width < 0 or height < 0:  # what the library returns where it finds no size
-        raise refuse(path, "a whole jpg, jpeg or png image is accepted, got a damaged one")
-    return Size(int(width), int(height))
+        raise invalid(path, "must be a whole jpg, jpeg or png image, got a damaged one")
+    return ImageSize(int(width), int(height))

@@ -1,4 +1,4 @@
-"""From the bytes of a request to what it asks for, or to a refusal. Pure.
+"""From the bytes of a request to a plan of its task, or to a refusal.
 
 Decided here, because the vendor's pages leave it open: an unknown key is refused (except
 `model`, the old name of `model_name`, which is tolerated and has no effect); a number where a
@@ -9,29 +9,23 @@ counts; the `Content-Type` header is not looked at.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from typing import Any, Literal, NoReturn, cast
+from collections.abc import Mapping
+from typing import Any, NoReturn, cast
 
-from kling_mock.kling.endpoints.common_rules import (
-    Ask,
-    check_camera,
-    check_shots,
-    check_sound,
-    require,
-    resolve,
-)
 from kling_mock.kling.endpoints.field_checks import check_fields
-from kling_mock.kling.endpoints.fields import FIELDS
-from kling_mock.kling.endpoints.image_to_video_rules import aspect_ratio_of as shape_of_image
-from kling_mock.kling.endpoints.image_to_video_rules import check_image2video
-from kling_mock.kling.endpoints.images import inspect
-from kling_mock.kling.endpoints.omni_video_rules import aspect_ratio_of as shape_of_omni
-from kling_mock.kling.endpoints.omni_video_rules import check_omni
-from kling_mock.kling.endpoints.plan import Plan
-from kling_mock.kling.endpoints.prices import units
-from kling_mock.kling.service_codes import Refusal
+from kling_mock.kling.endpoints.record import (
+    CallContext,
+    Capability,
+    CreateRequest,
+    EndpointRecord,
+)
+from kling_mock.kling.endpoints.typical_times import seconds_to_make
+from kling_mock.kling.model.plan import Plan
+from kling_mock.kling.service_codes import Refusal, invalid, refusal
 
-__all__ = ["plan", "read_object"]
+__all__ = ["make_plan", "read_object"]
+
+_DEFAULT_DURATION = "5"
 
 
 def read_object(body: bytes) -> dict[str, object]:
@@ -54,96 +48,105 @@ def read_object(body: bytes) -> dict[str, object]:
     return cast("dict[str, object]", found)
 
 
-def plan(
-    endpoint: str,
-    body: Mapping[str, object],
-    *,
-    discontinued: Collection[str] = (),
-    characters: Collection[int] = (),
-) -> Plan:
-    """Check a create request against the tables and rules.
+def make_plan(record: EndpointRecord, body: Mapping[str, object], context: CallContext) -> Plan:
+    """Check a create request against the record of its endpoint.
 
     Args:
-        endpoint: One of `capabilities.ENDPOINTS`.
+        record: The endpoint.
         body: The request's JSON object.
-        discontinued: Models to refuse as the real service does.
-        characters: Ids of the account's elements that are video characters.
+        context: What the request is judged by besides.
 
     Raises:
-        Refusal: 400/1201 naming the field and what is accepted; 404/1203 for an unknown model.
+        Refusal: 400/1201 naming the field and what it must be; 404/1203 for an unknown model.
     """
-    said = check_fields(FIELDS[endpoint], body)
-    ask = resolve(endpoint, said, discontinued)
-    check_sound(ask)
-    if "cfg_scale" in said:
-        require(ask, "cfg_scale", "cfg_scale")
-    aspect_ratio = _CHECKS[endpoint](ask, characters)
-    row = ask.capability
+    fields: Mapping[str, Any] = check_fields(record.fields, body)
+    if record.prepare is not None:
+        fields = record.prepare(fields, context)
+    request = _resolve(record, fields, context)
+    for rule in record.rules:
+        rule(request)
+    row, seconds = request.capability, request.seconds
+    count = record.count(request)
+    price = record.prices[row.model, row.mode, record.use(request)]
+    path, name = record.path, context.name
     return Plan(
-        endpoint=endpoint,
+        endpoint=record.name,
+        path=f"{path.rpartition('/')[0]}/{name}" if name else path,
         model=row.model,
         mode=row.mode,
-        seconds=ask.seconds,
+        seconds=seconds,
         resolution=row.resolution,
-        aspect_ratio=aspect_ratio,
+        aspect_ratio=record.aspect_ratio(request),
         fps=row.fps,
-        sound=said.get("sound") == "on",
-        units=units(endpoint, row.model, row.mode, _use(said), ask.seconds),
-        prompt=_prompt(said),
-        external_task_id=said.get("external_task_id", ""),
-        callback_url=said.get("callback_url", ""),
-        watermark=said.get("watermark_info", {}).get("enabled") is True,
+        sound=fields.get("sound") == "on",
+        units=price.amount * {"second": seconds, "result": count, "call": 1}[price.per],
+        prompt=_prompt(fields),
+        external_task_id=fields.get("external_task_id", ""),
+        callback_url=fields.get("callback_url", ""),
+        watermark=fields.get("watermark_info", {}).get("enabled") is True,
+        typical_seconds=seconds_to_make(record.typical_seconds[row.model], row.mode, seconds),
+        result=record.result,
+        results=count,
     )
 
 
-def _text2video(ask: Ask, _characters: Collection[int]) -> str:
-    check_shots(ask)
-    check_camera(ask)
-    return str(ask.said.get("aspect_ratio", "16:9"))
+def _resolve(
+    record: EndpointRecord, fields: Mapping[str, Any], context: CallContext
+) -> CreateRequest:
+    """Find the row of the capabilities for a request.
+
+    Raises:
+        Refusal: The endpoint does not serve this model, mode or duration.
+    """
+    model = str(fields.get("model_name", record.default_model))
+    modes = record.modes.get(model)
+    if modes is None:
+        raise _unknown_model(record, model, context)
+    if model in context.discontinued:
+        raise refusal("discontinued", model)
+    row = _row(record, model, modes, fields)
+    if record.fixed_seconds is not None:
+        seconds = record.fixed_seconds(fields, context)
+        if seconds is not None:
+            return CreateRequest(record, fields, row, seconds, context)
+    duration = str(fields.get("duration", _DEFAULT_DURATION))
+    if int(duration) not in row.durations:
+        mode = str(fields.get("mode", record.default_mode))
+        possible = ", ".join(str(seconds) for seconds in row.durations)
+        more = f"duration must be one of {possible}"
+        raise refusal("combination", model, mode, duration, more=more)
+    return CreateRequest(record, fields, row, int(duration), context)
 
 
-def _image2video(ask: Ask, _characters: Collection[int]) -> str:
-    # The older page makes the prompt optional, the newer one requires it: both clients exist.
-    check_shots(ask, prompt_required=False)
-    check_image2video(ask)
-    check_camera(ask)
-    return shape_of_image(ask)
+def _row(
+    record: EndpointRecord, model: str, modes: tuple[str, ...], fields: Mapping[str, Any]
+) -> Capability:
+    mode = str(fields.get("mode", record.default_mode))
+    # "mode is not applicable" to the masters: std and pro are taken for the only mode (assumed).
+    found = "none" if modes == ("none",) and mode != "4k" else mode
+    row = record.rows.get((model, found))
+    if row is None:
+        possible = ", ".join(name for name in modes if name != "none") or "std, pro"
+        duration = str(fields.get("duration", _DEFAULT_DURATION))
+        more = f"mode must be one of {possible}"
+        raise refusal("combination", model, mode, duration, more=more)
+    return row
 
 
-def _omni_video(ask: Ask, characters: Collection[int]) -> str:
-    check_shots(ask)
-    check_omni(ask, characters)
-    return shape_of_omni(ask)
+def _unknown_model(record: EndpointRecord, model: str, context: CallContext) -> Refusal:
+    possible = f"expected one of {', '.join(record.models)}"
+    if model in context.models:
+        return invalid("model_name", f"not served by {record.path}; {possible}")
+    # Assumed: the code table names the model as its example of a resource that does not exist,
+    # but no such refusal was ever recorded.
+    return Refusal(1203, f"model_name: the model {model[:40]!r} does not exist; {possible}")
 
 
-def _multi_image2video(ask: Ask, _characters: Collection[int]) -> str:
-    for number, row in enumerate(ask.said["image_list"]):
-        inspect(row["image"], f"image_list[{number}].image")
-    return str(ask.said.get("aspect_ratio", "16:9"))
-
-
-_CHECKS = {
-    "text2video": _text2video,
-    "image2video": _image2video,
-    "omni-video": _omni_video,
-    "multi-image2video": _multi_image2video,
-}
-
-
-def _use(said: Mapping[str, Any]) -> Literal["silent", "sound", "voice", "video"]:
-    """Return what the price depends on besides model, mode and seconds."""
-    if "video_list" in said:
-        return "video"
-    if "voice_list" in said:
-        return "voice"
-    return "sound" if said.get("sound") == "on" else "silent"
-
-
-def _prompt(said: Mapping[str, Any]) -> str:
+def _prompt(fields: Mapping[str, Any]) -> str:
     """Return the text that content rules look at."""
-    if said.get("multi_shot") is True and said.get("shot_type") == "customize":
-        return "\n".join(shot["prompt"] for shot in said["multi_prompt"])
-    return str(said.get("prompt", ""))
+    if fields.get("multi_shot") is True and fields.get("shot_type") == "customize":
+        return "\n".join(shot["prompt"] for shot in fields["multi_prompt"])
+    return str(fields.get("prompt", ""))
 
 
 def _no_constant(name: str) -> NoReturn:

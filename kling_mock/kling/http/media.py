@@ -53,6 +53,8 @@ def find_result(world: World, path: str) -> tuple[Task, str] | None:
     task = None if named is None else world.tasks.by_video(named[0])
     if named is None or task is None or task.status != "succeed":
         return None
+    if task.plan.result != "videos":
+        return None
     if named[1] and not task.plan.watermark:
         return None
     if world.clock.now() >= task.updated / 1000 + RETENTION_SECONDS:

@@ -9,7 +9,7 @@ from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 
-from kling_mock.kling.http.routing import MAX_BODY
+from kling_mock.kling.http.requests import MAX_BODY
 from kling_mock.kling.wire.v1 import envelope
 from kling_mock.web.connections import Connection
 

@@ -13,11 +13,13 @@ __all__ = [
     "RETENTION_SECONDS",
     "UnsatisfiableError",
     "byte_range",
+    "image_url",
     "video_id_of",
     "video_url",
 ]
 
 MEDIA = "/media/videos/"
+_IMAGES = "/media/images/"  # nothing is served there yet
 PATHS = assumed("the vendor serves results from hosts and paths of its own")
 RETENTION = documented("pages-2026-09", "pages-2026-04", as_of="2026-09-20")
 RETENTION_SECONDS = 30 * 24 * 3600  # after the task has ended
@@ -39,6 +41,18 @@ def video_url(origin: str, video_id: str, *, watermark: bool = False) -> str:
         watermark: Whether the file with a watermark is meant.
     """
     return f"{origin}{MEDIA}{video_id}{'-watermark' if watermark else ''}.mp4"
+
+
+def image_url(origin: str, result_id: str, index: int, *, watermark: bool = False) -> str:
+    """Return the URL of one image of a result.
+
+    Args:
+        origin: Scheme, host and port, as `http://127.0.0.1:3001`.
+        result_id: 18 digits.
+        index: Which image, from 0.
+        watermark: Whether the file with a watermark is meant.
+    """
+    return f"{origin}{_IMAGES}{result_id}-{index}{'-watermark' if watermark else ''}.png"
 
 
 def video_id_of(path: str) -> tuple[str, bool] | None:

@@ -13,13 +13,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from kling_mock.kling.endpoints.plan import Plan
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.packs import left, slots
+from kling_mock.kling.model.plan import Plan
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.web.facts import Fact, assumed, documented, observed
 
-__all__ = ["CALL_CHECKS", "TASK_CHECKS", "Check", "admit_call", "admit_task", "check_costs_rate"]
+__all__ = [
+    "CALL_CHECKS",
+    "COSTS_RATE",
+    "TASK_CHECKS",
+    "Check",
+    "admit_call",
+    "admit_task",
+    "check_costs_rate",
+]
 
 _PAGES = documented("pages-2026-09", "pages-2026-04", as_of="2026-09-20")
 ORDER = assumed("the order of the checks is not documented")

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from kling_mock.clock import Timer
 from kling_mock.journal.matching import Subject
-from kling_mock.kling.endpoints.plan import Plan
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.content import Verdict
 from kling_mock.kling.model.ids import result_id, task_id_of
 from kling_mock.kling.model.lifecycle import TERMINAL, Event, Status, after
+from kling_mock.kling.model.plan import Plan
 from kling_mock.kling.model.progress_rules import TYPICAL, Pace
 from kling_mock.kling.service_codes import refusal
 from kling_mock.web.facts import observed
@@ -24,7 +24,6 @@ __all__ = [
     "FACT",
     "KEPT",
     "KEPT_SECONDS",
-    "VIDEOS",
     "GivenVideo",
     "Task",
     "Tasks",
@@ -32,8 +31,6 @@ __all__ = [
 ]
 
 FACT = observed("probe-2026-09", "wire", as_of="2026-09-22", confidence="high")
-
-VIDEOS = "/v1/videos/"  # the path of every endpoint begins with it
 
 # How many tasks that have ended are kept at least, and for how many seconds of the clock. An
 # open task is never forgotten, nor one that anybody may still wait for: a client repeats a
@@ -134,8 +131,8 @@ class Task:
 
 def subject_of(account: Account, plan: Plan, status: str = "") -> Subject:
     """Return what rules may look at of a task with this plan."""
-    path = f"{VIDEOS}{plan.endpoint}"
-    return Subject("POST", path, account.name, plan.prompt, plan.external_task_id, status)
+    external_id = plan.external_task_id
+    return Subject("POST", plan.path, account.name, plan.prompt, external_id, status)
 
 
 class Tasks:
@@ -229,6 +226,13 @@ class Tasks:
     def by_video(self, video_id: str) -> Task | None:
         """Return the task whose result has this id."""
         return self._by_id.get(task_id_of(video_id))
+
+    def plan_of_video(self, account: Account, video_id: str) -> Plan | None:
+        """Return the plan of the account's finished task whose result has this id."""
+        task = self.by_video(video_id) if video_id.isascii() and video_id.isdigit() else None
+        if task is None or task.account is not account or task.status != "succeed":
+            return None
+        return task.plan
 
     def page(self, account: Account, endpoint: str, number: int, size: int) -> Sequence[Task]:
         """Return page *number* (from 1) of *size* tasks, newest first (the order is assumed)."""

@@ -1,19 +1,25 @@
-"""How answers look on the wire: the envelope, and a task in it.
+"""The /v1 interface: its paths, the envelope, and a task in its replies.
 
 The JSON is written out here instead of being encoded from dicts: it is half the work of a
-request otherwise, and the shape of an answer can be read off. Whatever a client can choose
+request otherwise, and the shape of a reply can be read off. Whatever a client can choose
 (external ids, messages) goes through `_quote`; ids, statuses and numbers are the server's own.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from urllib.parse import parse_qsl
 
-from kling_mock.kling.endpoints.prices import FREE
-from kling_mock.kling.media.urls import video_url
+from kling_mock.kling.media.urls import image_url, video_url
+from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.lifecycle import TERMINAL, Status
-from kling_mock.kling.model.tasks import Task
+from kling_mock.kling.model.plan import ResultKind
+from kling_mock.kling.model.tasks import Task, Tasks
+from kling_mock.kling.service_codes import invalid
+from kling_mock.kling.wire.interface import Interface, Route
+from kling_mock.kling.wire.v1_schemas import PAGING, SCHEMAS
 from kling_mock.web.facts import documented, observed
 
 __all__ = [
@@ -21,14 +27,14 @@ __all__ = [
     "FAILED",
     "REPORT",
     "TASK",
-    "created",
+    "TASK_CALLS",
+    "V1",
     "envelope",
-    "listed",
-    "queried",
-    "reported",
     "without_task_info",
 ]
 
+# The calls of an endpoint that makes tasks.
+TASK_CALLS = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
 ENVELOPE = observed("wire", "probe-2026-09", as_of="2026-09-22", confidence="high")
 TASK = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
 # A failed task came back with empty task_info and task_result; the reason is in the task only.
@@ -40,6 +46,8 @@ REPORT = documented(
     as_of="2026-09-20",
     note="a flat object without an envelope; one general page shows an envelope",
 )
+
+_FREE = Decimal(0)  # a failed task
 
 _quote = json.JSONEncoder().encode  # of a string: quoted, and ASCII whatever it holds
 
@@ -57,7 +65,36 @@ def envelope(code: int, message: str, request_id: str, data: str | None) -> byte
     return (f"{head}}}" if data is None else f'{head},"data":{data}}}').encode("ascii")
 
 
-def created(task: Task) -> str:
+def _task_routes(path: str) -> tuple[Route, ...]:
+    return (
+        Route("POST", path, "create"),
+        Route("GET", path, "list"),
+        Route("GET", f"{path}/{{id}}", "get"),
+    )
+
+
+def _select(tasks: Tasks, account: Account, endpoint: str, query: str) -> Sequence[Task]:
+    """Return one page of tasks, newest first; other names than those of `PAGING` are ignored.
+
+    Raises:
+        Refusal: 400/1201, a number out of range.
+    """
+    given = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+    number, size = (_page_number(name, given.get(name)) for name in PAGING)
+    return tasks.page(account, endpoint, number, size)
+
+
+def _page_number(name: str, given: str | None) -> int:
+    low, high, default = PAGING[name]
+    if given is None:
+        return default
+    readable = given.isascii() and given.isdigit() and len(given) <= len(str(high))
+    if not (readable and low <= int(given) <= high):
+        raise invalid(name, f"must be a whole number from {low} to {high}", given)
+    return int(given)
+
+
+def _created(task: Task) -> str:
     """Return the `data` of the answer to a create request, as JSON."""
     return (
         f'{{"task_id":"{task.task_id}","task_status":"{task.status}","task_info":{_info(task)},'
@@ -65,7 +102,7 @@ def created(task: Task) -> str:
     )
 
 
-def queried(task: Task, origin: str) -> str:
+def _queried(task: Task, origin: str) -> str:
     """Return a task as queries and lists show it, as JSON.
 
     Args:
@@ -83,7 +120,7 @@ def queried(task: Task, origin: str) -> str:
     )
 
 
-def reported(task: Task, status: Status, message: str, origin: str) -> bytes:
+def _reported(task: Task, status: Status, message: str, origin: str) -> bytes:
     """Return the body of a report (callback) of a status.
 
     Args:
@@ -102,9 +139,9 @@ def reported(task: Task, status: Status, message: str, origin: str) -> bytes:
     ).encode("ascii")
 
 
-def listed(tasks: Iterable[Task], origin: str) -> str:
+def _listed(tasks: Iterable[Task], origin: str) -> str:
     """Return a page of tasks, as JSON: a bare array without a total."""
-    return f"[{','.join(queried(task, origin) for task in tasks)}]"
+    return f"[{','.join(_queried(task, origin) for task in tasks)}]"
 
 
 def without_task_info(body: bytes) -> bytes:
@@ -127,7 +164,7 @@ def _deduction(task: Task, status: Status | None = None) -> str:
     ended = task.status if status is None else status
     if ended not in TERMINAL:
         return ""
-    units = task.plan.units if ended == "succeed" else FREE
+    units = task.plan.units if ended == "succeed" else _FREE
     return f',"final_unit_deduction":"{units.normalize():f}"'
 
 
@@ -137,6 +174,10 @@ def _info(task: Task) -> str:
 
 
 def _result(task: Task, origin: str) -> str:
+    return _RESULTS[task.plan.result](task, origin)
+
+
+def _videos(task: Task, origin: str) -> str:
     if task.given is not None:
         one = task.given
         return (
@@ -149,3 +190,31 @@ def _result(task: Task, origin: str) -> str:
         f'{{"videos":[{{"id":"{name}","url":{_quote(video_url(origin, name))},'
         f'"watermark_url":{_quote(marked)},"duration":"{task.plan.seconds}"}}]}}'
     )
+
+
+def _images(task: Task, origin: str) -> str:
+    plan, name = task.plan, task.video_id
+    shown = (
+        f'{{"index":{index},"url":{_quote(image_url(origin, name, index))},"watermark_url":'
+        f"{_quote(image_url(origin, name, index, watermark=True) if plan.watermark else '')}}}"
+        for index in range(plan.results)
+    )
+    return f'{{"images":[{",".join(shown)}]}}'
+
+
+_RESULTS: Mapping[ResultKind, Callable[[Task, str], str]] = {
+    "videos": _videos,
+    "images": _images,
+}
+
+V1 = Interface(
+    name="v1",
+    task_routes=_task_routes,
+    envelope=envelope,
+    select=_select,
+    created=_created,
+    queried=_queried,
+    listed=_listed,
+    reported=_reported,
+    schemas=SCHEMAS,
+)

@@ -17,7 +17,7 @@ from kling_mock.journal.bodies import BODY_KEPT, keep
 from kling_mock.journal.entries import Entry
 from kling_mock.journal.forgotten import Forgotten, Kind, could_be
 from kling_mock.journal.journal import Journal
-from kling_mock.kling.http.routing import SERVED
+from kling_mock.kling.endpoints.registry import ENDPOINTS
 from tests.mock.admin_client import Admin
 
 LIST = "/v1/videos/text2video"
@@ -130,7 +130,7 @@ class Whole(Journal):
     """The oracle: it keeps everything, also bodies that are too long for others."""
 
     def __init__(self) -> None:
-        super().__init__(10**6, SERVED)
+        super().__init__(10**6, ENDPOINTS.served)
 
 
 def is_honest(
@@ -147,7 +147,7 @@ def is_honest(
 
 
 def made(size: int) -> Journal:
-    return Journal(size, SERVED)
+    return Journal(size, ENDPOINTS.served)
 
 
 HISTORIES = st.lists(entries(), max_size=12)
@@ -177,7 +177,9 @@ def test_the_property_catches_a_journal_that_forgets_silently() -> None:
 
     def is_caught(case: tuple[int, list[Entry], Question]) -> bool:
         size, history, question = case
-        return not is_honest(lambda size: Naive(size, SERVED), size, history, None, question)
+        return not is_honest(
+            lambda size: Naive(size, ENDPOINTS.served), size, history, None, question
+        )
 
     cases = st.tuples(st.integers(1, 6), HISTORIES, questions())
     with contextlib.suppress(NoSuchExample):
@@ -200,7 +202,7 @@ def test_a_journal_that_has_forgotten_nothing_always_decides(
 @example(Call(path="/x/?/y"), Entry(0.0, "GET", "/x/*/y", "", 200, 0, "", "", b"", b"{}"))
 def test_a_kind_that_cannot_match_has_no_entry_that_does(call: Call, entry: Entry) -> None:
     """What is proven of a kind is true of each entry that was counted in it."""
-    forgotten = Forgotten(SERVED)
+    forgotten = Forgotten(ENDPOINTS.served)
     forgotten.add(entry)
     if call.accepts(entry):
         assert forgotten.matching(call)
@@ -329,7 +331,7 @@ def test_reset_clear_and_restore_carry_the_counts(small: KlingMock) -> None:
 
 def test_many_kinds_are_still_bounded() -> None:
     """A client that invents paths fills no memory, and its queries never pass for creates."""
-    forgotten = Forgotten(SERVED)
+    forgotten = Forgotten(ENDPOINTS.served)
     for number in range(2000):
         forgotten.add(Entry(0.0, "GET", f"/{number}", "", 404, 1203, "", "", b"", b""))
         forgotten.add(Entry(0.0, f"M{number}", "/", "", 404, 1202, "", "", b"", b""))

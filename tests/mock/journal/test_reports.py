@@ -14,7 +14,7 @@ from kling_mock.journal.bodies import shorten
 from kling_mock.journal.calls import Call
 from kling_mock.journal.entries import Entry
 from kling_mock.journal.reports import nearest_miss, nearest_served
-from kling_mock.kling.http.routing import SERVED
+from kling_mock.kling.endpoints.registry import ENDPOINTS
 
 PATHS = ["/v1/videos/text2video", "/v1/videos/image2video", "/v1/videos/text2video/1", "/x"]
 VALUES = st.recursive(
@@ -137,14 +137,14 @@ def test_a_body_that_is_no_object_matches_no_members() -> None:
         assert str(difference).startswith(f'body: wanted {{"a": 1}}, was {reason}')
 
 
-@pytest.mark.parametrize("match", SERVED)
+@pytest.mark.parametrize("match", ENDPOINTS.served)
 def test_a_slip_of_the_pen_is_explained_by_the_call_that_was_meant(match: str) -> None:
     """One letter of a path lost, but for the slash before an id: the right call is nearest."""
     method, path = match.replace("*", "821000000000000001").split()
     slips = set(range(len(path) - 1)) - {path.rindex("/") if "*" in match else -1}
     for at in slips:
         entry = Entry(0.0, method, path[:at] + path[at + 1 :], "", 404, 1203, "", "", b"", b"")
-        nearest = nearest_served(entry, SERVED)
+        nearest = nearest_served(entry, ENDPOINTS.served)
         assert nearest is not None
         assert nearest[0] == match
 

@@ -10,12 +10,12 @@ import pytest
 from kling_mock import KlingMock
 from kling_mock.clock import ManualClock
 from kling_mock.kling.callbacks.sender import HttpCourier
-from kling_mock.kling.endpoints.plan import Plan
-from kling_mock.kling.endpoints.validation import plan
+from kling_mock.kling.model.plan import Plan
 from kling_mock.kling.model.tasks import KEPT, KEPT_SECONDS, Task
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.kling.world import World
 from tests.mock.conftest import CLOCK_START, Api
+from tests.mock.kling.endpoints.requests import plan
 from tests.mock.receiver import Receiver
 
 

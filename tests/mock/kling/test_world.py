@@ -144,7 +144,7 @@ def test_no_module_keeps_state(receiver: Receiver) -> None:
     with KlingMock(seed=5, public_url=PUBLIC) as mock:
         story(mock, receiver.url)  # everything is loaded now
     before = {name: copy.copy(value) for name, value in global_containers().items()}
-    assert "kling_mock.kling.endpoints.capabilities.CAPABILITIES" in before
+    assert "kling_mock.kling.service_codes.CODES" in before
     with KlingMock(seed=6, public_url=PUBLIC) as mock:
         story(mock, receiver.url)
     changed = {name for name, value in global_containers().items() if value != before.get(name)}

@@ -16,8 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from kling_mock import KlingMock
-from kling_mock.kling.endpoints.examples import EXAMPLES
-from kling_mock.kling.endpoints.fields import FIELDS
+from kling_mock.kling.endpoints.registry import ENDPOINTS
 
 pytestmark = pytest.mark.slow
 
@@ -107,8 +106,10 @@ def request(
 
 # ---------------------------------------------------------------- bodies
 
-ENDPOINT = st.sampled_from(sorted(FIELDS))
-NAME = st.sampled_from(sorted({name for shape in FIELDS.values() for name in shape.fields}))
+ENDPOINT = st.sampled_from(sorted(ENDPOINTS.with_tasks))
+NAME = st.sampled_from(
+    sorted({name for record in ENDPOINTS.values() for name in record.fields.fields})
+)
 HUGE = st.sampled_from(["1e999", "-1e999", "9" * 5000, "1" + "0" * 400, "0.1e-999", "1E+2", "-0"])
 WORDS = st.sampled_from(["NaN", "Infinity", "nul", "True", "'a'", "", "\ud800", '"\\ud800"'])
 
@@ -123,9 +124,9 @@ VALUE = (
     | st.integers(min_value=0, max_value=3000).map(nested)
     | st.integers(0, 2000).map(lambda depth: '{"a":' * depth + "1" + "}" * depth)
     | st.text(max_size=20).map(json.dumps)
-    | st.sampled_from([example for bodies in EXAMPLES.values() for example in bodies.values()]).map(
-        json.dumps
-    )
+    | st.sampled_from(
+        [example for record in ENDPOINTS.values() for example in record.examples.values()]
+    ).map(json.dumps)
 )
 PLAIN = st.just(b'{"prompt":"a"}')
 # Members are written one by one, so that a key can be there twice.
@@ -156,7 +157,7 @@ def test_bodies(server: KlingMock, body: bytes, endpoint: str) -> None:
 
 def test_a_naive_parser_is_noticed(server: KlingMock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Among these bodies are some that bring down a server that trusts its JSON parser."""
-    monkeypatch.setattr("kling_mock.kling.endpoints.validation.read_object", json.loads)
+    monkeypatch.setattr("kling_mock.kling.service.read_object", json.loads)
     found: set[int] = set()
 
     @settings(FUZZ, phases=[Phase.generate])
@@ -355,8 +356,8 @@ def test_requests_in_one_go(server: KlingMock, bodies: list[bytes]) -> None:
 
 def test_a_bomb(server: KlingMock, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small body that unpacks to far more than the limit is refused, and soon."""
-    for room in ("protocol", "routing"):
-        monkeypatch.setattr(f"kling_mock.kling.{room}.MAX_BODY", 1 << 20)
+    for module in ("protocol", "requests"):
+        monkeypatch.setattr(f"kling_mock.kling.http.{module}.MAX_BODY", 1 << 20)
     packed = gzip.compress(b" " * (32 << 20))
     assert len(packed) < 1 << 16
     raw = request(server, packed, length(len(packed)), b"Content-Encoding: gzip", CLOSE)

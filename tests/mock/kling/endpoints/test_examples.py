@@ -9,25 +9,25 @@ from typing import Any
 
 import pytest
 
-from kling_mock.kling.endpoints.examples import EXAMPLES
-from kling_mock.kling.endpoints.fields import FIELDS, Field, Shape
+from kling_mock.kling.endpoints.fields import Field, FieldShape
+from kling_mock.kling.endpoints.registry import ENDPOINTS
 
 Path = tuple[str | int, ...]
 
 BODIES = [
     pytest.param(endpoint, body, id=f"{endpoint}-{name}")
-    for endpoint, bodies in EXAMPLES.items()
-    for name, body in bodies.items()
+    for endpoint, record in ENDPOINTS.items()
+    for name, body in record.examples.items()
 ]
 
 
-def told(path: Path) -> str:
+def written(path: Path) -> str:
     """Return the path as a refusal writes it."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".")
 
 
-def walk(shape: Shape, body: dict[str, Any], at: Path = ()) -> Iterator[tuple[Path, Field]]:
+def walk(shape: FieldShape, body: dict[str, Any], at: Path = ()) -> Iterator[tuple[Path, Field]]:
     """Yield the path and row of every field that *body* gives, lists' items included."""
     for name, value in body.items():
         field = shape.fields[name]
@@ -72,7 +72,7 @@ def changed(body: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
 
 
 def send(api: Any, endpoint: str, body: dict[str, Any]) -> tuple[int, int, str]:
-    reply = api.http.post(f"/v1/videos/{endpoint}", json=body, headers=api.headers())
+    reply = api.http.post(ENDPOINTS[endpoint].path, json=body, headers=api.headers())
     envelope = reply.json()
     return reply.status_code, envelope["code"], envelope["message"]
 
@@ -86,13 +86,13 @@ def test_accepted_whole(api: Any, endpoint: str, body: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("endpoint", "body"), BODIES)
 def test_refused_with_one_field_broken(api: Any, endpoint: str, body: dict[str, Any]) -> None:
     """Each field, wherever it is nested, is refused by its name if its value is not accepted."""
-    for path, field in walk(FIELDS[endpoint], body):
+    for path, field in walk(ENDPOINTS[endpoint].fields, body):
         for value in wrong(field):
             http, code, message = send(api, endpoint, changed(body, path, value))
-            assert message.startswith(told(path)), (path, value, message)
-            known = (404, 1203) if (told(path), value) == UNKNOWN_MODEL else (400, 1201)
+            assert message.startswith(written(path)), (path, value, message)
+            known = (404, 1203) if (written(path), value) == UNKNOWN_MODEL else (400, 1201)
             assert (http, code) == known
-    assert api.get(f"/v1/videos/{endpoint}").json()["data"] == []
+    assert api.get(ENDPOINTS[endpoint].path).json()["data"] == []
 
 
 UNKNOWN_MODEL = ("model_name", "no-such-value")
@@ -101,17 +101,17 @@ UNKNOWN_MODEL = ("model_name", "no-such-value")
 @pytest.mark.parametrize(("endpoint", "body"), BODIES)
 def test_refused_with_one_key_misspelt(api: Any, endpoint: str, body: dict[str, Any]) -> None:
     """Each key, wherever it is nested, is refused by its name if it is misspelt."""
-    for path, _ in walk(FIELDS[endpoint], body):
+    for path, _ in walk(ENDPOINTS[endpoint].fields, body):
         misspelt = (*path[:-1], f"{path[-1]}s_")
         http, code, message = send(api, endpoint, changed(body, misspelt, "x"))
-        assert message.startswith(f"{told(misspelt)}: unknown field"), message
+        assert message.startswith(f"{written(misspelt)}: unknown field"), message
         assert (http, code) == (400, 1201)
 
 
 @pytest.mark.parametrize(("endpoint", "body"), BODIES)
 def test_what_an_example_needs(api: Any, endpoint: str, body: dict[str, Any]) -> None:
     """Without a field an example is another accepted request, or is refused naming a field."""
-    names = "|".join(map(re.escape, FIELDS[endpoint].fields))
+    names = "|".join(map(re.escape, ENDPOINTS[endpoint].fields.fields))
     for name in body:
         # Each of these requests may become a task, and an external id is taken once.
         rest = {key: value for key, value in body.items() if key not in {name, "external_task_id"}}
@@ -122,16 +122,16 @@ def test_what_an_example_needs(api: Any, endpoint: str, body: dict[str, Any]) ->
 
 def test_the_examples_use_every_field() -> None:
     """Every field of every endpoint is in an example, but for the one that has no effect."""
-    for endpoint, bodies in EXAMPLES.items():
+    for record in ENDPOINTS.values():
         used = {
             tuple(step for step in path if isinstance(step, str))
-            for body in bodies.values()
-            for path, _ in walk(FIELDS[endpoint], body)
+            for body in record.examples.values()
+            for path, _ in walk(record.fields, body)
         }
-        assert every(FIELDS[endpoint]) - used == set()
+        assert every(record.fields) - used == set()
 
 
-def every(shape: Shape, at: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+def every(shape: FieldShape, at: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
     found: set[tuple[str, ...]] = set()
     for name, field in shape.fields.items():
         if not field.ignored:

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from kling_mock.kling.endpoints.validation import plan
 from kling_mock.kling.service_codes import Refusal
+from tests.mock.kling.endpoints.requests import URL, plan
 
-URL = "https://example.com/a.png"
 VIDEO = {"video_url": "https://example.com/a.mp4"}
 FIRST = {"image_url": URL, "type": "first_frame"}
 END = {"image_url": URL, "type": "end_frame"}

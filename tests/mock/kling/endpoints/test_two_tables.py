@@ -1,4 +1,4 @@
-"""Where the table of the SDK and that of the emulator differ: nowhere but as listed here.
+"""Where the endpoints of the SDK, the emulator and the relay differ: only as listed here.
 
 Each keeps a table of its own, so that a mistake in one is not hidden by the other.
 """
@@ -7,34 +7,37 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from kling_mock.kling.endpoints.capabilities import CAPABILITIES, DISCONTINUED, Capability
-from kling_mock.kling.endpoints.validation import plan
+import kling_sdk.endpoints
+from kling_mock.kling.endpoints.models import DISCONTINUED
+from kling_mock.kling.endpoints.record import Capability
+from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.service_codes import Refusal
-from kling_sdk import (
-    ImageToVideo,
-    MultiImageToVideo,
-    OmniVideo,
-    RequestValidationError,
-    TextToVideo,
-)
+from kling_mock.relay.domain import wire as relay_wire
+from kling_sdk import RequestValidationError
+from kling_sdk.endpoints import RawRequest, VideoRequest
 from kling_sdk.endpoints.capabilities import check
 from kling_sdk.endpoints.capabilities.table import ABSENT, AVAILABILITY, ROWS, Mode
+from tests.mock.kling.endpoints.requests import NEEDS, URL, plan
 
-URL = "https://example.com/a.png"
 VIDEO = "https://example.com/a.mp4"
 CLASSES: dict[str, Any] = {
-    "text2video": TextToVideo,
-    "image2video": ImageToVideo,
-    "omni-video": OmniVideo,
-    "multi-image2video": MultiImageToVideo,
+    made.endpoint: made
+    for made in (getattr(kling_sdk.endpoints, name) for name in kling_sdk.endpoints.__all__)
+    if issubclass(made, VideoRequest) and made not in {VideoRequest, RawRequest}
 }
 
-# The emulator's words for what the SDK's table calls otherwise.
+CAPABILITIES: dict[tuple[str, str, str], Capability] = {
+    (name, row.model, row.mode): row
+    for name, record in ENDPOINTS.items()
+    for row in record.capabilities
+}
+
+# The emulator's names of what the SDK's table calls otherwise.
 WORDS = {"first_last_frame": {"image2video": "image_tail", "omni-video": "end_frame"}}
 
 # What only one of the tables grants, per endpoint and model, in all modes. The reason first.
@@ -62,6 +65,26 @@ def of_sdk() -> dict[tuple[str, str, str], Mode]:
 
 def word(endpoint: str, feature: str) -> str:
     return WORDS.get(feature, {}).get(endpoint, feature)
+
+
+def missing(served: Mapping[str, Collection[str]]) -> list[str]:
+    """Name what each of them lacks that another has."""
+    every = sorted({name for names in served.values() for name in names})
+    return [f"{who} has no {name}" for name in every for who in served if name not in served[who]]
+
+
+def test_all_three_have_the_same_endpoints() -> None:
+    """An endpoint of the SDK, the emulator or the relay is in the other two as well."""
+    served = {
+        "the SDK": set(CLASSES),
+        "the emulator": set(ENDPOINTS.with_tasks),
+        "the relay": set(relay_wire.ENDPOINTS),
+    }
+    assert missing(served) == []
+    assert missing(served | {"the SDK": {*CLASSES, "dream"}}) == [
+        "the emulator has no dream",
+        "the relay has no dream",
+    ]
 
 
 def test_both_know_the_same_models_and_modes() -> None:
@@ -159,16 +182,13 @@ LENIENT: dict[str, Callable[[Capability, frozenset[str], str], bool]] = {
 }
 
 
-def requests(row: Capability) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+def requests(endpoint: str, row: Capability) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
     """Yield requests of a row's model and mode that ask for up to two things, at each length."""
     plain: dict[str, Any] = {"model_name": row.model, "prompt": "a cat"}
     if row.mode != "none":
         plain["mode"] = row.mode
-    if row.endpoint == "image2video":
-        plain["image"] = URL
-    if row.endpoint == "multi-image2video":
-        plain["image_list"] = [{"image": URL}]
-    known = FIELDS_OF[row.endpoint].split()
+    plain |= NEEDS.get(endpoint, {})
+    known = FIELDS_OF[endpoint].split()
     asks = [
         name
         for name, asked in ASKS.items()
@@ -206,9 +226,9 @@ def test_both_judge_requests_alike() -> None:
     """Every pair of features, in every model, mode and length, is accepted by both or by none."""
     unexplained: list[tuple[object, ...]] = []
     used: set[str] = set()
-    for row in CAPABILITIES.values():
-        for asked, body in requests(row):
-            emulator, sdk = emulator_accepts(row.endpoint, body), sdk_accepts(row.endpoint, body)
+    for (endpoint, _, _), row in CAPABILITIES.items():
+        for asked, body in requests(endpoint, row):
+            emulator, sdk = emulator_accepts(endpoint, body), sdk_accepts(endpoint, body)
             if emulator == sdk:
                 continue
             what = (row, frozenset(asked), body["duration"])

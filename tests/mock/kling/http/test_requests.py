@@ -13,25 +13,19 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from kling_mock.kling.endpoints.fields import FIELDS
+from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.endpoints.validation import read_object
-from kling_mock.kling.http.routing import MAX_BODY
+from kling_mock.kling.http.requests import MAX_BODY
 from kling_mock.kling.model.accounts import Account, ApiKey
+from tests.mock.kling.endpoints.requests import PLAIN, URL
 
-URL = "https://example.com/a.png"
 LIST = "/v1/videos/text2video"
-BODIES: dict[str, dict[str, Any]] = {
-    "text2video": {},
-    "image2video": {"image": URL},
-    "omni-video": {"prompt": "a cat"},
-    "multi-image2video": {"prompt": "a cat", "image_list": [{"image": URL}]},
-}
 
 
-@pytest.mark.parametrize("endpoint", BODIES)
+@pytest.mark.parametrize("endpoint", PLAIN)
 def test_create_and_query(api: Any, mock: Any, endpoint: str) -> None:
     """On each endpoint a task is created, found by both of its ids, and ends with a video."""
-    reply = api.create(endpoint, external_task_id=f"mine/{endpoint} 1", **BODIES[endpoint])
+    reply = api.create(endpoint, external_task_id=f"mine/{endpoint} 1", **PLAIN[endpoint])
     assert reply.status_code == 200
     assert reply.headers["content-type"] == "application/json;charset=UTF-8"
     body = reply.json()
@@ -83,7 +77,7 @@ def test_a_task_is_found_on_its_own_endpoint_only(api: Any) -> None:
 def test_an_external_id_is_taken_once_per_account(api: Any) -> None:
     """A second use is 400/1201 on every endpoint, and makes no task."""
     api.new(external_task_id="mine")
-    for endpoint, body in BODIES.items():
+    for endpoint, body in PLAIN.items():
         reply = api.create(endpoint, external_task_id="mine", **body)
         assert (reply.status_code, reply.json()["code"]) == (400, 1201)
         assert reply.json()["message"] == "External_task_id mine already exists"
@@ -233,7 +227,7 @@ def test_messages_stay_short(api: Any, value: Any) -> None:
 def test_a_body_that_is_too_large(api: Any, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """413 in the envelope, in one piece or many, and the connection goes on."""
     monkeypatch.setattr("kling_mock.kling.http.protocol.MAX_BODY", 1000)
-    monkeypatch.setattr("kling_mock.kling.http.routing.MAX_BODY", 1000)
+    monkeypatch.setattr("kling_mock.kling.http.requests.MAX_BODY", 1000)
     assert api.http.post(LIST, content=b"x" * 1000, headers=api.headers()).status_code == 400
     reply = api.http.post(LIST, content=b"x" * size, headers=api.headers())
     assert (reply.status_code, reply.json()["code"]) == (413, 1200)
@@ -359,7 +353,9 @@ JSON = st.recursive(
     ),
     max_leaves=12,
 )
-NAMES = st.sampled_from(sorted({name for shape in FIELDS.values() for name in shape.fields}))
+NAMES = st.sampled_from(
+    sorted({name for record in ENDPOINTS.values() for name in record.fields.fields})
+)
 ANYTHING = settings(
     max_examples=150,
     deadline=None,
@@ -384,11 +380,11 @@ def test_any_bytes(api: Any, content: bytes) -> None:
 
 
 @ANYTHING
-@given(endpoint=st.sampled_from(sorted(BODIES)), body=st.dictionaries(NAMES | st.text(), JSON))
+@given(endpoint=st.sampled_from(sorted(PLAIN)), body=st.dictionaries(NAMES | st.text(), JSON))
 @pytest.mark.slow
 def test_any_values_of_known_fields(api: Any, endpoint: str, body: dict[str, Any]) -> None:
     """Whatever the known fields hold, the answer is an envelope and never a 5xx."""
-    content = json.dumps(BODIES[endpoint] | body)
+    content = json.dumps(PLAIN[endpoint] | body)
     never_breaks(api.http.post(f"/v1/videos/{endpoint}", content=content, headers=api.headers()))
 
 

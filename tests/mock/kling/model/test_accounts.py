@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.kling.endpoints import validation
 from kling_mock.kling.model.admission import admit_call
 from kling_mock.kling.service_codes import Refusal
+from tests.mock.kling.endpoints.requests import plan
 
 LIST = "/v1/videos/text2video"
 DAY = 24 * 3600
@@ -334,10 +334,10 @@ def test_settings_on_the_servers_own_thread(mock: KlingMock) -> None:
 
     def set_and_read() -> int | None:
         mock.account.slots = 4
-        mock.complete(mock._world.submit(mock._world.account, plan).task_id)
+        mock.complete(mock._world.submit(mock._world.account, wanted).task_id)
         return mock.account.slots
 
-    plan = validation.plan("text2video", {"model_name": "kling-v2-6", "prompt": "a"})
+    wanted = plan("text2video", {"model_name": "kling-v2-6", "prompt": "a"})
     assert mock._thread.call(set_and_read) == 4
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from kling_mock.kling.model.durations import TYPICAL_SECONDS, schedule
+from kling_mock.kling.endpoints.typical_times import TYPICAL_SECONDS, seconds_to_make
+from kling_mock.kling.model.durations import schedule
 from kling_mock.kling.model.lifecycle import TERMINAL, TRANSITIONS, IllegalTransitionError, after
 
 STATUSES = ("submitted", "processing", "succeed", "failed")
@@ -41,10 +42,10 @@ def test_nothing_leads_out_of_an_end() -> None:
 def test_the_default_times() -> None:
     """Processing within 2 seconds, done never under 60, whatever the model and the length."""
     random = Random(1)  # noqa: S311 - repeatable on purpose
-    for model in TYPICAL_SECONDS:
+    for typical in TYPICAL_SECONDS.values():
         for mode in ("none", "std", "pro", "4k"):
             for seconds in (3, 5, 15):
-                times = schedule(model, mode, seconds, random)
+                times = schedule(seconds_to_make(typical, mode, seconds), random)
                 assert 0 < times.processing <= 2
                 assert times.done >= 60
 

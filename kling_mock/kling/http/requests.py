@@ -1,56 +1,21 @@
-"""From the bytes of a request to what it is about: its path, its body, where it came from."""
+"""A request's body, and the address by which the client came."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import unquote
 
 from aiohttp import web
 
-from kling_mock.kling.endpoints.capabilities import ENDPOINTS
-from kling_mock.kling.http.costs import PATH as COSTS
-from kling_mock.kling.model.tasks import VIDEOS
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.web.connections import BodyTimeoutError
 
-__all__ = ["COSTS", "MAX_BODY", "SERVED", "origin_of", "read_body", "route"]
+__all__ = ["MAX_BODY", "origin_of", "read_body"]
 
 # Bytes of a request body. No page names a limit; eight images of 10 MB in base64 fit (assumed).
 MAX_BODY = 128 * 1024 * 1024
 
-_ROUTES = {f"{VIDEOS}{endpoint}": endpoint for endpoint in ENDPOINTS}
-# The same for readers: `*` is a task id or an external id.
-SERVED = (
-    *(call for path in _ROUTES for call in (f"POST {path}", f"GET {path}", f"GET {path}/*")),
-    f"GET {COSTS}",
-)
 _HOST = re.compile(r"[A-Za-z0-9._\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
-
-
-def route(method: str, path: str) -> tuple[str, str | None]:
-    """Return the endpoint that *path* names, and the id in it, if any.
-
-    Raises:
-        Refusal: 404 with 1203 for an unknown path, with 1202 for a method that it has not.
-    """
-    endpoint = _ROUTES.get(path)
-    if endpoint is not None:
-        if method not in {"GET", "POST"}:
-            raise Refusal(1202, f"{method} {path}: accepted are GET and POST")
-        return endpoint, None
-    if path == COSTS:
-        if method != "GET":
-            raise Refusal(1202, f"{method} {path}: accepted is GET")
-        return COSTS, None
-    head, _, name = path.rpartition("/")
-    endpoint = _ROUTES.get(head)
-    if endpoint is None or not name:
-        accepted = ", ".join((*_ROUTES, COSTS))
-        raise Refusal(1203, f"The path {path[:100]} does not exist; accepted are {accepted}")
-    if method != "GET":
-        raise Refusal(1202, f"{method} {head}/<id>: accepted is GET")
-    return endpoint, unquote(name) if "%" in name else name
 
 
 async def read_body(request: web.BaseRequest) -> bytes:
@@ -66,7 +31,7 @@ async def read_body(request: web.BaseRequest) -> bytes:
         return _not_too_large(content.read_nowait())
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # or aiohttp would take the answer for begun
+        request.writer.output_size = 0  # or aiohttp would think that the reply has begun
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
@@ -84,7 +49,7 @@ def _not_too_large(body: bytes) -> bytes:
 
 
 def _too_large() -> Refusal:
-    limit = f"The body is too large; accepted are up to {MAX_BODY} bytes."
+    limit = f"The body is too large; it must have at most {MAX_BODY} bytes."
     return Refusal(1200, limit, http=413)
 
 

@@ -1,22 +1,25 @@
-"""What an accepted request asks for, worked out: the input of everything after validation."""
+"""What a create request comes to once it is valid: the input of everything after validation."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-__all__ = ["ASPECT_RATIOS", "Plan", "nearest_aspect_ratio"]
+__all__ = ["ASPECT_RATIOS", "Plan", "ResultKind", "nearest_aspect_ratio"]
+
+ResultKind = Literal["videos", "images"]
 
 # The shapes that results come in, as width / height.
 ASPECT_RATIOS = {"16:9": 16 / 9, "1:1": 1.0, "9:16": 9 / 16}
 
 
 class Plan(NamedTuple):
-    """One accepted request.
+    """One valid request.
 
     Attributes:
-        endpoint: One of `capabilities.ENDPOINTS`.
-        model: The model, with the endpoint's default filled in.
+        endpoint: The endpoint's name.
+        path: The path of the request.
+        model: The model, with the endpoint's default filled in; "" if it has none.
         mode: `std`, `pro`, `4k`, or `none` for a model without modes.
         seconds: Length of the result in whole seconds.
         resolution: `720p`, `1080p` or `4k`.
@@ -28,9 +31,13 @@ class Plan(NamedTuple):
         external_task_id: The caller's own id; "" if there is none.
         callback_url: Where reports go; "" if nowhere.
         watermark: Whether a result with a watermark is wanted too.
+        typical_seconds: How long such a task usually takes.
+        result: What it has when it succeeds.
+        results: How many of these.
     """
 
     endpoint: str
+    path: str
     model: str
     mode: str
     seconds: int
@@ -43,6 +50,9 @@ class Plan(NamedTuple):
     external_task_id: str
     callback_url: str
     watermark: bool
+    typical_seconds: float
+    result: ResultKind = "videos"
+    results: int = 1
 
 
 def nearest_aspect_ratio(width: int, height: int) -> str:

@@ -1,0 +1,37 @@
+"""Parts of the examples: requests like those that the vendor's pages show.
+
+The examples of a record are those of the OpenAPI document, and a test sends each of them, whole
+and with every field broken in turn. Fields, nesting and combinations are those of the pages;
+texts and URLs are not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["CALLBACK", "IMAGE", "MASK", "SITE", "shots", "trajectory", "zoom"]
+
+SITE = "https://example.com"
+IMAGE = f"{SITE}/cat.png"
+MASK = f"{SITE}/mask.png"
+CALLBACK = f"{SITE}/callback"
+
+
+def shots(*rows: tuple[str, str]) -> dict[str, Any]:
+    """Return the fields of a video in shots, each given by its text and its seconds."""
+    listed = [
+        {"index": number, "prompt": prompt, "duration": seconds}
+        for number, (prompt, seconds) in enumerate(rows, 1)
+    ]
+    return {"multi_shot": True, "shot_type": "customize", "prompt": "", "multi_prompt": listed}
+
+
+def zoom(value: float) -> dict[str, Any]:
+    """Return a camera that zooms."""
+    config = {"horizontal": 0, "vertical": 0, "pan": 0, "tilt": 0, "roll": 0, "zoom": value}
+    return {"type": "simple", "config": config}
+
+
+def trajectory(*points: tuple[int, int]) -> list[dict[str, int]]:
+    """Return the path of a mask."""
+    return [{"x": x, "y": y} for x, y in points]

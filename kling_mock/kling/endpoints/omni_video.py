@@ -1,0 +1,362 @@
+"""`omni-video`: a video from text, frames, reference images, elements and a video."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kling_mock.kling.endpoints.common_rules import (
+    check_prompt_or_shots,
+    check_sound,
+    require,
+)
+from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE, shots
+from kling_mock.kling.endpoints.fields import (
+    ASPECT_RATIO,
+    COMMON,
+    DURATION,
+    ELEMENTS,
+    MODE,
+    MODEL_NAME,
+    PROMPT,
+    SHOTS,
+    SOUND,
+    Field,
+    field_shape,
+)
+from kling_mock.kling.endpoints.images import inspect
+from kling_mock.kling.endpoints.models import FHD24, HD24, SECONDS, UHD24, rows
+from kling_mock.kling.endpoints.prices import video_prices
+from kling_mock.kling.endpoints.record import (
+    CallContext,
+    CreateRequest,
+    EndpointRecord,
+    silent_or_sound,
+)
+from kling_mock.kling.model.plan import nearest_aspect_ratio
+from kling_mock.kling.service_codes import invalid
+from kling_mock.kling.wire.v1 import TASK_CALLS, V1
+from kling_mock.web.facts import assumed, documented
+
+__all__ = ["RECORD"]
+
+_MAX_REFERENCES = 7  # images and multi-image elements
+_MAX_REFERENCES_WITH = 4  # the same, beside a video or a video-character element
+_MAX_CHARACTERS = 3
+_MAX_ELEMENTS_WITH_FRAMES = 3
+_O1_MAX_IMAGES_WITH_FRAMES = 2
+_O1_PLAIN_SECONDS = (5, 10)
+_SECONDS_OF_A_VIDEO = 5  # assumed of every input video: none is ever fetched
+
+_FIELDS = field_shape(
+    MODEL_NAME,
+    PROMPT,
+    *SHOTS,
+    Field(
+        "image_list",
+        "array",
+        low=1,
+        members=field_shape(
+            Field("image_url", "image", required=True),
+            Field("type", "string", enum=("first_frame", "end_frame")),
+        ),
+    ),
+    ELEMENTS,
+    Field(
+        "video_list",
+        "array",
+        low=1,
+        high=1,
+        members=field_shape(
+            Field("video_url", "url", required=True),
+            Field("refer_type", "string", enum=("feature", "base")),
+            Field("keep_original_sound", "string", enum=("yes", "no")),
+        ),
+    ),
+    SOUND,
+    MODE,
+    ASPECT_RATIO,
+    DURATION,
+    *COMMON,
+)
+
+_OMNI = documented("pages-2026-04", "pages-2026-06", "pages-2026-09", as_of="2026-09-20")
+_O1 = (
+    "aspect_ratio image_list first_frame end_frame element_list "
+    "video_base video_feature keep_original_sound"
+)
+_O3 = f"{_O1} sound multi_shot character_element"
+
+_CAPABILITIES = rows(
+    (
+        ("kling-video-o1", "std", _O1, HD24, _OMNI, SECONDS[:8], ""),
+        ("kling-video-o1", "pro", _O1, FHD24, _OMNI, SECONDS[:8], ""),
+        ("kling-v3-omni", "std", _O3, HD24, _OMNI, SECONDS, ""),
+        ("kling-v3-omni", "pro", _O3, FHD24, _OMNI, SECONDS, ""),
+        ("kling-v3-omni", "4k", _O3, UHD24, _OMNI, SECONDS, ""),
+    )
+)
+
+_EXAMPLES: Mapping[str, Any] = {
+    "text": {
+        "model_name": "kling-video-o1",
+        "prompt": "A boat on a lake.",
+        "aspect_ratio": "16:9",
+        "duration": "5",
+        "mode": "pro",
+    },
+    "images-and-elements": {
+        "model_name": "kling-video-o1",
+        "prompt": "<<<image_1>>> meets <<<element_1>>> and <<<element_2>>>.",
+        "image_list": [{"image_url": IMAGE}, {"image_url": IMAGE}],
+        "element_list": [
+            {"element_id": 829836802793406551},
+            {"element_id": 829836802793406552},
+        ],
+        "mode": "pro",
+        "aspect_ratio": "1:1",
+        "duration": "7",
+    },
+    "edited-video": {
+        "model_name": "kling-video-o1",
+        "prompt": "Put the crown of <<<image_1>>> on the girl in <<<video_1>>>.",
+        "image_list": [{"image_url": IMAGE}],
+        "video_list": [
+            {
+                "video_url": f"{SITE}/girl.mp4",
+                "refer_type": "base",
+                "keep_original_sound": "yes",
+            }
+        ],
+        "mode": "pro",
+    },
+    "video-as-reference": {
+        "model_name": "kling-v3-omni",
+        "prompt": "Make the shot that follows <<<video_1>>>.",
+        "video_list": [
+            {
+                "video_url": f"{SITE}/girl.mp4",
+                "refer_type": "feature",
+                "keep_original_sound": "no",
+            }
+        ],
+        "mode": "pro",
+        "aspect_ratio": "1:1",
+        "duration": "10",
+    },
+    "first-and-last-frame": {
+        "model_name": "kling-v3-omni",
+        "prompt": "The flower opens.",
+        "image_list": [
+            {"image_url": IMAGE, "type": "first_frame"},
+            {"image_url": IMAGE, "type": "end_frame"},
+        ],
+        "mode": "pro",
+        "duration": "5",
+        "sound": "on",
+    },
+    "own-shots": {
+        "model_name": "kling-v3-omni",
+        **shots(("<<<image_1>>> walks.", "2"), ("It rains.", "3")),
+        "image_list": [{"image_url": IMAGE}],
+        "sound": "on",
+        "mode": "std",
+        "aspect_ratio": "9:16",
+        "duration": "5",
+        "watermark_info": {"enabled": True},
+        "callback_url": CALLBACK,
+        "external_task_id": "omni-video-1",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """What the request brings: counted and sorted once, for all rules."""
+
+    images: list[dict[str, Any]]
+    first: bool
+    end: bool
+    elements: list[int]
+    characters: list[int]
+    video: str  # "", "base" or "feature"
+    is_o1: bool
+
+
+def _check_inputs(request: CreateRequest) -> None:
+    """Check the images, elements and video, and how they go together."""
+    inputs = _read(request)
+    _check_frames(inputs)
+    _check_video(request, inputs)
+    _check_counts(request, inputs)
+    if inputs.is_o1:
+        _check_o1_seconds(request, inputs)
+
+
+def _aspect_ratio(request: CreateRequest) -> str:
+    """Return the shape of the result: the first frame's if there is one, else the stated one.
+
+    Whether aspect_ratio may be left out otherwise is unresolved: one page requires it, a newer
+    table gives 16:9 as the default. It may (assumed).
+
+    Raises:
+        Refusal: 400/1201, an image is not one that Kling takes.
+    """
+    shape = str(request.fields.get("aspect_ratio", "16:9"))
+    for number, row in enumerate(request.fields.get("image_list", ())):
+        size = inspect(row["image_url"], f"image_list[{number}].image_url")
+        if size is not None and row.get("type") == "first_frame":
+            shape = nearest_aspect_ratio(size.width, size.height)
+    return shape
+
+
+def _video_use(fields: Mapping[str, Any]) -> str:
+    """Return what the input video is for: `base` (to be edited), `feature`, or "" without one."""
+    videos = fields.get("video_list")
+    return (videos[0].get("refer_type") or "base") if videos else ""
+
+
+def _fixed_seconds(fields: Mapping[str, Any], _context: CallContext) -> int | None:
+    """With a base video `duration` is ignored: the result is as long as the video."""
+    return _SECONDS_OF_A_VIDEO if _video_use(fields) == "base" else None
+
+
+def _use(request: CreateRequest) -> str:
+    return "video" if "video_list" in request.fields else silent_or_sound(request)
+
+
+def _read(request: CreateRequest) -> _Inputs:
+    images: list[dict[str, Any]] = request.fields.get("image_list", [])
+    ids = [int(row["element_id"]) for row in request.fields.get("element_list", ())]
+    kinds = [row.get("type") for row in images]
+    for kind in ("first_frame", "end_frame"):
+        if kinds.count(kind) > 1:
+            raise invalid("image_list", f"must have at most one {kind}", kinds.count(kind))
+    return _Inputs(
+        images=images,
+        first="first_frame" in kinds,
+        end="end_frame" in kinds,
+        elements=ids,
+        characters=[number for number in ids if number in request.context.characters],
+        video=_video_use(request.fields),
+        is_o1=request.capability.model == "kling-video-o1",
+    )
+
+
+def _check_frames(inputs: _Inputs) -> None:
+    if inputs.end and not inputs.first:
+        raise invalid("image_list", "an end_frame is only possible with a first_frame")
+    if not inputs.first:
+        return
+    if inputs.video == "base":
+        raise invalid("image_list", "first_frame and end_frame are not possible with a base video")
+    if inputs.is_o1 and len(inputs.images) > _O1_MAX_IMAGES_WITH_FRAMES:
+        raise invalid(
+            "image_list",
+            f"must have at most {_O1_MAX_IMAGES_WITH_FRAMES} images with a first_frame on "
+            "kling-video-o1",
+            len(inputs.images),
+        )
+    if inputs.is_o1 and inputs.end and inputs.elements:
+        raise invalid(
+            "element_list", "must be empty with a first_frame and end_frame on kling-video-o1"
+        )
+    if len(inputs.elements) > _MAX_ELEMENTS_WITH_FRAMES:
+        raise invalid(
+            "element_list",
+            f"must be at most {_MAX_ELEMENTS_WITH_FRAMES} with a first_frame",
+            len(inputs.elements),
+        )
+
+
+def _check_video(request: CreateRequest, inputs: _Inputs) -> None:
+    if not inputs.video:
+        return
+    if request.fields.get("sound") == "on":
+        raise invalid("sound", "must be off with video_list", "on")
+    if request.fields.get("multi_shot") is True:
+        # Since 2026-06-17, and for kling-v3-omni only; nobody else has multi_shot.
+        if inputs.video == "base":
+            raise invalid("multi_shot", "not possible with a base video")
+        if request.fields.get("shot_type") != "intelligence":
+            raise invalid("shot_type", "must be intelligence with a feature video")
+
+
+def _check_counts(request: CreateRequest, inputs: _Inputs) -> None:
+    if inputs.characters:
+        require(request, "character_element", "element_list of video characters")
+        if inputs.video:
+            raise invalid("element_list", "video characters are not possible with video_list")
+        if len(inputs.characters) > _MAX_CHARACTERS:
+            limit = f"must have at most {_MAX_CHARACTERS} video characters"
+            raise invalid("element_list", limit, len(inputs.characters))
+    references = len(inputs.images) + len(inputs.elements) - len(inputs.characters)
+    crowded = bool(inputs.video or inputs.characters)
+    most = _MAX_REFERENCES_WITH if crowded else _MAX_REFERENCES
+    if references > most:
+        where = " with a video or a video character" if crowded else ""
+        limit = f"must be at most {most} images and elements together{where}"
+        raise invalid("image_list and element_list", limit, references)
+
+
+def _check_o1_seconds(request: CreateRequest, inputs: _Inputs) -> None:
+    """kling-video-o1 makes 5 or 10 seconds from text alone, or from a first frame alone.
+
+    The capability maps say so for both; one FAQ allows 3 to 10 for text.
+    """
+    references = len(inputs.images) - inputs.first + len(inputs.elements)
+    plain = not inputs.video and references == 0
+    if plain and request.seconds not in _O1_PLAIN_SECONDS:
+        possible = " or ".join(map(str, _O1_PLAIN_SECONDS))
+        raise invalid(
+            "duration",
+            f"must be {possible} with text or a first frame alone on kling-video-o1",
+            str(request.seconds),
+        )
+
+
+RECORD = EndpointRecord(
+    name="omni-video",
+    interface=V1,
+    path="/v1/videos/omni-video",
+    fact=TASK_CALLS,
+    fields=_FIELDS,
+    examples=_EXAMPLES,
+    rules=(check_sound, check_prompt_or_shots, _check_inputs),
+    capabilities=_CAPABILITIES,
+    default_model="kling-video-o1",
+    default_mode="pro",
+    fixed_seconds=_fixed_seconds,
+    aspect_ratio=_aspect_ratio,
+    prices=video_prices(_CAPABILITIES, ("silent", "sound", "video")),
+    use=_use,
+    behaviours=(
+        (
+            "7 images and elements, 4 beside a video or character, 3 elements beside a frame.",
+            documented("pages-2026-06", "pages-2026-09", as_of="2026-09-20"),
+        ),
+        (
+            "kling-video-o1 makes 5 or 10 seconds of text alone or of a first frame alone.",
+            documented(
+                "pages-2026-09",
+                "digest-2026-01",
+                as_of="2026-09-20",
+                confidence="medium",
+                note="one FAQ allows 3 to 10 seconds for text",
+            ),
+        ),
+        (
+            "With a base video `duration` is ignored.",
+            documented("pages-2026-04", "pages-2026-06", as_of="2026-06-11"),
+        ),
+        (
+            "A base video counts as 5 seconds long, and so does its result.",
+            assumed("videos are never fetched, so their length is not known"),
+        ),
+        (
+            "On omni-video `aspect_ratio` may be left out; it is then 16:9.",
+            assumed("one page requires it, a newer table gives a default", "pages-2026-09"),
+        ),
+    ),
+)

@@ -1,0 +1,238 @@
+"""What the emulator has to know of an endpoint, and what a request to it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
+
+from kling_mock.kling.endpoints.fields import NO_FIELDS, FieldShape
+from kling_mock.kling.endpoints.typical_times import TYPICAL_SECONDS
+from kling_mock.kling.model.accounts import Account
+from kling_mock.kling.model.plan import Plan, ResultKind
+from kling_mock.kling.wire.interface import Interface, Route
+from kling_mock.web.facts import Fact
+from kling_mock.web.openapi_rows import Parameter, Schema
+
+__all__ = [
+    "CallContext",
+    "Capability",
+    "CreateRequest",
+    "DirectCall",
+    "EndpointRecord",
+    "UnitPrice",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What one model can do on one endpoint in one mode.
+
+    Attributes:
+        model: The value of `model_name`; "" on an endpoint without models.
+        mode: `std`, `pro`, `4k`, or `none` for a model without modes.
+        durations: Lengths in seconds that can be requested.
+        features: What a request may use beyond a plain generation; names of fields, and
+            `last_frame_only` (image_tail without image), `motion_brush` (the masks),
+            `first_frame`, `end_frame`, `video_base`, `video_feature`, `character_element`.
+        resolution: `720p`, `1080p` or `4k`.
+        fps: Frames per second of the result: 24 or 30.
+        fact: Where the row comes from.
+        narrowed: Features that only some of the durations have.
+    """
+
+    model: str
+    mode: str
+    durations: tuple[int, ...]
+    features: frozenset[str]
+    resolution: str
+    fps: int
+    fact: Fact
+    narrowed: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPrice:
+    """One line of a price list.
+
+    Attributes:
+        amount: Units, of which one is 0.14 USD in a video pack.
+        fact: Where the line comes from.
+        per: What the amount is for. Clips that are sold as 5 and 10 seconds cost the same per
+            second in both lengths.
+    """
+
+    amount: Decimal
+    fact: Fact
+    per: Literal["second", "result", "call"] = "second"
+
+
+def _no_video(_video_id: str) -> Plan | None:
+    return None
+
+
+class CallContext(NamedTuple):
+    """What a request is judged by besides its body.
+
+    Attributes:
+        name: The last part of the path, where the endpoint's path ends in a parameter.
+        models: The models of all endpoints: one of another endpoint is refused differently.
+        discontinued: Models to refuse as the real service does.
+        characters: Ids of the account's elements that are video characters.
+        find_video: Returns the plan of the account's finished task whose result has this id.
+    """
+
+    name: str = ""
+    models: Collection[str] = ()
+    discontinued: Collection[str] = ()
+    characters: Collection[int] = ()
+    find_video: Callable[[str], Plan | None] = _no_video
+
+
+class CreateRequest(NamedTuple):
+    """A create request whose fields are valid one by one, with its row of the capabilities.
+
+    Attributes:
+        record: The endpoint.
+        fields: The fields of the request, without those that count as absent.
+        capability: What the model can do on this endpoint in this mode.
+        seconds: The length of the result.
+        context: What the request is judged by besides.
+    """
+
+    record: EndpointRecord
+    fields: Mapping[str, Any]
+    capability: Capability
+    seconds: int
+    context: CallContext
+
+    @property
+    def names(self) -> tuple[str, str, int]:
+        """Model, mode and duration, as Kling's messages have them."""
+        mode = str(self.fields.get("mode", self.record.default_mode))
+        return self.capability.model, mode, self.seconds
+
+
+class DirectCall(NamedTuple):
+    """A call that is answered at once, without a task.
+
+    Attributes:
+        account: The caller.
+        fields: The fields of the body, without those that count as absent; none of a GET.
+        query: The query string.
+        now: Unix seconds on the server's clock.
+    """
+
+    account: Account
+    fields: Mapping[str, Any]
+    query: str
+    now: float
+
+
+def _one(_request: CreateRequest) -> int:
+    return 1
+
+
+def stated_aspect_ratio(request: CreateRequest) -> str:
+    """Return the aspect ratio of the request, or the usual one."""
+    return str(request.fields.get("aspect_ratio", "16:9"))
+
+
+def silent_or_sound(request: CreateRequest) -> str:
+    """Return what the price depends on where that is only the sound."""
+    return "sound" if request.fields.get("sound") == "on" else "silent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EndpointRecord:
+    """One endpoint: all that is known of it, and nowhere else.
+
+    Attributes:
+        name: Its name in this emulator; on /v1 the last part of the path.
+        interface: How its paths, requests and replies are written.
+        path: The path of a create request or of a direct call. It may end in a parameter in
+            braces.
+        fact: Where the endpoint comes from.
+        summary: One line for the OpenAPI document.
+        fields: The fields of its body.
+        examples: Bodies, by name, as the vendor's pages show them.
+        prepare: Rewrites the valid fields, for a body that is not in the vocabulary of /v1 or
+            that inherits from an earlier task.
+        rules: The rules between fields, in the order in which they are checked.
+        capabilities: A row per model and mode. An endpoint without models has one row, whose
+            model is "" and whose mode is `none`.
+        default_model: The model of a request without `model_name`.
+        default_mode: The mode of a request without `mode`.
+        fixed_seconds: Returns the length of a result that does not depend on `duration`, or
+            `None` for one that does.
+        aspect_ratio: Works out the shape of the result.
+        count: Works out how many results the task has.
+        prices: By model, mode and use.
+        use: Works out which of the prices applies.
+        typical_seconds: Seconds from submitted to done, by model, for a clip of 5 seconds in
+            mode std or without modes.
+        result: What a finished task has.
+        behaviours: What the emulator does beyond all this, each with its source.
+        method: The HTTP method of a direct call.
+        reply: Makes the `data` of the reply, as JSON, where there is no task.
+        parameters: The query parameters of a direct call.
+        reply_schema: The `data` of its reply.
+    """
+
+    name: str
+    interface: Interface
+    path: str
+    fact: Fact
+    summary: str = "Create a task"
+    fields: FieldShape = NO_FIELDS
+    examples: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    # With a task
+    prepare: Callable[[Mapping[str, Any], CallContext], Mapping[str, Any]] | None = None
+    rules: tuple[Callable[[CreateRequest], None], ...] = ()
+    capabilities: tuple[Capability, ...] = ()
+    default_model: str = ""
+    default_mode: str = "none"
+    fixed_seconds: Callable[[Mapping[str, Any], CallContext], int | None] | None = None
+    aspect_ratio: Callable[[CreateRequest], str] = stated_aspect_ratio
+    count: Callable[[CreateRequest], int] = _one
+    prices: Mapping[tuple[str, str, str], UnitPrice] = field(
+        default_factory=dict[tuple[str, str, str], UnitPrice]
+    )
+    use: Callable[[CreateRequest], str] = silent_or_sound
+    typical_seconds: Mapping[str, float] = field(default_factory=lambda: TYPICAL_SECONDS)
+    result: ResultKind = "videos"
+    behaviours: tuple[tuple[str, Fact], ...] = ()
+    # Without a task
+    method: Literal["GET", "POST"] = "POST"
+    reply: Callable[[DirectCall], str] | None = None
+    parameters: tuple[Parameter, ...] = ()
+    reply_schema: Schema = field(default_factory=dict[str, Any])
+    # Worked out
+    rows: Mapping[tuple[str, str], Capability] = field(init=False)
+    modes: Mapping[str, tuple[str, ...]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        rows = {(row.model, row.mode): row for row in self.capabilities}
+        modes: dict[str, tuple[str, ...]] = {}
+        for model, mode in rows:
+            modes[model] = (*modes.get(model, ()), mode)
+        object.__setattr__(self, "rows", rows)
+        object.__setattr__(self, "modes", modes)
+
+    @property
+    def makes_tasks(self) -> bool:
+        """Whether a call makes a task."""
+        return self.reply is None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models, in the order of the table."""
+        return tuple(model for model in self.modes if model)
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The calls that the endpoint takes."""
+        if self.makes_tasks:
+            return self.interface.task_routes(self.path)
+        return (Route(self.method, self.path, "reply"),)

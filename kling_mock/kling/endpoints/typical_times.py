@@ -1,0 +1,44 @@
+"""How long a task takes unless a test sets a rule.
+
+The vendor gives no times, so all of them are assumed: minutes, as users of the service report,
+and longer for a longer clip. They only decide how far a test's clock has to move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kling_mock.web.facts import Fact, assumed
+
+__all__ = ["FACT", "TYPICAL_SECONDS", "seconds_to_make"]
+
+FACT: Fact = assumed("the vendor publishes no generation times")
+
+# model -> seconds from submitted to done, for a clip of 5 seconds in mode std or without modes
+TYPICAL_SECONDS: Mapping[str, float] = {
+    "kling-v1": 90.0,
+    "kling-v1-5": 120.0,
+    "kling-v1-6": 120.0,
+    "kling-v2-master": 240.0,
+    "kling-v2-1-master": 240.0,
+    "kling-v2-1": 120.0,
+    "kling-v2-5-turbo": 75.0,
+    "kling-v2-6": 120.0,
+    "kling-v3": 150.0,
+    "kling-video-o1": 150.0,
+    "kling-v3-omni": 180.0,
+}
+
+_MODE_FACTORS: Mapping[str, float] = {"none": 1.0, "std": 1.0, "pro": 1.5, "4k": 3.0}
+_PER_EXTRA_SECOND = 0.1  # of the typical time, for each second of the clip above 5
+
+
+def seconds_to_make(typical: float, mode: str, seconds: int) -> float:
+    """Return the typical time of a task.
+
+    Args:
+        typical: That of a clip of 5 seconds in mode std or without modes.
+        mode: `std`, `pro`, `4k` or `none`.
+        seconds: Length of the clip.
+    """
+    return typical * _MODE_FACTORS[mode] * (1 + _PER_EXTRA_SECOND * max(seconds - 5, 0))

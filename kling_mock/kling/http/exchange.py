@@ -1,0 +1,196 @@
+"""One request to the emulated Kling and its reply: the stages that every exchange passes.
+
+    received  routed, read and authenticated, as far as that goes
+    served    what the call does has been done, or refused
+    replied   the reply is known, in the journal, and sent
+
+Where a test wants something to go wrong, `FaultHooks` looks in at these stages; an exchange
+without faults has none.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from aiohttp import web
+
+from kling_mock.journal.bodies import BODY_KEPT, keep
+from kling_mock.journal.entries import Entry
+from kling_mock.kling import service
+from kling_mock.kling.endpoints.registry import RoutedCall
+from kling_mock.kling.http.requests import read_body
+from kling_mock.kling.model.accounts import Account
+from kling_mock.kling.model.admission import admit_call
+from kling_mock.kling.service_codes import SUCCEED, Refusal
+from kling_mock.kling.wire.v1 import V1
+from kling_mock.kling.world import World
+from kling_mock.web.replies import json_reply
+
+if TYPE_CHECKING:  # most servers have no faults
+    from kling_mock.kling.http.fault_hooks import FaultHooks
+
+__all__ = ["EmulatorReply", "Exchange"]
+
+_log = logging.getLogger("kling_mock")
+
+
+class EmulatorReply(NamedTuple):
+    """The reply to a request.
+
+    Attributes:
+        http: The HTTP status; 0 if no reply goes out.
+        code: The service code.
+        request_id: What the envelope calls the request.
+        body: The envelope.
+        retry_after: Seconds for a `Retry-After` header; `None` sends none.
+    """
+
+    http: int
+    code: int
+    request_id: str
+    body: bytes
+    retry_after: int | None = None
+
+
+class Exchange:
+    """One request and its reply.
+
+    Args:
+        world: The state.
+        request: The request.
+        path: Its path.
+        query: Its query.
+        origin: Returns the scheme, host and port that result URLs begin with.
+
+    Attributes:
+        call: The endpoint and operation; `None` until the request is routed, or if the path or
+            method does not exist.
+        account: The caller; `None` until the request is authenticated, or if it cannot be.
+        body: The body; `None` until it is read, or if it cannot be.
+    """
+
+    __slots__ = ("account", "body", "call", "origin", "path", "query", "request", "world")
+
+    def __init__(
+        self,
+        world: World,
+        request: web.BaseRequest,
+        path: str,
+        query: str,
+        origin: Callable[[], str],
+    ) -> None:
+        self.world = world
+        self.request = request
+        self.path = path
+        self.query = query
+        self.origin = origin
+        self.call: RoutedCall | None = None
+        self.account: Account | None = None
+        self.body: bytes | None = None
+
+    async def run(self, faults: FaultHooks | None = None) -> web.StreamResponse:
+        """Serve the request and return its reply.
+
+        Args:
+            faults: What may go wrong.
+        """
+        data: str | None = None
+        refusal: Refusal | None = None
+        try:
+            try:
+                await self._receive()
+            except Refusal as error:
+                refusal = error
+            # A body that cannot be read says so, whatever the faults are.
+            if faults is not None and (self.call is None or self.body is not None):
+                early = await faults.received(self)
+                if early is not None:
+                    return early
+            call, account = self.call, self.account
+            if call is not None and account is not None:
+                data = await self._serve(call, account)
+        except Refusal as error:
+            refusal = error
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets the envelope
+            _log.exception("The mock failed on %s %s", self.request.method, self.path)
+            refusal = Refusal(5000, "The mock itself failed; see its log.")
+        reply = self._reply(200, 0, SUCCEED, data) if refusal is None else self.refused(refusal)
+        if faults is not None:
+            return await faults.replied(self, reply)
+        return json_reply(
+            self.request, reply.http, reply.body, self.record(reply), reply.retry_after
+        )
+
+    async def _receive(self) -> None:
+        """Find out what the request is about and who sends it.
+
+        Raises:
+            Refusal: No such call, a body that cannot be read, or nobody that is known.
+        """
+        request, world = self.request, self.world
+        method = request.method
+        self.call = world.endpoints.route(method, self.path)
+        self.body = await read_body(request) if method == "POST" else b""
+        header = request.headers.get("Authorization")
+        self.account = world.accounts.authenticate(header, world.clock)
+
+    async def _serve(self, call: RoutedCall, account: Account) -> str:
+        """Do what the call is for; return the reply's `data`.
+
+        Raises:
+            Refusal: It is refused; nothing has changed.
+        """
+        world, operation = self.world, call.operation
+        if account.restricted:
+            remote = self.request.remote or ""
+            admit_call(account, world.clock.now(), remote, creates=operation == "create")
+        if operation == "create":
+            data = service.create(world, account, call, self.body or b"", self.origin)
+            if world.callbacks.early:
+                await world.callbacks.sent_early()
+            return data
+        if operation == "get":
+            return service.get(world, account, call, self.origin())
+        if operation == "list":
+            return service.list_tasks(world, account, call.record, self.query, self.origin())
+        return service.reply(world, account, call.record, self.body or b"", self.query)
+
+    def _reply(
+        self, http: int, code: int, message: str, data: str | None, retry_after: int | None = None
+    ) -> EmulatorReply:
+        interface = V1 if self.call is None else self.call.record.interface
+        request_id = self.world.request_id()
+        body = interface.envelope(code, message, request_id, data)
+        return EmulatorReply(http, code, request_id, body, retry_after)
+
+    def refused(self, refusal: Refusal) -> EmulatorReply:
+        """Return the reply that *refusal* is."""
+        return self._reply(refusal.http, refusal.code, refusal.message, None, refusal.retry_after)
+
+    def record(self, reply: EmulatorReply, fault: str = "") -> float:
+        """Write the request and its reply into the journal; return the instant.
+
+        Args:
+            reply: The reply.
+            fault: The faults that happened to it, with a "+" between.
+        """
+        world, account = self.world, self.account
+        now = world.clock.now()
+        world.journal.add(
+            Entry(
+                now,
+                self.request.method,
+                self.path,
+                self.query,
+                reply.http,
+                reply.code,
+                reply.request_id,
+                "" if account is None else account.name,
+                keep(self.body or b""),
+                reply.body[:BODY_KEPT],
+                fault,
+            )
+        )
+        return now

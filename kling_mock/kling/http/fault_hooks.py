@@ -1,0 +1,271 @@
+"""What faults do to an exchange: hooks at its stages, see the table in `faults.kinds`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+from collections.abc import Callable, Mapping
+from socket import SO_LINGER, SOL_SOCKET
+from typing import Any
+
+from aiohttp import web
+
+from kling_mock.journal.matching import Subject
+from kling_mock.kling import service
+from kling_mock.kling.endpoints.registry import RoutedCall
+from kling_mock.kling.endpoints.validation import read_object
+from kling_mock.kling.faults.matching import Fault
+from kling_mock.kling.http.exchange import EmulatorReply, Exchange
+from kling_mock.kling.http.media import Damage, send_result
+from kling_mock.kling.model.accounts import Account
+from kling_mock.kling.model.tasks import Task
+from kling_mock.kling.service_codes import CODES, Refusal
+from kling_mock.kling.wire.v1 import without_task_info
+from kling_mock.kling.world import World
+from kling_mock.web.replies import Silence, head, json_reply
+
+__all__ = ["FaultHooks"]
+
+_LOOK = 0.05  # seconds of real time between looks whether a hanging client has gone
+_NO_LINGER = struct.pack("ii", 1, 0)
+_NOTHING = EmulatorReply(0, 0, "", b"")
+
+
+class FaultHooks:
+    """The faults of one exchange.
+
+    Args:
+        world: The state, with the faults.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._subject: Subject | None = None
+        self._struck: list[str] = []
+
+    # ------------------------------------------------------------ the stages
+
+    async def received(self, exchange: Exchange) -> web.StreamResponse | None:
+        """Let the faults of the stages `delay`, `before` and `accept` happen.
+
+        Returns:
+            What is sent instead of serving the request; `None` if it is served.
+        """
+        subject = self._subject = _subject_of(exchange)
+        early = await self._delay_and_before(exchange, subject)
+        if early is not None:
+            return early
+        call, account = exchange.call, exchange.account
+        if call is not None and call.operation == "create" and account is not None:
+            fault = self._take("accept", subject)
+            if fault is not None:
+                return self._accept_late(exchange, fault, call, account)
+        return None
+
+    async def replied(self, exchange: Exchange, reply: EmulatorReply) -> web.StreamResponse:
+        """Let the faults of the stages `reply` and `after` happen, and send the reply."""
+        after: Fault | None = None
+        subject = self._subject
+        if subject is not None:
+            shortened = without_task_info(reply.body) if reply.code == 0 else reply.body
+            if shortened != reply.body and self._take("reply", subject) is not None:
+                reply = reply._replace(body=shortened)
+            after = self._take("after", subject)
+        now = self._record(exchange, reply)
+        if after is None or exchange.request.method == "HEAD":
+            return json_reply(exchange.request, reply.http, reply.body, now, reply.retry_after)
+        return await _send_corrupt(exchange.request, after, reply, now)
+
+    async def send_file(self, exchange: Exchange, task: Task, tag: str) -> web.StreamResponse:
+        """Let the faults of result files happen, and send the file, whole or damaged."""
+        plan = task.plan
+        subject = Subject(exchange.request.method, exchange.path)._replace(
+            prompt=plan.prompt, external_id=plan.external_task_id
+        )
+        early = await self._delay_and_before(exchange, subject)
+        if early is not None:
+            return early
+        damage = Damage()
+        for kind in ("wrong-length", "truncated-body", "slow-body", "response-lost"):
+            fault = self._take(kind, subject)
+            if fault is None:
+                continue
+            if kind == "response-lost":
+                return _drop_connection(exchange.request)
+            settings = dict(fault.settings)
+            settings.pop("pieces", None)
+            damage = damage._replace(**settings)
+        if not self._struck:
+            return await send_result(exchange.request, task, tag)
+        return await send_result(exchange.request, task, tag, damage)
+
+    # ------------------------------------------------------------ what happens there
+
+    def _take(self, stage: str, subject: Subject) -> Fault | None:
+        fault = self._world.faults.take(stage, subject)
+        if fault is not None:
+            self._struck.append(fault.kind.name)
+        return fault
+
+    async def _delay_and_before(
+        self, exchange: Exchange, subject: Subject
+    ) -> web.StreamResponse | None:
+        delay = self._take("delay", subject)
+        if delay is not None:
+            await asyncio.sleep(delay.settings["seconds"])
+        before = self._take("before", subject)
+        if before is None:
+            return None
+        settings = before.settings
+        if before.kind.name == "status":
+            refusal = _refusal(settings, settings["retry_after"])
+            return self._refuse(exchange, refusal, settings["body"])
+        if before.kind.name == "hang":
+            await _hang(exchange.request, settings["seconds"])
+        self._record(exchange, _NOTHING)
+        return _drop_connection(exchange.request)
+
+    def _accept_late(
+        self, exchange: Exchange, fault: Fault, call: RoutedCall, account: Account
+    ) -> web.StreamResponse:
+        """Serve a create request after its reply was sent, or the connection dropped."""
+        world = self._world
+        when = world.clock.now() + fault.settings["seconds"]
+        name, body, origin = call.record.name, exchange.body or b"", exchange.origin()
+        # By its name, since a snapshot holds what waits on the clock.
+        world.clock.call_at(when, _create, world, account, name, call.name, body, origin)
+        if fault.settings["http"] is not None:
+            return self._refuse(exchange, _refusal(fault.settings))
+        self._record(exchange, _NOTHING)
+        return _drop_connection(exchange.request)
+
+    def _refuse(
+        self, exchange: Exchange, refusal: Refusal, body: str | None = None
+    ) -> web.StreamResponse:
+        """Reply with *refusal*, or with *body* under its status."""
+        reply = exchange.refused(refusal)
+        if body is not None:
+            reply = reply._replace(body=body.encode())
+        now = self._record(exchange, reply)
+        return json_reply(exchange.request, reply.http, reply.body, now, reply.retry_after)
+
+    def _record(self, exchange: Exchange, reply: EmulatorReply) -> float:
+        return exchange.record(reply, "+".join(self._struck))
+
+
+# ---------------------------------------------------------------- what rules look at
+
+
+def _subject_of(exchange: Exchange) -> Subject:
+    subject = Subject(exchange.request.method, exchange.path)
+    account, call = exchange.account, exchange.call
+    if account is not None:
+        subject = subject._replace(account=account.name)
+    if exchange.body:
+        return _with_body(subject, exchange.body)
+    if account is None or call is None or not call.name:
+        return subject
+    task = exchange.world.tasks.peek(account, call.name)
+    if task is None:
+        return subject
+    plan = task.plan
+    return subject._replace(prompt=plan.prompt, external_id=plan.external_task_id)
+
+
+def _with_body(subject: Subject, body: bytes) -> Subject:
+    """Add what a create request brings, as far as it can be read."""
+    try:
+        fields = read_object(body)
+    except Refusal:
+        return subject
+    shots = fields.get("multi_prompt")
+    texts = [fields.get("prompt")]
+    if isinstance(shots, list):
+        texts += [shot.get("prompt") for shot in shots if isinstance(shot, dict)]
+    external_id = fields.get("external_task_id")
+    return subject._replace(
+        prompt="\n".join(text for text in texts if isinstance(text, str)),
+        external_id=external_id if isinstance(external_id, str) else "",
+    )
+
+
+def _create(
+    world: World, account: Account, endpoint: str, name: str, body: bytes, origin: str
+) -> None:
+    with contextlib.suppress(Refusal):
+        call = RoutedCall(world.endpoints[endpoint], "create", name)
+        service.create(world, account, call, body, lambda: origin)
+
+
+def _refusal(settings: Mapping[str, Any], retry_after: int | None = None) -> Refusal:
+    code = settings["code"]
+    http = settings["http"] or CODES[code].http
+    return Refusal(code, settings["message"], http=http, retry_after=retry_after)
+
+
+# ---------------------------------------------------------------- connections
+
+
+def _drop_connection(request: web.BaseRequest) -> web.StreamResponse:
+    """Reset the connection: the client learns that there is no reply, and nothing else."""
+    transport = request.transport
+    if transport is not None:
+        connection = transport.get_extra_info("socket")
+        if connection is not None:
+            # Closed like this, a connection is reset and not ended in good order.
+            connection.setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGER)
+        transport.abort()
+    return Silence()
+
+
+async def _hang(request: web.BaseRequest, seconds: float) -> None:
+    """Wait until the client has gone, or for so many seconds of real time."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while (left := until - loop.time()) > 0:
+        transport = request.transport
+        if transport is None or transport.is_closing():
+            return
+        await asyncio.sleep(min(left, _LOOK))
+
+
+async def _send_corrupt(
+    request: web.BaseRequest, fault: Fault, reply: EmulatorReply, now: float
+) -> web.StreamResponse:
+    """Send a reply as *fault* of the stage `after` wants it, and close the connection."""
+    transport = request.transport
+    corrupt = _CORRUPTIONS.get(fault.kind.name)
+    if transport is None or corrupt is None:
+        return _drop_connection(request)
+    pieces, pause = corrupt(reply.body, fault.settings)
+    transport.write(head(reply.http, len(reply.body), now, "Connection: close\r\n"))
+    for number, piece in enumerate(pieces):
+        if number:
+            await asyncio.sleep(pause)
+        transport.write(piece)
+    transport.close()
+    return Silence()
+
+
+def _truncated(body: bytes, settings: Mapping[str, Any]) -> tuple[list[bytes], float]:
+    return [body[: min(int(len(body) * settings["keep"]), len(body) - 1)]], 0.0
+
+
+def _malformed(body: bytes, settings: Mapping[str, Any]) -> tuple[list[bytes], float]:
+    kept = body[: int(len(body) * settings["keep"])]
+    return [kept.ljust(len(body), b"\x00")[: len(body) - 1] + b"\xff"], 0.0
+
+
+def _slow(body: bytes, settings: Mapping[str, Any]) -> tuple[list[bytes], float]:
+    size = -(-len(body) // settings["pieces"])
+    pieces = [body[start : start + size] for start in range(0, len(body), size)]
+    return pieces, settings["seconds"] / (len(pieces) - 1)
+
+
+# kind -> the pieces that are sent, and the seconds of real time between them
+_CORRUPTIONS: Mapping[str, Callable[[bytes, Mapping[str, Any]], tuple[list[bytes], float]]] = {
+    "truncated-body": _truncated,
+    "malformed-body": _malformed,
+    "slow-body": _slow,
+}

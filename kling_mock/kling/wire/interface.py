@@ -1,0 +1,79 @@
+"""What an interface of the vendor's is: its paths, its envelope, and a task in its replies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from kling_mock.kling.model.accounts import Account
+from kling_mock.kling.model.lifecycle import Status
+from kling_mock.kling.model.tasks import Task, Tasks
+from kling_mock.web.openapi_rows import Parameter, Schema
+
+__all__ = ["Interface", "InterfaceSchemas", "OperationKind", "Route"]
+
+OperationKind = Literal["create", "get", "list", "reply"]
+
+
+class Route(NamedTuple):
+    """One call.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path; its last part may be a parameter in braces.
+        operation: What the call does: `reply` is one that is answered without a task.
+    """
+
+    method: str
+    path: str
+    operation: OperationKind
+
+
+class InterfaceSchemas(NamedTuple):
+    """What the replies of an interface look like, as JSON Schema.
+
+    Attributes:
+        components: Schemas that others refer to, by name.
+        envelope: Returns the schema of a success that carries this `data`.
+        refused: Returns the schema of a refusal with one of these codes.
+        created: The name of the `data` of a create request.
+        task: The name of a task.
+        paging: The query parameters of a list.
+    """
+
+    components: Mapping[str, Schema]
+    envelope: Callable[[Schema], dict[str, Any]]
+    refused: Callable[..., dict[str, Any]]
+    created: str
+    task: str
+    paging: tuple[Parameter, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Interface:
+    """One interface.
+
+    Attributes:
+        name: What the vendor calls it.
+        task_routes: Returns the calls of an endpoint that makes tasks, from its path.
+        envelope: Returns the body of a reply, from code, message, request id and `data` (JSON,
+            `None` leaves it out).
+        select: Returns the tasks that a list shows, of an account, an endpoint and a query. It
+            refuses a query that is wrong.
+        created: Returns the `data` of the reply to a create request.
+        queried: Returns a task, with result URLs that begin with this origin.
+        listed: Returns the `data` of a list, likewise.
+        reported: Returns the body of a report (callback) of a status with its message.
+        schemas: What all these look like.
+    """
+
+    name: str
+    task_routes: Callable[[str], tuple[Route, ...]]
+    envelope: Callable[[int, str, str, str | None], bytes]
+    select: Callable[[Tasks, Account, str, str], Sequence[Task]]
+    created: Callable[[Task], str]
+    queried: Callable[[Task, str], str]
+    listed: Callable[[Iterable[Task], str], str]
+    reported: Callable[[Task, Status, str, str], bytes]
+    schemas: InterfaceSchemas

@@ -1,0 +1,116 @@
+"""What the replies of the /v1 interface look like, as JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kling_mock.kling.service_codes import CODES, SUCCEED
+from kling_mock.kling.wire.interface import InterfaceSchemas
+from kling_mock.web.facts import documented
+from kling_mock.web.openapi_rows import Parameter, Schema
+
+__all__ = ["PAGES", "PAGING", "SCHEMAS", "closed"]
+
+# name -> lowest, highest, default. That a value outside is refused is assumed.
+PAGING = {"pageNum": (1, 1000, 1), "pageSize": (1, 500, 30)}
+PAGES = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
+
+
+def _envelope(data: Schema) -> dict[str, Any]:
+    return closed(
+        code={"const": 0},
+        message={"const": SUCCEED},
+        request_id={"type": "string"},
+        data=data,
+    )
+
+
+def _refused(*codes: int) -> dict[str, Any]:
+    return {
+        "allOf": [{"$ref": "#/components/schemas/Refusal"}],
+        "properties": {"code": {"enum": sorted(codes)}},
+    }
+
+
+def closed(optional: tuple[str, ...] = (), /, **members: Schema) -> dict[str, Any]:
+    """Return the schema of an object with these members and no others.
+
+    Args:
+        optional: Names of members that may be missing.
+        members: Their schemas.
+    """
+    return {
+        "type": "object",
+        "properties": members,
+        "required": [name for name in members if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+_ID: Schema = {"type": "string", "pattern": "^[0-9]{18}$"}
+_MILLISECONDS: Schema = {"type": "integer", "description": "Unix time in milliseconds."}
+_INFO = closed(("external_task_id",), external_task_id={"type": "string"})
+_WATERMARK_URL: Schema = {
+    "type": "string",
+    "description": "Empty unless a watermark was asked for.",
+}
+_VIDEO = closed(
+    id=_ID,
+    url={"type": "string", "format": "uri"},
+    watermark_url=_WATERMARK_URL,
+    duration={"type": "string", "pattern": "^[0-9]+$", "description": "Seconds."},
+)
+_STATUS: Schema = {"enum": ["submitted", "processing", "succeed", "failed"]}
+
+SCHEMAS = InterfaceSchemas(
+    components={
+        "Absent": {"enum": ["", None], "description": "Counts as not given."},
+        "Refusal": {
+            **closed(
+                code={"enum": [code for code in CODES if code]},
+                message={"type": "string", "minLength": 1},
+                request_id={"type": "string"},
+            ),
+            "description": "There is no `data` in it.",
+        },
+        "CreatedTask": closed(
+            task_id=_ID,
+            task_status={"const": "submitted"},
+            task_info=_INFO,
+            created_at=_MILLISECONDS,
+            updated_at=_MILLISECONDS,
+        ),
+        "Task": closed(
+            ("final_unit_deduction",),
+            task_id=_ID,
+            task_status=_STATUS,
+            task_status_msg={"type": "string", "description": "Why it failed; else empty."},
+            task_info=_INFO,
+            task_result=closed(
+                ("videos",),
+                videos={"type": "array", "minItems": 1, "maxItems": 1, "items": _VIDEO},
+            ),
+            watermark_info=closed(enabled={"type": "boolean"}),
+            created_at=_MILLISECONDS,
+            updated_at=_MILLISECONDS,
+            final_unit_deduction={
+                "type": "string",
+                "pattern": "^[0-9]+([.][0-9]+)?$",
+                "description": "Kling units; once the task has ended.",
+            },
+        ),
+    },
+    envelope=_envelope,
+    refused=_refused,
+    created="CreatedTask",
+    task="Task",
+    paging=tuple(
+        Parameter(
+            name,
+            "query",
+            {"type": "integer", "minimum": low, "maximum": high, "default": default},
+            "Number of the page, from 1." if name == "pageNum" else "Tasks on a page.",
+        )
+        for name, (low, high, default) in PAGING.items()
+    ),
+)
