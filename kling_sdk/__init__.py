@@ -16,26 +16,28 @@ from typing import TYPE_CHECKING
 from kling_sdk._lazy import lazily
 
 if TYPE_CHECKING:
-    from kling_sdk.callbacks import CallbackEvent, parse_callback
+    from kling_sdk.callbacks import CallbackEvent, check_signature, parse_callback
     from kling_sdk.client import AsyncKling, Kling
-    from kling_sdk.endpoints import (
+    from kling_sdk.endpoints import ENDPOINTS
+    from kling_sdk.endpoints.base import Request, VideoRequest
+    from kling_sdk.endpoints.capabilities import CapabilityWarning
+    from kling_sdk.endpoints.image_to_video import ImageToVideo
+    from kling_sdk.endpoints.multi_image_to_video import MultiImageToVideo
+    from kling_sdk.endpoints.omni_video import OmniVideo
+    from kling_sdk.endpoints.record import EndpointRecord
+    from kling_sdk.endpoints.text_to_video import TextToVideo
+    from kling_sdk.endpoints.values import (
         CameraConfig,
         CameraControl,
         DynamicMask,
         Element,
-        ImageToVideo,
-        MultiImageToVideo,
         OmniImage,
-        OmniVideo,
         OmniVideoReference,
         Point,
         Shot,
         SubjectImage,
-        TextToVideo,
-        VideoRequest,
         Voice,
     )
-    from kling_sdk.endpoints.capabilities import CapabilityWarning
     from kling_sdk.errors import (
         AccountError,
         AlreadyExistsError,
@@ -62,20 +64,35 @@ if TYPE_CHECKING:
         WaitCancelledError,
         WaitTimeoutError,
     )
-    from kling_sdk.flows import Event, Options
+    from kling_sdk.flows import Event
     from kling_sdk.flows.create import external_id_for
-    from kling_sdk.results import Download, Outcome, Page, ResourcePack, Task, Video
+    from kling_sdk.options import Options
+    from kling_sdk.resources import (
+        AsyncCallResource,
+        AsyncTaskResource,
+        CallResource,
+        TaskResource,
+    )
+    from kling_sdk.results import Download, Image, Outcome, Page, ResourcePack, Task, Video
+    from kling_sdk.transports import Clock
+    from kling_sdk.version import __version__
+    from kling_sdk.wire import Reply
 
 __all__ = [
+    "ENDPOINTS",
     "AccountError",
     "AlreadyExistsError",
+    "AsyncCallResource",
     "AsyncKling",
+    "AsyncTaskResource",
     "AuthenticationError",
+    "CallResource",
     "CallbackEvent",
     "CallbackVerificationError",
     "CameraConfig",
     "CameraControl",
     "CapabilityWarning",
+    "Clock",
     "ConcurrencyLimitError",
     "ConflictError",
     "ContentPolicyError",
@@ -84,8 +101,10 @@ __all__ = [
     "DynamicMask",
     "Element",
     "EmptyResultError",
+    "EndpointRecord",
     "Event",
     "IPNotAllowedError",
+    "Image",
     "ImageToVideo",
     "InvalidRequestError",
     "Kling",
@@ -103,6 +122,8 @@ __all__ = [
     "PermissionDeniedError",
     "Point",
     "RateLimitError",
+    "Reply",
+    "Request",
     "RequestValidationError",
     "ResourcePack",
     "ServerError",
@@ -110,6 +131,7 @@ __all__ = [
     "SubjectImage",
     "Task",
     "TaskFailedError",
+    "TaskResource",
     "TextToVideo",
     "TransportError",
     "UnreachableError",
@@ -118,14 +140,27 @@ __all__ = [
     "Voice",
     "WaitCancelledError",
     "WaitTimeoutError",
+    "__version__",
+    "check_signature",
     "external_id_for",
     "parse_callback",
 ]
 
 _HOMES = {
-    "callbacks": "CallbackEvent parse_callback",
-    "endpoints.capabilities": "CapabilityWarning",
+    "callbacks": "CallbackEvent check_signature parse_callback",
     "client": "AsyncKling Kling",
+    "endpoints": "ENDPOINTS",
+    "endpoints.base": "Request VideoRequest",
+    "endpoints.capabilities": "CapabilityWarning",
+    "endpoints.image_to_video": "ImageToVideo",
+    "endpoints.multi_image_to_video": "MultiImageToVideo",
+    "endpoints.omni_video": "OmniVideo",
+    "endpoints.record": "EndpointRecord",
+    "endpoints.text_to_video": "TextToVideo",
+    "endpoints.values": (
+        "CameraConfig CameraControl DynamicMask Element OmniImage OmniVideoReference Point Shot "
+        "SubjectImage Voice"
+    ),
     "errors": (
         "AccountError AlreadyExistsError AuthenticationError CallbackVerificationError "
         "ConcurrencyLimitError ConflictError ContentPolicyError DownloadError EmptyResultError "
@@ -134,13 +169,13 @@ _HOMES = {
         "ServerError TaskFailedError TransportError UnreachableError WaitCancelledError "
         "WaitTimeoutError"
     ),
-    "flows": "Event Options",
+    "flows": "Event",
     "flows.create": "external_id_for",
-    "endpoints": (
-        "CameraConfig CameraControl DynamicMask Element ImageToVideo MultiImageToVideo "
-        "OmniImage OmniVideo OmniVideoReference Point Shot SubjectImage TextToVideo "
-        "VideoRequest Voice"
-    ),
-    "results": "Download Outcome Page ResourcePack Task Video",
+    "options": "Options",
+    "resources": "AsyncCallResource AsyncTaskResource CallResource TaskResource",
+    "results": "Download Image Outcome Page ResourcePack Task Video",
+    "transports": "Clock",
+    "version": "__version__",
+    "wire": "Reply",
 }
 __getattr__, __dir__ = lazily(__name__, globals(), _HOMES)

@@ -1,4 +1,4 @@
-"""Names that a package promises and loads when first asked for (PEP 562).
+"""Public names of a package that are loaded on first use (PEP 562).
 
 Half of what importing this package would cost is building classes that a given program
 never uses: a receiver of callbacks sends no request, a poller makes none.

@@ -55,7 +55,7 @@ def parse_keys(text: str) -> tuple[AccessKey | ApiKey, ...]:
     """
     keys = tuple(_parse_key(line.strip()) for line in text.splitlines() if line.strip())
     if not keys:
-        raise ValueError("no key given; accepted: 'AK|SK' or an API key, one per line")
+        raise ValueError("no key given; expected 'AK|SK' or an API key, one per line")
     return keys
 
 
@@ -64,7 +64,7 @@ def _parse_key(line: str) -> AccessKey | ApiKey:
     if not bar:
         return ApiKey(line)
     if not access_key.strip() or not secret_key.strip():
-        raise ValueError("a key pair has an empty half; accepted: 'AK|SK'")
+        raise ValueError("a key pair has an empty half; expected 'AK|SK'")
     return AccessKey(access_key.strip(), secret_key.strip())
 
 
@@ -164,7 +164,7 @@ class Keyring:
 class CallKeys:
     """A keyring as one call uses it, which can be held to the key that it used last.
 
-    When it is uncertain whether a create was accepted, only that key can tell: the id that the
+    When it is uncertain whether a create was accepted, only that key can find out: the id that the
     create carries is known to the key's account alone. With a key of another account, which
     nothing can rule out, the repeat would buy a second task.
     """

@@ -2,7 +2,7 @@
 
 A callback is a hint until its signature has been checked: anyone who knows the URL can
 post one. It may come twice, late, or out of order; the task's status decides, not the
-arrival. The vendor signs since 2026-08-07 if asked to, by the Standard Webhooks scheme
+arrival. The vendor signs since 2026-08-07 when it is switched on, by the Standard Webhooks scheme
 (its callback page, with a vector that this module reproduces). Whether callbacks of the
 legacy interface are signed is stated nowhere.
 
@@ -36,7 +36,7 @@ class CallbackEvent:
     """One change of a task, as the vendor reported it.
 
     Attributes:
-        task: The task as the callback tells it.
+        task: The task in the callback.
         verified: True when a signature was checked. False is a hint only: read the task
             again with your own key before anything depends on it.
         webhook_id: The delivery's id, equal for repeats of it; None when it is unsigned.
@@ -73,7 +73,7 @@ def parse_callback(
     body: object = raw_body
     if not isinstance(body, bytes | bytearray):
         raise TypeError(
-            f"raw_body is a {type(body).__name__}; accepted: the body's bytes as received "
+            f"raw_body is a {type(body).__name__}; expected the body's bytes as received "
             "(aiohttp: await request.read(), Starlette: await request.body(), "
             "Flask: request.get_data(), Django: request.body)"
         )
@@ -103,7 +103,7 @@ def check_signature(
             secret is empty.
     """
     if now is None:
-        raise CallbackVerificationError("now is missing; accepted: time.time()")
+        raise CallbackVerificationError("now is missing; expected time.time()")
     lower = {name.lower(): value for name, value in headers.items()}
     values = [lower.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature")]
     webhook_id, timestamp, signatures = values
@@ -116,7 +116,8 @@ def check_signature(
         raise CallbackVerificationError("webhook-timestamp is no number of seconds")
     if abs(now - int(timestamp)) > TOLERANCE:
         raise CallbackVerificationError(
-            f"the callback is {now - int(timestamp):.0f} s old; accepted: {TOLERANCE} s either way"
+            f"the callback is {now - int(timestamp):.0f} s old; "
+            f"it must be within {TOLERANCE} s either way"
         )
     signed = f"{webhook_id}.{timestamp}.".encode() + body
     wanted = [hmac.digest(key, signed, "sha256") for key in _keys(secrets)]
@@ -139,7 +140,7 @@ def _keys(secrets: str | Iterable[str]) -> tuple[bytes, ...]:
             key = base64.b64decode(secret.strip().removeprefix("whsec_"), validate=True)
         except (binascii.Error, ValueError):
             raise CallbackVerificationError(
-                "a secret is not base64; accepted: whsec_ and base64, as the vendor shows it"
+                "a secret is not base64; expected whsec_ and base64, as the vendor shows it"
             ) from None
         if not key:
             raise CallbackVerificationError("a secret is empty: it would accept any forgery")

@@ -1,4 +1,4 @@
-"""`Kling` and `AsyncKling`: thin twins. What they decide stands in `kling_sdk.flows`.
+"""`Kling` and `AsyncKling`: thin twins. Their decisions stand in `kling_sdk.flows`.
 
 A client is cheap to hold and meant to be shared: one per process and account, used from
 any number of threads (`Kling`) or tasks (`AsyncKling`). Connections open on first use.
@@ -12,25 +12,17 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from kling_sdk import endpoints as requests
-from kling_sdk.resources import AsyncEndpoint, Endpoint
+from kling_sdk import operations
+from kling_sdk.resources import resource, wait_options
 from kling_sdk.results import Download, Outcome, ResourcePack, Task, Video
 from kling_sdk.runner import AsyncRunner, Shared, SyncRunner, async_transport, sync_transport
-from kling_sdk.settings import (
-    Changes,
-    Settings,
-    costs_operation,
-    download_operation,
-    many_operation,
-    raw_operation,
-    request_operation,
-    settings_from,
-    wait_changes,
-)
+from kling_sdk.settings import ClientSettings, settings_from
 from kling_sdk.transports import Clock
 
 if TYPE_CHECKING:
-    from kling_sdk.endpoints import VideoRequest
+    from kling_sdk import _signatures as typed
+    from kling_sdk._signatures import OptionOverrides
+    from kling_sdk.endpoints.base import Request
     from kling_sdk.wire import Reply
 
 __all__ = ["AsyncKling", "Kling"]
@@ -47,16 +39,16 @@ class Kling:
         ```
 
     Attributes:
-        text2video: Videos from words.
+        text2video: Videos from a prompt.
         image2video: Videos from a picture.
-        omni_video: Videos from words, pictures, elements and a video.
+        omni_video: Videos from a prompt, pictures, elements and a video.
         multi_image2video: Videos from pictures of several subjects.
     """
 
-    text2video = Endpoint(lambda: requests.TextToVideo)
-    image2video = Endpoint(lambda: requests.ImageToVideo)
-    omni_video = Endpoint(lambda: requests.OmniVideo)
-    multi_image2video = Endpoint(lambda: requests.MultiImageToVideo)
+    text2video: typed.TextToVideoResource = resource("text2video")
+    image2video: typed.ImageToVideoResource = resource("image2video")
+    omni_video: typed.OmniVideoResource = resource("omni-video")
+    multi_image2video: typed.MultiImageToVideoResource = resource("multi-image2video")
 
     def __init__(
         self,
@@ -69,7 +61,7 @@ class Kling:
         http_client: Any = None,
         trust_env: bool = True,
         clock: Clock | None = None,
-        **options: Unpack[Changes],
+        **options: Unpack[OptionOverrides],
     ) -> None:
         """Make a client. Nothing is opened or sent yet.
 
@@ -86,7 +78,7 @@ class Kling:
             trust_env: False to connect directly, although `HTTP_PROXY`, `HTTPS_PROXY` or
                 `ALL_PROXY` is set. An *http_client* keeps its own setting.
             clock: Where the time comes from; None takes the system's.
-            **options: See `Options`, and `cancel`: an event that ends waits.
+            **options: See `Options`.
 
         Raises:
             ValueError: no key was given or found, or a value makes no sense.
@@ -100,7 +92,7 @@ class Kling:
         )
         self._set_up(settings, shared)
 
-    def _set_up(self, settings: Settings, shared: Shared) -> None:
+    def _set_up(self, settings: ClientSettings, shared: Shared) -> None:
         self._settings, self._shared = settings, shared
         self._runner = SyncRunner(settings, shared)
 
@@ -113,7 +105,7 @@ class Kling:
         http_client: Any = None,
         trust_env: bool = True,
         clock: Clock | None = None,
-        **options: Unpack[Changes],
+        **options: Unpack[OptionOverrides],
     ) -> Self:
         """Return a client of a relay in front of Kling, with the same resources.
 
@@ -134,11 +126,11 @@ class Kling:
         client._set_up(settings, shared)  # noqa: SLF001 - our own instance
         return client
 
-    def with_options(self, **options: Unpack[Changes]) -> Self:
+    def with_options(self, **options: Unpack[OptionOverrides]) -> Self:
         """Return a client that shares connections and keys, with other settings.
 
         Args:
-            **options: See `Options`, and `cancel`: an event that ends waits.
+            **options: See `Options`.
         """
         client = type(self).__new__(type(self))
         client._set_up(self._settings.changed(options), self._shared)  # noqa: SLF001 - our own
@@ -151,18 +143,18 @@ class Kling:
             tasks: The tasks, as `create` returned them.
             timeout: Seconds to wait; None takes the client's `wait_timeout` (30 minutes).
         """
-        work = many_operation("wait_all", tasks)
-        return sorted(self._runner.stream(work, **wait_changes(timeout)), key=_place)
+        work = operations.many("wait_all", tasks)
+        return sorted(self._runner.stream(work, **wait_options(timeout)), key=_place)
 
     def as_completed(
         self, tasks: Iterable[Task], *, timeout: float | None = None
     ) -> Iterator[Outcome]:
         """Yield how each task ended, as it ends; see `wait_all`."""
-        work = many_operation("as_completed", tasks)
-        return self._runner.stream(work, **wait_changes(timeout))
+        work = operations.many("as_completed", tasks)
+        return self._runner.stream(work, **wait_options(timeout))
 
     def run_many(
-        self, requests: Iterable[VideoRequest], *, max_concurrent: int | None = None
+        self, requests: Iterable[Request], *, max_concurrent: int | None = None
     ) -> Iterator[Outcome]:
         """Create a task per request, as slots allow, and yield how each ended, as it ends.
 
@@ -170,7 +162,7 @@ class Kling:
             requests: Requests of any endpoints.
             max_concurrent: Most open tasks; None learns it from the server's 1303.
         """
-        return self._runner.stream(many_operation("run_many", requests, max_concurrent))
+        return self._runner.stream(operations.many("run_many", requests, max_concurrent))
 
     def download(self, video: Video | str, path: str | os.PathLike[str]) -> Download:
         """Fetch a video to a file, whole or not at all.
@@ -182,7 +174,7 @@ class Kling:
         Raises:
             DownloadError: it is gone, too large, cut short, or its host does not answer.
         """
-        return self._runner.run(download_operation(video, path))
+        return self._runner.run(operations.download(video, path))
 
     def account_costs(
         self,
@@ -198,7 +190,7 @@ class Kling:
             end: Until when.
             resource_pack_name: Only packs of this name.
         """
-        return self._runner.run(costs_operation(start, end, resource_pack_name))
+        return self._runner.run(operations.costs(start, end, resource_pack_name))
 
     def request(
         self,
@@ -218,7 +210,7 @@ class Kling:
             json: Body.
             params: Query parameters.
         """
-        return self._runner.run(request_operation(method, path, json, params))
+        return self._runner.run(operations.request(method, path, json, params))
 
     def request_raw(
         self,
@@ -229,7 +221,7 @@ class Kling:
         params: Mapping[str, str | int] | None = None,
     ) -> Reply:
         """Call once and return status, headers and body as they came; see `request`."""
-        return self._runner.run(raw_operation(method, path, json, params))
+        return self._runner.run(operations.raw_request(method, path, json, params))
 
     def close(self) -> None:
         """Close what this client opened. Copies made by `with_options` close with it."""
@@ -248,7 +240,7 @@ class Kling:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._settings.dialect.name} {self._settings.base_url}>"
+        return f"<{type(self).__name__} {self._settings.wire.name} {self._settings.base_url}>"
 
 
 class AsyncKling:
@@ -262,10 +254,10 @@ class AsyncKling:
         ```
     """
 
-    text2video = AsyncEndpoint(lambda: requests.TextToVideo)
-    image2video = AsyncEndpoint(lambda: requests.ImageToVideo)
-    omni_video = AsyncEndpoint(lambda: requests.OmniVideo)
-    multi_image2video = AsyncEndpoint(lambda: requests.MultiImageToVideo)
+    text2video: typed.AsyncTextToVideoResource = resource("text2video")
+    image2video: typed.AsyncImageToVideoResource = resource("image2video")
+    omni_video: typed.AsyncOmniVideoResource = resource("omni-video")
+    multi_image2video: typed.AsyncMultiImageToVideoResource = resource("multi-image2video")
 
     def __init__(
         self,
@@ -278,7 +270,7 @@ class AsyncKling:
         http_client: Any = None,
         trust_env: bool = True,
         clock: Clock | None = None,
-        **options: Unpack[Changes],
+        **options: Unpack[OptionOverrides],
     ) -> None:
         """Make a client; see `Kling`. *http_client* may be an `aiohttp.ClientSession` too."""
         settings = settings_from(
@@ -290,7 +282,7 @@ class AsyncKling:
         )
         self._set_up(settings, shared)
 
-    def _set_up(self, settings: Settings, shared: Shared) -> None:
+    def _set_up(self, settings: ClientSettings, shared: Shared) -> None:
         self._settings, self._shared = settings, shared
         self._runner = AsyncRunner(settings, shared)
 
@@ -303,7 +295,7 @@ class AsyncKling:
         http_client: Any = None,
         trust_env: bool = True,
         clock: Clock | None = None,
-        **options: Unpack[Changes],
+        **options: Unpack[OptionOverrides],
     ) -> Self:
         """Return a client of a relay in front of Kling; see `Kling.relay`."""
         settings = settings_from({}, None, None, None, token, url, clock, options, relay=True)
@@ -315,7 +307,7 @@ class AsyncKling:
         client._set_up(settings, shared)  # noqa: SLF001 - our own instance
         return client
 
-    def with_options(self, **options: Unpack[Changes]) -> Self:
+    def with_options(self, **options: Unpack[OptionOverrides]) -> Self:
         """Return a client that shares connections and keys; see `Kling.with_options`."""
         client = type(self).__new__(type(self))
         client._set_up(self._settings.changed(options), self._shared)  # noqa: SLF001 - our own
@@ -328,25 +320,25 @@ class AsyncKling:
         timeout: float | None = None,  # noqa: ASYNC109 - the twin's parameter; it bounds polls
     ) -> list[Outcome]:
         """Wait for tasks of any endpoints; see `Kling.wait_all`."""
-        outcomes = self._runner.stream(many_operation("wait_all", tasks), **wait_changes(timeout))
+        outcomes = self._runner.stream(operations.many("wait_all", tasks), **wait_options(timeout))
         return sorted([item async for item in outcomes], key=_place)
 
     def as_completed(
         self, tasks: Iterable[Task], *, timeout: float | None = None
     ) -> AsyncIterator[Outcome]:
         """Yield how each task ended, as it ends; see `Kling.as_completed`."""
-        work = many_operation("as_completed", tasks)
-        return self._runner.stream(work, **wait_changes(timeout))
+        work = operations.many("as_completed", tasks)
+        return self._runner.stream(work, **wait_options(timeout))
 
     def run_many(
-        self, requests: Iterable[VideoRequest], *, max_concurrent: int | None = None
+        self, requests: Iterable[Request], *, max_concurrent: int | None = None
     ) -> AsyncIterator[Outcome]:
         """Create a task per request and yield how each ended; see `Kling.run_many`."""
-        return self._runner.stream(many_operation("run_many", requests, max_concurrent))
+        return self._runner.stream(operations.many("run_many", requests, max_concurrent))
 
     async def download(self, video: Video | str, path: str | os.PathLike[str]) -> Download:
         """Fetch a video to a file, whole or not at all; see `Kling.download`."""
-        return await self._runner.run(download_operation(video, path))
+        return await self._runner.run(operations.download(video, path))
 
     async def account_costs(
         self,
@@ -356,7 +348,7 @@ class AsyncKling:
         resource_pack_name: str | None = None,
     ) -> tuple[ResourcePack, ...]:
         """Return the account's resource packs; see `Kling.account_costs`."""
-        return await self._runner.run(costs_operation(start, end, resource_pack_name))
+        return await self._runner.run(operations.costs(start, end, resource_pack_name))
 
     async def request(
         self,
@@ -367,7 +359,7 @@ class AsyncKling:
         params: Mapping[str, str | int] | None = None,
     ) -> Any:
         """Call what this package does not wrap; see `Kling.request`."""
-        return await self._runner.run(request_operation(method, path, json, params))
+        return await self._runner.run(operations.request(method, path, json, params))
 
     async def request_raw(
         self,
@@ -378,7 +370,7 @@ class AsyncKling:
         params: Mapping[str, str | int] | None = None,
     ) -> Reply:
         """Call once and return status, headers and body; see `Kling.request_raw`."""
-        return await self._runner.run(raw_operation(method, path, json, params))
+        return await self._runner.run(operations.raw_request(method, path, json, params))
 
     async def close(self) -> None:
         """Close what this client opened; see `Kling.close`."""
@@ -397,7 +389,7 @@ class AsyncKling:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._settings.dialect.name} {self._settings.base_url}>"
+        return f"<{type(self).__name__} {self._settings.wire.name} {self._settings.base_url}>"
 
 
 def _place(outcome: Outcome) -> int:

@@ -19,7 +19,7 @@ KlingError                        root; carries the task reference where there i
 │   └── UnreachableError          the address is wrong, or nothing serves there
 ├── OutcomeUnknownError           a create may or may not have been accepted
 ├── TaskFailedError               the task ended as `failed`
-├── EmptyResultError              the task ended as `succeed`, without a video
+├── EmptyResultError              the task ended as `succeed`, without a result
 ├── WaitTimeoutError              the wait's deadline passed (also a `TimeoutError`)
 ├── WaitCancelledError            the wait was called off; the task goes on
 ├── RequestValidationError        refused here, before sending (also a `ValueError`)
@@ -124,10 +124,10 @@ class KlingAPIError(KlingError):
     Attributes:
         code: Kling's service code (1000-5002), or 0 when the reply had none.
         http_status: HTTP status of the reply.
-        message: The server's own words, without what they quote of the request's prompt.
+        message: The server's own text, without what it quotes of the request's prompt.
         request_id: The id to quote to the vendor's support; "" when the reply had none.
         retryable: True when the same request can pass later without a change.
-        retry_after: Seconds the server asked to wait, or None if it did not say.
+        retry_after: Seconds the server asked to wait, or None if it gave none.
         is_refusal: True when the reply proves that nothing was created: it has a documented
             code other than 5000-5002, or is a complete error reply with a 4xx status.
     """
@@ -155,7 +155,7 @@ class KlingAPIError(KlingError):
         self.reword(message)
 
     def reword(self, message: str) -> None:
-        """Replace the server's words, in the error's text as well."""
+        """Replace the server's text, in the error's message as well."""
         parts = [f"HTTP {self.http_status}"]
         if self.code:
             parts.append(f"code {self.code}")
@@ -233,7 +233,7 @@ class TransportError(KlingError):
 
 
 class MismatchedReplyError(TransportError):
-    """A reply that is about another task or request than the one asked for.
+    """A reply that is about another task than the requested one, or the reply to another request.
 
     It counts as no answer, and its connection is closed: whatever follows on it would be
     out of step as well.
@@ -284,7 +284,7 @@ class TaskFailedError(_TaskError):
 
 
 class EmptyResultError(_TaskError):
-    """The task ended as `succeed`, but its result holds no video."""
+    """The task ended as `succeed`, but its result is empty."""
 
 
 class WaitTimeoutError(_TaskError, TimeoutError):
@@ -300,15 +300,15 @@ class RequestValidationError(KlingError, ValueError):
 
     Attributes:
         field: Name of the parameter, as in the vendor's documentation.
-        limit: What was broken, in words.
-        accepted: What would be accepted instead, in words.
+        limit: What is wrong with it.
+        expected: What it must be.
     """
 
-    def __init__(self, field: str, limit: str, accepted: str) -> None:
-        super().__init__(f"{field}: {limit}; accepted: {accepted}")
+    def __init__(self, field: str, limit: str, expected: str) -> None:
+        super().__init__(f"{field} {limit}; expected {expected}")
         self.field = field
         self.limit = limit
-        self.accepted = accepted
+        self.expected = expected
 
 
 class CallbackVerificationError(KlingError):
@@ -380,17 +380,17 @@ def api_error(
     so that no gateway's page can be mistaken for it.
 
     An unknown code keeps its number and gets the class of its HTTP status. Two refusals
-    share code 1201 and are told apart by the vendor's words (observed, confidence low for
+    share code 1201 and are distinguished by the vendor's text (observed, confidence low for
     "already exists"): "Task not found by ..." and "External_task_id X already exists".
     """
     cls, retryable = _BY_CODE.get(code) or _BY_STATUS.get(http_status) or (KlingAPIError, False)
     if cls is KlingAPIError and http_status >= 500:
         cls, retryable = ServerError, True
     if cls is InvalidRequestError:
-        words = message.lower()
-        if "not found by" in words:
+        text = message.lower()
+        if "not found by" in text:
             cls = NotFoundError
-        elif "already exists" in words and "external_task_id" in words:
+        elif "already exists" in text and "external_task_id" in text:
             cls = AlreadyExistsError
     return cls(
         message,

@@ -1,168 +1,95 @@
-"""The endpoints as resources: one-liners over flows, once sync and once async.
+"""The endpoints as attributes of a client: one-line methods over operations, sync and async.
 
-A resource takes its signature from its request class. Type checkers see it through
-`ParamSpec`; at run time each resource gets its own copy of `create` and `run` with the
-request's signature and documentation, so `help()` and editors see it too.
+Type checkers see each resource as a class of `kling_sdk._signatures`, which is generated from the
+request classes. At run time each resource gets its own copy of `create` and `run` (or `call`) with
+the request's signature and documentation, so that `help()` shows them.
 """
 
 from __future__ import annotations
 
+import builtins
 import types
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import cache
 from inspect import Parameter, Signature, cleandoc, signature
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
-from kling_sdk.flows import Context, Flow, Operation, repeat
-from kling_sdk.flows.identity import Asked
+from kling_sdk import operations
+from kling_sdk.endpoints import request_class
 from kling_sdk.results import Page, Task
-from kling_sdk.settings import wait_changes
 
 if TYPE_CHECKING:
-    from kling_sdk.endpoints import RawRequest, VideoRequest
+    from kling_sdk.endpoints.base import Request
+    from kling_sdk.endpoints.raw import RawRequest
+    from kling_sdk.runner import AsyncRunner, SyncRunner
 
 __all__ = [
-    "AsyncEndpoint",
-    "AsyncRunner",
+    "AsyncCallResource",
     "AsyncTaskResource",
-    "Endpoint",
-    "SyncRunner",
+    "CallResource",
     "TaskResource",
+    "make_resource",
+    "resource",
+    "wait_options",
 ]
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-#: Tasks on a page when nothing is said; the vendor's default.
+#: Tasks on a page when no size is given; the vendor's default.
 PAGE_SIZE = 30
 
 
-class SyncRunner(Protocol):
-    """What runs a resource's flows and waits for the result."""
-
-    def run(self, operation: Operation[T], **options: Any) -> T:
-        """Run an operation with some options changed."""
-        ...
-
-
-class AsyncRunner(Protocol):
-    """What runs a resource's flows on the event loop."""
-
-    async def run(self, operation: Operation[T], **options: Any) -> T:
-        """Run an operation with some options changed."""
-        ...
-
-
-def _list(endpoint: str, page: int, page_size: int, before: int | None) -> Operation[Page]:
-    def start(ctx: Context) -> Flow[Page]:
-        call = ctx.dialect.list(endpoint, page, page_size, before)
-        return repeat(ctx, call, lambda reply: ctx.dialect.page(reply, endpoint, page, page_size))
-
-    return Operation("list", start, endpoint)
-
-
-def _get(endpoint: str, task_id: str) -> Operation[Task]:
-    def start(ctx: Context) -> Flow[Task]:
-        asked = Asked(either=task_id)
-        return repeat(
-            ctx,
-            ctx.dialect.get(endpoint, task_id),
-            lambda reply: asked.check(ctx.dialect.task(reply, endpoint), reply),
-        )
-
-    return Operation("get", start, endpoint)
-
-
-def _create(request: VideoRequest | RawRequest) -> Operation[Task]:
-    from kling_sdk.flows.create import create  # a program that only reads needs no checks
-
-    about = {"model": request.model_name}
-    return Operation("create", lambda ctx: create(ctx, request), request.endpoint, about)
-
-
-def _run(request: VideoRequest) -> Operation[Task]:
-    from kling_sdk.flows.wait import run_task  # as above
-
-    about = {"model": request.model_name}
-    return Operation("run", lambda ctx: run_task(ctx, request), request.endpoint, about)
-
-
-def _wait(endpoint: str, task: Task | str) -> Operation[Task]:
-    from kling_sdk.flows.interrupted import naming  # as above
-    from kling_sdk.flows.wait import wait
-
-    about = {"task_id": task.task_id} if isinstance(task, Task) else {}
-    return Operation("wait", lambda ctx: naming(wait(ctx, endpoint, task), task), endpoint, about)
-
-
-def _submitted(
-    resource: _Resource, request: VideoRequest | Mapping[str, Any]
-) -> VideoRequest | RawRequest:
-    """Return what to create, or raise TypeError."""
-    if isinstance(request, resource.request_class):
-        return request
-    if isinstance(request, Mapping):
-        from kling_sdk.endpoints.raw import RawRequest  # few programs write bodies themselves
-
-        return RawRequest(resource.endpoint, request)
-    raise TypeError(
-        f"{resource.endpoint} takes a {resource.request_class.__name__}, or a body as a mapping, "
-        f"not a {type(request).__name__}"
-    )
-
-
-@cache
-def _shaped(base: Any, request_class: Any) -> type[Any]:
-    """Return *base* with `create` and `run` shaped like the request class."""
-    names = list(signature(request_class).parameters.values())
-    namespace: dict[str, Any] = {"__module__": base.__module__, "__doc__": base.__doc__}
-    for name in ("create", "run"):
-        function = getattr(base, name)
-        copy = types.FunctionType(
-            function.__code__, function.__globals__, name, None, function.__closure__
-        )
-        own = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
-        shaped: Any = copy
-        shaped.__signature__ = Signature([own, *names], return_annotation=Task)
-        shaped.__doc__ = f"{cleandoc(function.__doc__)}\n\n{cleandoc(request_class.__doc__)}"
-        shaped.__qualname__ = function.__qualname__
-        shaped.__module__ = function.__module__
-        namespace[name] = shaped
-    return type(base.__name__, (base,), namespace)
+def wait_options(
+    timeout: float | None, on_update: Callable[[Task], object] | None = None
+) -> dict[str, Any]:
+    """Return the options that the parameters of a wait stand for."""
+    given = {"wait_timeout": timeout, "on_update": on_update}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 class _Resource:
-    """What both colours know: the endpoint and its request class."""
+    """What sync and async resources know: the request class and its record."""
 
-    if not TYPE_CHECKING:  # the parameters are those of `__init__`, which checkers know better
-
-        def __new__(cls, runner: object, request: type[VideoRequest]) -> Self:  # noqa: ARG004 - as above
-            """Make an instance of the class shaped like *request*."""
-            return object.__new__(_shaped(cls, request))
-
-    def __init__(self, runner: object, request: Callable[..., VideoRequest]) -> None:
-        del runner  # each colour keeps it under its own type
-        assert isinstance(request, type)  # noqa: S101 - ParamSpec needs it typed as a callable
-        self.request_class: type[VideoRequest] = request
-        self.endpoint = self.request_class.endpoint
+    def __init__(self, cls: type[Request]) -> None:
+        self.request_class = cls
+        self.record = cls.record
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.endpoint}>"
+        return f"<{type(self).__name__} {self.record.name}>"
+
+    def _accepted(self, request: Request | Mapping[str, Any]) -> Request | RawRequest:
+        """Return what to create, or raise TypeError."""
+        if isinstance(request, self.request_class):
+            return request
+        if isinstance(request, Mapping):
+            from kling_sdk.endpoints.raw import RawRequest  # few programs write bodies themselves
+
+            return RawRequest(self.record, request)
+        raise TypeError(
+            f"{self.record.name} takes a {self.request_class.__name__}, or a body as a mapping, "
+            f"not a {type(request).__name__}"
+        )
 
 
-class TaskResource(_Resource, Generic[P]):
-    """One endpoint of a `Kling` client."""
+class TaskResource(_Resource):
+    """One endpoint of a `Kling` client that makes tasks."""
 
-    def __init__(self, runner: SyncRunner, request: Callable[P, VideoRequest]) -> None:
-        super().__init__(runner, request)
+    def __init__(self, runner: SyncRunner, cls: type[Request]) -> None:
+        super().__init__(cls)
         self._runner = runner
-        self._request = request
 
-    def create(self, *args: P.args, **kwargs: P.kwargs) -> Task:
-        """Create a task and return it at once; it goes on at the vendor's."""
-        return self.submit(self._request(*args, **kwargs))
+    if not TYPE_CHECKING:  # each endpoint's own signature is in `kling_sdk._signatures`
 
-    def submit(self, request: VideoRequest | Mapping[str, Any]) -> Task:
+        def create(self, *args: Any, **parameters: Any) -> Task:
+            """Create a task and return it at once, while the vendor works on it."""
+            return self.submit(self.request_class(*args, **parameters))
+
+        def run(self, *args: Any, **parameters: Any) -> Task:
+            """Create a task and return it once it has ended well.
+
+            Settings of the wait come from `client.with_options(...)`.
+            """
+            return self._runner.run(operations.run(self.request_class(*args, **parameters)))
+
+    def submit(self, request: Request | Mapping[str, Any]) -> Task:
         """Create a task from a prepared request.
 
         Args:
@@ -175,7 +102,7 @@ class TaskResource(_Resource, Generic[P]):
             TransportError: the server was not reached.
             OutcomeUnknownError: it may have been accepted; the error carries the id to ask with.
         """
-        return self._runner.run(_create(_submitted(self, request)))
+        return self._runner.run(operations.create(self._accepted(request)))
 
     def get(self, task_id: str) -> Task:
         """Return a task by its task id or external id.
@@ -183,7 +110,7 @@ class TaskResource(_Resource, Generic[P]):
         Raises:
             NotFoundError: the account has no such task on this endpoint.
         """
-        return self._runner.run(_get(self.endpoint, task_id))
+        return self._runner.run(operations.get(self.record, task_id))
 
     def list(self, *, page: int = 1, page_size: int = PAGE_SIZE) -> Page:
         """Return one page of the account's tasks.
@@ -192,7 +119,7 @@ class TaskResource(_Resource, Generic[P]):
             page: Number of the page, 1 to 1000. A relay has pages by key: use `iter`.
             page_size: Tasks per page, 1 to 500 (relay: 1 to 100).
         """
-        return self._runner.run(_list(self.endpoint, page, page_size, None))
+        return self._runner.run(operations.list_page(self.record, page, page_size))
 
     def iter(self, *, page_size: int = PAGE_SIZE) -> Iterator[Task]:
         """Yield all of the account's tasks, page by page.
@@ -204,7 +131,7 @@ class TaskResource(_Resource, Generic[P]):
         yield from page
         while page.has_next:
             page = self._runner.run(
-                _list(self.endpoint, page.page + 1, page_size, page.next_before)
+                operations.list_page(self.record, page.page + 1, page_size, page.next_before)
             )
             yield from page
 
@@ -225,44 +152,41 @@ class TaskResource(_Resource, Generic[P]):
 
         Raises:
             TaskFailedError: it failed; the reason is in `error.task.status_msg`.
-            EmptyResultError: it succeeded without a video.
+            EmptyResultError: it succeeded without a result.
             WaitTimeoutError: it goes on; another `wait` resumes.
         """
-        options = wait_changes(timeout, on_update)
-        return self._runner.run(_wait(self.endpoint, task), **options)
-
-    def run(self, *args: P.args, **kwargs: P.kwargs) -> Task:
-        """Create a task and return it once it has ended well.
-
-        Settings of the wait come from `client.with_options(...)`.
-        """
-        request = self._request(*args, **kwargs)
-        return self._runner.run(_run(request))
+        options = wait_options(timeout, on_update)
+        return self._runner.run(operations.wait(self.record, task), **options)
 
 
-class AsyncTaskResource(_Resource, Generic[P]):
-    """One endpoint of an `AsyncKling` client."""
+class AsyncTaskResource(_Resource):
+    """One endpoint of an `AsyncKling` client that makes tasks."""
 
-    def __init__(self, runner: AsyncRunner, request: Callable[P, VideoRequest]) -> None:
-        super().__init__(runner, request)
+    def __init__(self, runner: AsyncRunner, cls: type[Request]) -> None:
+        super().__init__(cls)
         self._runner = runner
-        self._request = request
 
-    async def create(self, *args: P.args, **kwargs: P.kwargs) -> Task:
-        """Create a task and return it at once; it goes on at the vendor's."""
-        return await self.submit(self._request(*args, **kwargs))
+    if not TYPE_CHECKING:
 
-    async def submit(self, request: VideoRequest | Mapping[str, Any]) -> Task:
+        async def create(self, *args: Any, **parameters: Any) -> Task:
+            """Create a task and return it at once, while the vendor works on it."""
+            return await self.submit(self.request_class(*args, **parameters))
+
+        async def run(self, *args: Any, **parameters: Any) -> Task:
+            """Create a task and return it once it has ended well; see `TaskResource.run`."""
+            return await self._runner.run(operations.run(self.request_class(*args, **parameters)))
+
+    async def submit(self, request: Request | Mapping[str, Any]) -> Task:
         """Create a task from a prepared request; see `TaskResource.submit`."""
-        return await self._runner.run(_create(_submitted(self, request)))
+        return await self._runner.run(operations.create(self._accepted(request)))
 
     async def get(self, task_id: str) -> Task:
         """Return a task by its task id or external id; see `TaskResource.get`."""
-        return await self._runner.run(_get(self.endpoint, task_id))
+        return await self._runner.run(operations.get(self.record, task_id))
 
     async def list(self, *, page: int = 1, page_size: int = PAGE_SIZE) -> Page:
         """Return one page of the account's tasks; see `TaskResource.list`."""
-        return await self._runner.run(_list(self.endpoint, page, page_size, None))
+        return await self._runner.run(operations.list_page(self.record, page, page_size))
 
     async def iter(self, *, page_size: int = PAGE_SIZE) -> AsyncIterator[Task]:
         """Yield all of the account's tasks, page by page; see `TaskResource.iter`."""
@@ -271,7 +195,7 @@ class AsyncTaskResource(_Resource, Generic[P]):
             yield task
         while page.has_next:
             page = await self._runner.run(
-                _list(self.endpoint, page.page + 1, page_size, page.next_before)
+                operations.list_page(self.record, page.page + 1, page_size, page.next_before)
             )
             for task in page:
                 yield task
@@ -280,52 +204,105 @@ class AsyncTaskResource(_Resource, Generic[P]):
         self,
         task: Task | str,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109 - the twin's parameter; it bounds polls
+        timeout: float | None = None,  # noqa: ASYNC109 - as in the sync method; it bounds polls
         on_update: Callable[[Task], object] | None = None,
     ) -> Task:
         """Return a task once it has ended well; see `TaskResource.wait`."""
-        options = wait_changes(timeout, on_update)
-        return await self._runner.run(_wait(self.endpoint, task), **options)
-
-    async def run(self, *args: P.args, **kwargs: P.kwargs) -> Task:
-        """Create a task and return it once it has ended well; see `TaskResource.run`."""
-        request = self._request(*args, **kwargs)
-        return await self._runner.run(_run(request))
+        options = wait_options(timeout, on_update)
+        return await self._runner.run(operations.wait(self.record, task), **options)
 
 
-class Endpoint(Generic[P]):
-    """A `TaskResource` as attribute of a client, made when it is first used.
+class CallResource(_Resource):
+    """One endpoint of a `Kling` client that answers at once and makes no task."""
 
-    Args:
-        request: Returns the endpoint's request class, which is loaded then.
-    """
+    def __init__(self, runner: SyncRunner, cls: type[Request]) -> None:
+        super().__init__(cls)
+        self._runner = runner
 
-    def __init__(self, request: Callable[[], Callable[P, VideoRequest]]) -> None:
-        self._request = request
+    if not TYPE_CHECKING:
+
+        def call(self, *args: Any, **parameters: Any) -> Any:
+            """Send the request once, and return its result."""
+            return self.submit(self.request_class(*args, **parameters))
+
+    def submit(self, request: Request) -> Any:
+        """Send a prepared request once, and return its result.
+
+        Raises:
+            KlingAPIError: the server refused.
+            OutcomeUnknownError: no reply came. Nothing can be asked: the call makes no task.
+        """
+        return self._runner.run(operations.call(request))
+
+
+class AsyncCallResource(_Resource):
+    """One endpoint of an `AsyncKling` client that answers at once and makes no task."""
+
+    def __init__(self, runner: AsyncRunner, cls: type[Request]) -> None:
+        super().__init__(cls)
+        self._runner = runner
+
+    if not TYPE_CHECKING:
+
+        async def call(self, *args: Any, **parameters: Any) -> Any:
+            """Send the request once, and return its result."""
+            return await self.submit(self.request_class(*args, **parameters))
+
+    async def submit(self, request: Request) -> Any:
+        """Send a prepared request once, and return its result; see `CallResource.submit`."""
+        return await self._runner.run(operations.call(request))
+
+
+@cache
+def _shaped(base: Any, cls: type[Request]) -> type[Any]:
+    """Return *base* with its methods that take parameters shaped like the request class."""
+    names = builtins.list(signature(cls).parameters.values())
+    namespace: dict[str, Any] = {"__module__": base.__module__, "__doc__": base.__doc__}
+    for name in {"create", "run", "call"} & vars(base).keys():
+        function = getattr(base, name)
+        copy = types.FunctionType(
+            function.__code__, function.__globals__, name, None, function.__closure__
+        )
+        own = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
+        shaped: Any = copy
+        returns = Any if name == "call" else Task
+        shaped.__signature__ = Signature([own, *names], return_annotation=returns)
+        shaped.__doc__ = f"{cleandoc(function.__doc__)}\n\n{cleandoc(cls.__doc__ or '')}"
+        shaped.__qualname__ = function.__qualname__
+        shaped.__module__ = function.__module__
+        namespace[name] = shaped
+    return type(base.__name__, (base,), namespace)
+
+
+def make_resource(client: Any, cls: type[Request]) -> Any:
+    """Return the resource of a client for a request class, also one of your own."""
+    is_sync = hasattr(client, "__enter__")
+    makes_task = cls.record.returns is None
+    base: Any
+    if is_sync:
+        base = TaskResource if makes_task else CallResource
+    else:
+        base = AsyncTaskResource if makes_task else AsyncCallResource
+    return _shaped(base, cls)(client._runner, cls)  # noqa: SLF001 - the client's own
+
+
+class _Attribute:
+    """A resource as attribute of a client, made when it is first used."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    def __get__(self, client: Any, owner: type | None = None) -> TaskResource[P]:
-        if client is None:  # asked of the class, as documentation tools do
-            return cast("TaskResource[P]", self)
-        resource = TaskResource(client._runner, self._request())  # noqa: SLF001 - the client's own
-        client.__dict__[self._name] = resource  # found first from now on
-        return resource
+    def __get__(self, client: Any, owner: type | None = None) -> Any:
+        if client is None:  # read from the class, as documentation tools do
+            return self
+        made = make_resource(client, request_class(self.endpoint))
+        client.__dict__[self._name] = made  # found first from now on
+        return made
 
 
-class AsyncEndpoint(Generic[P]):
-    """An `AsyncTaskResource` as attribute of a client; see `Endpoint`."""
-
-    def __init__(self, request: Callable[[], Callable[P, VideoRequest]]) -> None:
-        self._request = request
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, client: Any, owner: type | None = None) -> AsyncTaskResource[P]:
-        if client is None:
-            return cast("AsyncTaskResource[P]", self)
-        resource = AsyncTaskResource(client._runner, self._request())  # noqa: SLF001 - as above
-        client.__dict__[self._name] = resource
-        return resource
+def resource(endpoint: str) -> Any:
+    """Return the attribute of a client for an endpoint."""
+    return _Attribute(endpoint)

@@ -17,7 +17,7 @@ import attrs
 
 from kling_sdk.errors import KlingError
 
-__all__ = ["Download", "Outcome", "Page", "ResourcePack", "Task", "Video", "redact_url"]
+__all__ = ["Download", "Image", "Outcome", "Page", "ResourcePack", "Task", "Video", "redact_url"]
 
 #: The statuses after which a task never changes. Legacy interface: `succeed`; the
 #: vendor's newer interface spells it `succeeded`, and both mean the same here.
@@ -55,13 +55,30 @@ class Video:
         url: Where to fetch it. It is signed and expires 30 days after the task
             (vendor page, several copies agree); its repr leaves the signature out.
         duration: Length in seconds, or None when the reply does not say.
-        watermark_url: Where to fetch the copy with a watermark, or None if none was asked.
+        watermark_url: Where to fetch the copy with a watermark, or None if none was requested.
         raw: The object as received.
     """
 
     id: str
     url: str = attrs.field(repr=_url_repr)
     duration: Decimal | None = None
+    watermark_url: str | None = attrs.field(default=None, repr=False)
+    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+
+@attrs.frozen
+class Image:
+    """One picture of a finished task.
+
+    Attributes:
+        url: Where to fetch it; it is signed and expires as a video's does.
+        index: Its number within the task, or None when the reply does not say.
+        watermark_url: Where to fetch the copy with a watermark, or None if none was requested.
+        raw: The object as received.
+    """
+
+    url: str = attrs.field(repr=_url_repr)
+    index: int | None = None
     watermark_url: str | None = attrs.field(default=None, repr=False)
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
 
@@ -74,15 +91,16 @@ class Task:
         task_id: The platform's id, decimal digits as text (a relay: `kling_<32 hex>`).
         external_task_id: The id the creator gave, or None when the reply does not say.
         status: `submitted`, `processing`, `succeed`, `failed`, or a new word as text.
-        status_msg: Why a task failed, in the vendor's words; "" otherwise.
-        videos: The results; empty until the task succeeds.
+        status_msg: Why a task failed, in the vendor's text; "" otherwise.
+        videos: The videos; empty until the task succeeds, and for products of another kind.
+        images: The pictures, likewise.
         created_at: When the task was accepted, aware UTC, or None when unknown.
         updated_at: When it last changed, aware UTC, or None when unknown.
         units: Units finally deducted, or None before the end.
         endpoint: Which endpoint made it, such as `text2video`; "" when unknown.
         kling_task_id: Relay only: the id at Kling, or None.
         reused: True when `create` was given an `external_task_id` that an earlier create
-            has used: this is the earlier task, whatever was asked for now. Kling does not
+            has used: this is the earlier task, whatever was requested now. Kling does not
             compare the requests; a relay refuses another request by itself.
         raw: The object as received, with every field we do not know.
     """
@@ -92,6 +110,7 @@ class Task:
     external_task_id: str | None = None
     status_msg: str = ""
     videos: tuple[Video, ...] = ()
+    images: tuple[Image, ...] = ()
     created_at: datetime | None = None
     updated_at: datetime | None = None
     units: Decimal | None = None
@@ -106,6 +125,11 @@ class Task:
         return self.status in SUCCEED or self.status in FAILED
 
     @property
+    def outputs(self) -> tuple[Video | Image, ...]:
+        """All results, of whatever kind."""
+        return (*self.videos, *self.images)
+
+    @property
     def is_succeed(self) -> bool:
         """True when the task ended well."""
         return self.status in SUCCEED
@@ -118,7 +142,7 @@ class Page:
     Attributes:
         tasks: The tasks of the page, in the server's order.
         page: Number of the page, counted from 1.
-        page_size: How many tasks were asked for.
+        page_size: How many tasks were requested.
         next_before: Relay only: key of the next page, or None after the last.
         has_next: True when another page may follow.
     """
@@ -141,7 +165,7 @@ class Outcome:
     """How one of many tasks ended.
 
     Attributes:
-        index: Its place in what was asked for, counted from 0.
+        index: Its place in the input, counted from 0.
         task: The task as last seen, or None when it was never created.
         error: What went wrong, or None when it ended well.
     """

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, 
 from typing import Any, TypeVar
 
 from kling_sdk.flows import Context, Operation
-from kling_sdk.settings import Settings
+from kling_sdk.settings import ClientSettings
 from kling_sdk.transports import AsyncTransport, SyncTransport, arun, astream, run, stream
 
 __all__ = ["AsyncRunner", "Shared", "SyncRunner", "async_transport", "sync_transport"]
@@ -32,7 +32,9 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
 class SyncRunner:
     """Runs flows for a `Kling`; opens its transport on first use."""
 
-    def __init__(self, settings: Settings, open_transport: Callable[[], SyncTransport]) -> None:
+    def __init__(
+        self, settings: ClientSettings, open_transport: Callable[[], SyncTransport]
+    ) -> None:
         self.settings = settings
         self.open_transport = open_transport
 
@@ -48,7 +50,7 @@ class SyncRunner:
 
     def _play(self, operation: Operation[T], ctx: Context) -> T:
         flow, settings = operation.start(ctx), self.settings
-        return run(flow, self.open_transport(), settings.clock, settings.cancel)
+        return run(flow, self.open_transport(), settings.clock, settings.options.cancel)
 
     def stream(self, operation: Operation[None], **options: Any) -> Iterator[Any]:
         """Run an operation that hands out items."""
@@ -63,13 +65,15 @@ class SyncRunner:
 
     def _play_all(self, operation: Operation[None], ctx: Context) -> Generator[Any, None, None]:
         flow, settings = operation.start(ctx), self.settings
-        return stream(flow, self.open_transport(), settings.clock, settings.cancel)
+        return stream(flow, self.open_transport(), settings.clock, settings.options.cancel)
 
 
 class AsyncRunner:
     """Runs flows for an `AsyncKling`; opens its transport on first use."""
 
-    def __init__(self, settings: Settings, open_transport: Callable[[], AsyncTransport]) -> None:
+    def __init__(
+        self, settings: ClientSettings, open_transport: Callable[[], AsyncTransport]
+    ) -> None:
         self.settings = settings
         self.open_transport = open_transport
 
@@ -165,7 +169,7 @@ def sync_transport(http_client: Any, base_url: str, *, trust_env: bool = True) -
     from kling_sdk.transports.default import default_client
     from kling_sdk.transports.httpx_sync import HttpxTransport
 
-    _check_colour(http_client, "Client", "Kling")
+    _check_kind(http_client, "Client", "Kling")
     client = http_client if http_client is not None else default_client(trust_env=trust_env)
     return HttpxTransport(client, base_url, owned=http_client is None)
 
@@ -181,12 +185,12 @@ def async_transport(http_client: Any, base_url: str, *, trust_env: bool = True) 
     from kling_sdk.transports.default import default_async_client
     from kling_sdk.transports.httpx_async import AsyncHttpxTransport
 
-    _check_colour(http_client, "AsyncClient", "AsyncKling")
+    _check_kind(http_client, "AsyncClient", "AsyncKling")
     client = http_client if http_client is not None else default_async_client(trust_env=trust_env)
     return AsyncHttpxTransport(client, base_url, owned=http_client is None)
 
 
-def _check_colour(client: object, wanted: str, ours: str) -> None:
+def _check_kind(client: object, wanted: str, ours: str) -> None:
     names = {cls.__name__ for cls in type(client).__mro__}
     if client is not None and wanted not in names and names & {"Client", "AsyncClient"}:
         raise TypeError(f"{ours} takes a {wanted} as http_client, not a {type(client).__name__}")

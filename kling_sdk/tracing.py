@@ -137,8 +137,8 @@ class Traced:
     def _fail(self, error: BaseException) -> None:
         from opentelemetry.trace import StatusCode
 
-        words = reason(error) if isinstance(error, KlingError) else None
-        self._span.set_status(StatusCode.ERROR, words)
+        text = reason(error) if isinstance(error, KlingError) else None
+        self._span.set_status(StatusCode.ERROR, text)
         self._span.set_attributes(_of_error(error))
 
     def _known_before(self) -> dict[str, AttributeValue]:
@@ -156,7 +156,7 @@ class Traced:
         TraceContextTextMapPropagator().inject(carrier, self._around)
         return carrier
 
-    # ------------------------------------------------------------ on the way
+    # ------------------------------------------------------------ events
 
     def _on_event(self, event: Event) -> None:
         if event.kind == "request":
@@ -194,7 +194,7 @@ def _of_retry(event: Event) -> dict[str, AttributeValue]:
 
 
 def _of_error(error: BaseException) -> dict[str, AttributeValue]:
-    """Return what may be said of *error*: its kind and its numbers, never its words."""
+    """Return what a span may hold of *error*: its kind and its numbers, never its text."""
     cls = type(error)
     home = "kling_sdk" if isinstance(error, KlingError) else cls.__module__
     name = cls.__qualname__ if home == "builtins" else f"{home}.{cls.__qualname__}"

@@ -24,7 +24,7 @@ def main(
         open_client: Returns the client to use; None takes `Kling()`.
     """
     if find_spec("rich") is None:
-        print(  # noqa: T201 - a command speaks
+        print(  # noqa: T201 - a command prints
             "kling: the command needs an extra; install it with: pip install 'kling-sdk[cli]'",
             file=sys.stderr,
         )

@@ -14,9 +14,10 @@ from typing import Any, TextIO
 import attrs
 
 from kling_sdk.cli.exits import EXITS, INTERRUPTED, exit_status
-from kling_sdk.cli.options import ENDPOINTS, add_options, request_from
+from kling_sdk.cli.options import add_options, request_from
 from kling_sdk.cli.show import Screen
 from kling_sdk.client import Kling
+from kling_sdk.endpoints import ENDPOINTS, request_class
 from kling_sdk.endpoints.capabilities import CapabilityWarning
 from kling_sdk.errors import DownloadError, KlingError, OutcomeUnknownError, WaitTimeoutError
 from kling_sdk.results import Download, Task
@@ -97,11 +98,11 @@ class _Session:
 
 
 def _resource(kling: Any, endpoint: str) -> Any:
-    return getattr(kling, endpoint.replace("-", "_"))
+    return getattr(kling, ENDPOINTS[endpoint].attribute)
 
 
 def _create(session: _Session, kling: Any, options: argparse.Namespace) -> None:
-    request = request_from(ENDPOINTS[options.endpoint], options)
+    request = request_from(request_class(options.endpoint), options)
     # Known before it is sent, so that an interrupted command can say what to ask for.
     external_task_id = request.external_task_id or f"cli-{uuid.uuid4().hex}"
     session.external_task_id = external_task_id
@@ -164,15 +165,18 @@ def _parser() -> argparse.ArgumentParser:
         description="Make videos with Kling AI. Keys come from KLING_ACCESS_KEY and "
         "KLING_SECRET_KEY, or KLING_API_KEY; the address from KLING_BASE_URL.",
         epilog="exit status: 0 success, 1 other errors, "
-        + ", ".join(f"{status} {words}" for status, (words, _) in EXITS.items())
+        + ", ".join(f"{status} {meaning}" for status, (meaning, _) in EXITS.items())
         + f", {INTERRUPTED} interrupted",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     create = commands.add_parser("create", help="create a task")
     endpoints = create.add_subparsers(required=True, metavar="ENDPOINT", dest="endpoint")
-    for name, cls in ENDPOINTS.items():
-        words = (cls.__doc__ or "").partition("\n")[0]
-        one = endpoints.add_parser(name, help=words.replace("`", ""))
+    for name, record in ENDPOINTS.items():
+        if record.returns is not None:
+            continue
+        cls = request_class(name)
+        summary = (cls.__doc__ or "").partition("\n")[0]
+        one = endpoints.add_parser(name, help=summary.replace("`", ""))
         add_options(one, cls)
         one.add_argument("--wait", action="store_true", help="wait for the video")
         _add_wait_options(one)
@@ -187,7 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     _set(download, _download)
 
     listing = commands.add_parser("list", help="list the account's tasks")
-    listing.add_argument("endpoint", choices=ENDPOINTS)
+    listing.add_argument("endpoint", choices=list(ENDPOINTS))
     listing.add_argument("--page", type=int, default=1, help="1 to 1000")
     listing.add_argument("--page-size", type=int, default=30, help="1 to 500")
     _set(listing, _list)
@@ -197,9 +201,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _about_task(commands: Any, name: str, words: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=words)
-    parser.add_argument("endpoint", choices=ENDPOINTS)
+def _about_task(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary)
+    parser.add_argument("endpoint", choices=list(ENDPOINTS))
     parser.add_argument("id", help="task id or external id")
     return parser
 

@@ -7,39 +7,27 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from functools import cache
-from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from kling_sdk.endpoints import (
-    ImageToVideo,
-    MultiImageToVideo,
-    OmniVideo,
-    TextToVideo,
-    VideoRequest,
-)
+from kling_sdk.endpoints.base import Request, documentation
 from kling_sdk.errors import RequestValidationError
 
-__all__ = ["ENDPOINTS", "add_options", "request_from"]
+__all__ = ["add_options", "request_from"]
 
-#: Endpoint, as in the URL -> its request class.
-ENDPOINTS: dict[str, type[VideoRequest]] = {
-    cls.endpoint: cls for cls in (TextToVideo, ImageToVideo, OmniVideo, MultiImageToVideo)
-}
 _PICTURES = frozenset({"image", "image_tail", "static_mask", "image_url", "mask"})
 _ELSEWHERE = re.compile(r"(https?|data):", re.IGNORECASE)
 
 
-def add_options(parser: argparse.ArgumentParser, cls: type[VideoRequest]) -> None:
+def add_options(parser: argparse.ArgumentParser, cls: type[Request]) -> None:
     """Add an option per parameter of a request class, with its documentation as help."""
-    said = _documented(cls)
+    documented = documentation(cls)
     for field in sorted(attrs.fields(cls), key=lambda field: field.inherited):
         parser.add_argument(
             f"--{field.name.replace('_', '-')}",
-            help=said[field.name].replace("%", "%%"),
+            help=documented[field.name].replace("%", "%%"),
             default=None,
             **_kind(str(field.type)),
         )
@@ -57,15 +45,7 @@ def _kind(annotation: str) -> dict[str, Any]:
     return {"metavar": "TEXT"}
 
 
-@cache
-def _documented(cls: type[VideoRequest]) -> dict[str, str]:
-    """Return what the class's docstring says of each attribute."""
-    attributes = cleandoc(cls.__doc__ or "").partition("Attributes:\n")[2].partition("\nRaises")[0]
-    found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
-    return {name: " ".join(words.replace("`", "").split()) for name, words in found}
-
-
-def request_from(cls: type[VideoRequest], options: argparse.Namespace) -> VideoRequest:
+def request_from(cls: type[Request], options: argparse.Namespace) -> Request:
     """Return the request that the options describe.
 
     A picture may be a path: who types a command chooses which of the own files is read. A
@@ -117,4 +97,4 @@ def _json(name: str, text: str) -> Any:
     try:
         return json.loads(text, object_hook=with_pictures)
     except ValueError:
-        raise RequestValidationError(name, "is no JSON", "an object such as {...}") from None
+        raise RequestValidationError(name, "is not JSON", "an object such as {...}") from None

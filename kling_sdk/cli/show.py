@@ -30,9 +30,9 @@ class Screen:
 
     # ------------------------------------------------------------ standard error
 
-    def say(self, words: str) -> None:
+    def say(self, text: str) -> None:
         """Print a line for the person who watches."""
-        self._err.print(Text(_plain(words)))
+        self._err.print(Text(_plain(text)))
 
     @contextlib.contextmanager
     def waiting(self, task: Task) -> Generator[Any]:
@@ -112,5 +112,5 @@ def _file(file: Download) -> dict[str, Any]:
 
 
 def _plain(value: object) -> str:
-    """Return a server's words without what could steer a terminal."""
+    """Return a server's text without what could steer a terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in str(value))

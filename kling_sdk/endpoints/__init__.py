@@ -1,54 +1,48 @@
-"""Requests: frozen values, one class per endpoint, the one place a parameter is declared."""
+"""The endpoints: each is one module with its request class, its record and its rules."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-from kling_sdk._lazy import lazily
+from kling_sdk.endpoints._index import CLASSES, MODELS
 
 if TYPE_CHECKING:
-    from kling_sdk.endpoints.base import VideoRequest
-    from kling_sdk.endpoints.raw import RawRequest
-    from kling_sdk.endpoints.values import (
-        CameraConfig,
-        CameraControl,
-        DynamicMask,
-        Element,
-        OmniImage,
-        OmniVideoReference,
-        Point,
-        Shot,
-        SubjectImage,
-        Voice,
-    )
-    from kling_sdk.endpoints.video import ImageToVideo, MultiImageToVideo, OmniVideo, TextToVideo
+    from kling_sdk.endpoints.base import Request
+    from kling_sdk.endpoints.record import EndpointRecord
 
-__all__ = [
-    "CameraConfig",
-    "CameraControl",
-    "DynamicMask",
-    "Element",
-    "ImageToVideo",
-    "MultiImageToVideo",
-    "OmniImage",
-    "OmniVideo",
-    "OmniVideoReference",
-    "Point",
-    "RawRequest",
-    "Shot",
-    "SubjectImage",
-    "TextToVideo",
-    "VideoRequest",
-    "Voice",
-]
+__all__ = ["ENDPOINTS", "is_known", "request_class"]
 
-_HOMES = {
-    "base": "VideoRequest",
-    "raw": "RawRequest",
-    "values": (
-        "CameraConfig CameraControl DynamicMask Element OmniImage OmniVideoReference Point "
-        "Shot SubjectImage Voice"
-    ),
-    "video": "ImageToVideo MultiImageToVideo OmniVideo TextToVideo",
-}
-__getattr__, __dir__ = lazily(__name__, globals(), _HOMES)
+
+def request_class(name: str) -> type[Request]:
+    """Return the request class of the endpoint *name*; its module is loaded now.
+
+    Raises:
+        KeyError: there is no such endpoint.
+    """
+    module, _, cls = CLASSES[name].rpartition(".")
+    found: type[Request] = getattr(import_module(f"{__name__}.{module}"), cls)
+    return found
+
+
+def is_known(model: str) -> bool:
+    """Return True when an endpoint has limits for *model*."""
+    return model in MODELS
+
+
+class _Endpoints(Mapping[str, "EndpointRecord"]):
+    """The records by name. An endpoint's module is loaded when its record is read."""
+
+    def __getitem__(self, name: str) -> EndpointRecord:
+        return request_class(name).record
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(CLASSES)
+
+    def __len__(self) -> int:
+        return len(CLASSES)
+
+
+#: All endpoints that this package has a request class for, by name.
+ENDPOINTS: Final[Mapping[str, EndpointRecord]] = _Endpoints()

@@ -1,20 +1,23 @@
-"""What all requests share: the common fields, and errors that name a parameter."""
+"""What requests share: the common fields, and errors that name a parameter."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from inspect import Parameter, Signature
+from inspect import Parameter, Signature, cleandoc
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from kling_sdk.endpoints import checks
-from kling_sdk.endpoints.capabilities import is_known
+from kling_sdk.endpoints import checks, is_known
 from kling_sdk.endpoints.converters import to_watermark
+from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.results import redact_url
 
-__all__ = ["VideoRequest", "check_external_id"]
+__all__ = ["Request", "VideoRequest", "check_external_id", "documentation"]
+
+Rules = tuple[Callable[[Any], None], ...]
 
 # The vendor documents no limit; longer ids are refused here because a URL path carries them.
 MAX_EXTERNAL_ID = 200
@@ -59,7 +62,7 @@ def _names(cls: type) -> list[str]:
     return [field.name for field in sorted(attrs.fields(cls), key=lambda field: field.inherited)]
 
 
-def _external_id(request: VideoRequest, attribute: Any, value: object) -> None:
+def _external_id(request: Request, attribute: Any, value: object) -> None:
     checks.text(MAX_EXTERNAL_ID)(request, attribute, value)
     if isinstance(value, str):
         check_external_id(value)
@@ -75,35 +78,51 @@ def check_external_id(value: str) -> None:
         )
 
 
+def documentation(cls: type[Request]) -> dict[str, str]:
+    """Return what a request class's docstring says about each parameter, as plain text."""
+    attributes = cleandoc(cls.__doc__ or "").partition("Attributes:\n")[2].partition("\nRaises")[0]
+    found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
+    return {name: " ".join(text.replace("`", "").split()) for name, text in found}
+
+
 @attrs.frozen(kw_only=True)
-class VideoRequest(metaclass=_RequestType):
-    """The parameters that every video endpoint takes.
+class Request(metaclass=_RequestType):
+    """The parameters that the endpoints of every product take.
 
     Attributes:
-        model_name: The model; each endpoint's class has its own default.
         external_task_id: Your own id of the task, unique in the account; a repeat under
             the same id never makes a second task. None lets the client generate one.
         callback_url: Where the vendor posts each change of status.
-        watermark_info: True to get a second copy with a watermark; the vendor's object
-            `{"enabled": true}` is taken too.
     """
 
-    endpoint: ClassVar[str] = ""
-    rules: ClassVar[tuple[Callable[[Any], None], ...]] = ()
+    record: ClassVar[EndpointRecord]
+    rules: ClassVar[Rules] = ()
 
-    model_name: str = attrs.field(validator=checks.required_text(200))
     external_task_id: str | None = attrs.field(default=None, validator=_external_id)
     callback_url: str | None = attrs.field(
         default=None, validator=checks.text(), repr=_callback_repr
     )
-    watermark_info: bool | None = attrs.field(
-        default=None, converter=to_watermark, validator=checks.flag
-    )
 
     def __attrs_post_init__(self) -> None:
-        if is_known(self.model_name):
+        if self.has_known_limits:
             for rule in type(self).rules:
                 rule(self)
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint's name, such as `text2video`."""
+        return self.record.name
+
+    @property
+    def model(self) -> str:
+        """The model, or "" for an endpoint that takes none."""
+        name: str = getattr(self, "model_name", "")
+        return name
+
+    @property
+    def has_known_limits(self) -> bool:
+        """Whether limits can be checked: a model that no endpoint knows may take more."""
+        return not self.model or is_known(self.model) or self.model in self.record.model_names
 
     def prompts(self) -> tuple[str, ...]:
         """Return all its prompts: what no log and no error may quote."""
@@ -118,3 +137,22 @@ class VideoRequest(metaclass=_RequestType):
             for field in attrs.fields(type(self))
             if (value := getattr(self, field.name)) is not None
         }
+
+
+@attrs.frozen(kw_only=True)
+class VideoRequest(Request):
+    """The parameters that every video endpoint with a model takes.
+
+    Attributes:
+        model_name: The model; each endpoint's class has its own default.
+        external_task_id: Your own id of the task, unique in the account; a repeat under
+            the same id never makes a second task. None lets the client generate one.
+        callback_url: Where the vendor posts each change of status.
+        watermark_info: True to get a second copy with a watermark; the vendor's object
+            `{"enabled": true}` is taken too.
+    """
+
+    model_name: str = attrs.field(validator=checks.required_text(200))
+    watermark_info: bool | None = attrs.field(
+        default=None, converter=to_watermark, validator=checks.flag
+    )

@@ -1,7 +1,7 @@
 """Validators of request fields: each raises `RequestValidationError` naming the field.
 
 A *type* is checked for every request. A *limit* of the vendor's is checked only when the
-capability table knows the request's model: a model of tomorrow may take more.
+request's model is known: a model of tomorrow may take more.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, get_args
 
-from kling_sdk.endpoints.capabilities import is_known
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.files import image_problem
 
@@ -19,12 +18,8 @@ __all__ = ["flag", "image", "items", "number", "one_of", "seconds", "text"]
 Validator = Callable[[Any, Any, Any], None]
 
 
-def _knows(request: Any) -> bool:
-    return is_known(request.model_name)
-
-
-def _wrong_type(field: str, value: object, accepted: str) -> RequestValidationError:
-    return RequestValidationError(field, f"is a {type(value).__name__}", accepted)
+def _wrong_type(field: str, value: object, expected: str) -> RequestValidationError:
+    return RequestValidationError(field, f"is a {type(value).__name__}", expected)
 
 
 def text(maximum: int | None = None) -> Validator:
@@ -35,7 +30,7 @@ def text(maximum: int | None = None) -> Validator:
             return
         if not isinstance(value, str):
             raise _wrong_type(attribute.name, value, "text")
-        if maximum is not None and len(value) > maximum and _knows(request):
+        if maximum is not None and len(value) > maximum and request.has_known_limits:
             raise RequestValidationError(
                 attribute.name, f"has {len(value)} characters", f"at most {maximum} characters"
             )
@@ -64,11 +59,11 @@ def one_of(literal: Any) -> Validator:
     def check(request: Any, attribute: Any, value: object) -> None:
         if value is None:
             return
-        words = ", ".join(accepted)
+        choices = ", ".join(accepted)
         if not isinstance(value, str):
-            raise _wrong_type(attribute.name, value, words)
-        if value not in accepted and _knows(request):
-            raise RequestValidationError(attribute.name, f"is {value[:40]!r}", words)
+            raise _wrong_type(attribute.name, value, choices)
+        if value not in accepted and request.has_known_limits:
+            raise RequestValidationError(attribute.name, f"is {value[:40]!r}", choices)
 
     return check
 
@@ -89,7 +84,7 @@ def number(minimum: float, maximum: float) -> Validator:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise _wrong_type(attribute.name, value, accepted)
         # Written so that NaN is refused, whatever the model: it is not JSON.
-        if value != value or (_knows(request) and not minimum <= value <= maximum):  # noqa: PLR0124 - only NaN differs from itself
+        if value != value or (request.has_known_limits and not minimum <= value <= maximum):  # noqa: PLR0124 - only NaN differs from itself
             raise RequestValidationError(attribute.name, f"is {value}", accepted)
 
     return check
@@ -99,7 +94,7 @@ def seconds(minimum: int, maximum: int) -> Validator:
     """Accept whole seconds from *minimum* to *maximum*, or None."""
 
     def check(request: Any, attribute: Any, value: object) -> None:
-        if isinstance(value, int) and _knows(request) and not minimum <= value <= maximum:
+        if isinstance(value, int) and request.has_known_limits and not minimum <= value <= maximum:
             raise RequestValidationError(
                 attribute.name, f"is {value} s", f"{minimum} to {maximum} s"
             )
@@ -111,7 +106,7 @@ def items(minimum: int, maximum: int) -> Validator:
     """Accept a tuple of *minimum* to *maximum* items, or None."""
 
     def check(request: Any, attribute: Any, value: Any) -> None:
-        if value is not None and _knows(request) and not minimum <= len(value) <= maximum:
+        if value is not None and request.has_known_limits and not minimum <= len(value) <= maximum:
             raise RequestValidationError(
                 attribute.name, f"has {len(value)} items", f"{minimum} to {maximum} items"
             )
@@ -121,7 +116,7 @@ def items(minimum: int, maximum: int) -> Validator:
 
 def image(request: Any, attribute: Any, value: str | None) -> None:
     """Accept a picture within the vendor's limits, or None."""
-    if value is not None and _knows(request):
+    if value is not None and request.has_known_limits:
         check_image(attribute.name, value)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from kling_sdk.endpoints.base import check_external_id
+from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import RequestValidationError
 
 __all__ = ["RawRequest"]
@@ -18,11 +19,11 @@ class RawRequest:
     """A create's body as it goes over the wire; nothing in it is checked but its id.
 
     Attributes:
-        endpoint: The endpoint, such as `text2video`.
+        record: The endpoint.
         body: The body's fields, by the vendor's names.
     """
 
-    endpoint: str
+    record: EndpointRecord
     body: Mapping[str, Any] = attrs.field(repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -40,7 +41,12 @@ class RawRequest:
         return self.body.get("external_task_id")
 
     @property
-    def model_name(self) -> str:
+    def endpoint(self) -> str:
+        """The endpoint's name, such as `text2video`."""
+        return self.record.name
+
+    @property
+    def model(self) -> str:
         """The model, or "" when the body names none."""
         name = self.body.get("model_name")
         return name if isinstance(name, str) else ""

@@ -7,7 +7,7 @@ body copied from there works. Unknown keys in such a mapping are refused by name
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Final, Literal, TypeVar, cast
 
 import attrs
 
@@ -16,6 +16,8 @@ from kling_sdk.files import ImageSource, to_image
 from kling_sdk.results import redact_url
 
 __all__ = [
+    "MAX_PROMPT",
+    "AspectRatio",
     "CameraConfig",
     "CameraControl",
     "DynamicMask",
@@ -23,12 +25,20 @@ __all__ = [
     "OmniImage",
     "OmniVideoReference",
     "Point",
+    "QualityMode",
     "Shot",
+    "ShotType",
     "SubjectImage",
     "Voice",
 ]
 
 T = TypeVar("T")
+
+AspectRatio = Literal["16:9", "9:16", "1:1"]
+QualityMode = Literal["std", "pro", "4k"]
+ShotType = Literal["customize", "intelligence"]
+
+MAX_PROMPT: Final = 2500  # characters
 
 
 def hidden(value: str | None) -> str:

@@ -1,4 +1,4 @@
-"""A video on its way to disk: a hidden file beside its place, then one atomic rename.
+"""A video is written to a hidden file beside its target, and renamed atomically when complete.
 
 Nobody ever sees half a video under the final name, and nothing is written outside the
 folder of the path that was given.
@@ -65,7 +65,7 @@ class FileTarget:
         if not self._taking:
             return
         if headers.get("content-encoding", "identity") != "identity":
-            raise DownloadError("the server compressed the file, which was not asked for")
+            raise DownloadError("the server compressed the file, which was not requested")
         length = headers.get("content-length")
         total = int(length) if length and _LENGTH.fullmatch(length) else None
         if status == 206:
@@ -85,7 +85,7 @@ class FileTarget:
     def _resume(self, headers: dict[str, str]) -> int | None:
         match = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
         if match is None or int(match[1]) != self.received:
-            raise DownloadError("the server answered with another range than was asked for")
+            raise DownloadError("the server answered with another range than requested")
         if strong_validator(headers) != self.validator:
             raise DownloadError("the server answered with a range of another file")
         return None if match[3] == "*" else int(match[3])

@@ -17,11 +17,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Generic, Literal, NamedTuple, Protocol, TypeVar, cast
+from typing import (
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Literal,
+    NamedTuple,
+    Protocol,
+    TypeVar,
+    cast,
+)
 
 import attrs
 
 from kling_sdk.auth import CallKeys, Keyring
+from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import (
     AuthenticationError,
     KlingAPIError,
@@ -35,8 +46,9 @@ from kling_sdk.errors import (
 from kling_sdk.flows.identity import Server
 from kling_sdk.flows.privacy import discreet, private_texts
 from kling_sdk.flows.retry import Policy
+from kling_sdk.options import Options
 from kling_sdk.results import Task
-from kling_sdk.wire import Call, Dialect, Reply
+from kling_sdk.wire import WIRES, HttpCall, Reply, Wire
 
 __all__ = [
     "Context",
@@ -46,9 +58,8 @@ __all__ = [
     "Fetch",
     "Flow",
     "Operation",
-    "Options",
-    "Pages",
     "Randomness",
+    "RepeatedPages",
     "Send",
     "Sink",
     "Sleep",
@@ -107,7 +118,7 @@ class Send(NamedTuple):
             reply is then marked as `fresh`.
     """
 
-    call: Call
+    call: HttpCall
     timeout: float
     read: Callable[[Reply], Any]
     fresh: bool = False
@@ -116,7 +127,7 @@ class Send(NamedTuple):
 class Fetch(NamedTuple):
     """Make a call whose body goes to *sink*; *timeout* bounds each silence, in seconds."""
 
-    call: Call
+    call: HttpCall
     sink: Sink
     timeout: float
 
@@ -163,63 +174,11 @@ class Event:
     task: Task | None = None
 
 
-@attrs.frozen
-class Options:
-    """Settings of calls; `client.with_options(...)` changes some of them.
-
-    Attributes:
-        timeout: Seconds one attempt may take, from connecting to the last byte; of a
-            download, the longest silence.
-        deadline: Seconds a get or list may take with all its repeats.
-        create_deadline: Seconds a create may take with all its repeats.
-        retries: How often a call is repeated at most; None leaves it to the deadline,
-            0 never repeats.
-        wait_timeout: Seconds a wait may take.
-        first_look: Seconds after its creation at which a waited-for task is first looked
-            at; None takes half of the typical time.
-        poll_interval: Shortest and longest pause between two looks, in seconds.
-        on_update: Called with the task whenever its status has changed. What it raises is
-            logged, and ends nothing.
-        if_exists: What a create does whose `external_task_id` an earlier create has used:
-            "return" the earlier task, marked as `reused`, or "error" for `AlreadyExistsError`.
-        reuse_connections: True to send creates over connections that were used before. That
-            saves a handshake; a refusal is then confirmed by a look-up.
-        look_up: False for an `OutcomeUnknownError` as soon as the outcome of a create is
-            uncertain, for callers that find out by themselves.
-        check: False to skip the capability check.
-        max_download: Most bytes a download may have.
-        on_event: Called with each `Event`.
-        trace: False to make no OpenTelemetry spans. True makes one per call once the
-            program has loaded OpenTelemetry's API.
-        tracer_provider: Where spans go; None takes OpenTelemetry's global provider.
-        traceparent: True to send the span's `traceparent` to the server, which a relay of
-            your own may continue. It never goes to the host of a file.
-    """
-
-    timeout: float = 30.0
-    deadline: float = 60.0
-    create_deadline: float = 120.0
-    retries: int | None = None
-    wait_timeout: float = 1800.0
-    first_look: float | None = None
-    poll_interval: tuple[float, float] = (3.0, 15.0)
-    on_update: Callable[[Task], object] | None = None
-    if_exists: Literal["return", "error"] = "return"
-    reuse_connections: bool = False
-    look_up: bool = True
-    check: bool = True
-    max_download: int = 4 * 1024**3
-    on_event: Callable[[Event], object] | None = None
-    trace: bool = True
-    tracer_provider: Any = None
-    traceparent: bool = False
-
-
 @attrs.frozen(eq=False)
 class Context:
     """What flows are given: who and where to call, the time, randomness, the settings."""
 
-    dialect: Dialect
+    wire: Wire
     keys: Keyring | CallKeys
     options: Options
     time: Callable[[], float]
@@ -236,8 +195,12 @@ class Context:
             self.options.retries, self.random.random, self.server.answered, self.server.reached
         )
 
+    def wire_for(self, record: EndpointRecord) -> Wire:
+        """Return how an endpoint is called: a relay serves those of every interface."""
+        return self.wire if self.wire.name == "relay" else WIRES[record.interface]
+
     def emit(self, event: Event) -> None:
-        """Tell the event hook, if there is one."""
+        """Call the event hook, if there is one."""
         if self.options.on_event is None:
             return
         try:
@@ -269,7 +232,7 @@ class Operation(NamedTuple, Generic[T]):
 
 def exchange(
     ctx: Context,
-    call: Call,
+    call: HttpCall,
     read: Callable[[Reply], T],
     until: float,
     attempt: int = 1,
@@ -279,7 +242,7 @@ def exchange(
     """Send *call* once and read the reply; *fresh* opens a connection for it.
 
     A token that expired on the way, or is not valid yet by the server's clock, is minted
-    anew once; a key the server does not take gives way to the next one, if there is one.
+    again once; a key the server does not take gives way to the next one, if there is one.
     Both are refusals before anything happened, so this is still one attempt.
     """
     seen: set[int] = set()
@@ -305,7 +268,7 @@ def exchange(
 
 def _send(
     ctx: Context,
-    call: Call,
+    call: HttpCall,
     header: str,
     read: Callable[[Reply], T],
     until: float,
@@ -316,12 +279,12 @@ def _send(
     if ctx.headers:
         headers.update(ctx.headers)
     request_id = ""
-    if ctx.dialect.sends_request_id:
+    if ctx.wire.sends_request_id:
         request_id = headers["x-request-id"] = f"{ctx.random.getrandbits(64):016x}"
         # Until the server has shown that it repeats the id, only a connection of its own
-        # tells that a reply belongs to its call.
+        # proves that a reply belongs to its call.
         fresh = fresh or not ctx.server.echoes
-    signed = Call(call.method, call.path, call.params, call.json, headers)
+    signed = call._replace(headers=headers)
     timeout = max(0.001, min(ctx.options.timeout, until - ctx.monotonic()))
     watched = ctx.options.on_event is not None
     if watched:
@@ -365,7 +328,7 @@ def _is_echo(ctx: Context, sent: str, reply: Reply) -> bool:
 
 def ask(
     ctx: Context,
-    call: Call,
+    call: HttpCall,
     read: Callable[[Reply], T],
     until: float,
     attempt: int = 1,
@@ -374,9 +337,9 @@ def ask(
 ) -> Flow[T]:
     """Send a call that changes nothing, and read a reply that is about what it asks for.
 
-    A reply that does not say what it is about, and one that knows no such task, are asked for
-    again over a connection of their own, if they came over a used one: who is told that a
-    task does not exist may buy it again.
+    A reply that does not say what it is about, and one that knows no such task, are requested
+    again over a connection of their own, if they came over a used one: a caller who believes
+    that a task does not exist may buy it again.
     """
     try:
         return (yield from exchange(ctx, call, read, until, attempt, fresh=fresh))
@@ -388,7 +351,9 @@ def ask(
     return (yield from exchange(ctx, call, read, until, attempt, fresh=True))
 
 
-def repeat(ctx: Context, call: Call, read: Callable[[Reply], T], *, fresh: bool = False) -> Flow[T]:
+def repeat(
+    ctx: Context, call: HttpCall, read: Callable[[Reply], T], *, fresh: bool = False
+) -> Flow[T]:
     """Send a call that changes nothing on the server, and repeat it while that can help.
 
     *fresh* opens a connection for each attempt.
@@ -398,7 +363,7 @@ def repeat(ctx: Context, call: Call, read: Callable[[Reply], T], *, fresh: bool 
         TransportError: no readable answer came before the deadline.
     """
     until = ctx.until(ctx.options.deadline)
-    pages = Pages()
+    pages = RepeatedPages()
     attempt = 1
     while True:
         try:
@@ -416,7 +381,7 @@ def repeat(ctx: Context, call: Call, read: Callable[[Reply], T], *, fresh: bool 
 
 
 @attrs.define
-class Pages:
+class RepeatedPages:
     """The pages that came instead of answers, counted from a call's first attempt.
 
     The same page for each of the first attempts says that the address is somebody else's.
@@ -444,13 +409,13 @@ class Pages:
         return self.first is not None and self.count == self._ENOUGH
 
 
-def once(ctx: Context, call: Call, read: Callable[[Reply], T]) -> Flow[T]:
+def once(ctx: Context, call: HttpCall, read: Callable[[Reply], T]) -> Flow[T]:
     """Send a call that may change something on the server: exactly once."""
     return exchange(ctx, call, read, ctx.until(ctx.options.deadline))
 
 
-def note_retry(ctx: Context, call: Call, attempt: int, pause: float, error: KlingError) -> None:
-    """Log a repeat and tell the event hook."""
+def note_retry(ctx: Context, call: HttpCall, attempt: int, pause: float, error: KlingError) -> None:
+    """Log a repeat and call the event hook."""
     log.info(
         "%s %s attempt %d failed (%s); again in %.1f s",
         call.method,
@@ -463,7 +428,7 @@ def note_retry(ctx: Context, call: Call, attempt: int, pause: float, error: Klin
 
 
 def reason(error: KlingError) -> str:
-    """Return what went wrong in our own words: the server's may quote the prompt."""
+    """Return what went wrong in our own text: the server's may quote the prompt."""
     if isinstance(error, TaskFailedError):
         return f"task {error.task_id} failed"
     if isinstance(error, KlingAPIError):

@@ -9,15 +9,18 @@ find out later; it is never reported as a plain failure, which would invite a se
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import attrs
 
 from kling_sdk.auth import CallKeys
-from kling_sdk.endpoints import RawRequest, VideoRequest
-from kling_sdk.endpoints.base import check_external_id
+from kling_sdk.endpoints import ENDPOINTS
+from kling_sdk.endpoints.base import Request, check_external_id
 from kling_sdk.endpoints.capabilities import require
+from kling_sdk.endpoints.raw import RawRequest
+from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -34,21 +37,23 @@ from kling_sdk.flows.core import (
     WRONG_ADDRESS,
     Context,
     Flow,
-    Pages,
+    RepeatedPages,
     Sleep,
     exchange,
     log,
     note_retry,
     repeat,
 )
-from kling_sdk.flows.identity import Asked
+from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.flows.interrupted import interrupted, unanswered
 from kling_sdk.flows.retry import is_transient
 from kling_sdk.results import Task
-from kling_sdk.wire import Call, Reply
+from kling_sdk.wire import HttpCall, Reply, Wire
 from kling_sdk.wire.v1 import wire_body
 
-__all__ = ["create", "external_id_for", "new_external_id"]
+__all__ = ["call_once", "create", "external_id_for", "new_external_id"]
+
+T = TypeVar("T")
 
 _LONGEST_NAME: Final = 180  # characters, so that with its digest it is a valid id
 
@@ -60,11 +65,11 @@ def new_external_id(ctx: Context) -> str:
     return f"sdk-{ctx.random.getrandbits(128):032x}"
 
 
-def external_id_for(request: VideoRequest, name: str) -> str:
+def external_id_for(request: Request, name: str) -> str:
     """Return an `external_task_id` that is the same for the same request, and only for it.
 
     Kling does not compare requests: under an id that was used before it returns the earlier
-    task, whatever is asked for now. An id made here changes with the request, so a program
+    task, whatever is requested now. An id made here changes with the request, so a program
     can be restarted with the same names without a second buy, and an edited request is new.
 
     Args:
@@ -79,14 +84,14 @@ def external_id_for(request: VideoRequest, name: str) -> str:
         raise RequestValidationError("name", "is empty, too long or no text", "1 to 180 characters")
     check_external_id(name)
     body = wire_body(request, "")
-    del body["external_task_id"]
+    body.pop("external_task_id", None)
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return f"{name}-{sha256(canonical.encode()).hexdigest()[:16]}"
 
 
 def create(
     ctx: Context,
-    request: VideoRequest | RawRequest,
+    request: Request | RawRequest,
     *,
     external_id: str | None = None,
     wait_for_slot: bool = True,
@@ -109,18 +114,23 @@ def create(
         ConflictError: the id was used by another endpoint, or for another request.
         AlreadyExistsError: an earlier create has used the id, and `options.if_exists` is
             "error".
-        OutcomeUnknownError: an attempt may have been accepted, and asking did not tell.
+        OutcomeUnknownError: an attempt may have been accepted, and a look-up did not decide it.
     """
     if ctx.options.check and not isinstance(request, RawRequest):
-        require(request.endpoint, request.given())
+        require(request.record, request.given())
+    if not request.record.takes_external_id:
+        wire = ctx.wire_for(request.record)
+        return (yield from _once(ctx, request, lambda reply: wire.task(reply, request.record)))
     keys = CallKeys(ctx.keys.ring if isinstance(ctx.keys, CallKeys) else ctx.keys)
     ctx = attrs.evolve(ctx, keys=keys)
     external_id = request.external_task_id or external_id or new_external_id(ctx)
-    call = ctx.dialect.create(request, external_id)
+    wire = ctx.wire_for(request.record)
+    call = wire.create(request, external_id)
     attempts = _Attempts(
         ctx,
+        wire,
         call,
-        request.endpoint,
+        request.record,
         external_id,
         keys,
         wait_for_slot=wait_for_slot,
@@ -139,27 +149,67 @@ def create(
         raise
 
 
+def call_once(ctx: Context, request: Request) -> Flow[Any]:
+    """Call an endpoint that makes no task, and return its result.
+
+    Raises:
+        RequestValidationError: the model is known not to do this; nothing was sent.
+        KlingAPIError: the server refused.
+        TransportError: the server was not reached.
+        OutcomeUnknownError: it may have been carried out, and its result is lost.
+    """
+    if ctx.options.check:
+        require(request.record, request.given())
+    wire, returns = ctx.wire_for(request.record), request.record.returns
+    assert returns is not None  # noqa: S101 - what makes no task says how its reply is read
+    return (yield from _once(ctx, request, lambda reply: returns(wire.data(reply))))
+
+
+def _once(ctx: Context, request: Request | RawRequest, read: Callable[[Reply], T]) -> Flow[T]:
+    """Send a request that carries no external id: exactly once, over a connection of its own.
+
+    Nobody can ask what became of it, so a lost reply is an `OutcomeUnknownError`.
+    """
+    call = ctx.wire_for(request.record).create(request, "")
+    until = ctx.until(ctx.options.create_deadline)
+    lost = "nothing can be asked: this endpoint takes no external_task_id"
+    try:
+        return (yield from exchange(ctx, call, read, until, fresh=True))
+    except KlingError as error:
+        maybe_done = (isinstance(error, KlingAPIError) and not error.is_refusal) or (
+            isinstance(error, TransportError) and error.maybe_sent
+        )
+        if not maybe_done:
+            raise
+        message = f"the request may have been carried out, and its reply is lost; {lost}"
+        raise OutcomeUnknownError(message, external_task_id="") from error
+    except BaseException as error:
+        interrupted(error, f"interrupted during a {request.endpoint} call; {lost}")
+        raise
+
+
 @attrs.define(eq=False, repr=False)
 class _Attempts:
     """The attempts of one create, and what they leave uncertain."""
 
     ctx: Context
-    call: Call
-    endpoint: str
+    wire: Wire
+    call: HttpCall
+    record: EndpointRecord
     external_id: str
     keys: CallKeys
     wait_for_slot: bool = attrs.field(kw_only=True)
     will_repeat: bool = attrs.field(kw_only=True)
     is_own_id: bool = attrs.field(kw_only=True)
-    asked: Asked = attrs.field(init=False)
-    pages: Pages = attrs.field(factory=Pages, init=False)
+    expected: ExpectedTask = attrs.field(init=False)
+    pages: RepeatedPages = attrs.field(factory=RepeatedPages, init=False)
     uncertain: KlingError | None = attrs.field(default=None, init=False)
     until: float = attrs.field(default=0.0, init=False)
     #: Whether the server may have accepted the task, or may be accepting it now.
     is_open: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.asked = Asked(external_task_id=self.external_id)
+        self.expected = ExpectedTask(external_task_id=self.external_id)
 
     def run(self) -> Flow[Task]:
         ctx, call = self.ctx, self.call
@@ -201,8 +251,8 @@ class _Attempts:
 
     def _read(self, reply: Reply) -> tuple[Task, Reply]:
         """Return the reply's task, which is ours or does not say whose it is."""
-        task = self.ctx.dialect.task(reply, self.endpoint)
-        named = self.asked.named_by(task)
+        task = self.wire.task(reply, self.record)
+        named = self.expected.named_by(task)
         if named is False:
             raise MismatchedReplyError(
                 "the reply is about another external_task_id than the one sent: it is out of step"
@@ -221,7 +271,7 @@ class _Attempts:
             if not (isinstance(failure, TransportError) and failure.page):
                 raise self._unconfirmed(task) from failure
             found = None  # the server has no such path: it cannot be asked
-        if found is not None and (found.task_id == task.task_id or self.asked.named_by(found)):
+        if found is not None and (found.task_id == task.task_id or self.expected.named_by(found)):
             return self._named(found)
         if found is not None or not reply.fresh:
             raise self._unconfirmed(task)
@@ -271,17 +321,18 @@ class _Attempts:
 
         An account accepts an id once over all its endpoints, so ours was not accepted.
         """
-        ctx = self.ctx
-        for endpoint in ctx.dialect.endpoints:
-            if endpoint == self.endpoint:
+        if not self.wire.shares_external_ids:
+            return
+        for record in ENDPOINTS.values():
+            if record is self.record or not record.takes_external_id:
                 continue
             try:
-                task = yield from self._look_up(endpoint)
+                task = yield from self._look_up(record)
             except KlingError:
                 continue  # it cannot be asked; the outcome stays unknown
             if task is not None:
                 raise ConflictError(
-                    f"external_task_id {self.external_id} belongs to a task of {endpoint}; "
+                    f"external_task_id {self.external_id} belongs to a task of {record.name}; "
                     "nothing was created. Use another id for this request",
                     code=error.code,
                     http_status=error.http_status,
@@ -322,18 +373,21 @@ class _Attempts:
         log.warning("a refusal was another request's: %s is %s", self.external_id, task.task_id)
         return self._named(task)
 
-    def _look_up(self, endpoint: str | None = None, *, fresh: bool = False) -> Flow[Task | None]:
+    def _look_up(
+        self, record: EndpointRecord | None = None, *, fresh: bool = False
+    ) -> Flow[Task | None]:
         self.keys.hold()
         left = max(_LOOKUP_RESERVE, self.until - self.ctx.monotonic())
         options = attrs.evolve(self.ctx.options, deadline=left)
         ctx = attrs.evolve(self.ctx, options=options)
-        where = endpoint or self.endpoint
+        where = record or self.record
+        wire = ctx.wire_for(where)
         try:
             return (
                 yield from repeat(
                     ctx,
-                    ctx.dialect.get(where, self.external_id),
-                    lambda reply: self.asked.check(ctx.dialect.task(reply, where), reply),
+                    wire.get(where, self.external_id),
+                    lambda reply: self.expected.check(wire.task(reply, where), reply),
                     fresh=fresh,
                 )
             )

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from kling_sdk.errors import DownloadError, TransportError
 from kling_sdk.flows.core import Context, Event, Fetch, Flow, Sleep, log
 from kling_sdk.results import Download, redact_url
-from kling_sdk.wire import Call, Reply
+from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.messages import retry_after
 
 __all__ = ["Target", "download"]
@@ -102,7 +102,7 @@ def _attempts(ctx: Context, source: str, target: Target) -> Flow[None]:
         attempt += 1
 
 
-def _fetch(ctx: Context, call: Call, target: Target, attempt: int) -> Flow[Reply]:
+def _fetch(ctx: Context, call: HttpCall, target: Target, attempt: int) -> Flow[Reply]:
     shown = redact_url(call.path)
     ctx.emit(Event("request", "GET", shown, attempt))
     reply: Reply = yield Fetch(call, target, ctx.options.timeout)
@@ -117,8 +117,8 @@ def _pause(ctx: Context, reply: Reply | None, idle: int) -> float | None:
     if idle >= most or retries == 0 or ctx.cancelled():
         return None
     pause = ctx.policy.pause(TransportError("cut short"), max(1, idle), float("inf")) or 0.0
-    asked = (retry_after(reply) if reply is not None else None) or 0.0
-    return max(pause, asked) if asked <= ctx.options.deadline else None
+    wanted = (retry_after(reply) if reply is not None else None) or 0.0
+    return max(pause, wanted) if wanted <= ctx.options.deadline else None
 
 
 def _moved(url: str, location: str) -> str:
@@ -128,19 +128,19 @@ def _moved(url: str, location: str) -> str:
         return location  # no URL, which `_call` refuses
 
 
-def _call(url: str, target: Target) -> Call:
+def _call(url: str, target: Target) -> HttpCall:
     try:
         scheme = urlsplit(url).scheme
     except ValueError:
         scheme = ""
     if scheme not in {"http", "https"}:
-        raise DownloadError(f"cannot fetch {redact_url(url)!r}; accepted: an http(s) URL")
+        raise DownloadError(f"cannot fetch {redact_url(url)!r}; expected an http(s) URL")
     headers = {"accept-encoding": "identity", "accept": "*/*"}
     # Without a strong validator the server could answer with the rest of another file.
     if target.received and target.validator:
         headers["range"] = f"bytes={target.received}-"
         headers["if-range"] = target.validator
-    return Call("GET", url, headers=headers)
+    return HttpCall("GET", url, headers=headers)
 
 
 def _is_whole(reply: Reply, target: Target) -> bool:

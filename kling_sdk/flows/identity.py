@@ -1,8 +1,8 @@
-"""Whether a reply is about the task that was asked for.
+"""Whether a reply is about the requested task.
 
 A reply can be about another one: a connection that was open before a fork is shared by two
 processes, and a proxy that sends one reply too many puts all later ones out of step. So the
-ids in a reply are compared with those that were asked for. A reply that names none of them
+ids in a reply are compared with the requested ones. A reply that names none of them
 is taken when the server repeated the call's `x-request-id`, or when its connection was
 opened for the call.
 """
@@ -20,7 +20,7 @@ from kling_sdk.errors import (
 from kling_sdk.results import Task
 from kling_sdk.wire import Reply
 
-__all__ = ["Asked", "Server"]
+__all__ = ["ExpectedTask", "Server"]
 
 
 @attrs.define(eq=False)
@@ -53,8 +53,8 @@ class Server:
 
 
 @attrs.frozen
-class Asked:
-    """Which task was asked for, as far as it is known.
+class ExpectedTask:
+    """Which task a reply must be about, as far as it is known.
 
     Attributes:
         task_id: Its task id, or None.
@@ -67,16 +67,16 @@ class Asked:
     either: str | None = None
 
     @classmethod
-    def of(cls, task: Task) -> Asked:
+    def of(cls, task: Task) -> ExpectedTask:
         """Return how *task* is recognized."""
         return cls(task.task_id, task.external_task_id)
 
     def named_by(self, task: Task) -> bool | None:
-        """Return True when *task* names what was asked, False when another one, else None."""
+        """Return True when *task* has the expected ids, False when another one, else None."""
         if self.either is not None:
             if self.either in {task.task_id, task.external_task_id, task.kling_task_id}:
                 return True
-            # Without an external id it may still be the one whose external id was asked for.
+            # Without an external id it may still be the one with the expected external id.
             return False if task.external_task_id else None
         if self.task_id is not None and task.task_id != self.task_id:
             return False
@@ -85,16 +85,16 @@ class Asked:
         return True if self.task_id is not None else None
 
     def check(self, task: Task, reply: Reply) -> Task:
-        """Return *task* when it is the one that was asked for.
+        """Return *task* when it is the expected one.
 
         Raises:
             MismatchedReplyError: it is another one.
-            UnnamedReplyError: the reply does not tell, and came over a used connection.
+            UnnamedReplyError: the reply does not show which, and came over a used connection.
         """
         named = self.named_by(task)
         if named is False:
             raise MismatchedReplyError(
-                "the reply is about another task than the one asked for: it is out of step"
+                "the reply is about another task than the requested one: it is out of step"
             )
         if named is None and not (reply.matched or reply.fresh):
             raise UnnamedReplyError(

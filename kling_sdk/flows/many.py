@@ -15,7 +15,8 @@ from typing import Final
 
 import attrs
 
-from kling_sdk.endpoints import VideoRequest
+from kling_sdk.endpoints.base import Request
+from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import (
     ConcurrencyLimitError,
     KlingAPIError,
@@ -28,10 +29,10 @@ from kling_sdk.errors import (
 )
 from kling_sdk.flows.core import Context, Emit, Event, Flow, Sleep, ask, exchange, log
 from kling_sdk.flows.create import create, new_external_id
-from kling_sdk.flows.identity import Asked
+from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.flows.interrupted import interrupted, open_tasks
 from kling_sdk.flows.retry import is_transient
-from kling_sdk.flows.wait import finished, next_look, note_change
+from kling_sdk.flows.wait import finished, next_look, note_change, record_of
 from kling_sdk.results import Outcome, Page, Task
 from kling_sdk.wire import Reply
 
@@ -48,12 +49,13 @@ class _Open:
 
     index: int
     task: Task
+    record: EndpointRecord
     until: float
     private: tuple[str, ...] = ()
 
 
 def many(
-    ctx: Context, work: Sequence[VideoRequest | Task], max_concurrent: int | None = None
+    ctx: Context, work: Sequence[Request | Task], max_concurrent: int | None = None
 ) -> Flow[None]:
     """Emit an `Outcome` for each item of *work* as it ends.
 
@@ -71,7 +73,7 @@ class _Pool:
     ctx: Context
     max_concurrent: int | None
     queue_until: float
-    queue: deque[tuple[int, VideoRequest, str]] = attrs.field(factory=deque, init=False)
+    queue: deque[tuple[int, Request, str]] = attrs.field(factory=deque, init=False)
     open: dict[str, list[_Open]] = attrs.field(factory=dict, init=False)
     watched: int = attrs.field(default=0, init=False)
     looks: int = attrs.field(default=0, init=False)
@@ -81,22 +83,22 @@ class _Pool:
     lists_work: bool = attrs.field(default=True, init=False)
     lost_looks: int = attrs.field(default=0, init=False)
 
-    def run(self, work: Sequence[VideoRequest | Task]) -> Flow[None]:
+    def run(self, work: Sequence[Request | Task]) -> Flow[None]:
         try:
             yield from self._run(work)
         except BaseException as error:  # the caller is cancelled, or left its loop
             interrupted(error, open_tasks(entries[0].task for entries in self.open.values()))
             raise
 
-    def _run(self, work: Sequence[VideoRequest | Task]) -> Flow[None]:
+    def _run(self, work: Sequence[Request | Task]) -> Flow[None]:
         for index, item in enumerate(work):
-            if isinstance(item, VideoRequest):
+            if isinstance(item, Request):
                 # A request that waits for a slot keeps its id over all its attempts.
                 self.queue.append((index, item, new_external_id(self.ctx)))
             elif item.is_done:
                 yield Emit(_outcome(index, item))
             else:
-                self._watch(index, item)
+                self._watch(index, item, record_of(item))
         while self.queue or self.open:
             yield from self._fill()
             if self.ctx.cancelled():
@@ -132,7 +134,7 @@ class _Pool:
             except KlingError as error:
                 yield Emit(Outcome(index, None, error))
             else:
-                self._watch(index, task, request.prompts())
+                self._watch(index, task, request.record, request.prompts())
                 note_change(self.ctx, None, task)
 
     def _is_full(self) -> bool:
@@ -141,10 +143,12 @@ class _Pool:
     def _count(self) -> int:
         return sum(len(entries) for entries in self.open.values())
 
-    def _watch(self, index: int, task: Task, private: tuple[str, ...] = ()) -> None:
+    def _watch(
+        self, index: int, task: Task, record: EndpointRecord, private: tuple[str, ...] = ()
+    ) -> None:
         self.watched += 1
         until = self.queue_until = self.ctx.until(self.ctx.options.wait_timeout)
-        self.open.setdefault(task.task_id, []).append(_Open(index, task, until, private))
+        self.open.setdefault(task.task_id, []).append(_Open(index, task, record, until, private))
 
     # ------------------------------------------------------------ looking
 
@@ -158,25 +162,26 @@ class _Pool:
         return max(least, min(tick, deadline - self.ctx.monotonic()))
 
     def _look(self) -> Flow[None]:
-        by_endpoint: dict[str, list[Task]] = {}
+        by_endpoint: dict[str, list[_Open]] = {}
         for entries in self.open.values():
-            by_endpoint.setdefault(entries[0].task.endpoint, []).append(entries[0].task)
+            by_endpoint.setdefault(entries[0].record.name, []).append(entries[0])
         self.ctx.emit(Event("poll", "GET"))
         late = self.ctx.until(self.ctx.options.timeout)
-        for endpoint, tasks in by_endpoint.items():
-            unseen = {task.task_id: task for task in tasks}
-            pages = math.ceil(len(unseen) / self.ctx.dialect.max_page_size)
+        for group in by_endpoint.values():
+            record = group[0].record
+            unseen = {entry.task.task_id: entry.task for entry in group}
+            pages = math.ceil(len(unseen) / self.ctx.wire_for(record).max_page_size)
             if self.lists_work and pages < len(unseen):
-                yield from self._look_at_pages(endpoint, unseen)
+                yield from self._look_at_pages(record, unseen)
             for task_id in unseen:
                 # When looks take long, a deadline that passed meanwhile is not looked over.
                 if self.ctx.monotonic() <= max(late, self.open[task_id][0].until):
-                    yield from self._look_at(endpoint, task_id)
+                    yield from self._look_at(record, task_id)
 
-    def _look_at_pages(self, endpoint: str, unseen: dict[str, Task]) -> Flow[None]:
+    def _look_at_pages(self, record: EndpointRecord, unseen: dict[str, Task]) -> Flow[None]:
         """Read list pages while each may still save queries; take what they show out."""
-        size = self.ctx.dialect.max_page_size
-        # Pages that our own tasks may fill. Those that have ended stay listed, so a page
+        size = self.ctx.wire_for(record).max_page_size
+        # RepeatedPages that our own tasks may fill. Those that have ended stay listed, so a page
         # without an open one is no reason to stop before.
         reach = math.ceil(self.watched / size)
         read = 0
@@ -184,7 +189,7 @@ class _Pool:
         while len(unseen) > 1:
             number, before = (page.page + 1, page.next_before) if page else (1, None)
             try:
-                page = yield from self._page(endpoint, number, size, before)
+                page = yield from self._page(record, number, size, before)
             except (KlingAPIError, TransportError) as error:
                 if is_transient(error):
                     unseen.clear()  # this look failed; the next one comes in a tick
@@ -200,25 +205,27 @@ class _Pool:
             if not page.has_next or (not shown and read >= min(reach, len(unseen))):
                 return
 
-    def _page(self, endpoint: str, number: int, size: int, before: int | None) -> Flow[Page]:
-        ctx = self.ctx
+    def _page(
+        self, record: EndpointRecord, number: int, size: int, before: int | None
+    ) -> Flow[Page]:
+        ctx, wire = self.ctx, self.ctx.wire_for(record)
 
         def read(reply: Reply) -> Page:
-            return ctx.dialect.page(reply, endpoint, number, size)
+            return wire.page(reply, record, number, size)
 
-        call = ctx.dialect.list(endpoint, number, size, before)
+        call = wire.list(record, number, size, before)
         return (yield from exchange(ctx, call, read, ctx.until(ctx.options.timeout)))
 
-    def _look_at(self, endpoint: str, task_id: str) -> Flow[None]:
-        ctx = self.ctx
-        asked = Asked.of(self.open[task_id][0].task)
+    def _look_at(self, record: EndpointRecord, task_id: str) -> Flow[None]:
+        ctx, wire = self.ctx, self.ctx.wire_for(record)
+        expected = ExpectedTask.of(self.open[task_id][0].task)
 
         def read(reply: Reply) -> Task:
-            return asked.check(ctx.dialect.task(reply, endpoint), reply)
+            return expected.check(wire.task(reply, record), reply)
 
         try:
             task = yield from ask(
-                ctx, ctx.dialect.get(endpoint, task_id), read, ctx.until(ctx.options.timeout)
+                ctx, wire.get(record, task_id), read, ctx.until(ctx.options.timeout)
             )
         except (KlingAPIError, TransportError) as error:
             if not is_transient(error) and not isinstance(error, NotFoundError):
@@ -284,7 +291,7 @@ class _Pool:
 
 
 def _merged(before: Task, now: Task) -> Task:
-    """Return *now* with what only the create's reply told."""
+    """Return *now* with what only the create's reply had."""
     return attrs.evolve(
         now,
         external_task_id=now.external_task_id or before.external_task_id,

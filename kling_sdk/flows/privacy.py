@@ -1,12 +1,12 @@
-"""A server's words, without what we told it in confidence.
+"""A server's text, without the private texts of the request that it quotes.
 
 An error's text ends up in logs and error reports. A server that refuses a prompt may quote
 it, whole or in part, or name the signed URL of a picture; here these are cut out before the
-words become an error. The server's own words stay.
+text becomes an error. The rest stays.
 
 What counts as a quotation: the whole prompt; something between quotation marks that is in
 the prompt; twelve characters in a row that are in it, or four of a script that is written
-without spaces. Fewer are the words everybody uses.
+without spaces. Fewer may be common words.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MARKS = re.compile(f"(?<=[{re.escape(_OPEN)}])[^{re.escape(_OPEN + _CLOSE)}]+")
 
 
 def private_texts(body: Any) -> Iterator[str]:
-    """Yield the texts in a request's JSON body that nobody else is to read: prompts, words."""
+    """Yield the texts in a request's JSON body that are private: prompts, texts to speak."""
     if isinstance(body, Mapping):
         for name, value in body.items():
             if isinstance(value, str):
@@ -47,28 +47,28 @@ def private_texts(body: Any) -> Iterator[str]:
             yield from private_texts(item)
 
 
-def discreet(words: str, texts: Iterable[str]) -> str:
-    """Return a server's *words* without what is quoted of *texts*, and without signatures.
+def discreet(message: str, texts: Iterable[str]) -> str:
+    """Return a server's *message* without what it quotes of *texts*, and without signatures.
 
     Base64 is cut out too, and what is longer than any message.
     """
-    if len(words) > LONGEST:
-        words = words[:LONGEST] + GAP
-    words = _URL_OR_MEDIA.sub(lambda found: redact_url(found[1]) if found[1] else GAP, words)
+    if len(message) > LONGEST:
+        message = message[:LONGEST] + GAP
+    message = _URL_OR_MEDIA.sub(lambda found: redact_url(found[1]) if found[1] else GAP, message)
     for text in texts:
-        words = _without(words, text.strip())
-    return words
+        message = _without(message, text.strip())
+    return message
 
 
-def _without(words: str, text: str) -> str:
+def _without(message: str, text: str) -> str:
     if not text:
-        return words
+        return message
     # Servers change the case of what they quote; a letter whose length that changes is left.
-    low, known = _lower(words), _lower(text)
-    cut = bytearray(len(words))
+    low, known = _lower(message), _lower(text)
+    cut = bytearray(len(message))
     for start, end in (*_whole(low, known), *_in_marks(low, known), *_runs(low, known)):
         cut[start:end] = b"\x01" * (end - start)
-    shown = [GAP if gone else letter for letter, gone in zip(words, cut, strict=True)]
+    shown = [GAP if gone else letter for letter, gone in zip(message, cut, strict=True)]
     return re.sub(f"{GAP}{{2,}}", GAP, "".join(shown))
 
 
@@ -76,23 +76,23 @@ def _lower(text: str) -> str:
     return "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
 
 
-def _whole(words: str, text: str) -> Iterator[tuple[int, int]]:
+def _whole(message: str, text: str) -> Iterator[tuple[int, int]]:
     # A short prompt is a quotation only where it stands as words of its own.
     before, after = ("", "") if _is_long(text) else (r"(?<!\w)", r"(?!\w)")
-    for found in re.finditer(f"{before}{re.escape(text)}{after}", words):
+    for found in re.finditer(f"{before}{re.escape(text)}{after}", message):
         yield found.span()
 
 
-def _in_marks(words: str, text: str) -> Iterator[tuple[int, int]]:
-    for found in _MARKS.finditer(words):
+def _in_marks(message: str, text: str) -> Iterator[tuple[int, int]]:
+    for found in _MARKS.finditer(message):
         if found[0].strip() and found[0].strip() in text:
             yield found.span()
 
 
-def _runs(words: str, text: str) -> Iterator[tuple[int, int]]:
+def _runs(message: str, text: str) -> Iterator[tuple[int, int]]:
     for size in (RUN, DENSE_RUN):
-        for start in range(len(words) - size + 1):
-            run = words[start : start + size]
+        for start in range(len(message) - size + 1):
+            run = message[start : start + size]
             if _is_long(run) and run in text:
                 yield start, start + size
 

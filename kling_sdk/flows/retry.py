@@ -72,7 +72,7 @@ class Policy(NamedTuple):
         pause = self.random() * min(longest, base * 2.0 ** min(attempt - 1, 10))
         if busy:
             pause = max(1.0, pause)
-        asked = error.retry_after if isinstance(error, KlingAPIError | TransportError) else None
-        if asked is not None:
-            pause = max(pause, asked)
+        wanted = error.retry_after if isinstance(error, KlingAPIError | TransportError) else None
+        if wanted is not None:
+            pause = max(pause, wanted)
         return pause if pause < remaining else None

@@ -13,7 +13,9 @@ from typing import Final
 
 import attrs
 
-from kling_sdk.endpoints import VideoRequest
+from kling_sdk.endpoints import ENDPOINTS
+from kling_sdk.endpoints.base import Request
+from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import (
     EmptyResultError,
     KlingAPIError,
@@ -27,13 +29,21 @@ from kling_sdk.errors import (
 )
 from kling_sdk.flows.core import Context, Event, Flow, Sleep, ask, log
 from kling_sdk.flows.create import create
-from kling_sdk.flows.identity import Asked
+from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.flows.interrupted import naming
 from kling_sdk.flows.privacy import discreet
 from kling_sdk.flows.retry import is_transient
 from kling_sdk.results import Task
 
-__all__ = ["finished", "first_look", "next_look", "note_change", "run_task", "wait"]
+__all__ = [
+    "finished",
+    "first_look",
+    "next_look",
+    "note_change",
+    "record_of",
+    "run_task",
+    "wait",
+]
 
 #: Seconds a video typically takes, from create to result. Assumed (confidence low): the
 #: vendor publishes no figure; users report one to several minutes.
@@ -59,7 +69,7 @@ def next_look(ctx: Context, looks: int) -> float:
 
 
 def finished(task: Task, private: Iterable[str] = ()) -> Task:
-    """Return a task that ended well with at least one video.
+    """Return a task that ended well with at least one result.
 
     Args:
         task: A task that is done.
@@ -72,15 +82,15 @@ def finished(task: Task, private: Iterable[str] = ()) -> Task:
     if not task.is_succeed:
         reason = discreet(task.status_msg, private) or "the vendor gave no reason"
         raise TaskFailedError(f"task {task.task_id} failed: {reason}", task)
-    if not task.videos:
+    if not task.outputs:
         raise EmptyResultError(
-            f"task {task.task_id} succeeded without a video; ask again, or see task.raw", task
+            f"task {task.task_id} succeeded without a result; ask again, or see task.raw", task
         )
     return task
 
 
 def note_change(ctx: Context, before: Task | None, now: Task) -> None:
-    """Tell `on_update` and the event hook when the status is another than before."""
+    """Call `on_update` and the event hook when the status is another than before."""
     if before is not None and before.status == now.status:
         return
     ctx.emit(Event("task", task=now))
@@ -91,12 +101,23 @@ def note_change(ctx: Context, before: Task | None, now: Task) -> None:
             log.exception("on_update failed at %s of task %s", now.status, now.task_id)
 
 
-def wait(ctx: Context, endpoint: str, task: Task | str, private: Sequence[str] = ()) -> Flow[Task]:
+def record_of(task: Task, default: EndpointRecord | None = None) -> EndpointRecord:
+    """Return the endpoint that made *task*; *default* for a task that does not name one."""
+    if default is not None and task.endpoint in {"", default.name}:
+        return default
+    found = ENDPOINTS.get(task.endpoint) or default
+    # A relay asks for a task by its id alone; Kling refuses the path that is missing.
+    return found or EndpointRecord(task.endpoint, path="")
+
+
+def wait(
+    ctx: Context, record: EndpointRecord, task: Task | str, private: Sequence[str] = ()
+) -> Flow[Task]:
     """Return the task once it has ended well.
 
     Args:
         ctx: Where, who, when; `options.wait_timeout` bounds the wait.
-        endpoint: The endpoint that made the task.
+        record: The endpoint of a task that does not name its own.
         task: The task, or its task id or external id (then the first look is at once).
         private: What an error's text must not quote of the vendor's reason.
 
@@ -108,8 +129,8 @@ def wait(ctx: Context, endpoint: str, task: Task | str, private: Sequence[str] =
     """
     known = task if isinstance(task, Task) else None
     # A task knows its endpoint, also when another endpoint's resource waits for it.
-    endpoint = (known.endpoint if known else "") or endpoint
-    if known is not None and known.is_done and (known.videos or not known.is_succeed):
+    record = record_of(known, record) if known is not None else record
+    if known is not None and known.is_done and (known.outputs or not known.is_succeed):
         return finished(known, private)
     until = ctx.until(ctx.options.wait_timeout)
     pause = first_look(ctx, known) if known is not None else 0.0
@@ -125,7 +146,7 @@ def wait(ctx: Context, endpoint: str, task: Task | str, private: Sequence[str] =
         looks += 1
         try:
             looked_at = ctx.monotonic()
-            seen = yield from _look(ctx, endpoint, known or str(task), until)
+            seen = yield from _look(ctx, record, known or str(task), until)
         except (KlingAPIError, TransportError) as error:
             # A task that was seen once exists: not finding it is the server's hiccup.
             lost = not is_transient(error) or ctx.policy.is_hopeless(error, looks)
@@ -143,16 +164,16 @@ def wait(ctx: Context, endpoint: str, task: Task | str, private: Sequence[str] =
             pause = min(pause, 1.0)  # s: it will hardly get better
 
 
-def run_task(ctx: Context, request: VideoRequest) -> Flow[Task]:
+def run_task(ctx: Context, request: Request) -> Flow[Task]:
     """Create a task and return it once it has ended well."""
     task = yield from create(ctx, request)
     return (yield from naming(_follow(ctx, request, task), task))
 
 
-def _follow(ctx: Context, request: VideoRequest, task: Task) -> Flow[Task]:
+def _follow(ctx: Context, request: Request, task: Task) -> Flow[Task]:
     note_change(ctx, None, task)
     try:
-        done = yield from wait(ctx, request.endpoint, task, request.prompts())
+        done = yield from wait(ctx, request.record, task, request.prompts())
     except TaskFailedError as error:
         if task.reused:
             error.add_note(
@@ -164,22 +185,25 @@ def _follow(ctx: Context, request: VideoRequest, task: Task) -> Flow[Task]:
 
 
 def _server_pause(trouble: KlingError | None, pause: float) -> float:
-    asked = trouble.retry_after if isinstance(trouble, KlingAPIError) else None
-    return pause if asked is None else max(pause, asked)
+    wanted = trouble.retry_after if isinstance(trouble, KlingAPIError) else None
+    return pause if wanted is None else max(pause, wanted)
 
 
-def _look(ctx: Context, endpoint: str, task: Task | str, until: float) -> Flow[Task]:
+def _look(ctx: Context, record: EndpointRecord, task: Task | str, until: float) -> Flow[Task]:
     ctx.emit(Event("poll", "GET"))
+    wire = ctx.wire_for(record)
     # At the deadline one attempt still gets its full time.
     until = max(until, ctx.until(ctx.options.timeout))
-    name, asked = (
-        (task.task_id, Asked.of(task)) if isinstance(task, Task) else (task, Asked(either=task))
+    name, expected = (
+        (task.task_id, ExpectedTask.of(task))
+        if isinstance(task, Task)
+        else (task, ExpectedTask(either=task))
     )
     return (
         yield from ask(
             ctx,
-            ctx.dialect.get(endpoint, name),
-            lambda reply: asked.check(ctx.dialect.task(reply, endpoint), reply),
+            wire.get(record, name),
+            lambda reply: expected.check(wire.task(reply, record), reply),
             until,
         )
     )

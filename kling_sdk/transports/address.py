@@ -1,4 +1,4 @@
-"""What is wrong with an address at which no connection can be made, in words for its user."""
+"""Why no connection can be made to an address, and what to change."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from kling_sdk.errors import UnreachableError
 
 __all__ = ["Address", "speaks_tls"]
 
-_PATIENCE: Final = 1.0  # s for the question whether a port speaks TLS
-_SILENCES: Final = 3  # connections that ended without an answer, before that is asked
+_TLS_PROBE: Final = 1.0  # s to find out whether a port speaks TLS
+_SILENCES: Final = 3  # connections that ended without an answer, before that is tried
 
 
 class Address:
@@ -53,7 +53,7 @@ class Address:
         return UnreachableError(f"cannot connect to {self.name}: {found}", maybe_sent=False)
 
     def is_doubtful(self) -> bool:
-        """Return whether to ask if the port speaks TLS, after a request that nobody answered.
+        """Return whether to try if the port speaks TLS, after a request without a reply.
 
         Servers that do end a connection on which they are sent plain HTTP, mostly in silence.
         """
@@ -103,7 +103,7 @@ def speaks_tls(host: str, port: int) -> bool:
     context.verify_mode = ssl.CERT_NONE  # nothing is sent over it
     try:
         with (
-            socket.create_connection((host, port), _PATIENCE) as plain,
+            socket.create_connection((host, port), _TLS_PROBE) as plain,
             context.wrap_socket(plain, server_hostname=host) as secure,
         ):
             return secure.version() is not None

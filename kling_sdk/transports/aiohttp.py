@@ -19,7 +19,7 @@ from kling_sdk.wire import Reply
 from kling_sdk.wire.messages import MAX_REPLY
 
 if TYPE_CHECKING:
-    from kling_sdk.wire import Call
+    from kling_sdk.wire import HttpCall
 
 __all__ = ["AiohttpTransport"]
 
@@ -65,7 +65,7 @@ class AiohttpTransport:
         return self.address.wants_tls(answer=answer)
 
     def _request(
-        self, call: Call, timeout: aiohttp.ClientTimeout, **options: Any
+        self, call: HttpCall, timeout: aiohttp.ClientTimeout, **options: Any
     ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         absolute = call.path.startswith(("http://", "https://"))
         headers, content = encode(call)
@@ -181,7 +181,7 @@ async def _bounded(content: aiohttp.StreamReader) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _failed(error: Exception, call: Call) -> TransportError:
+def _failed(error: Exception, call: HttpCall) -> TransportError:
     sent = not isinstance(error, _NEVER_SENT)
     # aiohttp quotes whole URLs, also inside its own repr of a request; keep the sentence only.
     text = redact_text(str(error)) if sent else f"cannot connect for {call.method}"

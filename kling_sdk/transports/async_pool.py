@@ -220,8 +220,8 @@ class PooledTransport(httpx.AsyncHTTPTransport):
     """httpx's own transport over `Connections` instead of httpcore's pool.
 
     Connections belong to the event loop that they were opened on. A client that is used
-    again under another one, as by a second `asyncio.run`, begins anew: those of a loop that
-    is closed can neither be used nor closed.
+    again under another one, as by a second `asyncio.run`, starts with no connections: those of
+    a loop that is closed can neither be used nor closed.
     """
 
     def __init__(self, tls: ssl.SSLContext, most: int = MOST, keep: float = KEEP) -> None:

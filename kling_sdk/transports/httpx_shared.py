@@ -18,7 +18,7 @@ from kling_sdk.errors import TransportError
 from kling_sdk.flows import Fetch, Send
 from kling_sdk.results import redact_url
 from kling_sdk.transports.address import Address
-from kling_sdk.wire import Call, Reply
+from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.messages import MAX_REPLY
 
 __all__ = [
@@ -111,7 +111,7 @@ def redact_text(text: str) -> str:
     return " ".join(redact_url(word) if "://" in word else word for word in text.split())
 
 
-def encode(call: Call) -> tuple[dict[str, str], bytes | None]:
+def encode(call: HttpCall) -> tuple[dict[str, str], bytes | None]:
     """Return the headers and the body of *call*."""
     headers = {"accept": "application/json", "accept-encoding": "identity", **call.headers}
     if call.json is None:
@@ -170,7 +170,7 @@ class Calls:
 def has_unread_bytes(connection: Any) -> bool:
     """Return whether bytes came behind the last reply of an idle connection.
 
-    No request has asked for them. httpcore looks at the socket before it uses a connection
+    They belong to no request. httpcore looks at the socket before it uses a connection
     again, but not at what it has read from it already, and would take that for the next reply.
     """
     inner = connection._connection  # noqa: SLF001 - httpcore shows neither; a test watches both
@@ -180,7 +180,7 @@ def has_unread_bytes(connection: Any) -> bool:
 
 
 class ConnectTrace:
-    """A request's trace, which tells whether a connection was opened for the request."""
+    """A request's trace, which shows whether a connection was opened for the request."""
 
     def __init__(self) -> None:
         self.connected = False

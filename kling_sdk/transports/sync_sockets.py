@@ -93,7 +93,7 @@ class _Backend(httpcore.SyncBackend):
 
 
 class _Connection(httpcore.HTTPConnection):
-    """A connection that is not used again when bytes came that no request asked for."""
+    """A connection that is not used again when bytes came that belong to no request."""
 
     def has_expired(self) -> bool:
         return super().has_expired() or has_unread_bytes(self)

@@ -1,31 +1,33 @@
-"""One object per wire form: where to call, what to send, how to read the reply."""
+"""How calls look over the wire: one object per interface, which makes calls and reads replies."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kling_sdk.results import Page, Task
-from kling_sdk.wire.messages import Call, Reply
-from kling_sdk.wire.relay import RelayDialect
-from kling_sdk.wire.v1 import KlingDialect
+from kling_sdk.wire.messages import HttpCall, Reply
+from kling_sdk.wire.relay import RelayWire
+from kling_sdk.wire.v1 import V1Wire
 
 if TYPE_CHECKING:
-    from kling_sdk.endpoints import RawRequest, VideoRequest
+    from kling_sdk.endpoints.base import Request
+    from kling_sdk.endpoints.raw import RawRequest
+    from kling_sdk.endpoints.record import EndpointRecord
 
-__all__ = ["Call", "Dialect", "KlingDialect", "RelayDialect", "Reply"]
+__all__ = ["WIRES", "HttpCall", "RelayWire", "Reply", "V1Wire", "Wire"]
 
 
-class Dialect(Protocol):
-    """What a wire form must be able to say and to read."""
+class Wire(Protocol):
+    """What an interface's calls and replies are made with."""
 
     @property
     def name(self) -> str:
-        """A word for logs and reprs."""
+        """A name for logs and reprs."""
         ...
 
     @property
     def default_base_url(self) -> str:
-        """Where to call when nothing else is said."""
+        """Where to call when no URL is given."""
         ...
 
     @property
@@ -39,23 +41,25 @@ class Dialect(Protocol):
         ...
 
     @property
-    def endpoints(self) -> tuple[str, ...]:
-        """The endpoints that can be asked for an external id, one by one."""
+    def shares_external_ids(self) -> bool:
+        """Whether an id that another endpoint has used is looked up there."""
         ...
 
-    def create(self, request: VideoRequest | RawRequest, external_task_id: str) -> Call:
+    def create(self, request: Request | RawRequest, external_task_id: str) -> HttpCall:
         """Return the call that creates a task."""
         ...
 
-    def get(self, endpoint: str, task_id: str) -> Call:
+    def get(self, record: EndpointRecord, task_id: str) -> HttpCall:
         """Return the call that reads one task."""
         ...
 
-    def list(self, endpoint: str, page: int, page_size: int, before: int | None) -> Call:
+    def list(
+        self, record: EndpointRecord, page: int, page_size: int, before: int | None
+    ) -> HttpCall:
         """Return the call that reads one page of tasks."""
         ...
 
-    def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> Call:
+    def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> HttpCall:
         """Return the call that reads the account's resource packs."""
         ...
 
@@ -63,10 +67,14 @@ class Dialect(Protocol):
         """Return a reply's payload, or raise what the server refused."""
         ...
 
-    def task(self, reply: Reply, endpoint: str) -> Task:
+    def task(self, reply: Reply, record: EndpointRecord) -> Task:
         """Return the task in a reply."""
         ...
 
-    def page(self, reply: Reply, endpoint: str, page: int, page_size: int) -> Page:
+    def page(self, reply: Reply, record: EndpointRecord, page: int, page_size: int) -> Page:
         """Return the page in a reply."""
         ...
+
+
+#: The vendor's interfaces, by the name that an `EndpointRecord` gives.
+WIRES: Final[dict[str, Wire]] = {"v1": V1Wire()}

@@ -1,4 +1,4 @@
-"""What goes over the wire: a call to make, a reply that came. Values only."""
+"""An HTTP call to make, the reply that came, and what every interface reads of a reply."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from collections.abc import Mapping
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
-from kling_sdk.errors import TransportError
-from kling_sdk.wire.redirects import is_redirect, redirected
+from kling_sdk.errors import TransportError, UnreachableError
 
 __all__ = [
-    "Call",
+    "HttpCall",
     "Reply",
+    "is_redirect",
     "json_object",
     "names_asked_path",
     "no_answer",
     "read_json",
+    "redirected",
     "retry_after",
 ]
 
@@ -33,7 +34,7 @@ _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _TRANSIENT: Final = frozenset({408, 425, 429})
 
 
-class Call(NamedTuple):
+class HttpCall(NamedTuple):
     """An HTTP call, without host and authorization.
 
     Attributes:
@@ -52,7 +53,7 @@ class Call(NamedTuple):
 
     def __repr__(self) -> str:
         # The body may hold a prompt, the headers a key.
-        return f"Call(method={self.method!r}, path={self.path!r}, params={self.params!r})"
+        return f"HttpCall(method={self.method!r}, path={self.path!r}, params={self.params!r})"
 
 
 class Reply(NamedTuple):
@@ -94,7 +95,7 @@ def plain_body(reply: Reply) -> bytes:
         return reply.body
     if encoding not in {"gzip", "x-gzip", "deflate"}:
         raise TransportError(
-            f"the reply is compressed with {encoding[:20]!r}, which was not asked for"
+            f"the reply is compressed with {encoding[:20]!r}, which was not requested"
         )
     inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: zlib or gzip by its header
     try:
@@ -182,3 +183,37 @@ def retry_after(reply: Reply) -> float | None:
     """Return the seconds of a `Retry-After` header, or None (a date is not understood)."""
     value = reply.headers.get("retry-after", "").strip()
     return float(value) if value.isascii() and value.isdigit() and len(value) < 7 else None
+
+
+def is_redirect(status: int) -> bool:
+    """Return whether an HTTP status is one of a redirect."""
+    return status in {301, 302, 303, 307, 308}
+
+
+def redirected(status: int, headers: Mapping[str, str]) -> UnreachableError:
+    """Return the error for a redirect, which is not followed: the key would go along.
+
+    It is no proof that nothing was created.
+    """
+    place = _place(headers.get("location", ""))
+    if not place:
+        return UnreachableError(
+            f"HTTP {status} redirects to another path of the same host; check base_url"
+        )
+    return UnreachableError(
+        f"HTTP {status} redirects to {place}; if that is the API, use base_url={place!r}"
+    )
+
+
+def _place(location: str) -> str:
+    """Return scheme, host and port of *location*; "" if it is a path, or no URL."""
+    try:
+        parts = urlsplit(location)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return ""
+    if not host:
+        return ""
+    # Put together from its parts: a user's name and password stay out.
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme or 'https'}://{shown}" + (f":{port}" if port else "")

@@ -1,4 +1,4 @@
-"""The wire form of a one-api style relay in front of Kling: flat replies, keyset pages.
+"""A one-api style relay in front of Kling: flat replies, keyset pages.
 
 Bodies: `{"task_id", "kling_task_id", "status", "video_url", "duration", "fail_reason"}`,
 empty text where unknown. Errors: `{"error": {"message", "type", "code"}}`, with Kling's
@@ -13,43 +13,51 @@ from urllib.parse import quote
 from kling_sdk.errors import RequestValidationError, TransportError, api_error
 from kling_sdk.results import Page, Task, Video, decimal, instant, text
 from kling_sdk.wire.messages import (
-    Call,
+    HttpCall,
     Reply,
     json_object,
     names_asked_path,
     no_answer,
     retry_after,
 )
-from kling_sdk.wire.v1 import _checked_id, wire_body
+from kling_sdk.wire.v1 import checked_id, wire_body
 
 if TYPE_CHECKING:
-    from kling_sdk.endpoints import RawRequest, VideoRequest
+    from kling_sdk.endpoints.base import Request
+    from kling_sdk.endpoints.raw import RawRequest
+    from kling_sdk.endpoints.record import EndpointRecord
 
-__all__ = ["RelayDialect"]
+__all__ = ["RelayWire"]
 
 _ROOT = "/kling/v1/videos"
 
 
-class RelayDialect:
+class RelayWire:
     """Paths, bodies and replies of a relay."""
 
     name: str = "relay"
     default_base_url: str = "http://127.0.0.1:3000"
     max_page_size: int = 100
     sends_request_id: bool = True
-    #: None: a relay looks up an id whatever the endpoint, and reports a conflict itself.
-    endpoints: tuple[str, ...] = ()
+    #: A relay finds an id whatever the endpoint, and reports a conflict itself.
+    shares_external_ids: bool = False
 
-    def create(self, request: VideoRequest | RawRequest, external_task_id: str) -> Call:
+    def create(self, request: Request | RawRequest, external_task_id: str) -> HttpCall:
         """Return the call that creates a task."""
         body = wire_body(request, external_task_id)
-        return Call("POST", f"{_ROOT}/{request.endpoint}", json=body)
+        return HttpCall("POST", f"{_ROOT}/{request.endpoint}", json=body)
 
-    def get(self, endpoint: str, task_id: str) -> Call:  # noqa: ARG002 - one path for all endpoints
+    def get(self, record: EndpointRecord, task_id: str) -> HttpCall:  # noqa: ARG002 - one path for all endpoints
         """Return the call that reads one task, by task id or external id."""
-        return Call("GET", f"{_ROOT}/{quote(_checked_id(task_id), safe='')}")
+        return HttpCall("GET", f"{_ROOT}/{quote(checked_id(task_id), safe='')}")
 
-    def list(self, endpoint: str, page: int, page_size: int, before: int | None) -> Call:  # noqa: ARG002 - one list for all endpoints
+    def list(
+        self,
+        record: EndpointRecord,  # noqa: ARG002 - one list for all endpoints
+        page: int,
+        page_size: int,
+        before: int | None,
+    ) -> HttpCall:
         """Return the call that reads the page before the key *before* (None: the newest)."""
         if page > 1 and before is None:
             raise RequestValidationError(
@@ -62,11 +70,13 @@ class RelayDialect:
         params: dict[str, str | int] = {"limit": page_size}
         if before is not None:
             params["before"] = before
-        return Call("GET", _ROOT, params=params)
+        return HttpCall("GET", _ROOT, params=params)
 
-    def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> Call:  # noqa: ARG002 - the other dialect's signature
+    def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> HttpCall:  # noqa: ARG002 - the protocol's signature
         """Raise: a relay bills its own users and shows no account of Kling."""
-        raise RequestValidationError("account_costs", "is asked of a relay", "a client of Kling")
+        raise RequestValidationError(
+            "account_costs", "is not served by a relay", "a client of Kling"
+        )
 
     def data(self, reply: Reply) -> Any:
         """Return the reply's object.
@@ -100,17 +110,17 @@ class RelayDialect:
             complete=complete or unknown_path,
         )
 
-    def task(self, reply: Reply, endpoint: str) -> Task:
+    def task(self, reply: Reply, record: EndpointRecord) -> Task:
         """Return the task in a reply to create or get."""
-        return _task_from(self.data(reply), endpoint)
+        return _task_from(self.data(reply), record.name)
 
-    def page(self, reply: Reply, endpoint: str, page: int, page_size: int) -> Page:
+    def page(self, reply: Reply, record: EndpointRecord, page: int, page_size: int) -> Page:
         """Return the tasks in a reply to list."""
         body = self.data(reply)
         data, before = body.get("data"), body.get("next_before")
         if not isinstance(data, list):
             raise TransportError(f"HTTP {reply.status}: a page without a list of tasks")
-        tasks = tuple(_task_from(item, endpoint) for item in data)
+        tasks = tuple(_task_from(item, record.name) for item in data)
         key = before if isinstance(before, int) else None
         return Page(tasks, page, page_size, next_before=key, has_next=key is not None)
 

@@ -1,4 +1,4 @@
-"""Kling's own wire form, the `/v1` interface.
+"""The `/v1` interface of Kling: paths, bodies and replies.
 
 Every reply is an envelope `{code, message, request_id, data}`. Source: the vendor's
 endpoint pages and observed replies (several agree).
@@ -13,9 +13,9 @@ from urllib.parse import quote
 import attrs
 
 from kling_sdk.errors import RequestValidationError, TransportError, api_error
-from kling_sdk.results import Page, ResourcePack, Task, Video, decimal, instant, text
+from kling_sdk.results import Image, Page, ResourcePack, Task, Video, decimal, instant, text
 from kling_sdk.wire.messages import (
-    Call,
+    HttpCall,
     Reply,
     json_object,
     names_asked_path,
@@ -24,16 +24,11 @@ from kling_sdk.wire.messages import (
 )
 
 if TYPE_CHECKING:
-    from kling_sdk.endpoints import RawRequest, VideoRequest
+    from kling_sdk.endpoints.base import Request
+    from kling_sdk.endpoints.raw import RawRequest
+    from kling_sdk.endpoints.record import EndpointRecord
 
-__all__ = ["KlingDialect", "wire_body"]
-
-_PATHS = {
-    "text2video": "/v1/videos/text2video",
-    "image2video": "/v1/videos/image2video",
-    "omni-video": "/v1/videos/omni-video",
-    "multi-image2video": "/v1/videos/multi-image2video",
-}
+__all__ = ["V1Wire", "checked_id", "wire_body"]
 
 
 def _plain(value: Any) -> Any:
@@ -55,14 +50,17 @@ def _plain_object(value: Any) -> dict[str, Any]:
     return body
 
 
-def wire_body(request: VideoRequest | RawRequest, external_task_id: str) -> dict[str, Any]:
-    """Return the JSON body of a create, as both dialects send it."""
+def wire_body(request: Request | RawRequest, external_task_id: str) -> dict[str, Any]:
+    """Return the JSON body of a create, as Kling and relays take it.
+
+    An empty *external_task_id* is not sent.
+    """
     from kling_sdk.endpoints.raw import RawRequest  # a program that only reads needs none
 
+    sent_id = {"external_task_id": external_task_id} if external_task_id else {}
     if isinstance(request, RawRequest):
-        return {**request.body, "external_task_id": external_task_id}
-    body = _plain_object(request)
-    body["external_task_id"] = external_task_id
+        return {**request.body, **sent_id}
+    body = {**_plain_object(request), **sent_id}
     if "watermark_info" in body:
         body["watermark_info"] = {"enabled": body["watermark_info"]}
     for place, shot in enumerate(body.get("multi_prompt", ()), start=1):
@@ -70,29 +68,34 @@ def wire_body(request: VideoRequest | RawRequest, external_task_id: str) -> dict
     return body
 
 
-class KlingDialect:
+class V1Wire:
     """Paths, bodies and replies of `api-singapore.klingai.com` and its sisters."""
 
     name: str = "kling"
     default_base_url: str = "https://api-singapore.klingai.com"
-    #: Whether the server is sent an `x-request-id` per attempt, which it may repeat.
+    #: Whether each attempt carries an `x-request-id`, which the server may repeat.
     sends_request_id: bool = False
-    #: Most tasks on one page (vendor page), or 0 when pages cannot replace single queries.
+    #: Most tasks on one page (vendor page).
     max_page_size: int = 500
     max_page: int = 1000
-    #: The endpoints over which an account accepts an external id once.
-    endpoints: tuple[str, ...] = tuple(_PATHS)
+    #: Whether an id that another endpoint has used is looked up there, endpoint by endpoint.
+    shares_external_ids: bool = True
 
-    def create(self, request: VideoRequest | RawRequest, external_task_id: str) -> Call:
+    def create(self, request: Request | RawRequest, external_task_id: str) -> HttpCall:
         """Return the call that creates a task."""
-        body = wire_body(request, external_task_id)
-        return Call("POST", _PATHS[request.endpoint], json=body)
+        return HttpCall("POST", request.record.path, json=wire_body(request, external_task_id))
 
-    def get(self, endpoint: str, task_id: str) -> Call:
+    def get(self, record: EndpointRecord, task_id: str) -> HttpCall:
         """Return the call that reads one task, by task id or external id."""
-        return Call("GET", f"{_PATHS[endpoint]}/{quote(_checked_id(task_id), safe='')}")
+        if not record.path:
+            raise RequestValidationError(
+                "task.endpoint", f"is {record.name!r}, which is not known here", "a known endpoint"
+            )
+        return HttpCall("GET", f"{record.path}/{quote(checked_id(task_id), safe='')}")
 
-    def list(self, endpoint: str, page: int, page_size: int, before: int | None) -> Call:
+    def list(
+        self, record: EndpointRecord, page: int, page_size: int, before: int | None
+    ) -> HttpCall:
         """Return the call that reads one page; *before* is the relay's and must be None."""
         if before is not None:
             raise RequestValidationError("before", "is given", "page and page_size")
@@ -102,14 +105,14 @@ class KlingDialect:
             raise RequestValidationError(
                 "page_size", f"is {page_size}", f"1 to {self.max_page_size}"
             )
-        return Call("GET", _PATHS[endpoint], params={"pageNum": page, "pageSize": page_size})
+        return HttpCall("GET", record.path, params={"pageNum": page, "pageSize": page_size})
 
-    def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> Call:
+    def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> HttpCall:
         """Return the call that reads the account's resource packs."""
         params: dict[str, str | int] = {"start_time": start_ms, "end_time": end_ms}
         if pack_name is not None:
             params["resource_pack_name"] = pack_name
-        return Call("GET", "/account/costs", params=params)
+        return HttpCall("GET", "/account/costs", params=params)
 
     def data(self, reply: Reply) -> Any:
         """Return the envelope's `data`.
@@ -142,11 +145,11 @@ class KlingDialect:
             complete=bool(request_id) or unknown_path,
         )
 
-    def task(self, reply: Reply, endpoint: str) -> Task:
+    def task(self, reply: Reply, record: EndpointRecord) -> Task:
         """Return the task in a reply to create or get."""
-        return task_from(self.data(reply), endpoint)
+        return task_from(self.data(reply), record.name)
 
-    def page(self, reply: Reply, endpoint: str, page: int, page_size: int) -> Page:
+    def page(self, reply: Reply, record: EndpointRecord, page: int, page_size: int) -> Page:
         """Return the tasks in a reply to list.
 
         The reply has no total, so a full page means that another may follow.
@@ -154,12 +157,13 @@ class KlingDialect:
         data = self.data(reply)
         if not isinstance(data, list):
             raise TransportError(f"HTTP {reply.status}: a page without a list of tasks")
-        tasks = tuple(task_from(item, endpoint) for item in data)
+        tasks = tuple(task_from(item, record.name) for item in data)
         more = len(tasks) >= page_size and page < self.max_page
         return Page(tasks, page, page_size, has_next=more)
 
 
-def _checked_id(task_id: str) -> str:
+def checked_id(task_id: str) -> str:
+    """Return an id that can stand in a URL path, or raise `RequestValidationError`."""
     given: object = task_id  # a caller may not run a type checker
     if not isinstance(given, str) or not task_id.strip(". ") or len(task_id) > 200:
         raise RequestValidationError(
@@ -172,7 +176,7 @@ def task_from(data: object, endpoint: str = "") -> Task:
     """Return a task from the vendor's object, whatever else it holds.
 
     Raises:
-        TransportError: it has no task id or status, so nothing can be said about any task.
+        TransportError: it has no task id or status, so it identifies no task.
     """
     if not isinstance(data, dict):
         raise TransportError(f"a task that is a {type(data).__name__}, not an object")
@@ -189,6 +193,7 @@ def task_from(data: object, endpoint: str = "") -> Task:
         external_task_id=text(external) or text(raw.get("external_task_id")) or None,
         status_msg=text(raw.get("task_status_msg")),
         videos=videos_from(raw.get("task_result")),
+        images=images_from(raw.get("task_result")),
         created_at=instant(raw.get("created_at")),
         updated_at=instant(raw.get("updated_at")),
         units=decimal(raw.get("final_unit_deduction")),
@@ -205,6 +210,21 @@ def videos_from(result: object) -> tuple[Video, ...]:
             id=text(item.get("id")),
             url=url,
             duration=decimal(item.get("duration")),
+            watermark_url=text(item.get("watermark_url")) or None,
+            raw=item,
+        )
+        for item in (items if isinstance(items, list) else ())
+        if isinstance(item, Mapping) and (url := text(item.get("url")))
+    )
+
+
+def images_from(result: object) -> tuple[Image, ...]:
+    """Return the pictures of a `task_result`; entries without a URL are left out."""
+    items = result.get("images") if isinstance(result, dict) else None
+    return tuple(
+        Image(
+            url=url,
+            index=index if isinstance(index := item.get("index"), int) else None,
             watermark_url=text(item.get("watermark_url")) or None,
             raw=item,
         )

@@ -28,7 +28,7 @@ from kling_mock.relay.domain.pricing import Asked, GuidePricing, UnitPricing
 from kling_mock.relay.domain.user_webhooks import after_attempt
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.values import Notice, NoticeState, VideoRow
-from kling_sdk import CallbackVerificationError, parse_callback
+from kling_sdk import CallbackVerificationError, TextToVideo, parse_callback
 from kling_sdk.errors import KlingError
 from kling_sdk.results import Task
 from kling_sdk.wire import relay
@@ -123,7 +123,7 @@ def reading(body: str) -> Callable[[str], object]:
 
     def place(literal: str) -> object:
         raw = '{"code":0,"data":' + body.replace("N", literal) + "}"
-        task = kling.KlingDialect().task(Reply(200, {}, raw.encode()), "text2video")
+        task = kling.V1Wire().task(Reply(200, {}, raw.encode()), TextToVideo.record)
         return asyncio.run(_settled(task))
 
     return place
@@ -141,11 +141,11 @@ def callback(body: str) -> Callable[[str], object]:
 def of_the_relay(literal: str) -> object:
     """Read a task, and an error, that a relay answers its client with."""
     raw = '{"task_id":"1","status":"succeed","video_url":"https://v","duration":N,"created_at":N}'
-    dialect = relay.RelayDialect()
-    task = dialect.task(Reply(200, {}, raw.replace("N", literal).encode()), "text2video")
+    wire = relay.RelayWire()
+    task = wire.task(Reply(200, {}, raw.replace("N", literal).encode()), TextToVideo.record)
     error = '{"error":{"message":"no","type":"t","code":N}}'.replace("N", literal)
     with pytest.raises(KlingError):
-        dialect.data(Reply(400, {}, error.encode()))
+        wire.data(Reply(400, {}, error.encode()))
     return repr(task)
 
 

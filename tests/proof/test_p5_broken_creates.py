@@ -17,8 +17,8 @@ import pytest
 from kling_mock import KlingMock
 from kling_mock.relay.domain.channels import Verdict
 from kling_mock.relay.metrics.counters import Tally
-from kling_mock.relay.service.dispatch import Sender
 from kling_mock.relay.service import dispatch as sending
+from kling_mock.relay.service.dispatch import Sender
 from kling_mock.relay.service.upstream import Upstream
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.memory import MemoryStorage

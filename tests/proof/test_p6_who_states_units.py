@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.relay.service.reconciler import Reports
 from kling_mock.relay.service import callbacks
+from kling_mock.relay.service.reconciler import Reports
 from kling_mock.web.webhook_signing import signed_headers
 from tests.mock.relay.http_calls import PRICE, Caller
 from tests.mock.relay.scripted_kling import (

@@ -33,14 +33,14 @@ from kling_sdk import (
 )
 from kling_sdk.flows.create import create
 from kling_sdk.flows.wait import wait
-from kling_sdk.wire import KlingDialect, RelayDialect, Reply
+from kling_sdk.wire import RelayWire, Reply, V1Wire
 from kling_sdk.wire.v1 import packs_from
 from tests.sdk.clients import KEY
 from tests.sdk.fake_kling import answer
 from tests.sdk.faulty_server import FaultyKling
 from tests.sdk.scripted import FakeClock, context, play
 
-KLING, RELAY = KlingDialect(), RelayDialect()
+KLING, RELAY = V1Wire(), RelayWire()
 
 TASK: Final[dict[str, Any]] = {
     "task_id": "800000000000000001",
@@ -93,16 +93,19 @@ def reply(body: Any, status: int = 200) -> Reply:
 Reader = Callable[[Any], Any]
 #: What is read -> the body as it is today, and what reads it.
 REPLIES: Final[dict[str, tuple[Any, Reader]]] = {
-    "task": (envelope(TASK), lambda body: KLING.task(reply(body), "text2video")),
-    "page": (envelope([TASK, TASK]), lambda body: KLING.page(reply(body), "text2video", 1, 30)),
+    "task": (envelope(TASK), lambda body: KLING.task(reply(body), TextToVideo.record)),
+    "page": (
+        envelope([TASK, TASK]),
+        lambda body: KLING.page(reply(body), TextToVideo.record, 1, 30),
+    ),
     "packs": (
         envelope({"resource_pack_subscribe_infos": [PACK]}),
         lambda body: packs_from(KLING.data(reply(body))),
     ),
-    "relay's task": (FLAT, lambda body: RELAY.task(reply(body), "text2video")),
+    "relay's task": (FLAT, lambda body: RELAY.task(reply(body), TextToVideo.record)),
     "relay's page": (
         {"data": [FLAT], "next_before": None},
-        lambda body: RELAY.page(reply(body), "text2video", 1, 30),
+        lambda body: RELAY.page(reply(body), TextToVideo.record, 1, 30),
     ),
     "callback": (TASK, lambda body: parse_callback(json.dumps(body).encode())),
     "newer callback": (NEWER, lambda body: parse_callback(json.dumps(body).encode())),
@@ -158,7 +161,7 @@ def test_new_fields_change_nothing(name: str, fields: list[tuple[str, Any]], pla
 def test_new_fields_can_be_read(fields: list[tuple[str, Any]]) -> None:
     """What is new is there for who needs it, in `raw`."""
     changed = added(TASK, fields, 0)
-    assert KLING.task(reply(envelope(changed)), "text2video").raw == changed
+    assert KLING.task(reply(envelope(changed)), TextToVideo.record).raw == changed
 
 
 WORDS = st.text(min_size=1).filter(lambda word: word not in {"succeed", "succeeded", "failed"})
@@ -167,7 +170,7 @@ WORDS = st.text(min_size=1).filter(lambda word: word not in {"succeed", "succeed
 @given(status=WORDS)
 def test_a_new_status_is_kept_and_not_taken_for_an_end(status: str) -> None:
     """A word we do not know stays readable, and a wait goes on."""
-    task = KLING.task(reply(envelope(TASK | {"task_status": status})), "text2video")
+    task = KLING.task(reply(envelope(TASK | {"task_status": status})), TextToVideo.record)
     assert (task.status, task.is_done) == (status, False)
 
 
@@ -181,7 +184,7 @@ def test_a_wait_goes_on_through_new_statuses() -> None:
         return Reply(said.status, said.headers, said.body)
 
     ctx = context(clock, on_update=lambda task: seen.append(task.status))
-    task = play(wait(ctx, "text2video", TASK["task_id"]), clock, respond).result
+    task = play(wait(ctx, TextToVideo.record, TASK["task_id"]), clock, respond).result
 
     assert task.is_succeed
     assert seen == ["queued-for-review", "upscaling", "succeed"]
@@ -191,7 +194,7 @@ def test_a_task_that_stays_in_a_new_status_times_out_with_it() -> None:
     """The error of the wait's deadline names the word as it came."""
     clock = FakeClock()
     said = answer(200, 0, "SUCCEED", TASK | {"task_status": "frozen"})
-    flow = wait(context(clock, wait_timeout=60.0), "text2video", TASK["task_id"])
+    flow = wait(context(clock, wait_timeout=60.0), TextToVideo.record, TASK["task_id"])
     played = play(flow, clock, lambda _: Reply(said.status, said.headers, said.body))
 
     assert isinstance(played.error, WaitTimeoutError)
@@ -238,7 +241,7 @@ def accepts(check: Callable[[str, dict[str, Any]], object], endpoint: str, body:
 
 
 def sdk_check(endpoint: str, body: dict[str, Any]) -> None:
-    cls = next(cls for cls, _ in REQUESTS if cls.endpoint == endpoint)
+    cls = next(cls for cls, _ in REQUESTS if cls.record.name == endpoint)
     with warnings.catch_warnings(action="error"):
         effect = next(create(context(FakeClock()), cls(**body)))
     sent = effect.call.json  # type: ignore[union-attr]  # a create's first effect is a Send
@@ -249,7 +252,7 @@ def sdk_check(endpoint: str, body: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("cls", "fields"), REQUESTS)
 def test_a_model_of_tomorrow_is_never_blocked(cls: Any, fields: dict[str, Any]) -> None:
     """Whatever a new model takes is sent as it is given, without a warning."""
-    assert accepts(sdk_check, cls.endpoint, fields)
+    assert accepts(sdk_check, cls.record.name, fields)
 
 
 def test_the_same_requests_are_refused_for_a_model_of_today() -> None:
@@ -268,7 +271,7 @@ def test_an_endpoint_of_tomorrow_is_one_line_away() -> None:
     assert server.requests[0].path == "/v1/videos/dream"
 
 
-# ---------------------------------------------------------------- canaries
+# ---------------------------------------------------------------- negative controls
 
 
 class Status(enum.Enum):
@@ -317,4 +320,4 @@ def test_the_examples_hold_every_known_field() -> None:
     task = REPLIES["task"][1](REPLIES["task"][0])
     assert isinstance(task, Task)
     empty = {name for name, value in attrs.asdict(task, recurse=False).items() if not value}
-    assert empty == {"status_msg", "kling_task_id", "reused"}
+    assert empty == {"status_msg", "kling_task_id", "reused", "images"}

@@ -17,10 +17,11 @@ import attrs
 
 from kling_sdk import KlingError, Task, VideoRequest
 from kling_sdk.auth import ApiKey, Keyring
-from kling_sdk.flows import Context, Effect, Emit, Flow, Options, Send, Sleep
+from kling_sdk.flows import Context, Effect, Emit, Flow, Send, Sleep
 from kling_sdk.flows.many import many
+from kling_sdk.options import Options
 from kling_sdk.results import instant
-from kling_sdk.wire import KlingDialect, Reply
+from kling_sdk.wire import Reply, V1Wire
 from tests.sdk.fake_kling import Answer, HonestKling
 
 T = TypeVar("T")
@@ -164,7 +165,7 @@ def context(
 ) -> Context:
     """Return what flows need, around *clock*."""
     return Context(
-        KlingDialect(),
+        V1Wire(),
         keys or Keyring((ApiKey("key-1"),)),
         Options(**options),
         clock.time,

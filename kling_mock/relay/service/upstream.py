@@ -88,8 +88,8 @@ class Upstream:
             raise TransportError(f"a task whose id no database keeps; an id has {ID_RULE}")
         return task
 
-    def _resource(self, base_url: str, key: Key, endpoint: str) -> AsyncTaskResource[Any]:
-        resource: AsyncTaskResource[Any] = getattr(
+    def _resource(self, base_url: str, key: Key, endpoint: str) -> AsyncTaskResource:
+        resource: AsyncTaskResource = getattr(
             self._client(base_url, key), endpoint.replace("-", "_")
         )
         return resource

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kling_sdk import (
+    ENDPOINTS,
     CapabilityWarning,
     ImageToVideo,
     MultiImageToVideo,
@@ -16,8 +17,9 @@ from kling_sdk import (
     TextToVideo,
     VideoRequest,
 )
-from kling_sdk.endpoints.capabilities import check, models_of, require
-from kling_sdk.endpoints.capabilities.table import ABSENT, ROWS
+from kling_sdk.endpoints.capabilities import check, require
+from kling_sdk.endpoints.models import ABSENT, ModelLimits
+from kling_sdk.endpoints.record import EndpointRecord
 
 PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (400).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
@@ -51,29 +53,29 @@ def omni(model: str, **fields: Any) -> OmniVideo:
 
 
 REFUSED: list[tuple[VideoRequest, str, str]] = [
-    (text("kling-v1-5"), "model_name", "kling-v1-5 has no text2video; accepted: kling-v1, "),
+    (text("kling-v1-5"), "model_name", "kling-v1-5 has no text2video; expected kling-v1, "),
     (text("kling-v2-1"), "model_name", "has no text2video"),
-    (text("kling-v2-5-turbo", cfg_scale=0.5), "cfg_scale", "accepted: models kling-v1, kling-v1-6"),
-    (text("kling-v2-6", mode="4k"), "mode", "accepted: std, pro"),
-    (text("kling-v2-6", sound="on"), "sound", "accepted: mode pro"),
-    (text("kling-v2-6", duration=7), "duration", "accepted: 5, 10 s"),
+    (text("kling-v2-5-turbo", cfg_scale=0.5), "cfg_scale", "expected models kling-v1, kling-v1-6"),
+    (text("kling-v2-6", mode="4k"), "mode", "expected std, pro"),
+    (text("kling-v2-6", sound="on"), "sound", "expected mode pro"),
+    (text("kling-v2-6", duration=7), "duration", "expected 5, 10 s"),
     (text("kling-v1-6", multi_shot=True, shot_type="intelligence"), "multi_shot", "kling-v3"),
-    (text("kling-v1", camera_control=CAMERA, duration=10), "duration", "accepted: 5 s"),
-    (image("kling-v2-1", image_tail=PNG), "image_tail", "accepted: mode pro"),
+    (text("kling-v1", camera_control=CAMERA, duration=10), "duration", "expected 5 s"),
+    (image("kling-v2-1", image_tail=PNG), "image_tail", "expected mode pro"),
     (image("kling-v2-master", image_tail=PNG), "image_tail", "kling-v2-master"),
     (image("kling-v2-6", image=None, image_tail=PNG, mode="pro"), "image_tail", "kling-v1-5"),
     (image("kling-v2-6", image_tail=PNG, mode="pro", sound="on"), "image_tail", "excludes sound"),
     (image("kling-v2-6", voice_list=["a"], mode="pro"), "voice_list", "voice_list with sound"),
     (image("kling-v2-6", element_list=[1]), "element_list", "kling-v3"),
     (image("kling-v1-6", dynamic_masks=MASKS), "dynamic_masks", "motion_brush"),
-    (image("kling-v1", dynamic_masks=MASKS, duration=10), "duration", "accepted: 5 s"),
+    (image("kling-v1", dynamic_masks=MASKS, duration=10), "duration", "expected 5 s"),
     (image("kling-v1-5", mode="pro", camera_control=MOVE), "camera_control", "type simple with"),
     (omni("kling-v3-omni", video_list=[BASE], **SHOTS), "multi_shot", "excludes video_base"),
     (omni("kling-v3-omni", video_list=[FEATURE], **OWN), "shot_type", "excludes video_feature"),
     (omni("kling-video-o1", sound="on"), "sound", "kling-v3-omni"),
-    (omni("kling-video-o1", mode="4k"), "mode", "accepted: std, pro"),
+    (omni("kling-video-o1", mode="4k"), "mode", "expected std, pro"),
     (omni("kling-video-o1", duration=11), "duration", "3, 4, 5, 6, 7, 8, 9, 10 s"),
-    (omni("kling-video-o1", image_list=[FIRST], duration=7), "duration", "accepted: 5, 10 s"),
+    (omni("kling-video-o1", image_list=[FIRST], duration=7), "duration", "expected 5, 10 s"),
     (omni("kling-video-o1", image_list=[FIRST, LAST], element_list=[1]), "image_list", "excludes"),
     (omni("kling-video-o1", image_list=[FIRST, LAST, PNG]), "image_list", "excludes"),
     (
@@ -84,7 +86,7 @@ REFUSED: list[tuple[VideoRequest, str, str]] = [
     (
         MultiImageToVideo(image_list=[PNG], prompt="x", model_name="kling-v3"),
         "model_name",
-        "accepted: kling-v1-6",
+        "expected kling-v1-6",
     ),
     (MultiImageToVideo(image_list=[PNG], prompt="x", duration=7), "duration", "5, 10 s"),
 ]
@@ -96,7 +98,7 @@ def test_what_a_model_is_known_not_to_do_is_refused_with_what_would_work(
 ) -> None:
     """The refusal names the field, and the models, modes or seconds that are accepted."""
     with pytest.raises(RequestValidationError) as caught:
-        require(request_.endpoint, request_.given())
+        require(request_.record, request_.given())
 
     assert caught.value.field == field
     assert words in str(caught.value)
@@ -117,7 +119,7 @@ def test_what_only_one_weak_source_says_warns_and_passes(
 ) -> None:
     """A doubtful fact never stops a call that may work."""
     with pytest.warns(CapabilityWarning, match=words):
-        require(request_.endpoint, request_.given())
+        require(request_.record, request_.given())
 
 
 PASSED: list[VideoRequest] = [
@@ -142,27 +144,36 @@ def test_what_works_or_is_not_known_passes_in_silence(request_: VideoRequest) ->
     """Defaults, the corners of the table and unknown models neither raise nor warn."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        require(request_.endpoint, request_.given())
+        require(request_.record, request_.given())
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.model}/{row.endpoint}")
-def test_every_row_accepts_its_own_modes_and_seconds_and_no_others(row: Any) -> None:
-    """The table is read as it is written: all it grants passes, the next second does not."""
-    for mode, spec in row.modes.items():
-        given = {"model_name": row.model, "prompt": "x", "image": "https://example.com/a.png"}
+@pytest.mark.parametrize(
+    ("record", "model"),
+    [
+        pytest.param(record, model, id=f"{model.name}/{record.name}")
+        for record in ENDPOINTS.values()
+        for model in record.models
+    ],
+)
+def test_every_model_accepts_its_own_modes_and_seconds_and_no_others(
+    record: EndpointRecord, model: ModelLimits
+) -> None:
+    """The limits are read as they are written: all they grant passes, the next second does not."""
+    for mode, spec in model.modes.items():
+        given = {"model_name": model.name, "prompt": "x", "image": "https://example.com/a.png"}
         if mode != ABSENT:
             given["mode"] = mode
         for seconds in range(1, 18):
             problems = [
                 problem
-                for problem in check(row.endpoint, {**given, "duration": seconds})
+                for problem in check(record, {**given, "duration": seconds})
                 if problem.certain
             ]
             assert bool(problems) == (seconds not in spec.seconds), (mode, seconds, problems)
 
 
 def test_models_are_listed_per_endpoint() -> None:
-    """The accepted models of an endpoint can be asked for."""
-    assert models_of("multi-image2video") == ("kling-v1-6",)
-    assert models_of("omni-video") == ("kling-video-o1", "kling-v3-omni")
-    assert "kling-v1-5" not in models_of("text2video")
+    """A record lists the models of its endpoint."""
+    assert ENDPOINTS["multi-image2video"].model_names == ("kling-v1-6",)
+    assert ENDPOINTS["omni-video"].model_names == ("kling-video-o1", "kling-v3-omni")
+    assert "kling-v1-5" not in ENDPOINTS["text2video"].model_names

@@ -23,19 +23,19 @@ MISTAKES: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     (lambda kling: kling.wait_all(["1"]), TypeError, "wait_all takes Task objects, not a str"),
     (lambda kling: kling.wait_all([REQUEST]), TypeError, "takes Task objects"),
     (lambda kling: kling.as_completed([{}]), TypeError, "as_completed takes Task objects"),
-    (lambda kling: kling.run_many([PROMPT]), TypeError, "run_many takes VideoRequest objects"),
+    (lambda kling: kling.run_many([PROMPT]), TypeError, "run_many takes Request objects"),
     (lambda kling: kling.run_many([TASK]), TypeError, "not a Task"),
     (lambda kling: kling.run_many([REQUEST], max_concurrent=0), ValueError, "1 or more, or None"),
     (lambda kling: kling.download(TASK, "a.mp4"), TypeError, r"such as task.videos\[0\]"),
     (lambda kling: kling.download(None, "a.mp4"), TypeError, "or a URL, not a NoneType"),
     (lambda kling: kling.with_options(timeout="5"), TypeError, "timeout is a str"),
-    (lambda kling: kling.with_options(timeout=None), TypeError, "accepted: a number"),
+    (lambda kling: kling.with_options(timeout=None), TypeError, "must be a number"),
     (lambda kling: kling.with_options(deadline=True), TypeError, "deadline is a bool"),
     (lambda kling: kling.with_options(retries=-1), ValueError, "0 or more"),
     (lambda kling: kling.with_options(wait_timeout=float("nan")), ValueError, "0 or more"),
     (lambda kling: kling.with_options(poll_interval=5), ValueError, "shortest, longest"),
     (lambda kling: kling.with_options(poll_interval=(5, 1)), ValueError, "shortest, longest"),
-    (lambda _: Kling(KEY, api_key="k"), ValueError, "several keys given"),
+    (lambda _: Kling(KEY, api_key="k"), ValueError, "several keys are given"),
     (lambda _: Kling(api_key="k", access_key="a", secret_key="s"), ValueError, "several keys"),
 ]
 
@@ -58,7 +58,7 @@ def test_none_means_no_limit_where_there_may_be_none() -> None:
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2])
-async def test_a_client_of_the_other_colour_is_refused(library: Any) -> None:
+async def test_a_client_of_the_other_kind_is_refused(library: Any) -> None:
     """Each of the twins says which HTTP client it takes."""
     with library.Client() as sync, pytest.raises(TypeError, match="takes a AsyncClient"):
         await AsyncKling(KEY, http_client=sync).text2video.get("1")

@@ -24,11 +24,11 @@ from kling_sdk import (
     TextToVideo,
     VideoRequest,
 )
-from kling_sdk.endpoints.capabilities.table import ROWS
-from kling_sdk.endpoints.video import Mode
-from kling_sdk.wire import KlingDialect
+from kling_sdk.endpoints import ENDPOINTS, request_class
+from kling_sdk.endpoints.values import QualityMode
+from kling_sdk.wire import V1Wire
 
-ALL = (TextToVideo, ImageToVideo, OmniVideo, MultiImageToVideo)
+ALL = tuple(request_class(name) for name in ENDPOINTS)
 
 
 def png(width: int, height: int) -> bytes:
@@ -49,11 +49,11 @@ REF = {"video_url": "https://example.com/v.mp4"}
 
 # class, arguments, the field named, words of the message
 REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
-    (TextToVideo, {"promt": "x"}, "promt", "accepted: prompt, model_name"),
+    (TextToVideo, {"promt": "x"}, "promt", "expected prompt, model_name"),
     (TextToVideo, {}, "prompt", "is missing"),
     (TextToVideo, {"prompt": ""}, "prompt", "is missing"),
-    (TextToVideo, {"prompt": 5}, "prompt", "is a int; accepted: text"),
-    (TextToVideo, {"prompt": "x" * 2501}, "prompt", "2501 characters; accepted: at most 2500"),
+    (TextToVideo, {"prompt": 5}, "prompt", "is a int; expected text"),
+    (TextToVideo, {"prompt": "x" * 2501}, "prompt", "2501 characters; expected at most 2500"),
     (TextToVideo, {"prompt": "x", "negative_prompt": "x" * 2501}, "negative_prompt", "2500"),
     (TextToVideo, {"prompt": "x", "model_name": ""}, "model_name", "is empty"),
     (TextToVideo, {"prompt": "x", "model_name": None}, "model_name", "is missing"),
@@ -76,7 +76,7 @@ REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
         TextToVideo,
         {**V3, "multi_shot": True, "shot_type": "customize", "multi_prompt": SHOTS, "duration": 6},
         "multi_prompt.duration",
-        "adds up to 5 s; accepted: the video's duration, 6 s",
+        "adds up to 5 s; expected the video's duration, 6 s",
     ),
     (TextToVideo, {**V3, "multi_prompt": SHOTS * 4}, "multi_prompt", "1 to 6 items"),
     (TextToVideo, {**V3, "multi_prompt": [{"prompt": "x"}]}, "multi_prompt.duration", "missing"),
@@ -113,7 +113,7 @@ REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
     (TextToVideo, {"prompt": "x", "watermark_info": {"on": True}}, "watermark_info", "enabled"),
     (TextToVideo, {"prompt": "x", "watermark_info": "yes"}, "watermark_info", "True or False"),
     (ImageToVideo, {"prompt": "x"}, "image", "image, image_tail or both"),
-    (ImageToVideo, {"image": png(299, 400)}, "image", "299 x 400 px; accepted: at least 300 px"),
+    (ImageToVideo, {"image": png(299, 400)}, "image", "299 x 400 px; expected at least 300 px"),
     (ImageToVideo, {"image": png(1000, 399)}, "image", "1:2.5 to 2.5:1"),
     (ImageToVideo, {"image": b"GIF89a" + bytes(99)}, "image", "neither a JPEG nor a PNG"),
     (ImageToVideo, {"image": PNG + bytes(10 * 1024 * 1024)}, "image", "10 MB"),
@@ -200,7 +200,7 @@ def test_a_bad_request_names_the_field_the_limit_and_what_is_accepted(
     assert caught.value.field == field
     assert words in str(caught.value)
     assert caught.value.limit
-    assert caught.value.accepted
+    assert caught.value.expected
     assert isinstance(caught.value, ValueError)
     assert isinstance(caught.value, KlingError)
 
@@ -228,7 +228,7 @@ def test_a_model_we_do_not_know_is_sent_as_it_is(
     """A model of tomorrow is never blocked by limits of today."""
     request = make(model_name="kling-v9-omega", **arguments)
 
-    call = KlingDialect().create(request, "id")
+    call = V1Wire().create(request, "id")
     for name in arguments:
         assert name in call.json
     assert call.json["model_name"] == "kling-v9-omega"
@@ -247,7 +247,7 @@ def test_the_body_is_spelled_as_the_vendor_documents_it() -> None:
         callback_url="https://example.com/hook",
     )
 
-    call = KlingDialect().create(request, "mine")
+    call = V1Wire().create(request, "mine")
 
     assert (call.method, call.path) == ("POST", "/v1/videos/text2video")
     assert call.json == {
@@ -347,13 +347,13 @@ def test_requests_are_values() -> None:
 
 def test_the_modes_of_the_table_are_the_modes_of_the_field() -> None:
     """Every mode the capability table grants can be written in a request."""
-    table = {mode for row in ROWS for mode in row.modes if mode}
-    assert table == set(get_args(Mode))
+    known = {mode for cls in ALL for model in cls.record.models for mode in model.modes if mode}
+    assert known == set(get_args(QualityMode))
 
 
 def test_the_default_model_of_each_endpoint_is_in_the_table() -> None:
     """A request that names no model names one that the endpoint has."""
     for cls in ALL:
         default = attrs.fields_dict(cls)["model_name"].default
-        assert any(row.model == default and row.endpoint == cls.endpoint for row in ROWS)
+        assert default in cls.record.model_names
         assert issubclass(cls, VideoRequest)

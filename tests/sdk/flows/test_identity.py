@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kling_sdk import Kling, NotFoundError, Task, TransportError, WaitTimeoutError
+from kling_sdk import Kling, NotFoundError, Task, TextToVideo, TransportError, WaitTimeoutError
 from kling_sdk.errors import MismatchedReplyError, UnnamedReplyError
 from kling_sdk.flows import Send
 from kling_sdk.flows.core import repeat
-from kling_sdk.flows.identity import Asked
+from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.flows.wait import wait
 from kling_sdk.wire import Reply
 from tests.sdk.clients import CLIENTS, over
@@ -27,12 +27,14 @@ IDS: Final = st.sampled_from(["1", "2", "order-1", "order-2"])
 MAYBE: Final = st.none() | IDS
 
 
-def naive_named_by(asked: Asked, task: Task) -> bool | None:
+def naive_named_by(asked: ExpectedTask, task: Task) -> bool | None:
     """Return what a client that checks nothing takes a reply for."""
     return True
 
 
-def rule_holds(named_by: Callable[[Asked, Task], bool | None], asked: Asked, task: Task) -> bool:
+def rule_holds(
+    named_by: Callable[[ExpectedTask, Task], bool | None], asked: ExpectedTask, task: Task
+) -> bool:
     """Return whether the verdict is what the ids say, by the words of the promise."""
     verdict = named_by(asked, task)
     if asked.either is not None:
@@ -52,20 +54,21 @@ def rule_holds(named_by: Callable[[Asked, Task], bool | None], asked: Asked, tas
 
 
 @given(
-    asked=st.builds(Asked, task_id=MAYBE, external_task_id=MAYBE) | st.builds(Asked, either=IDS),
+    asked=st.builds(ExpectedTask, task_id=MAYBE, external_task_id=MAYBE)
+    | st.builds(ExpectedTask, either=IDS),
     task=st.builds(Task, task_id=IDS, status=st.just("succeed"), external_task_id=MAYBE),
 )
-def test_a_task_is_ours_when_an_id_agrees_and_none_differs(asked: Asked, task: Task) -> None:
+def test_a_task_is_ours_when_an_id_agrees_and_none_differs(asked: ExpectedTask, task: Task) -> None:
     """One id that differs makes it another's; without any id in common nothing is known."""
-    assert rule_holds(Asked.named_by, asked, task)
+    assert rule_holds(ExpectedTask.named_by, asked, task)
 
 
 def test_the_rule_catches_a_client_that_takes_every_reply() -> None:
     """The check above fails for code that compares nothing."""
     another = Task("2", "succeed", external_task_id="order-2")
-    assert not rule_holds(naive_named_by, Asked(task_id="1"), another)
-    assert not rule_holds(naive_named_by, Asked(external_task_id="order-1"), another)
-    assert not rule_holds(naive_named_by, Asked(either="order-1"), another)
+    assert not rule_holds(naive_named_by, ExpectedTask(task_id="1"), another)
+    assert not rule_holds(naive_named_by, ExpectedTask(external_task_id="order-1"), another)
+    assert not rule_holds(naive_named_by, ExpectedTask(either="order-1"), another)
 
 
 @pytest.mark.parametrize(("fresh", "matched"), [(True, False), (False, True)])
@@ -76,9 +79,11 @@ def test_a_reply_that_names_nothing_needs_a_connection_of_its_own(
     """Over a used connection it may be the reply to an earlier request."""
     task = Task("1", "succeed")
     with pytest.raises(UnnamedReplyError):
-        Asked(either="order-1").check(task, Reply(200, {}, b""))
+        ExpectedTask(either="order-1").check(task, Reply(200, {}, b""))
 
-    assert Asked(either="order-1").check(task, Reply(200, {}, b"", "", fresh, matched)) is task
+    assert (
+        ExpectedTask(either="order-1").check(task, Reply(200, {}, b"", "", fresh, matched)) is task
+    )
 
 
 # ---------------------------------------------------------------- single looks
@@ -105,7 +110,7 @@ def test_a_wait_never_returns_the_task_of_another(external: str | None) -> None:
     ctx = context(scene.clock)
 
     played = play(
-        wait(ctx, "text2video", task),
+        wait(ctx, TextToVideo.record, task),
         scene.clock,
         lambda effect: next(replies, None) or asked(scene.kling, effect),
     )
@@ -118,7 +123,7 @@ def test_a_wait_that_is_shown_only_others_times_out() -> None:
     """Nothing that is about another task ends it, however often it comes."""
     clock = FakeClock()
     played = play(
-        wait(context(clock), "text2video", Task("1", "submitted")), clock, lambda _: other()
+        wait(context(clock), TextToVideo.record, Task("1", "submitted")), clock, lambda _: other()
     )
 
     assert isinstance(played.error, WaitTimeoutError)
@@ -146,11 +151,11 @@ def test_a_look_up_by_external_id_that_names_none_is_asked_again_on_a_new_connec
     clock, kling = FakeClock(), HonestKling(names=False)
     kling.answer("POST", "/v1/videos/text2video", {}, {}, {"external_task_id": "order-1"})
     ctx = context(clock)
-    look = Asked(either="order-1")
+    look = ExpectedTask(either="order-1")
     flow = repeat(
         ctx,
-        ctx.dialect.get("text2video", "order-1"),
-        lambda got: look.check(ctx.dialect.task(got, "text2video"), got),
+        ctx.wire.get(TextToVideo.record, "order-1"),
+        lambda got: look.check(ctx.wire.task(got, TextToVideo.record), got),
     )
 
     played = play(flow, clock, lambda effect: asked(kling, effect))
@@ -166,11 +171,11 @@ def test_a_task_that_is_not_found_on_a_used_connection_is_asked_for_again() -> N
     stale = reply(answer(400, 1201, "Task not found by id/external id: another"))
     replies = iter([stale])
     ctx = context(clock)
-    look = Asked(either="order-1")
+    look = ExpectedTask(either="order-1")
     flow = repeat(
         ctx,
-        ctx.dialect.get("text2video", "order-1"),
-        lambda got: look.check(ctx.dialect.task(got, "text2video"), got),
+        ctx.wire.get(TextToVideo.record, "order-1"),
+        lambda got: look.check(ctx.wire.task(got, TextToVideo.record), got),
     )
 
     played = play(flow, clock, lambda effect: next(replies, None) or asked(kling, effect))

@@ -29,7 +29,7 @@ from kling_sdk.flows.core import repeat
 from kling_sdk.flows.create import create
 from kling_sdk.flows.many import many
 from kling_sdk.flows.wait import run_task, wait
-from kling_sdk.wire import KlingDialect, RelayDialect, Reply
+from kling_sdk.wire import RelayWire, Reply, V1Wire
 from tests.sdk.fake_kling import HonestKling, answer
 from tests.sdk.scripted import FakeClock, Scene, asked, context, play, reply
 
@@ -48,9 +48,9 @@ def received(status: int, body: bytes) -> Reply:
     return Reply(status, {}, body, path=PATH, fresh=True)
 
 
-def judged(dialect: KlingDialect | RelayDialect, got: Reply) -> KlingError:
+def judged(dialect: V1Wire | RelayWire, got: Reply) -> KlingError:
     with pytest.raises(KlingError) as caught:
-        dialect.task(got, "text2video")
+        dialect.task(got, TextToVideo.record)
     return caught.value
 
 
@@ -67,7 +67,7 @@ def proves_a_refusal(error: KlingError) -> bool:
 )
 def test_a_page_without_an_envelope_is_no_refusal(status: int, body: bytes) -> None:
     """Whatever a gateway, a firewall or a proxy answers says nothing about the create."""
-    for dialect in (KlingDialect(), RelayDialect()):
+    for dialect in (V1Wire(), RelayWire()):
         error = judged(dialect, received(status, body))
         assert isinstance(error, TransportError)
         assert not proves_a_refusal(error)
@@ -78,7 +78,7 @@ def test_a_page_without_an_envelope_is_no_refusal(status: int, body: bytes) -> N
 def test_an_envelope_with_a_documented_code_is_a_refusal(status: int, code: int) -> None:
     """Nothing was created, and the error says so."""
     body = json.dumps({"code": code, "message": "no", "request_id": "r"}).encode()
-    assert proves_a_refusal(judged(KlingDialect(), received(status, body)))
+    assert proves_a_refusal(judged(V1Wire(), received(status, body)))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_an_unknown_code_is_a_refusal_only_in_a_complete_envelope(
     proof: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     """A firewall's JSON may have a code too; Kling's own errors have a request id."""
-    error = judged(KlingDialect(), received(status, json.dumps(body).encode()))
+    error = judged(V1Wire(), received(status, json.dumps(body).encode()))
     assert isinstance(error, KlingAPIError)
     assert error.code == body["code"]
     assert error.is_refusal is proof
@@ -129,7 +129,7 @@ def test_the_vendor_s_own_404_proves_that_the_path_does_not_exist(
     proof: bool,  # noqa: FBT001 - as above
 ) -> None:
     """It repeats the path that was asked; the 404 of anything in between does not."""
-    for dialect in (KlingDialect(), RelayDialect()):
+    for dialect in (V1Wire(), RelayWire()):
         error = judged(dialect, received(404, body))
         assert proves_a_refusal(error) is proof
         assert isinstance(error, NotFoundError if proof else TransportError)
@@ -153,12 +153,12 @@ def test_a_relay_refuses_with_a_type_and_a_code(
 ) -> None:
     """Any other error object may be that of a proxy in front of it."""
     body = json.dumps({"error": error}).encode()
-    assert proves_a_refusal(judged(RelayDialect(), received(400, body))) is proof
+    assert proves_a_refusal(judged(RelayWire(), received(400, body))) is proof
 
 
 def test_a_server_s_error_is_uncertain_whatever_its_body() -> None:
     """An HTTP 5xx is repeated, and never proves anything."""
-    for dialect in (KlingDialect(), RelayDialect()):
+    for dialect in (V1Wire(), RelayWire()):
         for body in (b"", b"<html>", b"{}", spring(PATH, status=500)):
             error = judged(dialect, received(503, body))
             assert isinstance(error, ServerError)
@@ -189,8 +189,8 @@ def test_the_same_page_three_times_ends_a_read_with_the_reason() -> None:
     ctx = context(clock)
     flow = repeat(
         ctx,
-        ctx.dialect.get("text2video", task.task_id),
-        lambda got: ctx.dialect.task(got, "text2video"),
+        ctx.wire.get(TextToVideo.record, task.task_id),
+        lambda got: ctx.wire.task(got, TextToVideo.record),
     )
 
     played = play(flow, clock, lambda _: PAGE)
@@ -222,7 +222,7 @@ def test_pages_do_not_end_a_wait(status: int) -> None:
     pages = iter([PAGE._replace(status=status)] * 10)
 
     played = play(
-        wait(context(scene.clock), "text2video", task),
+        wait(context(scene.clock), TextToVideo.record, task),
         scene.clock,
         lambda effect: next(pages, None) or asked(scene.kling, effect),
     )
@@ -393,7 +393,7 @@ def test_a_slow_on_update_does_not_make_a_finished_task_time_out() -> None:
 
     ctx = context(scene.clock, wait_timeout=60.0, on_update=slow, first_look=0.0)
     played = play(
-        wait(ctx, "text2video", task),
+        wait(ctx, TextToVideo.record, task),
         scene.clock,
         lambda effect: next(looks, None) or asked(scene.kling, effect),
     )

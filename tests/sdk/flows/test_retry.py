@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kling_sdk import KlingAPIError, KlingError, Task, TransportError
+from kling_sdk import KlingAPIError, KlingError, Task, TextToVideo, TransportError
 from kling_sdk.errors import api_error
 from kling_sdk.flows import Context, Flow, repeat
 from kling_sdk.flows.retry import Policy, is_transient
-from kling_sdk.wire import Call
+from kling_sdk.wire import HttpCall
 from tests.sdk.fake_kling import answer
 from tests.sdk.scripted import FakeClock, context, in_turn, play, reply
 
@@ -90,8 +90,8 @@ def test_the_number_of_repeats_is_the_callers(retries: int, attempt: int) -> Non
 
 
 def flow_of(ctx: Context) -> Flow[Task]:
-    call = Call("GET", "/v1/videos/text2video/1")
-    return repeat(ctx, call, lambda got: ctx.dialect.task(got, "text2video"))
+    call = HttpCall("GET", "/v1/videos/text2video/1")
+    return repeat(ctx, call, lambda got: ctx.wire.task(got, TextToVideo.record))
 
 
 TASK = reply(answer(200, 0, "SUCCEED", {"task_id": "1", "task_status": "submitted"}))

@@ -52,7 +52,7 @@ def waited(
     respond: Callable[[Any], Reply | Exception], task: Task | str = NEW, **options: Any
 ) -> tuple[Played[Task], FakeClock]:
     clock = FakeClock()
-    return play(wait(context(clock, **options), "text2video", task), clock, respond), clock
+    return play(wait(context(clock, **options), TextToVideo.record, task), clock, respond), clock
 
 
 def test_a_wait_returns_the_finished_task() -> None:
@@ -124,7 +124,7 @@ def test_a_wait_survives_any_number_of_failed_looks(
 
     task = Task(task_id, "submitted", endpoint="text2video", created_at=instant(START * 1000))
     ctx = context(clock, seed=seed)
-    played = play(wait(ctx, "text2video", task), clock, answers)
+    played = play(wait(ctx, TextToVideo.record, task), clock, answers)
 
     if played.error is None:
         assert played.result.is_succeed
@@ -141,8 +141,8 @@ def test_a_wait_survives_any_number_of_failed_looks(
     [
         (shown("failed", message="the picture is too dark"), TaskFailedError, "too dark"),
         (shown("failed"), TaskFailedError, "no reason"),
-        (shown("succeed"), EmptyResultError, "without a video"),
-        (shown("succeed", {"id": "v", "url": ""}), EmptyResultError, "without a video"),
+        (shown("succeed"), EmptyResultError, "without a result"),
+        (shown("succeed", {"id": "v", "url": ""}), EmptyResultError, "without a result"),
         (reply(answer(401, 1002, "unknown key")), AuthenticationError, "1002"),
     ],
 )
@@ -236,7 +236,7 @@ def test_a_cancelled_wait_ends_and_the_task_goes_on() -> None:
     ctx = context(clock, cancelled=cancel.is_set)
     clock.on_sleep = lambda _seconds: cancel.set()
 
-    played = play(wait(ctx, "text2video", NEW), clock, in_turn([]))
+    played = play(wait(ctx, TextToVideo.record, NEW), clock, in_turn([]))
 
     assert isinstance(played.error, WaitCancelledError)
     assert played.error.task is NEW

@@ -24,7 +24,7 @@ from kling_sdk import (
 )
 from kling_sdk.flows.retry import Policy
 from kling_sdk.transports.address import Address
-from kling_sdk.wire.redirects import redirected
+from kling_sdk.wire.messages import redirected
 from tests.mock.receiver import closed_url
 from tests.sdk.clients import CLIENTS, KEY, PROMPT, Calls, over
 from tests.sdk.faulty_server import Fault, FaultyKling

@@ -12,24 +12,20 @@ from typing import Any
 
 import pytest
 
-import kling_sdk.endpoints
+import kling_sdk
 from kling_mock.kling.endpoints.models import DISCONTINUED
 from kling_mock.kling.endpoints.record import Capability
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.relay.domain import wire as relay_wire
 from kling_sdk import RequestValidationError
-from kling_sdk.endpoints import RawRequest, VideoRequest
+from kling_sdk.endpoints import request_class
 from kling_sdk.endpoints.capabilities import check
-from kling_sdk.endpoints.capabilities.table import ABSENT, AVAILABILITY, ROWS, Mode
+from kling_sdk.endpoints.models import ABSENT, AVAILABILITY, ModeLimits
 from tests.mock.kling.endpoints.requests import NEEDS, URL, plan
 
 VIDEO = "https://example.com/a.mp4"
-CLASSES: dict[str, Any] = {
-    made.endpoint: made
-    for made in (getattr(kling_sdk.endpoints, name) for name in kling_sdk.endpoints.__all__)
-    if issubclass(made, VideoRequest) and made not in {VideoRequest, RawRequest}
-}
+CLASSES = {name: request_class(name) for name in kling_sdk.ENDPOINTS}
 
 CAPABILITIES: dict[tuple[str, str, str], Capability] = {
     (name, row.model, row.mode): row
@@ -55,11 +51,12 @@ GRANTED_BY_ONE = {
 }
 
 
-def of_sdk() -> dict[tuple[str, str, str], Mode]:
+def of_sdk() -> dict[tuple[str, str, str], ModeLimits]:
     return {
-        (row.endpoint, row.model, "none" if mode == ABSENT else mode): spec
-        for row in ROWS
-        for mode, spec in row.modes.items()
+        (record.name, model.name, "none" if mode == ABSENT else mode): limits
+        for record in kling_sdk.ENDPOINTS.values()
+        for model in record.models
+        for mode, limits in model.modes.items()
     }
 
 
@@ -218,7 +215,7 @@ def sdk_accepts(endpoint: str, body: dict[str, Any]) -> bool:
             request = CLASSES[endpoint](**body)
         except RequestValidationError:
             return False
-        return not any(problem.certain for problem in check(endpoint, request.given()))
+        return not any(problem.certain for problem in check(request.record, request.given()))
 
 
 @pytest.mark.slow

@@ -1,0 +1,197 @@
+"""What a request asks of a model, checked against the model's limits before it costs a call.
+
+The check helps; it does not judge. A model that no endpoint knows always passes, a fact of low
+confidence only warns, and a client made with `check=False` checks nothing. The input is the
+request as a plain mapping of its given fields.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import attrs
+
+from kling_sdk.endpoints.models import ABSENT, AVAILABILITY, ModeLimits, ModelLimits
+from kling_sdk.endpoints.record import EndpointRecord
+from kling_sdk.errors import RequestValidationError
+
+__all__ = ["CapabilityWarning", "Problem", "check", "require"]
+
+
+class CapabilityWarning(UserWarning):
+    """A model may not do what the request asks for: an unofficial source says so."""
+
+
+@attrs.frozen
+class Problem:
+    """One thing a model does not do.
+
+    Attributes:
+        field: The parameter concerned.
+        limit: What is wrong.
+        expected: What it must be instead.
+        certain: False when only a low-confidence source says so.
+    """
+
+    field: str
+    limit: str
+    expected: str
+    certain: bool = True
+
+
+# The parameter to name when a feature is refused, where it is not the feature's own name.
+_FIELD_OF: Final = {
+    "camera_move": "camera_control",
+    "own_shots": "shot_type",
+}
+
+# What to use instead of a feature, where another model is no answer.
+_INSTEAD: Final = {"camera_move": ("camera_control", "type simple with a config")}
+
+# Only situations, not features: limits refer to them, and they are never refused themselves.
+_SITUATIONS: Final = frozenset({"own_shots"})
+
+
+def check(record: EndpointRecord, given: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """Return what the model of a request is known not to do.
+
+    Args:
+        record: The endpoint.
+        given: The request's fields that are not None.
+
+    Returns:
+        The problems, certain ones first; empty for a model that no endpoint knows.
+    """
+    from kling_sdk.endpoints import is_known
+
+    name = str(given.get("model_name"))
+    limits = next((model for model in record.models if model.name == name), None)
+    if limits is None:
+        if not is_known(name):
+            return ()
+        expected = ", ".join(record.model_names)
+        return (Problem("model_name", f"{name} has no {record.name}", expected),)
+    problems = [*_availability(name), *_problems(record, limits, given)]
+    return tuple(sorted(problems, key=lambda problem: not problem.certain))
+
+
+def require(record: EndpointRecord, given: Mapping[str, Any]) -> None:
+    """Refuse what the model is known not to do; warn of what it may not do.
+
+    Raises:
+        RequestValidationError: naming the parameter, the limit and what it must be.
+
+    Warns:
+        CapabilityWarning: only a low-confidence source says so.
+    """
+    for problem in check(record, given):
+        if problem.certain:
+            raise RequestValidationError(problem.field, problem.limit, problem.expected)
+        warnings.warn(
+            f"{problem.field}: {problem.limit}; it must be {problem.expected} (confidence low)",
+            CapabilityWarning,
+            stacklevel=2,
+        )
+
+
+def _availability(model: str) -> Iterator[Problem]:
+    if found := AVAILABILITY.get(model):
+        yield Problem(
+            "model_name",
+            f"{model} is {found.state} (as of {found.as_of})",
+            "a current model",
+            certain=found.confidence != "low",
+        )
+
+
+def _problems(
+    record: EndpointRecord, model: ModelLimits, given: Mapping[str, Any]
+) -> Iterator[Problem]:
+    name = given.get("mode")
+    if ABSENT in model.modes:
+        mode = model.modes[ABSENT]
+        if name is not None:
+            yield Problem("mode", f"{model.name} has no modes", "no `mode`", certain=False)
+    else:
+        name = name or record.default_mode
+        if name not in model.modes:
+            yield Problem("mode", f"{model.name} has no mode {name}", _list(model.modes))
+            return
+        mode = model.modes[name]
+    features = frozenset(record.features(given))
+    yield from _feature_problems(record, model, mode, name, features)
+    yield from _duration_problems(model, mode, features, given)
+
+
+def _feature_problems(
+    record: EndpointRecord,
+    model: ModelLimits,
+    mode: ModeLimits,
+    name: str | None,
+    features: frozenset[str],
+) -> Iterator[Problem]:
+    for feature in sorted(features - mode.features - _SITUATIONS - record.situations):
+        where = f"{model.name}{f' in mode {name}' if name else ''}"
+        yield Problem(
+            _field_of(record, feature),
+            f"{where} has no {feature} on {record.name}",
+            _instead(mode, feature) or _who_has(record, model, feature),
+            certain=feature not in mode.doubtful,
+        )
+    for feature, other in mode.excludes:
+        if feature in features and other in features:
+            field = _field_of(record, feature)
+            yield Problem(field, f"{model.name} excludes {other} here", f"{feature} or {other}")
+    for feature, other in mode.requires:
+        if feature in features and other not in features:
+            yield Problem(feature, f"{model.name} needs {other} here", f"{feature} with {other}")
+
+
+def _field_of(record: EndpointRecord, feature: str) -> str:
+    return record.feature_fields.get(feature) or _FIELD_OF.get(feature, feature)
+
+
+def _instead(mode: ModeLimits, feature: str) -> str | None:
+    needed, instead = _INSTEAD.get(feature, ("", None))
+    return instead if needed in mode.features | mode.doubtful else None
+
+
+def _who_has(record: EndpointRecord, model: ModelLimits, feature: str) -> str:
+    modes = [mode for mode, limits in model.modes.items() if feature in limits.features]
+    if modes:
+        return f"mode {_list(modes)}"
+    models = [
+        other.name
+        for other in record.models
+        if any(feature in limits.features for limits in other.modes.values())
+    ]
+    return f"models {_list(models)}" if models else f"no {feature} on this endpoint"
+
+
+def _duration_problems(
+    model: ModelLimits, mode: ModeLimits, features: frozenset[str], given: Mapping[str, Any]
+) -> Iterator[Problem]:
+    duration = given.get("duration")
+    # Beside a base video the input's length counts, not this.
+    if duration is None or "video_base" in features:
+        return
+    if duration not in mode.seconds:
+        yield Problem(
+            "duration", f"{model.name} makes no {duration} s video", f"{_list(mode.seconds)} s"
+        )
+        return
+    for table, certain in ((mode.only_seconds, True), (mode.doubtful_seconds, False)):
+        for feature in sorted(features & table.keys()):
+            if duration not in table[feature]:
+                yield Problem(
+                    "duration",
+                    f"{model.name} makes no {duration} s video with {feature}",
+                    f"{_list(table[feature])} s",
+                    certain=certain,
+                )
+
+
+def _list(values: Iterable[object]) -> str:
+    return ", ".join(str(value) for value in values)

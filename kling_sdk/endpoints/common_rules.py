@@ -1,0 +1,91 @@
+"""Rules between fields that more than one endpoint has, checked when the request is made.
+
+Each rule takes a request and raises `RequestValidationError`. Rules hold for the models that an
+endpoint knows; what depends on the model itself stands in its limits. Source: the vendor's
+endpoint pages (several copies agree, unless a rule says otherwise).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kling_sdk.errors import RequestValidationError
+
+__all__ = ["camera_config", "multi_shot_or_prompt", "optional_multi_shot"]
+
+MAX_SHOT_PROMPT: Final = 512  # characters
+
+
+def multi_shot_or_prompt(request: Any) -> None:
+    """One prompt, or shots: `customize` takes `multi_prompt`, everything else `prompt`."""
+    if not request.multi_shot:
+        _need_prompt(request, "multi_shot is off")
+        return
+    if request.shot_type is None:
+        raise RequestValidationError(
+            "shot_type", "is missing with multi_shot", "customize, intelligence"
+        )
+    if request.shot_type == "customize":
+        _check_shots(request)
+    else:
+        _need_prompt(request, f"shot_type is {request.shot_type}")
+
+
+def optional_multi_shot(request: Any) -> None:
+    """As `multi_shot_or_prompt`, where one shot needs no prompt: image2video's older page."""
+    if request.multi_shot:
+        multi_shot_or_prompt(request)
+
+
+def _need_prompt(request: Any, why: str) -> None:
+    if not request.prompt:
+        raise RequestValidationError("prompt", f"is missing while {why}", "text")
+
+
+def _check_shots(request: Any) -> None:
+    shots = request.multi_prompt
+    if not shots:
+        raise RequestValidationError(
+            "multi_prompt", "is missing while shot_type is customize", "1 to 6 shots"
+        )
+    for shot in shots:
+        if not isinstance(shot.prompt, str) or not 1 <= len(shot.prompt) <= MAX_SHOT_PROMPT:
+            raise RequestValidationError(
+                "multi_prompt.prompt", "is empty, too long or no text", "1 to 512 characters"
+            )
+        if shot.duration < 1:
+            raise RequestValidationError(
+                "multi_prompt.duration", f"is {shot.duration} s", "at least 1 s"
+            )
+    total = sum(shot.duration for shot in shots)
+    if request.duration is not None and total != request.duration:
+        raise RequestValidationError(
+            "multi_prompt.duration",
+            f"adds up to {total} s",
+            f"the video's duration, {request.duration} s",
+        )
+
+
+def camera_config(request: Any) -> None:
+    """`simple` moves along exactly one axis; the named movements take no config."""
+    camera = request.camera_control
+    if camera is None:
+        return
+    if camera.type != "simple":
+        if camera.config is not None:
+            raise RequestValidationError(
+                "camera_control.config", f"is given with type {camera.type}", "no config"
+            )
+        return
+    axes = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
+    moved = {axis: value for axis in axes if (value := getattr(camera.config, axis, None))}
+    accepted = "exactly one axis other than 0"
+    if len(moved) != 1:
+        raise RequestValidationError(
+            "camera_control.config", f"moves {len(moved)} axes with type simple", accepted
+        )
+    for axis, value in moved.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 10:
+            raise RequestValidationError(
+                f"camera_control.config.{axis}", f"is {value!r:.40}", "a number from -10 to 10"
+            )

@@ -1,0 +1,260 @@
+"""`POST /v1/videos/image2video`: a video from a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Final
+
+import attrs
+
+from kling_sdk.endpoints import checks, common_rules, converters
+from kling_sdk.endpoints.base import Rules, VideoRequest
+from kling_sdk.endpoints.checks import check_image
+from kling_sdk.endpoints.models import ABSENT, CLIPS, V3_SECONDS, ModelLimits, mode_limits
+from kling_sdk.endpoints.record import EndpointRecord, common_features
+from kling_sdk.endpoints.values import (
+    MAX_PROMPT,
+    CameraControl,
+    DynamicMask,
+    Element,
+    QualityMode,
+    Shot,
+    ShotType,
+    Voice,
+    hidden,
+    media,
+)
+from kling_sdk.errors import RequestValidationError
+
+__all__ = ["ImageToVideo"]
+
+_V3_IMAGE: Final = mode_limits(
+    V3_SECONDS,
+    "negative_prompt sound multi_shot first_last_frame element_list",
+    doubtful="camera_control camera_move motion_brush cfg_scale",
+)
+_V3_IMAGE_4K: Final = mode_limits(
+    V3_SECONDS,
+    "negative_prompt sound multi_shot first_last_frame element_list",
+    doubtful="cfg_scale",
+)
+_MASTER_IMAGE: Final = {ABSENT: mode_limits(CLIPS, "negative_prompt")}
+
+
+def _features(given: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a request asks for: the common features, masks and frames."""
+    yield from common_features(given)
+    if given.get("static_mask") or given.get("dynamic_masks"):
+        yield "motion_brush"
+    if given.get("image_tail"):
+        yield "first_last_frame" if given.get("image") else "last_frame_only"
+
+
+_RECORD: Final = EndpointRecord(
+    name="image2video",
+    path="/v1/videos/image2video",
+    features=_features,
+    feature_fields={
+        "first_last_frame": "image_tail",
+        "last_frame_only": "image_tail",
+        "motion_brush": "dynamic_masks",
+    },
+    models=(
+        ModelLimits(
+            "kling-v1",
+            {
+                mode: mode_limits(
+                    CLIPS,
+                    "negative_prompt cfg_scale first_last_frame motion_brush",
+                    first_last_frame=(5,),
+                    motion_brush=(5,),
+                )
+                for mode in ("std", "pro")
+            },
+        ),
+        # kling-v1-5 moves the camera only by `simple` (endpoint page, several copies agree).
+        ModelLimits(
+            "kling-v1-5",
+            {
+                "std": mode_limits(CLIPS, "negative_prompt cfg_scale"),
+                "pro": mode_limits(
+                    CLIPS,
+                    "negative_prompt cfg_scale first_last_frame last_frame_only"
+                    " motion_brush camera_control",
+                    motion_brush=(5,),
+                    camera_control=(5,),
+                ),
+            },
+        ),
+        ModelLimits(
+            "kling-v1-6",
+            {
+                "std": mode_limits(CLIPS, "negative_prompt cfg_scale"),
+                "pro": mode_limits(
+                    CLIPS, "negative_prompt cfg_scale first_last_frame last_frame_only"
+                ),
+            },
+        ),
+        ModelLimits("kling-v2-master", _MASTER_IMAGE),
+        ModelLimits("kling-v2-1-master", _MASTER_IMAGE),
+        ModelLimits(
+            "kling-v2-1",
+            {
+                "std": mode_limits(CLIPS, "negative_prompt"),
+                "pro": mode_limits(CLIPS, "negative_prompt first_last_frame"),
+            },
+        ),
+        ModelLimits(
+            "kling-v2-5-turbo",
+            {
+                "std": mode_limits(CLIPS, "negative_prompt"),
+                "pro": mode_limits(CLIPS, "negative_prompt first_last_frame"),
+            },
+        ),
+        ModelLimits(
+            "kling-v2-6",
+            {
+                "std": mode_limits(CLIPS, "negative_prompt"),
+                "pro": mode_limits(
+                    CLIPS,
+                    "negative_prompt sound first_last_frame voice_list",
+                    excludes=(("first_last_frame", "sound"),),
+                    requires=(("voice_list", "sound"),),
+                ),
+            },
+        ),
+        ModelLimits(
+            "kling-v3",
+            {"std": _V3_IMAGE, "pro": _V3_IMAGE, "4k": _V3_IMAGE_4K},
+        ),
+    ),
+)
+
+
+MAX_POINTS: Final = 77
+
+
+def _one_picture(request: Any) -> None:
+    """image2video needs a first or a last frame."""
+    if request.image is None and request.image_tail is None:
+        raise RequestValidationError("image", "is missing", "image, image_tail or both")
+
+
+def _exclusive_controls(request: Any) -> None:
+    """A last frame, masks and a camera movement exclude each other."""
+    used = [
+        name
+        for name in ("image_tail", "static_mask", "dynamic_masks", "camera_control")
+        if getattr(request, name)
+    ]
+    if len(used) > 1 and set(used) != {"static_mask", "dynamic_masks"}:
+        raise RequestValidationError(
+            used[1],
+            f"is given beside {used[0]}",
+            "one of image_tail, static_mask/dynamic_masks, camera_control",
+        )
+
+
+def _voices_or_elements(request: Any) -> None:
+    """Voices and elements exclude each other."""
+    if request.voice_list and request.element_list:
+        raise RequestValidationError(
+            "voice_list", "is given beside element_list", "voice_list or element_list"
+        )
+
+
+def _mask_points(request: Any) -> None:
+    """A moving area has a picture within the limits and a trajectory of 2 to 77 points."""
+    for mask in request.dynamic_masks or ():
+        check_image("dynamic_masks.mask", mask.mask)
+        if not 2 <= len(mask.trajectories) <= MAX_POINTS:
+            raise RequestValidationError(
+                "dynamic_masks.trajectories",
+                f"has {len(mask.trajectories)} points",
+                f"2 to {MAX_POINTS} points",
+            )
+
+
+@attrs.frozen(kw_only=True)
+class ImageToVideo(VideoRequest):
+    """A video from a picture: `POST /v1/videos/image2video`.
+
+    Attributes:
+        image: First frame: path object, bytes, binary file, URL, data-URI or base64.
+            JPEG or PNG, at most 10 MB, at least 300 px a side, 1:2.5 to 2.5:1.
+        prompt: What to show, at most 2500 characters. The vendor's pages disagree on
+            whether it may be absent; it is not asked for here.
+        image_tail: Last frame, as `image`. At least one of the two is needed; a last
+            frame alone works on `kling-v1-5` and `kling-v1-6` in mode `pro`.
+        model_name: Always sent; the vendor's own default is a discontinued model.
+        negative_prompt: What to avoid, at most 2500 characters.
+        duration: Length in whole seconds, 3 to 15, as int or text; models before v3 take
+            5 and 10. None: the vendor's default, 5 s.
+        mode: `std` (720p), `pro` (1080p) or `4k` (2160p). None: `std`.
+        sound: `on` or `off`, or a bool. None: `off`.
+        voice_list: At most 2 voices, with `sound` on; excludes `element_list`.
+        element_list: At most 3 elements; `kling-v3`.
+        cfg_scale: How closely to follow the prompt, 0 to 1; models v1.x. None: 0.5.
+        static_mask: Picture marking what stands still, of the image's ratio.
+        dynamic_masks: At most 6 areas that move.
+        camera_control: A camera movement; `kling-v1-5` in mode `pro`, 5 s, `simple`.
+        multi_shot: True for a video of several shots; `kling-v3`.
+        shot_type: `customize` (your `multi_prompt`) or `intelligence`; needed with
+            `multi_shot`.
+        multi_prompt: 1 to 6 shots whose durations add up to `duration`.
+        external_task_id: Your own id of the task, unique in the account; None generates one.
+        callback_url: Where the vendor posts each change of status.
+        watermark_info: True to get a second copy with a watermark.
+
+    Raises:
+        RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+            limit of a known model.
+    """
+
+    record: ClassVar[EndpointRecord] = _RECORD
+    rules: ClassVar[Rules] = (
+        _one_picture,
+        _exclusive_controls,
+        _voices_or_elements,
+        _mask_points,
+        common_rules.camera_config,
+        common_rules.optional_multi_shot,
+    )
+
+    image: str | None = attrs.field(
+        default=None, converter=converters.optional_image, validator=checks.image, repr=media
+    )
+    prompt: str | None = attrs.field(default=None, validator=checks.text(MAX_PROMPT), repr=hidden)
+    image_tail: str | None = attrs.field(
+        default=None, converter=converters.optional_tail, validator=checks.image, repr=media
+    )
+    model_name: str = attrs.field(default="kling-v2-6", validator=checks.required_text(200))
+    negative_prompt: str | None = attrs.field(
+        default=None, validator=checks.text(MAX_PROMPT), repr=hidden
+    )
+    duration: int | None = attrs.field(
+        default=None, converter=converters.to_seconds, validator=checks.seconds(3, 15)
+    )
+    mode: QualityMode | str | None = attrs.field(default=None, validator=checks.one_of(QualityMode))
+    sound: str | None = attrs.field(
+        default=None, converter=converters.to_switch, validator=checks.one_of(converters.Switch)
+    )
+    voice_list: tuple[Voice, ...] | None = attrs.field(
+        default=None, converter=converters.to_voices, validator=checks.items(1, 2)
+    )
+    element_list: tuple[Element, ...] | None = attrs.field(
+        default=None, converter=converters.to_elements, validator=checks.items(1, 3)
+    )
+    cfg_scale: float | None = attrs.field(default=None, validator=checks.number(0, 1))
+    static_mask: str | None = attrs.field(
+        default=None, converter=converters.optional_mask, validator=checks.image, repr=media
+    )
+    dynamic_masks: tuple[DynamicMask, ...] | None = attrs.field(
+        default=None, converter=converters.to_masks, validator=checks.items(1, 6)
+    )
+    camera_control: CameraControl | None = attrs.field(default=None, converter=converters.to_camera)
+    multi_shot: bool | None = attrs.field(default=None, validator=checks.flag)
+    shot_type: ShotType | str | None = attrs.field(default=None, validator=checks.one_of(ShotType))
+    multi_prompt: tuple[Shot, ...] | None = attrs.field(
+        default=None, converter=converters.to_shots, validator=checks.items(1, 6)
+    )

@@ -1,0 +1,84 @@
+"""`POST /v1/videos/multi-image2video`: a video from pictures of up to four subjects."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final
+
+import attrs
+
+from kling_sdk.endpoints import checks, converters
+from kling_sdk.endpoints.base import Rules, VideoRequest
+from kling_sdk.endpoints.checks import check_image
+from kling_sdk.endpoints.models import CLIPS, ModelLimits, mode_limits
+from kling_sdk.endpoints.record import EndpointRecord
+from kling_sdk.endpoints.values import (
+    MAX_PROMPT,
+    AspectRatio,
+    QualityMode,
+    SubjectImage,
+    hidden,
+)
+
+__all__ = ["MultiImageToVideo"]
+
+_RECORD: Final = EndpointRecord(
+    name="multi-image2video",
+    path="/v1/videos/multi-image2video",
+    models=(
+        ModelLimits(
+            "kling-v1-6",
+            {
+                mode: mode_limits(CLIPS, "negative_prompt aspect_ratio image_list")
+                for mode in ("std", "pro")
+            },
+        ),
+    ),
+)
+
+
+def _subject_pictures(request: Any) -> None:
+    """Each subject's picture keeps the limits of a picture."""
+    for item in request.image_list:
+        check_image("image_list.image", item.image)
+
+
+@attrs.frozen(kw_only=True)
+class MultiImageToVideo(VideoRequest):
+    """A video from pictures of up to four subjects: `POST /v1/videos/multi-image2video`.
+
+    Attributes:
+        image_list: 1 to 4 pictures, each cropped to one subject; sources and limits as
+            `ImageToVideo.image`.
+        prompt: What to show, 1 to 2500 characters.
+        model_name: Always sent. Known: `kling-v1-6`.
+        negative_prompt: What to avoid, at most 2500 characters.
+        duration: Length in seconds, 5 or 10, as int or text. None: 5 s.
+        mode: `std` (720p) or `pro` (1080p). None: `std`.
+        aspect_ratio: `16:9`, `9:16` or `1:1`. None: `16:9`.
+        external_task_id: Your own id of the task, unique in the account; None generates one.
+        callback_url: Where the vendor posts each change of status.
+        watermark_info: True to get a second copy with a watermark.
+
+    Raises:
+        RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+            limit of a known model.
+    """
+
+    record: ClassVar[EndpointRecord] = _RECORD
+    rules: ClassVar[Rules] = (_subject_pictures,)
+
+    image_list: tuple[SubjectImage, ...] = attrs.field(
+        converter=converters.to_subjects, validator=checks.items(1, 4)
+    )
+    prompt: str = attrs.field(validator=checks.required_text(MAX_PROMPT), repr=hidden)
+    model_name: str = attrs.field(default="kling-v1-6", validator=checks.required_text(200))
+    negative_prompt: str | None = attrs.field(
+        default=None, validator=checks.text(MAX_PROMPT), repr=hidden
+    )
+    duration: int | None = attrs.field(
+        default=None, converter=converters.to_seconds, validator=checks.seconds(5, 10)
+    )
+    mode: QualityMode | str | None = attrs.field(default=None, validator=checks.one_of(QualityMode))
+    aspect_ratio: AspectRatio | str | None = attrs.field(
+        default=None, validator=checks.one_of(AspectRatio)
+    )

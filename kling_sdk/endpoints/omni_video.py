@@ -1,0 +1,209 @@
+"""`POST /v1/videos/omni-video`: a video from a prompt, pictures, elements and a video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Final
+
+import attrs
+
+from kling_sdk.endpoints import checks, common_rules, converters
+from kling_sdk.endpoints.base import Rules, VideoRequest
+from kling_sdk.endpoints.checks import check_image
+from kling_sdk.endpoints.models import CLIPS, V3_SECONDS, ModelLimits, mode_limits
+from kling_sdk.endpoints.record import EndpointRecord, common_features
+from kling_sdk.endpoints.values import (
+    MAX_PROMPT,
+    AspectRatio,
+    Element,
+    OmniImage,
+    OmniVideoReference,
+    QualityMode,
+    Shot,
+    ShotType,
+    hidden,
+)
+from kling_sdk.errors import RequestValidationError
+
+__all__ = ["OmniVideo"]
+
+_O1_SECONDS: Final = tuple(range(3, 11))
+_O1_FEATURES: Final = (
+    "aspect_ratio image_list first_frame first_last_frame element_list"
+    " video_feature video_base keep_original_sound"
+)
+_O1_MODE: Final = mode_limits(
+    _O1_SECONDS,
+    _O1_FEATURES,
+    excludes=(
+        ("first_last_frame", "element_list"),
+        ("first_last_frame", "more_than_two_images"),
+        ("first_frame", "more_than_two_images"),
+    ),
+    doubtful_seconds={"text_only": CLIPS},
+    first_frame_only=CLIPS,
+)
+_V3_OMNI: Final = mode_limits(
+    V3_SECONDS,
+    f"{_O1_FEATURES} sound multi_shot",
+    # Shots beside a video: the release note of 2026-06-17, and for a base video the page of
+    # the newer interface (confidence medium: one official copy each).
+    excludes=(
+        ("sound", "video_feature"),
+        ("sound", "video_base"),
+        ("multi_shot", "video_base"),
+        ("own_shots", "video_feature"),
+    ),
+)
+
+
+def _features(given: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a request asks for: the common features, frames and references."""
+    yield from common_features(given)
+    images = given.get("image_list") or ()
+    kinds = {getattr(image, "type", None) for image in images}
+    videos = given.get("video_list") or ()
+    if images:
+        yield "image_list"
+    if len(images) > 2:
+        yield "more_than_two_images"
+    if "first_frame" in kinds:
+        yield "first_last_frame" if "end_frame" in kinds else "first_frame"
+        if len(images) == 1 and not videos and not given.get("element_list"):
+            yield "first_frame_only"
+    if not (images or videos or given.get("element_list")):
+        yield "text_only"
+    for video in videos:
+        yield f"video_{getattr(video, 'refer_type', None) or 'base'}"
+
+
+_RECORD: Final = EndpointRecord(
+    name="omni-video",
+    path="/v1/videos/omni-video",
+    default_mode="pro",
+    models=(
+        ModelLimits("kling-video-o1", {"std": _O1_MODE, "pro": _O1_MODE}),
+        ModelLimits("kling-v3-omni", dict.fromkeys(("std", "pro", "4k"), _V3_OMNI)),
+    ),
+    features=_features,
+    feature_fields={
+        "first_last_frame": "image_list",
+        "first_frame": "image_list",
+        "first_frame_only": "duration",
+        "text_only": "duration",
+        "video_feature": "video_list",
+        "video_base": "video_list",
+        "more_than_two_images": "image_list",
+        "keep_original_sound": "video_list",
+    },
+    situations=frozenset({"first_frame_only", "text_only", "more_than_two_images"}),
+)
+
+
+MAX_OMNI_REFERENCES: Final = 7
+MAX_OMNI_REFERENCES_WITH_VIDEO: Final = 4
+MAX_OMNI_FRAME_ELEMENTS: Final = 3
+
+
+def _omni_references(request: Any) -> None:
+    """Pictures, elements and a video of omni-video, in the numbers that go together."""
+    images, elements = request.image_list or (), request.element_list or ()
+    videos = request.video_list or ()
+    kinds = [item.type for item in images if item.type]
+    for item in images:
+        check_image("image_list.image_url", item.image_url)
+    if "end_frame" in kinds and "first_frame" not in kinds:
+        raise RequestValidationError(
+            "image_list.type", "has an end_frame alone", "first_frame, or both"
+        )
+    if kinds and any((item.refer_type or "base") == "base" for item in videos):
+        raise RequestValidationError(
+            "image_list.type",
+            f"is {kinds[0]} beside a base video",
+            "no type with a base video, or refer_type feature",
+        )
+    most = MAX_OMNI_REFERENCES_WITH_VIDEO if videos else MAX_OMNI_REFERENCES
+    if len(images) + len(elements) > most:
+        raise RequestValidationError(
+            "image_list",
+            f"and element_list hold {len(images) + len(elements)} references",
+            f"at most {most} {'with' if videos else 'without'} a video",
+        )
+    if kinds and len(elements) > MAX_OMNI_FRAME_ELEMENTS:
+        raise RequestValidationError(
+            "element_list",
+            f"has {len(elements)} elements beside a frame",
+            f"at most {MAX_OMNI_FRAME_ELEMENTS}",
+        )
+
+
+@attrs.frozen(kw_only=True)
+class OmniVideo(VideoRequest):
+    """A video from words, pictures, elements and a video: `POST /v1/videos/omni-video`.
+
+    Attributes:
+        prompt: What to show, at most 2500 characters; `<<<image_1>>>`, `<<<element_1>>>`
+            and `<<<video_1>>>` name the references, counted from 1.
+        model_name: Always sent. Known: `kling-v3-omni`, `kling-video-o1`.
+        image_list: Pictures, or `OmniImage` objects that say which frame they are. With
+            elements at most 7, beside a video at most 4.
+        element_list: Elements, as ids or objects.
+        video_list: At most one video, as URL or `OmniVideoReference`.
+        duration: Length in whole seconds, 3 to 15 (`kling-video-o1`: 3 to 10), as int or
+            text. None: 5 s. Without effect beside a base video.
+        mode: `std` (720p), `pro` (1080p) or `4k` (2160p). None: `pro`.
+        aspect_ratio: `16:9`, `9:16` or `1:1`. The vendor's pages disagree on whether it
+            may be absent without a first frame or base video; `16:9`, the default one of
+            them states, is then sent.
+        sound: `on` or `off`, or a bool; off beside a video. None: `off`.
+        multi_shot: True for a video of several shots; `kling-v3-omni`.
+        shot_type: `customize` (your `multi_prompt`) or `intelligence`; needed with
+            `multi_shot`.
+        multi_prompt: 1 to 6 shots whose durations add up to `duration`.
+        external_task_id: Your own id of the task, unique in the account; None generates one.
+        callback_url: Where the vendor posts each change of status.
+        watermark_info: True to get a second copy with a watermark.
+
+    Raises:
+        RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+            limit of a known model.
+    """
+
+    record: ClassVar[EndpointRecord] = _RECORD
+    rules: ClassVar[Rules] = (common_rules.multi_shot_or_prompt, _omni_references)
+
+    prompt: str | None = attrs.field(default=None, validator=checks.text(MAX_PROMPT), repr=hidden)
+    model_name: str = attrs.field(default="kling-v3-omni", validator=checks.required_text(200))
+    image_list: tuple[OmniImage, ...] | None = attrs.field(
+        default=None, converter=converters.to_omni_images
+    )
+    element_list: tuple[Element, ...] | None = attrs.field(
+        default=None, converter=converters.to_elements
+    )
+    video_list: tuple[OmniVideoReference, ...] | None = attrs.field(
+        default=None, converter=converters.to_omni_videos, validator=checks.items(1, 1)
+    )
+    duration: int | None = attrs.field(
+        default=None, converter=converters.to_seconds, validator=checks.seconds(3, 15)
+    )
+    mode: QualityMode | str | None = attrs.field(default=None, validator=checks.one_of(QualityMode))
+    aspect_ratio: AspectRatio | str | None = attrs.field(
+        default=None, validator=checks.one_of(AspectRatio)
+    )
+    sound: str | None = attrs.field(
+        default=None, converter=converters.to_switch, validator=checks.one_of(converters.Switch)
+    )
+    multi_shot: bool | None = attrs.field(default=None, validator=checks.flag)
+    shot_type: ShotType | str | None = attrs.field(default=None, validator=checks.one_of(ShotType))
+    multi_prompt: tuple[Shot, ...] | None = attrs.field(
+        default=None, converter=converters.to_shots, validator=checks.items(1, 6)
+    )
+
+    def __attrs_post_init__(self) -> None:
+        framed = any(image.type for image in self.image_list or ())
+        based = any((video.refer_type or "base") == "base" for video in self.video_list or ())
+        if self.aspect_ratio is None and not framed and not based:
+            # attrs' own way to complete a frozen instance; type checkers do not understand
+            # its default decorator and would ask callers for the field.
+            object.__setattr__(self, "aspect_ratio", "16:9")
+        VideoRequest.__attrs_post_init__(self)

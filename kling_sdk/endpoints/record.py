@@ -1,0 +1,88 @@
+"""What is known of an endpoint, in one record beside its request class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, Literal
+
+import attrs
+
+from kling_sdk.endpoints.models import ModelLimits
+
+__all__ = ["EndpointRecord", "common_features"]
+
+ResultKind = Literal["videos", "images", "audios"]
+
+#: Parameters that are features of a model by their own name when they are given.
+_FEATURES: Final = (
+    "negative_prompt",
+    "aspect_ratio",
+    "camera_control",
+    "element_list",
+    "voice_list",
+)
+
+
+def common_features(given: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a request asks for, in the words of `ModeLimits`."""
+    for name in _FEATURES:
+        if given.get(name):
+            yield name
+    if given.get("cfg_scale") is not None:
+        yield "cfg_scale"
+    if given.get("sound") == "on":
+        yield "sound"
+    camera = given.get("camera_control")
+    if camera and camera.type != "simple":
+        yield "camera_move"
+    if given.get("multi_shot"):
+        yield "multi_shot"
+        if given.get("shot_type") != "intelligence":
+            yield "own_shots"
+
+
+@attrs.frozen(eq=False)
+class EndpointRecord:
+    """One endpoint of the vendor's API.
+
+    Attributes:
+        name: As in `Task.endpoint`, `kling create NAME` and the paths of a relay.
+        path: Path under the base URL: POST creates, GET lists, GET `path/{id}` reads.
+        interface: Which of the vendor's interfaces serves it: a key of `kling_sdk.wire.WIRES`.
+        result: What a finished task has: the attribute of `Task` that must not be empty.
+        returns: None for an endpoint that makes a task. Otherwise the call is synchronous, and
+            this makes its result of the reply's payload.
+        takes_external_id: Whether a create can carry an `external_task_id`. Without one it is
+            sent once, and a lost reply cannot be asked for.
+        models: The limits of each model; empty for an endpoint that takes no model.
+        default_mode: The mode the vendor uses when none is sent.
+        features: Yields what a request asks for, in the words of `ModeLimits`.
+        feature_fields: The parameter to name when a feature is refused, where it is not the
+            feature's own name.
+        situations: Features that are never refused themselves; limits refer to them.
+    """
+
+    name: str
+    path: str
+    interface: str = "v1"
+    result: ResultKind = "videos"
+    returns: Callable[[Any], Any] | None = None
+    takes_external_id: bool = True
+    models: tuple[ModelLimits, ...] = ()
+    default_mode: str = "std"
+    features: Callable[[Mapping[str, Any]], Iterable[str]] = common_features
+    feature_fields: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    situations: frozenset[str] = frozenset()
+
+    @property
+    def attribute(self) -> str:
+        """The client's attribute, such as `omni_video`."""
+        return self.name.replace("-", "_")
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """The models that are known."""
+        return tuple(model.name for model in self.models)
+
+    def __repr__(self) -> str:
+        return f"<endpoint {self.name}>"

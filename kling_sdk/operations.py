@@ -1,0 +1,184 @@
+"""The calls of a client as operations: each names its flow, and what a trace may show of it.
+
+Flows that most programs never use are loaded when they are first called.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from kling_sdk.errors import RequestValidationError
+from kling_sdk.flows import Context, Flow, Operation, once, repeat
+from kling_sdk.flows.identity import ExpectedTask
+from kling_sdk.results import Download, Page, ResourcePack, Task, Video
+from kling_sdk.wire import HttpCall, Reply
+from kling_sdk.wire.v1 import packs_from
+
+if TYPE_CHECKING:
+    from kling_sdk.endpoints.base import Request
+    from kling_sdk.endpoints.raw import RawRequest
+    from kling_sdk.endpoints.record import EndpointRecord
+
+__all__ = [
+    "call",
+    "costs",
+    "create",
+    "download",
+    "get",
+    "list_page",
+    "many",
+    "raw_request",
+    "request",
+    "run",
+    "wait",
+]
+
+
+def create(request: Request | RawRequest) -> Operation[Task]:
+    """Create a task."""
+    from kling_sdk.flows.create import create
+
+    about = {"model": request.model}
+    return Operation("create", lambda ctx: create(ctx, request), request.endpoint, about)
+
+
+def call(request: Request) -> Operation[Any]:
+    """Call an endpoint that answers at once and makes no task."""
+    from kling_sdk.flows.create import call_once
+
+    about = {"model": request.model}
+    return Operation("call", lambda ctx: call_once(ctx, request), request.endpoint, about)
+
+
+def run(request: Request) -> Operation[Task]:
+    """Create a task and wait for it."""
+    from kling_sdk.flows.wait import run_task
+
+    about = {"model": request.model}
+    return Operation("run", lambda ctx: run_task(ctx, request), request.endpoint, about)
+
+
+def wait(record: EndpointRecord, task: Task | str) -> Operation[Task]:
+    """Wait for a task."""
+    from kling_sdk.flows.interrupted import naming
+    from kling_sdk.flows.wait import wait
+
+    about = {"task_id": task.task_id} if isinstance(task, Task) else {}
+    return Operation("wait", lambda ctx: naming(wait(ctx, record, task), task), record.name, about)
+
+
+def get(record: EndpointRecord, task_id: str) -> Operation[Task]:
+    """Read a task."""
+
+    def start(ctx: Context) -> Flow[Task]:
+        wire, expected = ctx.wire_for(record), ExpectedTask(either=task_id)
+        return repeat(
+            ctx,
+            wire.get(record, task_id),
+            lambda reply: expected.check(wire.task(reply, record), reply),
+        )
+
+    return Operation("get", start, record.name)
+
+
+def list_page(
+    record: EndpointRecord, page: int, page_size: int, before: int | None = None
+) -> Operation[Page]:
+    """Read a page of tasks."""
+
+    def start(ctx: Context) -> Flow[Page]:
+        wire = ctx.wire_for(record)
+        call = wire.list(record, page, page_size, before)
+        return repeat(ctx, call, lambda reply: wire.page(reply, record, page, page_size))
+
+    return Operation("list", start, record.name)
+
+
+def many(
+    name: str, work: Iterable[Request | Task], max_concurrent: int | None = None
+) -> Operation[None]:
+    """Do the work of `wait_all`, `as_completed` or `run_many`, which *name* is."""
+    from kling_sdk.endpoints.base import Request
+    from kling_sdk.flows.many import many
+
+    if max_concurrent is not None and max_concurrent < 1:
+        raise ValueError(f"max_concurrent is {max_concurrent}; it must be 1 or more, or None")
+    items = list(work)
+    wanted = Request if name == "run_many" else Task
+    for item in items:
+        if not isinstance(item, wanted):
+            raise TypeError(f"{name} takes {wanted.__name__} objects, not a {type(item).__name__}")
+    about = {"tasks": len(items)}
+    return Operation(name, lambda ctx: many(ctx, items, max_concurrent), about=about)
+
+
+def download(video: Video | str, path: str | os.PathLike[str]) -> Operation[Download]:
+    """Fetch a file. It is opened when the operation starts."""
+    from kling_sdk.files.target import FileTarget, place_for
+    from kling_sdk.flows.download import download
+
+    given: object = video  # a caller may not run a type checker
+    if not isinstance(given, Video | str):
+        raise TypeError(
+            "download takes a Video, such as task.videos[0], or a URL, "
+            f"not a {type(given).__name__}"
+        )
+    url, place = (video if isinstance(video, str) else video.url), place_for(video, path)
+
+    def start(ctx: Context) -> Flow[Download]:
+        return download(ctx, url, partial(FileTarget, place, ctx.options.max_download))
+
+    return Operation("download", start)
+
+
+def costs(
+    start: datetime | int, end: datetime | int, pack_name: str | None
+) -> Operation[tuple[ResourcePack, ...]]:
+    """Read the account's resource packs."""
+
+    def flow(ctx: Context) -> Flow[tuple[ResourcePack, ...]]:
+        call = ctx.wire.account_costs(_milliseconds(start), _milliseconds(end), pack_name)
+        return repeat(ctx, call, lambda reply: packs_from(ctx.wire.data(reply)))
+
+    return Operation("account_costs", flow)
+
+
+def request(
+    method: str, path: str, json: Any, params: Mapping[str, str | int] | None
+) -> Operation[Any]:
+    """Call a path that no endpoint here has, and read the payload of the reply."""
+
+    def start(ctx: Context) -> Flow[Any]:
+        send = repeat if method.upper() in {"GET", "HEAD"} else once
+        return send(ctx, _call(method, path, json, params), ctx.wire.data)
+
+    return Operation("request", start)
+
+
+def raw_request(
+    method: str, path: str, json: Any, params: Mapping[str, str | int] | None
+) -> Operation[Reply]:
+    """Call a path once, and return the reply as it came."""
+    return Operation(
+        "request_raw",
+        lambda ctx: once(ctx, _call(method, path, json, params), lambda reply: reply),
+    )
+
+
+def _call(method: str, path: str, json: Any, params: Mapping[str, str | int] | None) -> HttpCall:
+    # The key goes along, so it must not be possible to name another host.
+    if not path.startswith("/") or path.startswith("//"):
+        raise RequestValidationError("path", "is not a path", "a path such as /v1/videos/lip-sync")
+    return HttpCall(method.upper(), path, params=params, json=json)
+
+
+def _milliseconds(when: datetime | int) -> int:
+    if isinstance(when, datetime):
+        if when.tzinfo is None:
+            raise RequestValidationError("start", "is a datetime without zone", "an aware datetime")
+        return round(when.timestamp() * 1000)
+    return when

@@ -1,0 +1,111 @@
+"""The options of a client: how long calls may take, how often they repeat, who is notified."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+import attrs
+
+if TYPE_CHECKING:
+    from kling_sdk.flows.core import Event
+    from kling_sdk.results import Task
+
+__all__ = ["Options"]
+
+_NUMBERS: Final = frozenset(
+    {"timeout", "deadline", "create_deadline", "wait_timeout", "max_download"}
+)
+_NUMBERS_OR_NONE: Final = frozenset({"retries", "first_look"})
+
+
+@attrs.frozen
+class Options:
+    """Settings of calls. Clients take them by name; `client.with_options(...)` changes some.
+
+    Attributes:
+        timeout: Seconds one attempt may take, from connecting to the last byte; of a
+            download, the longest silence.
+        deadline: Seconds a get or list may take with all its repeats.
+        create_deadline: Seconds a create may take with all its repeats.
+        retries: How often a call is repeated at most; None leaves it to the deadline,
+            0 never repeats.
+        wait_timeout: Seconds a wait may take.
+        first_look: Seconds after its creation at which a waited-for task is first looked
+            at; None takes half of the typical time.
+        poll_interval: Shortest and longest pause between two looks, in seconds.
+        on_update: Called with the task whenever its status has changed. What it raises is
+            logged, and ends nothing.
+        if_exists: What a create does whose `external_task_id` an earlier create has used:
+            "return" the earlier task, marked as `reused`, or "error" for `AlreadyExistsError`.
+        reuse_connections: True to send creates over connections that were used before. That
+            saves a handshake; a refusal is then confirmed by a look-up.
+        look_up: False for an `OutcomeUnknownError` as soon as the outcome of a create is
+            uncertain, for callers that find out by themselves.
+        check: False to skip the capability check.
+        max_download: Most bytes a download may have.
+        on_event: Called with each `Event`.
+        trace: False to make no OpenTelemetry spans. True makes one per call once the
+            program has loaded OpenTelemetry's API.
+        tracer_provider: Where spans go; None takes OpenTelemetry's global provider.
+        traceparent: True to send the span's `traceparent` to the server, which a relay of
+            your own may continue. It never goes to the host of a file.
+        cancel: An event that ends waits and pauses between attempts when it is set.
+
+    Raises:
+        TypeError: a value has another type.
+        ValueError: a number is negative, or a value is not one of those above.
+    """
+
+    timeout: float = 30.0
+    deadline: float = 60.0
+    create_deadline: float = 120.0
+    retries: int | None = None
+    wait_timeout: float = 1800.0
+    first_look: float | None = None
+    poll_interval: tuple[float, float] = (3.0, 15.0)
+    on_update: Callable[[Task], object] | None = None
+    if_exists: Literal["return", "error"] = "return"
+    reuse_connections: bool = False
+    look_up: bool = True
+    check: bool = True
+    max_download: int = 4 * 1024**3
+    on_event: Callable[[Event], object] | None = None
+    trace: bool = True
+    tracer_provider: Any = None
+    traceparent: bool = False
+    cancel: threading.Event | None = attrs.field(default=None, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        for name in attrs.fields_dict(type(self)):
+            _check(name, getattr(self, name))
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """Return these options with some changed."""
+        for name in changes:
+            if name not in attrs.fields_dict(type(self)):
+                expected = ", ".join(attrs.fields_dict(type(self)))
+                raise TypeError(f"unknown option {name!r}; expected one of {expected}")
+        return attrs.evolve(self, **changes)
+
+
+def _check(name: str, value: object) -> None:
+    if name == "poll_interval":
+        pair = value if isinstance(value, tuple | list) and len(value) == 2 else ()
+        if not (pair and all(map(_is_number, pair)) and 0 <= pair[0] <= pair[1]):
+            raise ValueError(
+                f"poll_interval is {value!r:.40}; it must be (shortest, longest) in seconds"
+            )
+    elif name == "if_exists":
+        if value not in {"return", "error"}:
+            raise ValueError(f'if_exists is {value!r:.40}; it must be "return" or "error"')
+    elif name in _NUMBERS or (name in _NUMBERS_OR_NONE and value is not None):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"{name} is a {type(value).__name__}; it must be a number")
+        if not value >= 0:
+            raise ValueError(f"{name} is {value}; it must be 0 or more")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
