@@ -18,7 +18,7 @@ from kling_mock.kling.faults.kinds import KINDS
 from kling_mock.kling.faults.matching import Fault
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.packs import PackStatus, left
-from kling_mock.kling.model.tasks import Task
+from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.web.json_schema import (
     Schema,
     array,
@@ -110,7 +110,7 @@ TASK = closed(
 )
 
 
-def show_task(task: Task) -> dict[str, Any]:
+def show_task(task: EmulatedTask) -> dict[str, Any]:
     """Return what is shown of a task."""
     plan = task.plan
     return {
@@ -123,7 +123,7 @@ def show_task(task: Task) -> dict[str, Any]:
         "status": task.status,
         "code": task.code,
         "message": task.message,
-        "pace": task.pace.kind,
+        "pace": task.progress.kind,
         "due": None if task.is_done or math.isinf(task.due) else task.due,
         "created_at": task.created,
         "updated_at": task.updated,

@@ -21,7 +21,7 @@ from kling_mock.controls.account_settings import (
     read_units,
 )
 from kling_mock.controls.loop_proxy import Reach
-from kling_mock.kling.model.accounts import Account, ApiKey, KeyPair, RateLimit
+from kling_mock.kling.model.accounts import Account, AccountApiKey, KeyPair, RateLimit
 from kling_mock.kling.model.packs import Pack, left
 from kling_mock.kling.world import World
 from kling_mock.web.webhook_signing import check_secret
@@ -122,7 +122,7 @@ class AccountHandle:
 
         def work(account: Account, world: World) -> str:
             key = f"api-key-{world.new_key()}"
-            world.accounts.add_api_key(account, ApiKey(key))
+            world.accounts.add_api_key(account, AccountApiKey(key))
             return key
 
         return self.on(work)

@@ -12,8 +12,8 @@ from kling_mock.journal.matching import Target, Where
 from kling_mock.kling.faults.declaring import FaultOptions, read_profile, read_rows
 from kling_mock.kling.faults.kinds import FaultKind
 from kling_mock.kling.faults.matching import Fault
-from kling_mock.kling.model.content import VerdictKind
-from kling_mock.kling.model.progress_rules import PaceKind
+from kling_mock.kling.model.content import ContentAction
+from kling_mock.kling.model.progress import ProgressKind
 from kling_mock.kling.world import World
 
 __all__ = ["ContentHandle", "FaultsHandle", "ProgressHandle"]
@@ -89,7 +89,7 @@ class ProgressHandle:
 
     def set(
         self,
-        kind: PaceKind,
+        kind: ProgressKind,
         match: str = "*",
         *,
         seconds: float | None = None,
@@ -112,14 +112,14 @@ class ProgressHandle:
             ValueError: Something of this is not accepted; the text says what is.
         """
         where = Where(match, **target)
-        self._reach.call(lambda world: world.paces.set(kind, where, seconds, polls))
+        self._reach.call(lambda world: world.progress_rules.set(kind, where, seconds, polls))
 
     def clear(self) -> None:
         """Let new tasks take the usual time of their model again."""
-        self._reach.call(lambda world: world.paces.clear())
+        self._reach.call(lambda world: world.progress_rules.clear())
 
     def __len__(self) -> int:
-        return self._reach.call(lambda world: len(world.paces))
+        return self._reach.call(lambda world: len(world.progress_rules))
 
 
 class ContentHandle:
@@ -131,7 +131,7 @@ class ContentHandle:
     def add(
         self,
         prompt: str | re.Pattern[str],
-        kind: VerdictKind = "refuse",
+        kind: ContentAction = "refuse",
         match: str = "*",
         *,
         code: int = 1301,

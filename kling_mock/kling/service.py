@@ -9,7 +9,7 @@ from kling_mock.kling.endpoints.record import CallContext, DirectCall, EndpointR
 from kling_mock.kling.endpoints.registry import RoutedCall
 from kling_mock.kling.endpoints.validation import make_plan, read_object
 from kling_mock.kling.model.accounts import Account
-from kling_mock.kling.model.progress_rules import TYPICAL
+from kling_mock.kling.model.progress import TYPICAL
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.kling.world import World
 
@@ -24,7 +24,7 @@ def create(
     Args:
         world: Where the tasks are.
         account: The caller.
-        call: The endpoint, and what its path says.
+        call: The endpoint, and the parameter of its path.
         body: The request's body.
         origin: Returns scheme, host and port that result URLs begin with.
 
@@ -42,7 +42,7 @@ def create(
     plan = make_plan(record, read_object(body), context)
     task = world.submit(account, plan, origin() if plan.callback_url else "")
     data = record.interface.created(task)
-    if task.pace is not TYPICAL and task.pace.kind == "instant":
+    if task.progress is not TYPICAL and task.progress.kind == "instant":
         world.end(task)
     return data
 

@@ -1,8 +1,8 @@
 """A whole server, kept as it was at one instant, and put back.
 
 The state is written out and read again as a whole, so whatever a world, a relay or a timer
-holds is in it without being named here. What is not state (the clock itself, the way out to
-receivers, rows of tables) is named, and stays the same object.
+holds is in it without being named here. What is not state (the clock itself, what sends
+reports, rows of tables) is named, and stays the same object.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kling_mock.clock import Clock, Moment
-from kling_mock.kling.callbacks.sender import Courier
+from kling_mock.kling.callbacks.sender import CallbackSender
 from kling_mock.kling.endpoints.registry import EndpointRegistry
 from kling_mock.kling.faults.kinds import KINDS
-from kling_mock.kling.model.progress_rules import STUCK, TYPICAL
+from kling_mock.kling.model.progress import STUCK, TYPICAL
 from kling_mock.kling.world import World
 
 __all__ = ["Snapshot", "put_back", "take"]
@@ -61,20 +61,20 @@ class Snapshot:
         return f"<Snapshot at {at}: {self.tasks} tasks, {self.size} bytes>"
 
 
-def take(world: World, relay: object, clock: Clock, courier: Courier) -> Snapshot:
-    """Return a snapshot. No report may be under way: what is on its way cannot be kept.
+def take(world: World, relay: object, clock: Clock, sender: CallbackSender) -> Snapshot:
+    """Return a snapshot. No report may be in delivery, which cannot be kept.
 
     Args:
         world: The state.
         relay: What is to be kept of the relay.
         clock: The server's clock.
-        courier: The way out.
+        sender: Sends reports.
 
     Raises:
         RuntimeError: Something waits on the clock that is no part of the world or the relay,
             and cannot be written out.
     """
-    names = {id(thing): name for name, thing in _outside(clock, courier, world.endpoints).items()}
+    names = {id(thing): name for name, thing in _outside(clock, sender, world.endpoints).items()}
     written = io.BytesIO()
     try:
         _Writer(written, names).dump((world, relay, clock.save()))
@@ -86,15 +86,15 @@ def take(world: World, relay: object, clock: Clock, courier: Courier) -> Snapsho
     return Snapshot(written.getvalue(), clock.now(), len(world.tasks), clock, world.endpoints)
 
 
-def put_back(snapshot: Snapshot, courier: Courier) -> tuple[World, Any]:
+def put_back(snapshot: Snapshot, sender: CallbackSender) -> tuple[World, Any]:
     """Return the world and the relay of *snapshot* as they were, after setting its clock.
 
     Args:
         snapshot: What to put back.
-        courier: The way out.
+        sender: Sends reports.
     """
     clock = snapshot.clock
-    reader = _Reader(io.BytesIO(snapshot.state), _outside(clock, courier, snapshot.endpoints))
+    reader = _Reader(io.BytesIO(snapshot.state), _outside(clock, sender, snapshot.endpoints))
     world: World
     moment: Moment
     world, relay, moment = reader.load()
@@ -102,11 +102,13 @@ def put_back(snapshot: Snapshot, courier: Courier) -> tuple[World, Any]:
     return world, relay
 
 
-def _outside(clock: Clock, courier: Courier, endpoints: EndpointRegistry) -> Mapping[str, object]:
+def _outside(
+    clock: Clock, sender: CallbackSender, endpoints: EndpointRegistry
+) -> Mapping[str, object]:
     """Return what is no state, by name: it is not copied."""
     return {
         "clock": clock,
-        "courier": courier,
+        "sender": sender,
         "endpoints": endpoints,
         "typical": TYPICAL,
         "stuck-pace": STUCK,

@@ -12,20 +12,18 @@ from random import Random
 
 from kling_mock.clock import Clock
 from kling_mock.journal.journal import DEFAULT_SIZE, Journal
-from kling_mock.kling.callbacks.queue import Callbacks
-from kling_mock.kling.callbacks.sender import Courier
+from kling_mock.kling.callbacks.queue import CallbackQueue
+from kling_mock.kling.callbacks.sender import CallbackSender
 from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
 from kling_mock.kling.faults.matching import Faults
-from kling_mock.kling.model.accounts import Account, Accounts, ApiKey, KeyPair
+from kling_mock.kling.model.accounts import Account, AccountApiKey, Accounts, KeyPair
 from kling_mock.kling.model.admission import admit_task
-from kling_mock.kling.model.content import Content, Verdict
-from kling_mock.kling.model.durations import schedule
-from kling_mock.kling.model.ids import Ids
+from kling_mock.kling.model.content import Content, ContentDecision
 from kling_mock.kling.model.lifecycle import Event
 from kling_mock.kling.model.packs import take
 from kling_mock.kling.model.plan import Plan
-from kling_mock.kling.model.progress_rules import STUCK, TYPICAL, Pace, Paces
-from kling_mock.kling.model.tasks import Task, Tasks, subject_of
+from kling_mock.kling.model.progress import STUCK, TYPICAL, ProgressRule, ProgressRules, schedule
+from kling_mock.kling.model.tasks import EmulatedTask, TaskIds, Tasks, subject_of
 from kling_mock.kling.service_codes import CODES, Refusal
 
 __all__ = ["World", "admin_token"]
@@ -37,7 +35,7 @@ class World:
     Args:
         seed: The same seed makes the same keys, ids and times.
         clock: The server's clock.
-        courier: Who carries reports.
+        sender: Sends reports.
         callback_hosts: Hosts that reports may go to besides this computer.
         key_seed: Makes the keys instead of *seed*, for a world that takes another's place.
         journal_size: How many requests the journal keeps.
@@ -52,7 +50,7 @@ class World:
         tasks: The tasks.
         journal: All requests.
         discontinued: Models that are refused as the real service refuses them.
-        paces: How fast tasks go on.
+        progress_rules: How fast tasks move on.
         content: What the content review refuses.
         faults: What goes wrong.
         callbacks: Reports of tasks, sent and to be sent.
@@ -63,7 +61,7 @@ class World:
         self,
         seed: int,
         clock: Clock,
-        courier: Courier,
+        sender: CallbackSender,
         callback_hosts: Collection[str] = (),
         key_seed: int | None = None,
         journal_size: int = DEFAULT_SIZE,
@@ -76,21 +74,21 @@ class World:
         self.tasks = Tasks()
         self.journal = Journal(journal_size, endpoints.served)
         self.discontinued: frozenset[str] = frozenset()
-        self.paces = Paces()
+        self.progress_rules = ProgressRules()
         self.content = Content()
         self.looks_count = False
         # A source each, so that a query more or less does not change the ids of later tasks.
         self.faults = Faults(_source(seed, "faults"))
-        self.callbacks = Callbacks(
+        self.callbacks = CallbackQueue(
             clock,
             _source(seed, "callbacks"),
             self.accounts,
             self.faults,
-            courier,
+            sender,
             endpoints,
             frozenset(callback_hosts),
         )
-        self._ids = Ids(_source(seed, "ids"))
+        self._ids = TaskIds(_source(seed, "ids"))
         self._times = _source(seed, "times")
         self._request_ids = _source(seed, "requests")
         self._keys = _source(seed if key_seed is None else key_seed, "keys")
@@ -103,7 +101,9 @@ class World:
             ValueError: There is one of this name.
         """
         pair = KeyPair(self.new_key(), self.new_key())
-        return self.accounts.add(Account(name, [pair], [ApiKey(f"api-key-{self.new_key()}")]))
+        return self.accounts.add(
+            Account(name, [pair], [AccountApiKey(f"api-key-{self.new_key()}")])
+        )
 
     def new_key(self) -> str:
         """Return 32 hexadecimal digits that nobody guesses who does not know the seed."""
@@ -117,12 +117,12 @@ class World:
         """Return a new id for one request."""
         return f"{self._request_ids.getrandbits(128):032x}"
 
-    def submit(self, account: Account, plan: Plan, origin: str = "") -> Task:
-        """Take an accepted request as a new task.
+    def submit(self, account: Account, plan: Plan, origin: str = "") -> EmulatedTask:
+        """Make a task of a valid request.
 
         Args:
             account: Whose task it is.
-            plan: What is asked for.
+            plan: What it comes to.
             origin: Scheme, host and port that result URLs in its reports begin with.
 
         Raises:
@@ -130,54 +130,54 @@ class World:
                 or the account may not have it (403/1103; 429 with 1101, 1102, 1303).
         """
         self.tasks.check_new(account, plan.external_task_id)
-        pace, verdict = TYPICAL, None
-        if self.faults.any or self.paces.any or self.content.any:
-            pace, verdict = self._rule(account, plan)
+        progress, decision = TYPICAL, None
+        if self.faults.any or self.progress_rules.any or self.content.any:
+            progress, decision = self._rule(account, plan)
         now = self.clock.now()
         if account.restricted:
             admit_task(account, plan, now)
         stamp = int(now * 1000)
-        task = Task(self._ids.task(), account, plan, stamp, stamp)
+        task = EmulatedTask(self._ids.new(), account, plan, stamp, stamp)
         self.tasks.add(task)
         account.open += 1
         account.reserved += plan.units
-        if pace is not TYPICAL or verdict is not None:
-            task.pace, task.verdict = pace, verdict
+        if progress is not TYPICAL or decision is not None:
+            task.progress, task.decision = progress, decision
         self._schedule(task, now)
         if plan.callback_url:
             task.origin = origin
             self.callbacks.report(task)
         return task
 
-    def _rule(self, account: Account, plan: Plan) -> tuple[Pace, Verdict | None]:
+    def _rule(self, account: Account, plan: Plan) -> tuple[ProgressRule, ContentDecision | None]:
         """Return how a new task goes on, and what the content review will find.
 
         Raises:
             Refusal: The content review refuses it at once.
         """
         subject = subject_of(account, plan)
-        verdict = self.content.judge(subject)
-        if verdict is not None and verdict.kind == "refuse":
-            raise Refusal(verdict.code, verdict.message)
+        decision = self.content.judge(subject)
+        if decision is not None and decision.kind == "refuse":
+            raise Refusal(decision.code, decision.message)
         stuck = self.faults.take("task", subject) is not None
-        return STUCK if stuck else self.paces.choose(subject), verdict
+        return STUCK if stuck else self.progress_rules.choose(subject), decision
 
-    def _schedule(self, task: Task, now: float) -> None:
-        plan, pace = task.plan, task.pace
-        if pace.kind in {"typical", "stuck"}:
+    def _schedule(self, task: EmulatedTask, now: float) -> None:
+        plan, progress = task.plan, task.progress
+        if progress.kind in {"typical", "stuck"}:
             times = schedule(plan.typical_seconds, self._times)
             start = now + times.processing
-            if pace.kind == "typical":
+            if progress.kind == "typical":
                 task.due = now + times.done
-        elif pace.kind == "after":
-            start = now + min(1.0, pace.seconds / 2)
-            task.due = now + pace.seconds
+        elif progress.kind == "after":
+            start = now + min(1.0, progress.seconds / 2)
+            task.due = now + progress.seconds
         else:
-            self.looks_count = self.looks_count or pace.kind == "polls"
+            self.looks_count = self.looks_count or progress.kind == "polls"
             return
         task.timer = self.clock.call_at(start, self._start, task)
 
-    def move(self, task: Task, event: Event, code: int = 0, reason: str = "") -> None:
+    def move(self, task: EmulatedTask, event: Event, code: int = 0, reason: str = "") -> None:
         """Let *event* happen to *task* now.
 
         Args:
@@ -201,29 +201,29 @@ class World:
         if task.plan.callback_url:
             self.callbacks.report(task)
 
-    def _start(self, task: Task) -> None:
+    def _start(self, task: EmulatedTask) -> None:
         self.move(task, "start")
         if task.due < math.inf:
             task.timer = self.clock.call_at(task.due, self.end, task)
 
-    def end(self, task: Task) -> None:
+    def end(self, task: EmulatedTask) -> None:
         """Let *task* end as it has to: well, unless the content review found something."""
-        if task.verdict is None:
+        if task.decision is None:
             self.complete(task)
         else:
-            self.fail(task, task.verdict.code, task.verdict.message)
+            self.fail(task, task.decision.code, task.decision.message)
 
-    def look(self, task: Task) -> None:
+    def look(self, task: EmulatedTask) -> None:
         """Count that *task* is looked at, if that is what it waits for."""
-        if task.pace.kind != "polls" or task.is_done:
+        if task.progress.kind != "polls" or task.is_done:
             return
         task.looks += 1
         if task.status == "submitted":
             self.move(task, "start")
-        if task.looks >= task.pace.polls:
+        if task.looks >= task.progress.polls:
             self.end(task)
 
-    def start(self, task: Task) -> None:
+    def start(self, task: EmulatedTask) -> None:
         """Let *task* be processed now.
 
         Raises:
@@ -233,7 +233,7 @@ class World:
             task.timer.cancel()
         self._start(task)
 
-    def complete(self, task: Task) -> None:
+    def complete(self, task: EmulatedTask) -> None:
         """Let *task* succeed now, through `processing`: no status is skipped.
 
         Raises:
@@ -243,7 +243,7 @@ class World:
             self.move(task, "start")
         self.move(task, "complete")
 
-    def fail(self, task: Task, code: int, message: str | None = None) -> None:
+    def fail(self, task: EmulatedTask, code: int, message: str | None = None) -> None:
         """Let *task* fail now.
 
         Args:
@@ -256,7 +256,7 @@ class World:
             ValueError: There is no such code.
         """
         if code not in CODES:
-            raise ValueError(f"code: accepted are {', '.join(map(str, CODES))}; got {code}")
+            raise ValueError(f"code: must be one of {', '.join(map(str, CODES))}; got {code}")
         reason = CODES[code].message if message is None else message
         self.move(task, "fail", code, reason)
 

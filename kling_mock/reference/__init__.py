@@ -1,5 +1,4 @@
-"""What this server does, told from its tables: as OpenAPI, and as a page on its fidelity.
+"""What this server does, from its records: as OpenAPI, and as a page on its fidelity.
 
-`rows` is the vocabulary, `served` lists everything that is told. To tell of more, add rows
-there; nothing else changes. `python -m kling_mock.reference` writes both files.
+`python -m kling_mock.reference` writes both.
 """

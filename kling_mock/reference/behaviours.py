@@ -5,10 +5,11 @@ Each row of a record carries its own origin; here is what no record has.
 
 from __future__ import annotations
 
+from kling_mock.kling.callbacks import queue as callbacks
 from kling_mock.kling.endpoints import images, typical_times
 from kling_mock.kling.http.requests import MAX_BODY
 from kling_mock.kling.media import urls as media_urls
-from kling_mock.kling.model import accounts, ids, tasks
+from kling_mock.kling.model import accounts, admission, content, packs, tasks
 from kling_mock.kling.wire import v1 as wire
 from kling_mock.kling.wire import v1_schemas
 from kling_mock.web.facts import assumed, documented, observed
@@ -20,15 +21,16 @@ _WIRE = observed("wire", "probe-2026-09", as_of="2026-09-22", confidence="high")
 _PROBE = observed("probe-2026-09", as_of="2026-09-22")
 _PAGES = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
 _OLD = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
-_SEEN_FAILURE = "seen in one published body of a failed task"
 
 _AUTH = "Authentication"
 _REQUEST = "Requests"
 _RULES = "Rules between fields"
-_ANSWER = "Answers"
+_REPLY = "Replies"
 _LIST = "Lists"
-_LIFE = "Life of a task"
+_LIFE = "Course of a task"
 _RESULT = "Results"
+_ACCOUNT = "Accounts and packs"
+_CALLBACK = "Callbacks"
 
 BEHAVIOURS: tuple[Behaviour, ...] = (
     Behaviour(
@@ -39,7 +41,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     ),
     Behaviour(
         _AUTH,
-        "A static API key is accepted wherever a token is.",
+        "A static API key is valid wherever a token is.",
         documented("pages-2026-09", "probe-2026-09", as_of="2026-09-22"),
     ),
     Behaviour(
@@ -60,7 +62,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     ),
     Behaviour(
         _REQUEST,
-        "An unknown key is refused with 1201; the old name `model` is accepted and has no effect.",
+        "An unknown key is refused with 1201; the old name `model` is taken and has no effect.",
         assumed("that unknown keys are refused", "pages-2026-04"),
     ),
     Behaviour(
@@ -106,32 +108,32 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         "A mode given to a model without modes is ignored if it is std or pro.",
         assumed("the pages call `mode` not applicable there", "pages-2026-04"),
     ),
-    Behaviour(_ANSWER, "Every answer is the envelope; a refusal has no `data`.", wire.ENVELOPE),
-    Behaviour(_ANSWER, "A task has the members that the pages list; times are ms.", wire.TASK),
+    Behaviour(_REPLY, "Every reply is the envelope; a refusal has no `data`.", wire.ENVELOPE),
+    Behaviour(_REPLY, "A task has the members that the pages list; times are ms.", wire.TASK),
     Behaviour(
-        _ANSWER,
+        _REPLY,
         "A failed task has an empty `task_info` and `task_result`; the query is a success.",
-        observed("wire", as_of="2025-12-26", note=_SEEN_FAILURE),
+        wire.FAILED,
     ),
-    Behaviour(_ANSWER, "Ids are 18 decimal digits, and grow.", ids.FACT),
-    Behaviour(_ANSWER, "An unknown id is 400 with 1201, never 404.", _WIRE),
-    Behaviour(_ANSWER, "An `external_task_id` is accepted once per account.", tasks.FACT),
+    Behaviour(_REPLY, "Ids are 18 decimal digits, and grow.", tasks.IDS),
+    Behaviour(_REPLY, "An unknown id is 400 with 1201, never 404.", _WIRE),
+    Behaviour(_REPLY, "An `external_task_id` can be used once per account.", tasks.EXTERNAL_IDS),
     Behaviour(
-        _ANSWER,
+        _REPLY,
         "A task is found on its own endpoint only.",
         assumed("whether one endpoint shows the tasks of another"),
     ),
     Behaviour(
-        _ANSWER,
-        "The text of a refusal names the field and what is accepted.",
-        assumed("the words after those that were seen"),
+        _REPLY,
+        "The text of a refusal names the field and what it must be.",
+        assumed("the text after what was seen"),
     ),
     Behaviour(_LIST, "Pages of 1 to 500 tasks, 30 by default, without a total.", v1_schemas.PAGES),
     Behaviour(_LIST, "The newest task comes first.", assumed("the order of a list")),
     Behaviour(
         _LIST,
         "A page number or size out of range is 1201; a page behind the end is empty.",
-        assumed("what a page out of range answers"),
+        assumed("what a page out of range gives"),
     ),
     Behaviour(
         _LIST,
@@ -150,8 +152,8 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     Behaviour(_RESULT, "Where results are served from.", media_urls.PATHS),
     Behaviour(
         _RESULT,
-        "After 30 days the URL answers 404.",
-        assumed("what an expired URL answers"),
+        "After 30 days the URL gives 404.",
+        assumed("what an expired URL gives"),
     ),
     Behaviour(
         _RESULT,
@@ -162,5 +164,32 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         _RESULT,
         "A result has 24 frames a second where no page gives a rate.",
         assumed("frame rates of kling-v3, omni-video and multi-image2video"),
+    ),
+    Behaviour(_AUTH, "A disabled key is refused with 1000.", accounts.DISABLED_KEY),
+    Behaviour(
+        _ACCOUNT,
+        "A call is checked for address, state of the account and rate; a task for permission, "
+        "arrears, balance and slots, in this order.",
+        admission.ORDER,
+    ),
+    Behaviour(_ACCOUNT, "A pack is toBeOnline, online, runOut or expired.", packs.STATUSES),
+    Behaviour(_ACCOUNT, "Units are taken from packs when a task succeeds.", packs.DEDUCTION),
+    Behaviour(_ACCOUNT, "Open tasks count against the balance.", packs.BALANCE),
+    Behaviour(
+        _ACCOUNT,
+        "The content review refuses a create request, or fails the task later.",
+        content.FACT,
+    ),
+    Behaviour(_CALLBACK, "Every change of status is reported.", callbacks.TRIGGERS),
+    Behaviour(_CALLBACK, "A report has the members of a task, in no envelope.", wire.REPORT),
+    Behaviour(_CALLBACK, "A report is repeated after 10, 30 and 60 seconds.", callbacks.RETRIES),
+    Behaviour(_CALLBACK, "Any 2xx reply is a success.", callbacks.SUCCESS),
+    Behaviour(_CALLBACK, "A receiver has 5 seconds for its reply.", callbacks.TIMEOUT),
+    Behaviour(_CALLBACK, "Reports are signed after Standard Webhooks.", callbacks.SIGNED),
+    Behaviour(_CALLBACK, "Those of /v1 are signed, too.", callbacks.SIGNED_V1),
+    Behaviour(
+        _CALLBACK,
+        "A replaced webhook secret goes on signing for 7 days.",
+        accounts.ROTATION,
     ),
 )

@@ -19,7 +19,7 @@ __all__ = ["OPERATIONS", "SCHEMAS", "operations", "schemas"]
 
 _OWN = assumed("this document is the emulator's own; the vendor publishes none")
 
-# Which refusals an operation may answer with. Those of 5xx come only from injected faults.
+# Which refusals an operation may be refused with. Those of 5xx come only from injected faults.
 _AUTHENTICATION = (1000, 1001, 1002, 1003, 1004)
 _ACCOUNT = (1100, 1101, 1102, 1103, 1302, 1303, 1304)
 _SERVER = (5000, 5001, 5002)
@@ -169,7 +169,7 @@ def _media() -> Iterator[Operation]:
             f"{MEDIA}{{file}}",
             f"{method.lower()}-result",
             "results",
-            "Download a result" if method == "GET" else "Ask for the headers of a result",
+            "Download a result" if method == "GET" else "Get the headers of a result",
             PATHS,
             every if method == "GET" else {status: _bare(row) for status, row in every.items()},
             parameters=(name, byte_range),

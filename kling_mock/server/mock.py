@@ -18,7 +18,7 @@ from kling_mock.clock import Clock
 from kling_mock.clock.choice import SEEDED_START, first_instant, make_clock
 from kling_mock.controls.loop_proxy import Reach
 from kling_mock.journal.journal import DEFAULT_SIZE, Journal
-from kling_mock.kling.callbacks.sender import HttpCourier
+from kling_mock.kling.callbacks.sender import HttpCallbackSender
 from kling_mock.kling.http.handler import KlingHandler
 from kling_mock.kling.http.protocol import KlingProtocol, make_request
 from kling_mock.kling.world import World, admin_token
@@ -136,7 +136,7 @@ class KlingMock(Steering, KlingSide, RelaySide):
         self._port = kling_port
         self._tls = _tls_context(tls_cert, tls_key)
         self._callback_hosts = frozenset(callback_hosts)
-        self._courier = HttpCourier()
+        self._courier = HttpCallbackSender()
         self._world = self._new_world()
         serve_admin = self._serve_admin if admin else None
         self._handler = KlingHandler(self._world, public_url, self._openapi, serve_admin)

@@ -7,16 +7,7 @@ import binascii
 import hmac
 from collections.abc import Sequence
 
-from kling_mock.web.facts import assumed, documented
-
-__all__ = ["FACT", "LEGACY", "check_secret", "signed_headers"]
-
-FACT = documented(
-    "pages-2026-09",
-    as_of="2026-09-20",
-    note="since 2026-08-07, for accounts that have set a secret; with two during a rotation",
-)
-LEGACY = assumed("whether callbacks of the /v1 interface are signed is not stated; these are")
+__all__ = ["check_secret", "signed_headers"]
 
 _PREFIX = "whsec_"
 _KEY_BYTES = (24, 64)  # Standard Webhooks: from, to

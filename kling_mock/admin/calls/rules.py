@@ -8,8 +8,8 @@ from typing import Any, get_args
 from kling_mock.admin.routes import Desk, Route, Said
 from kling_mock.admin.views import FAULT, TARGET, show_fault, show_target
 from kling_mock.kling.faults.declaring import read_fault
-from kling_mock.kling.model.content import VerdictKind
-from kling_mock.kling.model.progress_rules import LONGEST, MOST_POLLS, PaceKind
+from kling_mock.kling.model.content import ContentAction
+from kling_mock.kling.model.progress import LONGEST, MOST_POLLS, ProgressKind
 from kling_mock.kling.service_codes import CODES
 from kling_mock.web.errors import AdminError
 from kling_mock.web.json_schema import Schema, array, closed, integer, number, text
@@ -63,10 +63,10 @@ def clear_faults(desk: Desk, _said: Said) -> dict[str, Any]:
 
 # ---------------------------------------------------------------- progress
 
-PACE = closed(kind=text(enum=get_args(PaceKind)), **TARGET, seconds=number(0), polls=integer(0))
+PACE = closed(kind=text(enum=get_args(ProgressKind)), **TARGET, seconds=number(0), polls=integer(0))
 PACE_WANTED = closed(
     (*_TARGET, "seconds", "polls"),
-    kind=text("`typical`, or another way; see docs/emulator.md.", enum=get_args(PaceKind)),
+    kind=text("`typical`, or another way; see docs/emulator.md.", enum=get_args(ProgressKind)),
     **_TARGET,
     seconds=number(0, LONGEST, "With `after` only: seconds from submitted to the end."),
     polls=integer(1, MOST_POLLS, "With `polls` only: at which look it ends."),
@@ -77,7 +77,7 @@ def list_progress(desk: Desk, _said: Said) -> dict[str, Any]:
     """Return the progress rules, the oldest first."""
     rows = [
         {"kind": pace.kind, **show_target(where), "seconds": pace.seconds, "polls": pace.polls}
-        for where, pace in desk.world.paces
+        for where, pace in desk.world.progress_rules
     ]
     return {"data": rows}
 
@@ -99,7 +99,7 @@ def clear_progress(desk: Desk, _said: Said) -> dict[str, Any]:
 
 _REVIEW = {name: schema for name, schema in TARGET.items() if name != "prompt"}
 _REVIEW_WANTED = {name: schema for name, schema in _TARGET.items() if name != "prompt"}
-_KIND = text("`refuse` the create call, or let the task `fail`.", enum=get_args(VerdictKind))
+_KIND = text("`refuse` the create call, or let the task `fail`.", enum=get_args(ContentAction))
 _CODE = {**integer(about="The service code; 1301 without it."), "enum": [c for c in CODES if c]}
 
 VERDICT = closed(

@@ -1,6 +1,6 @@
-"""What was reported, how often it was tried, and what came of it. Pure.
+"""What was reported, how often it was tried, and what came of it.
 
-    pending   -- sent -----> delivered       a 2xx answer
+    pending   -- sent -----> delivered       a 2xx reply
     pending   -- refused --> pending         anything else; it is tried again later
     pending   -- gave-up --> failed          ... unless that was the last attempt
     pending   -- dropped --> dropped         a fault of the test: it is never sent
@@ -16,7 +16,15 @@ from typing import Literal, NamedTuple
 
 from kling_mock.kling.model.lifecycle import Status
 
-__all__ = ["DEFAULT_SIZE", "TRANSITIONS", "Attempt", "Deliveries", "Delivery", "Fate", "State"]
+__all__ = [
+    "DEFAULT_SIZE",
+    "TRANSITIONS",
+    "Deliveries",
+    "Delivery",
+    "DeliveryAttempt",
+    "Fate",
+    "State",
+]
 
 DEFAULT_SIZE = 2_000  # deliveries
 
@@ -45,15 +53,15 @@ TRANSITIONS: Mapping[tuple[State, Fate], State] = {
 }
 
 
-class Attempt(NamedTuple):
+class DeliveryAttempt(NamedTuple):
     """One try to deliver.
 
     Attributes:
         at: When it began, Unix seconds on the mock's clock.
-        status: The HTTP status of the answer; 0 if none came.
+        status: The HTTP status of the reply; 0 if none came.
         error: Why none came; "" otherwise.
-        response: The first bytes of the answer's body.
-        replayed: Whether a test asked for it.
+        response: The first bytes of the reply's body.
+        replayed: Whether a test requested it.
     """
 
     at: float
@@ -90,7 +98,7 @@ class Delivery(NamedTuple):
     truthful: bool = True
     state: State = "pending"
     headers: tuple[tuple[str, str], ...] = ()
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[DeliveryAttempt, ...] = ()
 
     def after(self, fate: Fate) -> Delivery:
         """Return it as *fate* leaves it.

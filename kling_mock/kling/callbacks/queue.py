@@ -12,19 +12,28 @@ from random import Random
 from typing import Literal
 
 from kling_mock.clock import Clock
-from kling_mock.kling.callbacks.log import Attempt, Deliveries, Delivery, Fate
-from kling_mock.kling.callbacks.sender import Courier
+from kling_mock.kling.callbacks.log import Deliveries, Delivery, DeliveryAttempt, Fate
+from kling_mock.kling.callbacks.sender import CallbackSender
 from kling_mock.kling.endpoints.registry import EndpointRegistry
 from kling_mock.kling.faults.matching import Faults
 from kling_mock.kling.model.accounts import Accounts
 from kling_mock.kling.model.lifecycle import Status
-from kling_mock.kling.model.tasks import Task
+from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import CODES
 from kling_mock.kling.wire.v1 import without_task_info
 from kling_mock.web.facts import assumed, documented
 from kling_mock.web.webhook_signing import signed_headers
 
-__all__ = ["RETRIES", "RETRY_DELAYS", "SUCCESS", "TIMEOUT", "TRIGGERS", "Callbacks"]
+__all__ = [
+    "RETRIES",
+    "RETRY_DELAYS",
+    "SIGNED",
+    "SIGNED_V1",
+    "SUCCESS",
+    "TIMEOUT",
+    "TRIGGERS",
+    "CallbackQueue",
+]
 
 TRIGGERS = documented(
     "pages-2026-09",
@@ -32,9 +41,15 @@ TRIGGERS = documented(
     as_of="2026-09-20",
     note="at every change of status; that `submitted` is reported too was seen at relays",
 )
-RETRIES = assumed("no page says whether, when or how often a report is tried again")
+SIGNED = documented(
+    "pages-2026-09",
+    as_of="2026-09-20",
+    note="since 2026-08-07, for accounts that have set a secret; with two during a rotation",
+)
+SIGNED_V1 = assumed("whether callbacks of the /v1 interface are signed is not stated")
+RETRIES = assumed("no page states whether, when or how often a report is tried again")
 SUCCESS = assumed("a page wants 200 for a test report; here any 2xx is a success")
-TIMEOUT = assumed("no page says how long an answer may take")
+TIMEOUT = assumed("no page states how long a reply may take")
 
 RETRY_DELAYS = (10.0, 30.0, 60.0)  # seconds from one attempt to the next
 _TIMEOUT = 5.0  # seconds of real time
@@ -49,7 +64,7 @@ class _Queue:
         self.empty = asyncio.Event()
 
 
-class Callbacks:
+class CallbackQueue:
     """The reports of one world.
 
     Args:
@@ -57,16 +72,16 @@ class Callbacks:
         random: Where ids and shuffled orders come from.
         accounts: Whose secrets sign them.
         faults: The world's faults.
-        courier: Who carries them.
+        sender: Sends them.
         endpoints: How they are written.
         allowed: Hosts that may be called besides this computer.
 
     Attributes:
         log: All deliveries.
         retries: Seconds from one attempt to the next; empty for one attempt only.
-        timeout: Seconds of real time that an answer may take.
+        timeout: Seconds of real time that a reply may take.
         timestamps: What signatures are dated by: the mock's `clock`, or `real` time.
-        early: Tasks whose create calls are answered only after their first reports.
+        early: Tasks whose create calls are replied to only after their first reports.
     """
 
     def __init__(
@@ -75,7 +90,7 @@ class Callbacks:
         random: Random,
         accounts: Accounts,
         faults: Faults,
-        courier: Courier,
+        sender: CallbackSender,
         endpoints: EndpointRegistry,
         allowed: frozenset[str] = frozenset(),
     ) -> None:
@@ -83,7 +98,7 @@ class Callbacks:
         self._random = random
         self._accounts = accounts
         self._faults = faults
-        self._courier = courier
+        self._sender = sender
         self._endpoints = endpoints
         self._allowed = allowed
         self._queues: dict[str, _Queue] = {}
@@ -96,7 +111,7 @@ class Callbacks:
 
     # ------------------------------------------------------------ what is sent
 
-    def report(self, task: Task) -> None:
+    def report(self, task: EmulatedTask) -> None:
         """Report the status that *task* has just taken."""
         delivery = self._new(task, task.status, task.message)
         if not self._faults.any:
@@ -126,7 +141,7 @@ class Callbacks:
         if task.is_done:
             self._end(task)
 
-    def _end(self, task: Task) -> None:
+    def _end(self, task: EmulatedTask) -> None:
         """Send what waited for the end of *task*, and what contradicts it."""
         held = self._shuffled.pop(task.task_id, [])
         order = list(range(len(held)))
@@ -145,7 +160,9 @@ class Callbacks:
             else:
                 self._send(delivery)
 
-    def _new(self, task: Task, status: Status, message: str, *, truthful: bool = True) -> Delivery:
+    def _new(
+        self, task: EmulatedTask, status: Status, message: str, *, truthful: bool = True
+    ) -> Delivery:
         interface = self._endpoints[task.plan.endpoint].interface
         delivery = Delivery(
             f"msg_{self._random.getrandbits(128):032x}",
@@ -165,7 +182,7 @@ class Callbacks:
 
         Args:
             deliveries: What to send.
-            resign: Whether they are dated and signed anew; else not a byte is new, unless one
+            resign: Whether they get a new date and signature; else not a byte is new, unless one
                 was never sent.
         """
 
@@ -180,7 +197,7 @@ class Callbacks:
     # ------------------------------------------------------------ when it is sent
 
     def _send(self, delivery: Delivery, copies: int = 1) -> None:
-        """Deliver after what is under way for the same task."""
+        """Deliver after the earlier reports of the same task."""
         if not self._clock.running:
             return  # nobody is there to do it: it stays pending
         queue = self._queues.get(delivery.task_id)
@@ -230,7 +247,7 @@ class Callbacks:
         """Send once; return what is then known of the delivery."""
         at = self._clock.now()
         headers = headers or self._headers(delivery)
-        receipt = await self._courier.send(
+        receipt = await self._sender.send(
             delivery.url, headers, delivery.body, self.timeout, self._allowed
         )
         known = self.log.find(delivery.delivery_id) or delivery
@@ -239,7 +256,7 @@ class Callbacks:
             fate = "blocked"
         elif not 200 <= receipt.status < 300:
             fate = failure if known.state == "pending" else "refused"
-        attempt = Attempt(at, receipt.status, receipt.error, receipt.body, replayed)
+        attempt = DeliveryAttempt(at, receipt.status, receipt.error, receipt.body, replayed)
         known = known.after(fate)._replace(headers=headers, attempts=(*known.attempts, attempt))
         self.log.update(known)
         return known
@@ -247,7 +264,7 @@ class Callbacks:
     def _headers(self, delivery: Delivery) -> tuple[tuple[str, str], ...]:
         account = self._accounts[delivery.account]
         now = self._clock.now()
-        dated = int(now if self.timestamps == "clock" else self._courier.time())
+        dated = int(now if self.timestamps == "clock" else self._sender.time())
         signed = signed_headers(
             account.signing_secrets(now), delivery.delivery_id, dated, delivery.body
         )

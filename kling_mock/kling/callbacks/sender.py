@@ -1,4 +1,4 @@
-"""Who carries reports: the only place from which this server calls anybody.
+"""Sends reports: the only place from which this server calls anybody.
 
 Only targets on this computer are called unless a test allows more. The URL comes from whoever
 can create a task, so what counts is the address that is connected to, not how it is written.
@@ -16,10 +16,10 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-__all__ = ["ANY_HOST", "Courier", "HttpCourier", "Receipt"]
+__all__ = ["ANY_HOST", "CallbackSender", "HttpCallbackSender", "Receipt"]
 
 ANY_HOST = "*"
-_EXCERPT = 1024  # bytes of an answer's body
+_EXCERPT = 1024  # bytes of a reply's body
 _HELP = "only this computer is called; to allow more: KlingMock(callback_hosts=[...])"
 
 
@@ -27,9 +27,9 @@ class Receipt(NamedTuple):
     """What came of one attempt.
 
     Attributes:
-        status: The HTTP status; 0 if no answer came.
+        status: The HTTP status; 0 if no reply came.
         error: Why none came; "" otherwise.
-        body: The first bytes of the answer's body.
+        body: The first bytes of the reply's body.
         blocked: Whether the target is not allowed, and was not called.
     """
 
@@ -39,8 +39,8 @@ class Receipt(NamedTuple):
     blocked: bool = False
 
 
-class Courier(Protocol):
-    """Carries one report."""
+class CallbackSender(Protocol):
+    """Sends one report."""
 
     async def send(
         self,
@@ -81,8 +81,8 @@ class _Loopback(AbstractResolver):
         await self._inner.close()
 
 
-class HttpCourier:
-    """Carries reports over HTTP, on a new connection each.
+class HttpCallbackSender:
+    """Sends reports over HTTP, on a new connection each.
 
     Follows no redirects and keeps no cookies. Its sessions are opened when they are needed.
     """
@@ -127,7 +127,7 @@ class HttpCourier:
             ) as reply:
                 return Receipt(reply.status, body=await reply.content.read(_EXCERPT))
         except TimeoutError:
-            return Receipt(0, f"no answer within {timeout:g} s")
+            return Receipt(0, f"no reply within {timeout:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(getattr(error, "os_error", None), _OutsideError):
                 return Receipt(0, _HELP, blocked=True)

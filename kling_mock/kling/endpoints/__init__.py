@@ -1,1 +1,1 @@
-"""What each endpoint accepts: fields, limits, rules, prices and examples."""
+"""One module per endpoint, with its record, and what the records share."""

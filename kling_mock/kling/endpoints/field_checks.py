@@ -1,4 +1,4 @@
-"""Does a value have the shape that its field asks for? One field at a time, no I/O.
+"""Whether a value is one that its field takes; one field at a time.
 
 A refusal is 400/1201 and its text begins with the path of the field, as in
 `multi_prompt[0].duration: ...`, followed by what it must be and what was sent.

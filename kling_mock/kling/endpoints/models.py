@@ -22,10 +22,10 @@ __all__ = [
     "rows",
 ]
 
-# Models that the real service was seen to refuse. This emulator serves them unless a test says
-# otherwise: kling-v1 is what a request without model_name means, and was served in 2026-04.
+# Models that the real service was seen to refuse. This emulator serves them unless a test
+# decides otherwise: kling-v1 is what a request without model_name means, and was served in 2026-04.
 DISCONTINUED: Mapping[str, Fact] = {
-    "kling-v1": observed("probe-2026-09", as_of="2026-09-20", note="accepted on 2026-04-28"),
+    "kling-v1": observed("probe-2026-09", as_of="2026-09-20", note="served on 2026-04-28"),
 }
 
 CLIPS = (5, 10)

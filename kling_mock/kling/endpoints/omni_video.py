@@ -303,7 +303,7 @@ def _check_counts(request: CreateRequest, inputs: _Inputs) -> None:
 def _check_o1_seconds(request: CreateRequest, inputs: _Inputs) -> None:
     """kling-video-o1 makes 5 or 10 seconds from text alone, or from a first frame alone.
 
-    The capability maps say so for both; one FAQ allows 3 to 10 for text.
+    The capability maps state it for both; one FAQ allows 3 to 10 for text.
     """
     references = len(inputs.images) - inputs.first + len(inputs.elements)
     plain = not inputs.video and references == 0

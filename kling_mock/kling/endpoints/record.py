@@ -115,7 +115,7 @@ class CreateRequest(NamedTuple):
 
 
 class DirectCall(NamedTuple):
-    """A call that is answered at once, without a task.
+    """A call that has its result in the reply, and makes no task.
 
     Attributes:
         account: The caller.

@@ -1,6 +1,6 @@
 """What requests look like, as JSON Schema made from the fields of a record.
 
-A schema says what one field can be. The rules between fields are not in it; the OpenAPI document
+A schema describes one field. The rules between fields are not in it; the OpenAPI document
 has the capabilities beside it.
 """
 

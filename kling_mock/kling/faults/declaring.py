@@ -1,4 +1,4 @@
-"""How faults are declared, in Python and in JSON. Pure."""
+"""How faults are declared, in Python and in JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
 from kling_mock.journal.matching import STATUSES, TargetOptions, Where
-from kling_mock.kling.faults.kinds import KINDS, Kind
+from kling_mock.kling.faults.kinds import KINDS, FaultSpec
 from kling_mock.kling.faults.matching import Fault
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class FaultSettings(TypedDict, total=False):
-    """What the kinds can be told; which kind takes what is in `KINDS`.
+    """The settings of the kinds; which kind takes what is in `KINDS`.
 
     Attributes:
         seconds: How long, or how late.
@@ -68,32 +68,32 @@ _SETTINGS = frozenset(FaultSettings.__annotations__)
 
 
 def make_fault(kind: str, match: str, options: Mapping[str, Any]) -> Fault:
-    """Return the fault that these words declare.
+    """Return the fault that these arguments declare.
 
     Raises:
-        ValueError: Something of this is not accepted; the text says what is.
+        ValueError: Something of this is invalid; the text names what it must be.
     """
     row = KINDS.get(kind)
     if row is None:
-        raise ValueError(f"kind: accepted are {', '.join(KINDS)}; got {kind!r}")
+        raise ValueError(f"kind: must be one of {', '.join(KINDS)}; got {kind!r}")
     known = {*_TARGET, "after", "times", "probability", *row.settings}
     for name in options:
         if name not in known:
-            raise ValueError(f"{name}: {kind!r} accepts {', '.join(sorted(known))}")
+            raise ValueError(f"{name}: {kind!r} takes {', '.join(sorted(known))}")
     settings = {name: setting.default for name, setting in row.settings.items()}
     for name in _SETTINGS.intersection(options):
         setting = row.settings[name]
-        if not setting.accepts(options[name]):
-            raise ValueError(f"{name}: accepted is {setting.accepted}; got {options[name]!r}")
+        if not setting.is_valid(options[name]):
+            raise ValueError(f"{name}: must be {setting.expected}; got {options[name]!r}")
         settings[name] = options[name]
     after, times = options.get("after", 0), options.get("times")
     probability = options.get("probability", 1.0)
     if not (type(after) is int and after >= 0):
-        raise ValueError(f"after: accepted is a whole number of 0 or more, got {after!r}")
+        raise ValueError(f"after: must be a whole number of 0 or more, got {after!r}")
     if not (times is None or (type(times) is int and times >= 1)):
-        raise ValueError(f"times: accepted is a whole number of 1 or more, got {times!r}")
+        raise ValueError(f"times: must be a whole number of 1 or more, got {times!r}")
     if not (type(probability) in {int, float} and 0 <= probability <= 1):
-        raise ValueError(f"probability: accepted is a number from 0 to 1, got {probability!r}")
+        raise ValueError(f"probability: must be a number from 0 to 1, got {probability!r}")
     where = Where(match, **{name: options[name] for name in _TARGET.intersection(options)})
     return Fault(row, where, settings, after, times, float(probability))
 
@@ -106,7 +106,7 @@ def read_profile(text: str) -> list[tuple[Any, str, dict[str, Any]]]:
             of an object are `kind`, `match` and those of `FaultOptions`.
 
     Raises:
-        ValueError: It is not of this form, or a fault in it is not accepted.
+        ValueError: It is not of this form, or a fault in it is invalid.
     """
     found = json.loads(text)
     return read_rows(found.get("faults") if isinstance(found, dict) else found)
@@ -116,10 +116,10 @@ def read_rows(rows: object) -> list[tuple[Any, str, dict[str, Any]]]:
     """Return kind, match and options of each fault of an array as of a profile.
 
     Raises:
-        ValueError: It is not of this form, or a fault in it is not accepted.
+        ValueError: It is not of this form, or a fault in it is invalid.
     """
     if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
-        raise ValueError('profile: accepted is [{"kind": ...}, ...] or {"faults": [...]}')
+        raise ValueError('profile: must be [{"kind": ...}, ...] or {"faults": [...]}')
     return [_read_row(number, row) for number, row in enumerate(rows)]
 
 
@@ -137,7 +137,7 @@ def read_fault(row: Mapping[str, Any]) -> tuple[Any, str, dict[str, Any]]:
         row: The members are `kind`, `match` and those of `FaultOptions`.
 
     Raises:
-        ValueError: Something of this is not accepted; the text says what is.
+        ValueError: Something of this is invalid; the text names what it must be.
     """
     options = dict(row)
     kind, match = options.pop("kind", None), options.pop("match", "*")
@@ -156,11 +156,11 @@ def _check_target(name: str, value: object) -> None:
     if name == "statuses" and isinstance(value, list):
         values = value
     if not all(isinstance(one, str) for one in values):
-        raise ValueError(f"{name}: accepted is a string, got {value!r}")
+        raise ValueError(f"{name}: must be a string, got {value!r}")
 
 
-def schema_of(kinds: Mapping[str, Kind]) -> dict[str, Any]:
-    """Return what `read_fault` accepts, as JSON Schema.
+def schema_of(kinds: Mapping[str, FaultSpec]) -> dict[str, Any]:
+    """Return the JSON Schema of what `read_fault` takes.
 
     Args:
         kinds: The kinds that may be declared, by name.
@@ -180,9 +180,9 @@ def schema_of(kinds: Mapping[str, Kind]) -> dict[str, Any]:
     return {"anyOf": [_schema_of_kind(kind, common) for kind in kinds.values()]}
 
 
-def _schema_of_kind(kind: Kind, common: Mapping[str, Any]) -> dict[str, Any]:
+def _schema_of_kind(kind: FaultSpec, common: Mapping[str, Any]) -> dict[str, Any]:
     settings = {
-        name: {**setting.schema, "description": f"Accepted is {setting.accepted}."}
+        name: {**setting.schema, "description": f"Must be {setting.expected}."}
         for name, setting in kind.settings.items()
     }
     return {

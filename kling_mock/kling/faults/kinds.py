@@ -1,12 +1,12 @@
-"""The kinds of faults, as a table. Pure.
+"""The kinds of faults, as a table.
 
 A request meets its faults in the order of the stages, one of each at most:
 
     delay   before anything else; the request is then served as usual
     before  instead of serving the request, which so changes nothing
-    accept  a create request is served later, and its answer tells nothing
-    reply   the request was served, and its answer lacks something
-    after   the request was served, and something happens to the answer
+    accept  a create request is served later, and its reply does not show it
+    reply   the request was served, and its reply lacks something
+    after   the request was served, and something happens to the reply
     media   something happens to a result file
     task    something happens to a new task
     report  something happens to a report (callback) of a task's status; kinds of this stage
@@ -24,7 +24,7 @@ from typing import Any, Literal, get_args
 
 from kling_mock.kling.service_codes import CODES
 
-__all__ = ["KINDS", "FaultKind", "Kind", "Setting", "Stage"]
+__all__ = ["KINDS", "FaultKind", "FaultSetting", "FaultSpec", "Stage"]
 
 Stage = Literal["delay", "before", "accept", "reply", "after", "media", "task", "report"]
 
@@ -52,24 +52,24 @@ FaultKind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class FaultSetting:
     """One setting of a kind.
 
     Attributes:
         default: Its value where none is given.
-        accepts: Whether a value can be used.
-        accepted: What can be used, in words.
-        schema: What can be used, as JSON Schema.
+        is_valid: Whether a value can be used.
+        expected: What a value must be.
+        schema: The same as JSON Schema.
     """
 
     default: Any
-    accepts: Callable[[Any], bool]
-    accepted: str
+    is_valid: Callable[[Any], bool]
+    expected: str
     schema: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FaultSpec:
     """One kind of fault.
 
     Attributes:
@@ -82,26 +82,26 @@ class Kind:
     name: FaultKind
     stage: Stage
     summary: str
-    settings: Mapping[str, Setting] = field(default_factory=dict)
+    settings: Mapping[str, FaultSetting] = field(default_factory=dict)
 
 
-def _number(default: float | None, low: float, high: float, unit: str) -> Setting:
-    def accepts(value: Any) -> bool:
+def _number(default: float | None, low: float, high: float, unit: str) -> FaultSetting:
+    def is_valid(value: Any) -> bool:
         return type(value) in {int, float} and low <= value <= high
 
     schema = {"type": "number", "minimum": low, "maximum": high}
-    return Setting(default, accepts, f"{low:g} to {high:g} {unit}", schema)
+    return FaultSetting(default, is_valid, f"{low:g} to {high:g} {unit}", schema)
 
 
-def _whole(default: int | None, low: int, high: int, unit: str) -> Setting:
-    def accepts(value: object) -> bool:
+def _whole(default: int | None, low: int, high: int, unit: str) -> FaultSetting:
+    def is_valid(value: object) -> bool:
         return type(value) is int and low <= value <= high
 
     schema = {"type": "integer", "minimum": low, "maximum": high}
-    return Setting(default, accepts, f"a whole number from {low} to {high}{unit}", schema)
+    return FaultSetting(default, is_valid, f"a whole number from {low} to {high}{unit}", schema)
 
 
-_BODILESS = (204, 205, 304)  # a body under one of these is taken for the next answer
+_BODILESS = (204, 205, 304)  # a body under one of these is taken for the next reply
 
 
 def _status(value: object) -> bool:
@@ -118,10 +118,10 @@ def _text(value: object) -> bool:
 
 _DAY = 24 * 3600.0
 _REAL = 600.0
-_CODE = Setting(5000, _code, f"one of {', '.join(map(str, CODES))}", {"enum": [*CODES]})
+_CODE = FaultSetting(5000, _code, f"one of {', '.join(map(str, CODES))}", {"enum": [*CODES]})
 _STRING = {"type": "string"}
-_MESSAGE = Setting(None, _text, "a string; without it the code's own text", _STRING)
-_HTTP = Setting(
+_MESSAGE = FaultSetting(None, _text, "a string; without it the code's own text", _STRING)
+_HTTP = FaultSetting(
     None,
     _status,
     "200 to 599 but 204, 205, 304; without it the code's own status",
@@ -129,40 +129,40 @@ _HTTP = Setting(
 )
 _KEEP = _number(0.5, 0, 1, "of the body")
 
-KINDS: Mapping[str, Kind] = {
+KINDS: Mapping[str, FaultSpec] = {
     kind.name: kind
     for kind in (
-        Kind(
+        FaultSpec(
             "latency",
             "delay",
             "the request is looked at only after some seconds of real time",
             {"seconds": _number(0.05, 0, _REAL, "seconds of real time")},
         ),
-        Kind(
+        FaultSpec(
             "status",
             "before",
-            "the answer is an error; the request is not served",
+            "the reply is an error; the request is not served",
             {
                 "http": _HTTP,
                 "code": _CODE,
                 "message": _MESSAGE,
                 "retry_after": _whole(None, 0, int(_DAY), " seconds; without it no header"),
-                "body": Setting(
+                "body": FaultSetting(
                     None, _text, "a string that is sent instead of the envelope", _STRING
                 ),
             },
         ),
-        Kind("reset", "before", "the connection is reset; the request is not served"),
-        Kind(
+        FaultSpec("reset", "before", "the connection is reset; the request is not served"),
+        FaultSpec(
             "hang",
             "before",
-            "no answer comes, and at last the connection is reset; the request is not served",
+            "no reply comes, and at last the connection is reset; the request is not served",
             {"seconds": _number(60.0, 0, _REAL, "seconds of real time")},
         ),
-        Kind(
+        FaultSpec(
             "delayed-acceptance",
             "accept",
-            "a create request is served some seconds later; its answer is a reset, or an error",
+            "a create request is served some seconds later; its reply is a reset, or an error",
             {
                 "seconds": _number(5.0, 0, _DAY, "seconds on the mock's clock"),
                 "http": _whole(None, 400, 599, "; without it the connection is reset"),
@@ -170,75 +170,75 @@ KINDS: Mapping[str, Kind] = {
                 "message": _MESSAGE,
             },
         ),
-        Kind(
+        FaultSpec(
             "omit-task-info",
             "reply",
-            "the answer to a successful create, query or list has no `task_info`, and so no "
+            "the reply to a successful create, query or list has no `task_info`, and so no "
             "external id; all else is as usual",
         ),
-        Kind(
+        FaultSpec(
             "response-lost",
             "after",
-            "the request is served, and the connection is reset before the answer",
+            "the request is served, and the connection is reset before the reply",
         ),
-        Kind(
+        FaultSpec(
             "truncated-body",
             "after",
-            "the connection ends in the middle of the answer's body",
+            "the connection ends in the middle of the reply's body",
             {"keep": _KEEP},
         ),
-        Kind(
+        FaultSpec(
             "malformed-body",
             "after",
-            "the answer's body is whole by its length, and is not JSON",
+            "the reply's body is whole by its length, and is not JSON",
             {"keep": _KEEP},
         ),
-        Kind(
+        FaultSpec(
             "slow-body",
             "after",
-            "the answer's body comes in pieces, over some seconds of real time",
+            "the reply's body comes in pieces, over some seconds of real time",
             {
                 "seconds": _number(0.05, 0, _REAL, "seconds of real time"),
                 "pieces": _whole(5, 2, 1000, ""),
             },
         ),
-        Kind(
+        FaultSpec(
             "wrong-length",
             "media",
             "a result file is announced with a wrong length",
             {"by": _whole(1000, -(10**9), 10**9, " bytes too many, below 0 too few")},
         ),
-        Kind("stuck", "task", "the task becomes processing, and never ends by itself"),
-        Kind(
+        FaultSpec("stuck", "task", "the task becomes processing, and never ends by itself"),
+        FaultSpec(
             "callback-duplicate",
             "report",
             "the report comes several times at once",
             {"copies": _whole(2, 2, 100, "")},
         ),
-        Kind(
+        FaultSpec(
             "callback-shuffled",
             "report",
             "all reports of the task come after its end, in another order",
         ),
-        Kind(
+        FaultSpec(
             "callback-delayed",
             "report",
             "the report comes some seconds late",
             {"seconds": _number(30.0, 0, 30 * _DAY, "seconds on the mock's clock")},
         ),
-        Kind("callback-dropped", "report", "the report never comes"),
-        Kind(
+        FaultSpec("callback-dropped", "report", "the report never comes"),
+        FaultSpec(
             "callback-before-create-returns",
             "report",
-            "the create call is answered only after the task's first reports were delivered",
+            "the reply to the create call comes only after the task's first reports were delivered",
         ),
-        Kind(
+        FaultSpec(
             "callback-contradicting",
             "report",
-            "after the report of the end comes another one that says the opposite",
+            "after the report of the end comes another one that states the opposite",
             {"seconds": _number(0.0, 0, 30 * _DAY, "seconds on the mock's clock")},
         ),
-        Kind(
+        FaultSpec(
             "callback-omit-task-info",
             "report",
             "the report has no `task_info`, and so no external id; all else is as usual",

@@ -1,4 +1,4 @@
-"""The faults of one world: declared beforehand, and chosen by a seed. Pure."""
+"""The faults of one world: declared beforehand, and chosen by a seed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kling_mock.journal.matching import Subject, Where
 
 if TYPE_CHECKING:
     from kling_mock.kling.faults.declaring import FaultOptions
-    from kling_mock.kling.faults.kinds import FaultKind, Kind
+    from kling_mock.kling.faults.kinds import FaultKind, FaultSpec
 
 __all__ = ["Fault", "Faults"]
 
@@ -34,7 +34,7 @@ class Fault:
         fault_id: Its name in its world; a copy in a restored world has the same.
     """
 
-    kind: Kind
+    kind: FaultSpec
     where: Where
     settings: Mapping[str, Any]
     after: int = 0
@@ -61,7 +61,7 @@ class Faults:
     """The faults of one world, in the order in which they were added.
 
     Args:
-        random: Where the dice come from.
+        random: Decides the probabilities.
 
     Attributes:
         any: Whether there are faults.
@@ -84,7 +84,7 @@ class Faults:
             options: See `FaultOptions`.
 
         Raises:
-            ValueError: Something of this is not accepted; nothing has changed.
+            ValueError: Something of this is invalid; nothing has changed.
         """
         from kling_mock.kling.faults.declaring import make_fault  # not loaded without faults
 

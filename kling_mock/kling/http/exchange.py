@@ -103,7 +103,7 @@ class Exchange:
                 await self._receive()
             except Refusal as error:
                 refusal = error
-            # A body that cannot be read says so, whatever the faults are.
+            # A body that cannot be read is refused, whatever the faults are.
             if faults is not None and (self.call is None or self.body is not None):
                 early = await faults.received(self)
                 if early is not None:

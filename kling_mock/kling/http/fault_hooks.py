@@ -19,7 +19,7 @@ from kling_mock.kling.faults.matching import Fault
 from kling_mock.kling.http.exchange import EmulatorReply, Exchange
 from kling_mock.kling.http.media import Damage, send_result
 from kling_mock.kling.model.accounts import Account
-from kling_mock.kling.model.tasks import Task
+from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import CODES, Refusal
 from kling_mock.kling.wire.v1 import without_task_info
 from kling_mock.kling.world import World
@@ -77,7 +77,9 @@ class FaultHooks:
             return json_reply(exchange.request, reply.http, reply.body, now, reply.retry_after)
         return await _send_corrupt(exchange.request, after, reply, now)
 
-    async def send_file(self, exchange: Exchange, task: Task, tag: str) -> web.StreamResponse:
+    async def send_file(
+        self, exchange: Exchange, task: EmulatedTask, tag: str
+    ) -> web.StreamResponse:
         """Let the faults of result files happen, and send the file, whole or damaged."""
         plan = task.plan
         subject = Subject(exchange.request.method, exchange.path)._replace(

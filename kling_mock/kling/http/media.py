@@ -14,7 +14,7 @@ from kling_mock.kling.media.urls import (
     byte_range,
     video_id_of,
 )
-from kling_mock.kling.model.tasks import Task
+from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.world import World
 
 if TYPE_CHECKING:
@@ -43,11 +43,11 @@ class Damage(NamedTuple):
 _SOUND = Damage()
 
 
-def find_result(world: World, path: str) -> tuple[Task, str] | None:
+def find_result(world: World, path: str) -> tuple[EmulatedTask, str] | None:
     """Return the task whose result *path* names and the tag of its file.
 
     `None` if there is no such result, or if it is older than the 30 days that it is kept for
-    (that an expired URL then answers 404 is assumed).
+    (that an expired URL then gives 404 is assumed).
     """
     named = video_id_of(path)
     task = None if named is None else world.tasks.by_video(named[0])
@@ -63,21 +63,21 @@ def find_result(world: World, path: str) -> tuple[Task, str] | None:
 
 
 async def send_result(
-    request: web.BaseRequest, task: Task, tag: str, damage: Damage = _SOUND
+    request: web.BaseRequest, task: EmulatedTask, tag: str, damage: Damage = _SOUND
 ) -> web.StreamResponse:
-    """Answer a GET or HEAD of the result of *task*.
+    """Reply to a GET or HEAD of the result of *task*.
 
     Args:
         request: The request.
         task: A task that has succeeded.
-        tag: What tells its files apart.
+        tag: Distinguishes its files.
         damage: What is wrong with it.
     """
     clip = _clip(task, tag)
     headers = _headers(clip, task)
     if clip.etag in request.headers.get("If-None-Match", ""):
         return web.Response(status=304, headers=headers)
-    # A client that resumes says which file it has begun; another file is sent from its start.
+    # A client that resumes names the file that it has begun; another file is sent from its start.
     same = request.headers.get("If-Range", clip.etag) in {clip.etag, headers["Last-Modified"]}
     try:
         part = byte_range(request.headers.get("Range") if same else None, clip.size)
@@ -103,7 +103,7 @@ async def send_result(
     return response
 
 
-def _headers(clip: Clip, task: Task) -> dict[str, str]:
+def _headers(clip: Clip, task: EmulatedTask) -> dict[str, str]:
     return {
         "Accept-Ranges": "bytes",
         "Content-Type": clip.content_type,
@@ -112,7 +112,7 @@ def _headers(clip: Clip, task: Task) -> dict[str, str]:
     }
 
 
-def _clip(task: Task, tag: str) -> Clip:
+def _clip(task: EmulatedTask, tag: str) -> Clip:
     # Not loaded before it is needed: most servers never send a file.
     from kling_mock.kling.media import frame_size, render
 

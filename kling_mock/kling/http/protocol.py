@@ -21,9 +21,9 @@ _log = logging.getLogger("kling_mock")
 class KlingProtocol(Connection):
     """One connection.
 
-    aiohttp answers a request that it cannot parse by itself, as plain text; this answers it
-    like any other bad request. The connection ends after it: where the next request begins
-    in such bytes, nobody can say.
+    aiohttp answers a request that it cannot parse by itself, as plain text; this replies
+    as to any other bad request. The connection ends after it: where the next request begins
+    in such bytes, nobody knows.
     """
 
     __slots__ = ()
@@ -35,7 +35,7 @@ class KlingProtocol(Connection):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what never reached the handler, or what the handler could not answer."""
+        """Reply to what never reached the handler, or what the handler failed on."""
         _log.info("A connection brought no request: %s", message or exc)
         if status >= 500:
             code, text = 5000, "The mock itself failed; see its log."

@@ -22,7 +22,7 @@ async def read_body(request: web.BaseRequest) -> bytes:
     """Return the request's body.
 
     Raises:
-        Refusal: It is too large (413), or what came is not what its headers say (400).
+        Refusal: It is too large (413), or it is not encoded as its headers declare (400).
     """
     content = request.content
     if content.is_eof() and content.exception() is None:
@@ -39,7 +39,7 @@ async def read_body(request: web.BaseRequest) -> bytes:
     except BodyTimeoutError:
         raise Refusal(1200, "The body did not come in time.", http=408) from None
     except web.RequestPayloadError:
-        raise Refusal(1200, "The body is not encoded as its headers say.") from None
+        raise Refusal(1200, "The body is not encoded as its headers declare.") from None
 
 
 def _not_too_large(body: bytes) -> bytes:

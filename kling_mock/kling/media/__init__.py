@@ -1,4 +1,4 @@
-"""Real MP4 files for finished tasks: they play, seek and last as long as was asked.
+"""Real MP4 files for finished tasks: they play, seek and have the requested length.
 
     clip = render(*frame_size("pro", "16:9"), fps=30, seconds=5, sound=True, tag=video_id)
     clip.size, clip.etag, clip.read(0, 1024)
@@ -6,10 +6,10 @@
 Pure and deterministic: the same arguments give the same bytes, and nothing is encoded at run
 time. A clip is a header of a few kilobytes in front of slices of a committed template, so a
 byte range costs the range and not the file. The picture is a counter of seconds, a strip that
-grows with them and a bar that sets out anew each second; the sound is a soft note per second.
+grows with them and a bar that starts again each second; the sound is a soft note per second.
 
 What Kling documents (std is 720p, pro is 1080p, 4k; aspect ratios 16:9, 9:16, 1:1; 3 to 15
-seconds) is kept. Assumed, because no source says it:
+seconds) is kept. Assumed, because no source states it:
 
 * 1:1 has the short side of its mode: 720x720, 1080x1080, 2160x2160.
 * 4k is 3840x2160 and not the 4096 pixels of cinema.

@@ -66,19 +66,19 @@ class Clip:
 
         Raises:
             ValueError: As for `read`, or `chunk_size` is below 1. Raised at once, not on
-                the first piece, so that a server can still answer with an error.
+                the first piece, so that a server can still reply with an error.
         """
         if chunk_size < 1:
-            raise ValueError(f"chunk_size: accepted is 1 or more bytes, got {chunk_size}")
+            raise ValueError(f"chunk_size: must be 1 or more bytes, got {chunk_size}")
         end = self._end(start, stop)
         pieces = range(start, end, chunk_size)
         return (self.read(at, min(at + chunk_size, end)) for at in pieces)
 
     def _end(self, start: int, stop: int | None) -> int:
         if start < 0:
-            raise ValueError(f"start: accepted is 0 or more bytes, got {start}")
+            raise ValueError(f"start: must be 0 or more bytes, got {start}")
         if stop is not None and stop < start:
-            raise ValueError(f"stop: accepted is start ({start}) or more bytes, got {stop}")
+            raise ValueError(f"stop: must be start ({start}) or more bytes, got {stop}")
         return self.size if stop is None else min(stop, self.size)
 
 
@@ -90,12 +90,12 @@ def frame_size(mode: str, aspect_ratio: str) -> tuple[int, int]:
         aspect_ratio: `16:9`, `9:16` or `1:1`. The size of 1:1 is assumed, see the package.
 
     Raises:
-        ValueError: Another mode or aspect ratio; the text names those accepted.
+        ValueError: Another mode or aspect ratio; the text names those there are.
     """
     if mode not in _SHORT_SIDES:
-        raise ValueError(f"mode: accepted are {', '.join(_SHORT_SIDES)}; got {mode!r}")
+        raise ValueError(f"mode: must be one of {', '.join(_SHORT_SIDES)}; got {mode!r}")
     if aspect_ratio not in _RATIOS:
-        raise ValueError(f"aspect_ratio: accepted are {', '.join(_RATIOS)}; got {aspect_ratio!r}")
+        raise ValueError(f"aspect_ratio: must be one of {', '.join(_RATIOS)}; got {aspect_ratio!r}")
     across, down = _RATIOS[aspect_ratio]
     unit = _SHORT_SIDES[mode] // min(across, down)
     return across * unit, down * unit
@@ -113,21 +113,21 @@ def render(
         seconds: Length in seconds, a whole number from 3 to 15.
         sound: Whether the file has an audio track.
         tag: Text of at most 255 bytes in UTF-8, kept as the file's comment. Give each task
-            its own (the video's id, say), and no two tasks have the same file or ETag.
+            its own (such as the video's id), and no two tasks have the same file or ETag.
 
     Raises:
-        ValueError: An argument outside of these; the text names what is accepted.
+        ValueError: An argument outside of these; the text names what it must be.
     """
     sizes = [frame_size(mode, ratio) for mode in _SHORT_SIDES for ratio in _RATIOS]
     if (width, height) not in sizes:
-        accepted = ", ".join(f"{w}x{h}" for w, h in sizes)
-        raise ValueError(f"width and height: accepted are {accepted}; got {width}x{height}")
+        possible = ", ".join(f"{w}x{h}" for w, h in sizes)
+        raise ValueError(f"width and height: must be one of {possible}; got {width}x{height}")
     if fps not in _FRAME_RATES:
-        raise ValueError(f"fps: accepted are 24 and 30 frames per second, got {fps}")
+        raise ValueError(f"fps: must be 24 or 30 frames per second, got {fps}")
     if seconds not in _SECONDS:
-        raise ValueError(f"seconds: accepted are whole numbers from 3 to 15, got {seconds}")
+        raise ValueError(f"seconds: must be a whole number from 3 to 15, got {seconds}")
     if len(tag.encode()) > _MAX_TAG:
-        raise ValueError(f"tag: accepted are up to {_MAX_TAG} bytes, got {len(tag.encode())}")
+        raise ValueError(f"tag: must be at most {_MAX_TAG} bytes, got {len(tag.encode())}")
     # int(): 5.0 passes the checks above as 5, and must then be the same clip as 5.
     return _open(int(width), int(height), int(fps), int(seconds), bool(sound), tag)
 

@@ -53,24 +53,24 @@ def file_header(tracks: Sequence[Track], seconds: int, comment: str) -> bytes:
 
 
 def picture_entry(width: int, height: int, avcc: bytes) -> bytes:
-    """Describe H.264 pictures of `width` x `height` pixels in BT.709 colours."""
+    """Describe H.264 pictures of `width` x `height` pixels in BT.709 colors."""
     shape = pack(">HHIIIH", width, height, 72 << 16, 72 << 16, 0, 1)  # 72 dpi, 1 frame a sample
-    colours = box(b"colr", b"nclx", pack(">HHHB", 1, 1, 1, 0))
+    colors = box(b"colr", b"nclx", pack(">HHHB", 1, 1, 1, 0))
     head = pack(">6xH16x", 1) + shape + pack(">32xHh", 24, -1)  # no encoder name, 24 bits deep
-    return box(b"avc1", head, box(b"avcC", avcc), colours)
+    return box(b"avc1", head, box(b"avcC", avcc), colors)
 
 
 def sound_entry(rate: int) -> bytes:
-    """Describe mono AAC-LC with `rate` samples per second: 48000 is the only one accepted.
+    """Describe mono AAC-LC with `rate` samples per second: 48000 is the only one possible.
 
     Raises:
         ValueError: Another rate, for which the two bytes of configuration would be wrong.
     """
     if rate != 48_000:
-        raise ValueError(f"rate: accepted is 48000, got {rate}")
+        raise ValueError(f"rate: must be 48000, got {rate}")
     # AudioSpecificConfig: object type 2 (LC), rate index 3 (48 kHz), one channel.
     setup = _descriptor(5, pack(">H", 2 << 11 | 3 << 7 | 1 << 3))
-    # 0x40: MPEG-4 audio; 0x15: an audio stream. Buffer and bit rates: not said.
+    # 0x40: MPEG-4 audio; 0x15: an audio stream. Buffer and bit rates: not stated.
     decoder = _descriptor(4, pack(">BBxHII", 0x40, 0x15, 0, 0, 0), setup)
     stream = _descriptor(3, pack(">HB", 0, 0), decoder, _descriptor(6, b"\x02"))
     head = pack(">6xH8xHH4xI", 1, 1, 16, rate << 16)
@@ -113,7 +113,7 @@ def _moov(tracks: Sequence[Track], seconds: int, comment: str, start: int) -> by
 
 
 def _offsets(tracks: Sequence[Track], seconds: int, start: int) -> list[list[int]]:
-    """Say where each track's chunks begin, in bytes from the start of the file."""
+    """Return where each track's chunks begin, in bytes from the start of the file."""
     offsets: list[list[int]] = [[] for _ in tracks]
     for second in range(seconds):
         for track, where in zip(tracks, offsets, strict=True):

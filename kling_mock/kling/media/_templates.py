@@ -1,6 +1,6 @@
 """The committed samples: read once, when a clip first needs them.
 
-`make_templates.py` wrote them and says how they look inside.
+`tests/mock/kling/media/make_templates.py` wrote them and describes their contents.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Where a result is to be had, and the `Range` of it that a client wants. Pure."""
+"""Where a result is to be had, and the `Range` of it that a client wants."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def video_id_of(path: str) -> tuple[str, bool] | None:
 def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     """Return the first byte and the byte after the last one, or `None` for the whole file.
 
-    A header that cannot be read, or that asks for several ranges, means the whole file, as
+    A header that cannot be read, or that has several ranges, means the whole file, as
     RFC 9110 (14.2) allows.
 
     Args:

@@ -21,8 +21,8 @@ __all__ = [
     "ROTATION",
     "ROTATION_SECONDS",
     "Account",
+    "AccountApiKey",
     "Accounts",
-    "ApiKey",
     "KeyPair",
     "RateLimit",
     "WebhookSecret",
@@ -43,7 +43,7 @@ class KeyPair:
     Attributes:
         access_key: The `iss` of a token.
         secret_key: What a token is signed with.
-        active: Whether tokens of this pair are accepted.
+        active: Whether tokens of this pair are valid.
     """
 
     access_key: str
@@ -52,12 +52,12 @@ class KeyPair:
 
 
 @dataclass(slots=True, eq=False)
-class ApiKey:
+class AccountApiKey:
     """A static key, which needs no token.
 
     Attributes:
         key: What follows `Bearer`.
-        active: Whether it is accepted.
+        active: Whether it is valid.
     """
 
     key: str = field(repr=False)
@@ -77,7 +77,7 @@ class WebhookSecret(NamedTuple):
 
 
 class RateLimit(NamedTuple):
-    """How many calls are accepted in a while: more get 1302.
+    """How many calls an account may make in a while: more get 1302.
 
     The vendor names the code and no numbers, and whether `Retry-After` comes with it is
     documented nowhere (assumed: it does not).
@@ -85,7 +85,7 @@ class RateLimit(NamedTuple):
     Attributes:
         requests: Calls in any *seconds*; the ones that are refused do not count.
         seconds: Length of the while, on the mock's clock.
-        retry_after: Whether a refusal says in `Retry-After` when to come back.
+        retry_after: Whether a refusal has `Retry-After`.
         creates_only: Whether only create calls count and are refused.
     """
 
@@ -115,14 +115,14 @@ class Account:
         packs: Resource packs; without any the account is a postpaid one, that never runs out.
         open: Tasks that have not ended.
         reserved: Units that these cost if they succeed.
-        recent: When calls were accepted, as far as *rate_limit* needs it.
+        recent: When calls were served, as far as *rate_limit* needs it.
         restricted: Whether any of this can refuse a call.
-        costs_asked: Unix seconds of the last call of `/account/costs` that was accepted.
+        costs_called: Unix seconds of the last call of `/account/costs` that was served.
     """
 
     name: str
     key_pairs: list[KeyPair]
-    api_keys: list[ApiKey]
+    api_keys: list[AccountApiKey]
     webhook_secrets: list[WebhookSecret] = field(default_factory=list, repr=False)
     disabled: bool = False
     in_arrears: bool = False
@@ -136,10 +136,10 @@ class Account:
     reserved: Decimal = Decimal(0)
     recent: deque[float] = field(default_factory=deque, repr=False)
     restricted: bool = False
-    costs_asked: float = -math.inf
+    costs_called: float = -math.inf
 
     def review(self) -> None:
-        """Work out *restricted* anew, after a change of anything it depends on."""
+        """Work out *restricted* again, after a change of anything it depends on."""
         self.restricted = (
             self.disabled
             or self.in_arrears
@@ -184,7 +184,7 @@ class Accounts:
     def __init__(self) -> None:
         self._by_name: dict[str, Account] = {}
         self._pairs: dict[str, tuple[Account, KeyPair]] = {}
-        self._api_keys: dict[str, tuple[Account, ApiKey]] = {}
+        self._api_keys: dict[str, tuple[Account, AccountApiKey]] = {}
         self._tokens: dict[str, _Token] = {}
 
     def __getitem__(self, name: str) -> Account:
@@ -224,7 +224,7 @@ class Accounts:
         account.key_pairs.append(pair)
         self._pairs[pair.access_key] = (account, pair)
 
-    def add_api_key(self, account: Account, key: ApiKey) -> None:
+    def add_api_key(self, account: Account, key: AccountApiKey) -> None:
         """Give *account* one more API key.
 
         Raises:
@@ -251,7 +251,7 @@ class Accounts:
         if not scheme or (not credential and scheme.lower() == "bearer"):
             raise Refusal(1001)
         if scheme.lower() != "bearer":
-            raise Refusal(1002, "Authorization is invalid: accepted is `Bearer <token or API key>`")
+            raise Refusal(1002, "Authorization is invalid: it must be `Bearer <token or API key>`")
         owner = self._api_keys.get(credential)
         if owner is not None:
             if not owner[1].active:
@@ -266,7 +266,7 @@ class Accounts:
     def _verify(self, credential: str) -> _Token:
         """Check everything about a token that does not change, and remember it."""
         # Here and not above: it loads a cryptography library, which a server that is only
-        # started and asked for its health does not need.
+        # started and checked for its health does not need.
         import jwt
 
         _count_parts(credential)
@@ -283,7 +283,7 @@ class Accounts:
         except jwt.InvalidSignatureError:
             raise Refusal(1000) from None
         except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError):
-            # Which of these the real service tells apart is not known (assumed: none).
+            # Which of these the real service distinguishes is not known (assumed: none).
             raise Refusal(1002) from None
         if len(self._tokens) >= _CACHED:
             self._tokens.clear()

@@ -1,9 +1,9 @@
 """Whether an account may make a call, and whether it may have one more task.
 
-The checks and their order are tables; the first one that objects decides. The vendor documents
+The checks and their order are tables; the first one that refuses decides. The vendor documents
 the codes and not the order. This one is assumed, from one sign: bodies were seen to be judged
 before the balance was. So that a create call may be repeated safely, an external id that is
-taken is told before anything that waiting or paying could change.
+taken is refused before anything that waiting or paying could change.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from kling_mock.web.facts import Fact, assumed, documented, observed
 __all__ = [
     "CALL_CHECKS",
     "COSTS_RATE",
+    "ORDER",
     "TASK_CHECKS",
-    "Check",
+    "AdmissionRule",
     "admit_call",
     "admit_task",
     "check_costs_rate",
@@ -42,7 +43,7 @@ _COSTS_SECONDS = 1.0  # between two calls of /account/costs
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class AdmissionRule:
     """One check.
 
     Attributes:
@@ -89,9 +90,11 @@ def _rate(account: Account, now: float, _remote: str, creates: bool) -> None:  #
 
 
 CALL_CHECKS = (
-    Check(1304, _address, _PAGES),
-    Check(1100, _state, _PAGES),
-    Check(1302, _rate, assumed("the code is documented; its numbers are not", "pages-2026-09")),
+    AdmissionRule(1304, _address, _PAGES),
+    AdmissionRule(1100, _state, _PAGES),
+    AdmissionRule(
+        1302, _rate, assumed("the code is documented; its numbers are not", "pages-2026-09")
+    ),
 )
 
 
@@ -112,14 +115,14 @@ def admit_call(account: Account, now: float, remote: str, *, creates: bool) -> N
 
 
 def check_costs_rate(account: Account, now: float) -> None:
-    """Check that `/account/costs` is asked once a second at most.
+    """Check that `/account/costs` is called once a second at most.
 
     Raises:
         Refusal: 429/1302.
     """
-    if 0 <= now - account.costs_asked < _COSTS_SECONDS:
+    if 0 <= now - account.costs_called < _COSTS_SECONDS:
         raise Refusal(1302)
-    account.costs_asked = now
+    account.costs_called = now
 
 
 # ------------------------------------------------------------ one more task
@@ -147,14 +150,14 @@ def _slot(account: Account, _plan: Plan, now: float) -> None:
 
 
 TASK_CHECKS = (
-    Check(1103, _permission, _PAGES),
-    Check(1101, _arrears, _PAGES),
-    Check(
+    AdmissionRule(1103, _permission, _PAGES),
+    AdmissionRule(1101, _arrears, _PAGES),
+    AdmissionRule(
         1102,
         _balance,
         observed("probe-2026-09", "wire", as_of="2026-09-22", confidence="high"),
     ),
-    Check(1303, _slot, _PAGES),
+    AdmissionRule(1303, _slot, _PAGES),
 )
 
 

@@ -1,6 +1,6 @@
-"""What the emulated content review refuses: rules about prompts that a test sets. Pure.
+"""What the emulated content review refuses: rules about prompts that a test sets.
 
-There are no rules to begin with: what the vendor's review takes offence at is not published.
+There are no rules to begin with: what the vendor's review refuses is not published.
 That it refuses at once with 1301 is documented, and so is that it fails a task later on.
 """
 
@@ -14,7 +14,7 @@ from kling_mock.journal.matching import Subject, Where
 from kling_mock.kling.service_codes import CODES
 from kling_mock.web.facts import documented
 
-__all__ = ["FACT", "Content", "Verdict", "VerdictKind"]
+__all__ = ["FACT", "Content", "ContentAction", "ContentDecision"]
 
 FACT = documented(
     "pages-2026-09",
@@ -23,11 +23,11 @@ FACT = documented(
     note="the reason of a failure found later is in task_status_msg; its wording is not published",
 )
 
-VerdictKind = Literal["refuse", "fail"]
+ContentAction = Literal["refuse", "fail"]
 
 
-class Verdict(NamedTuple):
-    """What the review says.
+class ContentDecision(NamedTuple):
+    """What the review decides.
 
     Attributes:
         kind: `refuse`: the create call is refused. `fail`: the task is taken, and fails when it
@@ -36,7 +36,7 @@ class Verdict(NamedTuple):
         message: The text of the envelope, or the reason of the failure.
     """
 
-    kind: VerdictKind
+    kind: ContentAction
     code: int
     message: str
 
@@ -49,18 +49,18 @@ class Content:
     """
 
     def __init__(self) -> None:
-        self._rules: list[tuple[str, re.Pattern[str], Where, Verdict]] = []
+        self._rules: list[tuple[str, re.Pattern[str], Where, ContentDecision]] = []
         self.any = False
 
     def add(
         self,
         prompt: str | re.Pattern[str],
-        kind: VerdictKind,
+        kind: ContentAction,
         code: int,
         message: str | None,
         where: Where,
     ) -> None:
-        """Take offence at *prompt*, from now on.
+        """Refuse or fail *prompt* from now on.
 
         Args:
             prompt: Text that a prompt contains, in any case, or a pattern to search it for;
@@ -73,23 +73,25 @@ class Content:
         Raises:
             ValueError: There is no such kind or code; nothing has changed.
         """
-        if kind not in get_args(VerdictKind):
-            raise ValueError(f"kind: accepted are {', '.join(get_args(VerdictKind))}; got {kind!r}")
+        if kind not in get_args(ContentAction):
+            raise ValueError(
+                f"kind: must be one of {', '.join(get_args(ContentAction))}; got {kind!r}"
+            )
         if code not in CODES or code == 0:
-            accepted = ", ".join(str(known) for known in CODES if known)
-            raise ValueError(f"code: accepted are {accepted}; got {code!r}")
+            possible = ", ".join(str(known) for known in CODES if known)
+            raise ValueError(f"code: must be one of {possible}; got {code!r}")
         shown = prompt if isinstance(prompt, str) else prompt.pattern
         if isinstance(prompt, str):
             prompt = re.compile(re.escape(prompt), re.IGNORECASE)
         text = CODES[code].message if message is None else message
-        self._rules.append((shown, prompt, where, Verdict(kind, code, text)))
+        self._rules.append((shown, prompt, where, ContentDecision(kind, code, text)))
         self.any = True
 
-    def judge(self, subject: Subject) -> Verdict | None:
-        """Return what the review says to a create request, or `None` if it is pleased."""
-        for _, pattern, where, verdict in reversed(self._rules):
+    def judge(self, subject: Subject) -> ContentDecision | None:
+        """Return what the review decides about a create request; `None` lets it pass."""
+        for _, pattern, where, decision in reversed(self._rules):
             if where.accepts(subject) and pattern.search(subject.prompt):
-                return verdict
+                return decision
         return None
 
     def clear(self) -> None:
@@ -97,8 +99,8 @@ class Content:
         self._rules.clear()
         self.any = False
 
-    def __iter__(self) -> Iterator[tuple[str, Where, Verdict]]:
-        return iter([(shown, where, verdict) for shown, _, where, verdict in self._rules])
+    def __iter__(self) -> Iterator[tuple[str, Where, ContentDecision]]:
+        return iter([(shown, where, decision) for shown, _, where, decision in self._rules])
 
     def __len__(self) -> int:
         return len(self._rules)

@@ -1,4 +1,4 @@
-"""The life of a task, as a table.
+"""The states of a task, as a table.
 
     submitted -- start --> processing -- complete --> succeed
     submitted -- fail --> failed
@@ -35,8 +35,8 @@ class IllegalTransitionError(ValueError):
         self.status = status
         self.event = event
         allowed = [known for at, known in TRANSITIONS if at == status]
-        accepted = f"accepted: {', '.join(allowed)}" if allowed else "it will never change again"
-        super().__init__(f"A task that is {status!r} cannot {event!r}; {accepted}.")
+        possible = f"it can {', '.join(allowed)}" if allowed else "it will never change again"
+        super().__init__(f"A task that is {status!r} cannot {event!r}; {possible}.")
 
 
 def after(status: Status, event: Event) -> Status:

@@ -1,4 +1,4 @@
-"""Resource packs: units that were bought beforehand, and that run out. Pure."""
+"""Resource packs: units that were bought beforehand, and that run out."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Pack:
 
     Attributes:
         pack_id: Its id.
-        name: Its name. The vendor's own names tell the slots: "... 5Con".
+        name: Its name. The vendor's own names contain the slots: "... 5Con".
         total: Units in it at first.
         remaining: Units left.
         slots: Tasks at a time that it allows; `None` is no limit.
@@ -53,7 +53,7 @@ class Pack:
     ends: float = math.inf
 
     def status(self, now: float) -> PackStatus:
-        """Return the vendor's word for its state."""
+        """Return its status, as the vendor calls it."""
         if now < self.begins:
             return "toBeOnline"
         if now >= self.ends:

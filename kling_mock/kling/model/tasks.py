@@ -1,4 +1,4 @@
-"""Tasks, and finding them again."""
+"""Tasks, their ids, and finding them again."""
 
 from __future__ import annotations
 
@@ -7,30 +7,33 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from random import Random
 from typing import NamedTuple
 
 from kling_mock.clock import Timer
 from kling_mock.journal.matching import Subject
 from kling_mock.kling.model.accounts import Account
-from kling_mock.kling.model.content import Verdict
-from kling_mock.kling.model.ids import result_id, task_id_of
+from kling_mock.kling.model.content import ContentDecision
 from kling_mock.kling.model.lifecycle import TERMINAL, Event, Status, after
 from kling_mock.kling.model.plan import Plan
-from kling_mock.kling.model.progress_rules import TYPICAL, Pace
+from kling_mock.kling.model.progress import TYPICAL, ProgressRule
 from kling_mock.kling.service_codes import refusal
 from kling_mock.web.facts import observed
 
 __all__ = [
-    "FACT",
+    "EXTERNAL_IDS",
+    "IDS",
     "KEPT",
     "KEPT_SECONDS",
+    "EmulatedTask",
     "GivenVideo",
-    "Task",
+    "TaskIds",
     "Tasks",
     "subject_of",
 ]
 
-FACT = observed("probe-2026-09", "wire", as_of="2026-09-22", confidence="high")
+EXTERNAL_IDS = observed("probe-2026-09", "wire", as_of="2026-09-22", confidence="high")
+IDS = observed("wire", "probe-2026-09", as_of="2026-09-22", confidence="high")
 
 # How many tasks that have ended are kept at least, and for how many seconds of the clock. An
 # open task is never forgotten, nor one that anybody may still wait for: a client repeats a
@@ -38,13 +41,16 @@ FACT = observed("probe-2026-09", "wire", as_of="2026-09-22", confidence="high")
 KEPT = 10_000
 KEPT_SECONDS = 3600
 
+_FIRST_ID = (800_000_000_000_000_000, 850_000_000_000_000_000)
+_ID_STEP = 1 << 20
+
 
 class GivenVideo(NamedTuple):
     """A result that a test has given a task, in place of the server's own.
 
     Attributes:
         id: What queries show as its id.
-        url: Where it is said to be; the server does not serve it.
+        url: Its address; the server does not serve it.
         duration: Its length in seconds, as text.
     """
 
@@ -54,23 +60,23 @@ class GivenVideo(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Task:
+class EmulatedTask:
     """One task, from its creation on.
 
     Attributes:
         task_id: 18 digits.
         account: Whose it is.
-        plan: What was asked for.
+        plan: The request.
         created: Unix milliseconds.
         updated: Unix milliseconds of the last change of status.
-        status: Where it is in its life.
+        status: Its state.
         message: Why it failed; "" otherwise.
         code: The service code of a failure; it is on no wire, only the reason is. 0 otherwise.
         due: Unix seconds at which it ends unless something else happens.
         timer: What is due for it next.
-        pace: How it goes on.
-        looks: How often it was looked at, as far as *pace* needs it.
-        verdict: What the content review found wrong with it; `None` if nothing.
+        progress: How it moves on.
+        looks: How often it was queried, as far as *progress* needs it.
+        decision: What the content review found wrong with it; `None` if nothing.
         origin: Scheme, host and port that result URLs in its reports begin with.
         given: Its result, if a test has given it one.
     """
@@ -85,16 +91,16 @@ class Task:
     code: int = 0
     due: float = math.inf
     timer: Timer | None = None
-    pace: Pace = TYPICAL
+    progress: ProgressRule = TYPICAL
     looks: int = 0
-    verdict: Verdict | None = None
+    decision: ContentDecision | None = None
     origin: str = ""
     given: GivenVideo | None = None
 
     @property
     def video_id(self) -> str:
         """The id of its result: 18 digits."""
-        return result_id(self.task_id)
+        return _result_id(self.task_id)
 
     @property
     def is_done(self) -> bool:
@@ -129,6 +135,33 @@ class Task:
             self.timer = None
 
 
+def _result_id(task_id: str) -> str:
+    """Return the id of a task's result: the number after the task's, which no task gets."""
+    return str(int(task_id) + 1)
+
+
+def _task_id_of(result: str) -> str:
+    """Return the id of the task that has this result."""
+    return str(int(result) - 1)
+
+
+class TaskIds:
+    """A source of ids: 18 decimal digits, each one larger than the last by 2 or more.
+
+    Args:
+        random: Where the gaps come from; the same seed gives the same ids.
+    """
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._last = random.randrange(*_FIRST_ID)
+
+    def new(self) -> str:
+        """Return an id for a task."""
+        self._last += 2 + int(self._random.random() * _ID_STEP)
+        return str(self._last)
+
+
 def subject_of(account: Account, plan: Plan, status: str = "") -> Subject:
     """Return what rules may look at of a task with this plan."""
     external_id = plan.external_task_id
@@ -149,15 +182,15 @@ class Tasks:
     def __init__(self, kept: int = KEPT, kept_seconds: float = KEPT_SECONDS) -> None:
         self._kept = kept
         self._kept_ms = kept_seconds * 1000
-        self._ended: deque[Task] = deque()
-        self._by_id: dict[str, Task] = {}
-        self._by_external_id: dict[Account, dict[str, Task]] = {}
-        self._lists: dict[tuple[Account, str], dict[str, Task]] = {}
+        self._ended: deque[EmulatedTask] = deque()
+        self._by_id: dict[str, EmulatedTask] = {}
+        self._by_external_id: dict[Account, dict[str, EmulatedTask]] = {}
+        self._lists: dict[tuple[Account, str], dict[str, EmulatedTask]] = {}
 
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def __iter__(self) -> Iterator[Task]:
+    def __iter__(self) -> Iterator[EmulatedTask]:
         return iter(tuple(self._by_id.values()))
 
     def check_new(self, account: Account, external_id: str) -> None:
@@ -169,7 +202,7 @@ class Tasks:
         if external_id in self._by_external_id.get(account, ()):
             raise refusal("external_id_exists", external_id)
 
-    def add(self, task: Task) -> None:
+    def add(self, task: EmulatedTask) -> None:
         """Keep a new task."""
         self._by_id[task.task_id] = task
         if task.plan.external_task_id:
@@ -177,27 +210,27 @@ class Tasks:
             named[task.plan.external_task_id] = task
         self._lists.setdefault((task.account, task.plan.endpoint), {})[task.task_id] = task
 
-    def ended(self, task: Task) -> None:
-        """Take notice that *task* has ended; what is too old by now is forgotten."""
+    def ended(self, task: EmulatedTask) -> None:
+        """Note that *task* has ended, and forget what is too old by now."""
         ended = self._ended
         ended.append(task)
         while len(ended) > self._kept and ended[0].updated < task.updated - self._kept_ms:
             self._forget(ended.popleft())
 
-    def _forget(self, task: Task) -> None:
+    def _forget(self, task: EmulatedTask) -> None:
         del self._by_id[task.task_id]
         del self._lists[task.account, task.plan.endpoint][task.task_id]
         if task.plan.external_task_id:
             del self._by_external_id[task.account][task.plan.external_task_id]
 
-    def peek(self, account: Account, name: str) -> Task | None:
+    def peek(self, account: Account, name: str) -> EmulatedTask | None:
         """Return the account's task with the task id or external id *name*, on any endpoint."""
         task = self._by_id.get(name)
         if task is None or task.account is not account:
             task = self._by_external_id.get(account, {}).get(name)
         return task
 
-    def find(self, account: Account, endpoint: str, name: str) -> Task:
+    def find(self, account: Account, endpoint: str, name: str) -> EmulatedTask:
         """Return the task with the task id or external id *name*.
 
         Raises:
@@ -210,22 +243,22 @@ class Tasks:
             raise refusal("task_not_found", name)
         return task
 
-    def any(self, task_id: str) -> Task:
+    def any(self, task_id: str) -> EmulatedTask:
         """Return the task with this id, whoever owns it.
 
         Raises:
-            KeyError: There is none; the text says so.
+            KeyError: There is none.
         """
         task = self._by_id.get(task_id)
         if task is None:
             raise KeyError(
-                f"There is no task {task_id!r}; accepted are ids of this server's tasks."
+                f"There is no task {task_id!r}; it must be the id of a task of this server."
             )
         return task
 
-    def by_video(self, video_id: str) -> Task | None:
+    def by_video(self, video_id: str) -> EmulatedTask | None:
         """Return the task whose result has this id."""
-        return self._by_id.get(task_id_of(video_id))
+        return self._by_id.get(_task_id_of(video_id))
 
     def plan_of_video(self, account: Account, video_id: str) -> Plan | None:
         """Return the plan of the account's finished task whose result has this id."""
@@ -234,7 +267,9 @@ class Tasks:
             return None
         return task.plan
 
-    def page(self, account: Account, endpoint: str, number: int, size: int) -> Sequence[Task]:
+    def page(
+        self, account: Account, endpoint: str, number: int, size: int
+    ) -> Sequence[EmulatedTask]:
         """Return page *number* (from 1) of *size* tasks, newest first (the order is assumed)."""
         tasks = self._lists.get((account, endpoint), {})
         first = (number - 1) * size

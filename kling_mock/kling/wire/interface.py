@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.lifecycle import Status
-from kling_mock.kling.model.tasks import Task, Tasks
+from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.web.openapi_rows import Parameter, Schema
 
 __all__ = ["Interface", "InterfaceSchemas", "OperationKind", "Route"]
@@ -71,9 +71,9 @@ class Interface:
     name: str
     task_routes: Callable[[str], tuple[Route, ...]]
     envelope: Callable[[int, str, str, str | None], bytes]
-    select: Callable[[Tasks, Account, str, str], Sequence[Task]]
-    created: Callable[[Task], str]
-    queried: Callable[[Task, str], str]
-    listed: Callable[[Iterable[Task], str], str]
-    reported: Callable[[Task, Status, str, str], bytes]
+    select: Callable[[Tasks, Account, str, str], Sequence[EmulatedTask]]
+    created: Callable[[EmulatedTask], str]
+    queried: Callable[[EmulatedTask, str], str]
+    listed: Callable[[Iterable[EmulatedTask], str], str]
+    reported: Callable[[EmulatedTask, Status, str, str], bytes]
     schemas: InterfaceSchemas

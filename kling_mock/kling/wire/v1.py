@@ -16,7 +16,7 @@ from kling_mock.kling.media.urls import image_url, video_url
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.lifecycle import TERMINAL, Status
 from kling_mock.kling.model.plan import ResultKind
-from kling_mock.kling.model.tasks import Task, Tasks
+from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.interface import Interface, Route
 from kling_mock.kling.wire.v1_schemas import PAGING, SCHEMAS
@@ -38,7 +38,7 @@ TASK_CALLS = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
 ENVELOPE = observed("wire", "probe-2026-09", as_of="2026-09-22", confidence="high")
 TASK = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
 # A failed task came back with empty task_info and task_result; the reason is in the task only.
-FAILED = observed("wire", as_of="2025-12-26")
+FAILED = observed("wire", as_of="2025-12-26", note="seen in one published body of a failed task")
 
 REPORT = documented(
     "pages-2026-09",
@@ -53,7 +53,7 @@ _quote = json.JSONEncoder().encode  # of a string: quoted, and ASCII whatever it
 
 
 def envelope(code: int, message: str, request_id: str, data: str | None) -> bytes:
-    """Return the body of an answer.
+    """Return the body of a reply.
 
     Args:
         code: The service code; 0 is success.
@@ -73,7 +73,7 @@ def _task_routes(path: str) -> tuple[Route, ...]:
     )
 
 
-def _select(tasks: Tasks, account: Account, endpoint: str, query: str) -> Sequence[Task]:
+def _select(tasks: Tasks, account: Account, endpoint: str, query: str) -> Sequence[EmulatedTask]:
     """Return one page of tasks, newest first; other names than those of `PAGING` are ignored.
 
     Raises:
@@ -94,15 +94,15 @@ def _page_number(name: str, given: str | None) -> int:
     return int(given)
 
 
-def _created(task: Task) -> str:
-    """Return the `data` of the answer to a create request, as JSON."""
+def _created(task: EmulatedTask) -> str:
+    """Return the `data` of the reply to a create request, as JSON."""
     return (
         f'{{"task_id":"{task.task_id}","task_status":"{task.status}","task_info":{_info(task)},'
         f'"created_at":{task.created},"updated_at":{task.updated}}}'
     )
 
 
-def _queried(task: Task, origin: str) -> str:
+def _queried(task: EmulatedTask, origin: str) -> str:
     """Return a task as queries and lists show it, as JSON.
 
     Args:
@@ -120,7 +120,7 @@ def _queried(task: Task, origin: str) -> str:
     )
 
 
-def _reported(task: Task, status: Status, message: str, origin: str) -> bytes:
+def _reported(task: EmulatedTask, status: Status, message: str, origin: str) -> bytes:
     """Return the body of a report (callback) of a status.
 
     Args:
@@ -139,7 +139,7 @@ def _reported(task: Task, status: Status, message: str, origin: str) -> bytes:
     ).encode("ascii")
 
 
-def _listed(tasks: Iterable[Task], origin: str) -> str:
+def _listed(tasks: Iterable[EmulatedTask], origin: str) -> str:
     """Return a page of tasks, as JSON: a bare array without a total."""
     return f"[{','.join(_queried(task, origin) for task in tasks)}]"
 
@@ -159,7 +159,7 @@ def without_task_info(body: bytes) -> bytes:
     return json.dumps(read, separators=(",", ":")).encode("ascii")
 
 
-def _deduction(task: Task, status: Status | None = None) -> str:
+def _deduction(task: EmulatedTask, status: Status | None = None) -> str:
     """Return the member about units: taken when a task ends, and only for a success."""
     ended = task.status if status is None else status
     if ended not in TERMINAL:
@@ -168,16 +168,16 @@ def _deduction(task: Task, status: Status | None = None) -> str:
     return f',"final_unit_deduction":"{units.normalize():f}"'
 
 
-def _info(task: Task) -> str:
+def _info(task: EmulatedTask) -> str:
     external_id = task.plan.external_task_id
     return f'{{"external_task_id":{_quote(external_id)}}}' if external_id else "{}"
 
 
-def _result(task: Task, origin: str) -> str:
+def _result(task: EmulatedTask, origin: str) -> str:
     return _RESULTS[task.plan.result](task, origin)
 
 
-def _videos(task: Task, origin: str) -> str:
+def _videos(task: EmulatedTask, origin: str) -> str:
     if task.given is not None:
         one = task.given
         return (
@@ -192,7 +192,7 @@ def _videos(task: Task, origin: str) -> str:
     )
 
 
-def _images(task: Task, origin: str) -> str:
+def _images(task: EmulatedTask, origin: str) -> str:
     plan, name = task.plan, task.video_id
     shown = (
         f'{{"index":{index},"url":{_quote(image_url(origin, name, index))},"watermark_url":'
@@ -202,7 +202,7 @@ def _images(task: Task, origin: str) -> str:
     return f'{{"images":[{",".join(shown)}]}}'
 
 
-_RESULTS: Mapping[ResultKind, Callable[[Task, str], str]] = {
+_RESULTS: Mapping[ResultKind, Callable[[EmulatedTask, str], str]] = {
     "videos": _videos,
     "images": _images,
 }

@@ -52,7 +52,7 @@ _MILLISECONDS: Schema = {"type": "integer", "description": "Unix time in millise
 _INFO = closed(("external_task_id",), external_task_id={"type": "string"})
 _WATERMARK_URL: Schema = {
     "type": "string",
-    "description": "Empty unless a watermark was asked for.",
+    "description": "Empty unless a watermark was requested.",
 }
 _VIDEO = closed(
     id=_ID,

@@ -158,7 +158,7 @@ def test_a_wrong_profile_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
     profile = tmp_path / "faults.json"
     profile.write_text('[{"kind": "explode"}]', encoding="utf-8")
     assert main(["serve", "--port", "0", "--kling-port", "0", "--faults", str(profile)]) == 1
-    assert "profile[0].kind: accepted are" in capsys.readouterr().err
+    assert "profile[0].kind: must be one of" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -9,9 +9,9 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_mock.clock import ManualClock
-from kling_mock.kling.callbacks.sender import HttpCourier
+from kling_mock.kling.callbacks.sender import HttpCallbackSender
 from kling_mock.kling.model.plan import Plan
-from kling_mock.kling.model.tasks import KEPT, KEPT_SECONDS, Task
+from kling_mock.kling.model.tasks import KEPT, KEPT_SECONDS, EmulatedTask
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.kling.world import World
 from tests.mock.conftest import CLOCK_START, Api
@@ -25,14 +25,14 @@ class Place:
     def __init__(self) -> None:
         self.now = CLOCK_START
         self.clock = ManualClock(CLOCK_START, wall=lambda: CLOCK_START)
-        self.world = World(1, self.clock, HttpCourier())
+        self.world = World(1, self.clock, HttpCallbackSender())
         self._plan = plan("text2video", {"prompt": "a kitten", "model_name": "kling-v2-6"})
 
-    def new(self, external_id: str = "") -> Task:
+    def new(self, external_id: str = "") -> EmulatedTask:
         wanted: Plan = self._plan._replace(external_task_id=external_id)
         return self.world.submit(self.world.account, wanted)
 
-    def ended(self, count: int) -> list[Task]:
+    def ended(self, count: int) -> list[EmulatedTask]:
         """Return so many new tasks, each of which has ended."""
         made = [self.new() for _ in range(count)]
         for task in made:
@@ -43,7 +43,7 @@ class Place:
         """Let time pass, and nothing else."""
         self.clock._sleepers.move(self.clock.now() + seconds)
 
-    def page(self, size: int = 500) -> list[Task]:
+    def page(self, size: int = 500) -> list[EmulatedTask]:
         return list(self.world.tasks.page(self.world.account, "text2video", 1, size))
 
 
@@ -101,7 +101,7 @@ def test_nothing_keeps_what_was_forgotten(place: Place) -> None:
     place.wait(KEPT_SECONDS + 1)
     place.ended(KEPT)
     gc.collect()
-    tasks = [thing for thing in gc.get_objects() if isinstance(thing, Task)]
+    tasks = [thing for thing in gc.get_objects() if isinstance(thing, EmulatedTask)]
     assert sum(task.account is place.world.account for task in tasks) == KEPT
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kling_mock import KlingMock
 from kling_mock.clock import Clock, ManualClock
-from kling_mock.kling.model.ids import Ids
+from kling_mock.kling.model.tasks import TaskIds
 from kling_mock.server.relay import KeptRelay
 from kling_mock.storage.memory import MemoryStorage
 from tests.mock.conftest import Api
@@ -62,7 +62,7 @@ def test_what_follows_a_snapshot_follows_it_again(
 def test_the_relay_goes_on_from_a_snapshot_as_well(
     hearer: Receiver, before: list[Step], after: list[Step]
 ) -> None:
-    """Its users, books, tokens, callbacks and what it has to look after are as they were."""
+    """Its users, ledger, tokens, callbacks and what it has to look after are as they were."""
     what_follows_is_the_same(hearer, before, after)
 
 
@@ -84,11 +84,11 @@ def _kept(number: int) -> object:
 
 def _same_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all snapshots share one source of ids."""
-    _share(Ids, monkeypatch)
+    _share(TaskIds, monkeypatch)
 
 
 def _same_books(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let all snapshots share the books of one relay."""
+    """Let all snapshots share the state of one relay."""
     _share(MemoryStorage, monkeypatch)
 
 
@@ -98,7 +98,7 @@ def _relay_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _new_relay(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put the books back, and forget what the relay itself knew."""
+    """Put the state back, and forget what the relay itself knew."""
     whole = KlingMock._put_back_relay
 
     def books_only(self: KlingMock, kept: KeptRelay) -> None:
@@ -171,7 +171,7 @@ def test_a_snapshot_waits_for_callbacks_under_way(
 
 
 async def test_inside_an_event_loop_it_does_not_wait(mock: KlingMock, receiver: Receiver) -> None:
-    """There the receiver may live: callbacks under way are told, and how to wait for them."""
+    """The error names the callbacks under way, and how to wait for them."""
     async with mock.async_client() as kling:
         await kling.text2video.create(prompt="a kitten")
         snapshot = mock.snapshot()
@@ -193,7 +193,7 @@ def test_a_server_that_does_not_run_yet(api: Any) -> None:
 
 
 def test_a_snapshot_of_another_server_is_refused(mock: KlingMock) -> None:
-    """Keys and the way out are a server's own."""
+    """Keys and the callback sender are a server's own."""
     with pytest.raises(ValueError, match="taken of another"):
         mock.restore(KlingMock(seed=1).snapshot())
 
@@ -208,9 +208,9 @@ def test_what_cannot_be_kept_is_told(mock: KlingMock) -> None:
 def test_what_a_snapshot_says_of_itself(mock: KlingMock, api: Any) -> None:
     """Its time, its tasks and its size, and no secret."""
     api.new()
-    said = repr(mock.snapshot())
-    assert said.startswith("<Snapshot at 2026-01-01T00:00:00+00:00: 1 tasks, ")
-    assert mock.secret_key not in said
+    shown = repr(mock.snapshot())
+    assert shown.startswith("<Snapshot at 2026-01-01T00:00:00+00:00: 1 tasks, ")
+    assert mock.secret_key not in shown
 
 
 def test_a_scaled_clock_goes_back() -> None:

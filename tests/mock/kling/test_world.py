@@ -24,7 +24,7 @@ from tests.mock.receiver import Receiver
 
 LIST = "/v1/videos/text2video"
 ROOT = Path(__file__).parents[3]
-TELL = """
+SCRIPT = """
 import sys
 from kling_mock import KlingMock
 from tests.mock.kling.test_world import PUBLIC, story
@@ -35,7 +35,7 @@ PUBLIC = "http://kling.test"  # result URLs without a port, which differs from s
 
 
 def story(mock: KlingMock, url: str) -> list[Any]:
-    """Use everything once, in a fixed way; return all that can be seen."""
+    """Use everything once, in a fixed order; return all that can be seen."""
     api = Api(mock)
     mock.account.new_webhook_secret()
     mock.account.units = 50
@@ -74,7 +74,7 @@ def test_the_same_seed_makes_the_same_journal_and_callbacks(receiver: Receiver) 
         del receiver.received[:]
         with KlingMock(seed=seed, public_url=PUBLIC) as mock:
             seen = story(mock, receiver.url)
-        # Copies of one report are on the way at the same time, and so are equal.
+        # Copies of one report are sent at the same time, and so are equal.
         runs.append((seen, [received.body for received in receiver.received]))
     assert runs[0] == runs[1]
     assert runs[0] != runs[2]
@@ -88,14 +88,14 @@ def test_another_process_tells_the_same_story(receiver: Receiver) -> None:
     runs: list[Any] = []
     for hash_seed in ("1", "2"):
         del receiver.received[:]
-        told = subprocess.run(
-            [sys.executable, "-c", TELL, receiver.url],
+        printed = subprocess.run(
+            [sys.executable, "-c", SCRIPT, receiver.url],
             cwd=ROOT,
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             check=True,
             capture_output=True,
         ).stdout
-        runs.append((told, [received.body for received in receiver.received]))
+        runs.append((printed, [received.body for received in receiver.received]))
     assert runs[0] == runs[1]
     assert len(runs[0][0]) > 10_000
 
@@ -109,7 +109,7 @@ def test_a_reset_makes_the_story_new(receiver: Receiver) -> None:
 
 
 def test_a_busy_server_changes_nothing_for_another(receiver: Receiver) -> None:
-    """What a server of the same seed does meanwhile cannot be told from a story's outcome."""
+    """What a server of the same seed does meanwhile does not change a story's outcome."""
     with KlingMock(seed=5, public_url=PUBLIC) as alone:
         undisturbed = story(alone, receiver.url)
     with KlingMock(seed=5) as other, KlingMock(seed=5, public_url=PUBLIC) as mock:

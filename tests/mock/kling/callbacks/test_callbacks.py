@@ -263,7 +263,7 @@ def test_a_receiver_that_never_answers(mock: KlingMock, api: Any) -> None:
         api.new(callback_url=f"http://127.0.0.1:{silent.getsockname()[1]}/")
         mock.clock.advance(0)
     (delivery,) = mock.deliveries
-    assert delivery.attempts[0].error == "no answer within 0.02 s"
+    assert delivery.attempts[0].error == "no reply within 0.02 s"
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ STATES_AFTER = {
 
 
 def test_a_replay_is_the_same_to_the_byte(mock: KlingMock, api: Any, receiver: Receiver) -> None:
-    """Body, id, time and signature are those of the first time, unless it is signed anew."""
+    """Body, id, time and signature are those of the first time, unless it is signed again."""
     mock.account.new_webhook_secret()
     task_id = api.new(callback_url=receiver.url)
     mock.complete(task_id)
@@ -46,11 +46,11 @@ def test_a_replay_is_the_same_to_the_byte(mock: KlingMock, api: Any, receiver: R
     assert receiver.received[-1].body == first.body
     assert receiver.received[-1].headers == first.headers
     mock.deliveries.replay(mock.deliveries[-1], resign=True)
-    anew = receiver.received[-1]
-    assert anew.body == first.body
-    assert anew.headers["webhook-id"] == first.headers["webhook-id"]
-    assert anew.headers["webhook-timestamp"] == str(int(mock.clock.now()))
-    assert anew.headers["webhook-signature"] != first.headers["webhook-signature"]
+    again = receiver.received[-1]
+    assert again.body == first.body
+    assert again.headers["webhook-id"] == first.headers["webhook-id"]
+    assert again.headers["webhook-timestamp"] == str(int(mock.clock.now()))
+    assert again.headers["webhook-signature"] != first.headers["webhook-signature"]
     attempts = mock.deliveries[-1].attempts
     assert [attempt.replayed for attempt in attempts] == [False, True, True]
 
@@ -78,7 +78,7 @@ def test_a_replay_can_deliver_what_had_failed(
 
 
 def test_the_log(mock: KlingMock, api: Any, receiver: Receiver) -> None:
-    """It is told apart by task, counts everything, and is a picture of the moment."""
+    """They can be filtered by task, counts everything, and is a picture of the moment."""
     one, two = (api.new(callback_url=receiver.url) for _ in range(2))
     mock.complete(one)
     before = mock.deliveries[-1]

@@ -37,7 +37,7 @@ def test_a_refused_duplicate_is_retried_once(mock: KlingMock, api: Any, receiver
 
 @pytest.mark.parametrize("seed", range(5))
 def test_shuffled(seed: int, receiver: Receiver) -> None:
-    """All reports come after the end and never in order, the same way for the same seed."""
+    """All reports come after the end and never in order, and alike for the same seed."""
     orders = []
     for _ in range(2):
         with KlingMock(seed=seed) as mock, mock.client() as kling:
@@ -95,7 +95,7 @@ def test_before_create_returns(mock: KlingMock, api: Any, receiver: Receiver) ->
 def test_contradicting(
     mock: KlingMock, api: Any, receiver: Receiver, truth: str, seconds: float
 ) -> None:
-    """After the end comes its opposite, signed as well; a query still tells the truth."""
+    """After the end comes its opposite, signed as well; a query still has the true status."""
     mock.account.new_webhook_secret()
     mock.faults.add("callback-contradicting", seconds=seconds)
     task_id = api.new(callback_url=receiver.url)

@@ -23,8 +23,8 @@ ROWS = [
     for row in record.capabilities
 ]
 
-# What a request adds to ask for a feature, per endpoint where that differs.
-ASKS: dict[str, dict[str, Any]] = {
+# What a request adds to use a feature, per endpoint where that differs.
+USES: dict[str, dict[str, Any]] = {
     "negative_prompt": {"negative_prompt": "rain"},
     "aspect_ratio": {"aspect_ratio": "9:16"},
     "cfg_scale": {"cfg_scale": 0.7},
@@ -94,7 +94,7 @@ def test_the_nearest_other_durations_are_refused(record: EndpointRecord, row: Ca
 def test_every_feature_is_accepted(record: EndpointRecord, row: Capability) -> None:
     """Each feature of the row is accepted in a clip of 5 seconds."""
     for feature in row.features:
-        check(record, body(record, row, **ASKS[feature]))
+        check(record, body(record, row, **USES[feature]))
 
 
 def absent(record: EndpointRecord, row: Capability) -> Iterator[str]:
@@ -106,7 +106,7 @@ def absent(record: EndpointRecord, row: Capability) -> Iterator[str]:
 def test_every_other_feature_is_refused(record: EndpointRecord, row: Capability) -> None:
     """A feature that only other rows of the endpoint have is refused with 1201."""
     for feature in absent(record, row):
-        refused = refusal(record, body(record, row, **ASKS[feature]))
+        refused = refusal(record, body(record, row, **USES[feature]))
         assert (refused.http, refused.code) == (400, 1201)
         assert "can be used with" in refused.message
 
@@ -117,7 +117,7 @@ def test_narrowed_features_are_refused_at_other_durations(
 ) -> None:
     """A feature of 5-second clips only is refused at 10 seconds."""
     for feature in row.narrowed:
-        assert refusal(record, body(record, row, duration="10", **ASKS[feature])).code == 1201
+        assert refusal(record, body(record, row, duration="10", **USES[feature])).code == 1201
 
 
 @pytest.mark.parametrize("record", RECORDS)
@@ -147,7 +147,7 @@ def test_models_of_other_endpoints(record: EndpointRecord) -> None:
 
 
 def test_a_discontinued_model_is_refused_on_request(api: Any, mock: KlingMock) -> None:
-    """A server that is told so refuses kling-v1, named or not, in the words that were seen."""
+    """A server refuses kling-v1 on request, named or not, with the text that was seen."""
     assert mock.discontinued == frozenset()
     mock.discontinued = {"kling-v1"}
     for named in ({"model_name": "kling-v1"}, {"model_name": None}):
@@ -187,17 +187,17 @@ def test_the_server_judges_every_row_as_the_table_does(
 ) -> None:
     """Over HTTP: what the row grants becomes a task, its nearest neighbours are 400/1201."""
     mock.account.characters = {9}
-    granted = [{}, *(ASKS[name] for name in sorted(row.features))]
+    granted = [{}, *(USES[name] for name in sorted(row.features))]
     near = {seconds + step for seconds in row.durations for step in (-1, 1)} - set(row.durations)
     refused = [{"duration": str(seconds)} for seconds in sorted(near)]
-    refused += [ASKS[name] for name in absent(record, row)]
-    refused += [ASKS[name] | {"duration": "10"} for name in row.narrowed]
+    refused += [USES[name] for name in absent(record, row)]
+    refused += [USES[name] | {"duration": "10"} for name in row.narrowed]
     path = record.path
-    for asked in granted:
-        reply = api.http.post(path, json=body(record, row, **asked), headers=api.headers())
+    for used in granted:
+        reply = api.http.post(path, json=body(record, row, **used), headers=api.headers())
         assert (reply.status_code, reply.json()["code"]) == (200, 0), reply.text
         assert reply.json()["data"]["task_status"] == "submitted"
-    for asked in refused:
-        reply = api.http.post(path, json=body(record, row, **asked), headers=api.headers())
+    for used in refused:
+        reply = api.http.post(path, json=body(record, row, **used), headers=api.headers())
         assert (reply.status_code, reply.json()["code"]) == (400, 1201), reply.text
     assert len(api.get(path).json()["data"]) == len(granted)

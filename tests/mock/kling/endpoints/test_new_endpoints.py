@@ -15,7 +15,7 @@ from aiohttp import web
 from openapi_spec_validator import validate
 
 from kling_mock.clock import ManualClock
-from kling_mock.kling.callbacks.sender import HttpCourier
+from kling_mock.kling.callbacks.sender import HttpCallbackSender
 from kling_mock.kling.endpoints.fields import COMMON, MODEL_NAME, PROMPT, Field, field_shape
 from kling_mock.kling.endpoints.record import (
     CallContext,
@@ -30,7 +30,7 @@ from kling_mock.kling.http.handler import KlingHandler
 from kling_mock.kling.http.protocol import make_request
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.lifecycle import Status
-from kling_mock.kling.model.tasks import Task, Tasks
+from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.kling.wire.interface import Interface, Route
 from kling_mock.kling.wire.v1 import V1, envelope
 from kling_mock.kling.world import World
@@ -65,7 +65,7 @@ class Served:
 @contextmanager
 def serve(*records: EndpointRecord) -> Iterator[Served]:
     clock = ManualClock(CLOCK_START)
-    world = World(1, clock, HttpCourier(), endpoints=EndpointRegistry(records))
+    world = World(1, clock, HttpCallbackSender(), endpoints=EndpointRegistry(records))
     key = world.account.api_keys[0].key
 
     async def listen() -> tuple[web.Server, asyncio.Server]:
@@ -223,20 +223,20 @@ def wrapped(code: int, message: str, request_id: str, data: str | None) -> bytes
     return envelope(code, message, request_id, data).replace(b'"code"', b'"status_code"')
 
 
-def by_ids(tasks: Tasks, account: Account, _endpoint: str, query: str) -> Sequence[Task]:
+def by_ids(tasks: Tasks, account: Account, _endpoint: str, query: str) -> Sequence[EmulatedTask]:
     ids = query.removeprefix("task_ids=").split(",")
     return [task for name in ids if (task := tasks.peek(account, name)) is not None]
 
 
-def shown(task: Task, _origin: str = "") -> str:
+def shown(task: EmulatedTask, _origin: str = "") -> str:
     return json.dumps({"id": task.task_id, "status": task.status})
 
 
-def listed(tasks: Iterable[Task], origin: str) -> str:
+def listed(tasks: Iterable[EmulatedTask], origin: str) -> str:
     return f"[{','.join(shown(task, origin) for task in tasks)}]"
 
 
-def reported(task: Task, status: Status, _message: str, _origin: str) -> bytes:
+def reported(task: EmulatedTask, status: Status, _message: str, _origin: str) -> bytes:
     return json.dumps({"id": task.task_id, "status": status}).encode()
 
 

@@ -313,7 +313,7 @@ def test_refused(endpoint: str, base: dict[str, Any], change: dict[str, Any], fi
     ],
 )
 def test_words_that_were_seen(endpoint: str, request_body: dict[str, Any], text: str) -> None:
-    """Where Kling's own words are known, the text begins with them."""
+    """Where Kling's own text is known, the message begins with it."""
     with pytest.raises(Refusal) as caught:
         plan(endpoint, request_body)
     assert caught.value.message.startswith(f"{text}; ")
@@ -367,7 +367,7 @@ def test_a_base_video_decides_the_length(duration: dict[str, Any], use: dict[str
 
 
 def test_a_video_to_refer_to_leaves_the_length_to_the_request() -> None:
-    """With a reference video the result is as long as asked for, and priced so."""
+    """With a reference video the result has the requested length, and priced so."""
     video: dict[str, Any] = {
         "video_list": [VIDEO | {"refer_type": "feature"}],
         "duration": "15",

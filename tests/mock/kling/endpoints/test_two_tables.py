@@ -34,7 +34,7 @@ CAPABILITIES: dict[tuple[str, str, str], Capability] = {
 }
 
 # The emulator's names of what the SDK's table calls otherwise.
-WORDS = {"first_last_frame": {"image2video": "image_tail", "omni-video": "end_frame"}}
+NAMES = {"first_last_frame": {"image2video": "image_tail", "omni-video": "end_frame"}}
 
 # What only one of the tables grants, per endpoint and model, in all modes. The reason first.
 GRANTED_BY_ONE = {
@@ -60,8 +60,8 @@ def of_sdk() -> dict[tuple[str, str, str], ModeLimits]:
     }
 
 
-def word(endpoint: str, feature: str) -> str:
-    return WORDS.get(feature, {}).get(endpoint, feature)
+def name_of(endpoint: str, feature: str) -> str:
+    return NAMES.get(feature, {}).get(endpoint, feature)
 
 
 def missing(served: Mapping[str, Collection[str]]) -> list[str]:
@@ -102,7 +102,7 @@ def test_both_grant_the_same_features() -> None:
         (endpoint, model, feature)
         for (endpoint, model, mode), spec in of_sdk().items()
         for feature in CAPABILITIES[endpoint, model, mode].features
-        ^ {word(endpoint, name) for name in spec.features}
+        ^ {name_of(endpoint, name) for name in spec.features}
     }
     assert differ == set().union(*GRANTED_BY_ONE.values())
 
@@ -110,14 +110,14 @@ def test_both_grant_the_same_features() -> None:
 def test_both_narrow_the_same_features() -> None:
     """A feature that only some lengths have is narrowed in both tables."""
     for key, spec in of_sdk().items():
-        ours = {word(key[0], name): seconds for name, seconds in spec.only_seconds.items()}
+        ours = {name_of(key[0], name): seconds for name, seconds in spec.only_seconds.items()}
         ours.pop("first_frame_only", None)  # a rule of the emulator, not a row; judged below
         assert ours == dict(CAPABILITIES[key].narrowed), key
 
 
 # ---------------------------------------------------------------- what both make of a request
 
-ASKS: dict[str, dict[str, Any]] = {
+USES: dict[str, dict[str, Any]] = {
     "negative_prompt": {"negative_prompt": "rain"},
     "aspect_ratio": {"aspect_ratio": "9:16"},
     "cfg_scale": {"cfg_scale": 0.7},
@@ -165,14 +165,14 @@ FIELDS_OF = {
 # Where only the emulator refuses, and why. There is nothing that only the SDK refuses.
 LENIENT: dict[str, Callable[[Capability, frozenset[str], str], bool]] = {
     "one unofficial source grants kling-v1 pro and kling-v3 a camera, and kling-v3 masks: "
-    "the SDK warns": lambda row, asked, _: (
+    "the SDK warns": lambda row, used_fields, _: (
         (row.model, row.mode) in {("kling-v1", "pro"), ("kling-v3", "std"), ("kling-v3", "pro")}
-        and bool(asked & {"camera", "camera move", "mask"})
+        and bool(used_fields & {"camera", "camera move", "mask"})
     ),
     "one FAQ allows kling-video-o1 3 to 10 seconds of text alone: the SDK warns": (
-        lambda row, asked, seconds: (
+        lambda row, used_fields, seconds: (
             row.model == "kling-video-o1"
-            and asked <= {"aspect_ratio"}
+            and used_fields <= {"aspect_ratio"}
             and seconds not in {"5", "10"}
         )
     ),
@@ -180,25 +180,27 @@ LENIENT: dict[str, Callable[[Capability, frozenset[str], str], bool]] = {
 
 
 def requests(endpoint: str, row: Capability) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
-    """Yield requests of a row's model and mode that ask for up to two things, at each length."""
+    """Yield requests of a row's model and mode that use up to two things, at each length."""
     plain: dict[str, Any] = {"model_name": row.model, "prompt": "a cat"}
     if row.mode != "none":
         plain["mode"] = row.mode
     plain |= NEEDS.get(endpoint, {})
     known = FIELDS_OF[endpoint].split()
-    asks = [
+    uses = [
         name
-        for name, asked in ASKS.items()
-        if set(asked) - {"image", "shot_type", "multi_prompt"} <= set(known)
+        for name, used_fields in USES.items()
+        if set(used_fields) - {"image", "shot_type", "multi_prompt"} <= set(known)
     ]
-    for asked in ((), *itertools.combinations(asks, 1), *itertools.combinations(asks, 2)):
-        if len({key for name in asked for key in ASKS[name]}) < sum(len(ASKS[n]) for n in asked):
-            continue  # two ways to fill one field
+    for used_fields in ((), *itertools.combinations(uses, 1), *itertools.combinations(uses, 2)):
+        if len({key for name in used_fields for key in USES[name]}) < sum(
+            len(USES[n]) for n in used_fields
+        ):
+            continue  # the two fill one field
         for seconds in ("3", "5", "7", "10", "12"):
             body = plain | {"duration": seconds}
-            for name in asked:
-                body |= ASKS[name]
-            yield asked, {key: value for key, value in body.items() if value is not None}
+            for name in used_fields:
+                body |= USES[name]
+            yield used_fields, {key: value for key, value in body.items() if value is not None}
 
 
 def emulator_accepts(endpoint: str, body: dict[str, Any]) -> bool:
@@ -224,14 +226,16 @@ def test_both_judge_requests_alike() -> None:
     unexplained: list[tuple[object, ...]] = []
     used: set[str] = set()
     for (endpoint, _, _), row in CAPABILITIES.items():
-        for asked, body in requests(endpoint, row):
+        for used_fields, body in requests(endpoint, row):
             emulator, sdk = emulator_accepts(endpoint, body), sdk_accepts(endpoint, body)
             if emulator == sdk:
                 continue
-            what = (row, frozenset(asked), body["duration"])
+            what = (row, frozenset(used_fields), body["duration"])
             reasons = {reason for reason, fits in LENIENT.items() if sdk and fits(*what)}
             used |= reasons
             if not reasons:
-                unexplained.append((row.model, row.mode, asked, body["duration"], emulator, sdk))
+                unexplained.append(
+                    (row.model, row.mode, used_fields, body["duration"], emulator, sdk)
+                )
     assert unexplained == []
     assert used == LENIENT.keys()  # a reason that is not needed any more is taken off the list

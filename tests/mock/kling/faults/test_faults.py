@@ -96,7 +96,7 @@ def test_latency(mock: KlingMock, api: Any) -> None:
 
 
 def test_a_lost_response(mock: KlingMock, api: Any) -> None:
-    """The task is made, and the client learns nothing; the journal has what was to be said."""
+    """The task is made, and the client learns nothing; the journal has the reply."""
     mock.faults.add("response-lost", CREATE, times=1)
     with pytest.raises(httpx.ReadError, match="reset"):
         api.create(external_task_id="order-1")
@@ -119,7 +119,7 @@ def test_a_late_acceptance(mock: KlingMock, api: Any) -> None:
 
 
 def test_a_late_acceptance_behind_an_error(mock: KlingMock, api: Any) -> None:
-    """Instead of a reset the client may be told that the server timed out."""
+    """Instead of a reset the client may get the refusal of a timeout."""
     mock.faults.add("delayed-acceptance", http=504, times=2)
     reply = api.create(external_task_id="order-1")
     assert (reply.status_code, reply.json()["code"]) == (504, 5002)
@@ -137,7 +137,7 @@ def test_only_creates_are_accepted_late(mock: KlingMock, api: Any) -> None:
     assert fault.acted == 0
 
 
-def test_what_is_refused_late_is_never_told(mock: KlingMock, api: Any) -> None:
+def test_what_is_refused_late_is_never_reported(mock: KlingMock, api: Any) -> None:
     """A late acceptance of a wrong request makes no task."""
     mock.faults.add("delayed-acceptance", http=504)
     api.create(duration="7")
@@ -159,12 +159,12 @@ def test_an_answer_without_task_info(mock: KlingMock, api: Any, external_id: str
     assert set(reply.json()["data"]) == {"task_id", "task_status", "created_at", "updated_at"}
     task_id = reply.json()["data"]["task_id"]
     assert mock.journal[-1].fault == "omit-task-info"
-    told = [api.task(task_id), api.get(LIST).json()["data"][0]]
+    shown = [api.task(task_id), api.get(LIST).json()["data"][0]]
     assert fault.acted == 3
     mock.faults.clear()
     usual = api.task(task_id)
     assert usual.pop("task_info") == given
-    assert told == [usual, usual]
+    assert shown == [usual, usual]
 
 
 def test_only_a_success_lacks_task_info(mock: KlingMock, api: Any) -> None:
@@ -307,7 +307,7 @@ def test_a_body_that_cannot_be_read(mock: KlingMock, api: Any) -> None:
 
 
 def test_an_expected_body_is_asked_for_once(mock: KlingMock, api: Any) -> None:
-    """100 Continue is said once, also while there are faults."""
+    """100 Continue is sent once, also while there are faults."""
     mock.faults.add("slow-body", "GET")
     head = f"POST {LIST} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
     assert raw(mock, head.encode()) == b"HTTP/1.1 100 Continue\r\n\r\n"

@@ -132,7 +132,7 @@ def test_matching(where: Where, *, accepted: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "word"),
+    ("kind", "options", "name"),
     [
         ("explode", {}, "kind"),
         ("reset", {"seconds": 1}, "seconds"),
@@ -158,10 +158,10 @@ def test_matching(where: Where, *, accepted: bool) -> None:
     ],
 )
 def test_what_cannot_be_meant_is_named(
-    mock: KlingMock, kind: Any, options: dict[str, Any], word: str
+    mock: KlingMock, kind: Any, options: dict[str, Any], name: str
 ) -> None:
-    """A wrong declaration says which word is wrong and what is accepted; nothing is added."""
-    with pytest.raises(ValueError, match=f"{word}: .*accept"):
+    """A wrong declaration is refused by the name of the argument; nothing is added."""
+    with pytest.raises(ValueError, match=rf"{name}: .*(must be|takes|accepted)"):
         mock.faults.add(kind, **options)
     with pytest.raises(ValueError, match=r"profile\[0\]\."):
         mock.faults.load(json.dumps([{"kind": kind} | options], default=str))
@@ -178,7 +178,7 @@ def test_every_kind_can_be_added_as_it_is(mock: KlingMock) -> None:
         }
         assert mock.faults.add(kind.name, **given).settings.keys() == kind.settings.keys()
         assert kind.summary
-        assert all(setting.accepted for setting in kind.settings.values())
+        assert all(setting.expected for setting in kind.settings.values())
     assert len(mock.faults) == len(KINDS)
 
 

@@ -25,7 +25,7 @@ def costs(api: Any, query: str = "start_time=0&end_time=9999999999999") -> httpx
 
 
 def test_costs_are_wrapped_twice(mock: KlingMock, api: Any) -> None:
-    """`data` holds a second envelope around the packs, with the vendor's keys and words."""
+    """`data` holds a second envelope around the packs, with the vendor's keys and values."""
     mock.account.add_pack(3, name="small")
     mock.account.add_pack(100, name="later", begins_in=60, lasts=60)
     mock.account.add_pack(1, slots=5)

@@ -21,7 +21,7 @@ def video(api: Any, mock: Any) -> dict[str, str]:
 
 
 def test_the_whole_file(api: Any, video: dict[str, str]) -> None:
-    """200 with its length, type and tag; no credentials are asked for."""
+    """200 with its length, type and tag; no credentials are needed."""
     reply = api.http.get(video["url"])
     assert reply.status_code == 200
     assert reply.headers["content-type"] == "video/mp4"
@@ -41,7 +41,7 @@ def test_head(api: Any, video: dict[str, str]) -> None:
 
 
 def test_a_download_in_ranges(api: Any, video: dict[str, str]) -> None:
-    """The parts put together are the file."""
+    """The parts joined are the file."""
     whole = api.http.get(video["url"]).content
     parts = b""
     for start in range(0, len(whole), 5000):
@@ -65,7 +65,7 @@ def test_resuming(api: Any, video: dict[str, str]) -> None:
 
 
 def test_not_modified(api: Any, video: dict[str, str]) -> None:
-    """A client that has the file already is told so."""
+    """A client that has the file already gets 304."""
     etag = api.http.get(video["url"]).headers["etag"]
     reply = api.http.get(video["url"], headers={"If-None-Match": etag})
     assert (reply.status_code, reply.content) == (304, b"")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.endpoints.validation import read_object
 from kling_mock.kling.http.requests import MAX_BODY
-from kling_mock.kling.model.accounts import Account, ApiKey
+from kling_mock.kling.model.accounts import Account, AccountApiKey
 from tests.mock.kling.endpoints.requests import PLAIN, URL
 
 LIST = "/v1/videos/text2video"
@@ -62,7 +62,7 @@ def test_an_open_task(api: Any) -> None:
 
 @pytest.mark.parametrize("name", ["123456789012345678", "no-such", "a%20b", "%C3%A9", "%FF"])
 def test_an_unknown_id(api: Any, name: str) -> None:
-    """400/1201 in the words that were seen."""
+    """400/1201 with the text that was seen."""
     reply = api.get(f"{LIST}/{name}")
     assert (reply.status_code, reply.json()["code"]) == (400, 1201)
     assert reply.json()["message"].startswith("Task not found by id/external id: ")
@@ -88,7 +88,7 @@ def test_an_external_id_is_taken_once_per_account(api: Any) -> None:
 def test_accounts_do_not_see_each_other(api: Any, mock: Any) -> None:
     """Another account may use the same external id, and finds nothing of the first."""
     task_id = api.new(external_task_id="mine")
-    mock._world.accounts.add(Account("other", [], [ApiKey("other-key")]))
+    mock._world.accounts.add(Account("other", [], [AccountApiKey("other-key")]))
     other = {"Authorization": "Bearer other-key"}
     for name in (task_id, "mine"):
         assert api.http.get(f"{LIST}/{name}", headers=other).status_code == 400
@@ -99,7 +99,7 @@ def test_accounts_do_not_see_each_other(api: Any, mock: Any) -> None:
 
 
 def test_text_from_the_client_comes_back_as_it_was(api: Any) -> None:
-    """Quotes, control characters, other scripts and lone surrogates survive the way."""
+    """Quotes, control characters, other scripts and lone surrogates come back unchanged."""
     for text in ['a"b\\c', "\u0001\n", "小猫", "\ud800", "</script>"]:
         raw = json.dumps({"prompt": "a", "external_task_id": text})
         reply = api.http.post(LIST, content=raw, headers=api.headers())
@@ -110,7 +110,7 @@ def test_text_from_the_client_comes_back_as_it_was(api: Any) -> None:
 
 
 def test_pages_newest_first(api: Any) -> None:
-    """Pages of the asked size, newest first, and an empty one behind the end."""
+    """Pages of the requested size, newest first, and an empty one behind the end."""
     ids = [api.new() for _ in range(5)][::-1]
 
     def page(query: str) -> list[str]:
@@ -126,7 +126,7 @@ def test_pages_newest_first(api: Any) -> None:
 
 
 def test_thirty_are_the_default(api: Any) -> None:
-    """A page has 30 tasks unless told otherwise."""
+    """A page has 30 tasks by default."""
     for _ in range(31):
         api.new()
     assert len(api.get(LIST).json()["data"]) == 30
@@ -178,7 +178,7 @@ def test_unknown_paths_and_methods(api: Any, method: str, path: str, code: int) 
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "text"),
     [
         (b"", "not JSON"),
         (b"{", "not JSON"),
@@ -196,11 +196,11 @@ def test_unknown_paths_and_methods(api: Any, method: str, path: str, code: int) 
         (b'{"prompt": ' + b"[" * 200_000 + b"]" * 200_000 + b"}", "deep"),
     ],
 )
-def test_bodies_that_are_no_request(api: Any, content: bytes, words: str) -> None:
+def test_bodies_that_are_no_request(api: Any, content: bytes, text: str) -> None:
     """400/1200 in the envelope, and the connection stays open."""
     reply = api.http.post(LIST, content=content, headers=api.headers())
     assert (reply.status_code, reply.json()["code"]) == (400, 1200)
-    assert words in reply.json()["message"]
+    assert text in reply.json()["message"]
     assert "connection" not in reply.headers
 
 
@@ -392,7 +392,7 @@ def test_any_values_of_known_fields(api: Any, endpoint: str, body: dict[str, Any
 @given(name=st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=30))
 @pytest.mark.slow
 def test_any_external_id_can_be_asked_for(api: Any, name: str) -> None:
-    """An id of any text is not found in so many words, or is another path."""
+    """An id of any text is not found, or is another path."""
     assume(name not in {".", ".."})  # a client takes these for a path before it sends them
     reply = api.get(f"{LIST}/{quote(name, safe='')}")
     assert reply.status_code in {400, 404}

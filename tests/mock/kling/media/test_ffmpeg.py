@@ -72,7 +72,7 @@ def test_every_size_decodes_without_an_error_and_moves(size: tuple[int, int]) ->
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_a_size_fits_its_level(size: tuple[int, int]) -> None:
-    """A hardware decoder is told a level whose limits (H.264 table A-1) the file keeps."""
+    """The file declares a level whose limits (H.264 table A-1) it keeps."""
     limits = {31: (3_600, 108_000), 32: (5_120, 216_000), 40: (8_192, 245_760)}
     limits |= {42: (8_704, 522_240), 50: (22_080, 589_824), 51: (36_864, 983_040)}
     video = probe(render(*size, fps=30, seconds=3).read())["streams"][0]

@@ -22,13 +22,13 @@ DAY = 24 * 3600
 def call(
     mock: KlingMock, key: str, method: str = "POST", path: str = LIST, **body: Any
 ) -> httpx.Response:
-    """Call with an API key; a create unless told otherwise."""
+    """Call with an API key; a create by default."""
     headers = {"Authorization": f"Bearer {key}"}
-    said = {"model_name": "kling-v2-6", "prompt": "a kitten"} | body
+    fields = {"model_name": "kling-v2-6", "prompt": "a kitten"} | body
     with httpx.Client(base_url=mock.kling_url, trust_env=False) as client:
         if method == "GET":
             return client.get(path, headers=headers)
-        return client.post(path, headers=headers, json=said)
+        return client.post(path, headers=headers, json=fields)
 
 
 def code(reply: httpx.Response) -> tuple[int, int]:
@@ -122,12 +122,12 @@ def test_a_model_or_an_endpoint_can_be_denied(mock: KlingMock, api: Any) -> None
 def test_which_elements_are_video_characters(mock: KlingMock, api: Any) -> None:
     """An account says it of its elements; omni-video then holds them to their own limits."""
     elements = [{"element_id": number} for number in range(1, 5)]
-    asked = {"model_name": "kling-v3-omni", "prompt": "a", "element_list": elements}
-    assert code(api.create("omni-video", **asked)) == (200, 0)
+    fields = {"model_name": "kling-v3-omni", "prompt": "a", "element_list": elements}
+    assert code(api.create("omni-video", **fields)) == (200, 0)
     mock.account.characters = {1, 2, 3, 4}
-    assert code(api.create("omni-video", **asked)) == (400, 1201)
+    assert code(api.create("omni-video", **fields)) == (400, 1201)
     mock.account.characters = {1, 2, 3}
-    assert code(api.create("omni-video", **asked)) == (200, 0)
+    assert code(api.create("omni-video", **fields)) == (200, 0)
     assert mock.account.characters == {1, 2, 3}
 
 
@@ -273,8 +273,8 @@ def test_a_rate_for_creates_leaves_queries_alone(mock: KlingMock, api: Any) -> N
     assert {api.get(f"{LIST}/{task_id}").status_code for _ in range(5)} == {200}
     assert code(api.create()) == (429, 1302)
     close = {"Connection": "close"}
-    said = {"prompt": "a"}
-    reply = api.http.post(LIST, json=said, headers=api.headers() | close)
+    fields = {"prompt": "a"}
+    reply = api.http.post(LIST, json=fields, headers=api.headers() | close)
     assert code(reply) == (429, 1302)
 
 
@@ -309,7 +309,7 @@ def test_wrong_settings_are_named_and_change_nothing(mock: KlingMock) -> None:
 
 
 async def test_settings_inside_an_event_loop(mock: KlingMock) -> None:
-    """An async test sets and reads the same way."""
+    """An async test sets and reads likewise."""
     mock.account.slots = 3
     assert mock.account.slots == 3
     assert mock.accounts.add("other").open_tasks == 0

@@ -1,4 +1,4 @@
-"""The content review: refusing at once, failing later, and the words for it."""
+"""The content review: refusing at once, failing later, and the texts for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from kling_mock import KlingMock
 
-WORDS = "Trigger the content security policy of the platform"
+TEXT = "Trigger the content security policy of the platform"
 
 
 def test_a_prompt_is_refused_at_once(mock: KlingMock, api: Any) -> None:
@@ -17,7 +17,7 @@ def test_a_prompt_is_refused_at_once(mock: KlingMock, api: Any) -> None:
     mock.content.add("blood")
     reply = api.create(prompt="Blood on the snow")
     assert (reply.status_code, reply.json()["code"]) == (400, 1301)
-    assert reply.json()["message"] == WORDS
+    assert reply.json()["message"] == TEXT
     assert api.create(prompt="snow").status_code == 200
     assert mock.account.open_tasks == 1
 
@@ -42,7 +42,7 @@ def test_a_failure_comes_at_any_pace(mock: KlingMock, api: Any, kind: Any) -> No
     mock.content.add("blood", "fail")
     mock.progress.set(kind, polls=1 if kind == "polls" else None)
     task = api.task(api.new(prompt="blood"))
-    assert (task["task_status"], task["task_status_msg"]) == ("failed", WORDS)
+    assert (task["task_status"], task["task_status_msg"]) == ("failed", TEXT)
 
 
 def test_by_hand_wins(mock: KlingMock, api: Any) -> None:
@@ -72,6 +72,6 @@ def test_wrong_rules_are_named(mock: KlingMock) -> None:
     """A code or a kind that does not exist is refused."""
     add: Any = mock.content.add
     for options in ({"code": 0}, {"code": 7}, {"kind": "later"}):
-        with pytest.raises(ValueError, match="accepted are"):
+        with pytest.raises(ValueError, match="must be one of"):
             add("blood", **options)
     assert len(mock.content) == 0

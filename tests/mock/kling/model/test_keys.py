@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 PATH = "/v1/videos/text2video"
-WORDS = {
+TEXTS = {
     1000: "Authentication failed",
     1001: "Authorization is empty",
     1002: "Authorization is invalid",
@@ -42,7 +42,7 @@ def test_a_static_key_is_accepted(api: Any, mock: Any) -> None:
 @pytest.mark.parametrize("header", [None, "", "Bearer", "bearer"])
 def test_no_credential(api: Any, header: str | None) -> None:
     """No header, or nothing in it, is 1001."""
-    assert answer(api, header) == (401, 1001, WORDS[1001])
+    assert answer(api, header) == (401, 1001, TEXTS[1001])
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_a_credential_that_is_no_token(api: Any, credential: str, count: str) ->
 @pytest.mark.parametrize("credential", ["a.b.c", "e30.e30.", "..", "é.b.c"])
 def test_three_parts_that_are_no_token(api: Any, credential: str) -> None:
     """Three parts that do not decode are 1002."""
-    assert answer(api, f"Bearer {credential}") == (401, 1002, WORDS[1002])
+    assert answer(api, f"Bearer {credential}") == (401, 1002, TEXTS[1002])
 
 
 def test_another_scheme(api: Any) -> None:
-    """Basic authentication is 1002, and the text says what is accepted."""
+    """Basic authentication is 1002, and the text names what it must be."""
     http, code, text = answer(api, "Basic YTpi")
     assert (http, code) == (401, 1002)
     assert "Bearer" in text
@@ -83,7 +83,7 @@ def test_another_scheme(api: Any) -> None:
 )
 def test_tokens_with_one_thing_wrong(api: Any, change: dict[str, Any], code: int) -> None:
     """Wrong secret, unknown key, missing or unreadable claims, and both ends of the time."""
-    expected = (401, code, WORDS[code]) if code else (200, 0, "SUCCEED")
+    expected = (401, code, TEXTS[code]) if code else (200, 0, "SUCCEED")
     assert answer(api, f"Bearer {api.token(**change)}") == expected
 
 
@@ -107,14 +107,14 @@ def test_the_mock_clock_ends_a_token(api: Any, mock: Any) -> None:
         assert answer(api, f"Bearer {token}")[1] == 0
     mock.clock.advance(200)
     for token in tokens:
-        assert answer(api, f"Bearer {token}") == (401, 1004, WORDS[1004])
+        assert answer(api, f"Bearer {token}") == (401, 1004, TEXTS[1004])
 
 
 def test_a_token_of_the_mocks_future(api: Any, mock: Any) -> None:
     """A token that begins later by the mock's clock is accepted once the clock is there."""
     now = mock.clock.now()
     token = api.token(exp=now + 1800, nbf=now + 100)
-    assert answer(api, f"Bearer {token}") == (401, 1003, WORDS[1003])
+    assert answer(api, f"Bearer {token}") == (401, 1003, TEXTS[1003])
     mock.clock.advance(100)
     assert answer(api, f"Bearer {token}")[1] == 0
 
@@ -124,7 +124,7 @@ def test_a_disabled_key_is_refused_at_once(api: Any, mock: Any) -> None:
     header = f"Bearer {api.token()}"
     assert answer(api, header)[1] == 0
     mock._world.account.key_pairs[0].active = False
-    assert answer(api, header) == (401, 1000, WORDS[1000])
+    assert answer(api, header) == (401, 1000, TEXTS[1000])
 
 
 def test_remembered_tokens_are_bounded(

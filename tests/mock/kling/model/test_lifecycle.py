@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from kling_mock.kling.endpoints.typical_times import TYPICAL_SECONDS, seconds_to_make
-from kling_mock.kling.model.durations import schedule
 from kling_mock.kling.model.lifecycle import TERMINAL, TRANSITIONS, IllegalTransitionError, after
+from kling_mock.kling.model.progress import schedule
 
 STATUSES = ("submitted", "processing", "succeed", "failed")
 EVENTS = ("start", "complete", "fail")
@@ -116,11 +116,11 @@ def test_an_end_is_final(api: Any, mock: Any) -> None:
 
 
 def test_steering_needs_a_known_task_and_code(api: Any, mock: Any) -> None:
-    """A wrong id or code is told with what is accepted."""
+    """A wrong id or code is refused by name."""
     with pytest.raises(KeyError, match="no task"):
         mock.complete("123")
     task_id = api.new()
-    with pytest.raises(ValueError, match="accepted are"):
+    with pytest.raises(ValueError, match="must be one of"):
         mock.fail(task_id, 7)
     assert api.task(task_id)["task_status"] == "submitted"
 

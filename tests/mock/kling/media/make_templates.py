@@ -1,6 +1,6 @@
-"""Make the committed files in `templates/`; never run by the emulator itself.
+"""Make the committed files in `kling_mock/kling/media/templates/`; run by hand.
 
-    python kling_mock/kling/media/make_templates.py
+    python tests/mock/kling/media/make_templates.py
 
 Needs `ffmpeg` with libx264 on PATH (made with Debian 13's ffmpeg 7.1) and about a minute.
 Everything in the picture and in the sound is drawn by this script, so no third party's
@@ -25,7 +25,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-TARGET = Path(__file__).with_name("templates")
+TARGET = Path(__file__).parents[4] / "kling_mock" / "kling" / "media" / "templates"
 SECONDS = 15
 GROUP = 30  # frames per second in the template
 RATE = 48_000  # audio samples per second
@@ -33,7 +33,7 @@ SHORT_SIDES = (720, 1080, 2160)  # pixels
 GRIDS = ((80, 45), (45, 80), (45, 45))  # 16:9, 9:16, 1:1 in units
 
 # x264: closed groups of exactly 30, no B-frames (so no ctts box), one slice per frame.
-# The colour tags go through x264-params because ffmpeg's own options may convert the picture.
+# The color tags go through x264-params because ffmpeg's own options may convert the picture.
 X264 = (
     "keyint=30:min-keyint=30:scenecut=0:open-gop=0:bframes=0:ref=1:weightp=0:slices=1"
     ":colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv"
@@ -59,28 +59,28 @@ SEGMENTS = {
 }
 DIGITS = ("abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abcdefg", "abcdfg")
 
-Colour = tuple[int, int, int]  # Y, Cb, Cr
-WHITE: Colour = (225, 128, 128)
-ORANGE: Colour = (170, 60, 190)
+Color = tuple[int, int, int]  # Y, Cb, Cr
+WHITE: Color = (225, 128, 128)
+ORANGE: Color = (170, 60, 190)
 
 
 class Picture:
     """A small YCbCr 4:4:4 picture of `width` x `height` units."""
 
-    def __init__(self, width: int, height: int, colour: Colour) -> None:
+    def __init__(self, width: int, height: int, color: Color) -> None:
         self.width = width
-        self.planes = [bytearray([value]) * (width * height) for value in colour]
+        self.planes = [bytearray([value]) * (width * height) for value in color]
 
-    def rectangle(self, x: int, y: int, width: int, height: int, colour: Colour) -> None:
+    def rectangle(self, x: int, y: int, width: int, height: int, color: Color) -> None:
         """Fill a rectangle; all figures in units."""
-        for plane, value in zip(self.planes, colour, strict=True):
+        for plane, value in zip(self.planes, color, strict=True):
             for row in range(y, y + height):
                 start = row * self.width + x
                 plane[start : start + width] = bytes([value]) * width
 
 
 def frames(width: int, height: int) -> Iterator[bytes]:
-    """Draw the 450 frames: a counter, a strip that grows, a bar that sets out anew each second."""
+    """Draw the 450 frames: a counter, a strip that grows, a bar that starts again each second."""
     for second, frame in itertools.product(range(SECONDS), range(GROUP)):
         turn = 2 * math.pi * second / SECONDS
         background = (48, 128 + round(28 * math.cos(turn)), 128 + round(28 * math.sin(turn)))
@@ -106,7 +106,7 @@ def ffmpeg(arguments: list[str], pieces: Iterator[bytes]) -> None:
     if program is None:
         raise RuntimeError("ffmpeg is not on PATH")
     command = [program, "-v", "error", "-y", *arguments]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # noqa: S603 - fixed words
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         if process.stdin is None:
             raise RuntimeError("ffmpeg has no standard input")
         process.stdin.writelines(pieces)

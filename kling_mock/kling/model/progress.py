@@ -1,0 +1,139 @@
+"""When tasks move on: by themselves, after their usual time, or as the rules of a test decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Literal, NamedTuple, get_args
+
+from kling_mock.journal.matching import Subject, Where
+
+__all__ = [
+    "LONGEST",
+    "MOST_POLLS",
+    "STUCK",
+    "TYPICAL",
+    "ProgressKind",
+    "ProgressRule",
+    "ProgressRules",
+    "Schedule",
+    "schedule",
+]
+
+ProgressKind = Literal["typical", "after", "polls", "instant", "by-hand", "stuck"]
+
+LONGEST = 365 * 24 * 3600.0  # seconds of a rule
+MOST_POLLS = 1_000_000
+
+_SPREAD = 0.2  # a task takes up to this part longer than typical
+_LEAST = 60.0  # seconds: nothing is ever done sooner
+_START = (0.5, 2.0)  # seconds from submitted to processing: earliest, latest
+
+
+class Schedule(NamedTuple):
+    """When a task moves on, in seconds after it was submitted.
+
+    Attributes:
+        processing: Seconds to `processing`.
+        done: Seconds to `succeed` or `failed`.
+    """
+
+    processing: float
+    done: float
+
+
+def schedule(typical: float, random: Random) -> Schedule:
+    """Return when a task moves on.
+
+    Args:
+        typical: Seconds that such a task usually takes.
+        random: Where the spread comes from.
+    """
+    return Schedule(
+        processing=random.uniform(*_START),
+        done=max(_LEAST, typical * (1 + _SPREAD * random.random())),
+    )
+
+
+class ProgressRule(NamedTuple):
+    """How a task moves on.
+
+    Attributes:
+        kind: `typical`: after the model's usual time. `after`: ends after *seconds*. `polls`:
+            ends when it is queried for the *polls*-th time. `instant`: has ended when the
+            create call returns. `by-hand`: stays `submitted` until the test moves it.
+            `stuck`: becomes `processing` as usual and stays so until the test moves it.
+        seconds: Seconds from submitted to the end, for `after`.
+        polls: Number of queries, for `polls`; a list that shows the task counts as one.
+    """
+
+    kind: ProgressKind
+    seconds: float = 0.0
+    polls: int = 0
+
+
+TYPICAL = ProgressRule("typical")
+STUCK = ProgressRule("stuck")
+
+
+class ProgressRules:
+    """The rules of one world; of those that match a task, the newest counts.
+
+    Attributes:
+        any: Whether there are rules.
+    """
+
+    def __init__(self) -> None:
+        self._rules: list[tuple[Where, ProgressRule]] = []
+        self.any = False
+
+    def set(
+        self,
+        kind: ProgressKind,
+        where: Where,
+        seconds: float | None = None,
+        polls: int | None = None,
+    ) -> None:
+        """Set how tasks that match *where* move on, from now on.
+
+        Args:
+            kind: One of `ProgressRule.kind`.
+            where: Which new tasks.
+            seconds: 0 or more; for `after` only, and needed there.
+            polls: 1 or more; for `polls` only, and needed there.
+
+        Raises:
+            ValueError: Something of this is invalid; nothing has changed.
+        """
+        if kind not in get_args(ProgressKind):
+            raise ValueError(
+                f"kind: must be one of {', '.join(get_args(ProgressKind))}; got {kind!r}"
+            )
+        if (seconds is not None) is not (kind == "after"):
+            raise ValueError("seconds: must be given with the kind 'after', and with no other")
+        if (polls is not None) is not (kind == "polls"):
+            raise ValueError("polls: must be given with the kind 'polls', and with no other")
+        if seconds is not None and not 0 <= seconds <= LONGEST:
+            raise ValueError(f"seconds: must be 0 to {LONGEST:.0f}, got {seconds!r}")
+        if polls is not None and not 1 <= polls <= MOST_POLLS:
+            raise ValueError(f"polls: must be 1 to {MOST_POLLS}, got {polls!r}")
+        self._rules.append((where, ProgressRule(kind, seconds or 0.0, polls or 0)))
+        self.any = True
+
+    def choose(self, subject: Subject) -> ProgressRule:
+        """Return the rule for a new task."""
+        for where, rule in reversed(self._rules):
+            if where.accepts(subject):
+                return rule
+        return TYPICAL
+
+    def clear(self) -> None:
+        """Forget all rules: new tasks take the usual time of their model."""
+        self._rules.clear()
+        self.any = False
+
+    def __iter__(self) -> Iterator[tuple[Where, ProgressRule]]:
+        return iter(tuple(self._rules))
+
+    def __len__(self) -> int:
+        return len(self._rules)
