@@ -27,7 +27,7 @@ _ADMIN: dict[str, Literal[True, False, "remote"]] = {
     "off": False,
 }
 _OPERATORS = {
-    "channel": "the relay's ways to Kling: add, list, set, enable, disable, delete",
+    "channel": "the relay's channels to Kling: add, list, set, enable, disable, delete",
     "user": "the relay's users: add, list, topup, enable, disable, delete",
     "token": "the users' tokens: add, list, enable, disable, delete",
 }

@@ -1,7 +1,7 @@
 """`kling-mock channel`, `user` and `token`: the operator's calls from a shell.
 
-They work on the relay's database itself, whether a relay runs or not. What is asked for is the
-same as by HTTP: a row of `relay.calls`, done by `relay.desk`.
+They work on the relay's database itself, whether a relay runs or not, and make the same calls as
+the HTTP API: rows of `relay.operator.operations.CALLS`.
 """
 
 from __future__ import annotations
@@ -10,34 +10,38 @@ import argparse
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kling_mock.cli.database_option import add_database_option
-from kling_mock.cli.relay import ask, complain, say
+from kling_mock.cli.relay import print_error, print_json, run_on_database
 
-__all__ = ["add_actions", "desk_on"]
+if TYPE_CHECKING:
+    from kling_mock.relay.operator.service import OperatorService
+    from kling_mock.storage.protocol import Storage
 
-_STATUS = "exit status: 0 done; 1 there is no such thing, or it is taken; 2 a wrong argument, a \
-name that is also the number of another one (write id:NUMBER), or the database cannot be used"
+__all__ = ["add_actions", "operator_on"]
+
+_STATUS = "exit status: 0 done; 1 it does not exist, or is taken; 2 a wrong argument, a name that \
+is also the id of another one (write id:NUMBER), or the database cannot be used"
 _KEYS = (
     "The keys are `AK|SK` or API keys, one per line. They are read from a file, from standard "
     "input (--key-file -) or from an environment variable, because everybody on the computer can "
     "read a command's arguments. They are never shown again."
 )
-_NAME = "its name or number; id:7 is number 7 alone"
+_NAME = "its name or id; id:7 means the id only"
 _SWITCHES = ("enable", "disable")
 
 
-class Asked(NamedTuple):
-    """What a command asks of the desk.
+class OperatorRequest(NamedTuple):
+    """The call of the operator's API that a command makes.
 
     Attributes:
-        call: A name in the table of calls.
-        key: What is named.
-        body: The body's members.
-        query: The query's.
+        call: The name of the call.
+        key: The `{id}` of its path.
+        body: The members of its body.
+        query: The parameters of its query.
     """
 
     call: str
@@ -53,14 +57,18 @@ def add_actions(group: str, parser: argparse.ArgumentParser) -> None:
 
 
 def _command(
-    group: Any, name: str, text: str, asks: Callable[[argparse.Namespace], Asked], about: str = ""
+    group: Any,
+    name: str,
+    text: str,
+    request_of: Callable[[argparse.Namespace], OperatorRequest],
+    about: str = "",
 ) -> Callable[..., Any]:
     """Add one command; return what adds an option to it."""
     parser = group.add_parser(
         name, help=text, description=f"{text[0].upper()}{text[1:]}. {about}", epilog=_STATUS
     )
     add_database_option(parser)
-    parser.set_defaults(run=_run, asks=asks)
+    parser.set_defaults(run=_run, request_of=request_of)
     add: Callable[..., Any] = parser.add_argument
     return add
 
@@ -71,65 +79,69 @@ def _command(
 def _add_channel(group: Any) -> None:
     option = _command(group, "add", "add a channel", _channel_added, _KEYS)
     option("--name", required=True, help="its name, unique")
-    option("--base-url", required=True, help="where the Kling API is")
+    option("--base-url", required=True, help="base URL of the Kling API")
     option("--key-file", metavar="FILE", help="file with the keys; - is standard input")
     option("--key-env", metavar="NAME", help="environment variable with the keys")
     _channel_options(option)
-    option("--disabled", dest="status", action="store_const", const="disabled", help="not yet on")
+    option(
+        "--disabled", dest="status", action="store_const", const="disabled", help="add it disabled"
+    )
 
-    option = _command(group, "list", "list the channels", _listed("channels"))
+    option = _command(group, "list", "list the channels", _listed("list_channels"))
     option("--deleted", action="store_true", help="the deleted ones too")
 
-    option = _command(group, "set", "change some of what a channel is", _channel_changed, _KEYS)
+    option = _command(group, "set", "change some settings of a channel", _channel_changed, _KEYS)
     option("channel", help=_NAME)
     option("--name", help="another name")
-    option("--base-url", help="where the Kling API is")
+    option("--base-url", help="base URL of the Kling API")
     option("--key-file", metavar="FILE", help="file with the new keys; - is standard input")
     option("--key-env", metavar="NAME", help="environment variable with the new keys")
     _channel_options(option)
 
     for action in _SWITCHES:
-        asks = _switched("change_channel", "channel", action)
-        option = _command(group, action, f"{action} a channel", asks, "Its open tasks go on.")
+        request_of = _switched("change_channel", "channel", action)
+        option = _command(
+            group, action, f"{action} a channel", request_of, "Its open tasks continue."
+        )
         option("channel", help=_NAME)
-    asks = _named("delete_channel", "channel")
-    option = _command(group, "delete", "delete a channel", asks, "Its open tasks go on.")
+    request_of = _named("delete_channel", "channel")
+    option = _command(group, "delete", "delete a channel", request_of, "Its open tasks continue.")
     option("channel", help=_NAME)
 
 
 def _channel_options(option: Callable[..., Any]) -> None:
-    option("--model-mapping", metavar="JSON", help='{"name asked for": "model sent", ...}')
+    option("--model-mapping", metavar="JSON", help='{"requested name": "model sent", ...}')
     option("--models", metavar="A,B", help="the only names that it serves; empty is any")
     option("--webhook-secrets-file", metavar="FILE", help="`whsec_...`, one per line; - is stdin")
     option("--priority", type=int, help="higher ones are tried first (default 0)")
     option("--weight", type=int, help="share among channels of one priority (default 1)")
 
 
-def _channel_added(options: argparse.Namespace) -> Asked:
+def _channel_added(options: argparse.Namespace) -> OperatorRequest:
     body = _channel_body(options)
     if "key" not in body:
-        raise ValueError("no key; accepted: --key-file FILE, --key-file - or --key-env NAME")
-    return Asked("add_channel", body=body)
+        raise ValueError("no key; give --key-file FILE, --key-file - or --key-env NAME")
+    return OperatorRequest("add_channel", body=body)
 
 
-def _channel_changed(options: argparse.Namespace) -> Asked:
+def _channel_changed(options: argparse.Namespace) -> OperatorRequest:
     body = _channel_body(options)
     if not body:
-        raise ValueError("nothing to change; accepted: --name, --base-url, --key-file, ...")
-    return Asked("change_channel", options.channel, body)
+        raise ValueError("nothing to change; give --name, --base-url, --key-file, ...")
+    return OperatorRequest("change_channel", options.channel, body)
 
 
 def _channel_body(options: argparse.Namespace) -> dict[str, Any]:
     names = ("name", "base_url", "model_mapping", "models", "priority", "weight", "status")
-    said = {name: getattr(options, name, None) for name in names}
-    said["key"] = _secret(options.key_file, options.key_env)
-    said["webhook_secrets"] = _secret(options.webhook_secrets_file, None)
-    return {name: value for name, value in said.items() if value is not None}
+    body = {name: getattr(options, name, None) for name in names}
+    body["key"] = _secret(options.key_file, options.key_env)
+    body["webhook_secrets"] = _secret(options.webhook_secrets_file, None)
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def _secret(file: str | None, variable: str | None) -> str | None:
     if file is not None and variable is not None:
-        raise ValueError("--key-file and --key-env: accepted is one of the two")
+        raise ValueError("--key-file and --key-env: give one of the two")
     if variable is not None:
         if not os.environ.get(variable):
             raise ValueError(f"--key-env: the environment has no {variable}")
@@ -147,134 +159,144 @@ def _add_user(group: Any) -> None:
     option("user", help="its name, unique")
     option("--quota", type=int, default=0, help="opening balance; 500000 are one US dollar")
 
-    option = _command(group, "list", "list the users", _listed("users"))
+    option = _command(group, "list", "list the users", _listed("list_users"))
     option("--deleted", action="store_true", help="the deleted ones too")
 
-    about = "With the same --reference it is done once, however often it is run."
+    about = "With the same --reference it is done once, however often it runs."
     option = _command(group, "topup", "add to a user's balance", _topped_up, about)
     option("user", help=_NAME)
-    option("quota", type=int, help="how much; 500000 are one US dollar; below 0 takes it away")
-    option("--reference", help="unique, such as a payment's number (default: a new one)")
-    option("--note", default="", help="for people")
+    option(
+        "quota", type=int, help="how much; 500000 are one US dollar; a negative amount is deducted"
+    )
+    option("--reference", help="unique, such as the id of a payment (default: a new one)")
+    option("--note", default="", help="a note")
 
     for action in _SWITCHES:
-        asks = _switched("set_user_status", "user", action)
-        option = _command(group, action, f"{action} a user", asks, "Its open tasks go on.")
+        request_of = _switched("set_user_status", "user", action)
+        option = _command(group, action, f"{action} a user", request_of, "Its open tasks continue.")
         option("user", help=_NAME)
-    about = "For good: its name stays taken, and its charges stay in the books."
+    about = "Permanently: its name stays taken, and its charges stay in the ledger."
     option = _command(group, "delete", "delete a user", _named("delete_user", "user"), about)
     option("user", help=_NAME)
 
 
-def _user_added(options: argparse.Namespace) -> Asked:
-    return Asked("add_user", body={"username": options.user, "quota": options.quota})
+def _user_added(options: argparse.Namespace) -> OperatorRequest:
+    return OperatorRequest("add_user", body={"username": options.user, "quota": options.quota})
 
 
-def _topped_up(options: argparse.Namespace) -> Asked:
+def _topped_up(options: argparse.Namespace) -> OperatorRequest:
     reference = options.reference or f"topup-{secrets.token_hex(8)}"
     body = {"amount": options.quota, "reference": reference, "note": options.note}
-    return Asked("credit", options.user, body)
+    return OperatorRequest("credit", options.user, body)
 
 
 # ---------------------------------------------------------------- tokens
 
 
 def _add_token(group: Any) -> None:
-    about = "The token is printed this once: only its hash is kept."
+    about = "The token is printed only now: the database has only its hash."
     option = _command(group, "add", "add a token", _token_added, about)
     option("user", help=f"whose: {_NAME}")
-    option("--name", default="", help="for people")
+    option("--name", default="", help="a label")
     option("--quota", type=int, help="what it may spend (default: as much as its user)")
     option("--expires-at", type=int, metavar="SECONDS", help="Unix seconds (default: never)")
 
-    option = _command(group, "list", "list a user's tokens", _listed("tokens", "user"))
+    option = _command(group, "list", "list a user's tokens", _listed("list_tokens", "user"))
     option("user", help=f"whose: {_NAME}")
     option("--deleted", action="store_true", help="the deleted ones too")
 
     for action in _SWITCHES:
-        asks = _switched("set_token_status", "token", action)
-        option = _command(group, action, f"{action} a token", asks, "Its open tasks go on.")
-        option("token", help="its number, as `token list` shows it")
-    asks = _named("delete_token", "token")
-    option = _command(group, "delete", "delete a token", asks, "For good; its open tasks go on.")
-    option("token", help="its number, as `token list` shows it")
+        request_of = _switched("set_token_status", "token", action)
+        option = _command(
+            group, action, f"{action} a token", request_of, "Its open tasks continue."
+        )
+        option("token", help="its id, as shown by `token list`")
+    request_of = _named("delete_token", "token")
+    option = _command(
+        group, "delete", "delete a token", request_of, "Permanently; its open tasks continue."
+    )
+    option("token", help="its id, as shown by `token list`")
 
 
-def _token_added(options: argparse.Namespace) -> Asked:
+def _token_added(options: argparse.Namespace) -> OperatorRequest:
     body = {
         "name": options.name,
         "remain_quota": options.quota,
         "expires_at": options.expires_at,
     }
-    return Asked("add_token", options.user, body)
+    return OperatorRequest("add_token", options.user, body)
 
 
 # ---------------------------------------------------------------- running
 
 
-def _named(call: str, what: str) -> Callable[[argparse.Namespace], Asked]:
-    return lambda options: Asked(call, getattr(options, what))
+def _named(call: str, what: str) -> Callable[[argparse.Namespace], OperatorRequest]:
+    return lambda options: OperatorRequest(call, getattr(options, what))
 
 
-def _switched(call: str, what: str, action: str) -> Callable[[argparse.Namespace], Asked]:
+def _switched(call: str, what: str, action: str) -> Callable[[argparse.Namespace], OperatorRequest]:
     body = {"status": f"{action}d"}
-    return lambda options: Asked(call, getattr(options, what), body)
+    return lambda options: OperatorRequest(call, getattr(options, what), body)
 
 
-def _listed(call: str, whose: str = "") -> Callable[[argparse.Namespace], Asked]:
-    def asks(options: argparse.Namespace) -> Asked:
+def _listed(call: str, whose: str = "") -> Callable[[argparse.Namespace], OperatorRequest]:
+    def request_of(options: argparse.Namespace) -> OperatorRequest:
         query = {"deleted": "true"} if options.deleted else {}
-        return Asked(call, getattr(options, whose) if whose else "", query=query)
+        return OperatorRequest(call, getattr(options, whose) if whose else "", query=query)
 
-    return asks
+    return request_of
 
 
 def _run(options: argparse.Namespace) -> int:
     try:
-        asked: Asked = options.asks(options)
+        request: OperatorRequest = options.request_of(options)
     except (OSError, ValueError) as error:
-        complain(error)
+        print_error(error)
         return 2
     from kling_mock.relay.domain import errors
     from kling_mock.relay.domain.errors import RelayError
 
-    async def work(storage: Any) -> list[dict[str, Any]]:
-        return [row async for row in _rows(desk_on(storage), asked)]
+    async def work(storage: Any) -> list[Mapping[str, Any]]:
+        return [row async for row in _rows(operator_on(storage), request)]
 
     try:
-        rows = ask(options.db, work)
+        rows = run_on_database(options.db, work)
     except RelayError as error:
-        complain(error)
+        print_error(error)
         return 2 if error.kind in {errors.INVALID, errors.AMBIGUOUS} else 1
     if rows is None:
         return 2
     for row in rows:
-        say(row)
+        print_json(row)
     return 0
 
 
-def desk_on(storage: Any) -> Any:
-    """Return the operator's desk on a store that is open."""
+def operator_on(storage: Storage) -> OperatorService:
+    """Return the operator's calls on a store that is open."""
     from kling_mock.clock import RealClock
-    from kling_mock.relay.operator.service import Desk
+    from kling_mock.relay.operator.service import OperatorService
 
-    # Relays that run see what has changed by themselves: they read the same database.
-    def nobody() -> None:
+    # Running relays notice changes by themselves: they read the same database.
+    def ignore() -> None:
         return None
 
-    return Desk(storage, RealClock(), secrets.token_bytes, nobody, nobody, None)
+    return OperatorService(storage, RealClock(), secrets.token_bytes, ignore, ignore, None)
 
 
-async def _rows(desk: Any, asked: Asked) -> AsyncIterator[dict[str, Any]]:
-    """Yield what the desk answers: of a list, the rows of all its pages."""
-    query = dict(asked.query or {})
+async def _rows(
+    service: OperatorService, request: OperatorRequest
+) -> AsyncIterator[Mapping[str, Any]]:
+    """Yield the reply; of a list, the rows of all its pages."""
+    from kling_mock.relay.operator.operations import run
+
+    query = dict(request.query or {})
     while True:
-        answer: dict[str, Any] = await desk.do(asked.call, asked.key, asked.body, query)
-        if "data" not in answer:
-            yield answer
+        reply = await run(service, request.call, request.key, request.body, query)
+        if "data" not in reply:
+            yield reply
             return
-        for row in answer["data"]:
+        for row in reply["data"]:
             yield row
-        if answer.get("next_after") is None:
+        if reply.get("next_after") is None:
             return
-        query["after"] = answer["next_after"]
+        query["after"] = reply["next_after"]

@@ -16,14 +16,14 @@ from kling_mock.cli.database_option import add_database_option
 from kling_mock.storage.errors import StorageError
 from kling_mock.web.log_lines import log_to_stderr
 
-__all__ = ["add_relay_commands", "ask", "complain", "say", "settle_memory"]
+__all__ = ["add_relay_commands", "print_error", "print_json", "run_on_database", "settle_memory"]
 
 _DRAIN = 3.0  # seconds that requests in progress get after SIGTERM
 _TIMEOUTS = {
     "header": "for the header of a connection's first request (default 20)",
-    "idle": "between an answer and the next request (default 75)",
+    "idle": "between a reply and the next request (default 75)",
     "body": "for a body, and one more per 8192 bytes (default 30)",
-    "send": "without the client taking any of an answer (default 60)",
+    "send": "without the client reading any of a reply (default 60)",
 }
 
 
@@ -35,8 +35,8 @@ def add_relay_commands(commands: Any) -> None:
         description="Serve the relay in front of a real Kling until SIGTERM or Ctrl-C. The key is "
         "taken from KLING_ACCESS_KEY and KLING_SECRET_KEY, or KLING_API_KEY. An empty database "
         "gets a channel with it, and a user with the token KLING_MOCK_RELAY_TOKEN or a new one; a "
-        "database that is in use is not changed by a start. KLING_MOCK_ADMIN_TOKEN and "
-        "KLING_MOCK_CALLBACK_SECRET are new at each start if they are not given. Prints one line "
+        "database that is in use is not changed at start. KLING_MOCK_ADMIN_TOKEN and "
+        "KLING_MOCK_CALLBACK_SECRET are generated at each start if not set. Prints one line "
         "of JSON with the URL and tokens once it accepts connections.",
     )
     relay.set_defaults(run=_relay)
@@ -70,7 +70,7 @@ def add_relay_commands(commands: Any) -> None:
 
     reconcile = commands.add_parser(
         "reconcile",
-        help="does the ledger explain every balance? exit status 1 if not",
+        help="compare balances with the ledger; exit status 1 on a difference",
         description="Print, for each user, opening, credits, charged, held, balance and the "
         "difference, and the rows that break a rule. The exit status is 1 on any difference.",
     )
@@ -93,7 +93,7 @@ def add_relay_commands(commands: Any) -> None:
 
 
 def settle_memory() -> None:
-    """Tell the garbage collector that what is loaded by now stays, and to look less often."""
+    """Keep what is loaded by now out of garbage collections, and collect less often."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 
@@ -103,28 +103,30 @@ def _relay(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     try:
+        from kling_mock.relay.settings import RelaySettings
         from kling_mock.relay.standalone import RelayServer
 
-        server = RelayServer(
-            options.upstream,
-            _key(),
-            host=options.host,
+        settings = RelaySettings(
+            upstream_url=options.upstream,
+            upstream_key=_key(),
             port=options.port,
             database=options.db,
             public_url=options.callback_domain,
             pricing=options.pricing,
             callback_hosts=options.callback_host,
-            speed=options.speed,
             limits=_limits(options),
-            secrets=os.environ,
+            token=os.environ.get("KLING_MOCK_RELAY_TOKEN", ""),
+            admin_token=os.environ.get("KLING_MOCK_ADMIN_TOKEN", ""),
+            callback_secret=os.environ.get("KLING_MOCK_CALLBACK_SECRET", "").encode(),
         )
+        server = RelayServer(settings, host=options.host, speed=options.speed)
         log_to_stderr()
         server.start()
     except (ImportError, OSError, ValueError, StorageError) as error:
-        complain(error)
+        print_error(error)
         return 1
     settle_memory()
-    say(server.ready())
+    print_json(server.ready())
     ended.wait()
     server.stop(_DRAIN)
     return 0
@@ -142,9 +144,7 @@ def _key() -> str:
     access, secret = os.environ.get("KLING_ACCESS_KEY"), os.environ.get("KLING_SECRET_KEY")
     key = f"{access}|{secret}" if access and secret else os.environ.get("KLING_API_KEY")
     if not key:
-        raise ValueError(
-            "no key; accepted: KLING_ACCESS_KEY and KLING_SECRET_KEY, or KLING_API_KEY"
-        )
+        raise ValueError("no key; set KLING_ACCESS_KEY and KLING_SECRET_KEY, or KLING_API_KEY")
     return key
 
 
@@ -154,46 +154,48 @@ def _reconcile(options: argparse.Namespace) -> int:
     async def work(storage: Any) -> Any:
         return await storage.reconcile()
 
-    found = ask(options.db, work)
+    found = run_on_database(options.db, work)
     if found is None:
         return 2
     for row in found:
-        say(show_reconciliation(row))
+        print_json(show_reconciliation(row))
     return 0 if all(row.is_explained for row in found) else 1
 
 
 def _stats(options: argparse.Namespace) -> int:
     async def work(storage: Any) -> Any:
-        from kling_mock.cli.operator import desk_on
+        from kling_mock.cli.operator import operator_on
         from kling_mock.relay.domain.errors import RelayError
+        from kling_mock.relay.operator.operations import run
 
-        desk = desk_on(storage)
+        service = operator_on(storage)
         query = {"days": options.days, "stuck_after": options.stuck_after}
         try:
-            return await desk.do("stats", query=query), await desk.do("overview")
+            stats = await run(service, "get_stats", query=query)
+            return stats, await run(service, "get_overview")
         except RelayError as error:
             raise ValueError(error.message) from None
 
-    found = ask(options.db, work)
+    found = run_on_database(options.db, work)
     if found is None:
         return 2
     stats, overview = found
     for day in stats["data"]:
-        say(day | {"day": time.strftime("%Y-%m-%d", time.gmtime(day["day"]))})
+        print_json(day | {"day": time.strftime("%Y-%m-%d", time.gmtime(day["day"]))})
     for row in stats["stuck"]:
-        say(row)
+        print_json(row)
     slow = stats["slow"]
     for statement in slow.pop("statements"):
-        say({"slow": statement.pop("text")} | statement)
+        print_json({"slow": statement.pop("text")} | statement)
     for statement in slow.pop("running"):
-        say({"running": statement.pop("text")} | statement)
-    say({"slow_statements": slow})
-    say(overview)
+        print_json({"running": statement.pop("text")} | statement)
+    print_json({"slow_statements": slow})
+    print_json(overview)
     return 0
 
 
-def ask(url: str, work: Any) -> Any:
-    """Return what *work* finds in the database, or `None` after saying what is wrong."""
+def run_on_database(url: str, work: Any) -> Any:
+    """Return the result of *work* on the database, or `None` after printing an error."""
     import asyncio
 
     from kling_mock.storage.connect import connect
@@ -209,15 +211,15 @@ def ask(url: str, work: Any) -> Any:
     try:
         return asyncio.run(run())
     except (StorageError, ImportError, OSError, ValueError) as error:
-        complain(error)
+        print_error(error)
         return None
 
 
-def say(shown: dict[str, Any]) -> None:
+def print_json(shown: dict[str, Any]) -> None:
     """Print *shown* as one line of JSON."""
-    print(json.dumps(shown), flush=True)  # noqa: T201 - a command speaks
+    print(json.dumps(shown), flush=True)  # noqa: T201 - the output of a command
 
 
-def complain(error: Exception) -> None:
-    """Say what went wrong, on standard error."""
-    print(f"kling-mock: {error}", file=sys.stderr)  # noqa: T201 - a command speaks
+def print_error(error: Exception) -> None:
+    """Print an error, on standard error."""
+    print(f"kling-mock: {error}", file=sys.stderr)  # noqa: T201 - the output of a command

@@ -1,170 +1,188 @@
-"""One relay process, put together: the only place where its concrete parts are named."""
+"""One relay: the composition root, where its concrete parts are created."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from random import Random
 from time import perf_counter
 from typing import Any, Final
 
 from kling_mock.clock import Clock
-from kling_mock.relay.http.handler import RelayHandler, is_local
-from kling_mock.relay.http.middleware import RelayFront
-from kling_mock.relay.http.pages import Pages
-from kling_mock.relay.metrics.counters import Tally
-from kling_mock.relay.operator.http import RelayAdmin
-from kling_mock.relay.operator.service import Desk
-from kling_mock.relay.options import RelayOptions
-from kling_mock.relay.service.callbacks import Callbacks
-from kling_mock.relay.service.channel_registry import Directory
-from kling_mock.relay.service.dispatch import Sender
-from kling_mock.relay.service.reconciler import Reports
-from kling_mock.relay.service.scheduler import Alarm
+from kling_mock.relay.http.handler import RelayHandler
+from kling_mock.relay.http.pages import MonitoringPages
+from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.operator.http import OperatorApi
+from kling_mock.relay.operator.service import OperatorService
+from kling_mock.relay.service.callbacks import CallbackReceiver
+from kling_mock.relay.service.channel_registry import ChannelRegistry
+from kling_mock.relay.service.dispatch import Dispatcher
+from kling_mock.relay.service.reconciler import TaskReconciler
+from kling_mock.relay.service.scheduler import Scheduler
 from kling_mock.relay.service.sweeper import Sweeper
 from kling_mock.relay.service.tasks import RelayService
 from kling_mock.relay.service.upstream import Upstream
-from kling_mock.relay.service.webhook_queue import Outbox
-from kling_mock.relay.service.webhook_sender import UserCourier
+from kling_mock.relay.service.webhook_queue import WebhookQueue
+from kling_mock.relay.service.webhook_sender import WebhookSender
+from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.protocol import Storage
 
 __all__ = ["Relay"]
 
-_IDLE: Final = 60.0  # seconds between looks for what other processes have left behind
 _PING: Final = 2.0  # seconds of real time that the database may take to answer
 
 
 class Relay:
     """One relay.
 
-    Over a store in memory it can be written out with `pickle` while it does nothing, with what
-    it waits for; its connections are left out.
+    With a store in memory it can be pickled while it is idle, scheduled work included; its
+    connections are left out.
 
     Args:
         storage: Where everything is kept; any number of relays may share it.
         clock: The time; it must run on the loop that serves the relay.
-        options: What the operator has set.
-        admin_token: What the operator's requests carry.
-        random: Where ids, tokens and chance come from. Relays that share a store must not
-            share it.
+        settings: Its settings; `admin_token` must not be empty.
+        random: Source of ids, tokens and chance. Relays that share a store must not share it.
+        token_bytes: Returns that many random bytes, for new tokens of users; `None` takes
+            *random*.
 
     Attributes:
         storage: As given.
         handler: The aiohttp handler.
-        callbacks: Takes in what Kling reports.
+        callbacks: Receives the callbacks of Kling.
     """
 
     def __init__(
         self,
         storage: Storage,
         clock: Clock,
-        options: RelayOptions,
-        admin_token: str,
+        settings: RelaySettings,
         random: Random,
+        token_bytes: Callable[[int], bytes] | None = None,
     ) -> None:
         self.storage = storage
         self._clock = clock
-        tally = Tally(perf_counter)
-        self._upstream = Upstream(clock, options.upstream_timeout, tally)
-        self._courier = UserCourier(options.callback_hosts)
-        # A source each: which of them is asked first depends on the network, and must not change
-        # what the others say.
-        by_weight, looks, retries = (Random(random.getrandbits(64)).random for _ in range(3))  # noqa: S311 - spreads work, guards nothing
+        # A source for each use: which is asked first depends on the network, and must not change
+        # what the others return.
+        by_weight, jitter, retries = (Random(random.getrandbits(64)).random for _ in range(3))  # noqa: S311 - spreads work, guards nothing
         request_ids = Random(random.getrandbits(64))  # noqa: S311 - they are names, not secrets
-        self._directory = directory = Directory(storage, clock, by_weight)
-        reports = Reports(storage, directory, self._upstream, clock, self._tell, tally)
-        sender = Sender(storage, self._upstream, clock, options, self._note, tally)
-        sweeper = Sweeper(
-            storage, reports, clock, looks, self._note, self._tell, options.reads_at_once, tally
+        metrics = Metrics(perf_counter)
+        self._sweeps = sweeps = Scheduler(clock, settings.sweep_interval)
+        self._deliveries = deliveries = Scheduler(clock, settings.sweep_interval)
+        self._upstream = Upstream(clock, settings.upstream_timeout, metrics)
+        self._webhook_sender = WebhookSender(settings.callback_hosts)
+        self._channels = ChannelRegistry(storage, clock, by_weight)
+        reconciler = TaskReconciler(
+            storage, self._channels, self._upstream, clock, deliveries.run_now, metrics
         )
-        outbox = Outbox(
+        dispatcher = Dispatcher(storage, self._upstream, clock, settings, sweeps.schedule, metrics)
+        self._sweeper = Sweeper(
             storage,
-            self._courier,
+            reconciler,
+            clock,
+            jitter,
+            sweeps.schedule,
+            deliveries.run_now,
+            settings.reads_at_once,
+            metrics,
+        )
+        self._webhooks = WebhookQueue(
+            storage,
+            self._webhook_sender,
             clock,
             retries,
-            options.callback_secret,
-            self._note_notice,
-            tally,
+            settings.callback_secret,
+            deliveries.schedule,
+            metrics,
         )
-        self._sweeps = Alarm(clock, sweeper.sweep, _IDLE)
-        self._deliveries = Alarm(clock, outbox.deliver, _IDLE)
-        self.callbacks = Callbacks(storage, directory, reports, clock, self._note, tally)
+        self.callbacks = CallbackReceiver(
+            storage, self._channels, reconciler, clock, sweeps.schedule, metrics
+        )
         service = RelayService(
-            storage, directory, reports, sender, clock, options, partial(_new_id, random), tally
+            storage,
+            self._channels,
+            reconciler,
+            dispatcher,
+            clock,
+            settings,
+            partial(_new_task_id, random),
+            metrics,
         )
-        secret = options.callback_secret
-        token_bytes = options.token_bytes or random.randbytes
-        desk = Desk(storage, clock, token_bytes, directory.forget, self._tell, secret)
-        admin = RelayAdmin(desk, admin_token)
-        has_operator = options.operator != "off"
-        pages = Pages(tally, storage, clock, admin.check, is_local, has_operator=has_operator)
-        handler = RelayHandler(
+        operator = OperatorApi(
+            OperatorService(
+                storage,
+                clock,
+                token_bytes or random.randbytes,
+                self._channels.invalidate,
+                deliveries.run_now,
+                settings.callback_secret,
+            ),
+            settings.admin_token,
+        )
+        has_operator = settings.operator != "off"
+        pages = MonitoringPages(
+            metrics, storage, clock, operator.check_token, has_operator=has_operator
+        )
+        self.handler = RelayHandler(
             service,
             self.callbacks,
-            admin if has_operator else None,
+            operator if has_operator else None,
             self.health,
             clock,
             pages.by_path,
-            admin_is_local=options.operator == "local",
+            metrics,
+            partial(_new_request_id, request_ids),
+            operator_is_local=settings.operator == "local",
         )
-        self.handler = RelayFront(handler, tally, partial(_new_request_id, request_ids))
 
     async def start(self) -> None:
-        """Connect to the store, and take up what was left behind.
+        """Connect to the store, and continue what was left unfinished.
 
         Raises:
             StorageError: The store cannot be used.
         """
         await self.storage.open()
-        self._sweeps.start()
-        self._deliveries.start()
+        self._sweeps.start(self._sweeper.sweep)
+        self._deliveries.start(self._webhooks.deliver)
 
     def stop(self) -> None:
-        """Start no more work."""
+        """Begin no further work."""
         self._sweeps.stop()
         self._deliveries.stop()
 
     async def close(self) -> None:
-        """Disconnect; nothing may be asked of it any more."""
+        """Disconnect; the relay cannot be used again."""
         await self._upstream.close()
-        await self._courier.close()
+        await self._webhook_sender.close()
         await self.storage.close()
 
     async def health(self) -> tuple[bool, dict[str, Any]]:
         """Return whether the relay can serve, and what `/health` shows.
 
-        Kling is not called for it: `upstream` is how the last call went. `degraded`, if there
-        is any, are the channels that take no tasks and why.
+        Kling is not called for it: `upstream` is the result of the last call. `degraded`, if
+        present, lists the channels that take no tasks, and why.
         """
         degraded: list[dict[str, Any]] = []
         try:
             async with asyncio.timeout(_PING):
                 await self.storage.ping()
-                unreadable = await self._directory.unreadable()
+                unreadable = await self._channels.unreadable()
             degraded = [{"channel": number, "reason": "unreadable"} for number in unreadable]
-            well = True
+            healthy = True
         except (StorageError, TimeoutError):
-            well = False
+            healthy = False
         upstream = {None: "unknown", True: "ok", False: "unreachable"}[self._upstream.answered]
         shown = {
-            "status": "ok" if well else "unavailable",
-            "database": "ok" if well else "unavailable",
+            "status": "ok" if healthy else "unavailable",
+            "database": "ok" if healthy else "unavailable",
             "upstream": upstream,
         }
-        return well, shown | ({"degraded": degraded} if degraded else {})
-
-    def _note(self, at: float) -> None:
-        self._sweeps.note(at)
-
-    def _note_notice(self, at: float) -> None:
-        self._deliveries.note(at)
-
-    def _tell(self) -> None:
-        self._deliveries.note(self._clock.now())
+        return healthy, shown | ({"degraded": degraded} if degraded else {})
 
 
-def _new_id(random: Random) -> str:
+def _new_task_id(random: Random) -> str:
     return f"kling_{random.getrandbits(128):032x}"
 
 

@@ -1,4 +1,4 @@
-"""A relay that listens at once and is put together when it is first asked for.
+"""A relay that listens at once and is created with its first request.
 
 Most servers of a test suite never use theirs: they pay for a socket, or not even for that.
 """
@@ -36,7 +36,7 @@ class RelayHost:
         host: The address to listen on.
         port: The port; 0 is any free one.
         tls: With it, https only.
-        build: Puts the relay together, given the URL by which it is reached, and starts it.
+        build: Creates and starts the relay, given its URL.
         limits: What its connections may take.
     """
 
@@ -74,7 +74,7 @@ class RelayHost:
         return self._url
 
     async def relay(self) -> Relay:
-        """Return the relay, put together now if it was not."""
+        """Return the relay; create it if there is none."""
         async with self._building:
             if self._relay is None:
                 self._relay = await self._build(self.listen())
@@ -87,14 +87,14 @@ class RelayHost:
 
     @property
     def built(self) -> Relay | None:
-        """The relay, if it has been put together."""
+        """The relay, if it has been created."""
         return self._relay
 
-    def renew(self, relay: Relay | None = None) -> None:
-        """Put another relay in the place of this one.
+    def replace(self, relay: Relay | None = None) -> None:
+        """Replace the relay.
 
         Args:
-            relay: A relay that has been started; `None` has the next request find a new one.
+            relay: A relay that has been started; `None` creates one with the next request.
         """
         old, self._relay = self._relay, relay
         if old is not None:
@@ -116,7 +116,7 @@ class RelayHost:
         if self._http is not None:
             self._http.pre_shutdown()  # idle connections first
             await self._end_requests(max(drain, _LEAST_DRAIN))
-            await self._http.shutdown(_LEAST_DRAIN)  # aiohttp takes 0 for "for ever"
+            await self._http.shutdown(_LEAST_DRAIN)  # aiohttp takes 0 as "forever"
         if self._relay is not None:
             await self._relay.close()
         for task in [*self._tasks]:

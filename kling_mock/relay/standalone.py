@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
 from functools import partial
 from random import SystemRandom
 from secrets import token_bytes, token_hex
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import urlsplit
+
+import attrs
 
 from kling_mock.clock import RealClock, ScaledClock
 from kling_mock.relay.app import Relay
-from kling_mock.relay.bootstrap import Home, build
-from kling_mock.relay.domain.tokens import new_token, token_hash
+from kling_mock.relay.bootstrap import start_relay
+from kling_mock.relay.domain.credentials import new_token, token_hash
 from kling_mock.relay.host import RelayHost
-from kling_mock.relay.options import RelayOptions
+from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.connect import connect
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import ENABLED
-from kling_mock.web.limits import Limits
 from kling_mock.web.loop_thread import LoopThread
 
 __all__ = ["RelayServer"]
@@ -35,58 +35,40 @@ class RelayServer:
     """A relay; an empty database gets a channel, a user and a token.
 
     Args:
-        upstream: Base URL of Kling.
-        key: `AK|SK`, or an API key.
+        settings: The settings; `upstream_url` and `upstream_key` are needed. Secrets that are
+            empty are generated.
         host: The address to listen on.
-        port: The port; 0 is any free one.
-        database: URL of the database; `None` is in memory.
-        public_url: Scheme, host and port by which Kling reaches this relay; `None` asks for
-            no callbacks.
-        pricing: `units` or `guide`.
-        callback_hosts: Private hosts that users' callbacks may go to.
-        speed: Seconds on the relay's clock in one real second, as the emulated Kling in front
-            of which it stands; `None` is real time.
-        limits: What its connections may take; `None` is the defaults.
-        secrets: Where `KLING_MOCK_RELAY_TOKEN`, `KLING_MOCK_ADMIN_TOKEN` and
-            `KLING_MOCK_CALLBACK_SECRET` are looked up; what is missing is new. A token is
-            stored only in an empty database.
+        speed: Seconds on the relay's clock in one real second, in front of an emulated Kling of
+            that speed; `None` is real time.
 
     Raises:
-        ValueError: The speed is not a positive number.
+        ValueError: The upstream is missing, the speed is not a positive number, or the settings
+            ask for the test hook.
     """
 
     def __init__(
         self,
-        upstream: str,
-        key: str,
+        settings: RelaySettings,
         *,
         host: str = "127.0.0.1",
-        port: int = 0,
-        database: str | None = None,
-        public_url: str | None = None,
-        pricing: Literal["units", "guide"] = "units",
-        callback_hosts: Iterable[str] = (),
         speed: float | None = None,
-        limits: Limits | None = None,
-        secrets: Mapping[str, str],
     ) -> None:
+        if not (settings.upstream_url and settings.upstream_key):
+            raise ValueError("upstream_url and upstream_key: both are needed")
+        if settings.test_callback:
+            raise ValueError("test_callback: only an emulated Kling has the test hook")
         self._clock = RealClock() if speed is None else ScaledClock(speed)
         self._thread = LoopThread("kling-relay")
-        given = secrets.get("KLING_MOCK_RELAY_TOKEN")
-        self._token = given or new_token(token_bytes(24))
-        self._is_given = bool(given)
-        self._is_valid = False
-        self._admin_token = secrets.get("KLING_MOCK_ADMIN_TOKEN") or f"admin-{token_hex(16)}"
-        callback_secret = secrets.get("KLING_MOCK_CALLBACK_SECRET", "").encode()
-        self._database = database or "sqlite://"
-        self._home = Home(upstream.rstrip("/"), key, self._token, self._admin_token)
-        self._options = RelayOptions(
-            public_url=None if public_url is None else public_url.rstrip("/"),
-            pricing=pricing,
-            callback_secret=callback_secret or token_bytes(32),
-            callback_hosts=frozenset(callback_hosts),
+        self._token_was_given = bool(settings.token)
+        self._token_is_valid = False
+        self._database = settings.database or "sqlite://"
+        self._settings = attrs.evolve(
+            settings,
+            token=settings.token or new_token(token_bytes(24)),
+            admin_token=settings.admin_token or f"admin-{token_hex(16)}",
+            callback_secret=settings.callback_secret or token_bytes(32),
         )
-        self._host = RelayHost(host, port, None, self._build, limits)
+        self._host = RelayHost(host, settings.port, None, self._build, settings.limits)
         self._url = ""
 
     def start(self) -> None:
@@ -115,8 +97,8 @@ class RelayServer:
         """
         return {
             "relay_url": self._url,
-            "relay_token": self._token if self._is_valid else None,
-            "admin_token": self._admin_token,
+            "relay_token": self._settings.token if self._token_is_valid else None,
+            "admin_token": self._settings.admin_token,
             "database": "memory" if _is_memory(self._database) else urlsplit(self._database).scheme,
         }
 
@@ -129,12 +111,12 @@ class RelayServer:
             )
         self._url = self._host.listen()
         relay = await self._host.relay()
-        self._is_valid = await _is_valid(relay.storage, self._token)
-        if not self._is_valid:
+        self._token_is_valid = await _accepts(relay.storage, self._settings.token)
+        if not self._token_is_valid:
             _log.log(
-                logging.WARNING if self._is_given else logging.INFO,
+                logging.WARNING if self._token_was_given else logging.INFO,
                 "kling relay: %s To make a token: kling-mock token add USER",
-                _NOT_ADDED if self._is_given else _NONE_MADE,
+                _NOT_ADDED if self._token_was_given else _NONE_MADE,
             )
 
     async def _close(self, drain: float) -> None:
@@ -143,9 +125,8 @@ class RelayServer:
 
     async def _build(self, url: str) -> Relay:
         del url  # Kling cannot reach it there
-        return await build(
-            connect(self._database), self._clock, self._home, self._options, SystemRandom()
-        )
+        storage = connect(self._database)
+        return await start_relay(storage, self._clock, self._settings, SystemRandom())
 
 
 _NOT_ADDED: Final = (
@@ -159,6 +140,6 @@ def _is_memory(url: str) -> bool:
     return url.rstrip("/") in {"sqlite:", "sqlite:///:memory:"}
 
 
-async def _is_valid(storage: Storage, token: str) -> bool:
+async def _accepts(storage: Storage, token: str) -> bool:
     caller = await storage.authenticate(token_hash(token))
     return caller is not None and caller.token.status == caller.user.status == ENABLED

@@ -84,7 +84,7 @@ class RelaySide:
     @property
     def relay_token(self) -> str:
         """The token of the relay's user `default`, `sk-...`."""
-        from kling_mock.relay.domain.tokens import new_token
+        from kling_mock.relay.domain.credentials import new_token
 
         return new_token(self._relay_random("token").randbytes(24))
 
@@ -132,7 +132,7 @@ class RelaySide:
     def _forget_relay(self) -> None:
         self._relay_books = None
         if self._relay is not None:
-            self._relay.renew()
+            self._relay.replace()
 
     def _keep_relay(self) -> KeptRelay:
         """Return what is to be written out of the relay.
@@ -159,41 +159,44 @@ class RelaySide:
             # The server was started anew since, on other ports: so a new relay takes the books.
             relay.stop()
             relay = None
-        self._relay.renew(relay)
+        self._relay.replace(relay)
 
     def _relay_urls(self, host: RelayHost) -> tuple[str, str]:
         return (self.kling_url, host.url) if self._thread.running else ("", "")
 
     async def _build_relay(self, url: str) -> Relay:
-        from kling_mock.relay.bootstrap import Home, build, trial_of
-        from kling_mock.relay.domain.schedule import CREATE_LEASE
-        from kling_mock.relay.options import RelayOptions
+        from kling_mock.relay.bootstrap import start_relay
+        from kling_mock.relay.settings import CREATE_LEASE, RelaySettings
+        from kling_mock.server.relay_test_hook import settle_emulated_task
 
         given = dict(self._relay_options)
         trial = given.pop("trial")
         hosts: Iterable[str] = given.pop("callback_hosts")
-        options = RelayOptions(
+        pair = self._world.account.key_pairs[0]
+        settings = RelaySettings(
             public_url=given.pop("public_url") or url,
             callback_secret=self._relay_random("callbacks").randbytes(32),
             callback_hosts=_LOCAL.union(hosts),
+            upstream_url=self.kling_url,
+            upstream_key=f"{pair.access_key}|{pair.secret_key}",
+            token=self.relay_token,
+            admin_token=self.admin_token,
             # An attempt's time limit is real time: on a fast clock it takes longer.
             create_lease=round(CREATE_LEASE * max(1.0, self._clock.speed or 1.0)),
-            token_bytes=None if self._keys_are_seeded else token_bytes,
             reads_at_once=1,  # Kling is on the same thread, and so none waits for the other
             **given,
         )
-        pair = self._world.account.key_pairs[0]
-        home = Home(
-            self.kling_url,
-            f"{pair.access_key}|{pair.secret_key}",
-            self.relay_token,
-            self.admin_token,
+        storage, random = self._open_books()
+        relay = await start_relay(
+            storage,
+            self._clock,
+            settings,
+            random,
+            token_bytes=None if self._keys_are_seeded else token_bytes,
             emulated=True,
         )
-        storage, random = self._open_books()
-        relay = await build(storage, self._clock, home, options, random)
         if trial:
-            relay.callbacks.trial = partial(trial_of, self._world)
+            relay.callbacks.test_hook = partial(settle_emulated_task, self._world)
         return relay
 
     def _open_books(self) -> Books:

@@ -59,6 +59,7 @@ _RECORD: Final = EndpointRecord(
         "last_frame_only": "image_tail",
         "motion_brush": "dynamic_masks",
     },
+    default_model="kling-v2-6",
     models=(
         ModelLimits(
             "kling-v1",
@@ -228,7 +229,9 @@ class ImageToVideo(VideoRequest):
     image_tail: str | None = attrs.field(
         default=None, converter=converters.optional_tail, validator=checks.image, repr=media
     )
-    model_name: str = attrs.field(default="kling-v2-6", validator=checks.required_text(200))
+    model_name: str = attrs.field(
+        default=_RECORD.default_model, validator=checks.required_text(200)
+    )
     negative_prompt: str | None = attrs.field(
         default=None, validator=checks.text(MAX_PROMPT), repr=hidden
     )

@@ -24,6 +24,7 @@ __all__ = ["MultiImageToVideo"]
 _RECORD: Final = EndpointRecord(
     name="multi-image2video",
     path="/v1/videos/multi-image2video",
+    default_model="kling-v1-6",
     models=(
         ModelLimits(
             "kling-v1-6",
@@ -71,7 +72,9 @@ class MultiImageToVideo(VideoRequest):
         converter=converters.to_subjects, validator=checks.items(1, 4)
     )
     prompt: str = attrs.field(validator=checks.required_text(MAX_PROMPT), repr=hidden)
-    model_name: str = attrs.field(default="kling-v1-6", validator=checks.required_text(200))
+    model_name: str = attrs.field(
+        default=_RECORD.default_model, validator=checks.required_text(200)
+    )
     negative_prompt: str | None = attrs.field(
         default=None, validator=checks.text(MAX_PROMPT), repr=hidden
     )

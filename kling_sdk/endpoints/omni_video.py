@@ -81,6 +81,7 @@ _RECORD: Final = EndpointRecord(
     name="omni-video",
     path="/v1/videos/omni-video",
     default_mode="pro",
+    default_model="kling-v3-omni",
     models=(
         ModelLimits("kling-video-o1", {"std": _O1_MODE, "pro": _O1_MODE}),
         ModelLimits("kling-v3-omni", dict.fromkeys(("std", "pro", "4k"), _V3_OMNI)),
@@ -173,7 +174,9 @@ class OmniVideo(VideoRequest):
     rules: ClassVar[Rules] = (common_rules.multi_shot_or_prompt, _omni_references)
 
     prompt: str | None = attrs.field(default=None, validator=checks.text(MAX_PROMPT), repr=hidden)
-    model_name: str = attrs.field(default="kling-v3-omni", validator=checks.required_text(200))
+    model_name: str = attrs.field(
+        default=_RECORD.default_model, validator=checks.required_text(200)
+    )
     image_list: tuple[OmniImage, ...] | None = attrs.field(
         default=None, converter=converters.to_omni_images
     )

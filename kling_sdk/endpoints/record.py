@@ -55,6 +55,8 @@ class EndpointRecord:
         takes_external_id: Whether a create can carry an `external_task_id`. Without one it is
             sent once, and a lost reply cannot be asked for.
         models: The limits of each model; empty for an endpoint that takes no model.
+        default_model: The model that a request without one gets, which is always sent: the
+            vendor's own default may be discontinued. "" for an endpoint that takes no model.
         default_mode: The mode the vendor uses when none is sent.
         features: Yields what a request asks for, in the words of `ModeLimits`.
         feature_fields: The parameter to name when a feature is refused, where it is not the
@@ -69,6 +71,7 @@ class EndpointRecord:
     returns: Callable[[Any], Any] | None = None
     takes_external_id: bool = True
     models: tuple[ModelLimits, ...] = ()
+    default_model: str = ""
     default_mode: str = "std"
     features: Callable[[Mapping[str, Any]], Iterable[str]] = common_features
     feature_fields: Mapping[str, str] = attrs.field(factory=dict[str, str])

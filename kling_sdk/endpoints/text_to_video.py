@@ -28,6 +28,7 @@ _V3: Final = mode_limits(V3_SECONDS, f"{_FREE} sound multi_shot", doubtful="cfg_
 _RECORD: Final = EndpointRecord(
     name="text2video",
     path="/v1/videos/text2video",
+    default_model="kling-v2-6",
     models=(
         ModelLimits(
             "kling-v1",
@@ -96,7 +97,9 @@ class TextToVideo(VideoRequest):
     rules: ClassVar[Rules] = (common_rules.multi_shot_or_prompt, common_rules.camera_config)
 
     prompt: str | None = attrs.field(default=None, validator=checks.text(MAX_PROMPT), repr=hidden)
-    model_name: str = attrs.field(default="kling-v2-6", validator=checks.required_text(200))
+    model_name: str = attrs.field(
+        default=_RECORD.default_model, validator=checks.required_text(200)
+    )
     negative_prompt: str | None = attrs.field(
         default=None, validator=checks.text(MAX_PROMPT), repr=hidden
     )

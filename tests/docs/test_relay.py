@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from kling_mock.cli.main import main
 from kling_mock.relay.domain.user_webhooks import DELAYS
-from kling_mock.relay.metrics.counters import Tally
+from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.metrics.prometheus import exposed
 from kling_mock.relay.operator.operations import CALLS
 from kling_mock.storage.values import REPEATS, Backlog, Overview, SlowUnit, Strain
@@ -36,7 +36,7 @@ def test_every_call_of_the_operator_is_in_the_table() -> None:
     """The page names each path of the operator's API."""
     cells = [line.split("|")[1] for line in PAGE.splitlines() if line.startswith("| `")]
     for call in CALLS:
-        path = re.escape(call.path).replace(r"\{id\}", r"\{[a-z_]+\}")
+        path = re.escape(call.path.removeprefix("/")).replace(r"\{id\}", r"\{[a-z_]+\}")
         # The methods of a path stand before it, as in "`GET`, `POST users`".
         named = [re.search(rf"((?:`[A-Z]+`, )*`[A-Z]+) {path}`", cell) for cell in cells]
         methods = "".join(match[1] for match in named if match)
@@ -51,11 +51,11 @@ def test_the_page_counts_right() -> None:
 
 def test_every_metric_is_in_the_table() -> None:
     """The page names each metric that is served, and each word of its labels."""
-    tally = Tally(lambda: 0.0)
-    tally.request("GET", "/health", 200, 0.0)
+    metrics = Metrics(lambda: 0.0)
+    metrics.request("GET", "/health", 200, 0.0)
     strain = Strain(dict.fromkeys(REPEATS, 0), (SlowUnit("settle", 1, 2.0),), 1.0)
     looks = Backlog(), Overview(0, 0, 0, 0, 0)
-    for family in text_string_to_metric_families(exposed(tally, strain, looks, "")[0].decode()):
+    for family in text_string_to_metric_families(exposed(metrics, strain, looks, "")[0].decode()):
         name = family.name.removeprefix("kling_relay_")
         assert f"`{name}{'_total' if family.type == 'counter' else ''}`" in PAGE
         for sample in family.samples:

@@ -26,10 +26,10 @@ import attrs
 from aiohttp import client_reqrep, web
 
 from kling_mock.clock import ManualClock
-from kling_mock.relay.bootstrap import Home, build
+from kling_mock.relay.bootstrap import start_relay
 from kling_mock.relay.host import RelayHost
 from kling_mock.relay.http.handler import RelayHandler
-from kling_mock.relay.options import RelayOptions
+from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage import statements
 from kling_mock.storage.adapters.engine import Mode
 from kling_mock.storage.adapters.server import ServerEngine, Session
@@ -59,7 +59,7 @@ class Orders:
 
     Attributes:
         database: URL of its database.
-        home: Its user, token, channel and operator.
+        settings: The settings of its relay.
         start: Unix seconds at which its clock stands.
         port: Where it listens; 0 is anywhere.
         death: At which point it dies, and at which occurrence of it; `None` is at none.
@@ -67,7 +67,7 @@ class Orders:
     """
 
     database: str
-    home: Home
+    settings: RelaySettings
     start: float
     port: int = 0
     death: tuple[str, int] | None = None
@@ -89,7 +89,7 @@ class Fate:
         if not self.awake:
             return  # it starts: its tables, user and channel are no part of a task's life
         if name in {"COMMIT", "COMMITTED"}:
-            name = f"{name} {self._last}"  # told apart by what it commits
+            name = f"{name} {self._last}"  # distinguished by what it commits
         elif name in _CHANGES:
             self._last = name
         point = (name, self._seen[name])
@@ -231,9 +231,9 @@ _REOPEN: Final = Statement(
 
 def _ended(row: Any, result: TaskResult, now: int) -> tuple[Any, ...]:
     kling_id = row.kling_task_id or result.kling_task_id
-    told = (result.video_id, result.store_url, result.duration, result.fail_reason)
+    result_columns = (result.video_id, result.store_url, result.duration, result.fail_reason)
     where = (row.task_id, row.channel_id, kling_id or "")
-    return (result.status, now, kling_id, *told, result.json_data, row.quota, *where)
+    return (result.status, now, kling_id, *result_columns, result.json_data, row.quota, *where)
 
 
 # ---------------------------------------------------------------- the process
@@ -257,10 +257,8 @@ async def _live(orders: Orders, pipe: Pipe, fate: Fate) -> None:
     storage = NaiveStorage(engine) if orders.naive else SqlStorage(engine)
 
     async def relay(url: str) -> Any:
-        options = RelayOptions(
-            public_url=url, callback_secret=b"s" * 32, callback_hosts=frozenset("*")
-        )
-        return await build(storage, clock, orders.home, options, SystemRandom())
+        settings = attrs.evolve(orders.settings, public_url=url)
+        return await start_relay(storage, clock, settings, SystemRandom())
 
     host = RelayHost("127.0.0.1", orders.port, None, relay)
     url = host.listen()

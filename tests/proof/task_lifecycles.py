@@ -21,7 +21,7 @@ import attrs
 import httpx
 
 from kling_mock import KlingMock
-from kling_mock.relay.bootstrap import Home
+from kling_mock.relay.settings import RelaySettings
 from tests.mock.receiver import Receiver
 from tests.mock.storage.databases import Database
 from tests.proof.checker import Verdict, charges_in, judge
@@ -62,17 +62,17 @@ class Stage:
     kling: KlingMock
     database: Database
     receiver: Receiver
-    home: Home
+    settings: RelaySettings
     http: httpx.Client = attrs.field(factory=partial(httpx.Client, timeout=30))
     port: int = 0
 
     @property
     def user(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.home.token}"}
+        return {"Authorization": f"Bearer {self.settings.token}"}
 
     @property
     def operator(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.home.admin_token}"}
+        return {"Authorization": f"Bearer {self.settings.admin_token}"}
 
     def query(self, sql: str) -> Sequence[Sequence[Any]]:
         return asyncio.run(self.database.query(sql))
@@ -97,8 +97,15 @@ def staged(database: Database) -> Iterator[Stage]:
         with KlingMock(relay=False) as kling:
             kling.progress.set("stuck")  # a task ends when its life says so
             key = f"{kling.access_key}|{kling.secret_key}"
-            tokens = (f"sk-{secrets.token_hex(16)}", f"admin-{secrets.token_hex(8)}")
-            stage = Stage(kling, database, receiver, Home(kling.kling_url, key, *tokens))
+            settings = RelaySettings(
+                upstream_url=kling.kling_url,
+                upstream_key=key,
+                token=f"sk-{secrets.token_hex(16)}",
+                admin_token=f"admin-{secrets.token_hex(8)}",
+                callback_secret=b"s" * 32,
+                callback_hosts="*",
+            )
+            stage = Stage(kling, database, receiver, settings)
             channel = {
                 "name": "Kling AI",
                 "base_url": kling.kling_url,
@@ -123,7 +130,7 @@ class Life:
         self.stage = stage
         self.kling = stage.kling
         self.external_id = f"order-{secrets.token_hex(4)}"
-        self.told: dict[str, str] = {}
+        self.replied: dict[str, str] = {}
         self.unanswered = False
         self.died = False
         self.passed: list[tuple[str, int]] = []
@@ -144,7 +151,7 @@ class Life:
         self.unanswered = False
         if reply.status_code != 200:
             return ""
-        self.told[reply.json()["task_id"]] = reply.json()["status"]
+        self.replied[reply.json()["task_id"]] = reply.json()["status"]
         return str(reply.json()["kling_task_id"])
 
     def query(self) -> None:
@@ -203,11 +210,11 @@ class Life:
             steps(self)
 
     def end(self) -> None:
-        """Start anew if it has died, and go on until everything has ended."""
+        """Start again if it has died, and go on until everything has ended."""
         least = 0
         if self.died:
             self._start(None)
-            least = _RETRIES  # Kling tells again what the process did not live to answer
+            least = _RETRIES  # Kling repeats what the process was killed before it replied to
         if self.unanswered:
             self.create()  # under the same external id
         self.complete_all()
@@ -230,14 +237,14 @@ class Life:
     def _going_on(self) -> bool:
         sql = "SELECT COUNT(*) FROM {} WHERE {}"
         open_ = sql.format("videos", "status NOT IN ('succeed', 'failed')")
-        told = sql.format("outbox", "state = 'pending'")
-        counts = [self.stage.query(one) for one in (open_, told)]
+        queued = sql.format("outbox", "state = 'pending'")
+        counts = [self.stage.query(one) for one in (open_, queued)]
         return any(int(rows[0][0]) for rows in counts)
 
     def _start(self, death: tuple[str, int] | None) -> None:
-        database, home = self.stage.database.url, self.stage.home
+        database, settings = self.stage.database.url, self.stage.settings
         now = self.kling.clock.now()
-        orders = Orders(database, home, now, self.stage.port, death, self._naive)
+        orders = Orders(database, settings, now, self.stage.port, death, self._naive)
         self._pipe, theirs = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(target=live, args=(orders, theirs))
         self._process.start()
@@ -245,7 +252,7 @@ class Life:
         self.url: str = self._pipe.recv()
 
     def _look_after(self) -> None:
-        """See whether what Kling has told it was the end of it."""
+        """See whether the callback has killed it."""
         if not self._process.is_alive():
             self._bury()
             raise DiedError
@@ -262,7 +269,7 @@ class Life:
     # ------------------------------------------------------------ the books
 
     def check(self) -> Checked:
-        """Compare rows, ledger and balances with what Kling has made and users were told."""
+        """Compare rows, ledger and balances with Kling's tasks and the users' webhooks."""
         query = self.stage.query
         rows = query("SELECT task_id, status, fail_reason, callback_url FROM videos")
         ends = {str(row[0]): str(row[1]) for row in rows}
@@ -273,11 +280,11 @@ class Life:
             (one.task["task_id"], one.task["task_status"]) for one in self.stage.receiver.received
         )
         wrong = [
-            *(f"{one} was answered and has no row" for one in self.told.keys() - ends.keys()),
+            *(f"{one} had a reply and has no row" for one in self.replied.keys() - ends.keys()),
             *(f"{one} is Kling's alone" for one in at_kling.keys() - ends.keys()),
             *_disagreeing(ends, at_kling, reported),
             *(
-                f"the user was not told of {task_id}"
+                f"the user got no webhook of {task_id}"
                 for task_id, status, reason, url in rows
                 if url and not notified[task_id, status] and not str(reason).startswith("refused")
             ),
@@ -378,11 +385,11 @@ def by_hint(life: Life) -> None:
     """A callback that is not signed, twice: the second comes too soon to look."""
     life.kling.faults.add("callback-dropped")
     kling_id = life.create()
-    (task_id,) = life.told
-    said = {"task_id": kling_id, "task_status": "succeed"}
-    life.call("POST", f"/kling/callback/{task_id}", json=said)
+    (task_id,) = life.replied
+    report = {"task_id": kling_id, "task_status": "succeed"}
+    life.call("POST", f"/kling/callback/{task_id}", json=report)
     life.complete(kling_id)
-    life.call("POST", f"/kling/callback/{task_id}", json=said)
+    life.call("POST", f"/kling/callback/{task_id}", json=report)
     life.wait(6)
 
 

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 
 from kling_mock.controls.account_settings import read_units
 from kling_mock.relay.domain import json_body, wire
-from kling_mock.relay.domain.channels import Target
+from kling_mock.relay.domain.channels import ModelTarget
 from kling_mock.relay.domain.errors import RelayError
-from kling_mock.relay.domain.pricing import Asked, GuidePricing, UnitPricing
+from kling_mock.relay.domain.pricing import BillableRequest, GuidePricing, UnitPricing
 from kling_mock.relay.domain.user_webhooks import after_attempt
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.values import Notice, NoticeState, VideoRow
@@ -90,10 +90,10 @@ def create(body: str) -> Callable[[str], object]:
 
     def place(literal: str) -> object:
         ask = wire.read_create("text2video", body.replace("N", literal).encode())
-        wanted = Asked("text2video", ask.model, ask.model, ask.mode, ask.seconds, ask.use)
+        wanted = BillableRequest("text2video", ask.model, ask.model, ask.mode, ask.seconds, ask.use)
         prices = (UnitPricing().quota(wanted), GuidePricing().quota(wanted))
         assert all(1 <= price <= 10**15 for price in prices), prices
-        sent = wire.upstream_body(ask, Target(ask.model, ""), "kling_1", None)
+        sent = wire.upstream_body(ask, ModelTarget(ask.model, ""), "kling_1", None)
         task = kit.new_task(1, price=prices[0], duration=f"{ask.seconds:f}")
         assert Decimal(task.duration) == ask.seconds  # nothing was cut
         return json.dumps(sent, allow_nan=False), task

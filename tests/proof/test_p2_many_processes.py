@@ -115,7 +115,7 @@ async def storm(acts: list[Act], copies: int) -> None:
 async def test_a_storm_over_four_processes_charges_every_task_once(
     relays: Fleet, store: str
 ) -> None:
-    """However often a result is told and asked for, each task is charged once, wherever it is.
+    """However often a result is reported and queried, each task is charged once, wherever it is.
 
     Sweepers of all processes look at the same tasks meanwhile. The callbacks of every third task
     are not signed, so that it ends by a query or a sweeper.
@@ -124,7 +124,7 @@ async def test_a_storm_over_four_processes_charges_every_task_once(
         users = [await relays.add_user(SIZE.tasks) for _ in range(4)]
         makers = [users[number % 4] for number in range(SIZE.tasks)]
         videos = await asyncio.gather(*map(relays.created, makers))
-        # Each process looks when it is told first, and so is to sweep five seconds later.
+        # Each process reads at its first callback, and so has to sweep five seconds later.
         for process in range(PROCESSES):
             await asyncio.gather(*(relays.hint(video, process) for video in videos))
         started = time.monotonic()
@@ -184,7 +184,7 @@ async def test_a_balance_for_k_videos_buys_k(relays: Fleet, store: str) -> None:
 
 
 async def test_creates_and_settlements_never_show_a_deadlock(relays: Fleet, store: str) -> None:
-    """32 callers that create and settle for 4 users on 2 channels are never told of a deadlock."""
+    """32 callers that create and settle for 4 users on 2 channels never see a deadlock."""
     videos: list[Video] = []
     async with relays:
         users = [await relays.add_user(10**6) for _ in range(4)]

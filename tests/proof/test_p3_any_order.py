@@ -17,9 +17,9 @@ import attrs
 import pytest
 
 from kling_mock.clock import ManualClock
-from kling_mock.relay.metrics.counters import Tally
-from kling_mock.relay.service.channel_registry import Directory
-from kling_mock.relay.service.reconciler import Reports
+from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.service.channel_registry import ChannelRegistry
+from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.relay.service.upstream import Upstream
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.values import NewNotice, Outcome, Settlement, TaskResult
@@ -48,7 +48,7 @@ class End:
         status: Of its row.
         charged: What was taken for it; `None` is no entry in the ledger.
         held: What is still held for it.
-        contradictions: Reports of the other end, that were kept aside.
+        contradictions: Reports of the other end that were stored.
     """
 
     status: str
@@ -75,14 +75,18 @@ def expected(order: Order) -> End:
     return End(first, PRICE if first == "succeed" else None, 0, late)
 
 
-def reports_on(store: MemoryStorage) -> Reports:
+def reports_on(store: MemoryStorage) -> TaskReconciler:
     clock = ManualClock(kit.NOW)
-    directory = Directory(store, clock, Random(1).random)  # noqa: S311 - draws a channel
-    tally = Tally(clock.now)
-    return Reports(store, directory, Upstream(clock, 1, tally), clock, lambda: None, tally)
+    directory = ChannelRegistry(store, clock, Random(1).random)  # noqa: S311 - draws a channel
+    metrics = Metrics(clock.now)
+    return TaskReconciler(
+        store, directory, Upstream(clock, 1, metrics), clock, lambda: None, metrics
+    )
 
 
-async def bring(shop: Shop, reports: Reports, order: Order, *, known: bool, turn: int) -> str:
+async def bring(
+    shop: Shop, reports: TaskReconciler, order: Order, *, known: bool, turn: int
+) -> str:
     """Make a task, and bring its reports, by callback and by query in turns; return its id."""
     row = await (shop.accepted() if known else shop.create())
     for position, word in enumerate(order):
@@ -92,8 +96,8 @@ async def bring(shop: Shop, reports: Reports, order: Order, *, known: bool, turn
             # A query reads open rows only; the same report comes by callback all the same.
             by_query = 0
         videos = (Video("1", "https://cdn.test/1.mp4"),) if word == "succeed" else ()
-        said = Task(task_id=f"kt-{row.task_id}", status=word, videos=videos)
-        await reports.apply(row, said, "query" if by_query else "callback")
+        report = Task(task_id=f"kt-{row.task_id}", status=word, videos=videos)
+        await reports.apply(row, report, "query" if by_query else "callback")
     return row.task_id
 
 

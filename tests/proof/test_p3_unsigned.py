@@ -20,10 +20,10 @@ import pytest
 
 from kling_mock.clock import ManualClock
 from kling_mock.relay.domain.stored_values import MAX_HINT
-from kling_mock.relay.metrics.counters import Tally
-from kling_mock.relay.service.callbacks import ALREADY, Callbacks
-from kling_mock.relay.service.channel_registry import Directory
-from kling_mock.relay.service.reconciler import Reports
+from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.service.callbacks import ALREADY, CallbackReceiver
+from kling_mock.relay.service.channel_registry import ChannelRegistry
+from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.relay.service.upstream import Upstream
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.values import Report, TaskResult, VideoRow
@@ -52,19 +52,21 @@ class Relay:
 
     shop: Shop
     store: MemoryStorage
-    reports: Reports
-    callbacks: Callbacks
-    tally: Tally
+    reports: TaskReconciler
+    callbacks: CallbackReceiver
+    metrics: Metrics
 
     @classmethod
     async def make(cls, make: type[MemoryStorage] = MemoryStorage) -> Relay:
         store, clock = make(), ManualClock(kit.NOW)
-        directory = Directory(store, clock, Random(1).random)  # noqa: S311 - draws a channel
-        tally = Tally(clock.now)
-        reports = Reports(store, directory, Upstream(clock, 1, tally), clock, lambda: None, tally)
-        callbacks = Callbacks(store, directory, reports, clock, lambda _: None, tally)
+        directory = ChannelRegistry(store, clock, Random(1).random)  # noqa: S311 - draws a channel
+        metrics = Metrics(clock.now)
+        reports = TaskReconciler(
+            store, directory, Upstream(clock, 1, metrics), clock, lambda: None, metrics
+        )
+        callbacks = CallbackReceiver(store, directory, reports, clock, lambda _: None, metrics)
         shop = await Shop.fill(store, quota=10**9)
-        return cls(shop, store, reports, callbacks, tally)
+        return cls(shop, store, reports, callbacks, metrics)
 
     async def ended(self, end: str) -> VideoRow:
         """Make a task and end it."""
@@ -73,14 +75,14 @@ class Relay:
             await self.shop.settle(kit.failed(row.task_id))
         else:
             row = await self.shop.accepted()
-            said = Task(task_id=row.kling_task_id or "", status=end)
-            await self.reports.apply(row, said, "query")
+            report = Task(task_id=row.kling_task_id or "", status=end)
+            await self.reports.apply(row, report, "query")
         return await self.shop.row(row.task_id)
 
     async def post(self, row: VideoRow, word: str, padding: str = "") -> object:
         body = {"task_id": row.kling_task_id or "8", "task_status": word, "padding": padding}
         raw = json.dumps(body).encode()
-        return await self.callbacks.take(row.task_id, raw, {}, lambda: False)
+        return await self.callbacks.receive(row.task_id, raw, {}, lambda: False)
 
     def kept(self, row: VideoRow) -> list[Report]:
         return [one for one in self.store.state.reports.values() if one.task_id == row.task_id]
@@ -102,7 +104,7 @@ async def wrong(end: str, make: type[MemoryStorage] = MemoryStorage) -> list[Ord
         expected = Counter(word for word in order if word in CONTRADICTIONS[end])
         if (
             unsigned != expected
-            or relay.tally.callbacks["contradicting"] != expected.total()
+            or relay.metrics.callbacks["contradicting"] != expected.total()
             or replies != [ALREADY] * len(order)
             or await relay.shop.row(row.task_id) != row
             or await relay.shop.me() != money
@@ -151,7 +153,7 @@ async def test_the_checker_catches_a_relay_that_drops_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Canary: a relay that keeps nothing of an unsigned callback shows in every contradiction."""
-    monkeypatch.setattr(Reports, "keep_unverified", _drops)
+    monkeypatch.setattr(TaskReconciler, "keep_unverified", _drops)
     for end, words in CONTRADICTIONS.items():
         assert await wrong(end) == [order for order in orders() if words & set(order)]
 
@@ -173,8 +175,8 @@ class Hoarding(MemoryStorage):
     """Keeps every report whole, under a status of its own."""
 
     async def keep_report(self, result: TaskResult, *, status: str, now: int) -> None:
-        told = f"{status}_{len(self.state.reports)}"
-        await super().keep_report(result, status=told, now=now)
+        kept_status = f"{status}_{len(self.state.reports)}"
+        await super().keep_report(result, status=kept_status, now=now)
 
 
 async def test_the_checker_catches_a_relay_that_keeps_them_all() -> None:

@@ -15,10 +15,10 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.relay.domain.channels import Verdict
-from kling_mock.relay.metrics.counters import Tally
+from kling_mock.relay.domain.channels import FailoverDecision
+from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service import dispatch as sending
-from kling_mock.relay.service.dispatch import Sender
+from kling_mock.relay.service.dispatch import Dispatcher
 from kling_mock.relay.service.upstream import Upstream
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.memory import MemoryStorage
@@ -36,7 +36,7 @@ CALLS: Final[dict[str, tuple[type, str]]] = {
     "close": (MemoryStorage, "close_attempt"),
     "schedule": (MemoryStorage, "schedule_poll"),
     "settle": (MemoryStorage, "settle"),
-    "count": (Tally, "create"),
+    "count": (Metrics, "create"),
 }
 ERRORS: Final[dict[str, Callable[[], Exception]]] = {
     "database away": lambda: StorageUnavailableError("gone"),
@@ -101,7 +101,7 @@ def wrong(caller: Caller) -> list[str]:
     if user.used_quota != PRICE * len(exists):
         found.append(f"{user.used_quota} charged for {exists}")
     if status == 500:
-        found.append("the user is told that it failed, and may pay twice")
+        found.append("the user gets a failure, and may pay twice")
     if not all(one.is_explained for one in caller.mock.ledger.reconcile()):
         found.append("the ledger does not explain the balance")
     return found
@@ -131,17 +131,17 @@ def test_the_checker_catches_a_create_that_is_told_to_have_failed(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Canary: a relay that answers 500 after it has held, and perhaps sent, shows."""
-    monkeypatch.setattr(Sender, "send", Sender._send)
+    monkeypatch.setattr(Dispatcher, "send", Dispatcher._send)
     break_off(monkeypatch, "accept", ERRORS["mistake"], done=False, times=1)
-    assert wrong(caller) == ["the user is told that it failed, and may pay twice"]
+    assert wrong(caller) == ["the user gets a failure, and may pay twice"]
 
 
 def test_the_checker_catches_a_row_that_nobody_looks_after(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Canary: a row that is written without an instant for the sweeper keeps its hold for ever."""
-    monkeypatch.setattr(Sender, "watch", lambda *_: 2**40)
-    monkeypatch.setattr(Sender, "_broken_off", Sender._refused)
+    monkeypatch.setattr(Dispatcher, "schedule_check", lambda *_: 2**40)
+    monkeypatch.setattr(Dispatcher, "_interrupted", Dispatcher._refused)
     break_off(monkeypatch, "Kling", ERRORS["mistake"], done=False, times=1)
     assert any("held" in one for one in wrong(caller))
 
@@ -150,7 +150,7 @@ def test_the_checker_catches_a_mistake_that_is_taken_for_a_refusal(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Canary: a relay that gives the hold back after a lost answer makes a video for nothing."""
-    monkeypatch.setattr(sending, "judge", lambda _: Verdict.REFUSED)
+    monkeypatch.setattr(sending, "failover_decision", lambda _: FailoverDecision.REFUSED)
     caller.mock.faults.add("response-lost", "POST /v1/*", times=1)
     caller.create()
     caller.mock.clock.advance(DAY)

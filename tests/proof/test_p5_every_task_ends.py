@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.relay.service.callbacks import DONE, Callbacks
+from kling_mock.relay.service.callbacks import DONE, CallbackReceiver
 from kling_mock.relay.service.sweeper import Sweeper
 
 TASKS: Final = 100 if os.environ.get("KLING_PROOF_SIZE") == "full" else 40
@@ -78,5 +78,5 @@ def test_the_checker_catches_a_relay_with_one_way_only(
     if lost == "callbacks":
         monkeypatch.setattr(Sweeper, "sweep", _no_sweep)
     else:
-        monkeypatch.setattr(Callbacks, "take", _no_callback)
+        monkeypatch.setattr(CallbackReceiver, "receive", _no_callback)
     assert ends(lost, tasks=5)["succeed"] == 0

@@ -28,7 +28,7 @@ SEED: Final = 20261125
 Point = tuple[str, int]
 
 #: Changes that are no part of a task's life: an operator makes them, or a relay that starts.
-#: `CLOSE_ATTEMPT` is for those who send tasks by the storage's protocol; the relay binds anew.
+#: `CLOSE_ATTEMPT` is for those who send tasks by the storage's protocol; the relay binds again.
 BY_OTHERS: Final = {
     "INSERT_USER",
     "SET_USER_STATUS",
@@ -117,7 +117,7 @@ def kill_at(stage: Stage, where: str, drawn: list[tuple[str, Point]]) -> None:
 def test_a_relay_that_is_killed_anywhere_loses_and_doubles_nothing(
     on_sqlite: Stage, points: dict[str, list[Point]]
 ) -> None:
-    """Every task ends, is charged once or not at all, and its user is told, after any kill."""
+    """After any kill every task ends, is charged at most once, and sends its webhook."""
     dice = random.Random(SEED)  # noqa: S311 - the same points each time
     drawn = [
         (name, point)

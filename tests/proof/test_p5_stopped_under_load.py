@@ -70,11 +70,11 @@ async def until_stopped(process: Any, url: str, token: str) -> list[str]:
         while True:
             try:
                 async with http.post(f"{url}{VIDEOS}/text2video", json=VIDEO) as reply:
-                    told = await reply.json()
-                    assert reply.status == 200, told
+                    body = await reply.json()
+                    assert reply.status == 200, body
             except aiohttp.ClientError:
                 return
-            answered.append(told["task_id"])
+            answered.append(body["task_id"])
             if len(answered) == 2 * IN_FLIGHT:
                 process.send_signal(signal.SIGTERM)
 
@@ -96,21 +96,21 @@ def test_sigterm_under_load_loses_no_accepted_request(database: Stored) -> None:
     """Every answer has its row, every row its end, in the next process; the books balance."""
     with staged(database) as stage:
         stage.clean()
-        kling, home = stage.kling, stage.home
+        kling, settings = stage.kling, stage.settings
         kling.account.slots = None
         kling.faults.add("latency", "POST /v1/*", seconds=0.05)
         given = {
             "KLING_ACCESS_KEY": kling.access_key,
             "KLING_SECRET_KEY": kling.secret_key,
-            "KLING_MOCK_RELAY_TOKEN": home.token,
-            "KLING_MOCK_ADMIN_TOKEN": home.admin_token,
+            "KLING_MOCK_RELAY_TOKEN": settings.token,
+            "KLING_MOCK_ADMIN_TOKEN": settings.admin_token,
         }
         arguments = ["relay", "--upstream", kling.kling_url, "--db", database.url, "--port", "0"]
         with command(arguments, given) as (process, ready):
-            answered = stopped(process, ready, home.token)
+            answered = stopped(process, ready, settings.token)
         kling.faults.clear()
         with lived(stage) as life:
-            life.told = dict.fromkeys(answered, "submitted")
+            life.replied = dict.fromkeys(answered, "submitted")
             life.made_from_the_start()
             life.end()
             found = life.check()

@@ -46,17 +46,17 @@ class Victim:
     def mock(self) -> KlingMock:
         return self.caller.mock
 
-    def said(self, **changes: Any) -> bytes:
+    def body(self, **changes: Any) -> bytes:
         """Return the body of a success, as Kling reports it."""
         clip = {"id": "1", "url": "https://evil.example/v.mp4", "duration": "5"}
-        told = {
+        report = {
             "task_id": self.kling_id,
             "task_status": "succeed",
             "task_info": {"external_task_id": self.task_id},
             "task_result": {"videos": [clip]},
             "final_unit_deduction": "0",
         }
-        return json.dumps(told | changes).encode()
+        return json.dumps(report | changes).encode()
 
     def signed(self, body: bytes, secret: str, *, late: int = 0) -> Post:
         now = int(self.mock.clock.now()) - late
@@ -65,7 +65,7 @@ class Victim:
 
 def without_key(victim: Victim) -> Post:
     """Sign with no bytes at all, as whoever knows that the secret is empty can."""
-    body, now = victim.said(), str(int(victim.mock.clock.now()))
+    body, now = victim.body(), str(int(victim.mock.clock.now()))
     digest = hmac.digest(b"", f"msg_1.{now}.".encode() + body, "sha256")
     signature = f"v1,{base64.b64encode(digest).decode()}"
     names = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -74,37 +74,37 @@ def without_key(victim: Victim) -> Post:
 
 def of_another_task(victim: Victim) -> Post:
     """Take a true report of a task of one's own, and post it to the victim's address."""
-    return victim.signed(victim.said(task_id="1", task_info={"external_task_id": "mine"}), OURS)
+    return victim.signed(victim.body(task_id="1", task_info={"external_task_id": "mine"}), OURS)
 
 
 def changed(victim: Victim) -> Post:
     """Take a true report that it failed, and turn it into a success."""
-    _, headers = victim.signed(victim.said(task_status="failed"), OURS)
-    return victim.said(), headers
+    _, headers = victim.signed(victim.body(task_status="failed"), OURS)
+    return victim.body(), headers
 
 
 def newer_body(victim: Victim) -> Post:
     """Use the vendor's newer body, which this relay never asked for."""
-    told = {
+    report = {
         "id": victim.kling_id,
         "status": "succeeded",
         "external_id": victim.task_id,
         "billing": [{"charge_type": "unit", "package_type": "video", "amount": "0"}],
     }
-    return json.dumps(told).encode(), {}
+    return json.dumps(report).encode(), {}
 
 
 FORGERIES: Final[dict[str, Callable[[Victim], Post]]] = {
-    "unsigned": lambda victim: (victim.said(), {}),
-    "unsigned failure": lambda victim: (victim.said(task_status="failed"), {}),
+    "unsigned": lambda victim: (victim.body(), {}),
+    "unsigned failure": lambda victim: (victim.body(task_status="failed"), {}),
     "unsigned, newer body": newer_body,
     "empty secret": without_key,
-    "wrong secret": lambda victim: victim.signed(victim.said(), STRANGERS),
-    "another channel's secret": lambda victim: victim.signed(victim.said(), OTHERS),
+    "wrong secret": lambda victim: victim.signed(victim.body(), STRANGERS),
+    "another channel's secret": lambda victim: victim.signed(victim.body(), OTHERS),
     "another task's report": of_another_task,
     "changed report": changed,
-    "replayed after 301 s": lambda victim: victim.signed(victim.said(), OURS, late=301),
-    "from the future": lambda victim: victim.signed(victim.said(), OURS, late=-301),
+    "replayed after 301 s": lambda victim: victim.signed(victim.body(), OURS, late=301),
+    "from the future": lambda victim: victim.signed(victim.body(), OURS, late=-301),
 }
 
 
@@ -178,7 +178,7 @@ def test_no_forgery_moves_money(victim: Victim, signing: str) -> None:
     victim.mock.clock.advance(6)
     moved(victim, FORGERIES["unsigned"](victim), f"/kling/callback/{victim.task_id}")
     shown = victim.caller.query(victim.task_id)
-    assert shown["status"] == "succeed"  # the result still arrives: Kling itself has told it
+    assert shown["status"] == "succeed"  # the result still arrives: Kling itself has reported it
     assert "evil" not in shown["video_url"]
     assert victim.mock.ledger.user().used_quota == PRICE
     victim.mock.ledger.assert_balanced()
@@ -186,9 +186,9 @@ def test_no_forgery_moves_money(victim: Victim, signing: str) -> None:
 
 def test_a_true_signature_does_move_it(victim: Victim) -> None:
     """The checker is not blind: what Kling has signed counts, without a question."""
-    post = victim.signed(victim.said(), OURS)
+    post = victim.signed(victim.body(), OURS)
     assert moved(victim, post, f"/kling/callback/{victim.task_id}") == (True, 0)
-    again = victim.signed(victim.said(), OURS)
+    again = victim.signed(victim.body(), OURS)
     for _ in range(20):  # and counts once, however often it is replayed in time
         assert moved(victim, again, f"/kling/callback/{victim.task_id}") == (False, 0)
 
@@ -198,8 +198,8 @@ def test_ids_that_are_guessed_find_nothing(victim: Victim) -> None:
     replies = set[tuple[int, str]]()
     for guess in ("1", "2", "kling_1", victim.task_id[:-1], victim.task_id.upper(), "%00", "*"):
         for post in (
-            (victim.said(task_id="1"), {}),
-            victim.signed(victim.said(task_id="1"), STRANGERS),
+            (victim.body(task_id="1"), {}),
+            victim.signed(victim.body(task_id="1"), STRANGERS),
         ):
             reply = victim.caller.http.post(
                 f"/kling/callback/{guess}", content=post[0], headers=post[1]
@@ -211,11 +211,11 @@ def test_ids_that_are_guessed_find_nothing(victim: Victim) -> None:
 
 @pytest.mark.parametrize("secrets", ["whsec_", f"{OURS} whsec_", "no base64!", "whsec_é"])
 def test_a_secret_that_cannot_sign_is_refused(shop: Caller, secrets: str) -> None:
-    """An empty or broken secret is told to the operator, who would else rely on it."""
+    """An empty or broken secret is refused to the operator, who would otherwise rely on it."""
     channel = {"name": "x", "base_url": shop.mock.kling_url, "key": "AK|SK"}
     operator = {"Authorization": f"Bearer {shop.mock.admin_token}"}
-    said = channel | {"webhook_secrets": secrets}
-    reply = shop.http.post("/__kling/relay/channels", json=said, headers=operator)
+    body = channel | {"webhook_secrets": secrets}
+    reply = shop.http.post("/__kling/relay/channels", json=body, headers=operator)
     assert error_of(reply) == (400, "invalid_request_error", "invalid_request")
     assert OURS not in reply.text
 
@@ -227,7 +227,7 @@ def _naive(verify: Callable[..., Any]) -> Callable[..., Any]:
     """Return a relay's check of signatures that has one mistake."""
 
     async def is_signed(self: Any, row: Any, raw: bytes, headers: Mapping[str, str]) -> bool:
-        secrets = await self._directory.secrets(row.channel_id)
+        secrets = await self._channels.webhook_secrets(row.channel_id)
         try:
             return verify(raw, headers, secrets, self._clock.now()) is not None
         except CallbackVerificationError:
@@ -265,7 +265,7 @@ def _without_time(raw: bytes, headers: Mapping[str, str], secrets: Any, _: float
 
 async def _by_path(self: Any, row: Any, event: Any) -> Any:
     task = attrs.evolve(event.task, task_id=row.kling_task_id)
-    await self._reports.apply(row, task, "callback")
+    await self._reconciler.apply(row, task, "callback")
     return callbacks.DONE
 
 
@@ -289,10 +289,10 @@ def test_the_checker_catches_a_relay_that_falls_for_it(
 ) -> None:
     """Canary: a relay with the one mistake that the forgery is made for moves money."""
     if name in MISTAKES:
-        monkeypatch.setattr(callbacks.Callbacks, "_is_signed", _naive(MISTAKES[name]))
+        monkeypatch.setattr(callbacks.CallbackReceiver, "_is_signed", _naive(MISTAKES[name]))
     else:
         # The storage would refuse Kling's id of another task too, so this relay looks at none.
-        monkeypatch.setattr(callbacks, "speaks_of", lambda *_: True)
-        monkeypatch.setattr(callbacks.Callbacks, "_apply", _by_path)
+        monkeypatch.setattr(callbacks, "is_about", lambda *_: True)
+        monkeypatch.setattr(callbacks.CallbackReceiver, "_apply", _by_path)
     has_moved, _ = moved(victim, FORGERIES[name](victim), f"/kling/callback/{victim.task_id}")
     assert has_moved

@@ -17,7 +17,7 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_mock.relay.service import callbacks
-from kling_mock.relay.service.reconciler import Reports
+from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.web.webhook_signing import signed_headers
 from tests.mock.relay.http_calls import PRICE, Caller
 from tests.mock.relay.scripted_kling import (
@@ -89,7 +89,7 @@ WAYS: Final = {
         envelope(task(KLING_ID, "processing")), STATES, UNIT, at_once=False
     ),
     "Kling is away for an hour": Way(AWAY, STATES, UNIT, at_once=False),
-    "Kling is away for good": Way(AWAY, AWAY, PRICE, at_once=False),
+    "Kling stays away": Way(AWAY, AWAY, PRICE, at_once=False),
     "Kling knows no such task": Way(refusal(1203, 404), refusal(1203, 404), PRICE, at_once=False),
 }
 
@@ -130,7 +130,7 @@ def post(caller: Caller, task_id: str, body: dict[str, Any]) -> None:
     assert reply.json() == {"message": "success"}, reply.text
 
 
-def wrong(caller: Caller, said: dict[str, Any], way: Way) -> list[str]:
+def wrong(caller: Caller, report: dict[str, Any], way: Way) -> list[str]:
     """The checker: play one success against one way, and return what is not as it must be."""
     start = caller.mock.clock.now()
 
@@ -143,7 +143,7 @@ def wrong(caller: Caller, said: dict[str, Any], way: Way) -> list[str]:
         kling.serve(caller, webhook_secret=SECRET)
         task_id = caller.created()
         caller.mock.clock.advance(6)
-        post(caller, task_id, said)
+        post(caller, task_id, report)
         unmetered = int(way.charged == PRICE)
         ended = Seen("succeed", way.charged, 0, unmetered, URL)
         found: list[str] = []
@@ -240,7 +240,7 @@ MISTAKES: Final[dict[str, tuple[object, str, Callable[..., object], str]]] = {
         lambda _: False,
         "a reading states units",
     ),
-    "forgets what is signed": (Reports, "settle_unconfirmed", _never, "Kling is away for good"),
+    "forgets what is signed": (TaskReconciler, "settle_unconfirmed", _never, "Kling stays away"),
 }
 
 
@@ -248,7 +248,7 @@ MISTAKES: Final[dict[str, tuple[object, str, Callable[..., object], str]]] = {
 def test_the_checker_catches_a_relay_that(
     caller: Caller, mistake: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary: a relay that charges at once, and one that gives up what it was told, show."""
+    """Canary: a relay that charges at once, and one that drops the report, show."""
     owner, name, naive, way = MISTAKES[mistake]
     monkeypatch.setattr(owner, name, naive)
     assert wrong(caller, WITHOUT_UNITS["no deduction"], WAYS[way])

@@ -1,4 +1,4 @@
-"""What the relay refuses, as a table of kinds: HTTP status, type, code. Pure.
+"""The errors of the relay as a table of kinds: HTTP status, type, code.
 
 The body is one-api's: `{"error": {"message", "type", "code"}}`. Where Kling refused, `code` is
 Kling's own number, so that a client can tell 1303 from 1301 behind a relay too.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from typing import Final, NamedTuple
 
-from kling_sdk.errors import KlingAPIError, KlingError
+from kling_sdk import KlingAPIError, KlingError
 
-__all__ = ["KINDS", "Kind", "RelayError", "invalid", "only", "upstream_refusal"]
+__all__ = ["KINDS", "ErrorKind", "RelayError", "check_method", "invalid", "upstream_refusal"]
 
 
-class Kind(NamedTuple):
+class ErrorKind(NamedTuple):
     """One kind of refusal.
 
     Attributes:
@@ -28,25 +28,25 @@ class Kind(NamedTuple):
     code: str
 
 
-INVALID: Final = Kind(400, "invalid_request_error", "invalid_request")
-BAD_TOKEN: Final = Kind(401, "authentication_error", "invalid_token")
-NO_QUOTA: Final = Kind(402, "insufficient_quota", "insufficient_quota")
-DISABLED_USER: Final = Kind(403, "permission_error", "user_disabled")
-NOT_LOCAL: Final = Kind(403, "permission_error", "not_local")
-NOT_FOUND: Final = Kind(404, "not_found_error", "not_found")
-WRONG_METHOD: Final = Kind(405, "invalid_request_error", "method_not_allowed")
-TIMEOUT: Final = Kind(408, "invalid_request_error", "request_timeout")
-CONFLICT: Final = Kind(409, "conflict_error", "external_task_id_conflict")
-AMBIGUOUS: Final = Kind(409, "conflict_error", "ambiguous_name")
-TOO_LARGE: Final = Kind(413, "invalid_request_error", "body_too_large")
-UPSTREAM: Final = Kind(502, "upstream_error", "upstream_error")
-NO_CHANNEL: Final = Kind(503, "upstream_error", "no_channel")
-UNREACHABLE: Final = Kind(503, "upstream_error", "upstream_unreachable")
-UNAVAILABLE: Final = Kind(503, "server_error", "unavailable")
-NOT_INSTALLED: Final = Kind(501, "server_error", "not_installed")
-BROKEN: Final = Kind(500, "server_error", "internal_error")
+INVALID: Final = ErrorKind(400, "invalid_request_error", "invalid_request")
+BAD_TOKEN: Final = ErrorKind(401, "authentication_error", "invalid_token")
+NO_QUOTA: Final = ErrorKind(402, "insufficient_quota", "insufficient_quota")
+DISABLED_USER: Final = ErrorKind(403, "permission_error", "user_disabled")
+NOT_LOCAL: Final = ErrorKind(403, "permission_error", "not_local")
+NOT_FOUND: Final = ErrorKind(404, "not_found_error", "not_found")
+WRONG_METHOD: Final = ErrorKind(405, "invalid_request_error", "method_not_allowed")
+TIMEOUT: Final = ErrorKind(408, "invalid_request_error", "request_timeout")
+CONFLICT: Final = ErrorKind(409, "conflict_error", "external_task_id_conflict")
+AMBIGUOUS: Final = ErrorKind(409, "conflict_error", "ambiguous_name")
+TOO_LARGE: Final = ErrorKind(413, "invalid_request_error", "body_too_large")
+UPSTREAM: Final = ErrorKind(502, "upstream_error", "upstream_error")
+NO_CHANNEL: Final = ErrorKind(503, "upstream_error", "no_channel")
+UNREACHABLE: Final = ErrorKind(503, "upstream_error", "upstream_unreachable")
+UNAVAILABLE: Final = ErrorKind(503, "server_error", "unavailable")
+NOT_INSTALLED: Final = ErrorKind(501, "server_error", "not_installed")
+BROKEN: Final = ErrorKind(500, "server_error", "internal_error")
 
-_LONGEST: Final = 500  # characters of an upstream's own words
+_LONGEST: Final = 500  # characters of an upstream's message
 
 
 #: All kinds.
@@ -76,7 +76,7 @@ class RelayError(Exception):
 
     Attributes:
         kind: Which kind.
-        message: What was wrong, what is accepted, what to do.
+        message: What was wrong, what is expected, what to do.
         code: The kind's code, or Kling's number.
         http: The kind's HTTP status, or the one that suits Kling's number.
         retry_after: Whole seconds to wait; `None` if waiting does not help.
@@ -84,7 +84,7 @@ class RelayError(Exception):
 
     def __init__(
         self,
-        kind: Kind,
+        kind: ErrorKind,
         message: str,
         *,
         code: int | None = None,
@@ -99,20 +99,20 @@ class RelayError(Exception):
         self.retry_after = retry_after
 
     def body(self) -> bytes:
-        """Return the JSON that is answered."""
+        """Return the body of the reply."""
         error = {"message": self.message, "type": self.kind.type, "code": self.code}
         return json.dumps({"error": error}, ensure_ascii=False).encode()
 
 
-def only(method: str, *methods: str) -> None:
-    """Check that *method* is one of those that a path takes.
+def check_method(method: str, *methods: str) -> None:
+    """Check that a path supports *method*.
 
     Raises:
-        RelayError: 405 if it is not.
+        RelayError: 405 if it does not.
     """
     if method not in methods:
-        accepted = " and ".join(methods)
-        raise RelayError(WRONG_METHOD, f"{method}: accepted here: {accepted}")
+        allowed = " or ".join(methods)
+        raise RelayError(WRONG_METHOD, f"{method} is not supported on this path; use {allowed}")
 
 
 def invalid(field: str, problem: str) -> RelayError:
@@ -120,8 +120,8 @@ def invalid(field: str, problem: str) -> RelayError:
     return RelayError(INVALID, f"{field}: {problem}")
 
 
-# Kling's code -> what the relay's user is told. What is not here is 502: the relay's operator has
-# to see to it (1000-1004 keys, 1100-1103 account, 1304 address).
+# Kling's code -> the HTTP status for the relay's user. Any other is 502, a matter for the relay's
+# operator (1000-1004 keys, 1100-1103 account, 1304 address).
 _STATUS_OF_CODE: Final = {
     1200: 400,
     1201: 400,
@@ -136,7 +136,7 @@ _WAIT: Final = 5  # seconds, if Kling names none: about a queue's step
 
 
 def upstream_refusal(error: KlingError) -> RelayError:
-    """Return what the user is told when Kling refused, or could not be reached at all."""
+    """Return the error for the user when Kling refused, or could not be reached at all."""
     if not isinstance(error, KlingAPIError):
         return RelayError(UNREACHABLE, "Kling cannot be reached; nothing was created.")
     http = _STATUS_OF_CODE.get(error.code, 502)

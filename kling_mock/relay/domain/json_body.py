@@ -1,7 +1,7 @@
-"""A JSON object that somebody sent to the relay, bounded in depth, count and numbers. Pure.
+"""Reading JSON objects from outside, bounded in depth, count and numbers.
 
-What passes here can be hashed, priced, stored and sent on: no later step meets a value that it
-cannot write out.
+An object that passes can be hashed, priced, stored and sent on: no later step meets a value that
+it cannot serialize.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_DEPTH: Final = 32
 MAX_VALUES: Final = 10_000
 
 _KEY_SHOWN: Final = 40  # characters of a key that a message shows
-_TOO_DEEP: Final = f"is nested too deeply; at most {MAX_DEPTH} levels are accepted"
+_TOO_DEEP: Final = f"is nested too deeply; the limit is {MAX_DEPTH} levels"
 
 #: Where a value stands: its key and the place of what holds it; None is the body itself.
 _Place = tuple["_Place", str | int] | None
@@ -41,9 +41,9 @@ def read_object(raw: bytes) -> dict[str, Any]:
     except RecursionError:
         raise invalid("body", _TOO_DEEP) from None
     except ValueError:
-        raise invalid("body", "is not JSON; accepted is a JSON object") from None
+        raise invalid("body", "is not JSON; must be a JSON object") from None
     if not isinstance(found, dict):
-        raise invalid("body", "accepted is a JSON object")
+        raise invalid("body", "must be a JSON object")
     _check(found)
     return found
 
@@ -79,7 +79,7 @@ def _check(body: dict[str, Any]) -> None:
         holder, place, depth = waiting.pop()
         values += len(holder)
         if values > MAX_VALUES:
-            raise invalid("body", f"has too many values; at most {MAX_VALUES} are accepted")
+            raise invalid("body", f"has too many values; the limit is {MAX_VALUES}")
         for key, value in _items(holder):
             if isinstance(value, dict | list):
                 if depth == MAX_DEPTH:

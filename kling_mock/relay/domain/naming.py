@@ -1,4 +1,4 @@
-"""Which user or channel an operator means by a name or a number. Pure."""
+"""Which user or channel an operator means by a name or an id."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError, invalid
 from kling_mock.storage.errors import UnknownError
 
-__all__ = ["check_name", "number_of", "the_one"]
+__all__ = ["check_name", "number_of", "resolve_name"]
 
 _NUMBER: Final = re.compile(r"(?:id:)?(0|[1-9][0-9]{0,17})")  # what every database keeps
 _LIKE_A_NUMBER: Final = re.compile(r"(?:id:)?[0-9]+")
 
 
 class Numbered(Protocol):
-    """What has a number."""
+    """Something with an id."""
 
     @property
     def id(self) -> int:
-        """Its number."""
+        """Its id."""
         ...
 
 
@@ -28,19 +28,21 @@ T = TypeVar("T", bound=Numbered)
 
 
 def number_of(key: str) -> int | None:
-    """Return the number that *key* is, as `7` or `id:7`; `None` if it is none."""
+    """Return the id that *key* holds, as `7` or `id:7`; `None` if it holds none."""
     found = _NUMBER.fullmatch(key)
     return None if found is None else int(found[1])
 
 
-def the_one(kind: Literal["user", "channel"], key: str, named: T | None, numbered: T | None) -> T:
-    """Return what *key* means.
+def resolve_name(
+    kind: Literal["user", "channel"], key: str, named: T | None, numbered: T | None
+) -> T:
+    """Return the user or channel that *key* means.
 
     Args:
-        kind: What it is looked for among.
-        key: What the operator has written.
-        named: What has exactly this name.
-        numbered: What has this number.
+        kind: What is looked for.
+        key: What the operator wrote.
+        named: The one with exactly this name.
+        numbered: The one with this id.
 
     Raises:
         RelayError: 409 if it is the name of one and the number of another. `id:7` means the
@@ -52,8 +54,8 @@ def the_one(kind: Literal["user", "channel"], key: str, named: T | None, numbere
     if named is not None and numbered is not None and named.id != numbered.id:
         raise RelayError(
             errors.AMBIGUOUS,
-            f"{kind}: {key!r} is the name of {kind} number {named.id} and the number of another"
-            f" one; nothing was changed. Write id:{named.id} or id:{numbered.id}",
+            f"{kind}: {key!r} is the name of {kind} {named.id} and the id of another one;"
+            f" nothing was changed. Write id:{named.id} or id:{numbered.id}",
         )
     found = numbered if named is None else named
     if found is None:
@@ -62,7 +64,7 @@ def the_one(kind: Literal["user", "channel"], key: str, named: T | None, numbere
 
 
 def check_name(field: str, name: str) -> None:
-    """Check a name that is to be given.
+    """Check a new name.
 
     Raises:
         RelayError: 400 if it could be taken for a number.

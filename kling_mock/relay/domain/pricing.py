@@ -1,29 +1,147 @@
-"""What a task will cost, decided when it is created. Pure.
+"""Prices and money: what a task costs when it is created, and what Kling deducted in the end.
+
+Money is an integer in quota, as one-api counts it: 500 000 quota are one US dollar (one-api,
+config.go; confidence high). One unit of Kling costs 0.14 USD in a video pack (the vendor's price
+list; confidence high), so it is 70 000 quota. Fractions are computed as `Decimal` and rounded
+half up, once, at the end.
 
 Two price lists can be chosen: Kling's own units, and the formula of the relay that the
-deployment guide was written for.
+deployment guide was written for. Sources of the units: the vendor's price list as of 2026-09-20
+("list": two copies agree) and a condensed copy of about 2026-01 ("digest": one copy, for models
+that are no longer listed). Clips that are sold as 5 and 10 seconds cost the same per second in
+both lengths. The emulated Kling keeps a list of its own, on purpose: a mistake that both shared
+would pass every test.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import ROUND_DOWN, Decimal
+from collections.abc import Iterator, Mapping
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
-from kling_mock.relay.domain.money import QUOTA_PER_USD, quota_of
-from kling_mock.relay.domain.prices import DEAREST, PRICES, Use
+__all__ = [
+    "DEAREST",
+    "PRICES",
+    "QUOTA_PER_UNIT",
+    "QUOTA_PER_USD",
+    "BillableRequest",
+    "GuidePricing",
+    "ModelPrice",
+    "Pricing",
+    "UnitPricing",
+    "Use",
+    "final_quota",
+    "price_list",
+    "quota_of",
+]
 
-__all__ = ["Asked", "GuidePricing", "Pricing", "UnitPricing"]
+QUOTA_PER_USD: Final = 500_000
+QUOTA_PER_UNIT: Final = 70_000
+
+# More units than this (140 million dollars) in one task is nonsense, and would not fit a BIGINT
+# once it is added up.
+_MOST_UNITS: Final = Decimal(1_000_000_000)
 
 
-class Asked(NamedTuple):
+def quota_of(units: Decimal) -> int:
+    """Return *units* of Kling in quota, rounded half up."""
+    return int((units * QUOTA_PER_UNIT).to_integral_value(ROUND_HALF_UP))
+
+
+def final_quota(units: Decimal | None) -> int | None:
+    """Return what the upstream says it deducted, in quota; `None` if it does not say.
+
+    Args:
+        units: Kling's `final_unit_deduction` as read, or `None`. 0 is a valid answer and
+            charges 0. A negative or absurd number counts as none.
+    """
+    if units is None or not units.is_finite() or not 0 <= units <= _MOST_UNITS:
+        return None
+    return quota_of(units)
+
+
+# ---------------------------------------------------------------- the price list
+
+
+Use = Literal["silent", "sound", "voice", "video"]
+Confidence = Literal["high", "medium", "low"]
+
+
+class ModelPrice(NamedTuple):
+    """One line of Kling's price list.
+
+    Attributes:
+        model: Value of `model_name`.
+        mode: `std`, `pro`, `4k`, or `any` for a model without modes.
+        use: What decides the price besides: a video input, a voice, sound, or nothing.
+        per_second: Units for each second of the result.
+        source: `list` or `digest`; see the module.
+        confidence: How far to trust it.
+    """
+
+    model: str
+    mode: str
+    use: Use
+    per_second: Decimal
+    source: str
+    confidence: Confidence
+
+
+def _lines() -> Iterator[ModelPrice]:
+    """Yield the list; a row of `_ROWS` names its uses, and the units of each in that order."""
+    for model, mode, uses, units, source, confidence in _ROWS:
+        for use, per_second in zip(uses, units.split(), strict=True):
+            yield ModelPrice(model, mode, use, Decimal(per_second), source, confidence)
+
+
+_SILENT: Final[tuple[Use, ...]] = ("silent",)
+_SOUND: Final[tuple[Use, ...]] = ("silent", "sound")
+_VOICE: Final[tuple[Use, ...]] = ("silent", "sound", "voice")
+_VIDEO: Final[tuple[Use, ...]] = ("silent", "video")
+_OMNI: Final[tuple[Use, ...]] = ("silent", "sound", "video")
+_ROWS: Final[tuple[tuple[str, str, tuple[Use, ...], str, str, Confidence], ...]] = (
+    ("kling-v1", "std", _SILENT, "0.2", "digest", "low"),
+    ("kling-v1", "pro", _SILENT, "0.7", "digest", "low"),
+    ("kling-v1-5", "std", _SILENT, "0.4", "digest", "low"),
+    ("kling-v1-5", "pro", _SILENT, "0.7", "digest", "low"),
+    ("kling-v1-6", "std", _SILENT, "0.4", "digest", "low"),
+    ("kling-v1-6", "pro", _SILENT, "0.7", "digest", "low"),
+    ("kling-v2-1", "std", _SILENT, "0.4", "digest", "low"),
+    ("kling-v2-1", "pro", _SILENT, "0.7", "digest", "low"),
+    ("kling-v2-master", "any", _SILENT, "2", "digest", "low"),
+    ("kling-v2-1-master", "any", _SILENT, "2", "digest", "low"),
+    ("kling-v2-5-turbo", "std", _SILENT, "0.3", "list", "high"),
+    ("kling-v2-5-turbo", "pro", _SILENT, "0.5", "list", "high"),
+    ("kling-v2-6", "std", _SILENT, "0.3", "list", "high"),
+    ("kling-v2-6", "pro", _VOICE, "0.5 1 1.2", "list", "high"),
+    ("kling-v3", "std", _SOUND, "0.6 0.9", "list", "high"),
+    ("kling-v3", "pro", _SOUND, "0.8 1.2", "list", "high"),
+    ("kling-v3", "4k", _SOUND, "3 3", "list", "high"),
+    ("kling-video-o1", "std", _VIDEO, "0.6 0.9", "list", "high"),
+    ("kling-video-o1", "pro", _VIDEO, "0.8 1.2", "list", "high"),
+    ("kling-v3-omni", "std", _OMNI, "0.6 0.8 0.9", "list", "high"),
+    ("kling-v3-omni", "pro", _OMNI, "0.8 1 1.2", "list", "high"),
+    ("kling-v3-omni", "4k", _OMNI, "3 3 3", "list", "medium"),
+)
+
+PRICES: Final[Mapping[tuple[str, str, Use], ModelPrice]] = {
+    (line.model, line.mode, line.use): line for line in _lines()
+}
+
+DEAREST: Final = max(line.per_second for line in PRICES.values())
+
+
+# ---------------------------------------------------------------- the price of a request
+
+
+class BillableRequest(NamedTuple):
     """What the price of a task depends on.
 
     Attributes:
         endpoint: The last part of the path, such as `text2video`.
-        asked_model: The model as the user named it, such as `kling-v1-5-std`.
-        model: The model that Kling is asked for.
+        requested_model: The model that the user named, such as `kling-v1-5-std`.
+        model: The model that is sent to Kling.
         mode: `std`, `pro`, `4k`; "" if the request names none.
         seconds: Length of the result in seconds.
         use: A video input, a voice, sound, or nothing.
@@ -31,7 +149,7 @@ class Asked(NamedTuple):
     """
 
     endpoint: str
-    asked_model: str
+    requested_model: str
     model: str
     mode: str
     seconds: Decimal
@@ -42,7 +160,7 @@ class Asked(NamedTuple):
 class Pricing(Protocol):
     """A price list."""
 
-    def quota(self, asked: Asked) -> int:
+    def quota(self, request: BillableRequest) -> int:
         """Return the price in quota: 0 if the list says that it is free, else at least 1."""
         ...
 
@@ -74,19 +192,19 @@ class UnitPricing:
     def __init__(self, unknown: Decimal = DEAREST) -> None:
         self._unknown = unknown
 
-    def quota(self, asked: Asked) -> int:
+    def quota(self, request: BillableRequest) -> int:
         """Return the price in quota."""
-        units = self.per_second(asked) * asked.seconds
+        units = self.per_second(request) * request.seconds
         return _held(units, quota_of(units))
 
-    def per_second(self, asked: Asked) -> Decimal:
+    def per_second(self, request: BillableRequest) -> Decimal:
         """Return the units for each second of the result."""
-        mode = asked.mode or _DEFAULT_MODES.get(asked.endpoint, "std")
+        mode = request.mode or _DEFAULT_MODES.get(request.endpoint, "std")
         for row in (mode, "any"):
-            line = PRICES.get((asked.model, row, asked.use))
+            line = PRICES.get((request.model, row, request.use))
             if line is not None:
                 return line.per_second
-        lines = [line for line in PRICES.values() if line.model == asked.model]
+        lines = [line for line in PRICES.values() if line.model == request.model]
         same_mode = [line for line in lines if line.mode in {mode, "any"}]
         return max((line.per_second for line in same_mode or lines), default=self._unknown)
 
@@ -132,12 +250,17 @@ class GuidePricing:
         self._bases = bases
         self._default = default
 
-    def quota(self, asked: Asked) -> int:
+    def quota(self, request: BillableRequest) -> int:
         """Return the price in quota."""
         dollars = (
-            self._bases.get(asked.asked_model, self._default)
-            * max(Decimal(1), asked.seconds / _FIVE_SECONDS)
-            * _ASPECTS.get(asked.aspect_ratio or "16:9", Decimal(1))
-            * _TYPES.get(asked.endpoint, Decimal(1))
+            self._bases.get(request.requested_model, self._default)
+            * max(Decimal(1), request.seconds / _FIVE_SECONDS)
+            * _ASPECTS.get(request.aspect_ratio or "16:9", Decimal(1))
+            * _TYPES.get(request.endpoint, Decimal(1))
         )
         return _held(dollars, int((dollars * QUOTA_PER_USD).to_integral_value(ROUND_DOWN)))
+
+
+def price_list(name: Literal["units", "guide"]) -> Pricing:
+    """Return the price list of this name."""
+    return UnitPricing() if name == "units" else GuidePricing()

@@ -1,4 +1,4 @@
-"""When the relay looks at its open tasks, and when it gives one up. Pure.
+"""When the relay polls its open tasks, and when it fails one that does not end.
 
 Times are Unix seconds, durations seconds.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
-    "CREATE_LEASE",
     "DEADLINE",
     "READ_INTERVAL",
     "UNKNOWN_PAUSE",
@@ -18,15 +17,13 @@ __all__ = [
     "next_look",
 ]
 
-#: An open task is read upstream at most this often, over all processes and ways.
+#: An open task is read upstream at most this often, by all processes together.
 READ_INTERVAL: Final = 5
-#: A task that is open for so long has failed, once a last look has shown it open.
+#: A task that has been open for so long fails, once a last reading has shown it open.
 DEADLINE: Final = 24 * 3600
-#: For so long the relay waits for an upstream that cannot be read.
+#: The limit for an upstream that cannot be read.
 _LAST_DEADLINE: Final = 2 * DEADLINE
-#: Who sends a create has the task to itself for so long: one attempt per channel fits.
-CREATE_LEASE: Final = 120
-#: From the end of a create whose answer was lost to the first look, and on to the next: a little
+#: From the end of a create whose reply was lost to the first reading, and on to the next: a little
 #: more than the 60 seconds after which a "not found" counts.
 UNKNOWN_PAUSE: Final = 65
 
@@ -37,12 +34,12 @@ _JITTER: Final = 0.2
 
 
 def first_look(now: int) -> int:
-    """Return when the sweeper first looks at a task that was accepted at *now*."""
+    """Return when the sweeper first polls a task that was accepted at *now*."""
     return now + round(_SHORTEST_PAUSE)
 
 
 def next_look(now: int, created_at: int, chance: float) -> int:
-    """Return when the sweeper looks at an open task again.
+    """Return when the sweeper polls an open task again.
 
     A quarter of its age, from 20 seconds up to 10 minutes, and up to a fifth more, so that
     tasks of one burst do not stay together.
@@ -57,7 +54,7 @@ def next_look(now: int, created_at: int, chance: float) -> int:
 
 
 def is_expired(now: int, created_at: int, *, readable: bool) -> bool:
-    """Return whether an open task is given up.
+    """Return whether an open task fails for its age.
 
     Args:
         now: The present.
@@ -69,5 +66,5 @@ def is_expired(now: int, created_at: int, *, readable: bool) -> bool:
 
 
 def expires_before(now: int, *, readable: bool) -> int:
-    """Return the time of creation up to which open tasks are given up; see `is_expired`."""
+    """Return the time of creation up to which open tasks fail; see `is_expired`."""
     return now - (DEADLINE if readable else _LAST_DEADLINE)

@@ -1,6 +1,6 @@
-"""What a report does to a task of the relay: a table of state x event. Pure.
+"""The state machine of a task of the relay: a table of state x event.
 
-A state is read from the row; an event is what Kling said, or what the relay has found out. A pair
+A state is read from the row; an event is what Kling reports, or what the relay has proven. A pair
 that is not in the table cannot happen; it raises, and nothing is written.
 """
 
@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["ACTIONS", "Action", "Event", "IllegalEventError", "State", "action", "state_of"]
+__all__ = ["ACTIONS", "Action", "IllegalEventError", "TaskEvent", "TaskState", "action", "state_of"]
 
 
-class State(StrEnum):
-    """Where a task of the relay is.
+class TaskState(StrEnum):
+    """The state of a task of the relay.
 
-    `unknown`: sent, and Kling's id of it is not known (yet). `lost`: it was given up without
-    an id of Kling's, because Kling did not know it or refused it.
+    `unknown`: sent, and Kling's id of it is not known (yet). `lost`: it failed without an id of
+    Kling's, because Kling did not know it or refused it.
     """
 
     UNKNOWN = "unknown"
@@ -28,8 +28,8 @@ class State(StrEnum):
     LOST = "lost"
 
 
-class Event(StrEnum):
-    """What was heard of a task.
+class TaskEvent(StrEnum):
+    """What was learned of a task.
 
     The first four are statuses of Kling. `refused`: the create was refused, provably.
     """
@@ -42,11 +42,11 @@ class Event(StrEnum):
 
 
 class Action(StrEnum):
-    """What is done about it.
+    """What the event does.
 
     `keep`: nothing. `advance`: the row takes the new open status. `charge`: the row succeeds,
-    the user pays. `release`: the row fails, the hold is given back. `report`: the row has ended
-    otherwise and stays so; what came is kept aside, for the operator.
+    the user pays. `release`: the row fails, the hold is released. `report`: the row has ended
+    otherwise and stays so; the event is stored as a report, for the operator.
     """
 
     KEEP = "keep"
@@ -60,11 +60,11 @@ class IllegalEventError(ValueError):
     """A pair of state and event that cannot happen."""
 
 
-_S, _E, _A = State, Event, Action
+_S, _E, _A = TaskState, TaskEvent, Action
 
-ACTIONS: Final[Mapping[State, Mapping[Event, Action]]] = {
+ACTIONS: Final[Mapping[TaskState, Mapping[TaskEvent, Action]]] = {
     _S.UNKNOWN: {
-        # Any answer about it also brings Kling's id, which the service writes down.
+        # Any reply about it also has Kling's id, which the service stores.
         _E.SUBMITTED: _A.ADVANCE,
         _E.PROCESSING: _A.ADVANCE,
         _E.SUCCEED: _A.CHARGE,
@@ -96,7 +96,7 @@ ACTIONS: Final[Mapping[State, Mapping[Event, Action]]] = {
         _E.FAILED: _A.KEEP,
     },
     _S.LOST: {
-        # It was given up, and shows up after all: somebody pays Kling for it.
+        # It was given up, and exists after all: somebody pays Kling for it.
         _E.SUBMITTED: _A.REPORT,
         _E.PROCESSING: _A.REPORT,
         _E.SUCCEED: _A.REPORT,
@@ -105,21 +105,21 @@ ACTIONS: Final[Mapping[State, Mapping[Event, Action]]] = {
 }
 
 
-def state_of(status: str, kling_task_id: str | None) -> State:
+def state_of(status: str, kling_task_id: str | None) -> TaskState:
     """Return the state of a row.
 
     Args:
         status: The row's status; any but the four of Kling counts as `submitted`.
         kling_task_id: Kling's id of it; `None` or "" if it is not known.
     """
-    if not kling_task_id and status != State.SUCCEED:
-        return State.LOST if status == "failed" else State.UNKNOWN
+    if not kling_task_id and status != TaskState.SUCCEED:
+        return TaskState.LOST if status == "failed" else TaskState.UNKNOWN
     if status in {"succeed", "failed", "processing"}:
-        return State(status)
-    return State.SUBMITTED
+        return TaskState(status)
+    return TaskState.SUBMITTED
 
 
-def action(state: State, event: Event) -> Action:
+def action(state: TaskState, event: TaskEvent) -> Action:
     """Return what *event* does to a task in *state*.
 
     Raises:
@@ -127,6 +127,6 @@ def action(state: State, event: Event) -> Action:
     """
     found = ACTIONS[state].get(event)
     if found is None:
-        accepted = ", ".join(ACTIONS[state])
-        raise IllegalEventError(f"{event} of a task that is {state}; accepted: {accepted}")
+        possible = ", ".join(ACTIONS[state])
+        raise IllegalEventError(f"{event} of a task that is {state}; possible are {possible}")
     return found

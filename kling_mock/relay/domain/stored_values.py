@@ -1,4 +1,4 @@
-"""What of Kling's words is kept in a row, so that every database takes it as it is. Pure.
+"""Texts of Kling as they are stored, so that every database takes them unchanged.
 
 A text that is cut is marked as cut, and stays what it was: JSON stays JSON. What would be wrong
 or useless when it is cut, such as a URL, is left out; the report as received has it.
@@ -14,7 +14,7 @@ from kling_mock.storage.text import MAX_ID, TEXT_BYTES
 
 __all__ = ["MAX_HINT", "stored_id", "stored_json", "stored_reason", "stored_url"]
 
-#: Bytes that are kept of a callback that nobody has signed.
+#: Bytes that are stored of an unsigned callback.
 MAX_HINT: Final = 4_096
 _MAX_URL: Final = 8_192  # characters
 _MAX_REASON: Final = 1_000  # characters

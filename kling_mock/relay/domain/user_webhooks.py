@@ -1,29 +1,28 @@
-"""What the relay tells its own users about their tasks: bodies, signatures, retries. Pure.
+"""Webhooks to the relay's users: bodies, retries, and the addresses they may go to.
 
 The body is Kling's own, with the relay's ids, so whoever reads Kling's callbacks reads these
-(`kling_sdk.parse_callback` too). They are signed as Standard Webhooks asks.
+(`kling_sdk.parse_callback` too). They are signed according to Standard Webhooks.
 """
 
 from __future__ import annotations
 
-import base64
-import hmac
 import json
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final, NamedTuple
 
 from kling_mock.storage.values import NewNotice, Notice, NoticeState, TaskResult, VideoRow
 from kling_mock.web.decimals import bounded_decimal
 
-__all__ = ["DELAYS", "Verdict", "after_attempt", "notice_of", "user_secret"]
+__all__ = ["DELAYS", "DeliveryDecision", "after_attempt", "is_public", "notice_of"]
 
 #: Seconds from one attempt to the next: eight attempts over 28 hours (Svix's schedule).
 DELAYS: Final = (5, 300, 1800, 7200, 18_000, 36_000, 36_000)
 _JITTER: Final = 0.1
-_LONGEST_WAIT: Final = 24 * 3600  # seconds of a Retry-After that are believed
+_LONGEST_WAIT: Final = 24 * 3600  # seconds: a longer Retry-After is ignored
 
 
 def notice_of(row: VideoRow, result: TaskResult, now: int) -> NewNotice | None:
-    """Return what the row's user is told when *result* ends it; `None` if nobody asked."""
+    """Return the webhook for the end of *row* by *result*; `None` without a `callback_url`."""
     if row.callback_url is None:
         return None
     video = {"id": result.video_id, "url": result.store_url, "duration": result.duration}
@@ -41,24 +40,11 @@ def notice_of(row: VideoRow, result: TaskResult, now: int) -> NewNotice | None:
     return NewNotice(event_id=f"msg_{row.task_id}", url=row.callback_url, body=text)
 
 
-def user_secret(secret: bytes, user_id: int) -> str:
-    """Return the `whsec_` secret of one user.
-
-    It is derived, so none is stored, and no user can sign for another one.
-
-    Args:
-        secret: The relay's own secret.
-        user_id: Whose.
-    """
-    key = hmac.digest(secret, f"callbacks of user {user_id}".encode(), "sha256")
-    return f"whsec_{base64.b64encode(key).decode()}"
-
-
-class Verdict(NamedTuple):
-    """What becomes of a notice after an attempt.
+class DeliveryDecision(NamedTuple):
+    """What follows an attempt to deliver a webhook.
 
     Attributes:
-        state: Where it is now.
+        state: The new state of the webhook.
         wait: Seconds to the next attempt, for `PENDING`.
     """
 
@@ -66,28 +52,53 @@ class Verdict(NamedTuple):
     wait: int = 0
 
 
-def after_attempt(notice: Notice, status: int, retry_after: str, chance: float) -> Verdict:
-    """Return what becomes of *notice* after an attempt was answered.
+def after_attempt(notice: Notice, status: int, retry_after: str, chance: float) -> DeliveryDecision:
+    """Return what follows an attempt to deliver *notice*.
 
-    Only 2xx is a success. 410 asks to stop. Everything else is tried again, also 3xx: a
+    Only 2xx is a success. 410 ends it. Everything else is retried, also 3xx: a
     redirect is not followed, since it could lead inside.
 
     Args:
         notice: As it was claimed.
-        status: The HTTP status; 0 if no answer came.
-        retry_after: The answer's `Retry-After`; "" if it had none. Dates are not understood.
+        status: The HTTP status; 0 without a reply.
+        retry_after: The `Retry-After` header; "" if there is none. Dates are ignored.
         chance: A number from 0 up to 1.
     """
     if 200 <= status < 300:
-        return Verdict(NoticeState.DELIVERED)
+        return DeliveryDecision(NoticeState.DELIVERED)
     if status == 410:
-        return Verdict(NoticeState.GONE)
+        return DeliveryDecision(NoticeState.GONE)
     if notice.attempts >= len(DELAYS):
-        return Verdict(NoticeState.DEAD)
+        return DeliveryDecision(NoticeState.DEAD)
     wait = DELAYS[notice.attempts] * (1 + _JITTER * chance)
-    return Verdict(NoticeState.PENDING, round(max(wait, _asked(retry_after))))
+    return DeliveryDecision(NoticeState.PENDING, round(max(wait, _seconds(retry_after))))
 
 
-def _asked(retry_after: str) -> float:
+def _seconds(retry_after: str) -> float:
     seconds = bounded_decimal(retry_after)
     return float(seconds) if seconds is not None and 0 < seconds <= _LONGEST_WAIT else 0.0
+
+
+# ---------------------------------------------------------------- addresses
+
+# What Python 3.11's `is_global` takes for public: an IPv4 address inside of an IPv6 one, and
+# addresses for protocols.
+_INWARD: Final[tuple[IPv4Network | IPv6Network, ...]] = (
+    IPv4Network("192.0.0.0/24"),
+    IPv6Network("64:ff9b::/96"),
+    IPv6Network("64:ff9b:1::/48"),
+    IPv6Network("2002::/16"),
+)
+
+
+def is_public(address: str) -> bool:
+    """Return whether *address*, as a socket has it, belongs to the public internet."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    if not found.is_global or found.is_multicast or found.is_reserved:
+        return False
+    return not any(found.version == net.version and found in net for net in _INWARD)

@@ -1,8 +1,8 @@
-"""The relay's wire form: from a request's bytes to what is asked, from a row to a reply. Pure.
+"""The relay's wire format: from a request's bytes to its parameters, from a row to a reply.
 
 The requests are those of the deployment guide and those of `kling_sdk`: Kling's own bodies, with
-`model` or `model_name`, and `duration` as number or text. What is not known here is passed on to
-Kling as it is. The replies hold exactly the keys of the guide.
+`model` or `model_name`, and `duration` as number or text. Unknown fields are passed on to Kling
+unchanged. The replies hold exactly the keys of the guide.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from kling_mock.relay.domain.channels import Target
+import kling_sdk
+from kling_mock.relay.domain.channels import ModelTarget
 from kling_mock.relay.domain.errors import invalid
 from kling_mock.relay.domain.json_body import read_object
-from kling_mock.relay.domain.prices import Use
+from kling_mock.relay.domain.pricing import Use
 from kling_mock.storage.values import VideoRow
 from kling_mock.web.decimals import bounded_decimal
 
@@ -32,8 +33,8 @@ __all__ = [
     "MAX_PAGE",
     "MAX_PROMPT",
     "MOST_SECONDS",
-    "CreateAsk",
-    "ListAsk",
+    "CreateTaskRequest",
+    "ListQuery",
     "created",
     "encode",
     "listed",
@@ -46,10 +47,9 @@ __all__ = [
 #: The last part of the path, and the model that a request without one means. The models are the
 #: SDK's defaults: the vendor's own, kling-v1, is discontinued.
 ENDPOINTS: Final[Mapping[str, str]] = {
-    "text2video": "kling-v2-6",
-    "image2video": "kling-v2-6",
-    "omni-video": "kling-v3-omni",
-    "multi-image2video": "kling-v1-6",
+    name: record.default_model
+    for name, record in kling_sdk.ENDPOINTS.items()
+    if record.returns is None and record.result == "videos"
 }
 MAX_PAGE: Final = 100
 _DEFAULT_PAGE: Final = 20
@@ -69,22 +69,22 @@ _JSON: Final = json.JSONEncoder(ensure_ascii=False)
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-class CreateAsk(NamedTuple):
-    """A create as it was asked for.
+class CreateTaskRequest(NamedTuple):
+    """A create as the user sent it.
 
     Attributes:
         endpoint: One of `ENDPOINTS`.
         body: The request's own object.
-        model: The model as the user named it.
-        mode: The mode; "" if none is named.
+        model: The model that the user named.
+        mode: The mode; "" without one.
         seconds: Length of the result, as far as the price depends on it.
-        use: What the price depends on besides.
-        aspect_ratio: As in `16:9`; "" if none is named.
+        use: What else the price depends on.
+        aspect_ratio: Such as `16:9`; "" without one.
         prompt: The prompt; "" if there is none.
         external_task_id: The user's own id of the task; `None` if there is none.
-        callback_url: Where the user wants to be told; `None` for nowhere.
-        request_hash: SHA-256 of the request without its `external_task_id`: whether a repeat
-            under the same id is the same request.
+        callback_url: Where the user's webhook goes; `None` sends none.
+        request_hash: SHA-256 of the request without its `external_task_id`: shows whether a
+            repeated id belongs to the same request.
     """
 
     endpoint: str
@@ -101,11 +101,11 @@ class CreateAsk(NamedTuple):
 
     def __repr__(self) -> str:
         # The body holds the prompt.
-        return f"CreateAsk(endpoint={self.endpoint!r}, model={self.model!r})"
+        return f"CreateTaskRequest(endpoint={self.endpoint!r}, model={self.model!r})"
 
 
-def read_create(endpoint: str, raw: bytes) -> CreateAsk:
-    """Return what a create asks for.
+def read_create(endpoint: str, raw: bytes) -> CreateTaskRequest:
+    """Return a parsed create.
 
     Only what the relay itself uses is checked; the rest is Kling's to judge.
 
@@ -114,11 +114,11 @@ def read_create(endpoint: str, raw: bytes) -> CreateAsk:
         raw: The request's body.
 
     Raises:
-        RelayError: 400 naming the field and what is accepted.
+        RelayError: 400 naming the field and what it must be.
     """
     body = read_object(raw)
     external = _external_id(body.get("external_task_id"))
-    return CreateAsk(
+    return CreateTaskRequest(
         endpoint=endpoint,
         body=body,
         model=_model(body, endpoint),
@@ -134,22 +134,22 @@ def read_create(endpoint: str, raw: bytes) -> CreateAsk:
 
 
 def upstream_body(
-    ask: CreateAsk, wanted: Target, task_id: str, callback_url: str | None
+    request: CreateTaskRequest, target: ModelTarget, task_id: str, callback_url: str | None
 ) -> dict[str, Any]:
     """Return what is sent to Kling.
 
     Args:
-        ask: What the user asked for.
-        wanted: What the model's name means on the channel.
+        request: The user's request.
+        target: What the requested model is on the channel.
         task_id: The relay's id, which is Kling's `external_task_id`.
         callback_url: Where Kling reports to; `None` if this relay cannot be reached.
     """
     own = {"model", "model_name", "mode", "duration", "external_task_id", "callback_url"}
-    body = {name: value for name, value in ask.body.items() if name not in own}
-    body["model_name"] = wanted.model
-    if wanted.mode:
-        body["mode"] = wanted.mode
-    duration = ask.body.get("duration")
+    body = {name: value for name, value in request.body.items() if name not in own}
+    body["model_name"] = target.model
+    if target.mode:
+        body["mode"] = target.mode
+    duration = request.body.get("duration")
     if duration is not None:
         body["duration"] = duration if isinstance(duration, str) else f"{duration}"
     body["external_task_id"] = task_id
@@ -163,9 +163,9 @@ def _text(body: Mapping[str, Any], name: str, longest: int | None) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise invalid(name, "accepted is text")
+        raise invalid(name, "must be text")
     if longest is not None and len(value) > longest:
-        raise invalid(name, f"accepted are up to {longest} characters")
+        raise invalid(name, f"must have at most {longest} characters")
     return value
 
 
@@ -173,7 +173,7 @@ def _prompt(body: Mapping[str, Any]) -> str:
     prompt = _text(body, "prompt", None)
     # Half a surrogate pair has no bytes; `_hash` refuses it with a message of its own.
     if len(prompt.encode("utf-8", "replace")) > MAX_PROMPT:
-        raise invalid("prompt", f"is too long; at most {MAX_PROMPT} bytes of UTF-8 are accepted")
+        raise invalid("prompt", f"is too long; the limit is {MAX_PROMPT} bytes of UTF-8")
     return prompt
 
 
@@ -181,7 +181,7 @@ def _model(body: Mapping[str, Any], endpoint: str) -> str:
     named = _text(body, "model_name", LONGEST_NAME)
     short = _text(body, "model", LONGEST_NAME)
     if named and short and named != short:
-        raise invalid("model", "differs from model_name; accepted is one of the two")
+        raise invalid("model", "differs from model_name; send one of the two")
     return named or short or ENDPOINTS[endpoint]
 
 
@@ -213,7 +213,7 @@ def _external_id(value: object) -> str | None:
     if not isinstance(value, str) or len(value) > LONGEST_ID or not _ID.match(value):
         raise invalid(
             "external_task_id",
-            f"accepted are 1 to {LONGEST_ID} printable ASCII characters, no space at either end",
+            f"must be 1 to {LONGEST_ID} printable ASCII characters, no space at either end",
         )
     return value
 
@@ -230,7 +230,8 @@ def _callback_url(value: object) -> str | None:
         if parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc:
             return value
     raise invalid(
-        "callback_url", f"accepted is a URL with http(s) and a host, up to {LONGEST_URL} long"
+        "callback_url",
+        f"must be an http(s) URL with a host, of at most {LONGEST_URL} characters",
     )
 
 
@@ -240,10 +241,10 @@ def _hash(endpoint: str, body: Mapping[str, Any]) -> str:
     try:
         return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
     except UnicodeEncodeError:  # legal in JSON, but it cannot be sent on
-        raise invalid("body", "holds half of a surrogate pair; accepted is UTF-8") from None
+        raise invalid("body", "holds half of a surrogate pair; must be UTF-8") from None
 
 
-class ListAsk(NamedTuple):
+class ListQuery(NamedTuple):
     """One page of tasks.
 
     Attributes:
@@ -257,14 +258,14 @@ class ListAsk(NamedTuple):
     status: str | None
 
 
-def read_list(query: Mapping[str, str]) -> ListAsk:
-    """Return which page is asked for.
+def read_list(query: Mapping[str, str]) -> ListQuery:
+    """Return which page is requested.
 
     Raises:
-        RelayError: 400 naming the parameter and what is accepted.
+        RelayError: 400 naming the parameter and what it must be.
     """
     limit = _count(query, "limit", MAX_PAGE) or _DEFAULT_PAGE
-    return ListAsk(limit, _count(query, "before", MAX_KEY), query.get("status") or None)
+    return ListQuery(limit, _count(query, "before", MAX_KEY), query.get("status") or None)
 
 
 def _count(query: Mapping[str, str], name: str, most: int) -> int | None:
@@ -272,7 +273,7 @@ def _count(query: Mapping[str, str], name: str, most: int) -> int | None:
     if not value:
         return None
     if not (value.isascii() and value.isdigit() and len(value) < 20 and 1 <= int(value) <= most):
-        raise invalid(name, f"accepted is a whole number from 1 to {most}")
+        raise invalid(name, f"must be a whole number from 1 to {most}")
     return int(value)
 
 
@@ -288,7 +289,7 @@ def created(task: VideoRow) -> dict[str, str]:
 def shown(task: VideoRow) -> dict[str, str]:
     """Return the reply to a query.
 
-    A duration is shown once there is a result; until then it is only what was asked for.
+    A duration is shown once there is a result; before, the row has only the requested one.
     """
     ended = task.status == "succeed"
     return {

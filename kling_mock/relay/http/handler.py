@@ -1,16 +1,16 @@
-"""HTTP in front of the relay: parse, call, answer.
+"""HTTP in front of the relay: parse, call, reply, count.
 
 On aiohttp's low-level server, without router and middlewares: what a request costs is what the
-relay itself does. Whatever a client sends, the answer has the relay's shape.
+relay itself does. Whatever a client sends, the reply has the relay's shape.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -18,22 +18,32 @@ from aiohttp import web
 from kling_mock.clock import Clock
 from kling_mock.relay.domain import errors, wire
 from kling_mock.relay.domain.errors import RelayError
-from kling_mock.relay.http.pages import Page
-from kling_mock.relay.http.routes import ADMIN, CALLBACK, HEALTH, INTERNAL_CALLBACK, VIDEOS
-from kling_mock.relay.service.callbacks import Callbacks
+from kling_mock.relay.http.pages import Page, is_local
+from kling_mock.relay.http.routes import (
+    CALLBACK,
+    HEALTH,
+    INTERNAL_CALLBACK,
+    OPERATOR,
+    VIDEOS,
+    known_method,
+    template,
+)
+from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.operator.http import OperatorApi
+from kling_mock.relay.service.callbacks import CallbackReceiver
 from kling_mock.relay.service.tasks import RelayService
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.web.connections import BodyTimeoutError
-from kling_mock.web.loopback import comes_from_here
-from kling_mock.web.replies import json_reply
+from kling_mock.web.replies import add_header, json_reply
+from kling_mock.web.request_ids import REQUEST_ID, REQUEST_ID_HEADER, chosen_id
 
 __all__ = ["RelayHandler"]
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
 _MIB: Final = 1024 * 1024
-# Most bytes of a body. An image may have 10 MB, which are 13.4 MB in base64; the counts are those
-# of the vendor's pages (confidence medium).
+# Limits of bodies in bytes. An image may have 10 MB, which are 13.4 MB in base64; how many there
+# may be is from the vendor's pages (confidence medium).
 _LIMITS: Final[Mapping[str, int]] = {
     "text2video": _MIB,
     "image2video": 32 * _MIB,
@@ -47,59 +57,57 @@ _NOT_LOCAL: Final = (
 )
 
 
-class Health(Protocol):
-    """Tells how the relay is."""
-
-    async def __call__(self) -> tuple[bool, dict[str, Any]]:
-        """Return whether it can serve, and what to show."""
-        ...
-
-
-class Admin(Protocol):
-    """Answers the operator."""
-
-    async def __call__(
-        self, method: str, path: str, query: Mapping[str, str], raw: bytes, header: str | None
-    ) -> tuple[int, dict[str, Any]]:
-        """Return HTTP status and body."""
-        ...
-
-
 class RelayHandler:
     """The aiohttp handler of one relay.
 
     Args:
         service: What users can do.
-        callbacks: Takes in what Kling reports.
-        admin: What the operator can do; `None` is nothing, and its paths do not exist.
-        admin_is_local: Whether the operator is served on this computer only.
-        health: How the relay is.
+        callbacks: Receives the callbacks of Kling.
+        operator: The operator's API; `None` does not serve it.
+        operator_is_local: Whether the operator's API takes calls from this computer only.
+        health: Returns whether the relay can serve, and the body of `/health`.
         clock: The time, for the `Date` header.
-        pages: What else is answered, by path.
+        pages: What else is served, by path.
+        metrics: Counts the requests.
+        new_id: Makes the id of a request that brings none.
     """
 
     def __init__(
         self,
         service: RelayService,
-        callbacks: Callbacks,
-        admin: Admin | None,
-        health: Health,
+        callbacks: CallbackReceiver,
+        operator: OperatorApi | None,
+        health: Callable[[], Awaitable[tuple[bool, dict[str, Any]]]],
         clock: Clock,
         pages: Mapping[str, Page],
+        metrics: Metrics,
+        new_id: Callable[[], str],
         *,
-        admin_is_local: bool = False,
+        operator_is_local: bool = False,
     ) -> None:
-        self._admin_is_local = admin_is_local
+        self._operator_is_local = operator_is_local
         self._pages = pages
         self._service = service
         self._callbacks = callbacks
-        self._admin = admin
+        self._operator = operator
         self._health = health
         self._clock = clock
+        self._metrics = metrics
+        self._new_id = new_id
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer *request*."""
+        """Answer *request*; what is raised is a connection that is gone."""
+        begun = self._metrics.begin()
+        request_id = chosen_id(request.headers.get(REQUEST_ID_HEADER), self._new_id)
+        REQUEST_ID.set(request_id)  # aiohttp gives each request a context of its own
         path = request.rel_url.raw_path
+        reply = await self._reply(request, path)
+        add_header(reply, REQUEST_ID_HEADER, request_id)
+        method = known_method(request.method)
+        self._metrics.request(method, template(path), reply.status, begun)
+        return reply
+
+    async def _reply(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         try:
             page = self._pages.get(path)
             if page is not None:
@@ -108,11 +116,11 @@ class RelayHandler:
         except RelayError as error:
             return self._refuse(request, path, error)
         except StorageUnavailableError as error:
-            _log.error("kling relay error: the database is away: %s", error)
-            away = RelayError(
-                errors.UNAVAILABLE, "the relay's database is away; repeat", retry_after=1
+            _log.error("kling relay error: the database is unavailable: %s", error)
+            unavailable = RelayError(
+                errors.UNAVAILABLE, "the relay's database is unavailable; try again", retry_after=1
             )
-            return self._refuse(request, path, away)
+            return self._refuse(request, path, unavailable)
         except (ConnectionResetError, asyncio.CancelledError):
             raise
         except Exception:  # noqa: BLE001 - whatever it is, the client gets the relay's shape
@@ -121,7 +129,7 @@ class RelayHandler:
             return self._refuse(request, path, broken)
         return json_reply(request, status, wire.encode(body), self._clock.now())
 
-    async def _answer(self, request: web.BaseRequest, path: str) -> tuple[int, dict[str, Any]]:
+    async def _answer(self, request: web.BaseRequest, path: str) -> tuple[int, Mapping[str, Any]]:
         if path.startswith(VIDEOS):
             return 200, await self._videos(request, path[len(VIDEOS) :])
         if path.startswith(CALLBACK):
@@ -129,16 +137,16 @@ class RelayHandler:
         if path == INTERNAL_CALLBACK:
             return 200, await self._callback(request, None)
         if path == HEALTH:
-            errors.only(request.method, "GET", "HEAD")
-            well, body = await self._health()
-            return 200 if well else 503, body
-        if path.startswith(ADMIN) and self._admin is not None:
-            if self._admin_is_local and not is_local(request):
+            errors.check_method(request.method, "GET", "HEAD")
+            healthy, body = await self._health()
+            return 200 if healthy else 503, body
+        if path.startswith(f"{OPERATOR}/") and self._operator is not None:
+            if self._operator_is_local and not is_local(request):
                 raise RelayError(errors.NOT_LOCAL, _NOT_LOCAL)
             raw = await read_body(request, _MIB)
-            header = request.headers.get("Authorization")
-            name = path[len(ADMIN) :]
-            return await self._admin(request.method, name, request.query, raw, header)
+            token = request.headers.get("Authorization")
+            rest = path[len(OPERATOR) :]
+            return await self._operator(request.method, rest, request.query, raw, token)
         raise _no_path(path)
 
     async def _videos(self, request: web.BaseRequest, rest: str) -> dict[str, Any]:
@@ -147,20 +155,22 @@ class RelayHandler:
             raise _no_path(VIDEOS + rest)
         caller = await self._service.authenticate(request.headers.get("Authorization"))
         if not name:
-            errors.only(request.method, "GET")
+            errors.check_method(request.method, "GET")
             return await self._service.list(caller, wire.read_list(request.query))
         if name in wire.ENDPOINTS and request.method == "POST":
             raw = await read_body(request, _LIMITS[name])
             return await self._service.create(caller, name, raw)
         if name in wire.ENDPOINTS:
-            errors.only(request.method, "POST")
-        errors.only(request.method, "GET")
+            errors.check_method(request.method, "POST")
+        errors.check_method(request.method, "GET")
         return await self._service.query(caller, name)
 
     async def _callback(self, request: web.BaseRequest, task_id: str | None) -> dict[str, str]:
-        errors.only(request.method, "POST")
+        errors.check_method(request.method, "POST")
         raw = await read_body(request, _MIB)
-        return await self._callbacks.take(task_id, raw, request.headers, partial(is_local, request))
+        return await self._callbacks.receive(
+            task_id, raw, request.headers, partial(is_local, request)
+        )
 
     def _refuse(self, request: web.BaseRequest, path: str, error: RelayError) -> web.StreamResponse:
         level = logging.ERROR if error.http >= 500 else logging.INFO
@@ -177,38 +187,38 @@ async def read_body(request: web.BaseRequest, most: int) -> bytes:
         most: Bytes that it may have, also when it is compressed.
 
     Raises:
-        RelayError: It is larger (413), did not come in time (408), or is not what its headers
-            say (400).
+        RelayError: It is larger (413), did not arrive in time (408), or does not match its
+            headers (400).
     """
-    too_large = RelayError(errors.TOO_LARGE, f"the body is too large; accepted are {most} bytes")
     if (request.content_length or 0) > most:
-        raise too_large
+        raise _too_large(most)
     content = request.content
     if content.is_eof() and content.exception() is None:
-        # The whole body came with the head, as small ones do: no turn of the loop for it.
+        # A small body arrives together with the head: no turn of the loop for it.
         whole = content.read_nowait()
         if len(whole) > most:
-            raise too_large
+            raise _too_large(most)
         return whole
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # or aiohttp would take the answer for begun
+        request.writer.output_size = 0  # or aiohttp would think that the reply has begun
     body = bytearray()
     try:
         async for chunk in content.iter_any():
             body += chunk
             if len(body) > most:
-                raise too_large
+                raise _too_large(most)
     except BodyTimeoutError:
-        raise RelayError(errors.TIMEOUT, "the body did not come in time; send it faster") from None
+        raise RelayError(
+            errors.TIMEOUT, "the body did not arrive in time; send it faster"
+        ) from None
     except web.RequestPayloadError:
-        raise RelayError(errors.INVALID, "the body is not what its headers say") from None
+        raise RelayError(errors.INVALID, "the body does not match its headers") from None
     return bytes(body)
 
 
-def is_local(request: web.BaseRequest) -> bool:
-    """Whether *request* comes from this computer, and not through a proxy."""
-    return comes_from_here(request.remote, request.headers)
+def _too_large(most: int) -> RelayError:
+    return RelayError(errors.TOO_LARGE, f"the body is too large; the limit is {most} bytes")
 
 
 def _no_path(path: str) -> RelayError:

@@ -1,4 +1,4 @@
-"""The relay's answers as an OpenAPI document, made from the tables that it runs on. Pure."""
+"""The OpenAPI document of the relay, made from the tables that it runs on."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ from kling_mock.relay.domain.wire import (
     MOST_SECONDS,
 )
 from kling_mock.relay.http.routes import (
-    ADMIN,
     CALLBACK,
     HEALTH,
     INTERNAL_CALLBACK,
     METRICS,
     OPENAPI,
+    OPERATOR,
     VIDEOS,
 )
-from kling_mock.relay.operator.operations import CALLS, Call
+from kling_mock.relay.operator.operations import CALLS
+from kling_mock.relay.operator.service import OperatorService
 from kling_mock.web.json_schema import Schema, array, closed, integer, text
 from kling_mock.web.json_schema import optional as nullable
 from kling_mock.web.openapi import document, encode
 from kling_mock.web.openapi_rows import Answer, Operation, Parameter, Security
+from kling_mock.web.operations import ApiCall
 from kling_mock.web.request_ids import REQUEST_ID_HEADER
 
 __all__ = ["OPERATIONS", "openapi", "openapi_bytes"]
@@ -39,31 +41,31 @@ __all__ = ["OPERATIONS", "openapi", "openapi_bytes"]
 _INFO: Final = {
     "title": "Kling relay",
     "version": "1",
-    "summary": "What a relay of kling_mock answers.",
+    "summary": "The API of the relay of kling_mock.",
     "description": "A one-api style relay in front of the Kling AI video API: its users' calls, "
-    "Kling's callbacks, what watches it, and its operator's calls.",
+    "Kling's callbacks, monitoring, and its operator's calls.",
 }
 _ABOUT: Final[Mapping[int, str]] = {
-    400: "Something that was sent is not accepted, or Kling has refused it: then `code` is its.",
+    400: "A parameter is invalid, or Kling has refused the request: then `code` is Kling's.",
     401: "The token is missing, unknown, disabled or expired.",
-    402: "The quota does not reach.",
-    403: "The user is disabled, or the operator calls from another computer than is allowed.",
-    404: "There is no such thing, or it is somebody else's.",
-    405: "The path takes another method.",
-    409: "What has to be unique is taken, or a name is also the number of another.",
-    408: "The body did not come in time; the connection is closed.",
+    402: "The quota is insufficient.",
+    403: "The user is disabled, or the operator's API does not serve this computer.",
+    404: "It does not exist, or belongs to somebody else.",
+    405: "The path supports another method.",
+    409: "Something unique is taken, or a name is also the id of another.",
+    408: "The body did not arrive in time; the connection is closed.",
     413: "The body is too large.",
-    429: "Kling asks to wait.",
+    429: "Kling limits the rate; try again later.",
     501: "An extra is not installed; the message names the command.",
     502: "Kling has refused the relay's channel.",
-    503: "No channel takes it, Kling cannot be reached, or the database is away.",
+    503: "No channel takes it, Kling cannot be reached, or the database is unavailable.",
 }
-_WAITS: Final = frozenset({429})  # these tell for how long
+_WITH_RETRY_AFTER: Final = frozenset({429})
 
 _TASK: Final = closed(
     task_id=text("The relay's id of the task.", pattern="^[!-~]+$"),
     kling_task_id=text("Kling's; empty while it is not known."),
-    status=text("`submitted`, `processing`, `succeed`, `failed`, or a word that is new."),
+    status=text("`submitted`, `processing`, `succeed`, `failed`, or a new status."),
     video_url=text("Empty until it has succeeded."),
     duration=text("Seconds; empty until it has succeeded."),
     fail_reason=text("Empty unless it has failed."),
@@ -71,7 +73,7 @@ _TASK: Final = closed(
 SCHEMAS: Final[Mapping[str, Schema]] = {
     "Error": closed(
         error=closed(
-            message=text("What was wrong, what is accepted, what to do.", least=1),
+            message=text("What was wrong, what is expected, what to do.", least=1),
             type=text(enum=sorted({kind.type for kind in KINDS})),
             code={"type": ["string", "integer"], "description": "Its name, or Kling's number."},
         )
@@ -82,7 +84,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
     "Task": _TASK,
     "Create": {
         "type": "object",
-        "description": "Kling's own body. What is not known here is passed on.",
+        "description": "Kling's own body. Unknown fields are passed on.",
         "properties": {
             "model": text("Its name, or one with a mode.", most=LONGEST_NAME),
             "model_name": text("Likewise.", most=LONGEST_NAME),
@@ -98,7 +100,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
             "external_task_id": text(
                 "The user's own, unique among its tasks.", most=LONGEST_ID, pattern="^[!-~]*$"
             ),
-            "callback_url": text("Where the user is told of the end.", most=LONGEST_URL),
+            "callback_url": text("Gets a webhook when the task ends.", most=LONGEST_URL),
         },
     },
     "Callback": {
@@ -110,11 +112,11 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
 _NAME: Final = Parameter(
     "task_id", "path", text(least=1), "The relay's id of the task, or the user's own."
 )
-_SHOWN: Final = Parameter(
+_ID: Final = Parameter(
     "id",
     "path",
     text(least=1),
-    "Its number, or `id:` and that; of users and channels the name too; a task's id.",
+    "The id, plain or as `id:7`; also the name of a user or channel.",
 )
 _EXAMPLE: Final = {
     "text": {
@@ -130,7 +132,7 @@ def _refused(*statuses: int) -> dict[int, Answer]:
     made: dict[int, Answer] = {}
     for status in statuses:
         headers: Mapping[str, Schema] = (
-            {"Retry-After": {"type": "integer"}} if status in _WAITS else {}
+            {"Retry-After": {"type": "integer"}} if status in _WITH_RETRY_AFTER else {}
         )
         made[status] = Answer(_ABOUT[status], _named("Error"), headers=headers)
     return made
@@ -201,7 +203,7 @@ def _users() -> Iterator[Operation]:
 
 
 def _callbacks() -> Iterator[Operation]:
-    done = Answer("It is taken in.", closed(message=text(enum=["success", "already processed"])))
+    done = Answer("It is processed.", closed(message=text(enum=["success", "already processed"])))
     for path, name in ((f"{CALLBACK}{{task_id}}", "callback"), (INTERNAL_CALLBACK, "callback-own")):
         yield _operation(
             "POST",
@@ -216,30 +218,30 @@ def _callbacks() -> Iterator[Operation]:
         )
 
 
-def _watching() -> Iterator[Operation]:
-    word = text(enum=["ok", "unavailable"])
+def _monitoring() -> Iterator[Operation]:
+    status = text(enum=["ok", "unavailable"])
     degraded = array(closed(channel=integer(), reason=text(enum=["unreadable"])))
     health = closed(
         ("degraded",),
         degraded=degraded,
-        status=word,
-        database=word,
+        status=status,
+        database=status,
         upstream=text(enum=["ok", "unreachable", "unknown"]),
     )
     yield Operation(
         "GET",
         HEALTH,
         "health",
-        "watching",
+        "monitoring",
         "Whether the relay can serve",
         None,
-        {200: Answer("It can.", health), 503: Answer("The database is away.", health)},
+        {200: Answer("It can.", health), 503: Answer("The database is unavailable.", health)},
     )
     yield _operation(
         "GET",
         METRICS,
         "metrics",
-        "watching",
+        "monitoring",
         "Get the metrics; open to this computer, to others with the admin token",
         Answer("Prometheus' text.", {"type": "string"}, "text/plain"),
         (401, 501),
@@ -248,43 +250,51 @@ def _watching() -> Iterator[Operation]:
         "GET",
         OPENAPI,
         "openapi",
-        "watching",
+        "monitoring",
         "Get this document",
         Answer("This document.", {"type": "object"}),
         (),
     )
 
 
-def _call(row: Call) -> Operation:
-    parameters = [_SHOWN] if row.has_key else []
+def _operator_call(row: ApiCall[OperatorService]) -> Operation:
+    by_id = bool(row.path_parameters)
+    parameters = [_ID] if by_id else []
     for name, schema in row.query.items():
         parameters.append(Parameter(name, "query", schema, schema.get("description", name)))
     takes = row.body is not None
-    refusals = {401, 403, *row.refusals}
-    if takes or row.query or row.has_key:
+    refusals = {401, 403}
+    if takes or row.query or by_id:
         refusals.add(400)
-    if row.has_key or "user_id" in row.query:
+    if by_id or "user_id" in row.query:
         refusals.add(404)
-    if row.has_key and row.path.startswith(("users/", "channels/")):
+    if by_id and row.path.startswith(("/users/", "/channels/")):
         refusals.add(409)
     if takes:
         refusals.add(413)
-    return _operation(
+    operation = _operation(
         row.method,
-        ADMIN + row.path,
-        row.name.replace("_", "-"),
+        OPERATOR + row.path,
+        f"operator-{row.name.replace('_', '-')}",
         "operator",
         row.summary,
-        Answer(row.summary + ".", row.answer),
+        Answer(f"{row.summary}.", row.reply),
         tuple(refusals),
         "admin",
         parameters=tuple(parameters),
         body=row.body,
-        optional_body=takes and "required" not in (row.body or {}),
+        optional_body=takes and not row.needs_body,
     )
+    own = {status: Answer(text, _named("Error")) for status, text in row.errors.items()}
+    return replace(operation, answers={**operation.answers, **own})
 
 
-OPERATIONS: Final = (*_users(), *_callbacks(), *_watching(), *(_call(row) for row in CALLS))
+OPERATIONS: Final = (
+    *_users(),
+    *_callbacks(),
+    *_monitoring(),
+    *(_operator_call(row) for row in CALLS),
+)
 
 
 def openapi(*, with_operator: bool = True) -> dict[str, Any]:
@@ -298,7 +308,7 @@ def openapi(*, with_operator: bool = True) -> dict[str, Any]:
 
 
 def _with_request_id(row: Operation) -> Operation:
-    """Return *row* with the header that every answer has."""
+    """Return *row* with the header that every reply has."""
     schema = text("The request's own, or a new one.", least=1, most=128, pattern="^[!-~]+$")
     answers = {
         status: replace(answer, headers={REQUEST_ID_HEADER: schema, **answer.headers})

@@ -1,4 +1,4 @@
-"""What the relay tells programs: `/metrics` for those that watch it, `/openapi.json`."""
+"""Pages for monitoring and tools: `/metrics` and `/openapi.json`."""
 
 from __future__ import annotations
 
@@ -13,47 +13,46 @@ from kling_mock.clock import Clock
 from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.http.routes import METRICS, OPENAPI
-from kling_mock.relay.metrics.counters import Tally
+from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.operator.service import STUCK_AFTER
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.protocol import Storage
+from kling_mock.storage.values import Backlog, Overview
+from kling_mock.web.loopback import comes_from_here
 from kling_mock.web.replies import json_reply
 
-__all__ = ["Page", "Pages"]
+__all__ = ["MonitoringPages", "Page", "is_local"]
 
-_PATIENCE: Final = 5.0  # seconds of real time that the database gets for one scrape
+_DATABASE_TIMEOUT: Final = 5.0  # seconds of real time that the database gets for one scrape
 
 Page = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
-class Pages:
+class MonitoringPages:
     """The pages of one relay.
 
     Args:
-        tally: What this process has done.
-        storage: What all of them have.
+        metrics: The counters of this process.
+        storage: The relay's store.
         clock: The time.
         check: Checks an `Authorization` header for the admin token, and raises a `RelayError`.
-        is_local: Whether a request comes from this computer, and not through a proxy.
         has_operator: Whether the operator's API is served.
     """
 
     def __init__(
         self,
-        tally: Tally,
+        metrics: Metrics,
         storage: Storage,
         clock: Clock,
         check: Callable[[str | None], None],
-        is_local: Callable[[web.BaseRequest], bool],
         *,
         has_operator: bool = True,
     ) -> None:
         self._has_operator = has_operator
-        self._tally = tally
+        self._metrics = metrics
         self._storage = storage
         self._clock = clock
         self._check = check
-        self._is_local = is_local
         self.by_path: Mapping[str, Page] = {METRICS: self.metrics, OPENAPI: self.openapi}
 
     async def metrics(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -63,8 +62,8 @@ class Pages:
             RelayError: 401 from another computer without the admin token, 501 without the
                 extra.
         """
-        errors.only(request.method, "GET", "HEAD")
-        if not self._is_local(request):
+        errors.check_method(request.method, "GET", "HEAD")
+        if not is_local(request):
             self._check(request.headers.get("Authorization"))
         try:
             # Loaded with the first scrape, and beside the loop.
@@ -75,27 +74,32 @@ class Pages:
             raise RelayError(errors.NOT_INSTALLED, _MISSING) from None
         accept = request.headers.get("Accept", "")
         body, media_type = form.exposed(
-            self._tally, self._storage.strain(), await self._look(), accept
+            self._metrics, self._storage.strain(), await self._store_counts(), accept
         )
         return web.Response(body=body, headers={"Content-Type": media_type})
 
     async def openapi(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer with what this relay answers, as an OpenAPI document."""
-        errors.only(request.method, "GET", "HEAD")
+        """Reply with the OpenAPI document of this relay."""
+        errors.check_method(request.method, "GET", "HEAD")
         from kling_mock.relay.http.openapi import openapi_bytes
 
         body = openapi_bytes(with_operator=self._has_operator)
         return json_reply(request, 200, body, self._clock.now())
 
-    async def _look(self) -> object:
-        """Return what the database says, or `None` if it is away or too slow."""
+    async def _store_counts(self) -> tuple[Backlog, Overview] | None:
+        """Return the counts in the store; `None` if it is unavailable or too slow."""
         now = int(self._clock.now())
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_DATABASE_TIMEOUT):
                 backlog = await self._storage.backlog(now=now, stuck_until=now - STUCK_AFTER)
                 return backlog, await self._storage.overview(now=now)
         except (StorageError, TimeoutError):
             return None
+
+
+def is_local(request: web.BaseRequest) -> bool:
+    """Whether *request* comes from this computer, and not through a proxy."""
+    return comes_from_here(request.remote, request.headers)
 
 
 _MISSING: Final = (

@@ -37,7 +37,7 @@ class RelayProtocol(Connection):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - it quotes what the client sent
     ) -> web.StreamResponse:
-        """Answer what never reached the handler, or what the handler could not answer."""
+        """Reply to what never reached the handler, or made it fail."""
         given = request.headers.get(REQUEST_ID_HEADER)
         request_id = REQUEST_ID.get() or chosen_id(given, _new_id)
         REQUEST_ID.set(request_id)

@@ -1,19 +1,19 @@
-"""The relay's paths, and which of them a request means: a fixed set, whatever is asked. Pure."""
+"""The relay's paths, and the fixed set of routes by which requests are counted."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from kling_mock.relay.domain.wire import ENDPOINTS
-from kling_mock.relay.operator.operations import CALLS, split
+from kling_mock.relay.operator.operations import CALLS
 
 __all__ = [
-    "ADMIN",
     "CALLBACK",
     "HEALTH",
     "INTERNAL_CALLBACK",
     "METRICS",
     "OPENAPI",
+    "OPERATOR",
     "OTHER",
     "VIDEOS",
     "known_method",
@@ -26,8 +26,8 @@ INTERNAL_CALLBACK: Final = "/kling/internal/callback"
 HEALTH: Final = "/health"
 METRICS: Final = "/metrics"
 OPENAPI: Final = "/openapi.json"
-ADMIN: Final = "/__kling/relay/"
-#: What is none of the relay's paths or methods.
+OPERATOR: Final = "/__kling/relay"
+#: The route or method of a request that is none of the relay's.
 OTHER: Final = "other"
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
@@ -41,7 +41,6 @@ _FIXED: Final = frozenset(
         OPENAPI,
     }
 )
-_OPERATORS: Final = frozenset(call.path for call in CALLS)
 
 
 def template(path: str) -> str:
@@ -52,9 +51,9 @@ def template(path: str) -> str:
         return f"{VIDEOS}/{{task_id}}"
     if path.startswith(CALLBACK):
         return f"{CALLBACK}{{task_id}}"
-    if path.startswith(ADMIN):
-        route, _ = split(path[len(ADMIN) :])
-        return ADMIN + route if route in _OPERATORS else OTHER
+    if path.startswith(f"{OPERATOR}/"):
+        found = CALLS.template(path[len(OPERATOR) :])
+        return OTHER if found is None else OPERATOR + found
     return OTHER
 
 

@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import Final, Literal, TypeAlias, get_args
 
 from kling_mock.storage.values import NoticeState
-from kling_sdk.errors import KlingAPIError, KlingError, NotFoundError, TransportError
+from kling_sdk import KlingAPIError, KlingError, NotFoundError, TransportError
 
-__all__ = ["BOUNDS", "Durations", "Tally", "upstream_outcome"]
+__all__ = ["BOUNDS", "Durations", "Metrics", "upstream_outcome"]
 
 #: Upper bounds of the durations' classes, in seconds.
 BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -66,7 +66,7 @@ class Durations:
         self.sum += other.sum
 
 
-class Tally:
+class Metrics:
     """Counts since the process was started. Only its loop's thread may use it.
 
     Args:
@@ -153,10 +153,10 @@ class Tally:
 class _Calling(AbstractContextManager[None]):
     """Sees how a call to Kling ends. A class, as a generator would cost twice as much."""
 
-    __slots__ = ("_begun", "_call", "_tally", "_timer")
+    __slots__ = ("_begun", "_call", "_metrics", "_timer")
 
-    def __init__(self, tally: Tally, call: Call, timer: Callable[[], float]) -> None:
-        self._tally = tally
+    def __init__(self, metrics: Metrics, call: Call, timer: Callable[[], float]) -> None:
+        self._metrics = metrics
         self._call = call
         self._timer = timer
         self._begun = timer()
@@ -170,8 +170,8 @@ class _Calling(AbstractContextManager[None]):
         if error is not None and not isinstance(error, KlingError):
             return  # cancelled
         outcome: CallOutcome = "ok" if error is None else upstream_outcome(error)
-        self._tally.upstream[self._call, outcome] += 1
-        self._tally.upstream_seconds[self._call].observe(self._timer() - self._begun)
+        self._metrics.upstream[self._call, outcome] += 1
+        self._metrics.upstream_seconds[self._call].observe(self._timer() - self._begun)
 
 
 def upstream_outcome(error: KlingError) -> CallOutcome:

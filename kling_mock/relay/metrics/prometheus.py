@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
-from kling_mock.relay.metrics.counters import BOUNDS, Durations, Tally
+from kling_mock.relay.metrics.counters import BOUNDS, Durations, Metrics
 from kling_mock.storage.values import Backlog, Overview, Strain
 
 __all__ = ["Looks", "exposed"]
@@ -23,17 +23,17 @@ _PREFIX: Final = "kling_relay_"
 Looks = tuple[Backlog, Overview] | None
 
 
-def exposed(tally: Tally, strain: Strain, looks: Looks, accept: str) -> tuple[bytes, str]:
+def exposed(metrics: Metrics, strain: Strain, looks: Looks, accept: str) -> tuple[bytes, str]:
     """Return the metrics, and their content type.
 
     Args:
-        tally: What this process has done.
+        metrics: What this process has done.
         strain: What its use of the database cost.
         looks: What the database said just now.
         accept: The `Accept` header: it may ask for OpenMetrics.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(tally, strain, looks))
+    registry.register(_Collector(metrics, strain, looks))
     encode, media_type = choose_encoder(accept)
     return encode(registry), media_type
 
@@ -41,66 +41,68 @@ def exposed(tally: Tally, strain: Strain, looks: Looks, accept: str) -> tuple[by
 class _Collector:
     """What `prometheus_client` asks for the families."""
 
-    def __init__(self, tally: Tally, strain: Strain, looks: Looks) -> None:
-        self._tally = tally
+    def __init__(self, metrics: Metrics, strain: Strain, looks: Looks) -> None:
+        self._metrics = metrics
         self._strain = strain
         self._looks = looks
 
     def collect(self) -> Iterable[Metric]:
         """Return the families."""
-        yield from _requests(self._tally)
-        yield from _tasks(self._tally)
-        yield from _upstream(self._tally)
+        yield from _requests(self._metrics)
+        yield from _tasks(self._metrics)
+        yield from _upstream(self._metrics)
         yield from _storage(self._strain, self._looks)
 
 
-def _requests(tally: Tally) -> Iterator[Metric]:
+def _requests(metrics: Metrics) -> Iterator[Metric]:
     yield _counter(
         "requests",
         "Requests that were answered, by method, route and HTTP status.",
         ("method", "route", "status"),
         {
             (method, route, str(status)): sum(durations.counts)
-            for (method, route, status), durations in tally.requests.items()
+            for (method, route, status), durations in metrics.requests.items()
         },
     )
     by_route: defaultdict[str, Durations] = defaultdict(Durations)
-    for (_, route, _), durations in tally.requests.items():
+    for (_, route, _), durations in metrics.requests.items():
         by_route[route].add(durations)
     yield _histogram("request_seconds", "How long answers took, by route.", "route", by_route)
 
 
-def _tasks(tally: Tally) -> Iterator[Metric]:
-    yield _counter("creates", "Creates by outcome.", ("outcome",), _single(tally.creates))
+def _tasks(metrics: Metrics) -> Iterator[Metric]:
+    yield _counter("creates", "Creates by outcome.", ("outcome",), _single(metrics.creates))
     yield _counter(
         "settlements",
         "Tasks that have ended, by their status and by who brought it.",
         ("status", "source"),
-        tally.settlements,
+        metrics.settlements,
     )
-    yield _plain("contradicted_reports", "Results kept aside, not applied.", tally.contradicted)
+    yield _plain("contradicted_reports", "Results kept aside, not applied.", metrics.contradicted)
     yield _plain(
-        "unmetered_tasks", "Successes charged their hold: nobody stated units.", tally.unmetered
+        "unmetered_tasks", "Successes charged their hold: nobody stated units.", metrics.unmetered
     )
-    yield _plain("charged_quota", "Quota charged; 500 000 are one US dollar.", tally.charged)
-    yield _plain("uncollected_quota", "Quota above what was held, not charged.", tally.uncollected)
+    yield _plain("charged_quota", "Quota charged; 500 000 are one US dollar.", metrics.charged)
+    yield _plain(
+        "uncollected_quota", "Quota above what was held, not charged.", metrics.uncollected
+    )
     yield _counter(
-        "callbacks", "Callbacks from Kling, by outcome.", ("outcome",), _single(tally.callbacks)
+        "callbacks", "Callbacks from Kling, by outcome.", ("outcome",), _single(metrics.callbacks)
     )
     yield _counter(
         "deliveries",
         "Attempts to tell a user of an end, by what they left the notice as.",
         ("state",),
-        _single(tally.deliveries),
+        _single(metrics.deliveries),
     )
 
 
-def _upstream(tally: Tally) -> Iterator[Metric]:
+def _upstream(metrics: Metrics) -> Iterator[Metric]:
     yield _counter(
-        "upstream_calls", "Calls to Kling, by outcome.", ("call", "outcome"), tally.upstream
+        "upstream_calls", "Calls to Kling, by outcome.", ("call", "outcome"), metrics.upstream
     )
     yield _histogram(
-        "upstream_seconds", "How long calls to Kling took.", "call", tally.upstream_seconds
+        "upstream_seconds", "How long calls to Kling took.", "call", metrics.upstream_seconds
     )
 
 

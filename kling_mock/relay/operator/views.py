@@ -9,7 +9,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import attrs
 
-from kling_mock.relay.domain.channels import keys_of
+from kling_mock.relay.domain.credentials import keys_of
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.storage.values import (
     DELETED,

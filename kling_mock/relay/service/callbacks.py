@@ -1,9 +1,9 @@
 """Callbacks from Kling. A callback alone never moves money.
 
-It is applied if it is signed by the channel's secret and speaks of this very task. Otherwise it
-is a hint: the task is read anew with the channel's own key, at the same rate limit as a query.
-So a forgery makes the relay look, and nothing else; and no result is lost for want of a
-signature. A signed success that names no units is a hint too, as long as a reading can tell them.
+It is applied if it is signed with the channel's secret and names this very task. Otherwise it is
+a hint: the task is read from Kling with the channel's own key, at the same rate limit as a query.
+So a forgery causes a reading, and nothing else; and no result is lost because a signature is
+missing. A signed success without units is a hint too, as long as a reading can supply them.
 """
 
 from __future__ import annotations
@@ -17,72 +17,71 @@ from kling_mock.clock import Clock
 from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError, invalid
 from kling_mock.relay.domain.schedule import READ_INTERVAL
-from kling_mock.relay.domain.states import State, state_of
-from kling_mock.relay.metrics.counters import CallbackOutcome, Tally
-from kling_mock.relay.service.channel_registry import Directory
-from kling_mock.relay.service.reconciler import Reports, names_no_units, would_change
+from kling_mock.relay.domain.states import TaskState, state_of
+from kling_mock.relay.metrics.counters import CallbackOutcome, Metrics
+from kling_mock.relay.service.channel_registry import ChannelRegistry
+from kling_mock.relay.service.reconciler import TaskReconciler, names_no_units, would_change
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.text import ID_RULE, is_external_id
 from kling_mock.storage.values import VideoRow
-from kling_sdk import CallbackVerificationError, parse_callback
-from kling_sdk.callbacks import CallbackEvent, check_signature
+from kling_sdk import CallbackEvent, CallbackVerificationError, check_signature, parse_callback
 
-__all__ = ["Callbacks"]
+__all__ = ["CallbackReceiver"]
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
 DONE: Final = {"message": "success"}
 ALREADY: Final = {"message": "already processed"}
 SIGNATURE: Final = "webhook-signature"  # header of Standard Webhooks
-_REMEMBERED: Final = 1000  # given-up tasks whose last reading is remembered
+_REMEMBERED: Final = 1000  # tasks given up whose last reading is remembered
 
 
-class Callbacks:
-    """Takes in what somebody reports of a task.
+class CallbackReceiver:
+    """Receives the callbacks of Kling.
 
     Args:
         storage: Where the rows are.
-        directory: Whose secrets count.
-        reports: Reads and applies.
+        channels: Their secrets sign callbacks.
+        reconciler: Reads tasks and applies results.
         clock: The time.
-        note: Called with the instant at which the sweeper has to look.
-        tally: Counts what came.
+        schedule_sweep: Called with an instant at which the sweeper has work.
+        metrics: Counts the callbacks.
 
     Attributes:
-        trial: A test hook, or `None`: it is told of an unsigned callback that came from this
-            computer, before the task is read.
+        test_hook: Called with an unsigned callback that came from this computer, before the
+            task is read; `None` in production.
     """
 
     def __init__(
         self,
         storage: Storage,
-        directory: Directory,
-        reports: Reports,
+        channels: ChannelRegistry,
+        reconciler: TaskReconciler,
         clock: Clock,
-        note: Callable[[float], None],
-        tally: Tally,
+        schedule_sweep: Callable[[float], None],
+        metrics: Metrics,
     ) -> None:
-        self._tally = tally
+        self._metrics = metrics
         self._storage = storage
-        self._directory = directory
-        self._reports = reports
+        self._channels = channels
+        self._reconciler = reconciler
         self._clock = clock
-        self._note = note
+        self._schedule_sweep = schedule_sweep
         self._lost_reads: OrderedDict[str, int] = OrderedDict()
-        self.trial: Callable[[VideoRow, CallbackEvent], None] | None = None
+        self.test_hook: Callable[[VideoRow, CallbackEvent], None] | None = None
 
-    async def take(
+    async def receive(
         self,
         task_id: str | None,
         raw: bytes,
         headers: Mapping[str, str],
         is_local: Callable[[], bool],
     ) -> dict[str, str]:
-        """Take a callback in; return the reply.
+        """Process a callback; return the reply.
 
         Args:
             task_id: The relay's id in the path; `None` if the path has none.
-            raw: The body, byte for byte.
+            raw: The body as received.
             headers: The request's headers.
             is_local: Whether it came from this computer, and not through a proxy.
 
@@ -92,21 +91,21 @@ class Callbacks:
         try:
             event = parse_callback(raw)
         except CallbackVerificationError as error:
-            self._tally.callback("invalid")
+            self._metrics.callback("invalid")
             raise invalid("body", str(error)) from None
         if not is_external_id(event.task.task_id):
-            self._tally.callback("invalid")
-            raise invalid("body", f"the task's id is not accepted; it must have {ID_RULE}")
+            self._metrics.callback("invalid")
+            raise invalid("body", f"the task's id is invalid; it must have {ID_RULE}")
         row = await self._find(task_id, event)
         if row is None:
-            self._tally.callback("unknown_task")
+            self._metrics.callback("unknown_task")
             raise RelayError(errors.NOT_FOUND, "there is no such task")
-        trusted = await self._is_signed(row, raw, headers) and speaks_of(row, event)
-        self._tally.callback(outcome_of(row, event, headers, trusted=trusted))
+        trusted = await self._is_signed(row, raw, headers) and is_about(row, event)
+        self._metrics.callback(outcome_of(row, event, headers, trusted=trusted))
         if trusted:
             return await self._apply(row, event)
-        if self.trial is not None and is_local():
-            self.trial(row, event)
+        if self.test_hook is not None and is_local():
+            self.test_hook(row, event)
         return await self._hint(row, event)
 
     async def _find(self, task_id: str | None, event: CallbackEvent) -> VideoRow | None:
@@ -117,7 +116,7 @@ class Callbacks:
         return rows[0] if len(rows) == 1 else None
 
     async def _is_signed(self, row: VideoRow, raw: bytes, headers: Mapping[str, str]) -> bool:
-        secrets = await self._directory.secrets(row.channel_id)
+        secrets = await self._channels.webhook_secrets(row.channel_id)
         if not secrets:
             return False
         try:
@@ -129,35 +128,37 @@ class Callbacks:
 
     async def _apply(self, row: VideoRow, event: CallbackEvent) -> dict[str, str]:
         if row.is_open and not row.legacy and names_no_units(event.task):
-            if not await self._reports.read_first(row, event.task):
-                await self._look_again(row)
+            if not await self._reconciler.read_first(row, event.task):
+                await self._poll_again(row)
             return DONE
-        await self._reports.apply(row, event.task, "callback")
+        await self._reconciler.apply(row, event.task, "callback")
         return DONE if row.is_open else ALREADY
 
     async def _hint(self, row: VideoRow, event: CallbackEvent) -> dict[str, str]:
         now = int(self._clock.now())
         if not row.is_open or row.legacy:
             if not row.is_open and would_change(row, event.task):
-                await self._reports.keep_unverified(row, event.task)
-            if state_of(row.status, row.kling_task_id) is State.LOST and self._may_read(row, now):
-                await self._reports.read(row, "callback")
+                await self._reconciler.keep_unverified(row, event.task)
+            if state_of(row.status, row.kling_task_id) is TaskState.LOST and self._may_read(
+                row, now
+            ):
+                await self._reconciler.read(row, "callback")
             return ALREADY
-        # Kling's answer to the create is as good as a reading: what repeats it, as Kling's first
+        # Kling's reply to the create is as good as a reading: what repeats it, as Kling's first
         # callback does, must not use up the reading that the next one may need.
         repeats = now - row.created_at < READ_INTERVAL and not would_change(row, event.task)
-        if repeats or not await self._reports.refresh(row, "callback"):
-            await self._look_again(row)
+        if repeats or not await self._reconciler.refresh(row, "callback"):
+            await self._poll_again(row)
         return DONE
 
-    async def _look_again(self, row: VideoRow) -> None:
-        """Have a row looked at that was read a moment ago, and may have changed since."""
+    async def _poll_again(self, row: VideoRow) -> None:
+        """Have a row polled that was read a moment ago, and may have changed since."""
         soon = int(self._clock.now()) + READ_INTERVAL
         await self._storage.schedule_poll(row.task_id, soon, only_sooner=True)
-        self._note(soon)
+        self._schedule_sweep(soon)
 
     def _may_read(self, row: VideoRow, now: int) -> bool:
-        """Whether a row that was given up is read once more: a lease is for open rows only."""
+        """Whether a row that was given up may be read again: a lease is for open rows only."""
         last = self._lost_reads.pop(row.task_id, None)
         may = last is None or now - last >= READ_INTERVAL
         self._lost_reads[row.task_id] = now if may or last is None else last
@@ -173,8 +174,8 @@ def outcome_of(
 
     Args:
         row: The row as it was when the callback came.
-        event: What it says.
-        headers: Of the callback.
+        event: The callback.
+        headers: Its headers.
         trusted: Whether its signature is the channel's, and it is about this row.
     """
     if not row.is_open:
@@ -185,7 +186,7 @@ def outcome_of(
     return "unverified" if SIGNATURE in headers else "hint"
 
 
-def speaks_of(row: VideoRow, event: CallbackEvent) -> bool:
+def is_about(row: VideoRow, event: CallbackEvent) -> bool:
     """Whether a signed callback is about this very row.
 
     A true signature on the report of another task proves nothing about this one.

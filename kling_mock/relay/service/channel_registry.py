@@ -1,4 +1,4 @@
-"""Which channels there are, as the relay sees them: read from the store, kept for a moment."""
+"""The channels of the relay: read from the store, and cached for a moment."""
 
 from __future__ import annotations
 
@@ -7,39 +7,46 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from kling_mock.clock import Clock
-from kling_mock.relay.domain.channels import Key, check_mapping, keys_of, order, rotated
+from kling_mock.relay.domain.channels import (
+    ModelTarget,
+    check_mapping,
+    model_target,
+    order,
+    rotated,
+)
+from kling_mock.relay.domain.credentials import ChannelKey, keys_of
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import ENABLED, KELING, Channel, VideoRow
 
-__all__ = ["Directory", "Way"]
+__all__ = ["FRESH", "ChannelRegistry", "Route"]
 
-#: Seconds for which a list of channels is used: by then a change that another process has made
-#: takes effect here too.
+#: Seconds for which a list of channels is used: until then a change by another process may not
+#: have taken effect here.
 FRESH: Final = 2.0
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
 
-class Way(NamedTuple):
-    """A channel and one of its keys.
+class Route(NamedTuple):
+    """Where a task is sent: a channel, one of its keys, and the model to ask for.
 
     Attributes:
         channel: The channel.
         key: The key.
-        mapping: The channel's own names for models.
+        target: What the requested model is on the channel.
     """
 
     channel: Channel
-    key: Key
-    mapping: Mapping[str, str]
+    key: ChannelKey
+    target: ModelTarget
 
 
-class Directory:
-    """The ways to Kling.
+class ChannelRegistry:
+    """The channels.
 
     Args:
-        storage: Where channels are kept.
+        storage: Where channels are stored.
         clock: When a list of them is too old.
         chance: Returns a number from 0 up to 1, to draw by weight.
     """
@@ -53,21 +60,25 @@ class Directory:
         self._turns: dict[int, int] = {}
         self._reported: frozenset[tuple[int, str]] = frozenset()
 
-    def forget(self) -> None:
-        """Read the channels anew when they are needed next."""
+    def invalidate(self) -> None:
+        """Read the channels again when they are needed next."""
         self._until = float("-inf")
 
-    async def ways(self, model: str) -> list[Way]:
-        """Return the channels that take a task of *model*, in the order to try them.
+    async def routes(self, model: str, mode: str) -> list[Route]:
+        """Return the routes for a task of *model*, in the order in which they are tried.
 
-        Each with the key whose turn it is. Disabled and deleted channels take none.
+        Each has the key whose turn it is. Disabled and deleted channels take no tasks.
         """
         known = await self._known()
         able = [one.channel for one in known.values() if one.takes(model)]
-        return [self._way(known[channel.id]) for channel in order(able, self._chance)]
+        ordered = [known[channel.id] for channel in order(able, self._chance)]
+        return [
+            Route(one.channel, self._next_key(one), model_target(model, mode, one.mapping))
+            for one in ordered
+        ]
 
-    async def back(self, row: VideoRow) -> Way | None:
-        """Return the way by which *row* was sent; `None` if its key is gone.
+    async def sent_through(self, row: VideoRow) -> tuple[Channel, ChannelKey] | None:
+        """Return the channel and key with which *row* was sent; `None` if the key is gone.
 
         Another key may belong to another account, which would not know the task.
         """
@@ -76,22 +87,22 @@ class Directory:
             return None
         for key in one.keys:
             if key.fingerprint == row.channel_key_id:
-                return Way(one.channel, key, one.mapping)
+                return one.channel, key
         return None
 
-    async def secrets(self, channel_id: int) -> tuple[str, ...]:
-        """Return the secrets that callbacks of a channel are signed with; () is none."""
+    async def webhook_secrets(self, channel_id: int) -> tuple[str, ...]:
+        """Return the secrets that a channel's callbacks are signed with; () is none."""
         one = (await self._known()).get(channel_id)
         return () if one is None else tuple(one.channel.webhook_secrets.split())
 
     async def unreadable(self) -> list[int]:
-        """Return the numbers of the channels that take no tasks since their texts are broken."""
+        """Return the ids of the channels that take no tasks because their texts are broken."""
         return [number for number, one in (await self._known()).items() if one.problem]
 
-    def _way(self, one: _Known) -> Way:
+    def _next_key(self, one: _Known) -> ChannelKey:
         turn = self._turns.get(one.channel.id, 0)
         self._turns[one.channel.id] = turn + 1
-        return Way(one.channel, rotated(one.keys, turn), one.mapping)
+        return rotated(one.keys, turn)
 
     async def _known(self) -> dict[int, _Known]:
         now = self._clock.monotonic()
@@ -117,19 +128,19 @@ class Directory:
 
 
 class _Known:
-    """A channel with its texts read.
+    """A channel with its texts parsed.
 
     Attributes:
         channel: The channel.
         keys: Its keys; none if they cannot be read.
         mapping: Its own names for models; none if they cannot be read.
-        problem: What cannot be read; "" if all can. It shows no key. A deleted one has none: it
-            takes no tasks anyway.
+        problem: What cannot be read, without showing a key; "" if all can. A deleted channel has
+            no problem: it takes no tasks anyway.
     """
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
-        self.keys: tuple[Key, ...] = ()
+        self.keys: tuple[ChannelKey, ...] = ()
         self.mapping: Mapping[str, str] = {}
         self.problem = ""
         try:

@@ -1,4 +1,4 @@
-"""Sending a task to Kling: once, and to another channel only after proof of refusal."""
+"""Sending a task to Kling: once, and to another channel only after a proven refusal."""
 
 from __future__ import annotations
 
@@ -8,38 +8,37 @@ from typing import Final
 
 from kling_mock.clock import Clock
 from kling_mock.relay.domain import wire
-from kling_mock.relay.domain.channels import Verdict, judge, target
+from kling_mock.relay.domain.channels import FailoverDecision, failover_decision
 from kling_mock.relay.domain.errors import RelayError, upstream_refusal
 from kling_mock.relay.domain.schedule import UNKNOWN_PAUSE, first_look
-from kling_mock.relay.domain.wire import CreateAsk
-from kling_mock.relay.metrics.counters import Tally
-from kling_mock.relay.options import RelayOptions
-from kling_mock.relay.service.channel_registry import Way
+from kling_mock.relay.domain.wire import CreateTaskRequest
+from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.service.channel_registry import Route
 from kling_mock.relay.service.reconciler import brief
 from kling_mock.relay.service.upstream import Upstream
+from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.errors import KlingTaskClashError, StorageUnavailableError
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import Attempt, Outcome, TaskResult, VideoRow
-from kling_sdk.errors import KlingError
-from kling_sdk.results import Task
+from kling_sdk import KlingError, Task
 
-__all__ = ["Sender"]
+__all__ = ["Dispatcher"]
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
-_SOON: Final = 5  # seconds: most lost answers belong to tasks that are there
+_SOON: Final = 5  # seconds: most lost replies belong to tasks that exist
 
 
-class Sender:
-    """Sends creates.
+class Dispatcher:
+    """Sends creates to Kling.
 
     Args:
         storage: Where the rows are.
         upstream: Kling.
         clock: The time.
-        options: What the operator has set.
-        note: Called with the instant at which the sweeper has to look.
-        tally: Counts how creates end.
+        settings: The settings of the relay.
+        schedule_sweep: Called with an instant at which the sweeper has work.
+        metrics: Counts how creates end.
     """
 
     def __init__(
@@ -47,82 +46,88 @@ class Sender:
         storage: Storage,
         upstream: Upstream,
         clock: Clock,
-        options: RelayOptions,
-        note: Callable[[float], None],
-        tally: Tally,
+        settings: RelaySettings,
+        schedule_sweep: Callable[[float], None],
+        metrics: Metrics,
     ) -> None:
-        self._tally = tally
+        self._metrics = metrics
         self._storage = storage
         self._upstream = upstream
         self._clock = clock
-        self._options = options
-        self._note = note
+        self._settings = settings
+        self._schedule_sweep = schedule_sweep
 
-    def watch(self, lease: int) -> int:
-        """Return when the sweeper looks after a create whose sender was killed."""
+    def schedule_check(self, lease: int) -> int:
+        """Schedule the sweeper's check of a create whose sender gets killed; return its instant.
+
+        Args:
+            lease: When the lease of the create ends.
+        """
         at = lease + UNKNOWN_PAUSE
-        self._note(at)
+        self._schedule_sweep(at)
         return at
 
-    async def send(self, row: VideoRow, ask: CreateAsk, ways: Sequence[Way]) -> dict[str, str]:
-        """Send a row that was written just now; return the reply to the user.
+    async def send(
+        self, row: VideoRow, request: CreateTaskRequest, routes: Sequence[Route]
+    ) -> dict[str, str]:
+        """Send a row that was just inserted; return the reply to the user.
 
         Raises:
             RelayError: All channels refused, provably; the hold is released.
-            StorageUnavailableError: The database is away; the sweeper ends the row.
+            StorageUnavailableError: The database is unavailable; the sweeper ends the row.
         """
         try:
-            return await self._send(row, ask, ways)
+            return await self._send(row, request, routes)
         except (RelayError, StorageUnavailableError):
             raise
         except Exception:  # noqa: BLE001 - whatever it is, it may have happened after Kling took it
-            _log.exception("kling task error: the create of %s broke off", row.task_id)
-            return await self._broken_off(row)
+            _log.exception("kling task error: the create of %s was interrupted", row.task_id)
+            return await self._interrupted(row)
 
-    async def _send(self, row: VideoRow, ask: CreateAsk, ways: Sequence[Way]) -> dict[str, str]:
+    async def _send(
+        self, row: VideoRow, request: CreateTaskRequest, routes: Sequence[Route]
+    ) -> dict[str, str]:
         error: KlingError | None = None
-        for turn, way in enumerate(ways):
-            if turn and not await self._bind(row, way, self._now() + self._options.create_lease):
-                break  # it has turned up, or was given up, meanwhile
+        for turn, route in enumerate(routes):
+            if turn and not await self._bind(row, route, self._now() + self._settings.create_lease):
+                break  # it was found or given up meanwhile
             try:
-                task = await self._attempt(row, ask, way)
+                task = await self._attempt(row, request, route)
             except KlingError as failure:
                 error = failure
-                verdict = judge(failure)
+                decision = failover_decision(failure)
                 _log.warning(
                     "kling task error: %s, channel %d: %s (%s)",
                     row.task_id,
-                    way.channel.id,
-                    verdict,
+                    route.channel.id,
+                    decision,
                     brief(failure),
                 )
-                if verdict is Verdict.UNKNOWN:
-                    return await self._unknown(row, way)
-                if verdict is Verdict.REFUSED:
+                if decision is FailoverDecision.UNKNOWN:
+                    return await self._unknown(row, route)
+                if decision is FailoverDecision.REFUSED:
                     break
             else:
-                return await self._accepted(row, task, way)
-        assert error is not None  # noqa: S101 - there is a way, and it has failed
+                return await self._accepted(row, task, route)
+        assert error is not None  # noqa: S101 - there is a route, and it has failed
         return await self._refused(row, error)
 
-    async def _attempt(self, row: VideoRow, ask: CreateAsk, way: Way) -> Task:
-        callback = self._options.public_url
-        body = wire.upstream_body(
-            ask,
-            target(ask.model, ask.mode, way.mapping),
-            row.task_id,
-            None if callback is None else f"{callback}/kling/callback/{row.task_id}",
+    async def _attempt(self, row: VideoRow, request: CreateTaskRequest, route: Route) -> Task:
+        public = self._settings.public_url
+        callback = None if public is None else f"{public}/kling/callback/{row.task_id}"
+        body = wire.upstream_body(request, route.target, row.task_id, callback)
+        return await self._upstream.create(
+            route.channel.base_url, route.key, request.endpoint, body
         )
-        return await self._upstream.create(way.channel.base_url, way.key, ask.endpoint, body)
 
-    async def _bind(self, row: VideoRow, way: Way, until: int) -> bool:
-        attempt = Attempt(way.channel.id, way.key.fingerprint, until)
+    async def _bind(self, row: VideoRow, route: Route, until: int) -> bool:
+        attempt = Attempt(route.channel.id, route.key.fingerprint, until)
         return await self._storage.bind_attempt(row.task_id, attempt)
 
-    async def _accepted(self, row: VideoRow, task: Task, way: Way) -> dict[str, str]:
+    async def _accepted(self, row: VideoRow, task: Task, route: Route) -> dict[str, str]:
         now = self._now()
         look = first_look(now)
-        self._tally.create("accepted")
+        self._metrics.create("accepted")
         try:
             await self._storage.accept(row.task_id, task.task_id, now=now, next_poll_at=look)
         except KlingTaskClashError as error:
@@ -130,13 +135,13 @@ class Sender:
             return wire.created(row)
         except StorageUnavailableError as error:
             # The task exists, and the row knows under which id to find it.
-            _log.error("kling task error: %s is accepted, not noted: %s", row.task_id, error)
-        self._note(look)
+            _log.error("kling task error: %s is accepted, not stored: %s", row.task_id, error)
+        self._schedule_sweep(look)
         _log.info(
             "kling task %s submitted: user %d, channel %d, kling %s, %s %s, %d quota held",
             row.task_id,
             row.user_id,
-            way.channel.id,
+            route.channel.id,
             task.task_id,
             row.type,
             row.model,
@@ -144,36 +149,36 @@ class Sender:
         )
         return {**wire.created(row), "kling_task_id": task.task_id}
 
-    async def _unknown(self, row: VideoRow, way: Way) -> dict[str, str]:
-        """Let the sweeper find out; until then nobody knows, and the user is told just that."""
+    async def _unknown(self, row: VideoRow, route: Route) -> dict[str, str]:
+        """Leave the outcome to the sweeper; the reply shows a task that is only submitted."""
         now = self._now()
-        self._tally.create("unknown")
+        self._metrics.create("unknown")
         look = now + _SOON
         try:
-            await self._bind(row, way, now)  # the attempt is over
+            await self._bind(row, route, now)  # the attempt is over
             await self._storage.schedule_poll(row.task_id, look)
         except StorageUnavailableError as error:
-            # The task may exist, so nobody must be told to repeat. The row's lease will end.
-            _log.error("kling task error: %s is unknown, not noted: %s", row.task_id, error)
-        self._note(look)
+            # The task may exist, so the user must not be asked to repeat. The row's lease will end.
+            _log.error("kling task error: %s is unknown, not stored: %s", row.task_id, error)
+        self._schedule_sweep(look)
         return wire.created(row)
 
-    async def _broken_off(self, row: VideoRow) -> dict[str, str]:
-        """Let the sweeper find out what became of a create that this process has failed in."""
+    async def _interrupted(self, row: VideoRow) -> dict[str, str]:
+        """Leave the outcome of a create that failed in this process to the sweeper."""
         now = self._now()
         try:
-            self._tally.create("unknown")
+            self._metrics.create("unknown")
             await self._storage.close_attempt(row.task_id, at=now)
             await self._storage.schedule_poll(row.task_id, now + _SOON)
-            self._note(now + _SOON)
+            self._schedule_sweep(now + _SOON)
         except Exception:  # noqa: BLE001 - the row's lease ends by itself
-            _log.exception("kling task error: %s is unknown, not noted", row.task_id)
+            _log.exception("kling task error: %s is unknown, not stored", row.task_id)
         return wire.created(row)
 
     async def _refused(self, row: VideoRow, error: KlingError) -> dict[str, str]:
         """Release the hold; the user may repeat the request under the same external id.
 
-        If Kling has shown the task meanwhile, it is there, whatever the create was answered:
+        If Kling has shown the task meanwhile, it exists, whatever the reply to the create was:
         then its row is returned as it is.
 
         Raises:
@@ -190,14 +195,14 @@ class Sender:
         settled = await self._storage.settle(result, now=self._now())
         if settled.row.kling_task_id is not None:
             _log.warning(
-                "kling task error: the create of %s was refused, and Kling has shown the task",
+                "kling task error: the create of %s was refused, but Kling has shown the task",
                 row.task_id,
             )
-            self._tally.create("accepted")
+            self._metrics.create("accepted")
             return wire.created(settled.row)
-        self._tally.create("refused")
+        self._metrics.create("refused")
         if settled.outcome is Outcome.SETTLED:
-            self._tally.settled("failed", "create")
+            self._metrics.settled("failed", "create")
         raise refusal
 
     def _now(self) -> int:

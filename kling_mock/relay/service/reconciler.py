@@ -1,4 +1,4 @@
-"""What Kling says of a task, carried into its row: the one way in which results arrive.
+"""Applying what Kling reports of a task to its row: the only path of a result.
 
 Queries, callbacks and the sweeper all end here, so it makes no difference which of them comes
 first, or how often.
@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Final
 
 from kling_mock.clock import Clock
-from kling_mock.relay.domain.money import final_quota
+from kling_mock.relay.domain.pricing import final_quota
 from kling_mock.relay.domain.schedule import READ_INTERVAL, first_look
-from kling_mock.relay.domain.states import Action, Event, action, state_of
+from kling_mock.relay.domain.states import Action, TaskEvent, action, state_of
 from kling_mock.relay.domain.stored_values import (
     MAX_HINT,
     stored_id,
@@ -23,8 +23,8 @@ from kling_mock.relay.domain.stored_values import (
     stored_url,
 )
 from kling_mock.relay.domain.user_webhooks import notice_of
-from kling_mock.relay.metrics.counters import Tally
-from kling_mock.relay.service.channel_registry import Directory
+from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.service.channel_registry import ChannelRegistry
 from kling_mock.relay.service.upstream import Upstream
 from kling_mock.storage.errors import KlingTaskClashError
 from kling_mock.storage.protocol import Storage
@@ -37,11 +37,16 @@ from kling_mock.storage.values import (
     TaskResult,
     VideoRow,
 )
-from kling_sdk import CallbackVerificationError, parse_callback
-from kling_sdk.errors import KlingAPIError, KlingError, NotFoundError
-from kling_sdk.results import Task
+from kling_sdk import (
+    CallbackVerificationError,
+    KlingAPIError,
+    KlingError,
+    NotFoundError,
+    Task,
+    parse_callback,
+)
 
-__all__ = ["Reports", "brief", "names_no_units", "would_change"]
+__all__ = ["TaskReconciler", "brief", "names_no_units", "would_change"]
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
@@ -50,48 +55,48 @@ NEVER_CREATED: Final = "Kling knows no such task: the request did not arrive."
 _LONGEST_SECONDS: Final = 20  # characters: `videos.duration`
 
 _EVENTS: Final = {
-    "submitted": Event.SUBMITTED,
-    "processing": Event.PROCESSING,
-    "succeed": Event.SUCCEED,
-    "succeeded": Event.SUCCEED,  # the vendor's newer spelling
-    "failed": Event.FAILED,
+    "submitted": TaskEvent.SUBMITTED,
+    "processing": TaskEvent.PROCESSING,
+    "succeed": TaskEvent.SUCCEED,
+    "succeeded": TaskEvent.SUCCEED,  # the vendor's newer spelling
+    "failed": TaskEvent.FAILED,
 }
 
 
-class Reports:
-    """Reads tasks from Kling and applies what it says.
+class TaskReconciler:
+    """Reads tasks from Kling and applies the result.
 
     Args:
         storage: Where the rows are.
-        directory: The ways to Kling.
+        channels: The channels.
         upstream: Kling.
         clock: The time.
-        told: Called when there is something to tell a user.
-        tally: Counts how tasks end.
+        send_webhooks: Called when a webhook to a user is due.
+        metrics: Counts how tasks end.
     """
 
     def __init__(
         self,
         storage: Storage,
-        directory: Directory,
+        channels: ChannelRegistry,
         upstream: Upstream,
         clock: Clock,
-        told: Callable[[], None],
-        tally: Tally,
+        send_webhooks: Callable[[], None],
+        metrics: Metrics,
     ) -> None:
-        self._tally = tally
+        self._metrics = metrics
         self._storage = storage
-        self._directory = directory
+        self._channels = channels
         self._upstream = upstream
         self._clock = clock
-        self._told = told
+        self._send_webhooks = send_webhooks
 
     async def refresh(self, row: VideoRow, source: str) -> bool:
         """Read an open row from Kling and apply it, if that is not too soon.
 
         Args:
             row: The row.
-            source: Who wants it, for the operator: `query`, `callback`.
+            source: What triggered it, for the operator: `query`, `callback`.
 
         Returns:
             False if it was read within the last 5 seconds, by whichever process.
@@ -104,27 +109,28 @@ class Reports:
         return True
 
     async def read(self, row: VideoRow, source: str) -> bool:
-        """Read *row* from Kling and apply what it says.
+        """Read *row* from Kling and apply the result.
 
         Returns:
-            Whether Kling could be asked.
+            Whether Kling replied.
         """
-        way = await self._directory.back(row)
-        if way is None:
+        sent = await self._channels.sent_through(row)
+        if sent is None:
             _log.error(
-                "kling task error: %s cannot be read: channel %d has no key %s any more",
+                "kling task error: %s cannot be read: key %s of channel %d is gone",
                 row.task_id,
-                row.channel_id,
                 row.channel_key_id,
+                row.channel_id,
             )
             return False
-        asked_at = self._now()
+        channel, key = sent
+        sent_at = self._now()
         name = row.kling_task_id or row.task_id
         try:
-            task = await self._upstream.read(way.channel.base_url, way.key, row.type, name)
+            task = await self._upstream.read(channel.base_url, key, row.type, name)
         except NotFoundError as error:
-            if error.code:  # else it is the page of something in between
-                await self._absent(row, asked_at, source)
+            if error.code:  # else it is a page of something between us and Kling
+                await self._absent(row, sent_at, source)
             return bool(error.code)
         except KlingError as error:
             _log.warning("kling task error: %s cannot be read (%s)", row.task_id, brief(error))
@@ -133,41 +139,41 @@ class Reports:
         return True
 
     async def apply(self, row: VideoRow, task: Task, source: str) -> None:
-        """Apply what Kling says of *row*.
+        """Apply what Kling reports of *row*.
 
         Args:
             row: The row as last seen.
-            task: What Kling says; it must have come over an authenticated way.
-            source: How it came.
+            task: What Kling reports; its origin must have been authenticated.
+            source: How it was received.
         """
         if not would_change(row, task):
             return
         event = _event(task)
         try:
-            if event in {Event.SUCCEED, Event.FAILED}:
+            if event in {TaskEvent.SUCCEED, TaskEvent.FAILED}:
                 await self._end(row, task, event, source)
             else:
                 await self._open(row, task, event)
         except KlingTaskClashError as error:
-            # Loud: two tasks of ours would be one of Kling's.
+            # An error: two tasks of ours would be one of Kling's.
             _log.error("kling task error: %s", error)
 
     async def read_first(self, row: VideoRow, task: Task) -> bool:
         """Read an open row from Kling, because a signed success of it names no units.
 
-        If Kling does not show its end, cannot be asked, or was asked a moment ago, the success
-        is kept as `UNCONFIRMED`: `settle_unconfirmed` applies it if no reading has ended the
-        row by its deadline.
+        If Kling does not show its end, cannot be reached, or was read a moment ago, the success
+        is stored as an `UNCONFIRMED` report: `settle_unconfirmed` applies it if no reading has
+        ended the row by its deadline.
 
         Args:
             row: The row.
-            task: The success; it must have come over an authenticated way.
+            task: The success; its origin must have been authenticated.
 
         Returns:
-            False if it was read within the last 5 seconds, so that somebody must look later.
+            False if it was read within the last 5 seconds, so that it must be read again later.
         """
         try:
-            await self._note_id(row, task)
+            await self._store_id(row, task)
         except KlingTaskClashError as error:
             _log.error("kling task error: %s", error)
             return True
@@ -176,7 +182,7 @@ class Reports:
         if was_read:
             known = await self._storage.find_task(row.task_id) or row
         if known.is_open:
-            result = _result(known, task, Event.SUCCEED, "callback")
+            result = _result(known, task, TaskEvent.SUCCEED, "callback")
             await self._storage.keep_report(result, status=UNCONFIRMED, now=self._now())
             _log.warning(
                 "kling task error: %s: a signed success names no units, and no reading has yet",
@@ -185,78 +191,78 @@ class Reports:
         return was_read
 
     async def settle_unconfirmed(self, row: VideoRow) -> bool:
-        """End a row whose deadline has passed by a success that is kept as `UNCONFIRMED`.
+        """End a row whose deadline has passed by an `UNCONFIRMED` success, if there is one.
 
         Neither the report nor a reading has stated units, so its hold is charged.
 
         Returns:
             Whether the row has ended.
         """
-        kept = await self._storage.find_report(row.task_id, UNCONFIRMED)
-        if kept is None:
+        stored = await self._storage.find_report(row.task_id, UNCONFIRMED)
+        if stored is None:
             return False
         try:
-            task = parse_callback(kept.json_data.encode()).task
-        except CallbackVerificationError:  # it was too large to be kept whole
+            task = parse_callback(stored.json_data.encode()).task
+        except CallbackVerificationError:  # it was too large to be stored whole
             return False
         await self.apply(row, task, "callback")
         ended = await self._storage.find_task(row.task_id)
         return ended is not None and not ended.is_open
 
     async def keep_unverified(self, row: VideoRow, task: Task) -> None:
-        """Keep a callback that nobody has signed and that contradicts the end of *row*.
+        """Store an unsigned callback that contradicts the end of *row* as a report.
 
-        Of each status one is kept, with at most 4,096 bytes of its body; others are counted.
+        Of each status one is stored, with at most 4,096 bytes of its body; others are counted.
         """
         event = _event(task)
         result = _result(row, task, event, "callback", MAX_HINT)
         await self._storage.keep_report(result, status=f"unverified_{event}", now=self._now())
         _log.warning(
-            "kling task error: %s is %s and an unsigned callback says %s; kept aside",
+            "kling task error: %s is %s and an unsigned callback reports %s; stored as a report",
             row.task_id,
             row.status,
             event,
         )
 
-    async def _note_id(self, row: VideoRow, task: Task) -> None:
+    async def _store_id(self, row: VideoRow, task: Task) -> None:
         if row.kling_task_id is None:
             now = self._now()
             await self._storage.accept(
                 row.task_id, task.task_id, now=now, next_poll_at=first_look(now)
             )
 
-    async def _open(self, row: VideoRow, task: Task, event: Event) -> None:
-        await self._note_id(row, task)
+    async def _open(self, row: VideoRow, task: Task, event: TaskEvent) -> None:
+        await self._store_id(row, task)
         now = self._now()
         await self._storage.mark_open(row.task_id, event.value, now=now)
         _log.info("kling task %s is %s (kling %s)", row.task_id, event, task.task_id)
 
-    async def _end(self, row: VideoRow, task: Task, event: Event, source: str) -> None:
+    async def _end(self, row: VideoRow, task: Task, event: TaskEvent, source: str) -> None:
         now = self._now()
         result = _result(row, task, event, source)
         settled = await self._storage.settle(result, now=now, notice=notice_of(row, result, now))
         self._log_end(settled, result)
         if settled.outcome is Outcome.SETTLED and row.callback_url is not None:
-            self._told()
+            self._send_webhooks()
 
-    async def _absent(self, row: VideoRow, asked_at: int, source: str) -> None:
+    async def _absent(self, row: VideoRow, sent_at: int, source: str) -> None:
         failed = TaskResult(row.task_id, "failed", source, fail_reason=NEVER_CREATED)
-        verdict = await self._storage.report_not_found(
+        absence = await self._storage.report_not_found(
             row.task_id,
-            asked_at=asked_at,
+            asked_at=sent_at,
             reason=NEVER_CREATED,
-            notice=notice_of(row, failed, asked_at),
+            notice=notice_of(row, failed, sent_at),
         )
-        if verdict is Absence.FAILED:
-            _log.warning("kling task error: %s failed: Kling never got it", row.task_id)
-            self._tally.settled("failed", source)
-            self._told()
+        if absence is Absence.FAILED:
+            _log.warning("kling task error: %s failed: Kling never received it", row.task_id)
+            self._metrics.settled("failed", source)
+            self._send_webhooks()
 
     def _log_end(self, settled: Settlement, result: TaskResult) -> None:
         row = settled.row
         if settled.outcome is Outcome.SETTLED:
             amounts = (settled.charged, settled.uncollected)
-            self._tally.settled(row.status, result.source, *amounts)
+            self._metrics.settled(row.status, result.source, *amounts)
             _log.info(
                 "kling task %s %s by %s: user %d charged %d quota (%d uncollected)",
                 row.task_id,
@@ -267,16 +273,16 @@ class Reports:
                 settled.uncollected,
             )
             if result.unmetered and not row.legacy:
-                self._tally.unstated()
+                self._metrics.unstated()
                 _log.warning(
-                    "kling task error: %s is unmetered: nobody stated its units, so its hold "
+                    "kling task error: %s is unmetered: its units are unknown, so its hold "
                     "was charged",
                     row.task_id,
                 )
         elif settled.outcome is Outcome.CONTRADICTED:
-            self._tally.contradiction()
+            self._metrics.contradiction()
             _log.error(
-                "kling task error: %s is %s and %s reports %s; kept aside, nothing changed",
+                "kling task error: %s is %s and %s reports %s; stored as a report, nothing changed",
                 row.task_id,
                 row.status,
                 result.source,
@@ -288,31 +294,31 @@ class Reports:
 
 
 def would_change(row: VideoRow, task: Task) -> bool:
-    """Whether what is said of *row* is news."""
+    """Whether applying *task* would change *row*, or contradict it."""
     return action(state_of(row.status, row.kling_task_id), _event(task)) is not Action.KEEP
 
 
 def names_no_units(task: Task) -> bool:
-    """Whether *task* is a success that does not say what it cost."""
-    return _event(task) is Event.SUCCEED and final_quota(task.units) is None
+    """Whether *task* is a success without its units."""
+    return _event(task) is TaskEvent.SUCCEED and final_quota(task.units) is None
 
 
-def _event(task: Task) -> Event:
-    return _EVENTS.get(task.status, Event.PROCESSING)  # a new word is not an end
+def _event(task: Task) -> TaskEvent:
+    return _EVENTS.get(task.status, TaskEvent.PROCESSING)  # an unknown status is not an end
 
 
 def brief(error: KlingError) -> str:
-    """Return what may be logged of *error*: a server's own words may quote a prompt."""
+    """Return what may be logged of *error*: a server's message may quote a prompt."""
     if isinstance(error, KlingAPIError):
         return f"HTTP {error.http_status}, code {error.code}"
     return type(error).__name__
 
 
 def _result(
-    row: VideoRow, task: Task, event: Event, source: str, most: int = TEXT_BYTES
+    row: VideoRow, task: Task, event: TaskEvent, source: str, most: int = TEXT_BYTES
 ) -> TaskResult:
     video = task.videos[0] if task.videos else None
-    succeeded = event is Event.SUCCEED
+    succeeded = event is TaskEvent.SUCCEED
     quota = final_quota(task.units) if succeeded else None
     return TaskResult(
         task_id=row.task_id,

@@ -1,4 +1,4 @@
-"""Work that is done when something is due: one timer, on the relay's clock."""
+"""Work that runs when something is due: one timer, on the relay's clock."""
 
 from __future__ import annotations
 
@@ -9,79 +9,82 @@ from collections.abc import Awaitable, Callable
 from kling_mock.clock import Clock, Timer
 from kling_mock.web.request_ids import REQUEST_ID
 
-__all__ = ["Alarm"]
+__all__ = ["Scheduler"]
 
 
-class Alarm:
-    """Runs *work* at every instant that it was told of, and now and then besides.
+class Scheduler:
+    """Runs one piece of work at every instant it was scheduled for, and after each idle interval.
 
-    Only one run is under way at a time. Instants are whole seconds; those that have passed by
-    the beginning of a run are done with it.
+    Runs never overlap. Instants are whole seconds; those that have passed when a run begins are
+    covered by it.
 
     Args:
         clock: The time.
-        work: What to do; it finds out by itself what is due.
-        idle: Seconds after a run to the next one, if it is told of nothing. By then it sees
+        interval: Seconds from a run to the next one if nothing is scheduled. By then it finds
             what other processes have left behind.
     """
 
-    def __init__(self, clock: Clock, work: Callable[[], Awaitable[None]], idle: float) -> None:
+    def __init__(self, clock: Clock, interval: float) -> None:
         self._clock = clock
-        self._work = work
-        self._idle = idle
+        self._interval = interval
+        self._work: Callable[[], Awaitable[None]] | None = None
         self._instants: list[int] = []
         self._known: set[int] = set()
         self._timer: Timer | None = None
         self._working = False
         self._stopped = False
 
-    def start(self) -> None:
-        """Do what has been left behind, now."""
-        self.note(self._clock.now())
+    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run *work* now, and from now on whenever it is due; it finds out itself what is due."""
+        self._work = work
+        self.schedule(self._clock.now())
 
-    def note(self, at: float) -> None:
-        """Have the work done at the instant *at*, Unix seconds; at once if that has passed."""
+    def schedule(self, at: float) -> None:
+        """Run at the instant *at*, Unix seconds; at once if that has passed."""
         instant = math.floor(at) if at <= self._clock.now() else math.ceil(at)
         if self._stopped or instant in self._known:
             return
         self._known.add(instant)
         heapq.heappush(self._instants, instant)
-        if not self._working:
-            self._set()
+        if self._work is not None and not self._working:
+            self._set_timer(self._work)
+
+    def run_now(self) -> None:
+        """Run at once, or again after the run under way."""
+        self.schedule(self._clock.now())
 
     def stop(self) -> None:
-        """Start no more work."""
+        """Begin no further run."""
         self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
 
-    def _set(self) -> None:
-        """Ring for the earliest instant."""
+    def _set_timer(self, work: Callable[[], Awaitable[None]]) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         first = self._instants[0]
         if first <= self._clock.now():
-            self._ring()
+            self._begin(work)
         else:
-            self._timer = self._clock.call_at(first, self._ring)
+            self._timer = self._clock.call_at(first, self._begin, work)
 
-    def _ring(self) -> None:
+    def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
         self._timer = None
         self._working = True
-        self._clock.spawn(self._run())
+        self._clock.spawn(self._run(work))
 
-    async def _run(self) -> None:
+    async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
         REQUEST_ID.set("")  # it is not part of the request that made it due
         now = self._clock.now()
         while self._instants and self._instants[0] <= now:
             self._known.discard(heapq.heappop(self._instants))
         try:
-            await self._work()
+            await work()
         finally:
             self._working = False
             if not self._stopped:
                 if not self._instants:
-                    self.note(self._clock.now() + self._idle)
+                    self.schedule(self._clock.now() + self._interval)
                 else:
-                    self._set()
+                    self._set_timer(work)

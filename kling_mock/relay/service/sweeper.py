@@ -1,4 +1,4 @@
-"""Looking after open tasks: the way in which they end if nobody asks and no callback comes."""
+"""Polling open tasks, so that they end without queries and callbacks."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from kling_mock.relay.domain.schedule import (
     next_look,
 )
 from kling_mock.relay.domain.user_webhooks import notice_of
-from kling_mock.relay.metrics.counters import Tally
-from kling_mock.relay.service.reconciler import Reports
+from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import TaskResult, VideoRow
@@ -33,43 +33,43 @@ _LEASE: Final = 120  # seconds: longer than reading a batch takes
 
 
 class Sweeper:
-    """Reads the rows that are due, and gives up those past their deadline.
+    """Polls the rows that are due, and fails those past their deadline.
 
     Any number of processes may do so at a time: a row is leased to one of them.
 
     Args:
         storage: Where the rows are.
-        reports: Reads and applies.
+        reconciler: Reads tasks from Kling.
         clock: The time.
-        chance: Returns a number from 0 up to 1, so that looks spread.
-        note: Called with the instant of a row's next look.
-        told: Called when there is something to tell a user.
-        at_once: How many rows are read at a time.
-        tally: Counts the tasks that are given up.
+        chance: Returns a number from 0 up to 1, so that polls spread.
+        schedule_sweep: Called with the instant of a row's next poll.
+        send_webhooks: Called when a webhook to a user is due.
+        at_once: How many rows are read concurrently.
+        metrics: Counts the tasks that expire.
     """
 
     def __init__(
         self,
         storage: Storage,
-        reports: Reports,
+        reconciler: TaskReconciler,
         clock: Clock,
         chance: Callable[[], float],
-        note: Callable[[float], None],
-        told: Callable[[], None],
+        schedule_sweep: Callable[[float], None],
+        send_webhooks: Callable[[], None],
         at_once: int,
-        tally: Tally,
+        metrics: Metrics,
     ) -> None:
-        self._tally = tally
+        self._metrics = metrics
         self._storage = storage
-        self._reports = reports
+        self._reconciler = reconciler
         self._clock = clock
         self._chance = chance
-        self._note = note
-        self._told = told
+        self._schedule_sweep = schedule_sweep
+        self._send_webhooks = send_webhooks
         self._at_once = at_once
 
     async def sweep(self) -> None:
-        """Look after every row that is due."""
+        """Poll every row that is due."""
         more = True
         while more:
             now = self._now()
@@ -81,30 +81,30 @@ class Sweeper:
     async def _guarded(self, row: VideoRow, at_once: asyncio.Semaphore) -> None:
         async with at_once:
             try:
-                await self._look(row)
+                await self._poll(row)
             except Exception:  # noqa: BLE001 - one broken row must not keep others waiting
-                _log.exception("kling task error: %s cannot be looked after", row.task_id)
+                _log.exception("kling task error: %s cannot be polled", row.task_id)
 
-    async def _look(self, row: VideoRow) -> None:
+    async def _poll(self, row: VideoRow) -> None:
         readable = await self._read(row)
         now = self._now()
         if is_expired(now, row.created_at, readable=readable) and (
-            await self._reports.settle_unconfirmed(row)
+            await self._reconciler.settle_unconfirmed(row)
             or await self._expire(row, now, expires_before(now, readable=readable))
         ):
             return
         known = row.kling_task_id is not None
         at = next_look(now, row.created_at, self._chance()) if known else now + UNKNOWN_PAUSE
         await self._storage.schedule_poll(row.task_id, at, lease_until=now + READ_INTERVAL)
-        self._note(at)
+        self._schedule_sweep(at)
 
     async def _read(self, row: VideoRow) -> bool:
         try:
-            return await self._reports.read(row, "sweeper")
+            return await self._reconciler.read(row, "sweeper")
         except StorageUnavailableError:
             raise
         except Exception:  # noqa: BLE001 - what cannot be understood must not stay open for ever
-            _log.exception("kling task error: what is said of %s cannot be applied", row.task_id)
+            _log.exception("kling task error: the report of %s cannot be applied", row.task_id)
             return False
 
     async def _expire(self, row: VideoRow, now: int, created_until: int) -> bool:
@@ -118,8 +118,8 @@ class Sweeper:
         )
         if expired:
             _log.warning("kling task error: %s failed: its deadline has passed", row.task_id)
-            self._tally.settled("failed", "sweeper")
-            self._told()
+            self._metrics.settled("failed", "sweeper")
+            self._send_webhooks()
         return expired
 
     def _now(self) -> int:

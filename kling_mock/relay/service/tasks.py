@@ -1,6 +1,6 @@
-"""What a relay does for its users: create, query, list.
+"""The calls of the relay's users: create, query, list.
 
-It knows the storage protocol, never SQL, and no HTTP: handlers parse, call, and answer.
+No SQL and no HTTP: it uses the storage protocol, and handlers parse, call and reply.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from typing import Any, Final
 
 from kling_mock.clock import Clock
 from kling_mock.relay.domain import errors, wire
-from kling_mock.relay.domain.channels import target
+from kling_mock.relay.domain.credentials import token_hash
 from kling_mock.relay.domain.errors import RelayError
-from kling_mock.relay.domain.pricing import Asked
-from kling_mock.relay.domain.tokens import token_hash
-from kling_mock.relay.domain.wire import CreateAsk, ListAsk
-from kling_mock.relay.metrics.counters import Tally
-from kling_mock.relay.options import RelayOptions
-from kling_mock.relay.service.channel_registry import Directory, Way
-from kling_mock.relay.service.dispatch import Sender
-from kling_mock.relay.service.reconciler import Reports
+from kling_mock.relay.domain.pricing import BillableRequest, price_list
+from kling_mock.relay.domain.wire import CreateTaskRequest, ListQuery
+from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.service.channel_registry import ChannelRegistry, Route
+from kling_mock.relay.service.dispatch import Dispatcher
+from kling_mock.relay.service.reconciler import TaskReconciler
+from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.errors import (
     DisabledError,
     ExternalIdConflictError,
@@ -36,8 +35,8 @@ from kling_mock.storage.values import (
 
 __all__ = ["RelayService"]
 
-_BAD_TOKEN: Final = "the token is missing, unknown, disabled or expired; accepted is sk-..."  # noqa: S105 - a text
-_NO_TASK: Final = "you have no such task; accepted are your own task_id and external_task_id"
+_BAD_TOKEN: Final = "the token is missing, unknown, disabled or expired; expected Bearer sk-..."  # noqa: S105 - a text
+_NO_TASK: Final = "you have no such task; expected one of your own task_id or external_task_id"
 
 
 class RelayService:
@@ -45,34 +44,34 @@ class RelayService:
 
     Args:
         storage: Where everything is kept.
-        directory: The ways to Kling.
-        reports: Reads tasks from Kling.
-        sender: Sends tasks to Kling.
+        channels: The channels.
+        reconciler: Reads tasks from Kling.
+        dispatcher: Sends tasks to Kling.
         clock: The time.
-        options: What the operator has set.
+        settings: The settings of the relay.
         new_id: Returns a new `kling_<32 hex>`.
-        tally: Counts the creates that are not sent.
+        metrics: Counts the creates that are not sent.
     """
 
     def __init__(
         self,
         storage: Storage,
-        directory: Directory,
-        reports: Reports,
-        sender: Sender,
+        channels: ChannelRegistry,
+        reconciler: TaskReconciler,
+        dispatcher: Dispatcher,
         clock: Clock,
-        options: RelayOptions,
+        settings: RelaySettings,
         new_id: Callable[[], str],
-        tally: Tally,
+        metrics: Metrics,
     ) -> None:
-        self._tally = tally
+        self._metrics = metrics
         self._storage = storage
-        self._directory = directory
-        self._reports = reports
-        self._sender = sender
+        self._channels = channels
+        self._reconciler = reconciler
+        self._dispatcher = dispatcher
         self._clock = clock
-        self._options = options
-        self._prices = options.price_list()
+        self._settings = settings
+        self._prices = price_list(settings.pricing)
         self._new_id = new_id
 
     async def authenticate(self, header: str | None) -> Caller:
@@ -93,7 +92,7 @@ class RelayService:
         return caller
 
     async def create(self, caller: Caller, endpoint: str, raw: bytes) -> dict[str, str]:
-        """Hold the price, write the row, and only then ask Kling; return the reply.
+        """Hold the price, insert the row, and only then call Kling; return the reply.
 
         Args:
             caller: Who pays.
@@ -101,27 +100,27 @@ class RelayService:
             raw: The request's body.
 
         Raises:
-            RelayError: It was refused; nothing is held. A create whose outcome is not known
-                is no error: it is answered, and found out later.
+            RelayError: It was refused; nothing is held. A create whose outcome is unknown is no
+                error: it gets a reply, and the sweeper finds the outcome.
         """
-        ask = wire.read_create(endpoint, raw)
-        ways = await self._directory.ways(ask.model)
-        if not ways:
-            raise RelayError(errors.NO_CHANNEL, f"no enabled channel takes {ask.model}")
-        task = self._new_task(caller, ask, ways[0])
+        request = wire.read_create(endpoint, raw)
+        routes = await self._channels.routes(request.model, request.mode)
+        if not routes:
+            raise RelayError(errors.NO_CHANNEL, f"no enabled channel takes {request.model}")
+        task = self._new_task(caller, request, routes[0])
         row = await self._insert(task)
-        # Not `is_new`: a row that this very call has made, and whose COMMIT was not answered, is
+        # Not `is_new`: a row that this very call has inserted, and whose COMMIT got no answer, is
         # found by the second run, and nobody else will send it.
         if row.task_id != task.task_id:
-            self._tally.create("repeated")
+            self._metrics.create("repeated")
             return wire.created(row)
-        return await self._sender.send(row, ask, ways)
+        return await self._dispatcher.send(row, request, routes)
 
     async def query(self, caller: Caller, name: str) -> dict[str, str]:
-        """Return one of the caller's own tasks, read anew if it is open.
+        """Return one of the caller's own tasks, read from Kling again if it is open.
 
         Args:
-            caller: Who asks.
+            caller: The user.
             name: The relay's id of it, or the user's own.
 
         Raises:
@@ -130,60 +129,59 @@ class RelayService:
         row = await self._storage.get_task(caller.user.id, name)
         if row is None:
             raise RelayError(errors.NOT_FOUND, _NO_TASK)
-        if row.is_open and not row.legacy and await self._reports.refresh(row, "query"):
+        if row.is_open and not row.legacy and await self._reconciler.refresh(row, "query"):
             row = await self._storage.find_task(row.task_id) or row
         return wire.shown(row)
 
-    async def list(self, caller: Caller, ask: ListAsk) -> dict[str, Any]:
+    async def list(self, caller: Caller, query: ListQuery) -> dict[str, Any]:
         """Return one page of the caller's own tasks, newest first."""
         rows = await self._storage.list_tasks(
-            caller.user.id, before=ask.before, limit=ask.limit, status=ask.status
+            caller.user.id, before=query.before, limit=query.limit, status=query.status
         )
-        following = rows[-1].id if len(rows) == ask.limit else None
+        following = rows[-1].id if len(rows) == query.limit else None
         return wire.listed(rows, following)
 
-    def _new_task(self, caller: Caller, ask: CreateAsk, way: Way) -> NewTask:
-        lease = int(self._clock.now()) + self._options.create_lease
-        wanted = target(ask.model, ask.mode, way.mapping)
-        asked = Asked(
-            ask.endpoint,
-            ask.model,
-            wanted.model,
-            wanted.mode,
-            ask.seconds,
-            ask.use,
-            ask.aspect_ratio,
+    def _new_task(self, caller: Caller, request: CreateTaskRequest, route: Route) -> NewTask:
+        lease = int(self._clock.now()) + self._settings.create_lease
+        billable = BillableRequest(
+            request.endpoint,
+            request.model,
+            route.target.model,
+            route.target.mode,
+            request.seconds,
+            request.use,
+            request.aspect_ratio,
         )
         return NewTask(
             task_id=self._new_id(),
             user_id=caller.user.id,
-            request_hash=ask.request_hash,
-            price=self._prices.quota(asked),
-            type=ask.endpoint,
-            model=ask.model,
+            request_hash=request.request_hash,
+            price=self._prices.quota(billable),
+            type=request.endpoint,
+            model=request.model,
             token_id=caller.token.id,
             username=caller.user.username,
-            external_task_id=ask.external_task_id,
-            prompt=ask.prompt,
-            mode=wanted.mode,
-            duration=f"{ask.seconds:f}",
-            callback_url=ask.callback_url,
-            attempt=Attempt(way.channel.id, way.key.fingerprint, lease),
-            overdraft=self._options.plain_check,
+            external_task_id=request.external_task_id,
+            prompt=request.prompt,
+            mode=route.target.mode,
+            duration=f"{request.seconds:f}",
+            callback_url=request.callback_url,
+            attempt=Attempt(route.channel.id, route.key.fingerprint, lease),
+            overdraft=self._settings.plain_check,
         )
 
     async def _insert(self, task: NewTask) -> VideoRow:
         now = int(self._clock.now())
-        look = self._sender.watch(now + self._options.create_lease)
+        look = self._dispatcher.schedule_check(now + self._settings.create_lease)
         try:
             return (await self._storage.create_task(task, now=now, next_poll_at=look)).row
         except ExternalIdConflictError:
             raise RelayError(
-                errors.CONFLICT, "external_task_id: it was used before, for another request"
+                errors.CONFLICT, "external_task_id: it has been used for another request"
             ) from None
         except InsufficientQuotaError as error:
-            self._tally.create("insufficient_quota")
-            raise RelayError(errors.NO_QUOTA, f"{error}; top up and repeat") from None
+            self._metrics.create("insufficient_quota")
+            raise RelayError(errors.NO_QUOTA, f"{error}; top up and try again") from None
         except DisabledError as error:
             kind = errors.DISABLED_USER if error.of == "user" else errors.BAD_TOKEN
             raise RelayError(kind, str(error)) from None

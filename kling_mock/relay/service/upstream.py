@@ -1,6 +1,6 @@
-"""Calling Kling, through the SDK: each method is one attempt, without repeats.
+"""Calling Kling through the SDK: each method is one attempt, without retries.
 
-Repeating is the relay's own decision, since a repeat may go to another channel.
+Retrying is the relay's own decision, since a retry may go to another channel.
 """
 
 from __future__ import annotations
@@ -12,11 +12,18 @@ from typing import Any
 import aiohttp
 
 from kling_mock.clock import Clock
-from kling_mock.relay.domain.channels import Key
-from kling_mock.relay.metrics.counters import Tally
+from kling_mock.relay.domain.credentials import ChannelKey
+from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.storage.text import ID_RULE, is_external_id
-from kling_sdk import AsyncKling, KlingError, OutcomeUnknownError, Task, TransportError
-from kling_sdk.resources import AsyncTaskResource
+from kling_sdk import (
+    ENDPOINTS,
+    AsyncKling,
+    AsyncTaskResource,
+    KlingError,
+    OutcomeUnknownError,
+    Task,
+    TransportError,
+)
 
 __all__ = ["Upstream"]
 
@@ -27,14 +34,14 @@ class Upstream:
     Args:
         clock: The time by which tokens are signed.
         timeout: Seconds of real time that one attempt may take.
-        tally: Counts the calls.
+        metrics: Counts the calls.
 
     Attributes:
-        answered: Whether the last call was answered by Kling; `None` before the first.
+        answered: Whether Kling replied to the last call; `None` before the first.
     """
 
-    def __init__(self, clock: Clock, timeout: float, tally: Tally) -> None:
-        self._tally = tally
+    def __init__(self, clock: Clock, timeout: float, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._clock = clock
         self._timeout = timeout
         self._clients: dict[tuple[str, str], AsyncKling] = {}
@@ -44,28 +51,31 @@ class Upstream:
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_clients": {}, "_session": None}  # connections are no state
 
-    async def create(self, base_url: str, key: Key, endpoint: str, body: dict[str, Any]) -> Task:
-        """Ask for a task, once.
+    async def create(
+        self, base_url: str, key: ChannelKey, endpoint: str, body: dict[str, Any]
+    ) -> Task:
+        """Create a task.
 
         Raises:
-            KlingError: It was refused, not sent, or nobody knows; see `channels.judge`. A task
-                with an id that no database keeps counts as no answer.
+            KlingError: It was refused, not sent, or the outcome is unknown; see
+                `channels.failover_decision`. A task with an id that no database can store
+                counts as no reply.
         """
-        with self._tally.calling("create"):
+        with self._metrics.calling("create"):
             try:
                 return await self._answered(self._resource(base_url, key, endpoint).submit(body))
             except OutcomeUnknownError as error:
-                # Why nobody knows, where there is a reason.
+                # The reason, if there is one.
                 cause = error.__cause__
                 raise cause if isinstance(cause, KlingError) else error from None
 
-    async def read(self, base_url: str, key: Key, endpoint: str, name: str) -> Task:
+    async def read(self, base_url: str, key: ChannelKey, endpoint: str, name: str) -> Task:
         """Return a task by Kling's id or by ours.
 
         Raises:
-            KlingError: It was not shown.
+            KlingError: It could not be read.
         """
-        with self._tally.calling("read"):
+        with self._metrics.calling("read"):
             return await self._answered(self._resource(base_url, key, endpoint).get(name))
 
     async def close(self) -> None:
@@ -76,29 +86,28 @@ class Upstream:
             await session.close()
 
     async def _answered(self, call: Awaitable[Task]) -> Task:
-        """Return what *call* returns, and note whether it was answered."""
+        """Return the result of *call*, and remember whether Kling replied."""
         try:
             task = await call
         except KlingError as error:
-            # A refusal is an answer; silence and a gateway's page are not.
+            # A refusal is a reply of Kling; silence and a gateway's page are not.
             self.answered = bool(getattr(error.__cause__ or error, "code", 0))
             raise
         self.answered = True
         if not is_external_id(task.task_id):
-            raise TransportError(f"a task whose id no database keeps; an id has {ID_RULE}")
+            raise TransportError(f"a task id that no database can store; an id has {ID_RULE}")
         return task
 
-    def _resource(self, base_url: str, key: Key, endpoint: str) -> AsyncTaskResource:
-        resource: AsyncTaskResource = getattr(
-            self._client(base_url, key), endpoint.replace("-", "_")
-        )
+    def _resource(self, base_url: str, key: ChannelKey, endpoint: str) -> AsyncTaskResource:
+        client = self._client(base_url, key)
+        resource: AsyncTaskResource = getattr(client, ENDPOINTS[endpoint].attribute)
         return resource
 
-    def _client(self, base_url: str, key: Key) -> AsyncKling:
+    def _client(self, base_url: str, key: ChannelKey) -> AsyncKling:
         client = self._clients.get((base_url, key.text))
         if client is None:
             if self._session is None:
-                # No limit: how many tasks are sent at a time is the channels' to say.
+                # No limit: how many tasks run at a time is limited by the channels.
                 connector = aiohttp.TCPConnector(limit=0)
                 self._session = aiohttp.ClientSession(
                     connector=connector, cookie_jar=aiohttp.DummyCookieJar()

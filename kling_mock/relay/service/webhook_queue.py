@@ -1,21 +1,22 @@
-"""Delivering what users are to be told, until they have got it or it is given up."""
+"""Delivering webhooks to users, until each is delivered or given up."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 from kling_mock.clock import Clock
-from kling_mock.relay.domain.user_webhooks import after_attempt, user_secret
-from kling_mock.relay.metrics.counters import Tally
-from kling_mock.relay.service.webhook_sender import Answer
+from kling_mock.relay.domain.credentials import user_secret
+from kling_mock.relay.domain.user_webhooks import after_attempt
+from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.service.webhook_sender import WebhookSender
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import Delivery, Notice, NoticeState
 from kling_mock.web.webhook_signing import signed_headers
 
-__all__ = ["Outbox"]
+__all__ = ["WebhookQueue"]
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
@@ -23,52 +24,44 @@ _BATCH: Final = 32
 _LEASE: Final = 60  # seconds: longer than an attempt takes
 
 
-class Courier(Protocol):
-    """Carries one notice."""
-
-    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """POST *body* to *url*; whatever happens is in the answer."""
-        ...
-
-
-class Outbox:
-    """Sends the notices that are due; any number of processes may do so at a time.
+class WebhookQueue:
+    """Sends the webhooks that are due; any number of processes may share a store.
 
     Args:
-        storage: Where notices are kept.
-        courier: Who carries them.
+        storage: Where webhooks are queued.
+        sender: Sends one.
         clock: The time.
         chance: Returns a number from 0 up to 1, so that retries spread.
         secret: From which each user's secret is derived.
-        note: Called with the instant of a notice's next attempt.
-        tally: Counts the attempts.
+        schedule: Called with the instant of a next attempt.
+        metrics: Counts the attempts.
     """
 
     def __init__(
         self,
         storage: Storage,
-        courier: Courier,
+        sender: WebhookSender,
         clock: Clock,
         chance: Callable[[], float],
         secret: bytes,
-        note: Callable[[float], None],
-        tally: Tally,
+        schedule: Callable[[float], None],
+        metrics: Metrics,
     ) -> None:
-        self._tally = tally
+        self._metrics = metrics
         self._storage = storage
-        self._courier = courier
+        self._sender = sender
         self._clock = clock
         self._chance = chance
         self._secret = secret
-        self._note = note
+        self._schedule = schedule
 
     async def deliver(self) -> None:
-        """Send every notice that is due."""
+        """Send every webhook that is due."""
         more = True
         while more:
             now = self._now()
             due = await self._storage.claim_notices(now=now, lease_until=now + _LEASE, limit=_BATCH)
-            # Drawn here, in order: the answers may come in any.
+            # Drawn here, in order: the replies may arrive in any.
             await asyncio.gather(*(self._send(notice, self._chance()) for notice in due))
             more = len(due) == _BATCH
 
@@ -77,31 +70,31 @@ class Outbox:
         secret = user_secret(self._secret, notice.user_id)
         signed = signed_headers((secret,), notice.event_id, self._now(), body)
         headers = {"Content-Type": "application/json", **dict(signed)}
-        answer = await self._courier.send(notice.url, headers, body)
+        reply = await self._sender.send(notice.url, headers, body)
         now = self._now()
-        verdict = after_attempt(notice, answer.status, answer.retry_after, chance)
-        at = now + verdict.wait
+        decision = after_attempt(notice, reply.status, reply.retry_after, chance)
+        at = now + decision.wait
         await self._storage.record_delivery(
             Delivery(
                 notice.event_id,
                 notice.attempts,
-                verdict.state,
+                decision.state,
                 next_at=at,
-                http_status=answer.status,
-                error=answer.error,
+                http_status=reply.status,
+                error=reply.error,
             ),
             now=now,
         )
-        self._tally.delivery(verdict.state)
+        self._metrics.delivery(decision.state)
         _log.info(
-            "kling task %s: callback to user %d %s (HTTP %d)",
+            "kling task %s: webhook to user %d %s (HTTP %d)",
             notice.task_id,
             notice.user_id,
-            verdict.state,
-            answer.status,
+            decision.state,
+            reply.status,
         )
-        if verdict.state is NoticeState.PENDING:
-            self._note(at)
+        if decision.state is NoticeState.PENDING:
+            self._schedule(at)
 
     def _now(self) -> int:
         return int(self._clock.now())

@@ -1,4 +1,4 @@
-"""Carrying the relay's callbacks to its users: POST, to public addresses only."""
+"""Sending the relay's webhooks to its users: POST, to public addresses only."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 from yarl import URL
 
-from kling_mock.relay.domain.public_addresses import is_public
+from kling_mock.relay.domain.user_webhooks import is_public
 
-__all__ = ["Answer", "UserCourier"]
+__all__ = ["WebhookReply", "WebhookSender"]
 
 ANY_HOST: Final = "*"
 _TIMEOUT: Final = 15.0  # seconds of real time for everything (Standard Webhooks asks for 15 to 30)
 _BLOCKED: Final = "the address is not public"
 
 
-class Answer(NamedTuple):
-    """What came of one attempt.
+class WebhookReply(NamedTuple):
+    """The result of one attempt.
 
     Attributes:
-        status: The HTTP status; 0 if no answer came.
-        error: Why none came; "" otherwise. It holds no URL.
-        retry_after: The answer's `Retry-After`; "" if it had none.
+        status: The HTTP status; 0 without a reply.
+        error: Why there is none; "" otherwise. It holds no URL.
+        retry_after: The `Retry-After` header; "" if there is none.
     """
 
     status: int
@@ -37,15 +37,15 @@ class _PrivateAddressError(OSError):
 
 
 def _public_socket(info: Any) -> socket.socket:
-    # aiohttp asks for a socket just before it connects, with the address that it connects to:
-    # also for a literal address, and after the last look-up of a name.
+    # aiohttp makes a socket just before it connects, with the address that it connects to:
+    # also for a literal address, and after the last DNS lookup.
     family, kind, protocol, _, address = info
     if not is_public(str(address[0])):
         raise _PrivateAddressError(_BLOCKED)
     return socket.socket(family, kind, protocol)
 
 
-class UserCourier:
+class WebhookSender:
     """Posts to the users' URLs, on a new connection each.
 
     It follows no redirects, keeps no cookies and reads no proxy from the environment.
@@ -61,22 +61,22 @@ class UserCourier:
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_sessions": {}}  # connections are no state
 
-    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """POST *body* to *url*; whatever happens is in the answer."""
+    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> WebhookReply:
+        """POST *body* to *url*; every failure is in the result."""
         try:
             target = URL(url)
             free = ANY_HOST in self._free_hosts or target.host in self._free_hosts
             async with self._session(free=free).post(
                 target, data=body, headers=headers, allow_redirects=False
             ) as reply:
-                return Answer(reply.status, retry_after=reply.headers.get("Retry-After", ""))
+                return WebhookReply(reply.status, retry_after=reply.headers.get("Retry-After", ""))
         except TimeoutError:
-            return Answer(0, f"no answer within {_TIMEOUT:g} s")
+            return WebhookReply(0, f"no reply within {_TIMEOUT:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             cause = getattr(error, "os_error", error)
             if isinstance(cause, _PrivateAddressError):
-                return Answer(0, _BLOCKED)
-            return Answer(0, type(error).__name__)
+                return WebhookReply(0, _BLOCKED)
+            return WebhookReply(0, type(error).__name__)
 
     async def close(self) -> None:
         """Close the sessions."""

@@ -77,7 +77,7 @@ def test_a_task_is_paid_for_when_it_has_succeeded(caller: Caller) -> None:
 
 
 def test_a_failed_task_costs_nothing(caller: Caller) -> None:
-    """A task that fails gives its hold back, and tells why."""
+    """A task that fails releases its hold, and says why."""
     before = caller.mock.ledger.user()
     reply = caller.create().json()
     caller.mock.fail(reply["kling_task_id"], 1301, "the prompt is not allowed")
@@ -166,7 +166,7 @@ def test_a_balance_for_three_videos_makes_three(caller: Caller) -> None:
 
 
 def test_the_sdk_works_through_the_relay(mock: KlingMock) -> None:
-    """The SDK's relay client creates, waits, lists and tells failures, in no real time."""
+    """The SDK's relay client creates, waits, lists and raises failures, in no real time."""
     with mock.relay_client() as relay:
         task = relay.text2video.run(prompt="a kitten")
         assert task.is_succeed

@@ -21,10 +21,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kling_mock import KlingMock
-from kling_mock.cli.operator import desk_on
-from kling_mock.relay.bootstrap import USER, Home, furnish
+from kling_mock.cli.operator import operator_on
+from kling_mock.relay.bootstrap import USER, bootstrap
+from kling_mock.relay.domain.credentials import token_hash
 from kling_mock.relay.domain.errors import RelayError
-from kling_mock.relay.domain.tokens import token_hash
+from kling_mock.relay.operator.operations import run
+from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.connect import connect
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.protocol import Storage
@@ -33,11 +35,13 @@ from tests.mock.relay.http_calls import GUIDE, VIDEOS
 from tests.mock.storage.databases import Mysql, Postgres, SqliteFile, need
 
 NOW = 1_700_000_000
-FIRST = Home("https://first.example", "access|secret", "sk-first", "admin")
+FIRST = RelaySettings(
+    upstream_url="https://first.example", upstream_key="access|secret", token="sk-first"
+)
 SECRET = "whsec_" + "QUJD" * 8
 Action: TypeAlias = tuple[str, str, dict[str, Any]]
 Stored: TypeAlias = dict[str, Any]
-Furnish: TypeAlias = Callable[[Storage, Home, int], Awaitable[None]]
+Bootstrap: TypeAlias = Callable[[Storage, RelaySettings, int], Awaitable[None]]
 
 
 # ---------------------------------------------------------------- what an operator can do
@@ -91,13 +95,11 @@ ACTIONS: st.SearchStrategy[list[Action]] = st.lists(
     max_size=8,
 )
 #: With which address, key and token the process is started again.
-HOMES = st.builds(
-    Home,
-    st.sampled_from([FIRST.kling_url, "https://b.example", "https://new.example"]),
-    st.sampled_from([FIRST.key, "access|another", "new|key"]),
-    st.sampled_from([FIRST.token, "sk-second"]),
-    st.just("admin"),
-    emulated=st.just(value=False),
+AGAIN = st.builds(
+    RelaySettings,
+    upstream_url=st.sampled_from([FIRST.upstream_url, "https://b.example", "https://new.example"]),
+    upstream_key=st.sampled_from([FIRST.upstream_key, "access|another", "new|key"]),
+    token=st.sampled_from([FIRST.token, "sk-second"]),
 )
 
 
@@ -114,16 +116,16 @@ async def stored(storage: Storage) -> Stored:
 
 async def operate(storage: Storage, actions: list[Action]) -> None:
     """Do what is accepted; an operator who is refused goes on."""
-    desk = desk_on(storage)
+    service = operator_on(storage)
     for name, key, body in actions:
         try:
-            await desk.do(name, key, body)
+            await run(service, name, key, body)
         except RelayError:
             continue
 
 
 async def lived(
-    storage: Storage, start: Furnish, actions: list[Action], again: Home
+    storage: Storage, start: Bootstrap, actions: list[Action], again: RelaySettings
 ) -> tuple[Stored, Stored]:
     """Start, let the operator work, and start again; return what was stored before and after."""
     await start(storage, FIRST, NOW)
@@ -139,11 +141,11 @@ async def lived(
 
 
 @settings(max_examples=150, deadline=None)
-@given(actions=ACTIONS, again=HOMES)
+@given(actions=ACTIONS, again=AGAIN)
 @pytest.mark.slow
-def test_a_restart_changes_nothing_in_memory(actions: list[Action], again: Home) -> None:
+def test_a_restart_changes_nothing_in_memory(actions: list[Action], again: RelaySettings) -> None:
     """Whatever the operator has set, and whatever the process is started with."""
-    before, after = asyncio.run(lived(MemoryStorage(), furnish, actions, again))
+    before, after = asyncio.run(lived(MemoryStorage(), bootstrap, actions, again))
     assert after == before
 
 
@@ -176,18 +178,18 @@ async def _empty(database: SqliteFile | Mysql | Postgres) -> None:
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(actions=ACTIONS, again=HOMES)
+@given(actions=ACTIONS, again=AGAIN)
 @pytest.mark.slow
 def test_a_restart_changes_nothing_in_a_database(
-    database: SqliteFile | Mysql | Postgres, actions: list[Action], again: Home
+    database: SqliteFile | Mysql | Postgres, actions: list[Action], again: RelaySettings
 ) -> None:
     """The same on SQLite, MariaDB and PostgreSQL, where the next process opens the database."""
 
-    async def on(home: Home, work: Callable[[Storage], Awaitable[None]]) -> Stored:
+    async def on(one: RelaySettings, work: Callable[[Storage], Awaitable[None]]) -> Stored:
         storage = connect(database.url)
         await storage.open()
         try:
-            await furnish(storage, home, NOW)
+            await bootstrap(storage, one, NOW)
             await work(storage)
             return await stored(storage)
         finally:
@@ -205,40 +207,40 @@ def test_a_restart_changes_nothing_in_a_database(
     assert after == before
 
 
-async def naive(storage: Storage, home: Home, now: int) -> None:
-    """What a start did once: it made what is missing, and declared the channel anew."""
+async def naive(storage: Storage, one: RelaySettings, now: int) -> None:
+    """What a start did once: it made what is missing, and overwrote the channel."""
     user = await storage.find_user(USER)
     if user is None:
         user = await storage.create_user(NewUser(USER, 1), now=now)
-    hashed = token_hash(home.token)
+    hashed = token_hash(one.token)
     if await storage.authenticate(hashed) is None:
         await storage.create_token(NewToken(user.id, hashed, "default"), now=now)
-    channel = NewChannel(name="Kling AI", base_url=home.kling_url, api_keys=home.key)
-    for one in await storage.list_channels():
-        if one.name == channel.name:
-            kept = {name: getattr(one, name) for name in ("model_mapping", "priority", "status")}
-            await storage.replace_channel(one.id, attrs.evolve(channel, **kept))
+    channel = NewChannel(name="Kling AI", base_url=one.upstream_url, api_keys=one.upstream_key)
+    for found in await storage.list_channels():
+        if found.name == channel.name:
+            kept = {name: getattr(found, name) for name in ("model_mapping", "priority", "status")}
+            await storage.replace_channel(found.id, attrs.evolve(channel, **kept))
             return
     await storage.create_channel(channel, now=now)
 
 
-CONTROLS: list[tuple[str, list[Action], Home]] = [
+CONTROLS: list[tuple[str, list[Action], RelaySettings]] = [
     ("key", [("change_channel", "1", {"key": "access|secret\nother|key"})], FIRST),
     ("address", [("change_channel", "1", {"base_url": "https://b.example"})], FIRST),
     ("deleted", [("delete_channel", "1", {})], FIRST),
     ("renamed", [("change_channel", "1", {"name": "two"})], FIRST),
-    ("token", [], FIRST._replace(token="sk-second")),
+    ("token", [], attrs.evolve(FIRST, token="sk-second")),
 ]
 
 
 @pytest.mark.parametrize(
     ("actions", "again"), [pytest.param(*control[1:], id=control[0]) for control in CONTROLS]
 )
-def test_control_a_naive_start_is_noticed(actions: list[Action], again: Home) -> None:
-    """The same comparison fails for a start that declares things anew, and passes for ours."""
+def test_control_a_naive_start_is_noticed(actions: list[Action], again: RelaySettings) -> None:
+    """The comparison fails for a start that overwrites the operator's settings, not for ours."""
     before, after = asyncio.run(lived(MemoryStorage(), naive, actions, again))
     assert after != before
-    before, after = asyncio.run(lived(MemoryStorage(), furnish, actions, again))
+    before, after = asyncio.run(lived(MemoryStorage(), bootstrap, actions, again))
     assert after == before
 
 
@@ -248,9 +250,9 @@ def test_control_a_naive_start_is_noticed(actions: list[Action], again: Home) ->
 async def test_an_empty_database_gets_a_channel_a_user_and_a_token() -> None:
     """So that a new relay works at once."""
     storage = MemoryStorage()
-    await furnish(storage, FIRST, NOW)
+    await bootstrap(storage, FIRST, NOW)
     (channel,) = await storage.list_channels()
-    assert (channel.base_url, channel.api_keys) == (FIRST.kling_url, FIRST.key)
+    assert (channel.base_url, channel.api_keys) == (FIRST.upstream_url, FIRST.upstream_key)
     caller = await storage.authenticate(token_hash(FIRST.token))
     assert caller is not None
     assert caller.user.username == USER
@@ -260,7 +262,7 @@ async def test_a_start_that_was_killed_half_way_is_completed() -> None:
     """A user without a token, made by a start that ended there, gets its token."""
     storage = MemoryStorage()
     await storage.create_user(NewUser(USER, 5), now=NOW)
-    await furnish(storage, FIRST, NOW)
+    await bootstrap(storage, FIRST, NOW)
     assert await storage.authenticate(token_hash(FIRST.token)) is not None
 
 
@@ -268,7 +270,7 @@ async def test_users_of_the_operator_s_own_are_not_joined_by_another() -> None:
     """A database with users gets no further one, and no token."""
     storage = MemoryStorage()
     await storage.create_user(NewUser("alice", 5), now=NOW)
-    await furnish(storage, FIRST, NOW)
+    await bootstrap(storage, FIRST, NOW)
     assert [user.username for user in await storage.list_users()] == ["alice"]
     assert await storage.authenticate(token_hash(FIRST.token)) is None
 
@@ -278,10 +280,10 @@ async def test_another_key_in_the_environment_is_reported_once(
 ) -> None:
     """One warning says that the database wins and how to change it, and shows no key."""
     storage = MemoryStorage()
-    await furnish(storage, FIRST, NOW)
-    await furnish(storage, FIRST, NOW)
+    await bootstrap(storage, FIRST, NOW)
+    await bootstrap(storage, FIRST, NOW)
     assert not caplog.records
-    await furnish(storage, FIRST._replace(key="access|another-secret"), NOW)
+    await bootstrap(storage, attrs.evolve(FIRST, upstream_key="access|another-secret"), NOW)
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert "channels in the database are used" in record.getMessage()
@@ -292,10 +294,11 @@ async def test_another_key_in_the_environment_is_reported_once(
 async def test_the_channel_of_an_emulated_kling_follows_it() -> None:
     """`serve` has a new port and key with each start; all else of its channel stays."""
     storage = MemoryStorage()
-    home = Home("http://127.0.0.1:1001", "a|b", "sk-1", "admin", emulated=True)
-    await furnish(storage, home, NOW)
-    await desk_on(storage).do("change_channel", "1", {"priority": 7, "status": "disabled"})
-    await furnish(storage, home._replace(kling_url="http://127.0.0.1:1002", key="c|d"), NOW)
+    own = RelaySettings(upstream_url="http://127.0.0.1:1001", upstream_key="a|b", token="sk-1")
+    await bootstrap(storage, own, NOW, emulated=True)
+    await run(operator_on(storage), "change_channel", "1", {"priority": 7, "status": "disabled"})
+    moved = attrs.evolve(own, upstream_url="http://127.0.0.1:1002", upstream_key="c|d")
+    await bootstrap(storage, moved, NOW, emulated=True)
     (channel,) = await storage.list_channels(with_deleted=True)
     assert (channel.base_url, channel.api_keys) == ("http://127.0.0.1:1002", "c|d")
     assert (channel.priority, channel.status) == (7, 2)
@@ -309,11 +312,12 @@ async def test_a_channel_that_is_not_the_emulated_kling_s_own_stays(
 ) -> None:
     """Another address, a second key or another name make it the operator's."""
     storage = MemoryStorage()
-    home = Home("http://127.0.0.1:1001", "a|b", "sk-1", "admin", emulated=True)
-    await furnish(storage, home, NOW)
-    await desk_on(storage).do("change_channel", "1", changed)
+    own = RelaySettings(upstream_url="http://127.0.0.1:1001", upstream_key="a|b", token="sk-1")
+    await bootstrap(storage, own, NOW, emulated=True)
+    await run(operator_on(storage), "change_channel", "1", changed)
     before = await storage.list_channels(with_deleted=True)
-    await furnish(storage, home._replace(kling_url="http://127.0.0.1:1002", key="e|f"), NOW)
+    moved = attrs.evolve(own, upstream_url="http://127.0.0.1:1002", upstream_key="e|f")
+    await bootstrap(storage, moved, NOW, emulated=True)
     assert await storage.list_channels(with_deleted=True) == before
 
 

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kling_mock.relay.domain.channels import (
-    Verdict,
+    FailoverDecision,
     check_mapping,
-    judge,
-    keys_of,
+    failover_decision,
+    model_target,
     order,
     rotated,
-    target,
 )
+from kling_mock.relay.domain.credentials import keys_of
 from kling_mock.relay.domain.errors import RelayError
 from kling_sdk.errors import KlingError, OutcomeUnknownError, TransportError, api_error
 
@@ -85,7 +85,7 @@ def test_a_fingerprint_survives_reordering_and_a_new_secret() -> None:
 @pytest.mark.parametrize("text", ["", "  \n ", "|secret", "access|", "a|b|c"])
 def test_a_wrong_key_is_refused_without_being_shown(text: str) -> None:
     """A key that is no pair is refused, and the error does not repeat it."""
-    with pytest.raises(RelayError, match=r"accepted: AK\|SK") as raised:
+    with pytest.raises(RelayError, match=r"expected AK\|SK") as raised:
         keys_of(text)
     assert raised.value.http == 400
     assert "secret" not in str(raised.value)
@@ -115,13 +115,13 @@ def test_names_of_models_are_translated(
     model: str, mode: str, mapping: dict[str, str], expected: tuple[str, str]
 ) -> None:
     """A channel's mapping is applied, and `kling-v1-5-std` means a model and its mode."""
-    assert target(model, mode, mapping) == expected
+    assert model_target(model, mode, mapping) == expected
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"a": 1}', '{"a": ""}', "[" * 100_000])
 def test_a_mapping_that_is_none_is_refused(text: str) -> None:
     """A model mapping that is no object of names is refused when it is set."""
-    with pytest.raises(RelayError, match="model_mapping: accepted is a JSON object"):
+    with pytest.raises(RelayError, match="model_mapping: must be a JSON object"):
         check_mapping(text)
     assert check_mapping(" ") == {}
     assert check_mapping('{"a": "b"}') == {"a": "b"}
@@ -134,30 +134,30 @@ def refused(code: int, http: int = 400, message: str = "no") -> KlingError:
 @pytest.mark.parametrize(
     ("error", "verdict"),
     [
-        (TransportError("cannot connect", maybe_sent=False), Verdict.NEXT),
-        (TransportError("reset"), Verdict.UNKNOWN),
-        (OutcomeUnknownError("who knows", external_task_id="x"), Verdict.UNKNOWN),
-        (refused(1100, 429), Verdict.NEXT),
-        (refused(1101, 429), Verdict.NEXT),
-        (refused(1102, 429), Verdict.NEXT),
-        (refused(1103, 403), Verdict.NEXT),
-        (refused(1302, 429), Verdict.NEXT),
-        (refused(1303, 429), Verdict.NEXT),
-        (refused(1304, 429), Verdict.NEXT),
-        (refused(1000, 401), Verdict.REFUSED),
-        (refused(1201), Verdict.REFUSED),
-        (refused(1301), Verdict.REFUSED),
-        (refused(1999), Verdict.REFUSED),
-        (refused(1201, 400, "External_task_id kling_1 already exists"), Verdict.UNKNOWN),
-        (refused(5000, 500), Verdict.UNKNOWN),
-        (refused(5002, 504), Verdict.UNKNOWN),
-        (refused(0, 502), Verdict.UNKNOWN),
-        (refused(0, 403), Verdict.UNKNOWN),  # a page of something in between
-        (refused(1201, 500), Verdict.UNKNOWN),
+        (TransportError("cannot connect", maybe_sent=False), FailoverDecision.NEXT),
+        (TransportError("reset"), FailoverDecision.UNKNOWN),
+        (OutcomeUnknownError("who knows", external_task_id="x"), FailoverDecision.UNKNOWN),
+        (refused(1100, 429), FailoverDecision.NEXT),
+        (refused(1101, 429), FailoverDecision.NEXT),
+        (refused(1102, 429), FailoverDecision.NEXT),
+        (refused(1103, 403), FailoverDecision.NEXT),
+        (refused(1302, 429), FailoverDecision.NEXT),
+        (refused(1303, 429), FailoverDecision.NEXT),
+        (refused(1304, 429), FailoverDecision.NEXT),
+        (refused(1000, 401), FailoverDecision.REFUSED),
+        (refused(1201), FailoverDecision.REFUSED),
+        (refused(1301), FailoverDecision.REFUSED),
+        (refused(1999), FailoverDecision.REFUSED),
+        (refused(1201, 400, "External_task_id kling_1 already exists"), FailoverDecision.UNKNOWN),
+        (refused(5000, 500), FailoverDecision.UNKNOWN),
+        (refused(5002, 504), FailoverDecision.UNKNOWN),
+        (refused(0, 502), FailoverDecision.UNKNOWN),
+        (refused(0, 403), FailoverDecision.UNKNOWN),  # a page of something in between
+        (refused(1201, 500), FailoverDecision.UNKNOWN),
     ],
 )
 def test_another_channel_is_tried_only_after_proof_of_refusal(
-    error: KlingError, verdict: Verdict
+    error: KlingError, verdict: FailoverDecision
 ) -> None:
     """A task that may have been accepted is never created again on another channel."""
-    assert judge(error) is verdict
+    assert failover_decision(error) is verdict

@@ -8,9 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kling_mock.relay.domain.money import QUOTA_PER_UNIT, QUOTA_PER_USD, final_quota, quota_of
-from kling_mock.relay.domain.prices import DEAREST, PRICES
-from kling_mock.relay.domain.pricing import Asked, GuidePricing, Pricing, UnitPricing
+from kling_mock.relay.domain.pricing import (
+    DEAREST,
+    PRICES,
+    QUOTA_PER_UNIT,
+    QUOTA_PER_USD,
+    BillableRequest,
+    GuidePricing,
+    Pricing,
+    UnitPricing,
+    final_quota,
+    quota_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,9 +52,9 @@ def test_a_deduction_of_nothing_charges_nothing() -> None:
     assert final == 0
 
 
-def asked(model: str, mode: str = "", seconds: str = "5", **more: str) -> Asked:
+def asked(model: str, mode: str = "", seconds: str = "5", **more: str) -> BillableRequest:
     endpoint = more.pop("endpoint", "text2video")
-    return Asked(endpoint, model, model, mode, Decimal(seconds), **more)  # type: ignore[arg-type]  # literals in text
+    return BillableRequest(endpoint, model, model, mode, Decimal(seconds), **more)  # type: ignore[arg-type]  # literals in text
 
 
 @pytest.mark.parametrize(
@@ -60,7 +69,7 @@ def asked(model: str, mode: str = "", seconds: str = "5", **more: str) -> Asked:
         (asked("kling-v3-omni", "std", "10", use="video", endpoint="omni-video"), 630_000),
     ],
 )
-def test_the_price_is_kling_s_own(ask: Asked, expected: int) -> None:
+def test_the_price_is_kling_s_own(ask: BillableRequest, expected: int) -> None:
     """A task's price is the vendor's units for its model, mode, seconds and sound."""
     assert UnitPricing().quota(ask) == expected
 
@@ -122,7 +131,7 @@ def test_what_the_operator_makes_free_is_free() -> None:
         (asked("kling-v1-5-std", seconds="3", aspect_ratio="1:1"), 25_000_000),
     ],
 )
-def test_the_guide_s_formula_gives_the_guide_s_prices(ask: Asked, expected: int) -> None:
+def test_the_guide_s_formula_gives_the_guide_s_prices(ask: BillableRequest, expected: int) -> None:
     """The formula of the guide's relay can be chosen, and gives that relay's prices."""
     assert GuidePricing().quota(ask) == expected
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from kling_mock import KlingMock
 from kling_mock.cli.main import main
-from kling_mock.cli.operator import desk_on
+from kling_mock.cli.operator import operator_on
 from kling_mock.relay.domain.errors import RelayError
-from kling_mock.relay.domain.naming import number_of, the_one
+from kling_mock.relay.domain.naming import number_of, resolve_name
+from kling_mock.relay.operator.operations import run
 from kling_mock.storage.connect import connect
 from kling_mock.storage.errors import UnknownError
 from kling_mock.storage.memory import MemoryStorage
@@ -40,11 +41,11 @@ Rule = Callable[[str, list[Thing]], Thing]
 
 
 def rule(key: str, things: list[Thing]) -> Thing:
-    """What the desk does, over a list."""
+    """What the operator service does, over a list."""
     number = number_of(key)
     named = next((one for one in things if one.name == key), None)
     numbered = next((one for one in things if one.id == number), None)
-    return the_one("user", key, named, numbered)
+    return resolve_name("user", key, named, numbered)
 
 
 def check(key: str, things: list[Thing], found: Rule) -> None:
@@ -132,8 +133,8 @@ async def test_a_top_up_never_goes_astray(
 
         with ThreadPoolExecutor(1) as pool:
             status = pool.submit(main, [*words, "--db", url]).result()
-        told = capsys.readouterr()
-        return status, told.out, told.err
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
 
     status, out, err = run("user", "topup", "1", "7")
     assert (status, out) == (2, "")
@@ -174,9 +175,9 @@ def test_the_operator_s_api_refuses_it_with_409(tmp_path: Path) -> None:
 async def test_new_names_are_no_numbers(name: str) -> None:
     """A user or channel cannot be named so, nor a channel be renamed so."""
     storage = MemoryStorage()
-    desk = desk_on(storage)
+    service = operator_on(storage)
     channel = {"name": "one", "base_url": "https://a.example", "key": "a|b"}
-    await desk.do("add_channel", "", channel)
+    await run(service, "add_channel", "", channel)
     for call, key, body in (
         ("add_user", "", {"username": name}),
         ("add_channel", "", channel | {"name": name}),
@@ -184,7 +185,7 @@ async def test_new_names_are_no_numbers(name: str) -> None:
         ("replace_channel", "one", channel | {"name": name}),
     ):
         with pytest.raises(RelayError, match="must not be digits alone") as refused:
-            await desk.do(call, key, body)
+            await run(service, call, key, body)
         assert refused.value.http == 400
     assert await storage.list_users() == []
     assert [one.name for one in await storage.list_channels()] == ["one"]
@@ -194,5 +195,5 @@ async def test_a_channel_that_has_such_a_name_can_be_changed() -> None:
     """What has been named so before keeps its name."""
     storage = MemoryStorage()
     await storage.create_channel(NewChannel("7", "https://a.example", "a|b"), now=NOW)
-    shown = await desk_on(storage).do("change_channel", "7", {"weight": 3})
+    shown = await run(operator_on(storage), "change_channel", "7", {"weight": 3})
     assert (shown["name"], shown["weight"]) == ("7", 3)

@@ -9,17 +9,17 @@ import pytest
 from kling_mock.relay.domain.states import (
     ACTIONS,
     Action,
-    Event,
     IllegalEventError,
-    State,
+    TaskEvent,
+    TaskState,
     action,
     state_of,
 )
 
-REPORTS = [Event.SUBMITTED, Event.PROCESSING, Event.SUCCEED, Event.FAILED]
+REPORTS = [TaskEvent.SUBMITTED, TaskEvent.PROCESSING, TaskEvent.SUCCEED, TaskEvent.FAILED]
 
 
-def play(events: tuple[Event, ...]) -> tuple[str, int, int]:
+def play(events: tuple[TaskEvent, ...]) -> tuple[str, int, int]:
     """Return the last status, how often was charged, how often the hold was given back."""
     status, charges, releases = "submitted", 0, 0
     for event in events:
@@ -35,18 +35,18 @@ def play(events: tuple[Event, ...]) -> tuple[str, int, int]:
     return status, charges, releases
 
 
-def naive(events: tuple[Event, ...]) -> tuple[str, int, int]:
+def naive(events: tuple[TaskEvent, ...]) -> tuple[str, int, int]:
     """Settle as the guide's relay does: whatever comes is written, and a success is charged."""
     status, charges, releases = "submitted", 0, 0
     for event in events:
         status = event.value
-        charges += event is Event.SUCCEED
-        releases += event is Event.FAILED
+        charges += event is TaskEvent.SUCCEED
+        releases += event is TaskEvent.FAILED
     return status, charges, releases
 
 
-def is_right(events: tuple[Event, ...], played: tuple[str, int, int]) -> bool:
-    ends = [event.value for event in events if event in {Event.SUCCEED, Event.FAILED}]
+def is_right(events: tuple[TaskEvent, ...], played: tuple[str, int, int]) -> bool:
+    ends = [event.value for event in events if event in {TaskEvent.SUCCEED, TaskEvent.FAILED}]
     status, charges, releases = played
     if not ends:
         return (charges, releases) == (0, 0) and status in {"submitted", "processing"}
@@ -70,48 +70,50 @@ def test_every_order_of_reports_ends_the_same() -> None:
 def test_a_task_that_was_given_up_is_never_charged() -> None:
     """A task that Kling did not know, and that shows up later, is reported and not charged."""
     lost = state_of("failed", None)
-    assert lost is State.LOST
+    assert lost is TaskState.LOST
     assert {action(lost, event) for event in REPORTS} == {Action.REPORT}
 
 
 def test_contradictions_are_kept_aside() -> None:
     """A success after a failure, or the other way round, changes nothing and is reported."""
-    assert action(State.SUCCEED, Event.FAILED) is Action.REPORT
-    assert action(State.FAILED, Event.SUCCEED) is Action.REPORT
+    assert action(TaskState.SUCCEED, TaskEvent.FAILED) is Action.REPORT
+    assert action(TaskState.FAILED, TaskEvent.SUCCEED) is Action.REPORT
 
 
 @pytest.mark.parametrize(
     ("state", "event"),
-    [(state, event) for state in State for event in Event if event not in ACTIONS[state]],
+    [(state, event) for state in TaskState for event in TaskEvent if event not in ACTIONS[state]],
 )
-def test_what_cannot_happen_raises(state: State, event: Event) -> None:
+def test_what_cannot_happen_raises(state: TaskState, event: TaskEvent) -> None:
     """An event that cannot happen to a task in its state raises, and names what can."""
-    with pytest.raises(IllegalEventError, match="accepted: "):
+    with pytest.raises(IllegalEventError, match="possible are "):
         action(state, event)
 
 
 def test_only_a_create_is_refused() -> None:
     """That Kling refused a task ends it only if Kling never named it."""
-    assert [state for state in State if Event.REFUSED in ACTIONS[state]] == [State.UNKNOWN]
+    assert [state for state in TaskState if TaskEvent.REFUSED in ACTIONS[state]] == [
+        TaskState.UNKNOWN
+    ]
 
 
 @pytest.mark.parametrize(
     ("status", "kling_task_id", "state"),
     [
-        ("submitted", "", State.UNKNOWN),
-        ("pending", None, State.UNKNOWN),
-        ("submitted", "873", State.SUBMITTED),
-        ("pending", "873", State.SUBMITTED),
-        ("a new word", "873", State.SUBMITTED),
-        ("processing", "873", State.PROCESSING),
-        ("succeed", "873", State.SUCCEED),
-        ("succeed", "", State.SUCCEED),
-        ("failed", "873", State.FAILED),
-        ("failed", "", State.LOST),
+        ("submitted", "", TaskState.UNKNOWN),
+        ("pending", None, TaskState.UNKNOWN),
+        ("submitted", "873", TaskState.SUBMITTED),
+        ("pending", "873", TaskState.SUBMITTED),
+        ("a new word", "873", TaskState.SUBMITTED),
+        ("processing", "873", TaskState.PROCESSING),
+        ("succeed", "873", TaskState.SUCCEED),
+        ("succeed", "", TaskState.SUCCEED),
+        ("failed", "873", TaskState.FAILED),
+        ("failed", "", TaskState.LOST),
     ],
 )
 def test_a_row_s_state_is_read_from_two_columns(
-    status: str, kling_task_id: str | None, state: State
+    status: str, kling_task_id: str | None, state: TaskState
 ) -> None:
     """Where a task is follows from its status and from whether Kling's id is known."""
     assert state_of(status, kling_task_id) is state

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kling_mock.relay.domain import errors, wire
-from kling_mock.relay.domain.channels import Target, target
+from kling_mock.relay.domain.channels import ModelTarget, model_target
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.storage.values import VideoRow
 from kling_sdk.errors import TransportError, api_error
@@ -26,14 +26,14 @@ GUIDE = {
 
 
 def row(**changes: Any) -> VideoRow:
-    said: dict[str, Any] = dict.fromkeys(attrs.fields_dict(VideoRow), "")
+    fields: dict[str, Any] = dict.fromkeys(attrs.fields_dict(VideoRow), "")
     numbers = ("id", "created_at", "updated_at", "channel_id", "user_id", "quota", "n", "legacy")
-    said |= dict.fromkeys(numbers, 0)
-    said |= {"task_id": "kling_1", "status": "submitted", "duration": "5", "kling_task_id": None}
-    return VideoRow(**said | changes)
+    fields |= dict.fromkeys(numbers, 0)
+    fields |= {"task_id": "kling_1", "status": "submitted", "duration": "5", "kling_task_id": None}
+    return VideoRow(**fields | changes)
 
 
-def read(body: object, endpoint: str = "text2video") -> wire.CreateAsk:
+def read(body: object, endpoint: str = "text2video") -> wire.CreateTaskRequest:
     return wire.read_create(endpoint, json.dumps(body).encode())
 
 
@@ -41,7 +41,7 @@ def test_the_guide_s_own_request_becomes_kling_s() -> None:
     """The guide's curl body works as it is: its combined model name and its number of seconds."""
     ask = read(GUIDE)
     assert (ask.model, ask.seconds, ask.use) == ("kling-v1-5-std", Decimal(5), "silent")
-    body = wire.upstream_body(ask, target(ask.model, ask.mode, {}), "kling_1", "http://r/cb")
+    body = wire.upstream_body(ask, model_target(ask.model, ask.mode, {}), "kling_1", "http://r/cb")
     assert body == {
         "model_name": "kling-v1-5",
         "mode": "std",
@@ -63,7 +63,7 @@ def test_what_the_relay_does_not_know_is_passed_on() -> None:
             "callback_url": "https://user.example/hook",
         }
     )
-    body = wire.upstream_body(ask, Target("kling-v9", ""), "kling_1", None)
+    body = wire.upstream_body(ask, ModelTarget("kling-v9", ""), "kling_1", None)
     assert body == {
         "model_name": "kling-v9",
         "smell": {"of": ["rain", 1]},
@@ -203,7 +203,7 @@ def test_a_page_is_asked_for_by_key() -> None:
 def test_a_wrong_page_is_a_400(query: dict[str, str]) -> None:
     """A page with a wrong number is refused, with the accepted range."""
     (name,) = query
-    with pytest.raises(RelayError, match=rf"^{name}: accepted is a whole number from 1 to"):
+    with pytest.raises(RelayError, match=rf"^{name}: must be a whole number from 1 to"):
         wire.read_list(query)
 
 
@@ -229,7 +229,7 @@ def test_kling_s_own_code_is_kept(
 
 
 def test_a_kling_that_is_away_is_a_503() -> None:
-    """When no channel can be reached, the user is told that nothing was created."""
+    """When no channel can be reached, the error says that nothing was created."""
     refusal = errors.upstream_refusal(TransportError("cannot connect", maybe_sent=False))
     assert (refusal.http, refusal.code) == (503, "upstream_unreachable")
     waiting = api_error("slow down", code=1302, http_status=429, retry_after=2.6)

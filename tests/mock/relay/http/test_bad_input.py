@@ -111,8 +111,8 @@ def test_what_is_not_http_gets_the_relay_s_shape(mock: KlingMock) -> None:
     assert json.loads(body)["error"]["code"] == "invalid_request"
 
 
-def test_an_upstream_that_answers_html_is_told_and_nothing_is_lost(caller: Caller) -> None:
-    """When something in between answers with a page, the outcome is unknown, and found out."""
+def test_an_upstream_that_replies_with_html_loses_nothing(caller: Caller) -> None:
+    """When something in between replies with a page, the outcome is unknown, and found out."""
     caller.mock.faults.add("status", "POST /v1/*", http=403, body="<html>blocked</html>", times=1)
     reply = caller.create()
     assert (reply.status_code, reply.json()["kling_task_id"]) == (200, "")
@@ -147,8 +147,8 @@ def test_an_upstream_that_answers_html_to_a_question_changes_nothing(caller: Cal
 def test_an_answer_that_cannot_be_applied_keeps_no_task_open_for_ever(caller: Caller) -> None:
     """An id that no database can keep: the task ends at twice its deadline, its hold released."""
     task_id = caller.created()
-    said = {"task_id": "8" * 201, "task_status": "succeed"}
-    answer = json.dumps({"code": 0, "message": "SUCCEED", "request_id": "1", "data": said})
+    data = {"task_id": "8" * 201, "task_status": "succeed"}
+    answer = json.dumps({"code": 0, "message": "SUCCEED", "request_id": "1", "data": data})
     caller.mock.faults.add("callback-dropped")
     caller.mock.faults.add("status", "GET /v1/*", http=200, body=answer)
     caller.mock.clock.advance(DEADLINE)

@@ -147,8 +147,8 @@ def test_one_event_is_one_line_whatever_is_in_it(caller: Caller, log: io.StringI
         post_raw(caller.mock, b"/kling/" + text.strip("\r\n\x00").partition(" ")[0].encode())
         caller.mock.faults.add("status", "POST /v1/*", code=1301, message=text, times=1)
         caller.create()
-        said = {"task_id": f"8{text}8", "task_status": f"q{text}", "task_status_msg": text}
-        answer = json.dumps({"code": 0, "message": text, "request_id": text, "data": said})
+        data = {"task_id": f"8{text}8", "task_status": f"q{text}", "task_status_msg": text}
+        answer = json.dumps({"code": 0, "message": text, "request_id": text, "data": data})
         caller.mock.faults.add("status", "POST /v1/*", http=200, body=answer, times=1)
         caller.create(callback_url="https://user.test/\x7f")
         caller.create()

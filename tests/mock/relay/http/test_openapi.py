@@ -19,9 +19,9 @@ from schemathesis.core.failures import FailureGroup
 from kling_mock import KlingMock
 from kling_mock.relay.domain import wire
 from kling_mock.relay.http.openapi import OPERATIONS, openapi, openapi_bytes
-from kling_mock.relay.http.routes import ADMIN, OTHER, template
+from kling_mock.relay.http.routes import OPERATOR, OTHER, template
 from kling_mock.relay.operator.operations import CALLS
-from kling_mock.relay.operator.service import Desk
+from kling_mock.relay.operator.service import OperatorService
 from kling_mock.web.openapi_rows import Operation
 from tests.mock.relay.http_calls import GUIDE, VIDEOS, Caller
 
@@ -56,7 +56,7 @@ CHECKS = [
     checks.response_schema_conformance,
 ]
 # The operator's calls change channels: they have a relay of their own.
-OPERATORS = [row for row in OPERATIONS if row.path.startswith(ADMIN)]
+OPERATORS = [row for row in OPERATIONS if row.path.startswith(OPERATOR)]
 OTHERS = [row for row in OPERATIONS if row not in OPERATORS]
 
 
@@ -85,7 +85,7 @@ def test_every_route_is_documented() -> None:
         path = row.path.replace("{", "").replace("}", "")
         assert template(path) != OTHER
     for call in CALLS:
-        assert callable(getattr(Desk, call.name))
+        assert getattr(OperatorService, call.name) is call.function
     assert len({row.name for row in OPERATIONS}) == len(OPERATIONS)
 
 
@@ -142,7 +142,7 @@ def known(mock: KlingMock) -> dict[str, str]:
 
 def found(row: Operation, ids: dict[str, str]) -> str:
     """Return the id of something that an operation finds."""
-    kind = row.path.removeprefix(ADMIN).partition("/")[0]
+    kind = row.path.removeprefix(f"{OPERATOR}/").partition("/")[0]
     return ids.get(row.name) or ids.get(kind) or ids["task_id"]
 
 

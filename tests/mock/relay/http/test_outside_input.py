@@ -184,8 +184,8 @@ def test_a_create_answered_with_an_unusable_id_is_an_unknown_outcome(
         if asked.method == "POST":
             return accepted(asked, UNUSABLE[name])
         late = stored.mock.clock.now() > start + 60
-        said = task(f"873 of {name}", "succeed", final_unit_deduction="1")
-        return envelope(said if late else task(UNUSABLE[name], "processing"))
+        report = task(f"873 of {name}", "succeed", final_unit_deduction="1")
+        return envelope(report if late else task(UNUSABLE[name], "processing"))
 
     with KlingByHand(answer) as kling:
         kling.serve(stored)
@@ -223,10 +223,10 @@ def test_texts_of_kling_s_that_no_column_keeps_are_made_to_fit(stored: Caller) -
         "url": "https://cdn.test/" + "x" * 70_000,
         "duration": "5." + "1" * 25,
     }
-    told = task("873 large", "succeed", final_unit_deduction="1", extra="\x00\ud83d" * 40_000)
-    told["task_result"] = {"videos": [video]}
+    report = task("873 large", "succeed", final_unit_deduction="1", extra="\x00\ud83d" * 40_000)
+    report["task_result"] = {"videos": [video]}
     with KlingByHand(
-        lambda asked: accepted(asked, "873 large") if asked.method == "POST" else envelope(told)
+        lambda asked: accepted(asked, "873 large") if asked.method == "POST" else envelope(report)
     ) as kling:
         kling.serve(stored)
         task_id = stored.created(callback_url="http://127.0.0.1:1/hook")
@@ -245,9 +245,9 @@ def test_texts_of_kling_s_that_no_column_keeps_are_made_to_fit(stored: Caller) -
 
 def test_a_failure_s_long_reason_is_cut_and_says_so(stored: Caller) -> None:
     """Kling's own words are kept up to 1,000 characters, and end with dots when they are cut."""
-    told = task("873 failed", "failed", task_status_msg="no\x00 " * 30_000)
+    report = task("873 failed", "failed", task_status_msg="no\x00 " * 30_000)
     with KlingByHand(
-        lambda asked: accepted(asked, "873 failed") if asked.method == "POST" else envelope(told)
+        lambda asked: accepted(asked, "873 failed") if asked.method == "POST" else envelope(report)
     ) as kling:
         kling.serve(stored)
         task_id = stored.created()

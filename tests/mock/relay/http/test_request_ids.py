@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from kling_mock import KlingMock
 from kling_mock.clock import RealClock
-from kling_mock.relay.http import middleware as front
-from kling_mock.relay.service.scheduler import Alarm
+from kling_mock.relay.http import handler
+from kling_mock.relay.service.scheduler import Scheduler
 from kling_mock.web.log_lines import LogLines
 from kling_mock.web.request_ids import REQUEST_ID
 from tests.mock.relay.http_calls import GUIDE, VIDEOS, Caller
@@ -101,7 +101,7 @@ def test_control_a_naive_rule_fails_the_check(
     monkeypatch: pytest.MonkeyPatch, naive: Callable[..., str], sent: str
 ) -> None:
     """Echoing anything, and making a new id always, are both noticed by the check above."""
-    monkeypatch.setattr(front, "chosen_id", naive)
+    monkeypatch.setattr(handler, "chosen_id", naive)
     with KlingMock() as mock, pytest.raises(AssertionError):
         check(sent, exchange(mock.relay_url, get_health(sent))[1])
 
@@ -200,11 +200,11 @@ async def test_work_that_a_request_has_made_due_has_no_id() -> None:
         seen.append(REQUEST_ID.get())
         done.set()
 
-    alarm = Alarm(clock, work, 60.0)
+    scheduler = Scheduler(clock, 60.0)
     REQUEST_ID.set("mine")
-    alarm.note(clock.now())
+    scheduler.start(work)
     await done.wait()
-    alarm.stop()
+    scheduler.stop()
     clock.stop()
     assert seen == [""]
     assert REQUEST_ID.get() == "mine"

@@ -55,8 +55,8 @@ def value(series: Series, name: str, **labels: str) -> float:
 def signed(caller: Caller, task: dict[str, Any], secret: str, status: str) -> httpx.Response:
     """Post a callback as Kling signs it."""
     clip = {"id": "1", "url": "https://cdn.test/1.mp4", "duration": "5"}
-    told = {"task_id": task["kling_task_id"], "task_status": status, "final_unit_deduction": "3"}
-    raw = json.dumps(told | {"task_result": {"videos": [clip]}}).encode()
+    report = {"task_id": task["kling_task_id"], "task_status": status, "final_unit_deduction": "3"}
+    raw = json.dumps(report | {"task_result": {"videos": [clip]}}).encode()
     headers = dict(signed_headers([secret], "msg_1", int(caller.mock.clock.now()), raw))
     return caller.http.post(f"/kling/callback/{task['task_id']}", content=raw, headers=headers)
 
@@ -272,7 +272,7 @@ def test_nothing_is_loaded_before_the_first_scrape() -> None:
 
 
 def test_an_operators_path_has_its_template() -> None:
-    """The operator's routes are told apart, and nonsense under them is not."""
+    """The operator's routes are counted separately, and nonsense under them is not."""
     assert template("/__kling/relay/users/7/tokens") == "/__kling/relay/users/{id}/tokens"
     assert template("/__kling/relay/users/7/nonsense") == "other"
 
@@ -290,7 +290,7 @@ def test_an_operators_path_has_its_template() -> None:
     ],
 )
 def test_how_a_call_to_kling_is_counted(error: KlingError, outcome: str) -> None:
-    """What was not sent, what may have been, what Kling refused and what broke are told apart."""
+    """Calls not sent, calls perhaps sent, refusals of Kling and failures are counted separately."""
     assert upstream_outcome(error) == outcome
 
 

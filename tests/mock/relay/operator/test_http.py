@@ -21,7 +21,7 @@ def refused(caller: Caller, method: str, path: str, body: Any = None, token: str
 
 
 def test_only_the_operator_may_operate(caller: Caller) -> None:
-    """Without the admin token nothing is told, and a user's token is not enough."""
+    """Without the admin token nothing is shown, and a user's token is not enough."""
     assert refused(caller, "GET", "users", token="x")[0] == 401
     assert refused(caller, "GET", "users", token=caller.mock.relay_token)[0] == 401
 
@@ -102,7 +102,7 @@ def test_the_operator_sees_what_the_money_did(caller: Caller) -> None:
     assert caller.mock.ledger.entries()[0].amount == -5
 
 
-def test_an_unbalanced_ledger_is_told(caller: Caller) -> None:
+def test_an_unbalanced_ledger_is_reported(caller: Caller) -> None:
     """`assert_balanced` fails, and says where, when a balance is not what the ledger explains."""
     import attrs
 

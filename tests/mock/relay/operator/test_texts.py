@@ -13,9 +13,10 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.cli.operator import desk_on
+from kling_mock.cli.operator import operator_on
 from kling_mock.relay.domain.errors import RelayError
-from kling_mock.relay.operator import service as desk_module
+from kling_mock.relay.operator import service as service_module
+from kling_mock.relay.operator.operations import run
 from kling_mock.storage import statements as sql
 from kling_mock.storage.adapters.engine import Mode
 from kling_mock.storage.adapters.mysql import SESSION, MysqlEngine
@@ -37,7 +38,7 @@ class Field(NamedTuple):
     """One text that an operator can give.
 
     Attributes:
-        call: The desk's call.
+        call: The name of the operator's call.
         key: What is named in its path.
         name: Of the member.
         limit: The most that its column keeps.
@@ -113,15 +114,15 @@ async def kept(storage: Storage, field: Field) -> list[str]:
 
 async def judge(storage: Storage, field: Field, text: str, *, fits: bool) -> None:
     """The promise: kept as it is, or a 400 that names the field, its size and the limit."""
-    desk = desk_on(storage)
+    service = operator_on(storage)
     body = {**field.more, field.name: text}
     if fits:
-        await desk.do(field.call, field.key, body)
+        await run(service, field.call, field.key, body)
         assert text in await kept(storage, field), field
         return
     before = await kept(storage, field)
     with pytest.raises(RelayError) as refused:
-        await desk.do(field.call, field.key, body)
+        await run(service, field.call, field.key, body)
     assert refused.value.http == 400, field
     assert field.name in refused.value.message
     assert str(field.limit) in refused.value.message, refused.value.message
@@ -170,7 +171,7 @@ async def test_a_mapping_that_is_given_as_an_object_is_measured_as_text() -> Non
     storage = MemoryStorage()
     body = CHANNEL | {"model_mapping": {"a": "b" * TEXT_BYTES}}
     with pytest.raises(RelayError, match=f"model_mapping: .*{TEXT_BYTES}.* has {TEXT_BYTES + 9}"):
-        await desk_on(storage).do("add_channel", "", body)
+        await run(operator_on(storage), "add_channel", "", body)
     assert await storage.list_channels() == []
 
 
@@ -181,8 +182,11 @@ async def test_what_no_database_keeps_is_refused(name: str, odd: str) -> None:
     before = '{"a": "' if name == "model_mapping" else "https://"
     after = '"}' if name == "model_mapping" else "z"
     with pytest.raises(RelayError) as refused:
-        await desk_on(MemoryStorage()).do(
-            "add_channel", "", CHANNEL | {name: f"{before}{odd}{after}"}
+        await run(
+            operator_on(MemoryStorage()),
+            "add_channel",
+            "",
+            CHANNEL | {name: f"{before}{odd}{after}"},
         )
     assert refused.value.http == 400
     assert name in refused.value.message
@@ -193,7 +197,7 @@ async def test_control_without_the_check_a_text_is_not_refused(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """The same judgement fails for a store that takes whatever comes."""
-    for module in (desk_module, accounts):
+    for module in (service_module, accounts):
         monkeypatch.setattr(module, "check_fits", lambda *_: None)
     monkeypatch.setattr("kling_mock.storage.memory.accounts.check_fits", lambda *_: None)
     monkeypatch.setattr("kling_mock.web.json_schema._LIMITS", {})

@@ -1,4 +1,4 @@
-"""A database that fails under a running relay: what users are told, and what is left behind."""
+"""A database that fails under a running relay: what users get, and what is left behind."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_database_that_stays_away_is_told_only_before_kling_is_asked(
     assert set(statuses) == {200, 503}
     mock.clock.advance(3600)
     assert {caller.query(one)["status"] for one in ids} == {"succeed"}
-    assert mock.ledger.user().held_quota == 0  # also of the rows that nobody was told of
+    assert mock.ledger.user().held_quota == 0  # also of the rows that nobody knows of
 
 
 def test_a_database_that_is_away_is_told_and_nothing_is_lost(

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.relay.domain.channels import Verdict
+from kling_mock.relay.domain.channels import FailoverDecision
 from kling_mock.relay.domain.schedule import DEADLINE
 from tests.mock.relay.http_calls import PRICE, Caller
 
@@ -60,8 +60,8 @@ def test_an_unsigned_callback_is_looked_into_whatever_it_says(caller: Caller) ->
     assert caller.report(reply["task_id"], "submitted").json() == {"message": "success"}
     assert caller.mock.journal.total == asked + 1
     assert caller.operate("GET", f"tasks/{reply['task_id']}")["status"] == "succeed"
-    for said in ("submitted", "failed"):  # a task that has ended needs no reading
-        assert caller.report(reply["task_id"], said).json() == {"message": "already processed"}
+    for status in ("submitted", "failed"):  # a task that has ended needs no reading
+        assert caller.report(reply["task_id"], status).json() == {"message": "already processed"}
     assert caller.mock.journal.total == asked + 1
 
 
@@ -177,8 +177,8 @@ def test_an_unsigned_report_that_contradicts_is_kept_and_counted(
     before, user = caller.query(reply["task_id"]), caller.mock.ledger.user()
     asked = caller.mock.journal.total
     for _ in range(5):
-        told = caller.report(reply["task_id"], other, padding="x" * 100_000)
-        assert told.json() == {"message": "already processed"}
+        answer = caller.report(reply["task_id"], other, padding="x" * 100_000)
+        assert answer.json() == {"message": "already processed"}
         assert caller.report(reply["task_id"], end).json() == {"message": "already processed"}
     (report,) = caller.operate("GET", "reports")["data"]
     assert (report["status"], report["seen"]) == (f"unverified_{other}", 5)
@@ -340,7 +340,9 @@ def test_what_may_have_been_accepted_goes_to_no_other_channel(kind: str) -> None
 
 def test_that_catches_a_relay_that_tries_the_next_channel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Canary: taking a lost answer for a refusal makes two tasks at Kling for one create."""
-    monkeypatch.setattr("kling_mock.relay.service.dispatch.judge", lambda _: Verdict.NEXT)
+    monkeypatch.setattr(
+        "kling_mock.relay.service.dispatch.failover_decision", lambda _: FailoverDecision.NEXT
+    )
     with KlingMock() as mock, KlingMock() as other, httpx.Client(base_url=mock.relay_url) as http:
         caller = Caller(http, mock)
         add_channel(caller, other)

@@ -1,4 +1,4 @@
-"""What the relay tells its own users: signed, repeated, and never sent to inside addresses."""
+"""The relay's webhooks to its users: signed, retried, and never sent to private addresses."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kling_mock import KlingMock
-from kling_mock.relay.domain.public_addresses import is_public
-from kling_mock.relay.domain.user_webhooks import DELAYS, after_attempt, user_secret
-from kling_mock.relay.service.webhook_sender import UserCourier
+from kling_mock.relay.domain.credentials import user_secret
+from kling_mock.relay.domain.user_webhooks import DELAYS, after_attempt, is_public
+from kling_mock.relay.service.webhook_sender import WebhookSender
 from kling_mock.storage.values import Notice, NoticeState
 from kling_sdk import parse_callback
 from tests.mock.receiver import Receiver, receiver
@@ -109,7 +109,7 @@ def test_a_callback_that_is_given_up_can_be_replayed(caller: Caller, receiver: R
 
 
 def test_a_user_is_told_of_a_failure_too(caller: Caller, receiver: Receiver) -> None:
-    """A task that fails, or is given up, is told as well."""
+    """A task that fails or expires sends its webhook as well."""
     reply = caller.create(callback_url=receiver.url).json()
     caller.mock.fail(reply["kling_task_id"], 1301)
     caller.mock.faults.add("reset", "POST /v1/*", times=1)
@@ -145,14 +145,14 @@ def test_an_address_of_the_internet_is_public(address: str) -> None:
 
 async def test_what_is_connected_to_decides(receiver: Receiver) -> None:
     """A literal address and a name that leads inside are refused at the connection itself."""
-    guarded = UserCourier()
+    guarded = WebhookSender()
     port = receiver.url.split(":")[2].split("/")[0]
     for host in ("127.0.0.1", "localhost", "127.1", "[::1]", "2130706433"):
         answer = await guarded.send(f"http://{host}:{port}/", {}, b"{}")
         assert answer.status == 0
         assert "http" not in answer.error
     await guarded.close()
-    free = UserCourier(["127.0.0.1"])
+    free = WebhookSender(["127.0.0.1"])
     assert (await free.send(receiver.url, {}, b"{}")).status == 200
     assert (await free.send("no url", {}, b"{}")).status == 0
     await free.close()
@@ -167,7 +167,7 @@ def test_each_user_has_a_secret_of_its_own() -> None:
 
 
 async def test_a_callback_in_the_middle_of_a_loop() -> None:
-    """A relay in an async test tells its users within the mock's time, too."""
+    """A relay in an async test sends its webhooks within the mock's time, too."""
     async with KlingMock(seed=1) as mock, mock.async_relay_client() as relay:
         task = await relay.text2video.create(
             prompt="x", callback_url=f"{mock.relay_url}/kling/callback/nobody"

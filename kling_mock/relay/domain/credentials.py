@@ -1,0 +1,121 @@
+"""Tokens of users, keys and secrets of channels: how they are written, stored and named.
+
+None of them is shown again: a token is stored as its hash, a key is named by its fingerprint,
+and a secret of a user is derived when it is needed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from typing import Final, NamedTuple
+
+from kling_mock.relay.domain.errors import invalid
+
+__all__ = [
+    "ChannelKey",
+    "check_secrets",
+    "keys_of",
+    "new_token",
+    "token_hash",
+    "user_secret",
+]
+
+_FINGERPRINT: Final = 16  # hex digits
+
+_PREFIX: Final = "sk-"
+_DIGITS: Final = 48
+_BYTES: Final = _DIGITS // 2
+
+
+def new_token(secret: bytes) -> str:
+    """Return a new token: `sk-` and 48 hexadecimal digits, as one-api has them.
+
+    Args:
+        secret: 24 random bytes.
+
+    Raises:
+        ValueError: There are not 24 of them.
+    """
+    if len(secret) != _BYTES:
+        raise ValueError(f"secret: must be {_BYTES} bytes, got {len(secret)}")
+    return f"{_PREFIX}{secret.hex()}"
+
+
+def token_hash(token: str) -> str:
+    """Return the hash by which a token is stored: SHA-256 in hexadecimal.
+
+    The prefix is optional, as in one-api. A token has 192 random bits, so it needs no salt.
+    """
+    return hashlib.sha256(token.removeprefix(_PREFIX).encode("utf-8", "replace")).hexdigest()
+
+
+class ChannelKey(NamedTuple):
+    """One key of a channel.
+
+    Attributes:
+        text: `AK|SK`, or an API key.
+        fingerprint: Identifies it in a task's row without showing it.
+    """
+
+    text: str
+    fingerprint: str
+
+    def __repr__(self) -> str:
+        return f"ChannelKey(fingerprint={self.fingerprint!r})"
+
+
+def keys_of(text: str) -> tuple[ChannelKey, ...]:
+    """Return the keys of a channel, one per line.
+
+    The fingerprint of a pair is that of its access key alone: with another secret it is still the
+    same account, whose tasks it can read.
+
+    Raises:
+        RelayError: 400 if there is none, or one is half empty. The text does not show it.
+    """
+    keys: list[ChannelKey] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        access, bar, secret = (part.strip() for part in line.partition("|"))
+        if bar and not (access and secret and "|" not in secret):
+            raise invalid("key", f"line {number} is no key pair; expected AK|SK or an API key")
+        named = hashlib.sha256(access.encode()).hexdigest()[:_FINGERPRINT]
+        keys.append(ChannelKey(f"{access}|{secret}" if bar else access, named))
+    if not keys:
+        raise invalid("key", "is empty; expected AK|SK or an API key, one per line")
+    return tuple(keys)
+
+
+def check_secrets(text: str) -> str:
+    """Return a channel's webhook secrets, separated by blanks; "" is none.
+
+    One that cannot sign would silently turn every callback of the channel into a hint.
+
+    Raises:
+        RelayError: 400 if one is empty or not base64. The text does not show it.
+    """
+    for secret in text.split():
+        try:
+            key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        if not key:
+            raise invalid("webhook_secrets", "one is not a secret; expected whsec_ and base64 each")
+    return text
+
+
+def user_secret(secret: bytes, user_id: int) -> str:
+    """Return the `whsec_` secret of one user.
+
+    It is derived: none is stored, and no user can sign for another one.
+
+    Args:
+        secret: The relay's own secret.
+        user_id: Whose.
+    """
+    key = hmac.digest(secret, f"callbacks of user {user_id}".encode(), "sha256")
+    return f"whsec_{base64.b64encode(key).decode()}"
