@@ -14,6 +14,7 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_sdk import (
+    ENDPOINTS,
     AsyncKling,
     AuthenticationError,
     ImageToVideo,
@@ -23,6 +24,7 @@ from kling_sdk import (
     MultiImageToVideo,
     NotFoundError,
     OmniVideo,
+    Request,
     Task,
     TaskFailedError,
     TextToVideo,
@@ -30,6 +32,8 @@ from kling_sdk import (
     WaitCancelledError,
     WaitTimeoutError,
 )
+from kling_sdk.endpoints import request_class
+from tests.endpoints import body, source_video
 
 PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (400).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
@@ -48,8 +52,8 @@ def mock() -> Any:
         yield server
 
 
-def resource(kling: Kling, request: VideoRequest) -> Any:
-    return getattr(kling, request.endpoint.replace("-", "_"))
+def resource(kling: Kling, request: Request) -> Any:
+    return getattr(kling, request.record.attribute)
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.endpoint)
@@ -70,6 +74,19 @@ def test_each_endpoint_makes_a_video_that_downloads(
     assert file.path == tmp_path / f"{task.videos[0].id}.mp4"
     assert file.size == file.path.stat().st_size
     assert sorted(tmp_path.iterdir()) == [file.path]
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_the_plainest_request_of_each_endpoint_is_made(mock: KlingMock, name: str) -> None:
+    """The SDK's class and the emulator's record of an endpoint agree on a request."""
+    request = request_class(name)(**body(name, source_video(mock)))
+    with mock.client() as kling:
+        made = resource(kling, request).submit(request)
+        mock.complete(made)
+        task = resource(kling, request).wait(made)
+
+    assert task.outputs
+    assert task.units > 0
 
 
 def test_a_task_is_found_by_its_own_and_by_your_id(mock: KlingMock) -> None:

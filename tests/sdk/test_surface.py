@@ -30,8 +30,10 @@ from kling_sdk import (
     TaskResource,
     TextToVideo,
 )
+from kling_sdk.endpoints import request_class
 from kling_sdk.errors import api_error
 from kling_sdk.resources import _Attribute
+from tests.endpoints import body
 
 TASK = Task(
     task_id="100000000000000001",
@@ -54,6 +56,7 @@ EXAMPLES: list[Any] = [
     kling_sdk.Download(Path("a.mp4"), 1, "00"),
     kling_sdk.ResourcePack("n", "i", "t", "online", Decimal(1), None, None, None),
     kling_sdk.CallbackEvent(TASK, verified=True),
+    *(request_class(name)(**body(name)) for name in ENDPOINTS),
     TextToVideo(prompt="x", camera_control=None, duration=10),
     kling_sdk.TextToVideo(
         prompt="x",

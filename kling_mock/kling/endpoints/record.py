@@ -164,6 +164,8 @@ class EndpointRecord:
             model is "" and whose mode is `none`.
         default_model: The model of a request without `model_name`.
         default_mode: The mode of a request without `mode`.
+        parent_field: The field with the id of the earlier result that a request works on; "" if
+            there is none.
         fixed_seconds: Returns the length of a result that does not depend on `duration`, or
             `None` for one that does.
         aspect_ratio: Works out the shape of the result.
@@ -193,6 +195,7 @@ class EndpointRecord:
     capabilities: tuple[Capability, ...] = ()
     default_model: str = ""
     default_mode: str = "none"
+    parent_field: str = ""
     fixed_seconds: Callable[[Mapping[str, Any], CallContext], int | None] | None = None
     aspect_ratio: Callable[[CreateRequest], str] = stated_aspect_ratio
     count: Callable[[CreateRequest], int] = _one

@@ -20,7 +20,7 @@ from kling_mock.kling.endpoints.record import (
     EndpointRecord,
 )
 from kling_mock.kling.endpoints.typical_times import seconds_to_make
-from kling_mock.kling.model.plan import Plan
+from kling_mock.kling.model.plan import ParentVideo, Plan
 from kling_mock.kling.service_codes import Refusal, invalid, refusal
 
 __all__ = ["make_plan", "read_object"]
@@ -87,7 +87,18 @@ def make_plan(record: EndpointRecord, body: Mapping[str, object], context: CallC
         typical_seconds=seconds_to_make(record.typical_seconds[row.model], row.mode, seconds),
         result=record.result,
         results=count,
+        parent_video=_parent(record, fields, context),
     )
+
+
+def _parent(
+    record: EndpointRecord, fields: Mapping[str, Any], context: CallContext
+) -> ParentVideo | None:
+    if not record.parent_field:
+        return None
+    video_id = str(fields[record.parent_field])
+    parent = context.find_video(video_id)
+    return None if parent is None else ParentVideo(video_id, parent.seconds)
 
 
 def _resolve(

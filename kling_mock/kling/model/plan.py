@@ -5,12 +5,19 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-__all__ = ["ASPECT_RATIOS", "Plan", "ResultKind", "nearest_aspect_ratio"]
+__all__ = ["ASPECT_RATIOS", "ParentVideo", "Plan", "ResultKind", "nearest_aspect_ratio"]
 
 ResultKind = Literal["videos", "images"]
 
 # The shapes that results come in, as width / height.
 ASPECT_RATIOS = {"16:9": 16 / 9, "1:1": 1.0, "9:16": 9 / 16}
+
+
+class ParentVideo(NamedTuple):
+    """The video that a task works on, as its replies show it."""
+
+    id: str
+    seconds: int
 
 
 class Plan(NamedTuple):
@@ -34,6 +41,7 @@ class Plan(NamedTuple):
         typical_seconds: How long such a task usually takes.
         result: What it has when it succeeds.
         results: How many of these.
+        parent_video: The earlier result that it works on; `None` if there is none.
     """
 
     endpoint: str
@@ -53,6 +61,7 @@ class Plan(NamedTuple):
     typical_seconds: float
     result: ResultKind = "videos"
     results: int = 1
+    parent_video: ParentVideo | None = None
 
 
 def nearest_aspect_ratio(width: int, height: int) -> str:

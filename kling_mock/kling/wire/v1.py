@@ -113,7 +113,7 @@ def _queried(task: EmulatedTask, origin: str) -> str:
     return (
         f'{{"task_id":"{task.task_id}","task_status":"{status}",'
         f'"task_status_msg":{_quote(task.message)},'
-        f'"task_info":{"{}" if status == "failed" else _info(task)},'
+        f'"task_info":{"{}" if status == "failed" else _info(task, origin)},'
         f'"task_result":{_result(task, origin) if status == "succeed" else "{}"},'
         f'"watermark_info":{{"enabled":{"true" if task.plan.watermark else "false"}}},'
         f'"created_at":{task.created},"updated_at":{task.updated}{_deduction(task)}}}'
@@ -133,7 +133,7 @@ def _reported(task: EmulatedTask, status: Status, message: str, origin: str) -> 
     # out was seen; of reports nothing was.
     return (
         f'{{"task_id":"{task.task_id}","task_status":"{status}",'
-        f'"task_status_msg":{_quote(message)},"task_info":{_info(task)},'
+        f'"task_status_msg":{_quote(message)},"task_info":{_info(task, origin)},'
         f'"task_result":{_result(task, origin) if status == "succeed" else "{}"},'
         f'"created_at":{task.created},"updated_at":{task.updated}{_deduction(task, status)}}}'
     ).encode("ascii")
@@ -168,9 +168,17 @@ def _deduction(task: EmulatedTask, status: Status | None = None) -> str:
     return f',"final_unit_deduction":"{units.normalize():f}"'
 
 
-def _info(task: EmulatedTask) -> str:
-    external_id = task.plan.external_task_id
-    return f'{{"external_task_id":{_quote(external_id)}}}' if external_id else "{}"
+def _info(task: EmulatedTask, origin: str | None = None) -> str:
+    """Return `task_info`; the reply to a create, which has no *origin*, names no parent video."""
+    external_id, parent = task.plan.external_task_id, task.plan.parent_video
+    own = f'"external_task_id":{_quote(external_id)}' if external_id else ""
+    if parent is None or origin is None:
+        return f"{{{own}}}"
+    shown = (
+        f'"parent_video":{{"id":{_quote(parent.id)},"url":{_quote(video_url(origin, parent.id))},'
+        f'"duration":"{parent.seconds}"}}'
+    )
+    return f"{{{own},{shown}}}" if own else f"{{{shown}}}"
 
 
 def _result(task: EmulatedTask, origin: str) -> str:

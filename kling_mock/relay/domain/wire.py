@@ -146,7 +146,8 @@ def upstream_body(
     """
     own = {"model", "model_name", "mode", "duration", "external_task_id", "callback_url"}
     body = {name: value for name, value in request.body.items() if name not in own}
-    body["model_name"] = target.model
+    if target.model:
+        body["model_name"] = target.model
     if target.mode:
         body["mode"] = target.mode
     duration = request.body.get("duration")

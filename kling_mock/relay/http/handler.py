@@ -42,10 +42,9 @@ __all__ = ["RelayHandler"]
 _log: Final = logging.getLogger("kling_mock.relay")
 
 _MIB: Final = 1024 * 1024
-# Limits of bodies in bytes. An image may have 10 MB, which are 13.4 MB in base64; how many there
-# may be is from the vendor's pages (confidence medium).
+# Limits of bodies in bytes, where they are not 1 MiB. An image may have 10 MB, which are 13.4 MB
+# in base64; how many there may be is from the vendor's pages (confidence medium).
 _LIMITS: Final[Mapping[str, int]] = {
-    "text2video": _MIB,
     "image2video": 32 * _MIB,
     "multi-image2video": 64 * _MIB,
     "omni-video": 96 * _MIB,
@@ -158,7 +157,7 @@ class RelayHandler:
             errors.check_method(request.method, "GET")
             return await self._service.list(caller, wire.read_list(request.query))
         if name in wire.ENDPOINTS and request.method == "POST":
-            raw = await read_body(request, _LIMITS[name])
+            raw = await read_body(request, _LIMITS.get(name, _MIB))
             return await self._service.create(caller, name, raw)
         if name in wire.ENDPOINTS:
             errors.check_method(request.method, "POST")

@@ -8,19 +8,27 @@ from kling_mock.kling.endpoints.record import CallContext
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.endpoints.validation import make_plan
 from kling_mock.kling.model.plan import Plan
+from tests.endpoints import SOURCE, SOURCE_VIDEO, URL, body
 
-URL = "https://example.com/a.png"
+__all__ = ["NEEDS", "PLAIN", "URL", "plan"]
 
+PLAIN = {name: body(name) for name in ENDPOINTS.with_tasks}
 # By endpoint: what a request needs besides its prompt.
-NEEDS: dict[str, dict[str, Any]] = {
-    "image2video": {"image": URL},
-    "multi-image2video": {"image_list": [{"image": URL}]},
+NEEDS = {
+    name: {field: value for field, value in plain.items() if field != "prompt"}
+    for name, plain in PLAIN.items()
 }
-PLAIN: dict[str, dict[str, Any]] = {
-    name: {"prompt": "a cat"} | NEEDS.get(name, {}) for name in ENDPOINTS.with_tasks
-}
+_SOURCE = make_plan(ENDPOINTS["text2video"], SOURCE, CallContext(models=ENDPOINTS.models))
+
+
+def _found(video_id: str) -> Plan | None:
+    return _SOURCE if video_id == SOURCE_VIDEO else None
 
 
 def plan(endpoint: str, body: dict[str, Any], **context: Any) -> Plan:
     """Return what the emulator makes of a request to one of Kling's endpoints."""
-    return make_plan(ENDPOINTS[endpoint], body, CallContext(models=ENDPOINTS.models, **context))
+    return make_plan(
+        ENDPOINTS[endpoint],
+        body,
+        CallContext(models=ENDPOINTS.models, find_video=_found, **context),
+    )

@@ -53,10 +53,13 @@ USES: dict[str, dict[str, Any]] = {
 
 def body(record: EndpointRecord, row: Capability, **more: Any) -> dict[str, Any]:
     """Return the plainest request that *row* accepts, for 5 seconds."""
-    plain = {**PLAIN[record.name], "model_name": row.model, "duration": "5"}
-    if row.mode != "none":
-        plain["mode"] = row.mode
-    return plain | more
+    choices = {"model_name": row.model, "mode": row.mode, "duration": "5"}
+    taken = {
+        name: value
+        for name, value in choices.items()
+        if name in record.fields.fields and value not in {"", "none"}
+    }
+    return PLAIN[record.name] | taken | more
 
 
 def check(record: EndpointRecord, request: dict[str, Any]) -> Plan:

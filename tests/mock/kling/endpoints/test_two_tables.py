@@ -31,6 +31,7 @@ CAPABILITIES: dict[tuple[str, str, str], Capability] = {
     (name, row.model, row.mode): row
     for name, record in ENDPOINTS.items()
     for row in record.capabilities
+    if "model_name" in record.fields.fields
 }
 
 # The emulator's names of what the SDK's table calls otherwise.

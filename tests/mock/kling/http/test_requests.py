@@ -17,6 +17,7 @@ from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.endpoints.validation import read_object
 from kling_mock.kling.http.requests import MAX_BODY
 from kling_mock.kling.model.accounts import Account, AccountApiKey
+from tests.endpoints import body, source_video
 from tests.mock.kling.endpoints.requests import PLAIN, URL
 
 LIST = "/v1/videos/text2video"
@@ -25,13 +26,14 @@ LIST = "/v1/videos/text2video"
 @pytest.mark.parametrize("endpoint", PLAIN)
 def test_create_and_query(api: Any, mock: Any, endpoint: str) -> None:
     """On each endpoint a task is created, found by both of its ids, and ends with a video."""
-    reply = api.create(endpoint, external_task_id=f"mine/{endpoint} 1", **PLAIN[endpoint])
+    request = body(endpoint, source_video(mock))
+    reply = api.create(endpoint, external_task_id=f"mine/{endpoint} 1", **request)
     assert reply.status_code == 200
     assert reply.headers["content-type"] == "application/json;charset=UTF-8"
-    body = reply.json()
-    assert list(body) == ["code", "message", "request_id", "data"]
-    assert (body["code"], body["message"]) == (0, "SUCCEED")
-    data = body["data"]
+    shown = reply.json()
+    assert list(shown) == ["code", "message", "request_id", "data"]
+    assert (shown["code"], shown["message"]) == (0, "SUCCEED")
+    data = shown["data"]
     assert re.fullmatch(r"\d{18}", data["task_id"])
     assert data == {
         "task_id": data["task_id"],
@@ -50,7 +52,9 @@ def test_create_and_query(api: Any, mock: Any, endpoint: str) -> None:
     (video,) = task["task_result"]["videos"]
     assert re.fullmatch(r"\d{18}", video["id"])
     assert video["url"] == f"{mock.kling_url}/media/videos/{video['id']}.mp4"
-    assert (video["watermark_url"], video["duration"]) == ("", "5")
+    parent = task["task_info"].get("parent_video")
+    seconds = 5 if parent is None else int(parent["duration"]) + 5
+    assert (video["watermark_url"], video["duration"]) == ("", str(seconds))
 
 
 def test_an_open_task(api: Any) -> None:
@@ -74,14 +78,15 @@ def test_a_task_is_found_on_its_own_endpoint_only(api: Any) -> None:
     assert api.get(f"/v1/videos/image2video/{api.new()}").status_code == 400
 
 
-def test_an_external_id_is_taken_once_per_account(api: Any) -> None:
+def test_an_external_id_is_taken_once_per_account(api: Any, mock: Any) -> None:
     """A second use is 400/1201 on every endpoint, and makes no task."""
     api.new(external_task_id="mine")
-    for endpoint, body in PLAIN.items():
-        reply = api.create(endpoint, external_task_id="mine", **body)
+    source = source_video(mock)
+    for endpoint in PLAIN:
+        reply = api.create(endpoint, external_task_id="mine", **body(endpoint, source))
         assert (reply.status_code, reply.json()["code"]) == (400, 1201)
         assert reply.json()["message"] == "External_task_id mine already exists"
-    assert len(api.get(LIST).json()["data"]) == 1
+    assert len(api.get(LIST).json()["data"]) == 2  # with the source
     assert api.get("/v1/videos/image2video").json()["data"] == []
 
 

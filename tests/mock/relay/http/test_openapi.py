@@ -23,6 +23,7 @@ from kling_mock.relay.http.routes import OPERATOR, OTHER, template
 from kling_mock.relay.operator.operations import CALLS
 from kling_mock.relay.operator.service import OperatorService
 from kling_mock.web.openapi_rows import Operation
+from tests.endpoints import BODIES, body
 from tests.mock.relay.http_calls import GUIDE, VIDEOS, Caller
 
 COMMITTED = Path(__file__).parents[4] / "docs" / "relay-openapi.json"
@@ -32,10 +33,8 @@ PICTURE = "https://example.com/a.png"
 CHANNEL = {"name": "two", "base_url": "http://127.0.0.1:1", "key": "a|b", "status": "disabled"}
 # Bodies that are accepted: what is made from a schema alone seldom is.
 EXAMPLES: dict[str, Any] = {
+    **{f"create-{name}": body(name) for name in BODIES},
     "create-text2video": GUIDE,
-    "create-image2video": {"prompt": "a kitten", "image": PICTURE},
-    "create-omni-video": {"prompt": "a kitten"},
-    "create-multi-image2video": {"prompt": "a kitten", "image_list": [{"image": PICTURE}] * 2},
     "callback": {"task_id": "1", "task_status": "submitted"},
     "callback-own": {"task_id": "1", "task_status": "submitted"},
     "add-user": {"username": "ann", "quota": 5},
