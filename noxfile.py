@@ -93,6 +93,17 @@ def imports(session: nox.Session) -> None:
 
 
 @nox.session
+def generate(session: nox.Session) -> None:
+    """Write the files that are generated from the code, which tests hold to it."""
+    _install(session)
+    python = _tool(session, "python")
+    session.run(python, "-m", "kling_sdk.endpoints")
+    session.run(python, "-m", "kling_mock.reference", "docs")
+    session.run(python, "-m", "kling_mock.storage")
+    session.run(python, "-m", "tests.public_surface", *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build sdist and wheel, check them, and use the wheel in a bare environment."""
     _install(session)

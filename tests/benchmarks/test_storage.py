@@ -121,7 +121,7 @@ def test_the_costs_are_measured_beside_the_gains() -> None:
 
 
 def test_a_side_that_finds_something_else_is_not_measured() -> None:
-    """The canary: a table that lost its rows would be the fastest of all."""
+    """The negative control: a table that lost its rows would be the fastest of all."""
     with sqlite() as session:
         make(session, SIZE)
         lookup, count = cases(SIZE)[:2]
@@ -160,7 +160,7 @@ def test_the_old_table_has_each_index_alone_and_none_in_the_end() -> None:
 
 
 def test_no_hot_statement_reads_a_whole_table_on_sqlite() -> None:
-    """The gate at a small size; and the canary: without its indexes, it is seen."""
+    """The gate at a small size; and the negative control: without its indexes, it is seen."""
     with sqlite() as session:
         make(session, SIZE)
         make_others(session, SIZE)

@@ -63,7 +63,7 @@ class Orders:
         start: Unix seconds at which its clock stands.
         port: Where it listens; 0 is anywhere.
         death: At which point it dies, and at which occurrence of it; `None` is at none.
-        naive: Whether it settles as a canary does, in two transactions.
+        naive: Whether it settles as a negative control does, in two transactions.
     """
 
     database: str
@@ -198,7 +198,7 @@ def haunt_network(fate: Fate) -> None:
     handler.__call__ = answering
 
 
-# ---------------------------------------------------------------- the canary
+# ---------------------------------------------------------------- the negative control
 
 
 class NaiveStorage(SqlStorage):

@@ -256,7 +256,7 @@ def test_any_number_anywhere_is_taken_or_refused(name: str, number: str, quoted:
         assert len(str(error)) < 1_000
 
 
-# ------------------------------------------------------------ canary
+# ------------------------------------------------------------ negative control
 
 
 def _naive(value: object) -> Decimal | None:
@@ -286,7 +286,7 @@ MISTAKES: Final = {
 def test_the_checker_catches_a_number_without_bounds(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary: where numbers are read by `Decimal` alone, 11 characters take 20 MB."""
+    """Negative control: where numbers are read by `Decimal` alone, 11 characters take 20 MB."""
     where, number = MISTAKES[name]
     PLACES[name]("5")
     monkeypatch.setattr(where, _naive)
@@ -294,14 +294,14 @@ def test_the_checker_catches_a_number_without_bounds(
 
 
 def test_the_checker_catches_a_sum_without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Canary: a sum over amounts without bounds fails with something that is no refusal."""
+    """Negative control: a sum over unbounded amounts fails with an error that is no refusal."""
     monkeypatch.setattr("kling_sdk.callbacks.decimal", _naive)
     with pytest.raises(ArithmeticError):
         PLACES["newer callback: billing"]('"9e999999"')
 
 
 def test_the_checker_catches_a_body_without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Canary: a body that is parsed and not looked through sends on what is no JSON."""
+    """Negative control: a body that is parsed and not looked through sends on what is no JSON."""
     monkeypatch.setattr(wire, "read_object", lambda raw: dict[str, Any](json.loads(raw)))
     with pytest.raises(ValueError, match="not JSON compliant"):
         PLACES["create: cfg_scale"]("1e999")

@@ -102,7 +102,7 @@ def test_creates_one_after_the_other_make_one_task_each(server: FaultyKling) -> 
     assert verdict.is_sound
 
 
-# ---------------------------------------------------------------- canaries
+# ---------------------------------------------------------------- negative controls
 
 
 def naive(http: httpx.AsyncClient, server: FaultyKling, repeats: int) -> Create:

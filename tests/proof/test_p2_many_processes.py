@@ -245,7 +245,7 @@ def _bound(act: Callable[[Video], Awaitable[object]], video: Video) -> Act:
     return lambda: act(video)
 
 
-# ---------------------------------------------------------------- the canary
+# ---------------------------------------------------------------- the negative control
 
 
 async def test_the_checker_catches_a_naive_relay(tmp_path: Path) -> None:

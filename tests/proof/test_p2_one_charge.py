@@ -84,7 +84,7 @@ async def test_a_storm_charges_every_task_once() -> None:
 
     naive = NaiveRelay()
     await storm(ids, naive.settle, naive.settle)
-    assert sum(naive.charges.values()) > TASKS  # the canary: the same storm catches it
+    assert sum(naive.charges.values()) > TASKS  # the negative control: the same storm catches it
 
 
 @pytest.mark.parametrize("sent", [False, True])

@@ -1,7 +1,7 @@
 """P4: the ledger explains every balance, and no balance is overdrawn.
 
 Over real HTTP, on SQLite, in one process; `test_p2_many_processes` does the same with four. Each
-canary is the relay with one naive transaction in place of its own.
+negative control is the relay with one naive transaction in place of its own.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ async def test_a_balance_for_ten_videos_sells_ten() -> None:
 
 @pytest.mark.slow
 async def test_the_checker_catches_check_then_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Canary: with the guide's plain check, which holds nothing, all are sold."""
+    """Negative control: with the guide's plain check, which holds nothing, all are sold."""
     plain: Callable[..., Any] = RelayService._new_task
 
     def unheld(self: Any, *given: Any) -> Any:
@@ -126,7 +126,7 @@ def test_a_failure_leaves_nothing_held(caller: Caller) -> None:
 def test_the_checker_catches_a_hold_that_leaks(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary: a relay that forgets to give back holds money for tasks that have failed."""
+    """Negative control: a relay that forgets releases holds money for failed tasks."""
 
     def forget(_: Any) -> Unit[None]:
         yield statements.PING, ()
@@ -182,7 +182,7 @@ def test_a_row_of_a_migration_is_never_charged(tmp_path: Path) -> None:
 def test_the_checker_catches_a_sweeper_that_charges_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary: a sweeper that takes every open row, and settles it as its own, charges."""
+    """Negative control: a sweeper that takes every open row, and settles it as its own, charges."""
     due = read("""
         SELECT task_id FROM videos WHERE status NOT IN ('succeed', 'failed')
             AND COALESCE(next_poll_at, 0) <= ? AND lease_until <= ? LIMIT ?""")

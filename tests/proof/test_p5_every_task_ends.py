@@ -1,7 +1,7 @@
 """P5: every accepted task ends, also when one of the ways by which results come is lost.
 
-A fleet of tasks over real sockets, with the time in the test's hands. Each canary is the relay
-without the way that has to carry them.
+Many tasks over real sockets, with the time in the test's hands. Each negative control is the relay
+without the one path that the tasks depend on.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ async def _no_callback(self: Any, *_: Any, **__: Any) -> dict[str, str]:
 def test_the_checker_catches_a_relay_with_one_way_only(
     lost: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary: without the sweeper, or without callbacks, the same tasks stay open."""
+    """Negative control: without the sweeper, or without callbacks, the same tasks stay open."""
     if lost == "callbacks":
         monkeypatch.setattr(Sweeper, "sweep", _no_sweep)
     else:

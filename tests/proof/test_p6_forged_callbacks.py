@@ -2,7 +2,8 @@
 
 Each forgery is posted to each route, with signing on and off, against an open task that Kling
 shows open. The checker compares status, balance and ledger before and after. For each forgery
-there is a canary: a relay with the one mistake that lets it through, which the checker must see.
+there is a negative control: a relay with the one mistake that lets it through, which the
+checker must see.
 """
 
 from __future__ import annotations
@@ -220,7 +221,7 @@ def test_a_secret_that_cannot_sign_is_refused(shop: Caller, secrets: str) -> Non
     assert OURS not in reply.text
 
 
-# ------------------------------------------------------------ canaries
+# ------------------------------------------------------------ negative controls
 
 
 def _naive(verify: Callable[..., Any]) -> Callable[..., Any]:
@@ -287,7 +288,7 @@ MISTAKES: Final[dict[str, Callable[..., Any]]] = {
 def test_the_checker_catches_a_relay_that_falls_for_it(
     victim: Victim, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary: a relay with the one mistake that the forgery is made for moves money."""
+    """Negative control: a relay with the one mistake that the forgery is made for moves money."""
     if name in MISTAKES:
         monkeypatch.setattr(callbacks.CallbackReceiver, "_is_signed", _naive(MISTAKES[name]))
     else:

@@ -226,7 +226,7 @@ def test_an_unmetered_success_is_shown_to_the_operator(caller: Caller) -> None:
     assert "kling_relay_unmetered_tasks_total 1.0" in caller.http.get("/metrics").text
 
 
-# ------------------------------------------------------------ canaries
+# ------------------------------------------------------------ negative controls
 
 
 async def _never(*_: object) -> bool:
@@ -248,7 +248,7 @@ MISTAKES: Final[dict[str, tuple[object, str, Callable[..., object], str]]] = {
 def test_the_checker_catches_a_relay_that(
     caller: Caller, mistake: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary: a relay that charges at once, and one that drops the report, show."""
+    """Negative control: a relay that charges at once, and one that drops the report, show."""
     owner, name, naive, way = MISTAKES[mistake]
     monkeypatch.setattr(owner, name, naive)
     assert wrong(caller, WITHOUT_UNITS["no deduction"], WAYS[way])

@@ -197,7 +197,7 @@ def test_other_users_of_the_http_library_keep_their_log(
     assert "application/json" in caplog.text
 
 
-# ---------------------------------------------------------------- canaries
+# ---------------------------------------------------------------- negative controls
 
 
 def test_the_search_finds_what_a_naive_download_logs(

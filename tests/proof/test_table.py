@@ -1,4 +1,4 @@
-"""The table of proofs and canaries, which is the docstring of `tests.proof`, is true."""
+"""The table of proofs and negative controls, which is the docstring of `tests.proof`, is true."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import tests.proof
 
 TESTS: Final = Path(__file__).parents[1]
-ROLES: Final = {"proof", "canary", "control"}
+ROLES: Final = {"proof", "negative", "control"}
 
 
 class Row(NamedTuple):
@@ -53,16 +53,16 @@ def test_every_row_names_a_test() -> None:
 
 
 @pytest.mark.parametrize("promise", ["P2", "P3", "P4", "P5", "P6", "P10"])
-def test_every_file_with_a_proof_has_its_canary(promise: str) -> None:
+def test_every_file_with_a_proof_has_its_negative_control(promise: str) -> None:
     """No proof of the money stands without code that it must catch, in the same file."""
     roles = defaultdict[str, set[str]](set)
     for row in table():
         if row.promise == promise:
             roles[row.file].add(row.role)
-    assert any({"proof", "canary"} <= found for found in roles.values())
+    assert any({"proof", "negative"} <= found for found in roles.values())
     for file, found in roles.items():
         everywhere = {row.role for row in table() if row.file == file}
-        assert "proof" not in found or "canary" in everywhere, file
+        assert "proof" not in found or "negative" in everywhere, file
 
 
 def test_every_proof_of_the_money_stands_in_the_table() -> None:

@@ -18,8 +18,8 @@ from tests.sdk.scripted import FakeClock
 __all__ = ["CLIENTS", "KEY", "PROMPT", "Calls", "over"]
 
 T = TypeVar("T")
-KEY = "AK-canary-access|SK-canary-secret"
-PROMPT = "a canary sings on a wire"
+KEY = "AK-negative control-access|SK-negative control-secret"
+PROMPT = "a negative control sings on a wire"
 
 
 @cache

@@ -87,7 +87,7 @@ def test_no_secret_can_be_computed_from_a_seed_where_others_can_call() -> None:
 
 
 def test_on_loopback_a_seed_still_makes_the_keys() -> None:
-    """The canary of the test above: two servers of one seed share every secret there."""
+    """The negative control of the test above: two servers of one seed share every secret there."""
     with KlingMock(seed=7) as one, KlingMock(seed=7, host="localhost") as other:
         assert secrets_of(one) == secrets_of(other)
 

@@ -17,8 +17,8 @@ from kling_sdk.flows import Fetch, Send
 from tests.sdk.fake_kling import HonestKling
 from tests.sdk.scripted import FakeClock, asked
 
-PROMPT = "a canary sings on a wire"
-SECRET = "SK-canary-secret"
+PROMPT = "a negative control sings on a wire"
+SECRET = "SK-negative control-secret"
 
 # ------------------------------------------------------------ a server, and what interrupts
 
@@ -228,7 +228,7 @@ def test_whatever_interrupts_a_call_the_ids_of_its_tasks_are_left_behind(
 def test_a_call_that_leaves_nothing_behind_is_noticed(
     name: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary: without the notes and the warnings, the same sweep finds lost tasks."""
+    """Negative control: without the notes and the warnings, the same sweep finds lost tasks."""
     for module in ("create", "many", "interrupted"):
         monkeypatch.setattr(f"kling_sdk.flows.{module}.interrupted", lambda _error, _text: None)
     assert any(missing for _, missing, _ in sweep("sync", name, caplog, "Ctrl-C"))

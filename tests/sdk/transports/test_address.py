@@ -102,7 +102,7 @@ def test_an_address_that_can_never_work_ends_the_call_within_three_seconds(
     text = str(caught.value)
     for word in words if failure == "redirect" else (*words, url):
         assert word in text
-    for hidden in ("s3cret", "pass@", "SK-canary", PROMPT):
+    for hidden in ("s3cret", "pass@", "SK-negative control", PROMPT):
         assert hidden not in text
     if call == "create" and sent:
         assert isinstance(caught.value, OutcomeUnknownError)
@@ -194,7 +194,7 @@ class _RealTime(FakeClock):
 
 
 def test_a_client_that_takes_every_address_for_a_restart_is_noticed() -> None:
-    """Canary: a client that believes it was answered before repeats for a minute, as it did."""
+    """Negative control: a client that was "answered before" repeats for a minute, as it did."""
     clock = FakeClock()
     with Kling(KEY, base_url=closed_url(), clock=clock) as kling:
         kling._settings.server.answered = True

@@ -64,7 +64,7 @@ def test_every_order_of_reports_ends_the_same() -> None:
     for events in orders:
         assert is_right(events, play(events)), events
         wrong += not is_right(events, naive(events))
-    assert wrong > 1000  # the canary: writing down whatever comes is caught
+    assert wrong > 1000  # the negative control: writing down whatever comes is caught
 
 
 def test_a_task_that_was_given_up_is_never_charged() -> None:
