@@ -54,8 +54,8 @@ def get(world: World, account: Account, call: RoutedCall, origin: str) -> str:
         Refusal: The account has no such task on this endpoint.
     """
     task = world.tasks.find(account, call.record.name, call.name)
-    if world.looks_count:
-        world.look(task)
+    if world.counts_queries:
+        world.count_query(task)
     return call.record.interface.queried(task, origin)
 
 
@@ -75,9 +75,9 @@ def list_tasks(
         Refusal: 400/1201, the query is wrong.
     """
     tasks = record.interface.select(world.tasks, account, record.name, query)
-    if world.looks_count:
+    if world.counts_queries:
         for task in tasks:
-            world.look(task)
+            world.count_query(task)
     return record.interface.listed(tasks, origin)
 
 

@@ -54,7 +54,7 @@ class World:
         content: What the content review refuses.
         faults: What goes wrong.
         callbacks: Reports of tasks, sent and to be sent.
-        looks_count: Whether there was a task that ends when it is looked at.
+        counts_queries: Whether there was a task that ends after a number of queries.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class World:
         self.discontinued: frozenset[str] = frozenset()
         self.progress_rules = ProgressRules()
         self.content = Content()
-        self.looks_count = False
+        self.counts_queries = False
         # A source each, so that a query more or less does not change the ids of later tasks.
         self.faults = Faults(_source(seed, "faults"))
         self.callbacks = CallbackQueue(
@@ -122,7 +122,7 @@ class World:
 
         Args:
             account: Whose task it is.
-            plan: What it comes to.
+            plan: The request.
             origin: Scheme, host and port that result URLs in its reports begin with.
 
         Raises:
@@ -150,7 +150,7 @@ class World:
         return task
 
     def _rule(self, account: Account, plan: Plan) -> tuple[ProgressRule, ContentDecision | None]:
-        """Return how a new task goes on, and what the content review will find.
+        """Return how a new task moves on, and what the content review will find.
 
         Raises:
             Refusal: The content review refuses it at once.
@@ -173,7 +173,7 @@ class World:
             start = now + min(1.0, progress.seconds / 2)
             task.due = now + progress.seconds
         else:
-            self.looks_count = self.looks_count or progress.kind == "polls"
+            self.counts_queries = self.counts_queries or progress.kind == "polls"
             return
         task.timer = self.clock.call_at(start, self._start, task)
 
@@ -213,14 +213,14 @@ class World:
         else:
             self.fail(task, task.decision.code, task.decision.message)
 
-    def look(self, task: EmulatedTask) -> None:
-        """Count that *task* is looked at, if that is what it waits for."""
+    def count_query(self, task: EmulatedTask) -> None:
+        """Count a query of *task*, if it ends after a number of them."""
         if task.progress.kind != "polls" or task.is_done:
             return
-        task.looks += 1
+        task.queries += 1
         if task.status == "submitted":
             self.move(task, "start")
-        if task.looks >= task.progress.polls:
+        if task.queries >= task.progress.polls:
             self.end(task)
 
     def start(self, task: EmulatedTask) -> None:

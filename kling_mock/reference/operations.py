@@ -10,7 +10,7 @@ from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
 from kling_mock.kling.endpoints.request_schemas import reference, request_schema
 from kling_mock.kling.media.urls import MEDIA, PATHS
 from kling_mock.kling.service_codes import CODES
-from kling_mock.kling.wire.interface import InterfaceSchemas, Route
+from kling_mock.kling.wire.interface import EndpointRoute, InterfaceSchemas
 from kling_mock.kling.wire.v1_schemas import SCHEMAS as V1_SCHEMAS
 from kling_mock.web.facts import Fact, assumed
 from kling_mock.web.openapi_rows import Answer, Operation, Parameter, Schema
@@ -77,7 +77,7 @@ def schemas(endpoints: EndpointRegistry) -> dict[str, Schema]:
     return made
 
 
-def _operation(record: EndpointRecord, route: Route) -> Operation:
+def _operation(record: EndpointRecord, route: EndpointRoute) -> Operation:
     known, name = record.interface.schemas, record.name
     if route.operation == "create":
         return _create(record, route)
@@ -102,7 +102,7 @@ def _operation(record: EndpointRecord, route: Route) -> Operation:
     )
 
 
-def _create(record: EndpointRecord, route: Route) -> Operation:
+def _create(record: EndpointRecord, route: EndpointRoute) -> Operation:
     known, model = record.interface.schemas, route.path.endswith("}")
     too_large = Answer("The body is too large (1200).", known.refused(1200))
     return Operation(

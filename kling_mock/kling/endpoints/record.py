@@ -11,7 +11,7 @@ from kling_mock.kling.endpoints.fields import NO_FIELDS, FieldShape
 from kling_mock.kling.endpoints.typical_times import TYPICAL_SECONDS
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.plan import Plan, ResultKind
-from kling_mock.kling.wire.interface import Interface, Route
+from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.web.facts import Fact
 from kling_mock.web.openapi_rows import Parameter, Schema
 
@@ -66,6 +66,12 @@ class UnitPrice:
     amount: Decimal
     fact: Fact
     per: Literal["second", "result", "call"] = "second"
+
+    def units(self, seconds: int, results: int) -> Decimal:
+        """Return what a task costs when it succeeds."""
+        if self.per == "second":
+            return self.amount * seconds
+        return self.amount * results if self.per == "result" else self.amount
 
 
 def _no_video(_video_id: str) -> Plan | None:
@@ -234,8 +240,8 @@ class EndpointRecord:
         return tuple(model for model in self.modes if model)
 
     @property
-    def routes(self) -> tuple[Route, ...]:
+    def routes(self) -> tuple[EndpointRoute, ...]:
         """The calls that the endpoint takes."""
         if self.makes_tasks:
             return self.interface.task_routes(self.path)
-        return (Route(self.method, self.path, "reply"),)
+        return (EndpointRoute(self.method, self.path, "reply"),)

@@ -79,7 +79,7 @@ def make_plan(record: EndpointRecord, body: Mapping[str, object], context: CallC
         aspect_ratio=record.aspect_ratio(request),
         fps=row.fps,
         sound=fields.get("sound") == "on",
-        units=price.amount * {"second": seconds, "result": count, "call": 1}[price.per],
+        units=price.units(seconds, count),
         prompt=_prompt(fields),
         external_task_id=fields.get("external_task_id", ""),
         callback_url=fields.get("callback_url", ""),

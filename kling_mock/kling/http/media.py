@@ -40,7 +40,7 @@ class Damage(NamedTuple):
     seconds: float = 0.0
 
 
-_SOUND = Damage()
+_WHOLE = Damage()
 
 
 def find_result(world: World, path: str) -> tuple[EmulatedTask, str] | None:
@@ -63,7 +63,7 @@ def find_result(world: World, path: str) -> tuple[EmulatedTask, str] | None:
 
 
 async def send_result(
-    request: web.BaseRequest, task: EmulatedTask, tag: str, damage: Damage = _SOUND
+    request: web.BaseRequest, task: EmulatedTask, tag: str, damage: Damage = _WHOLE
 ) -> web.StreamResponse:
     """Reply to a GET or HEAD of the result of *task*.
 
@@ -89,7 +89,7 @@ async def send_result(
     if part is not None:
         response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{clip.size}"
     response.content_length = max(stop - start + damage.by, 0)
-    if damage is not _SOUND:
+    if damage is not _WHOLE:
         response.force_close()
         stop = start + int((stop - start) * damage.keep)
     await response.prepare(request)

@@ -75,7 +75,7 @@ class EmulatedTask:
         due: Unix seconds at which it ends unless something else happens.
         timer: What is due for it next.
         progress: How it moves on.
-        looks: How often it was queried, as far as *progress* needs it.
+        queries: How often it was queried, as far as *progress* needs it.
         decision: What the content review found wrong with it; `None` if nothing.
         origin: Scheme, host and port that result URLs in its reports begin with.
         given: Its result, if a test has given it one.
@@ -92,7 +92,7 @@ class EmulatedTask:
     due: float = math.inf
     timer: Timer | None = None
     progress: ProgressRule = TYPICAL
-    looks: int = 0
+    queries: int = 0
     decision: ContentDecision | None = None
     origin: str = ""
     given: GivenVideo | None = None

@@ -11,12 +11,12 @@ from kling_mock.kling.model.lifecycle import Status
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.web.openapi_rows import Parameter, Schema
 
-__all__ = ["Interface", "InterfaceSchemas", "OperationKind", "Route"]
+__all__ = ["EndpointRoute", "Interface", "InterfaceSchemas", "OperationKind"]
 
 OperationKind = Literal["create", "get", "list", "reply"]
 
 
-class Route(NamedTuple):
+class EndpointRoute(NamedTuple):
     """One call.
 
     Attributes:
@@ -69,7 +69,7 @@ class Interface:
     """
 
     name: str
-    task_routes: Callable[[str], tuple[Route, ...]]
+    task_routes: Callable[[str], tuple[EndpointRoute, ...]]
     envelope: Callable[[int, str, str, str | None], bytes]
     select: Callable[[Tasks, Account, str, str], Sequence[EmulatedTask]]
     created: Callable[[EmulatedTask], str]

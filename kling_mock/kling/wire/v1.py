@@ -18,7 +18,7 @@ from kling_mock.kling.model.lifecycle import TERMINAL, Status
 from kling_mock.kling.model.plan import ResultKind
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.kling.service_codes import invalid
-from kling_mock.kling.wire.interface import Interface, Route
+from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.kling.wire.v1_schemas import PAGING, SCHEMAS
 from kling_mock.web.facts import documented, observed
 
@@ -65,11 +65,11 @@ def envelope(code: int, message: str, request_id: str, data: str | None) -> byte
     return (f"{head}}}" if data is None else f'{head},"data":{data}}}').encode("ascii")
 
 
-def _task_routes(path: str) -> tuple[Route, ...]:
+def _task_routes(path: str) -> tuple[EndpointRoute, ...]:
     return (
-        Route("POST", path, "create"),
-        Route("GET", path, "list"),
-        Route("GET", f"{path}/{{id}}", "get"),
+        EndpointRoute("POST", path, "create"),
+        EndpointRoute("GET", path, "list"),
+        EndpointRoute("GET", f"{path}/{{id}}", "get"),
     )
 
 

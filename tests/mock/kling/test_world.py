@@ -211,7 +211,7 @@ class Resetting(RuleBasedStateMachine):
             self.tasks.append(reply.json()["data"]["task_id"])
 
     @rule(number=st.integers(0, 5))
-    def look(self, number: int) -> None:
+    def count_query(self, number: int) -> None:
         self.api.get(f"{LIST}/{self.tasks[number] if number < len(self.tasks) else number}")
 
     @rule(seconds=st.sampled_from([0, 2, 50, 1000, 10**6]))

@@ -31,7 +31,7 @@ from kling_mock.kling.http.protocol import make_request
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.lifecycle import Status
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
-from kling_mock.kling.wire.interface import Interface, Route
+from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.kling.wire.v1 import V1, envelope
 from kling_mock.kling.world import World
 from kling_mock.reference.operations import operations, schemas
@@ -215,8 +215,8 @@ def test_an_endpoint_that_makes_images() -> None:
 # ---------------------------------------------------------------- another interface
 
 
-def task_routes(path: str) -> tuple[Route, ...]:
-    return (Route("POST", path, "create"), Route("GET", "/tasks", "list"))
+def task_routes(path: str) -> tuple[EndpointRoute, ...]:
+    return (EndpointRoute("POST", path, "create"), EndpointRoute("GET", "/tasks", "list"))
 
 
 def wrapped(code: int, message: str, request_id: str, data: str | None) -> bytes:
