@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from kling_mock.cli.main import main
 from kling_mock.relay.domain.user_webhooks import DELAYS
 from kling_mock.relay.metrics.counters import Metrics
-from kling_mock.relay.metrics.prometheus import exposed
+from kling_mock.relay.metrics.prometheus import exposition
 from kling_mock.relay.operator.operations import CALLS
 from kling_mock.storage.values import REPEATS, Backlog, Overview, SlowUnit, Strain
 
@@ -54,8 +54,10 @@ def test_every_metric_is_in_the_table() -> None:
     metrics = Metrics(lambda: 0.0)
     metrics.request("GET", "/health", 200, 0.0)
     strain = Strain(dict.fromkeys(REPEATS, 0), (SlowUnit("settle", 1, 2.0),), 1.0)
-    looks = Backlog(), Overview(0, 0, 0, 0, 0)
-    for family in text_string_to_metric_families(exposed(metrics, strain, looks, "")[0].decode()):
+    store_counts = Backlog(), Overview(0, 0, 0, 0, 0)
+    for family in text_string_to_metric_families(
+        exposition(metrics, strain, store_counts, "")[0].decode()
+    ):
         name = family.name.removeprefix("kling_relay_")
         assert f"`{name}{'_total' if family.type == 'counter' else ''}`" in PAGE
         for sample in family.samples:

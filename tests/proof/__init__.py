@@ -1,102 +1,102 @@
 """The proofs of the promises, and what each must catch.
 
-A proof that nothing can fail proves nothing. So next to each stands a negative control: code as
-many write it, which the same checker has to catch. `test_table.py` checks that this table is
-complete: each test of P2 to P6 and of P10 is in it, as proof, as negative control or as control (a
-test that shows that a proof's checker is not blind), and each promise has all that it needs.
+A proof that nothing can fail proves nothing. So each has a negative control beside it: common but
+wrong code that the same checker has to catch. `test_table.py` keeps this table complete: each test
+of P2 to P6 and of P10 is in it as proof, as negative control (`negative`) or as another control (a
+test that shows that a proof's checker works), and each promise has all that it needs.
 
 proof/test_p1_one_create_one_task.py
-    P1 proof   test_two_thousand_creates_make_two_thousand_tasks
+    P1 proof    test_two_thousand_creates_make_two_thousand_tasks
     P1 negative test_the_check_catches_a_naive_client
 proof/test_p1_the_reply_is_ours.py
-    P1 proof   test_no_create_gets_the_task_of_another
-    P1 proof   test_no_create_of_the_sync_client_gets_the_task_of_another
+    P1 proof    test_no_create_gets_the_task_of_another
+    P1 proof    test_no_create_of_the_sync_client_gets_the_task_of_another
     P1 negative test_the_check_catches_a_client_that_believes_every_reply
-    P1 proof   test_no_refusal_of_another_request_hides_a_task
-    P1 proof   test_no_page_of_a_gateway_says_that_nothing_was_created
+    P1 proof    test_no_refusal_of_another_request_hides_a_task
+    P1 proof    test_no_page_of_a_gateway_says_that_nothing_was_created
     P1 negative test_the_check_catches_a_client_that_believes_every_page
-    P1 control test_an_error_of_the_api_is_still_a_refusal
-    P1 proof   test_a_fork_shares_no_connection
+    P1 control  test_an_error_of_the_api_is_still_a_refusal
+    P1 proof    test_a_fork_shares_no_connection
     P1 negative test_the_check_catches_a_client_that_is_forked_with_its_connection
-    P1 control test_a_client_of_the_callers_own_is_refused_after_a_fork
-    P1 proof   test_a_create_that_is_cancelled_at_any_await_leaves_its_id
+    P1 control  test_a_client_of_the_callers_own_is_refused_after_a_fork
+    P1 proof    test_a_create_that_is_cancelled_at_any_await_leaves_its_id
     P1 negative test_the_check_catches_a_client_that_is_cancelled_in_silence
 mock/relay/service/test_reconciler.py
-    P1 proof   test_what_may_have_been_accepted_goes_to_no_other_channel
+    P1 proof    test_what_may_have_been_accepted_goes_to_no_other_channel
     P1 negative test_that_catches_a_relay_that_tries_the_next_channel
 proof/test_p2_one_charge.py
-    P2 proof   test_a_storm_charges_every_task_once
+    P2 proof    test_a_storm_charges_every_task_once
     P2 negative test_a_storm_charges_every_task_once
-    P5 control test_a_crash_around_the_call_to_kling_is_repaired
+    P5 control  test_a_crash_around_the_call_to_kling_is_repaired
 proof/test_p2_many_processes.py
-    P2 proof   test_a_storm_over_four_processes_charges_every_task_once
-    P2 proof   test_creates_and_settlements_never_show_a_deadlock
+    P2 proof    test_a_storm_over_four_processes_charges_every_task_once
+    P2 proof    test_creates_and_settlements_never_show_a_deadlock
     P2 negative test_the_checker_catches_a_naive_relay
-    P4 proof   test_a_balance_for_k_videos_buys_k
+    P4 proof    test_a_balance_for_k_videos_buys_k
 mock/storage/test_broken_steps.py
-    P2 proof   test_a_connection_that_is_cut_at_any_packet_moves_the_money_once
-    P2 proof   test_an_error_of_mysql_at_any_packet_moves_the_money_once
-    P2 proof   test_an_error_of_sqlite_at_any_call_moves_the_money_once
+    P2 proof    test_a_connection_that_is_cut_at_any_packet_moves_the_money_once
+    P2 proof    test_an_error_of_mysql_at_any_packet_moves_the_money_once
+    P2 proof    test_an_error_of_sqlite_at_any_call_moves_the_money_once
     P2 negative test_the_checker_catches_a_charge_that_is_only_run_again
 proof/test_p3_any_order.py
-    P3 proof   test_every_order_of_reports_ends_as_the_first_end_says
-    P3 proof   test_the_same_before_kling_s_id_is_known
+    P3 proof    test_every_order_of_reports_ends_as_the_first_end_says
+    P3 proof    test_the_same_before_kling_s_id_is_known
     P3 negative test_the_checker_catches_a_status_that_is_overwritten
 proof/test_p3_unsigned.py
-    P3 proof   test_every_unsigned_contradiction_is_kept_and_counted
-    P3 proof   test_forged_callbacks_cannot_fill_the_disk
+    P3 proof    test_every_unsigned_contradiction_is_kept_and_counted
+    P3 proof    test_forged_callbacks_cannot_fill_the_disk
     P3 negative test_the_checker_catches_a_relay_that_drops_them
     P3 negative test_the_checker_catches_a_relay_that_believes_them
     P3 negative test_the_checker_catches_a_relay_that_keeps_them_all
 mock/relay/service/test_dispatch.py
-    P5 proof   test_a_refusal_never_overrules_what_was_read
-    P5 control test_a_refusal_of_a_task_that_has_ended_is_kept_aside
-    P5 control test_a_refusal_of_the_second_channel_overrules_nothing_either
+    P5 proof    test_a_refusal_never_overrules_what_was_read
+    P5 control  test_a_refusal_of_a_task_that_has_ended_is_kept_aside
+    P5 control  test_a_refusal_of_the_second_channel_overrules_nothing_either
     P5 negative test_that_catches_a_store_that_obeys_the_refusal
 proof/test_p4_no_overdraft.py
-    P4 proof   test_a_balance_for_ten_videos_sells_ten
+    P4 proof    test_a_balance_for_ten_videos_sells_ten
     P4 negative test_the_checker_catches_check_then_write
-    P4 proof   test_a_failure_leaves_nothing_held
+    P4 proof    test_a_failure_leaves_nothing_held
     P4 negative test_the_checker_catches_a_hold_that_leaks
-    P4 proof   test_a_row_of_a_migration_is_never_charged
+    P4 proof    test_a_row_of_a_migration_is_never_charged
     P4 negative test_the_checker_catches_a_sweeper_that_charges_it
 proof/test_p5_killed_anywhere.py
-    P5 proof   test_a_relay_that_is_killed_anywhere_loses_and_doubles_nothing
-    P5 proof   test_the_same_over_mariadb
-    P5 control test_every_change_of_a_task_s_life_is_a_point
+    P5 proof    test_a_relay_that_is_killed_anywhere_loses_and_doubles_nothing
+    P5 proof    test_the_same_over_mariadb
+    P5 control  test_every_change_of_a_task_s_life_is_a_point
     P5 negative test_the_checker_catches_a_relay_that_settles_in_two_steps
 proof/test_p5_every_task_ends.py
-    P5 proof   test_every_task_ends_by_the_other_way
+    P5 proof    test_every_task_ends_by_the_other_way
     P5 negative test_the_checker_catches_a_relay_with_one_way_only
 proof/test_p5_broken_creates.py
-    P5 proof   test_a_create_that_breaks_off_ends
+    P5 proof    test_a_create_that_breaks_off_ends
     P5 negative test_the_checker_catches_a_create_that_is_told_to_have_failed
     P5 negative test_the_checker_catches_a_row_that_nobody_looks_after
     P5 negative test_the_checker_catches_a_mistake_that_is_taken_for_a_refusal
 proof/test_p5_stopped_under_load.py
-    P5 control test_sigterm_under_load_loses_no_accepted_request
-    P5 control test_the_server_with_its_own_kling_stops_as_well
+    P5 control  test_sigterm_under_load_loses_no_accepted_request
+    P5 control  test_the_server_with_its_own_kling_stops_as_well
 proof/test_p6_forged_callbacks.py
-    P6 proof   test_no_forgery_moves_money
-    P6 proof   test_ids_that_are_guessed_find_nothing
-    P6 control test_a_true_signature_does_move_it
-    P6 control test_a_secret_that_cannot_sign_is_refused
+    P6 proof    test_no_forgery_moves_money
+    P6 proof    test_ids_that_are_guessed_find_nothing
+    P6 control  test_a_true_signature_does_move_it
+    P6 control  test_a_secret_that_cannot_sign_is_refused
     P6 negative test_the_checker_catches_a_relay_that_falls_for_it
 proof/test_p6_who_states_units.py
-    P6 proof   test_a_success_without_units_is_read_before_it_is_charged
-    P6 proof   test_every_form_without_units_is_read_first
-    P6 control test_a_success_with_units_is_not_read
-    P6 control test_a_success_that_comes_right_after_a_reading_is_followed_up
-    P6 proof   test_a_success_right_after_a_reading_ends_its_task_when_kling_is_away
-    P6 control test_an_unmetered_success_is_shown_to_the_operator
+    P6 proof    test_a_success_without_units_is_read_before_it_is_charged
+    P6 proof    test_every_form_without_units_is_read_first
+    P6 control  test_a_success_with_units_is_not_read
+    P6 control  test_a_success_that_comes_right_after_a_reading_is_followed_up
+    P6 proof    test_a_success_right_after_a_reading_ends_its_task_when_kling_is_away
+    P6 control  test_an_unmetered_success_is_shown_to_the_operator
     P6 negative test_the_checker_catches_a_relay_that
 proof/test_p7_no_secret_is_shown.py
     P7 proof   *
 proof/test_p8_forward_compatible.py
     P8 proof   *
 proof/test_p10_outside_numbers.py
-    P10 proof  test_a_number_costs_no_more_than_its_bytes
-    P10 proof  test_any_number_anywhere_is_taken_or_refused
+    P10 proof    test_a_number_costs_no_more_than_its_bytes
+    P10 proof    test_any_number_anywhere_is_taken_or_refused
     P10 negative test_the_checker_catches_a_number_without_bounds
     P10 negative test_the_checker_catches_a_sum_without_bounds
     P10 negative test_the_checker_catches_a_body_without_bounds

@@ -40,7 +40,7 @@ from kling_mock.storage.transactions.lifecycle import video
 from kling_mock.storage.transactions.settle import settle
 from kling_mock.storage.values import NewNotice, Settlement, TaskResult
 
-__all__ = ["NAMES", "Orders", "live"]
+__all__ = ["NAMES", "ProcessOptions", "run_relay"]
 
 #: What a statement is called.
 NAMES: Final = {
@@ -54,40 +54,40 @@ _CHANGES: Final = frozenset(
 
 
 @attrs.frozen
-class Orders:
-    """How a process is to live.
+class ProcessOptions:
+    """How a process runs a relay.
 
     Attributes:
         database: URL of its database.
         settings: The settings of its relay.
         start: Unix seconds at which its clock stands.
         port: Where it listens; 0 is anywhere.
-        death: At which point it dies, and at which occurrence of it; `None` is at none.
-        naive: Whether it settles as a negative control does, in two transactions.
+        kill_at: The point at which it is killed, and which occurrence of it; `None` for none.
+        naive: Whether it settles as the negative control does, in two transactions.
     """
 
     database: str
     settings: RelaySettings
     start: float
     port: int = 0
-    death: tuple[str, int] | None = None
+    kill_at: tuple[str, int] | None = None
     naive: bool = False
 
 
-class Fate:
-    """Counts the points that are passed, and ends the process at one of them."""
+class KillSwitch:
+    """Counts the points that are passed, and kills the process at one of them."""
 
-    def __init__(self, death: tuple[str, int] | None) -> None:
-        self._death = death
+    def __init__(self, kill_at: tuple[str, int] | None) -> None:
+        self._kill_at = kill_at
         self._seen = Counter[str]()
         self._last = ""
-        self.awake = False
+        self.armed = False
         self.passed: list[tuple[str, int]] = []
 
     def point(self, name: str) -> None:
         """Pass a point, or not."""
-        if not self.awake:
-            return  # it starts: its tables, user and channel are no part of a task's life
+        if not self.armed:
+            return  # starting: its tables, user and channel are no part of a task's lifecycle
         if name in {"COMMIT", "COMMITTED"}:
             name = f"{name} {self._last}"  # distinguished by what it commits
         elif name in _CHANGES:
@@ -95,7 +95,7 @@ class Fate:
         point = (name, self._seen[name])
         self._seen[name] += 1
         self.passed.append(point)
-        if point == self._death:
+        if point == self._kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -107,14 +107,14 @@ def called(sql: str) -> str:
 # ---------------------------------------------------------------- the drivers
 
 
-def haunt_sqlite(fate: Fate) -> None:
+def instrument_sqlite(switch: KillSwitch) -> None:
     """Make each statement of SQLite a point."""
 
     def run(execute: Callable[..., Any], sql: str, *parameters: Any) -> Any:
-        fate.point(called(sql))
+        switch.point(called(sql))
         result = execute(sql, *parameters)
         if sql == "COMMIT":
-            fate.point("COMMITTED")
+            switch.point("COMMITTED")
         return result
 
     class Cursor(sqlite3.Cursor):
@@ -132,12 +132,12 @@ def haunt_sqlite(fate: Fate) -> None:
     module.connect = partial(sqlite3.connect, factory=Connection)
 
 
-class Haunted(Session):
+class InstrumentedSession(Session):
     """A session of a server each of whose calls is a point."""
 
-    def __init__(self, inner: Session, fate: Fate) -> None:
+    def __init__(self, inner: Session, switch: KillSwitch) -> None:
         self._inner = inner
-        self._fate = fate
+        self._fate = switch
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -172,25 +172,25 @@ class Haunted(Session):
 # ---------------------------------------------------------------- the network
 
 
-def haunt_network(fate: Fate) -> None:
+def instrument_network(switch: KillSwitch) -> None:
     """Make each request out, its answer, and each reply a point."""
     request: Any = client_reqrep.ClientRequest
     response: Any = client_reqrep.ClientResponse
     send, start, answer = request.send, response.start, RelayHandler.__call__
 
     async def sending(self: Any, *given: Any, **named: Any) -> Any:
-        fate.point(f"send {self.method}")
+        switch.point(f"send {self.method}")
         return await send(self, *given, **named)
 
     async def starting(self: Any, *given: Any) -> Any:
-        fate.point(f"sent {self.method}")
+        switch.point(f"sent {self.method}")
         answered = await start(self, *given)
-        fate.point(f"answered {self.method}")
+        switch.point(f"answered {self.method}")
         return answered
 
     async def answering(self: RelayHandler, request: web.BaseRequest) -> Any:
         reply = await answer(self, request)
-        fate.point(f"reply to {request.method}")
+        switch.point(f"reply to {request.method}")
         return reply
 
     request.send, response.start = sending, starting
@@ -239,32 +239,32 @@ def _ended(row: Any, result: TaskResult, now: int) -> tuple[Any, ...]:
 # ---------------------------------------------------------------- the process
 
 
-def live(orders: Orders, pipe: Pipe) -> None:
+def run_relay(options: ProcessOptions, pipe: Pipe) -> None:
     """Run a relay until the other end of *pipe* says stop, or until it dies."""
-    fate = Fate(orders.death)
-    haunt_sqlite(fate)
-    haunt_network(fate)
-    asyncio.run(_live(orders, pipe, fate))
+    switch = KillSwitch(options.kill_at)
+    instrument_sqlite(switch)
+    instrument_network(switch)
+    asyncio.run(_run_relay(options, pipe, switch))
 
 
-async def _live(orders: Orders, pipe: Pipe, fate: Fate) -> None:
+async def _run_relay(options: ProcessOptions, pipe: Pipe, switch: KillSwitch) -> None:
     loop = asyncio.get_running_loop()
-    clock = ManualClock(orders.start)
+    clock = ManualClock(options.start)
     clock.start(loop)
-    engine = engine_of(orders.database)
+    engine = engine_of(options.database)
     if isinstance(engine, ServerEngine):
-        _haunt_server(engine, fate)
-    storage = NaiveStorage(engine) if orders.naive else SqlStorage(engine)
+        _instrument_server(engine, switch)
+    storage = NaiveStorage(engine) if options.naive else SqlStorage(engine)
 
     async def relay(url: str) -> Any:
-        settings = attrs.evolve(orders.settings, public_url=url)
+        settings = attrs.evolve(options.settings, public_url=url)
         return await start_relay(storage, clock, settings, SystemRandom())
 
-    host = RelayHost("127.0.0.1", orders.port, None, relay)
+    host = RelayHost("127.0.0.1", options.port, None, relay)
     url = host.listen()
     await host.relay()
     await clock.aadvance(0)
-    fate.awake = True
+    switch.armed = True
     pipe.send(url)
     with contextlib.suppress(EOFError):  # the test has gone
         while (seconds := await loop.run_in_executor(None, pipe.recv)) is not None:
@@ -272,14 +272,14 @@ async def _live(orders: Orders, pipe: Pipe, fate: Fate) -> None:
             pipe.send(seconds)
     await host.close(1)
     clock.stop()
-    pipe.send(fate.passed)
+    pipe.send(switch.passed)
 
 
-def _haunt_server(engine: ServerEngine, fate: Fate) -> None:
+def _instrument_server(engine: ServerEngine, switch: KillSwitch) -> None:
     plain: Callable[[], Awaitable[Session]] = engine.connect
-    haunted: Any = engine
+    instrumented: Any = engine
 
     async def connect() -> Session:
-        return Haunted(await plain(), fate)
+        return InstrumentedSession(await plain(), switch)
 
-    haunted.connect = connect
+    instrumented.connect = connect

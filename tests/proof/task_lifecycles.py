@@ -1,8 +1,8 @@
-"""Lives of tasks, lived by a relay process that may be killed at any point of them.
+"""Scenarios of a task's lifecycle, run against a relay process that may be killed at any point.
 
-A life is what a user, Kling and the time do, step by step. If the process dies on the way, the
-rest of it is left out; a new process is started, the user repeats what got no answer, as users
-do, and time goes on until everything has ended. Then the books are checked.
+A scenario is what a user, Kling and the time do, step by step. If the process is killed on the
+way, the rest is left out; a new process is started, the user repeats what got no reply, as users
+do, and time goes on until everything has ended. Then rows, ledger and balances are checked.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from kling_mock.relay.settings import RelaySettings
 from tests.mock.receiver import Receiver
 from tests.mock.storage.databases import Database
 from tests.proof.checker import Verdict, charges_in, judge
-from tests.proof.killable_relay import Orders, live
+from tests.proof.killable_relay import ProcessOptions, run_relay
 from tests.proof.relay_processes import PRICE, VIDEO, VIDEOS
 
-__all__ = ["LIVES", "Checked", "Life", "Stage", "lived", "staged"]
+__all__ = ["SCENARIOS", "Checked", "Environment", "Scenario", "prepared", "running"]
 
 _OPENING: Final = 5_000_000_000
 _STEP: Final = 65  # seconds on the clock: a little more than a "not found" has to wait
@@ -51,12 +51,12 @@ _CONTEXT.set_forkserver_preload(
 )
 
 
-class DiedError(Exception):
-    """The process was killed by its fate."""
+class KilledError(Exception):
+    """The process was killed."""
 
 
 @attrs.define
-class Stage:
+class Environment:
     """What outlives a relay process: Kling, the database, and the user's own server."""
 
     kling: KlingMock
@@ -81,7 +81,7 @@ class Stage:
         return asyncio.run(charges_in(self.database))
 
     def clean(self) -> None:
-        """Forget the last life, also what Kling would still have accepted of it."""
+        """Delete the last scenario, also what Kling would still have accepted of it."""
         for sql in _CLEAN:
             self.query(sql)
         self.kling.faults.clear()
@@ -90,12 +90,12 @@ class Stage:
 
 
 @contextmanager
-def staged(database: Database) -> Iterator[Stage]:
+def prepared(database: Database) -> Iterator[Environment]:
     """Set everything up over an empty database; Kling signs, and the relay knows the secret."""
     receiver = Receiver()
     try:
         with KlingMock(relay=False) as kling:
-            kling.progress.set("stuck")  # a task ends when its life says so
+            kling.progress.set("stuck")  # a task ends when its scenario ends it
             key = f"{kling.access_key}|{kling.secret_key}"
             settings = RelaySettings(
                 upstream_url=kling.kling_url,
@@ -105,38 +105,40 @@ def staged(database: Database) -> Iterator[Stage]:
                 callback_secret=b"s" * 32,
                 callback_hosts="*",
             )
-            stage = Stage(kling, database, receiver, settings)
+            environment = Environment(kling, database, receiver, settings)
             channel = {
                 "name": "Kling AI",
                 "base_url": kling.kling_url,
                 "key": key,
                 "webhook_secrets": kling.account.new_webhook_secret(),
             }
-            with lived(stage) as life:
-                stage.port = httpx.URL(life.url).port or 0
+            with running(environment) as scenario:
+                environment.port = httpx.URL(scenario.url).port or 0
                 path = "/__kling/relay/channels/1"
-                reply = life.call("PUT", path, json=channel, headers=stage.operator)
+                reply = scenario.call("PUT", path, json=channel, headers=environment.operator)
                 assert reply.status_code == 200, reply.text
-            yield stage
-            stage.http.close()
+            yield environment
+            environment.http.close()
     finally:
         receiver.close()
 
 
-class Life:
-    """One life. The methods up to `wait` are its steps; each raises `DiedError`."""
+class Scenario:
+    """One run of a scenario. The methods up to `wait` are its steps; each raises `KilledError`."""
 
-    def __init__(self, stage: Stage, *, death: tuple[str, int] | None, naive: bool) -> None:
-        self.stage = stage
-        self.kling = stage.kling
+    def __init__(
+        self, environment: Environment, *, kill_at: tuple[str, int] | None, naive: bool
+    ) -> None:
+        self.environment = environment
+        self.kling = environment.kling
         self.external_id = f"order-{secrets.token_hex(4)}"
         self.replied: dict[str, str] = {}
         self.unanswered = False
-        self.died = False
+        self.was_killed = False
         self.passed: list[tuple[str, int]] = []
         self._naive = naive
         self._before = {task.task_id for task in self._upstream()}
-        self._start(death)
+        self._start(kill_at)
 
     # ------------------------------------------------------------ steps
 
@@ -144,10 +146,10 @@ class Life:
         """Create a task as a user does; return Kling's id of it, "" if that is not known."""
         body = VIDEO | {
             "external_task_id": self.external_id,
-            "callback_url": self.stage.receiver.url,
+            "callback_url": self.environment.receiver.url,
         }
         self.unanswered = True
-        reply = self.call("POST", f"{VIDEOS}/text2video", json=body, headers=self.stage.user)
+        reply = self.call("POST", f"{VIDEOS}/text2video", json=body, headers=self.environment.user)
         self.unanswered = False
         if reply.status_code != 200:
             return ""
@@ -156,29 +158,29 @@ class Life:
 
     def query(self) -> None:
         """Ask for the task as its user does."""
-        self.call("GET", f"{VIDEOS}/{self.external_id}", headers=self.stage.user)
+        self.call("GET", f"{VIDEOS}/{self.external_id}", headers=self.environment.user)
 
     def call(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
-            return self.stage.http.request(method, self.url + path, **options)
+            return self.environment.http.request(method, self.url + path, **options)
         except httpx.TransportError:
-            self._bury()
-            raise DiedError from None
+            self._reap()
+            raise KilledError from None
 
     def process(self, kling_id: str) -> None:
         self.kling.process(kling_id)
-        self._look_after()
+        self._check_alive()
 
     def complete(self, kling_id: str) -> None:
         self.kling.complete(kling_id)
-        self._look_after()
+        self._check_alive()
 
     def fail(self, kling_id: str) -> None:
         self.kling.fail(kling_id)
-        self._look_after()
+        self._check_alive()
 
     def complete_all(self) -> None:
-        """Let all that Kling has of this life succeed."""
+        """Complete all tasks of this scenario at Kling."""
         for task in self._upstream():
             if task.task_id not in self._before and not task.is_done:
                 self.complete(task.task_id)
@@ -186,33 +188,33 @@ class Life:
     def wait(self, seconds: float) -> None:
         """Let time pass for Kling and for the relay."""
         self.kling.clock.advance(seconds)
-        self._look_after()
+        self._check_alive()
         try:
             self._pipe.send(seconds)
             self._pipe.recv()
         except (EOFError, OSError):
-            self._bury()
-            raise DiedError from None
+            self._reap()
+            raise KilledError from None
 
     def age(self, seconds: int) -> None:
         """Make all tasks older, as if time had passed and nobody had looked."""
-        self.stage.query(f"UPDATE videos SET created_at = created_at - {seconds}")
+        self.environment.query(f"UPDATE videos SET created_at = created_at - {seconds}")
 
     # ------------------------------------------------------------ afterwards
 
-    def made_from_the_start(self) -> None:
-        """Take all of Kling's tasks for those of this life."""
+    def count_all_tasks(self) -> None:
+        """Count all tasks of Kling as those of this scenario."""
         self._before = set()
 
-    def live(self, steps: Callable[[Life], None]) -> None:
+    def run(self, steps: Callable[[Scenario], None]) -> None:
         """Live, up to the end or to the point at which the process dies."""
-        with suppress(DiedError):
+        with suppress(KilledError):
             steps(self)
 
     def end(self) -> None:
-        """Start again if it has died, and go on until everything has ended."""
+        """Start again if it was killed, and go on until everything has ended."""
         least = 0
-        if self.died:
+        if self.was_killed:
             self._start(None)
             least = _RETRIES  # Kling repeats what the process was killed before it replied to
         if self.unanswered:
@@ -238,46 +240,49 @@ class Life:
         sql = "SELECT COUNT(*) FROM {} WHERE {}"
         open_ = sql.format("videos", "status NOT IN ('succeed', 'failed')")
         queued = sql.format("outbox", "state = 'pending'")
-        counts = [self.stage.query(one) for one in (open_, queued)]
+        counts = [self.environment.query(one) for one in (open_, queued)]
         return any(int(rows[0][0]) for rows in counts)
 
-    def _start(self, death: tuple[str, int] | None) -> None:
-        database, settings = self.stage.database.url, self.stage.settings
+    def _start(self, kill_at: tuple[str, int] | None) -> None:
+        database, settings = self.environment.database.url, self.environment.settings
         now = self.kling.clock.now()
-        orders = Orders(database, settings, now, self.stage.port, death, self._naive)
+        options = ProcessOptions(
+            database, settings, now, self.environment.port, kill_at, self._naive
+        )
         self._pipe, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=live, args=(orders, theirs))
+        self._process = _CONTEXT.Process(target=run_relay, args=(options, theirs))
         self._process.start()
         theirs.close()
         self.url: str = self._pipe.recv()
 
-    def _look_after(self) -> None:
+    def _check_alive(self) -> None:
         """See whether the callback has killed it."""
         if not self._process.is_alive():
-            self._bury()
-            raise DiedError
+            self._reap()
+            raise KilledError
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         self._process.join(20)
         assert self._process.exitcode == -signal.SIGKILL, self._process.exitcode
         self._pipe.close()
-        self.died = True
+        self.was_killed = True
 
     def _upstream(self) -> list[Any]:
         return self.kling._reach.call(lambda world: list(world.tasks))
 
-    # ------------------------------------------------------------ the books
+    # ------------------------------------------------------------ the checks
 
     def check(self) -> Checked:
         """Compare rows, ledger and balances with Kling's tasks and the users' webhooks."""
-        query = self.stage.query
+        query = self.environment.query
         rows = query("SELECT task_id, status, fail_reason, callback_url FROM videos")
         ends = {str(row[0]): str(row[1]) for row in rows}
         made = [task for task in self._upstream() if task.task_id not in self._before]
         at_kling = {task.plan.external_task_id: str(task.status) for task in made}
         reported = {str(row[0]) for row in query("SELECT task_id FROM reports")}
         notified = Counter(
-            (one.task["task_id"], one.task["task_status"]) for one in self.stage.receiver.received
+            (one.task["task_id"], one.task["task_status"])
+            for one in self.environment.receiver.received
         )
         wrong = [
             *(f"{one} had a reply and has no row" for one in self.replied.keys() - ends.keys()),
@@ -292,7 +297,7 @@ class Life:
         if len(made) != len(at_kling):
             wrong.append(f"{len(made)} tasks at Kling for {len(at_kling)} rows")
         wrong += self._balances(Counter(ends.values())["succeed"])
-        return Checked(judge(ends, self.stage.charges(), wrong), ends)
+        return Checked(judge(ends, self.environment.charges(), wrong), ends)
 
     def _balances(self, bought: int) -> list[str]:
         used = bought * PRICE
@@ -308,7 +313,7 @@ class Life:
             "SELECT COALESCE(SUM(held_quota), 0) FROM videos": (0,),
             "SELECT COALESCE(SUM(amount), 0) FROM ledger": (_OPENING - used,),
         }
-        found = {sql: self.stage.query(sql)[0] for sql in expected}
+        found = {sql: self.environment.query(sql)[0] for sql in expected}
         return [
             f"{sql}: {tuple(map(int, found[sql]))}, and {bought} were bought"
             for sql, wanted in expected.items()
@@ -340,105 +345,105 @@ def _disagreeing(
 
 
 @contextmanager
-def lived(
-    stage: Stage, *, death: tuple[str, int] | None = None, naive: bool = False
-) -> Iterator[Life]:
-    """Start a process for a life; stop it whatever happens."""
-    life = Life(stage, death=death, naive=naive)
+def running(
+    environment: Environment, *, kill_at: tuple[str, int] | None = None, naive: bool = False
+) -> Iterator[Scenario]:
+    """Start a process for a scenario; stop it in the end."""
+    scenario = Scenario(environment, kill_at=kill_at, naive=naive)
     try:
-        yield life
+        yield scenario
     finally:
-        life.stop()
+        scenario.stop()
 
 
-# ---------------------------------------------------------------- the lives
+# ---------------------------------------------------------------- the scenarios
 
 
-def by_callback(life: Life) -> None:
-    kling_id = life.create()
-    life.process(kling_id)
-    life.complete(kling_id)
-    life.wait(1)
-    life.query()
+def by_callback(scenario: Scenario) -> None:
+    kling_id = scenario.create()
+    scenario.process(kling_id)
+    scenario.complete(kling_id)
+    scenario.wait(1)
+    scenario.query()
 
 
-def by_query(life: Life) -> None:
-    life.kling.faults.add("callback-dropped")
-    kling_id = life.create()
-    life.complete(kling_id)
-    life.query()
-    life.wait(1)
+def by_query(scenario: Scenario) -> None:
+    scenario.kling.faults.add("callback-dropped")
+    kling_id = scenario.create()
+    scenario.complete(kling_id)
+    scenario.query()
+    scenario.wait(1)
 
 
-def by_sweeper(life: Life) -> None:
-    life.kling.faults.add("callback-dropped")
-    life.complete(life.create())
-    life.wait(30)
+def by_sweeper(scenario: Scenario) -> None:
+    scenario.kling.faults.add("callback-dropped")
+    scenario.complete(scenario.create())
+    scenario.wait(30)
 
 
-def by_failure(life: Life) -> None:
-    life.fail(life.create())
-    life.wait(1)
+def by_failure(scenario: Scenario) -> None:
+    scenario.fail(scenario.create())
+    scenario.wait(1)
 
 
-def by_hint(life: Life) -> None:
+def by_hint(scenario: Scenario) -> None:
     """A callback that is not signed, twice: the second comes too soon to look."""
-    life.kling.faults.add("callback-dropped")
-    kling_id = life.create()
-    (task_id,) = life.replied
+    scenario.kling.faults.add("callback-dropped")
+    kling_id = scenario.create()
+    (task_id,) = scenario.replied
     report = {"task_id": kling_id, "task_status": "succeed"}
-    life.call("POST", f"/kling/callback/{task_id}", json=report)
-    life.complete(kling_id)
-    life.call("POST", f"/kling/callback/{task_id}", json=report)
-    life.wait(6)
+    scenario.call("POST", f"/kling/callback/{task_id}", json=report)
+    scenario.complete(kling_id)
+    scenario.call("POST", f"/kling/callback/{task_id}", json=report)
+    scenario.wait(6)
 
 
-def refused(life: Life) -> None:
-    life.kling.faults.add("status", "POST /v1/*", code=1301, times=1)
-    life.create()
-    life.complete(life.create())  # the user may repeat it under the same external id
-    life.wait(1)
+def refused(scenario: Scenario) -> None:
+    scenario.kling.faults.add("status", "POST /v1/*", code=1301, times=1)
+    scenario.create()
+    scenario.complete(scenario.create())  # the user may repeat it under the same external id
+    scenario.wait(1)
 
 
-def answer_lost(life: Life) -> None:
-    life.kling.faults.add("response-lost", "POST /v1/*", times=1)
-    life.create()
-    life.wait(6)
-    life.complete_all()
-    life.wait(1)
+def answer_lost(scenario: Scenario) -> None:
+    scenario.kling.faults.add("response-lost", "POST /v1/*", times=1)
+    scenario.create()
+    scenario.wait(6)
+    scenario.complete_all()
+    scenario.wait(1)
 
 
-def never_arrived(life: Life) -> None:
-    life.kling.faults.add("reset", "POST /v1/*", times=1)
-    life.create()
+def never_arrived(scenario: Scenario) -> None:
+    scenario.kling.faults.add("reset", "POST /v1/*", times=1)
+    scenario.create()
     for _ in range(4):
-        life.wait(_STEP)
+        scenario.wait(_STEP)
 
 
-def arrived_too_late(life: Life) -> None:
+def arrived_too_late(scenario: Scenario) -> None:
     """Kling accepts when the relay has given it up; the report is repeated."""
-    life.kling.faults.add("delayed-acceptance", "POST /v1/*", seconds=_LATE, times=1)
-    life.create()
+    scenario.kling.faults.add("delayed-acceptance", "POST /v1/*", seconds=_LATE, times=1)
+    scenario.create()
     for _ in range(10):
-        life.wait(_STEP)
-    life.complete_all()
-    life.wait(1)
-    for one in life.kling.deliveries:
-        if one.task_id not in life._before:
-            life.kling.deliveries.replay(one)
-            life.wait(1)
+        scenario.wait(_STEP)
+    scenario.complete_all()
+    scenario.wait(1)
+    for one in scenario.kling.deliveries:
+        if one.task_id not in scenario._before:
+            scenario.kling.deliveries.replay(one)
+            scenario.wait(1)
 
 
-def expired(life: Life) -> None:
+def expired(scenario: Scenario) -> None:
     """It is open for a day, and succeeds after that."""
-    kling_id = life.create()
-    life.age(24 * 3600)
-    life.wait(30)
-    life.complete(kling_id)
-    life.wait(1)
+    kling_id = scenario.create()
+    scenario.age(24 * 3600)
+    scenario.wait(30)
+    scenario.complete(kling_id)
+    scenario.wait(1)
 
 
-LIVES: Final[Mapping[str, Callable[[Life], None]]] = {
+SCENARIOS: Final[Mapping[str, Callable[[Scenario], None]]] = {
     one.__name__: one
     for one in (
         by_callback,

@@ -294,7 +294,7 @@ def test_the_checker_catches_a_number_without_bounds(
 
 
 def test_the_checker_catches_a_sum_without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Negative control: a sum over unbounded amounts fails with an error that is no refusal."""
+    """Negative control: a sum of unbounded amounts fails with another error than a refusal."""
     monkeypatch.setattr("kling_sdk.callbacks.decimal", _naive)
     with pytest.raises(ArithmeticError):
         PLACES["newer callback: billing"]('"9e999999"')

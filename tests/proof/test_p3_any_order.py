@@ -175,7 +175,7 @@ class Overwriting(MemoryStorage):
 
 
 async def test_the_checker_catches_a_status_that_is_overwritten() -> None:
-    """Canary: a relay that writes the last report shows in each order with both ends."""
+    """Negative control: a relay that writes the last report shows in each order with both ends."""
     chosen = [order for order in orders() if len(order) <= 4]
     found = await ends(Overwriting, chosen)
     assert wrong(found) == [order for order in chosen if OTHER.keys() <= set(order)]

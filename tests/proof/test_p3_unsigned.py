@@ -152,7 +152,7 @@ async def _drops(*_: object) -> None:
 async def test_the_checker_catches_a_relay_that_drops_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Canary: a relay that keeps nothing of an unsigned callback shows in every contradiction."""
+    """Negative control: a relay that drops unsigned callbacks shows in every contradiction."""
     monkeypatch.setattr(TaskReconciler, "keep_unverified", _drops)
     for end, words in CONTRADICTIONS.items():
         assert await wrong(end) == [order for order in orders() if words & set(order)]
@@ -167,7 +167,7 @@ class Believing(MemoryStorage):
 
 
 async def test_the_checker_catches_a_relay_that_believes_them() -> None:
-    """Canary: a relay whose status follows an unsigned callback shows."""
+    """Negative control: a relay whose status follows an unsigned callback shows."""
     assert await wrong("succeed", Believing)
 
 
@@ -180,6 +180,6 @@ class Hoarding(MemoryStorage):
 
 
 async def test_the_checker_catches_a_relay_that_keeps_them_all() -> None:
-    """Canary: with a row for each callback a flood takes room without end."""
+    """Negative control: with a row for each callback a flood takes room without end."""
     count, _ = await room(Hoarding)
     assert count == 100 * len(WORDS)

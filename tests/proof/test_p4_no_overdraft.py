@@ -126,7 +126,7 @@ def test_a_failure_leaves_nothing_held(caller: Caller) -> None:
 def test_the_checker_catches_a_hold_that_leaks(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Negative control: a relay that forgets releases holds money for failed tasks."""
+    """Negative control: a relay that forgets the release holds money for failed tasks."""
 
     def forget(_: Any) -> Unit[None]:
         yield statements.PING, ()

@@ -130,7 +130,7 @@ def test_a_create_that_breaks_off_ends(call: str, error: str, done: bool) -> Non
 def test_the_checker_catches_a_create_that_is_told_to_have_failed(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary: a relay that answers 500 after it has held, and perhaps sent, shows."""
+    """Negative control: a relay that answers 500 after it has held, and perhaps sent, shows."""
     monkeypatch.setattr(Dispatcher, "send", Dispatcher._send)
     break_off(monkeypatch, "accept", ERRORS["mistake"], done=False, times=1)
     assert wrong(caller) == ["the user gets a failure, and may pay twice"]
@@ -139,7 +139,7 @@ def test_the_checker_catches_a_create_that_is_told_to_have_failed(
 def test_the_checker_catches_a_row_that_nobody_looks_after(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary: a row that is written without an instant for the sweeper keeps its hold for ever."""
+    """Negative control: a row without an instant for the sweeper keeps its hold forever."""
     monkeypatch.setattr(Dispatcher, "schedule_check", lambda *_: 2**40)
     monkeypatch.setattr(Dispatcher, "_interrupted", Dispatcher._refused)
     break_off(monkeypatch, "Kling", ERRORS["mistake"], done=False, times=1)
@@ -149,7 +149,7 @@ def test_the_checker_catches_a_row_that_nobody_looks_after(
 def test_the_checker_catches_a_mistake_that_is_taken_for_a_refusal(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary: a relay that gives the hold back after a lost answer makes a video for nothing."""
+    """Negative control: a relay that releases the hold after a lost reply gives a video away."""
     monkeypatch.setattr(sending, "failover_decision", lambda _: FailoverDecision.REFUSED)
     caller.mock.faults.add("response-lost", "POST /v1/*", times=1)
     caller.create()

@@ -1,7 +1,7 @@
-"""P5: every accepted task ends, also when one of the ways by which results come is lost.
+"""P5: every accepted task ends, also when one source of results is lost.
 
 Many tasks over real sockets, with the time in the test's hands. Each negative control is the relay
-without the one path that the tasks depend on.
+without the source that is left.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ import pytest
 from kling_mock.storage import statements
 from kling_mock.storage.transaction import Statement
 from tests.mock.storage.databases import Mysql, SqliteFile, need
-from tests.proof.task_lifecycles import LIVES, Checked, Stage, lived, staged
+from tests.proof.task_lifecycles import SCENARIOS, Checked, Environment, prepared, running
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ FULL: Final = os.environ.get("KLING_PROOF_SIZE") == "full"
 SEED: Final = 20261125
 Point = tuple[str, int]
 
-#: Changes that are no part of a task's life: an operator makes them, or a relay that starts.
+#: Changes that are no part of a task's lifecycle: an operator makes them, or a relay that starts.
 #: `CLOSE_ATTEMPT` is for those who send tasks by the storage's protocol; the relay binds again.
 BY_OTHERS: Final = {
     "INSERT_USER",
@@ -43,67 +43,69 @@ BY_OTHERS: Final = {
     "INSERT_SCHEMA_VERSION",
     "CLOSE_ATTEMPT",
 }
-#: How often a point is gone for: what runs side by side may pass the last points of a life in
-#: another order, or with one fewer.
+#: Attempts to reach a point: concurrent work may pass the last points of a scenario in another
+#: order, or with one fewer.
 TRIES: Final = 3
 #: Points at which nothing differs from the point before: a savepoint is as gone as its transaction.
 SAME: Final = {"SAVEPOINT", "RELEASE"}
 
 
 @pytest.fixture(scope="module")
-def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with staged(SqliteFile(tmp_path_factory.mktemp("mortal"))) as stage:
-        yield stage
+def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    with prepared(SqliteFile(tmp_path_factory.mktemp("killable"))) as environment:
+        yield environment
 
 
 @pytest.fixture(scope="module")
-def on_mariadb() -> Iterator[Stage]:
+def on_mariadb() -> Iterator[Environment]:
     need("mysql")
     database = Mysql()
     asyncio.run(database.make())
     try:
-        with staged(database) as stage:
-            yield stage
+        with prepared(database) as environment:
+            yield environment
     finally:
         asyncio.run(database.drop())
 
 
 @pytest.fixture(scope="module")
-def points(on_sqlite: Stage) -> dict[str, list[Point]]:
-    """The points of each life, as it is lived to its end."""
-    return {name: recorded(on_sqlite, name) for name in LIVES}
+def points(on_sqlite: Environment) -> dict[str, list[Point]]:
+    """The points of each scenario when nothing kills it."""
+    return {name: recorded(on_sqlite, name) for name in SCENARIOS}
 
 
-def recorded(stage: Stage, name: str) -> list[Point]:
-    stage.clean()
-    with lived(stage) as life:
-        LIVES[name](life)
-        life.end()
-        found = life.check()
+def recorded(environment: Environment, name: str) -> list[Point]:
+    environment.clean()
+    with running(environment) as scenario:
+        SCENARIOS[name](scenario)
+        scenario.end()
+        found = scenario.check()
     assert found.is_good, (name, found)
-    return [point for point in life.passed if point[0] not in SAME]
+    return [point for point in scenario.passed if point[0] not in SAME]
 
 
-def killed(stage: Stage, name: str, death: Point, **options: Any) -> tuple[bool, Checked]:
-    """Live a life up to a point, and its end in another process; return whether it got there."""
-    stage.clean()
-    with lived(stage, death=death, **options) as life:
-        life.live(LIVES[name])
-        life.end()
-        return life.died, life.check()
+def killed(
+    environment: Environment, name: str, kill_at: Point, **options: Any
+) -> tuple[bool, Checked]:
+    """Run a scenario up to a point, and its end in a new process; return whether it got there."""
+    environment.clean()
+    with running(environment, kill_at=kill_at, **options) as scenario:
+        scenario.run(SCENARIOS[name])
+        scenario.end()
+        return scenario.was_killed, scenario.check()
 
 
-def kill_at(stage: Stage, where: str, drawn: list[tuple[str, Point]]) -> None:
+def kill_at_points(environment: Environment, where: str, drawn: list[tuple[str, Point]]) -> None:
     started = time.monotonic()
     wrong: list[tuple[str, Point, Checked]] = []
     reached = charged = 0
     for name, point in drawn:
         for _ in range(TRIES):
-            died, found = killed(stage, name, point)
+            was_killed, found = killed(environment, name, point)
             charged += found.verdict.charged
             if not found.is_good:
                 wrong.append((name, point, found))
-            if died:
+            if was_killed:
                 reached += 1
                 break
     print(  # noqa: T201 - the figure
@@ -115,7 +117,7 @@ def kill_at(stage: Stage, where: str, drawn: list[tuple[str, Point]]) -> None:
 
 
 def test_a_relay_that_is_killed_anywhere_loses_and_doubles_nothing(
-    on_sqlite: Stage, points: dict[str, list[Point]]
+    on_sqlite: Environment, points: dict[str, list[Point]]
 ) -> None:
     """After any kill every task ends, is charged at most once, and sends its webhook."""
     dice = random.Random(SEED)  # noqa: S311 - the same points each time
@@ -124,22 +126,22 @@ def test_a_relay_that_is_killed_anywhere_loses_and_doubles_nothing(
         for name, all_ in points.items()
         for point in (all_ if FULL else [dice.choice(all_)])
     ]
-    kill_at(on_sqlite, "sqlite", drawn)
+    kill_at_points(on_sqlite, "sqlite", drawn)
 
 
-def test_the_same_over_mariadb(on_mariadb: Stage) -> None:
+def test_the_same_over_mariadb(on_mariadb: Environment) -> None:
     """The promise does not depend on the database."""
     dice = random.Random(SEED)  # noqa: S311 - the same points each time
-    lives = list(LIVES) if FULL else ["by_callback", "answer_lost"]
+    names = list(SCENARIOS) if FULL else ["by_callback", "answer_lost"]
     drawn: list[tuple[str, Point]] = []
-    for name in lives:
+    for name in names:
         all_ = recorded(on_mariadb, name)
         drawn += [(name, point) for point in (all_ if FULL else dice.sample(all_, 3))]
-    kill_at(on_mariadb, "mariadb", drawn)
+    kill_at_points(on_mariadb, "mariadb", drawn)
 
 
 def test_every_change_of_a_task_s_life_is_a_point(points: dict[str, list[Point]]) -> None:
-    """A statement that is added, and that no life comes by, fails here until one does."""
+    """A new statement that no scenario passes fails here until one does."""
     changes = {
         name
         for name, one in vars(statements).items()
@@ -153,14 +155,14 @@ def test_every_change_of_a_task_s_life_is_a_point(points: dict[str, list[Point]]
         assert {f"COMMIT {last}", f"COMMITTED {last}"} <= passed
 
 
-def test_the_checker_catches_a_relay_that_settles_in_two_steps(on_sqlite: Stage) -> None:
-    """Canary: one that ends the task, commits, and then charges, loses the charge to a kill."""
+def test_the_checker_catches_a_relay_that_settles_in_two_steps(on_sqlite: Environment) -> None:
+    """Negative control: ending the task, commit, and then the charge loses charges to a kill."""
     on_sqlite.clean()
-    with lived(on_sqlite, naive=True) as life:
-        LIVES["by_callback"](life)
-        life.end()
-        assert life.check().is_good  # as long as nobody kills it
-    died, found = killed(on_sqlite, "by_callback", ("COMMITTED END", 0), naive=True)
-    assert died
+    with running(on_sqlite, naive=True) as scenario:
+        SCENARIOS["by_callback"](scenario)
+        scenario.end()
+        assert scenario.check().is_good  # as long as nobody kills it
+    was_killed, found = killed(on_sqlite, "by_callback", ("COMMITTED END", 0), naive=True)
+    assert was_killed
     assert found.verdict.lost == 1
     assert not found.is_good

@@ -23,7 +23,7 @@ import pytest
 
 from tests.mock.storage.databases import Mysql, SqliteFile, need
 from tests.proof.relay_processes import VIDEO, VIDEOS
-from tests.proof.task_lifecycles import lived, staged
+from tests.proof.task_lifecycles import prepared, running
 
 pytestmark = pytest.mark.slow
 
@@ -94,9 +94,9 @@ def stopped(process: Any, ready: Mapping[str, str], token: str) -> list[str]:
 
 def test_sigterm_under_load_loses_no_accepted_request(database: Stored) -> None:
     """Every answer has its row, every row its end, in the next process; the books balance."""
-    with staged(database) as stage:
-        stage.clean()
-        kling, settings = stage.kling, stage.settings
+    with prepared(database) as environment:
+        environment.clean()
+        kling, settings = environment.kling, environment.settings
         kling.account.slots = None
         kling.faults.add("latency", "POST /v1/*", seconds=0.05)
         given = {
@@ -109,11 +109,11 @@ def test_sigterm_under_load_loses_no_accepted_request(database: Stored) -> None:
         with command(arguments, given) as (process, ready):
             answered = stopped(process, ready, settings.token)
         kling.faults.clear()
-        with lived(stage) as life:
-            life.replied = dict.fromkeys(answered, "submitted")
-            life.made_from_the_start()
-            life.end()
-            found = life.check()
+        with running(environment) as scenario:
+            scenario.replied = dict.fromkeys(answered, "submitted")
+            scenario.count_all_tasks()
+            scenario.end()
+            found = scenario.check()
         assert found.is_good, found.verdict
         assert found.verdict.charged >= len(answered) >= 2 * IN_FLIGHT
 

@@ -1,9 +1,8 @@
 """P6: a callback alone never moves money: a forgery makes the relay look, and nothing else.
 
 Each forgery is posted to each route, with signing on and off, against an open task that Kling
-shows open. The checker compares status, balance and ledger before and after. For each forgery
-there is a negative control: a relay with the one mistake that lets it through, which the
-checker must see.
+shows open. The checker compares status, balance and ledger before and after. Each forgery has
+a negative control: a relay with the one mistake that lets it through, which the checker must see.
 """
 
 from __future__ import annotations

@@ -21,9 +21,9 @@ from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.web.webhook_signing import signed_headers
 from tests.mock.relay.http_calls import PRICE, Caller
 from tests.mock.relay.scripted_kling import (
-    Asked,
-    KlingByHand,
+    ReceivedRequest,
     Reply,
+    ScriptedKling,
     accepted,
     envelope,
     refusal,
@@ -134,12 +134,12 @@ def wrong(caller: Caller, report: dict[str, Any], way: Way) -> list[str]:
     """The checker: play one success against one way, and return what is not as it must be."""
     start = caller.mock.clock.now()
 
-    def answer(asked: Asked) -> Reply:
+    def answer(asked: ReceivedRequest) -> Reply:
         if asked.method == "POST":
             return accepted(asked, KLING_ID)
         return way.first if caller.mock.clock.now() < start + 3600 else way.then
 
-    with KlingByHand(answer) as kling:
+    with ScriptedKling(answer) as kling:
         kling.serve(caller, webhook_secret=SECRET)
         task_id = caller.created()
         caller.mock.clock.advance(6)
@@ -172,7 +172,7 @@ def test_every_form_without_units_is_read_first(caller: Caller, name: str) -> No
 
 def test_a_success_with_units_is_not_read(caller: Caller) -> None:
     """The checker is not blind: units that Kling has signed are charged without a question."""
-    with KlingByHand(accepted) as kling:
+    with ScriptedKling(accepted) as kling:
         kling.serve(caller, webhook_secret=SECRET)
         task_id = caller.created()
         caller.mock.clock.advance(6)
@@ -185,11 +185,11 @@ def test_a_success_with_units_is_not_read(caller: Caller) -> None:
 def test_a_success_that_comes_right_after_a_reading_is_followed_up(caller: Caller) -> None:
     """Within 5 s of a reading there is no other one; the sweeper makes it a moment later."""
 
-    def answer(asked: Asked) -> Reply:
+    def answer(asked: ReceivedRequest) -> Reply:
         return accepted(asked, KLING_ID) if asked.method == "POST" else replies.pop(0)
 
     replies = [envelope(task(KLING_ID, "processing")), STATES]
-    with KlingByHand(answer) as kling:
+    with ScriptedKling(answer) as kling:
         kling.serve(caller, webhook_secret=SECRET)
         task_id = caller.created()
         assert caller.query(task_id)["status"] == "processing"
@@ -202,13 +202,13 @@ def test_a_success_that_comes_right_after_a_reading_is_followed_up(caller: Calle
 def test_a_success_right_after_a_reading_ends_its_task_when_kling_is_away(caller: Caller) -> None:
     """A signed success that cannot be followed up is not forgotten: the task ends by it."""
 
-    def answer(asked: Asked) -> Reply:
+    def answer(asked: ReceivedRequest) -> Reply:
         if asked.method == "POST":
             return accepted(asked, KLING_ID)
         return replies.pop(0) if replies else AWAY
 
     replies = [envelope(task(KLING_ID, "processing"))]
-    with KlingByHand(answer) as kling:
+    with ScriptedKling(answer) as kling:
         kling.serve(caller, webhook_secret=SECRET)
         task_id = caller.created()
         assert caller.query(task_id)["status"] == "processing"

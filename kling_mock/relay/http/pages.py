@@ -67,13 +67,13 @@ class MonitoringPages:
             self._check(request.headers.get("Authorization"))
         try:
             # Loaded with the first scrape, and beside the loop.
-            form = await asyncio.to_thread(
+            prometheus = await asyncio.to_thread(
                 importlib.import_module, "kling_mock.relay.metrics.prometheus"
             )
         except ModuleNotFoundError:
             raise RelayError(errors.NOT_INSTALLED, _MISSING) from None
         accept = request.headers.get("Accept", "")
-        body, media_type = form.exposed(
+        body, media_type = prometheus.exposition(
             self._metrics, self._storage.strain(), await self._store_counts(), accept
         )
         return web.Response(body=body, headers={"Content-Type": media_type})

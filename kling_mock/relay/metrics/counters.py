@@ -1,8 +1,10 @@
-"""What one relay process has done, counted: what `/metrics` shows. Pure.
+"""The counters of one relay process, which `/metrics` shows.
 
-Every name under which something is counted is in a table here, so neither a path, a task, a user
-nor an upstream's word can make a new one. Counting is an addition to a dictionary, and needs no
-library: `metrics` puts the counts into Prometheus' form when somebody asks for them.
+Every label is in a table here, so no path, task, user or text of an upstream can add a series.
+Counting is an addition to a dictionary; `prometheus` renders the counters for a scrape. The
+instruments of `prometheus_client` would do, but for two things: they hold locks, and a relay in
+memory is pickled for a snapshot, counters included; and each brings a `_created` series that can
+only be switched off for the whole process, which is the user's own.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from kling_sdk import KlingAPIError, KlingError, NotFoundError, TransportError
 
 __all__ = ["BOUNDS", "Durations", "Metrics", "upstream_outcome"]
 
-#: Upper bounds of the durations' classes, in seconds.
+#: Upper bounds of the histograms, in seconds.
 BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 CreateOutcome: TypeAlias = Literal[
@@ -49,19 +51,19 @@ _FIRST_SERVER_ERROR: Final = 500  # HTTP
 
 
 class Durations:
-    """How long things took: how many fell into each class, and their sum in seconds."""
+    """A histogram of durations, with their sum in seconds."""
 
     def __init__(self) -> None:
         self.counts = [0] * (len(BOUNDS) + 1)
         self.sum = 0.0
 
     def observe(self, seconds: float) -> None:
-        """Count one."""
+        """Add one duration."""
         self.counts[bisect_left(BOUNDS, seconds)] += 1
         self.sum += seconds
 
     def add(self, other: Durations) -> None:
-        """Count what another one has counted."""
+        """Add all of another histogram."""
         self.counts = [mine + its for mine, its in zip(self.counts, other.counts, strict=True)]
         self.sum += other.sum
 
@@ -75,15 +77,15 @@ class Metrics:
     Attributes:
         requests: By method, route and HTTP status.
         creates: By outcome.
-        settlements: By the row's end, and by who brought it.
-        contradicted: Reports that contradict a row's end, kept aside.
-        unmetered: Successes that were charged their hold, because nobody stated their units.
-        charged: Quota that was charged.
-        uncollected: Quota that was not, because it was above what was held.
+        settlements: By the row's terminal status and the source of the result.
+        contradicted: Reports that contradict a row's end.
+        unmetered: Successes that were charged their hold, because their units are unknown.
+        charged: Quota charged.
+        uncollected: Quota not charged, because it was more than was held.
         callbacks: From Kling, by outcome.
         upstream: Calls to Kling, by call and outcome.
         upstream_seconds: By call.
-        deliveries: Attempts to tell a user, by what they left the notice as.
+        deliveries: Attempts to deliver a webhook, by its state after them.
     """
 
     def __init__(self, timer: Callable[[], float]) -> None:
@@ -101,11 +103,11 @@ class Metrics:
         self.deliveries: dict[str, int] = dict.fromkeys(DELIVERIES, 0)
 
     def begin(self) -> float:
-        """Return what `request` is told at the end of a request."""
+        """Return the instant at which a request begins, for `request`."""
         return self._timer()
 
     def request(self, method: str, route: str, status: int, begun: float) -> None:
-        """Count a request that was answered.
+        """Count a request that got a reply.
 
         Args:
             method: One of a fixed set.
@@ -120,29 +122,29 @@ class Metrics:
         durations.observe(self._timer() - begun)
 
     def create(self, outcome: CreateOutcome) -> None:
-        """Count a create that was not refused for its form."""
+        """Count a create that passed validation."""
         self.creates[outcome] += 1
 
     def settled(self, status: str, source: str, charged: int = 0, uncollected: int = 0) -> None:
-        """Count a task that has ended, and what it brought."""
+        """Count a task that has ended, and what was charged."""
         self.settlements[status, source] += 1
         self.charged += charged
         self.uncollected += uncollected
 
     def contradiction(self) -> None:
-        """Count a report that came too late to be applied."""
+        """Count a report that contradicts the end of its task."""
         self.contradicted += 1
 
-    def unstated(self) -> None:
-        """Count a success that was charged its hold for want of units."""
+    def unmetered_success(self) -> None:
+        """Count a success that was charged its hold because its units are unknown."""
         self.unmetered += 1
 
     def callback(self, outcome: CallbackOutcome) -> None:
-        """Count a callback of Kling's."""
+        """Count a callback of Kling."""
         self.callbacks[outcome] += 1
 
     def delivery(self, state: str) -> None:
-        """Count an attempt to tell a user."""
+        """Count an attempt to deliver a webhook."""
         self.deliveries[state] += 1
 
     def calling(self, call: Call) -> AbstractContextManager[None]:
@@ -151,7 +153,7 @@ class Metrics:
 
 
 class _Calling(AbstractContextManager[None]):
-    """Sees how a call to Kling ends. A class, as a generator would cost twice as much."""
+    """Counts a call to Kling at its end. A class: a generator would cost twice as much."""
 
     __slots__ = ("_begun", "_call", "_metrics", "_timer")
 
@@ -178,7 +180,7 @@ def upstream_outcome(error: KlingError) -> CallOutcome:
     """Return how a call to Kling that raised *error* is counted.
 
     `unreachable`: it was not sent. `no_answer`: it may have been. `not_found` and `refused`:
-    Kling said so. `error`: a 5xx, or what was no answer of Kling's.
+    replies of Kling. `error`: a 5xx, or a reply that is not Kling's.
     """
     if isinstance(error, TransportError):
         return "no_answer" if error.maybe_sent else "unreachable"

@@ -1,4 +1,4 @@
-"""The counts of a relay in Prometheus' form. Loads `prometheus_client`, an extra, when imported."""
+"""The counters of a relay in the Prometheus format. Imports `prometheus_client`, an extra."""
 
 from __future__ import annotations
 
@@ -15,49 +15,51 @@ from prometheus_client.metrics_core import Metric
 from kling_mock.relay.metrics.counters import BOUNDS, Durations, Metrics
 from kling_mock.storage.values import Backlog, Overview, Strain
 
-__all__ = ["Looks", "exposed"]
+__all__ = ["StoreCounts", "exposition"]
 
 _PREFIX: Final = "kling_relay_"
 
-#: What the database said, or `None` if it was away.
-Looks = tuple[Backlog, Overview] | None
+#: Counts in the store; `None` if it is unavailable.
+StoreCounts = tuple[Backlog, Overview] | None
 
 
-def exposed(metrics: Metrics, strain: Strain, looks: Looks, accept: str) -> tuple[bytes, str]:
+def exposition(
+    metrics: Metrics, strain: Strain, store_counts: StoreCounts, accept: str
+) -> tuple[bytes, str]:
     """Return the metrics, and their content type.
 
     Args:
-        metrics: What this process has done.
-        strain: What its use of the database cost.
-        looks: What the database said just now.
-        accept: The `Accept` header: it may ask for OpenMetrics.
+        metrics: The counters of this process.
+        strain: Statistics of its use of the store.
+        store_counts: Counts in the store.
+        accept: The `Accept` header, which may name OpenMetrics.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(metrics, strain, looks))
+    registry.register(_Collector(metrics, strain, store_counts))
     encode, media_type = choose_encoder(accept)
     return encode(registry), media_type
 
 
 class _Collector:
-    """What `prometheus_client` asks for the families."""
+    """The collector that `prometheus_client` reads the families from."""
 
-    def __init__(self, metrics: Metrics, strain: Strain, looks: Looks) -> None:
+    def __init__(self, metrics: Metrics, strain: Strain, store_counts: StoreCounts) -> None:
         self._metrics = metrics
         self._strain = strain
-        self._looks = looks
+        self._store_counts = store_counts
 
     def collect(self) -> Iterable[Metric]:
         """Return the families."""
         yield from _requests(self._metrics)
         yield from _tasks(self._metrics)
         yield from _upstream(self._metrics)
-        yield from _storage(self._strain, self._looks)
+        yield from _storage(self._strain, self._store_counts)
 
 
 def _requests(metrics: Metrics) -> Iterator[Metric]:
     yield _counter(
         "requests",
-        "Requests that were answered, by method, route and HTTP status.",
+        "Requests by method, route and HTTP status of the reply.",
         ("method", "route", "status"),
         {
             (method, route, str(status)): sum(durations.counts)
@@ -67,20 +69,26 @@ def _requests(metrics: Metrics) -> Iterator[Metric]:
     by_route: defaultdict[str, Durations] = defaultdict(Durations)
     for (_, route, _), durations in metrics.requests.items():
         by_route[route].add(durations)
-    yield _histogram("request_seconds", "How long answers took, by route.", "route", by_route)
+    yield _histogram("request_seconds", "Seconds to the reply, by route.", "route", by_route)
 
 
 def _tasks(metrics: Metrics) -> Iterator[Metric]:
     yield _counter("creates", "Creates by outcome.", ("outcome",), _single(metrics.creates))
     yield _counter(
         "settlements",
-        "Tasks that have ended, by their status and by who brought it.",
+        "Tasks that have ended, by status and source of the result.",
         ("status", "source"),
         metrics.settlements,
     )
-    yield _plain("contradicted_reports", "Results kept aside, not applied.", metrics.contradicted)
     yield _plain(
-        "unmetered_tasks", "Successes charged their hold: nobody stated units.", metrics.unmetered
+        "contradicted_reports",
+        "Reported results that contradict the end of their task.",
+        metrics.contradicted,
+    )
+    yield _plain(
+        "unmetered_tasks",
+        "Successes charged their hold: their units are unknown.",
+        metrics.unmetered,
     )
     yield _plain("charged_quota", "Quota charged; 500 000 are one US dollar.", metrics.charged)
     yield _plain(
@@ -91,7 +99,7 @@ def _tasks(metrics: Metrics) -> Iterator[Metric]:
     )
     yield _counter(
         "deliveries",
-        "Attempts to tell a user of an end, by what they left the notice as.",
+        "Attempts to deliver a webhook, by its state after them.",
         ("state",),
         _single(metrics.deliveries),
     )
@@ -102,14 +110,14 @@ def _upstream(metrics: Metrics) -> Iterator[Metric]:
         "upstream_calls", "Calls to Kling, by outcome.", ("call", "outcome"), metrics.upstream
     )
     yield _histogram(
-        "upstream_seconds", "How long calls to Kling took.", "call", metrics.upstream_seconds
+        "upstream_seconds", "Seconds that calls to Kling took.", "call", metrics.upstream_seconds
     )
 
 
-def _storage(strain: Strain, looks: Looks) -> Iterator[Metric]:
+def _storage(strain: Strain, store_counts: StoreCounts) -> Iterator[Metric]:
     yield _counter(
         "storage_retries",
-        "Transactions that came to nothing and were run again, or given up (busy), by why.",
+        "Transactions that were rolled back and run again, or given up (busy), by reason.",
         ("reason",),
         _single(strain.repeats),
     )
@@ -119,10 +127,12 @@ def _storage(strain: Strain, looks: Looks) -> Iterator[Metric]:
         ("unit",),
         {(one.name,): one.times for one in strain.slow},
     )
-    yield _gauge("database_up", "Whether the database has answered this scrape.", looks is not None)
-    if looks is None:
+    yield _gauge(
+        "database_up", "Whether the database replied to this scrape.", store_counts is not None
+    )
+    if store_counts is None:
         return
-    backlog, overview = looks
+    backlog, overview = store_counts
     yield _gauges(
         "open_tasks",
         "Open tasks by state.",
@@ -134,17 +144,15 @@ def _storage(strain: Strain, looks: Looks) -> Iterator[Metric]:
         },
     )
     yield _gauge("stuck_tasks", "Tasks that have been open for more than an hour.", backlog.stuck)
-    yield _gauge("overdue_tasks", "Tasks that should have been read by now.", backlog.overdue)
-    yield _gauge(
-        "sweeper_lag_seconds", "By how much the most overdue reading is late.", backlog.lag
-    )
+    yield _gauge("overdue_tasks", "Tasks whose poll is overdue.", backlog.overdue)
+    yield _gauge("sweeper_lag_seconds", "Delay of the most overdue poll.", backlog.lag)
     yield _gauges(
         "outbox_notices",
-        "Callbacks to users: still to be delivered, and given up.",
+        "Webhooks to users: waiting for delivery, and given up.",
         "state",
         {"pending": overview.pending_notices, "dead": overview.dead_notices},
     )
-    yield _gauge("reports", "Results that were not applied, in all.", overview.reports)
+    yield _gauge("reports", "Reported results that were not applied, in all.", overview.reports)
 
 
 def _single(counts: Mapping[Any, int]) -> Mapping[tuple[str, ...], int]:

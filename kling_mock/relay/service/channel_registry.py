@@ -19,7 +19,7 @@ from kling_mock.relay.domain.errors import RelayError
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import ENABLED, KELING, Channel, VideoRow
 
-__all__ = ["FRESH", "ChannelRegistry", "Route"]
+__all__ = ["FRESH", "ChannelRegistry", "ChannelRoute"]
 
 #: Seconds for which a list of channels is used: until then a change by another process may not
 #: have taken effect here.
@@ -28,7 +28,7 @@ FRESH: Final = 2.0
 _log: Final = logging.getLogger("kling_mock.relay")
 
 
-class Route(NamedTuple):
+class ChannelRoute(NamedTuple):
     """Where a task is sent: a channel, one of its keys, and the model to ask for.
 
     Attributes:
@@ -64,7 +64,7 @@ class ChannelRegistry:
         """Read the channels again when they are needed next."""
         self._until = float("-inf")
 
-    async def routes(self, model: str, mode: str) -> list[Route]:
+    async def routes(self, model: str, mode: str) -> list[ChannelRoute]:
         """Return the routes for a task of *model*, in the order in which they are tried.
 
         Each has the key whose turn it is. Disabled and deleted channels take no tasks.
@@ -73,7 +73,7 @@ class ChannelRegistry:
         able = [one.channel for one in known.values() if one.takes(model)]
         ordered = [known[channel.id] for channel in order(able, self._chance)]
         return [
-            Route(one.channel, self._next_key(one), model_target(model, mode, one.mapping))
+            ChannelRoute(one.channel, self._next_key(one), model_target(model, mode, one.mapping))
             for one in ordered
         ]
 

@@ -13,7 +13,7 @@ from kling_mock.relay.domain.errors import RelayError, upstream_refusal
 from kling_mock.relay.domain.schedule import UNKNOWN_PAUSE, first_look
 from kling_mock.relay.domain.wire import CreateTaskRequest
 from kling_mock.relay.metrics.counters import Metrics
-from kling_mock.relay.service.channel_registry import Route
+from kling_mock.relay.service.channel_registry import ChannelRoute
 from kling_mock.relay.service.reconciler import brief
 from kling_mock.relay.service.upstream import Upstream
 from kling_mock.relay.settings import RelaySettings
@@ -68,7 +68,7 @@ class Dispatcher:
         return at
 
     async def send(
-        self, row: VideoRow, request: CreateTaskRequest, routes: Sequence[Route]
+        self, row: VideoRow, request: CreateTaskRequest, routes: Sequence[ChannelRoute]
     ) -> dict[str, str]:
         """Send a row that was just inserted; return the reply to the user.
 
@@ -85,7 +85,7 @@ class Dispatcher:
             return await self._interrupted(row)
 
     async def _send(
-        self, row: VideoRow, request: CreateTaskRequest, routes: Sequence[Route]
+        self, row: VideoRow, request: CreateTaskRequest, routes: Sequence[ChannelRoute]
     ) -> dict[str, str]:
         error: KlingError | None = None
         for turn, route in enumerate(routes):
@@ -112,7 +112,9 @@ class Dispatcher:
         assert error is not None  # noqa: S101 - there is a route, and it has failed
         return await self._refused(row, error)
 
-    async def _attempt(self, row: VideoRow, request: CreateTaskRequest, route: Route) -> Task:
+    async def _attempt(
+        self, row: VideoRow, request: CreateTaskRequest, route: ChannelRoute
+    ) -> Task:
         public = self._settings.public_url
         callback = None if public is None else f"{public}/kling/callback/{row.task_id}"
         body = wire.upstream_body(request, route.target, row.task_id, callback)
@@ -120,11 +122,11 @@ class Dispatcher:
             route.channel.base_url, route.key, request.endpoint, body
         )
 
-    async def _bind(self, row: VideoRow, route: Route, until: int) -> bool:
+    async def _bind(self, row: VideoRow, route: ChannelRoute, until: int) -> bool:
         attempt = Attempt(route.channel.id, route.key.fingerprint, until)
         return await self._storage.bind_attempt(row.task_id, attempt)
 
-    async def _accepted(self, row: VideoRow, task: Task, route: Route) -> dict[str, str]:
+    async def _accepted(self, row: VideoRow, task: Task, route: ChannelRoute) -> dict[str, str]:
         now = self._now()
         look = first_look(now)
         self._metrics.create("accepted")
@@ -149,7 +151,7 @@ class Dispatcher:
         )
         return {**wire.created(row), "kling_task_id": task.task_id}
 
-    async def _unknown(self, row: VideoRow, route: Route) -> dict[str, str]:
+    async def _unknown(self, row: VideoRow, route: ChannelRoute) -> dict[str, str]:
         """Leave the outcome to the sweeper; the reply shows a task that is only submitted."""
         now = self._now()
         self._metrics.create("unknown")

@@ -273,7 +273,7 @@ class TaskReconciler:
                 settled.uncollected,
             )
             if result.unmetered and not row.legacy:
-                self._metrics.unstated()
+                self._metrics.unmetered_success()
                 _log.warning(
                     "kling task error: %s is unmetered: its units are unknown, so its hold "
                     "was charged",

@@ -15,7 +15,7 @@ from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.pricing import BillableRequest, price_list
 from kling_mock.relay.domain.wire import CreateTaskRequest, ListQuery
 from kling_mock.relay.metrics.counters import Metrics
-from kling_mock.relay.service.channel_registry import ChannelRegistry, Route
+from kling_mock.relay.service.channel_registry import ChannelRegistry, ChannelRoute
 from kling_mock.relay.service.dispatch import Dispatcher
 from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.relay.settings import RelaySettings
@@ -141,7 +141,7 @@ class RelayService:
         following = rows[-1].id if len(rows) == query.limit else None
         return wire.listed(rows, following)
 
-    def _new_task(self, caller: Caller, request: CreateTaskRequest, route: Route) -> NewTask:
+    def _new_task(self, caller: Caller, request: CreateTaskRequest, route: ChannelRoute) -> NewTask:
         lease = int(self._clock.now()) + self._settings.create_lease
         billable = BillableRequest(
             request.endpoint,

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from tests.mock.relay.http_calls import Caller
 
-__all__ = ["Asked", "KlingByHand", "accepted", "envelope", "refusal", "task"]
+__all__ = ["ReceivedRequest", "ScriptedKling", "accepted", "envelope", "refusal", "task"]
 
 
-class Asked(NamedTuple):
+class ReceivedRequest(NamedTuple):
     """A request of the relay's."""
 
     method: str
@@ -48,13 +48,13 @@ def task(task_id: str, status: str, **members: Any) -> dict[str, Any]:
     return {"task_id": task_id, "task_status": status, **result, **members}
 
 
-def accepted(asked: Asked, task_id: str = "873") -> Reply:
+def accepted(asked: ReceivedRequest, task_id: str = "873") -> Reply:
     """Return the answer to a create that Kling takes: it names the relay's own id."""
     info = {"external_task_id": asked.external_task_id}
     return envelope(task(task_id, "submitted", task_info=info))
 
 
-class KlingByHand:
+class ScriptedKling:
     """The server. A test sets `answer`, which may block and may call the relay.
 
     Attributes:
@@ -62,9 +62,9 @@ class KlingByHand:
         asked: Every request, in order.
     """
 
-    def __init__(self, answer: Callable[[Asked], Reply]) -> None:
+    def __init__(self, answer: Callable[[ReceivedRequest], Reply]) -> None:
         self.answer = answer
-        self.asked: list[Asked] = []
+        self.asked: list[ReceivedRequest] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
@@ -78,7 +78,7 @@ class KlingByHand:
 
             def do_GET(self) -> None:
                 raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                asked = Asked(self.command, self.path, json.loads(raw or b"{}"))
+                asked = ReceivedRequest(self.command, self.path, json.loads(raw or b"{}"))
                 owner.asked.append(asked)
                 status, body = owner.answer(asked)
                 self.send_response(status)

@@ -107,7 +107,7 @@ def test_whatever_is_not_free_holds_at_least_one(
 
 
 def test_the_same_finds_a_price_that_is_only_rounded() -> None:
-    """Canary: a microsecond of the cheapest model rounds to 0, which an empty balance reaches."""
+    """Negative control: a microsecond of the cheapest model rounds to 0 and needs no balance."""
     assert quota_of(Decimal("0.2") * Decimal("0.000001")) == 0
     assert UnitPricing().quota(asked("kling-v1", seconds="0.000001")) == 1
 

@@ -15,7 +15,14 @@ from kling_mock.relay.domain.json_body import MAX_DEPTH, MAX_VALUES
 from kling_mock.relay.domain.stored_values import stored_id, stored_json, stored_reason, stored_url
 from kling_mock.relay.domain.wire import MAX_PROMPT
 from tests.mock.relay.http_calls import GUIDE, PRICE, VIDEOS, Caller, error_of
-from tests.mock.relay.scripted_kling import Asked, KlingByHand, Reply, accepted, envelope, task
+from tests.mock.relay.scripted_kling import (
+    ReceivedRequest,
+    Reply,
+    ScriptedKling,
+    accepted,
+    envelope,
+    task,
+)
 from tests.mock.storage.databases import Mysql, Postgres, need
 
 DAY: Final = 24 * 3600
@@ -85,7 +92,7 @@ def test_a_body_of_many_values_is_refused(caller: Caller) -> None:
     many = "[" + ",".join("{}" for _ in range(MAX_VALUES)) + "]"
     assert "too many values" in refused(caller, body(f'"extra":{many}'))
     deep = "[" * (MAX_DEPTH - 1) + "1.25" + "]" * (MAX_DEPTH - 1)
-    with KlingByHand(accepted) as kling:
+    with ScriptedKling(accepted) as kling:
         kling.serve(caller)
         assert caller.call("POST", PATH, content=body(f'"extra":{deep}')).status_code == 200
         assert json.dumps(kling.asked[0].body["extra"]) == deep
@@ -97,7 +104,7 @@ def test_a_prompt_that_its_column_would_cut_is_refused(caller: Caller) -> None:
         message = refused(caller, json.dumps(GUIDE | {"prompt": prompt}).encode())
         assert message.startswith("prompt: ")
         assert str(MAX_PROMPT) in message
-    with KlingByHand(accepted) as kling:
+    with ScriptedKling(accepted) as kling:
         kling.serve(caller)
         task_id = caller.created(prompt="x" * MAX_PROMPT)
     assert len(caller.operate("GET", f"tasks/{task_id}")["prompt"]) == MAX_PROMPT
@@ -109,7 +116,7 @@ def test_a_task_that_is_nearly_free_cannot_be_sent_without_a_balance(caller: Cal
     for duration in ("1e-6", 0.000001, "0.0000000001"):
         reply = poor.create(duration=duration)
         assert error_of(reply) == (402, "insufficient_quota", "insufficient_quota")
-    with KlingByHand(accepted) as kling:
+    with ScriptedKling(accepted) as kling:
         kling.serve(caller)
         caller.created(duration="1e-6")
         assert caller.mock.ledger.user().held_quota == 1
@@ -180,14 +187,14 @@ def test_a_create_answered_with_an_unusable_id_is_an_unknown_outcome(
     before = stored.mock.ledger.user()
     start = stored.mock.clock.now()
 
-    def answer(asked: Asked) -> Reply:
+    def answer(asked: ReceivedRequest) -> Reply:
         if asked.method == "POST":
             return accepted(asked, UNUSABLE[name])
         late = stored.mock.clock.now() > start + 60
         report = task(f"873 of {name}", "succeed", final_unit_deduction="1")
         return envelope(report if late else task(UNUSABLE[name], "processing"))
 
-    with KlingByHand(answer) as kling:
+    with ScriptedKling(answer) as kling:
         kling.serve(stored)
         reply = stored.create()
         assert reply.status_code == 200, reply.text
@@ -203,7 +210,7 @@ def test_a_create_answered_with_an_unusable_id_is_an_unknown_outcome(
 @pytest.mark.slow
 def test_a_task_that_is_only_ever_shown_with_an_unusable_id_ends(caller: Caller, name: str) -> None:
     """If no usable answer ever comes, the task fails at twice its deadline, its hold released."""
-    with KlingByHand(lambda _: envelope(task(UNUSABLE[name], "succeed"))) as kling:
+    with ScriptedKling(lambda _: envelope(task(UNUSABLE[name], "succeed"))) as kling:
         kling.serve(caller)
         task_id = caller.created()
         posted = caller.http.post(
@@ -225,7 +232,7 @@ def test_texts_of_kling_s_that_no_column_keeps_are_made_to_fit(stored: Caller) -
     }
     report = task("873 large", "succeed", final_unit_deduction="1", extra="\x00\ud83d" * 40_000)
     report["task_result"] = {"videos": [video]}
-    with KlingByHand(
+    with ScriptedKling(
         lambda asked: accepted(asked, "873 large") if asked.method == "POST" else envelope(report)
     ) as kling:
         kling.serve(stored)
@@ -246,7 +253,7 @@ def test_texts_of_kling_s_that_no_column_keeps_are_made_to_fit(stored: Caller) -
 def test_a_failure_s_long_reason_is_cut_and_says_so(stored: Caller) -> None:
     """Kling's own words are kept up to 1,000 characters, and end with dots when they are cut."""
     report = task("873 failed", "failed", task_status_msg="no\x00 " * 30_000)
-    with KlingByHand(
+    with ScriptedKling(
         lambda asked: accepted(asked, "873 failed") if asked.method == "POST" else envelope(report)
     ) as kling:
         kling.serve(stored)

@@ -13,7 +13,14 @@ from kling_mock import KlingMock
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.values import NewNotice, Settlement, TaskResult
 from tests.mock.relay.http_calls import PRICE, Caller
-from tests.mock.relay.scripted_kling import Asked, KlingByHand, Reply, envelope, refusal, task
+from tests.mock.relay.scripted_kling import (
+    ReceivedRequest,
+    Reply,
+    ScriptedKling,
+    envelope,
+    refusal,
+    task,
+)
 
 REFUSALS = [(1303, 429), (1302, 429), (1102, 429), (1201, 400), (1301, 400), (1002, 401)]
 
@@ -33,7 +40,7 @@ def refused_after_a_callback(caller: Caller, code: int, http: int, shown: str) -
     start = caller.mock.clock.now()
     refused = False
 
-    def answer(asked: Asked) -> Reply:
+    def answer(asked: ReceivedRequest) -> Reply:
         nonlocal refused
         if asked.method == "POST":
             body = {"task_id": "873", "task_status": shown}
@@ -47,7 +54,7 @@ def refused_after_a_callback(caller: Caller, code: int, http: int, shown: str) -
         status = shown if caller.mock.clock.now() < start + 3600 else "succeed"
         return envelope(task("873", status, final_unit_deduction="2"))
 
-    with KlingByHand(answer) as kling:
+    with ScriptedKling(answer) as kling:
         kling.serve(caller)
         reply = caller.create(external_task_id="mine")
         assert reply.status_code == 200, reply.text
@@ -93,20 +100,20 @@ def test_a_refusal_of_the_second_channel_overrules_nothing_either(caller: Caller
     """A task that turns up at the first channel while the second one is tried stays there."""
     ids: list[str] = []
 
-    def first(asked: Asked) -> Reply:
+    def first(asked: ReceivedRequest) -> Reply:
         if asked.method == "POST":
             ids.append(asked.external_task_id)
             return refusal(1303, 429)
         return refusal(1203, 404)
 
-    def second(_: Asked) -> Reply:
+    def second(_: ReceivedRequest) -> Reply:
         # The first channel has it after all, and says so while the second one is asked.
         caller.mock._on_storage(  # as another process would
             lambda store: store.accept(ids[0], "873", now=1, next_poll_at=1)
         )
         return refusal(1201, 400)
 
-    with KlingByHand(first) as one, KlingByHand(second) as two:
+    with ScriptedKling(first) as one, ScriptedKling(second) as two:
         one.serve(caller)
         channel = {"name": "second", "base_url": two.url, "key": "AK-by-hand-2|SK-by-hand-2"}
         caller.operate("POST", "channels", json=channel)
@@ -119,12 +126,12 @@ def test_a_refusal_of_the_second_channel_overrules_nothing_either(caller: Caller
 def test_a_refusal_is_believed_only_when_kling_does_not_show_the_task(caller: Caller) -> None:
     """A refusal names no task: if Kling shows the task all the same, it was another's."""
 
-    def answer(asked: Asked) -> Reply:
+    def answer(asked: ReceivedRequest) -> Reply:
         if asked.method == "POST":
             return refusal(1301, 400)
         return envelope(task("873", "processing"))
 
-    with KlingByHand(answer) as kling:
+    with ScriptedKling(answer) as kling:
         kling.serve(caller)
         reply = caller.create()
 
@@ -135,7 +142,7 @@ def test_a_refusal_is_believed_only_when_kling_does_not_show_the_task(caller: Ca
 def test_that_catches_a_store_that_obeys_the_refusal(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary: a store that takes a refusal for the end fails a task that Kling goes on to make."""
+    """Negative control: a store that ends a task by a refusal fails one that Kling still makes."""
     settle = MemoryStorage.settle
 
     async def obeying(

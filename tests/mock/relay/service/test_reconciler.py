@@ -339,7 +339,7 @@ def test_what_may_have_been_accepted_goes_to_no_other_channel(kind: str) -> None
 
 
 def test_that_catches_a_relay_that_tries_the_next_channel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Canary: taking a lost answer for a refusal makes two tasks at Kling for one create."""
+    """Negative control: taking a lost reply for a refusal makes two tasks for one create."""
     monkeypatch.setattr(
         "kling_mock.relay.service.dispatch.failover_decision", lambda _: FailoverDecision.NEXT
     )
