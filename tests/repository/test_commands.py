@@ -40,7 +40,7 @@ def test_ci_runs_every_session_that_judges_a_change() -> None:
     script = read(".ci/run")
     calls = re.findall(r"nox --no-venv -s ([a-z ]+)", script)
     run = {name for call in calls for name in call.split()}
-    assert run == sessions() - {"tests", "fast", "benchmarks", "proofs"}
+    assert run == sessions() - {"tests", "fast", "generate", "benchmarks", "proofs"}
     assert "$(readme_command tests)" in script
     assert not re.search(r"\b(ruff|mypy|pyright|lint-imports|pytest|coverage) ", script)
 

@@ -26,6 +26,7 @@ from kling_mock.reference import operations
 from kling_mock.reference.documents import OPERATIONS, fidelity_page, openapi, openapi_bytes
 from kling_mock.web.openapi_rows import Operation
 from kling_mock.web.replies import json_reply
+from tests.endpoints import source_video
 
 DOCS = Path(__file__).parents[3] / "docs"
 FEW = 80
@@ -118,6 +119,8 @@ def known(server: KlingMock) -> dict[str, list[str]]:
             record = ENDPOINTS[endpoint]
             marked = {"watermark_info": {"enabled": True}, "external_task_id": ""}
             example = next(iter(record.examples.values())) | marked
+            if record.parent_field:
+                example[record.parent_field] = source_video(server)
             ids = [http.post(record.path, json=example).json()["data"]["task_id"] for _ in range(3)]
             server.complete(ids[1])
             server.fail(ids[2])

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from kling_mock import KlingMock
 from kling_mock.kling.endpoints.fields import Field, FieldShape
 from kling_mock.kling.endpoints.registry import ENDPOINTS
+from tests.endpoints import source_video
 
 Path = tuple[str | int, ...]
 
 BODIES = [
-    pytest.param(endpoint, body, id=f"{endpoint}-{name}")
+    pytest.param(endpoint, (endpoint, body), id=f"{endpoint}-{name}")
     for endpoint, record in ENDPOINTS.items()
     for name, body in record.examples.items()
 ]
@@ -71,19 +73,32 @@ def changed(body: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
     return made
 
 
+@pytest.fixture
+def body(request: pytest.FixtureRequest, mock: KlingMock) -> dict[str, Any]:
+    """An example; the id of a video that it works on is that of one which is there."""
+    endpoint, example = request.param
+    parent = ENDPOINTS[endpoint].parent_field
+    return {**example, parent: source_video(mock)} if parent else example
+
+
+@pytest.fixture
+def endpoint(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 def send(api: Any, endpoint: str, body: dict[str, Any]) -> tuple[int, int, str]:
     reply = api.http.post(ENDPOINTS[endpoint].path, json=body, headers=api.headers())
     envelope = reply.json()
     return reply.status_code, envelope["code"], envelope["message"]
 
 
-@pytest.mark.parametrize(("endpoint", "body"), BODIES)
+@pytest.mark.parametrize(("endpoint", "body"), BODIES, indirect=True)
 def test_accepted_whole(api: Any, endpoint: str, body: dict[str, Any]) -> None:
     """A request copied from the vendor's pages becomes a task."""
     assert send(api, endpoint, body) == (200, 0, "SUCCEED")
 
 
-@pytest.mark.parametrize(("endpoint", "body"), BODIES)
+@pytest.mark.parametrize(("endpoint", "body"), BODIES, indirect=True)
 def test_refused_with_one_field_broken(api: Any, endpoint: str, body: dict[str, Any]) -> None:
     """Each field, wherever it is nested, is refused by its name if its value is not accepted."""
     for path, field in walk(ENDPOINTS[endpoint].fields, body):
@@ -98,7 +113,7 @@ def test_refused_with_one_field_broken(api: Any, endpoint: str, body: dict[str, 
 UNKNOWN_MODEL = ("model_name", "no-such-value")
 
 
-@pytest.mark.parametrize(("endpoint", "body"), BODIES)
+@pytest.mark.parametrize(("endpoint", "body"), BODIES, indirect=True)
 def test_refused_with_one_key_misspelt(api: Any, endpoint: str, body: dict[str, Any]) -> None:
     """Each key, wherever it is nested, is refused by its name if it is misspelt."""
     for path, _ in walk(ENDPOINTS[endpoint].fields, body):
@@ -108,7 +123,7 @@ def test_refused_with_one_key_misspelt(api: Any, endpoint: str, body: dict[str, 
         assert (http, code) == (400, 1201)
 
 
-@pytest.mark.parametrize(("endpoint", "body"), BODIES)
+@pytest.mark.parametrize(("endpoint", "body"), BODIES, indirect=True)
 def test_what_an_example_needs(api: Any, endpoint: str, body: dict[str, Any]) -> None:
     """Without a field an example is another accepted request, or is refused naming a field."""
     names = "|".join(map(re.escape, ENDPOINTS[endpoint].fields.fields))
