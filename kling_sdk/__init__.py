@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         SubjectImage,
         Voice,
     )
+    from kling_sdk.endpoints.video_extend import VideoExtend
     from kling_sdk.errors import (
         AccountError,
         AlreadyExistsError,
@@ -136,6 +137,7 @@ __all__ = [
     "TransportError",
     "UnreachableError",
     "Video",
+    "VideoExtend",
     "VideoRequest",
     "Voice",
     "WaitCancelledError",
@@ -161,6 +163,7 @@ _HOMES = {
         "CameraConfig CameraControl DynamicMask Element OmniImage OmniVideoReference Point Shot "
         "SubjectImage Voice"
     ),
+    "endpoints.video_extend": "VideoExtend",
     "errors": (
         "AccountError AlreadyExistsError AuthenticationError CallbackVerificationError "
         "ConcurrencyLimitError ConflictError ContentPolicyError DownloadError EmptyResultError "

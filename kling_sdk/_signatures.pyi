@@ -904,3 +904,121 @@ class AsyncTextToVideoResource(AsyncTaskResource):
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
                 limit of a known model.
         """
+
+class VideoExtendResource(TaskResource):
+    """`/v1/videos/video-extend` of Kling."""
+    def create(
+        self,
+        *,
+        video_id: str,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
+        cfg_scale: float | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            video_id: Id of the video to continue (Video.id): made by text2video, image2video or
+                video-extend with kling-v1, kling-v1-5 or kling-v1-6 less than 30 days ago. The
+                result may have 180 s.
+            prompt: What to show, at most 2500 characters.
+            negative_prompt: What to avoid, at most 2500 characters; not for a source of kling-v1.
+            cfg_scale: How closely to follow the prompt, 0 to 1; not for a source of kling-v1. None:
+                0.5.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        video_id: str,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
+        cfg_scale: float | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            video_id: Id of the video to continue (Video.id): made by text2video, image2video or
+                video-extend with kling-v1, kling-v1-5 or kling-v1-6 less than 30 days ago. The
+                result may have 180 s.
+            prompt: What to show, at most 2500 characters.
+            negative_prompt: What to avoid, at most 2500 characters; not for a source of kling-v1.
+            cfg_scale: How closely to follow the prompt, 0 to 1; not for a source of kling-v1. None:
+                0.5.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncVideoExtendResource(AsyncTaskResource):
+    """`/v1/videos/video-extend` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        video_id: str,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
+        cfg_scale: float | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            video_id: Id of the video to continue (Video.id): made by text2video, image2video or
+                video-extend with kling-v1, kling-v1-5 or kling-v1-6 less than 30 days ago. The
+                result may have 180 s.
+            prompt: What to show, at most 2500 characters.
+            negative_prompt: What to avoid, at most 2500 characters; not for a source of kling-v1.
+            cfg_scale: How closely to follow the prompt, 0 to 1; not for a source of kling-v1. None:
+                0.5.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        video_id: str,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
+        cfg_scale: float | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            video_id: Id of the video to continue (Video.id): made by text2video, image2video or
+                video-extend with kling-v1, kling-v1-5 or kling-v1-6 less than 30 days ago. The
+                result may have 180 s.
+            prompt: What to show, at most 2500 characters.
+            negative_prompt: What to avoid, at most 2500 characters; not for a source of kling-v1.
+            cfg_scale: How closely to follow the prompt, 0 to 1; not for a source of kling-v1. None:
+                0.5.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """

@@ -43,12 +43,14 @@ class Kling:
         image2video: Videos from a picture.
         omni_video: Videos from a prompt, pictures, elements and a video.
         multi_image2video: Videos from pictures of several subjects.
+        video_extend: Videos made longer.
     """
 
     text2video: typed.TextToVideoResource = resource("text2video")
     image2video: typed.ImageToVideoResource = resource("image2video")
     omni_video: typed.OmniVideoResource = resource("omni-video")
     multi_image2video: typed.MultiImageToVideoResource = resource("multi-image2video")
+    video_extend: typed.VideoExtendResource = resource("video-extend")
 
     def __init__(
         self,
@@ -258,6 +260,7 @@ class AsyncKling:
     image2video: typed.AsyncImageToVideoResource = resource("image2video")
     omni_video: typed.AsyncOmniVideoResource = resource("omni-video")
     multi_image2video: typed.AsyncMultiImageToVideoResource = resource("multi-image2video")
+    video_extend: typed.AsyncVideoExtendResource = resource("video-extend")
 
     def __init__(
         self,

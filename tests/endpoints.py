@@ -22,6 +22,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "image2video": {"prompt": "a cat", "image": URL},
     "omni-video": {"prompt": "a cat"},
     "multi-image2video": {"prompt": "a cat", "image_list": [{"image": URL}]},
+    "video-extend": {"video_id": SOURCE_VIDEO, "prompt": "the cat walks on"},
 }
 
 

@@ -10,6 +10,7 @@ CLASSES: Final = {
     "multi-image2video": "multi_image_to_video.MultiImageToVideo",
     "omni-video": "omni_video.OmniVideo",
     "text2video": "text_to_video.TextToVideo",
+    "video-extend": "video_extend.VideoExtend",
 }
 MODELS: Final = frozenset(
     {

@@ -1,0 +1,128 @@
+"""`video-extend`: an earlier video made longer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from kling_mock.kling.endpoints.example_parts import CALLBACK
+from kling_mock.kling.endpoints.fields import (
+    CFG_SCALE,
+    COMMON,
+    NEGATIVE,
+    PROMPT,
+    Field,
+    field_shape,
+)
+from kling_mock.kling.endpoints.models import FHD24, HD24, HD30, rows
+from kling_mock.kling.endpoints.record import (
+    CallContext,
+    CreateRequest,
+    EndpointRecord,
+    UnitPrice,
+)
+from kling_mock.kling.model.plan import Plan
+from kling_mock.kling.service_codes import invalid
+from kling_mock.kling.wire.v1 import V1
+from kling_mock.web.facts import assumed, documented
+
+__all__ = ["RECORD"]
+
+_PAGE = documented(
+    "digest-2026-01",
+    as_of="2026-01-01",
+    confidence="medium",
+    note="gone from the index of 2026-09; the path still answered on 2026-09-28",
+)
+_SOURCES = ("text2video", "image2video", "video-extend")
+_ADDED = 5  # s; the page has 4 to 5
+_LONGEST = 180  # s
+
+_OPTIONS = "negative_prompt cfg_scale"
+_CAPABILITIES = rows(
+    (
+        ("kling-v1", "std", "", HD30, _PAGE, (5,), ""),
+        ("kling-v1", "pro", "", HD30, _PAGE, (5,), ""),
+        ("kling-v1-5", "std", _OPTIONS, HD24, _PAGE, (5,), ""),
+        ("kling-v1-5", "pro", _OPTIONS, FHD24, _PAGE, (5,), ""),
+        ("kling-v1-6", "std", _OPTIONS, HD24, _PAGE, (5,), ""),
+        ("kling-v1-6", "pro", _OPTIONS, FHD24, _PAGE, (5,), ""),
+    )
+)
+_UNITS = {
+    ("kling-v1", "std"): "1",
+    ("kling-v1", "pro"): "3.5",
+    ("kling-v1-5", "std"): "2",
+    ("kling-v1-5", "pro"): "3.5",
+    ("kling-v1-6", "std"): "2",
+    ("kling-v1-6", "pro"): "3.5",
+}
+
+
+def _source(fields: Mapping[str, Any], context: CallContext) -> Plan:
+    """Return the plan of the video that is extended.
+
+    Raises:
+        Refusal: 400/1201, there is no such video, or it cannot be extended.
+    """
+    video_id = fields["video_id"]
+    found = context.find_video(video_id)
+    if found is None:
+        raise invalid("video_id", "must be the id of a video of this account", video_id)
+    if found.endpoint not in _SOURCES or (found.model, found.mode) not in _UNITS:
+        models = ", ".join(dict.fromkeys(model for model, _ in _UNITS))
+        made_by = ", ".join(_SOURCES)
+        raise invalid("video_id", f"must be a video made by {made_by} with {models}", video_id)
+    if found.seconds + _ADDED > _LONGEST:
+        raise invalid("video_id", f"the result would be longer than {_LONGEST} s", video_id)
+    return found
+
+
+def _inherit(fields: Mapping[str, Any], context: CallContext) -> Mapping[str, Any]:
+    source = _source(fields, context)
+    return {**fields, "model_name": source.model, "mode": source.mode}
+
+
+def _check_options(request: CreateRequest) -> None:
+    for name in _OPTIONS.split():
+        if name in request.fields and name not in request.capability.features:
+            raise invalid(name, f"not taken for a video of {request.capability.model}")
+
+
+RECORD = EndpointRecord(
+    name="video-extend",
+    interface=V1,
+    path="/v1/videos/video-extend",
+    fact=_PAGE,
+    summary="Extend a video by 5 seconds",
+    fields=field_shape(
+        Field("video_id", "string", required=True), PROMPT, NEGATIVE, CFG_SCALE, *COMMON
+    ),
+    examples={
+        "plain": {"video_id": "100000000000000001"},
+        "guided": {
+            "video_id": "100000000000000001",
+            "prompt": "The cat walks on.",
+            "negative_prompt": "rain",
+            "cfg_scale": 0.7,
+            "watermark_info": {"enabled": True},
+            "callback_url": CALLBACK,
+            "external_task_id": "video-extend-1",
+        },
+    },
+    prepare=_inherit,
+    parent_field="video_id",
+    rules=(_check_options,),
+    capabilities=_CAPABILITIES,
+    fixed_seconds=lambda fields, context: _source(fields, context).seconds + _ADDED,
+    aspect_ratio=lambda request: _source(request.fields, request.context).aspect_ratio,
+    prices={
+        (model, mode, "silent"): UnitPrice(Decimal(units), _PAGE, "call")
+        for (model, mode), units in _UNITS.items()
+    },
+    behaviours=(
+        ("the result is 5 s longer than its source", assumed("the page has 4 to 5 s")),
+        ("a video that cannot be extended is refused with 1201", assumed("no reply was published")),
+    ),
+)
