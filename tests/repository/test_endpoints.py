@@ -1,0 +1,38 @@
+"""An endpoint is complete: what CONTRIBUTING's recipe lists is there, or its place is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import kling_mock.kling.endpoints.registry as emulator
+import kling_sdk
+from kling_mock.relay.domain import wire as relay
+from tests.endpoints import BODIES
+
+
+def missing() -> Iterator[str]:
+    """Yield what an endpoint lacks that another part of the project has, and where to add it."""
+    with_tasks = {name for name, one in kling_sdk.ENDPOINTS.items() if one.returns is None}
+    served = set(emulator.ENDPOINTS.with_tasks)
+    for name in sorted(with_tasks | served | BODIES.keys()):
+        if name not in with_tasks:
+            yield f"{name}: no request class in kling_sdk/endpoints/"
+            continue
+        record = kling_sdk.ENDPOINTS[name]
+        for client in (kling_sdk.Kling, kling_sdk.AsyncKling):
+            if record.attribute not in vars(client):
+                yield f"{name}: no attribute {record.attribute} on {client.__name__} in client.py"
+        cls = kling_sdk.endpoints.request_class(name).__name__
+        if cls not in kling_sdk.__all__:
+            yield f"{name}: {cls} is not exported by kling_sdk/__init__.py"
+        if name not in served:
+            yield f"{name}: no record in kling_mock/kling/endpoints/"
+        if record.result == "videos" and name not in relay.ENDPOINTS:
+            yield f"{name}: no route of the relay"
+        if name not in BODIES:
+            yield f"{name}: no request in tests/endpoints.py"
+
+
+def test_nothing_is_missing_of_any_endpoint() -> None:
+    """Each endpoint has its places in the SDK, the emulator, the relay and the tests."""
+    assert list(missing()) == []
