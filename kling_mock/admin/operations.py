@@ -8,10 +8,10 @@ from typing import Any
 from kling_mock.admin.routes import PREFIX, Route
 from kling_mock.admin.table import ROUTES
 from kling_mock.admin.views import ACCOUNT, DELIVERY, ENTRY, FAULT, TASK
-from kling_mock.kling.endpoints.request_schemas import reference
 from kling_mock.kling.faults.declaring import schema_of
 from kling_mock.kling.faults.kinds import KINDS
 from kling_mock.kling.http.handler import ADMIN
+from kling_mock.kling.wire.v1_schemas import reference
 from kling_mock.web.errors import TYPES
 from kling_mock.web.json_schema import Schema, closed, text
 from kling_mock.web.openapi_rows import Answer, Operation, Parameter

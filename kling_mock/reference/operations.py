@@ -7,11 +7,12 @@ from typing import Any
 
 from kling_mock.kling.endpoints.record import Capability, EndpointRecord
 from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
-from kling_mock.kling.endpoints.request_schemas import reference, request_schema
 from kling_mock.kling.media.urls import MEDIA, PATHS
 from kling_mock.kling.service_codes import CODES
 from kling_mock.kling.wire.interface import EndpointRoute, InterfaceSchemas
 from kling_mock.kling.wire.v1_schemas import SCHEMAS as V1_SCHEMAS
+from kling_mock.kling.wire.v1_schemas import reference
+from kling_mock.reference.request_schemas import request_schema
 from kling_mock.web.facts import Fact, assumed
 from kling_mock.web.openapi_rows import Answer, Operation, Parameter, Schema
 

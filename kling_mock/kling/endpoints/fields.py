@@ -6,8 +6,7 @@ The fields of an endpoint, and the rules between them, are in its record.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from kling_mock.web.facts import Fact, assumed, documented
 
@@ -53,8 +52,7 @@ NUMERIC_TEXT = documented(
 NEWER = documented("pages-2026-04", "pages-2026-09", "pages-2026-05", as_of="2026-09-20")
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One field of a request, of an object in it, or of an item of a list in it.
 
     Attributes:
@@ -80,8 +78,7 @@ class Field:
     fact: Fact = _PAGES
 
 
-@dataclass(frozen=True, slots=True)
-class FieldShape:
+class FieldShape(NamedTuple):
     """The keys that an object may have.
 
     Attributes:

@@ -6,8 +6,7 @@ import base64
 import importlib
 import io
 import struct
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kling_mock.kling.service_codes import invalid
 from kling_mock.web.facts import documented
@@ -23,8 +22,7 @@ MAX_RATIO = 2.5  # of the longer to the shorter side
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")  # JPEG, PNG
 
 
-@dataclass(frozen=True, slots=True)
-class ImageSize:
+class ImageSize(NamedTuple):
     """Width and height in pixels."""
 
     width: int

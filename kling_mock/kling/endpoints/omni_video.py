@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kling_mock.kling.endpoints.common_rules import (
     check_prompt_or_shots,
@@ -171,8 +170,7 @@ _EXAMPLES: Mapping[str, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Inputs:
+class _Inputs(NamedTuple):
     """What the request brings: counted and sorted once, for all rules."""
 
     images: list[dict[str, Any]]

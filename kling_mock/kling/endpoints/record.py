@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from kling_mock.kling.endpoints.fields import NO_FIELDS, FieldShape
@@ -25,8 +26,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Capability:
+class Capability(NamedTuple):
     """What one model can do on one endpoint in one mode.
 
     Attributes:
@@ -49,11 +49,10 @@ class Capability:
     resolution: str
     fps: int
     fact: Fact
-    narrowed: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    narrowed: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class UnitPrice:
+class UnitPrice(NamedTuple):
     """One line of a price list.
 
     Attributes:
@@ -150,7 +149,7 @@ def silent_or_sound(request: CreateRequest) -> str:
     return "sound" if request.fields.get("sound") == "on" else "silent"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class EndpointRecord:
     """One endpoint: all that is known of it, and nowhere else.
 

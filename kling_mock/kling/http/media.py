@@ -18,7 +18,7 @@ from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.world import World
 
 if TYPE_CHECKING:
-    from kling_mock.kling.media import Clip
+    from kling_mock.kling.media.clip import Clip
 
 __all__ = ["Damage", "find_result", "send_result"]
 
@@ -114,7 +114,7 @@ def _headers(clip: Clip, task: EmulatedTask) -> dict[str, str]:
 
 def _clip(task: EmulatedTask, tag: str) -> Clip:
     # Not loaded before it is needed: most servers never send a file.
-    from kling_mock.kling.media import frame_size, render
+    from kling_mock.kling.media.clip import frame_size, render
 
     plan = task.plan
     width, height = frame_size(_MODES[plan.resolution], plan.aspect_ratio)

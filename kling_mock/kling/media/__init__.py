@@ -1,5 +1,7 @@
 """Real MP4 files for finished tasks: they play, seek and have the requested length.
 
+    from kling_mock.kling.media.clip import frame_size, render
+
     clip = render(*frame_size("pro", "16:9"), fps=30, seconds=5, sound=True, tag=video_id)
     clip.size, clip.etag, clip.read(0, 1024)
 
@@ -16,7 +18,3 @@ seconds) is kept. Assumed, because no source states it:
 * the rate is exactly 24 or 30 frames per second, not 23.976 or 29.97.
 * the codecs are H.264 High and mono AAC-LC at 48 kHz; a silent task has no audio track.
 """
-
-from kling_mock.kling.media._clip import Clip, frame_size, render
-
-__all__ = ["Clip", "frame_size", "render"]

@@ -50,7 +50,7 @@ class InterfaceSchemas(NamedTuple):
     paging: tuple[Parameter, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Interface:
     """One interface.
 

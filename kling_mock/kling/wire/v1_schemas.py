@@ -9,11 +9,16 @@ from kling_mock.kling.wire.interface import InterfaceSchemas
 from kling_mock.web.facts import documented
 from kling_mock.web.openapi_rows import Parameter, Schema
 
-__all__ = ["PAGES", "PAGING", "SCHEMAS", "closed"]
+__all__ = ["PAGES", "PAGING", "SCHEMAS", "closed", "reference"]
 
 # name -> lowest, highest, default. That a value outside is refused is assumed.
 PAGING = {"pageNum": (1, 1000, 1), "pageSize": (1, 500, 30)}
 PAGES = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
+
+
+def reference(name: str) -> dict[str, Any]:
+    """Return the schema that stands for the one called *name*."""
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _envelope(data: Schema) -> dict[str, Any]:
@@ -27,7 +32,7 @@ def _envelope(data: Schema) -> dict[str, Any]:
 
 def _refused(*codes: int) -> dict[str, Any]:
     return {
-        "allOf": [{"$ref": "#/components/schemas/Refusal"}],
+        "allOf": [reference("Refusal")],
         "properties": {"code": {"enum": sorted(codes)}},
     }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kling_mock.kling.media import frame_size, render
+from kling_mock.kling.media.clip import frame_size, render
 
 pytestmark = [
     pytest.mark.slow,

@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kling_mock.kling import media
-from kling_mock.kling.media import Clip, _clip, _templates, frame_size, render
+from kling_mock.kling.media import _templates
+from kling_mock.kling.media import clip as clips
+from kling_mock.kling.media.clip import Clip, frame_size, render
 
 SIZES = {
     ("std", "16:9"): (1280, 720),
@@ -211,7 +213,7 @@ def test_ranges_are_right_at_every_seam() -> None:
 def test_the_same_task_has_the_same_file_in_every_process(wish: dict[str, Any]) -> None:
     """Bytes and ETag depend on the arguments alone, not on what was opened before."""
     before = clip_of(wish)
-    _clip._open.cache_clear()
+    clips._open.cache_clear()
     _templates.template.cache_clear()
     after = clip_of(wish)
     assert after is not before

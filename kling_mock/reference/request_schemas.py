@@ -11,15 +11,11 @@ from typing import Any
 
 from kling_mock.kling.endpoints.fields import Field, FieldShape, FieldType
 from kling_mock.kling.endpoints.record import EndpointRecord
+from kling_mock.kling.wire.v1_schemas import reference
 
-__all__ = ["reference", "request_schema"]
+__all__ = ["request_schema"]
 
 Schema = dict[str, Any]
-
-
-def reference(name: str) -> Schema:
-    """Return the schema that stands for the one called *name*."""
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _string(field: Field) -> Schema:

@@ -11,6 +11,8 @@ from kling_mock.kling.media import _templates
 from kling_mock.kling.media._header import Track, file_header, picture_entry, sound_entry
 from kling_mock.kling.media._templates import Cut, Template, template
 
+__all__ = ["Clip", "frame_size", "render"]
+
 _SHORT_SIDES = {"std": 720, "pro": 1080, "4k": 2160}  # pixels
 _RATIOS = {"16:9": (16, 9), "9:16": (9, 16), "1:1": (1, 1)}
 _FRAME_RATES = (24, 30)
