@@ -13,7 +13,7 @@ from kling_mock.kling.endpoints.record import EndpointRecord
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.kling.wire.interface import OperationKind
 
-__all__ = ["ENDPOINTS", "EndpointRegistry", "RoutedCall"]
+__all__ = ["ENDPOINTS", "EndpointRegistry", "RoutedCall", "discover"]
 
 
 class RoutedCall(NamedTuple):
@@ -114,7 +114,8 @@ class EndpointRegistry(Mapping[str, EndpointRecord]):
         return RoutedCall(call.record, call.operation, unquote(name) if "%" in name else name)
 
 
-def _discover() -> Iterator[EndpointRecord]:
+def discover() -> Iterator[EndpointRecord]:
+    """Yield the record of each module of this folder that has one."""
     for module in pkgutil.iter_modules(folder.__path__):
         record = getattr(
             importlib.import_module(f"{folder.__name__}.{module.name}"), "RECORD", None
@@ -123,4 +124,4 @@ def _discover() -> Iterator[EndpointRecord]:
             yield record
 
 
-ENDPOINTS = EndpointRegistry(_discover())
+ENDPOINTS = EndpointRegistry(discover())

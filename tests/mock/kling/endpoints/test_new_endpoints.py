@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +16,7 @@ import pytest
 from aiohttp import web
 from openapi_spec_validator import validate
 
+import kling_mock.kling.endpoints as folder
 from kling_mock.clock import ManualClock
 from kling_mock.kling.callbacks.sender import HttpCallbackSender
 from kling_mock.kling.endpoints.fields import COMMON, MODEL_NAME, PROMPT, Field, field_shape
@@ -25,7 +28,7 @@ from kling_mock.kling.endpoints.record import (
     EndpointRecord,
     UnitPrice,
 )
-from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
+from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry, discover
 from kling_mock.kling.http.handler import KlingHandler
 from kling_mock.kling.http.protocol import make_request
 from kling_mock.kling.model.accounts import Account
@@ -335,6 +338,23 @@ def test_two_records_that_exclude_each_other(second: EndpointRecord, text: str) 
     """Neither a name nor a route can be given twice."""
     with pytest.raises(ValueError, match=text):
         EndpointRegistry([EXTEND, second])
+
+
+def test_a_module_with_a_record_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new module in the folder is found by itself, and its endpoint is served as any other."""
+    name = "dream_of_a_test"
+    (tmp_path / f"{name}.py").write_text(
+        "from dataclasses import replace\n"
+        "from kling_mock.kling.endpoints.text_to_video import RECORD\n"
+        "RECORD = replace(RECORD, name='dream', path='/v1/videos/dream')\n"
+    )
+    monkeypatch.setattr(folder, "__path__", [*folder.__path__, str(tmp_path)])
+    monkeypatch.setitem(sys.modules, f"{folder.__name__}.{name}", None)  # put back afterwards
+    del sys.modules[f"{folder.__name__}.{name}"]
+    records = {record.name: record for record in discover()}
+    assert {*records} == {*ENDPOINTS, "dream"}
+    with serve(records["dream"]) as kling:
+        assert kling.post("/v1/videos/dream", prompt="a cat")["code"] == 0
 
 
 def test_which_calls_there_are() -> None:
