@@ -31,7 +31,7 @@ from kling_mock.storage.protocol import Storage
 
 __all__ = ["Relay"]
 
-_PING: Final = 2.0  # seconds of real time that the database may take to answer
+_PING: Final = 2.0  # seconds of real time for the reply of the database
 
 
 class Relay:
@@ -41,7 +41,7 @@ class Relay:
     connections are left out.
 
     Args:
-        storage: Where everything is kept; any number of relays may share it.
+        storage: The store; any number of relays may share it.
         clock: The time; it must run on the loop that serves the relay.
         settings: Its settings; `admin_token` must not be empty.
         random: Source of ids, tokens and chance. Relays that share a store must not share it.

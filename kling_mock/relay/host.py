@@ -70,7 +70,7 @@ class RelayHost:
         if not self._url:
             bound = bind(self._host, self._port)
             self._url = url_of(self._host, bound.getsockname()[1], tls=self._tls is not None)
-            self._spawn(self._serve(bound))  # until then the socket keeps callers waiting
+            self._spawn(self._serve(bound))  # until then callers wait in the socket's queue
         return self._url
 
     async def relay(self) -> Relay:

@@ -43,7 +43,7 @@ class RelayServer:
 
     Raises:
         ValueError: The upstream is missing, the speed is not a positive number, or the settings
-            ask for the test hook.
+            enable the test hook.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class RelayServer:
         self._thread.stop(partial(self._close, drain), drain + _STOP_LIMIT)
 
     def ready(self) -> dict[str, Any]:
-        """Return what a user and an operator need.
+        """Return the content of the ready line.
 
         `relay_token` is `None` if the database was in use before, and so got no new token.
         `database` is `memory`, or the scheme of the database's URL.

@@ -1,1 +1,1 @@
-"""The relay's decisions: prices, money, states, schedules, wire form. No I/O, clock or chance."""
+"""The relay's decisions: prices, states, schedules, wire format. No I/O, clock or randomness."""

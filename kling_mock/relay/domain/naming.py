@@ -11,7 +11,7 @@ from kling_mock.storage.errors import UnknownError
 
 __all__ = ["check_name", "number_of", "resolve_name"]
 
-_NUMBER: Final = re.compile(r"(?:id:)?(0|[1-9][0-9]{0,17})")  # what every database keeps
+_NUMBER: Final = re.compile(r"(?:id:)?(0|[1-9][0-9]{0,17})")  # the range that every database stores
 _LIKE_A_NUMBER: Final = re.compile(r"(?:id:)?[0-9]+")
 
 

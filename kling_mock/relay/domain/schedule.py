@@ -29,7 +29,7 @@ UNKNOWN_PAUSE: Final = 65
 
 _SHORTEST_PAUSE: Final = 20.0
 _LONGEST_PAUSE: Final = 600.0
-_SHARE_OF_AGE: Final = 0.25  # the older a task, the less a further pause matters
+_SHARE_OF_AGE: Final = 0.25  # the older a task, the less a longer pause matters
 _JITTER: Final = 0.2
 
 

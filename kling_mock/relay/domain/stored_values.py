@@ -1,7 +1,7 @@
 """Texts of Kling as they are stored, so that every database takes them unchanged.
 
-A text that is cut is marked as cut, and stays what it was: JSON stays JSON. What would be wrong
-or useless when it is cut, such as a URL, is left out; the report as received has it.
+A text that is cut is marked as cut, and keeps its format: JSON stays JSON. A text that would be
+useless when cut, such as a URL, is left out; the stored report has it.
 """
 
 from __future__ import annotations

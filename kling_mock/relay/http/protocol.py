@@ -1,4 +1,4 @@
-"""aiohttp's connection and request object, with the relay's shape for what is not even HTTP."""
+"""aiohttp's connection and request object, with the relay's error body for invalid HTTP."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ _log: Final = logging.getLogger("kling_mock.relay")
 class RelayProtocol(Connection):
     """One connection.
 
-    It ends after a request that cannot be parsed: where the next one begins in such bytes,
-    nobody can say.
+    It ends after a request that cannot be parsed: where the next one begins is unknown.
     """
 
     __slots__ = ()
@@ -63,5 +62,5 @@ def make_request(
     writer: AbstractStreamWriter,
     task: asyncio.Task[None],
 ) -> web.BaseRequest:
-    """Make aiohttp's request object; the handler keeps the limits of bodies."""
+    """Make aiohttp's request object; the handler enforces the limits of bodies."""
     return web.BaseRequest(message, payload, protocol, writer, task, asyncio.get_running_loop())

@@ -40,7 +40,7 @@ from kling_mock.web.operations import ApiCall, ApiTable, JsonObject
 
 __all__ = ["CALLS", "relay_errors", "run"]
 
-_MOST: Final = 2**53 - 1  # what every JSON parser keeps exactly
+_MOST: Final = 2**53 - 1  # the largest integer that every JSON parser reads exactly
 
 
 def _page(items: Schema, **more: Schema) -> Schema:

@@ -1,4 +1,4 @@
-"""What the operator is shown, and what that looks like as a schema. No key or secret is in it."""
+"""The operator's objects as JSON, and their schemas; without keys and secrets."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ __all__ = [
 
 Body = dict[str, Any]
 
-#: What the operator may switch a user, a token or a channel to.
+#: The statuses that the operator may set.
 STATUS: Final = {"enabled": ENABLED, "disabled": DISABLED}
 _NAMES: Final = {ENABLED: "enabled", DISABLED: "disabled", DELETED: "deleted"}
 
 
 def schema_of(value: type[attrs.AttrsInstance], **instead: Schema | None) -> Schema:
-    """Return the schema of a value as `attrs.asdict` shows it.
+    """Return the schema of a value as `attrs.asdict` converts it.
 
     Args:
         value: The class.
-        instead: Schemas of members that are shown otherwise, or besides; `None` leaves one out.
+        instead: Schemas of members that differ or are added; `None` leaves one out.
     """
     hints = get_type_hints(value)
     members = {field.name: _schema(hints[field.name]) for field in attrs.fields(value)} | instead
@@ -83,18 +83,18 @@ _PLAIN: Final[Mapping[type, Schema]] = {
 
 _STATUS: Final = text(enum=[*_NAMES.values()])
 USER: Final = schema_of(
-    User, status=_STATUS, webhook_secret=text("What its callbacks are signed with.")
+    User, status=_STATUS, webhook_secret=text("Its webhooks are signed with it.")
 )
 TOKEN: Final = schema_of(Token, status=_STATUS, token_hash=None)
 NEW_TOKEN: Final = schema_of(
-    Token, status=_STATUS, token_hash=None, token=text("The token: it is shown this once.")
+    Token, status=_STATUS, token_hash=None, token=text("The token; no later call shows it.")
 )
 CHANNEL: Final = schema_of(
     Channel,
     status=_STATUS,
     api_keys=None,
     keys=array(text(), about="Fingerprints of its keys."),
-    webhook_secrets=integer(about="How many it has."),
+    webhook_secrets=integer(about="The number of its webhook secrets."),
 )
 RECONCILIATION: Final = schema_of(
     Reconciliation,
@@ -117,7 +117,7 @@ def show_token(token: Token) -> Body:
 
 
 def show_channel(channel: Channel) -> Body:
-    """Return a channel as JSON: fingerprints instead of keys, a number instead of secrets."""
+    """Return a channel as JSON: fingerprints instead of keys, a count instead of secrets."""
     secret = {"api_keys", "webhook_secrets"}
     shown = attrs.asdict(channel, filter=lambda field, _: field.name not in secret)
     status = DELETED if channel.is_deleted else channel.status
@@ -132,11 +132,11 @@ def _fingerprints(channel: Channel) -> list[str]:
     try:
         return [key.fingerprint for key in keys_of(channel.api_keys)]
     except RelayError:
-        return []  # keys that cannot be read are still there to be replaced
+        return []  # keys that cannot be read can still be replaced
 
 
 def show_reconciliation(row: Reconciliation) -> Body:
-    """Return a `Reconciliation` as JSON, with what follows from it."""
+    """Return a `Reconciliation` as JSON, with its differences."""
     return attrs.asdict(row) | {
         "difference": row.difference,
         "held_difference": row.held_difference,

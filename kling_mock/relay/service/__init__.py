@@ -1,1 +1,1 @@
-"""What the relay does, one class per duty; each is given its clock, storage and upstream."""
+"""The work of the relay, one class per duty; clock, store and upstream are arguments."""

@@ -103,7 +103,7 @@ class Sweeper:
             return await self._reconciler.read(row, "sweeper")
         except StorageUnavailableError:
             raise
-        except Exception:  # noqa: BLE001 - what cannot be understood must not stay open for ever
+        except Exception:  # noqa: BLE001 - an unreadable report must not keep a task open
             _log.exception("kling task error: the report of %s cannot be applied", row.task_id)
             return False
 

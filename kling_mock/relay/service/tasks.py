@@ -43,7 +43,7 @@ class RelayService:
     """One relay.
 
     Args:
-        storage: Where everything is kept.
+        storage: The store.
         channels: The channels.
         reconciler: Reads tasks from Kling.
         dispatcher: Sends tasks to Kling.
@@ -75,7 +75,7 @@ class RelayService:
         self._new_id = new_id
 
     async def authenticate(self, header: str | None) -> Caller:
-        """Return whose `Authorization` header this is.
+        """Return the user and token of an `Authorization` header.
 
         Raises:
             RelayError: 401 for the token, 403 for a disabled user.
@@ -109,7 +109,7 @@ class RelayService:
             raise RelayError(errors.NO_CHANNEL, f"no enabled channel takes {request.model}")
         task = self._new_task(caller, request, routes[0])
         row = await self._insert(task)
-        # Not `is_new`: a row that this very call has inserted, and whose COMMIT got no answer, is
+        # Not `is_new`: a row that this very call has inserted, and whose COMMIT got no reply, is
         # found by the second run, and nobody else will send it.
         if row.task_id != task.task_id:
             self._metrics.create("repeated")

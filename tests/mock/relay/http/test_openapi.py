@@ -37,15 +37,15 @@ EXAMPLES: dict[str, Any] = {
     "create-text2video": GUIDE,
     "callback": {"task_id": "1", "task_status": "submitted"},
     "callback-own": {"task_id": "1", "task_status": "submitted"},
-    "add-user": {"username": "ann", "quota": 5},
-    "set-user-status": {"status": "enabled"},
-    "credit": {"amount": 5, "reference": "order-1"},
-    "add-token": {},
-    "set-token-status": {"status": "enabled"},
-    "set-token-quota": {"remain_quota": None},
-    "add-channel": CHANNEL,
-    "replace-channel": CHANNEL | {"name": "Kling AI"},
-    "change-channel": {"weight": 2},
+    "operator-add-user": {"username": "ann", "quota": 5},
+    "operator-set-user-status": {"status": "enabled"},
+    "operator-credit": {"amount": 5, "reference": "order-1"},
+    "operator-add-token": {},
+    "operator-set-token-status": {"status": "enabled"},
+    "operator-set-token-quota": {"remain_quota": None},
+    "operator-add-channel": CHANNEL,
+    "operator-replace-channel": CHANNEL | {"name": "Kling AI"},
+    "operator-change-channel": {"weight": 2},
 }
 CHECKS = [
     checks.not_a_server_error,
@@ -133,9 +133,9 @@ def known(mock: KlingMock) -> dict[str, str]:
             "channels": "1",
             "tasks": task_id,
             "notices": notice["event_id"],
-            "delete-user": "victim",
-            "delete-token": "2",
-            "delete-channel": "victim",
+            "operator-delete-user": "victim",
+            "operator-delete-token": "2",
+            "operator-delete-channel": "victim",
         }
 
 
