@@ -12,7 +12,7 @@ import attrs
 
 from kling_mock.clock import Clock
 from kling_mock.relay.app import Relay
-from kling_mock.relay.domain.credentials import keys_of, token_hash
+from kling_mock.relay.domain.credentials import parse_keys, token_hash
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.errors import ExistsError
@@ -142,7 +142,7 @@ async def _ensure_channel(
 
 def _keys(channel: Channel) -> list[str]:
     try:
-        return [key.text for key in keys_of(channel.api_keys)]
+        return [key.text for key in parse_keys(channel.api_keys)]
     except RelayError:
         return []
 

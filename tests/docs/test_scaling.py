@@ -18,7 +18,7 @@ PAGE = (ROOT / "docs" / "scaling.md").read_text("utf-8")
 def test_the_page_s_numbers_are_right() -> None:
     """Connections, seconds and error numbers are what the page says."""
     assert f"opens up to {POOL_SIZE} connections" in PAGE
-    assert f"reads them anew after {FRESH:.0f} s" in PAGE
+    assert f"reads them again after {FRESH:.0f} s" in PAGE
     assert f"at most every {READ_INTERVAL} s" in PAGE
     errors = {int(number) for number in re.findall(r"\b(1213|3101|8002|8022|9007)\b", PAGE)}
     assert errors == {1213, 3101, 8002, 8022, 9007} <= _OVERTAKEN

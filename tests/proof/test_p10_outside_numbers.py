@@ -25,7 +25,7 @@ from kling_mock.relay.domain import json_body, wire
 from kling_mock.relay.domain.channels import ModelTarget
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.pricing import BillableRequest, GuidePricing, UnitPricing
-from kling_mock.relay.domain.user_webhooks import after_attempt
+from kling_mock.relay.domain.user_webhooks import delivery_decision
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.values import Notice, NoticeState, VideoRow
 from kling_sdk import CallbackVerificationError, TextToVideo, parse_callback
@@ -152,7 +152,7 @@ def of_the_relay(literal: str) -> object:
 def retry_after(literal: str) -> object:
     """Read how long a receiver asks to wait."""
     notice = Notice(1, "e", "t", 1, "u", "b", NoticeState.PENDING, 0, 0, 0, 0, "", 0, 0)
-    wait = after_attempt(notice, 503, literal.strip('"'), 0.5).wait
+    wait = delivery_decision(notice, 503, literal.strip('"'), 0.5).wait
     assert 5 <= wait <= 24 * 3600
     return wait
 

@@ -123,6 +123,6 @@ def test_a_crash_around_the_call_to_kling_is_repaired(sent: bool) -> None:  # no
 
 
 def _fingerprint(mock: KlingMock) -> str:
-    from kling_mock.relay.domain.credentials import keys_of
+    from kling_mock.relay.domain.credentials import parse_keys
 
-    return keys_of(f"{mock.access_key}|{mock.secret_key}")[0].fingerprint
+    return parse_keys(f"{mock.access_key}|{mock.secret_key}")[0].fingerprint

@@ -236,7 +236,7 @@ async def _never(*_: object) -> bool:
 MISTAKES: Final[dict[str, tuple[object, str, Callable[..., object], str]]] = {
     "applies what is signed": (
         callbacks,
-        "names_no_units",
+        "lacks_units",
         lambda _: False,
         "a reading states units",
     ),

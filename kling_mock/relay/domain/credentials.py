@@ -17,8 +17,8 @@ from kling_mock.relay.domain.errors import invalid
 __all__ = [
     "ChannelKey",
     "check_secrets",
-    "keys_of",
     "new_token",
+    "parse_keys",
     "token_hash",
     "user_secret",
 ]
@@ -67,7 +67,7 @@ class ChannelKey(NamedTuple):
         return f"ChannelKey(fingerprint={self.fingerprint!r})"
 
 
-def keys_of(text: str) -> tuple[ChannelKey, ...]:
+def parse_keys(text: str) -> tuple[ChannelKey, ...]:
     """Return the keys of a channel, one per line.
 
     The fingerprint of a pair is that of its access key alone: with another secret it is still the

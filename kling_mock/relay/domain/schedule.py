@@ -12,9 +12,9 @@ __all__ = [
     "READ_INTERVAL",
     "UNKNOWN_PAUSE",
     "expires_before",
-    "first_look",
+    "first_poll",
     "is_expired",
-    "next_look",
+    "next_poll",
 ]
 
 #: An open task is read upstream at most this often, by all processes together.
@@ -33,12 +33,12 @@ _SHARE_OF_AGE: Final = 0.25  # the older a task, the less a longer pause matters
 _JITTER: Final = 0.2
 
 
-def first_look(now: int) -> int:
+def first_poll(now: int) -> int:
     """Return when the sweeper first polls a task that was accepted at *now*."""
     return now + round(_SHORTEST_PAUSE)
 
 
-def next_look(now: int, created_at: int, chance: float) -> int:
+def next_poll(now: int, created_at: int, chance: float) -> int:
     """Return when the sweeper polls an open task again.
 
     A quarter of its age, from 20 seconds up to 10 minutes, and up to a fifth more, so that

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from kling_mock.storage.values import NewNotice, Notice, NoticeState, TaskResult, VideoRow
 from kling_mock.web.decimals import bounded_decimal
 
-__all__ = ["DELAYS", "DeliveryDecision", "after_attempt", "is_public", "notice_of"]
+__all__ = ["DELAYS", "DeliveryDecision", "delivery_decision", "is_public", "webhook_of"]
 
 #: Seconds from one attempt to the next: eight attempts over 28 hours (Svix's schedule).
 DELAYS: Final = (5, 300, 1800, 7200, 18_000, 36_000, 36_000)
@@ -21,7 +21,7 @@ _JITTER: Final = 0.1
 _LONGEST_WAIT: Final = 24 * 3600  # seconds: a longer Retry-After is ignored
 
 
-def notice_of(row: VideoRow, result: TaskResult, now: int) -> NewNotice | None:
+def webhook_of(row: VideoRow, result: TaskResult, now: int) -> NewNotice | None:
     """Return the webhook for the end of *row* by *result*; `None` without a `callback_url`."""
     if row.callback_url is None:
         return None
@@ -52,7 +52,9 @@ class DeliveryDecision(NamedTuple):
     wait: int = 0
 
 
-def after_attempt(notice: Notice, status: int, retry_after: str, chance: float) -> DeliveryDecision:
+def delivery_decision(
+    notice: Notice, status: int, retry_after: str, chance: float
+) -> DeliveryDecision:
     """Return what follows an attempt to deliver *notice*.
 
     Only 2xx is a success. 410 ends it. Everything else is retried, also 3xx: a

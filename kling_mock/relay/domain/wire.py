@@ -35,12 +35,12 @@ __all__ = [
     "MOST_SECONDS",
     "CreateTaskRequest",
     "ListQuery",
-    "created",
-    "encode",
-    "listed",
+    "create_reply",
+    "list_reply",
     "read_create",
     "read_list",
-    "shown",
+    "task_reply",
+    "to_json",
     "upstream_body",
 ]
 
@@ -278,7 +278,7 @@ def _count(query: Mapping[str, str], name: str, most: int) -> int | None:
     return int(value)
 
 
-def created(task: VideoRow) -> dict[str, str]:
+def create_reply(task: VideoRow) -> dict[str, str]:
     """Return the reply to a create."""
     return {
         "task_id": task.task_id,
@@ -287,25 +287,25 @@ def created(task: VideoRow) -> dict[str, str]:
     }
 
 
-def shown(task: VideoRow) -> dict[str, str]:
+def task_reply(task: VideoRow) -> dict[str, str]:
     """Return the reply to a query.
 
     A duration is shown once there is a result; before, the row has only the requested one.
     """
     ended = task.status == "succeed"
     return {
-        **created(task),
+        **create_reply(task),
         "video_url": task.store_url if ended else "",
         "duration": task.duration if ended else "",
         "fail_reason": task.fail_reason,
     }
 
 
-def listed(tasks: Sequence[VideoRow], next_before: int | None) -> dict[str, Any]:
+def list_reply(tasks: Sequence[VideoRow], next_before: int | None) -> dict[str, Any]:
     """Return the reply to a list."""
-    return {"data": [shown(task) for task in tasks], "next_before": next_before}
+    return {"data": [task_reply(task) for task in tasks], "next_before": next_before}
 
 
-def encode(body: Mapping[str, Any]) -> bytes:
+def to_json(body: Mapping[str, Any]) -> bytes:
     """Return *body* as JSON."""
     return _JSON.encode(body).encode("utf-8", "backslashreplace")  # as JSON's \\u

@@ -126,7 +126,7 @@ class RelayHandler:
             _log.exception("kling relay error on %s %s", request.method, path)
             broken = RelayError(errors.BROKEN, "the relay itself failed; see its log")
             return self._refuse(request, path, broken)
-        return json_reply(request, status, wire.encode(body), self._clock.now())
+        return json_reply(request, status, wire.to_json(body), self._clock.now())
 
     async def _answer(self, request: web.BaseRequest, path: str) -> tuple[int, Mapping[str, Any]]:
         if path.startswith(VIDEOS):

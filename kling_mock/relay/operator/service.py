@@ -17,8 +17,8 @@ from kling_mock.clock import Clock
 from kling_mock.relay.domain.channels import check_mapping
 from kling_mock.relay.domain.credentials import (
     check_secrets,
-    keys_of,
     new_token,
+    parse_keys,
     token_hash,
     user_secret,
 )
@@ -327,7 +327,7 @@ def _declared(parameters: Parameters) -> Body:
         check_mapping(given["model_mapping"])
     if "key" in given:
         given["api_keys"] = given.pop("key")
-        keys_of(given["api_keys"])
+        parse_keys(given["api_keys"])
     if "webhook_secrets" in given:
         check_secrets(given["webhook_secrets"])
     if "status" in given:

@@ -9,7 +9,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import attrs
 
-from kling_mock.relay.domain.credentials import keys_of
+from kling_mock.relay.domain.credentials import parse_keys
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.storage.values import (
     DELETED,
@@ -130,7 +130,7 @@ def show_channel(channel: Channel) -> Body:
 
 def _fingerprints(channel: Channel) -> list[str]:
     try:
-        return [key.fingerprint for key in keys_of(channel.api_keys)]
+        return [key.fingerprint for key in parse_keys(channel.api_keys)]
     except RelayError:
         return []  # keys that cannot be read can still be replaced
 

@@ -20,7 +20,7 @@ from kling_mock.relay.domain.schedule import READ_INTERVAL
 from kling_mock.relay.domain.states import TaskState, state_of
 from kling_mock.relay.metrics.counters import CallbackOutcome, Metrics
 from kling_mock.relay.service.channel_registry import ChannelRegistry
-from kling_mock.relay.service.reconciler import TaskReconciler, names_no_units, would_change
+from kling_mock.relay.service.reconciler import TaskReconciler, lacks_units, would_change
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.text import ID_RULE, is_external_id
 from kling_mock.storage.values import VideoRow
@@ -127,7 +127,7 @@ class CallbackReceiver:
         return True
 
     async def _apply(self, row: VideoRow, event: CallbackEvent) -> dict[str, str]:
-        if row.is_open and not row.legacy and names_no_units(event.task):
+        if row.is_open and not row.legacy and lacks_units(event.task):
             if not await self._reconciler.read_first(row, event.task):
                 await self._poll_again(row)
             return DONE

@@ -14,7 +14,7 @@ from kling_mock.relay.domain.channels import (
     order,
     rotated,
 )
-from kling_mock.relay.domain.credentials import ChannelKey, keys_of
+from kling_mock.relay.domain.credentials import ChannelKey, parse_keys
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import ENABLED, KELING, Channel, VideoRow
@@ -144,7 +144,7 @@ class _Known:
         self.mapping: Mapping[str, str] = {}
         self.problem = ""
         try:
-            self.keys = keys_of(channel.api_keys)
+            self.keys = parse_keys(channel.api_keys)
             self.mapping = check_mapping(channel.model_mapping)
         except RelayError as error:
             self.problem = "" if channel.is_deleted else error.message

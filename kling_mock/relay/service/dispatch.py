@@ -10,11 +10,11 @@ from kling_mock.clock import Clock
 from kling_mock.relay.domain import wire
 from kling_mock.relay.domain.channels import FailoverDecision, failover_decision
 from kling_mock.relay.domain.errors import RelayError, upstream_refusal
-from kling_mock.relay.domain.schedule import UNKNOWN_PAUSE, first_look
+from kling_mock.relay.domain.schedule import UNKNOWN_PAUSE, first_poll
 from kling_mock.relay.domain.wire import CreateTaskRequest
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.channel_registry import ChannelRoute
-from kling_mock.relay.service.reconciler import brief
+from kling_mock.relay.service.reconciler import error_summary
 from kling_mock.relay.service.upstream import Upstream
 from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.errors import KlingTaskClashError, StorageUnavailableError
@@ -101,7 +101,7 @@ class Dispatcher:
                     row.task_id,
                     route.channel.id,
                     decision,
-                    brief(failure),
+                    error_summary(failure),
                 )
                 if decision is FailoverDecision.UNKNOWN:
                     return await self._unknown(row, route)
@@ -128,17 +128,17 @@ class Dispatcher:
 
     async def _accepted(self, row: VideoRow, task: Task, route: ChannelRoute) -> dict[str, str]:
         now = self._now()
-        look = first_look(now)
+        poll_at = first_poll(now)
         self._metrics.create("accepted")
         try:
-            await self._storage.accept(row.task_id, task.task_id, now=now, next_poll_at=look)
+            await self._storage.accept(row.task_id, task.task_id, now=now, next_poll_at=poll_at)
         except KlingTaskClashError as error:
             _log.error("kling task error: %s", error)
-            return wire.created(row)
+            return wire.create_reply(row)
         except StorageUnavailableError as error:
             # The task exists, and the row knows under which id to find it.
             _log.error("kling task error: %s is accepted, not stored: %s", row.task_id, error)
-        self._schedule_sweep(look)
+        self._schedule_sweep(poll_at)
         _log.info(
             "kling task %s submitted: user %d, channel %d, kling %s, %s %s, %d quota held",
             row.task_id,
@@ -149,21 +149,21 @@ class Dispatcher:
             row.model,
             row.held_quota,
         )
-        return {**wire.created(row), "kling_task_id": task.task_id}
+        return {**wire.create_reply(row), "kling_task_id": task.task_id}
 
     async def _unknown(self, row: VideoRow, route: ChannelRoute) -> dict[str, str]:
         """Leave the outcome to the sweeper; the reply shows a task that is only submitted."""
         now = self._now()
         self._metrics.create("unknown")
-        look = now + _SOON
+        poll_at = now + _SOON
         try:
             await self._bind(row, route, now)  # the attempt is over
-            await self._storage.schedule_poll(row.task_id, look)
+            await self._storage.schedule_poll(row.task_id, poll_at)
         except StorageUnavailableError as error:
             # The task may exist, so the user must not be asked to repeat. The row's lease will end.
             _log.error("kling task error: %s is unknown, not stored: %s", row.task_id, error)
-        self._schedule_sweep(look)
-        return wire.created(row)
+        self._schedule_sweep(poll_at)
+        return wire.create_reply(row)
 
     async def _interrupted(self, row: VideoRow) -> dict[str, str]:
         """Leave the outcome of a create that failed in this process to the sweeper."""
@@ -175,7 +175,7 @@ class Dispatcher:
             self._schedule_sweep(now + _SOON)
         except Exception:  # noqa: BLE001 - the row's lease ends by itself
             _log.exception("kling task error: %s is unknown, not stored", row.task_id)
-        return wire.created(row)
+        return wire.create_reply(row)
 
     async def _refused(self, row: VideoRow, error: KlingError) -> dict[str, str]:
         """Release the hold; the user may repeat the request under the same external id.
@@ -191,7 +191,7 @@ class Dispatcher:
             row.task_id,
             "failed",
             "create",
-            fail_reason=f"refused: {brief(error)}",
+            fail_reason=f"refused: {error_summary(error)}",
             free_external_id=True,
         )
         settled = await self._storage.settle(result, now=self._now())
@@ -201,7 +201,7 @@ class Dispatcher:
                 row.task_id,
             )
             self._metrics.create("accepted")
-            return wire.created(settled.row)
+            return wire.create_reply(settled.row)
         self._metrics.create("refused")
         if settled.outcome is Outcome.SETTLED:
             self._metrics.settled("failed", "create")

@@ -13,7 +13,7 @@ from typing import Final
 
 from kling_mock.clock import Clock
 from kling_mock.relay.domain.pricing import final_quota
-from kling_mock.relay.domain.schedule import READ_INTERVAL, first_look
+from kling_mock.relay.domain.schedule import READ_INTERVAL, first_poll
 from kling_mock.relay.domain.states import Action, TaskEvent, action, state_of
 from kling_mock.relay.domain.stored_values import (
     MAX_HINT,
@@ -22,7 +22,7 @@ from kling_mock.relay.domain.stored_values import (
     stored_reason,
     stored_url,
 )
-from kling_mock.relay.domain.user_webhooks import notice_of
+from kling_mock.relay.domain.user_webhooks import webhook_of
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.channel_registry import ChannelRegistry
 from kling_mock.relay.service.upstream import Upstream
@@ -46,7 +46,7 @@ from kling_sdk import (
     parse_callback,
 )
 
-__all__ = ["TaskReconciler", "brief", "names_no_units", "would_change"]
+__all__ = ["TaskReconciler", "error_summary", "lacks_units", "would_change"]
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
@@ -133,7 +133,9 @@ class TaskReconciler:
                 await self._absent(row, sent_at, source)
             return bool(error.code)
         except KlingError as error:
-            _log.warning("kling task error: %s cannot be read (%s)", row.task_id, brief(error))
+            _log.warning(
+                "kling task error: %s cannot be read (%s)", row.task_id, error_summary(error)
+            )
             return False
         await self.apply(row, task, source)
         return True
@@ -228,7 +230,7 @@ class TaskReconciler:
         if row.kling_task_id is None:
             now = self._now()
             await self._storage.accept(
-                row.task_id, task.task_id, now=now, next_poll_at=first_look(now)
+                row.task_id, task.task_id, now=now, next_poll_at=first_poll(now)
             )
 
     async def _open(self, row: VideoRow, task: Task, event: TaskEvent) -> None:
@@ -240,7 +242,7 @@ class TaskReconciler:
     async def _end(self, row: VideoRow, task: Task, event: TaskEvent, source: str) -> None:
         now = self._now()
         result = _result(row, task, event, source)
-        settled = await self._storage.settle(result, now=now, notice=notice_of(row, result, now))
+        settled = await self._storage.settle(result, now=now, notice=webhook_of(row, result, now))
         self._log_end(settled, result)
         if settled.outcome is Outcome.SETTLED and row.callback_url is not None:
             self._send_webhooks()
@@ -251,7 +253,7 @@ class TaskReconciler:
             row.task_id,
             asked_at=sent_at,
             reason=NEVER_CREATED,
-            notice=notice_of(row, failed, sent_at),
+            notice=webhook_of(row, failed, sent_at),
         )
         if absence is Absence.FAILED:
             _log.warning("kling task error: %s failed: Kling never received it", row.task_id)
@@ -298,7 +300,7 @@ def would_change(row: VideoRow, task: Task) -> bool:
     return action(state_of(row.status, row.kling_task_id), _event(task)) is not Action.KEEP
 
 
-def names_no_units(task: Task) -> bool:
+def lacks_units(task: Task) -> bool:
     """Whether *task* is a success without its units."""
     return _event(task) is TaskEvent.SUCCEED and final_quota(task.units) is None
 
@@ -307,7 +309,7 @@ def _event(task: Task) -> TaskEvent:
     return _EVENTS.get(task.status, TaskEvent.PROCESSING)  # an unknown status is not an end
 
 
-def brief(error: KlingError) -> str:
+def error_summary(error: KlingError) -> str:
     """Return what may be logged of *error*: a server's message may quote a prompt."""
     if isinstance(error, KlingAPIError):
         return f"HTTP {error.http_status}, code {error.code}"

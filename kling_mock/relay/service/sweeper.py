@@ -13,9 +13,9 @@ from kling_mock.relay.domain.schedule import (
     UNKNOWN_PAUSE,
     expires_before,
     is_expired,
-    next_look,
+    next_poll,
 )
-from kling_mock.relay.domain.user_webhooks import notice_of
+from kling_mock.relay.domain.user_webhooks import webhook_of
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.storage.errors import StorageUnavailableError
@@ -94,7 +94,7 @@ class Sweeper:
         ):
             return
         known = row.kling_task_id is not None
-        at = next_look(now, row.created_at, self._chance()) if known else now + UNKNOWN_PAUSE
+        at = next_poll(now, row.created_at, self._chance()) if known else now + UNKNOWN_PAUSE
         await self._storage.schedule_poll(row.task_id, at, lease_until=now + READ_INTERVAL)
         self._schedule_sweep(at)
 
@@ -114,7 +114,7 @@ class Sweeper:
             created_until=created_until,
             reason=EXPIRED,
             now=now,
-            notice=notice_of(row, failed, now),
+            notice=webhook_of(row, failed, now),
         )
         if expired:
             _log.warning("kling task error: %s failed: its deadline has passed", row.task_id)

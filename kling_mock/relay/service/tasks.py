@@ -113,7 +113,7 @@ class RelayService:
         # found by the second run, and nobody else will send it.
         if row.task_id != task.task_id:
             self._metrics.create("repeated")
-            return wire.created(row)
+            return wire.create_reply(row)
         return await self._dispatcher.send(row, request, routes)
 
     async def query(self, caller: Caller, name: str) -> dict[str, str]:
@@ -131,7 +131,7 @@ class RelayService:
             raise RelayError(errors.NOT_FOUND, _NO_TASK)
         if row.is_open and not row.legacy and await self._reconciler.refresh(row, "query"):
             row = await self._storage.find_task(row.task_id) or row
-        return wire.shown(row)
+        return wire.task_reply(row)
 
     async def list(self, caller: Caller, query: ListQuery) -> dict[str, Any]:
         """Return one page of the caller's own tasks, newest first."""
@@ -139,7 +139,7 @@ class RelayService:
             caller.user.id, before=query.before, limit=query.limit, status=query.status
         )
         following = rows[-1].id if len(rows) == query.limit else None
-        return wire.listed(rows, following)
+        return wire.list_reply(rows, following)
 
     def _new_task(self, caller: Caller, request: CreateTaskRequest, route: ChannelRoute) -> NewTask:
         lease = int(self._clock.now()) + self._settings.create_lease
@@ -172,9 +172,9 @@ class RelayService:
 
     async def _insert(self, task: NewTask) -> VideoRow:
         now = int(self._clock.now())
-        look = self._dispatcher.schedule_check(now + self._settings.create_lease)
+        poll_at = self._dispatcher.schedule_check(now + self._settings.create_lease)
         try:
-            return (await self._storage.create_task(task, now=now, next_poll_at=look)).row
+            return (await self._storage.create_task(task, now=now, next_poll_at=poll_at)).row
         except ExternalIdConflictError:
             raise RelayError(
                 errors.CONFLICT, "external_task_id: it has been used for another request"

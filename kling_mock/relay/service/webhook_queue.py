@@ -9,7 +9,7 @@ from typing import Final
 
 from kling_mock.clock import Clock
 from kling_mock.relay.domain.credentials import user_secret
-from kling_mock.relay.domain.user_webhooks import after_attempt
+from kling_mock.relay.domain.user_webhooks import delivery_decision
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.webhook_sender import WebhookSender
 from kling_mock.storage.protocol import Storage
@@ -72,7 +72,7 @@ class WebhookQueue:
         headers = {"Content-Type": "application/json", **dict(signed)}
         reply = await self._sender.send(notice.url, headers, body)
         now = self._now()
-        decision = after_attempt(notice, reply.status, reply.retry_after, chance)
+        decision = delivery_decision(notice, reply.status, reply.retry_after, chance)
         at = now + decision.wait
         await self._storage.record_delivery(
             Delivery(

@@ -18,7 +18,7 @@ from kling_mock.relay.domain.channels import (
     order,
     rotated,
 )
-from kling_mock.relay.domain.credentials import keys_of
+from kling_mock.relay.domain.credentials import parse_keys
 from kling_mock.relay.domain.errors import RelayError
 from kling_sdk.errors import KlingError, OutcomeUnknownError, TransportError, api_error
 
@@ -68,15 +68,15 @@ def test_any_chance_finds_a_channel(chance: float) -> None:
 
 def test_keys_take_turns() -> None:
     """The keys of a channel, one per line, are used in turn."""
-    keys = keys_of("one|secret1\n\n  two | secret2 \nsk-three\n")
+    keys = parse_keys("one|secret1\n\n  two | secret2 \nsk-three\n")
     assert [key.text for key in keys] == ["one|secret1", "two|secret2", "sk-three"]
     assert [rotated(keys, turn).text[:3] for turn in range(4)] == ["one", "two", "sk-", "one"]
 
 
 def test_a_fingerprint_survives_reordering_and_a_new_secret() -> None:
     """A task finds its account again when keys are reordered or a secret is replaced."""
-    before = {key.text: key.fingerprint for key in keys_of("one|secret1\ntwo|secret2")}
-    after = {key.text: key.fingerprint for key in keys_of("two|secret9\none|secret1")}
+    before = {key.text: key.fingerprint for key in parse_keys("one|secret1\ntwo|secret2")}
+    after = {key.text: key.fingerprint for key in parse_keys("two|secret9\none|secret1")}
     assert after["one|secret1"] == before["one|secret1"]
     assert after["two|secret9"] == before["two|secret2"]
     assert len(set(before.values())) == 2
@@ -86,14 +86,14 @@ def test_a_fingerprint_survives_reordering_and_a_new_secret() -> None:
 def test_a_wrong_key_is_refused_without_being_shown(text: str) -> None:
     """A key that is no pair is refused, and the error does not repeat it."""
     with pytest.raises(RelayError, match=r"expected AK\|SK") as raised:
-        keys_of(text)
+        parse_keys(text)
     assert raised.value.http == 400
     assert "secret" not in str(raised.value)
 
 
 def test_a_key_does_not_show_itself() -> None:
     """A key's repr has its fingerprint only."""
-    (key,) = keys_of("access|supersecret")
+    (key,) = parse_keys("access|supersecret")
     assert "supersecret" not in repr(key)
     assert "access" not in repr(key)
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from kling_mock.relay.domain.schedule import (
     DEADLINE,
-    first_look,
+    first_poll,
     is_expired,
-    next_look,
+    next_poll,
 )
 
 instant = st.integers(0, 2**40)
@@ -20,17 +20,17 @@ def test_pauses_grow_with_age_between_20_seconds_and_12_minutes(
     now: int, age: int, chance: float
 ) -> None:
     """An open task is looked at often while it is young, and at least every twelve minutes."""
-    pause = next_look(now + age, now, chance) - (now + age)
+    pause = next_poll(now + age, now, chance) - (now + age)
     assert 20 <= pause <= 720
-    assert next_look(now + age + 3600, now, chance) - (now + age + 3600) >= pause
-    assert first_look(now) > now
+    assert next_poll(now + age + 3600, now, chance) - (now + age + 3600) >= pause
+    assert first_poll(now) > now
 
 
 def test_a_day_of_one_task_costs_few_looks() -> None:
     """A task that stays open for its whole day is looked at fewer than 200 times."""
-    looks, now = 0, first_look(0)
+    looks, now = 0, first_poll(0)
     while not is_expired(now, 0, readable=True):
-        looks, now = looks + 1, next_look(now, 0, 0.0)
+        looks, now = looks + 1, next_poll(now, 0, 0.0)
     assert 100 < looks < 200
 
 

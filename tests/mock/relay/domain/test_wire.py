@@ -165,13 +165,17 @@ def test_half_a_character_is_refused() -> None:
     """JSON may hold half a surrogate pair; it cannot be sent on, so it is a 400."""
     with pytest.raises(RelayError, match="body: holds half of a surrogate pair"):
         wire.read_create("text2video", b'{"prompt": "\\ud83d"}')
-    assert json.loads(wire.encode({"message": "\ud83d"})) == {"message": "\ud83d"}
+    assert json.loads(wire.to_json({"message": "\ud83d"})) == {"message": "\ud83d"}
 
 
 def test_replies_have_exactly_the_guide_s_keys() -> None:
     """A reply to create and to query has the keys of the guide, empty where nothing is known."""
-    assert wire.created(row()) == {"task_id": "kling_1", "kling_task_id": "", "status": "submitted"}
-    assert wire.shown(row(kling_task_id="873", status="processing")) == {
+    assert wire.create_reply(row()) == {
+        "task_id": "kling_1",
+        "kling_task_id": "",
+        "status": "submitted",
+    }
+    assert wire.task_reply(row(kling_task_id="873", status="processing")) == {
         "task_id": "kling_1",
         "kling_task_id": "873",
         "status": "processing",
@@ -179,11 +183,11 @@ def test_replies_have_exactly_the_guide_s_keys() -> None:
         "duration": "",
         "fail_reason": "",
     }
-    done = wire.shown(
+    done = wire.task_reply(
         row(kling_task_id="873", status="succeed", store_url="https://v", duration="5.1")
     )
     assert (done["video_url"], done["duration"]) == ("https://v", "5.1")
-    assert wire.listed([row()], 7) == {"data": [wire.shown(row())], "next_before": 7}
+    assert wire.list_reply([row()], 7) == {"data": [wire.task_reply(row())], "next_before": 7}
 
 
 def test_a_page_is_asked_for_by_key() -> None:

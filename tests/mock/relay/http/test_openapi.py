@@ -201,8 +201,8 @@ def test_schemathesis_notices_a_wrong_answer(
     case = SCHEMA[f"{VIDEOS}/{{task_id}}"]["GET"].Case(path_parameters={"task_id": ids["task_id"]})
     key = {"Authorization": f"Bearer {mock.relay_token}"}
     case.validate_response(case.call(base_url=mock.relay_url, headers=key), checks=CHECKS)
-    plain = wire.shown
-    monkeypatch.setattr(wire, "shown", lambda row: plain(row) | wrong)
+    plain = wire.task_reply
+    monkeypatch.setattr(wire, "task_reply", lambda row: plain(row) | wrong)
     reply = case.call(base_url=mock.relay_url, headers=key)
     with pytest.raises(FailureGroup):
         case.validate_response(reply, checks=CHECKS)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kling_mock import KlingMock
 from kling_mock.relay.domain.credentials import user_secret
-from kling_mock.relay.domain.user_webhooks import DELAYS, after_attempt, is_public
+from kling_mock.relay.domain.user_webhooks import DELAYS, delivery_decision, is_public
 from kling_mock.relay.service.webhook_sender import WebhookSender
 from kling_mock.storage.values import Notice, NoticeState
 from kling_sdk import parse_callback
@@ -40,14 +40,14 @@ def notice(attempts: int) -> Notice:
 )
 def test_only_2xx_is_a_success_and_410_stops(status: int, state: NoticeState) -> None:
     """A callback counts as received on 2xx; 410 ends it; redirects and errors are repeated."""
-    assert after_attempt(notice(0), status, "", 0.0).state is state
+    assert delivery_decision(notice(0), status, "", 0.0).state is state
 
 
 def test_a_callback_is_tried_eight_times_over_28_hours() -> None:
     """The pauses grow from 5 seconds to 10 hours; after the eighth attempt it is given up."""
-    waits = [after_attempt(notice(n), 500, "", 0.0).wait for n in range(len(DELAYS))]
+    waits = [delivery_decision(notice(n), 500, "", 0.0).wait for n in range(len(DELAYS))]
     assert waits == [5, 300, 1800, 7200, 18_000, 36_000, 36_000]
-    assert after_attempt(notice(len(DELAYS)), 500, "", 0.0).state is NoticeState.DEAD
+    assert delivery_decision(notice(len(DELAYS)), 500, "", 0.0).state is NoticeState.DEAD
 
 
 @given(st.integers(0, 6), st.text() | st.integers().map(str), st.floats(0, 1))
@@ -55,9 +55,9 @@ def test_a_receiver_can_ask_for_time_but_not_for_ever(
     attempts: int, retry_after: str, chance: float
 ) -> None:
     """Whatever `Retry-After` says, the next attempt comes within a day, and not too soon."""
-    wait = after_attempt(notice(attempts), 503, retry_after, chance).wait
+    wait = delivery_decision(notice(attempts), 503, retry_after, chance).wait
     assert DELAYS[attempts] <= wait <= 24 * 3600
-    assert after_attempt(notice(attempts), 503, "80000", chance).wait == 80_000
+    assert delivery_decision(notice(attempts), 503, "80000", chance).wait == 80_000
 
 
 def test_a_user_is_told_by_a_signed_callback(caller: Caller, receiver: Receiver) -> None:
