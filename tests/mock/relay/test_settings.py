@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kling_mock import RelaySettings
+from kling_mock.relay.standalone import RelayServer
 
 
 def test_urls_and_hosts_are_normalized() -> None:
@@ -50,3 +51,22 @@ def test_no_secret_is_in_the_repr() -> None:
         "admin_token": "admin-hidden",
     }
     assert "hidden" not in repr(RelaySettings(callback_secret=b"hidden", **secrets))
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        (RelaySettings(), "upstream_url and upstream_key"),
+        (RelaySettings(upstream_url="https://kling.example"), "upstream_url and upstream_key"),
+        (
+            RelaySettings(upstream_url="https://x.example", upstream_key="k", test_callback=True),
+            "only an emulated Kling has the test hook",
+        ),
+    ],
+)
+def test_a_relay_in_front_of_a_real_kling_needs_an_upstream_and_has_no_test_hook(
+    settings: RelaySettings, why: str
+) -> None:
+    """Behind a proxy every caller is local, so the hook would let anybody end tasks."""
+    with pytest.raises(ValueError, match=why):
+        RelayServer(settings)

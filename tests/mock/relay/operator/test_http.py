@@ -9,6 +9,9 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
+from kling_mock.cli.operator import operator_on
+from kling_mock.relay.operator.http import OperatorApi
+from kling_mock.storage.memory import MemoryStorage
 from tests.mock.relay.http_calls import PRICE, Caller, error_of
 
 CHANNEL = {"name": "two", "base_url": "http://127.0.0.1:1", "key": "access|verysecret"}
@@ -30,6 +33,7 @@ def test_only_the_operator_may_operate(caller: Caller) -> None:
     ("method", "path", "body", "status"),
     [
         ("GET", "nothing", None, 404),
+        ("DELETE", "overview", None, 405),
         ("GET", "users/99", None, 404),
         ("GET", "users/x", None, 404),
         ("GET", "tasks/kling_x", None, 404),
@@ -57,6 +61,12 @@ def test_a_wrong_order_is_refused(
 ) -> None:
     """What does not exist, is taken or makes no sense is refused in the relay's shape."""
     assert refused(caller, method, path, body)[0] == status
+
+
+def test_an_empty_admin_token_is_refused() -> None:
+    """It would let everybody in."""
+    with pytest.raises(ValueError, match="admin_token"):
+        OperatorApi(operator_on(MemoryStorage()), "")
 
 
 def test_keys_and_secrets_go_in_and_never_come_out(caller: Caller) -> None:
