@@ -1,4 +1,4 @@
-"""The arguments of `kling-mock db …`. Nothing of a database is loaded before one is asked for."""
+"""The arguments of `kling-mock db …`. The code for a database is loaded when a command runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add_to(commands: Any) -> None:
     """
     group = commands.add_parser("db", help="look at, upgrade and downgrade an old videos table")
     db = group.add_subparsers(required=True, metavar="ACTION")
-    _check(_command(db, "check", "say what state the videos table is in; changes nothing"))
+    _check(_command(db, "check", "report the state of the videos table; changes nothing"))
     _upgrade(_command(db, "upgrade", "bring the videos table to the relay's schema"))
     _verify(_command(db, "verify", "check a table that was upgraded; changes nothing"))
     _downgrade(_command(db, "downgrade", "bring the table back to what it was"))
@@ -42,8 +42,8 @@ def _command(db: Any, name: str, text: str) -> argparse.ArgumentParser:
 
 def _check(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "exit status: 0 the table is the relay's; 10 it can be upgraded; 11 something stands in "
-        "the way; 12 no such table, or an unknown one; 1 the database cannot be asked"
+        "exit status: 0 the table is the relay's; 10 it can be upgraded; 11 there is a blocker; "
+        "12 no such table, or an unknown one; 1 the database cannot be read"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -54,7 +54,7 @@ def _upgrade(parser: argparse.ArgumentParser) -> None:
         "--resolve",
         action="append",
         default=[],
-        metavar="NAME=WORD",
+        metavar="NAME=RESOLUTION",
         help="what to do about a blocker, as `db check` names it; may be repeated",
     )
     option("--backup", metavar="FILE", help="first dump the table with the database's own tool")
@@ -63,16 +63,21 @@ def _upgrade(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="MariaDB and MySQL 8: copy in small steps while the application runs",
     )
-    option("--share", type=float, default=0.8, help="part of the time the copy runs (default 0.8)")
-    option("--max-running", type=int, default=25, help="threads at work that make the copy wait")
+    option(
+        "--share",
+        type=float,
+        default=0.8,
+        help="part of the time in which the copy runs (default 0.8)",
+    )
+    option("--max-running", type=int, default=25, help="running threads above which the copy waits")
     option(
         "--progress",
         choices=("auto", "bar", "lines", "none"),
         default="auto",
-        help="how --online shows how far it is: a bar on a terminal, lines elsewhere (auto)",
+        help="how --online shows its progress: a bar on a terminal, lines elsewhere (auto)",
     )
     option("--pause", action="store_true", help="make a running online upgrade wait")
-    option("--resume", action="store_true", help="let a paused online upgrade go on")
+    option("--resume", action="store_true", help="continue a paused online upgrade")
     option("--abandon", action="store_true", help="remove what an unfinished online upgrade left")
 
 
@@ -96,6 +101,6 @@ def _sql(parser: argparse.ArgumentParser) -> None:
         "--for",
         dest="dialect",
         choices=("mariadb", "mysql", "postgresql", "sqlite"),
-        help="word them for this database (default: the one that is asked)",
+        help="the database that the script is for (default: the one of --db)",
     )
-    parser.add_argument("--down", action="store_true", help="the way back instead")
+    parser.add_argument("--down", action="store_true", help="print a downgrade instead")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from kling_mock.storage.protocol import Storage
-    from kling_mock.storage.values import LedgerEntry, Reconciliation, Report, User
+    from kling_mock.storage.values import LateReport, LedgerEntry, Reconciliation, User
 
 __all__ = ["LedgerHandle"]
 
@@ -62,9 +62,9 @@ class LedgerHandle:
         )
         return found
 
-    def reports(self) -> Sequence[Report]:
+    def reports(self) -> Sequence[LateReport]:
         """Return results that came too late or contradict, and were not applied."""
-        found: Sequence[Report] = self._run(lambda storage: storage.list_reports())
+        found: Sequence[LateReport] = self._run(lambda storage: storage.list_reports())
         return found
 
     def reconcile(self) -> Sequence[Reconciliation]:

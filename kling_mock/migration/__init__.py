@@ -1,6 +1,6 @@
-"""Bring a relay's `videos` table, in whatever shape it is, to the wanted schema and back.
+"""Bring a relay's `videos` table, whichever known schema it has, to the target schema and back.
 
-`table` describes a table, `shapes` recognises it, `plan` computes the steps, `ddl` words
-them: all pure. `session` and `introspect` talk to the database, `probes` holds the questions
-asked about its rows. The ways of doing it stand on top.
+`schema/` describes tables, recognises them, and computes the steps between two and their DDL,
+without a connection. `database/` connects and reads the catalogue, `rows/` checks and changes the
+rows. The commands use these: `check`, `upgrade`, `online/`, `verify`, `downgrade`, `script`.
 """

@@ -1,7 +1,7 @@
-"""The relay's other tables: made where they are missing, never changed where they are not ours.
+"""The relay's other tables: created where missing, never changed where they are not ours.
 
 A one-api database has tables `users`, `tokens` and `channels` of its own, with other columns.
-They are left alone, and then no version is written: the relay would not find its way in them.
+They are left alone, and then no version is written, so that the relay does not open them.
 """
 
 from __future__ import annotations
@@ -11,19 +11,17 @@ from typing import Final
 
 import attrs
 
-from kling_mock.migration.introspect import read_table
-from kling_mock.migration.session import Session
-from kling_mock.migration.target_schema import described, family
-from kling_mock.storage.schema import TABLES, VERSION, Table, index_sql, table_sql
-from kling_mock.storage.schema import Dialect as Family
+from kling_mock.migration.database.introspect import read_table
+from kling_mock.migration.database.session import Session
+from kling_mock.storage.schema import TABLE_NAMES, VERSION, Table, table_named, table_statements
 
-__all__ = ["Companions", "companions", "found_rest", "leave"]
+__all__ = ["AuxiliaryTables", "auxiliary_tables", "create_missing", "drop_unused"]
 
-_OURS: Final = tuple(one for one in TABLES if one.name != "videos")
+_OURS: Final = tuple(one for one in TABLE_NAMES if one != "videos")
 
 
 @attrs.frozen
-class Companions:
+class AuxiliaryTables:
     """The tables beside `videos`.
 
     Attributes:
@@ -35,43 +33,39 @@ class Companions:
     foreign: tuple[str, ...]
 
 
-def companions(session: Session) -> Companions:
-    """Look at the tables beside `videos`."""
-    found = {one.name: read_table(session, one.name) for one in _OURS}
-    return Companions(
-        tuple(one for one in _OURS if found[one.name] is None),
-        tuple(
-            one.name
-            for one in _OURS
-            if (there := found[one.name]) is not None
-            and not there.has(*(c.name for c in described(one, session.dialect).columns))
-        ),
-    )
+def auxiliary_tables(session: Session) -> AuxiliaryTables:
+    """Read the tables beside `videos`."""
+    missing: list[Table] = []
+    foreign: list[str] = []
+    for name in _OURS:
+        ours, found = table_named(name, session.dialect), read_table(session, name)
+        if found is None:
+            missing.append(ours)
+        elif not found.has(*(one.name for one in ours.columns)):
+            foreign.append(name)
+    return AuxiliaryTables(tuple(missing), tuple(foreign))
 
 
-def found_rest(session: Session, missing: Iterable[Table]) -> None:
-    """Make the tables that are *missing* beside `videos`, and write the version."""
-    words = family(session.dialect)
+def create_missing(session: Session, missing: Iterable[Table]) -> None:
+    """Create the tables that are *missing* beside `videos`, and write the version."""
     for table in missing:
-        session.execute(table_sql(table, words))
-        if words is not Family.MYSQL:
-            for index in table.indexes:
-                session.execute(index_sql(table, index, words))
+        for statement in table_statements(table, session.dialect):
+            session.execute(statement)
     session.execute("DELETE FROM schema_version")
     session.execute("INSERT INTO schema_version (version) VALUES (?)", VERSION)
 
 
-def leave(session: Session, made: list[str]) -> list[str]:
-    """Drop the tables that an upgrade made, if the relay never wrote to them.
+def drop_unused(session: Session, made: list[str]) -> list[str]:
+    """Drop the tables that an upgrade created, if the relay never wrote to them.
 
-    Otherwise they stay, and version 0 keeps the relay from opening a table that is old again.
+    Otherwise they stay, and version 0 keeps the relay from opening the old table.
 
     Args:
         session: The connection.
-        made: Names of the tables that `found_rest` made, or was about to make.
+        made: Names of the tables that `create_missing` created, or was about to create.
 
     Returns:
-        The tables that stay because there is something in them.
+        The tables that stay because they are not empty.
     """
     there = [one for one in made if read_table(session, one) is not None]
     full = [

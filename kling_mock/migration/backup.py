@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from kling_mock.migration.session import connect
-from kling_mock.storage.address import mysql_address
+from kling_mock.migration.database.session import connect
+from kling_mock.storage.adapters.address import mysql_address
 
 __all__ = ["BackupError", "backup", "dump_command"]
 
@@ -27,7 +27,7 @@ class BackupError(Exception):
 def dump_command(url: str, target: Path) -> tuple[list[str], dict[str, str]]:
     """Return the command that dumps the table `videos` to *target*, and its environment.
 
-    The password goes by the environment, where no process list shows it.
+    The password goes into the environment, which no process list shows.
     """
     parts = urlsplit(url)
     if parts.scheme.startswith("postgres"):
@@ -89,7 +89,7 @@ def backup(url: str, target: Path) -> int:
         target: A file that does not exist yet.
 
     Raises:
-        BackupError: There is no whole backup; the message says why, and no file is left.
+        BackupError: There is no complete backup; the message says why, and no file is left.
     """
     if target.exists():
         raise BackupError(f"{target} exists; a backup never overwrites a file")
@@ -131,7 +131,7 @@ def _dumped(url: str, target: Path) -> int:
     postgres = urlsplit(url).scheme.startswith("postgres")
     command, secrets = dump_command(url, target)
     try:
-        done = subprocess.run(  # noqa: S603 - our own words and the operator's URL
+        done = subprocess.run(  # noqa: S603 - fixed options and the operator's URL
             command, env={**os.environ, **secrets}, capture_output=True, text=True, check=False
         )
     except FileNotFoundError as error:

@@ -7,23 +7,22 @@ from typing import Any
 
 import attrs
 
-from kling_mock.migration.data_checks import probe
-from kling_mock.migration.ddl import quoted
-from kling_mock.migration.features import types, unsupported
+from kling_mock.migration.database.features import types, unsupported
+from kling_mock.migration.database.introspect import definition, read_table
+from kling_mock.migration.database.preflight import Estimate, Facts, estimate, judge, look
+from kling_mock.migration.database.session import Session
 from kling_mock.migration.findings import Finding
-from kling_mock.migration.introspect import definition, read_table
-from kling_mock.migration.known_schemas import Shape, goal, recognise
-from kling_mock.migration.preflight import Estimate, Facts, estimate, judge, look
-from kling_mock.migration.rebuild import BEFORE
-from kling_mock.migration.session import Session
-from kling_mock.migration.state import State
-from kling_mock.migration.table import Table
+from kling_mock.migration.rows.data_checks import check_rows
+from kling_mock.migration.schema.known_schemas import KnownSchema, goal, recognise
+from kling_mock.migration.schema.rebuild import BEFORE
+from kling_mock.migration.state import MigrationState
+from kling_mock.storage.schema import Table, quoted
 
-__all__ = ["Report", "Verdict", "check", "left_over"]
+__all__ = ["CheckReport", "CheckVerdict", "check", "left_over"]
 
 
-class Verdict(enum.IntEnum):
-    """What a check ends with; also the command's exit status."""
+class CheckVerdict(enum.IntEnum):
+    """The result of a check; also the command's exit status."""
 
     WANTED = 0
     POSSIBLE = 10
@@ -32,20 +31,20 @@ class Verdict(enum.IntEnum):
 
 
 @attrs.frozen
-class Report:
-    """All that a check found.
+class CheckReport:
+    """The result of a check.
 
     Attributes:
-        shape: The table's shape.
+        shape: Which known schema the table has.
         rows: How many rows it has.
-        facts: Size and surroundings; None when there is no table that is known.
+        facts: Size and server; None when there is no known table.
         findings: Blockers first, then warnings, then notes.
         found: The table's description; None when there is no table.
         definition: The statements that the database itself gave for it, read after `found`
             and before it was compared with the database.
     """
 
-    shape: Shape
+    shape: KnownSchema
     rows: int = 0
     facts: Facts | None = None
     findings: tuple[Finding, ...] = ()
@@ -63,13 +62,13 @@ class Report:
         return estimate(self.facts) if self.facts else None
 
     @property
-    def verdict(self) -> Verdict:
-        """What that comes to."""
-        if self.shape is Shape.OURS:
-            return Verdict.WANTED
+    def verdict(self) -> CheckVerdict:
+        """The result."""
+        if self.shape is KnownSchema.OURS:
+            return CheckVerdict.WANTED
         if not self.shape.upgradable:
-            return Verdict.UNKNOWN
-        return Verdict.BLOCKED if self.blockers else Verdict.POSSIBLE
+            return CheckVerdict.UNKNOWN
+        return CheckVerdict.BLOCKED if self.blockers else CheckVerdict.POSSIBLE
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values."""
@@ -87,12 +86,12 @@ class Report:
 _ORDER = {"blocker": 0, "warning": 1, "note": 2}
 
 
-def check(session: Session, wanted: Table) -> Report:
-    """Return what is known about the table that *wanted* describes; nothing is written."""
+def check(session: Session, wanted: Table) -> CheckReport:
+    """Inspect the table that *wanted* describes; nothing is written."""
     found = read_table(session, wanted.name)
     shape = recognise(found, wanted)
     if found is None or not shape.upgradable:
-        return Report(shape, found=found)
+        return CheckReport(shape, found=found)
     text, facts = definition(session, found.name), look(session, found.name)
     findings = unsupported(session, found, wanted)
     if types(session, found, wanted):  # no question about the rows makes sense then
@@ -100,11 +99,11 @@ def check(session: Session, wanted: Table) -> Report:
             session.query(f"SELECT COUNT(*) FROM {quoted(found.name, session.dialect)}")[0][0]
         )
     else:
-        rows, of_rows = probe(session, found, goal(found, wanted))
+        rows, of_rows = check_rows(session, found, goal(found, wanted))
         findings += of_rows
     findings += [*judge(facts), *_required(found, wanted), *_unfinished(session)]
     findings += left_over(session)
-    return Report(
+    return CheckReport(
         shape,
         rows,
         facts,
@@ -115,11 +114,11 @@ def check(session: Session, wanted: Table) -> Report:
 
 
 def _unfinished(session: Session) -> list[Finding]:
-    """Return a warning where the triggers of an online upgrade that was killed are at work."""
-    if State(session).way != "online":
+    """Return a warning where the triggers of an interrupted online upgrade may remain."""
+    if MigrationState(session).method != "online":
         return []
     says = (
-        "an online upgrade was begun and has not ended; if no process is at work on it, its "
+        "an online upgrade was begun and has not ended; if no process is running it, its "
         "triggers may still be on the table and can make writes fail: run kling-mock db upgrade "
         "--online again, or remove what is left with kling-mock db upgrade --abandon"
     )
@@ -128,7 +127,7 @@ def _unfinished(session: Session) -> list[Finding]:
 
 def left_over(session: Session) -> list[Finding]:
     """Return a blocker where a rebuild needs a name for the old table that is taken."""
-    if session.dialect in {"mariadb", "mysql"} or read_table(session, BEFORE) is None:
+    if session.dialect.is_mysql or read_table(session, BEFORE) is None:
         return []
     says = (
         f"there is a table {BEFORE}, a name that a migration needs for a moment; rename that table"

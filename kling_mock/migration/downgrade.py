@@ -1,8 +1,8 @@
 """`kling-mock db downgrade`: back to the table that the upgrade found.
 
-No row and no column that existed before is lost, and values that the upgrade changed are put
-back. What only the new schema can hold stops it, unless the operator has it set aside: then it
-is kept in `migration_changes`.
+No row and no column that existed before is lost, and values that the upgrade changed are
+restored. Data that only the new schema can hold stops it, unless the operator sets it aside: then
+it is kept in `migration_changes`.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from typing import Final
 
 import attrs
 
-from kling_mock.migration.auxiliary_tables import leave
-from kling_mock.migration.change_log import restore, single_out, stored
+from kling_mock.migration.auxiliary_tables import drop_unused
 from kling_mock.migration.check import left_over
-from kling_mock.migration.data_checks import row_probes
-from kling_mock.migration.ddl import alter, quoted
-from kling_mock.migration.features import unsupported
-from kling_mock.migration.findings import Finding
-from kling_mock.migration.introspect import read_table
-from kling_mock.migration.known_schemas import Shape, goal
-from kling_mock.migration.plan import plan
-from kling_mock.migration.preflight import judge, look
-from kling_mock.migration.rebuild import rebuild
-from kling_mock.migration.session import Dialect, Session, transaction
-from kling_mock.migration.state import CHANGES, Origin, State
-from kling_mock.migration.table import Column, Index, Table, same_content
-from kling_mock.migration.upgrade import BlockedError, lock
+from kling_mock.migration.database.features import unsupported
+from kling_mock.migration.database.introspect import read_table
+from kling_mock.migration.database.preflight import judge, look
+from kling_mock.migration.database.session import Session, transaction
+from kling_mock.migration.findings import BlockedError, Finding
+from kling_mock.migration.rows.change_log import restore, single_out, stored
+from kling_mock.migration.rows.data_checks import row_checks
+from kling_mock.migration.schema.alter import alter
+from kling_mock.migration.schema.known_schemas import KnownSchema, goal
+from kling_mock.migration.schema.plan import plan
+from kling_mock.migration.schema.rebuild import rebuild
+from kling_mock.migration.state import CHANGES, MigrationState, Origin
+from kling_mock.migration.upgrade import lock
+from kling_mock.storage.schema import Column, Dialect, Index, Table, quoted, same_content
 
-__all__ = ["Downgrade", "in_the_way", "recorded", "way_back"]
+__all__ = ["Downgrade", "downgrade_statements", "in_the_way", "recorded"]
 
-#: Columns of ours whose values say nothing that the old table would miss.
+#: Added columns whose values the old table does not need.
 _DERIVED: Final = frozenset({"id", "legacy", "updated_at"})
 
 #: Marks values in `migration_changes` that a downgrade kept.
@@ -44,15 +44,15 @@ def recorded(session: Session, table: str) -> tuple[Origin, Table]:
     Raises:
         BlockedError: No upgrade was recorded, or there is no such table.
     """
-    origin, found = State(session).origin, read_table(session, table)
+    origin, found = MigrationState(session).origin, read_table(session, table)
     if origin is None or found is None:
-        says = "no upgrade by this program is recorded, so there is no way back"
+        says = "no upgrade by this program is recorded, so it cannot be undone"
         raise BlockedError([Finding("no-origin", "blocker", says)])
     return origin, found
 
 
 def in_the_way(session: Session, found: Table, old: Table, wanted: Table) -> list[Finding]:
-    """Return what a way back would lose that is neither the old table's nor the upgrade's."""
+    """Return what a downgrade would lose that neither the old table nor the upgrade made."""
     known = {one.name for one in (*goal(old, wanted).indexes, *old.indexes)}
     later = [one.name for one in found.indexes if one.name not in known]
     return [
@@ -71,19 +71,19 @@ def in_the_way(session: Session, found: Table, old: Table, wanted: Table) -> lis
     ]
 
 
-def way_back(found: Table, origin: Origin, dialect: Dialect) -> list[str]:
-    """Return the statements after which the table has the shape that it had."""
-    if dialect in {"mariadb", "mysql"}:
+def downgrade_statements(found: Table, origin: Origin, dialect: Dialect) -> list[str]:
+    """Return the statements that bring back the old table."""
+    if dialect.is_mysql:
         return [alter(found.name, plan(found, origin.table, in_order=True), dialect)]
 
     def copied(column: Column) -> str | None:
         name, now = quoted(column.name, dialect), found.column(column.name)
         if now is None:
             return None
-        cast = dialect == "postgresql" and now.type != column.type
+        cast = dialect is Dialect.POSTGRES and now.type != column.type
         return f"CAST({name} AS {column.type})" if cast else name
 
-    made = origin.definition if dialect == "sqlite" else ()
+    made = origin.definition if dialect is Dialect.SQLITE else ()
     return rebuild(found, origin.table, dialect, copied, made)
 
 
@@ -104,7 +104,7 @@ class Downgrade:
     set_aside: Collection[str] = ()
     log: Callable[[str], None] = print
 
-    def run(self) -> Shape:
+    def run(self) -> KnownSchema:
         """Bring the table back; return the shape that it has again.
 
         Raises:
@@ -112,12 +112,12 @@ class Downgrade:
                 old shape cannot hold.
             DatabaseError: The database refused a statement.
         """
-        state = State(self.session)
+        state = MigrationState(self.session)
         origin, found = recorded(self.session, self.wanted.name)
-        if state.way == "online":
+        if state.method == "online":
             says = "an online upgrade was interrupted; run it again, or --abandon it"
             raise BlockedError([Finding("online-unfinished", "blocker", says)])
-        if self.session.dialect in {"mariadb", "mysql"}:
+        if self.session.dialect.is_mysql:
             self._whole(state, origin, found)
         else:
             with transaction(self.session):
@@ -129,7 +129,7 @@ class Downgrade:
         chosen = lost.name in self.set_aside or "all" in self.set_aside
         return bool(lost.resolution) and chosen
 
-    def _whole(self, state: State, origin: Origin, found: Table) -> None:
+    def _whole(self, state: MigrationState, origin: Origin, found: Table) -> None:
         there = not same_content(found, origin.table)
         lost = self.losses(found, origin.table) if there else []
         refused = [one for one in lost if not self._may_go(one)]
@@ -142,10 +142,10 @@ class Downgrade:
             self._keep_losses(found, origin.table, lost)
             single_out(self.session, found)
             state.set("downgrading", value=True)
-            for statement in way_back(found, origin, self.session.dialect):
+            for statement in downgrade_statements(found, origin, self.session.dialect):
                 self.session.execute(statement)
         restore(self.session, origin.table, self.wanted)
-        if full := leave(self.session, state.get("made") or []):
+        if full := drop_unused(self.session, state.get("made") or []):
             self.log(f"{', '.join(full)}: not empty, so they stay")
         aside = f"column_name LIKE '{_ASIDE}%'"
         if self.session.query(f"SELECT 1 FROM {CHANGES} WHERE {aside} LIMIT 1"):
@@ -161,7 +161,7 @@ class Downgrade:
         """Return what the old table cannot hold: one finding for each column or index."""
         narrow = [
             one
-            for one in row_probes(found, old, self.session.dialect)
+            for one in row_checks(found, old, self.session.dialect)
             if one.name.startswith(("long-", "range-"))
         ]
         conditions = [
@@ -203,7 +203,7 @@ class Downgrade:
         Only MariaDB and MySQL have such keys; elsewhere the old ones compare every byte.
         """
         column = old.column("task_id")
-        if column is None or self.session.dialect not in {"mariadb", "mysql"}:
+        if column is None or not self.session.dialect.is_mysql:
             return []
         keys = [*old.indexes, Index("PRIMARY", old.primary, unique=True)]
         charset = column.collation.partition("_")[0]
@@ -223,7 +223,7 @@ class Downgrade:
                 findings.append(Finding("alike-task-id", "blocker", says, int(count)))
         return findings
 
-    # ------------------------------------------------------------ the way back
+    # ------------------------------------------------------------ values set aside
 
     def _keep_losses(self, found: Table, old: Table, lost: list[Finding]) -> None:
         names, table = {one.name for one in lost}, quoted(found.name, self.session.dialect)

@@ -1,8 +1,8 @@
-"""What a migration must remember, in the database it works on: two small tables.
+"""The state of a migration, in the database that it changes: two small tables.
 
 `migration_state` holds where the table came from and how far an upgrade is;
 `migration_changes` holds every value that an upgrade had to change, so that a downgrade can
-put it back. Nothing else of a migration lives outside the table `videos`.
+restore it. A migration keeps nothing else outside the table `videos`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from kling_mock.migration.known_schemas import Shape
-from kling_mock.migration.session import Session
-from kling_mock.migration.table import Table
+from kling_mock.migration.database.session import Session
+from kling_mock.migration.schema.known_schemas import KnownSchema
+from kling_mock.storage.schema import Dialect, Table
 
-__all__ = ["CHANGES", "EVERY", "STATE", "Origin", "State", "Way"]
+__all__ = ["CHANGES", "EVERY", "STATE", "Method", "MigrationState", "Origin"]
 
 STATE: Final = "migration_state"
 CHANGES: Final = "migration_changes"
 
-#: How a table is upgraded: with the application stopped, or while it works.
-Way = Literal["direct", "online"]
+#: How a table is upgraded: with the application stopped, or while it runs.
+Method = Literal["direct", "online"]
 
 #: Stands for every migrated row in `migration_changes`, where a column was NULL throughout.
 EVERY: Final = "*"
@@ -35,10 +35,10 @@ class Origin:
     Attributes:
         shape: Its shape.
         table: Its description.
-        definition: The statements the database itself gave for it.
+        definition: The database's own statements for it.
     """
 
-    shape: Shape
+    shape: KnownSchema
     table: Table
     definition: tuple[str, ...]
 
@@ -54,19 +54,19 @@ class Origin:
     def from_json(cls, value: dict[str, Any]) -> Origin:
         """Return what `to_json` wrote."""
         table = Table.from_json(value["table"])
-        return cls(Shape(value["shape"]), table, tuple(value["definition"]))
+        return cls(KnownSchema(value["shape"]), table, tuple(value["definition"]))
 
 
-class State:
+class MigrationState:
     """Named values in the table `migration_state`; a missing table counts as an empty one."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def create(self) -> None:
-        """Make the two tables, where they are missing."""
+        """Create the two tables, where they are missing."""
         for statement in _TABLES:
-            text = statement if self._session.dialect in {"mariadb", "mysql"} else _plain(statement)
+            text = statement if self._session.dialect.is_mysql else _plain(statement)
             self._session.execute(text)
 
     def get(self, name: str) -> Any:
@@ -100,13 +100,13 @@ class State:
         return None if value is None else Origin.from_json(value)
 
     def drop(self) -> None:
-        """Remove both tables: the migration was undone and nothing of it is left to know."""
-        for table in (CHANGES, STATE):  # the first mark made is the last one gone
+        """Drop both tables: the migration is undone."""
+        for table in (CHANGES, STATE):  # the state last: it was created first
             self._session.execute(f"DROP TABLE {table}")
 
     @property
-    def way(self) -> Way | None:
-        """Which way an upgrade goes that was begun and not finished; None without one."""
+    def method(self) -> Method | None:
+        """The method of an unfinished upgrade; None without one."""
         begun = self.get("upgrading")
         return None if begun is None else begun["way"]
 
@@ -134,8 +134,8 @@ def _plain(statement: str) -> str:
 
 
 _CATALOGUE: Final = {
-    "sqlite": "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
-    "postgresql": "SELECT 1 WHERE to_regclass(?::text) IS NOT NULL",
+    Dialect.SQLITE: "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
+    Dialect.POSTGRES: "SELECT 1 WHERE to_regclass(?::text) IS NOT NULL",
 }
 
 

@@ -8,14 +8,13 @@ from typing import Final
 
 import attrs
 
-from kling_mock.migration.ddl import quoted
-from kling_mock.migration.introspect import read_table
-from kling_mock.migration.known_schemas import Shape, goal, recognise
-from kling_mock.migration.online_sql import BEFORE
-from kling_mock.migration.row_changes import Rows
-from kling_mock.migration.session import Dialect, Session
-from kling_mock.migration.state import State
-from kling_mock.migration.table import Table
+from kling_mock.migration.database.introspect import read_table
+from kling_mock.migration.database.session import Session
+from kling_mock.migration.rows.row_changes import RowChanges
+from kling_mock.migration.schema.known_schemas import KnownSchema, goal, recognise
+from kling_mock.migration.schema.rebuild import BEFORE
+from kling_mock.migration.state import MigrationState
+from kling_mock.storage.schema import Dialect, Table, quoted
 
 __all__ = ["Result", "checksum", "verify"]
 
@@ -48,7 +47,7 @@ def verify(session: Session, wanted: Table) -> list[Result]:
 
 def _structure(found: Table, wanted: Table) -> Iterator[Result]:
     shape = recognise(found, wanted)
-    yield Result("shape", shape is Shape.OURS, shape.means)
+    yield Result("shape", shape is KnownSchema.OURS, shape.means)
     key = found.primary == wanted.primary
     yield Result("primary key", key, f"PRIMARY KEY ({', '.join(found.primary)})")
     number = found.column("id")
@@ -64,7 +63,7 @@ def _rows(session: Session) -> Iterator[Result]:
     )[0]
     yield Result("task_id is unique", total == ids, f"{total} rows, {ids} ids")
     yield Result("ids reach", (highest or 0) >= total, f"MAX(id) is {highest or 0}")
-    origin = State(session).get("rows")
+    origin = MigrationState(session).get("rows")
     says = f"{legacy or 0} rows are marked legacy; {origin} were counted at the upgrade"
     yield Result("row count", None if origin is None else int(legacy or 0) == origin, says)
     wrong = session.query(
@@ -81,11 +80,11 @@ def _rows(session: Session) -> Iterator[Result]:
 
 def _content(session: Session, found: Table) -> Iterator[Result]:
     """Compare the content with what was there before, as far as that was kept."""
-    state = State(session)
+    state = MigrationState(session)
     origin, before = state.origin, read_table(session, BEFORE)
     if origin is not None and before is not None:
         target = goal(origin.table, found)
-        rows = Rows(session, origin.table, target, new_id=str, log=_silent)
+        rows = RowChanges(session, origin.table, target, new_id=str, log=_silent)
         shared = [one for one in target.columns if origin.table.has(one.name)]
         old = checksum(
             session, BEFORE, [value for one in shared if (value := rows.copied(one))], ""
@@ -105,7 +104,7 @@ def _content(session: Session, found: Table) -> Iterator[Result]:
 
 
 def _silent(_line: str) -> None:
-    """Say nothing: no row is changed here."""
+    """Ignore the line: no row is changed here."""
 
 
 _ID: Final = "CONVERT(task_id USING ascii) COLLATE ascii_bin"
@@ -127,24 +126,26 @@ def checksum(session: Session, table: str, values: Sequence[str], where: str) ->
         values: SQL for each value that counts.
         where: A WHERE clause, or "".
     """
-    if session.dialect == "sqlite":
+    if session.dialect is Dialect.SQLITE:
         rows = session.query(f"SELECT {', '.join(values)} FROM {table} {where}")
         return f"{len(rows)}:{sum(zlib.crc32(repr(row).encode()) for row in rows)}"
     texts = (f"COALESCE({_text(one, session.dialect)}, '~null~')" for one in values)
     row = f"CONCAT_WS('|', {', '.join(texts)})"
-    hashed = f"CRC32({row})" if session.dialect != "postgresql" else f"hashtext({row})::bigint"
+    hashed = (
+        f"CRC32({row})" if session.dialect is not Dialect.POSTGRES else f"hashtext({row})::bigint"
+    )
     count, total = session.query(f"SELECT COUNT(*), SUM({hashed}) FROM {table} {where}")[0]
     return f"{count}:{total or 0}"
 
 
 def _text(value: str, dialect: Dialect) -> str:
-    kind = "CHAR CHARACTER SET utf8mb4" if dialect in {"mariadb", "mysql"} else "TEXT"
+    kind = "CHAR CHARACTER SET utf8mb4" if dialect.is_mysql else "TEXT"
     return f"CAST({value} AS {kind})"
 
 
 # ---------------------------------------------------------------- plans
 
-#: The guide's queries of section 4.4, and the index that each shall use.
+#: The guide's queries of section 4.4, and the index that each has to use.
 _QUERIES: Final = (
     ("by id", "SELECT * FROM videos WHERE id = {id}", "PRIMARY"),
     ("by task_id", "SELECT * FROM videos WHERE task_id = '{task_id}'", "idx_task_id"),
@@ -171,18 +172,20 @@ def _plans(session: Session) -> Iterator[Result]:
     names = dict(zip(("id", "task_id", "user_id", "created_at"), rows[0], strict=True))
     for name, query, index in _QUERIES:
         plan = _explained(session, query.format(**names))
-        key = {"sqlite": "PRIMARY KEY", "postgresql": "videos_pkey"}.get(session.dialect, index)
+        key = {Dialect.SQLITE: "PRIMARY KEY", Dialect.POSTGRES: "videos_pkey"}.get(
+            session.dialect, index
+        )
         expected = key if index == "PRIMARY" else index
         used = expected in plan
         # A database may read a table of a few rows as a whole, and is right to.
-        says = plan if used or session.dialect == "sqlite" else f"{plan} (a small table?)"
+        says = plan if used or session.dialect is Dialect.SQLITE else f"{plan} (a small table?)"
         yield Result(f"plan {name}", used or None, says)
 
 
 def _explained(session: Session, query: str) -> str:
-    if session.dialect == "sqlite":
+    if session.dialect is Dialect.SQLITE:
         return str(session.query(f"EXPLAIN QUERY PLAN {query}")[0][3])
-    if session.dialect == "postgresql":
+    if session.dialect is Dialect.POSTGRES:
         return " ".join(str(row[0]).strip() for row in session.query(f"EXPLAIN {query}"))
     row = session.query(f"EXPLAIN {query}")[0]
     return f"type {row[3]}, key {row[5]}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from kling_mock.storage.schema import Dialect, script
+from kling_mock.storage.schema import SCRIPTS, script
 
 parser = argparse.ArgumentParser(prog="python -m kling_mock.storage", description=__doc__)
 parser.add_argument("folder", nargs="?", default=Path(__file__).parent / "ddl", type=Path)
 folder: Path = parser.parse_args().folder
-for dialect in Dialect:
-    (folder / f"{dialect}.sql").write_text(script(dialect), encoding="utf-8")
+for dialect, name in SCRIPTS.items():
+    (folder / name).write_text(script(dialect), encoding="utf-8")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+from kling_mock.storage.adapters.address import mysql_address
 from kling_mock.storage.adapters.engine import Engine
-from kling_mock.storage.address import mysql_address
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.sql_storage import SqlStorage
 

@@ -1,4 +1,4 @@
-"""What a store refuses.
+"""What a storage refuses.
 
     StorageError
     ├── UnknownError               no such user, token, channel, task, notice
@@ -7,7 +7,7 @@
     ├── KlingTaskClashError        Kling's id of one task turned up for another
     ├── RefusedError               this user or token may not create a task
     │   ├── DisabledError          the user or the token is switched off, or it has expired
-    │   └── InsufficientQuotaError the user's or the token's quota does not reach
+    │   └── InsufficientQuotaError the user's or the token's quota is too low
     ├── SchemaError                the database's tables are not the ones this version needs
     └── StorageUnavailableError    the database is away, or too busy for too long
 
@@ -31,11 +31,11 @@ __all__ = [
     "UnknownError",
 ]
 
-Kind = Literal["user", "token", "channel", "task", "notice"]
+RecordKind = Literal["user", "token", "channel", "task", "notice"]
 
 
 class StorageError(Exception):
-    """The root: what a store refuses, for a reason that its caller can act on."""
+    """The base: what a storage refuses, for a reason that its caller can act on."""
 
     def __init__(self, message: str, *arguments: Any) -> None:
         super().__init__(message)
@@ -50,11 +50,11 @@ class UnknownError(StorageError):
     """There is no such thing.
 
     Attributes:
-        kind: What was looked for.
+        kind: The kind of record.
         key: Its id.
     """
 
-    def __init__(self, kind: Kind, key: int | str) -> None:
+    def __init__(self, kind: RecordKind, key: int | str) -> None:
         super().__init__(f"there is no {kind} {key!r}", kind, key)
         self.kind = kind
         self.key = key
@@ -64,10 +64,10 @@ class ExistsError(StorageError):
     """A name, token or id that has to be unique is taken.
 
     Attributes:
-        kind: What of.
+        kind: The kind of record.
     """
 
-    def __init__(self, kind: Kind, what: str) -> None:
+    def __init__(self, kind: RecordKind, what: str) -> None:
         super().__init__(f"there is a {kind} with this {what} already; choose another", kind, what)
         self.kind = kind
         self.what = what
@@ -89,7 +89,7 @@ class ExternalIdConflictError(StorageError):
 
 
 class KlingTaskClashError(StorageError):
-    """Kling's id of one task turned up for another: somebody has to look into it.
+    """Kling's id of one task turned up for another, which an operator has to look into.
 
     Attributes:
         task_id: Our id of the task that it was reported for.
@@ -111,7 +111,7 @@ class RefusedError(StorageError):
     """This user or token may not create a task.
 
     Attributes:
-        of: Which of the two.
+        of: Whether the user or the token is the reason.
     """
 
     of: Literal["user", "token"]
@@ -126,7 +126,7 @@ class DisabledError(RefusedError):
 
 
 class InsufficientQuotaError(RefusedError):
-    """The quota does not reach; nothing is held.
+    """The quota is too low; nothing is held.
 
     Attributes:
         needed: The price in quota.

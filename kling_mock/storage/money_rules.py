@@ -1,4 +1,4 @@
-"""The money rules, as functions of a row: what is charged, and when an absence is believed."""
+"""The rules as functions of a row: what is charged, and when "not found" is final."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = [
     "reported",
 ]
 
-#: Seconds between the end of an attempt and the first answer "not found" that counts, and
-#: between that and the second (our rule: Kling says nowhere how soon a task can be looked up).
+#: Seconds between the end of an attempt and the first reply "not found" that counts, and
+#: between that and the second (our rule: Kling documents no time until a task can be found).
 SPACING: Final = 60
 #: Rows that one page or one claim may ask for.
 MAX_LIMIT: Final = 1_000
@@ -45,20 +45,20 @@ def amounts(row: VideoRow, final: int | None) -> Amounts:
     """
     if row.legacy:
         return Amounts(0, 0)
-    wanted = row.quota if final is None else final
+    due = row.quota if final is None else final
     if row.quota and not row.held_quota:
-        return Amounts(wanted, 0)
-    charged = min(wanted, row.held_quota)
-    return Amounts(charged, wanted - charged)
+        return Amounts(due, 0)
+    charged = min(due, row.held_quota)
+    return Amounts(charged, due - charged)
 
 
 def reported(row: VideoRow, result: TaskResult) -> int:
-    """Return the amount that a report is kept with: what it says, else what the row says."""
+    """Return the amount that a report is kept with: its own, else the row's price."""
     return row.quota if result.quota is None else result.quota
 
 
 def absence(row: VideoRow, asked_at: int) -> Absence:
-    """Return what an answer "not found" to a question asked at *asked_at* means for *row*."""
+    """Return what the reply "not found" to a query sent at *asked_at* means for *row*."""
     if not row.is_open or row.legacy or row.kling_task_id is not None:
         return Absence.IRRELEVANT
     if row.not_found_at is None:
@@ -74,4 +74,4 @@ def check_limit(limit: int) -> None:
         ValueError: It is not.
     """
     if not 1 <= limit <= MAX_LIMIT:
-        raise ValueError(f"limit is 1 to {MAX_LIMIT}, not {limit}")
+        raise ValueError(f"limit must be 1 to {MAX_LIMIT}, not {limit}")

@@ -1,15 +1,15 @@
-"""What the relay asks of a store, whichever database is behind it.
+"""The operations of the relay's storage, whichever database is behind it.
 
 Every method is one transaction, is atomic, and can be called by many tasks, threads' loops and
-processes at a time. A change is answered only after it is durable. What a method refuses it
-raises as a `StorageError`, and then it has changed nothing. Any of them may raise
+processes at a time. A change returns only after it is durable. A refusal is raised as a
+`StorageError`, and then nothing was changed. Any of them may raise
 `StorageUnavailableError`.
 
-Each change can be repeated: after an error of which nobody knows whether it came before or
-after the change, the same call leads to the same state, and no money moves twice. So a user,
-token or channel that was made at the same instant with the same arguments is returned again.
+Each change can be repeated: after an error that leaves open whether the change was made, the
+same call leads to the same state, and no money moves twice. So a user, token or
+channel that was created at the same time with the same arguments is returned again.
 
-Times are arguments in whole Unix seconds: a store has no clock of its own. Money is whole quota.
+Times are arguments in whole Unix seconds: a storage has no clock of its own. Money is whole quota.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kling_mock.storage.values import (
     Channel,
     Created,
     DailyTotals,
-    Delivery,
+    LateReport,
     LedgerEntry,
     NewChannel,
     NewNotice,
@@ -35,16 +35,16 @@ from kling_mock.storage.values import (
     NewUser,
     Notice,
     NoticeState,
-    Overview,
     Reconciliation,
-    Report,
     Settlement,
     SlowRecord,
-    Strain,
+    StoreStatistics,
+    StoreSummary,
     TaskResult,
     Token,
     User,
     VideoRow,
+    WebhookDelivery,
 )
 
 __all__ = ["Storage"]
@@ -53,7 +53,7 @@ __all__ = ["Storage"]
 class Storage(Protocol):
     """Users, tokens, channels, tasks and the money that they move."""
 
-    # ------------------------------------------------------------ life
+    # ------------------------------------------------------------ lifecycle
 
     async def open(self) -> None:
         """Connect; an empty database gets its tables.
@@ -64,21 +64,21 @@ class Storage(Protocol):
         ...
 
     async def close(self) -> None:
-        """Finish what was asked for and disconnect; harmless when it is closed."""
+        """Finish pending calls and disconnect; harmless when it is closed."""
         ...
 
     async def ping(self) -> None:
-        """Ask the database for a sign of life.
+        """Check that the database answers.
 
         Raises:
-            StorageUnavailableError: There is none.
+            StorageUnavailableError: It does not.
         """
         ...
 
     # ------------------------------------------------------------ users
 
     async def create_user(self, user: NewUser, *, now: int) -> User:
-        """Make a user, with a ledger row of its opening balance, also if that is 0.
+        """Create a user, with a ledger row of its opening balance, also if that is 0.
 
         Raises:
             ExistsError: The name is taken.
@@ -105,7 +105,7 @@ class Storage(Protocol):
         """Switch a user on or off, or delete it; its open tasks go on.
 
         Raises:
-            UnknownError: There is none, or it is deleted: that is for good.
+            UnknownError: There is none, or it is deleted, which is permanent.
         """
         ...
 
@@ -144,7 +144,7 @@ class Storage(Protocol):
     # ------------------------------------------------------------ tokens
 
     async def create_token(self, token: NewToken, *, now: int) -> Token:
-        """Make a token.
+        """Create a token.
 
         Raises:
             ExistsError: Its hash is taken.
@@ -164,7 +164,7 @@ class Storage(Protocol):
         """Switch a token on or off, or delete it; its open tasks go on.
 
         Raises:
-            UnknownError: There is none, or it is deleted: that is for good.
+            UnknownError: There is none, or it is deleted, which is permanent.
         """
         ...
 
@@ -181,7 +181,7 @@ class Storage(Protocol):
     # ------------------------------------------------------------ channels
 
     async def create_channel(self, channel: NewChannel, *, now: int) -> Channel:
-        """Make a channel.
+        """Create a channel.
 
         Raises:
             ExistsError: Another one that is not deleted has its name.
@@ -201,7 +201,7 @@ class Storage(Protocol):
         ...
 
     async def replace_channel(self, channel_id: int, channel: NewChannel) -> Channel:
-        """Declare a channel anew; what it was used for stays.
+        """Replace a channel's settings; its usage stays.
 
         Raises:
             ExistsError: Another one that is not deleted has its name.
@@ -226,7 +226,7 @@ class Storage(Protocol):
         also the same `task_id`, so that this call can be repeated after a lost answer.
 
         Args:
-            task: What is asked for.
+            task: The task to create.
             now: The time.
             next_poll_at: When the sweeper looks after it, should its sender be killed.
 
@@ -234,16 +234,16 @@ class Storage(Protocol):
             DisabledError: The user or the token is switched off, or the token has expired.
             ExistsError: The `task_id` is taken by another request.
             ExternalIdConflictError: The `external_task_id` belongs to another request.
-            InsufficientQuotaError: The user's or the token's quota does not reach.
+            InsufficientQuotaError: The user's or the token's quota is too low.
             UnknownError: There is no such user or token, or the token is another user's.
         """
         ...
 
     async def bind_attempt(self, task_id: str, attempt: Attempt) -> bool:
-        """Note through whom the task is about to be sent, before it is.
+        """Record the channel through which the task is about to be sent.
 
-        To be called for another channel only after proof that the one before has refused.
-        Earlier answers "not found" no longer count.
+        To be called for another channel only after proof that the previous one has refused.
+        Earlier "not found" replies no longer count.
 
         Returns:
             False if the row has ended or has been accepted: then it must not be sent.
@@ -254,13 +254,13 @@ class Storage(Protocol):
         ...
 
     async def close_attempt(self, task_id: str, *, at: int) -> None:
-        """Note that the attempt's socket was closed at *at*, sooner than its lease would end."""
+        """Record that the attempt's socket was closed at *at*, before its lease would end."""
         ...
 
     async def accept(
         self, task_id: str, kling_task_id: str, *, now: int, next_poll_at: int
     ) -> Acceptance:
-        """Note Kling's id of the task. A row that has ended keeps its status.
+        """Record Kling's id of the task. A row that has ended keeps its status.
 
         Raises:
             KlingTaskClashError: The row has another id, or another row of its channel has
@@ -271,7 +271,7 @@ class Storage(Protocol):
         ...
 
     async def mark_open(self, task_id: str, status: str, *, now: int) -> bool:
-        """Note that the task is in an open *status*, known or not.
+        """Record that the task is in an open *status*, known or not.
 
         `submitted` never replaces another status, and nothing replaces a terminal one.
 
@@ -284,15 +284,15 @@ class Storage(Protocol):
         ...
 
     async def claim_due(self, *, now: int, lease_until: int, limit: int) -> Sequence[VideoRow]:
-        """Take open rows that are due to be read upstream, the longest overdue first.
+        """Lease open rows that are due to be read upstream, the longest overdue first.
 
-        Nobody else gets them before *lease_until*. Whoever does not call `schedule_poll`
-        within that time, because it was killed, leaves them to the others.
+        No other caller gets them before *lease_until*. If the caller is killed before it calls
+        `schedule_poll`, they are free again after that time.
         """
         ...
 
     async def claim_read(self, task_id: str, *, now: int, lease_until: int) -> bool:
-        """Ask whether an open row may be read upstream now.
+        """Lease an open row for one reading upstream.
 
         Returns:
             True for one caller over all processes; for the others, and for rows that have
@@ -308,7 +308,8 @@ class Storage(Protocol):
         Args:
             task_id: The row.
             at: When.
-            lease_until: Until when nobody may read it, instead of what it was; None leaves it.
+            lease_until: A new lease, before whose end no other caller reads it; None keeps the old
+                one.
             only_sooner: Change nothing if it is due sooner.
         """
         ...
@@ -337,8 +338,8 @@ class Storage(Protocol):
     async def keep_report(self, result: TaskResult, *, status: str, now: int) -> None:
         """Keep a report without applying it.
 
-        Of each task and *status* the first one is kept, and the others are counted. So what
-        one task can leave behind is bounded by the number of words that are used as a status.
+        Of each task and *status* the first one is kept, and the others are counted, so the
+        number of rows per task is bounded by the number of statuses in use.
 
         Args:
             result: The report.
@@ -372,16 +373,16 @@ class Storage(Protocol):
     async def report_not_found(
         self, task_id: str, *, asked_at: int, reason: str, notice: NewNotice | None = None
     ) -> Absence:
-        """Note that Kling, asked at *asked_at*, knew no task of this id.
+        """Record that Kling, queried at *asked_at*, knew no task of this id.
 
-        The second such answer fails the row and releases its hold, if it was asked for at
+        The second such reply fails the row and releases its hold, if its query was sent at
         least 60 s after the first, and the first at least 60 s after the attempt was over.
 
         Args:
             task_id: Our own id.
-            asked_at: When the question was sent; also the time of the failure.
-            reason: The `fail_reason`, if it comes to that.
-            notice: What the user is told, if it comes to that.
+            asked_at: When the query was sent; also the time of the failure.
+            reason: The `fail_reason`, if the row fails.
+            notice: The callback to the user, if the row fails.
 
         Raises:
             UnknownError: There is no such task.
@@ -391,7 +392,7 @@ class Storage(Protocol):
     # ------------------------------------------------------------ tasks: reading
 
     async def find_task(self, task_id: str) -> VideoRow | None:
-        """Return the row of a `task_id`, whoever owns it."""
+        """Return the row of a `task_id`, whichever user owns it."""
         ...
 
     async def get_task(self, user_id: int, any_id: str) -> VideoRow | None:
@@ -411,11 +412,11 @@ class Storage(Protocol):
     # ------------------------------------------------------------ outgoing callbacks
 
     async def claim_notices(self, *, now: int, lease_until: int, limit: int) -> Sequence[Notice]:
-        """Take pending notices that are due; nobody else gets them before *lease_until*."""
+        """Lease pending notices that are due; no other caller gets them before *lease_until*."""
         ...
 
-    async def record_delivery(self, delivery: Delivery, *, now: int) -> bool:
-        """Note how an attempt ended and let go of the notice.
+    async def record_delivery(self, delivery: WebhookDelivery, *, now: int) -> bool:
+        """Record how an attempt ended, and release the lease.
 
         Returns:
             False if it is not pending or another attempt was recorded first.
@@ -443,21 +444,21 @@ class Storage(Protocol):
 
     # ------------------------------------------------------------ operations
 
-    async def find_report(self, task_id: str, status: str) -> Report | None:
+    async def find_report(self, task_id: str, status: str) -> LateReport | None:
         """Return the report of a task that is kept as *status*; None if there is none."""
         ...
 
     async def list_reports(
         self, *, before: int | None = None, limit: int = 100
-    ) -> Sequence[Report]:
+    ) -> Sequence[LateReport]:
         """Return results that were not applied with ids below *before*, the newest first."""
         ...
 
     async def reconcile(self, user_id: int | None = None) -> Sequence[Reconciliation]:
         """Compare every balance with the ledger and every charge with its row.
 
-        Reads one consistent state while the relay goes on. Legacy rows, and tasks created
-        with *overdraft*, hold nothing and are not held against anybody.
+        Reads one consistent snapshot while the relay runs. Legacy rows, and tasks created
+        with *overdraft*, hold nothing and do not count as differences.
 
         Args:
             user_id: Only this user; None is all of them.
@@ -477,7 +478,7 @@ class Storage(Protocol):
         """
         ...
 
-    async def overview(self, *, now: int) -> Overview:
+    async def summary(self, *, now: int) -> StoreSummary:
         """Return counts for health and metrics."""
         ...
 
@@ -490,10 +491,10 @@ class Storage(Protocol):
         """
         ...
 
-    def strain(self) -> Strain:
-        """Return what this process has had to repeat, and what was slow, since it was opened.
+    def statistics(self) -> StoreStatistics:
+        """Return what this process had to repeat, and what was slow, since `open`.
 
-        It is counted in memory: the database is not asked.
+        It is counted in memory, without a query.
         """
         ...
 
@@ -501,7 +502,7 @@ class Storage(Protocol):
         """Return what the database itself knows of slow statements.
 
         Args:
-            limit: Most recorded statements.
-            running_for: Seconds from which a statement that is running is told.
+            limit: Maximum number of recorded statements.
+            running_for: Seconds from which a running statement is listed.
         """
         ...

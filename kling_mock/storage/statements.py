@@ -4,20 +4,20 @@ Plain standard SQL: no dialect, no RETURNING, no SKIP LOCKED, no upsert, nothing
 on the isolation level.
 
 A change that decides something is a compare-and-set: its WHERE names what has to be so, and
-only the caller that changed one row goes on.
+only the caller that changed one row continues.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from kling_mock.storage.transaction import insert, names, read, select, write
+from kling_mock.storage.steps import insert, names, read, select, write
 from kling_mock.storage.values import (
     Channel,
+    LateReport,
     LedgerEntry,
     NewChannel,
     Notice,
-    Report,
     Token,
     User,
     VideoRow,
@@ -70,11 +70,11 @@ TOKEN_BY_HASH: Final = select(Token, "FROM tokens WHERE token_hash = ?")
 TOKEN_BY_ID: Final = select(Token, "FROM tokens WHERE id = ?")
 #: (user)
 TOKENS_OF_USER: Final = select(Token, "FROM tokens WHERE user_id = ? ORDER BY id")
-#: A token and its user in one look: the user's columns first. (hash)
+#: A token and its user in one statement: the user's columns first. (hash)
 CALLER: Final = read(f"""
     SELECT {", ".join(f"u.{name}" for name in names(User))},
         {", ".join(f"t.{name}" for name in names(Token))}
-    FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.token_hash = ?""")  # noqa: S608 - names of our own
+    FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.token_hash = ?""")  # noqa: S608 - our column names
 INSERT_TOKEN: Final = insert(
     "tokens",
     (
@@ -88,7 +88,7 @@ INSERT_TOKEN: Final = insert(
         "created_at",
     ),
 )
-#: Deleted is for good. (status, id)
+#: Deleted is permanent. (status, id)
 SET_TOKEN_STATUS: Final = write("UPDATE tokens SET status = ? WHERE id = ? AND status <> 3")
 #: Limit or free a token; never below what it holds. (unlimited, remain, id, unlimited, remain)
 SET_TOKEN_QUOTA: Final = write("""
@@ -117,7 +117,7 @@ CHANNELS: Final = select(Channel, "FROM channels ORDER BY id")
 INSERT_CHANNEL: Final = insert("channels", (*names(NewChannel), "created_at"))
 #: (all that an operator declares, id)
 REPLACE_CHANNEL: Final = write(
-    f"UPDATE channels SET {' = ?, '.join(names(NewChannel))} = ?"  # noqa: S608 - names of our own
+    f"UPDATE channels SET {' = ?, '.join(names(NewChannel))} = ?"  # noqa: S608 - our column names
     " WHERE id = ? AND deleted_id = 0"
 )
 #: (id)
@@ -160,7 +160,7 @@ STUCK: Final = select(
 # ---------------------------------------------------------------- tasks: before the end
 
 INSERT_VIDEO: Final = insert("videos", names(VideoRow)[1:])
-#: Note through whom it is sent. (channel, key, attempt until, task_id)
+#: Record through which channel it is sent. (channel, key, attempt until, task_id)
 BIND_ATTEMPT: Final = write("""
     UPDATE videos SET channel_id = ?, channel_key_id = ?, attempt_until = ?, not_found_at = NULL
     WHERE task_id = ? AND kling_task_id IS NULL AND legacy = 0
@@ -204,8 +204,8 @@ SCHEDULE_AND_LEASE: Final = write("""
 
 # ---------------------------------------------------------------- tasks: the end
 
-#: The compare-and-set that every charge hangs on. Channel and Kling's id are compared too,
-#: because the money goes to the one and a report may bring the other.
+#: The compare-and-set that every charge depends on. Channel and Kling's id are compared too,
+#: because the charge is counted on the one and a report may bring the other.
 #: (status, now, Kling's id, video_id, store_url, duration, fail_reason, json_data, charged,
 #: task_id, channel, Kling's id)
 END: Final = write("""
@@ -214,7 +214,7 @@ END: Final = write("""
         held_quota = 0, next_poll_at = NULL
     WHERE task_id = ? AND status NOT IN ('succeed', 'failed') AND channel_id = ?
         AND (kling_task_id IS NULL OR kling_task_id = ?)""")
-#: What was refused gives its id back. (task_id)
+#: A refused task frees its external id. (task_id)
 FREE_EXTERNAL_ID: Final = write("UPDATE videos SET external_task_id = NULL WHERE task_id = ?")
 #: The end of a task that Kling does not know, if nothing has happened since the row was read.
 #: (now, reason, task_id, first absence, attempt until)
@@ -223,7 +223,7 @@ END_ABSENT: Final = write("""
         quota = 0, held_quota = 0, next_poll_at = NULL
     WHERE task_id = ? AND status NOT IN ('succeed', 'failed') AND kling_task_id IS NULL
         AND not_found_at = ? AND attempt_until = ?""")
-#: (asked at, task_id, attempt until)
+#: (queried at, task_id, attempt until)
 NOTE_ABSENCE: Final = write("""
     UPDATE videos SET not_found_at = ?
     WHERE task_id = ? AND status NOT IN ('succeed', 'failed') AND kling_task_id IS NULL
@@ -261,18 +261,18 @@ NOTICES: Final = select(
 
 # ---------------------------------------------------------------- reports
 
-INSERT_REPORT: Final = insert("reports", names(Report)[1:])
+INSERT_REPORT: Final = insert("reports", names(LateReport)[1:])
 #: (now, task_id, status)
 COUNT_REPORT: Final = write("""
     UPDATE reports SET seen = seen + 1, last_at = ? WHERE task_id = ? AND status = ?""")
 #: (task_id, status)
-REPORT: Final = select(Report, "FROM reports WHERE task_id = ? AND status = ?")
+REPORT: Final = select(LateReport, "FROM reports WHERE task_id = ? AND status = ?")
 #: (id below, limit)
-REPORTS: Final = select(Report, "FROM reports WHERE id < ? ORDER BY id DESC LIMIT ?")
+REPORTS: Final = select(LateReport, "FROM reports WHERE id < ? ORDER BY id DESC LIMIT ?")
 
 # ---------------------------------------------------------------- operations
 
-#: A sign of life.
+#: Checks that the database answers.
 PING: Final = read("SELECT 1")
 #: The version of the tables.
 SCHEMA_VERSION: Final = read("SELECT MAX(version) FROM schema_version")
@@ -321,11 +321,26 @@ _OPEN_STATE: Final = """CASE WHEN kling_task_id IS NULL THEN 'unknown'
 BACKLOG: Final = read(f"""
     SELECT {_OPEN_STATE}, COUNT(*), SUM(CASE WHEN next_poll_at <= ? THEN 1 ELSE 0 END),
         SUM(CASE WHEN created_at <= ? THEN 1 ELSE 0 END), MIN(next_poll_at)
-    FROM videos WHERE next_poll_at >= 0 GROUP BY {_OPEN_STATE}""")  # noqa: S608 - words of our own
+    FROM videos WHERE next_poll_at >= 0 GROUP BY {_OPEN_STATE}""")  # noqa: S608 - a constant
 #: (now)
-OVERVIEW: Final = read("""
+SUMMARY: Final = read("""
     SELECT (SELECT COUNT(*) FROM videos WHERE next_poll_at IS NOT NULL),
         (SELECT COUNT(*) FROM videos WHERE next_poll_at <= ?),
         (SELECT COUNT(*) FROM outbox WHERE state = 'pending'),
         (SELECT COUNT(*) FROM outbox WHERE state IN ('dead', 'gone')),
         (SELECT COUNT(*) FROM reports)""")
+
+# ---------------------------------------------------------------- parameters
+
+#: The highest number that a BIGINT holds.
+HIGHEST: Final = 2**63 - 1
+
+
+def ceiling(before: int | None) -> int:
+    """Return what ids have to be below: *before*, or more than any id."""
+    return HIGHEST if before is None else max(-1, min(before, HIGHEST))
+
+
+def between(only: int | None) -> tuple[int, int]:
+    """Return the lowest and the highest id: both *only*, or of all there are."""
+    return (0, HIGHEST) if only is None else (only, only)

@@ -1,9 +1,9 @@
-"""What text a database can keep: the same rules for every store, applied before SQL.
+"""What text a database can store: the same rules for every storage, applied before SQL.
 
 SQLite keeps nearly anything, PostgreSQL no NUL, MySQL in strict mode nothing that is longer
-than its column, and no UTF-8 encoder takes half a surrogate pair. So identifiers are checked
-and refused, what an operator declares is refused if it does not fit as it is, and what only
-informs is made to fit.
+than its column, and no UTF-8 encoder takes an unpaired surrogate. So identifiers are checked
+and refused, an operator's settings are refused if they do not fit, and text that only informs
+is truncated.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
 
 #: Characters of a `task_id`, an `external_task_id` and a `kling_task_id`.
 MAX_ID: Final = 200
-#: The rule for ids that somebody else gave, for error messages.
+#: The rule for ids from outside, for error messages.
 ID_RULE: Final = f"1 to {MAX_ID} characters, no space at its end, no NUL and no surrogate"
 #: Bytes that a TEXT column of MySQL holds.
 TEXT_BYTES: Final = 65_535
@@ -69,7 +69,7 @@ def task_id(value: str) -> str:
 
 
 def optional_id(value: str | None) -> str | None:
-    """Return *value* if it can be an id that somebody else gave, None for '' and None.
+    """Return *value* if it can be an id from outside, None for '' and None.
 
     Raises:
         ValueError: It is longer than 200 characters, ends with a space, or cannot be encoded.
@@ -84,7 +84,7 @@ def optional_id(value: str | None) -> str | None:
 
 
 def fit(value: str, characters: int | None = None) -> str:
-    """Return *value* so that every database keeps it.
+    """Return *value*, changed so that every database can store it.
 
     Args:
         value: Text that informs and identifies nothing.
@@ -99,7 +99,7 @@ def fit(value: str, characters: int | None = None) -> str:
 
 
 def check_fits(name: str, value: str, characters: int | None = None) -> None:
-    """Check that every database keeps *value* as it is.
+    """Check that every database can store *value* unchanged.
 
     Args:
         name: What the text is, for the error.
@@ -107,7 +107,7 @@ def check_fits(name: str, value: str, characters: int | None = None) -> None:
         characters: Length of its VARCHAR column; None for a TEXT column of 65,535 bytes.
 
     Raises:
-        ValueError: It is too long, or has a NUL or half a surrogate pair.
+        ValueError: It is too long, or has a NUL or an unpaired surrogate.
     """
     if _UNSTORABLE.search(value) is not None:
         raise ValueError(f"{name}: must have no NUL character and no unpaired surrogate")

@@ -19,10 +19,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from kling_mock.migration.online import Online
-from kling_mock.migration.session import DatabaseError, Session, connect
-from kling_mock.migration.target_schema import wanted
+from kling_mock.migration.database.session import DatabaseError, Session, connect
+from kling_mock.migration.online.upgrade import OnlineUpgrade
+from kling_mock.migration.schema.known_schemas import target_schema
 from kling_mock.migration.upgrade import Upgrade
+from kling_mock.storage.schema import Dialect
 from tests.benchmarks.frame import Figure, Gate, Report
 from tests.benchmarks.measure import ROOT
 from tests.mock.migration import legacy
@@ -117,8 +118,8 @@ def _figures(online: list[Seen], guide: Seen, rows: int) -> list[Figure]:
 
 
 def _online(session: Session) -> None:
-    upgrade = Upgrade(session, wanted("mariadb"), lambda: "", log=lambda _: None)
-    Online(upgrade).run()
+    upgrade = Upgrade(session, target_schema(Dialect.MARIADB), lambda: "", log=lambda _: None)
+    OnlineUpgrade(upgrade).run()
 
 
 def _guide(session: Session) -> None:

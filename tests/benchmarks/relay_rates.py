@@ -22,8 +22,7 @@ from kling_mock.storage.adapters.server import POOL_SIZE
 from kling_mock.storage.connect import connect
 from kling_mock.storage.ensure_schema import script_statements
 from kling_mock.storage.schema import Dialect
-from kling_mock.storage.transactions import accounts, channels, create, settle
-from kling_mock.storage.transactions import lifecycle as watch
+from kling_mock.storage.transactions import accounts, channels, create, lifecycle, settlement
 from kling_mock.storage.values import Attempt, NewToken, NewUser
 from tests.benchmarks.frame import Report, Table, number
 from tests.benchmarks.relay_sides import IN_FLIGHT, Side, kling, live, relay
@@ -76,9 +75,12 @@ class Town(Recorder):
         steps: list[Step] = []
         for one in range(1, self.users + 1):
             user, token = NewUser(f"user {one}", QUOTA), NewToken(one, kit.digest(f"sk-{one}"))
-            steps += self.steps(accounts.create_user(user, kit.NOW))
-            steps += self.steps(accounts.create_token(token, kit.NOW))
-        return [*steps, *self.steps(channels.create_channel(kit.channel_named("Kling"), kit.NOW))]
+            steps += self.steps(accounts.create_user(user, now=kit.NOW))
+            steps += self.steps(accounts.create_token(token, now=kit.NOW))
+        return [
+            *steps,
+            *self.steps(channels.create_channel(kit.channel_named("Kling"), now=kit.NOW)),
+        ]
 
     def lives(self, count: int) -> list[Life]:
         """Return the steps of so many lives, users in turn."""
@@ -92,8 +94,10 @@ class Town(Recorder):
         task = kit.new_task(user, task_id=task_id, token_id=user, attempt=attempt)
         return (
             self.steps(create.create_task(task, kit.NOW, kit.NOW, look=False)),
-            self.steps(watch.accept(task_id, f"k-{task_id}", kit.NOW, kit.NOW)),
-            self.steps(settle.settle(kit.succeed(task_id), kit.LATER, None)),
+            self.steps(
+                lifecycle.accept(task_id, f"k-{task_id}", now=kit.NOW, next_poll_at=kit.NOW)
+            ),
+            self.steps(settlement.settle(kit.succeed(task_id), now=kit.LATER)),
         )
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from kling_mock.migration.session import Session, connect
+from kling_mock.migration.database.session import Session, connect
 from tests.benchmarks.frame import Gate, Report, Table, number, quantity
 from tests.benchmarks.migration import server
 from tests.benchmarks.storage_claims import CLAIMS, Claim, cases

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from kling_mock.migration.session import Dialect, Session
+from kling_mock.migration.database.session import Session
+from kling_mock.storage.schema import Dialect
 from tests.benchmarks.measure import Cost, cost_of
 from tests.benchmarks.storage_rounds import Effort, Found, Measured, pair_found, turns
 from tests.benchmarks.storage_tables import OLD_COLUMNS, START, Size, analyse, task_id
@@ -62,14 +63,14 @@ _INNODB: Final = (
     "WHERE database_name = DATABASE() AND table_name = '{}' AND stat_name = 'n_leaf_pages'"
 )
 _SIZES: Final[Mapping[Dialect, str]] = {
-    "mariadb": _INNODB,
-    "mysql": _INNODB,
-    "postgresql": (
+    Dialect.MARIADB: _INNODB,
+    Dialect.MYSQL: _INNODB,
+    Dialect.POSTGRES: (
         "SELECT c.relname::text, pg_relation_size(c.oid) FROM pg_class c "
         "WHERE c.oid = '{0}'::regclass "
         "OR c.oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = '{0}'::regclass)"
     ),
-    "sqlite": (
+    Dialect.SQLITE: (
         "SELECT m.name, SUM(d.pgsize) FROM sqlite_master m JOIN dbstat d ON d.name = m.name "
         "WHERE m.tbl_name = '{}' GROUP BY m.name"
     ),
@@ -99,14 +100,14 @@ _MYSQL_STEPS: Final = {_KEY: _GUIDE[:1], _UNIQUE: _GUIDE[1:3], _ALL: _GUIDE[3:]}
 
 #: The guide's own statements on MariaDB, and what says the same elsewhere.
 _STEPS: Final[Mapping[Dialect, Mapping[str, Sequence[str]]]] = {
-    "mariadb": _MYSQL_STEPS,
-    "mysql": _MYSQL_STEPS,
-    "postgresql": {
+    Dialect.MARIADB: _MYSQL_STEPS,
+    Dialect.MYSQL: _MYSQL_STEPS,
+    Dialect.POSTGRES: {
         _KEY: ("ALTER TABLE space ADD COLUMN id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",),
         _UNIQUE: _SPACE_UNIQUE,
         _ALL: _SEVEN,
     },
-    "sqlite": {
+    Dialect.SQLITE: {
         # SQLite cannot add a key to a table.
         _KEY: (
             f"CREATE TABLE keyed (id INTEGER PRIMARY KEY, {', '.join(OLD_COLUMNS)})",

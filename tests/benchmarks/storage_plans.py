@@ -17,10 +17,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from kling_mock.migration.session import Session
+from kling_mock.migration.database.session import Session
 from kling_mock.storage import statements
-from kling_mock.storage.schema import TABLES, Kind
-from kling_mock.storage.transaction import Statement
+from kling_mock.storage.schema import TABLE_NAMES, Dialect, table_named
+from kling_mock.storage.steps import Statement
 from tests.benchmarks.storage_tables import HEAVY, MIDDLING, SINGLE, START, Size, task_id
 
 __all__ = ["COLD", "full_scans", "hot"]
@@ -62,7 +62,7 @@ def hot() -> dict[str, Statement]:
 
 def full_scans(session: Session, size: Size) -> list[str]:
     """Return the names of hot statements that read a tenth of a table or more."""
-    sizes = {table.name: _rows(session, table.name) for table in TABLES}
+    sizes = {name: _rows(session, name) for name in TABLE_NAMES}
     return [
         name
         for name, statement in hot().items()
@@ -79,7 +79,7 @@ def _rows(session: Session, table: str) -> int:
 
 
 def _tables(sql: str) -> set[str]:
-    return set(_TABLE.findall(sql)) & {table.name for table in TABLES}
+    return set(_TABLE.findall(sql)) & set(TABLE_NAMES)
 
 
 def _is_whole(session: Session, read: float, rows: int) -> bool:
@@ -94,29 +94,29 @@ def _is_whole(session: Session, read: float, rows: int) -> bool:
 def values(statement: Statement, size: Size, user: int) -> list[int | str]:
     """Return a parameter for each mark, from the name of the column that it is compared with."""
     found: list[int | str] = []
-    kinds = _kinds(statement.sql)
+    types = _types(statement.sql)
     column = ""
     for match in re.finditer(r"\?", statement.sql):
         before = statement.sql[: match.start()].rstrip()
         if before.endswith("LIMIT"):
             found.append(20)
         elif before.endswith("? AND") and "BETWEEN ? AND" in before[-13:]:
-            found.append(_value(column, kinds, size, user))
+            found.append(_value(column, types, size, user))
         else:
             compared = _COMPARED.search(before) or re.search(r"COALESCE\((\w+),$", before)
             column = compared.group(1) if compared else ""
-            found.append(_value(column, kinds, size, user, below=before.endswith(" <")))
+            found.append(_value(column, types, size, user, below=before.endswith(" <")))
     return found
 
 
-def _kinds(sql: str) -> dict[str, Kind]:
-    """Return the kinds of all columns of the tables in a statement."""
-    tables = [table for table in TABLES if table.name in _tables(sql)]
-    return {column.name: column.kind for table in tables for column in table.columns}
+def _types(sql: str) -> dict[str, str]:
+    """Return the types of all columns of the tables in a statement."""
+    tables = [table_named(name, Dialect.SQLITE) for name in _tables(sql)]
+    return {column.name: column.type for table in tables for column in table.columns}
 
 
 def _value(
-    column: str, kinds: Mapping[str, Kind], size: Size, user: int, *, below: bool = False
+    column: str, types: Mapping[str, str], size: Size, user: int, *, below: bool = False
 ) -> int | str:
     now = START + size.rows
     fixed: dict[str, int | str] = {
@@ -135,8 +135,7 @@ def _value(
         "not_found_at": now,
         "id": size.rows if below else 1,
     }
-    kind = kinds.get(column)
-    text = kind in {Kind.TEXT, Kind.STRING, Kind.BINARY, Kind.ASCII}
+    text = types.get(column, "").startswith(("text", "varchar"))
     value = fixed.get(column, "unknown" if text else 1)
     return value if text == isinstance(value, str) else ("" if text else 1)
 

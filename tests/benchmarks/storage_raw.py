@@ -26,9 +26,8 @@ from kling_mock.storage.connect import connect
 from kling_mock.storage.ensure_schema import script_statements
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.schema import Dialect
-from kling_mock.storage.transaction import Statement, Unit, drive
-from kling_mock.storage.transactions import accounts, channels, create, settle
-from kling_mock.storage.transactions import lifecycle as watch
+from kling_mock.storage.steps import Statement, Transaction, drive
+from kling_mock.storage.transactions import accounts, channels, create, lifecycle, settlement
 from kling_mock.storage.values import Attempt, NewToken, NewUser
 from tests.benchmarks.frame import Figure, Gate, Report
 from tests.benchmarks.measure import Cost, Rounds, atake_turns
@@ -64,7 +63,7 @@ class Recorder:
         self.raw = sqlite3.connect(":memory:", isolation_level=None)
         self.raw.executescript(";".join(script_statements(Dialect.SQLITE)))
 
-    def steps(self, unit: Unit[Any]) -> list[Step]:
+    def steps(self, unit: Transaction[Any]) -> list[Step]:
         """Return the steps of a unit."""
         found: list[Step] = []
 
@@ -79,17 +78,19 @@ class Recorder:
     def fill(self) -> list[Step]:
         """Return the steps that make a user, a token and a channel, each with number 1."""
         return [
-            *self.steps(accounts.create_user(_USER, kit.NOW)),
-            *self.steps(accounts.create_token(_TOKEN, kit.NOW)),
-            *self.steps(channels.create_channel(_CHANNEL, kit.NOW)),
+            *self.steps(accounts.create_user(_USER, now=kit.NOW)),
+            *self.steps(accounts.create_token(_TOKEN, now=kit.NOW)),
+            *self.steps(channels.create_channel(_CHANNEL, now=kit.NOW)),
         ]
 
     def life(self, task_id: str) -> Life:
         """Return the steps of a task's life."""
         return (
             self.steps(create.create_task(_task(task_id), kit.NOW, kit.NOW, look=False)),
-            self.steps(watch.accept(task_id, f"k-{task_id}", kit.NOW, kit.NOW)),
-            self.steps(settle.settle(kit.succeed(task_id), kit.LATER, None)),
+            self.steps(
+                lifecycle.accept(task_id, f"k-{task_id}", now=kit.NOW, next_poll_at=kit.NOW)
+            ),
+            self.steps(settlement.settle(kit.succeed(task_id), now=kit.LATER)),
         )
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
-from kling_mock.migration.session import Session
+from kling_mock.migration.database.session import Session
 from tests.benchmarks.measure import Cost, Rounds, cost_of
 from tests.benchmarks.storage_claims import OLD_INDEXES, Case, Query
 from tests.benchmarks.storage_tables import analyse

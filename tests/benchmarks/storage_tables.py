@@ -14,10 +14,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from kling_mock.migration.session import Dialect, Session, transaction
+from kling_mock.migration.database.session import Session, transaction
 from kling_mock.storage.ensure_schema import script_statements
-from kling_mock.storage.schema import TABLES, index_sql, table_named
-from kling_mock.storage.schema import Dialect as Script
+from kling_mock.storage.schema import TABLE_NAMES, Dialect, table_named
 from tests.mock.migration import legacy
 
 __all__ = [
@@ -168,7 +167,6 @@ def _companions(size: Size) -> dict[str, tuple[int, dict[str, str]]]:
 class _Words(NamedTuple):
     """What one database says differently."""
 
-    script: Script
     #: `i` as text.
     text: str
     #: A source of rows with the numbers `i` from and until.
@@ -184,7 +182,6 @@ class _Words(NamedTuple):
 
 _ANSI: Final = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',PIPES_AS_CONCAT')"
 _MYSQL: Final = _Words(
-    Script.MYSQL,
     "i",
     "(SELECT seq AS i FROM seq_{}_to_{}) numbers",
     (_ANSI,),
@@ -194,10 +191,9 @@ _MYSQL: Final = _Words(
     "VARCHAR(200) CHARACTER SET ascii COLLATE ascii_bin",
 )
 _WORDS: Final[Mapping[Dialect, _Words]] = {
-    "mariadb": _MYSQL,
-    "mysql": _MYSQL,
-    "postgresql": _Words(
-        Script.POSTGRES,
+    Dialect.MARIADB: _MYSQL,
+    Dialect.MYSQL: _MYSQL,
+    Dialect.POSTGRES: _Words(
         "i::text",
         "generate_series({}::bigint, {}) numbers(i)",
         ("SET maintenance_work_mem = '512MB'",),
@@ -206,8 +202,7 @@ _WORDS: Final[Mapping[Dialect, _Words]] = {
         "TEXT",
         'VARCHAR(200) COLLATE "C"',
     ),
-    "sqlite": _Words(
-        Script.SQLITE,
+    Dialect.SQLITE: _Words(
         "i",
         "(WITH RECURSIVE n(i) AS (SELECT {} UNION ALL SELECT i + 1 FROM n WHERE i < {}) "
         "SELECT i FROM n)",
@@ -243,11 +238,10 @@ def make(session: Session, size: Size) -> None:
 
 def make_others(session: Session, size: Size) -> None:
     """Make and fill the relay's other tables, which the plans need."""
-    words = _WORDS[session.dialect]
     others = _companions(size)
-    for table in TABLES:
-        if table.name != "videos":
-            for sql in _script(words.script, table.name):
+    for table in TABLE_NAMES:
+        if table != "videos":
+            for sql in _script(session.dialect, table):
                 session.execute(sql)
     for name, (rows, values) in others.items():
         _fill(session, name, rows, values)
@@ -271,33 +265,32 @@ def _functions(session: Session) -> None:
         )
 
 
-def _script(script: Script, table: str) -> list[str]:
+def _script(dialect: Dialect, table: str) -> list[str]:
     """Return the statements of the committed script that make a table and its indexes."""
     wanted = re.compile(rf"CREATE .*?(?:TABLE IF NOT EXISTS| ON) {table} \(")
-    return [sql for sql in script_statements(script) if wanted.match(sql)]
+    return [sql for sql in script_statements(dialect) if wanted.match(sql)]
 
 
 def _make_new(session: Session, words: _Words, size: Size) -> None:
-    table, *indexes = _script(words.script, "videos")
+    table, *indexes = _script(session.dialect, "videos")
     session.execute(table)
-    if words.script is Script.MYSQL:
+    if session.dialect.is_mysql:
         # There the indexes are part of the table.
-        names = [index.name for index in table_named("videos").indexes]
+        names = [index.name for index in table_named("videos", session.dialect).indexes]
         session.execute("ALTER TABLE videos " + ", ".join(f"DROP INDEX {one}" for one in names))
-        indexes = ["ALTER TABLE videos " + ", ".join(_added(words.script))]
+        indexes = ["ALTER TABLE videos " + ", ".join(_added(session.dialect))]
     _fill(session, "videos", size.rows, _new_values(size))
     for sql in indexes:
         session.execute(sql)
-    if words.script is Script.POSTGRES:
+    if session.dialect is Dialect.POSTGRES:
         session.query(f"SELECT setval(pg_get_serial_sequence('videos', 'id'), {size.rows})")
 
 
-def _added(script: Script) -> Iterator[str]:
+def _added(dialect: Dialect) -> Iterator[str]:
     """Return our indexes as the parts of one ALTER."""
-    table = table_named("videos")
-    for index in table.indexes:
-        sql = index_sql(table, index, script).replace(f" ON {table.name}", "")
-        yield sql.replace("CREATE ", "ADD ")
+    for index in table_named("videos", dialect).indexes:
+        unique = "UNIQUE " if index.unique else ""
+        yield f"ADD {unique}INDEX {index.name} ({', '.join(index.columns)})"
 
 
 def _make_references(session: Session, words: _Words, size: Size) -> None:

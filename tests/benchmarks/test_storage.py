@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from kling_mock.migration.session import Session, connect
+from kling_mock.migration.database.session import Session, connect
 from kling_mock.storage import statements
 from tests.benchmarks.frame import markdown
 from tests.benchmarks.storage import Outcome, postgresql, report, sqlite

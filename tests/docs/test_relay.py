@@ -18,7 +18,13 @@ from kling_mock.relay.domain.user_webhooks import DELAYS
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.metrics.prometheus import exposition
 from kling_mock.relay.operator.operations import CALLS
-from kling_mock.storage.values import REPEATS, Backlog, Overview, SlowUnit, Strain
+from kling_mock.storage.values import (
+    REPEATS,
+    Backlog,
+    SlowTransaction,
+    StoreStatistics,
+    StoreSummary,
+)
 
 PAGE = (Path(__file__).parents[2] / "docs" / "relay.md").read_text("utf-8")
 
@@ -53,10 +59,12 @@ def test_every_metric_is_in_the_table() -> None:
     """The page names each metric that is served, and each word of its labels."""
     metrics = Metrics(lambda: 0.0)
     metrics.request("GET", "/health", 200, 0.0)
-    strain = Strain(dict.fromkeys(REPEATS, 0), (SlowUnit("settle", 1, 2.0),), 1.0)
-    store_counts = Backlog(), Overview(0, 0, 0, 0, 0)
+    statistics = StoreStatistics(
+        dict.fromkeys(REPEATS, 0), (SlowTransaction("settle", 1, 2.0),), 1.0
+    )
+    store_counts = Backlog(), StoreSummary(0, 0, 0, 0, 0)
     for family in text_string_to_metric_families(
-        exposition(metrics, strain, store_counts, "")[0].decode()
+        exposition(metrics, statistics, store_counts, "")[0].decode()
     ):
         name = family.name.removeprefix("kling_relay_")
         assert f"`{name}{'_total' if family.type == 'counter' else ''}`" in PAGE

@@ -204,7 +204,7 @@ class Story:
         rows: list[str] = []
         if (kept := self.mock._relay_books) is not None:
             assert isinstance(kept.storage, MemoryStorage)
-            rows = list(kept.storage.state.videos)
+            rows = list(kept.storage.tables.videos)
         return rows[number] if number < len(rows) else "kling_1"
 
     def relay_create(self, body: dict[str, Any]) -> Any:

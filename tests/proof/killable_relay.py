@@ -31,13 +31,13 @@ from kling_mock.relay.host import RelayHost
 from kling_mock.relay.http.handler import RelayHandler
 from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage import statements
-from kling_mock.storage.adapters.engine import Mode
-from kling_mock.storage.adapters.server import ServerEngine, Session
+from kling_mock.storage.adapters.engine import TransactionMode
+from kling_mock.storage.adapters.server import PooledConnection, ServerEngine
 from kling_mock.storage.connect import engine_of
 from kling_mock.storage.sql_storage import SqlStorage
-from kling_mock.storage.transaction import Statement, Unit
+from kling_mock.storage.steps import Statement, Transaction
 from kling_mock.storage.transactions.lifecycle import video
-from kling_mock.storage.transactions.settle import settle
+from kling_mock.storage.transactions.settlement import settle
 from kling_mock.storage.values import NewNotice, Settlement, TaskResult
 
 __all__ = ["NAMES", "ProcessOptions", "run_relay"]
@@ -132,17 +132,17 @@ def instrument_sqlite(switch: KillSwitch) -> None:
     module.connect = partial(sqlite3.connect, factory=Connection)
 
 
-class InstrumentedSession(Session):
+class InstrumentedSession(PooledConnection):
     """A session of a server each of whose calls is a point."""
 
-    def __init__(self, inner: Session, switch: KillSwitch) -> None:
+    def __init__(self, inner: PooledConnection, switch: KillSwitch) -> None:
         self._inner = inner
         self._fate = switch
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    async def begin(self, mode: Mode) -> None:
+    async def begin(self, mode: TransactionMode) -> None:
         self._fate.point("BEGIN")
         await self._inner.begin(mode)
 
@@ -204,24 +204,24 @@ def instrument_network(switch: KillSwitch) -> None:
 class NaiveStorage(SqlStorage):
     """Ends the task, commits, and then charges for it."""
 
-    async def settle(
+    async def settle(  # type: ignore[override]  # a CoroutineType, for pyright, and a Coroutine here
         self, result: TaskResult, *, now: int, notice: NewNotice | None = None
     ) -> Settlement:
         before = await self.find_task(result.task_id)
         assert before is not None
 
-        def end() -> Unit[None]:
+        def end() -> Transaction[None]:
             row = yield from video(result.task_id)
             yield statements.END, _ended(row, result, now)
 
-        def reopen_and_charge() -> Unit[Settlement]:
+        def reopen_and_charge() -> Transaction[Settlement]:
             yield _REOPEN, (result.task_id,)
-            return (yield from settle(result, now, notice))
+            return (yield from settle(result, now=now, notice=notice))
 
         if not before.is_open:
             return await super().settle(result, now=now, notice=notice)
-        await self._engine.run(end, Mode.WRITE)
-        return await self._engine.run(reopen_and_charge, Mode.WRITE)
+        await self._engine.run(end, TransactionMode.WRITE)
+        return await self._engine.run(reopen_and_charge, TransactionMode.WRITE)
 
 
 _REOPEN: Final = Statement(
@@ -276,10 +276,10 @@ async def _run_relay(options: ProcessOptions, pipe: Pipe, switch: KillSwitch) ->
 
 
 def _instrument_server(engine: ServerEngine, switch: KillSwitch) -> None:
-    plain: Callable[[], Awaitable[Session]] = engine.connect
+    plain: Callable[[], Awaitable[PooledConnection]] = engine.connect
     instrumented: Any = engine
 
-    async def connect() -> Session:
+    async def connect() -> PooledConnection:
         return InstrumentedSession(await plain(), switch)
 
     instrumented.connect = connect

@@ -22,7 +22,7 @@ from kling_mock.relay.service.channel_registry import ChannelRegistry
 from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.relay.service.upstream import Upstream
 from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.values import NewNotice, Outcome, Settlement, TaskResult
+from kling_mock.storage.values import NewNotice, Settlement, TaskOutcome, TaskResult
 from kling_sdk.results import Task, Video
 from tests.mock.storage import samples as kit
 from tests.mock.storage.samples import PRICE, Shop
@@ -119,7 +119,7 @@ async def _ends(
     for turn, order in enumerate(chosen):
         task_id = await bring(shop, reports, order, known=known, turn=turn)
         row, charge = await shop.row(task_id), await store.find_charge(task_id)
-        other = store.state.reports.get((task_id, OTHER.get(row.status, "")))
+        other = store.tables.reports.get((task_id, OTHER.get(row.status, "")))
         there[order] = End(
             row.status,
             None if charge is None else -charge.amount,
@@ -168,10 +168,10 @@ class Overwriting(MemoryStorage):
     async def settle(
         self, result: TaskResult, *, now: int, notice: NewNotice | None = None
     ) -> Settlement:
-        row = self.state.videos[result.task_id]
+        row = self.tables.videos[result.task_id]
         if row.is_open or row.status == result.status:
             return await super().settle(result, now=now, notice=notice)
-        return Settlement(Outcome.SETTLED, self.state.change(row, status=result.status))
+        return Settlement(TaskOutcome.SETTLED, self.tables.change(row, status=result.status))
 
 
 async def test_the_checker_catches_a_status_that_is_overwritten() -> None:

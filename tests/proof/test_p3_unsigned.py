@@ -26,7 +26,7 @@ from kling_mock.relay.service.channel_registry import ChannelRegistry
 from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.relay.service.upstream import Upstream
 from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.values import Report, TaskResult, VideoRow
+from kling_mock.storage.values import LateReport, TaskResult, VideoRow
 from kling_sdk.results import Task
 from tests.mock.storage import samples as kit
 from tests.mock.storage.samples import Shop
@@ -84,8 +84,8 @@ class Relay:
         raw = json.dumps(body).encode()
         return await self.callbacks.receive(row.task_id, raw, {}, lambda: False)
 
-    def kept(self, row: VideoRow) -> list[Report]:
-        return [one for one in self.store.state.reports.values() if one.task_id == row.task_id]
+    def kept(self, row: VideoRow) -> list[LateReport]:
+        return [one for one in self.store.tables.reports.values() if one.task_id == row.task_id]
 
 
 async def wrong(end: str, make: type[MemoryStorage] = MemoryStorage) -> list[Order]:
@@ -163,7 +163,7 @@ class Believing(MemoryStorage):
 
     async def keep_report(self, result: TaskResult, *, status: str, now: int) -> None:
         await super().keep_report(result, status=status, now=now)
-        self.state.change(self.state.video(result.task_id), status=result.status)
+        self.tables.change(self.tables.video(result.task_id), status=result.status)
 
 
 async def test_the_checker_catches_a_relay_that_believes_them() -> None:
@@ -175,7 +175,7 @@ class Hoarding(MemoryStorage):
     """Keeps every report whole, under a status of its own."""
 
     async def keep_report(self, result: TaskResult, *, status: str, now: int) -> None:
-        kept_status = f"{status}_{len(self.state.reports)}"
+        kept_status = f"{status}_{len(self.tables.reports)}"
         await super().keep_report(result, status=kept_status, now=now)
 
 

@@ -22,9 +22,8 @@ import pytest
 from kling_mock import KlingMock
 from kling_mock.relay.service.tasks import RelayService
 from kling_mock.storage import statements
-from kling_mock.storage.transaction import Unit, read, write
-from kling_mock.storage.transactions import lifecycle as watch
-from kling_mock.storage.transactions import settle
+from kling_mock.storage.steps import Transaction, read, write
+from kling_mock.storage.transactions import lifecycle, settlement
 from tests.mock.relay.http_calls import GUIDE, PRICE, VIDEOS, Caller
 
 FULL: Final = os.environ.get("KLING_PROOF_SIZE") == "full"
@@ -128,10 +127,10 @@ def test_the_checker_catches_a_hold_that_leaks(
 ) -> None:
     """Negative control: a relay that forgets the release holds money for failed tasks."""
 
-    def forget(_: Any) -> Unit[None]:
+    def forget(_: Any) -> Transaction[None]:
         yield statements.PING, ()
 
-    monkeypatch.setattr(settle, "_release", forget)
+    monkeypatch.setattr(settlement, "_release", forget)
     fail_in_every_way(caller)
     assert caller.mock.ledger.user().held_quota == 3 * PRICE
     with pytest.raises(AssertionError):
@@ -189,12 +188,12 @@ def test_the_checker_catches_a_sweeper_that_charges_it(
     claim = write("""
         UPDATE videos SET lease_until = ?
         WHERE task_id = ? AND COALESCE(next_poll_at, 0) <= ? AND lease_until <= ?""")
-    plain = watch.video
+    plain = lifecycle.video
 
-    def own(task_id: str) -> Unit[Any]:
+    def own(task_id: str) -> Transaction[Any]:
         return attrs.evolve((yield from plain(task_id)), legacy=False)
 
     monkeypatch.setattr(statements, "DUE", due)
     monkeypatch.setattr(statements, "CLAIM_DUE", claim)
-    monkeypatch.setattr(settle, "video", own)
+    monkeypatch.setattr(settlement, "video", own)
     assert live_with_a_legacy_row(tmp_path)["legacy"] == 1

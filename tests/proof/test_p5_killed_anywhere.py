@@ -17,7 +17,7 @@ from typing import Any, Final
 import pytest
 
 from kling_mock.storage import statements
-from kling_mock.storage.transaction import Statement
+from kling_mock.storage.steps import Statement
 from tests.mock.storage.databases import Mysql, SqliteFile, need
 from tests.proof.task_lifecycles import SCENARIOS, Checked, Environment, prepared, running
 

@@ -17,7 +17,7 @@ from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.operator.service import STUCK_AFTER
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import Backlog, Overview
+from kling_mock.storage.values import Backlog, StoreSummary
 from kling_mock.web.loopback import comes_from_here
 from kling_mock.web.replies import json_reply
 
@@ -74,7 +74,7 @@ class MonitoringPages:
             raise RelayError(errors.NOT_INSTALLED, _MISSING) from None
         accept = request.headers.get("Accept", "")
         body, media_type = prometheus.exposition(
-            self._metrics, self._storage.strain(), await self._store_counts(), accept
+            self._metrics, self._storage.statistics(), await self._store_counts(), accept
         )
         return web.Response(body=body, headers={"Content-Type": media_type})
 
@@ -86,13 +86,13 @@ class MonitoringPages:
         body = openapi_bytes(with_operator=self._has_operator)
         return json_reply(request, 200, body, self._clock.now())
 
-    async def _store_counts(self) -> tuple[Backlog, Overview] | None:
+    async def _store_counts(self) -> tuple[Backlog, StoreSummary] | None:
         """Return the counts in the store; `None` if it is unavailable or too slow."""
         now = int(self._clock.now())
         try:
             async with asyncio.timeout(_DATABASE_TIMEOUT):
                 backlog = await self._storage.backlog(now=now, stuck_until=now - STUCK_AFTER)
-                return backlog, await self._storage.overview(now=now)
+                return backlog, await self._storage.summary(now=now)
         except (StorageError, TimeoutError):
             return None
 

@@ -13,29 +13,29 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
 from kling_mock.relay.metrics.counters import BOUNDS, Durations, Metrics
-from kling_mock.storage.values import Backlog, Overview, Strain
+from kling_mock.storage.values import Backlog, StoreStatistics, StoreSummary
 
 __all__ = ["StoreCounts", "exposition"]
 
 _PREFIX: Final = "kling_relay_"
 
 #: Counts in the store; `None` if it is unavailable.
-StoreCounts = tuple[Backlog, Overview] | None
+StoreCounts = tuple[Backlog, StoreSummary] | None
 
 
 def exposition(
-    metrics: Metrics, strain: Strain, store_counts: StoreCounts, accept: str
+    metrics: Metrics, statistics: StoreStatistics, store_counts: StoreCounts, accept: str
 ) -> tuple[bytes, str]:
     """Return the metrics, and their content type.
 
     Args:
         metrics: The counters of this process.
-        strain: Statistics of its use of the store.
+        statistics: Statistics of its use of the store.
         store_counts: Counts in the store.
         accept: The `Accept` header, which may name OpenMetrics.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(metrics, strain, store_counts))
+    registry.register(_Collector(metrics, statistics, store_counts))
     encode, media_type = choose_encoder(accept)
     return encode(registry), media_type
 
@@ -43,9 +43,11 @@ def exposition(
 class _Collector:
     """The collector that `prometheus_client` reads the families from."""
 
-    def __init__(self, metrics: Metrics, strain: Strain, store_counts: StoreCounts) -> None:
+    def __init__(
+        self, metrics: Metrics, statistics: StoreStatistics, store_counts: StoreCounts
+    ) -> None:
         self._metrics = metrics
-        self._strain = strain
+        self._statistics = statistics
         self._store_counts = store_counts
 
     def collect(self) -> Iterable[Metric]:
@@ -53,7 +55,7 @@ class _Collector:
         yield from _requests(self._metrics)
         yield from _tasks(self._metrics)
         yield from _upstream(self._metrics)
-        yield from _storage(self._strain, self._store_counts)
+        yield from _storage(self._statistics, self._store_counts)
 
 
 def _requests(metrics: Metrics) -> Iterator[Metric]:
@@ -114,18 +116,18 @@ def _upstream(metrics: Metrics) -> Iterator[Metric]:
     )
 
 
-def _storage(strain: Strain, store_counts: StoreCounts) -> Iterator[Metric]:
+def _storage(statistics: StoreStatistics, store_counts: StoreCounts) -> Iterator[Metric]:
     yield _counter(
         "storage_retries",
         "Transactions that were rolled back and run again, or given up (busy), by reason.",
         ("reason",),
-        _single(strain.repeats),
+        _single(statistics.repeats),
     )
     yield _counter(
         "storage_slow",
-        f"Transactions that took {strain.slow_after:g} s or more, by kind.",
+        f"Transactions that took {statistics.slow_after:g} s or more, by kind.",
         ("unit",),
-        {(one.name,): one.times for one in strain.slow},
+        {(one.name,): one.times for one in statistics.slow},
     )
     yield _gauge(
         "database_up", "Whether the database replied to this scrape.", store_counts is not None

@@ -24,13 +24,13 @@ from kling_mock.storage.text import TEXT_BYTES
 from kling_mock.storage.values import (
     MAX_AMOUNT,
     DailyTotals,
+    LateReport,
     LedgerEntry,
     Notice,
     NoticeState,
-    Overview,
-    Report,
     SlowRecord,
-    Strain,
+    StoreStatistics,
+    StoreSummary,
     VideoRow,
 )
 from kling_mock.web.errors import AdminError
@@ -231,7 +231,7 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             "/reports",
             OperatorService.list_reports,
             "List reported results that were not applied, newest first",
-            _page(views.schema_of(Report)),
+            _page(views.schema_of(LateReport)),
             query=_BEFORE,
         ),
         ApiCall(
@@ -266,7 +266,7 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
                 views.schema_of(DailyTotals),
                 stuck=array(views.STUCK),
                 slow=views.schema_of(SlowRecord),
-                process=views.schema_of(Strain),
+                process=views.schema_of(StoreStatistics),
             ),
             query={
                 "days": integer(0, 36_500, "Days to look back; default 7."),
@@ -278,7 +278,7 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             "/overview",
             OperatorService.get_overview,
             "Get counts of tasks, webhooks and reports",
-            views.schema_of(Overview),
+            views.schema_of(StoreSummary),
         ),
     )
 )

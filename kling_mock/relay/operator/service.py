@@ -283,13 +283,13 @@ class OperatorService:
             "data": [attrs.asdict(day) for day in totals],
             "stuck": [show_stuck(row) for row in stuck],
             "slow": attrs.asdict(slow),
-            "process": attrs.asdict(self._storage.strain()),
+            "process": attrs.asdict(self._storage.statistics()),
         }
 
     async def get_overview(self, parameters: Parameters) -> Body:
         """Show counts."""
         del parameters
-        return attrs.asdict(await self._storage.overview(now=self._now()))
+        return attrs.asdict(await self._storage.summary(now=self._now()))
 
     def _now(self) -> int:
         return int(self._clock.now())

@@ -19,7 +19,7 @@ from kling_mock.relay.service.upstream import Upstream
 from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.errors import KlingTaskClashError, StorageUnavailableError
 from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import Attempt, Outcome, TaskResult, VideoRow
+from kling_mock.storage.values import Attempt, TaskOutcome, TaskResult, VideoRow
 from kling_sdk import KlingError, Task
 
 __all__ = ["Dispatcher"]
@@ -203,7 +203,7 @@ class Dispatcher:
             self._metrics.create("accepted")
             return wire.create_reply(settled.row)
         self._metrics.create("refused")
-        if settled.outcome is Outcome.SETTLED:
+        if settled.outcome is TaskOutcome.SETTLED:
             self._metrics.settled("failed", "create")
         raise refusal
 

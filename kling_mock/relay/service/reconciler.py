@@ -32,8 +32,8 @@ from kling_mock.storage.text import TEXT_BYTES
 from kling_mock.storage.values import (
     UNCONFIRMED,
     Absence,
-    Outcome,
     Settlement,
+    TaskOutcome,
     TaskResult,
     VideoRow,
 )
@@ -244,7 +244,7 @@ class TaskReconciler:
         result = _result(row, task, event, source)
         settled = await self._storage.settle(result, now=now, notice=webhook_of(row, result, now))
         self._log_end(settled, result)
-        if settled.outcome is Outcome.SETTLED and row.callback_url is not None:
+        if settled.outcome is TaskOutcome.SETTLED and row.callback_url is not None:
             self._send_webhooks()
 
     async def _absent(self, row: VideoRow, sent_at: int, source: str) -> None:
@@ -262,7 +262,7 @@ class TaskReconciler:
 
     def _log_end(self, settled: Settlement, result: TaskResult) -> None:
         row = settled.row
-        if settled.outcome is Outcome.SETTLED:
+        if settled.outcome is TaskOutcome.SETTLED:
             amounts = (settled.charged, settled.uncollected)
             self._metrics.settled(row.status, result.source, *amounts)
             _log.info(
@@ -281,7 +281,7 @@ class TaskReconciler:
                     "was charged",
                     row.task_id,
                 )
-        elif settled.outcome is Outcome.CONTRADICTED:
+        elif settled.outcome is TaskOutcome.CONTRADICTED:
             self._metrics.contradiction()
             _log.error(
                 "kling task error: %s is %s and %s reports %s; stored as a report, nothing changed",

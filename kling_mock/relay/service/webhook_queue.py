@@ -13,7 +13,7 @@ from kling_mock.relay.domain.user_webhooks import delivery_decision
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.webhook_sender import WebhookSender
 from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import Delivery, Notice, NoticeState
+from kling_mock.storage.values import Notice, NoticeState, WebhookDelivery
 from kling_mock.web.webhook_signing import signed_headers
 
 __all__ = ["WebhookQueue"]
@@ -75,7 +75,7 @@ class WebhookQueue:
         decision = delivery_decision(notice, reply.status, reply.retry_after, chance)
         at = now + decision.wait
         await self._storage.record_delivery(
-            Delivery(
+            WebhookDelivery(
                 notice.event_id,
                 notice.attempts,
                 decision.state,

@@ -1,1 +1,1 @@
-"""One adapter per driver: they run units and know nothing of what these decide."""
+"""One adapter per driver: they run transactions and know nothing of their content."""

@@ -8,23 +8,23 @@ from enum import Enum
 from typing import Final, Protocol, TypeVar
 
 from kling_mock.storage.schema import Dialect
-from kling_mock.storage.transaction import Make
+from kling_mock.storage.steps import TransactionFactory
 
-__all__ = ["RUNS", "Engine", "Mode"]
+__all__ = ["RUNS", "Engine", "TransactionMode"]
 
 T = TypeVar("T")
 
-#: Runs of one unit, each of which somebody else has overtaken, before we give up. Each means
-#: that another one went on, so this many in a row is a database in trouble, not a busy one.
+#: Runs of one transaction, each aborted by a concurrent one, before it fails. Each means that
+#: another one was committed, so this many in a row is a database in trouble, not a busy one.
 RUNS: Final = 200
 
 
-class Mode(Enum):
-    """What a unit needs of its transaction."""
+class TransactionMode(Enum):
+    """What a transaction needs of the database."""
 
-    #: Reads a few rows by their key: so short that it may run where it keeps others waiting.
+    #: Reads a few rows by their key: short enough to run on the event loop.
     LOOK = "look"
-    #: Reads only; each statement may see its own state.
+    #: Reads only; each statement may see another state.
     READ = "read"
     #: Reads only; all statements see one state.
     SNAPSHOT = "snapshot"
@@ -33,11 +33,11 @@ class Mode(Enum):
 
 
 class Engine(Protocol):
-    """Runs units on a database.
+    """Runs transactions on a database.
 
     Attributes:
-        dialect: Whose SQL it speaks.
-        repeats: Runs of a unit that came to nothing, by why; see `values.REPEATS`.
+        dialect: The SQL dialect.
+        repeats: Runs of transactions that were not committed, by reason; see `values.REPEATS`.
     """
 
     dialect: Dialect
@@ -47,7 +47,7 @@ class Engine(Protocol):
         """Connect.
 
         Raises:
-            StorageUnavailableError: It is away, or lets us not in.
+            StorageUnavailableError: It is away, or refuses the login.
         """
         ...
 
@@ -55,8 +55,8 @@ class Engine(Protocol):
         """Disconnect; harmless when it is closed."""
         ...
 
-    async def run(self, make: Make[T], mode: Mode) -> T:
-        """Run a unit, anew as often as it is overtaken, and return its result.
+    async def run(self, make: TransactionFactory[T], mode: TransactionMode) -> T:
+        """Run a transaction, again after each conflict, and return its result.
 
         Raises:
             StorageUnavailableError: The database is away or too busy.

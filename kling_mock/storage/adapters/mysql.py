@@ -16,18 +16,18 @@ from typing import Any, Final
 import asyncmy
 from asyncmy import errors
 
-from kling_mock.storage.adapters.engine import Mode
+from kling_mock.storage.adapters.engine import TransactionMode
 from kling_mock.storage.adapters.server import (
     POOL_SIZE,
-    SILENCE,
-    LostError,
-    OvertakenError,
+    SILENCE_LIMIT,
+    ConflictingWriteError,
+    ConnectionLostError,
+    PooledConnection,
     ServerEngine,
-    Session,
 )
 from kling_mock.storage.errors import StorageError, StorageUnavailableError
 from kling_mock.storage.schema import Dialect
-from kling_mock.storage.transaction import DuplicateError, Statement
+from kling_mock.storage.steps import DuplicateError, Statement
 
 __all__ = ["SESSION", "MysqlEngine"]
 
@@ -41,7 +41,7 @@ SESSION: Final = (
 _DUPLICATE: Final = 1062
 #: Deadlock, lock wait timeout, changed since it was read (MariaDB), certification failure
 #: (Group Replication and Galera), write conflicts (TiDB, not tested).
-_OVERTAKEN: Final = frozenset({1213, 1205, 1020, 3101, 8002, 8022, 9007})
+_CONFLICTS: Final = frozenset({1213, 1205, 1020, 3101, 8002, 8022, 9007})
 #: Shutdown, interrupted, killed, too many connections; and the client's own: no connection,
 #: gone away, lost during the query, malformed packet.
 _LOST: Final = frozenset(
@@ -54,20 +54,20 @@ _TABLES: Final = Statement(
 
 
 def translated(error: Exception) -> Exception:
-    """Return what an error of the driver means to a unit; the server's own text stays behind."""
+    """Translate an error of the driver, without the server's own text."""
     if not isinstance(error, errors.MySQLError):
-        return LostError(type(error).__name__)
+        return ConnectionLostError(type(error).__name__)
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     if code == _DUPLICATE:
         return DuplicateError()
-    if code in _OVERTAKEN:
-        return OvertakenError(f"MySQL error {code}")
+    if code in _CONFLICTS:
+        return ConflictingWriteError(f"MySQL error {code}")
     if code in _LOST or isinstance(error, errors.InterfaceError):
-        return LostError(f"MySQL error {code}")
+        return ConnectionLostError(f"MySQL error {code}")
     return StorageError(f"the database refused a statement: MySQL error {code}")
 
 
-class MysqlSession(Session):
+class MysqlConnection(PooledConnection):
     """A connection to MySQL or MariaDB."""
 
     def __init__(self, connection: Any) -> None:
@@ -81,9 +81,9 @@ class MysqlSession(Session):
         except (errors.MySQLError, OSError, EOFError) as error:
             raise translated(error) from error
 
-    async def begin(self, mode: Mode) -> None:
+    async def begin(self, mode: TransactionMode) -> None:
         """Begin a transaction."""
-        if mode is Mode.SNAPSHOT:
+        if mode is TransactionMode.SNAPSHOT:
             await self.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             await self.query("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
         else:
@@ -124,7 +124,7 @@ class MysqlSession(Session):
 
 
 class MysqlEngine(ServerEngine):
-    """Runs units on MySQL or MariaDB.
+    """Runs transactions on MySQL or MariaDB.
 
     Args:
         address: Arguments of `asyncmy.connect`: host, port, user, password, database, ...
@@ -141,7 +141,7 @@ class MysqlEngine(ServerEngine):
         *,
         session: Sequence[str] = SESSION,
         pool_size: int = POOL_SIZE,
-        silence: float = SILENCE,
+        silence: float = SILENCE_LIMIT,
     ) -> None:
         super().__init__(pool_size=pool_size, silence=silence)
         self._address = MappingProxyType(dict(address))
@@ -152,17 +152,17 @@ class MysqlEngine(ServerEngine):
         """The statement that reads the names of the tables."""
         return _TABLES
 
-    async def connect(self) -> MysqlSession:
+    async def connect(self) -> MysqlConnection:
         """Open a connection."""
         try:
             connection = await asyncmy.connect(**self._address, charset="utf8mb4", autocommit=True)
         except (errors.MySQLError, OSError, EOFError, TimeoutError) as error:
             known = translated(error)
-            if isinstance(known, LostError):
+            if isinstance(known, ConnectionLostError):
                 raise known from error
-            # Wrong password, unknown database: trying again helps nobody.
+            # Wrong password, unknown database: a retry would not help.
             raise StorageUnavailableError(f"cannot use the database: {known}") from error
-        session = MysqlSession(connection)
+        session = MysqlConnection(connection)
         for sql in self._session:
             await session.query(sql)
         return session

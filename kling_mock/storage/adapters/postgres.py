@@ -8,27 +8,27 @@ from typing import Any, Final
 
 import asyncpg
 
-from kling_mock.storage.adapters.engine import Mode
+from kling_mock.storage.adapters.engine import TransactionMode
 from kling_mock.storage.adapters.server import (
     POOL_SIZE,
-    SILENCE,
-    LostError,
-    OvertakenError,
+    SILENCE_LIMIT,
+    ConflictingWriteError,
+    ConnectionLostError,
+    PooledConnection,
     ServerEngine,
-    Session,
 )
 from kling_mock.storage.errors import StorageError, StorageUnavailableError
 from kling_mock.storage.schema import Dialect
-from kling_mock.storage.transaction import DuplicateError, Statement
+from kling_mock.storage.steps import DuplicateError, Statement
 
 __all__ = ["PostgresEngine"]
 
 _BEGIN: Final = {
-    Mode.WRITE: "BEGIN ISOLATION LEVEL READ COMMITTED",
-    Mode.SNAPSHOT: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    TransactionMode.WRITE: "BEGIN ISOLATION LEVEL READ COMMITTED",
+    TransactionMode.SNAPSHOT: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 }
-#: What CREATE ... IF NOT EXISTS fails with when another process makes the same thing.
-_MADE_BY_OTHERS: Final = (
+#: What CREATE ... IF NOT EXISTS fails with when another process creates the same table.
+_CREATED_BY_OTHERS: Final = (
     asyncpg.UniqueViolationError,
     asyncpg.DuplicateObjectError,
     asyncpg.DuplicateTableError,
@@ -48,7 +48,7 @@ _DRIVER: Final = (
     OSError,
     TimeoutError,
 )
-_OVERTAKEN: Final = (
+_CONFLICTS: Final = (
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
     asyncpg.SerializationError,
@@ -66,18 +66,18 @@ _LOST: Final = (
 
 
 def translated(error: Exception) -> Exception:
-    """Return what an error of the driver means to a unit; the server's own text stays behind."""
+    """Translate an error of the driver, without the server's own text."""
     name = f"PostgreSQL {getattr(error, 'sqlstate', None) or type(error).__name__}"
     if isinstance(error, asyncpg.UniqueViolationError):
         return DuplicateError()
-    if isinstance(error, _OVERTAKEN):
-        return OvertakenError(name)
+    if isinstance(error, _CONFLICTS):
+        return ConflictingWriteError(name)
     if isinstance(error, _LOST):
-        return LostError(name)
+        return ConnectionLostError(name)
     return StorageError(f"the database refused a statement: {name}")
 
 
-class PostgresSession(Session):
+class PostgresConnection(PooledConnection):
     """A connection to PostgreSQL."""
 
     def __init__(self, connection: Any) -> None:
@@ -90,7 +90,7 @@ class PostgresSession(Session):
         except _DRIVER as error:
             raise translated(error) from error
 
-    async def begin(self, mode: Mode) -> None:
+    async def begin(self, mode: TransactionMode) -> None:
         """Begin a transaction."""
         await self.query(_BEGIN[mode])
 
@@ -118,13 +118,15 @@ class PostgresSession(Session):
             try:
                 async with self._connection.transaction():
                     await self._connection.execute(";\n".join(statements))
-            except _MADE_BY_OTHERS:
-                # Another process made the same table first: IF NOT EXISTS does not see that.
+            except _CREATED_BY_OTHERS:
+                # Another process created the same table first: IF NOT EXISTS does not see that.
                 continue
             except _DRIVER as error:
                 raise translated(error) from error
             return
-        raise StorageUnavailableError("the tables could not be made: others are making them")
+        raise StorageUnavailableError(
+            "the tables could not be created: other processes are creating them"
+        )
 
     def terminate(self) -> None:
         """Drop the connection."""
@@ -136,7 +138,7 @@ class PostgresSession(Session):
 
 
 class PostgresEngine(ServerEngine):
-    """Runs units on PostgreSQL.
+    """Runs transactions on PostgreSQL.
 
     Args:
         address: Arguments of `asyncpg.connect`: a `dsn`, or host, port, user, ...
@@ -151,7 +153,7 @@ class PostgresEngine(ServerEngine):
         address: Mapping[str, Any],
         *,
         pool_size: int = POOL_SIZE,
-        silence: float = SILENCE,
+        silence: float = SILENCE_LIMIT,
     ) -> None:
         super().__init__(pool_size=pool_size, silence=silence)
         self._address = MappingProxyType(dict(address))
@@ -161,14 +163,14 @@ class PostgresEngine(ServerEngine):
         """The statement that reads the names of the tables."""
         return _TABLES
 
-    async def connect(self) -> PostgresSession:
+    async def connect(self) -> PostgresConnection:
         """Open a connection."""
         try:
             connection = await asyncpg.connect(**self._address)
         except _DRIVER as error:
             known = translated(error)
-            if isinstance(known, LostError):
+            if isinstance(known, ConnectionLostError):
                 raise known from error
-            # Wrong password, unknown database: trying again helps nobody.
+            # Wrong password, unknown database: a retry would not help.
             raise StorageUnavailableError(f"cannot use the database: {known}") from error
-        return PostgresSession(connection)
+        return PostgresConnection(connection)

@@ -1,4 +1,4 @@
-"""What the adapters of database servers share: connections, and running a unit again."""
+"""What the adapters of database servers share: connections, and running a transaction again."""
 
 from __future__ import annotations
 
@@ -9,12 +9,24 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from kling_mock.storage.adapters.engine import RUNS, Mode
+from kling_mock.storage.adapters.engine import RUNS, TransactionMode
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.schema import Dialect
-from kling_mock.storage.transaction import AgainError, DuplicateError, Make, Statement, Unit
+from kling_mock.storage.steps import (
+    DuplicateError,
+    RetryTransactionError,
+    Statement,
+    Transaction,
+    TransactionFactory,
+)
 
-__all__ = ["POOL_SIZE", "LostError", "OvertakenError", "ServerEngine", "Session"]
+__all__ = [
+    "POOL_SIZE",
+    "ConflictingWriteError",
+    "ConnectionLostError",
+    "PooledConnection",
+    "ServerEngine",
+]
 
 T = TypeVar("T")
 
@@ -22,32 +34,32 @@ _log = logging.getLogger("kling_mock.storage")
 
 #: Connections of one process. More would wait for each other in the database.
 POOL_SIZE: Final = 10
-#: Connections that may be lost under one unit.
+#: Connections that may be lost under one transaction.
 LOSSES: Final = 3
 #: Seconds that a short transaction may take. A lock is waited for up to 10 s, so after this the
-#: server is gone without a word, as behind a broken network; no driver notices that by itself.
-SILENCE: Final = 20.0
+#: server is unreachable, as behind a broken network; no driver notices that by itself.
+SILENCE_LIMIT: Final = 20.0
 #: The modes whose transactions are short; a read of many rows takes what it takes.
-_SHORT: Final = frozenset({Mode.LOOK, Mode.WRITE})
+_SHORT: Final = frozenset({TransactionMode.LOOK, TransactionMode.WRITE})
 
 
-class OvertakenError(Exception):
-    """The database broke the transaction off for the sake of another: run it again."""
+class ConflictingWriteError(Exception):
+    """The database aborted the transaction because of a concurrent one: run it again."""
 
 
-class LostError(Exception):
+class ConnectionLostError(Exception):
     """The connection is gone; what it had not committed is rolled back."""
 
 
-class Session(ABC):
-    """A connection to a server, in use by one unit at a time.
+class PooledConnection(ABC):
+    """A connection to a server, in use by one transaction at a time.
 
-    Each method raises `LostError` if the connection is gone, and `OvertakenError` if the
-    transaction is to be run again; `execute` also `DuplicateError`.
+    Each method raises `ConnectionLostError` if the connection is lost, and
+    `ConflictingWriteError` if the transaction is to be run again; `execute` also `DuplicateError`.
     """
 
     @abstractmethod
-    async def begin(self, mode: Mode) -> None:
+    async def begin(self, mode: TransactionMode) -> None:
         """Begin a transaction of a mode that needs one."""
 
     @abstractmethod
@@ -68,36 +80,38 @@ class Session(ABC):
 
     @abstractmethod
     def terminate(self) -> None:
-        """Drop the connection without a word; the server rolls back."""
+        """Drop the connection without closing it in order; the server rolls back."""
 
     @abstractmethod
     async def goodbye(self) -> None:
         """Disconnect in order."""
 
 
-async def drive(unit: Unit[T], session: Session) -> T:
-    """Run a unit on a driver that does not block."""
+async def drive(transaction: Transaction[T], session: PooledConnection) -> T:
+    """Run a transaction on an asynchronous driver."""
     try:
-        step = next(unit)
+        step = next(transaction)
         while True:
             try:
                 reply = await session.execute(*step)
             except DuplicateError as error:
-                step = unit.throw(error)
+                step = transaction.throw(error)
             else:
-                step = unit.send(reply)
+                step = transaction.send(reply)
     except StopIteration as stop:
         result: T = stop.value
         return result
 
 
-async def transact(session: Session, make: Make[T], mode: Mode) -> T:
-    """Run a unit once, as one transaction.
+async def transact(
+    session: PooledConnection, make: TransactionFactory[T], mode: TransactionMode
+) -> T:
+    """Run a transaction once.
 
     A connection that is lost during COMMIT leaves open whether the transaction was made. The
-    unit is then run again like after any loss: it finds the row, or the ledger's key, there.
+    transaction is then run again as after any loss: it finds the row, or the ledger's key.
     """
-    if mode in {Mode.READ, Mode.LOOK}:
+    if mode in {TransactionMode.READ, TransactionMode.LOOK}:
         return await drive(make(), session)
     await session.begin(mode)
     try:
@@ -105,7 +119,7 @@ async def transact(session: Session, make: Make[T], mode: Mode) -> T:
         # Inside, since of a COMMIT that is refused nothing may be left: with MySQL the next BEGIN
         # on this connection would commit it.
         await session.commit()
-    except LostError:
+    except ConnectionLostError:
         raise
     except Exception:
         await session.rollback()
@@ -123,20 +137,20 @@ class Pool:
     """
 
     def __init__(
-        self, connect: Callable[[], Awaitable[Session]], size: int, silence: float
+        self, connect: Callable[[], Awaitable[PooledConnection]], size: int, silence: float
     ) -> None:
         self._connect = connect
         self._silence = silence
         self._free = asyncio.Semaphore(size)
-        self._idle: list[Session] = []
+        self._idle: list[PooledConnection] = []
 
-    async def use(self, make: Make[T], mode: Mode) -> T:
-        """Run a unit once on a connection of its own."""
+    async def use(self, make: TransactionFactory[T], mode: TransactionMode) -> T:
+        """Run a transaction once on a connection of its own."""
         async with self._free:
             session = self._idle.pop() if self._idle else await self._new()
             try:
-                result = await self._heard(session, make, mode)
-            except LostError:
+                result = await self._limited(session, make, mode)
+            except ConnectionLostError:
                 session.terminate()
                 # The others were most likely lost for the same reason.
                 self.drop()
@@ -145,27 +159,29 @@ class Pool:
                 self._idle.append(session)
                 raise
             except BaseException:
-                # Cancelled in the middle of a reply: nobody knows what it would read next.
+                # Cancelled in the middle of a reply: the rest of it is still to be read.
                 session.terminate()
                 raise
             self._idle.append(session)
             return result
 
-    async def _new(self) -> Session:
+    async def _new(self) -> PooledConnection:
         try:
             async with asyncio.timeout(self._silence):
                 return await self._connect()
         except TimeoutError:
-            raise LostError(f"it has let nobody in for {self._silence:g} s") from None
+            raise ConnectionLostError(f"no connection for {self._silence:g} s") from None
 
-    async def _heard(self, session: Session, make: Make[T], mode: Mode) -> T:
-        """Run a unit once; a server that stays silent is lost."""
+    async def _limited(
+        self, session: PooledConnection, make: TransactionFactory[T], mode: TransactionMode
+    ) -> T:
+        """Run a transaction once, with a time limit if it is a short one."""
         limit = self._silence if mode in _SHORT else None
         try:
             async with asyncio.timeout(limit):
                 return await transact(session, make, mode)
         except TimeoutError:
-            raise LostError(f"it has said nothing for {limit:g} s") from None
+            raise ConnectionLostError(f"no reply for {limit:g} s") from None
 
     async def run_script(self, statements: Sequence[str]) -> None:
         """Run a script on a connection of its own, and disconnect."""
@@ -187,7 +203,7 @@ class Pool:
 
 
 class ServerEngine(ABC):
-    """Runs units on a database server.
+    """Runs transactions on a database server.
 
     Args:
         pool_size: Connections at most.
@@ -196,19 +212,19 @@ class ServerEngine(ABC):
 
     dialect: Dialect
 
-    def __init__(self, *, pool_size: int = POOL_SIZE, silence: float = SILENCE) -> None:
+    def __init__(self, *, pool_size: int = POOL_SIZE, silence: float = SILENCE_LIMIT) -> None:
         self._size = pool_size
         self._silence = silence
         self.repeats = Counter[str]()
         self._pool: Pool | None = None
 
     @abstractmethod
-    async def connect(self) -> Session:
+    async def connect(self) -> PooledConnection:
         """Open a connection.
 
         Raises:
-            LostError: There was none to be had.
-            StorageUnavailableError: The server lets us not in.
+            ConnectionLostError: There was none to be had.
+            StorageUnavailableError: The server refuses the login.
         """
 
     @property
@@ -217,7 +233,7 @@ class ServerEngine(ABC):
         """The statement that reads the names of the tables of the database."""
 
     async def open(self) -> None:
-        """Make ready to connect; `tables` is what finds out whether that works."""
+        """Prepare to connect; the first query shows whether that works."""
         self._pool = Pool(self.connect, self._size, self._silence)
 
     async def close(self) -> None:
@@ -226,20 +242,22 @@ class ServerEngine(ABC):
         if pool is not None:
             await pool.close()
 
-    async def run(self, make: Make[T], mode: Mode) -> T:
-        """Run a unit, anew as often as it is overtaken or its connection is lost."""
+    async def run(self, make: TransactionFactory[T], mode: TransactionMode) -> T:
+        """Run a transaction, again after each conflict or lost connection."""
         runs = losses = 0
         while True:
             try:
                 return await self._opened().use(make, mode)
-            except (AgainError, OvertakenError) as error:
-                self.repeats["changed" if isinstance(error, AgainError) else "deadlock"] += 1
+            except (RetryTransactionError, ConflictingWriteError) as error:
+                self.repeats[
+                    "changed" if isinstance(error, RetryTransactionError) else "deadlock"
+                ] += 1
                 runs += 1
                 if runs >= RUNS:
                     raise StorageUnavailableError(
-                        f"the database has broken off the same transaction {RUNS} times"
+                        f"the database aborted the same transaction {RUNS} times"
                     ) from None
-            except LostError as error:
+            except ConnectionLostError as error:
                 self.repeats["connection_lost"] += 1
                 losses += 1
                 _log.warning("kling storage error: lost the connection to the database: %s", error)
@@ -249,11 +267,11 @@ class ServerEngine(ABC):
     async def tables(self) -> frozenset[str]:
         """Return the names of the tables in the database."""
 
-        def names() -> Unit[frozenset[str]]:
+        def names() -> Transaction[frozenset[str]]:
             rows = yield self.table_names, ()
             return frozenset(row[0] for row in rows)
 
-        return await self.run(names, Mode.READ)
+        return await self.run(names, TransactionMode.READ)
 
     async def execute_script(self, statements: Sequence[str]) -> None:
         """Run a script; another process may be running the same one."""

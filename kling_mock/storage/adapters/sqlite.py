@@ -1,9 +1,9 @@
-"""SQLite: what gathers while the disk is waited for is committed as one group.
+"""SQLite: group commit. What is submitted while the disk is waited for is committed together.
 
-A commit waits for the disk; while it does, the next units gather, and one commit makes them
-all durable. In a group each unit fails alone: if one does after it has changed something, the
-group is rolled back and run anew, each unit with a savepoint. Nothing is answered before the
-COMMIT.
+A commit waits for the disk; while it does, the next transactions queue up, and one commit makes
+them all durable. In a group each transaction fails alone: if one does after it has changed
+something, the group is rolled back and run again, each transaction with a savepoint. No result is
+returned before the COMMIT.
 
 Statements run on the event loop: each takes some microseconds, while handing it to a thread and
 waiting for the interpreter's lock twice takes several times that. What can wait runs in a
@@ -30,22 +30,22 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final, TypeAlias, TypeVar
 
-from kling_mock.storage.adapters.engine import Mode
+from kling_mock.storage.adapters.engine import TransactionMode
 from kling_mock.storage.adapters.sqlite_groups import (
-    Connection,
-    HalfwayError,
     Job,
-    LeftError,
+    PartialGroupError,
     Result,
+    SqliteConnection,
+    TransactionAbortedError,
     is_busy,
     read,
+    resolve,
+    resolve_all,
     run_group,
-    tell,
-    tell_all,
 )
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.schema import Dialect
-from kling_mock.storage.transaction import AgainError, Make, Statement
+from kling_mock.storage.steps import RetryTransactionError, Statement, TransactionFactory
 
 __all__ = ["SqliteEngine", "Writer"]
 
@@ -55,19 +55,19 @@ _log = logging.getLogger("kling_mock.storage")
 
 _Call: TypeAlias = tuple[Callable[[], Any], asyncio.AbstractEventLoop, asyncio.Future[Any]]
 
-#: Seconds that a writer waits for another process.
+#: Seconds that a writer waits for another process's lock.
 BUSY_TIMEOUT: Final = 30.0
-#: Units in one commit: they keep the loop for a few milliseconds.
+#: Transactions in one commit: they keep the loop for a few milliseconds.
 GROUP: Final = 64
 #: Runs of a group that keeps falling out of its transaction.
 REPLAYS: Final = 3
-#: Groups with savepoints after one that would have needed them: who makes a group run twice does
-#: so once in so many.
+#: Groups with savepoints after one that would have needed them: at most one group in so many
+#: is run twice.
 CAREFUL: Final = 32
 
 
-class Waiting:
-    """A thread for calls that may wait, one after the other, all from one event loop.
+class WriterThread:
+    """A thread for calls that may block, one after the other, all from one event loop.
 
     An executor of the standard library costs the loop several times as much for each call.
     """
@@ -85,7 +85,7 @@ class Waiting:
         return future
 
     def end(self) -> None:
-        """Let the thread end once it has run what it was given."""
+        """End the thread after the calls that are queued."""
         self._calls.put(None)
         self._thread.join()
 
@@ -94,34 +94,34 @@ class Waiting:
             call, loop, future = given
             try:
                 answer: Result = call(), None
-            except BaseException as error:  # noqa: BLE001 - told to whoever waits
+            except BaseException as error:  # noqa: BLE001 - raised in the caller
                 answer = None, error
-            with contextlib.suppress(RuntimeError):  # a loop that was closed waits for nothing
-                loop.call_soon_threadsafe(tell, future, answer)
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(resolve, future, answer)
 
 
 class Writer:
-    """The connection that writes, and whoever waits for it. One event loop uses it.
+    """The connection that writes, and its queue. One event loop uses it.
 
     Args:
         connection: Only this writer uses it.
         waiting: Where a call that may wait is run; `None` if none ever does.
     """
 
-    def __init__(self, connection: Connection, waiting: Waiting | None) -> None:
+    def __init__(self, connection: SqliteConnection, waiting: WriterThread | None) -> None:
         self._connection = connection
         self._waiting = waiting
         self._careful = 0  # groups that are still to have savepoints
         self._jobs: deque[Job] = deque()
         self._work: asyncio.Task[None] | None = None
 
-    def submit(self, make: Make[T]) -> asyncio.Future[T]:
-        """Queue a unit."""
+    def submit(self, make: TransactionFactory[T]) -> asyncio.Future[T]:
+        """Queue a transaction."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.append(Job(make, future))
         if self._work is None:
-            # It begins a turn of the loop later, so that what comes in this turn goes along.
+            # It begins one iteration of the loop later, with all that is submitted in this one.
             self._work = loop.create_task(self._run())
         return future
 
@@ -140,11 +140,11 @@ class Writer:
             self._work = None
 
     async def _group(self, jobs: Sequence[Job]) -> None:
-        """Run units in one transaction, commit it, and answer."""
+        """Run a group in one transaction of SQLite, commit it, and return the results."""
         for _ in range(REPLAYS):
             try:
                 results = await self._transaction(jobs)
-            except LeftError as error:
+            except TransactionAbortedError as error:
                 cause: BaseException | None = error.__cause__
                 self._connection.repeats["rolled_back"] += 1
                 _log.warning(
@@ -153,21 +153,21 @@ class Writer:
                     cause,
                 )
             else:
-                tell_all(jobs, results)
+                resolve_all(jobs, results)
                 return
         if len(jobs) > 1:
-            for job in jobs:  # one of them is to blame, and it alone shall fail
+            for job in jobs:  # one of them is the cause, and it alone is to fail
                 await self._group([job])
         else:
             text = "SQLite rolls back this transaction whenever it is run"
-            tell_all(jobs, [(None, StorageUnavailableError(text))])
+            resolve_all(jobs, [(None, StorageUnavailableError(text))])
 
     async def _transaction(self, jobs: Sequence[Job]) -> list[Result]:
         connection = self._connection
         try:
             results = await self._run_in(jobs)
             await self._wait(connection.commit)
-        except LeftError:
+        except TransactionAbortedError:
             connection.undo()
             raise
         except sqlite3.Error as error:
@@ -176,7 +176,7 @@ class Writer:
             begun = connection.raw.in_transaction
             connection.undo()
             if begun and is_busy(error):
-                raise LeftError from error
+                raise TransactionAbortedError from error
             connection.repeats["busy"] += is_busy(error)
             away = StorageUnavailableError(f"SQLite: {error}")
             away.__cause__ = error
@@ -184,15 +184,15 @@ class Writer:
         return results
 
     async def _run_in(self, jobs: Sequence[Job]) -> list[Result]:
-        """Begin a transaction and run units in it."""
+        """Begin a transaction of SQLite and run a group in it."""
         connection = self._connection
         await self._begin()
         if not self._careful:
             try:
                 return run_group(connection, jobs, with_savepoints=False)
-            except HalfwayError as error:
+            except PartialGroupError as error:
                 connection.undo()
-                connection.repeats["changed"] += isinstance(error.__cause__, AgainError)
+                connection.repeats["changed"] += isinstance(error.__cause__, RetryTransactionError)
                 self._careful = CAREFUL
                 await self._begin()
         self._careful -= 1
@@ -217,13 +217,13 @@ class Reader:
         far: The one for a thread.
     """
 
-    def __init__(self, near: Connection, far: Connection) -> None:
+    def __init__(self, near: SqliteConnection, far: SqliteConnection) -> None:
         self._near = near
         self._far = far
         self._thread = ThreadPoolExecutor(1, "sqlite-reader")
 
-    def look(self, make: Make[T]) -> T:
-        """Run a unit that reads a few rows.
+    def look(self, make: TransactionFactory[T]) -> T:
+        """Run a transaction that reads a few rows.
 
         Raises:
             BlockingIOError: It would have to wait.
@@ -237,28 +237,28 @@ class Reader:
             raise
         return found
 
-    async def read(self, make: Make[T], mode: Mode) -> T:
-        """Run a unit in the thread."""
+    async def read(self, make: TransactionFactory[T], mode: TransactionMode) -> T:
+        """Run a transaction in the thread."""
 
         def call() -> T:
-            found: T = read(self._far, make, snapshot=mode is Mode.SNAPSHOT)
+            found: T = read(self._far, make, snapshot=mode is TransactionMode.SNAPSHOT)
             return found
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
     def close(self) -> None:
-        """Finish what was asked for, and disconnect."""
+        """Finish pending calls, and disconnect."""
         self._thread.shutdown()
         self._near.close()
         self._far.close()
 
 
 class SqliteEngine:
-    """Runs units on a SQLite database.
+    """Runs transactions on a SQLite database.
 
     Args:
         path: The file; None is a database in memory, which ends with `close`.
-        busy_timeout: Seconds that a writer waits for another process.
+        busy_timeout: Seconds that a writer waits for another process's lock.
     """
 
     dialect = Dialect.SQLITE
@@ -267,8 +267,8 @@ class SqliteEngine:
         self._path = path
         self._busy_timeout = busy_timeout
         self.repeats = Counter[str]()
-        self._waiting: Waiting | None = None
-        self._memory: Connection | None = None
+        self._waiting: WriterThread | None = None
+        self._memory: SqliteConnection | None = None
         self._writer: Writer | None = None
         self._reader: Reader | None = None
 
@@ -279,12 +279,12 @@ class SqliteEngine:
             self._writer = Writer(self._memory, None)
             return
         opened = await asyncio.get_running_loop().run_in_executor(None, self._open_file)
-        self._waiting = Waiting()
+        self._waiting = WriterThread()
         self._writer = Writer(opened[0], self._waiting)
         self._reader = Reader(*opened[1:])
 
     async def close(self) -> None:
-        """Finish what was asked for and disconnect."""
+        """Finish pending calls and disconnect."""
         reader, writer, waiting = self._reader, self._writer, self._waiting
         self._reader = self._writer = self._waiting = self._memory = None
         if writer is not None:
@@ -295,17 +295,17 @@ class SqliteEngine:
         if waiting is not None:
             await loop.run_in_executor(None, waiting.end)
 
-    async def run(self, make: Make[T], mode: Mode) -> T:
-        """Run a unit where it belongs."""
+    async def run(self, make: TransactionFactory[T], mode: TransactionMode) -> T:
+        """Run a transaction on the writer, on the loop or in the reading thread."""
         if self._writer is None:
             raise StorageUnavailableError("the database is not open")
-        if mode is Mode.WRITE:
+        if mode is TransactionMode.WRITE:
             return await self._writer.submit(make)
         if self._memory is not None:
-            found: T = read(self._memory, make, snapshot=mode is Mode.SNAPSHOT)
+            found: T = read(self._memory, make, snapshot=mode is TransactionMode.SNAPSHOT)
             return found
         assert self._reader is not None  # noqa: S101 - a file has one
-        if mode is Mode.LOOK:
+        if mode is TransactionMode.LOOK:
             with contextlib.suppress(BlockingIOError):
                 return self._reader.look(make)
         return await self._reader.read(make, mode)
@@ -318,7 +318,7 @@ class SqliteEngine:
             rows = yield Statement(sql, reads=True), ()
             return frozenset(row[0] for row in rows)
 
-        found: frozenset[str] = await self.run(names, Mode.WRITE)
+        found: frozenset[str] = await self.run(names, TransactionMode.WRITE)
         return found
 
     async def execute_script(self, statements: Sequence[str]) -> None:
@@ -328,9 +328,9 @@ class SqliteEngine:
             for sql in statements:
                 yield Statement(sql, reads=False), ()
 
-        await self.run(script, Mode.WRITE)
+        await self.run(script, TransactionMode.WRITE)
 
-    def _open_file(self) -> tuple[Connection, Connection, Connection]:
+    def _open_file(self) -> tuple[SqliteConnection, SqliteConnection, SqliteConnection]:
         """Return the connections that write, that read on the loop, and in a thread.
 
         The file is switched to WAL, which lasts, before it is used.
@@ -356,7 +356,7 @@ class SqliteEngine:
             raise StorageUnavailableError(f"SQLite, {self._path}: {error}") from error
         return opened[0], opened[1], opened[2]
 
-    def _connect(self, *pragmas: str) -> Connection:
+    def _connect(self, *pragmas: str) -> SqliteConnection:
         raw = sqlite3.connect(
             ":memory:" if self._path is None else self._path,
             timeout=self._busy_timeout,
@@ -370,4 +370,4 @@ class SqliteEngine:
         except BaseException:
             raw.close()
             raise
-        return Connection(raw, self._busy_timeout, self.repeats)
+        return SqliteConnection(raw, self._busy_timeout, self.repeats)

@@ -1,6 +1,6 @@
-"""SQLite: a group of units in one transaction, each of which fails alone.
+"""SQLite: a group of transactions in one transaction of the database, each of which fails alone.
 
-Pure of threads and loops: `sqlite.Writer` decides where each part runs.
+No threads and no event loop: `sqlite.Writer` decides where each part runs.
 """
 
 from __future__ import annotations
@@ -15,63 +15,63 @@ import attrs
 
 from kling_mock.storage.adapters.engine import RUNS
 from kling_mock.storage.errors import StorageError, StorageUnavailableError
-from kling_mock.storage.transaction import AgainError, DuplicateError, Statement, drive
+from kling_mock.storage.steps import DuplicateError, RetryTransactionError, Statement, drive
 
 __all__ = [
-    "Connection",
-    "HalfwayError",
     "Job",
-    "LeftError",
+    "PartialGroupError",
     "Result",
+    "SqliteConnection",
+    "TransactionAbortedError",
     "is_busy",
     "read",
+    "resolve",
+    "resolve_all",
     "run_group",
-    "tell",
-    "tell_all",
 ]
 
-#: What came of a job: its result, or why there is none.
+#: The result of a job, or the error instead.
 Result: TypeAlias = tuple[Any, BaseException | None]
 
 _BUSY: Final = sqlite3.SQLITE_BUSY
 
 
-class LeftError(Exception):
-    """The transaction is to be run anew: SQLite has rolled it back, or was busy in the middle."""
+class TransactionAbortedError(Exception):
+    """The group has to be run again: SQLite has rolled it back, or was busy in the middle."""
 
 
-class HalfwayError(Exception):
-    """A unit has failed after it had changed something, and there is no savepoint to go back to."""
+class PartialGroupError(Exception):
+    """A transaction failed after it had changed something, without a savepoint to roll back to."""
 
 
 @attrs.define(eq=False)
 class Job:
-    """A unit, and who waits for it."""
+    """A queued transaction and the future of its caller."""
 
     make: Callable[[], Any]
     future: asyncio.Future[Any]
 
 
-class Connection:
+class SqliteConnection:
     """A connection; one thread at a time uses it.
 
     Args:
         raw: The driver's, without transactions of its own.
-        patience: Seconds that `begin` waits for another process.
-        repeats: Where runs that came to nothing are counted.
+        timeout: Seconds that `begin` waits for another process.
+        repeats: Counts the runs that were not committed.
 
     Attributes:
         touched: Whether a statement may have changed something since this was last set.
     """
 
-    def __init__(self, raw: sqlite3.Connection, patience: float, repeats: Counter[str]) -> None:
+    def __init__(self, raw: sqlite3.Connection, timeout: float, repeats: Counter[str]) -> None:
         self.raw = raw
         self.repeats = repeats
         self.touched = False
-        self._patience = patience
+        self._timeout = timeout
 
     def execute(self, statement: Statement, parameters: tuple[Any, ...]) -> Any:
-        """Run one statement of a unit."""
+        """Run one statement of a transaction."""
         try:
             cursor = self.raw.execute(statement.sql, parameters)
         except sqlite3.IntegrityError as error:
@@ -99,9 +99,9 @@ class Connection:
         """Take the lock for writing, and wait for it.
 
         Raises:
-            sqlite3.Error: It was not let go of in time.
+            sqlite3.Error: It was not released in time.
         """
-        self.raw.execute(f"PRAGMA busy_timeout = {round(self._patience * 1000)}")
+        self.raw.execute(f"PRAGMA busy_timeout = {round(self._timeout * 1000)}")
         try:
             self.raw.execute("BEGIN IMMEDIATE")
         finally:
@@ -122,63 +122,63 @@ class Connection:
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Whether another connection was in the way."""
+    """Whether another connection holds a lock."""
     # An extended code says why; an error of the driver's own has none.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == _BUSY
 
 
 def run_group(
-    connection: Connection, jobs: Sequence[Job], *, with_savepoints: bool
+    connection: SqliteConnection, jobs: Sequence[Job], *, with_savepoints: bool
 ) -> list[Result]:
-    """Run units in the transaction that has begun; each of them fails alone.
+    """Run a group in the transaction of SQLite that has begun; each of its members fails alone.
 
     Args:
         connection: In a transaction.
-        jobs: The units.
+        jobs: The transactions.
         with_savepoints: Whether each has one. They cost as much as half of all statements, and
-            hardly a unit needs its own.
+            hardly any transaction needs one.
 
     Raises:
-        LeftError: Nothing of the group stands.
-        HalfwayError: The group is to be rolled back, and run anew with savepoints.
+        TransactionAbortedError: Nothing of the group stands.
+        PartialGroupError: The group is to be rolled back, and run again with savepoints.
     """
     run = _savepoint if with_savepoints else _plain
     return [_until_settled(connection, job, run) for job in jobs]
 
 
-def _until_settled(connection: Connection, job: Job, run: Callable[..., Any]) -> Result:
+def _until_settled(connection: SqliteConnection, job: Job, run: Callable[..., Any]) -> Result:
     for _ in range(RUNS):
         try:
             return run(connection, job), None
-        except (LeftError, HalfwayError):
+        except (TransactionAbortedError, PartialGroupError):
             raise
-        except AgainError:
+        except RetryTransactionError:
             connection.repeats["changed"] += 1
-        except BaseException as error:  # noqa: BLE001 - it is the unit's own; the others go on
+        except BaseException as error:  # noqa: BLE001 - it belongs to one member; the others continue
             return None, _translated(error)
-    return None, StorageUnavailableError("a unit was overtaken by nobody again and again")
+    return None, StorageUnavailableError(f"a transaction was to be run again after {RUNS} runs")
 
 
-def _plain(connection: Connection, job: Job) -> Any:
+def _plain(connection: SqliteConnection, job: Job) -> Any:
     connection.touched = False
     try:
         return drive(job.make(), connection.execute)
     except BaseException as error:
         if _is_over(connection, error):
-            raise LeftError from error
+            raise TransactionAbortedError from error
         if connection.touched:
-            raise HalfwayError from error
+            raise PartialGroupError from error
         raise
 
 
-def _savepoint(connection: Connection, job: Job) -> Any:
+def _savepoint(connection: SqliteConnection, job: Job) -> Any:
     raw = connection.raw
     raw.execute("SAVEPOINT unit")
     try:
         value = drive(job.make(), connection.execute)
     except BaseException as error:
         if _is_over(connection, error):
-            raise LeftError from error
+            raise TransactionAbortedError from error
         raw.execute("ROLLBACK TO unit")
         raw.execute("RELEASE unit")
         raise
@@ -186,14 +186,14 @@ def _savepoint(connection: Connection, job: Job) -> Any:
     return value
 
 
-def _is_over(connection: Connection, error: BaseException) -> bool:
-    """Whether the whole transaction has to be run anew."""
+def _is_over(connection: SqliteConnection, error: BaseException) -> bool:
+    """Whether the whole transaction has to be run again."""
     busy = isinstance(error, sqlite3.Error) and is_busy(error)
     return busy or not connection.raw.in_transaction
 
 
 def _translated(error: BaseException) -> BaseException:
-    """Return what an error of SQLite is to a caller; any other is the unit's own."""
+    """Translate an error of SQLite; any other is the transaction's own."""
     if isinstance(error, sqlite3.OperationalError):
         return StorageUnavailableError(f"SQLite: {error}")
     if isinstance(error, sqlite3.Error):
@@ -201,8 +201,8 @@ def _translated(error: BaseException) -> BaseException:
     return error
 
 
-def read(connection: Connection, make: Callable[[], Any], *, snapshot: bool) -> Any:
-    """Run a unit that only reads, on the last committed state, and return its result.
+def read(connection: SqliteConnection, make: Callable[[], Any], *, snapshot: bool) -> Any:
+    """Run a transaction that only reads, on the last committed state, and return its result.
 
     Raises:
         StorageUnavailableError: SQLite refuses.
@@ -218,8 +218,8 @@ def read(connection: Connection, make: Callable[[], Any], *, snapshot: bool) -> 
             connection.raw.execute("COMMIT")
 
 
-def tell(future: asyncio.Future[Any], result: Result) -> None:
-    """Answer whoever waits; a unit whose caller was cancelled is committed all the same."""
+def resolve(future: asyncio.Future[Any], result: Result) -> None:
+    """Return a result to its caller, who may have been cancelled: it is committed all the same."""
     value, error = result
     if future.done():
         return
@@ -229,7 +229,7 @@ def tell(future: asyncio.Future[Any], result: Result) -> None:
         future.set_exception(error)
 
 
-def tell_all(jobs: Sequence[Job], results: Sequence[Result]) -> None:
-    """Answer everybody of a group."""
+def resolve_all(jobs: Sequence[Job], results: Sequence[Result]) -> None:
+    """Return the results of a group."""
     for job, result in zip(jobs, results, strict=True):
-        tell(job.future, result)
+        resolve(job.future, result)

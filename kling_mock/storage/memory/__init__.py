@@ -1,5 +1,5 @@
-"""The in-memory store: written without SQL on purpose, so that it can judge the SQL stores."""
+"""The in-memory storage, written without SQL so that the SQL storages can be compared with it."""
 
-from kling_mock.storage.memory.operations import MemoryStorage
+from kling_mock.storage.memory.storage import MemoryStorage
 
 __all__ = ["MemoryStorage"]

@@ -27,14 +27,14 @@ from kling_mock.storage.values import (
     Acceptance,
     Attempt,
     Created,
+    LateReport,
     LedgerKind,
     NewNotice,
     NewTask,
     Notice,
     NoticeState,
-    Outcome,
-    Report,
     Settlement,
+    TaskOutcome,
     TaskResult,
     VideoRow,
 )
@@ -48,13 +48,12 @@ class MemoryTasks(MemoryAccounts):
     # ------------------------------------------------------------ before the end
 
     async def create_task(self, task: NewTask, *, now: int, next_poll_at: int) -> Created:
-        """See `Storage.create_task`."""
         if (before := self._before(task)) is not None:
             return Created(before, is_new=False)
         self._hold(task, now)
         attempt = task.attempt or Attempt(0, "", 0)
         row = VideoRow(
-            id=self.state.next_id("videos"),
+            id=self.tables.next_id("videos"),
             task_id=task.task_id,
             prompt=task.prompt,
             created_at=now,
@@ -89,24 +88,24 @@ class MemoryTasks(MemoryAccounts):
             attempt_until=attempt.until,
             not_found_at=None,
         )
-        self.state.videos[row.task_id] = row
+        self.tables.videos[row.task_id] = row
         return Created(attrs.evolve(row, id=UNNUMBERED), is_new=True)
 
     def _before(self, task: NewTask) -> VideoRow | None:
         same = (task.user_id, task.request_hash)
         if task.external_task_id is not None:
-            for row in self.state.videos.values():
+            for row in self.tables.videos.values():
                 if (row.user_id, row.external_task_id) == (task.user_id, task.external_task_id):
                     if row.request_hash != task.request_hash:
                         raise ExternalIdConflictError(row.task_id)
                     return row
-        row_of_id = self.state.videos.get(task.task_id)
+        row_of_id = self.tables.videos.get(task.task_id)
         if row_of_id is not None and (row_of_id.user_id, row_of_id.request_hash) != same:
             raise ExistsError("task", "task_id")
         return row_of_id
 
     def _hold(self, task: NewTask, now: int) -> None:
-        user = self.state.user(task.user_id)
+        user = self.tables.user(task.user_id)
         if user.status != ENABLED:
             raise DisabledError("user")
         available = user.quota if task.overdraft else user.available
@@ -114,7 +113,7 @@ class MemoryTasks(MemoryAccounts):
             raise InsufficientQuotaError("user", task.price, available)
         held = 0 if task.overdraft else task.price
         if task.token_id:
-            token = self.state.tokens.get(task.token_id)
+            token = self.tables.tokens.get(task.token_id)
             if token is None or token.user_id != user.id:
                 raise UnknownError("token", task.token_id)
             if token.status != ENABLED or token.is_expired(now):
@@ -122,15 +121,14 @@ class MemoryTasks(MemoryAccounts):
             left = token.remain_quota - token.held_quota
             if not token.unlimited and left < task.price:
                 raise InsufficientQuotaError("token", task.price, left)
-            self.state.tokens[token.id] = attrs.evolve(token, held_quota=token.held_quota + held)
-        self.state.users[user.id] = attrs.evolve(user, held_quota=user.held_quota + held)
+            self.tables.tokens[token.id] = attrs.evolve(token, held_quota=token.held_quota + held)
+        self.tables.users[user.id] = attrs.evolve(user, held_quota=user.held_quota + held)
 
     async def bind_attempt(self, task_id: str, attempt: Attempt) -> bool:
-        """See `Storage.bind_attempt`."""
-        row = self.state.video(task_id)
+        row = self.tables.video(task_id)
         if not row.is_open or row.legacy or row.kling_task_id is not None:
             return False
-        self.state.change(
+        self.tables.change(
             row,
             channel_id=attempt.channel_id,
             channel_key_id=attempt.channel_key_id,
@@ -140,87 +138,80 @@ class MemoryTasks(MemoryAccounts):
         return True
 
     async def close_attempt(self, task_id: str, *, at: int) -> None:
-        """See `Storage.close_attempt`."""
-        row = self.state.videos.get(task_id)
+        row = self.tables.videos.get(task_id)
         if row is not None and row.is_open and row.attempt_until > at:
-            self.state.change(row, attempt_until=at)
+            self.tables.change(row, attempt_until=at)
 
     async def accept(
         self, task_id: str, kling_task_id: str, *, now: int, next_poll_at: int
     ) -> Acceptance:
-        """See `Storage.accept`."""
         if optional_id(kling_task_id) is None:
             raise ValueError("Kling's id of the task is empty")
-        row = self.state.video(task_id)
+        row = self.tables.video(task_id)
         if row.kling_task_id == kling_task_id:
             return Acceptance.ALREADY
         self._check_kling_id(row, kling_task_id)
         if row.is_open and not row.legacy:
-            self.state.change(row, kling_task_id=kling_task_id, next_poll_at=next_poll_at)
+            self.tables.change(row, kling_task_id=kling_task_id, next_poll_at=next_poll_at)
             return Acceptance.RECORDED
-        changed = self.state.change(row, kling_task_id=kling_task_id)
+        changed = self.tables.change(row, kling_task_id=kling_task_id)
         if row.status != "failed":
             return Acceptance.RECORDED
         self._report(changed, TaskResult(task_id, "failed", "create"), now, status="accepted")
         return Acceptance.LATE
 
     async def mark_open(self, task_id: str, status: str, *, now: int) -> bool:
-        """See `Storage.mark_open`."""
         status = fit(status, 50).rstrip(" ")
         if not status or status in TERMINAL:
             raise ValueError("an open status is neither empty nor terminal")
-        row = self.state.videos.get(task_id)
+        row = self.tables.videos.get(task_id)
         if row is None or not row.is_open or status in {"submitted", row.status}:
             return False
-        self.state.change(row, status=status, updated_at=now)
+        self.tables.change(row, status=status, updated_at=now)
         return True
 
     async def claim_due(self, *, now: int, lease_until: int, limit: int) -> Sequence[VideoRow]:
-        """See `Storage.claim_due`."""
         check_limit(limit)
         due = [
             (row.next_poll_at, row.id, row)
-            for row in self.state.videos.values()
+            for row in self.tables.videos.values()
             if row.next_poll_at is not None and row.next_poll_at <= now and row.lease_until <= now
         ]
         rows = [row for _, _, row in sorted(due, key=lambda one: one[:2])[:limit]]
-        return [self.state.change(row, lease_until=lease_until) for row in rows]
+        return [self.tables.change(row, lease_until=lease_until) for row in rows]
 
     async def claim_read(self, task_id: str, *, now: int, lease_until: int) -> bool:
-        """See `Storage.claim_read`."""
-        row = self.state.videos.get(task_id)
+        row = self.tables.videos.get(task_id)
         if row is None or not row.is_open or row.lease_until > now:
             return False
-        self.state.change(row, lease_until=lease_until)
+        self.tables.change(row, lease_until=lease_until)
         return True
 
     async def schedule_poll(
         self, task_id: str, at: int, *, lease_until: int | None = None, only_sooner: bool = False
     ) -> None:
-        """See `Storage.schedule_poll`."""
-        row = self.state.videos.get(task_id)
+        row = self.tables.videos.get(task_id)
         if row is None or row.next_poll_at is None:
             return
         if not only_sooner or row.next_poll_at > at:
             lease = row.lease_until if lease_until is None else lease_until
-            self.state.change(row, next_poll_at=at, lease_until=lease)
+            self.tables.change(row, next_poll_at=at, lease_until=lease)
 
     # ------------------------------------------------------------ the end
 
     async def settle(
         self, result: TaskResult, *, now: int, notice: NewNotice | None = None
     ) -> Settlement:
-        """See `Storage.settle`."""
-        row = self.state.video(result.task_id)
+        row = self.tables.video(result.task_id)
         if result.kling_task_id is not None and result.kling_task_id != row.kling_task_id:
             self._check_kling_id(row, result.kling_task_id)
         if row.status == result.status:
-            return Settlement(Outcome.ALREADY, row)
+            return Settlement(TaskOutcome.ALREADY, row)
         if not row.is_open:
             self._report(row, result, now)
-            return Settlement(Outcome.CONTRADICTED, row)
+            return Settlement(TaskOutcome.CONTRADICTED, row)
         if result.free_external_id and row.kling_task_id is not None:
-            return Settlement(Outcome.OVERRULED, row)
+            return Settlement(TaskOutcome.OVERRULED, row)
         succeeded = result.status == "succeed"
         charged, uncollected = amounts(row, result.quota) if succeeded else (0, 0)
         ended = self._end(row, result, charged, now)
@@ -232,11 +223,11 @@ class MemoryTasks(MemoryAccounts):
                 self._report(row, result, now, status=UNMETERED)
             self._pay(row, charged, uncollected if succeeded else None, now)
         self._notify(row, notice, now)
-        return Settlement(Outcome.SETTLED, ended, charged, uncollected)
+        return Settlement(TaskOutcome.SETTLED, ended, charged, uncollected)
 
     def _end(self, row: VideoRow, result: TaskResult, charged: int, now: int) -> VideoRow:
         freed = result.free_external_id and result.status == "failed"
-        return self.state.change(
+        return self.tables.change(
             row,
             external_task_id=None if freed else row.external_task_id,
             status=result.status,
@@ -254,11 +245,11 @@ class MemoryTasks(MemoryAccounts):
 
     def _pay(self, row: VideoRow, charged: int, uncollected: int | None, now: int) -> None:
         """Move the money; *uncollected* is None for a failure, which only releases the hold."""
-        user = self.state.users[row.user_id]
+        user = self.tables.users[row.user_id]
         once = 0
         if uncollected is not None:
             once = 1
-            self.state.book(
+            self.tables.add_entry(
                 LedgerKind.CHARGE,
                 row.task_id,
                 row.user_id,
@@ -266,28 +257,27 @@ class MemoryTasks(MemoryAccounts):
                 uncollected=uncollected,
                 now=now,
             )
-        self.state.users[user.id] = attrs.evolve(
+        self.tables.users[user.id] = attrs.evolve(
             user,
             quota=user.quota - charged,
             held_quota=user.held_quota - row.held_quota,
             used_quota=user.used_quota + charged,
             request_count=user.request_count + once,
         )
-        if (token := self.state.tokens.get(row.token_id)) is not None:
-            self.state.tokens[token.id] = attrs.evolve(
+        if (token := self.tables.tokens.get(row.token_id)) is not None:
+            self.tables.tokens[token.id] = attrs.evolve(
                 token,
                 remain_quota=token.remain_quota - (0 if token.unlimited else charged),
                 held_quota=token.held_quota - row.held_quota,
                 used_quota=token.used_quota + charged,
             )
-        if (channel := self.state.channels.get(row.channel_id)) is not None:
-            self.state.channels[channel.id] = attrs.evolve(
+        if (channel := self.tables.channels.get(row.channel_id)) is not None:
+            self.tables.channels[channel.id] = attrs.evolve(
                 channel, used_quota=channel.used_quota + charged
             )
 
     async def keep_report(self, result: TaskResult, *, status: str, now: int) -> None:
-        """See `Storage.keep_report`."""
-        self._report(self.state.video(result.task_id), result, now, status=status)
+        self._report(self.tables.video(result.task_id), result, now, status=status)
 
     async def expire(
         self,
@@ -298,8 +288,7 @@ class MemoryTasks(MemoryAccounts):
         now: int,
         notice: NewNotice | None = None,
     ) -> bool:
-        """See `Storage.expire`."""
-        row = self.state.video(task_id)
+        row = self.tables.video(task_id)
         if not row.is_open or row.legacy or row.created_at > created_until:
             return False
         failed = TaskResult(task_id, "failed", "sweeper", fail_reason=reason)
@@ -309,44 +298,39 @@ class MemoryTasks(MemoryAccounts):
     async def report_not_found(
         self, task_id: str, *, asked_at: int, reason: str, notice: NewNotice | None = None
     ) -> Absence:
-        """See `Storage.report_not_found`."""
-        row = self.state.video(task_id)
-        verdict = absence(row, asked_at)
-        if verdict is Absence.NOTED:
-            self.state.change(row, not_found_at=asked_at)
-        elif verdict is Absence.FAILED:
+        row = self.tables.video(task_id)
+        decision = absence(row, asked_at)
+        if decision is Absence.NOTED:
+            self.tables.change(row, not_found_at=asked_at)
+        elif decision is Absence.FAILED:
             failed = TaskResult(task_id, "failed", "sweeper", fail_reason=reason)
             await self.settle(failed, now=asked_at, notice=notice)
-        return verdict
+        return decision
 
     # ------------------------------------------------------------ reading
 
     async def find_task(self, task_id: str) -> VideoRow | None:
-        """See `Storage.find_task`."""
-        return self.state.videos.get(task_id)
+        return self.tables.videos.get(task_id)
 
     async def get_task(self, user_id: int, any_id: str) -> VideoRow | None:
-        """See `Storage.get_task`."""
-        row = self.state.videos.get(any_id)
+        row = self.tables.videos.get(any_id)
         if row is not None and row.user_id == user_id:
             return row
-        for row in self.state.videos.values():
+        for row in self.tables.videos.values():
             if (row.user_id, row.external_task_id) == (user_id, any_id):
                 return row
         return None
 
     async def find_by_kling_id(self, kling_task_id: str) -> Sequence[VideoRow]:
-        """See `Storage.find_by_kling_id`."""
-        return [row for row in self.state.videos.values() if row.kling_task_id == kling_task_id]
+        return [row for row in self.tables.videos.values() if row.kling_task_id == kling_task_id]
 
     async def list_tasks(
         self, user_id: int, *, before: int | None = None, limit: int = 20, status: str | None = None
     ) -> Sequence[VideoRow]:
-        """See `Storage.list_tasks`."""
         check_limit(limit)
         rows = [
             row
-            for row in self.state.videos.values()
+            for row in self.tables.videos.values()
             if row.user_id == user_id
             and (before is None or row.id < before)
             and status in {None, row.status}
@@ -358,7 +342,7 @@ class MemoryTasks(MemoryAccounts):
     def _check_kling_id(self, row: VideoRow, kling_task_id: str) -> None:
         taken = any(
             one.kling_task_id == kling_task_id and one.channel_id == row.channel_id
-            for one in self.state.videos.values()
+            for one in self.tables.videos.values()
         )
         if row.kling_task_id is not None or taken:
             raise KlingTaskClashError(row.task_id, kling_task_id)
@@ -367,11 +351,11 @@ class MemoryTasks(MemoryAccounts):
         self, row: VideoRow, result: TaskResult, now: int, *, status: str | None = None
     ) -> None:
         key = (row.task_id, status or result.status)
-        if (before := self.state.reports.get(key)) is not None:
-            self.state.reports[key] = attrs.evolve(before, seen=before.seen + 1, last_at=now)
+        if (before := self.tables.reports.get(key)) is not None:
+            self.tables.reports[key] = attrs.evolve(before, seen=before.seen + 1, last_at=now)
             return
-        self.state.reports[key] = Report(
-            id=self.state.next_id("reports"),
+        self.tables.reports[key] = LateReport(
+            id=self.tables.next_id("reports"),
             task_id=row.task_id,
             status=key[1],
             user_id=row.user_id,
@@ -388,10 +372,10 @@ class MemoryTasks(MemoryAccounts):
     def _notify(self, row: VideoRow, notice: NewNotice | None, now: int) -> None:
         if notice is None:
             return
-        if notice.event_id in self.state.notices:
+        if notice.event_id in self.tables.notices:
             raise StorageError(f"there is a notice {notice.event_id} already")
-        self.state.notices[notice.event_id] = Notice(
-            id=self.state.next_id("outbox"),
+        self.tables.notices[notice.event_id] = Notice(
+            id=self.tables.next_id("outbox"),
             event_id=notice.event_id,
             task_id=row.task_id,
             user_id=row.user_id,

@@ -1,22 +1,40 @@
-"""The tables as data, and the script that makes them in each database."""
+"""Tables as data, and the DDL that creates them in each database."""
 
-from kling_mock.storage.schema.model import Check, Column, Index, Kind, Table
-from kling_mock.storage.schema.render import Dialect, column_sql, index_sql, script, table_sql
-from kling_mock.storage.schema.tables import ADDED, TABLES, VERSION, table_named
+from kling_mock.storage.schema.ddl import (
+    SCRIPTS,
+    check_sql,
+    column_sql,
+    create,
+    create_indexes,
+    index_columns,
+    key_columns,
+    quoted,
+    script,
+    table_statements,
+)
+from kling_mock.storage.schema.model import Check, Column, Dialect, Index, Table, same_content
+from kling_mock.storage.schema.tables import ADDED, TABLE_NAMES, TABLES, VERSION, table_named
 
 __all__ = [
     "ADDED",
+    "SCRIPTS",
     "TABLES",
+    "TABLE_NAMES",
     "VERSION",
     "Check",
     "Column",
     "Dialect",
     "Index",
-    "Kind",
     "Table",
+    "check_sql",
     "column_sql",
-    "index_sql",
+    "create",
+    "create_indexes",
+    "index_columns",
+    "key_columns",
+    "quoted",
+    "same_content",
     "script",
     "table_named",
-    "table_sql",
+    "table_statements",
 ]

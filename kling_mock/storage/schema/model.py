@@ -1,31 +1,31 @@
-"""What a table is made of, without any database's words."""
+"""A table as data, as the catalogue of a database describes it."""
 
 from __future__ import annotations
 
-from enum import Enum
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
 
 import attrs
 
-__all__ = ["Check", "Column", "Index", "Kind", "Table"]
+__all__ = ["Check", "Column", "Dialect", "Index", "Table", "same_content"]
 
 
-class Kind(Enum):
-    """What a column holds."""
+class Dialect(StrEnum):
+    """A database, as far as its SQL differs from that of the others."""
 
-    #: The integer key; the database gives it out.
-    KEY = "key"
-    #: A small whole number or an id of a table that never gets large: the guide's INT.
-    INT = "int"
-    #: A whole number: time, quota, or a count.
-    BIGINT = "bigint"
-    #: Words for people; compared with nothing.
-    TEXT = "text"
-    #: Words of a bounded length.
-    STRING = "string"
-    #: Text of a bounded length, compared byte for byte.
-    BINARY = "binary"
-    #: ASCII of a bounded length, compared byte for byte.
-    ASCII = "ascii"
+    #: 10.5 and later.
+    MARIADB = "mariadb"
+    #: 8.0.16 and later: older ones ignore CHECK.
+    MYSQL = "mysql"
+    #: 12 and later.
+    POSTGRES = "postgresql"
+    SQLITE = "sqlite"
+
+    @property
+    def is_mysql(self) -> bool:
+        """Whether it is MySQL or MariaDB, which run the same statements but for a few."""
+        return self in {Dialect.MARIADB, Dialect.MYSQL}
 
 
 @attrs.frozen
@@ -34,69 +34,130 @@ class Column:
 
     Attributes:
         name: Its name.
-        kind: What it holds.
-        length: Characters, of the kinds of a bounded length.
-        default: What it holds if nothing is said; None is no default.
-        nullable: Whether it may hold nothing.
+        type: Its type in lower case, without a display width that is the default:
+            `bigint unsigned`, `varchar(200)`, `longtext`.
+        nullable: Whether it takes NULL.
+        default: The default as an SQL literal (`'pending'`, `0`); None when there is none.
+        collation: How texts compare, where that is part of the schema or known from the
+            database; "" where it does not matter.
+        auto: Whether the database numbers it.
+        comment: The database's comment on it; carried along, never compared.
     """
 
     name: str
-    kind: Kind
-    length: int = 0
-    default: int | str | None = None
-    nullable: bool = False
+    type: str
+    nullable: bool = True
+    default: str | None = None
+    collation: str = ""
+    auto: bool = False
+    comment: str = attrs.field(default="", eq=False)
+
+    @property
+    def length(self) -> int | None:
+        """The most characters it takes; None when the type has no limit that matters."""
+        kind, _, rest = self.type.partition("(")
+        return int(rest.rstrip(")")) if kind in {"varchar", "char"} and rest else None
+
+    @property
+    def required(self) -> bool:
+        """Whether an INSERT that does not know the column fails."""
+        return not self.nullable and self.default is None and not self.auto
 
 
 @attrs.frozen
 class Index:
-    """An index.
+    """An index other than the primary key.
 
     Attributes:
         name: Its name.
-        columns: What it is over, each as a whole.
-        unique: Whether no two rows may agree in it; NULL agrees with nothing.
-        paged: Whether pages go over it by the integer key, so that it has to end with that.
-            MySQL and SQLite append the key by themselves.
+        columns: The columns in order.
+        unique: Whether it refuses duplicates.
+        prefixes: For each column the number of characters indexed; None for all of it.
     """
 
     name: str
     columns: tuple[str, ...]
     unique: bool = False
-    paged: bool = False
+    prefixes: tuple[int | None, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        if not self.prefixes:
+            object.__setattr__(self, "prefixes", (None,) * len(self.columns))
+
+    def covers(self, other: Index) -> bool:
+        """Return whether whatever *other* finds, this one finds as well."""
+        return self.columns[: len(other.columns)] == other.columns and not other.unique
 
 
-class Check(Enum):
-    """A condition that the database itself enforces."""
+@attrs.frozen
+class Check:
+    """A CHECK. Databases reword its text, so only the name is compared."""
 
-    #: `task_id` is printable ASCII without spaces and not empty.
-    PRINTABLE_TASK_ID = "printable task_id"
+    name: str
+    text: str = attrs.field(default="", eq=False)
 
 
 @attrs.frozen
 class Table:
-    """A table.
-
-    Attributes:
-        name: Its name.
-        columns: In their order.
-        indexes: Without the primary key.
-        key: The primary key: one column.
-        checks: Conditions.
-    """
+    """A table: columns in their order, primary key, indexes in their order, CHECKs."""
 
     name: str
     columns: tuple[Column, ...]
+    primary: tuple[str, ...] = ()
     indexes: tuple[Index, ...] = ()
-    key: str = "id"
-    checks: tuple[Check, ...] = ()
+    checks: frozenset[Check] = frozenset()
 
-    def column(self, name: str) -> Column:
-        """Return a column.
+    def column(self, name: str) -> Column | None:
+        """Return the column of that *name*, if there is one."""
+        return next((one for one in self.columns if one.name == name), None)
 
-        Raises:
-            KeyError: There is none of that name.
-        """
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(name)
+    def index(self, name: str) -> Index | None:
+        """Return the index of that *name*, if there is one."""
+        return next((one for one in self.indexes if one.name == name), None)
+
+    def has(self, *names: str) -> bool:
+        """Return whether all these columns exist."""
+        return set(names) <= {one.name for one in self.columns}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the description as JSON values; `from_json` reads them back."""
+        return {
+            "name": self.name,
+            "columns": [attrs.asdict(one) for one in self.columns],
+            "primary": list(self.primary),
+            "indexes": [attrs.asdict(one) for one in self.indexes],
+            "checks": [attrs.asdict(one) for one in sorted(self.checks, key=_name)],
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Table:
+        """Return the description that `to_json` wrote."""
+        return cls(
+            name=value["name"],
+            columns=tuple(Column(**one) for one in value["columns"]),
+            primary=tuple(value["primary"]),
+            indexes=tuple(_index(one) for one in value["indexes"]),
+            checks=frozenset(Check(**one) for one in value["checks"]),
+        )
+
+
+def same_content(one: Table, other: Table) -> bool:
+    """Return whether two tables are alike; the order of columns and indexes is not judged."""
+    return (
+        _by_name(one.columns) == _by_name(other.columns)
+        and one.primary == other.primary
+        and _by_name(one.indexes) == _by_name(other.indexes)
+        and one.checks == other.checks
+    )
+
+
+def _name(check: Check) -> str:
+    return check.name
+
+
+def _by_name(things: Iterable[Column] | Iterable[Index]) -> dict[str, Column | Index]:
+    return {one.name: one for one in things}
+
+
+def _index(value: dict[str, Any]) -> Index:
+    return Index(value["name"], tuple(value["columns"]), value["unique"], tuple(value["prefixes"]))

@@ -2,251 +2,369 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from kling_mock.storage.schema.model import Check, Column, Index, Kind, Table
+import attrs
 
-__all__ = ["ADDED", "TABLES", "VERSION", "table_named"]
+from kling_mock.storage.schema.model import Check, Column, Dialect, Index, Table
+
+__all__ = ["ADDED", "TABLES", "TABLE_NAMES", "VERSION", "table_named"]
 
 #: Raised by one with every change of a table; `schema_version` holds it.
 VERSION: Final = 1
 
-_KEY: Final = Column("id", Kind.KEY)
+
+@attrs.frozen
+class _Columns:
+    """The columns of a database, by what they hold.
+
+    Attributes:
+        key_type: Of the integer key, which the database generates.
+        int_type: Of a small whole number or an id of a small table: the guide's INT.
+        big_type: Of a time, an amount of quota, or a count.
+        exact: Collation of texts that are compared byte for byte.
+        ascii_exact: The same for ASCII.
+        printable: Condition that `task_id` is printable ASCII without spaces and not empty.
+            Written with "no other character" because `$` also matches before a last line feed.
+        appends_key: Whether every index ends with the integer key by itself.
+    """
+
+    key_type: str
+    int_type: str
+    big_type: str
+    exact: str
+    ascii_exact: str
+    printable: str
+    appends_key: bool = True
+
+    def key(self) -> Column:
+        return Column("id", self.key_type, nullable=False, auto=True)
+
+    def integer(self, name: str, default: int | None = 0) -> Column:
+        return self._required(name, self.int_type, default)
+
+    def big(self, name: str, default: int | None = 0) -> Column:
+        return self._required(name, self.big_type, default)
+
+    def big_or_null(self, name: str) -> Column:
+        return Column(name, self.big_type)
+
+    def text(self, name: str) -> Column:
+        # Nullable and without a default, as in the guide: MySQL's TEXT can have none before 8.0.13.
+        return Column(name, "text")
+
+    def string(self, name: str, length: int) -> Column:
+        """Text for people, compared as the database does by default."""
+        return self._required(name, f"varchar({length})", "")
+
+    def binary(self, name: str, length: int, default: str | None = "") -> Column:
+        return self._required(name, f"varchar({length})", default, self.exact)
+
+    def binary_or_null(self, name: str, length: int) -> Column:
+        return Column(name, f"varchar({length})", collation=self.exact)
+
+    def ascii(self, name: str, length: int, default: str | None = None) -> Column:
+        return self._required(name, f"varchar({length})", default, self.ascii_exact)
+
+    def paged(self, name: str, column: str) -> Index:
+        """Return an index for pages by the integer key, which has to end with that key."""
+        return Index(name, (column,) if self.appends_key else (column, "id"))
+
+    def _required(
+        self, name: str, kind: str, default: int | str | None, collation: str = ""
+    ) -> Column:
+        literal = f"'{default}'" if isinstance(default, str) else default
+        return Column(
+            name,
+            kind,
+            nullable=False,
+            default=None if literal is None else str(literal),
+            collation=collation,
+        )
 
 
-def _int(name: str, default: int = 0) -> Column:
-    return Column(name, Kind.INT, default=default)
-
-
-def _big(name: str) -> Column:
-    return Column(name, Kind.BIGINT, default=0)
-
-
-def _text(name: str) -> Column:
-    # Nullable and without a default, as in the guide: MySQL's TEXT can have none before 8.0.13.
-    return Column(name, Kind.TEXT, nullable=True)
-
-
-def _string(name: str, length: int) -> Column:
-    return Column(name, Kind.STRING, length, "")
-
-
-def _binary(name: str, length: int, default: str = "") -> Column:
-    return Column(name, Kind.BINARY, length, default)
-
-
-def _ascii(name: str, length: int) -> Column:
-    return Column(name, Kind.ASCII, length, "")
-
-
-_USERS: Final = Table(
-    "users",
-    (
-        _KEY,
-        Column("username", Kind.BINARY, 100),
-        _int("status", 1),
-        _big("quota"),
-        _big("held_quota"),
-        _big("used_quota"),
-        _big("request_count"),
-        _big("created_at"),
+_MYSQL: Final = _Columns(
+    key_type="bigint unsigned",
+    int_type="int",
+    big_type="bigint",
+    exact="utf8mb4_bin",
+    ascii_exact="ascii_bin",
+    printable="task_id <> '' AND task_id NOT REGEXP '[^!-~]'",
+)
+_COLUMNS: Final[Mapping[Dialect, _Columns]] = {
+    Dialect.MARIADB: _MYSQL,
+    Dialect.MYSQL: _MYSQL,
+    Dialect.POSTGRES: _Columns(
+        key_type="bigint",
+        # asyncpg refuses a number that an INTEGER parameter could not hold, before any lookup.
+        int_type="bigint",
+        big_type="bigint",
+        exact="C",
+        ascii_exact="C",
+        printable="task_id <> '' AND task_id !~ '[^!-~]'",
+        appends_key=False,
     ),
-    (Index("idx_users_username", ("username",), unique=True),),
-)
-
-_TOKENS: Final = Table(
-    "tokens",
-    (
-        _KEY,
-        Column("user_id", Kind.INT),
-        Column("token_hash", Kind.ASCII, 64),
-        _string("name", 100),
-        _int("status", 1),
-        Column("expires_at", Kind.BIGINT, nullable=True),
-        _int("unlimited"),
-        _big("remain_quota"),
-        _big("held_quota"),
-        _big("used_quota"),
-        _big("created_at"),
+    Dialect.SQLITE: _Columns(
+        key_type="integer",
+        int_type="integer",
+        big_type="integer",
+        # SQLite compares every text byte for byte unless a collation is named.
+        exact="",
+        ascii_exact="",
+        printable="task_id <> '' AND task_id NOT GLOB '*[^!-~]*'",
     ),
-    (
-        Index("idx_tokens_hash", ("token_hash",), unique=True),
-        Index("idx_tokens_user", ("user_id",)),
-    ),
-)
+}
 
-_CHANNELS: Final = Table(
-    "channels",
-    (
-        _KEY,
-        Column("name", Kind.BINARY, 100),
-        _string("base_url", 255),
-        _text("api_keys"),
-        _text("model_mapping"),
-        _text("models"),
-        _text("webhook_secrets"),
-        _int("priority"),
-        _int("weight", 1),
-        _int("status", 1),
-        _int("type", 41),
-        _big("used_quota"),
-        _big("created_at"),
-        _big("deleted_id"),
-    ),
-    # Living channels have deleted_id 0, deleted ones their own id: only living names collide.
-    (Index("idx_channels_name", ("name", "deleted_id"), unique=True),),
-)
-
-#: The guide's columns of `videos`, in its order.
-_GUIDE: Final = (
-    _KEY,
-    Column("task_id", Kind.ASCII, 200),
-    _text("prompt"),
-    _big("created_at"),
-    _big("updated_at"),
-    _string("type", 50),
-    _string("provider", 50),
-    _string("mode", 50),
-    _string("duration", 20),
-    _string("resolution", 20),
-    _string("username", 100),
-    _int("channel_id"),
-    _int("user_id"),
-    _string("model", 100),
-    _binary("status", 50, "pending"),
-    _text("fail_reason"),
-    _string("video_id", 200),
-    _text("store_url"),
-    _big("quota"),
-    _int("n", 1),
-    _text("credentials"),
-    _text("json_data"),
-)
-
-#: What this project added.
-ADDED: Final = (
-    Column("external_task_id", Kind.BINARY, 200, nullable=True),
-    _ascii("request_hash", 64),
-    Column("kling_task_id", Kind.BINARY, 200, nullable=True),
-    _binary("channel_key_id", 64),
-    _int("token_id"),
-    _big("held_quota"),
-    Column("next_poll_at", Kind.BIGINT, nullable=True),
-    _big("lease_until"),
-    _text("callback_url"),
-    _int("legacy"),
-    _big("attempt_until"),
-    Column("not_found_at", Kind.BIGINT, nullable=True),
-)
-
-_VIDEOS: Final = Table(
-    "videos",
-    (*_GUIDE, *ADDED),
-    (
-        Index("idx_task_id", ("task_id",), unique=True),
-        Index("idx_created_at", ("created_at",)),
-        Index("idx_user_id", ("user_id",), paged=True),
-        Index("idx_channel_id", ("channel_id",)),
-        Index("idx_status", ("status",)),
-        Index("idx_video_id", ("video_id",)),
-        Index("idx_user_created", ("user_id", "created_at")),
-        Index("idx_channel_created", ("channel_id", "created_at")),
-        Index("idx_user_external", ("user_id", "external_task_id"), unique=True),
-        # Kling's id first: a callback without our own id is looked up by it alone.
-        Index("idx_kling_task", ("kling_task_id", "channel_id"), unique=True),
-        # NULL once a row has ended, so the sweeper's index is as small as the open tasks are few.
-        Index("idx_next_poll", ("next_poll_at",)),
-    ),
-    checks=(Check.PRINTABLE_TASK_ID,),
-)
-
-_LEDGER: Final = Table(
-    "ledger",
-    (
-        _KEY,
-        Column("kind", Kind.ASCII, 20),
-        Column("reference", Kind.ASCII, 200),
-        Column("user_id", Kind.INT),
-        Column("amount", Kind.BIGINT),
-        _big("uncollected"),
-        _string("note", 255),
-        _big("created_at"),
-    ),
-    (
-        Index("idx_ledger_reference", ("reference", "kind"), unique=True),
-        Index("idx_ledger_user", ("user_id",), paged=True),
-    ),
-)
-
-_OUTBOX: Final = Table(
-    "outbox",
-    (
-        _KEY,
-        Column("event_id", Kind.ASCII, 200),
-        Column("task_id", Kind.ASCII, 200),
-        Column("user_id", Kind.INT),
-        _text("url"),
-        _text("body"),
-        Column("state", Kind.ASCII, 20, "pending"),
-        _int("attempts"),
-        _big("next_at"),
-        _big("lease_until"),
-        _int("http_status"),
-        _string("error", 255),
-        _big("created_at"),
-        _big("updated_at"),
-    ),
-    (
-        Index("idx_outbox_event", ("event_id",), unique=True),
-        Index("idx_outbox_due", ("state", "next_at")),
-    ),
-)
-
-_REPORTS: Final = Table(
-    "reports",
-    (
-        _KEY,
-        Column("task_id", Kind.ASCII, 200),
-        Column("status", Kind.BINARY, 50),
-        Column("user_id", Kind.INT),
-        _int("channel_id"),
-        Column("kling_task_id", Kind.BINARY, 200, nullable=True),
-        _string("source", 50),
-        _big("quota"),
-        _text("json_data"),
-        _int("seen", 1),
-        _big("first_at"),
-        _big("last_at"),
-    ),
-    (Index("idx_reports_task", ("task_id", "status"), unique=True),),
-)
-
-_SCHEMA_VERSION: Final = Table(
-    "schema_version",
-    (Column("version", Kind.INT),),
-    key="version",
-)
-
-#: In the order in which a script makes them: the version last, so that it means "complete".
-TABLES: Final = (
-    _USERS,
-    _TOKENS,
-    _CHANNELS,
-    _VIDEOS,
-    _LEDGER,
-    _OUTBOX,
-    _REPORTS,
-    _SCHEMA_VERSION,
-)
+_ID: Final = ("id",)
 
 
-def table_named(name: str) -> Table:
+def _users(c: _Columns) -> Table:
+    return Table(
+        "users",
+        (
+            c.key(),
+            c.binary("username", 100, None),
+            c.integer("status", 1),
+            c.big("quota"),
+            c.big("held_quota"),
+            c.big("used_quota"),
+            c.big("request_count"),
+            c.big("created_at"),
+        ),
+        _ID,
+        (Index("idx_users_username", ("username",), unique=True),),
+    )
+
+
+def _tokens(c: _Columns) -> Table:
+    return Table(
+        "tokens",
+        (
+            c.key(),
+            c.integer("user_id", None),
+            c.ascii("token_hash", 64),
+            c.string("name", 100),
+            c.integer("status", 1),
+            c.big_or_null("expires_at"),
+            c.integer("unlimited"),
+            c.big("remain_quota"),
+            c.big("held_quota"),
+            c.big("used_quota"),
+            c.big("created_at"),
+        ),
+        _ID,
+        (
+            Index("idx_tokens_hash", ("token_hash",), unique=True),
+            Index("idx_tokens_user", ("user_id",)),
+        ),
+    )
+
+
+def _channels(c: _Columns) -> Table:
+    return Table(
+        "channels",
+        (
+            c.key(),
+            c.binary("name", 100, None),
+            c.string("base_url", 255),
+            c.text("api_keys"),
+            c.text("model_mapping"),
+            c.text("models"),
+            c.text("webhook_secrets"),
+            c.integer("priority"),
+            c.integer("weight", 1),
+            c.integer("status", 1),
+            c.integer("type", 41),
+            c.big("used_quota"),
+            c.big("created_at"),
+            c.big("deleted_id"),
+        ),
+        _ID,
+        # deleted_id is 0, or the channel's own id once it is deleted: only names in use collide.
+        (Index("idx_channels_name", ("name", "deleted_id"), unique=True),),
+    )
+
+
+def _guide(c: _Columns) -> tuple[Column, ...]:
+    """Return the guide's columns of `videos`, in its order."""
+    return (
+        c.key(),
+        c.ascii("task_id", 200),
+        c.text("prompt"),
+        c.big("created_at"),
+        c.big("updated_at"),
+        c.string("type", 50),
+        c.string("provider", 50),
+        c.string("mode", 50),
+        c.string("duration", 20),
+        c.string("resolution", 20),
+        c.string("username", 100),
+        c.integer("channel_id"),
+        c.integer("user_id"),
+        c.string("model", 100),
+        c.binary("status", 50, "pending"),
+        c.text("fail_reason"),
+        c.string("video_id", 200),
+        c.text("store_url"),
+        c.big("quota"),
+        c.integer("n", 1),
+        c.text("credentials"),
+        c.text("json_data"),
+    )
+
+
+def _added(c: _Columns) -> tuple[Column, ...]:
+    """Return the columns that this project added."""
+    return (
+        c.binary_or_null("external_task_id", 200),
+        c.ascii("request_hash", 64, ""),
+        c.binary_or_null("kling_task_id", 200),
+        c.binary("channel_key_id", 64),
+        c.integer("token_id"),
+        c.big("held_quota"),
+        c.big_or_null("next_poll_at"),
+        c.big("lease_until"),
+        c.text("callback_url"),
+        c.integer("legacy"),
+        c.big("attempt_until"),
+        c.big_or_null("not_found_at"),
+    )
+
+
+def _videos(c: _Columns) -> Table:
+    return Table(
+        "videos",
+        (*_guide(c), *_added(c)),
+        _ID,
+        (
+            Index("idx_task_id", ("task_id",), unique=True),
+            Index("idx_created_at", ("created_at",)),
+            c.paged("idx_user_id", "user_id"),
+            Index("idx_channel_id", ("channel_id",)),
+            Index("idx_status", ("status",)),
+            Index("idx_video_id", ("video_id",)),
+            Index("idx_user_created", ("user_id", "created_at")),
+            Index("idx_channel_created", ("channel_id", "created_at")),
+            Index("idx_user_external", ("user_id", "external_task_id"), unique=True),
+            # Kling's id first: a callback without our own id is looked up by it alone.
+            Index("idx_kling_task", ("kling_task_id", "channel_id"), unique=True),
+            # NULL once a row has ended, so the sweeper's index holds open tasks only.
+            Index("idx_next_poll", ("next_poll_at",)),
+        ),
+        checks=frozenset({Check("chk_videos_printable_task_id", c.printable)}),
+    )
+
+
+def _ledger(c: _Columns) -> Table:
+    return Table(
+        "ledger",
+        (
+            c.key(),
+            c.ascii("kind", 20),
+            c.ascii("reference", 200),
+            c.integer("user_id", None),
+            c.big("amount", None),
+            c.big("uncollected"),
+            c.string("note", 255),
+            c.big("created_at"),
+        ),
+        _ID,
+        (
+            Index("idx_ledger_reference", ("reference", "kind"), unique=True),
+            c.paged("idx_ledger_user", "user_id"),
+        ),
+    )
+
+
+def _outbox(c: _Columns) -> Table:
+    return Table(
+        "outbox",
+        (
+            c.key(),
+            c.ascii("event_id", 200),
+            c.ascii("task_id", 200),
+            c.integer("user_id", None),
+            c.text("url"),
+            c.text("body"),
+            c.ascii("state", 20, "pending"),
+            c.integer("attempts"),
+            c.big("next_at"),
+            c.big("lease_until"),
+            c.integer("http_status"),
+            c.string("error", 255),
+            c.big("created_at"),
+            c.big("updated_at"),
+        ),
+        _ID,
+        (
+            Index("idx_outbox_event", ("event_id",), unique=True),
+            Index("idx_outbox_due", ("state", "next_at")),
+        ),
+    )
+
+
+def _reports(c: _Columns) -> Table:
+    return Table(
+        "reports",
+        (
+            c.key(),
+            c.ascii("task_id", 200),
+            c.binary("status", 50, None),
+            c.integer("user_id", None),
+            c.integer("channel_id"),
+            c.binary_or_null("kling_task_id", 200),
+            c.string("source", 50),
+            c.big("quota"),
+            c.text("json_data"),
+            c.integer("seen", 1),
+            c.big("first_at"),
+            c.big("last_at"),
+        ),
+        _ID,
+        (Index("idx_reports_task", ("task_id", "status"), unique=True),),
+    )
+
+
+def _schema_version(c: _Columns) -> Table:
+    return Table(
+        "schema_version",
+        (c.integer("version", None),),
+        ("version",),
+    )
+
+
+def _tables(columns: _Columns) -> tuple[Table, ...]:
+    # In the order in which a script creates them: the version last, so that it means "complete".
+    return (
+        _users(columns),
+        _tokens(columns),
+        _channels(columns),
+        _videos(columns),
+        _ledger(columns),
+        _outbox(columns),
+        _reports(columns),
+        _schema_version(columns),
+    )
+
+
+#: The tables of each database.
+TABLES: Final[Mapping[Dialect, tuple[Table, ...]]] = {
+    dialect: _tables(columns) for dialect, columns in _COLUMNS.items()
+}
+#: Their names, in the order in which a script creates them.
+TABLE_NAMES: Final = tuple(table.name for table in TABLES[Dialect.SQLITE])
+#: The names of the columns that this project added to the guide's `videos`.
+ADDED: Final = tuple(column.name for column in _added(_MYSQL))
+
+
+def table_named(name: str, dialect: Dialect) -> Table:
     """Return a table.
 
     Raises:
         KeyError: There is none of that name.
     """
-    for table in TABLES:
+    for table in TABLES[dialect]:
         if table.name == name:
             return table
     raise KeyError(name)

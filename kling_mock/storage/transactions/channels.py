@@ -8,63 +8,58 @@ import attrs
 
 from kling_mock.storage import statements as sql
 from kling_mock.storage.errors import ExistsError, UnknownError
-from kling_mock.storage.transaction import AgainError, DuplicateError, Unit
+from kling_mock.storage.steps import DuplicateError, RetryTransactionError, Transaction
 from kling_mock.storage.values import Channel, NewChannel
 
 _DECLARED = tuple(field.name for field in attrs.fields(NewChannel))
 
 
-def _said(channel: Channel | NewChannel) -> tuple[object, ...]:
+def _declared(channel: Channel | NewChannel) -> tuple[object, ...]:
     return tuple(getattr(channel, name) for name in _DECLARED)
 
 
-def get_channel(channel_id: int) -> Unit[Channel]:
-    """See `Storage.get_channel`."""
+def get_channel(channel_id: int) -> Transaction[Channel]:
     rows = yield sql.CHANNEL_BY_ID, (channel_id,)
     if not rows:
         raise UnknownError("channel", channel_id)
     return Channel(*rows[0])
 
 
-def create_channel(channel: NewChannel, now: int) -> Unit[Channel]:
-    """See `Storage.create_channel`."""
+def create_channel(channel: NewChannel, *, now: int) -> Transaction[Channel]:
     rows = yield sql.CHANNEL_BY_NAME, (channel.name,)
     if rows:
         before = Channel(*rows[0])
-        if before.created_at == now and _said(before) == _said(channel):
+        if before.created_at == now and _declared(before) == _declared(channel):
             return before
         raise ExistsError("channel", "name")
     try:
-        yield sql.INSERT_CHANNEL, (*_said(channel), now)
+        yield sql.INSERT_CHANNEL, (*_declared(channel), now)
     except DuplicateError:
-        raise AgainError from None
+        raise RetryTransactionError from None
     rows = yield sql.CHANNEL_BY_NAME, (channel.name,)
     return Channel(*rows[0])
 
 
-def list_channels(with_deleted: bool) -> Unit[Sequence[Channel]]:  # noqa: FBT001 - named by its only caller
-    """See `Storage.list_channels`."""
+def list_channels(*, with_deleted: bool = False) -> Transaction[Sequence[Channel]]:
     rows = yield sql.CHANNELS, ()
     found = [Channel(*row) for row in rows]
     return [channel for channel in found if with_deleted or not channel.is_deleted]
 
 
-def replace_channel(channel_id: int, channel: NewChannel) -> Unit[Channel]:
-    """See `Storage.replace_channel`."""
+def replace_channel(channel_id: int, channel: NewChannel) -> Transaction[Channel]:
     before = yield from get_channel(channel_id)
     if before.is_deleted:
         raise UnknownError("channel", channel_id)
     try:
-        yield sql.REPLACE_CHANNEL, (*_said(channel), channel_id)
+        yield sql.REPLACE_CHANNEL, (*_declared(channel), channel_id)
     except DuplicateError:
         raise ExistsError("channel", "name") from None
     after = yield from get_channel(channel_id)
     if after.is_deleted:
-        raise AgainError
+        raise RetryTransactionError
     return after
 
 
-def delete_channel(channel_id: int) -> Unit[Channel]:
-    """See `Storage.delete_channel`."""
+def delete_channel(channel_id: int) -> Transaction[Channel]:
     yield sql.DELETE_CHANNEL, (channel_id,)
     return (yield from get_channel(channel_id))

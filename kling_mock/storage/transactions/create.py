@@ -13,8 +13,13 @@ from kling_mock.storage.errors import (
     InsufficientQuotaError,
     UnknownError,
 )
-from kling_mock.storage.transaction import AgainError, DuplicateError, Make, Unit
-from kling_mock.storage.transactions.accounts import user_by_id
+from kling_mock.storage.steps import (
+    DuplicateError,
+    RetryTransactionError,
+    Transaction,
+    TransactionFactory,
+)
+from kling_mock.storage.transactions.accounts import get_user
 from kling_mock.storage.values import (
     ENABLED,
     UNNUMBERED,
@@ -28,24 +33,24 @@ from kling_mock.storage.values import (
 _NO_ATTEMPT = Attempt(0, "", 0)
 
 
-def creating(task: NewTask, now: int, next_poll_at: int) -> Make[Created]:
-    """Return the runs of `create_task`: the first is the short one.
+def creating(task: NewTask, now: int, next_poll_at: int) -> TransactionFactory[Created]:
+    """Return the runs of `create_task`: the first one does not look for an earlier row.
 
-    Nearly every create is new, so the first run asks for nothing and writes at once. Whatever
-    is in its way may be an earlier run of the same create: the next ones look first.
+    Nearly every create is new, so the first run reads nothing and writes at once. A conflict may
+    come from an earlier run of the same create, so the next runs look first.
     """
     runs = count()
     return lambda: create_task(task, now, next_poll_at, look=next(runs) > 0)
 
 
-def create_task(task: NewTask, now: int, next_poll_at: int, *, look: bool) -> Unit[Created]:
-    """See `Storage.create_task`.
+def create_task(task: NewTask, now: int, next_poll_at: int, *, look: bool) -> Transaction[Created]:
+    """Hold the price, and insert the row.
 
     Args:
-        task: As there.
+        task: As in `Storage.create_task`.
         now: As there.
         next_poll_at: As there.
-        look: Whether to look first if this request has made a row already.
+        look: Whether to look first for a row that this request has made already.
     """
     if look:
         before = yield from _before(task)
@@ -58,16 +63,16 @@ def create_task(task: NewTask, now: int, next_poll_at: int, *, look: bool) -> Un
     except (DisabledError, InsufficientQuotaError, UnknownError):
         if look:
             raise
-        raise AgainError from None
+        raise RetryTransactionError from None
     row = _row(task, now, next_poll_at)
     try:
         yield sql.INSERT_VIDEO, row
     except DuplicateError:
-        raise AgainError from None  # the next run finds who has the id
+        raise RetryTransactionError from None  # the next run finds who has the id
     return Created(VideoRow(UNNUMBERED, *row), is_new=True)
 
 
-def _before(task: NewTask) -> Unit[VideoRow | None]:
+def _before(task: NewTask) -> Transaction[VideoRow | None]:
     """Return the row that this request has made already."""
     if task.external_task_id is not None:
         rows = yield sql.VIDEO_BY_EXTERNAL_ID, (task.user_id, task.external_task_id)
@@ -85,23 +90,23 @@ def _before(task: NewTask) -> Unit[VideoRow | None]:
     return row
 
 
-def _hold_user(task: NewTask) -> Unit[None]:
+def _hold_user(task: NewTask) -> Transaction[None]:
     # A price of 0 would change nothing, and MySQL would count no row: there, only look.
     if task.price and not task.overdraft:
         changed = yield sql.HOLD_USER, (task.price, task.user_id, task.price)
         if changed == 1:
             return
-    user = yield from user_by_id(task.user_id)
+    user = yield from get_user(task.user_id)
     if user.status != ENABLED:
         raise DisabledError("user")
     available = user.quota if task.overdraft else user.available
     if available < task.price:
         raise InsufficientQuotaError("user", task.price, available)
     if task.price and not task.overdraft:
-        raise AgainError  # it reaches now
+        raise RetryTransactionError  # the quota suffices by now
 
 
-def _hold_token(task: NewTask, token_id: int, now: int) -> Unit[None]:
+def _hold_token(task: NewTask, token_id: int, now: int) -> Transaction[None]:
     if task.price and not task.overdraft:
         changed = yield sql.HOLD_TOKEN, (task.price, token_id, task.user_id, now, task.price)
         if changed == 1:
@@ -116,7 +121,7 @@ def _hold_token(task: NewTask, token_id: int, now: int) -> Unit[None]:
     if not token.unlimited and left < task.price:
         raise InsufficientQuotaError("token", task.price, left)
     if task.price and not task.overdraft:
-        raise AgainError
+        raise RetryTransactionError
 
 
 def _row(task: NewTask, now: int, next_poll_at: int) -> tuple[Any, ...]:

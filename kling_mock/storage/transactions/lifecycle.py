@@ -7,24 +7,22 @@ from collections.abc import Sequence
 from kling_mock.storage import statements as sql
 from kling_mock.storage.errors import KlingTaskClashError, UnknownError
 from kling_mock.storage.money_rules import check_limit
+from kling_mock.storage.steps import DuplicateError, RetryTransactionError, Transaction
 from kling_mock.storage.text import fit, is_external_id, is_task_id, optional_id
-from kling_mock.storage.transaction import AgainError, DuplicateError, Unit
-from kling_mock.storage.transactions.ranges import ceiling
-from kling_mock.storage.transactions.reports import keep_report
+from kling_mock.storage.transactions.reports import record_report
 from kling_mock.storage.values import TERMINAL, Acceptance, Attempt, TaskResult, VideoRow
 
 # ---------------------------------------------------------------- reading
 
 
-def find_task(task_id: str) -> Unit[VideoRow | None]:
-    """See `Storage.find_task`."""
+def find_task(task_id: str) -> Transaction[VideoRow | None]:
     if not is_task_id(task_id):
         return None
     rows = yield sql.VIDEO, (task_id,)
     return VideoRow(*rows[0]) if rows else None
 
 
-def video(task_id: str) -> Unit[VideoRow]:
+def video(task_id: str) -> Transaction[VideoRow]:
     """Return a row, or raise `UnknownError`."""
     row = yield from find_task(task_id)
     if row is None:
@@ -32,8 +30,7 @@ def video(task_id: str) -> Unit[VideoRow]:
     return row
 
 
-def get_task(user_id: int, any_id: str) -> Unit[VideoRow | None]:
-    """See `Storage.get_task`."""
+def get_task(user_id: int, any_id: str) -> Transaction[VideoRow | None]:
     if is_task_id(any_id):
         rows = yield sql.OWN_VIDEO, (any_id, user_id)
         if rows:
@@ -44,8 +41,7 @@ def get_task(user_id: int, any_id: str) -> Unit[VideoRow | None]:
     return VideoRow(*rows[0]) if rows else None
 
 
-def find_by_kling_id(kling_task_id: str) -> Unit[Sequence[VideoRow]]:
-    """See `Storage.find_by_kling_id`."""
+def find_by_kling_id(kling_task_id: str) -> Transaction[Sequence[VideoRow]]:
     if not is_external_id(kling_task_id):
         return []
     rows = yield sql.VIDEOS_BY_KLING_ID, (kling_task_id,)
@@ -53,21 +49,21 @@ def find_by_kling_id(kling_task_id: str) -> Unit[Sequence[VideoRow]]:
 
 
 def list_tasks(
-    user_id: int, before: int | None, limit: int, status: str | None
-) -> Unit[Sequence[VideoRow]]:
-    """See `Storage.list_tasks`."""
+    user_id: int, *, before: int | None = None, limit: int = 20, status: str | None = None
+) -> Transaction[Sequence[VideoRow]]:
     check_limit(limit)
     if status is None:
-        rows = yield sql.VIDEOS_OF_USER, (user_id, ceiling(before), limit)
+        rows = yield sql.VIDEOS_OF_USER, (user_id, sql.ceiling(before), limit)
     elif is_external_id(status):
-        rows = yield sql.VIDEOS_OF_USER_BY_STATUS, (user_id, status, ceiling(before), limit)
+        rows = yield sql.VIDEOS_OF_USER_BY_STATUS, (user_id, status, sql.ceiling(before), limit)
     else:
         rows = ()
     return [VideoRow(*row) for row in rows]
 
 
-def list_stuck(created_until: int, after: int, limit: int) -> Unit[Sequence[VideoRow]]:
-    """See `Storage.list_stuck`."""
+def list_stuck(
+    *, created_until: int, after: int = 0, limit: int = 100
+) -> Transaction[Sequence[VideoRow]]:
     check_limit(limit)
     rows = yield sql.STUCK, (created_until, after, limit)
     return [VideoRow(*row) for row in rows]
@@ -76,40 +72,39 @@ def list_stuck(created_until: int, after: int, limit: int) -> Unit[Sequence[Vide
 # ---------------------------------------------------------------- attempts and acceptance
 
 
-def bind_attempt(task_id: str, attempt: Attempt) -> Unit[bool]:
-    """See `Storage.bind_attempt`."""
+def bind_attempt(task_id: str, attempt: Attempt) -> Transaction[bool]:
     row = yield from video(task_id)
     if not row.is_open or row.legacy or row.kling_task_id is not None:
         return False
-    said = (attempt.channel_id, attempt.channel_key_id, attempt.until)
-    if (row.channel_id, row.channel_key_id, row.attempt_until, row.not_found_at) == (*said, None):
+    bound = (attempt.channel_id, attempt.channel_key_id, attempt.until)
+    if (row.channel_id, row.channel_key_id, row.attempt_until, row.not_found_at) == (*bound, None):
         return True  # bound by this call's first run; MySQL would count no change
-    changed = yield sql.BIND_ATTEMPT, (*said, task_id)
+    changed = yield sql.BIND_ATTEMPT, (*bound, task_id)
     if changed != 1:
-        raise AgainError
+        raise RetryTransactionError
     return True
 
 
-def close_attempt(task_id: str, at: int) -> Unit[None]:
-    """See `Storage.close_attempt`."""
+def close_attempt(task_id: str, *, at: int) -> Transaction[None]:
     if is_task_id(task_id):
         yield sql.CLOSE_ATTEMPT, (at, task_id, at)
 
 
-def check_kling_id(row: VideoRow, kling_task_id: str) -> Unit[None]:
+def check_kling_id(row: VideoRow, kling_task_id: str) -> Transaction[None]:
     """Check that a row may get this id of Kling's, or raise `KlingTaskClashError`."""
     if row.kling_task_id is not None:
         raise KlingTaskClashError(row.task_id, kling_task_id)
     rows = yield sql.VIDEOS_BY_KLING_ID, (kling_task_id,)
     for one in (VideoRow(*found) for found in rows):
         if one.task_id == row.task_id:
-            raise AgainError  # it has got the id since it was read
+            raise RetryTransactionError  # it has got the id since it was read
         if one.channel_id == row.channel_id:
             raise KlingTaskClashError(row.task_id, kling_task_id)
 
 
-def accept(task_id: str, kling_task_id: str, now: int, next_poll_at: int) -> Unit[Acceptance]:
-    """See `Storage.accept`."""
+def accept(
+    task_id: str, kling_task_id: str, *, now: int, next_poll_at: int
+) -> Transaction[Acceptance]:
     if optional_id(kling_task_id) is None:
         raise ValueError("Kling's id of the task is empty")
     try:
@@ -122,23 +117,22 @@ def accept(task_id: str, kling_task_id: str, now: int, next_poll_at: int) -> Uni
         raise KlingTaskClashError(task_id, kling_task_id) from None
 
 
-def _accept_quietly(task_id: str, kling_task_id: str, now: int) -> Unit[Acceptance]:
+def _accept_quietly(task_id: str, kling_task_id: str, now: int) -> Transaction[Acceptance]:
     row = yield from video(task_id)
     if row.kling_task_id == kling_task_id:
         return Acceptance.ALREADY
     yield from check_kling_id(row, kling_task_id)
     changed = yield sql.ACCEPT_QUIETLY, (kling_task_id, task_id, row.status)
     if changed != 1:
-        raise AgainError
+        raise RetryTransactionError
     if row.status != "failed":
         return Acceptance.RECORDED
     late = TaskResult(task_id, "failed", "create", kling_task_id=kling_task_id)
-    yield from keep_report(row, late, now, status="accepted")
+    yield from record_report(row, late, now, status="accepted")
     return Acceptance.LATE
 
 
-def mark_open(task_id: str, status: str, now: int) -> Unit[bool]:
-    """See `Storage.mark_open`."""
+def mark_open(task_id: str, status: str, *, now: int) -> Transaction[bool]:
     status = fit(status, 50).rstrip(" ")
     if not status or status in TERMINAL:
         raise ValueError("an open status is neither empty nor terminal")
@@ -151,8 +145,7 @@ def mark_open(task_id: str, status: str, now: int) -> Unit[bool]:
 # ---------------------------------------------------------------- leases
 
 
-def claim_due(now: int, lease_until: int, limit: int) -> Unit[Sequence[VideoRow]]:
-    """See `Storage.claim_due`."""
+def claim_due(*, now: int, lease_until: int, limit: int) -> Transaction[Sequence[VideoRow]]:
     check_limit(limit)
     rows = yield sql.DUE, (now, now, limit)
     due: list[str] = [row[0] for row in rows]
@@ -166,8 +159,7 @@ def claim_due(now: int, lease_until: int, limit: int) -> Unit[Sequence[VideoRow]
     return [claimed[task_id] for task_id in due if task_id in claimed]
 
 
-def claim_read(task_id: str, now: int, lease_until: int) -> Unit[bool]:
-    """See `Storage.claim_read`."""
+def claim_read(task_id: str, *, now: int, lease_until: int) -> Transaction[bool]:
     if not is_task_id(task_id):
         return False
     changed = yield sql.CLAIM_READ, (lease_until, task_id, now)
@@ -175,12 +167,8 @@ def claim_read(task_id: str, now: int, lease_until: int) -> Unit[bool]:
 
 
 def schedule_poll(
-    task_id: str,
-    at: int,
-    lease_until: int | None,
-    only_sooner: bool,  # noqa: FBT001 - named by its only caller
-) -> Unit[None]:
-    """See `Storage.schedule_poll`."""
+    task_id: str, at: int, *, lease_until: int | None = None, only_sooner: bool = False
+) -> Transaction[None]:
     if not is_task_id(task_id):
         return
     later_than = at if only_sooner else -1

@@ -1,4 +1,4 @@
-"""Results that are kept and not applied."""
+"""Late and contradicting results, which are kept and not applied."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Sequence
 
 from kling_mock.storage import statements as sql
 from kling_mock.storage.money_rules import check_limit, reported
+from kling_mock.storage.steps import DuplicateError, RetryTransactionError, Transaction
 from kling_mock.storage.text import is_task_id
-from kling_mock.storage.transaction import AgainError, DuplicateError, Unit
-from kling_mock.storage.transactions.ranges import ceiling
-from kling_mock.storage.values import Report, TaskResult, VideoRow
+from kling_mock.storage.values import LateReport, TaskResult, VideoRow
 
 
-def keep_report(
+def record_report(
     row: VideoRow, result: TaskResult, now: int, *, status: str | None = None
-) -> Unit[None]:
-    """Keep a result that is not applied; the same again is counted."""
-    said = status or result.status
-    counted = yield sql.COUNT_REPORT, (now, row.task_id, said)
+) -> Transaction[None]:
+    """Insert a result that is not applied, or count its repetition."""
+    kept_as = status or result.status
+    counted = yield sql.COUNT_REPORT, (now, row.task_id, kept_as)
     if counted:
         return
     try:
@@ -25,7 +24,7 @@ def keep_report(
             sql.INSERT_REPORT,
             (
                 row.task_id,
-                said,
+                kept_as,
                 row.user_id,
                 row.channel_id,
                 row.kling_task_id or result.kling_task_id,
@@ -38,19 +37,19 @@ def keep_report(
             ),
         )
     except DuplicateError:
-        raise AgainError from None
+        raise RetryTransactionError from None
 
 
-def find_report(task_id: str, status: str) -> Unit[Report | None]:
-    """See `Storage.find_report`."""
+def find_report(task_id: str, status: str) -> Transaction[LateReport | None]:
     if not is_task_id(task_id):
         return None
     rows = yield sql.REPORT, (task_id, status)
-    return Report(*rows[0]) if rows else None
+    return LateReport(*rows[0]) if rows else None
 
 
-def list_reports(before: int | None, limit: int) -> Unit[Sequence[Report]]:
-    """See `Storage.list_reports`."""
+def list_reports(
+    *, before: int | None = None, limit: int = 100
+) -> Transaction[Sequence[LateReport]]:
     check_limit(limit)
-    rows = yield sql.REPORTS, (ceiling(before), limit)
-    return [Report(*row) for row in rows]
+    rows = yield sql.REPORTS, (sql.ceiling(before), limit)
+    return [LateReport(*row) for row in rows]

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from kling_mock.storage import statements as sql
 from kling_mock.storage.errors import UnknownError
 from kling_mock.storage.money_rules import check_limit
+from kling_mock.storage.steps import Transaction
 from kling_mock.storage.text import is_task_id
-from kling_mock.storage.transaction import Unit
-from kling_mock.storage.transactions.ranges import between, ceiling
-from kling_mock.storage.values import Delivery, Notice, NoticeState
+from kling_mock.storage.values import Notice, NoticeState, WebhookDelivery
 
 
-def claim_notices(now: int, lease_until: int, limit: int) -> Unit[Sequence[Notice]]:
-    """See `Storage.claim_notices`."""
+def claim_notices(*, now: int, lease_until: int, limit: int) -> Transaction[Sequence[Notice]]:
     check_limit(limit)
     rows = yield sql.DUE_NOTICES, (now, now, limit)
     due: list[str] = [row[0] for row in rows]
@@ -28,8 +26,7 @@ def claim_notices(now: int, lease_until: int, limit: int) -> Unit[Sequence[Notic
     return [claimed[event_id] for event_id in due if event_id in claimed]
 
 
-def record_delivery(delivery: Delivery, now: int) -> Unit[bool]:
-    """See `Storage.record_delivery`."""
+def record_delivery(delivery: WebhookDelivery, *, now: int) -> Transaction[bool]:
     if not is_task_id(delivery.event_id):
         return False
     changed = yield (
@@ -48,8 +45,7 @@ def record_delivery(delivery: Delivery, now: int) -> Unit[bool]:
     return bool(changed)
 
 
-def replay_notice(event_id: str, now: int) -> Unit[Notice]:
-    """See `Storage.replay_notice`."""
+def replay_notice(event_id: str, *, now: int) -> Transaction[Notice]:
     if is_task_id(event_id):
         yield sql.REPLAY_NOTICE, (now, event_id)
         rows = yield sql.NOTICE, (event_id,)
@@ -59,10 +55,13 @@ def replay_notice(event_id: str, now: int) -> Unit[Notice]:
 
 
 def list_notices(
-    state: NoticeState | None, user_id: int | None, before: int | None, limit: int
-) -> Unit[Sequence[Notice]]:
-    """See `Storage.list_notices`."""
+    *,
+    state: NoticeState | None = None,
+    user_id: int | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> Transaction[Sequence[Notice]]:
     check_limit(limit)
     states = ("", "~") if state is None else (state.value, state.value)
-    rows = yield sql.NOTICES, (*states, *between(user_id), ceiling(before), limit)
+    rows = yield sql.NOTICES, (*states, *sql.between(user_id), sql.ceiling(before), limit)
     return [Notice(*row) for row in rows]

@@ -1,4 +1,4 @@
-"""Who may call and who serves: users, their tokens, channels."""
+"""Users, their tokens, channels, and the limits of amounts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any, Final
 import attrs
 
 from kling_mock.storage.text import check_fits, is_external_id
-from kling_mock.storage.values.money import amount
 
 __all__ = [
     "DELETED",
     "DISABLED",
     "ENABLED",
     "KELING",
+    "MAX_AMOUNT",
+    "MAX_BALANCE",
     "Caller",
     "Channel",
     "NewChannel",
@@ -22,18 +23,52 @@ __all__ = [
     "NewUser",
     "Token",
     "User",
+    "amount",
+    "check_amount",
+    "signed_amount",
 ]
 
 #: Status of a user, a token or a channel, with one-api's numbers.
 ENABLED: Final = 1
 #: Switched off by hand.
 DISABLED: Final = 2
-#: Of a user or a token: gone for good, and kept for what it has been charged.
+#: Of a user or a token: permanent; the row stays for what it has been charged.
 DELETED: Final = 3
 #: one-api's channel type of Kling.
 KELING: Final = 41
 
+#: Largest single price, charge or credit: 2 billion USD at 500,000 quota each.
+MAX_AMOUNT: Final = 10**15
+#: Largest balance; far below BIGINT's end, because SQLite would go on with inexact numbers.
+MAX_BALANCE: Final = 10**16
+
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def check_amount(name: str, value: int) -> None:
+    """Check that *value* is a whole number of quota from 0 to `MAX_AMOUNT`.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if type(value) is not int or not 0 <= value <= MAX_AMOUNT:
+        raise ValueError(f"{name} is a whole number of quota from 0 to {MAX_AMOUNT}")
+
+
+def amount(_instance: object, field: attrs.Attribute[Any], value: int) -> None:
+    """Check an attribute with `check_amount`."""
+    check_amount(field.name, value)
+
+
+def signed_amount(value: int) -> int:
+    """Return *value* if it is a whole number other than 0 of at most `MAX_AMOUNT`, any sign.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if type(value) is not int or not 0 < abs(value) <= MAX_AMOUNT:
+        raise ValueError(f"a credit is a whole number of quota, not 0, of at most {MAX_AMOUNT}")
+    return value
 
 
 def _name(_instance: object, field: attrs.Attribute[Any], value: str) -> None:
@@ -63,7 +98,7 @@ def _sha256(_instance: object, field: attrs.Attribute[Any], value: str) -> None:
 
 @attrs.frozen
 class NewUser:
-    """A user to be made.
+    """A user to be created.
 
     Attributes:
         username: 1 to 100 characters, unique.
@@ -108,7 +143,7 @@ class User:
 
 @attrs.frozen
 class NewToken:
-    """A relay token to be made.
+    """A relay token to be created.
 
     Attributes:
         user_id: Whose it is.
@@ -164,7 +199,7 @@ class Token:
 
 @attrs.frozen
 class Caller:
-    """Whom a token belongs to, read in one statement."""
+    """A token and its user, read in one statement."""
 
     user: User
     token: Token
@@ -172,13 +207,13 @@ class Caller:
 
 @attrs.frozen
 class NewChannel:
-    """What an operator declares of a channel. A text that does not fit is refused, never cut.
+    """The settings of a channel. A text that does not fit is refused, never truncated.
 
     Attributes:
         name: 1 to 100 characters, unique among channels that are not deleted.
         base_url: Where the Kling API is.
         api_keys: `AK|SK` or an API key, one per line.
-        model_mapping: A JSON object from the name asked for to the model sent, or "".
+        model_mapping: A JSON object from the requested model to the one that is sent, or "".
         models: Names that it serves, with a comma between; "" is any.
         webhook_secrets: `whsec_...` that callbacks are signed with, one per line, or "".
         priority: Higher ones are tried first.
@@ -201,14 +236,14 @@ class NewChannel:
 
 @attrs.frozen
 class Channel:
-    """A way to Kling; it has the attributes of `NewChannel` too.
+    """A channel to Kling; it has the attributes of `NewChannel` too.
 
     Attributes:
         id: Its number.
         used_quota: What was charged for its tasks so far.
         created_at: Unix seconds.
-        deleted_id: 0 while it lives; its own id once it is deleted, so that the name is
-            free again. Open tasks of a deleted channel are still read through it.
+        deleted_id: 0, or its own id once it is deleted, so that the name is free
+            again. Open tasks of a deleted channel are still read through it.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""What is written down beside the tasks: ledger, outgoing callbacks, late reports, sums."""
+"""Records beside the tasks: ledger, outgoing callbacks, late reports, totals."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ __all__ = [
     "UNCONFIRMED",
     "UNMETERED",
     "DailyTotals",
-    "Delivery",
+    "LateReport",
     "LedgerEntry",
     "LedgerKind",
     "Notice",
     "NoticeState",
-    "Overview",
     "Reconciliation",
-    "Report",
+    "StoreSummary",
     "Unexplained",
+    "WebhookDelivery",
 ]
 
 _NO_ANSWER: Final = 0
 
-#: Status of a report: the task was charged its hold, because nobody said what it cost.
+#: Status of a report: the task was charged its hold, because no report stated its cost.
 UNMETERED: Final = "unmetered"
 #: Status of a report: a signed success without units, of a task that was still open when it was
-#: read because of it. If no reading ends the task, this does.
+#: read because of it. If no reading ends the task, this report does.
 UNCONFIRMED: Final = "unconfirmed"
 
 
@@ -69,7 +69,7 @@ class LedgerEntry:
 
 
 class NoticeState(StrEnum):
-    """Where an outgoing callback is."""
+    """The state of an outgoing callback."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -86,14 +86,14 @@ class Notice:
     Attributes:
         id: Its number.
         event_id: Its `webhook-id`, the same over all retries.
-        task_id: What it tells about.
-        user_id: Whom it tells.
+        task_id: The task that it is about.
+        user_id: The user who receives it.
         url: Where to.
         body: What is sent.
-        state: Where it is.
+        state: Its state.
         attempts: Attempts whose end was recorded, since it was made or replayed.
         next_at: Unix seconds before which it is not sent.
-        lease_until: Unix seconds before which nobody else sends it.
+        lease_until: Unix seconds until which it is reserved for one sender.
         http_status: Of the last answer; 0 is none.
         error: Why the last attempt failed, or "".
         created_at: Unix seconds.
@@ -117,14 +117,14 @@ class Notice:
 
 
 @attrs.frozen
-class Delivery:
+class WebhookDelivery:
     """How one attempt to deliver a notice ended.
 
     Attributes:
         event_id: Of the notice.
         attempts: What the notice's *attempts* was when it was claimed; a record that comes
             after another one is ignored.
-        state: Where the notice is now; `PENDING` is tried again at *next_at*.
+        state: The notice's new state; `PENDING` is tried again at *next_at*.
         next_at: Unix seconds; means something for `PENDING` only.
         http_status: Of the answer; 0 is none.
         error: Why it failed; "" if it did not. No URL, no secret.
@@ -139,15 +139,15 @@ class Delivery:
 
 
 @attrs.frozen
-class Report:
+class LateReport:
     """A result that was not applied, or not as it came; one per task and status.
 
     Attributes:
         id: Its number.
         task_id: Which task.
-        status: What the report said: `succeed`, `failed`, or `accepted` for an acceptance
+        status: The reported status: `succeed`, `failed`, or `accepted` for an acceptance
             that came after the row had failed; `UNMETERED`, `UNCONFIRMED`; `unverified_` and
-            a status for a callback that nobody has signed.
+            a status for a callback without a valid signature.
         user_id: Who would have paid.
         channel_id: Through whom the task went.
         kling_task_id: Kling's id, or None.
@@ -175,7 +175,7 @@ class Report:
 
 @attrs.frozen
 class Unexplained:
-    """A row that breaks a promise.
+    """A row that breaks an invariant.
 
     Attributes:
         task_id: The task; of a charge, its reference.
@@ -206,7 +206,7 @@ class Reconciliation:
         used: `used_quota` on the user's row.
         uncollected: Sum over the charges; not a difference.
         late: Successes that were reported too late to be charged; not a difference.
-        unexplained: Rows that break a promise.
+        unexplained: Rows that break an invariant.
     """
 
     user_id: int
@@ -234,7 +234,7 @@ class Reconciliation:
 
     @property
     def is_explained(self) -> bool:
-        """Whether there is nothing to look into."""
+        """Whether there is no difference."""
         return not (self.difference or self.held_difference or self.unexplained)
 
 
@@ -258,7 +258,7 @@ class DailyTotals:
 
 
 @attrs.frozen
-class Overview:
+class StoreSummary:
     """Counts for a health page and for metrics.
 
     Attributes:

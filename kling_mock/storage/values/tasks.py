@@ -1,4 +1,4 @@
-"""Tasks: what is asked for, the row of `videos`, how it ended."""
+"""Tasks: the request, the row of `videos`, the result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kling_mock.storage.text import (
     text100,
     text200,
 )
-from kling_mock.storage.values.money import MAX_AMOUNT, amount
+from kling_mock.storage.values.accounts import MAX_AMOUNT, amount
 
 __all__ = [
     "TERMINAL",
@@ -30,8 +30,8 @@ __all__ = [
     "Created",
     "NewNotice",
     "NewTask",
-    "Outcome",
     "Settlement",
+    "TaskOutcome",
     "TaskResult",
     "VideoRow",
 ]
@@ -57,7 +57,7 @@ def _callback_url(value: str | None) -> str | None:
     return fit(value) if value else None
 
 
-def _words(value: str | None) -> str:
+def _not_null(value: str | None) -> str:
     # TEXT columns may be NULL in rows that a migration brought in.
     return value or ""
 
@@ -68,7 +68,7 @@ def _capped(value: int | None) -> int | None:
 
 @attrs.frozen
 class Attempt:
-    """Through whom a task is sent, and until when its sender may be at it.
+    """The channel and key of an attempt to create a task upstream, and its end.
 
     Attributes:
         channel_id: The channel.
@@ -88,10 +88,10 @@ class NewTask:
     Attributes:
         task_id: Our own id, also the `external_task_id` upstream.
         user_id: Who pays.
-        request_hash: SHA-256 of the request in hexadecimal; tells a repeat from another one.
+        request_hash: SHA-256 of the request in hexadecimal, by which a repeat is recognised.
         price: What it costs if it succeeds, in quota; held from now on.
         type: The endpoint, such as `text2video`.
-        model: The model's name as the user asked for it.
+        model: The model's name in the user's request.
         token_id: The token that pays too; None is none.
         username: A copy for the guide's queries.
         external_task_id: The user's own id, unique per user; None or "" is none.
@@ -100,8 +100,8 @@ class NewTask:
         duration: Seconds as text, or "".
         resolution: Such as `1080p`, or "".
         n: How many videos.
-        callback_url: Where the user wants to be told; None or "" is nowhere.
-        attempt: Through whom it is going to be sent; None if that is not known yet.
+        callback_url: Where the user gets a callback; None or "" is nowhere.
+        attempt: The channel it is going to be sent through; None if that is not known yet.
         overdraft: The guide's plain check: the balance has to reach the price, nothing is
             held, and a charge may bring the balance below zero. P4 does not cover such tasks.
         provider: Always `kling`.
@@ -127,7 +127,7 @@ class NewTask:
     provider: str = "kling"
 
 
-@attrs.frozen(slots=False)  # half as dear to make, and four are made for each task
+@attrs.frozen(slots=False)  # half the cost to create, and four are created for each task
 class VideoRow:
     """A row of `videos`: the guide's columns in its order, then the added ones.
 
@@ -143,9 +143,9 @@ class VideoRow:
         duration: Seconds as text; what Kling reported once it has succeeded.
         resolution: Or "".
         username: Copy of the user's name.
-        channel_id: Through whom it was sent last; 0 is nobody yet.
+        channel_id: The channel of the last attempt; 0 is none yet.
         user_id: Who pays.
-        model: As the user asked for it.
+        model: As in the user's request.
         status: `submitted`, `processing`, `succeed`, `failed`, or any other open one.
         fail_reason: Why it failed, or "".
         video_id: Kling's id of the first video, or "".
@@ -162,8 +162,8 @@ class VideoRow:
         held_quota: What is held for it; 0 once it has ended.
         next_poll_at: Unix seconds at which the sweeper reads it next; None exactly when it
             has ended or is *legacy*.
-        lease_until: Unix seconds before which nobody else reads it upstream.
-        callback_url: Where the user wants to be told, or None.
+        lease_until: Unix seconds until which one reader upstream has it reserved.
+        callback_url: Where the user gets a callback, or None.
         legacy: Whether a migration brought it in: no money moves for it.
         attempt_until: Unix seconds at which its last attempt is surely over; 0 is none yet.
         not_found_at: Unix seconds of the first answer "not found" that counts, or None.
@@ -171,7 +171,7 @@ class VideoRow:
 
     id: int
     task_id: str
-    prompt: str = attrs.field(repr=False, converter=_words)
+    prompt: str = attrs.field(repr=False, converter=_not_null)
     created_at: int
     updated_at: int
     type: str
@@ -184,13 +184,13 @@ class VideoRow:
     user_id: int
     model: str
     status: str
-    fail_reason: str = attrs.field(converter=_words)
+    fail_reason: str = attrs.field(converter=_not_null)
     video_id: str
-    store_url: str = attrs.field(repr=False, converter=_words)
+    store_url: str = attrs.field(repr=False, converter=_not_null)
     quota: int
     n: int
-    credentials: str = attrs.field(repr=False, converter=_words)
-    json_data: str = attrs.field(repr=False, converter=_words)
+    credentials: str = attrs.field(repr=False, converter=_not_null)
+    json_data: str = attrs.field(repr=False, converter=_not_null)
     external_task_id: str | None
     request_hash: str
     kling_task_id: str | None
@@ -216,7 +216,7 @@ class Created:
 
     Attributes:
         row: The row. The `id` of a new one is `UNNUMBERED`: only the database knows it, and
-            asking would cost as much as a hold.
+            reading it would cost as much as a hold.
         is_new: False if the same user had sent the same request under the same
             `external_task_id` before: then nothing was held, and nothing is to be sent.
     """
@@ -226,7 +226,7 @@ class Created:
 
 
 class Acceptance(Enum):
-    """What became of the news that Kling has accepted a task."""
+    """What became of a report that Kling has accepted a task."""
 
     #: The row has Kling's id now.
     RECORDED = "recorded"
@@ -237,13 +237,13 @@ class Acceptance(Enum):
 
 
 class Absence(Enum):
-    """What became of Kling's answer that it knows no such task."""
+    """What became of Kling's reply that it knows no such task."""
 
-    #: The row has Kling's id or has ended: the answer means nothing.
+    #: The row has Kling's id or has ended: the reply means nothing.
     IRRELEVANT = "irrelevant"
-    #: The attempt may not be over long enough, or the first answer is too fresh.
+    #: Too soon after the attempt, or after the first such reply.
     TOO_EARLY = "too early"
-    #: The first answer that counts.
+    #: The first reply that counts.
     NOTED = "noted"
     #: The second one: the row is `failed` and its hold is released.
     FAILED = "failed"
@@ -266,24 +266,24 @@ class NewNotice:
 
 @attrs.frozen(slots=False)  # as `VideoRow`
 class TaskResult:
-    """How a task ended, by whomever it was reported.
+    """How a task ended, from any source.
 
     Attributes:
         task_id: Our own id.
         status: `succeed` or `failed`.
-        source: Who says so: `callback`, `query`, `sweeper`, `create`, ...; for reports.
+        source: Where it comes from, for reports: `callback`, `query`, `sweeper`, `create`, ...
         quota: The final amount in quota, 0 and more; None charges the price. Amounts
             above 10**15 count as that.
         kling_task_id: Kling's id, if the report names it.
         video_id: Kling's id of the first video.
         store_url: Its URL.
-        duration: Seconds as text; "" leaves what the request said.
+        duration: Seconds as text; "" keeps the requested ones.
         fail_reason: Why it failed.
         json_data: The report as received.
         free_external_id: Of a create that Kling refused: the row gives up its
             `external_task_id`, so that the user can repeat the request under it. It changes
             nothing once the row has Kling's id.
-        unmetered: Of a success whose final amount nobody stated: if it is charged, a report is
+        unmetered: Of a success without a stated final amount: if it is charged, a report is
             kept as `UNMETERED`.
     """
 
@@ -305,14 +305,14 @@ class TaskResult:
     unmetered: bool = False
 
 
-class Outcome(Enum):
+class TaskOutcome(Enum):
     """What became of a report that a task has ended."""
 
     #: This report ended it; money has moved as it says.
     SETTLED = "settled"
-    #: It had ended in the same way before; nothing changed.
+    #: It had ended with the same status before; nothing changed.
     ALREADY = "already"
-    #: It had ended in the other way before; nothing changed but that a report is kept.
+    #: It had ended with the other status before; only a report was kept.
     CONTRADICTED = "contradicted"
     #: It is the refusal of a create whose task Kling has shown since; nothing changed.
     OVERRULED = "overruled"
@@ -329,7 +329,7 @@ class Settlement:
         uncollected: What the final amount was above the hold, and was not taken.
     """
 
-    outcome: Outcome
+    outcome: TaskOutcome
     row: VideoRow
     charged: int = 0
     uncollected: int = 0

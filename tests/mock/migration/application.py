@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from kling_mock.migration.session import Session
+from kling_mock.migration.database.session import Session
 from tests.mock.migration import legacy
 
 
 class Application:
-    """What the old relay does meanwhile, and what it was told is done.
+    """The writes of the old relay meanwhile, and those that were acknowledged.
 
     Args:
         session: Its connection.

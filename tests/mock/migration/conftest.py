@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kling_mock.migration.session import Session, connect
+from kling_mock.migration.database.session import Session, connect
 from tests.mock.storage.databases import Mysql, Postgres, need
 
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 from typing import Any, Final
 
-from kling_mock.migration.session import Session
+from kling_mock.migration.database.session import Session
 from tests.mock.storage.databases import POSTGRES
 
 __all__ = ["everything", "extras"]

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from kling_mock.cli import database as arguments
 from kling_mock.migration import command
-from kling_mock.migration.session import Session, connect
+from kling_mock.migration.database.session import Session, connect
 from tests.mock.migration.steps import Steps
 from tests.mock.migration.watched_session import Watched
 
@@ -27,7 +27,7 @@ def main(fatal: str, words: list[str]) -> int:
     name, step = fatal.split(":", 1) if asked else ("SIGKILL", fatal)
     waiting = [step]  # once: a process that is asked to end passes by the step again
 
-    def told(done: str) -> None:
+    def report(done: str) -> None:
         if done in waiting:
             waiting.clear()
             os.kill(os.getpid(), signal.Signals[name])
@@ -35,7 +35,7 @@ def main(fatal: str, words: list[str]) -> int:
     @contextmanager
     def opened(url: str) -> Iterator[Session]:
         with connect(url) as session:
-            yield Watched(session, Steps(told))
+            yield Watched(session, Steps(report))
 
     parser = argparse.ArgumentParser()
     arguments.add_to(parser.add_subparsers())

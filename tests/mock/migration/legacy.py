@@ -103,7 +103,7 @@ _GO_HEAD: Final = (
 )
 
 #: The statements that make each shape on MariaDB or MySQL; rows go in after the first that
-#: is no longer a CREATE, as they did in life.
+#: is no longer a CREATE, as they did in reality.
 MARIADB: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "gorm": (_GORM, ()),
     "gorm-without-index": (_GORM[:1], ()),

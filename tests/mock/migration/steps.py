@@ -118,8 +118,8 @@ STEPS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
 class Steps:
     """Turns statements into names; give it to `Watched`."""
 
-    def __init__(self, told: Callable[[str], None]) -> None:
-        self._told = told
+    def __init__(self, report: Callable[[str], None]) -> None:
+        self._report = report
         self._last = "nothing"
         self._compares = False
 
@@ -132,7 +132,7 @@ class Steps:
             return
         name = f"committed: {self._last}" if text == "COMMIT" else named(text, parameters)
         self._last = name
-        self._told(name)
+        self._report(name)
 
 
 def named(text: str, parameters: tuple[object, ...]) -> str:

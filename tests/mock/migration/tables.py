@@ -6,15 +6,14 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-from kling_mock.migration.known_schemas import Shape
-from kling_mock.migration.session import Session, transaction
-from kling_mock.migration.target_schema import family
+from kling_mock.migration.database.session import Session, transaction
+from kling_mock.migration.schema.known_schemas import KnownSchema
 from kling_mock.storage.ensure_schema import script_statements
 from tests.mock.migration import legacy
 from tests.mock.storage.databases import MYSQL
 
-#: What a check says of shapes that differ in nothing that matters.
-SAID: dict[str, str] = {"gorm-without-index": "gorm", "script-step-4": "guide-step-3"}
+#: What shapes are recognised as that differ in nothing that matters.
+RECOGNISED_AS: dict[str, str] = {"gorm-without-index": "gorm", "script-step-4": "guide-step-3"}
 
 SHAPES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "mariadb": legacy.MARIADB,
@@ -26,7 +25,7 @@ SHAPES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 def make(session: Session, shape: str, values: Iterable[tuple[Any, ...]] = legacy.CLEAN) -> None:
     """Make the table of that shape; the rows are there before the shape's own migration ran."""
     if shape == "ours":
-        for statement in script_statements(family(session.dialect)):
+        for statement in script_statements(session.dialect):
             session.execute(statement)
         insert(session, [tuple("" if one is None else one for one in row) for row in values])
         return
@@ -38,9 +37,9 @@ def make(session: Session, shape: str, values: Iterable[tuple[Any, ...]] = legac
         session.execute(statement)
 
 
-def shape_of(name: str) -> Shape:
+def shape_of(name: str) -> KnownSchema:
     """Return what a check says of the table that `make` makes under that name."""
-    return Shape(SAID.get(name, name))
+    return KnownSchema(RECOGNISED_AS.get(name, name))
 
 
 def url_of(session: Session) -> str:

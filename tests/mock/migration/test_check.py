@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from kling_mock.migration.check import Verdict, check
-from kling_mock.migration.known_schemas import Shape
-from kling_mock.migration.preflight import Facts, estimate, judge
-from kling_mock.migration.session import Session
-from kling_mock.migration.table import Column, Table
-from kling_mock.migration.target_schema import wanted
+from kling_mock.migration.check import CheckVerdict, check
+from kling_mock.migration.database.preflight import Facts, estimate, judge
+from kling_mock.migration.database.session import Session
+from kling_mock.migration.schema.known_schemas import KnownSchema, target_schema
+from kling_mock.storage.schema import Column, Table
 from tests.mock.migration import legacy, tables
 
 CASES = [(dialect, shape) for dialect, shapes in tables.SHAPES.items() for shape in shapes]
@@ -21,9 +20,9 @@ CASES = [(dialect, shape) for dialect, shapes in tables.SHAPES.items() for shape
 def test_every_shape_is_known(session: Session, shape: str) -> None:
     """A check says what the table is, and that it can be upgraded."""
     tables.make(session, shape)
-    report = check(session, wanted(session.dialect))
+    report = check(session, target_schema(session.dialect))
     assert report.shape is tables.shape_of(shape)
-    assert report.verdict is Verdict.POSSIBLE, report.findings
+    assert report.verdict is CheckVerdict.POSSIBLE, report.findings
     assert report.rows == len(legacy.CLEAN)
     assert report.found is not None
     assert Table.from_json(report.found.to_json()) == report.found  # as an upgrade records it
@@ -34,8 +33,8 @@ def test_ids_that_only_the_guide_refuses_are_a_warning(session: Session) -> None
     """Ids alike but for case stop the guide's index and not the wanted one."""
     alike = dict(zip(legacy.COLUMNS, legacy.CLEAN[2], strict=True)) | {"task_id": "LUMA-0001"}
     tables.make(session, "gorm", (*legacy.CLEAN, tuple(alike[name] for name in legacy.COLUMNS)))
-    report = check(session, wanted(session.dialect))
-    assert report.verdict is Verdict.POSSIBLE
+    report = check(session, target_schema(session.dialect))
+    assert report.verdict is CheckVerdict.POSSIBLE
     warning = next(one for one in report.findings if one.severity == "warning")
     assert (warning.name, warning.count) == ("alike-task-id", 2)
 
@@ -43,10 +42,10 @@ def test_ids_that_only_the_guide_refuses_are_a_warning(session: Session) -> None
 @pytest.mark.parametrize("session", ["mariadb", "sqlite", "postgresql"], indirect=True)
 def test_a_missing_table_and_a_foreign_one_are_told(session: Session) -> None:
     """Where there is nothing to upgrade, the check says so and asks nothing else."""
-    assert check(session, wanted(session.dialect)).verdict is Verdict.UNKNOWN
+    assert check(session, target_schema(session.dialect)).verdict is CheckVerdict.UNKNOWN
     session.execute("CREATE TABLE videos (title text)")
-    report = check(session, wanted(session.dialect))
-    assert (report.shape, report.facts) == (Shape.UNKNOWN, None)
+    report = check(session, target_schema(session.dialect))
+    assert (report.shape, report.facts) == (KnownSchema.UNKNOWN, None)
     assert report.to_json()["verdict"] == "unknown"
 
 
@@ -66,7 +65,7 @@ def test_triggers_and_unknown_required_columns_stop_an_upgrade(session: Session)
     session.execute("ALTER TABLE videos ADD COLUMN tenant varchar(20) DEFAULT 'x' NOT NULL")
     if session.dialect != "sqlite":
         session.execute("ALTER TABLE videos ALTER COLUMN tenant DROP DEFAULT")
-    names = {one.name for one in check(session, wanted(session.dialect)).blockers}
+    names = {one.name for one in check(session, target_schema(session.dialect)).blockers}
     assert names == {"triggers"} | ({"required-tenant"} if session.dialect != "sqlite" else set())
 
 

@@ -17,11 +17,10 @@ from kling_mock.cli import database as arguments
 from kling_mock.cli.main import main
 from kling_mock.migration import backup as backups
 from kling_mock.migration import command
-from kling_mock.migration import preflight as facts
-from kling_mock.migration.introspect import definition, read_table
-from kling_mock.migration.known_schemas import Shape, recognise
-from kling_mock.migration.session import DatabaseError, Session, connect
-from kling_mock.migration.target_schema import wanted
+from kling_mock.migration.database import preflight as facts
+from kling_mock.migration.database.introspect import definition, read_table
+from kling_mock.migration.database.session import DatabaseError, Session, connect
+from kling_mock.migration.schema.known_schemas import KnownSchema, recognise, target_schema
 from kling_mock.storage.connect import connect as connect_storage
 from tests.mock.migration import legacy, tables
 from tests.mock.migration.watched_session import Watched
@@ -84,7 +83,7 @@ def test_the_whole_way(
 def test_the_printed_statements_do_it_too(
     dialect: str, databases: Callable[[str], str], say: Say
 ) -> None:
-    """What `db sql` prints, run by hand, ends in the wanted schema."""
+    """What `db sql` prints, run by hand, ends in the target schema."""
     url = databases(dialect)
     with connect(url) as session:
         tables.make(session, "go-head")
@@ -92,7 +91,10 @@ def test_the_printed_statements_do_it_too(
     assert status == 0
     with connect(url) as session:
         run_script(session, out)
-        assert recognise(read_table(session, "videos"), wanted(session.dialect)) is Shape.OURS
+        assert (
+            recognise(read_table(session, "videos"), target_schema(session.dialect))
+            is KnownSchema.OURS
+        )
         assert session.query("SELECT COUNT(*), MIN(legacy) FROM videos") == [(4, 1)]
 
 
@@ -130,7 +132,7 @@ def test_statements_for_mysql_say_that_they_were_not_run(
         tables.make(session, "task-id-key")
     status, out, _ = say("sql", "--db", url, "--for", "mysql")
     assert status == 0
-    assert "not executed there" in out
+    assert "not tested on a MySQL server" in out
     assert "IF EXISTS" not in out
     assert say("sql", "--db", url, "--for", "sqlite")[0] == 1
     with connect(url) as session:
@@ -169,12 +171,12 @@ def test_a_run_can_be_paused_and_abandoned_by_command(
         session.execute("CREATE TABLE migration_state (name VARCHAR(50) PRIMARY KEY, value TEXT)")
         session.execute("INSERT INTO migration_state VALUES (?, ?)", "upgrading", way)
     assert "it pauses" in say("upgrade", "--db", url, "--pause")[1]
-    assert "it goes on" in say("upgrade", "--db", url, "--resume")[1]
-    assert "is gone" in say("upgrade", "--db", url, "--abandon")[1]
+    assert "it continues" in say("upgrade", "--db", url, "--resume")[1]
+    assert "is removed" in say("upgrade", "--db", url, "--abandon")[1]
 
 
 def test_another_programs_tables_are_left_alone(databases: Callable[[str], str], say: Say) -> None:
-    """A one-api database keeps its users; the relay is told to use a database of its own."""
+    """A one-api database keeps its users; the relay has to use a database of its own."""
     url = databases("sqlite")
     with connect(url) as session:
         tables.make(session, "gorm")
@@ -322,10 +324,13 @@ def test_mistakes_are_explained(say: Say, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_a_word_that_resolves_nothing_is_refused(databases: Callable[[str], str], say: Say) -> None:
-    """A resolution is NAME=WORD with a word that exists."""
+    """A resolution is NAME=RESOLUTION with one that exists."""
     url = databases("sqlite")
     for wrong in ("negative-quota", "=cut", "negative-quota=maybe"):
-        assert "--resolve takes NAME=WORD" in say("upgrade", "--db", url, "--resolve", wrong)[2]
+        assert (
+            "--resolve: expected NAME=RESOLUTION"
+            in say("upgrade", "--db", url, "--resolve", wrong)[2]
+        )
     assert say("verify", "--db", url)[0] == 11
 
 
@@ -336,7 +341,7 @@ def test_no_driver_is_loaded_for_another_command() -> None:
         "try: main(['--help'])\nexcept SystemExit: pass\n"
         "new = sys.modules.keys() - before\n"
         "print([n for n in new if n.startswith(('asyncmy', 'asyncpg', 'sqlite3', 'attr'))"
-        " or n.startswith('kling_mock.migration.session')])"
+        " or n.startswith('kling_mock.migration.database.session')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
@@ -345,7 +350,7 @@ def test_no_driver_is_loaded_for_another_command() -> None:
 def test_ctrl_c_says_how_to_go_on(
     databases: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Who stops an upgrade by hand is told that the same command goes on; the rows are there."""
+    """An upgrade stopped by hand says that the same command continues it; the rows are there."""
     url = databases("sqlite")
     with connect(url) as session:
         tables.make(session, "gorm")

@@ -15,11 +15,12 @@ import pytest
 
 from kling_mock.cli.main import main
 from kling_mock.migration import check as check_module
-from kling_mock.migration.check import Verdict, check
-from kling_mock.migration.introspect import definition
-from kling_mock.migration.session import DatabaseError, Session, connect
-from kling_mock.migration.target_schema import wanted
-from kling_mock.migration.upgrade import BlockedError, UnfinishedError
+from kling_mock.migration.check import CheckVerdict, check
+from kling_mock.migration.database.introspect import definition
+from kling_mock.migration.database.session import DatabaseError, Session, connect
+from kling_mock.migration.findings import BlockedError, UnfinishedError
+from kling_mock.migration.schema.known_schemas import target_schema
+from kling_mock.storage.schema import Dialect
 from tests.mock.migration import tables
 from tests.mock.migration.application import Application, many
 from tests.mock.migration.steps import STEPS
@@ -170,7 +171,7 @@ def test_a_definition_that_changes_meanwhile_is_not_lost(
             done.append(step)
             session.execute(change)
 
-    with pytest.raises(UnfinishedError, match="somebody changed the table") as raised:
+    with pytest.raises(UnfinishedError, match="definition was changed during the copy") as raised:
         online(session, after=after).run()
     assert CHANGES[change] in str(raised.value)
     triggers = {row[0] for row in session.query("SHOW TRIGGERS")}
@@ -193,7 +194,7 @@ def test_a_definition_that_changes_after_the_check_is_not_lost(
         if step == at:
             session.execute(change)
 
-    with pytest.raises(UnfinishedError, match="somebody changed the table") as raised:
+    with pytest.raises(UnfinishedError, match="definition was changed during the copy") as raised:
         online(session, after=after).run()
     assert CHANGES[change] in str(raised.value)
     assert {row[0] for row in session.query("SHOW TRIGGERS")} <= {"mine"}
@@ -207,7 +208,7 @@ def test_a_definition_that_changes_before_the_alter_is_not_lost(session: Session
         if step == "committed: rows summed":
             session.execute("ALTER TABLE videos MODIFY n int NOT NULL DEFAULT 3 COMMENT 'mine'")
 
-    with pytest.raises(UnfinishedError, match="changed the definition of the table"):
+    with pytest.raises(UnfinishedError, match="definition of the table was changed"):
         online(session, after=after).upgrade.run()
     assert "DEFAULT 3 COMMENT 'mine'" in definition(session, "videos")[0]
 
@@ -265,4 +266,4 @@ def test_somebody_elses_table_is_not_dropped(session: Session) -> None:
     with pytest.raises(BlockedError, match="videos_migrating that no upgrade has made"):
         online(session).run()
     assert session.query("SELECT * FROM videos_migrating") == [(1,)]
-    assert check(session, wanted("mariadb")).verdict is Verdict.POSSIBLE
+    assert check(session, target_schema(Dialect.MARIADB)).verdict is CheckVerdict.POSSIBLE

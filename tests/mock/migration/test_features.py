@@ -12,10 +12,10 @@ import pytest
 
 from kling_mock.cli.main import main
 from kling_mock.migration import check, downgrade
+from kling_mock.migration.database.session import DatabaseError, Session, connect
 from kling_mock.migration.findings import Finding
-from kling_mock.migration.session import DatabaseError, Session, connect
-from kling_mock.migration.table import Table
-from kling_mock.migration.target_schema import wanted
+from kling_mock.migration.schema.known_schemas import target_schema
+from kling_mock.storage.schema import Table
 from tests.mock.migration import legacy, tables
 from tests.mock.migration.database_contents import everything, extras
 from tests.mock.migration.features import FEATURES, Feature
@@ -52,7 +52,7 @@ def url_of(session: Session) -> str:
 
 def known(session: Session) -> tuple[set[str], set[str]]:
     """Return the columns and the indexes of the old table and of the new one."""
-    new = wanted(session.dialect)
+    new = target_schema(session.dialect)
     columns = {one.name for one in new.columns} | {*legacy.COLUMNS, "video_duration"}
     return columns, {one.name for one in new.indexes} | {"idx_tid", "PRIMARY", "videos_pkey"}
 
@@ -142,7 +142,7 @@ def test_the_proof_catches_a_migration_that_compares_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Canary: without the comparison, the same proof finds the feature lost or broken."""
+    """Control: without the comparison, the same proof finds the feature lost or broken."""
     for module in (check, downgrade):
         monkeypatch.setattr(module, "unsupported", nothing)
     monkeypatch.setattr(check, "types", nothing)

@@ -10,14 +10,14 @@ from collections.abc import Callable
 import pytest
 
 from kling_mock.cli.main import main
-from kling_mock.migration.check import Verdict, check
+from kling_mock.migration.check import CheckVerdict, check
+from kling_mock.migration.database.introspect import definition, read_table
+from kling_mock.migration.database.session import Session, connect
 from kling_mock.migration.downgrade import Downgrade
-from kling_mock.migration.introspect import definition, read_table
-from kling_mock.migration.online import Online
-from kling_mock.migration.session import Session, connect
-from kling_mock.migration.state import State
-from kling_mock.migration.target_schema import wanted
-from kling_mock.migration.throttle import Throttle
+from kling_mock.migration.online.progress import Throttle
+from kling_mock.migration.online.upgrade import OnlineUpgrade
+from kling_mock.migration.schema.known_schemas import target_schema
+from kling_mock.migration.state import MigrationState
 from kling_mock.migration.upgrade import Upgrade
 from tests.mock.migration import legacy, tables
 from tests.mock.migration.application import Application
@@ -38,9 +38,11 @@ def test_every_step_has_a_name(dialect: str, way: str, databases: Callable[[str]
     with connect(databases(dialect)) as session:
         tables.make(session, "gorm", ROWS)
         watched = Watched(session, Steps(steps.append))
-        job = Upgrade(watched, wanted(session.dialect), lambda: "x", RESOLUTIONS, lambda _: None)
+        job = Upgrade(
+            watched, target_schema(session.dialect), lambda: "x", RESOLUTIONS, lambda _: None
+        )
         if way == "online":
-            Online(job, Throttle(running=0), sleep=lambda _: None).run()
+            OnlineUpgrade(job, Throttle(running=0), sleep=lambda _: None).run()
         else:
             job.run()
     assert tuple(dict.fromkeys(steps)) == STEPS[dialect, way]
@@ -74,13 +76,13 @@ def test_a_process_killed_after_any_step_is_finished_by_the_next(
     assert main(["db", *words]) == 0
 
     with connect(url) as session:
-        assert check(session, wanted(session.dialect)).verdict is Verdict.WANTED
+        assert check(session, target_schema(session.dialect)).verdict is CheckVerdict.WANTED
         found = session.query("SELECT task_id FROM videos ORDER BY task_id")
         assert len(found) == len(ROWS) + len(ids)
         assert ids < {row[0] for row in found}
         assert_tidy(session)
         session.execute("DROP TABLE IF EXISTS videos_before_migration")
-        Downgrade(session, wanted(session.dialect), log=lambda _: None).run()
+        Downgrade(session, target_schema(session.dialect), log=lambda _: None).run()
         assert (definition(session, "videos"), old_rows(session)) == old
         assert len(tables.rows(session)) == len(ROWS) + len(ids)
 
@@ -93,8 +95,8 @@ def old_rows(session: Session) -> list[str]:
 
 def assert_tidy(session: Session) -> None:
     """Fail if anything of the way is left."""
-    state = State(session)
-    assert (state.way, state.get("online"), state.get("paused")) == (None, None, None)
+    state = MigrationState(session)
+    assert (state.method, state.get("online"), state.get("paused")) == (None, None, None)
     if session.dialect != "mariadb":
         assert read_table(session, "videos_before_migration") is None
         return

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import attrs
 import pytest
 
+from kling_mock.migration.database.introspect import definition, read_table
+from kling_mock.migration.database.session import DatabaseError, Session, connect
 from kling_mock.migration.downgrade import Downgrade
-from kling_mock.migration.introspect import definition, read_table
-from kling_mock.migration.known_schemas import Shape, recognise
-from kling_mock.migration.session import DatabaseError, Session, connect
-from kling_mock.migration.table import Column, Table
-from kling_mock.migration.target_schema import wanted
-from kling_mock.migration.upgrade import BlockedError, Upgrade
+from kling_mock.migration.findings import BlockedError
+from kling_mock.migration.schema.known_schemas import KnownSchema, recognise, target_schema
+from kling_mock.migration.upgrade import Upgrade
+from kling_mock.storage.schema import Column, Dialect, Table
 from tests.mock.migration import legacy, tables
 
 WANTED = Table("videos", (Column("id", "bigint", auto=True), Column("request_hash", "text")))
@@ -22,9 +22,9 @@ WANTED = Table("videos", (Column("id", "bigint", auto=True), Column("request_has
 @pytest.mark.parametrize("session", ["mariadb", "sqlite", "postgresql"], indirect=True)
 def test_another_table_of_that_name_is_not_touched(session: Session) -> None:
     """A table `videos` of some other program is unknown; where there is none, it is absent."""
-    assert recognise(read_table(session, "videos"), WANTED) is Shape.ABSENT
+    assert recognise(read_table(session, "videos"), WANTED) is KnownSchema.ABSENT
     session.execute("CREATE TABLE videos (id integer PRIMARY KEY, title text)")
-    assert recognise(read_table(session, "videos"), WANTED) is Shape.UNKNOWN
+    assert recognise(read_table(session, "videos"), WANTED) is KnownSchema.UNKNOWN
     assert "title" in " ".join(definition(session, "videos"))
 
 
@@ -32,13 +32,13 @@ def test_a_key_over_other_columns_is_unknown() -> None:
     """A table with the right columns and a key nobody knows is left alone."""
     columns = ("task_id", "created_at", "user_id", "channel_id", "status", "quota")
     table = Table("videos", tuple(Column(one, "text") for one in columns), ("user_id",))
-    assert recognise(table, WANTED) is Shape.UNKNOWN
+    assert recognise(table, WANTED) is KnownSchema.UNKNOWN
     numbered = attrs.evolve(table, columns=(*table.columns, Column("id", "int")), primary=())
-    assert recognise(numbered, WANTED) is Shape.UNKNOWN
-    assert not Shape.UNKNOWN.upgradable
+    assert recognise(numbered, WANTED) is KnownSchema.UNKNOWN
+    assert not KnownSchema.UNKNOWN.upgradable
 
 
-# ---------------------------------------------------------------- the guide's SQL, as a canary
+# -------------------------------------------------------------- negative controls: the guide's SQL
 
 
 def run_until_error(session: Session, statements: tuple[str, ...]) -> tuple[int, int | str]:
@@ -77,14 +77,14 @@ CANARY = [
 def test_where_the_guides_own_sql_stops_the_upgrade_goes_on(
     session: Session, shape: str, blocker: str, ran: int, error: int
 ) -> None:
-    """Canary: the guide's SQL stops with this error; `db upgrade` finishes from there."""
+    """Control: the guide's SQL stops with this error; `db upgrade` finishes from there."""
     rows = (*legacy.CLEAN, legacy.blocking_row(blocker)) if blocker else legacy.CLEAN
     tables.make(session, shape, rows)
     assert run_until_error(session, legacy.GUIDE) == (ran, error)
     if ran == 2:
         found = recognise(read_table(session, "videos"), WANTED)
-        assert found is Shape.GUIDE_STEP_2
-    job = Upgrade(session, wanted("mariadb"), lambda: "legacy-1", log=lambda _: None)
+        assert found is KnownSchema.GUIDE_STEP_2
+    job = Upgrade(session, target_schema(Dialect.MARIADB), lambda: "legacy-1", log=lambda _: None)
     if blocker == "range-channel-id":  # for the operator to decide: say, an id that was a mistake
         session.execute("UPDATE videos SET channel_id = 0 WHERE channel_id > 2147483647")
     elif blocker:
@@ -92,42 +92,46 @@ def test_where_the_guides_own_sql_stops_the_upgrade_goes_on(
             job.run()
         job = attrs.evolve(job, resolutions={blocker: legacy.RESOLUTIONS[blocker]})
     job.run()
-    assert recognise(read_table(session, "videos"), wanted("mariadb")) is Shape.OURS
+    assert (
+        recognise(read_table(session, "videos"), target_schema(Dialect.MARIADB)) is KnownSchema.OURS
+    )
     assert session.query("SELECT COUNT(*) FROM videos") == [(len(rows),)]
 
 
 def test_the_guides_sql_takes_one_empty_id_and_not_two(session: Session) -> None:
-    """Canary: '' is an id to the guide's index, once."""
+    """Control: '' is an id to the guide's index, once."""
     empty = legacy.blocking_row("empty-task-id")
     tables.make(session, "gorm", (*legacy.CLEAN, empty, empty))
     assert run_until_error(session, legacy.GUIDE) == (2, 1062)
     ids = iter("ab")
     words = {"empty-task-id": "generate"}
-    job = Upgrade(session, wanted("mariadb"), lambda: next(ids), words, log=lambda _: None)
-    assert job.run() is Shape.GUIDE_STEP_2
+    job = Upgrade(
+        session, target_schema(Dialect.MARIADB), lambda: next(ids), words, log=lambda _: None
+    )
+    assert job.run() is KnownSchema.GUIDE_STEP_2
     assert session.query("SELECT COUNT(*) FROM videos WHERE task_id IN ('a', 'b')") == [(2,)]
 
 
 @pytest.mark.parametrize("pair", [("kling_" + "a" * 40, "kling_" + "a" * 41), ("kl_a", "KL_A")])
 def test_the_guides_index_refuses_different_ids(session: Session, pair: tuple[str, str]) -> None:
-    """Canary: ids equal in 40 characters, or but for case, collide in the guide's index."""
+    """Control: ids equal in 40 characters, or but for case, collide in the guide's index."""
     row = dict(zip(legacy.COLUMNS, legacy.CLEAN[0], strict=True))
     rows = [tuple({**row, "task_id": one}[name] for name in legacy.COLUMNS) for one in pair]
     tables.make(session, "gorm", rows)
     assert run_until_error(session, legacy.GUIDE) == (2, 1062)
-    job = Upgrade(session, wanted("mariadb"), lambda: "x", log=lambda _: None)
-    assert job.run() is Shape.GUIDE_STEP_2
+    job = Upgrade(session, target_schema(Dialect.MARIADB), lambda: "x", log=lambda _: None)
+    assert job.run() is KnownSchema.GUIDE_STEP_2
     assert session.query("SELECT COUNT(DISTINCT task_id) FROM videos") == [(2,)]
 
 
 def test_the_guides_rollback_fails_at_once(session: Session) -> None:
-    """Canary: a numbered column must be a key, so the guide's rollback stops with 1075."""
+    """Control: a numbered column must be a key, so the guide's rollback stops with 1075."""
     tables.make(session, "guide")
     before = definition(session, "videos"), tables.checksum(session)
     assert run_until_error(session, legacy.GUIDE_ROLLBACK) == (0, 1075)
     assert (definition(session, "videos"), tables.checksum(session)) == before
-    Upgrade(session, wanted("mariadb"), lambda: "x", log=lambda _: None).run()
-    Downgrade(session, wanted("mariadb"), log=lambda _: None).run()
+    Upgrade(session, target_schema(Dialect.MARIADB), lambda: "x", log=lambda _: None).run()
+    Downgrade(session, target_schema(Dialect.MARIADB), log=lambda _: None).run()
     assert (definition(session, "videos"), tables.checksum(session)) == before
 
 
@@ -136,7 +140,7 @@ def test_the_guides_rollback_fails_at_once(session: Session) -> None:
 
 @pytest.mark.parametrize("url", ["oracle://x:pw/y", "mysql://h:33060", "sqlite://", "nonsense"])
 def test_a_wrong_url_is_explained_without_its_password(url: str) -> None:
-    """What a URL looks like is said; what was given may hold a password and is not repeated."""
+    """The error shows what a URL looks like, and not the given one, which may hold a password."""
     with pytest.raises(ValueError, match="looks like") as raised, connect(url):
         pass
     assert "pw" not in str(raised.value)

@@ -13,11 +13,10 @@ import pytest
 
 from kling_mock.cli.main import main
 from kling_mock.migration.check import check
-from kling_mock.migration.ddl import quoted
-from kling_mock.migration.introspect import definition, read_table
-from kling_mock.migration.known_schemas import Shape, recognise
-from kling_mock.migration.session import DatabaseError, Session, connect
-from kling_mock.migration.target_schema import wanted
+from kling_mock.migration.database.introspect import definition, read_table
+from kling_mock.migration.database.session import DatabaseError, Session, connect
+from kling_mock.migration.schema.known_schemas import KnownSchema, recognise, target_schema
+from kling_mock.storage.schema import quoted
 from tests.mock.migration import legacy, tables
 
 TABLES = [
@@ -89,7 +88,7 @@ def test_a_blocker_is_named_and_nothing_touched(
     tables.insert(session, [legacy.blocking_row(blocker)])
     try:
         before = definition(session, "videos"), tables.checksum(session)
-        (found,) = check(session, wanted(session.dialect)).blockers
+        (found,) = check(session, target_schema(session.dialect)).blockers
         assert (found.name, found.count, len(found.rows)) == (blocker, 1, 1)
         for way in WAYS[session.dialect]:
             assert command(made.url, way, "--resolve", "another=cut") == 11
@@ -117,13 +116,16 @@ def test_what_cannot_be_is_refused_by_the_database(made: Made, blocker: str) -> 
 def test_a_clean_table_is_upgraded(
     dialect: str, shape: str, way: str, databases: Callable[[str], str]
 ) -> None:
-    """The wanted schema, and of each row every old column as it was, NULL filled in."""
+    """The target schema, and of each row every old column as it was, NULL filled in."""
     url = databases(dialect)
     with connect(url) as session:
         tables.make(session, shape)
         expected = old_columns(session, was=shape)
         assert command(url, way) == 0
-        assert recognise(read_table(session, "videos"), wanted(session.dialect)) is Shape.OURS
+        assert (
+            recognise(read_table(session, "videos"), target_schema(session.dialect))
+            is KnownSchema.OURS
+        )
         assert old_columns(session, names=expected[0]) == expected
 
 
@@ -131,14 +133,17 @@ def test_a_clean_table_is_upgraded(
 def test_what_is_in_nobodys_way_is_let_through(
     dialect: str, shape: str, way: str, blocker: str, databases: Callable[[str], str]
 ) -> None:
-    """Where the wanted schema holds such a row as it is, it stays as it is."""
+    """Where the target schema holds such a row as it is, it stays as it is."""
     url = databases(dialect)
     with connect(url) as session:
         tables.make(session, shape)
         tables.insert(session, [legacy.blocking_row(blocker)])
         expected = old_columns(session, was=shape)
         assert command(url, way) == 0
-        assert recognise(read_table(session, "videos"), wanted(session.dialect)) is Shape.OURS
+        assert (
+            recognise(read_table(session, "videos"), target_schema(session.dialect))
+            is KnownSchema.OURS
+        )
         assert old_columns(session, names=expected[0]) == expected
 
 
@@ -163,8 +168,8 @@ def old_columns(
 
 
 def filled(row: dict[str, Any], session: Session) -> tuple[Any, ...]:
-    """Return a row with what the wanted schema wants instead of NULL, worked out by hand."""
-    target = wanted(session.dialect)
+    """Return a row with what the target schema has instead of NULL, worked out by hand."""
+    target = target_schema(session.dialect)
     for name, value in row.items():
         column = target.column(name)
         if name == "updated_at":

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from kling_mock.migration.check import Verdict, check
+from kling_mock.migration.check import CheckVerdict, check
+from kling_mock.migration.database.introspect import definition
+from kling_mock.migration.database.session import DatabaseError, Session, connect
 from kling_mock.migration.downgrade import Downgrade
-from kling_mock.migration.introspect import definition
-from kling_mock.migration.known_schemas import Shape
-from kling_mock.migration.online import Online
-from kling_mock.migration.session import DatabaseError, Session, connect
-from kling_mock.migration.state import State
-from kling_mock.migration.target_schema import wanted
-from kling_mock.migration.throttle import Progress, Throttle
-from kling_mock.migration.upgrade import BlockedError, UnfinishedError, Upgrade
+from kling_mock.migration.findings import BlockedError, UnfinishedError
+from kling_mock.migration.online.progress import Progress, Throttle
+from kling_mock.migration.online.upgrade import OnlineUpgrade
+from kling_mock.migration.schema.known_schemas import KnownSchema, target_schema
+from kling_mock.migration.state import MigrationState
+from kling_mock.migration.upgrade import Upgrade
 from kling_mock.migration.verify import verify
+from kling_mock.storage.schema import Dialect
 from tests.mock.migration import legacy, tables
 from tests.mock.migration.application import Application, many
 from tests.mock.migration.steps import STEPS, Steps
@@ -32,17 +33,17 @@ def online(
     log: Callable[[str], None] = lambda _: None,
     after: Callable[[str], None] = lambda _: None,
     **options: Any,
-) -> Online:
+) -> OnlineUpgrade:
     ids = iter(range(1, 1000))
     upgrade = Upgrade(
         Watched(session, Steps(after)),
-        wanted(session.dialect),
+        target_schema(session.dialect),
         lambda: f"legacy-{next(ids)}",
         resolutions or {},
         log=log,
     )
     options = {"sleep": lambda _: None, "throttle": Throttle(running=0, first_chunk=2), **options}
-    return Online(upgrade, **options)
+    return OnlineUpgrade(upgrade, **options)
 
 
 @pytest.mark.parametrize("shape", ["gorm", "task-id-key"])
@@ -58,7 +59,7 @@ def test_the_old_table_is_kept_and_ids_rise_with_time(session: Session, shape: s
     kept = definition(session, "videos_before_migration")
     assert kept == (old.replace("`videos`", "`videos_before_migration`"),)
     assert session.query("SHOW TRIGGERS") == []
-    assert online(session).run() is Shape.OURS
+    assert online(session).run() is KnownSchema.OURS
 
 
 class Killed(BaseException):
@@ -94,15 +95,15 @@ def test_killed_again_and_again_it_goes_on_and_loses_nothing(
     with connect(url) as session, connect(url) as application.session:
         online(session).run()
         application.check()
-        assert check(session, wanted("mariadb")).verdict is Verdict.WANTED
+        assert check(session, target_schema(Dialect.MARIADB)).verdict is CheckVerdict.WANTED
         assert session.query("SHOW TRIGGERS") == []
-        origin = State(session).origin
+        origin = MigrationState(session).origin
         assert origin is not None
-        assert (origin.shape, origin.definition) == (Shape.GORM, old)
+        assert (origin.shape, origin.definition) == (KnownSchema.GORM, old)
 
 
 def test_an_application_that_never_stops_loses_no_write(session: Session) -> None:
-    """With a writer at work from beginning to end, each write it was told is done is there."""
+    """With a writer at work from beginning to end, each acknowledged write is there."""
     tables.make(session, "gorm", many(400))
     stop, errors = threading.Event(), list[BaseException]()
     url = url_of(session)
@@ -113,7 +114,7 @@ def test_an_application_that_never_stops_loses_no_write(session: Session) -> Non
             try:
                 while not stop.is_set():
                     application.work()
-            except BaseException as error:  # noqa: BLE001 - told to the test below
+            except BaseException as error:  # noqa: BLE001 - raised in the test below
                 errors.append(error)
 
         writer = threading.Thread(target=write)
@@ -128,7 +129,7 @@ def test_an_application_that_never_stops_loses_no_write(session: Session) -> Non
 
 
 def test_a_lost_trigger_is_noticed_and_the_copy_starts_again(session: Session) -> None:
-    """Canary: without a trigger writes would be lost, so such a copy never becomes the table."""
+    """Control: without a trigger writes would be lost, so such a copy never becomes the table."""
     tables.make(session, "gorm", many(20))
     application = Application(session)
     cut: list[str] = []
@@ -224,7 +225,7 @@ def test_it_pauses_when_asked_and_waits_for_a_busy_server(session: Session) -> N
 
         def sleep(seconds: float) -> None:
             slept.append(seconds)
-            state = State(other)
+            state = MigrationState(other)
             if seconds == 0.2 and slept.count(0.2) == 3:
                 state.delete("paused")
             if slept.count(0.5) == 3 and busy.is_alive():
@@ -233,7 +234,7 @@ def test_it_pauses_when_asked_and_waits_for_a_busy_server(session: Session) -> N
 
         def after(step: str) -> None:
             if step == "copy begun":
-                State(other).set("paused", value=True)
+                MigrationState(other).set("paused", value=True)
                 busy.start()
 
         throttle = Throttle(running=1, first_chunk=5)
@@ -246,8 +247,8 @@ def test_it_pauses_when_asked_and_waits_for_a_busy_server(session: Session) -> N
             progress=seen.append,
         )
         run.run()
-    assert lines[:2] == ["paused; kling-mock db upgrade --resume lets it go on", "going on"]
-    assert lines[2].endswith("threads are at work, more than 1")
+    assert lines[:2] == ["paused; kling-mock db upgrade --resume continues it", "continuing"]
+    assert lines[2].endswith("threads are running, more than 1")
     assert slept.count(0.2) == 3
     assert slept.count(0.5) >= 3
     assert [one.copied for one in seen] == sorted(one.copied for one in seen)
@@ -269,7 +270,7 @@ def test_an_unfinished_run_can_be_abandoned(session: Session) -> None:
     before = definition(session, "videos"), tables.checksum(session)
     with pytest.raises(Killed):
         online(session, words, after=die_at("committed: place noted")).run()
-    State(session).set("paused", value=True)
+    MigrationState(session).set("paused", value=True)
     online(session).abandon()
     assert (definition(session, "videos"), tables.checksum(session)) == before
     assert session.query("SHOW TABLES") == [("videos",)]
@@ -299,7 +300,7 @@ def test_the_direct_way_and_the_way_back_wait_for_an_unfinished_run(session: Ses
     with pytest.raises(BlockedError, match="--online again, or --abandon"):
         online(session).upgrade.run()
     with pytest.raises(BlockedError, match="run it again, or --abandon it"):
-        Downgrade(session, wanted("mariadb")).run()
+        Downgrade(session, target_schema(Dialect.MARIADB)).run()
     assert definition(session, "videos") == before
 
 
@@ -314,10 +315,12 @@ def test_the_online_way_finishes_what_the_direct_one_began(session: Session, fat
     with pytest.raises(Killed):
         job.upgrade.run()
     online(session).run()
-    assert check(session, wanted("mariadb")).verdict is Verdict.WANTED
-    assert not [one for one in verify(session, wanted("mariadb")) if one.passed is False]
+    assert check(session, target_schema(Dialect.MARIADB)).verdict is CheckVerdict.WANTED
+    assert not [
+        one for one in verify(session, target_schema(Dialect.MARIADB)) if one.passed is False
+    ]
     assert session.query("SELECT COUNT(*), MIN(legacy) FROM videos") == [(len(legacy.CLEAN), 1)]
-    Downgrade(session, wanted("mariadb"), log=lambda _: None).run()
+    Downgrade(session, target_schema(Dialect.MARIADB), log=lambda _: None).run()
     assert (definition(session, "videos"), tables.checksum(session)) == old
 
 
@@ -351,7 +354,7 @@ def test_what_the_application_wrote_meanwhile_survives_a_downgrade(session: Sess
             session.execute("INSERT INTO videos (task_id) VALUES ('nothing')")
 
     online(session, after=after).run()
-    Downgrade(session, wanted("mariadb"), log=lambda _: None).run()
+    Downgrade(session, target_schema(Dialect.MARIADB), log=lambda _: None).run()
     found = session.query("SELECT task_id, mode, quota FROM videos WHERE created_at IS NULL")
     assert sorted(found) == [("meanwhile", "pro", None), ("nothing", None, None)]
 

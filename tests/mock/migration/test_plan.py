@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kling_mock.migration.ddl import alter
-from kling_mock.migration.known_schemas import Shape, goal, recognise
-from kling_mock.migration.plan import applied, plan
-from kling_mock.migration.table import Check, Column, Index, Table, same_content
-from kling_mock.migration.target_schema import wanted
+from kling_mock.migration.schema.alter import alter
+from kling_mock.migration.schema.known_schemas import KnownSchema, goal, recognise, target_schema
+from kling_mock.migration.schema.plan import applied, plan
+from kling_mock.storage.schema import Check, Column, Dialect, Index, Table, same_content
 
-WANTED = wanted("mariadb")
+WANTED = target_schema(Dialect.MARIADB)
 _OLD = tuple(
     Column(one.name, "longtext" if "char" in one.type or one.type == "text" else "bigint")
     for one in WANTED.columns
@@ -57,7 +56,7 @@ def test_a_plan_leads_to_its_goal(found: Table) -> None:
     target = goal(found, WANTED)
     after = applied(plan(found, target), found)
     assert same_content(after, target)
-    assert recognise(after, WANTED) is Shape.OURS
+    assert recognise(after, WANTED) is KnownSchema.OURS
     assert plan(after, goal(after, WANTED)) == ()
     assert same_content(goal(after, WANTED), after)
 
@@ -103,7 +102,7 @@ def test_nothing_of_the_operators_is_lost(found: Table) -> None:
 def test_mysql_gets_no_syntax_that_it_lacks(found: Table) -> None:
     """The statement for MySQL is the one ALTER without IF EXISTS, which only MariaDB reads."""
     steps = plan(found, goal(found, WANTED))
-    text = alter("videos", steps, "mysql")
+    text = alter("videos", steps, Dialect.MYSQL)
     assert "IF EXISTS" not in text
     assert "IF NOT EXISTS" not in text
     assert text.count(";") == 0

@@ -10,10 +10,9 @@ from collections.abc import Callable
 import pytest
 
 from kling_mock.cli.main import main
-from kling_mock.migration.display import Kind, display
-from kling_mock.migration.session import connect
-from kling_mock.migration.state import State
-from kling_mock.migration.throttle import Progress, Throttle, parts
+from kling_mock.migration.database.session import connect
+from kling_mock.migration.online.progress import Progress, ProgressStyle, Throttle, display, parts
+from kling_mock.migration.state import MigrationState
 from tests.mock.migration import tables
 from tests.mock.migration.application import many
 
@@ -32,7 +31,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def shown(kind: Kind, stream: io.StringIO) -> str:
+def shown(kind: ProgressStyle, stream: io.StringIO) -> str:
     tell = display(kind, stream)
     for now in SEEN:
         tell(now)
@@ -100,16 +99,16 @@ def test_another_terminal_pauses_and_resumes_a_run(
         assert process.stdout is not None
         assert process.stdout.readline().startswith("paused; kling-mock db upgrade --resume")
         with connect(url) as session:
-            assert State(session).get("online")["copied"] == 0
+            assert MigrationState(session).get("online")["copied"] == 0
         assert main(["db", "upgrade", "--db", url, "--resume"]) == 0
         out, err = process.communicate(timeout=30)
     finally:
         process.kill()
         process.communicate()
-    assert out.splitlines()[0] == "going on"
+    assert out.splitlines()[0] == "continuing"
     assert err.splitlines()[-1].startswith("100% 40 rows, ")
     assert process.returncode == 0
-    assert "it goes on" in capsys.readouterr().out
+    assert "it continues" in capsys.readouterr().out
 
 
 def test_a_condition_for_many_rows_is_split_into_parts_of_a_chunk() -> None:

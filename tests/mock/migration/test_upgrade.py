@@ -1,4 +1,4 @@
-"""An upgrade ends in the wanted schema with every row, or changes nothing."""
+"""An upgrade ends in the target schema with every row, or changes nothing."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from kling_mock.migration.check import Verdict, check
+from kling_mock.migration.check import CheckVerdict, check
+from kling_mock.migration.database.introspect import definition
+from kling_mock.migration.database.session import Session, connect
 from kling_mock.migration.downgrade import Downgrade
-from kling_mock.migration.introspect import definition
-from kling_mock.migration.known_schemas import Shape
-from kling_mock.migration.online import Online
-from kling_mock.migration.session import Session, connect
-from kling_mock.migration.state import State
-from kling_mock.migration.target_schema import wanted
-from kling_mock.migration.throttle import Throttle
-from kling_mock.migration.upgrade import BlockedError, Upgrade
+from kling_mock.migration.findings import BlockedError
+from kling_mock.migration.online.progress import Throttle
+from kling_mock.migration.online.upgrade import OnlineUpgrade
+from kling_mock.migration.schema.known_schemas import KnownSchema, target_schema
+from kling_mock.migration.state import MigrationState
+from kling_mock.migration.upgrade import Upgrade
 from tests.mock.migration import legacy, tables
 from tests.mock.migration.watched_session import Watched
 
@@ -29,19 +29,19 @@ WAYS = [
 ]
 
 
-def upgrade(session: Session, way: str = "direct", **options: Any) -> Shape:
+def upgrade(session: Session, way: str = "direct", **options: Any) -> KnownSchema:
     ids = iter(range(1, 1000))
     options = {"log": lambda _: None, **options}
-    job = Upgrade(session, wanted(session.dialect), lambda: f"legacy-{next(ids)}", **options)
+    job = Upgrade(session, target_schema(session.dialect), lambda: f"legacy-{next(ids)}", **options)
     if way == "direct":
         return job.run()
     session.execute("DROP TABLE IF EXISTS videos_before_migration")
-    return Online(job, Throttle(running=0, first_chunk=2), sleep=lambda _: None).run()
+    return OnlineUpgrade(job, Throttle(running=0, first_chunk=2), sleep=lambda _: None).run()
 
 
-def downgrade(session: Session, **options: Any) -> Shape:
+def downgrade(session: Session, **options: Any) -> KnownSchema:
     options = {"log": lambda _: None, **options}
-    return Downgrade(session, wanted(session.dialect), **options).run()
+    return Downgrade(session, target_schema(session.dialect), **options).run()
 
 
 def kept(session: Session) -> list[tuple[Any, ...]]:
@@ -59,16 +59,16 @@ def clean() -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize(("session", "shape", "way"), WAYS, indirect=["session"])
 def test_there_and_back_and_there_again(session: Session, shape: str, way: str) -> None:
-    """Each shape gets the wanted schema, then the very old table, then the very new one."""
+    """Each shape gets the target schema, then the very old table, then the very new one."""
     tables.make(session, shape)
     old = definition(session, "videos"), tables.checksum(session)
     assert upgrade(session, way) is tables.shape_of(shape)
-    assert check(session, wanted(session.dialect)).verdict is Verdict.WANTED
+    assert check(session, target_schema(session.dialect)).verdict is CheckVerdict.WANTED
     assert kept(session) == clean()
     assert session.query("SELECT DISTINCT legacy FROM videos") == [(1,)]
     assert session.query("SELECT COUNT(*) FROM videos WHERE updated_at <> created_at") == [(0,)]
     new = definition(session, "videos"), tables.checksum(session)
-    assert upgrade(session, way) is Shape.OURS  # once more changes nothing
+    assert upgrade(session, way) is KnownSchema.OURS  # once more changes nothing
     assert (definition(session, "videos"), tables.checksum(session)) == new
 
     assert downgrade(session) is tables.shape_of(shape)
@@ -92,7 +92,7 @@ def make_blocked(session: Session, shape: str) -> dict[str, str]:
     for number, row in enumerate(rows):
         own = f"own-{number}" if row[numbered] == "blocking-1" else row[numbered]
         tables.insert(session, [(*row[:numbered], own, *row[numbered + 1 :])])
-    blockers = check(session, wanted(session.dialect)).blockers
+    blockers = check(session, target_schema(session.dialect)).blockers
     assert len(blockers) == len(rows)
     return {one.name: one.resolution for one in blockers}
 
@@ -106,7 +106,7 @@ def test_every_blocker_can_be_resolved_and_restored(session: Session, shape: str
     lines: list[str] = []
     upgrade(session, way, resolutions=resolutions, log=lines.append)
     assert {line.partition("=")[0] for line in lines if "=" in line} == set(resolutions)
-    assert check(session, wanted(session.dialect)).verdict is Verdict.WANTED
+    assert check(session, target_schema(session.dialect)).verdict is CheckVerdict.WANTED
     assert len(tables.rows(session)) == count
     downgrade(session)
     assert (definition(session, "videos"), tables.checksum(session)) == old
@@ -214,7 +214,7 @@ class Killed(BaseException):
 def test_a_downgrade_killed_anywhere_is_finished_by_the_next(
     dialect: str, databases: Callable[[str], str]
 ) -> None:
-    """A downgrade that dies after any statement goes on; an upgrade in between is refused."""
+    """A downgrade killed after any statement can be continued; until then upgrades are refused."""
     url = databases(dialect)
     with connect(url) as session:
         resolutions = make_blocked(session, "gorm")
@@ -223,7 +223,7 @@ def test_a_downgrade_killed_anywhere_is_finished_by_the_next(
     refused, fatal = 0, 0
     while killed_after(url, fatal := fatal + 1):
         with connect(url) as session:
-            if State(session).get("downgrading") is not None:
+            if MigrationState(session).get("downgrading") is not None:
                 with pytest.raises(BlockedError, match="run kling-mock db downgrade again"):
                     upgrade(session)
                 refused += 1
@@ -279,7 +279,7 @@ def test_new_data_stops_a_downgrade_until_it_is_set_aside(session: Session) -> N
         downgrade(session)
     assert {one.name for one in raised.value.findings} == {"new-kling-task-id", "new-held-quota"}
     assert (definition(session, "videos"), tables.checksum(session)) == before
-    assert downgrade(session, set_aside=["new-kling-task-id", "new-held-quota"]) is Shape.GORM
+    assert downgrade(session, set_aside=["new-kling-task-id", "new-held-quota"]) is KnownSchema.GORM
     assert len(tables.rows(session)) == len(legacy.CLEAN) + 1
     kept_aside = session.query(
         "SELECT column_name, task_id, old_value FROM migration_changes ORDER BY column_name"

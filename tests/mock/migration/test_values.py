@@ -10,16 +10,15 @@ import attrs
 import pytest
 
 from kling_mock.cli.main import main
-from kling_mock.migration import online as online_module
 from kling_mock.migration.check import check
-from kling_mock.migration.copying import Copying
-from kling_mock.migration.known_schemas import goal
-from kling_mock.migration.online_sql import Words
-from kling_mock.migration.session import DatabaseError, Session, connect
-from kling_mock.migration.table import Table
-from kling_mock.migration.target_schema import wanted
-from kling_mock.migration.throttle import Progress
-from kling_mock.migration.upgrade import BlockedError, UnfinishedError
+from kling_mock.migration.database.session import DatabaseError, Session, connect
+from kling_mock.migration.findings import BlockedError, UnfinishedError
+from kling_mock.migration.online import upgrade as online_module
+from kling_mock.migration.online.copying import Copying
+from kling_mock.migration.online.progress import Progress
+from kling_mock.migration.online.sql import OnlineSql
+from kling_mock.migration.schema.known_schemas import goal, target_schema
+from kling_mock.storage.schema import Dialect, Table
 from tests.mock.migration import tables
 from tests.mock.migration.tables import url_of
 from tests.mock.migration.test_online import online
@@ -152,7 +151,7 @@ def test_no_value_is_cut_by_an_online_upgrade(
 
 
 def narrow(found: Table, new: Table) -> Table:
-    """Return the wanted schema as it is, so that a LONGTEXT becomes a TEXT."""
+    """Return the target schema as it is, so that a LONGTEXT becomes a TEXT."""
     target = goal(found, new)
     columns = tuple(
         attrs.evolve(one, type="text") if one.type in {"mediumtext", "longtext"} else one
@@ -161,7 +160,7 @@ def narrow(found: Table, new: Table) -> Table:
     return attrs.evolve(target, columns=columns)
 
 
-def unchecked(_words: Words, _column: object, words: str) -> str:
+def unchecked(_words: OnlineSql, _column: object, words: str) -> str:
     """Return the value as it is, so that blanks are cut."""
     return words
 
@@ -172,9 +171,9 @@ def test_the_proof_catches_texts_that_are_cut(
     databases: Callable[[str], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Canary: with narrower columns values are cut; the comparison stops that, the proof too."""
+    """Control: with narrower columns values are cut; the comparison stops that, the proof too."""
     monkeypatch.setattr(online_module, "goal", narrow)
-    monkeypatch.setattr(Words, "_whole", unchecked)
+    monkeypatch.setattr(OnlineSql, "_whole", unchecked)
     if not compared:
         monkeypatch.setattr(Copying, "compare", lambda _: None)
     caught = 0
@@ -191,7 +190,7 @@ def test_the_proof_catches_texts_that_are_cut(
 
 
 def test_a_copy_that_is_not_the_table_never_becomes_it(session: Session) -> None:
-    """Canary: one changed character in the copy, and the tables are not swapped."""
+    """Control: one changed character in the copy, and the tables are not swapped."""
     tables.make(session, "gorm")
     changed: list[int] = []
 
@@ -282,7 +281,7 @@ def test_the_number_of_a_row_that_is_gone_is_not_given_again(session: Session, w
 
 @pytest.mark.parametrize("session", ["mariadb", "sqlite", "postgresql"], indirect=True)
 def test_a_user_in_the_wrong_column_is_not_lost(session: Session) -> None:
-    """A table with use_id beside user_id is refused until it is said whose its rows are."""
+    """A table with use_id beside user_id is refused until the owner of its rows is chosen."""
     tables.make(session, "gorm")
     session.execute("ALTER TABLE videos ADD COLUMN use_id bigint")
     session.execute("UPDATE videos SET use_id = user_id")
@@ -307,5 +306,5 @@ def test_rows_with_two_different_users_are_for_the_operator(session: Session) ->
     tables.make(session, "gorm")
     session.execute("ALTER TABLE videos ADD COLUMN use_id bigint")
     session.execute("UPDATE videos SET use_id = user_id + 1")
-    (found,) = check(session, wanted("mariadb")).blockers
+    (found,) = check(session, target_schema(Dialect.MARIADB)).blockers
     assert (found.name, found.count, found.resolution) == ("use-id-differs", 4, "")

@@ -1,4 +1,4 @@
-"""A session that tells of each statement that it ran, so that a test can act in between."""
+"""A session that reports each statement that it ran, so that a test can act in between."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import attrs
 
-from kling_mock.migration.session import Dialect, Session
+from kling_mock.migration.database.session import Session
+from kling_mock.storage.schema import Dialect
 
 
 @attrs.frozen

@@ -42,7 +42,7 @@ def own_id(seed: str = "") -> str:
 
 
 def new_task(user_id: int, **changes: Any) -> NewTask:
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "task_id": own_id(),
         "user_id": user_id,
         "request_hash": digest("a kitten"),
@@ -54,7 +54,7 @@ def new_task(user_id: int, **changes: Any) -> NewTask:
         "mode": "std",
         "username": "ann",
     }
-    return NewTask(**said | changes)
+    return NewTask(**fields | changes)
 
 
 def channel_named(name: str, **changes: Any) -> NewChannel:
@@ -64,7 +64,7 @@ def channel_named(name: str, **changes: Any) -> NewChannel:
 
 
 def succeed(task_id: str, **changes: Any) -> TaskResult:
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "task_id": task_id,
         "status": "succeed",
         "source": "callback",
@@ -73,18 +73,18 @@ def succeed(task_id: str, **changes: Any) -> TaskResult:
         "duration": "5.1",
         "json_data": '{"task_status":"succeed"}',
     }
-    return TaskResult(**said | changes)
+    return TaskResult(**fields | changes)
 
 
 def failed(task_id: str, **changes: Any) -> TaskResult:
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "task_id": task_id,
         "status": "failed",
         "source": "query",
         "fail_reason": "content policy",
         "json_data": '{"task_status":"failed"}',
     }
-    return TaskResult(**said | changes)
+    return TaskResult(**fields | changes)
 
 
 def notice_of(task_id: str, event: str = "end") -> NewNotice:
@@ -110,13 +110,13 @@ class Shop:
         return cls(store, user, token, channel)
 
     async def create(self, **changes: Any) -> VideoRow:
-        """Create a task of this user through this channel; what was said of it is stored."""
-        said = {
+        """Create a task of this user through this channel; *changes* are stored in it."""
+        fields = {
             "token_id": self.token.id,
             "attempt": Attempt(self.channel.id, "key-1", NOW + 120),
         } | changes
         made = await self.store.create_task(
-            new_task(self.user.id, **said), now=NOW, next_poll_at=NOW + 30
+            new_task(self.user.id, **fields), now=NOW, next_poll_at=NOW + 30
         )
         stored = await self.row(made.row.task_id)
         assert made.row == (attrs.evolve(stored, id=UNNUMBERED) if made.is_new else stored)

@@ -192,7 +192,7 @@ async def test_a_token_can_be_limited_and_freed(shop: Shop) -> None:
 
 async def test_a_channel_is_kept_as_it_was_declared(store: Storage) -> None:
     """Keys, mapping, priority and weight come back unchanged, and no repr shows a key."""
-    said = kit.channel_named(
+    channel = kit.channel_named(
         "Kling AI",
         api_keys="AK1|SK1\nAK2|SK2",
         model_mapping='{"kling-v1-5-std": "kling-v1-5"}',
@@ -201,46 +201,46 @@ async def test_a_channel_is_kept_as_it_was_declared(store: Storage) -> None:
         priority=10,
         weight=3,
     )
-    made = await store.create_channel(said, now=NOW)
+    made = await store.create_channel(channel, now=NOW)
     assert await store.get_channel(made.id) == made
     for name in ("name", "base_url", "api_keys", "model_mapping", "models", "webhook_secrets"):
-        assert getattr(made, name) == getattr(said, name)
+        assert getattr(made, name) == getattr(channel, name)
     assert (made.priority, made.weight, made.status, made.type) == (10, 3, ENABLED, 41)
     for secret in ("SK1", "whsec_"):
         assert secret not in repr(made)
-        assert secret not in repr(said)
+        assert secret not in repr(channel)
 
 
 async def test_a_channel_is_declared_anew(shop: Shop) -> None:
     """Replacing keeps its number and use; the same declaration again is no error."""
     row = await shop.accepted()
     await shop.settle(kit.succeed(row.task_id))
-    said = kit.channel_named("renamed", status=DISABLED, weight=0)
+    channel = kit.channel_named("renamed", status=DISABLED, weight=0)
     for _ in range(2):
-        after = await shop.store.replace_channel(shop.channel.id, said)
+        after = await shop.store.replace_channel(shop.channel.id, channel)
         assert (after.id, after.name, after.status) == (shop.channel.id, "renamed", DISABLED)
         assert after.used_quota == kit.PRICE
 
 
 async def test_a_channels_name_is_free_after_it_is_deleted(shop: Shop) -> None:
     """Deletion is soft: the row stays readable, and others may take its name."""
-    said = kit.channel_named(shop.channel.name)
+    channel = kit.channel_named(shop.channel.name)
     with pytest.raises(ExistsError, match="channel"):
-        await shop.store.create_channel(said, now=NOW + 1)
+        await shop.store.create_channel(channel, now=NOW + 1)
     other = await shop.store.create_channel(kit.channel_named("other"), now=NOW)
     with pytest.raises(ExistsError, match="channel"):
-        await shop.store.replace_channel(other.id, said)
+        await shop.store.replace_channel(other.id, channel)
 
     gone = await shop.store.delete_channel(shop.channel.id)
     assert (gone.is_deleted, gone.status) == (True, DISABLED)
     assert await shop.store.delete_channel(shop.channel.id) == gone
-    again = await shop.store.create_channel(said, now=NOW)
+    again = await shop.store.create_channel(channel, now=NOW)
     assert not again.is_deleted
     assert await shop.store.list_channels() == [other, again]
     assert await shop.store.list_channels(with_deleted=True) == [gone, other, again]
     assert await shop.my_channel() == gone
     with pytest.raises(UnknownError):
-        await shop.store.replace_channel(gone.id, said)
+        await shop.store.replace_channel(gone.id, channel)
 
 
 async def test_making_something_can_be_repeated_after_a_lost_answer(shop: Shop) -> None:
@@ -249,8 +249,8 @@ async def test_making_something_can_be_repeated_after_a_lost_answer(shop: Shop) 
     assert await store.create_user(NewUser("ann", 1_000), now=NOW) == shop.user
     token = NewToken(shop.user.id, shop.token.token_hash)
     assert await store.create_token(token, now=NOW) == shop.token
-    said = kit.channel_named(shop.channel.name)
-    assert await store.create_channel(said, now=NOW) == shop.channel
+    channel = kit.channel_named(shop.channel.name)
+    assert await store.create_channel(channel, now=NOW) == shop.channel
     assert len(await store.list_ledger(shop.user.id)) == 1
     for call in (
         store.create_user(NewUser("ann", 999), now=NOW),
@@ -283,7 +283,7 @@ def test_what_no_store_could_keep_is_refused_when_it_is_made(make: type, why: st
 
 
 async def test_a_deleted_user_or_token_does_not_come_back(shop: Shop) -> None:
-    """Deleted is for good, can be said again, and leaves balance and books as they are."""
+    """Deletion is permanent, can be repeated, and leaves balance and ledger as they are."""
     for _ in range(2):
         token = await shop.store.set_token_status(shop.token.id, DELETED)
         user = await shop.store.set_user_status(shop.user.id, DELETED)

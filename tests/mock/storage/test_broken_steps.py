@@ -1,8 +1,9 @@
-"""Each step of a task's life fails in turn, COMMIT included, as real drivers see it.
+"""Each step of a task's lifecycle fails in turn, COMMIT included, as real drivers see it.
 
 Servers stand behind a proxy that cuts the connection at the n-th packet, before or after the
 server has got it, or forges an error. SQLite's own calls are made to fail. Whatever happens, a
-caller that is told "done" finds it done, nothing is done twice, and every balance is explained.
+caller whose call returns finds the change made, nothing is done twice, and every balance is
+explained.
 """
 
 from __future__ import annotations
@@ -17,19 +18,20 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from kling_mock.storage import transactions as units
+from kling_mock.storage.adapters.engine import TransactionMode
 from kling_mock.storage.connect import connect
 from kling_mock.storage.errors import StorageUnavailableError
-from kling_mock.storage.transaction import Unit, write
+from kling_mock.storage.sql_storage import SqlStorage, method_of
+from kling_mock.storage.steps import Transaction, write
 from kling_mock.storage.transactions.lifecycle import video
 from kling_mock.storage.values import (
     Acceptance,
-    Delivery,
     NewNotice,
     NoticeState,
-    Outcome,
     Settlement,
+    TaskOutcome,
     TaskResult,
+    WebhookDelivery,
 )
 from tests.mock.storage import samples as kit
 from tests.mock.storage.databases import MYSQL, POSTGRES, Database, Mysql, Server, SqliteFile
@@ -45,7 +47,7 @@ OVERTAKEN: Final = (1213, 1205, 1020)
 
 @attrs.define
 class Task:
-    """One task on its way, and what its callers were told."""
+    """One task, and the results that its callers got."""
 
     shop: Shop
     task_id: str = attrs.field(factory=kit.own_id)
@@ -61,10 +63,10 @@ class Task:
         assert made.row.task_id == self.task_id
 
     async def accept(self) -> None:
-        said = await self.shop.store.accept(
+        acceptance = await self.shop.store.accept(
             self.task_id, f"k-{self.task_id}", now=NOW, next_poll_at=NOW
         )
-        assert said in {Acceptance.RECORDED, Acceptance.ALREADY}
+        assert acceptance in {Acceptance.RECORDED, Acceptance.ALREADY}
         assert (await self.shop.row(self.task_id)).kling_task_id == f"k-{self.task_id}"
 
     async def settle(self) -> None:
@@ -76,7 +78,7 @@ class Task:
         store = self.shop.store
         await store.claim_notices(now=LATER, lease_until=LATER + 60, limit=9)
         event = kit.notice_of(self.task_id).event_id
-        done = Delivery(event, 0, NoticeState.DELIVERED, http_status=200)
+        done = WebhookDelivery(event, 0, NoticeState.DELIVERED, http_status=200)
         await store.record_delivery(done, now=LATER)
         notices = await store.list_notices(state=NoticeState.DELIVERED, limit=9)
         assert event in {one.event_id for one in notices}
@@ -88,16 +90,16 @@ class Task:
 
 Step = Callable[[Task], Awaitable[None]]
 #: A success and a failure, step by step.
-LIVES: Final[tuple[tuple[Step, ...], ...]] = (
+LIFECYCLES: Final[tuple[tuple[Step, ...], ...]] = (
     (Task.create, Task.accept, Task.settle, Task.deliver),
     (Task.create, Task.release),
 )
 
 
-async def live(shop: Shop, life: tuple[Step, ...]) -> Task:
-    """Live a life; a step that is refused is repeated, as a caller does that was told so."""
+async def run_steps(shop: Shop, steps: tuple[Step, ...]) -> Task:
+    """Run the steps of a lifecycle; a failed step is repeated, as its caller would."""
     task = Task(shop)
-    for step in life:
+    for step in steps:
         try:
             await step(task)
         except StorageUnavailableError:
@@ -147,28 +149,28 @@ async def shop(served: Server, proxy: Proxy) -> AsyncIterator[Shop]:
     await store.close()
 
 
-async def packets(proxy: Proxy, shop: Shop, life: tuple[Step, ...]) -> int:
-    """Return how many packets a life takes on a connection that knows its statements."""
-    await live(shop, life)
+async def packets(proxy: Proxy, shop: Shop, steps: tuple[Step, ...]) -> int:
+    """Return how many packets a lifecycle takes on a connection with prepared statements."""
+    await run_steps(shop, steps)
     before = proxy.sent
-    await live(shop, life)
+    await run_steps(shop, steps)
     return proxy.sent - before
 
 
 @pytest.mark.parametrize("how", ["before", "after"])
-@pytest.mark.parametrize("life", LIVES, ids=["charged", "released"])
+@pytest.mark.parametrize("steps", LIFECYCLES, ids=["charged", "released"])
 async def test_a_connection_that_is_cut_at_any_packet_moves_the_money_once(
-    served: Server, proxy: Proxy, shop: Shop, life: tuple[Step, ...], how: Any
+    served: Server, proxy: Proxy, shop: Shop, steps: tuple[Step, ...], how: Any
 ) -> None:
-    """Whether or not the server still got the COMMIT, it is done once and told as done."""
-    count = await packets(proxy, shop, life)
+    """Whether or not the server still got the COMMIT, it is done once and reported as done."""
+    count = await packets(proxy, shop, steps)
     assert count > 12
     # A new connection to PostgreSQL is a new process there, so only some packets are cut.
     for number in range(0, count, 1 if isinstance(served, Mysql) else 3):
-        await live(shop, life)  # and so a connection is there that knows its statements
+        await run_steps(shop, steps)  # so that a connection with prepared statements exists
         before = proxy.sent
         proxy.fail(number, how)
-        await live(shop, life)
+        await run_steps(shop, steps)
         assert proxy.sent - before > number
     await assert_once(served, shop)
 
@@ -181,10 +183,10 @@ async def test_an_error_of_mysql_at_any_packet_moves_the_money_once(mysql: Serve
         store = connect(mysql.url.replace(f":{MYSQL[1]}/", f":{proxy.port}/"))
         await store.open()
         shop = await Shop.fill(store, quota=1_000_000)
-        for life in LIVES:
-            for number in range(await packets(proxy, shop, life)):
+        for steps in LIFECYCLES:
+            for number in range(await packets(proxy, shop, steps)):
                 proxy.fail(number, code=next(codes))
-                await live(shop, life)
+                await run_steps(shop, steps)
         await assert_once(mysql, shop)
         await store.close()
 
@@ -192,15 +194,18 @@ async def test_an_error_of_mysql_at_any_packet_moves_the_money_once(mysql: Serve
 async def test_the_checker_catches_a_charge_that_is_only_run_again(
     mysql: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Canary: a charge without a key, run again after an unanswered COMMIT, counts twice."""
+    """Control: a charge without a key, run again after an unanswered COMMIT, counts twice."""
     await mysql.empty()
 
-    def naive(result: TaskResult, _now: int, _notice: NewNotice | None) -> Unit[Settlement]:
+    def naive(
+        result: TaskResult, *, now: int, notice: NewNotice | None = None
+    ) -> Transaction[Settlement]:
+        del now, notice
         row = yield from video(result.task_id)
         yield write("UPDATE users SET quota = quota - ? WHERE id = ?"), (row.quota, row.user_id)
-        return Settlement(Outcome.SETTLED, row, row.quota)
+        return Settlement(TaskOutcome.SETTLED, row, row.quota)
 
-    monkeypatch.setattr(units.settle, "settle", naive)
+    monkeypatch.setattr(SqlStorage, "settle", method_of(naive, TransactionMode.WRITE))
     with Proxy(MYSQL) as proxy:
         store = connect(mysql.url.replace(f":{MYSQL[1]}/", f":{proxy.port}/"))
         await store.open()
@@ -265,19 +270,19 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
 async def test_an_error_of_sqlite_at_any_call_moves_the_money_once(
     failing: Failing, quick_path: Path, code: int
 ) -> None:
-    """Busy, a broken disk or a full one: run again, or told as not done and repeated."""
+    """Busy, a broken disk or a full one: run again, or reported as not done and repeated."""
     database = SqliteFile(quick_path)
     store = connect(database.url)
     await store.open()
     shop = await Shop.fill(store, quota=1_000_000)
     failing.code = code
-    for life in LIVES:
-        await live(shop, life)
+    for steps in LIFECYCLES:
+        await run_steps(shop, steps)
         failing.calls = 0
-        await live(shop, life)
+        await run_steps(shop, steps)
         for number in range(failing.calls):
             failing.calls, failing.at = 0, number
-            await live(shop, life)
+            await run_steps(shop, steps)
             assert failing.calls > number
             failing.at = -1
     await assert_once(database, shop)

@@ -105,7 +105,7 @@ async def test_a_create_can_be_repeated_after_a_lost_answer(shop: Shop) -> None:
 
 
 async def test_quota_is_held_down_to_the_last_one_and_no_further(shop: Shop) -> None:
-    """A balance for ten videos accepts ten; the eleventh is told what is missing."""
+    """A balance for ten videos accepts ten; the eleventh gets an error with what is missing."""
     for _ in range(10):
         await shop.create()
     with pytest.raises(InsufficientQuotaError) as caught:

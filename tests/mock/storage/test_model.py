@@ -31,16 +31,16 @@ from tests.mock.storage.samples import NOW
 _NUMBERS = {"id", "user_id", "token_id", "channel_id", "deleted_id", "reference"}
 
 
-def said(value: Any) -> Any:
+def comparable(value: Any) -> Any:
     """Return a result without the numbers that a database gives out."""
     if isinstance(value, BaseException):
         fields = {name: one for name, one in vars(value).items() if name in {"of", "needed"}}
         return type(value).__name__, fields
     if attrs.has(type(value)):
         fields = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
-        return {name: said(one) for name, one in fields.items() if name not in _NUMBERS}
+        return {name: comparable(one) for name, one in fields.items() if name not in _NUMBERS}
     if isinstance(value, (list, tuple)):
-        return [said(one) for one in value]
+        return [comparable(one) for one in value]
     return value
 
 
@@ -73,7 +73,7 @@ picks = st.integers(0, 1_000)
 
 
 class Model(RuleBasedStateMachine):
-    """One relay's life on two stores at once."""
+    """The same calls on two storages at once."""
 
     def __init__(self, subject: Storage) -> None:
         super().__init__()
@@ -94,9 +94,9 @@ class Model(RuleBasedStateMachine):
         results: list[Any] = []
         for side in self.sides:
             try:
-                results.append(said(self.runner.run(work(side))))  # type: ignore[arg-type]  # a coroutine
+                results.append(comparable(self.runner.run(work(side))))  # type: ignore[arg-type]  # a coroutine
             except (StorageError, ValueError) as error:
-                results.append(said(error))
+                results.append(comparable(error))
         assert results[0] == results[1]
 
     def task(self, pick: int) -> str:

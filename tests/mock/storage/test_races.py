@@ -1,7 +1,7 @@
 """Many at a time, on every database that is shared: no promise depends on who comes first.
 
-Each race is run by two stores on one database, as by two relay processes. The canaries are the
-naive transactions that the field has shipped; the same proof has to catch them.
+Each race is run by two stores on one database, as by two relay processes. The negative controls
+are the naive transactions that the field has shipped; the same proof has to catch them.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from typing import Any
 import pytest
 
 from kling_mock.storage import statements as sql
-from kling_mock.storage.adapters.engine import Engine, Mode
+from kling_mock.storage.adapters.engine import Engine, TransactionMode
 from kling_mock.storage.sql_storage import SqlStorage
-from kling_mock.storage.transaction import Unit, write
+from kling_mock.storage.steps import Transaction, write
 from kling_mock.storage.values import (
     Absence,
     Created,
-    Delivery,
     NoticeState,
-    Outcome,
+    TaskOutcome,
     User,
     VideoRow,
+    WebhookDelivery,
 )
 from tests.mock.storage import samples as kit
 from tests.mock.storage.conftest import SHARED, database_of, store_on
@@ -131,7 +131,10 @@ async def test_twenty_reports_of_a_success_charge_once(pair: tuple[Shop, Shop]) 
     results = await race(
         *(pair[number % 2].settle(kit.succeed(row.task_id)) for number in range(20) for row in rows)
     )
-    assert Counter(one.outcome for one in results) == {Outcome.SETTLED: 5, Outcome.ALREADY: 95}
+    assert Counter(one.outcome for one in results) == {
+        TaskOutcome.SETTLED: 5,
+        TaskOutcome.ALREADY: 95,
+    }
     assert sum(one.charged for one in results) == 5 * PRICE
     assert (await pair[0].me()).quota == 1_000 - 5 * PRICE
     assert (await pair[0].me()).request_count == 5
@@ -150,7 +153,9 @@ async def test_contradicting_reports_end_a_task_once(pair: tuple[Shop, Shop]) ->
             pair[1].store.report_not_found(row.task_id, asked_at=NOW + 300, reason="lost"),
         )
         won = sum(
-            one is True or one is Absence.FAILED or getattr(one, "outcome", None) is Outcome.SETTLED
+            one is True
+            or one is Absence.FAILED
+            or getattr(one, "outcome", None) is TaskOutcome.SETTLED
             for one in results
         )
         assert won == 1, results
@@ -189,18 +194,18 @@ async def test_one_credit_is_booked_once(pair: tuple[Shop, Shop]) -> None:
 
 
 async def test_a_busy_shop_never_hears_of_a_deadlock(pair: tuple[Shop, Shop]) -> None:
-    """Creates and settlements over two users and channels: nobody is told to try again."""
+    """Creates and settlements over two users and channels: no caller has to try again."""
     other = await Shop.fill(pair[0].store, name="bob", quota=3_000)
     shops = [*pair, other, Shop(pair[1].store, other.user, other.token, other.channel)]
 
-    async def life(number: int) -> None:
+    async def lifecycle(number: int) -> None:
         shop = shops[number % 4]
         for step in range(3):
             row = await shop.accepted(price=1 + number)
             end = kit.succeed if (number + step) % 3 else kit.failed
             await shop.settle(end(row.task_id), notice=kit.notice_of(row.task_id))
 
-    results = await race(*(life(number) for number in range(16)))
+    results = await race(*(lifecycle(number) for number in range(16)))
     assert kinds(results) == {"ok": 16}, results
     await pair[0].assert_explained()
 
@@ -244,7 +249,7 @@ async def test_a_notice_has_one_sender_and_one_record(pair: tuple[Shop, Shop]) -
     )
     given = [one.event_id for claim in claims for one in claim]
     assert len(given) == len(set(given))
-    end = Delivery(given[0], 0, NoticeState.DELIVERED, http_status=200)
+    end = WebhookDelivery(given[0], 0, NoticeState.DELIVERED, http_status=200)
     records = await race(
         *(pair[number % 2].store.record_delivery(end, now=NOW) for number in range(8))
     )
@@ -277,23 +282,23 @@ async def test_a_sum_is_taken_of_one_state(pair: tuple[Shop, Shop]) -> None:
     assert (last.charged, last.held) == (settled, 0)
 
 
-# ------------------------------------------------------------ canaries
+# ------------------------------------------------------------ negative controls
 
 _OVERWRITE_HELD = write("UPDATE users SET held_quota = ? WHERE id = ?")
 _END_BLINDLY = write("UPDATE videos SET status = 'succeed', held_quota = 0 WHERE task_id = ?")
 _TAKE_BLINDLY = write("UPDATE users SET quota = quota - ? WHERE id = ?")
 
 
-def naive_look(user_id: int) -> Unit[User]:
+def naive_look(user_id: int) -> Transaction[User]:
     rows = yield sql.USER_BY_ID, (user_id,)
     return User(*rows[0])
 
 
-def naive_hold(user: User) -> Unit[None]:
+def naive_hold(user: User) -> Transaction[None]:
     yield _OVERWRITE_HELD, (user.held_quota + PRICE, user.id)
 
 
-def naive_charge(row: VideoRow) -> Unit[None]:
+def naive_charge(row: VideoRow) -> Transaction[None]:
     yield _END_BLINDLY, (row.task_id,)
     yield _TAKE_BLINDLY, (PRICE, row.user_id)
 
@@ -303,22 +308,25 @@ def engine_of_shop(shop: Shop) -> Engine:
     return shop.store._engine
 
 
-# The canaries' reads all come before their writes, as the scheduler may order them at any time:
-# a canary that depended on luck would fail in a quiet hour.
+# All reads of the controls come before their writes, an order that the scheduler may produce at
+# any time: a control that depended on luck would fail in a quiet hour.
 
 
 async def test_the_proof_of_the_balance_catches_check_then_write(
     pair: tuple[Shop, Shop],
 ) -> None:
-    """Canary: reading the balance before writing it accepts more than there is."""
+    """Control: reading the balance before writing it accepts more than there is."""
     engines = [engine_of_shop(shop) for shop in pair]
     users = await race(
-        *(engines[n % 2].run(partial(naive_look, pair[0].user.id), Mode.READ) for n in range(60))
+        *(
+            engines[n % 2].run(partial(naive_look, pair[0].user.id), TransactionMode.READ)
+            for n in range(60)
+        )
     )
     passed = [user for user in users if user.available >= PRICE]
     results = await race(
         *(
-            engines[n % 2].run(partial(naive_hold, user), Mode.WRITE)
+            engines[n % 2].run(partial(naive_hold, user), TransactionMode.WRITE)
             for n, user in enumerate(passed)
         )
     )
@@ -327,13 +335,13 @@ async def test_the_proof_of_the_balance_catches_check_then_write(
 
 
 async def test_the_proof_of_one_charge_catches_check_then_charge(pair: tuple[Shop, Shop]) -> None:
-    """Canary: reading the status before charging charges more than once."""
+    """Control: reading the status before charging charges more than once."""
     engines = [engine_of_shop(shop) for shop in pair]
     row = await pair[0].accepted()
     rows = await race(*(pair[n % 2].row(row.task_id) for n in range(20)))
     results = await race(
         *(
-            engines[n % 2].run(partial(naive_charge, one), Mode.WRITE)
+            engines[n % 2].run(partial(naive_charge, one), TransactionMode.WRITE)
             for n, one in enumerate(rows)
             if one.is_open
         )
@@ -349,7 +357,7 @@ async def test_the_proof_of_one_charge_catches_check_then_charge(pair: tuple[Sho
 _SETTLE_ALL = """
 import asyncio, sys
 from kling_mock.storage.connect import connect
-from tests.mock.storage import kit
+from tests.mock.storage import samples as kit
 
 async def main():
     store = connect(sys.argv[1])

@@ -6,7 +6,14 @@ import attrs
 import pytest
 
 from kling_mock.storage.errors import UnknownError
-from kling_mock.storage.values import REPEATS, Backlog, DailyTotals, Delivery, NoticeState, Overview
+from kling_mock.storage.values import (
+    REPEATS,
+    Backlog,
+    DailyTotals,
+    NoticeState,
+    StoreSummary,
+    WebhookDelivery,
+)
 from tests.mock.storage import samples as kit
 from tests.mock.storage.samples import LATER, NOW, PRICE, Shop
 
@@ -135,13 +142,15 @@ async def test_a_notice_is_retried_until_its_end_and_can_be_replayed(
     (event,) = await notices(shop, 1)
     store = shop.store
     (claimed,) = await store.claim_notices(now=NOW, lease_until=NOW + 30, limit=1)
-    retry = Delivery(event, claimed.attempts, NoticeState.PENDING, NOW + 60, 503, "HTTP 503")
+    retry = WebhookDelivery(event, claimed.attempts, NoticeState.PENDING, NOW + 60, 503, "HTTP 503")
     assert await store.record_delivery(retry, now=NOW + 2)
     assert await store.claim_notices(now=NOW + 59, lease_until=NOW + 89, limit=1) == []
     (claimed,) = await store.claim_notices(now=NOW + 60, lease_until=NOW + 90, limit=1)
     assert (claimed.attempts, claimed.http_status, claimed.error) == (1, 503, "HTTP 503")
-    assert await store.record_delivery(Delivery(event, 1, state, http_status=200), now=NOW + 61)
-    assert not await store.record_delivery(Delivery(event, 2, state), now=NOW + 62)
+    assert await store.record_delivery(
+        WebhookDelivery(event, 1, state, http_status=200), now=NOW + 61
+    )
+    assert not await store.record_delivery(WebhookDelivery(event, 2, state), now=NOW + 62)
     assert await store.claim_notices(now=LATER, lease_until=LATER + 1, limit=1) == []
     (ended,) = await store.list_notices(state=state, user_id=shop.user.id)
     assert (ended.state, ended.attempts, ended.updated_at) == (state, 2, NOW + 61)
@@ -161,12 +170,12 @@ async def test_a_sender_that_lost_its_lease_records_nothing(shop: Shop) -> None:
     (event,) = await notices(shop, 1)
     (slow,) = await shop.store.claim_notices(now=NOW, lease_until=NOW + 30, limit=1)
     (fast,) = await shop.store.claim_notices(now=NOW + 30, lease_until=NOW + 60, limit=1)
-    retry = Delivery(event, fast.attempts, NoticeState.PENDING, NOW + 90)
+    retry = WebhookDelivery(event, fast.attempts, NoticeState.PENDING, NOW + 90)
     assert await shop.store.record_delivery(retry, now=NOW + 31)
-    late = Delivery(event, slow.attempts, NoticeState.DEAD)
+    late = WebhookDelivery(event, slow.attempts, NoticeState.DEAD)
     assert not await shop.store.record_delivery(late, now=NOW + 32)
     assert not await shop.store.record_delivery(
-        Delivery("msg_unknown", 0, NoticeState.DEAD), now=NOW
+        WebhookDelivery("msg_unknown", 0, NoticeState.DEAD), now=NOW
     )
     (notice,) = await shop.store.list_notices()
     assert (notice.state, notice.attempts) == (NoticeState.PENDING, 1)
@@ -236,8 +245,8 @@ async def test_the_overview_counts_what_is_pending(shop: Shop) -> None:
     await shop.settle(kit.failed(ended.task_id))
     await shop.settle(kit.succeed(ended.task_id))
     for event, state in zip(events, (NoticeState.DEAD, NoticeState.GONE), strict=False):
-        await shop.store.record_delivery(Delivery(event, 0, state), now=NOW)
-    assert await shop.store.overview(now=NOW + 30) == Overview(
+        await shop.store.record_delivery(WebhookDelivery(event, 0, state), now=NOW)
+    assert await shop.store.summary(now=NOW + 30) == StoreSummary(
         open_tasks=2, overdue_tasks=1, pending_notices=1, dead_notices=2, reports=1
     )
 
@@ -263,6 +272,6 @@ async def test_the_backlog_counts_open_tasks_by_state(shop: Shop) -> None:
 
 async def test_a_store_that_had_no_trouble_says_so(shop: Shop) -> None:
     """Nothing was repeated and nothing was slow."""
-    strain = shop.store.strain()
+    strain = shop.store.statistics()
     assert strain.repeats == dict.fromkeys(REPEATS, 0)
     assert strain.slow == ()

@@ -1,4 +1,4 @@
-"""What a database server can do to us: founding together, lost connections, broken commits."""
+"""Faults of database servers: concurrent creation of tables, lost connections, broken commits."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any
 import attrs
 import pytest
 
-from kling_mock.storage.adapters.engine import RUNS, Engine, Mode
+from kling_mock.storage.adapters.engine import RUNS, Engine, TransactionMode
 from kling_mock.storage.adapters.mysql import MysqlEngine
 from kling_mock.storage.adapters.postgres import PostgresEngine
 from kling_mock.storage.adapters.server import (
-    LostError,
-    OvertakenError,
+    ConflictingWriteError,
+    ConnectionLostError,
+    PooledConnection,
     ServerEngine,
-    Session,
 )
 from kling_mock.storage.connect import connect, engine_of
 from kling_mock.storage.errors import SchemaError, StorageError, StorageUnavailableError
 from kling_mock.storage.schema import VERSION
 from kling_mock.storage.sql_storage import SqlStorage
-from kling_mock.storage.transaction import AgainError, Statement, Unit
+from kling_mock.storage.steps import RetryTransactionError, Statement, Transaction
 from tests.mock.storage import samples as kit
 from tests.mock.storage.databases import MYSQL, POSTGRES, Mysql, Postgres, Server, need, opened
 from tests.mock.storage.proxy import Proxy
 from tests.mock.storage.samples import NOW, PRICE, Shop
 
-# ------------------------------------------------------------ founding
+# ------------------------------------------------------------ creating tables
 
 
 @pytest.fixture(params=[Mysql, Postgres])
@@ -85,17 +85,17 @@ def served(request: pytest.FixtureRequest) -> Server:
     return server
 
 
-class Failing(Session):
+class Failing(PooledConnection):
     """A real session whose calls are counted, and one of which fails."""
 
-    def __init__(self, inner: Session, plan: Plan) -> None:
+    def __init__(self, inner: PooledConnection, plan: Plan) -> None:
         self.inner = inner
         self.plan = plan
 
     async def _do(self, work: Callable[[], Awaitable[Any]]) -> Any:
         return await self.plan.do(self.inner, work)
 
-    async def begin(self, mode: Mode) -> None:
+    async def begin(self, mode: TransactionMode) -> None:
         await self._do(lambda: self.inner.begin(mode))
 
     async def commit(self) -> None:
@@ -126,16 +126,16 @@ class Plan:
     calls: int = 0
     away: bool = False
 
-    async def do(self, session: Session, work: Callable[[], Awaitable[Any]]) -> Any:
+    async def do(self, session: PooledConnection, work: Callable[[], Awaitable[Any]]) -> Any:
         number, self.calls = self.calls, self.calls + 1
         if number != self.fail_at and not self.away:
             return await work()
         if self.how == "overtaken":
-            raise OvertakenError("as after a deadlock")
+            raise ConflictingWriteError("as after a deadlock")
         if self.how == "lost after":
             await work()
         session.terminate()
-        raise LostError(self.how)
+        raise ConnectionLostError(self.how)
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ async def failing(
     assert isinstance(engine, ServerEngine)
     plan, plain = Plan(), engine.connect
 
-    async def connect_failing() -> Session:
+    async def connect_failing() -> PooledConnection:
         return Failing(await plain(), plan)
 
     monkeypatch.setattr(engine, "connect", connect_failing)
@@ -190,7 +190,7 @@ async def _fail_unknown(shop: Shop) -> None:
 async def test_a_failure_at_any_step_moves_the_money_once(
     failing: tuple[Shop, Plan], work: Callable[[Shop], Awaitable[None]], how: str
 ) -> None:
-    """Deadlock or lost connection at every call, COMMIT included: done once, told as done."""
+    """Deadlock or lost connection at every call, COMMIT included: done once, reported as done."""
     shop, plan = failing
     before = plan.calls
     await work(shop)
@@ -223,12 +223,12 @@ async def test_a_unit_that_is_always_overtaken_is_given_up(served: Server) -> No
     engine = engine_of(served.url)
     await engine.open()
 
-    def always() -> Unit[None]:
+    def always() -> Transaction[None]:
         yield Statement("SELECT 1", reads=True), ()
-        raise AgainError
+        raise RetryTransactionError
 
     with pytest.raises(StorageUnavailableError, match="times"):
-        await engine.run(always, Mode.READ)
+        await engine.run(always, TransactionMode.READ)
     assert engine.repeats == {"changed": RUNS}
     await engine.close()
     await engine.close()
@@ -254,7 +254,7 @@ async def test_connections_that_the_server_has_closed_are_replaced(served: Serve
             assert rows
         await asyncio.gather(*(shop.create(price=1) for _ in range(8)))
         await store.ping()
-        assert store.strain().repeats["connection_lost"] >= 1
+        assert store.statistics().repeats["connection_lost"] >= 1
 
 
 async def test_a_cancelled_caller_leaves_nothing_half_done(served: Server) -> None:
@@ -273,15 +273,15 @@ async def test_a_cancelled_caller_leaves_nothing_half_done(served: Server) -> No
 
 
 async def test_a_statement_that_is_refused_is_told_without_its_values(served: Server) -> None:
-    """An unforeseen error names the database's code, and not what the caller had said."""
+    """An unforeseen error names the database's code, and not the caller's values."""
     engine = engine_of(served.url)
     await engine.open()
 
-    def broken() -> Unit[None]:
+    def broken() -> Transaction[None]:
         yield Statement("SELECT secret_4711 FROM nowhere", reads=True), ()
 
     with pytest.raises(StorageError, match="refused a statement") as caught:
-        await engine.run(broken, Mode.WRITE)
+        await engine.run(broken, TransactionMode.WRITE)
     assert "4711" not in str(caught.value)
     await engine.close()
 
@@ -290,7 +290,7 @@ async def test_a_statement_that_is_refused_is_told_without_its_values(served: Se
 
 
 @pytest.mark.parametrize("kind", ["mysql", "postgres"])
-async def test_a_server_that_stays_silent_is_told_and_used_again(kind: str) -> None:
+async def test_a_silent_server_is_reported_and_used_again(kind: str) -> None:
     """A network that swallows everything closes no connection; callers must not wait for ever."""
     need(kind)
     target = MYSQL if kind == "mysql" else POSTGRES
@@ -302,17 +302,17 @@ async def test_a_server_that_stays_silent_is_told_and_used_again(kind: str) -> N
             else PostgresEngine({**address, "user": "postgres"}, silence=0.3)
         )
 
-        def one() -> Unit[int]:
+        def one() -> Transaction[int]:
             rows = yield Statement("SELECT 1", reads=True), ()
             return int(rows[0][0])
 
         await engine.open()
-        assert await engine.run(one, Mode.WRITE) == 1
+        assert await engine.run(one, TransactionMode.WRITE) == 1
         proxy.silent = True
-        with pytest.raises(StorageUnavailableError, match=r"nothing|nobody"):
-            await engine.run(one, Mode.WRITE)
+        with pytest.raises(StorageUnavailableError, match=r"no reply|no connection"):
+            await engine.run(one, TransactionMode.WRITE)
         proxy.silent = False
-        assert await engine.run(one, Mode.LOOK) == 1
+        assert await engine.run(one, TransactionMode.LOOK) == 1
         await engine.close()
 
 

@@ -16,7 +16,7 @@ from kling_mock.storage.values import (
     LedgerKind,
     NewToken,
     NoticeState,
-    Outcome,
+    TaskOutcome,
     TaskResult,
 )
 from tests.mock.storage import samples as kit
@@ -107,9 +107,9 @@ async def test_a_success_charges_the_price_once(shop: Shop) -> None:
     """Balance, token, channel, ledger and row move together, and only the first time."""
     row = await shop.accepted()
     done = await shop.settle(kit.succeed(row.task_id))
-    assert (done.outcome, done.charged, done.uncollected) == (Outcome.SETTLED, PRICE, 0)
+    assert (done.outcome, done.charged, done.uncollected) == (TaskOutcome.SETTLED, PRICE, 0)
     again = await shop.settle(kit.succeed(row.task_id, quota=7))
-    assert (again.outcome, again.charged, again.row) == (Outcome.ALREADY, 0, done.row)
+    assert (again.outcome, again.charged, again.row) == (TaskOutcome.ALREADY, 0, done.row)
 
     assert done.row == await shop.row(row.task_id)
     assert (done.row.status, done.row.quota, done.row.held_quota, done.row.next_poll_at) == (
@@ -199,7 +199,7 @@ async def test_a_failure_releases_the_hold_and_charges_nothing(shop: Shop) -> No
     row = await shop.accepted()
     done = await shop.settle(kit.failed(row.task_id))
     again = await shop.settle(kit.failed(row.task_id))
-    assert (done.outcome, again.outcome) == (Outcome.SETTLED, Outcome.ALREADY)
+    assert (done.outcome, again.outcome) == (TaskOutcome.SETTLED, TaskOutcome.ALREADY)
     assert (done.row.status, done.row.fail_reason, done.row.quota, done.row.held_quota) == (
         "failed",
         "content policy",
@@ -239,7 +239,7 @@ async def test_a_contradicting_report_is_kept_and_not_applied(shop: Shop, first:
     before, user = await shop.row(row.task_id), await shop.me()
     for step in range(3):
         done = await shop.settle(makers[other](row.task_id, quota=55), now=LATER + step)
-        assert (done.outcome, done.charged, done.row) == (Outcome.CONTRADICTED, 0, before)
+        assert (done.outcome, done.charged, done.row) == (TaskOutcome.CONTRADICTED, 0, before)
     assert await shop.me() == user
     (report,) = await shop.store.list_reports()
     assert (report.task_id, report.status, report.seen, report.quota) == (
@@ -333,8 +333,8 @@ async def test_a_report_is_kept_once_per_status_and_counted(shop: Shop) -> None:
     """A report that is only kept changes no row and no money; the same again is counted."""
     row = await shop.accepted("831922")
     for seen in (1, 2, 3):
-        said = kit.succeed(row.task_id, json_data=json.dumps({"n": seen}))
-        await shop.store.keep_report(said, status=UNCONFIRMED, now=NOW + seen)
+        result = kit.succeed(row.task_id, json_data=json.dumps({"n": seen}))
+        await shop.store.keep_report(result, status=UNCONFIRMED, now=NOW + seen)
     kept = await shop.store.find_report(row.task_id, UNCONFIRMED)
     assert kept is not None
     assert (kept.seen, kept.first_at, kept.last_at) == (3, NOW + 1, NOW + 3)
@@ -350,9 +350,9 @@ async def test_a_report_is_kept_once_per_status_and_counted(shop: Shop) -> None:
 
 
 async def test_an_unmetered_success_leaves_a_report(shop: Shop) -> None:
-    """A success that nobody stated units of is charged its price, and that is written down."""
+    """A success without stated units is charged its price, and a report says so."""
     row = await shop.accepted()
-    for outcome in (Outcome.SETTLED, Outcome.ALREADY):
+    for outcome in (TaskOutcome.SETTLED, TaskOutcome.ALREADY):
         done = await shop.settle(kit.succeed(row.task_id, unmetered=True))
         assert done.outcome is outcome
     (report,) = await shop.store.list_reports()
@@ -370,7 +370,7 @@ async def test_a_refusal_never_overrules_what_was_read(shop: Shop, status: str) 
     await shop.store.mark_open(row.task_id, status, now=NOW + 2)
     row = await shop.row(row.task_id)
     done = await shop.settle(kit.failed(row.task_id, source="create", free_external_id=True))
-    assert (done.outcome, done.row) == (Outcome.OVERRULED, row)
+    assert (done.outcome, done.row) == (TaskOutcome.OVERRULED, row)
     assert await shop.row(row.task_id) == row
     assert (await shop.me()).held_quota == PRICE
     assert await shop.store.list_reports() == []

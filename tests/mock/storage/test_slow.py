@@ -1,4 +1,4 @@
-"""What each database knows of slow statements, and what is said where it knows nothing."""
+"""What each database knows of slow statements, and the advice where it records none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from kling_mock.storage.connect import connect
 from kling_mock.storage.memory import MemoryStorage
-from kling_mock.storage.slow import added_up, recorded, without_values
+from kling_mock.storage.slow_statements import added_up, recorded, without_values
 from kling_mock.storage.values import SlowRecord, SlowStatement
 from tests.mock.storage.databases import MYSQL, POSTGRES, Mysql, Postgres, Server, need, opened
 
@@ -65,7 +65,7 @@ async def slow_log_in_a_table(server: Server) -> AsyncIterator[None]:
 
 
 async def test_mariadb_says_what_to_switch_on(mariadb: Server) -> None:
-    """A server that records nothing is told as such, with the settings as they are."""
+    """A server that records nothing is reported as such, with its settings."""
     ((schema,),) = await mariadb.query("SELECT @@performance_schema")
     record = await looked(mariadb.url)
     if int(schema):
@@ -77,8 +77,8 @@ async def test_mariadb_says_what_to_switch_on(mariadb: Server) -> None:
     assert "SET GLOBAL slow_query_log=ON, log_output='TABLE'" in record.advice
 
 
-async def test_mariadb_tells_recorded_statements_without_their_values(mariadb: Server) -> None:
-    """With the slow query log in a table, the slowest come first, and no value is told (P7)."""
+async def test_mariadb_returns_recorded_statements_without_their_values(mariadb: Server) -> None:
+    """With the slow query log in a table, the slowest come first, and no value is shown (P7)."""
     async with slow_log_in_a_table(mariadb), opened(mariadb):
         for number in (1, 2):
             await mariadb.query(
@@ -95,8 +95,8 @@ async def test_mariadb_tells_recorded_statements_without_their_values(mariadb: S
     assert SECRET not in str(record)
 
 
-async def test_who_may_not_look_is_told_so(mariadb: Server) -> None:
-    """A database user without the right to read the log is told which right that is."""
+async def test_a_missing_privilege_is_named(mariadb: Server) -> None:
+    """A database user without the privilege to read the log gets its name."""
     name = mariadb.name
     await mariadb.query(
         f"CREATE USER '{name}'@'%' IDENTIFIED BY 'pw';GRANT ALL ON {name}.* TO '{name}'@'%'"
@@ -111,7 +111,7 @@ async def test_who_may_not_look_is_told_so(mariadb: Server) -> None:
     assert "GRANT SELECT on it (mysql.slow_log)" in record.advice
 
 
-async def test_mariadb_tells_what_is_running(mariadb: Server) -> None:
+async def test_mariadb_returns_what_is_running(mariadb: Server) -> None:
     """The guide's look at the process list: a statement that waits is seen, without its values."""
     address: dict[str, Any] = {
         "host": MYSQL[0],

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from kling_mock.storage.adapters import sqlite as adapter
-from kling_mock.storage.adapters.engine import RUNS, Mode
+from kling_mock.storage.adapters.engine import RUNS, TransactionMode
 from kling_mock.storage.adapters.sqlite import SqliteEngine, Writer
 from kling_mock.storage.errors import (
     InsufficientQuotaError,
@@ -26,7 +26,7 @@ from kling_mock.storage.errors import (
 )
 from kling_mock.storage.sql_storage import SqlStorage
 from kling_mock.storage.statements import BACKLOG
-from kling_mock.storage.transaction import AgainError, Statement, Unit
+from kling_mock.storage.steps import RetryTransactionError, Statement, Transaction
 from tests.mock.storage import samples as kit
 from tests.mock.storage.databases import SqliteFile, opened
 from tests.mock.storage.samples import Shop
@@ -43,12 +43,12 @@ async def engine(tmp_path: Path) -> AsyncIterator[SqliteEngine]:
     await one.close()
 
 
-def put(number: int) -> Unit[int]:
+def put(number: int) -> Transaction[int]:
     changed = yield Statement("INSERT INTO t VALUES (?)", reads=False), (number,)
     return int(changed)
 
 
-def numbers() -> Unit[list[int]]:
+def numbers() -> Transaction[list[int]]:
     rows = yield Statement("SELECT a FROM t ORDER BY a", reads=True), ()
     return [row[0] for row in rows]
 
@@ -70,25 +70,26 @@ class Trace:
 async def test_what_gathers_is_committed_together(
     engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many units at a time need few commits, and each gets its own answer."""
+    """Many transactions at a time need few commits, and each gets its own answer."""
     trace = Trace(monkeypatch)
-    waiting = [engine.run(partial(put, n), Mode.WRITE) for n in range(300)]
+    waiting = [engine.run(partial(put, n), TransactionMode.WRITE) for n in range(300)]
     assert await asyncio.gather(*waiting) == [1] * 300
     assert sum(trace.groups) == 300
     assert len(trace.groups) < 100
     assert max(trace.groups) <= adapter.GROUP
-    assert await engine.run(numbers, Mode.READ) == list(range(300))
+    assert await engine.run(numbers, TransactionMode.READ) == list(range(300))
 
 
 async def test_one_unit_of_a_group_fails_alone(engine: SqliteEngine) -> None:
-    """What a refused unit had written is undone; its neighbours in the group stay."""
+    """What a refused transaction had written is undone; its neighbours in the group stay."""
 
-    def refused() -> Unit[None]:
+    def refused() -> Transaction[None]:
         yield from put(1_000)
         raise InsufficientQuotaError("user", 1, 0)
 
     waiting = [
-        engine.run(refused if n % 3 == 1 else partial(put, n), Mode.WRITE) for n in range(30)
+        engine.run(refused if n % 3 == 1 else partial(put, n), TransactionMode.WRITE)
+        for n in range(30)
     ]
     results = await asyncio.gather(*waiting, return_exceptions=True)
     for number, result in enumerate(results):
@@ -96,31 +97,31 @@ async def test_one_unit_of_a_group_fails_alone(engine: SqliteEngine) -> None:
             assert isinstance(result, InsufficientQuotaError)
         else:
             assert result == 1
-    assert await engine.run(numbers, Mode.READ) == [n for n in range(30) if n % 3 != 1]
+    assert await engine.run(numbers, TransactionMode.READ) == [n for n in range(30) if n % 3 != 1]
 
 
 async def test_a_unit_that_was_overtaken_runs_anew_from_its_savepoint(
     engine: SqliteEngine,
 ) -> None:
-    """The first run leaves nothing; a unit that is always overtaken is given up."""
+    """The first run leaves nothing; a transaction that always has to be retried fails."""
     runs: Iterator[int] = iter(range(10_000))
 
-    def once_overtaken() -> Unit[int]:
+    def once_overtaken() -> Transaction[int]:
         run = next(runs)
         yield from put(7)
         if run == 0:
-            raise AgainError
+            raise RetryTransactionError
         return run
 
-    assert await engine.run(once_overtaken, Mode.WRITE) == 1
+    assert await engine.run(once_overtaken, TransactionMode.WRITE) == 1
 
-    def always() -> Unit[None]:
+    def always() -> Transaction[None]:
         yield from put(8)
-        raise AgainError
+        raise RetryTransactionError
 
     with pytest.raises(StorageUnavailableError):
-        await engine.run(always, Mode.WRITE)
-    assert await engine.run(numbers, Mode.READ) == [7]
+        await engine.run(always, TransactionMode.WRITE)
+    assert await engine.run(numbers, TransactionMode.READ) == [7]
     assert engine.repeats == {"changed": 1 + RUNS}
 
 
@@ -131,33 +132,35 @@ async def test_a_group_that_falls_out_of_its_transaction_is_replayed(
     trace = Trace(monkeypatch)
     falls = iter([True, True])
 
-    def falling() -> Unit[int]:
+    def falling() -> Transaction[int]:
         changed = yield from put(500)
         if next(falls, False):
             yield Statement("ROLLBACK", reads=False), ()  # as SQLite does by itself
             raise sqlite3.OperationalError("database or disk is full")
         return changed
 
-    waiting = [engine.run(falling if n == 5 else partial(put, n), Mode.WRITE) for n in range(10)]
+    waiting = [
+        engine.run(falling if n == 5 else partial(put, n), TransactionMode.WRITE) for n in range(10)
+    ]
     assert await asyncio.gather(*waiting) == [1] * 10
-    assert await engine.run(numbers, Mode.READ) == [0, 1, 2, 3, 4, 6, 7, 8, 9, 500]
+    assert await engine.run(numbers, TransactionMode.READ) == [0, 1, 2, 3, 4, 6, 7, 8, 9, 500]
     assert sum(trace.groups) > 10
     assert engine.repeats == {"rolled_back": 2}
 
 
 async def test_whoever_breaks_every_group_fails_alone(engine: SqliteEngine) -> None:
-    """After some replays each unit runs by itself, and only the culprit is refused."""
+    """After some replays each transaction runs by itself, and only the culprit is refused."""
 
-    def broken() -> Unit[None]:
+    def broken() -> Transaction[None]:
         yield Statement("ROLLBACK", reads=False), ()
         raise sqlite3.OperationalError("disk I/O error")
 
     waiting: list[Any] = [
-        engine.run(broken if n == 5 else partial(put, n), Mode.WRITE) for n in range(10)
+        engine.run(broken if n == 5 else partial(put, n), TransactionMode.WRITE) for n in range(10)
     ]
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert isinstance(results[5], StorageUnavailableError)
-    assert await engine.run(numbers, Mode.READ) == [0, 1, 2, 3, 4, 6, 7, 8, 9]
+    assert await engine.run(numbers, TransactionMode.READ) == [0, 1, 2, 3, 4, 6, 7, 8, 9]
 
 
 async def test_another_writer_that_does_not_let_go_is_told(
@@ -167,12 +170,12 @@ async def test_another_writer_that_does_not_let_go_is_told(
     other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageUnavailableError, match="locked"):
-        await engine.run(lambda: put(1), Mode.WRITE)
+        await engine.run(lambda: put(1), TransactionMode.WRITE)
     assert engine.repeats == {"busy": 1}
-    assert await engine.run(numbers, Mode.READ) == []
+    assert await engine.run(numbers, TransactionMode.READ) == []
     other.execute("ROLLBACK")
     other.close()
-    assert await engine.run(lambda: put(1), Mode.WRITE) == 1
+    assert await engine.run(lambda: put(1), TransactionMode.WRITE) == 1
 
 
 async def test_the_backlog_is_read_over_the_index_of_open_tasks(tmp_path: Path) -> None:
@@ -192,7 +195,7 @@ async def test_slow_transactions_are_remembered_and_logged(
     shop = await Shop.fill(store)
     await shop.create()
     await shop.create()
-    slow = {one.name: one for one in store.strain().slow}
+    slow = {one.name: one for one in store.statistics().slow}
     await store.close()
     assert slow["create_task"].times == 2
     assert slow["create_task"].longest > 0
@@ -200,43 +203,49 @@ async def test_slow_transactions_are_remembered_and_logged(
 
 
 async def test_a_reader_cannot_write(engine: SqliteEngine) -> None:
-    """A unit that was called a read and writes all the same is an error, not a lost write."""
-    for mode in (Mode.READ, Mode.SNAPSHOT):
+    """A transaction that was declared a read and writes is an error, not a lost write."""
+    for mode in (TransactionMode.READ, TransactionMode.SNAPSHOT):
         with pytest.raises(StorageUnavailableError, match="readonly"):
             await engine.run(lambda: put(1), mode)
-    assert await engine.run(numbers, Mode.SNAPSHOT) == []
+    assert await engine.run(numbers, TransactionMode.SNAPSHOT) == []
 
 
 async def test_a_snapshot_sees_one_state(engine: SqliteEngine) -> None:
     """What is committed between two looks of a snapshot is seen by neither."""
     loop = asyncio.get_running_loop()
 
-    def two_looks() -> Unit[tuple[list[int], list[int]]]:
+    def two_looks() -> Transaction[tuple[list[int], list[int]]]:
         first = yield from numbers()
-        asyncio.run_coroutine_threadsafe(engine.run(lambda: put(1), Mode.WRITE), loop).result(10)
+        asyncio.run_coroutine_threadsafe(
+            engine.run(lambda: put(1), TransactionMode.WRITE), loop
+        ).result(10)
         second = yield from numbers()
         return first, second
 
-    assert await engine.run(two_looks, Mode.SNAPSHOT) == ([], [])
-    assert await engine.run(numbers, Mode.READ) == [1]
+    assert await engine.run(two_looks, TransactionMode.SNAPSHOT) == ([], [])
+    assert await engine.run(numbers, TransactionMode.READ) == [1]
 
 
 async def test_a_cancelled_caller_leaves_the_others_alone(engine: SqliteEngine) -> None:
-    """Its unit is committed all the same, and nobody else notices."""
-    waiting = [asyncio.ensure_future(engine.run(partial(put, n), Mode.WRITE)) for n in range(9)]
+    """Its transaction is committed all the same, and nobody else notices."""
+    waiting = [
+        asyncio.ensure_future(engine.run(partial(put, n), TransactionMode.WRITE)) for n in range(9)
+    ]
     await asyncio.sleep(0)
     waiting[4].cancel()
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert isinstance(results[4], asyncio.CancelledError)
-    assert await engine.run(numbers, Mode.READ) == list(range(9))
+    assert await engine.run(numbers, TransactionMode.READ) == list(range(9))
 
 
 async def test_closing_finishes_what_was_asked_for(tmp_path: Path) -> None:
-    """No unit that was handed in is dropped by a close."""
+    """No transaction that was handed in is dropped by a close."""
     engine = SqliteEngine(tmp_path / "a.db")
     await engine.open()
     await engine.execute_script(["CREATE TABLE t (a INTEGER PRIMARY KEY)"])
-    waiting = [asyncio.ensure_future(engine.run(partial(put, n), Mode.WRITE)) for n in range(9)]
+    waiting = [
+        asyncio.ensure_future(engine.run(partial(put, n), TransactionMode.WRITE)) for n in range(9)
+    ]
     await asyncio.sleep(0)
     await engine.close()
     assert await asyncio.gather(*waiting) == [1] * 9
@@ -247,12 +256,12 @@ async def test_an_acknowledged_charge_waits_for_the_disk(tmp_path: Path) -> None
     engine = SqliteEngine(tmp_path / "a.db")
     await engine.open()
 
-    def pragma(name: str) -> Unit[Any]:
+    def pragma(name: str) -> Transaction[Any]:
         rows = yield Statement(f"PRAGMA {name}", reads=True), ()
         return rows[0][0]
 
     for name, value in (("journal_mode", "wal"), ("synchronous", 2)):
-        assert await engine.run(partial(pragma, name), Mode.WRITE) == value
+        assert await engine.run(partial(pragma, name), TransactionMode.WRITE) == value
     await engine.close()
 
 
@@ -261,7 +270,7 @@ async def test_an_acknowledged_charge_waits_for_the_disk(tmp_path: Path) -> None
 _SETTLER = """
 import asyncio, sys
 from kling_mock.storage.connect import connect
-from tests.mock.storage import kit
+from tests.mock.storage import samples as kit
 
 async def main():
     store = connect(sys.argv[1])
@@ -328,7 +337,7 @@ async def test_a_look_goes_to_the_thread_if_it_would_have_to_wait(engine: Sqlite
     """A look runs on the loop; if that would have to wait, a thread asks again, and may wait."""
     runs: list[str] = []
 
-    def busy_on_the_loop() -> Unit[list[int]]:
+    def busy_on_the_loop() -> Transaction[list[int]]:
         runs.append(threading.current_thread().name)
         if len(runs) == 1:
             error = sqlite3.OperationalError("database is locked")
@@ -336,7 +345,7 @@ async def test_a_look_goes_to_the_thread_if_it_would_have_to_wait(engine: Sqlite
             raise error
         return (yield from numbers())
 
-    assert await engine.run(busy_on_the_loop, Mode.LOOK) == []
+    assert await engine.run(busy_on_the_loop, TransactionMode.LOOK) == []
     assert runs[0] == threading.current_thread().name
     assert runs[1].startswith("sqlite-reader")
 
@@ -347,7 +356,7 @@ async def test_a_group_gets_savepoints_only_when_a_unit_needs_one(
     """Refusals that change nothing cost no replay; one that does is undone, and only that one."""
     trace = Trace(monkeypatch)
 
-    def refused(number: int, *, halfway: bool) -> Unit[None]:
+    def refused(number: int, *, halfway: bool) -> Transaction[None]:
         if halfway:
             yield from put(number)
         else:
@@ -356,9 +365,10 @@ async def test_a_group_gets_savepoints_only_when_a_unit_needs_one(
 
     async def group(*, halfway: bool, first: int) -> None:
         odd = partial(refused, first + 1, halfway=halfway)
-        units = (partial(put, first), odd, partial(put, first + 2))
+        transactions = (partial(put, first), odd, partial(put, first + 2))
         results = await asyncio.gather(
-            *(engine.run(one, Mode.WRITE) for one in units), return_exceptions=True
+            *(engine.run(one, TransactionMode.WRITE) for one in transactions),
+            return_exceptions=True,
         )
         assert [type(one) for one in results] == [int, InsufficientQuotaError, int]
 
@@ -369,7 +379,7 @@ async def test_a_group_gets_savepoints_only_when_a_unit_needs_one(
     assert not any("SAVEPOINT" in one for one in statements)
     await group(halfway=True, first=20)
     assert sum(one.startswith("SAVEPOINT") for one in statements) == 3
-    assert await engine.run(numbers, Mode.READ) == [10, 12, 20, 22]
+    assert await engine.run(numbers, TransactionMode.READ) == [10, 12, 20, 22]
     assert trace.groups == [3, 3]
 
 

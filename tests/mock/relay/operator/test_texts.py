@@ -18,14 +18,14 @@ from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.operator import service as service_module
 from kling_mock.relay.operator.operations import run
 from kling_mock.storage import statements as sql
-from kling_mock.storage.adapters.engine import Mode
+from kling_mock.storage.adapters.engine import TransactionMode
 from kling_mock.storage.adapters.mysql import SESSION, MysqlEngine
 from kling_mock.storage.connect import connect, engine_of
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.protocol import Storage
+from kling_mock.storage.steps import Transaction
 from kling_mock.storage.text import TEXT_BYTES
-from kling_mock.storage.transaction import Unit
 from kling_mock.storage.values import NewUser, accounts
 from tests.mock.relay.http_calls import GUIDE, VIDEOS, Caller, error_of
 from tests.mock.storage.databases import Mysql, Postgres, SqliteFile, need
@@ -211,8 +211,8 @@ async def test_control_without_the_check_a_text_is_not_refused(
 # ---------------------------------------------------------------- the session
 
 
-def _insert(keys: str) -> Callable[[], Unit[str]]:
-    def unit() -> Unit[str]:
+def _insert(keys: str) -> Callable[[], Transaction[str]]:
+    def unit() -> Transaction[str]:
         yield sql.INSERT_CHANNEL, ("one", "https://a.example", keys, "", "", "", 0, 1, 1, 41, NOW)
         rows = yield sql.CHANNEL_BY_NAME, ("one",)
         stored: str = rows[0][3]
@@ -241,7 +241,7 @@ def test_mariadb_never_cuts_in_silence(*, ours: bool) -> None:
             engine = MysqlEngine(address._address, session=session)
             await engine.open()
             try:
-                return await engine.run(_insert("a" * (TEXT_BYTES + 1)), Mode.WRITE)
+                return await engine.run(_insert("a" * (TEXT_BYTES + 1)), TransactionMode.WRITE)
             finally:
                 await engine.close()
         finally:

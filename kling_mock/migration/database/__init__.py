@@ -1,0 +1,1 @@
+"""One connection to a database, and what is read from its catalogue."""

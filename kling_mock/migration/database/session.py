@@ -1,0 +1,325 @@
+"""One blocking connection for a command, with the same three calls on each database.
+
+A command runs one statement after the other. The drivers of MariaDB and PostgreSQL that the relay
+uses are asynchronous, so they get a private event loop here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import Coroutine, Generator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, Protocol
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from kling_mock.storage.adapters.address import mysql_address
+from kling_mock.storage.schema import Dialect
+
+__all__ = ["DatabaseError", "Session", "connect", "transaction", "undone"]
+
+_SCHEMES: Final = frozenset({"mariadb", "mysql", "postgresql", "postgres", "sqlite"})
+_EXTRAS: Final = {"asyncmy": "mysql", "asyncpg": "postgres"}
+
+
+class DatabaseError(Exception):
+    """The database refused a statement.
+
+    Attributes:
+        code: The database's own code: an error number on MariaDB and MySQL, five characters
+            on PostgreSQL, a name such as `SQLITE_BUSY` on SQLite.
+    """
+
+    def __init__(self, code: int | str, message: str) -> None:
+        super().__init__(f"{message} (code {code})")
+        self.code = code
+
+
+class Session(Protocol):
+    """A connection in autocommit mode. `?` stands for a parameter in every dialect."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """The SQL dialect."""
+        ...
+
+    @property
+    def database(self) -> str:
+        """The name of the database, or the path of its file."""
+        ...
+
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Return the rows that *sql* finds."""
+        ...
+
+    def execute(self, sql: str, *parameters: object) -> int:
+        """Run one statement; return the number of rows it touched."""
+        ...
+
+    def another(self) -> Session:
+        """Open another connection to the same database; the caller closes it."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
+@contextmanager
+def connect(url: str) -> Generator[Session]:
+    """Open *url* for the length of a `with` block.
+
+    Args:
+        url: `mysql://user:password@host:3306/name` (also `mariadb://`), `postgresql://…`, or
+            `sqlite:///path`, with the parameters that the relay's own store takes.
+
+    Raises:
+        ValueError: The URL names no known database; its text is not repeated, because it may
+            hold a password.
+        DatabaseError: The server is away or refuses the login.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _SCHEMES or len(parts.path) < 2:
+        raise ValueError(
+            "a database URL looks like mysql://user:password@host:3306/name, "
+            "postgresql://user:password@host:5432/name or sqlite:///path/to/file.db"
+        )
+    session = _open(parts)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+@contextmanager
+def transaction(session: Session) -> Generator[None]:
+    """Run the `with` block as one transaction."""
+    session.execute("BEGIN IMMEDIATE" if session.dialect is Dialect.SQLITE else "BEGIN")
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):  # the connection may be gone, and the transaction with it
+            session.execute("ROLLBACK")
+        raise
+    session.execute("COMMIT")
+
+
+@contextmanager
+def undone(session: Session) -> Generator[None]:
+    """Undo the statements of the `with` block; on PostgreSQL also inside of a transaction."""
+    back = _begin(session)
+    try:
+        yield
+    finally:
+        session.execute(back)
+
+
+def _begin(session: Session) -> str:
+    """Begin something that the returned statement undoes."""
+    if session.dialect is Dialect.POSTGRES:
+        with suppress(DatabaseError):  # no transaction is open
+            session.execute("SAVEPOINT kling_migration")
+            return "ROLLBACK TO SAVEPOINT kling_migration"
+    session.execute("BEGIN")
+    return "ROLLBACK"
+
+
+def _open(parts: SplitResult) -> Session:
+    if parts.scheme == "sqlite":
+        return _SQLite(parts.path[1:])
+    return _Postgres(parts) if parts.scheme.startswith("postgres") else _MariaDB(parts)
+
+
+class _SQLite:
+    dialect = Dialect.SQLITE
+
+    def __init__(self, path: str) -> None:
+        self.database = path
+        # mode=rw: a command for an existing table must not create an empty file.
+        try:
+            self._connection = sqlite3.connect(
+                f"{Path(path).absolute().as_uri()}?mode=rw",
+                uri=True,
+                isolation_level=None,
+                timeout=30,
+            )
+        except sqlite3.Error as error:
+            raise DatabaseError("SQLITE_CANTOPEN", f"cannot open {path}: {error}") from error
+
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        return list(self._run(sql, parameters))
+
+    def execute(self, sql: str, *parameters: object) -> int:
+        return self._run(sql, parameters).rowcount
+
+    def _run(self, sql: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(sql, parameters)
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
+            raise DatabaseError(code, str(error)) from error
+
+    def another(self) -> Session:
+        return _SQLite(self.database)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _OnLoop:
+    """Runs an asynchronous driver's calls one by one on a loop of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+
+    def _wait(self, call: Coroutine[Any, Any, Any]) -> Any:
+        return self._loop.run_until_complete(call)
+
+    def _end(self, call: Coroutine[Any, Any, Any]) -> None:
+        try:
+            with suppress(Exception):  # an error of the connection was raised before
+                self._wait(call)
+        finally:
+            self._loop.close()
+
+
+#: What a server's configuration or an administrator may have set otherwise, and a migration
+#: relies on. Triggers keep the sql_mode of the session that creates them. Strict: a value that
+#: does not fit is an error. NO_AUTO_VALUE_ON_ZERO: an id 0 stays 0. No NO_ZERO_DATE: dates of
+#: columns that are only copied stay as they are.
+_MY_SETTINGS: Final = (
+    (
+        "sql_mode = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,NO_AUTO_VALUE_ON_ZERO,"
+        "ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
+    ),
+    "sql_safe_updates = 0",
+    "sql_auto_is_null = 0",
+    "sql_quote_show_create = 1",
+    "sql_select_limit = DEFAULT",
+    "foreign_key_checks = 1",
+    "unique_checks = 1",
+)
+#: The same for what MySQL does not have.
+_MARIADB_SETTINGS: Final = ("check_constraint_checks = 1", "max_statement_time = 0")
+
+
+class _MariaDB(_OnLoop):
+    def __init__(self, parts: SplitResult) -> None:
+        self._parts = parts
+        asyncmy = _driver("asyncmy")
+        address = mysql_address(parts)
+        super().__init__()
+        self.database = str(address["database"])
+        self._errors: tuple[type[Exception], ...] = (asyncmy.errors.MySQLError, OSError)
+        try:
+            self._connection = self._wait(self._connect(asyncmy, address))
+        except self._errors as error:
+            self._loop.close()
+            raise _mysql_error(error) from error
+        version = str(self.query("SELECT VERSION()")[0][0])
+        self.dialect = Dialect.MARIADB if "mariadb" in version.lower() else Dialect.MYSQL
+        more = _MARIADB_SETTINGS if self.dialect is Dialect.MARIADB else ()
+        self.execute(f"SET SESSION {', SESSION '.join((*_MY_SETTINGS, *more))}")
+
+    async def _connect(self, asyncmy: Any, address: dict[str, Any]) -> Any:
+        return await asyncmy.connect(**address, charset="utf8mb4", autocommit=True)
+
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        rows, _ = self._run(sql, parameters)
+        return [tuple(row) for row in rows]
+
+    def execute(self, sql: str, *parameters: object) -> int:
+        return int(self._run(sql, parameters)[1])
+
+    def _run(self, sql: str, parameters: Sequence[object]) -> tuple[Any, int]:
+        try:
+            rows, count = self._wait(self._on_cursor(sql, parameters))
+        except self._errors as error:
+            raise _mysql_error(error) from error
+        return rows, count
+
+    async def _on_cursor(self, sql: str, parameters: Sequence[object]) -> tuple[Any, int]:
+        cursor = self._connection.cursor()
+        try:
+            if parameters:
+                sql = sql.replace("%", "%%").replace("?", "%s")
+            await cursor.execute(sql, parameters or None)
+            return await cursor.fetchall(), cursor.rowcount
+        finally:
+            await cursor.close()
+
+    def another(self) -> Session:
+        return _MariaDB(self._parts)
+
+    def close(self) -> None:
+        self._end(self._connection.ensure_closed())
+
+
+class _Postgres(_OnLoop):
+    dialect = Dialect.POSTGRES
+
+    def __init__(self, parts: SplitResult) -> None:
+        self._parts = parts
+        asyncpg = _driver("asyncpg")
+        super().__init__()
+        self.database = unquote(parts.path[1:])
+        self._errors: tuple[type[Exception], ...] = (asyncpg.PostgresError, OSError)
+        try:
+            self._connection = self._wait(
+                asyncpg.connect(dsn=urlunsplit(parts))  # as libpq, and the store, read it
+            )
+        except self._errors as error:
+            self._loop.close()
+            raise _postgres_error(error) from error
+        # A policy that hides rows is an error, so that no copy can lack them.
+        self.execute("SET row_security = off")
+
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        try:
+            rows = self._wait(self._connection.fetch(_numbered(sql), *parameters))
+        except self._errors as error:
+            raise _postgres_error(error) from error
+        return [tuple(row) for row in rows]
+
+    def execute(self, sql: str, *parameters: object) -> int:
+        try:
+            tag = self._wait(self._connection.execute(_numbered(sql), *parameters))
+        except self._errors as error:
+            raise _postgres_error(error) from error
+        count = str(tag).rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    def another(self) -> Session:
+        return _Postgres(self._parts)
+
+    def close(self) -> None:
+        self._end(self._connection.close())
+
+
+def _numbered(sql: str) -> str:
+    numbers = iter(range(1, 1000))
+    return re.sub(r"\?", lambda _: f"${next(numbers)}", sql)
+
+
+def _mysql_error(error: Exception) -> DatabaseError:
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    return DatabaseError(code, str(error.args[-1] if error.args else error))
+
+
+def _postgres_error(error: Exception) -> DatabaseError:
+    return DatabaseError(str(getattr(error, "sqlstate", "")), str(error))
+
+
+def _driver(name: str) -> Any:
+    """Import the driver of a URL: it belongs to an extra."""
+    import importlib
+
+    try:
+        module = importlib.import_module(name)
+        importlib.import_module(f"{name}.{'errors' if name == 'asyncmy' else 'exceptions'}")
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS[name]
+        raise ValueError(f"this database needs {name}: pip install 'kling-sdk[{extra}]'") from error
+    return module

@@ -1,0 +1,128 @@
+"""How fast the online upgrade copies, and how it shows how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Literal, TextIO
+
+import attrs
+
+__all__ = ["Progress", "Throttle", "display", "parts"]
+
+#: Rows in a chunk at the most: what a writer may wait for on an unlucky day.
+_MOST: Final = 20_000
+
+#: How much larger than the last one a chunk may be.
+_GROWTH: Final = 1.3
+
+
+@attrs.frozen
+class Throttle:
+    """How much the copy may take of the server.
+
+    Attributes:
+        chunk_seconds: What one transaction of the copy aims to take, in seconds; the number
+            of rows in it follows.
+        share: Which part of the time the copy may run, above 0 and at most 1; it sleeps for
+            the rest.
+        running: Running threads above which the copy waits; 0 for any number.
+        first_chunk: Rows in the first chunk, and the fewest in any: below that the copy would
+            spend its time on round trips and commits.
+    """
+
+    chunk_seconds: float = 0.1
+    share: float = attrs.field(
+        default=0.8, validator=[attrs.validators.gt(0), attrs.validators.le(1)]
+    )
+    running: int = 25
+    first_chunk: int = 500
+
+    def next_size(self, size: int, taken: float) -> int:
+        """Return the rows of the next chunk, after one of *size* rows took *taken* seconds."""
+        wished = int(size * min(_GROWTH, self.chunk_seconds / max(taken, 1e-6)))
+        return max(self.first_chunk, min(_MOST, wished))
+
+    def rest(self, taken: float) -> float:
+        """Return the seconds to sleep after a chunk that took *taken* seconds."""
+        return taken * (1 / self.share - 1)
+
+
+@attrs.frozen
+class Progress:
+    """How far a copy is.
+
+    Attributes:
+        copied: Rows copied so far.
+        total: Rows to copy, as counted at the start.
+        rate: Rows a second in this run.
+        ended: Whether that was the last chunk.
+    """
+
+    copied: int
+    total: int
+    rate: float
+    ended: bool = False
+
+    @property
+    def part(self) -> float:
+        """The part that is done, from 0 to 1. Rows come and go meanwhile: 1 is the end only."""
+        if self.ended:
+            return 1.0
+        return min(0.99, self.copied / self.total) if self.total else 0.0
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds to go at that rate; None as long as there is none."""
+        if self.ended:
+            return 0.0
+        return max(0, self.total - self.copied) / self.rate if self.rate else None
+
+    def __str__(self) -> str:
+        left = "" if self.remaining is None else f", {self.remaining:.0f} s to go"
+        return f"{self.part:4.0%} {self.copied:,} rows, {self.rate:,.0f} rows/s{left}"
+
+
+def parts(condition: str, rows: int, size: int) -> list[str]:
+    """Return *condition*, split by a hash when it holds for many more rows than a chunk has."""
+    count = -(-rows // size)
+    if count <= 1:
+        return [condition]
+    return [f"{condition} AND CRC32(task_id) % {count} = {part}" for part in range(count)]
+
+
+# ---------------------------------------------------------------- display
+
+#: What `--progress` takes.
+ProgressStyle = Literal["auto", "bar", "lines", "none"]
+
+_WIDTH: Final = 30
+
+
+def display(style: ProgressStyle, stream: TextIO) -> Callable[[Progress], None]:
+    """Return a callback for each chunk that writes to *stream*.
+
+    Args:
+        style: `bar` redraws one line; `lines` writes one for each tenth; `none` is silent;
+            `auto` is a bar on a terminal and lines elsewhere.
+        stream: Where to.
+    """
+    if style == "auto":
+        style = "bar" if stream.isatty() else "lines"
+    shown = -1
+
+    def bar(now: Progress) -> None:
+        stream.write(f"\r[{'#' * int(now.part * _WIDTH):<{_WIDTH}}] {now!s:<60}")
+        stream.write("\n" if now.ended else "")
+        stream.flush()
+
+    def lines(now: Progress) -> None:
+        nonlocal shown
+        if int(now.part * 10) > shown:
+            shown = int(now.part * 10)
+            stream.write(f"{now}\n")
+            stream.flush()
+
+    def none(_now: Progress) -> None:
+        """Show nothing."""
+
+    return {"bar": bar, "lines": lines, "none": none}[style]

@@ -1,0 +1,1 @@
+"""What has to change in the rows, and the record of what was changed."""

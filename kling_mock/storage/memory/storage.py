@@ -1,0 +1,249 @@
+"""Outgoing callbacks, reconciliation and statistics in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import attrs
+
+from kling_mock.storage.errors import UnknownError
+from kling_mock.storage.memory.tasks import MemoryTasks
+from kling_mock.storage.money_rules import check_limit
+from kling_mock.storage.protocol import Storage
+from kling_mock.storage.values import (
+    REPEATS,
+    Backlog,
+    DailyTotals,
+    LateReport,
+    LedgerEntry,
+    LedgerKind,
+    Notice,
+    NoticeState,
+    Reconciliation,
+    SlowRecord,
+    StoreStatistics,
+    StoreSummary,
+    Unexplained,
+    User,
+    VideoRow,
+    WebhookDelivery,
+)
+
+__all__ = ["MemoryStorage"]
+
+_DAY = 86_400
+
+
+class MemoryStorage(MemoryTasks, Storage):
+    """A `Storage` without persistence: for tests, and to compare the SQL storages with."""
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    async def ping(self) -> None:
+        pass
+
+    # ------------------------------------------------------------ outgoing callbacks
+
+    async def claim_notices(self, *, now: int, lease_until: int, limit: int) -> Sequence[Notice]:
+        check_limit(limit)
+        due = [
+            one
+            for one in self.tables.notices.values()
+            if one.state is NoticeState.PENDING and one.next_at <= now and one.lease_until <= now
+        ]
+        due.sort(key=lambda one: (one.next_at, one.id))
+        claimed = [attrs.evolve(one, lease_until=lease_until) for one in due[:limit]]
+        self.tables.notices.update((one.event_id, one) for one in claimed)
+        return claimed
+
+    async def record_delivery(self, delivery: WebhookDelivery, *, now: int) -> bool:
+        notice = self.tables.notices.get(delivery.event_id)
+        if (
+            notice is None
+            or notice.state is not NoticeState.PENDING
+            or notice.attempts != delivery.attempts
+        ):
+            return False
+        self.tables.notices[notice.event_id] = attrs.evolve(
+            notice,
+            state=delivery.state,
+            attempts=notice.attempts + 1,
+            next_at=delivery.next_at,
+            lease_until=0,
+            http_status=delivery.http_status,
+            error=delivery.error,
+            updated_at=now,
+        )
+        return True
+
+    async def replay_notice(self, event_id: str, *, now: int) -> Notice:
+        if (notice := self.tables.notices.get(event_id)) is None:
+            raise UnknownError("notice", event_id)
+        self.tables.notices[event_id] = again = attrs.evolve(
+            notice, state=NoticeState.PENDING, attempts=0, next_at=now, lease_until=0
+        )
+        return again
+
+    async def list_notices(
+        self,
+        *,
+        state: NoticeState | None = None,
+        user_id: int | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[Notice]:
+        check_limit(limit)
+        found = [
+            one
+            for one in self.tables.notices.values()
+            if state in {None, one.state}
+            and user_id in {None, one.user_id}
+            and (before is None or one.id < before)
+        ]
+        return found[::-1][:limit]
+
+    # ------------------------------------------------------------ operations
+
+    async def find_report(self, task_id: str, status: str) -> LateReport | None:
+        return self.tables.reports.get((task_id, status))
+
+    async def list_reports(
+        self, *, before: int | None = None, limit: int = 100
+    ) -> Sequence[LateReport]:
+        check_limit(limit)
+        found = [one for one in self.tables.reports.values() if before is None or one.id < before]
+        return found[::-1][:limit]
+
+    async def reconcile(self, user_id: int | None = None) -> Sequence[Reconciliation]:
+        if user_id is not None:
+            return [self._reconcile(self.tables.user(user_id))]
+        return [self._reconcile(user) for user in self.tables.users.values()]
+
+    def _reconcile(self, user: User) -> Reconciliation:
+        entries = [one for one in self.tables.ledger.values() if one.user_id == user.id]
+        rows = [one for one in self.tables.videos.values() if one.user_id == user.id]
+        sums = Counter[LedgerKind]()
+        for entry in entries:
+            sums[entry.kind] += entry.amount
+        late = [
+            one
+            for one in self.tables.reports.values()
+            if one.user_id == user.id and one.status == "succeed"
+        ]
+        return Reconciliation(
+            user_id=user.id,
+            username=user.username,
+            opening=sums[LedgerKind.OPENING],
+            credits=sums[LedgerKind.CREDIT],
+            charged=-sums[LedgerKind.CHARGE],
+            quota=user.quota,
+            held=user.held_quota,
+            open_holds=sum(row.held_quota for row in rows if row.is_open and not row.legacy),
+            used=user.used_quota,
+            uncollected=sum(entry.uncollected for entry in entries),
+            late=len(late),
+            unexplained=tuple(self._unexplained(rows, entries)),
+        )
+
+    def _unexplained(
+        self, rows: Sequence[VideoRow], entries: Sequence[LedgerEntry]
+    ) -> list[Unexplained]:
+        found: list[Unexplained] = []
+        charges = {one.reference: one for one in entries if one.kind is LedgerKind.CHARGE}
+        for row in rows:
+            if row.legacy or row.status != "succeed":
+                continue
+            if (charge := charges.get(row.task_id)) is None:
+                found.append(
+                    Unexplained(row.task_id, row.user_id, "succeeded without a charge", row.quota)
+                )
+            elif -charge.amount != row.quota:
+                found.append(
+                    Unexplained(
+                        row.task_id,
+                        row.user_id,
+                        "charged another amount than its row says",
+                        -charge.amount,
+                    )
+                )
+        for charge in charges.values():
+            charged = self.tables.videos.get(charge.reference)
+            if charged is None or charged.status != "succeed":
+                found.append(
+                    Unexplained(
+                        charge.reference,
+                        charge.user_id,
+                        "charged without having succeeded",
+                        -charge.amount,
+                    )
+                )
+        return found
+
+    async def stats(self, *, since: int) -> Sequence[DailyTotals]:
+        days: dict[int, list[VideoRow]] = {}
+        for row in self.tables.videos.values():
+            if row.created_at >= since:
+                days.setdefault(row.created_at - row.created_at % _DAY, []).append(row)
+        return [
+            DailyTotals(
+                day=day,
+                total=len(rows),
+                succeeded=sum(row.status == "succeed" for row in rows),
+                failed=sum(row.status == "failed" for row in rows),
+                charged=sum(row.quota for row in rows if row.status == "succeed"),
+            )
+            for day, rows in sorted(days.items(), reverse=True)
+        ]
+
+    async def list_stuck(
+        self, *, created_until: int, after: int = 0, limit: int = 100
+    ) -> Sequence[VideoRow]:
+        check_limit(limit)
+        rows = [
+            row
+            for row in self.tables.videos.values()
+            if row.is_open and not row.legacy and row.created_at <= created_until and row.id > after
+        ]
+        return rows[:limit]
+
+    async def summary(self, *, now: int) -> StoreSummary:
+        polls = [one.next_poll_at for one in self.tables.videos.values()]
+        states = Counter(one.state for one in self.tables.notices.values())
+        return StoreSummary(
+            open_tasks=sum(at is not None for at in polls),
+            overdue_tasks=sum(at is not None and at <= now for at in polls),
+            pending_notices=states[NoticeState.PENDING],
+            dead_notices=states[NoticeState.DEAD] + states[NoticeState.GONE],
+            reports=len(self.tables.reports),
+        )
+
+    async def backlog(self, *, now: int, stuck_until: int) -> Backlog:
+        states = Counter[str]()
+        overdue = stuck = lag = 0
+        for row in self.tables.videos.values():
+            if row.next_poll_at is not None:
+                known = "processing" if row.status == "processing" else "submitted"
+                states["unknown" if row.kling_task_id is None else known] += 1
+                overdue += row.next_poll_at <= now
+                stuck += row.created_at <= stuck_until
+                lag = max(lag, now - row.next_poll_at)
+        return Backlog(
+            unknown=states["unknown"],
+            submitted=states["submitted"],
+            processing=states["processing"],
+            overdue=overdue,
+            stuck=stuck,
+            lag=lag,
+        )
+
+    def statistics(self) -> StoreStatistics:
+        return StoreStatistics(dict.fromkeys(REPEATS, 0))
+
+    async def slow_statements(self, *, limit: int, running_for: float) -> SlowRecord:
+        del limit, running_for
+        return SlowRecord("none", recorded=False, advice="There is no database: it is in memory.")

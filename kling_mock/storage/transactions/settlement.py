@@ -1,0 +1,190 @@
+"""The end of a task: one compare-and-set, and the charge or release that follows."""
+
+from __future__ import annotations
+
+import attrs
+
+from kling_mock.storage import statements as sql
+from kling_mock.storage.errors import KlingTaskClashError, StorageError
+from kling_mock.storage.money_rules import Amounts, absence, amounts
+from kling_mock.storage.steps import DuplicateError, RetryTransactionError, Transaction
+from kling_mock.storage.transactions.lifecycle import check_kling_id, video
+from kling_mock.storage.transactions.reports import record_report
+from kling_mock.storage.values import (
+    UNMETERED,
+    Absence,
+    LedgerKind,
+    NewNotice,
+    NoticeState,
+    Settlement,
+    TaskOutcome,
+    TaskResult,
+    VideoRow,
+)
+
+
+def settle(
+    result: TaskResult, *, now: int, notice: NewNotice | None = None
+) -> Transaction[Settlement]:
+    row = yield from video(result.task_id)
+    if result.kling_task_id is not None and result.kling_task_id != row.kling_task_id:
+        yield from check_kling_id(row, result.kling_task_id)
+    if row.status == result.status:
+        return Settlement(TaskOutcome.ALREADY, row)
+    if not row.is_open:
+        yield from record_report(row, result, now)
+        return Settlement(TaskOutcome.CONTRADICTED, row)
+    if result.free_external_id and row.kling_task_id is not None:
+        return Settlement(TaskOutcome.OVERRULED, row)
+    succeeded = result.status == "succeed"
+    due = amounts(row, result.quota) if succeeded else Amounts(0, 0)
+    ended = yield from _end(row, result, due.charged, now)
+    if succeeded and row.legacy:
+        yield from record_report(row, result, now)
+    elif succeeded:
+        if result.unmetered:
+            yield from record_report(row, result, now, status=UNMETERED)
+        yield from _charge(row, due, now)
+    else:
+        yield from _release(row)
+    if result.free_external_id and not succeeded:
+        yield sql.FREE_EXTERNAL_ID, (row.task_id,)
+        ended = attrs.evolve(ended, external_task_id=None)
+    yield from _notify(row, notice, now)
+    return Settlement(TaskOutcome.SETTLED, ended, *due)
+
+
+def _end(row: VideoRow, result: TaskResult, charged: int, now: int) -> Transaction[VideoRow]:
+    """Set the terminal status, if the row is still open, and return the ended row."""
+    ended = attrs.evolve(
+        row,
+        status=result.status,
+        updated_at=now,
+        kling_task_id=row.kling_task_id or result.kling_task_id,
+        video_id=result.video_id or row.video_id,
+        store_url=result.store_url or row.store_url,
+        duration=result.duration or row.duration,
+        fail_reason=result.fail_reason,
+        json_data=result.json_data,
+        quota=charged,
+        held_quota=0,
+        next_poll_at=None,
+    )
+    try:
+        changed = yield (
+            sql.END,
+            (
+                ended.status,
+                now,
+                ended.kling_task_id,
+                ended.video_id,
+                ended.store_url,
+                ended.duration,
+                ended.fail_reason,
+                ended.json_data,
+                charged,
+                row.task_id,
+                row.channel_id,
+                ended.kling_task_id or "",
+            ),
+        )
+    except DuplicateError:
+        raise KlingTaskClashError(row.task_id, ended.kling_task_id or "") from None
+    if changed != 1:
+        raise RetryTransactionError
+    return ended
+
+
+def _charge(row: VideoRow, due: Amounts, now: int) -> Transaction[None]:
+    entry = (
+        LedgerKind.CHARGE.value,
+        row.task_id,
+        row.user_id,
+        -due.charged,
+        due.uncollected,
+        "",
+        now,
+    )
+    yield sql.INSERT_LEDGER, entry
+    money = (due.charged, row.held_quota, due.charged)
+    changed = yield sql.CHARGE_USER, (*money, row.user_id)
+    if changed != 1:
+        raise StorageError(f"user {row.user_id} of task {row.task_id} is gone; nothing was charged")
+    if row.token_id:
+        yield sql.CHARGE_TOKEN, (*money, row.token_id)
+    if row.channel_id:
+        yield sql.CHARGE_CHANNEL, (due.charged, row.channel_id)
+
+
+def _release(row: VideoRow) -> Transaction[None]:
+    if row.held_quota and not row.legacy:
+        yield sql.RELEASE_USER, (row.held_quota, row.user_id)
+        if row.token_id:
+            yield sql.RELEASE_TOKEN, (row.held_quota, row.token_id)
+
+
+def _notify(row: VideoRow, notice: NewNotice | None, now: int) -> Transaction[None]:
+    if notice is None:
+        return
+    try:
+        yield (
+            sql.INSERT_NOTICE,
+            (
+                notice.event_id,
+                row.task_id,
+                row.user_id,
+                notice.url,
+                notice.body,
+                NoticeState.PENDING.value,
+                0,
+                now,
+                0,
+                0,
+                "",
+                now,
+                now,
+            ),
+        )
+    except DuplicateError:
+        # The caller's ids are wrong; without an error the settlement would be lost silently.
+        raise StorageError(f"there is a notice {notice.event_id} already") from None
+
+
+def keep_report(result: TaskResult, *, status: str, now: int) -> Transaction[None]:
+    row = yield from video(result.task_id)
+    yield from record_report(row, result, now, status=status)
+
+
+def expire(
+    task_id: str, *, created_until: int, reason: str, now: int, notice: NewNotice | None = None
+) -> Transaction[bool]:
+    row = yield from video(task_id)
+    if not row.is_open or row.legacy or row.created_at > created_until:
+        return False
+    result = TaskResult(task_id, "failed", "sweeper", fail_reason=reason)
+    yield from _end(row, result, 0, now)
+    yield from _release(row)
+    yield from _notify(row, notice, now)
+    return True
+
+
+def report_not_found(
+    task_id: str, *, asked_at: int, reason: str, notice: NewNotice | None = None
+) -> Transaction[Absence]:
+    row = yield from video(task_id)
+    decision = absence(row, asked_at)
+    if decision is Absence.NOTED:
+        changed = yield sql.NOTE_ABSENCE, (asked_at, task_id, row.attempt_until)
+        if changed != 1:
+            raise RetryTransactionError
+    elif decision is Absence.FAILED:
+        result = TaskResult(task_id, "failed", "sweeper", fail_reason=reason)
+        changed = yield (
+            sql.END_ABSENT,
+            (asked_at, result.fail_reason, task_id, row.not_found_at, row.attempt_until),
+        )
+        if changed != 1:
+            raise RetryTransactionError
+        yield from _release(row)
+        yield from _notify(row, notice, asked_at)
+    return decision

@@ -1,0 +1,190 @@
+"""Looking after open tasks: due rows, the rate limit of reads, absences, deadlines."""
+
+from __future__ import annotations
+
+import pytest
+
+from kling_mock.storage.values import Absence, TaskOutcome
+from tests.mock.storage import samples as kit
+from tests.mock.storage.samples import LATER, NOW, PRICE, Shop
+
+
+async def test_due_rows_are_claimed_the_longest_overdue_first(shop: Shop) -> None:
+    """A claimed row is nobody else's until its lease ends, then it is due again."""
+    rows = [await shop.create() for _ in range(4)]
+    for row, at in zip(rows, (NOW + 40, NOW + 20, NOW + 60, NOW + 30), strict=True):
+        await shop.store.schedule_poll(row.task_id, at)
+    first = await shop.store.claim_due(now=NOW + 45, lease_until=NOW + 75, limit=2)
+    assert [row.task_id for row in first] == [rows[1].task_id, rows[3].task_id]
+    assert first[0] == await shop.row(rows[1].task_id)
+    assert first[0].lease_until == NOW + 75
+    second = await shop.store.claim_due(now=NOW + 45, lease_until=NOW + 75, limit=9)
+    assert [row.task_id for row in second] == [rows[0].task_id]
+    assert await shop.store.claim_due(now=NOW + 50, lease_until=NOW + 80, limit=9) == []
+    again = await shop.store.claim_due(now=NOW + 75, lease_until=NOW + 99, limit=9)
+    assert [row.task_id for row in again] == [rows[i].task_id for i in (1, 3, 0, 2)]
+
+
+async def test_an_ended_task_is_never_due(shop: Shop) -> None:
+    """Success and failure take a row out of the sweeper's sight, also if it is rescheduled."""
+    for make in (kit.succeed, kit.failed):
+        row = await shop.accepted()
+        await shop.settle(make(row.task_id))
+        await shop.store.schedule_poll(row.task_id, NOW)
+        assert (await shop.row(row.task_id)).next_poll_at is None
+    assert await shop.store.claim_due(now=LATER * 2, lease_until=LATER * 3, limit=10) == []
+
+
+async def test_rescheduling_sets_the_time_and_can_end_the_lease(shop: Shop) -> None:
+    """After a read the row is due later; a hint may bring that forward and never put it off."""
+    row = await shop.create()
+    await shop.store.schedule_poll(row.task_id, NOW + 50, lease_until=NOW + 5)
+    after = await shop.row(row.task_id)
+    assert (after.next_poll_at, after.lease_until) == (NOW + 50, NOW + 5)
+    await shop.store.schedule_poll(row.task_id, NOW + 90, only_sooner=True)
+    assert (await shop.row(row.task_id)).next_poll_at == NOW + 50
+    await shop.store.schedule_poll(row.task_id, NOW + 10, only_sooner=True)
+    after = await shop.row(row.task_id)
+    assert (after.next_poll_at, after.lease_until) == (NOW + 10, NOW + 5)
+    await shop.store.schedule_poll("kling_unknown", NOW)
+
+
+async def test_a_task_is_read_at_most_once_per_lease(shop: Shop) -> None:
+    """Of many queries within five seconds one reads upstream, and none once it has ended."""
+    row = await shop.accepted()
+    asked = [
+        await shop.store.claim_read(row.task_id, now=NOW + at, lease_until=NOW + at + 5)
+        for at in (0, 0, 4, 5, 9, 10)
+    ]
+    assert asked == [True, False, False, True, False, True]
+    await shop.settle(kit.succeed(row.task_id))
+    assert not await shop.store.claim_read(row.task_id, now=LATER, lease_until=LATER + 5)
+    assert not await shop.store.claim_read("kling_unknown", now=LATER, lease_until=LATER + 5)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1_001])
+async def test_a_limit_out_of_range_is_an_error(shop: Shop, limit: int) -> None:
+    """No page and no claim is empty by mistake or large without bound."""
+    store = shop.store
+    for call in (
+        store.claim_due(now=NOW, lease_until=NOW, limit=limit),
+        store.claim_notices(now=NOW, lease_until=NOW, limit=limit),
+        store.list_tasks(1, limit=limit),
+        store.list_users(limit=limit),
+        store.list_ledger(1, limit=limit),
+        store.list_notices(limit=limit),
+        store.list_reports(limit=limit),
+        store.list_stuck(created_until=NOW, limit=limit),
+    ):
+        with pytest.raises(ValueError, match="limit must be 1 to 1000"):
+            await call
+
+
+# ------------------------------------------------------------ absences
+
+
+async def test_an_absence_is_believed_the_second_time(shop: Shop) -> None:
+    """Two answers, 60 s apart, the first 60 s after the attempt was over, end the task."""
+    row = await shop.create()  # its attempt may last until NOW + 120
+    notice = kit.notice_of(row.task_id)
+    for asked, expected in (
+        (NOW + 179, Absence.TOO_EARLY),
+        (NOW + 180, Absence.NOTED),
+        (NOW + 181, Absence.TOO_EARLY),
+        (NOW + 239, Absence.TOO_EARLY),
+        (NOW + 240, Absence.FAILED),
+        (NOW + 300, Absence.IRRELEVANT),
+    ):
+        absence = await shop.store.report_not_found(
+            row.task_id, asked_at=asked, reason="never arrived", notice=notice
+        )
+        assert absence is expected
+    after = await shop.row(row.task_id)
+    assert (after.status, after.fail_reason, after.held_quota, after.updated_at) == (
+        "failed",
+        "never arrived",
+        0,
+        NOW + 240,
+    )
+    assert (await shop.me()).held_quota == 0
+    assert len(await shop.store.list_notices()) == 1
+    await shop.assert_explained()
+
+
+async def test_the_wait_begins_when_the_socket_closes(shop: Shop) -> None:
+    """A closed attempt can be judged sooner than its lease would have allowed."""
+    row = await shop.create()
+    await shop.store.close_attempt(row.task_id, at=NOW + 3)
+    for asked, expected in ((NOW + 62, Absence.TOO_EARLY), (NOW + 63, Absence.NOTED)):
+        absence = await shop.store.report_not_found(row.task_id, asked_at=asked, reason="")
+        assert absence is expected
+
+
+async def test_a_task_that_was_never_bound_counts_from_its_creation(shop: Shop) -> None:
+    """A sender killed before it had chosen a channel leaves no task open for ever."""
+    row = await shop.create(attempt=None)
+    absence = await shop.store.report_not_found(row.task_id, asked_at=NOW + 59, reason="")
+    assert absence is Absence.TOO_EARLY
+    absence = await shop.store.report_not_found(row.task_id, asked_at=NOW + 60, reason="")
+    assert absence is Absence.NOTED
+
+
+async def test_an_accepted_task_is_never_absent(shop: Shop) -> None:
+    """An answer that crosses the acceptance means nothing."""
+    row = await shop.create()
+    await shop.store.report_not_found(row.task_id, asked_at=NOW + 180, reason="")
+    await shop.store.accept(row.task_id, "831922", now=NOW + 200, next_poll_at=NOW + 210)
+    absence = await shop.store.report_not_found(row.task_id, asked_at=NOW + 900, reason="")
+    assert absence is Absence.IRRELEVANT
+    assert (await shop.row(row.task_id)).is_open
+
+
+async def test_a_task_that_turns_up_after_all_is_reported_and_not_charged(shop: Shop) -> None:
+    """The success of a task that was given up is kept for the operator."""
+    row = await shop.create()
+    for asked in (NOW + 180, NOW + 240):
+        await shop.store.report_not_found(row.task_id, asked_at=asked, reason="never arrived")
+    done = await shop.settle(kit.succeed(row.task_id, kling_task_id="831922", quota=70))
+    assert (done.outcome, done.charged, done.row.status) == (TaskOutcome.CONTRADICTED, 0, "failed")
+    (report,) = await shop.store.list_reports()
+    assert (report.status, report.kling_task_id, report.quota) == ("succeed", "831922", 70)
+    assert (await shop.me()).quota == 1_000
+    (one,) = await shop.store.reconcile()
+    assert (one.late, one.is_explained) == (1, True)
+
+
+# ------------------------------------------------------------ deadlines
+
+
+async def test_only_a_task_past_its_deadline_expires(shop: Shop) -> None:
+    """The end and the release of the hold are one step, and happen once."""
+    row = await shop.accepted()
+    store, notice = shop.store, kit.notice_of(row.task_id)
+
+    async def expire(created_until: int) -> bool:
+        return await store.expire(
+            row.task_id,
+            created_until=created_until,
+            reason="no result within 24 h",
+            now=LATER,
+            notice=notice,
+        )
+
+    assert not await expire(NOW - 1)
+    assert (await shop.me()).held_quota == PRICE
+    assert await expire(NOW)
+    assert not await expire(NOW)
+    after = await shop.row(row.task_id)
+    assert (after.status, after.fail_reason) == ("failed", "no result within 24 h")
+    assert (await shop.me()).held_quota == 0
+    assert len(await store.list_notices()) == 1
+    await shop.assert_explained()
+
+
+async def test_a_task_that_succeeded_does_not_expire(shop: Shop) -> None:
+    """A deadline that passes after the success changes nothing."""
+    row = await shop.accepted()
+    await shop.settle(kit.succeed(row.task_id))
+    assert not await shop.store.expire(row.task_id, created_until=LATER, reason="", now=LATER)
+    assert (await shop.row(row.task_id)).status == "succeed"
+    assert (await shop.me()).quota == 900
