@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from kling_mock.storage.adapters.address import mysql_address
+from kling_mock.storage.adapters.address import missing_driver, mysql_address
 from kling_mock.storage.adapters.engine import Engine
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.sql_storage import SqlStorage
@@ -55,7 +55,7 @@ def _mysql(parts: SplitResult) -> Engine:
     try:
         from kling_mock.storage.adapters.mysql import MysqlEngine
     except ModuleNotFoundError as error:
-        raise ImportError(_MISSING.format("mysql")) from error
+        raise missing_driver("mysql") from error
     return MysqlEngine(mysql_address(parts))
 
 
@@ -63,11 +63,9 @@ def _postgres(parts: SplitResult) -> Engine:
     try:
         from kling_mock.storage.adapters.postgres import PostgresEngine
     except ModuleNotFoundError as error:
-        raise ImportError(_MISSING.format("postgres")) from error
+        raise missing_driver("postgres") from error
     return PostgresEngine({"dsn": urlunsplit(parts), "timeout": 10})
 
-
-_MISSING: Final = "this database needs the extra `{0}`: pip install 'kling-sdk[{0}]'"
 
 _ENGINES: Final[Mapping[str, Callable[[SplitResult], Engine]]] = {
     "sqlite": _sqlite,

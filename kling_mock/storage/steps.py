@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Sequence
+from itertools import count
 from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
@@ -33,6 +34,7 @@ __all__ = [
     "TransactionFactory",
     "drive",
     "insert",
+    "numbered",
     "select",
     "write",
 ]
@@ -48,6 +50,12 @@ class RetryTransactionError(Exception):
 
 class DuplicateError(Exception):
     """A statement would have violated a unique index."""
+
+
+def numbered(sql: str) -> str:
+    """Return a statement with `$1`, `$2`, ... instead of `?`, as asyncpg takes it."""
+    numbers = count(1)
+    return _PLACEHOLDER.sub(lambda _: f"${next(numbers)}", sql)
 
 
 @attrs.frozen(eq=False)
@@ -66,9 +74,7 @@ class Statement:
 
     def __attrs_post_init__(self) -> None:
         """Number the placeholders for asyncpg."""
-        count = iter(range(1, 1_000))
-        numbered = _PLACEHOLDER.sub(lambda _: f"${next(count)}", self.sql)
-        object.__setattr__(self, "postgres", numbered)
+        object.__setattr__(self, "postgres", numbered(self.sql))
 
 
 Step: TypeAlias = tuple[Statement, tuple[Any, ...]]

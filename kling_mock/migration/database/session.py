@@ -7,7 +7,6 @@ uses are asynchronous, so they get a private event loop here.
 from __future__ import annotations
 
 import asyncio
-import re
 import sqlite3
 from collections.abc import Coroutine, Generator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,13 +14,13 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from kling_mock.storage.adapters.address import mysql_address
+from kling_mock.storage.adapters.address import missing_driver, mysql_address
 from kling_mock.storage.schema import Dialect
+from kling_mock.storage.steps import numbered
 
 __all__ = ["DatabaseError", "Session", "connect", "transaction", "undone"]
 
 _SCHEMES: Final = frozenset({"mariadb", "mysql", "postgresql", "postgres", "sqlite"})
-_EXTRAS: Final = {"asyncmy": "mysql", "asyncpg": "postgres"}
 
 
 class DatabaseError(Exception):
@@ -208,23 +207,23 @@ _MARIADB_SETTINGS: Final = ("check_constraint_checks = 1", "max_statement_time =
 class _MariaDB(_OnLoop):
     def __init__(self, parts: SplitResult) -> None:
         self._parts = parts
-        asyncmy = _driver("asyncmy")
+        try:
+            from kling_mock.storage.adapters import mysql
+        except ModuleNotFoundError as error:
+            raise missing_driver("mysql") from error
+        self._driver = mysql
         address = mysql_address(parts)
         super().__init__()
         self.database = str(address["database"])
-        self._errors: tuple[type[Exception], ...] = (asyncmy.errors.MySQLError, OSError)
         try:
-            self._connection = self._wait(self._connect(asyncmy, address))
-        except self._errors as error:
+            self._connection = self._wait(mysql.connect(address))
+        except self._driver.DRIVER_ERRORS as error:
             self._loop.close()
-            raise _mysql_error(error) from error
+            raise self._error(error) from error
         version = str(self.query("SELECT VERSION()")[0][0])
         self.dialect = Dialect.MARIADB if "mariadb" in version.lower() else Dialect.MYSQL
         more = _MARIADB_SETTINGS if self.dialect is Dialect.MARIADB else ()
         self.execute(f"SET SESSION {', SESSION '.join((*_MY_SETTINGS, *more))}")
-
-    async def _connect(self, asyncmy: Any, address: dict[str, Any]) -> Any:
-        return await asyncmy.connect(**address, charset="utf8mb4", autocommit=True)
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         rows, _ = self._run(sql, parameters)
@@ -236,8 +235,8 @@ class _MariaDB(_OnLoop):
     def _run(self, sql: str, parameters: Sequence[object]) -> tuple[Any, int]:
         try:
             rows, count = self._wait(self._on_cursor(sql, parameters))
-        except self._errors as error:
-            raise _mysql_error(error) from error
+        except self._driver.DRIVER_ERRORS as error:
+            raise self._error(error) from error
         return rows, count
 
     async def _on_cursor(self, sql: str, parameters: Sequence[object]) -> tuple[Any, int]:
@@ -249,6 +248,11 @@ class _MariaDB(_OnLoop):
             return await cursor.fetchall(), cursor.rowcount
         finally:
             await cursor.close()
+
+    def _error(self, error: Exception) -> DatabaseError:
+        return DatabaseError(
+            self._driver.code_of(error), str(error.args[-1] if error.args else error)
+        )
 
     def another(self) -> Session:
         return _MariaDB(self._parts)
@@ -262,10 +266,15 @@ class _Postgres(_OnLoop):
 
     def __init__(self, parts: SplitResult) -> None:
         self._parts = parts
-        asyncpg = _driver("asyncpg")
+        try:
+            import asyncpg
+
+            from kling_mock.storage.adapters.postgres import DRIVER_ERRORS
+        except ModuleNotFoundError as error:
+            raise missing_driver("postgres") from error
         super().__init__()
         self.database = unquote(parts.path[1:])
-        self._errors: tuple[type[Exception], ...] = (asyncpg.PostgresError, OSError)
+        self._errors: tuple[type[Exception], ...] = DRIVER_ERRORS
         try:
             self._connection = self._wait(
                 asyncpg.connect(dsn=urlunsplit(parts))  # as libpq, and the store, read it
@@ -278,14 +287,14 @@ class _Postgres(_OnLoop):
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         try:
-            rows = self._wait(self._connection.fetch(_numbered(sql), *parameters))
+            rows = self._wait(self._connection.fetch(numbered(sql), *parameters))
         except self._errors as error:
             raise _postgres_error(error) from error
         return [tuple(row) for row in rows]
 
     def execute(self, sql: str, *parameters: object) -> int:
         try:
-            tag = self._wait(self._connection.execute(_numbered(sql), *parameters))
+            tag = self._wait(self._connection.execute(numbered(sql), *parameters))
         except self._errors as error:
             raise _postgres_error(error) from error
         count = str(tag).rpartition(" ")[2]
@@ -298,28 +307,5 @@ class _Postgres(_OnLoop):
         self._end(self._connection.close())
 
 
-def _numbered(sql: str) -> str:
-    numbers = iter(range(1, 1000))
-    return re.sub(r"\?", lambda _: f"${next(numbers)}", sql)
-
-
-def _mysql_error(error: Exception) -> DatabaseError:
-    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-    return DatabaseError(code, str(error.args[-1] if error.args else error))
-
-
 def _postgres_error(error: Exception) -> DatabaseError:
     return DatabaseError(str(getattr(error, "sqlstate", "")), str(error))
-
-
-def _driver(name: str) -> Any:
-    """Import the driver of a URL: it belongs to an extra."""
-    import importlib
-
-    try:
-        module = importlib.import_module(name)
-        importlib.import_module(f"{name}.{'errors' if name == 'asyncmy' else 'exceptions'}")
-    except ModuleNotFoundError as error:
-        extra = _EXTRAS[name]
-        raise ValueError(f"this database needs {name}: pip install 'kling-sdk[{extra}]'") from error
-    return module

@@ -1,4 +1,4 @@
-"""What the URL of a MariaDB or MySQL says, for the store and for the migration alike."""
+"""What storage and migration share before a driver is loaded: the URL, and the missing extra."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import ssl
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote
 
-__all__ = ["mysql_address"]
+__all__ = ["missing_driver", "mysql_address"]
+
+
+def missing_driver(extra: str) -> ImportError:
+    """Return the error for a database whose driver is not installed."""
+    return ImportError(f"this database needs the extra `{extra}`: pip install 'kling-sdk[{extra}]'")
 
 
 def mysql_address(parts: SplitResult) -> dict[str, Any]:

@@ -29,7 +29,10 @@ from kling_mock.storage.errors import StorageError, StorageUnavailableError
 from kling_mock.storage.schema import Dialect
 from kling_mock.storage.steps import DuplicateError, Statement
 
-__all__ = ["SESSION", "MysqlEngine"]
+__all__ = ["DRIVER_ERRORS", "SESSION", "MysqlEngine", "code_of", "connect"]
+
+#: What the driver raises.
+DRIVER_ERRORS: Final = (errors.MySQLError, OSError, EOFError)
 
 #: What each connection is set to, whatever the server's own settings are.
 SESSION: Final = (
@@ -53,11 +56,21 @@ _TABLES: Final = Statement(
 )
 
 
+async def connect(address: Mapping[str, Any]) -> Any:
+    """Open a connection of the driver, which commits each statement by itself."""
+    return await asyncmy.connect(**address, charset="utf8mb4", autocommit=True)
+
+
+def code_of(error: Exception) -> int:
+    """Return the number of an error of the driver; 0 if it has none."""
+    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
+
+
 def translated(error: Exception) -> Exception:
     """Translate an error of the driver, without the server's own text."""
     if not isinstance(error, errors.MySQLError):
         return ConnectionLostError(type(error).__name__)
-    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    code = code_of(error)
     if code == _DUPLICATE:
         return DuplicateError()
     if code in _CONFLICTS:
@@ -78,7 +91,7 @@ class MysqlConnection(PooledConnection):
         """Run a statement without parameters."""
         try:
             await self._connection.query(sql)
-        except (errors.MySQLError, OSError, EOFError) as error:
+        except DRIVER_ERRORS as error:
             raise translated(error) from error
 
     async def begin(self, mode: TransactionMode) -> None:
@@ -105,7 +118,7 @@ class MysqlConnection(PooledConnection):
                 prepared = await self._connection.prepare(statement.sql)
                 self._prepared[statement] = prepared
             result = await prepared.execute(parameters)
-        except (errors.MySQLError, OSError, EOFError) as error:
+        except DRIVER_ERRORS as error:
             raise translated(error) from error
         return result.rows or () if statement.reads else result.affected_rows
 
@@ -155,8 +168,8 @@ class MysqlEngine(ServerEngine):
     async def connect(self) -> MysqlConnection:
         """Open a connection."""
         try:
-            connection = await asyncmy.connect(**self._address, charset="utf8mb4", autocommit=True)
-        except (errors.MySQLError, OSError, EOFError, TimeoutError) as error:
+            connection = await connect(self._address)
+        except DRIVER_ERRORS as error:
             known = translated(error)
             if isinstance(known, ConnectionLostError):
                 raise known from error

@@ -21,7 +21,7 @@ from kling_mock.storage.errors import StorageError, StorageUnavailableError
 from kling_mock.storage.schema import Dialect
 from kling_mock.storage.steps import DuplicateError, Statement
 
-__all__ = ["PostgresEngine"]
+__all__ = ["DRIVER_ERRORS", "PostgresEngine"]
 
 _BEGIN: Final = {
     TransactionMode.WRITE: "BEGIN ISOLATION LEVEL READ COMMITTED",
@@ -41,7 +41,7 @@ _TABLES: Final = Statement(
     reads=True,
 )
 
-_DRIVER: Final = (
+DRIVER_ERRORS: Final = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
@@ -87,7 +87,7 @@ class PostgresConnection(PooledConnection):
         """Run a statement without parameters."""
         try:
             await self._connection.execute(sql)
-        except _DRIVER as error:
+        except DRIVER_ERRORS as error:
             raise translated(error) from error
 
     async def begin(self, mode: TransactionMode) -> None:
@@ -108,7 +108,7 @@ class PostgresConnection(PooledConnection):
             if statement.reads:
                 return await self._connection.fetch(statement.postgres, *parameters)
             status: str = await self._connection.execute(statement.postgres, *parameters)
-        except _DRIVER as error:
+        except DRIVER_ERRORS as error:
             raise translated(error) from error
         return int(status.rpartition(" ")[2])
 
@@ -121,7 +121,7 @@ class PostgresConnection(PooledConnection):
             except _CREATED_BY_OTHERS:
                 # Another process created the same table first: IF NOT EXISTS does not see that.
                 continue
-            except _DRIVER as error:
+            except DRIVER_ERRORS as error:
                 raise translated(error) from error
             return
         raise StorageUnavailableError(
@@ -167,7 +167,7 @@ class PostgresEngine(ServerEngine):
         """Open a connection."""
         try:
             connection = await asyncpg.connect(**self._address)
-        except _DRIVER as error:
+        except DRIVER_ERRORS as error:
             known = translated(error)
             if isinstance(known, ConnectionLostError):
                 raise known from error
