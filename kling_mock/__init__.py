@@ -7,39 +7,131 @@
         task = kling.text2video.run(prompt="a kitten on the grass")
 
 Needs the extra `mock`: pip install 'kling-sdk[mock]'. Importing this package loads nothing;
-the server is loaded when `KlingMock` is first used.
+each name is loaded when it is first used.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from kling_mock.journal.calls import Call
-    from kling_mock.journal.forgotten import IncompleteJournalError
+    from kling_mock.clock import Clock, ManualClock, RealClock, ScaledClock
+    from kling_mock.controls.accounts import AccountHandle, AccountsHandle, Keys
+    from kling_mock.controls.callbacks import CallbacksHandle, DeliveriesHandle
+    from kling_mock.controls.ledger import LedgerHandle
+    from kling_mock.controls.rules import ContentHandle, FaultsHandle, ProgressHandle
+    from kling_mock.journal.calls import Call, Filters
+    from kling_mock.journal.entries import Entry
+    from kling_mock.journal.forgotten import Forgotten, IncompleteJournalError
+    from kling_mock.journal.journal import Journal
+    from kling_mock.journal.matching import Target
+    from kling_mock.kling.callbacks.log import Delivery, DeliveryAttempt
+    from kling_mock.kling.faults.declaring import FaultOptions
+    from kling_mock.kling.faults.matching import Fault
+    from kling_mock.kling.model.accounts import RateLimit
+    from kling_mock.kling.model.lifecycle import IllegalTransitionError
+    from kling_mock.kling.model.packs import Pack
+    from kling_mock.kling.snapshots import Snapshot
     from kling_mock.relay.settings import RelaySettings
     from kling_mock.server.mock import KlingMock
+    from kling_mock.storage.errors import InsufficientQuotaError
+    from kling_mock.storage.values import LedgerEntry, Reconciliation, Report, User
+    from kling_mock.web.limits import Limits
 
-__all__ = ["Call", "IncompleteJournalError", "KlingMock", "RelaySettings"]
+    __version__: str
 
-MISSING_EXTRA = "kling_mock needs the extra `mock`: pip install 'kling-sdk[mock]'"
+__all__ = [
+    "AccountHandle",
+    "AccountsHandle",
+    "Call",
+    "CallbacksHandle",
+    "Clock",
+    "ContentHandle",
+    "DeliveriesHandle",
+    "Delivery",
+    "DeliveryAttempt",
+    "Entry",
+    "Fault",
+    "FaultOptions",
+    "FaultsHandle",
+    "Filters",
+    "Forgotten",
+    "IllegalTransitionError",
+    "IncompleteJournalError",
+    "InsufficientQuotaError",
+    "Journal",
+    "Keys",
+    "KlingMock",
+    "LedgerEntry",
+    "LedgerHandle",
+    "Limits",
+    "ManualClock",
+    "Pack",
+    "ProgressHandle",
+    "RateLimit",
+    "RealClock",
+    "Reconciliation",
+    "RelaySettings",
+    "Report",
+    "ScaledClock",
+    "Snapshot",
+    "Target",
+    "User",
+    "__version__",
+]
 
+MISSING_EXTRA: Final = "kling_mock needs the extra `mock`: pip install 'kling-sdk[mock]'"
 
-_HOMES = {
-    "Call": "kling_mock.journal.calls",
-    "IncompleteJournalError": "kling_mock.journal.forgotten",
-    "KlingMock": "kling_mock.server.mock",
-    "RelaySettings": "kling_mock.relay.settings",
+_NAMES: Final[Mapping[str, str]] = {  # module below this package -> names in it
+    "clock": "Clock ManualClock RealClock ScaledClock",
+    "controls.accounts": "AccountHandle AccountsHandle Keys",
+    "controls.callbacks": "CallbacksHandle DeliveriesHandle",
+    "controls.ledger": "LedgerHandle",
+    "controls.rules": "ContentHandle FaultsHandle ProgressHandle",
+    "journal.calls": "Call Filters",
+    "journal.entries": "Entry",
+    "journal.forgotten": "Forgotten IncompleteJournalError",
+    "journal.journal": "Journal",
+    "journal.matching": "Target",
+    "kling.callbacks.log": "DeliveryAttempt Delivery",
+    "kling.faults.declaring": "FaultOptions",
+    "kling.faults.matching": "Fault",
+    "kling.model.accounts": "RateLimit",
+    "kling.model.lifecycle": "IllegalTransitionError",
+    "kling.model.packs": "Pack",
+    "kling.snapshots": "Snapshot",
+    "relay.settings": "RelaySettings",
+    "server.mock": "KlingMock",
+    "storage.errors": "InsufficientQuotaError",
+    "storage.values": "LedgerEntry Reconciliation Report User",
+    "web.limits": "Limits",
 }
+_MODULE_OF: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:
-    """Load a name when it is asked for."""
-    if name not in _HOMES:
+    """Load a name when it is first used."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: object = version("kling-sdk")
+    elif name in _MODULE_OF:
+        value = _load(_MODULE_OF[name], name)
+    else:
         raise AttributeError(f"module 'kling_mock' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _load(module: str, name: str) -> object:
     try:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+        return getattr(importlib.import_module(f"{__name__}.{module}"), name)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in {"aiohttp", "imagesize", "multidict"}:
             raise ImportError(MISSING_EXTRA) from error

@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from kling_mock.admin.routes import PREFIX, Desk, Route, find
+from kling_mock.admin.context import AdminContext
+from kling_mock.admin.routes import PREFIX, Route, find
 from kling_mock.admin.table import ROUTES
 from kling_mock.dashboard import page as dashboard
 from kling_mock.kling.endpoints.validation import read_object
@@ -23,7 +24,7 @@ from kling_mock.kling.model.lifecycle import IllegalTransitionError
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.web.errors import AdminError
 from kling_mock.web.json_schema import check, read_query
-from kling_mock.web.loopback import comes_from_here
+from kling_mock.web.listening import comes_from_here
 
 __all__ = ["MAX_BODY", "AdminApi"]
 
@@ -36,13 +37,13 @@ class AdminApi:
     """The admin API of one server. Runs on the server's own thread.
 
     Args:
-        desk: What its calls work with.
+        context: What its calls work with.
         token: What `Authorization: Bearer` has to bring.
         remote: Whether other computers may call it, too.
     """
 
-    def __init__(self, desk: Desk, token: str, *, remote: bool) -> None:
-        self._desk = desk
+    def __init__(self, context: AdminContext, token: str, *, remote: bool) -> None:
+        self._context = context
         self._token = token.encode()
         self._remote = remote
 
@@ -54,8 +55,8 @@ class AdminApi:
             if path == ADMIN and request.method == "GET":
                 return web.Response(text=dashboard.page(), headers=dashboard.headers())
             self._check_token(request)
-            status, said = await self._serve(request, path, query)
-            body = json.dumps(said).encode()
+            status, reply = await self._serve(request, path, query)
+            body = json.dumps(reply).encode()
         except AdminError as error:
             status, body, headers = error.status, error.body(), error.headers
         except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer
@@ -105,14 +106,14 @@ class AdminApi:
             AdminError: It is refused; nothing has changed.
         """
         row, inside = find(ROUTES, request.method, path.removeprefix(PREFIX))
-        said: dict[str, Any] = read_query(row.query, parse_qsl(query, keep_blank_values=True))
+        arguments: dict[str, Any] = read_query(row.query, parse_qsl(query, keep_blank_values=True))
         if row.body is not None:
-            said |= check(row.body, await _read(request))
-        return row.status, await self._run(row, {**said, **inside})
+            arguments |= check(row.body, await _read(request))
+        return row.status, await self._run(row, {**arguments, **inside})
 
-    async def _run(self, row: Route, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _run(self, row: Route, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
-            made = row.run(self._desk, said)
+            made = row.run(self._context, arguments)
             answer = await made if inspect.isawaitable(made) else made
         except IllegalTransitionError as error:
             raise AdminError(409, "illegal_transition", str(error)) from None
@@ -122,7 +123,7 @@ class AdminApi:
         except ValueError as error:
             raise AdminError(400, "invalid_request", str(error)) from None
         if row.settles:
-            await self._desk.mock.clock.drain()
+            await self._context.clock.drain()
         return answer
 
 

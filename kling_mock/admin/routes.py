@@ -4,48 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal
 from urllib.parse import unquote
 
+from kling_mock.admin.context import AdminContext
 from kling_mock.kling.http.handler import ADMIN
 from kling_mock.web.errors import AdminError
 from kling_mock.web.json_schema import Schema
 
-if TYPE_CHECKING:
-    from kling_mock.controls.loop_proxy import Reach
-    from kling_mock.kling.snapshots import Snapshot
-    from kling_mock.kling.world import World
-    from kling_mock.server.mock import KlingMock
-
-__all__ = ["PREFIX", "Desk", "Handler", "Method", "Route", "Said", "find"]
+__all__ = ["PREFIX", "Arguments", "Handler", "Method", "Route", "find"]
 
 PREFIX = ADMIN.rstrip("/")
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
-Said = Mapping[str, Any]  # parameters of the path and query, and the members of the body
-
-
-class Desk(NamedTuple):
-    """What a handler works with.
-
-    Attributes:
-        mock: The server's handles.
-        reach: The way to its state.
-        snapshots: What was kept, by name, the oldest first. A reset forgets it.
-    """
-
-    mock: KlingMock
-    reach: Reach
-    snapshots: dict[str, Snapshot]
-
-    @property
-    def world(self) -> World:
-        """The state of this moment; handlers run on the thread that it belongs to."""
-        return self.reach.world
+#: The parameters of path and query, and the members of the body.
+Arguments = Mapping[str, Any]
 
 
 Answer = Mapping[str, Any]
-Handler = Callable[[Desk, Said], Answer | Awaitable[Answer]]
+Handler = Callable[[AdminContext, Arguments], Answer | Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +85,12 @@ def find(routes: Iterable[Route], method: str, path: str) -> tuple[Route, dict[s
         AdminError: 404 or 405, naming what is accepted.
     """
     parts = path.split("/")
-    known = [(row, said) for row in routes if (said := _match(row.path, parts)) is not None]
-    for row, said in known:
+    known = [
+        (row, arguments) for row in routes if (arguments := _match(row.path, parts)) is not None
+    ]
+    for row, arguments in known:
         if row.method == method:
-            return row, said
+            return row, arguments
     if known:
         allowed = ", ".join(row.method for row, _ in known)
         message = f"{method}: accepted are {allowed}"
@@ -123,10 +102,10 @@ def _match(path: str, parts: list[str]) -> dict[str, str] | None:
     wanted = path.split("/")
     if len(wanted) != len(parts):
         return None
-    said: dict[str, str] = {}
+    arguments: dict[str, str] = {}
     for form, part in zip(wanted, parts, strict=True):
         if form.startswith("{") and part:
-            said[form[1:-1]] = unquote(part)
+            arguments[form[1:-1]] = unquote(part)
         elif form != part:
             return None
-    return said
+    return arguments

@@ -74,16 +74,16 @@ def page_of(row: Schema, key: str = "number") -> Schema:
 
 
 def page(
-    rows: Iterable[Mapping[str, Any]], said: Mapping[str, Any], key: str = "number"
+    rows: Iterable[Mapping[str, Any]], arguments: Mapping[str, Any], key: str = "number"
 ) -> dict[str, Any]:
     """Return one page.
 
     Args:
         rows: Those that are wanted, the newest first.
-        said: `limit` and `before`, if given.
+        arguments: `limit` and `before`, if given.
         key: The member that grows from row to row.
     """
-    limit, before = said.get("limit", _PAGE), said.get("before")
+    limit, before = arguments.get("limit", _PAGE), arguments.get("before")
     older = rows if before is None else (row for row in rows if row[key] < before)
     found = list(islice(older, limit + 1))
     shown = found[:limit]

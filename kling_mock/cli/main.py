@@ -16,16 +16,11 @@ from kling_mock.cli.database import add_to as add_db_commands
 from kling_mock.cli.database_option import add_database_option
 from kling_mock.cli.relay import add_relay_commands, settle_memory
 from kling_mock.storage.errors import StorageError
+from kling_mock.web.listening import is_loopback
 from kling_mock.web.log_lines import log_to_stderr
-from kling_mock.web.loopback import is_loopback
 
 __all__ = ["main"]
 
-_ADMIN: dict[str, Literal[True, False, "remote"]] = {
-    "local": True,
-    "remote": "remote",
-    "off": False,
-}
 _OPERATORS = {
     "channel": "the relay's channels to Kling: add, list, set, enable, disable, delete",
     "user": "the relay's users: add, list, topup, enable, disable, delete",
@@ -170,11 +165,11 @@ def _serve(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: ended.set())
     try:
         # Loaded last, and only for this command: aiohttp is most of the start-up time.
-        from kling_mock import KlingMock
+        from kling_mock import KlingMock, RelaySettings
 
         mock = KlingMock(
             clock=_clock(options.clock, options.speed),
-            admin=_ADMIN[options.admin],
+            admin=options.admin,
             seed=options.seed,
             host=options.host,
             kling_port=options.kling_port,
@@ -183,11 +178,13 @@ def _serve(options: argparse.Namespace) -> int:
             tls_key=options.tls_key,
             callback_hosts=options.callback_host,
             journal_size=options.journal_size,
-            database=options.db,
-            relay_port=options.port,
-            relay_public_url=options.callback_domain,
-            relay_pricing=options.pricing,
-            relay_test_callback=is_loopback(options.host) and not options.no_test_callback,
+            relay=RelaySettings(
+                port=options.port,
+                database=options.db,
+                public_url=options.callback_domain,
+                pricing=options.pricing,
+                test_callback=is_loopback(options.host) and not options.no_test_callback,
+            ),
         )
         if options.faults is not None:
             mock.faults.load(Path(options.faults))

@@ -20,7 +20,7 @@ from kling_mock.controls.account_settings import (
     read_slots,
     read_units,
 )
-from kling_mock.controls.loop_proxy import Reach
+from kling_mock.controls.loop_proxy import LoopProxy
 from kling_mock.kling.model.accounts import Account, AccountApiKey, KeyPair, RateLimit
 from kling_mock.kling.model.packs import Pack, left
 from kling_mock.kling.world import World
@@ -67,8 +67,8 @@ class AccountHandle:
     rate_limit = Setting[RateLimit | None, RateLimit | None](read_rate)
     characters = Setting[Iterable[int], frozenset[int]](read_characters)
 
-    def __init__(self, reach: Reach, name: str) -> None:
-        self._reach = reach
+    def __init__(self, proxy: LoopProxy, name: str) -> None:
+        self._proxy = proxy
         self._name = name
 
     @property
@@ -88,7 +88,7 @@ class AccountHandle:
                 ) from None
             return function(account, world)
 
-        return self._reach.call(work)
+        return self._proxy.call(work)
 
     # ------------------------------------------------------------ keys
 
@@ -285,8 +285,8 @@ class AccountHandle:
 class AccountsHandle:
     """All accounts, by name."""
 
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
+    def __init__(self, proxy: LoopProxy) -> None:
+        self._proxy = proxy
 
     def add(self, name: str) -> AccountHandle:
         """Make an account with a key pair and an API key, and return it.
@@ -294,16 +294,16 @@ class AccountsHandle:
         Raises:
             ValueError: There is one of this name.
         """
-        self._reach.call(lambda world: world.new_account(name))
-        return AccountHandle(self._reach, name)
+        self._proxy.call(lambda world: world.new_account(name))
+        return AccountHandle(self._proxy, name)
 
     def __getitem__(self, name: str) -> AccountHandle:
-        handle = AccountHandle(self._reach, name)
+        handle = AccountHandle(self._proxy, name)
         _ = handle.open_tasks  # raises if there is none
         return handle
 
     def __iter__(self) -> Iterator[str]:
-        return self._reach.call(lambda world: iter(world.accounts))
+        return self._proxy.call(lambda world: iter(world.accounts))
 
     def __len__(self) -> int:
-        return self._reach.call(lambda world: len(world.accounts))
+        return self._proxy.call(lambda world: len(world.accounts))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from kling_mock.controls.loop_proxy import HasTaskId, Reach, id_of
+from kling_mock.controls.loop_proxy import HasTaskId, LoopProxy, id_of
 from kling_mock.kling.callbacks.log import Delivery
 from kling_mock.kling.world import World
 
@@ -16,8 +16,8 @@ __all__ = ["CallbacksHandle", "DeliveriesHandle"]
 class CallbacksHandle:
     """How callbacks are sent."""
 
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
+    def __init__(self, proxy: LoopProxy) -> None:
+        self._proxy = proxy
 
     @property
     def retries(self) -> tuple[float, ...]:
@@ -25,7 +25,7 @@ class CallbacksHandle:
 
         What the vendor does is documented nowhere; 10, 30 and 60 s are assumed.
         """
-        return self._reach.call(lambda world: world.callbacks.retries)
+        return self._proxy.call(lambda world: world.callbacks.retries)
 
     @retries.setter
     def retries(self, given: Iterable[float]) -> None:
@@ -36,12 +36,12 @@ class CallbacksHandle:
         def work(world: World) -> None:
             world.callbacks.retries = delays
 
-        self._reach.call(work)
+        self._proxy.call(work)
 
     @property
     def timeout(self) -> float:
         """Seconds of real time that a receiver may take to answer; 5 is assumed."""
-        return self._reach.call(lambda world: world.callbacks.timeout)
+        return self._proxy.call(lambda world: world.callbacks.timeout)
 
     @timeout.setter
     def timeout(self, given: float) -> None:
@@ -51,7 +51,7 @@ class CallbacksHandle:
         def work(world: World) -> None:
             world.callbacks.timeout = float(given)
 
-        self._reach.call(work)
+        self._proxy.call(work)
 
     @property
     def timestamps(self) -> Literal["clock", "real"]:
@@ -60,7 +60,7 @@ class CallbacksHandle:
         `clock`: the mock's clock, for a receiver that is told `mock.clock.time()`. `real`: the
         computer's time, for one that judges by that.
         """
-        return self._reach.call(lambda world: world.callbacks.timestamps)
+        return self._proxy.call(lambda world: world.callbacks.timestamps)
 
     @timestamps.setter
     def timestamps(self, given: Literal["clock", "real"]) -> None:
@@ -70,7 +70,7 @@ class CallbacksHandle:
         def work(world: World) -> None:
             world.callbacks.timestamps = given
 
-        self._reach.call(work)
+        self._proxy.call(work)
 
 
 class DeliveriesHandle:
@@ -79,18 +79,18 @@ class DeliveriesHandle:
     Each is a frozen picture of the moment when it was read.
     """
 
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
+    def __init__(self, proxy: LoopProxy) -> None:
+        self._proxy = proxy
 
     @property
     def total(self) -> int:
         """How many ever came up, also those that are no longer kept."""
-        return self._reach.world.callbacks.log.total
+        return self._proxy.world.callbacks.log.total
 
     @property
     def forgotten(self) -> int:
         """How many are no longer kept; while it is not 0, what can be read is not all."""
-        log = self._reach.world.callbacks.log
+        log = self._proxy.world.callbacks.log
         return log.total - len(log)
 
     def of(self, task: str | HasTaskId) -> list[Delivery]:
@@ -108,7 +108,7 @@ class DeliveriesHandle:
         Raises:
             KeyError: There is none, or it is no longer kept.
         """
-        found = self._reach.world.callbacks.log.find(delivery_id)
+        found = self._proxy.world.callbacks.log.find(delivery_id)
         if found is None:
             raise KeyError("There is no delivery with this id, or it is no longer kept.")
         return found
@@ -129,14 +129,14 @@ class DeliveriesHandle:
         chosen = [delivery] if isinstance(delivery, Delivery) else self.of(delivery)
         if not chosen:
             raise KeyError("There was no delivery about this task; has it a callback_url?")
-        self._reach.call(lambda world: world.callbacks.replay(chosen, resign=resign))
-        self._reach.settle()
+        self._proxy.call(lambda world: world.callbacks.replay(chosen, resign=resign))
+        self._proxy.settle()
 
     def __len__(self) -> int:
-        return len(self._reach.world.callbacks.log)
+        return len(self._proxy.world.callbacks.log)
 
     def __iter__(self) -> Iterator[Delivery]:
-        return iter(self._reach.world.callbacks.log)
+        return iter(self._proxy.world.callbacks.log)
 
     def __getitem__(self, position: int) -> Delivery:
         return tuple(self)[position]

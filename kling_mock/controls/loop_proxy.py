@@ -1,4 +1,4 @@
-"""How a test's thread reaches the state that belongs to the server's thread."""
+"""Access from a test's thread to the state that belongs to the server's thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kling_mock.clock import Clock
 from kling_mock.kling.world import World
 from kling_mock.web.loop_thread import LoopThread
 
-__all__ = ["HasTaskId", "Reach", "id_of"]
+__all__ = ["HasTaskId", "LoopProxy", "id_of"]
 
 T = TypeVar("T")
 
@@ -29,13 +29,13 @@ def id_of(task: str | HasTaskId) -> str:
     return task if isinstance(task, str) else task.task_id
 
 
-class Reach:
-    """The way into one server, whichever world it has just now.
+class LoopProxy:
+    """Runs functions on the state of one server, which a reset replaces.
 
     Args:
         thread: The server's thread.
         clock: The server's clock.
-        world: Returns the world of this moment.
+        world: Returns the present state.
     """
 
     def __init__(self, thread: LoopThread, clock: Clock, world: Callable[[], World]) -> None:
@@ -45,7 +45,7 @@ class Reach:
 
     @property
     def world(self) -> World:
-        """The world of this moment: to read only what may be read from any thread."""
+        """The present state: to read only what may be read from any thread."""
         return self._world()
 
     def call(self, function: Callable[[World], T]) -> T:
@@ -54,42 +54,44 @@ class Reach:
             return function(self._world())
         return self._thread.call(lambda: function(self._world()))
 
-    def quiet(self, function: Callable[[World], T]) -> T:
-        """Run *function* on the server's thread when no report is under way.
+    def when_settled(self, function: Callable[[World], T]) -> T:
+        """Run *function* on the server's thread when no callback is under way.
 
         Raises:
-            RuntimeError: Inside an event loop there is one: its receiver may live there, and
+            RuntimeError: Inside an event loop there is one: its receiver may run there, and
                 waiting for it here would block it.
         """
         if not self._thread.running:
             return function(self._world())
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return self._thread.wait(self._when_quiet(function), None)
-        return self._thread.call(lambda: self._if_quiet(function))
+        if _inside_event_loop():
+            return self._thread.call(lambda: self._if_settled(function))
+        return self._thread.wait(self._after_callbacks(function), None)
 
-    async def _when_quiet(self, function: Callable[[World], T]) -> T:
+    async def _after_callbacks(self, function: Callable[[World], T]) -> T:
         await self._clock.drain()
         return function(self._world())
 
-    def _if_quiet(self, function: Callable[[World], T]) -> T:
+    def _if_settled(self, function: Callable[[World], T]) -> T:
         if self._clock.busy:
             raise RuntimeError(
-                "Callbacks are under way, and what is on its way cannot be kept. Inside an event "
+                "Callbacks are under way, and a snapshot cannot contain them. Inside an event "
                 "loop, `await mock.clock.aadvance(0)` first: it waits for them."
             )
         return function(self._world())
 
     def settle(self) -> None:
-        """Wait until reports under way are delivered.
+        """Wait until callbacks under way are delivered.
 
-        Inside an event loop this returns at once: the receiver may live there. There,
+        Inside an event loop this returns at once: the receiver may run there. There,
         `await mock.clock.aadvance(0)` waits.
         """
-        if not self._thread.running:
-            return
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
+        if self._thread.running and not _inside_event_loop():
             self._thread.wait(self._clock.drain(), None)
+
+
+def _inside_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from kling_mock.controls.loop_proxy import Reach
+from kling_mock.controls.loop_proxy import LoopProxy
 from kling_mock.journal.matching import Target, Where
 from kling_mock.kling.faults.declaring import FaultOptions, read_profile, read_rows
 from kling_mock.kling.faults.kinds import FaultKind
@@ -22,8 +22,8 @@ __all__ = ["ContentHandle", "FaultsHandle", "ProgressHandle"]
 class FaultsHandle:
     """What goes wrong on purpose. All kinds are in `kling_mock.kling.faults.kinds`."""
 
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
+    def __init__(self, proxy: LoopProxy) -> None:
+        self._proxy = proxy
 
     def add(self, kind: FaultKind, match: str = "*", **options: Unpack[FaultOptions]) -> Fault:
         """Let something go wrong from now on; return it, with its count `acted`.
@@ -40,7 +40,7 @@ class FaultsHandle:
         Raises:
             ValueError: Something of this is not accepted; the text says what is.
         """
-        return self._reach.call(lambda world: world.faults.add(kind, match, **options))
+        return self._proxy.call(lambda world: world.faults.add(kind, match, **options))
 
     def load(self, profile: str | Path | list[Any]) -> list[Fault]:
         """Add the faults of a JSON profile, all or none.
@@ -64,28 +64,28 @@ class FaultsHandle:
         def work(world: World) -> list[Fault]:
             return [world.faults.add(kind, match, **options) for kind, match, options in rows]
 
-        return self._reach.call(work)
+        return self._proxy.call(work)
 
     def remove(self, fault: Fault) -> None:
         """End one fault; harmless if it has ended."""
-        self._reach.call(lambda world: world.faults.remove(fault))
+        self._proxy.call(lambda world: world.faults.remove(fault))
 
     def clear(self) -> None:
         """End all faults."""
-        self._reach.call(lambda world: world.faults.clear())
+        self._proxy.call(lambda world: world.faults.clear())
 
     def __iter__(self) -> Iterator[Fault]:
-        return self._reach.call(lambda world: iter(world.faults))
+        return self._proxy.call(lambda world: iter(world.faults))
 
     def __len__(self) -> int:
-        return self._reach.call(lambda world: len(world.faults))
+        return self._proxy.call(lambda world: len(world.faults))
 
 
 class ProgressHandle:
     """How fast new tasks go on, and whether by themselves at all."""
 
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
+    def __init__(self, proxy: LoopProxy) -> None:
+        self._proxy = proxy
 
     def set(
         self,
@@ -112,21 +112,21 @@ class ProgressHandle:
             ValueError: Something of this is not accepted; the text says what is.
         """
         where = Where(match, **target)
-        self._reach.call(lambda world: world.progress_rules.set(kind, where, seconds, polls))
+        self._proxy.call(lambda world: world.progress_rules.set(kind, where, seconds, polls))
 
     def clear(self) -> None:
         """Let new tasks take the usual time of their model again."""
-        self._reach.call(lambda world: world.progress_rules.clear())
+        self._proxy.call(lambda world: world.progress_rules.clear())
 
     def __len__(self) -> int:
-        return self._reach.call(lambda world: len(world.progress_rules))
+        return self._proxy.call(lambda world: len(world.progress_rules))
 
 
 class ContentHandle:
     """What the emulated content review refuses; nothing to begin with."""
 
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
+    def __init__(self, proxy: LoopProxy) -> None:
+        self._proxy = proxy
 
     def add(
         self,
@@ -157,11 +157,11 @@ class ContentHandle:
             ValueError: Something of this is not accepted; the text says what is.
         """
         where = Where(match, external_id=external_id, account=account)
-        self._reach.call(lambda world: world.content.add(prompt, kind, code, message, where))
+        self._proxy.call(lambda world: world.content.add(prompt, kind, code, message, where))
 
     def clear(self) -> None:
         """Let every prompt pass again."""
-        self._reach.call(lambda world: world.content.clear())
+        self._proxy.call(lambda world: world.content.clear())
 
     def __len__(self) -> int:
-        return self._reach.call(lambda world: len(world.content))
+        return self._proxy.call(lambda world: len(world.content))

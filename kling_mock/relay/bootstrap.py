@@ -25,7 +25,7 @@ from kling_mock.storage.values import (
     NewUser,
     User,
 )
-from kling_mock.web.loopback import is_loopback
+from kling_mock.web.listening import is_loopback
 
 __all__ = ["USER", "bootstrap", "start_relay"]
 

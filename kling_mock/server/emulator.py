@@ -1,34 +1,101 @@
-"""What a client needs of the emulated Kling of one server: its URL, its keys, or a client."""
+"""The emulated Kling of one server: its state, its listening address and its shutdown."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import socket
 import ssl
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
 
 from kling_mock.clock import Clock
-from kling_mock.kling.http.handler import ADMIN
-from kling_mock.web.listening import url_of
+from kling_mock.kling.callbacks.sender import HttpCallbackSender
+from kling_mock.kling.http.handler import KlingHandler
+from kling_mock.kling.http.protocol import KlingProtocol, make_request
+from kling_mock.kling.world import World
+from kling_mock.web.connections import Listener
+from kling_mock.web.limits import Limits
+from kling_mock.web.listening import bind, url_of
 
 if TYPE_CHECKING:
-    from kling_mock.kling.world import World
-    from kling_sdk import AsyncKling, Kling
+    from kling_mock.kling.snapshots import Snapshot
 
-__all__ = ["KlingSide"]
+__all__ = ["LEAST_DRAIN", "Emulator"]
+
+_log = logging.getLogger("kling_mock")
+
+LEAST_DRAIN = 0.02  # seconds of real time; aiohttp takes 0 for "wait forever"
 
 
-class KlingSide:
-    """The emulated Kling of one server, as its clients see it."""
+class Emulator:
+    """One emulated Kling. Its methods run on the server's thread, unless they say otherwise.
 
-    _admin: Literal[True, False, "remote"]
-    _bound_port: int
-    _clock: Clock
-    _host: str
-    _tls: ssl.SSLContext | None
-    _world: World
+    Args:
+        clock: The server's clock.
+        seed: Makes ids and times.
+        key_seed: Makes the keys, also after a reset with another seed.
+        host: The address to listen on.
+        port: The port; 0 is any free one.
+        tls: With it, https only.
+        public_url: Scheme, host and port of result URLs; `None` is what the client used.
+        callback_hosts: Hosts that callbacks may go to besides this computer.
+        journal_size: How many requests the journal keeps.
+        document: Makes the OpenAPI document.
+        admin: Answers requests of the admin API; `None` if there is none.
+
+    Attributes:
+        limits: What connections may take; it counts from the next start.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        seed: int,
+        key_seed: int,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None,
+        public_url: str | None,
+        callback_hosts: Collection[str],
+        journal_size: int,
+        document: Callable[[], bytes],
+        admin: Callable[[web.BaseRequest, str, str], Awaitable[web.StreamResponse]] | None,
+    ) -> None:
+        self.limits = Limits()
+        self._clock = clock
+        self._key_seed = key_seed
+        self._host = host
+        self._port = port
+        self._bound_port = 0
+        self._tls = tls
+        self._callback_hosts = callback_hosts
+        self._journal_size = journal_size
+        self._sender = HttpCallbackSender()
+        self._world = self._new_world(seed)
+        self._handler = KlingHandler(self._world, public_url, document, admin)
+        self._listener: Listener | None = None
+        self._http: web.Server | None = None
+
+    # ------------------------------------------------------------ any thread
 
     @property
-    def kling_url(self) -> str:
-        """The base URL of the emulated Kling, without a slash at the end.
+    def world(self) -> World:
+        """The present state; a reset or a restore replaces it."""
+        return self._world
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether it accepts connections."""
+        return bool(self._bound_port)
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a slash at the end.
 
         Raises:
             RuntimeError: The server has not been started.
@@ -37,64 +104,68 @@ class KlingSide:
             raise RuntimeError("The server has no URL before it is started: `with KlingMock()`.")
         return url_of(self._host, self._bound_port, tls=self._tls is not None)
 
-    @property
-    def dashboard_url(self) -> str | None:
-        """The page that shows the server at work; `None` if the admin API is switched off.
+    def bind(self) -> socket.socket:
+        """Return a socket for `open`.
 
         Raises:
-            RuntimeError: The server has not been started.
+            OSError: The address cannot be bound, for example because the port is taken.
         """
-        return f"{self.kling_url}{ADMIN}" if self._admin else None
+        return bind(self._host, self._port)
 
-    @property
-    def access_key(self) -> str:
-        """The access key of the account that every server has."""
-        return self._world.account.key_pairs[0].access_key
+    # ------------------------------------------------------------ listening
 
-    @property
-    def secret_key(self) -> str:
-        """The secret of `access_key`."""
-        return self._world.account.key_pairs[0].secret_key
+    async def open(self, bound: socket.socket) -> None:
+        """Accept connections on *bound*, and start the clock."""
+        http = self._http = web.Server(self._handler, request_factory=make_request)
+        make = partial(KlingProtocol, http)
+        self._listener = Listener(bound, make, self.limits, self._tls, _log, "kling mock")
+        self._bound_port = bound.getsockname()[1]
+        self._clock.start(asyncio.get_running_loop())
 
-    @property
-    def api_key(self) -> str:
-        """A static API key of the same account."""
-        return self._world.account.api_keys[0].key
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment variables by which an app finds this server and its keys."""
-        return {
-            "KLING_BASE_URL": self.kling_url,
-            "KLING_ACCESS_KEY": self.access_key,
-            "KLING_SECRET_KEY": self.secret_key,
-        }
-
-    def client(self, **options: Any) -> Kling:
-        """Return an SDK client wired to this server: its URL, keys and clock.
+    async def close(self, drain: float) -> None:
+        """Close all connections; the clock has been stopped.
 
         Args:
-            options: Passed on to `kling_sdk.Kling`; they win over what is set here.
+            drain: Seconds of real time that requests in progress may take.
         """
-        from kling_sdk import Kling
+        await self._sender.close()
+        if self._listener is not None:
+            await self._listener.close()
+        if self._http is not None:
+            self._http.pre_shutdown()  # idle connections first
+            await self._http.shutdown(max(drain, LEAST_DRAIN))
+        self._listener = self._http = None
+        self._bound_port = 0
 
-        return Kling(**(self._wiring() | options))
+    # ------------------------------------------------------------ state
 
-    def async_client(self, **options: Any) -> AsyncKling:
-        """Return an async SDK client wired to this server: its URL, keys and clock.
+    def reset(self, seed: int | None) -> None:
+        """Begin with a new state; *seed* `None` keeps the last one."""
+        self._replace_world(self._new_world(self._world.seed if seed is None else seed))
 
-        Args:
-            options: Passed on to `kling_sdk.AsyncKling`; they win over what is set here.
-        """
-        from kling_sdk import AsyncKling
+    def snapshot(self, relay: object) -> Snapshot:
+        """Return a snapshot of the state, of the clock, and of *relay*; see `take`."""
+        from kling_mock.kling.snapshots import take  # most servers take none
 
-        return AsyncKling(**(self._wiring() | options))
+        return take(self._world, relay, self._clock, self._sender)
 
-    def _wiring(self) -> dict[str, Any]:
-        return {
-            "access_key": self.access_key,
-            "secret_key": self.secret_key,
-            "base_url": self.kling_url,
-            "trust_env": False,  # no proxy knows the way to this computer
-            "clock": self._clock,
-        }
+    def restore(self, snapshot: Snapshot) -> Any:
+        """Replace the state and the clock's time; return what *snapshot* holds of the relay."""
+        from kling_mock.kling.snapshots import put_back
+
+        world, relay = put_back(snapshot, self._sender)
+        self._replace_world(world)
+        return relay
+
+    def _new_world(self, seed: int) -> World:
+        return World(
+            seed,
+            self._clock,
+            self._sender,
+            self._callback_hosts,
+            self._key_seed,
+            self._journal_size,
+        )
+
+    def _replace_world(self, world: World) -> None:
+        self._world = self._handler.world = world

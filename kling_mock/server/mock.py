@@ -3,49 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 import socket
 import ssl
 from collections.abc import Iterable
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from aiohttp import web
 
 from kling_mock.clock import Clock
 from kling_mock.clock.choice import SEEDED_START, first_instant, make_clock
-from kling_mock.controls.loop_proxy import Reach
+from kling_mock.controls.accounts import AccountHandle, AccountsHandle
+from kling_mock.controls.callbacks import CallbacksHandle, DeliveriesHandle
+from kling_mock.controls.loop_proxy import HasTaskId, LoopProxy, id_of
+from kling_mock.controls.rules import ContentHandle, FaultsHandle, ProgressHandle
 from kling_mock.journal.journal import DEFAULT_SIZE, Journal
-from kling_mock.kling.callbacks.sender import HttpCallbackSender
-from kling_mock.kling.http.handler import KlingHandler
-from kling_mock.kling.http.protocol import KlingProtocol, make_request
+from kling_mock.kling.http.handler import ADMIN
 from kling_mock.kling.world import World, admin_token
-from kling_mock.server.controls import Steering
-from kling_mock.server.emulator import KlingSide
-from kling_mock.server.relay import RelaySide
-from kling_mock.web.connections import Listener
-from kling_mock.web.limits import Limits
-from kling_mock.web.listening import bind
+from kling_mock.server.emulator import Emulator
+from kling_mock.server.relay import EmbeddedRelay
+from kling_mock.web.listening import is_loopback
 from kling_mock.web.loop_thread import LoopThread
-from kling_mock.web.loopback import is_loopback
 
 if TYPE_CHECKING:
     from kling_mock.admin.api import AdminApi
+    from kling_mock.controls.ledger import LedgerHandle
     from kling_mock.kling.snapshots import Snapshot
+    from kling_mock.relay.settings import RelaySettings
+    from kling_sdk import AsyncKling, Kling
 
 __all__ = ["KlingMock"]
 
-_log = logging.getLogger("kling_mock")
-
 _START_LIMIT = 10.0  # seconds of real time
 _STOP_LIMIT = 5.0  # seconds of real time, beyond those given for draining
-_OPERATORS = {True: "local", False: "off", "remote": "remote"}
-_LEAST_DRAIN = 0.02  # seconds of real time
+_ADMIN = ("off", "local", "remote")
 
 
-class KlingMock(Steering, KlingSide, RelaySide):
+class KlingMock:
     """An emulated Kling on localhost.
 
         with KlingMock() as mock:
@@ -55,7 +51,8 @@ class KlingMock(Steering, KlingSide, RelaySide):
             assert kling.text2video.get(task.task_id).is_succeed
 
     It works as `with` and as `async with`, and needs no event loop of yours: the server has a
-    thread of its own. Every instance has its own port and state.
+    thread of its own. Every instance has its own port and state. The controls may be kept, and
+    used from any thread.
 
     Args:
         clock: `"manual"` stands still until it is advanced, and moves by itself only while
@@ -73,24 +70,27 @@ class KlingMock(Steering, KlingSide, RelaySide):
         tls_cert: Path of a PEM certificate; with it the server speaks https only.
         tls_key: Path of the certificate's key; `None` if it is in the same file.
         callback_hosts: Hosts that callbacks may go to besides this computer; "*" is any.
-        admin: Whether the admin API under `/__kling/`, and the relay's operator API under
-            `/__kling/relay/`, is served: to this computer, with `"remote"` to all, with `False`
-            to none.
+        admin: Who may call the admin API under `/__kling/`, and the relay's operator API under
+            `/__kling/relay/`: `"local"` is this computer, `"remote"` any, `"off"` nobody.
         journal_size: How many requests the journal keeps, 1 or more.
-        database: URL of the relay's database, such as `sqlite:///relay.db`; `None` is in memory.
-            What is in a database outlives a `reset` and the server.
-        relay: Whether there is a relay in front of the emulated Kling. It costs nothing before
-            it is used.
-        relay_port: The port on which the relay listens; 0 is any free one.
-        relay_public_url: Scheme, host and port by which Kling's callbacks reach the relay;
-            `None` is its own address.
-        relay_pricing: `"units"` for Kling's price list, `"guide"` for the formula of the
-            deployment guide's relay.
-        relay_test_callback: Whether an unsigned callback from this computer gives a task of the
-            emulated Kling its result; see `docs/relay.md`.
+        relay: How the relay in front of the emulated Kling works; `True` is
+            `RelaySettings()`, `False` is no relay. The server itself sets where its Kling is,
+            and that the operator API is for the callers of *admin*, with `admin_token`. A
+            relay costs nothing before it is used.
+
+    Attributes:
+        clock: The time of everything in this server; also the `clock=` of a client of yours.
+        admin_token: What calls of the admin API and the operator API carry.
+        accounts: All accounts: `mock.accounts.add("acme")`, `mock.accounts["acme"]`.
+        account: The account that every server has: `mock.account.slots = 2`.
+        progress: How fast tasks go on: `mock.progress.set("polls", polls=3)`.
+        content: What the content review refuses: `mock.content.add("blood")`.
+        faults: What goes wrong: `mock.faults.add("response-lost", "POST *", times=1)`.
+        callbacks: How callbacks are sent: `mock.callbacks.retries = (1, 2)`.
+        deliveries: Which callbacks were sent, and with what result.
 
     Raises:
-        ValueError: An argument is not one of those accepted.
+        ValueError: An argument is out of range; the text says what it must be.
     """
 
     def __init__(
@@ -105,60 +105,65 @@ class KlingMock(Steering, KlingSide, RelaySide):
         tls_cert: str | None = None,
         tls_key: str | None = None,
         callback_hosts: Iterable[str] = (),
-        admin: Literal[True, False, "remote"] = True,
+        admin: Literal["off", "local", "remote"] = "local",
         journal_size: int = DEFAULT_SIZE,
-        database: str | None = None,
-        relay: bool = True,
-        relay_port: int = 0,
-        relay_public_url: str | None = None,
-        relay_pricing: Literal["units", "guide"] = "units",
-        relay_test_callback: bool = False,
+        relay: RelaySettings | bool = True,
     ) -> None:
-        self._has_start = start is not None
-        self._clock = make_clock(clock, first_instant(clock, seed, start))
-        self._seed = secrets.randbits(64) if seed is None else seed
-        # Where others can call, nobody may compute the keys from a seed that he knows, or finds.
-        self._keys_are_seeded = is_loopback(host)
-        self._first_seed = self._seed if self._keys_are_seeded else secrets.randbits(256)
-        if admin not in {True, False, "remote"}:
-            raise ValueError(f"admin: accepted are True, False and 'remote', got {admin!r}")
-        self._admin = admin
+        if admin not in _ADMIN:
+            raise ValueError(f"admin: must be 'off', 'local' or 'remote', got {admin!r}")
         if type(journal_size) is not int or journal_size < 1:
             raise ValueError(
-                f"journal_size: accepted is a whole number of 1 or more, got {journal_size!r}"
+                f"journal_size: must be a whole number of 1 or more, got {journal_size!r}"
             )
-        self._journal_size = journal_size
+        if not 0 <= kling_port <= 65535:
+            raise ValueError(f"kling_port: must be a port from 0 to 65535, got {kling_port}")
+        tls, hosts = _tls_context(tls_cert, tls_key), frozenset(callback_hosts)
+        self._has_start = start is not None
+        first_seed = secrets.randbits(64) if seed is None else seed
+        # Where others can call, nobody may compute the keys from a seed that he knows, or finds.
+        is_seeded = is_loopback(host)
+        key_seed = first_seed if is_seeded else secrets.randbits(256)
+        self._admin = admin
         self._admin_api: AdminApi | None = None
-        for name, port in (("kling_port", kling_port), ("relay_port", relay_port)):
-            if not 0 <= port <= 65535:
-                raise ValueError(f"{name}: accepted is a port from 0 to 65535, got {port}")
-        self._host = host
-        self._port = kling_port
-        self._tls = _tls_context(tls_cert, tls_key)
-        self._callback_hosts = frozenset(callback_hosts)
-        self._courier = HttpCallbackSender()
-        self._world = self._new_world()
-        serve_admin = self._serve_admin if admin else None
-        self._handler = KlingHandler(self._world, public_url, self._openapi, serve_admin)
+        self.admin_token: Final = admin_token(key_seed)
+        self.clock: Final[Clock] = make_clock(clock, first_instant(clock, seed, start))
+        self._emulator = Emulator(
+            self.clock,
+            seed=first_seed,
+            key_seed=key_seed,
+            host=host,
+            port=kling_port,
+            tls=tls,
+            public_url=public_url,
+            callback_hosts=hosts,
+            journal_size=journal_size,
+            document=self._openapi,
+            admin=None if admin == "off" else self._serve_admin,
+        )
         self._thread = LoopThread("kling-mock")
-        self._reach = Reach(self._thread, self._clock, lambda: self._world)
-        self._listener: Listener | None = None
-        self._limits = Limits()
-        self._http: web.Server | None = None
-        self._bound_port = 0
-        self.admin_token = admin_token(self._first_seed)
-        self._relay_port = relay_port
-        self._relay_options = {
-            "public_url": relay_public_url,
-            "pricing": relay_pricing,
-            "trial": relay_test_callback,
-            "operator": _OPERATORS[admin],
-            "callback_hosts": self._callback_hosts,
-        }
-        self._database = database
-        if database is not None:
-            self._open_books()  # a wrong URL is told here
-        self._relay = self._new_relay(host, relay_port, self._tls) if relay else None
+        self._relay: EmbeddedRelay | None = None
+        if relay is not False:
+            self._relay = EmbeddedRelay(
+                _default_relay() if relay is True else relay,
+                self._emulator,
+                self._thread,
+                self.clock,
+                key_seed=key_seed,
+                is_seeded=is_seeded,
+                admin_token=self.admin_token,
+                operator=admin,
+                host=host,
+                tls=tls,
+                callback_hosts=hosts,
+            )
+        proxy = self._proxy = LoopProxy(self._thread, self.clock, lambda: self._emulator.world)
+        self.accounts: Final = AccountsHandle(proxy)
+        self.account: Final = AccountHandle(proxy, "default")
+        self.progress: Final = ProgressHandle(proxy)
+        self.content: Final = ContentHandle(proxy)
+        self.faults: Final = FaultsHandle(proxy)
+        self.callbacks: Final = CallbacksHandle(proxy)
+        self.deliveries: Final = DeliveriesHandle(proxy)
 
     # ------------------------------------------------------------ starting and stopping
 
@@ -173,16 +178,10 @@ class KlingMock(Steering, KlingSide, RelaySide):
         if self._thread.running:
             raise RuntimeError("This KlingMock runs already; make another one for a second server.")
         # Bound here: a port that is taken is reported at once, and from the caller's own line.
-        bound = bind(self._host, self._port)
+        bound = self._emulator.bind()
         self._thread.start()
         try:
             self._thread.wait(self._open(bound), _START_LIMIT)
-            if self._relay_port and self._relay is not None:
-                self._thread.call(self._relay.listen)  # an unused one listens when it is asked for
-            if self._database is not None and self._relay is not None:
-                self._thread.wait(
-                    self._relay.relay(), _START_LIMIT
-                )  # so is a database that is away
         except BaseException:
             self._thread.stop(partial(self._close, 0.0), _STOP_LIMIT)
             bound.close()
@@ -223,19 +222,227 @@ class KlingMock(Steering, KlingSide, RelaySide):
         await asyncio.to_thread(self.stop)
 
     def __repr__(self) -> str:
-        return f"<KlingMock {self.kling_url if self._bound_port else 'not running'}>"
+        return f"<KlingMock {self.kling_url if self._emulator.is_listening else 'not running'}>"
 
-    # ------------------------------------------------------------ steering
+    async def _open(self, bound: socket.socket) -> None:
+        await self._emulator.open(bound)
+        if self._relay is not None:
+            await self._relay.open()
+
+    async def _close(self, drain: float) -> None:
+        self.clock.stop()
+        if self._relay is not None:
+            await self._relay.host.close(drain)
+        await self._emulator.close(drain)
+
+    # ------------------------------------------------------------ the emulated Kling's clients
 
     @property
-    def clock(self) -> Clock:
-        """The time of everything in this server; also the `clock=` of a client of yours."""
-        return self._clock
+    def kling_url(self) -> str:
+        """The base URL of the emulated Kling, without a slash at the end.
+
+        Raises:
+            RuntimeError: The server has not been started.
+        """
+        return self._emulator.url
+
+    @property
+    def dashboard_url(self) -> str | None:
+        """The page that shows the server at work; `None` if the admin API is off.
+
+        Raises:
+            RuntimeError: The server has not been started.
+        """
+        return None if self._admin == "off" else f"{self.kling_url}{ADMIN}"
+
+    @property
+    def access_key(self) -> str:
+        """The access key of the account that every server has."""
+        return self._emulator.world.account.key_pairs[0].access_key
+
+    @property
+    def secret_key(self) -> str:
+        """The secret of `access_key`."""
+        return self._emulator.world.account.key_pairs[0].secret_key
+
+    @property
+    def api_key(self) -> str:
+        """A static API key of the same account."""
+        return self._emulator.world.account.api_keys[0].key
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables by which an app finds this server and its keys."""
+        return {
+            "KLING_BASE_URL": self.kling_url,
+            "KLING_ACCESS_KEY": self.access_key,
+            "KLING_SECRET_KEY": self.secret_key,
+        }
+
+    def client(self, **options: Any) -> Kling:
+        """Return an SDK client wired to this server: its URL, keys and clock.
+
+        Args:
+            options: Passed on to `kling_sdk.Kling`; they win over what is set here.
+        """
+        from kling_sdk import Kling
+
+        return Kling(**(self._client_options() | options))
+
+    def async_client(self, **options: Any) -> AsyncKling:
+        """Return an async SDK client wired to this server: its URL, keys and clock.
+
+        Args:
+            options: Passed on to `kling_sdk.AsyncKling`; they win over what is set here.
+        """
+        from kling_sdk import AsyncKling
+
+        return AsyncKling(**(self._client_options() | options))
+
+    def _client_options(self) -> dict[str, Any]:
+        return {
+            "access_key": self.access_key,
+            "secret_key": self.secret_key,
+            "base_url": self.kling_url,
+            "trust_env": False,  # no proxy knows the way to this computer
+            "clock": self.clock,
+        }
+
+    # ------------------------------------------------------------ the relay's clients
+
+    @property
+    def relay_url(self) -> str:
+        """The base URL of the relay, without a slash at the end.
+
+        Raises:
+            RuntimeError: The server has not been started, or has no relay.
+        """
+        return self._existing_relay().url
+
+    @property
+    def relay_token(self) -> str:
+        """The token of the relay's user `default`, `sk-...`.
+
+        Raises:
+            RuntimeError: The server has no relay.
+        """
+        return self._existing_relay().token
+
+    def relay_client(self, **options: Any) -> Kling:
+        """Return an SDK client wired to the relay: its URL, token and clock.
+
+        Args:
+            options: Passed on to `kling_sdk.Kling.relay`; they win over what is set here.
+        """
+        from kling_sdk import Kling
+
+        return Kling.relay(**(self._relay_client_options() | options))
+
+    def async_relay_client(self, **options: Any) -> AsyncKling:
+        """Return an async SDK client wired to the relay: its URL, token and clock.
+
+        Args:
+            options: Passed on to `kling_sdk.AsyncKling.relay`; they win over what is set here.
+        """
+        from kling_sdk import AsyncKling
+
+        return AsyncKling.relay(**(self._relay_client_options() | options))
+
+    @property
+    def ledger(self) -> LedgerHandle:
+        """The money of the relay's users: `mock.ledger.assert_balanced()`.
+
+        Raises:
+            RuntimeError: The server has no relay.
+        """
+        from kling_mock.controls.ledger import LedgerHandle
+
+        return LedgerHandle(self._existing_relay().run, lambda: int(self.clock.now()))
+
+    def _existing_relay(self) -> EmbeddedRelay:
+        if self._relay is None:
+            raise RuntimeError("This server has no relay: it was made with relay=False.")
+        return self._relay
+
+    def _relay_client_options(self) -> dict[str, Any]:
+        return {
+            "url": self.relay_url,
+            "token": self.relay_token,
+            "trust_env": False,  # no proxy knows the way to this computer
+            "clock": self.clock,
+        }
+
+    # ------------------------------------------------------------ controls
 
     @property
     def journal(self) -> Journal:
-        """The newest requests and their answers."""
-        return self._world.journal
+        """The newest requests and the replies to them."""
+        return self._emulator.world.journal
+
+    @property
+    def discontinued(self) -> frozenset[str]:
+        """Models that create calls are refused with, as the vendor ends them; none at first.
+
+        `mock.discontinued = {"kling-v1"}`. The text of the refusal was seen of kling-v1 in
+        September 2026; its code was not recorded (1201 is assumed).
+        """
+        return self._proxy.call(lambda world: world.discontinued)
+
+    @discontinued.setter
+    def discontinued(self, models: Iterable[str]) -> None:
+        from kling_mock.controls.account_settings import read_models
+
+        ended = read_models(models)
+
+        def work(world: World) -> None:
+            world.discontinued = ended
+
+        self._proxy.call(work)
+
+    def process(self, task: str | HasTaskId) -> None:
+        """Let *task* be processed now, if it waits for that.
+
+        Args:
+            task: A task, or its task id.
+
+        Raises:
+            KeyError: There is no such task.
+            IllegalTransitionError: It is processed already, or has ended.
+        """
+        self._proxy.call(lambda world: world.start(world.tasks.any(id_of(task))))
+        self._proxy.settle()
+
+    def complete(self, task: str | HasTaskId) -> None:
+        """Let *task* succeed now.
+
+        Returns when its callbacks are delivered. Inside an event loop it returns at once, since
+        the receiver may run there; `await mock.clock.aadvance(0)` then waits.
+
+        Args:
+            task: A task, or its task id.
+
+        Raises:
+            KeyError: There is no such task.
+            IllegalTransitionError: It has ended already.
+        """
+        self._proxy.call(lambda world: world.complete(world.tasks.any(id_of(task))))
+        self._proxy.settle()
+
+    def fail(self, task: str | HasTaskId, code: int = 1301, message: str | None = None) -> None:
+        """Let *task* fail now; returns like `complete`.
+
+        Args:
+            task: A task, or its task id.
+            code: A service code of Kling; its text is the reason unless *message* is given.
+            message: The reason that queries show.
+
+        Raises:
+            KeyError: There is no such task.
+            IllegalTransitionError: It has ended already.
+            ValueError: There is no such code.
+        """
+        self._proxy.call(lambda world: world.fail(world.tasks.any(id_of(task)), code, message))
+        self._proxy.settle()
 
     def reset(self, seed: int | None = None) -> None:
         """Forget everything: all state and the clock are as on a new server of this seed.
@@ -246,7 +453,15 @@ class KlingMock(Steering, KlingSide, RelaySide):
             seed: Makes the ids and times from now on; `None` is the last one. A manual or
                 scaled clock without `start=` then begins like that of `KlingMock(seed=...)`.
         """
-        self._reach.call(lambda _: self._renew(seed))
+
+        def work(_: World) -> None:
+            if self._relay is not None:
+                self._relay.reset()
+            self.clock.reset(None if seed is None or self._has_start else SEEDED_START)
+            self._emulator.reset(seed)
+            self._admin_api = None  # and with it the snapshots that it keeps
+
+        self._proxy.call(work)
 
     def snapshot(self) -> Snapshot:
         """Return all that this server knows now: state, clock, faults, journal, chance, relay.
@@ -255,23 +470,23 @@ class KlingMock(Steering, KlingSide, RelaySide):
 
         Raises:
             RuntimeError: Callbacks are under way inside an event loop, where waiting would
-                block their receiver: `await mock.clock.aadvance(0)` first. Or the relay's books
+                block their receiver: `await mock.clock.aadvance(0)` first. Or the relay's rows
                 are in a database; or something else than the emulated Kling and its relay waits
                 on the clock.
         """
-        from kling_mock.kling.snapshots import take  # most servers take none
 
-        def work(world: World) -> Snapshot:
-            return take(world, self._keep_relay(), self._clock, self._courier)
+        def work(_: World) -> Snapshot:
+            relay = None if self._relay is None else self._relay.snapshot()
+            return self._emulator.snapshot(relay)
 
-        return self._reach.quiet(work)
+        return self._proxy.when_settled(work)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Be again what this server was when *snapshot* was taken.
 
-        What follows is then what would have followed: the same calls get the same answers, to
-        the byte. Only a real clock keeps its time. Handles stay good; a `Fault` or `Delivery`
-        read before is a picture of the past.
+        What follows is then what would have followed: the same calls get the same replies, to
+        the byte. Only a real clock keeps its time. Controls stay valid; a `Fault` or `Delivery`
+        read before shows what was true then.
 
         Args:
             snapshot: Made by `snapshot` of this server; it may be put back again later.
@@ -279,85 +494,45 @@ class KlingMock(Steering, KlingSide, RelaySide):
         Raises:
             ValueError: It was taken of another server.
         """
-        from kling_mock.kling.snapshots import put_back
-
-        if snapshot.clock is not self._clock:
-            raise ValueError("snapshot: accepted is one of this server; it was taken of another")
+        if snapshot.clock is not self.clock:
+            raise ValueError("snapshot: must be one of this server; it was taken of another")
 
         def work(_: World) -> None:
-            world, relay = put_back(snapshot, self._courier)
-            self._world = self._handler.world = world
-            self._seed = world.seed
-            self._put_back_relay(relay)
+            relay = self._emulator.restore(snapshot)
+            if self._relay is not None:
+                self._relay.restore(relay)
 
-        self._reach.call(work)
+        self._proxy.call(work)
 
-    # ------------------------------------------------------------ inside
-
-    def _renew(self, seed: int | None = None) -> None:
-        self._forget_relay()
-        self._seed = self._seed if seed is None else seed
-        self._clock.reset(None if seed is None or self._has_start else SEEDED_START)
-        self._world = self._handler.world = self._new_world()
-        self._admin_api = None  # and with it the snapshots that it keeps
-
-    def _new_world(self) -> World:
-        keys = self._first_seed
-        return World(
-            self._seed,
-            self._clock,
-            self._courier,
-            self._callback_hosts,
-            keys,
-            self._journal_size,
-        )
+    # ------------------------------------------------------------ what is loaded when first used
 
     async def _serve_admin(
         self, request: web.BaseRequest, path: str, query: str
     ) -> web.StreamResponse:
         if self._admin_api is None:
-            # When it is asked for: most servers never are.
             from kling_mock.admin.api import AdminApi
-            from kling_mock.admin.routes import Desk
+            from kling_mock.admin.context import AdminContext
 
-            desk = Desk(self, self._reach, {})
-            remote = self._admin == "remote"
-            self._admin_api = AdminApi(desk, self.admin_token, remote=remote)
+            context = AdminContext(self._proxy, self.clock, self.reset, self.snapshot, self.restore)
+            self._admin_api = AdminApi(context, self.admin_token, remote=self._admin == "remote")
         return await self._admin_api(request, path, query)
 
     def _openapi(self) -> bytes:
-        # When it is asked for, too.
         from kling_mock.reference.documents import openapi_bytes
 
-        return openapi_bytes(with_admin=bool(self._admin))
+        return openapi_bytes(with_admin=self._admin != "off")
 
-    async def _open(self, bound: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        http = self._http = web.Server(self._handler, request_factory=make_request)
-        make = partial(KlingProtocol, http)
-        self._listener = Listener(bound, make, self._limits, self._tls, _log, "kling mock")
-        self._bound_port = bound.getsockname()[1]
-        self._clock.start(loop)
 
-    async def _close(self, drain: float) -> None:
-        self._clock.stop()
-        if self._relay is not None:
-            await self._relay.close(drain)
-        await self._courier.close()
-        if self._listener is not None:
-            await self._listener.close()
-        if self._http is not None:
-            self._http.pre_shutdown()  # idle connections first
-            # aiohttp takes 0 for "wait for ever".
-            await self._http.shutdown(max(drain, _LEAST_DRAIN))
-        self._listener = self._http = None
-        self._bound_port = 0
+def _default_relay() -> RelaySettings:
+    from kling_mock.relay.settings import RelaySettings
+
+    return RelaySettings()
 
 
 def _tls_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:
     if cert is None:
         if key is not None:
-            raise ValueError("tls_key: accepted only with tls_cert")
+            raise ValueError("tls_key: must come with tls_cert")
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)

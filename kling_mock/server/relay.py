@@ -1,232 +1,240 @@
-"""What `KlingMock` offers of its relay. Nothing here loads the relay before it is used."""
+"""The relay in front of the emulated Kling. Nothing of it is loaded before it is first used."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from random import Random, SystemRandom
 from secrets import token_bytes
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
+
+import attrs
 
 from kling_mock.clock import Clock
+from kling_mock.server.emulator import Emulator
 from kling_mock.web.loop_thread import LoopThread
 
 if TYPE_CHECKING:
-    from kling_mock.controls.ledger import LedgerHandle
-    from kling_mock.kling.world import World
     from kling_mock.relay.app import Relay
-    from kling_mock.relay.host import RelayHost
+    from kling_mock.relay.settings import RelaySettings
     from kling_mock.storage.protocol import Storage
-    from kling_sdk import AsyncKling, Kling
 
-__all__ = ["KeptRelay", "RelaySide"]
+__all__ = ["EmbeddedRelay", "RelaySnapshot"]
+
+T = TypeVar("T")
 
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class Books(NamedTuple):
+class RelayState(NamedTuple):
     """What outlives a stop of the server, as Kling's tasks do.
 
     Attributes:
         storage: The rows.
-        random: Where ids come from: a second run must not begin them anew.
+        random: Where ids come from: a second run must not repeat them.
     """
 
     storage: Storage
     random: Random
 
 
-class KeptRelay(NamedTuple):
+class RelaySnapshot(NamedTuple):
     """What a snapshot holds of the relay.
 
     Attributes:
-        books: As they are; `None` if the relay was never used.
-        relay: The relay with all that it waits for; `None` if it is not put together.
-        urls: Those of Kling and of the relay, in whose rows they are.
+        state: The rows and the source of ids; `None` if the relay was never used.
+        relay: The relay with all that it waits for; `None` if it has not been built.
+        urls: Those of Kling and of the relay, which are in the rows.
     """
 
-    books: Books | None
+    state: RelayState | None
     relay: Relay | None
     urls: tuple[str, str]
 
 
-class RelaySide:
-    """The relay of one server: its URL, token and clients, and the ledger."""
+class EmbeddedRelay:
+    """The relay of one server. Its methods may be called from any thread, unless they say more.
 
-    admin_token: str
-    _keys_are_seeded: bool
-    _clock: Clock
-    _seed: int
-    _first_seed: int
-    _thread: LoopThread
-    _world: World
-    _relay: RelayHost | None
-    _relay_options: dict[str, Any]
-    _database: str | None
-    _relay_books: Books | None = None
+    Args:
+        settings: How it works.
+        emulator: The Kling that it calls.
+        thread: The server's thread.
+        clock: The server's clock.
+        key_seed: Makes its token and its callback secret.
+        is_seeded: Whether tokens of further users are made from the seed as well; `False`
+            takes random ones.
+        admin_token: What the operator's requests carry.
+        operator: Who may call the operator API.
+        host: The address to listen on.
+        tls: With it, https only.
+        callback_hosts: Hosts that callbacks may go to besides this computer.
 
-    @property
-    def kling_url(self) -> str:
-        """The base URL of the emulated Kling."""
-        raise NotImplementedError
+    Raises:
+        ValueError: The URL of the database is not one.
+    """
 
-    @property
-    def relay_url(self) -> str:
-        """The base URL of the relay, without a slash at the end.
-
-        Raises:
-            RuntimeError: The server has not been started, or has no relay.
-        """
-        host = self._relay_host()
-        return self._thread.call(host.listen)
-
-    @property
-    def relay_token(self) -> str:
-        """The token of the relay's user `default`, `sk-...`."""
-        from kling_mock.relay.domain.credentials import new_token
-
-        return new_token(self._relay_random("token").randbytes(24))
-
-    def relay_client(self, **options: Any) -> Kling:
-        """Return an SDK client wired to the relay: its URL, token and clock.
-
-        Args:
-            options: Passed on to `kling_sdk.Kling.relay`; they win over what is set here.
-        """
-        from kling_sdk import Kling
-
-        return Kling.relay(**(self._relay_wiring() | options))
-
-    def async_relay_client(self, **options: Any) -> AsyncKling:
-        """Return an async SDK client wired to the relay: its URL, token and clock.
-
-        Args:
-            options: Passed on to `kling_sdk.AsyncKling.relay`; they win over what is set here.
-        """
-        from kling_sdk import AsyncKling
-
-        return AsyncKling.relay(**(self._relay_wiring() | options))
-
-    @property
-    def ledger(self) -> LedgerHandle:
-        """The money of the relay's users: `mock.ledger.assert_balanced()`."""
-        from kling_mock.controls.ledger import LedgerHandle
-
-        return LedgerHandle(self._on_storage, lambda: int(self._clock.now()))
-
-    # ------------------------------------------------------------ inside
-
-    def _relay_host(self) -> RelayHost:
-        if self._relay is None:
-            raise RuntimeError("This server has no relay: it was made with relay=False.")
-        if not self._thread.running:
-            raise RuntimeError("The relay has no URL before it is started: `with KlingMock()`.")
-        return self._relay
-
-    def _new_relay(self, host: str, port: int, tls: ssl.SSLContext | None) -> RelayHost:
+    def __init__(
+        self,
+        settings: RelaySettings,
+        emulator: Emulator,
+        thread: LoopThread,
+        clock: Clock,
+        *,
+        key_seed: int,
+        is_seeded: bool,
+        admin_token: str,
+        operator: Literal["off", "local", "remote"],
+        host: str,
+        tls: ssl.SSLContext | None,
+        callback_hosts: frozenset[str],
+    ) -> None:
         from kling_mock.relay.host import RelayHost
 
-        return RelayHost(host, port, tls, self._build_relay)
+        self._settings = settings
+        self._emulator = emulator
+        self._thread = thread
+        self._clock = clock
+        self._key_seed = key_seed
+        self._is_seeded = is_seeded
+        self._admin_token = admin_token
+        self._operator: Literal["off", "local", "remote"] = operator
+        self._callback_hosts = callback_hosts
+        self._state: RelayState | None = None
+        self.host = RelayHost(host, settings.port, tls, self._build, settings.limits)
+        if settings.database is not None:
+            self._open_state()  # a wrong URL is reported here
 
-    def _forget_relay(self) -> None:
-        self._relay_books = None
-        if self._relay is not None:
-            self._relay.replace()
+    # ------------------------------------------------------------ for clients
 
-    def _keep_relay(self) -> KeptRelay:
-        """Return what is to be written out of the relay.
+    @property
+    def url(self) -> str:
+        """The base URL, without a slash at the end.
 
         Raises:
-            RuntimeError: Its books are in a database.
+            RuntimeError: The server has not been started.
         """
-        if self._relay is None:
-            return KeptRelay(None, None, ("", ""))
-        if self._database is not None:
+        self._check_running()
+        return self._thread.call(self.host.listen)
+
+    @property
+    def token(self) -> str:
+        """The token of the user `default`."""
+        from kling_mock.relay.domain.credentials import new_token
+
+        return self._settings.token or new_token(self._random("token").randbytes(24))
+
+    def run(self, work: Callable[[Storage], Awaitable[T]]) -> T:
+        """Run *work* on the relay's store, on the server's thread, and return its result.
+
+        Raises:
+            RuntimeError: The server has not been started.
+        """
+        self._check_running()
+
+        async def with_storage() -> T:
+            relay = await self.host.relay()
+            return await work(relay.storage)
+
+        return self._thread.wait(with_storage(), None)
+
+    def _check_running(self) -> None:
+        if not self._thread.running:
+            raise RuntimeError("The relay has no URL before it is started: `with KlingMock()`.")
+
+    # ------------------------------------------------------------ on the server's thread
+
+    async def open(self) -> None:
+        """Listen if the port is fixed, and connect if there is a database.
+
+        Any other relay listens when its URL is first read, and is built by its first request.
+        """
+        if self._settings.port:
+            self.host.listen()
+        if self._settings.database is not None:
+            await self.host.relay()  # so that a database that is away is reported at the start
+
+    def reset(self) -> None:
+        """Forget all rows, except those in a database."""
+        self._state = None
+        self.host.replace()
+
+    def snapshot(self) -> RelaySnapshot:
+        """Return what a snapshot holds of the relay.
+
+        Raises:
+            RuntimeError: Its rows are in a database.
+        """
+        if self._settings.database is not None:
             raise RuntimeError(
-                "snapshot: the relay's books are in a database, which others may write to and "
+                "snapshot: the relay's rows are in a database, which others may write to and "
                 "which a restore could not put back. Leave out database=, so that they are in "
                 "memory, or make the server with relay=False."
             )
-        return KeptRelay(self._relay_books, self._relay.built, self._relay_urls(self._relay))
+        return RelaySnapshot(self._state, self.host.built, self._urls())
 
-    def _put_back_relay(self, kept: KeptRelay) -> None:
-        self._relay_books = kept.books
-        if self._relay is None:
-            return
-        relay = kept.relay
-        if relay is not None and kept.urls != self._relay_urls(self._relay):
-            # The server was started anew since, on other ports: so a new relay takes the books.
+    def restore(self, snapshot: RelaySnapshot) -> None:
+        """Become what the relay was when *snapshot* was taken."""
+        self._state = snapshot.state
+        relay = snapshot.relay
+        if relay is not None and snapshot.urls != self._urls():
+            # The server has been started again since, on other ports: a new relay takes the rows.
             relay.stop()
             relay = None
-        self._relay.replace(relay)
+        self.host.replace(relay)
 
-    def _relay_urls(self, host: RelayHost) -> tuple[str, str]:
-        return (self.kling_url, host.url) if self._thread.running else ("", "")
+    def _urls(self) -> tuple[str, str]:
+        return (self._emulator.url, self.host.url) if self._thread.running else ("", "")
 
-    async def _build_relay(self, url: str) -> Relay:
+    async def _build(self, url: str) -> Relay:
         from kling_mock.relay.bootstrap import start_relay
-        from kling_mock.relay.settings import CREATE_LEASE, RelaySettings
         from kling_mock.server.relay_test_hook import settle_emulated_task
 
-        given = dict(self._relay_options)
-        trial = given.pop("trial")
-        hosts: Iterable[str] = given.pop("callback_hosts")
-        pair = self._world.account.key_pairs[0]
-        settings = RelaySettings(
-            public_url=given.pop("public_url") or url,
-            callback_secret=self._relay_random("callbacks").randbytes(32),
-            callback_hosts=_LOCAL.union(hosts),
-            upstream_url=self.kling_url,
-            upstream_key=f"{pair.access_key}|{pair.secret_key}",
-            token=self.relay_token,
-            admin_token=self.admin_token,
-            # An attempt's time limit is real time: on a fast clock it takes longer.
-            create_lease=round(CREATE_LEASE * max(1.0, self._clock.speed or 1.0)),
-            reads_at_once=1,  # Kling is on the same thread, and so none waits for the other
-            **given,
-        )
-        storage, random = self._open_books()
+        state = self._open_state()
         relay = await start_relay(
-            storage,
+            state.storage,
             self._clock,
-            settings,
-            random,
-            token_bytes=None if self._keys_are_seeded else token_bytes,
+            self._effective_settings(url),
+            state.random,
+            token_bytes=None if self._is_seeded else token_bytes,
             emulated=True,
         )
-        if trial:
-            relay.callbacks.test_hook = partial(settle_emulated_task, self._world)
+        if self._settings.test_callback:
+            relay.callbacks.test_hook = partial(settle_emulated_task, self._emulator.world)
         return relay
 
-    def _open_books(self) -> Books:
-        if self._database is not None:
+    def _effective_settings(self, url: str) -> RelaySettings:
+        """Return the settings with what follows from the server; *url* is the relay's own."""
+        given = self._settings
+        pair = self._emulator.world.account.key_pairs[0]
+        return attrs.evolve(
+            given,
+            public_url=given.public_url or url,
+            callback_hosts=given.callback_hosts | _LOCAL | self._callback_hosts,
+            callback_secret=given.callback_secret or self._random("callbacks").randbytes(32),
+            upstream_url=self._emulator.url,
+            upstream_key=f"{pair.access_key}|{pair.secret_key}",
+            token=self.token,
+            admin_token=self._admin_token,
+            operator=self._operator,
+            # An attempt's time limit is real time: on a fast clock it takes longer.
+            create_lease=round(given.create_lease * max(1.0, self._clock.speed or 1.0)),
+            reads_at_once=1,  # Kling is on the same thread, and so none waits for the other
+        )
+
+    def _open_state(self) -> RelayState:
+        if self._settings.database is not None:
             from kling_mock.storage.connect import connect
 
             # There may be ids of this seed already.
-            return Books(connect(self._database), SystemRandom())
-        if self._relay_books is None:
+            return RelayState(connect(self._settings.database), SystemRandom())
+        if self._state is None:
             from kling_mock.storage.memory import MemoryStorage
 
-            random = Random(f"{self._seed}/relay")  # noqa: S311 - repeatable on purpose
-            self._relay_books = Books(MemoryStorage(), random)
-        return self._relay_books
+            random = Random(f"{self._emulator.world.seed}/relay")  # noqa: S311 - repeatable on purpose
+            self._state = RelayState(MemoryStorage(), random)
+        return self._state
 
-    def _relay_random(self, purpose: str) -> Random:
-        # The first seed: the token stays when a reset brings another one.
-        return Random(f"{self._first_seed}/relay {purpose}")  # noqa: S311 - repeatable on purpose
-
-    def _relay_wiring(self) -> dict[str, Any]:
-        return {
-            "url": self.relay_url,
-            "token": self.relay_token,
-            "trust_env": False,  # no proxy knows the way to this computer
-            "clock": self._clock,
-        }
-
-    def _on_storage(self, work: Callable[[Storage], Awaitable[Any]]) -> Any:
-        return self._thread.wait(self._with_storage(work), None)
-
-    async def _with_storage(self, work: Callable[[Storage], Awaitable[Any]]) -> Any:
-        relay = await self._relay_host().relay()
-        return await work(relay.storage)
+    def _random(self, purpose: str) -> Random:
+        # Not the state's seed: the token stays when a reset brings another one.
+        return Random(f"{self._key_seed}/relay {purpose}")  # noqa: S311 - repeatable on purpose

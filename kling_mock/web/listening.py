@@ -1,12 +1,16 @@
-"""Sockets to listen on, and the URLs by which they are reached."""
+"""Listening addresses: their sockets, their URLs, and which of them only this computer reaches."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Container
+from ipaddress import IPv6Address, ip_address
 
-__all__ = ["BACKLOG", "bind", "url_of"]
+__all__ = ["BACKLOG", "bind", "comes_from_here", "is_local", "is_loopback", "url_of"]
 
 BACKLOG = 512
+
+_PROXIED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")  # headers that proxies add
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -35,3 +39,28 @@ def url_of(host: str, port: int, *, tls: bool) -> str:
     name = "127.0.0.1" if host in {"0.0.0.0", ""} else host  # noqa: S104 - compared
     name = f"[{name}]" if ":" in name else name
     return f"{'https' if tls else 'http'}://{name}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a server that listens on *host* is reached from this computer only."""
+    return host == "localhost" or is_local(host)
+
+
+def is_local(address: str | None) -> bool:
+    """Return whether the peer with this address is on this computer."""
+    try:
+        peer = ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return False
+    mapped = peer.ipv4_mapped if isinstance(peer, IPv6Address) else None
+    return (mapped or peer).is_loopback
+
+
+def comes_from_here(peer: str | None, headers: Container[str]) -> bool:
+    """Return whether a request comes from this computer, and not through a proxy.
+
+    Args:
+        peer: The address that it came from.
+        headers: Its headers, whose names are compared without case.
+    """
+    return is_local(peer) and not any(name in headers for name in _PROXIED)

@@ -127,7 +127,7 @@ class Story:
             yield name, account.units, account.slots, account.open_tasks, account.secret_key
             yield account.webhook_secrets
         yield [(len(mock.progress), len(mock.content), mock.access_key)]
-        if mock._relay is not None and mock._relay.built is not None:
+        if mock._relay is not None and mock._relay.host.built is not None:
             yield [self.operate("GET", path) for path in BOOKS]
             mock.ledger.assert_balanced()
 
@@ -135,7 +135,7 @@ class Story:
         return reply.status_code, reply.content, sorted(reply.headers.items())
 
     def _task(self, number: int) -> str:
-        tasks = [task.task_id for task in self.mock._world.tasks]
+        tasks = [task.task_id for task in self.mock._emulator.world.tasks]
         return tasks[number] if number < len(tasks) else "1"
 
     def create(self, body: dict[str, Any]) -> Any:
@@ -202,7 +202,7 @@ class Story:
 
     def _row(self, number: int) -> str:
         rows: list[str] = []
-        if (kept := self.mock._relay_books) is not None:
+        if (kept := self.mock._existing_relay()._state) is not None:
             assert isinstance(kept.storage, MemoryStorage)
             rows = list(kept.storage.tables.videos)
         return rows[number] if number < len(rows) else "kling_1"

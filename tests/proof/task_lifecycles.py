@@ -268,7 +268,7 @@ class Scenario:
         self.was_killed = True
 
     def _upstream(self) -> list[Any]:
-        return self.kling._reach.call(lambda world: list(world.tasks))
+        return self.kling._proxy.call(lambda world: list(world.tasks))
 
     # ------------------------------------------------------------ the checks
 

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RelaySettings
 from kling_mock.storage.values import Attempt, NewTask
 from tests.mock.relay.http_calls import GUIDE, PRICE, VIDEOS
 
@@ -52,7 +52,7 @@ class NaiveRelay:
 async def test_a_storm_charges_every_task_once() -> None:
     """10 tasks x 10 duplicate callbacks x 10 polls: charged 10, extra 0, lost 0."""
     async with (
-        KlingMock(database="sqlite://") as mock,
+        KlingMock(relay=RelaySettings(database="sqlite://")) as mock,
         httpx.AsyncClient(base_url=mock.relay_url, timeout=60) as http,
     ):
         headers = {"Authorization": f"Bearer {mock.relay_token}"}
@@ -93,10 +93,10 @@ def test_a_crash_around_the_call_to_kling_is_repaired(sent: bool) -> None:  # no
 
     If the call was never made, the hold is released; if it was, the task is found and charged.
     """
-    with KlingMock(database="sqlite://") as mock:
+    with KlingMock(relay=RelaySettings(database="sqlite://")) as mock:
         now = int(mock.clock.now())
         user = mock.ledger.user()
-        (channel,) = mock._on_storage(lambda storage: storage.list_channels())
+        (channel,) = mock._existing_relay().run(lambda storage: storage.list_channels())
         fingerprint = _fingerprint(mock)
         task = NewTask(
             task_id="kling_" + "0" * 32,
@@ -111,7 +111,7 @@ def test_a_crash_around_the_call_to_kling_is_repaired(sent: bool) -> None:  # no
         async def write(storage: Any) -> Any:
             return await storage.create_task(task, now=now, next_poll_at=now + 185)
 
-        mock._on_storage(write)
+        mock._existing_relay().run(write)
         if sent:
             with mock.client() as kling:
                 kling.text2video.create(prompt="x", external_task_id=task.task_id)

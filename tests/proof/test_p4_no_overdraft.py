@@ -19,7 +19,7 @@ import attrs
 import httpx
 import pytest
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RelaySettings
 from kling_mock.relay.service.tasks import RelayService
 from kling_mock.storage import statements
 from kling_mock.storage.steps import Transaction, read, write
@@ -67,7 +67,7 @@ def overdrawn(sold: Sold) -> bool:
 @pytest.mark.slow
 async def test_a_balance_for_ten_videos_sells_ten() -> None:
     """However many creates come at a time, ten are accepted, and nothing is left or missing."""
-    async with KlingMock(database="sqlite://") as mock:
+    async with KlingMock(relay=RelaySettings(database="sqlite://")) as mock:
         sold = await sell(mock)
         assert sold == Sold(Counter({200: AFFORDABLE, 402: CREATES - AFFORDABLE}), 0)
         assert not overdrawn(sold)
@@ -83,7 +83,7 @@ async def test_the_checker_catches_check_then_write(monkeypatch: pytest.MonkeyPa
         return attrs.evolve(plain(self, *given), overdraft=True)
 
     monkeypatch.setattr(RelayService, "_new_task", unheld)
-    async with KlingMock(database="sqlite://") as mock:
+    async with KlingMock(relay=RelaySettings(database="sqlite://")) as mock:
         sold = await sell(mock)
         assert sold.answers[200] == CREATES
         assert sold.left < 0
@@ -96,7 +96,7 @@ async def test_the_checker_catches_check_then_write(monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def caller() -> Iterator[Caller]:
     with (
-        KlingMock(database="sqlite://", seed=7) as mock,
+        KlingMock(relay=RelaySettings(database="sqlite://"), seed=7) as mock,
         httpx.Client(base_url=mock.relay_url, timeout=20) as http,
     ):
         yield Caller(http, mock)
@@ -149,7 +149,7 @@ def live_with_a_legacy_row(folder: Path) -> Counter[str]:
     """
     path = folder / "relay.db"
     with (
-        KlingMock(database=f"sqlite:///{path}") as mock,
+        KlingMock(relay=RelaySettings(database=f"sqlite:///{path}")) as mock,
         httpx.Client(base_url=mock.relay_url, timeout=20) as http,
     ):
         caller = Caller(http, mock)

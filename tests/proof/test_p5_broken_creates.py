@@ -155,4 +155,4 @@ def test_the_checker_catches_a_mistake_that_is_taken_for_a_refusal(
     caller.create()
     caller.mock.clock.advance(DAY)
     assert caller.mock.ledger.user().used_quota == 0
-    assert caller.mock._reach.call(lambda world: len(world.tasks)) == 1
+    assert caller.mock._proxy.call(lambda world: len(world.tasks)) == 1

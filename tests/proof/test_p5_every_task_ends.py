@@ -13,7 +13,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RelaySettings
 from kling_mock.relay.service.callbacks import DONE, CallbackReceiver
 from kling_mock.relay.service.sweeper import Sweeper
 
@@ -23,7 +23,10 @@ LOST: Final = ("callbacks", "polls", "half of each")
 
 def ends(lost: str, tasks: int = TASKS) -> Counter[str]:
     """Create tasks, lose what is to be lost, let time pass; return how they have ended."""
-    with KlingMock(database="sqlite://", seed=3) as mock, mock.relay_client() as relay:
+    with (
+        KlingMock(relay=RelaySettings(database="sqlite://"), seed=3) as mock,
+        mock.relay_client() as relay,
+    ):
         mock.account.slots = None
         _sign(mock)
         if lost == "callbacks":
@@ -36,7 +39,7 @@ def ends(lost: str, tasks: int = TASKS) -> Counter[str]:
         for _ in range(tasks):
             relay.text2video.create(prompt="a kitten")
         mock.clock.advance(1800)
-        rows = mock._on_storage(lambda storage: storage.list_tasks(1, limit=tasks))
+        rows = mock._existing_relay().run(lambda storage: storage.list_tasks(1, limit=tasks))
         found = Counter(row.status for row in rows)
         assert mock.ledger.user().request_count == found["succeed"]
         mock.ledger.assert_balanced()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kling_mock.admin.routes import Desk, Route, Said
+from kling_mock.admin.context import AdminContext
+from kling_mock.admin.routes import Arguments, Route
 from kling_mock.admin.views import ACCOUNT, SETTINGS, show_account
 from kling_mock.controls.account_settings import read_denied, read_networks
 from kling_mock.controls.accounts import AccountHandle
@@ -21,15 +22,15 @@ def _show(handle: AccountHandle) -> dict[str, Any]:
     return handle.on(lambda account, world: show_account(account, world.clock.now()))
 
 
-def list_accounts(desk: Desk, _said: Said) -> dict[str, Any]:
+def list_accounts(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
     """Return all accounts."""
-    accounts = desk.mock.accounts
+    accounts = context.accounts
     return {"data": [_show(accounts[name]) for name in accounts]}
 
 
-def add_account(desk: Desk, said: Said) -> dict[str, Any]:
+def add_account(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Make an account; its keys are told here only."""
-    accounts, name = desk.mock.accounts, said["account"]
+    accounts, name = context.accounts, arguments["account"]
     if name in accounts:
         raise AdminError(409, "account_exists", f"There is an account {name!r} already.")
     handle = accounts.add(name)
@@ -41,15 +42,15 @@ def add_account(desk: Desk, said: Said) -> dict[str, Any]:
     }
 
 
-def get_account(desk: Desk, said: Said) -> dict[str, Any]:
+def get_account(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Return one account."""
-    return _show(desk.mock.accounts[said["account"]])
+    return _show(context.accounts[arguments["account"]])
 
 
-def set_account(desk: Desk, said: Said) -> dict[str, Any]:
+def set_account(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Change settings of an account, all or none."""
-    handle = desk.mock.accounts[said["account"]]
-    settings = {name: said[name] for name in SETTINGS if name in said}
+    handle = context.accounts[arguments["account"]]
+    settings = {name: arguments[name] for name in SETTINGS if name in arguments}
     # These two can still be refused; the rest was judged by its schema.
     read_denied(settings.get("denied", ()))
     read_networks(settings.get("allowed_ips"))
@@ -61,39 +62,39 @@ def set_account(desk: Desk, said: Said) -> dict[str, Any]:
     return _show(handle)
 
 
-def add_pack(desk: Desk, said: Said) -> dict[str, Any]:
+def add_pack(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Give an account one more resource pack."""
-    settings = {name: value for name, value in said.items() if name != "account"}
-    return {"pack_id": desk.mock.accounts[said["account"]].add_pack(**settings)}
+    settings = {name: value for name, value in arguments.items() if name != "account"}
+    return {"pack_id": context.accounts[arguments["account"]].add_pack(**settings)}
 
 
-def add_key_pair(desk: Desk, said: Said) -> dict[str, Any]:
+def add_key_pair(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Give an account one more key pair."""
-    return desk.mock.accounts[said["account"]].new_key_pair()._asdict()
+    return context.accounts[arguments["account"]].new_key_pair()._asdict()
 
 
-def add_api_key(desk: Desk, said: Said) -> dict[str, Any]:
+def add_api_key(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Give an account one more API key."""
-    return {"api_key": desk.mock.accounts[said["account"]].new_api_key()}
+    return {"api_key": context.accounts[arguments["account"]].new_api_key()}
 
 
-def set_key(desk: Desk, said: Said) -> dict[str, Any]:
+def set_key(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Refuse a key from now on, or accept it again."""
-    handle = desk.mock.accounts[said["account"]]
-    (handle.enable_key if said["active"] else handle.disable_key)(said["key"])
+    handle = context.accounts[arguments["account"]]
+    (handle.enable_key if arguments["active"] else handle.disable_key)(arguments["key"])
     return _show(handle)
 
 
-def add_webhook_secret(desk: Desk, said: Said) -> dict[str, Any]:
+def add_webhook_secret(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Sign callbacks with a new secret."""
-    handle = desk.mock.accounts[said["account"]]
-    emergency = said.get("emergency", False)
-    return {"secret": handle.new_webhook_secret(said.get("secret"), emergency=emergency)}
+    handle = context.accounts[arguments["account"]]
+    emergency = arguments.get("emergency", False)
+    return {"secret": handle.new_webhook_secret(arguments.get("secret"), emergency=emergency)}
 
 
-def remove_webhook_secrets(desk: Desk, said: Said) -> dict[str, Any]:
+def remove_webhook_secrets(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Sign no callbacks any more."""
-    handle = desk.mock.accounts[said["account"]]
+    handle = context.accounts[arguments["account"]]
     handle.remove_webhook_secrets()
     return _show(handle)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kling_mock.admin.routes import Desk, Route, Said
+from kling_mock.admin.context import AdminContext
+from kling_mock.admin.routes import Arguments, Route
 from kling_mock.clock import Clock, RealClock
 from kling_mock.web.errors import AdminError
 from kling_mock.web.json_schema import EVERY, closed, integer, number, optional, text
@@ -27,33 +28,33 @@ def show_clock(clock: Clock) -> dict[str, Any]:
     return {"now": clock.now(), "kind": kind, "speed": clock.speed}
 
 
-def read_clock(desk: Desk, _said: Said) -> dict[str, Any]:
+def read_clock(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
     """Return the time."""
-    return show_clock(desk.mock.clock)
+    return show_clock(context.clock)
 
 
-async def advance_clock(desk: Desk, said: Said) -> dict[str, Any]:
+async def advance_clock(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Move the clock; return when all that came due is done."""
-    clock = desk.mock.clock
+    clock = context.clock
     if clock.speed is not None:
         raise _conflict("This clock runs by itself; only a manual one can be advanced.")
-    await clock.aadvance(said["seconds"])
+    await clock.aadvance(arguments["seconds"])
     return show_clock(clock)
 
 
-def set_clock_speed(desk: Desk, said: Said) -> dict[str, Any]:
+def set_clock_speed(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Let a scaled clock run at another speed."""
     try:
-        desk.mock.clock.speed = said["speed"]
+        context.clock.speed = arguments["speed"]
     except RuntimeError as error:
         raise _conflict(str(error)) from None
-    return show_clock(desk.mock.clock)
+    return show_clock(context.clock)
 
 
-def reset(desk: Desk, said: Said) -> dict[str, Any]:
+def reset(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Forget everything."""
-    desk.mock.reset(said.get("seed"))
-    return show_clock(desk.mock.clock)
+    context.reset(arguments.get("seed"))
+    return show_clock(context.clock)
 
 
 def _conflict(message: str) -> AdminError:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from kling_mock.admin.routes import Desk, Route, Said
+from kling_mock.admin.context import AdminContext
+from kling_mock.admin.routes import Arguments, Route
 from kling_mock.admin.views import FAULT, TARGET, show_fault, show_target
 from kling_mock.kling.faults.declaring import read_fault
 from kling_mock.kling.model.content import ContentAction
@@ -29,35 +30,35 @@ _TARGET: Mapping[str, Schema] = {  # what a request may say; what is shown may b
 FAULT_WANTED: Schema = {"$ref": "#/components/schemas/FaultWanted"}
 
 
-def list_faults(desk: Desk, _said: Said) -> dict[str, Any]:
+def list_faults(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
     """Return all faults, the oldest first."""
-    return {"data": [show_fault(fault) for fault in desk.mock.faults]}
+    return {"data": [show_fault(fault) for fault in context.faults]}
 
 
-def add_fault(desk: Desk, said: Said) -> dict[str, Any]:
+def add_fault(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Let something go wrong from now on."""
-    kind, match, options = read_fault(said)
-    return show_fault(desk.mock.faults.add(kind, match, **options))
+    kind, match, options = read_fault(arguments)
+    return show_fault(context.faults.add(kind, match, **options))
 
 
-def load_faults(desk: Desk, said: Said) -> dict[str, Any]:
+def load_faults(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Add the faults of a profile, all or none."""
-    return {"data": [show_fault(fault) for fault in desk.mock.faults.load(said["faults"])]}
+    return {"data": [show_fault(fault) for fault in context.faults.load(arguments["faults"])]}
 
 
-def remove_fault(desk: Desk, said: Said) -> dict[str, Any]:
+def remove_fault(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """End one fault."""
-    found = [fault for fault in desk.mock.faults if fault.fault_id == said["fault_id"]]
+    found = [fault for fault in context.faults if fault.fault_id == arguments["fault_id"]]
     if not found:
         raise AdminError(404, "unknown_fault", "There is no such fault, or it was removed.")
-    desk.mock.faults.remove(found[0])
+    context.faults.remove(found[0])
     return {"removed": 1}
 
 
-def clear_faults(desk: Desk, _said: Said) -> dict[str, Any]:
+def clear_faults(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
     """End all faults."""
-    count = len(desk.mock.faults)
-    desk.mock.faults.clear()
+    count = len(context.faults)
+    context.faults.clear()
     return {"removed": count}
 
 
@@ -73,25 +74,25 @@ PACE_WANTED = closed(
 )
 
 
-def list_progress(desk: Desk, _said: Said) -> dict[str, Any]:
+def list_progress(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
     """Return the progress rules, the oldest first."""
     rows = [
         {"kind": pace.kind, **show_target(where), "seconds": pace.seconds, "polls": pace.polls}
-        for where, pace in desk.world.progress_rules
+        for where, pace in context.world.progress_rules
     ]
     return {"data": rows}
 
 
-def set_progress(desk: Desk, said: Said) -> dict[str, Any]:
+def set_progress(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Let new tasks go on in another way."""
-    desk.mock.progress.set(**said)
-    return {"rules": len(desk.mock.progress)}
+    context.progress.set(**arguments)
+    return {"rules": len(context.progress)}
 
 
-def clear_progress(desk: Desk, _said: Said) -> dict[str, Any]:
+def clear_progress(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
     """Let new tasks take the usual time of their model again."""
-    count = len(desk.mock.progress)
-    desk.mock.progress.clear()
+    count = len(context.progress)
+    context.progress.clear()
     return {"removed": count}
 
 
@@ -119,25 +120,25 @@ VERDICT_WANTED = closed(
 )
 
 
-def list_content(desk: Desk, _said: Said) -> dict[str, Any]:
+def list_content(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
     """Return the content rules, the oldest first."""
     rows: list[dict[str, Any]] = []
-    for pattern, where, verdict in desk.world.content:
+    for pattern, where, verdict in context.world.content:
         target = {name: one for name, one in show_target(where).items() if name != "prompt"}
         rows.append({"prompt": pattern, **target, **verdict._asdict()})
     return {"data": rows}
 
 
-def add_content(desk: Desk, said: Said) -> dict[str, Any]:
+def add_content(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Take offence at a prompt."""
-    desk.mock.content.add(**said)
-    return {"rules": len(desk.mock.content)}
+    context.content.add(**arguments)
+    return {"rules": len(context.content)}
 
 
-def clear_content(desk: Desk, _said: Said) -> dict[str, Any]:
+def clear_content(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
     """Let every prompt pass again."""
-    count = len(desk.mock.content)
-    desk.mock.content.clear()
+    count = len(context.content)
+    context.content.clear()
     return {"removed": count}
 
 

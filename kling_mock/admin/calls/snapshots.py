@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kling_mock.admin.routes import Desk, Route, Said
+from kling_mock.admin.context import AdminContext
+from kling_mock.admin.routes import Arguments, Route
 from kling_mock.web.errors import AdminError
 from kling_mock.web.json_schema import EVERY, array, closed, integer, number, text
 
@@ -33,30 +34,30 @@ def _show(name: str, snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _find(desk: Desk, said: Said) -> Snapshot:
-    found = desk.snapshots.get(said["snapshot_id"])
+def _find(context: AdminContext, arguments: Arguments) -> Snapshot:
+    found = context.snapshots.get(arguments["snapshot_id"])
     if found is None:
         raise AdminError(404, "unknown_snapshot", "There is no such snapshot; a reset forgets all.")
     return found
 
 
-def list_snapshots(desk: Desk, _said: Said) -> dict[str, Any]:
+def list_snapshots(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
     """Return all snapshots, the oldest first."""
-    return {"data": [_show(name, snapshot) for name, snapshot in desk.snapshots.items()]}
+    return {"data": [_show(name, snapshot) for name, snapshot in context.snapshots.items()]}
 
 
-async def take_snapshot(desk: Desk, said: Said) -> dict[str, Any]:
+async def take_snapshot(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Keep the server as it is now."""
-    await desk.mock.clock.drain()  # callbacks under way cannot be kept
-    kept = desk.snapshots
+    await context.clock.drain()  # callbacks under way cannot be kept
+    kept = context.snapshots
     number = next(at for at in range(1, MOST + 2) if f"snapshot-{at}" not in kept)
-    name = said.get("snapshot_id", f"snapshot-{number}")
+    name = arguments.get("snapshot_id", f"snapshot-{number}")
     if name in kept:
         raise AdminError(409, "snapshot_exists", "There is a snapshot of this name; delete it.")
     if len(kept) >= MOST:
         raise AdminError(409, "too_many_snapshots", f"Accepted are {MOST} snapshots; delete one.")
     try:
-        snapshot = desk.mock.snapshot()
+        snapshot = context.snapshot()
     except RuntimeError as error:
         raise AdminError(409, "no_snapshot", str(error)) from None
     if snapshot.size + sum(other.size for other in kept.values()) > MOST_BYTES:
@@ -66,17 +67,17 @@ async def take_snapshot(desk: Desk, said: Said) -> dict[str, Any]:
     return _show(name, snapshot)
 
 
-def restore_snapshot(desk: Desk, said: Said) -> dict[str, Any]:
+def restore_snapshot(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Put a snapshot back."""
-    snapshot = _find(desk, said)
-    desk.mock.restore(snapshot)
-    return _show(said["snapshot_id"], snapshot)
+    snapshot = _find(context, arguments)
+    context.restore(snapshot)
+    return _show(arguments["snapshot_id"], snapshot)
 
 
-def delete_snapshot(desk: Desk, said: Said) -> dict[str, Any]:
+def delete_snapshot(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Forget a snapshot."""
-    _find(desk, said)
-    del desk.snapshots[said["snapshot_id"]]
+    _find(context, arguments)
+    del context.snapshots[arguments["snapshot_id"]]
     return {"removed": 1}
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kling_mock.admin.routes import Desk, Route, Said
+from kling_mock.admin.context import AdminContext
+from kling_mock.admin.routes import Arguments, Route
 from kling_mock.admin.views import PAGING, TASK, TASK_ID, page, page_of, show_task
 from kling_mock.journal.matching import STATUSES
 from kling_mock.kling.endpoints.registry import ENDPOINTS
@@ -16,35 +17,38 @@ __all__ = ["ROUTES"]
 _ENDED = "The task has ended already."
 
 
-def list_tasks(desk: Desk, said: Said) -> dict[str, Any]:
+def list_tasks(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Return one page of tasks of all accounts, the newest first."""
-    wanted = {name: said[name] for name in _FILTERS if name in said}
-    rows = (show_task(task) for task in reversed(tuple(desk.world.tasks)))
+    wanted = {name: arguments[name] for name in _FILTERS if name in arguments}
+    rows = (show_task(task) for task in reversed(tuple(context.world.tasks)))
     found = (row for row in rows if all(row[name] == one for name, one in wanted.items()))
-    return page(found, said, "task_id")
+    return page(found, arguments, "task_id")
 
 
-def get_task(desk: Desk, said: Said) -> dict[str, Any]:
+def get_task(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Return one task."""
-    return show_task(desk.world.tasks.any(said["task_id"]))
+    return show_task(context.world.tasks.any(arguments["task_id"]))
 
 
-def process_task(desk: Desk, said: Said) -> dict[str, Any]:
+def process_task(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Let a task be processed."""
-    desk.mock.process(said["task_id"])
-    return get_task(desk, said)
+    world = context.world
+    world.start(world.tasks.any(arguments["task_id"]))
+    return get_task(context, arguments)
 
 
-def complete_task(desk: Desk, said: Said) -> dict[str, Any]:
+def complete_task(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Let a task succeed."""
-    desk.mock.complete(said["task_id"])
-    return get_task(desk, said)
+    world = context.world
+    world.complete(world.tasks.any(arguments["task_id"]))
+    return get_task(context, arguments)
 
 
-def fail_task(desk: Desk, said: Said) -> dict[str, Any]:
+def fail_task(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Let a task fail."""
-    desk.mock.fail(said["task_id"], said.get("code", 1301), said.get("message"))
-    return get_task(desk, said)
+    world, code = context.world, arguments.get("code", 1301)
+    world.fail(world.tasks.any(arguments["task_id"]), code, arguments.get("message"))
+    return get_task(context, arguments)
 
 
 _FILTERS = {

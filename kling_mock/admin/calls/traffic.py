@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kling_mock.admin.routes import Desk, Route, Said
+from kling_mock.admin.context import AdminContext
+from kling_mock.admin.routes import Arguments, Route
 from kling_mock.admin.views import (
     DELIVERY,
     ENTRY,
@@ -33,58 +34,58 @@ _FILTERS = {
 }
 
 
-def list_journal(desk: Desk, said: Said) -> dict[str, Any]:
+def list_journal(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Return one page of requests, the newest first."""
-    journal = desk.mock.journal
-    filters: Any = {name: said[name] for name in _FILTERS if name in said}
+    journal = context.journal
+    filters: Any = {name: arguments[name] for name in _FILTERS if name in arguments}
     call = Call(filters.pop("match", "*"), **filters)
     kept = reversed(journal.numbered())  # before the count: nothing may be missing in both
-    found = page((show_entry(at, entry) for at, entry in kept if call.accepts(entry)), said)
+    found = page((show_entry(at, entry) for at, entry in kept if call.accepts(entry)), arguments)
     return found | {"forgotten": sum(journal.forgotten_kinds.matching(call).values())}
 
 
-def list_forgotten(desk: Desk, _said: Said) -> dict[str, Any]:
+def list_forgotten(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
     """Return how many requests of each kind are no longer kept."""
-    kinds = desk.mock.journal.forgotten_kinds
+    kinds = context.journal.forgotten_kinds
     return {"data": [{**kind._asdict(), "count": count} for kind, count in kinds]}
 
 
-def list_unexpected(desk: Desk, _said: Said) -> dict[str, Any]:
+def list_unexpected(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
     """Return why each unexpected call is one."""
-    journal = desk.mock.journal
+    journal = context.journal
     return {"data": [journal.explain(entry) for entry in journal.unexpected]}
 
 
-def clear_journal(desk: Desk, _said: Said) -> dict[str, Any]:
+def clear_journal(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
     """Forget all requests."""
-    count = len(desk.mock.journal)
-    desk.mock.journal.clear()
+    count = len(context.journal)
+    context.journal.clear()
     return {"removed": count}
 
 
 # ---------------------------------------------------------------- callbacks
 
 
-def list_deliveries(desk: Desk, said: Said) -> dict[str, Any]:
+def list_deliveries(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Return one page of deliveries, the newest first."""
-    deliveries = desk.mock.deliveries
-    wanted = {name: said[name] for name in ("task_id", "state") if name in said}
+    deliveries = context.deliveries
+    wanted = {name: arguments[name] for name in ("task_id", "state") if name in arguments}
     rows = (show_delivery(at, one) for at, one in numbered(list(deliveries), deliveries.total))
     found = (row for row in rows if all(row[name] == one for name, one in wanted.items()))
-    return page(found, said)
+    return page(found, arguments)
 
 
-def replay_delivery(desk: Desk, said: Said) -> dict[str, Any]:
+def replay_delivery(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Send one delivery once more."""
-    delivery = desk.mock.deliveries.find(said["delivery_id"])
-    desk.mock.deliveries.replay(delivery, resign=said.get("resign", False))
+    delivery = context.deliveries.find(arguments["delivery_id"])
+    context.deliveries.replay(delivery, resign=arguments.get("resign", False))
     return {"replayed": 1}
 
 
-def replay_task(desk: Desk, said: Said) -> dict[str, Any]:
+def replay_task(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Send all deliveries of a task once more."""
-    count = len(desk.mock.deliveries.of(said["task_id"]))
-    desk.mock.deliveries.replay(said["task_id"], resign=said.get("resign", False))
+    count = len(context.deliveries.of(arguments["task_id"]))
+    context.deliveries.replay(arguments["task_id"], resign=arguments.get("resign", False))
     return {"replayed": count}
 
 
@@ -95,9 +96,9 @@ CALLBACKS = closed(
 )
 
 
-def get_callbacks(desk: Desk, _said: Said) -> dict[str, Any]:
+def get_callbacks(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
     """Return how callbacks are sent."""
-    callbacks = desk.mock.callbacks
+    callbacks = context.callbacks
     return {
         "retries": list(callbacks.retries),
         "timeout": callbacks.timeout,
@@ -105,11 +106,11 @@ def get_callbacks(desk: Desk, _said: Said) -> dict[str, Any]:
     }
 
 
-def set_callbacks(desk: Desk, said: Said) -> dict[str, Any]:
+def set_callbacks(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Send callbacks in another way."""
-    for name, value in said.items():
-        setattr(desk.mock.callbacks, name, value)
-    return get_callbacks(desk, said)
+    for name, value in arguments.items():
+        setattr(context.callbacks, name, value)
+    return get_callbacks(context, arguments)
 
 
 _RESIGN = closed(EVERY, resign=flag("Whether it is dated and signed anew; else no byte is new."))

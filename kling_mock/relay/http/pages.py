@@ -18,7 +18,7 @@ from kling_mock.relay.operator.service import STUCK_AFTER
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import Backlog, StoreSummary
-from kling_mock.web.loopback import comes_from_here
+from kling_mock.web.listening import comes_from_here
 from kling_mock.web.replies import json_reply
 
 __all__ = ["MonitoringPages", "Page", "is_local"]

@@ -13,7 +13,7 @@ import pytest
 from kling_mock import KlingMock
 from kling_mock.admin.api import MAX_BODY
 from kling_mock.admin.table import ROUTES
-from kling_mock.web.loopback import is_local
+from kling_mock.web.listening import is_local
 from tests.mock.admin_client import Admin
 
 
@@ -78,8 +78,8 @@ def test_remote_calls_can_be_allowed() -> None:
 
 
 def test_it_can_be_switched_off() -> None:
-    """With `admin=False` its paths do not exist, and the OpenAPI document has none of them."""
-    with KlingMock(admin=False) as mock, Admin(mock) as admin:
+    """With `admin="off"` its paths do not exist, and the OpenAPI document has none of them."""
+    with KlingMock(admin="off") as mock, Admin(mock) as admin:
         reply = admin.send("GET", "/clock")
         assert (reply.status_code, reply.json()["code"]) == (404, 1203)
         document = admin.http.get("/openapi.json").json()
@@ -87,10 +87,10 @@ def test_it_can_be_switched_off() -> None:
         assert "AdminError" not in document["components"]["schemas"]
 
 
-def test_a_wrong_setting_is_told() -> None:
-    """What `admin=` accepts is in the error."""
-    wrong: Any = "yes"
-    with pytest.raises(ValueError, match="admin: accepted are True, False and 'remote'"):
+def test_a_wrong_setting_is_refused() -> None:
+    """The error says what `admin=` must be."""
+    wrong: Any = True
+    with pytest.raises(ValueError, match="admin: must be 'off', 'local' or 'remote', got True"):
         KlingMock(admin=wrong)
 
 
@@ -154,7 +154,7 @@ def test_nothing_of_it_is_loaded_before_the_first_call() -> None:
         "import sys, urllib.request\n"
         "from kling_mock import KlingMock\n"
         "with KlingMock() as mock:\n"
-        "    assert not [name for name in sys.modules if 'control.admin' in name]\n"
+        "    assert not [name for name in sys.modules if 'kling_mock.admin' in name]\n"
         "    headers = {'Authorization': f'Bearer {mock.admin_token}'}\n"
         "    url = f'{mock.kling_url}/__kling/clock'\n"
         "    urllib.request.urlopen(urllib.request.Request(url, headers=headers)).close()\n"

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RelaySettings
 from kling_mock.admin.calls.snapshots import MOST
 from kling_mock.admin.table import ROUTES
 from tests.mock.admin_client import Admin
@@ -155,7 +155,7 @@ def test_a_snapshot_holds_the_relay(admin: Admin, mock: KlingMock) -> None:
 
 def test_a_snapshot_that_cannot_be_taken(tmp_path: Path) -> None:
     """With a database behind the relay it is refused as a conflict, with the reason."""
-    with KlingMock(database=f"sqlite:///{tmp_path}/relay.db") as mock:
+    with KlingMock(relay=RelaySettings(database=f"sqlite:///{tmp_path}/relay.db")) as mock:
         url = f"{mock.kling_url}/__kling/snapshots"
         headers = {"Authorization": f"Bearer {mock.admin_token}"}
         reply = httpx.post(url, headers=headers, trust_env=False)

@@ -186,4 +186,4 @@ def test_the_size_of_the_journal_is_set_and_checked(capsys: pytest.CaptureFixtur
                 client.get("/v1/videos/text2video", headers=headers)
             assert client.get("/__kling/journal", headers=asked).json()["forgotten"] == 1
     assert main(["serve", "--journal-size", "0"]) == 1
-    assert "journal_size: accepted is a whole number of 1 or more" in capsys.readouterr().err
+    assert "journal_size: must be a whole number of 1 or more" in capsys.readouterr().err

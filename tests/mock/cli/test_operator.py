@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RelaySettings
 from kling_mock.cli.main import main
 from kling_mock.cli.operator import OperatorRequest, _rows, operator_on
 from kling_mock.storage.memory import MemoryStorage
@@ -252,7 +252,7 @@ def test_a_running_relay_notices(shell: Shell, relay: dict[str, str]) -> None:
 def test_stats_tell_days_stuck_tasks_and_slow_statements(shell: Shell) -> None:
     """Totals per day, the ids of stuck tasks, and what the database knows of slow statements."""
     with (
-        KlingMock(database=shell.url, start="now") as mock,
+        KlingMock(relay=RelaySettings(database=shell.url), start="now") as mock,
         httpx.Client(base_url=mock.relay_url, timeout=20) as http,
     ):
         caller = Caller(http, mock)

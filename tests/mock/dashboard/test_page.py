@@ -59,8 +59,8 @@ def test_it_is_not_served_through_a_proxy(mock: KlingMock) -> None:
 
 
 def test_it_is_gone_with_the_admin_api() -> None:
-    """`KlingMock(admin=False)` has no dashboard."""
-    with KlingMock(admin=False) as mock:
+    """`KlingMock(admin="off")` has no dashboard."""
+    with KlingMock(admin="off") as mock:
         assert mock.dashboard_url is None
         assert httpx.get(f"{mock.kling_url}/__kling/", trust_env=False).status_code == 404
 

@@ -357,7 +357,7 @@ def test_unexpected_calls_are_counted_beyond_those_that_are_shown() -> None:
 @pytest.mark.parametrize("size", [0, -1, 1.5, True, "10", None])
 def test_a_wrong_size_is_refused(size: Any) -> None:
     """A journal keeps a whole number of requests, 1 or more."""
-    with pytest.raises(ValueError, match="journal_size: accepted is a whole number of 1 or more"):
+    with pytest.raises(ValueError, match="journal_size: must be a whole number of 1 or more"):
         KlingMock(journal_size=size)
 
 

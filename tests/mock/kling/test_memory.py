@@ -119,7 +119,7 @@ def test_a_report_of_a_forgotten_task_is_tried_again(
     def forget(world: Any) -> None:
         world.tasks._forget(world.tasks.any(task_id))
 
-    mock._reach.call(forget)
+    mock._proxy.call(forget)
     mock.clock.advance(2 * KEPT_SECONDS)
     assert {row.state for row in mock.deliveries.of(task_id)} == {"delivered"}
     assert receiver.statuses[-1] == "submitted"  # the one that was refused at first

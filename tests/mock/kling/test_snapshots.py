@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kling_mock import KlingMock
 from kling_mock.clock import Clock, ManualClock
 from kling_mock.kling.model.tasks import TaskIds
-from kling_mock.server.relay import KeptRelay
+from kling_mock.server.relay import EmbeddedRelay, RelaySnapshot
 from kling_mock.storage.memory import MemoryStorage
 from tests.mock.conftest import Api
 from tests.mock.receiver import Receiver, receiver
@@ -87,26 +87,26 @@ def _same_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     _share(TaskIds, monkeypatch)
 
 
-def _same_books(monkeypatch: pytest.MonkeyPatch) -> None:
+def _same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all snapshots share the state of one relay."""
     _share(MemoryStorage, monkeypatch)
 
 
 def _relay_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the relay go on as if nothing had been put back."""
-    monkeypatch.setattr(KlingMock, "_put_back_relay", lambda _, kept: kept.relay.stop())
+    monkeypatch.setattr(EmbeddedRelay, "restore", lambda _, snapshot: snapshot.relay.stop())
 
 
 def _new_relay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put the state back, and forget what the relay itself knew."""
-    whole = KlingMock._put_back_relay
+    whole = EmbeddedRelay.restore
 
-    def books_only(self: KlingMock, kept: KeptRelay) -> None:
-        if kept.relay is not None:
-            kept.relay.stop()
-        whole(self, kept._replace(relay=None))
+    def rows_only(self: EmbeddedRelay, snapshot: RelaySnapshot) -> None:
+        if snapshot.relay is not None:
+            snapshot.relay.stop()
+        whole(self, snapshot._replace(relay=None))
 
-    monkeypatch.setattr(KlingMock, "_put_back_relay", books_only)
+    monkeypatch.setattr(EmbeddedRelay, "restore", rows_only)
 
 
 def _no_timers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def _same_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "break_it", [_same_ids, _no_timers, _same_time, _same_books, _relay_stays, _new_relay]
+    "break_it", [_same_ids, _no_timers, _same_time, _same_rows, _relay_stays, _new_relay]
 )
 def test_a_snapshot_that_forgets_something_is_noticed(
     break_it: Any, hearer: Receiver, monkeypatch: pytest.MonkeyPatch
@@ -134,7 +134,7 @@ def test_a_snapshot_that_forgets_something_is_noticed(
     break_it(monkeypatch)
     task = {"prompt": "a", "external_task_id": "", "callback_url": True}
     before: list[Step] = [("create", task)]
-    if break_it in {_same_books, _relay_stays, _new_relay}:
+    if break_it in {_same_rows, _relay_stays, _new_relay}:
         before = [("relay_create", task)]
     after: list[Step] = [*before, ("advance", 1000), ("list", None)]
     with pytest.raises(AssertionError):
@@ -175,7 +175,7 @@ async def test_inside_an_event_loop_it_does_not_wait(mock: KlingMock, receiver: 
     async with mock.async_client() as kling:
         await kling.text2video.create(prompt="a kitten")
         snapshot = mock.snapshot()
-        mock._reach.call(lambda world: world.clock.spawn(world.clock.asleep(10)))
+        mock._proxy.call(lambda world: world.clock.spawn(world.clock.asleep(10)))
         with pytest.raises(RuntimeError, match=r"await mock.clock.aadvance\(0\)"):
             mock.snapshot()
         mock.restore(snapshot)
@@ -200,7 +200,7 @@ def test_a_snapshot_of_another_server_is_refused(mock: KlingMock) -> None:
 
 def test_what_cannot_be_kept_is_told(mock: KlingMock) -> None:
     """A function of the test's own that waits on the clock is no part of the server."""
-    mock._reach.call(lambda world: world.clock.call_at(world.clock.now() + 1, lambda: None))
+    mock._proxy.call(lambda world: world.clock.call_at(world.clock.now() + 1, lambda: None))
     with pytest.raises(RuntimeError, match="no part of the emulated Kling or its relay"):
         mock.snapshot()
 

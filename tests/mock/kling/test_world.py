@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from kling_mock import KlingMock
 from kling_mock.kling.model.lifecycle import IllegalTransitionError
+from kling_mock.server.emulator import Emulator
 from tests.mock.conftest import Api
 from tests.mock.receiver import Receiver
 
@@ -309,14 +310,14 @@ def test_a_reset_that_keeps_something_is_noticed(
     machine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that keeps a fault over a reset does not pass for a new one."""
-    renew = KlingMock._renew
+    reset = Emulator.reset
 
-    def forgetful(self: KlingMock, seed: int | None = None) -> None:
-        faults = list(self._world.faults)
-        renew(self, seed)
+    def forgetful(self: Emulator, seed: int | None) -> None:
+        faults = list(self.world.faults)
+        reset(self, seed)
         for fault in faults[:1]:
-            self._world.faults.add(fault.kind.name, times=1)
+            self.world.faults.add(fault.kind.name, times=1)
 
-    monkeypatch.setattr(KlingMock, "_renew", forgetful)
+    monkeypatch.setattr(Emulator, "reset", forgetful)
     with pytest.raises(AssertionError):
         run(machine, (Phase.generate,))

@@ -7,7 +7,7 @@ import re
 import httpx
 import pytest
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RelaySettings
 from kling_mock.relay.domain.wire import ENDPOINTS
 from kling_sdk import ConflictError, OmniVideo, TaskFailedError
 from tests.endpoints import body, source_video
@@ -182,7 +182,7 @@ async def test_the_async_sdk_works_through_the_relay() -> None:
 
 def test_the_price_of_the_guide_can_be_chosen() -> None:
     """With the guide's price list a video of the guide costs what it costs there."""
-    with KlingMock(relay_pricing="guide") as mock, mock.relay_client() as relay:
+    with KlingMock(relay=RelaySettings(pricing="guide")) as mock, mock.relay_client() as relay:
         relay.text2video.create(prompt="x", model_name="kling-v2-6", aspect_ratio="16:9")
         assert mock.ledger.user().held_quota == 30_000_000
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RelaySettings
 
 
 def test_a_client_of_the_relay_goes_on_after_a_restore(mock: KlingMock) -> None:
@@ -46,8 +46,8 @@ def test_a_reset_between_snapshot_and_restore(mock: KlingMock) -> None:
         assert kling.text2video.wait(task).is_succeed
 
 
-def test_a_server_that_was_started_anew_since() -> None:
-    """The ports are others then: the relay has its books back, and works on them from there."""
+def test_a_server_that_was_started_again_since() -> None:
+    """The ports are others then: the relay has its rows back, and works on them from there."""
     mock = KlingMock(seed=1)
     with mock, mock.relay_client() as kling:
         task = kling.text2video.create(prompt="a kitten")
@@ -62,22 +62,25 @@ def test_a_server_that_was_started_anew_since() -> None:
 
 
 def test_a_relay_with_a_database_cannot_be_kept(tmp_path: Path) -> None:
-    """The refusal says why, and what to do; without a relay the database is no hindrance."""
+    """The refusal says why, and what to do; a server without a relay can be kept."""
     url = f"sqlite:///{tmp_path}/relay.db"
     with (
-        KlingMock(database=url) as mock,
+        KlingMock(relay=RelaySettings(database=url)) as mock,
         pytest.raises(RuntimeError, match=r"in a database, .* Leave out database="),
     ):
         mock.snapshot()
-    with KlingMock(database=url, relay=False) as mock:
+    with KlingMock(relay=False) as mock:
         mock.restore(mock.snapshot())
 
 
 def test_the_callback_of_the_guides_test_counts_after_a_restore() -> None:
-    """With `relay_test_callback` it gives the restored task its result, not the old one."""
+    """With `test_callback` it gives the restored task its result, not the old one."""
     video = {"id": "video_123", "url": "https://cdn.example/v.mp4", "duration": "5"}
     report = {"task_id": "1", "task_status": "succeed", "task_result": {"videos": [video]}}
-    with KlingMock(seed=1, relay_test_callback=True) as mock, mock.relay_client() as kling:
+    with (
+        KlingMock(seed=1, relay=RelaySettings(test_callback=True)) as mock,
+        mock.relay_client() as kling,
+    ):
         task = kling.text2video.create(prompt="a kitten")
         url = f"{mock.relay_url}/kling/callback/{task.task_id}"
         snapshot = mock.snapshot()

@@ -118,9 +118,9 @@ def test_the_limit_of_connections_is_below_that_of_open_files(
 @contextmanager
 def served(limits: Limits) -> Iterator[KlingMock]:
     mock = KlingMock(seed=1)
-    mock._limits = limits
+    mock._emulator.limits = limits
     assert mock._relay is not None
-    mock._relay._limits = limits
+    mock._relay.host._limits = limits
     with mock:
         yield mock
 
@@ -309,7 +309,7 @@ def test_connections_that_are_being_answered_do_not_make_room() -> None:
             ).encode()
 
         def at_work() -> int:
-            listener = mock._listener
+            listener = mock._emulator._listener
             assert listener is not None
             listener._look()
             return sum(seen.phase is Phase.ANSWERING for seen in listener._open.values())

@@ -93,7 +93,7 @@ def test_an_external_id_is_taken_once_per_account(api: Any, mock: Any) -> None:
 def test_accounts_do_not_see_each_other(api: Any, mock: Any) -> None:
     """Another account may use the same external id, and finds nothing of the first."""
     task_id = api.new(external_task_id="mine")
-    mock._world.accounts.add(Account("other", [], [AccountApiKey("other-key")]))
+    mock._emulator.world.accounts.add(Account("other", [], [AccountApiKey("other-key")]))
     other = {"Authorization": "Bearer other-key"}
     for name in (task_id, "mine"):
         assert api.http.get(f"{LIST}/{name}", headers=other).status_code == 400

@@ -334,7 +334,7 @@ def test_settings_on_the_servers_own_thread(mock: KlingMock) -> None:
 
     def set_and_read() -> int | None:
         mock.account.slots = 4
-        mock.complete(mock._world.submit(mock._world.account, wanted).task_id)
+        mock.complete(mock._emulator.world.submit(mock._emulator.world.account, wanted).task_id)
         return mock.account.slots
 
     wanted = plan("text2video", {"model_name": "kling-v2-6", "prompt": "a"})
@@ -345,5 +345,5 @@ def test_a_call_from_nowhere_is_on_no_list(mock: KlingMock) -> None:
     """Where the address of a caller is not known, an allow-list refuses it."""
     mock.account.allowed_ips = ["0.0.0.0/0", "::/0"]
     with pytest.raises(Refusal, match="1304"):
-        admit_call(mock._world.account, 0.0, "", creates=False)
-    admit_call(mock._world.account, 0.0, "fe80::1%eth0", creates=False)
+        admit_call(mock._emulator.world.account, 0.0, "", creates=False)
+    admit_call(mock._emulator.world.account, 0.0, "fe80::1%eth0", creates=False)

@@ -123,7 +123,7 @@ def test_a_disabled_key_is_refused_at_once(api: Any, mock: Any) -> None:
     """The state of a key is looked at on every request, also for a token seen before."""
     header = f"Bearer {api.token()}"
     assert answer(api, header)[1] == 0
-    mock._world.account.key_pairs[0].active = False
+    mock._emulator.world.account.key_pairs[0].active = False
     assert answer(api, header) == (401, 1000, TEXTS[1000])
 
 
@@ -134,11 +134,11 @@ def test_remembered_tokens_are_bounded(
     monkeypatch.setattr("kling_mock.kling.model.accounts._CACHED", 2)
     for number in range(5):
         assert answer(api, f"Bearer {api.token(jti=str(number))}")[1] == 0
-    assert len(mock._world.accounts._tokens) <= 2
+    assert len(mock._emulator.world.accounts._tokens) <= 2
 
 
 def test_no_secret_in_a_repr(mock: Any) -> None:
     """Neither an account nor a key pair shows a secret."""
-    shown = repr(mock._world.account) + repr(mock._world.account.key_pairs)
+    shown = repr(mock._emulator.world.account) + repr(mock._emulator.world.account.key_pairs)
     assert mock.secret_key not in shown
     assert mock.api_key not in shown

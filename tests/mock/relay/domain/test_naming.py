@@ -158,8 +158,7 @@ def test_the_operator_s_api_refuses_it_with_409(tmp_path: Path) -> None:
     with KlingMock() as mock, httpx.Client(base_url=mock.relay_url, timeout=20) as http:
         caller = Caller(http, mock)
         caller.operate("GET", "users")
-        assert mock._relay_books is not None
-        storage: Any = mock._relay_books.storage
+        storage: Any = mock._existing_relay()._open_state().storage
         mock._thread.wait(storage.create_user(NewUser("1", 5), now=NOW), None)
         headers = {"Authorization": f"Bearer {mock.admin_token}"}
         body = {"amount": 7, "reference": "payment-1"}

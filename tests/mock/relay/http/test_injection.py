@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RelaySettings
 from kling_mock.web.log_lines import LogLines
 from tests.mock.relay.http_calls import PRICE, VIDEOS, Caller, error_of
 from tests.mock.storage.databases import Mysql, need
@@ -50,7 +50,10 @@ def stored(request: pytest.FixtureRequest) -> Iterator[Caller]:
         asyncio.run(database.make())
     try:
         url = "sqlite://" if database is None else database.url
-        with KlingMock(database=url) as mock, httpx.Client(base_url=mock.relay_url) as http:
+        with (
+            KlingMock(relay=RelaySettings(database=url)) as mock,
+            httpx.Client(base_url=mock.relay_url) as http,
+        ):
             http.timeout = httpx.Timeout(20)
             yield Caller(http, mock)
     finally:

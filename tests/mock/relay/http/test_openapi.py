@@ -16,7 +16,7 @@ from openapi_spec_validator import validate
 from schemathesis import GenerationMode, checks
 from schemathesis.core.failures import FailureGroup
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RelaySettings
 from kling_mock.relay.domain import wire
 from kling_mock.relay.http.openapi import OPERATIONS, openapi, openapi_bytes
 from kling_mock.relay.http.routes import OPERATOR, OTHER, template
@@ -108,8 +108,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Serve
     """A relay for users' calls, and one for the operator's: on SQLite, which takes no nonsense."""
     folder = tmp_path_factory.mktemp("relay")
     with (
-        KlingMock(seed=1, database=f"sqlite:///{folder / 'users.db'}") as users,
-        KlingMock(seed=1, database=f"sqlite:///{folder / 'operator.db'}") as operator,
+        KlingMock(
+            seed=1, relay=RelaySettings(database=f"sqlite:///{folder / 'users.db'}")
+        ) as users,
+        KlingMock(
+            seed=1, relay=RelaySettings(database=f"sqlite:///{folder / 'operator.db'}")
+        ) as operator,
     ):
         mine, his = (Served(mock, known(mock)) for mock in (users, operator))
         yield {"token": mine, "": mine, "admin": his}

@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RelaySettings
 from kling_mock.relay.domain.json_body import MAX_DEPTH, MAX_VALUES
 from kling_mock.relay.domain.stored_values import stored_id, stored_json, stored_reason, stored_url
 from kling_mock.relay.domain.wire import MAX_PROMPT
@@ -172,7 +172,7 @@ def url(
 def stored(url: str | None) -> Iterator[Caller]:
     """A user of a relay on each database."""
     with (
-        KlingMock(seed=7, database=url) as mock,
+        KlingMock(seed=7, relay=RelaySettings(database=url)) as mock,
         httpx.Client(base_url=mock.relay_url, timeout=60) as http,
     ):
         yield Caller(http, mock)

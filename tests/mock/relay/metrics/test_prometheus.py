@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RelaySettings
 from kling_mock.relay.http.routes import template
 from kling_mock.relay.metrics.counters import upstream_outcome
 from kling_mock.web.webhook_signing import signed_headers
@@ -303,7 +303,7 @@ def test_the_database_may_be_away() -> None:
     dropped = False
     try:
         with (
-            KlingMock(seed=7, database=server.url) as mock,
+            KlingMock(seed=7, relay=RelaySettings(database=server.url)) as mock,
             httpx.Client(base_url=mock.relay_url, timeout=20) as http,
         ):
             caller = Caller(http, mock)

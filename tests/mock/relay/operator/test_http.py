@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RelaySettings
 from kling_mock.cli.operator import operator_on
 from kling_mock.relay.operator.http import OperatorApi
 from kling_mock.storage.memory import MemoryStorage
@@ -117,8 +117,7 @@ def test_an_unbalanced_ledger_is_reported(caller: Caller) -> None:
     import attrs
 
     user = caller.mock.ledger.user()
-    assert caller.mock._relay_books is not None
-    storage: Any = caller.mock._relay_books.storage
+    storage: Any = caller.mock._existing_relay()._open_state().storage
     storage.state.users[user.id] = attrs.evolve(user, quota=user.quota - 1)
     with pytest.raises(AssertionError, match=r"user 'default': .* differs from the balance"):
         caller.mock.ledger.assert_balanced()
@@ -129,7 +128,10 @@ def test_an_unbalanced_ledger_is_reported(caller: Caller) -> None:
 def test_a_restart_keeps_what_the_operator_has_set(tmp_path: Path) -> None:
     """The channel gets the new server's address, and keeps its secrets, priority and status."""
     url = f"sqlite:///{tmp_path / 'relay.db'}"
-    with KlingMock(database=url) as mock, httpx.Client(base_url=mock.relay_url) as http:
+    with (
+        KlingMock(relay=RelaySettings(database=url)) as mock,
+        httpx.Client(base_url=mock.relay_url) as http,
+    ):
         declared = {
             "name": "Kling AI",
             "base_url": mock.kling_url,
@@ -139,7 +141,10 @@ def test_a_restart_keeps_what_the_operator_has_set(tmp_path: Path) -> None:
             "status": "disabled",
         }
         Caller(http, mock).operate("PUT", "channels/1", json=declared)
-    with KlingMock(database=url) as mock, httpx.Client(base_url=mock.relay_url) as http:
+    with (
+        KlingMock(relay=RelaySettings(database=url)) as mock,
+        httpx.Client(base_url=mock.relay_url) as http,
+    ):
         (channel,) = Caller(http, mock).operate("GET", "channels")["data"]
         shown = (channel["webhook_secrets"], channel["priority"], channel["status"])
         assert shown == (1, 7, "disabled")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RelaySettings
 from kling_mock.cli.operator import operator_on
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.operator import service as service_module
@@ -272,7 +272,7 @@ def test_a_broken_channel_stops_no_other(
     """It takes no tasks, is logged once, shown by /health and can be listed and repaired."""
     database = SqliteFile(tmp_path)
     with (
-        KlingMock(database=database.url) as mock,
+        KlingMock(relay=RelaySettings(database=database.url)) as mock,
         httpx.Client(base_url=mock.relay_url, timeout=20) as http,
     ):
         caller = Caller(http, mock)
@@ -302,7 +302,7 @@ def test_a_relay_whose_only_channel_is_broken_says_so(tmp_path: Path) -> None:
     """A create is refused with 503 `no_channel`, and not with 500."""
     database = SqliteFile(tmp_path)
     with (
-        KlingMock(database=database.url) as mock,
+        KlingMock(relay=RelaySettings(database=database.url)) as mock,
         httpx.Client(base_url=mock.relay_url, timeout=20) as http,
     ):
         asyncio.run(database.query("UPDATE channels SET api_keys = '|'"))

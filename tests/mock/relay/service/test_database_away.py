@@ -10,7 +10,7 @@ import attrs
 import httpx
 import pytest
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RelaySettings
 from tests.mock.relay.http_calls import PRICE, Caller, error_of
 from tests.mock.storage.databases import MYSQL, Mysql, need
 from tests.mock.storage.proxy import How, Proxy
@@ -39,7 +39,10 @@ def database() -> Iterator[Mysql]:
 def behind(database: Mysql) -> Iterator[Behind]:
     with Proxy(MYSQL) as proxy:
         url = database.url.replace(f":{MYSQL[1]}/", f":{proxy.port}/")
-        with KlingMock(database=url) as mock, httpx.Client(base_url=mock.relay_url) as http:
+        with (
+            KlingMock(relay=RelaySettings(database=url)) as mock,
+            httpx.Client(base_url=mock.relay_url) as http,
+        ):
             http.timeout = httpx.Timeout(20)
             yield Behind(Caller(http, mock), proxy)
             mock.ledger.assert_balanced()
@@ -47,7 +50,7 @@ def behind(database: Mysql) -> Iterator[Behind]:
 
 
 def tasks_at_kling(mock: KlingMock) -> int:
-    return mock._reach.call(lambda world: len(world.tasks))
+    return mock._proxy.call(lambda world: len(world.tasks))
 
 
 def packets_of_a_create(behind: Behind) -> int:

@@ -108,7 +108,7 @@ def test_a_refusal_of_the_second_channel_overrules_nothing_either(caller: Caller
 
     def second(_: ReceivedRequest) -> Reply:
         # The first channel has it after all, and says so while the second one is asked.
-        caller.mock._on_storage(  # as another process would
+        caller.mock._existing_relay().run(  # as another process would
             lambda store: store.accept(ids[0], "873", now=1, next_poll_at=1)
         )
         return refusal(1201, 400)
