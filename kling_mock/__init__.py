@@ -17,16 +17,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from kling_mock.clock import Clock, ManualClock, RealClock, ScaledClock
-    from kling_mock.controls.accounts import AccountHandle, AccountsHandle, Keys
+    from kling_mock.clock import ManualClock, MockClock, RealClock, ScaledClock
+    from kling_mock.controls.accounts import AccountHandle, AccountsHandle, NewKeyPair
     from kling_mock.controls.callbacks import CallbacksHandle, DeliveriesHandle
     from kling_mock.controls.ledger import LedgerHandle
     from kling_mock.controls.rules import ContentHandle, FaultsHandle, ProgressHandle
-    from kling_mock.journal.calls import Call, Filters
+    from kling_mock.journal.calls import Call, CallFilters
     from kling_mock.journal.entries import Entry
     from kling_mock.journal.forgotten import Forgotten, IncompleteJournalError
     from kling_mock.journal.journal import Journal
-    from kling_mock.journal.matching import Target
+    from kling_mock.journal.matching import RequestTarget
     from kling_mock.kling.callbacks.log import Delivery, DeliveryAttempt
     from kling_mock.kling.faults.declaring import FaultOptions
     from kling_mock.kling.faults.matching import Fault
@@ -46,8 +46,8 @@ __all__ = [
     "AccountHandle",
     "AccountsHandle",
     "Call",
+    "CallFilters",
     "CallbacksHandle",
-    "Clock",
     "ContentHandle",
     "DeliveriesHandle",
     "Delivery",
@@ -56,18 +56,18 @@ __all__ = [
     "Fault",
     "FaultOptions",
     "FaultsHandle",
-    "Filters",
     "Forgotten",
     "IllegalTransitionError",
     "IncompleteJournalError",
     "InsufficientQuotaError",
     "Journal",
-    "Keys",
     "KlingMock",
     "LedgerEntry",
     "LedgerHandle",
     "Limits",
     "ManualClock",
+    "MockClock",
+    "NewKeyPair",
     "Pack",
     "ProgressHandle",
     "RateLimit",
@@ -75,9 +75,9 @@ __all__ = [
     "Reconciliation",
     "RelaySettings",
     "Report",
+    "RequestTarget",
     "ScaledClock",
     "Snapshot",
-    "Target",
     "User",
     "__version__",
 ]
@@ -85,16 +85,16 @@ __all__ = [
 MISSING_EXTRA: Final = "kling_mock needs the extra `mock`: pip install 'kling-sdk[mock]'"
 
 _NAMES: Final[Mapping[str, str]] = {  # module below this package -> names in it
-    "clock": "Clock ManualClock RealClock ScaledClock",
-    "controls.accounts": "AccountHandle AccountsHandle Keys",
+    "clock": "MockClock ManualClock RealClock ScaledClock",
+    "controls.accounts": "AccountHandle AccountsHandle NewKeyPair",
     "controls.callbacks": "CallbacksHandle DeliveriesHandle",
     "controls.ledger": "LedgerHandle",
     "controls.rules": "ContentHandle FaultsHandle ProgressHandle",
-    "journal.calls": "Call Filters",
+    "journal.calls": "Call CallFilters",
     "journal.entries": "Entry",
     "journal.forgotten": "Forgotten IncompleteJournalError",
     "journal.journal": "Journal",
-    "journal.matching": "Target",
+    "journal.matching": "RequestTarget",
     "kling.callbacks.log": "DeliveryAttempt Delivery",
     "kling.faults.declaring": "FaultOptions",
     "kling.faults.matching": "Fault",

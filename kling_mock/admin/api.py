@@ -22,7 +22,7 @@ from kling_mock.kling.http.handler import ADMIN
 from kling_mock.kling.http.requests import read_body
 from kling_mock.kling.model.lifecycle import IllegalTransitionError
 from kling_mock.kling.service_codes import Refusal
-from kling_mock.web.errors import AdminError
+from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import check, read_query
 from kling_mock.web.listening import comes_from_here
 
@@ -57,11 +57,11 @@ class AdminApi:
             self._check_token(request)
             status, reply = await self._serve(request, path, query)
             body = json.dumps(reply).encode()
-        except AdminError as error:
+        except ApiError as error:
             status, body, headers = error.status, error.body(), error.headers
         except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer
             _log.exception("The admin API failed on %s %s", request.method, path)
-            broken = AdminError(500, "broken", "The mock itself failed; see its log.")
+            broken = ApiError(500, "broken", "The mock itself failed; see its log.")
             status, body = broken.status, broken.body()
         more = {"Content-Type": "application/json;charset=UTF-8", "Cache-Control": "no-store"}
         return web.Response(status=status, body=body, headers={**more, **headers})
@@ -70,10 +70,10 @@ class AdminApi:
         """Check where a request comes from.
 
         Raises:
-            AdminError: 403, not from this computer.
+            ApiError: 403, not from this computer.
         """
         if not self._remote and not comes_from_here(request.remote, request.headers):
-            raise AdminError(
+            raise ApiError(
                 403,
                 "not_local",
                 "The admin API takes calls from this computer only, and none through a proxy. "
@@ -84,12 +84,12 @@ class AdminApi:
         """Check who calls.
 
         Raises:
-            AdminError: 401, somebody without the token.
+            ApiError: 401, somebody without the token.
         """
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         given = token.strip().encode("utf-8", "surrogateescape")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._token):
-            raise AdminError(
+            raise ApiError(
                 401,
                 "wrong_token" if scheme else "no_token",
                 "Accepted is `Authorization: Bearer <admin_token>`; `mock.admin_token` and the "
@@ -103,7 +103,7 @@ class AdminApi:
         """Return status and body of a success.
 
         Raises:
-            AdminError: It is refused; nothing has changed.
+            ApiError: It is refused; nothing has changed.
         """
         row, inside = find(ROUTES, request.method, path.removeprefix(PREFIX))
         arguments: dict[str, Any] = read_query(row.query, parse_qsl(query, keep_blank_values=True))
@@ -116,12 +116,12 @@ class AdminApi:
             made = row.run(self._context, arguments)
             answer = await made if inspect.isawaitable(made) else made
         except IllegalTransitionError as error:
-            raise AdminError(409, "illegal_transition", str(error)) from None
+            raise ApiError(409, "illegal_transition", str(error)) from None
         # What the handles raise, with a text for the reader.
         except KeyError as error:
-            raise AdminError(404, "not_found", str(error.args[0])) from None
+            raise ApiError(404, "not_found", str(error.args[0])) from None
         except ValueError as error:
-            raise AdminError(400, "invalid_request", str(error)) from None
+            raise ApiError(400, "invalid_request", str(error)) from None
         if row.settles:
             await self._context.clock.drain()
         return answer
@@ -131,9 +131,9 @@ async def _read(request: web.BaseRequest) -> dict[str, object]:
     """Return the JSON object that was sent; nothing counts as an empty one.
 
     Raises:
-        AdminError: 400 or 413.
+        ApiError: 400 or 413.
     """
-    too_large = AdminError(413, "too_large", f"Accepted are bodies of up to {MAX_BODY} bytes.")
+    too_large = ApiError(413, "too_large", f"Accepted are bodies of up to {MAX_BODY} bytes.")
     if (request.content_length or 0) > MAX_BODY:
         raise too_large
     try:
@@ -143,4 +143,4 @@ async def _read(request: web.BaseRequest) -> dict[str, object]:
         return read_object(body) if body else {}
     except Refusal as refusal:
         status = HTTPStatus(refusal.http).value
-        raise AdminError(status, "invalid_body", refusal.message) from None
+        raise ApiError(status, "invalid_body", refusal.message) from None

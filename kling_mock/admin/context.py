@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.controls.accounts import AccountsHandle
 from kling_mock.controls.callbacks import CallbacksHandle, DeliveriesHandle
 from kling_mock.controls.loop_proxy import LoopProxy
@@ -47,7 +47,7 @@ class AdminContext:
     def __init__(
         self,
         proxy: LoopProxy,
-        clock: Clock,
+        clock: MockClock,
         reset: Callable[[int | None], None],
         snapshot: Callable[[], Snapshot],
         restore: Callable[[Snapshot], None],

@@ -14,7 +14,7 @@ from kling_mock.kling.http.handler import ADMIN
 from kling_mock.kling.wire.v1_schemas import reference
 from kling_mock.web.errors import TYPES
 from kling_mock.web.json_schema import Schema, closed, text
-from kling_mock.web.openapi_rows import Answer, Operation, Parameter
+from kling_mock.web.openapi import ApiOperation, ApiReply, Parameter
 
 __all__ = ["OPERATIONS", "SCHEMAS"]
 
@@ -53,8 +53,8 @@ SCHEMAS: Mapping[str, Schema] = {
 }
 
 
-def _operation(row: Route) -> Operation:
-    return Operation(
+def _operation(row: Route) -> ApiOperation:
+    return ApiOperation(
         row.method,
         f"{PREFIX}{row.path}",
         row.name,
@@ -70,16 +70,16 @@ def _operation(row: Route) -> Operation:
     )
 
 
-def _answers(row: Route) -> Iterator[tuple[int, Answer]]:
-    yield row.status, Answer(row.summary + ".", _named(row.answer))
+def _answers(row: Route) -> Iterator[tuple[int, ApiReply]]:
+    yield row.status, ApiReply(row.summary + ".", _named(row.answer))
     error = reference("AdminError")
     for status, about in _ABOUT.items():
         sent = row.body is not None
         applies = {400: sent or bool(row.query), 404: bool(row.parameters), 413: sent}
         if applies.get(status, True):
-            yield status, Answer(about, error)
+            yield status, ApiReply(about, error)
     if row.conflict:
-        yield 409, Answer(row.conflict, error)
+        yield 409, ApiReply(row.conflict, error)
 
 
 def _named(schema: Any) -> Any:
@@ -99,7 +99,7 @@ def _parameters(row: Route) -> Iterator[Parameter]:
         yield Parameter(name, "query", schema, schema.get("description", name))
 
 
-_DASHBOARD = Operation(
+_DASHBOARD = ApiOperation(
     "GET",
     ADMIN,
     "dashboard",
@@ -107,8 +107,8 @@ _DASHBOARD = Operation(
     "Get the dashboard: a page that works with the admin token",
     None,
     {
-        200: Answer("The page.", {"type": "string"}, "text/html"),
-        403: Answer(_ABOUT[403], reference("AdminError")),
+        200: ApiReply("The page.", {"type": "string"}, "text/html"),
+        403: ApiReply(_ABOUT[403], reference("AdminError")),
     },
 )
 OPERATIONS = (_DASHBOARD, *(_operation(row) for row in ROUTES))

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from kling_mock.admin.context import AdminContext
 from kling_mock.kling.http.handler import ADMIN
-from kling_mock.web.errors import AdminError
+from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import Schema
 
 __all__ = ["PREFIX", "Arguments", "Handler", "Method", "Route", "find"]
@@ -82,7 +82,7 @@ def find(routes: Iterable[Route], method: str, path: str) -> tuple[Route, dict[s
         path: The path after `PREFIX`, percent-encoded.
 
     Raises:
-        AdminError: 404 or 405, naming what is accepted.
+        ApiError: 404 or 405, naming what is accepted.
     """
     parts = path.split("/")
     known = [
@@ -94,8 +94,8 @@ def find(routes: Iterable[Route], method: str, path: str) -> tuple[Route, dict[s
     if known:
         allowed = ", ".join(row.method for row, _ in known)
         message = f"{method}: accepted are {allowed}"
-        raise AdminError(405, "method_not_allowed", message, {"Allow": allowed})
-    raise AdminError(404, "unknown_path", "There is no such path; all are in /openapi.json.")
+        raise ApiError(405, "method_not_allowed", message, {"Allow": allowed})
+    raise ApiError(404, "unknown_path", "There is no such path; all are in /openapi.json.")
 
 
 def _match(path: str, parts: list[str]) -> dict[str, str] | None:

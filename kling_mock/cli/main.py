@@ -17,7 +17,7 @@ from kling_mock.cli.database_option import add_database_option
 from kling_mock.cli.relay import add_relay_commands, settle_memory
 from kling_mock.storage.errors import StorageError
 from kling_mock.web.listening import is_loopback
-from kling_mock.web.log_lines import log_to_stderr
+from kling_mock.web.request_log import log_to_stderr
 
 __all__ = ["main"]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from kling_mock.cli.database_option import add_database_option
 from kling_mock.storage.errors import StorageError
-from kling_mock.web.log_lines import log_to_stderr
+from kling_mock.web.request_log import log_to_stderr
 
 __all__ = ["add_relay_commands", "print_error", "print_json", "run_on_database", "settle_memory"]
 

@@ -9,8 +9,16 @@ is told to. All durations are seconds, all instants Unix seconds (UTC). A clock 
   is made with `clock=mock.clock` lives in the server's time.
 """
 
-from kling_mock.clock._base import Clock, Moment, Outside, Timer
+from kling_mock.clock._base import ClockState, MockClock, Timer, TokenWindow
 from kling_mock.clock._manual import ManualClock
 from kling_mock.clock._running import RealClock, ScaledClock
 
-__all__ = ["Clock", "ManualClock", "Moment", "Outside", "RealClock", "ScaledClock", "Timer"]
+__all__ = [
+    "ClockState",
+    "ManualClock",
+    "MockClock",
+    "RealClock",
+    "ScaledClock",
+    "Timer",
+    "TokenWindow",
+]

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, TypeVarTuple
 
-__all__ = ["Clock", "Outside", "Timer"]
+__all__ = ["MockClock", "Timer", "TokenWindow"]
 
 Ts = TypeVarTuple("Ts")
 
@@ -23,7 +23,7 @@ _NO_HANDS = (
 )
 
 
-class Outside(NamedTuple):
+class TokenWindow(NamedTuple):
     """What the time is for a client that knows nothing of the mock's clock.
 
     Attributes:
@@ -35,8 +35,8 @@ class Outside(NamedTuple):
     latest: float
 
 
-class Moment(NamedTuple):
-    """All that a clock knows at one instant; see `Clock.save`.
+class ClockState(NamedTuple):
+    """All that a clock knows at one instant; see `MockClock.save`.
 
     Attributes:
         now: Unix seconds.
@@ -83,7 +83,7 @@ class Timer:
                 _log.exception("A timer of the mock's clock failed.")
 
 
-class Clock(ABC):
+class MockClock(ABC):
     """What all clocks share: timers, and the work that they start.
 
     Timers belong to the server's event loop: only its thread may call `call_at` and `spawn`.
@@ -101,7 +101,7 @@ class Clock(ABC):
         """Return the instant in Unix seconds."""
 
     @abstractmethod
-    def outside(self) -> Outside:
+    def token_window(self) -> TokenWindow:
         """Return what a client that lives in real time takes for now."""
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -123,12 +123,12 @@ class Clock(ABC):
         for task in self._spawned:
             task.cancel()
 
-    def save(self) -> Moment:
+    def save(self) -> ClockState:
         """Return all that this clock knows, for `load`."""
         timers = sorted(entry for entry in self._timers if entry[2].pending)
-        return Moment(self.now(), self._given_start, 0.0, self.speed, tuple(timers))
+        return ClockState(self.now(), self._given_start, 0.0, self.speed, tuple(timers))
 
-    def load(self, moment: Moment) -> None:
+    def load(self, moment: ClockState) -> None:
         """Become what this clock was at *moment*; like a reset, but to there.
 
         The real clock keeps its time: what was due meanwhile is due now.

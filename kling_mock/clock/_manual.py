@@ -10,8 +10,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from kling_mock.clock._base import Clock, Moment, Outside
-from kling_mock.clock._sleepers import Call, Sleepers
+from kling_mock.clock._base import ClockState, MockClock, TokenWindow
+from kling_mock.clock._sleepers import PendingCall, Sleepers
 
 __all__ = ["ManualClock"]
 
@@ -20,7 +20,7 @@ _END = 253_402_300_800.0  # 10000-01-01T00:00:00Z, which no HTTP date can say
 _WAKE_CHECK = 0.01  # seconds of real time between looks at a caller's own wake event
 
 
-class ManualClock(Clock):
+class ManualClock(MockClock):
     """A clock that stands still until it is advanced, or until every wired call sleeps.
 
     While calls of wired clients are in progress and all of them sleep, it moves by itself to
@@ -51,14 +51,14 @@ class ManualClock(Clock):
         """Return the instant in Unix seconds."""
         return self._sleepers.now
 
-    def outside(self) -> Outside:
+    def token_window(self) -> TokenWindow:
         """Return real time at the start, plus what the clock was moved by.
 
         A test that takes a real minute must not make tokens of other clients "not yet
         valid", so real time counts too where the beginning of a token is judged.
         """
         moved = self._sleepers.now - self._offset
-        return Outside(moved, max(moved, self._wall()))
+        return TokenWindow(moved, max(moved, self._wall()))
 
     def reset(self, start: float | None = None) -> None:
         """Drop all timers, wake whoever sleeps, and go back to the start.
@@ -74,11 +74,11 @@ class ManualClock(Clock):
         self._offset = first - present
         self._sleepers.reset(first)
 
-    def save(self) -> Moment:
+    def save(self) -> ClockState:
         """Return all that this clock knows, for `load`."""
         return super().save()._replace(offset=self._offset)
 
-    def load(self, moment: Moment) -> None:
+    def load(self, moment: ClockState) -> None:
         """Become what this clock was at *moment*; whoever sleeps wakes up."""
         super().load(moment)
         self._offset = moment.offset
@@ -173,7 +173,7 @@ class ManualClock(Clock):
 
     def call(self) -> contextlib.AbstractContextManager[None]:
         """Enclose one call of a wired client: the clock stands still while it is awake."""
-        return Call(self._sleepers)
+        return PendingCall(self._sleepers)
 
     def _submit(self, seconds: float) -> concurrent.futures.Future[None]:
         duration = self._duration(seconds)

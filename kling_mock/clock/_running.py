@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from kling_mock.clock._base import Clock, Moment, Outside
+from kling_mock.clock._base import ClockState, MockClock, TokenWindow
 
 __all__ = ["RealClock", "ScaledClock"]
 
@@ -36,7 +36,7 @@ class _Course(NamedTuple):
     speed: float
 
 
-class ScaledClock(Clock):
+class ScaledClock(MockClock):
     """A clock that runs by itself, *speed* times as fast as real time.
 
     Args:
@@ -70,14 +70,14 @@ class ScaledClock(Clock):
         course = self._course
         return course.now + (self._steady() - course.since) * course.speed
 
-    def outside(self) -> Outside:
+    def token_window(self) -> TokenWindow:
         """Return real time: it is what other clients sign their tokens with."""
         present = self._wall()
-        return Outside(present, present)
+        return TokenWindow(present, present)
 
     @property
     def speed(self) -> float | None:
-        """Seconds on this clock in one real second; see `Clock.speed`."""
+        """Seconds on this clock in one real second; see `MockClock.speed`."""
         return self._course.speed
 
     @speed.setter
@@ -96,7 +96,7 @@ class ScaledClock(Clock):
         first = self._wall() if self._given_start is None else self._given_start
         self._turn(first, self._course.speed)
 
-    def load(self, moment: Moment) -> None:
+    def load(self, moment: ClockState) -> None:
         """Become what this clock was at *moment*, its speed included."""
         super().load(moment)
         self._turn(moment.now, moment.speed or self._course.speed)

@@ -22,17 +22,17 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from types import TracebackType
 
-__all__ = ["Call", "Sleeper", "Sleepers"]
+__all__ = ["PendingCall", "Sleeper", "Sleepers"]
 
 
-class Call:
+class PendingCall:
     """One call of a wired client, as a context manager."""
 
     __slots__ = ("awake", "book", "children", "open", "parent", "sleeping")
 
     def __init__(self, book: Sleepers) -> None:
         self.book = book
-        self.parent: Call | None = None
+        self.parent: PendingCall | None = None
         self.children = 0
         self.sleeping = 0
         self.open = False
@@ -62,7 +62,7 @@ class Sleeper:
 
     __slots__ = ("call", "pending", "wake", "when")
 
-    def __init__(self, when: float, wake: Callable[[], None], call: Call | None) -> None:
+    def __init__(self, when: float, wake: Callable[[], None], call: PendingCall | None) -> None:
         self.when = when
         self.wake = wake
         self.call = call
@@ -70,7 +70,7 @@ class Sleeper:
 
 
 # A key, not a store: the value lives in the context of the caller, one per thread or task.
-_current: ContextVar[Call | None] = ContextVar("kling_mock_call", default=None)
+_current: ContextVar[PendingCall | None] = ContextVar("kling_mock_call", default=None)
 
 
 class Sleepers:
@@ -91,7 +91,7 @@ class Sleepers:
         self._order = itertools.count()
         self._calls = 0
         self._awake = 0
-        self._stirred: set[Call] = set()
+        self._stirred: set[PendingCall] = set()
         self._served = False
 
     @property
@@ -121,14 +121,14 @@ class Sleepers:
         with self._lock:
             self._stirred.clear()
 
-    def current_call(self) -> Call | None:
+    def current_call(self) -> PendingCall | None:
         """Return the innermost call of this thread or task that is still in progress."""
         call = _current.get()
         while call is not None and (call.book is not self or not call.open):
             call = call.parent
         return call
 
-    def enter(self, call: Call) -> None:
+    def enter(self, call: PendingCall) -> None:
         """Begin *call*."""
         with self._lock:
             call.open = True
@@ -140,7 +140,7 @@ class Sleepers:
                 self._judge(call.parent)
             self._judge(call)
 
-    def leave(self, call: Call) -> None:
+    def leave(self, call: PendingCall) -> None:
         """End *call*, which makes the call around it awake again."""
         with self._lock:
             call.open = False
@@ -164,7 +164,9 @@ class Sleepers:
         with self._lock:
             self._served = False
 
-    def lie_down(self, seconds: float, wake: Callable[[], None], call: Call | None) -> Sleeper:
+    def lie_down(
+        self, seconds: float, wake: Callable[[], None], call: PendingCall | None
+    ) -> Sleeper:
         """Register a sleep of *seconds* that ends with a call of *wake* from any thread."""
         with self._lock:
             # Never the present instant: a caller that sleeps away a last rounding error
@@ -239,7 +241,7 @@ class Sleepers:
                 sleeper.call.sleeping -= 1
                 self._judge(sleeper.call)
 
-    def _judge(self, call: Call) -> bool:
+    def _judge(self, call: PendingCall) -> bool:
         """Recount *call*; return whether nobody is awake now, or nobody woken is."""
         awake = call.open and not call.sleeping and not call.children
         self._awake += awake - call.awake

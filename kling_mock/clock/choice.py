@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kling_mock.clock import Clock, ManualClock, RealClock, ScaledClock
+from kling_mock.clock import ManualClock, MockClock, RealClock, ScaledClock
 
 __all__ = ["SEEDED_START", "first_instant", "make_clock"]
 
@@ -31,7 +31,7 @@ def first_instant(clock: str | float, seed: int | None, start: float | str | Non
             return start
 
 
-def make_clock(clock: str | float, start: float | None) -> Clock:
+def make_clock(clock: str | float, start: float | None) -> MockClock:
     """Return the clock.
 
     Args:

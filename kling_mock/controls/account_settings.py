@@ -15,9 +15,9 @@ from kling_mock.kling.world import World
 from kling_mock.web.decimals import BOUND, bounded_decimal
 
 __all__ = [
+    "AccountSetting",
     "Network",
     "OnAccount",
-    "Setting",
     "make_pack",
     "read_characters",
     "read_denied",
@@ -44,7 +44,7 @@ class OnAccount(Protocol):
         ...
 
 
-class Setting(Generic[Given_contra, Held_co]):
+class AccountSetting(Generic[Given_contra, Held_co]):
     """An attribute of an account, read and set on the server's thread."""
 
     def __init__(self, read: Callable[[Any], Held_co]) -> None:

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import NamedTuple, TypeVar
 
 from kling_mock.controls.account_settings import (
+    AccountSetting,
     Network,
-    Setting,
     make_pack,
     read_characters,
     read_denied,
@@ -26,12 +26,12 @@ from kling_mock.kling.model.packs import Pack, left
 from kling_mock.kling.world import World
 from kling_mock.web.webhook_signing import check_secret
 
-__all__ = ["AccountHandle", "AccountsHandle", "Keys"]
+__all__ = ["AccountHandle", "AccountsHandle", "NewKeyPair"]
 
 T = TypeVar("T")
 
 
-class Keys(NamedTuple):
+class NewKeyPair(NamedTuple):
     """A new key pair.
 
     Attributes:
@@ -59,13 +59,15 @@ class AccountHandle:
             all other elements count as multi-image ones.
     """
 
-    slots = Setting[int | None, int | None](read_slots)
-    disabled = Setting[bool, bool](read_flag)
-    in_arrears = Setting[bool, bool](read_flag)
-    denied = Setting[Iterable[str], frozenset[str]](read_denied)
-    allowed_ips = Setting[Iterable[str | Network] | None, tuple[Network, ...] | None](read_networks)
-    rate_limit = Setting[RateLimit | None, RateLimit | None](read_rate)
-    characters = Setting[Iterable[int], frozenset[int]](read_characters)
+    slots = AccountSetting[int | None, int | None](read_slots)
+    disabled = AccountSetting[bool, bool](read_flag)
+    in_arrears = AccountSetting[bool, bool](read_flag)
+    denied = AccountSetting[Iterable[str], frozenset[str]](read_denied)
+    allowed_ips = AccountSetting[Iterable[str | Network] | None, tuple[Network, ...] | None](
+        read_networks
+    )
+    rate_limit = AccountSetting[RateLimit | None, RateLimit | None](read_rate)
+    characters = AccountSetting[Iterable[int], frozenset[int]](read_characters)
 
     def __init__(self, proxy: LoopProxy, name: str) -> None:
         self._proxy = proxy
@@ -107,11 +109,11 @@ class AccountHandle:
         """The first API key."""
         return self.on(lambda account, _: account.api_keys[0].key)
 
-    def new_key_pair(self) -> Keys:
+    def new_key_pair(self) -> NewKeyPair:
         """Give the account one more key pair, and return it."""
 
-        def work(account: Account, world: World) -> Keys:
-            pair = Keys(world.new_key(), world.new_key())
+        def work(account: Account, world: World) -> NewKeyPair:
+            pair = NewKeyPair(world.new_key(), world.new_key())
             world.accounts.add_pair(account, KeyPair(*pair))
             return pair
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.kling.world import World
 from kling_mock.web.loop_thread import LoopThread
 
@@ -38,7 +38,7 @@ class LoopProxy:
         world: Returns the present state.
     """
 
-    def __init__(self, thread: LoopThread, clock: Clock, world: Callable[[], World]) -> None:
+    def __init__(self, thread: LoopThread, clock: MockClock, world: Callable[[], World]) -> None:
         self._thread = thread
         self._clock = clock
         self._world = world

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from kling_mock.controls.loop_proxy import LoopProxy
-from kling_mock.journal.matching import Target, Where
+from kling_mock.journal.matching import RequestTarget, Where
 from kling_mock.kling.faults.declaring import FaultOptions, read_profile, read_rows
 from kling_mock.kling.faults.kinds import FaultKind
 from kling_mock.kling.faults.matching import Fault
@@ -94,7 +94,7 @@ class ProgressHandle:
         *,
         seconds: float | None = None,
         polls: int | None = None,
-        **target: Unpack[Target],
+        **target: Unpack[RequestTarget],
     ) -> None:
         """Let new tasks go on in another way; of rules that match a task the newest counts.
 

@@ -7,17 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final, NamedTuple, TypedDict, Unpack
 
-from kling_mock.journal.bodies import shorten
-from kling_mock.journal.entries import Entry
+from kling_mock.journal.entries import Entry, shorten
 from kling_mock.journal.matching import read_match
 
-__all__ = ["Call", "Difference", "Filters"]
+__all__ = ["Call", "CallFilters", "Difference"]
 
 _SHOWN: Final = 80  # characters of a value in a message
 _MISSING: Final = object()
 
 
-class Filters(TypedDict, total=False):
+class CallFilters(TypedDict, total=False):
     """The keyword arguments that say which calls are meant. Those left out are not looked at.
 
     Attributes:
@@ -68,7 +67,7 @@ class Call:
 
     Args:
         match: A method, a path, or both with a space between; `*` stands for anything.
-        filters: See `Filters`.
+        filters: See `CallFilters`.
 
     Attributes:
         method: The HTTP method; `*` is any.
@@ -83,10 +82,10 @@ class Call:
 
     __slots__ = ("body", "filters", "method", "path")
 
-    def __init__(self, match: str = "*", **filters: Unpack[Filters]) -> None:
-        unknown = sorted(filters.keys() - Filters.__annotations__.keys())
+    def __init__(self, match: str = "*", **filters: Unpack[CallFilters]) -> None:
+        unknown = sorted(filters.keys() - CallFilters.__annotations__.keys())
         if unknown:
-            accepted = ", ".join(Filters.__annotations__)
+            accepted = ", ".join(CallFilters.__annotations__)
             raise TypeError(f"{unknown[0]}: no such filter; accepted are {accepted}")
         method, path = read_match(match)
         if match != "*" and not filters.keys().isdisjoint({"method", "path"}):

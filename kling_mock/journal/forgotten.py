@@ -13,7 +13,7 @@ from typing import NamedTuple
 from kling_mock.journal.calls import Call
 from kling_mock.journal.entries import Entry
 
-__all__ = ["Forgotten", "IncompleteJournalError", "Kind", "could_be", "describe"]
+__all__ = ["Forgotten", "ForgottenKind", "IncompleteJournalError", "could_be", "describe"]
 
 _MOST_KINDS = 300
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -31,7 +31,7 @@ class IncompleteJournalError(RuntimeError):
     """
 
 
-class Kind(NamedTuple):
+class ForgottenKind(NamedTuple):
     """What is remembered of a forgotten request.
 
     Attributes:
@@ -100,13 +100,13 @@ class Forgotten:
         """How many requests were forgotten."""
         return self._total
 
-    def matching(self, call: Call) -> dict[Kind, int]:
+    def matching(self, call: Call) -> dict[ForgottenKind, int]:
         """Return the kinds of which some or all may be meant by *call*, with their numbers."""
         return {kind: count for kind, count in self if could_be(call, kind)}
 
-    def __iter__(self) -> Iterator[tuple[Kind, int]]:
+    def __iter__(self) -> Iterator[tuple[ForgottenKind, int]]:
         # A copy: the server may forget more while a test reads.
-        return ((Kind(*key), count) for key, count in tuple(self._counts.items()))
+        return ((ForgottenKind(*key), count) for key, count in tuple(self._counts.items()))
 
     def _path(self, method: str, path: str) -> str:
         """Return *path* with `*` in the place of an id."""
@@ -118,7 +118,7 @@ class Forgotten:
         return parent if f"{method} {parent}" in self._served else path
 
 
-def could_be(call: Call, kind: Kind) -> bool:
+def could_be(call: Call, kind: ForgottenKind) -> bool:
     """Return whether a request of *kind* may be one that *call* means."""
     known: dict[str, tuple[object, ...]] = {"status": (kind.status,), "code": (kind.code,)}
     if kind.account != "*":
@@ -150,7 +150,7 @@ def _literal(pattern: str) -> str:
     return pattern[:end]
 
 
-def describe(kinds: Mapping[Kind, int]) -> str:
+def describe(kinds: Mapping[ForgottenKind, int]) -> str:
     """Return kinds and their numbers in words, the most frequent first."""
     found = sorted(kinds.items(), key=lambda one: -one[1])
     words = [f"{count:,} x {kind}" for kind, count in found[:_SHOWN]]

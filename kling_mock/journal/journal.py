@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Unpack
 
-from kling_mock.journal.calls import Call, Filters
+from kling_mock.journal.calls import Call, CallFilters
 from kling_mock.journal.entries import Entry
 from kling_mock.journal.forgotten import Forgotten, IncompleteJournalError, could_be, describe
 from kling_mock.journal.reports import explain, lines, nearest_miss
@@ -118,12 +118,12 @@ class Journal:
         """Return what is kept, oldest first, each with its number among all ever added."""
         return list(self._kept.items())
 
-    def where(self, match: str = "*", **filters: Unpack[Filters]) -> list[Entry]:
+    def where(self, match: str = "*", **filters: Unpack[CallFilters]) -> list[Entry]:
         """Return the calls that are meant, oldest first.
 
         Args:
             match: A method, a path, or both with a space between; `*` stands for anything.
-            filters: See `Filters`.
+            filters: See `CallFilters`.
 
         Raises:
             ValueError: *match* is not of this form, or comes together with `method` or `path`.
@@ -139,7 +139,7 @@ class Journal:
         return found
 
     def assert_called(
-        self, match: str = "*", *, times: int | None = None, **filters: Unpack[Filters]
+        self, match: str = "*", *, times: int | None = None, **filters: Unpack[CallFilters]
     ) -> list[Entry]:
         """Return the calls that are meant, if there are any.
 
@@ -166,7 +166,7 @@ class Journal:
             *([] if times is not None and len(found) > times else self._nearest(call, 0)),
         )
 
-    def assert_not_called(self, match: str = "*", **filters: Unpack[Filters]) -> None:
+    def assert_not_called(self, match: str = "*", **filters: Unpack[CallFilters]) -> None:
         """Check that there is no call of those that are meant.
 
         Args:

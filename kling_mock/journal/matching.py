@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import NamedTuple, TypedDict
 
-__all__ = ["STATUSES", "Subject", "Target", "TargetOptions", "Where", "read_match"]
+__all__ = ["STATUSES", "RequestTarget", "Subject", "TargetOptions", "Where", "read_match"]
 
 _METHOD = re.compile(r"[A-Z]+|\*")
 STATUSES = ("submitted", "processing", "succeed", "failed")
@@ -42,7 +42,7 @@ class Subject(NamedTuple):
     status: str = ""
 
 
-class Target(TypedDict, total=False):
+class RequestTarget(TypedDict, total=False):
     """The keyword arguments that name a target, except `match`.
 
     Attributes:
@@ -56,7 +56,7 @@ class Target(TypedDict, total=False):
     account: str
 
 
-class TargetOptions(Target, total=False):
+class TargetOptions(RequestTarget, total=False):
     """The keyword arguments that name a target whose reports matter, too.
 
     Attributes:

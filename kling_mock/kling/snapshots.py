@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from kling_mock.clock import Clock, Moment
+from kling_mock.clock import ClockState, MockClock
 from kling_mock.kling.callbacks.sender import CallbackSender
 from kling_mock.kling.endpoints.registry import EndpointRegistry
 from kling_mock.kling.faults.kinds import KINDS
@@ -38,7 +38,7 @@ class Snapshot:
     __slots__ = ("_state", "at", "clock", "endpoints", "tasks")
 
     def __init__(
-        self, state: bytes, at: float, tasks: int, clock: Clock, endpoints: EndpointRegistry
+        self, state: bytes, at: float, tasks: int, clock: MockClock, endpoints: EndpointRegistry
     ) -> None:
         self._state = state
         self.endpoints = endpoints
@@ -61,7 +61,7 @@ class Snapshot:
         return f"<Snapshot at {at}: {self.tasks} tasks, {self.size} bytes>"
 
 
-def take(world: World, relay: object, clock: Clock, sender: CallbackSender) -> Snapshot:
+def take(world: World, relay: object, clock: MockClock, sender: CallbackSender) -> Snapshot:
     """Return a snapshot. No report may be in delivery, which cannot be kept.
 
     Args:
@@ -96,14 +96,14 @@ def put_back(snapshot: Snapshot, sender: CallbackSender) -> tuple[World, Any]:
     clock = snapshot.clock
     reader = _Reader(io.BytesIO(snapshot.state), _outside(clock, sender, snapshot.endpoints))
     world: World
-    moment: Moment
+    moment: ClockState
     world, relay, moment = reader.load()
     clock.load(moment)
     return world, relay
 
 
 def _outside(
-    clock: Clock, sender: CallbackSender, endpoints: EndpointRegistry
+    clock: MockClock, sender: CallbackSender, endpoints: EndpointRegistry
 ) -> Mapping[str, object]:
     """Return what is no state, by name: it is not copied."""
     return {

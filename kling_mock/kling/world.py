@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection
 from random import Random
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.journal.journal import DEFAULT_SIZE, Journal
 from kling_mock.kling.callbacks.queue import CallbackQueue
 from kling_mock.kling.callbacks.sender import CallbackSender
@@ -60,7 +60,7 @@ class World:
     def __init__(
         self,
         seed: int,
-        clock: Clock,
+        clock: MockClock,
         sender: CallbackSender,
         callback_hosts: Collection[str] = (),
         key_seed: int | None = None,

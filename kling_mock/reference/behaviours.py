@@ -12,8 +12,7 @@ from kling_mock.kling.media import urls as media_urls
 from kling_mock.kling.model import accounts, admission, content, packs, tasks
 from kling_mock.kling.wire import v1 as wire
 from kling_mock.kling.wire import v1_schemas
-from kling_mock.web.facts import assumed, documented, observed
-from kling_mock.web.openapi_rows import Behaviour
+from kling_mock.web.facts import Behaviour, assumed, documented, observed
 
 __all__ = ["BEHAVIOURS"]
 

@@ -10,8 +10,8 @@ from kling_mock.kling.endpoints.models import DISCONTINUED
 from kling_mock.kling.endpoints.record import EndpointRecord
 from kling_mock.kling.endpoints.typical_times import FACT as TIMES
 from kling_mock.kling.service_codes import CODES, MESSAGES
-from kling_mock.web.facts import Fact
-from kling_mock.web.openapi_rows import Behaviour, Operation
+from kling_mock.web.facts import Behaviour, Fact
+from kling_mock.web.openapi import ApiOperation
 
 __all__ = ["page"]
 
@@ -35,7 +35,7 @@ Row = Sequence[str]
 
 
 def page(
-    operations: Sequence[Operation],
+    operations: Sequence[ApiOperation],
     behaviours: Sequence[Behaviour],
     endpoints: Mapping[str, EndpointRecord],
     sources: Mapping[str, str],
@@ -67,7 +67,7 @@ def page(
 
 
 def _counts(
-    operations: Sequence[Operation],
+    operations: Sequence[ApiOperation],
     behaviours: Sequence[Behaviour],
     records: Collection[EndpointRecord],
 ) -> str:
@@ -89,7 +89,7 @@ def _counts(
     return _section("In numbers", ("rows", "documented", "observed", "assumed"), rows)
 
 
-def _calls(operations: Iterable[Operation]) -> Iterator[Row]:
+def _calls(operations: Iterable[ApiOperation]) -> Iterator[Row]:
     for row in operations:
         if row.fact is not None:
             yield f"`{row.method} {row.path}`", *_origin(row.fact)

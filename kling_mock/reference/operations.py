@@ -14,7 +14,7 @@ from kling_mock.kling.wire.v1_schemas import SCHEMAS as V1_SCHEMAS
 from kling_mock.kling.wire.v1_schemas import reference
 from kling_mock.reference.request_schemas import request_schema
 from kling_mock.web.facts import Fact, assumed
-from kling_mock.web.openapi_rows import Answer, Operation, Parameter, Schema
+from kling_mock.web.openapi import ApiOperation, ApiReply, Parameter, Schema
 
 __all__ = ["OPERATIONS", "SCHEMAS", "operations", "schemas"]
 
@@ -36,19 +36,19 @@ _ID = Parameter(
 )
 
 
-def _answers(known: InterfaceSchemas, data: Schema, codes: tuple[int, ...]) -> dict[int, Answer]:
+def _answers(known: InterfaceSchemas, data: Schema, codes: tuple[int, ...]) -> dict[int, ApiReply]:
     """Return the replies of a call that brings *data* or is refused with one of *codes*."""
-    made = {200: Answer("SUCCEED", known.envelope(data))}
+    made = {200: ApiReply("SUCCEED", known.envelope(data))}
     by_status: dict[int, list[int]] = {}
     for code in codes:
         by_status.setdefault(CODES[code].http, []).append(code)
     for status, found in by_status.items():
         text = "; ".join(f"{code}: {CODES[code].message}" for code in found)
-        made[status] = Answer(text, known.refused(*found))
+        made[status] = ApiReply(text, known.refused(*found))
     return made
 
 
-def operations(endpoints: EndpointRegistry) -> Iterator[Operation]:
+def operations(endpoints: EndpointRegistry) -> Iterator[ApiOperation]:
     """Return what a server with these endpoints serves."""
     documented: set[tuple[str, str]] = set()
     for record in endpoints.values():
@@ -57,14 +57,14 @@ def operations(endpoints: EndpointRegistry) -> Iterator[Operation]:
                 documented.add((route.method, route.path))
                 yield _operation(record, route)
     yield from _media()
-    yield Operation(
+    yield ApiOperation(
         "GET",
         "/openapi.json",
         "openapi",
         "documents",
         "Get this document",
         _OWN,
-        {200: Answer("This document.", {"type": "object"})},
+        {200: ApiReply("This document.", {"type": "object"})},
     )
 
 
@@ -78,7 +78,7 @@ def schemas(endpoints: EndpointRegistry) -> dict[str, Schema]:
     return made
 
 
-def _operation(record: EndpointRecord, route: EndpointRoute) -> Operation:
+def _operation(record: EndpointRecord, route: EndpointRoute) -> ApiOperation:
     known, name = record.interface.schemas, record.name
     if route.operation == "create":
         return _create(record, route)
@@ -88,7 +88,7 @@ def _operation(record: EndpointRecord, route: EndpointRoute) -> Operation:
         "get": (f"get-{name}", "Query a task", reference(known.task), (_ID,)),
         "reply": (name, record.summary, record.reply_schema, record.parameters),
     }[route.operation]
-    return Operation(
+    return ApiOperation(
         route.method,
         route.path,
         name,
@@ -103,10 +103,10 @@ def _operation(record: EndpointRecord, route: EndpointRoute) -> Operation:
     )
 
 
-def _create(record: EndpointRecord, route: EndpointRoute) -> Operation:
+def _create(record: EndpointRecord, route: EndpointRoute) -> ApiOperation:
     known, model = record.interface.schemas, route.path.endswith("}")
-    too_large = Answer("The body is too large (1200).", known.refused(1200))
-    return Operation(
+    too_large = ApiReply("The body is too large (1200).", known.refused(1200))
+    return ApiOperation(
         "POST",
         route.path,
         f"create-{record.name}",
@@ -144,18 +144,18 @@ def _origin(fact: Fact) -> dict[str, Any]:
     }
 
 
-def _media() -> Iterator[Operation]:
+def _media() -> Iterator[ApiOperation]:
     headers: Mapping[str, Schema] = {
         "ETag": {"type": "string"},
         "Accept-Ranges": {"const": "bytes"},
     }
-    video = Answer("The file.", {"type": "string", "format": "binary"}, "video/mp4", headers)
+    video = ApiReply("The file.", {"type": "string", "format": "binary"}, "video/mp4", headers)
     every = {
         200: video,
-        206: Answer("The range.", video.schema, "video/mp4", headers),
-        304: Answer("The client has it already.", headers=headers),
-        404: Answer("No such result, or its 30 days are over (1203).", V1_SCHEMAS.refused(1203)),
-        416: Answer("The range begins behind the end."),
+        206: ApiReply("The range.", video.schema, "video/mp4", headers),
+        304: ApiReply("The client has it already.", headers=headers),
+        404: ApiReply("No such result, or its 30 days are over (1203).", V1_SCHEMAS.refused(1203)),
+        416: ApiReply("The range begins behind the end."),
     }
     name = Parameter(
         "file",
@@ -165,7 +165,7 @@ def _media() -> Iterator[Operation]:
     )
     byte_range = Parameter("Range", "header", {"type": "string"}, "One range of bytes.")
     for method in ("GET", "HEAD"):
-        yield Operation(
+        yield ApiOperation(
             method,
             f"{MEDIA}{{file}}",
             f"{method.lower()}-result",
@@ -177,8 +177,8 @@ def _media() -> Iterator[Operation]:
         )
 
 
-def _bare(answer: Answer) -> Answer:
-    return Answer(answer.description, headers=answer.headers)
+def _bare(answer: ApiReply) -> ApiReply:
+    return ApiReply(answer.description, headers=answer.headers)
 
 
 OPERATIONS = tuple(operations(ENDPOINTS))

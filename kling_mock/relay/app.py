@@ -9,7 +9,7 @@ from random import Random
 from time import perf_counter
 from typing import Any, Final
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.relay.http.handler import RelayHandler
 from kling_mock.relay.http.pages import MonitoringPages
 from kling_mock.relay.metrics.counters import Metrics
@@ -57,7 +57,7 @@ class Relay:
     def __init__(
         self,
         storage: Storage,
-        clock: Clock,
+        clock: MockClock,
         settings: RelaySettings,
         random: Random,
         token_bytes: Callable[[int], bytes] | None = None,

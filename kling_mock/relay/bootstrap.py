@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.relay.app import Relay
 from kling_mock.relay.domain.credentials import parse_keys, token_hash
 from kling_mock.relay.domain.errors import RelayError
@@ -46,7 +46,7 @@ _log: Final = logging.getLogger("kling_mock.relay")
 
 async def start_relay(
     storage: Storage,
-    clock: Clock,
+    clock: MockClock,
     settings: RelaySettings,
     random: Random,
     *,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.kling.callbacks.sender import HttpCallbackSender
 from kling_mock.kling.http.handler import KlingHandler
 from kling_mock.kling.http.protocol import KlingProtocol, make_request
@@ -53,7 +53,7 @@ class Emulator:
 
     def __init__(
         self,
-        clock: Clock,
+        clock: MockClock,
         *,
         seed: int,
         key_seed: int,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from aiohttp import web
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.clock.choice import SEEDED_START, first_instant, make_clock
 from kling_mock.controls.accounts import AccountHandle, AccountsHandle
 from kling_mock.controls.callbacks import CallbacksHandle, DeliveriesHandle
@@ -126,7 +126,7 @@ class KlingMock:
         self._admin = admin
         self._admin_api: AdminApi | None = None
         self.admin_token: Final = admin_token(key_seed)
-        self.clock: Final[Clock] = make_clock(clock, first_instant(clock, seed, start))
+        self.clock: Final[MockClock] = make_clock(clock, first_instant(clock, seed, start))
         self._emulator = Emulator(
             self.clock,
             seed=first_seed,

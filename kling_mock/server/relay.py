@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import attrs
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.server.emulator import Emulator
 from kling_mock.web.loop_thread import LoopThread
 
@@ -79,7 +79,7 @@ class EmbeddedRelay:
         settings: RelaySettings,
         emulator: Emulator,
         thread: LoopThread,
-        clock: Clock,
+        clock: MockClock,
         *,
         key_seed: int,
         is_seeded: bool,

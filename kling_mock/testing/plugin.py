@@ -11,7 +11,7 @@ from zlib import crc32
 import pytest
 
 from kling_mock.testing.report import sections
-from kling_mock.testing.settings import Settings, of_ini, with_marker
+from kling_mock.testing.settings import PluginSettings, of_ini, with_marker
 
 if TYPE_CHECKING:
     from kling_mock import KlingMock
@@ -32,7 +32,7 @@ _SHARED: Final = (
 class _Test:
     """What is known of the test that runs."""
 
-    settings: Settings
+    settings: PluginSettings
     fresh: list[KlingMock] = field(default_factory=list)
 
 
@@ -166,7 +166,7 @@ def _failed(text: str) -> BaseException:
     return pytest.fail.Exception(text, pytrace=False)
 
 
-def _make(settings: Settings, seed: int) -> KlingMock:
+def _make(settings: PluginSettings, seed: int) -> KlingMock:
     """Return a server of these settings; with *seed* and in the present if they have no seed."""
     try:
         from kling_mock import KlingMock

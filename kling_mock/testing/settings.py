@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-__all__ = ["Settings", "of_ini", "with_marker"]
+__all__ = ["PluginSettings", "of_ini", "with_marker"]
 
 _CLOCKS: Final = "'manual', 'real' and a speed such as 60"
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class PluginSettings:
     """How the emulated Kling of a test is.
 
     Attributes:
@@ -34,7 +34,7 @@ class Settings:
     journal_size: int = 2000
 
 
-def of_ini(get: Callable[[str], Any]) -> Settings:
+def of_ini(get: Callable[[str], Any]) -> PluginSettings:
     """Return the settings of the ini file.
 
     Args:
@@ -46,7 +46,7 @@ def of_ini(get: Callable[[str], Any]) -> Settings:
     clock, seed = get("kling_mock_clock"), get("kling_mock_seed")
     lines, size = get("kling_mock_journal_lines"), get("kling_mock_journal_size")
     try:
-        return Settings(
+        return PluginSettings(
             clock=_clock(_number(float, clock)),
             seed=_seed(_number(int, seed) if seed else None),
             strict=get("kling_mock_strict"),
@@ -58,8 +58,8 @@ def of_ini(get: Callable[[str], Any]) -> Settings:
 
 
 def with_marker(
-    settings: Settings, positional: Sequence[Any], named: Mapping[str, Any]
-) -> Settings:
+    settings: PluginSettings, positional: Sequence[Any], named: Mapping[str, Any]
+) -> PluginSettings:
     """Return *settings* with what one marker changes.
 
     Args:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["TYPES", "AdminError"]
+__all__ = ["TYPES", "ApiError"]
 
 # HTTP status -> the `type` in the body
 TYPES: Mapping[int, str] = {
@@ -21,7 +21,7 @@ TYPES: Mapping[int, str] = {
 }
 
 
-class AdminError(Exception):
+class ApiError(Exception):
     """A refusal: nothing has changed.
 
     Args:

@@ -9,9 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["SOURCES", "Confidence", "Fact", "Kind", "assumed", "documented", "observed"]
+__all__ = [
+    "SOURCES",
+    "Behaviour",
+    "Confidence",
+    "Fact",
+    "FactKind",
+    "assumed",
+    "documented",
+    "observed",
+]
 
-Kind = Literal["documented", "observed", "assumed"]
+FactKind = Literal["documented", "observed", "assumed"]
 Confidence = Literal["high", "medium", "low"]
 
 SOURCES: dict[str, str] = {
@@ -39,7 +48,7 @@ class Fact:
         note: What the sources leave open, or disagree about.
     """
 
-    kind: Kind
+    kind: FactKind
     sources: tuple[str, ...]
     as_of: str
     confidence: Confidence
@@ -59,3 +68,18 @@ def observed(*sources: str, as_of: str, confidence: Confidence = "low", note: st
 def assumed(note: str, *sources: str, as_of: str = "2026-09-20") -> Fact:
     """Return a decision of this emulator; *note* says what is not known."""
     return Fact("assumed", sources or ("none",), as_of, "low", note)
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """One thing that this server does, and how far it is known that Kling does it.
+
+    Attributes:
+        area: The heading under which it is listed.
+        what: One sentence.
+        fact: Where it comes from.
+    """
+
+    area: str
+    what: str
+    fact: Fact

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from kling_mock.web.errors import AdminError
+from kling_mock.web.errors import ApiError
 
 __all__ = [
     "EVERY",
@@ -135,7 +135,7 @@ def check(schema: Schema, value: object, name: str = "") -> Any:
         name: What it is called in the text of an error.
 
     Raises:
-        AdminError: 400, naming the field and what is accepted.
+        ApiError: 400, naming the field and what is accepted.
     """
     value = _typed(schema, value, name)
     for limit, holds in _LIMITS.items():
@@ -155,7 +155,7 @@ def read_query(
     """Return the parameters of a query string; of one that is given twice the last one counts.
 
     Raises:
-        AdminError: 400, naming the parameter and what is accepted.
+        ApiError: 400, naming the parameter and what is accepted.
     """
     values: dict[str, object] = dict(given)
     for name, schema in schemas.items():
@@ -190,13 +190,13 @@ def _members(schema: Schema, value: Mapping[str, object], name: str) -> dict[str
         if given not in known:
             accepted = ", ".join(known) or "none"
             shown = given[:50] + ("..." if len(given) > 50 else "")
-            raise AdminError(
+            raise ApiError(
                 400, "unknown_field", f"{inside}{shown}: not known; accepted are {accepted}"
             )
     for needed in schema.get("required", ()):
         if needed not in value:
             words = _words(known[needed])
-            raise AdminError(400, "missing_field", f"{inside}{needed}: needed; accepted is {words}")
+            raise ApiError(400, "missing_field", f"{inside}{needed}: needed; accepted is {words}")
     return {given: check(known[given], one, f"{inside}{given}") for given, one in value.items()}
 
 
@@ -217,14 +217,14 @@ _LIMITS: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _refuse(schema: Schema, value: object, name: str) -> AdminError:
+def _refuse(schema: Schema, value: object, name: str) -> ApiError:
     # A string may be a key or a prompt, and is not repeated.
     told = isinstance(value, int | float)
     shown = json.dumps(value)[:50] if told else _WORDS[_kind(value)]
     if isinstance(value, str) and len(value) > schema.get("maxLength", len(value)):
         shown = f"{shown} of {len(value)} characters"
     words = f"accepted is {_words(schema)}; got {shown}"
-    return AdminError(400, "invalid_field", f"{name}: {words}" if name else words)
+    return ApiError(400, "invalid_field", f"{name}: {words}" if name else words)
 
 
 def _words(schema: Schema) -> str:

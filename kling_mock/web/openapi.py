@@ -1,15 +1,29 @@
-"""An OpenAPI 3.1 document from rows. Pure."""
+"""OpenAPI 3.1 documents, made from rows: an operation, its parameters and its replies."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from kling_mock.web.facts import Fact
-from kling_mock.web.openapi_rows import JSON, Answer, Operation, Parameter, Schema
 
-__all__ = ["document", "encode"]
+__all__ = [
+    "JSON",
+    "ApiOperation",
+    "ApiReply",
+    "Parameter",
+    "Schema",
+    "Security",
+    "document",
+    "encode",
+]
+
+Schema = Mapping[str, Any]  # JSON Schema, dialect 2020-12
+Security = Literal["", "key", "token", "admin"]
+
+JSON = "application/json"
 
 _SECURITY: Mapping[str, Mapping[str, str]] = {
     "key": {
@@ -31,8 +45,80 @@ _SECURITY: Mapping[str, Mapping[str, str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of the path, the query or the headers.
+
+    Attributes:
+        name: Its name; one of the path is also in braces in `ApiOperation.path`.
+        where: Where it goes.
+        schema: What it accepts.
+        description: One sentence.
+        required: Whether it must be there; one of the path always must.
+    """
+
+    name: str
+    where: Literal["path", "query", "header"]
+    schema: Schema
+    description: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApiReply:
+    """What an operation may answer with one HTTP status.
+
+    Attributes:
+        description: One sentence, or the service codes with their texts.
+        schema: What the body looks like; `None` is an answer without a body.
+        media_type: The body's type.
+        headers: Headers worth telling of, by name.
+    """
+
+    description: str
+    schema: Schema | None = None
+    media_type: str = JSON
+    headers: Mapping[str, Schema] = field(default_factory=dict[str, Schema])
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOperation:
+    """One method of one path.
+
+    Attributes:
+        method: `GET`, `POST`, ...
+        path: With each parameter in braces, as in `/v1/videos/text2video/{id}`.
+        name: The `operationId`.
+        group: The tag under which it is listed.
+        summary: One line.
+        fact: Where the operation comes from; `None` if it is no part of Kling.
+        answers: By HTTP status.
+        parameters: Of path, query and headers.
+        body: The request's body, always JSON; `None` is none.
+        optional_body: Whether the body may be left out.
+        examples: Bodies, by name.
+        security: What it asks for: an account's key or token, a token of the relay's, the admin
+            token, or nothing.
+        extra: Members of the operation whose names begin with `x-`.
+    """
+
+    method: str
+    path: str
+    name: str
+    group: str
+    summary: str
+    fact: Fact | None
+    answers: Mapping[int, ApiReply]
+    parameters: tuple[Parameter, ...] = ()
+    body: Schema | None = None
+    optional_body: bool = False
+    examples: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    security: Security = ""
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
 def document(
-    operations: Iterable[Operation], schemas: Mapping[str, Schema], info: Mapping[str, Any]
+    operations: Iterable[ApiOperation], schemas: Mapping[str, Schema], info: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the document.
 
@@ -64,7 +150,7 @@ def encode(made: Mapping[str, Any]) -> bytes:
     return json.dumps(made, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
-def _operation(row: Operation) -> dict[str, Any]:
+def _operation(row: ApiOperation) -> dict[str, Any]:
     made: dict[str, Any] = {
         "operationId": row.name,
         "tags": [row.group],
@@ -90,7 +176,7 @@ def _fidelity(fact: Fact | None) -> dict[str, Any]:
     return {} if fact is None else {"x-fidelity": {"kind": fact.kind, "as_of": fact.as_of}}
 
 
-def _content(row: Operation) -> dict[str, Any]:
+def _content(row: ApiOperation) -> dict[str, Any]:
     if not row.examples:
         return {"schema": row.body}
     examples = {name: {"value": value} for name, value in row.examples.items()}
@@ -107,7 +193,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _answer(answer: ApiReply) -> dict[str, Any]:
     made: dict[str, Any] = {"description": answer.description}
     if answer.headers:
         made["headers"] = {name: {"schema": schema} for name, schema in answer.headers.items()}

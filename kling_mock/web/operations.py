@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import unquote
 
-from kling_mock.web.errors import AdminError
+from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import Schema, check, read_query
 
 __all__ = ["ApiCall", "ApiTable", "JsonObject", "Method", "Parameters"]
@@ -89,7 +89,7 @@ class ApiCall(Generic[Context]):
                 none.
 
         Raises:
-            AdminError: 400, naming the parameter and what it must be.
+            ApiError: 400, naming the parameter and what it must be.
         """
         parameters = read_query(self.query, query)
         if self.body is not None:
@@ -129,7 +129,7 @@ class ApiTable(Generic[Context]):
             path: The path after the API's prefix, percent-encoded.
 
         Raises:
-            AdminError: 404 for an unknown path; 405 for another method, with `Allow`.
+            ApiError: 404 for an unknown path; 405 for another method, with `Allow`.
         """
         found = list(self._matches(path))
         for call, parameters in found:
@@ -138,8 +138,8 @@ class ApiTable(Generic[Context]):
         if found:
             allowed = ", ".join(call.method for call, _ in found)
             message = f"{method} is not supported on this path; use {allowed}."
-            raise AdminError(405, "method_not_allowed", message, {"Allow": allowed})
-        raise AdminError(404, "unknown_path", "There is no such path; see /openapi.json.")
+            raise ApiError(405, "method_not_allowed", message, {"Allow": allowed})
+        raise ApiError(404, "unknown_path", "There is no such path; see /openapi.json.")
 
     def template(self, path: str) -> str | None:
         """Return the path with parameters in braces that *path* belongs to; `None` for none."""

@@ -14,7 +14,7 @@ import jwt
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.clock import Clock, ManualClock
+from kling_mock.clock import ManualClock, MockClock
 from tests.mock.receiver import receiver
 
 __all__ = ["receiver"]
@@ -95,7 +95,7 @@ class Loop:
 
 
 @contextlib.contextmanager
-def serve_clock(clock: Clock) -> Iterator[Loop]:
+def serve_clock(clock: MockClock) -> Iterator[Loop]:
     loop = Loop()
     loop.run(clock.start, loop.loop)
     try:

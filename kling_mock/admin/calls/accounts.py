@@ -10,7 +10,7 @@ from kling_mock.admin.views import ACCOUNT, SETTINGS, show_account
 from kling_mock.controls.account_settings import read_denied, read_networks
 from kling_mock.controls.accounts import AccountHandle
 from kling_mock.kling.model.accounts import RateLimit
-from kling_mock.web.errors import AdminError
+from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import EVERY, array, closed, flag, integer, number, text
 
 __all__ = ["ROUTES"]
@@ -32,7 +32,7 @@ def add_account(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """Make an account; its keys are told here only."""
     accounts, name = context.accounts, arguments["account"]
     if name in accounts:
-        raise AdminError(409, "account_exists", f"There is an account {name!r} already.")
+        raise ApiError(409, "account_exists", f"There is an account {name!r} already.")
     handle = accounts.add(name)
     return {
         "account": handle.name,

@@ -6,8 +6,8 @@ from typing import Any
 
 from kling_mock.admin.context import AdminContext
 from kling_mock.admin.routes import Arguments, Route
-from kling_mock.clock import Clock, RealClock
-from kling_mock.web.errors import AdminError
+from kling_mock.clock import MockClock, RealClock
+from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import EVERY, closed, integer, number, optional, text
 
 __all__ = ["ROUTES"]
@@ -21,7 +21,7 @@ CLOCK = closed(
 )
 
 
-def show_clock(clock: Clock) -> dict[str, Any]:
+def show_clock(clock: MockClock) -> dict[str, Any]:
     """Return what is shown of the clock."""
     kind = "manual" if clock.speed is None else "scaled"
     kind = "real" if isinstance(clock, RealClock) else kind
@@ -57,8 +57,8 @@ def reset(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     return show_clock(context.clock)
 
 
-def _conflict(message: str) -> AdminError:
-    return AdminError(409, "other_clock", message)
+def _conflict(message: str) -> ApiError:
+    return ApiError(409, "other_clock", message)
 
 
 ROUTES = (

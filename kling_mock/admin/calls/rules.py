@@ -12,7 +12,7 @@ from kling_mock.kling.faults.declaring import read_fault
 from kling_mock.kling.model.content import ContentAction
 from kling_mock.kling.model.progress import LONGEST, MOST_POLLS, ProgressKind
 from kling_mock.kling.service_codes import CODES
-from kling_mock.web.errors import AdminError
+from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import Schema, array, closed, integer, number, text
 
 __all__ = ["ROUTES"]
@@ -50,7 +50,7 @@ def remove_fault(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     """End one fault."""
     found = [fault for fault in context.faults if fault.fault_id == arguments["fault_id"]]
     if not found:
-        raise AdminError(404, "unknown_fault", "There is no such fault, or it was removed.")
+        raise ApiError(404, "unknown_fault", "There is no such fault, or it was removed.")
     context.faults.remove(found[0])
     return {"removed": 1}
 

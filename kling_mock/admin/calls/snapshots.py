@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kling_mock.admin.context import AdminContext
 from kling_mock.admin.routes import Arguments, Route
-from kling_mock.web.errors import AdminError
+from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import EVERY, array, closed, integer, number, text
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _show(name: str, snapshot: Snapshot) -> dict[str, Any]:
 def _find(context: AdminContext, arguments: Arguments) -> Snapshot:
     found = context.snapshots.get(arguments["snapshot_id"])
     if found is None:
-        raise AdminError(404, "unknown_snapshot", "There is no such snapshot; a reset forgets all.")
+        raise ApiError(404, "unknown_snapshot", "There is no such snapshot; a reset forgets all.")
     return found
 
 
@@ -53,16 +53,16 @@ async def take_snapshot(context: AdminContext, arguments: Arguments) -> dict[str
     number = next(at for at in range(1, MOST + 2) if f"snapshot-{at}" not in kept)
     name = arguments.get("snapshot_id", f"snapshot-{number}")
     if name in kept:
-        raise AdminError(409, "snapshot_exists", "There is a snapshot of this name; delete it.")
+        raise ApiError(409, "snapshot_exists", "There is a snapshot of this name; delete it.")
     if len(kept) >= MOST:
-        raise AdminError(409, "too_many_snapshots", f"Accepted are {MOST} snapshots; delete one.")
+        raise ApiError(409, "too_many_snapshots", f"Accepted are {MOST} snapshots; delete one.")
     try:
         snapshot = context.snapshot()
     except RuntimeError as error:
-        raise AdminError(409, "no_snapshot", str(error)) from None
+        raise ApiError(409, "no_snapshot", str(error)) from None
     if snapshot.size + sum(other.size for other in kept.values()) > MOST_BYTES:
         message = f"Accepted are {MOST_BYTES} bytes of snapshots; delete one."
-        raise AdminError(409, "too_many_snapshots", message)
+        raise ApiError(409, "too_many_snapshots", message)
     kept[name] = snapshot
     return _show(name, snapshot)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from random import Random
 from typing import Literal
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.kling.callbacks.log import Deliveries, Delivery, DeliveryAttempt, Fate
 from kling_mock.kling.callbacks.sender import CallbackSender
 from kling_mock.kling.endpoints.registry import EndpointRegistry
@@ -86,7 +86,7 @@ class CallbackQueue:
 
     def __init__(
         self,
-        clock: Clock,
+        clock: MockClock,
         random: Random,
         accounts: Accounts,
         faults: Faults,

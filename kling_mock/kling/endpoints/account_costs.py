@@ -14,7 +14,7 @@ from kling_mock.kling.service_codes import SUCCEED, invalid
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.kling.wire.v1_schemas import closed
 from kling_mock.web.facts import assumed, documented
-from kling_mock.web.openapi_rows import Parameter, Schema
+from kling_mock.web.openapi import Parameter, Schema
 
 __all__ = ["RECORD"]
 

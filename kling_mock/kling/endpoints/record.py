@@ -14,7 +14,7 @@ from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.plan import Plan, ResultKind
 from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.web.facts import Fact
-from kling_mock.web.openapi_rows import Parameter, Schema
+from kling_mock.web.openapi import Parameter, Schema
 
 __all__ = [
     "CallContext",

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import web
 
-from kling_mock.journal.bodies import BODY_KEPT, keep
-from kling_mock.journal.entries import Entry
+from kling_mock.journal.entries import BODY_KEPT, Entry, keep
 from kling_mock.kling import service
 from kling_mock.kling.endpoints.registry import RoutedCall
 from kling_mock.kling.http.requests import read_body

@@ -10,7 +10,7 @@ from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, NamedTuple
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.kling.model.packs import Pack
 from kling_mock.kling.service_codes import Refusal, refusal
 from kling_mock.web.facts import assumed, documented
@@ -235,7 +235,7 @@ class Accounts:
         account.api_keys.append(key)
         self._api_keys[key.key] = (account, key)
 
-    def authenticate(self, authorization: str | None, clock: Clock) -> Account:
+    def authenticate(self, authorization: str | None, clock: MockClock) -> Account:
         """Return the account that an `Authorization` header belongs to.
 
         Args:
@@ -291,12 +291,12 @@ class Accounts:
         return token
 
 
-def _judge_times(token: _Token, clock: Clock) -> None:
+def _judge_times(token: _Token, clock: MockClock) -> None:
     """Refuse a token outside its time, by the mock's clock or by that of other clients."""
     now = clock.now()
     if token.begins <= now < token.ends:
         return
-    earliest, latest = clock.outside()
+    earliest, latest = clock.token_window()
     if token.begins <= latest and earliest < token.ends:
         return
     # The time that the token was made by is the nearer one.

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.lifecycle import Status
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
-from kling_mock.web.openapi_rows import Parameter, Schema
+from kling_mock.web.openapi import Parameter, Schema
 
 __all__ = ["EndpointRoute", "Interface", "InterfaceSchemas", "OperationKind"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from kling_mock.kling.service_codes import CODES, SUCCEED
 from kling_mock.kling.wire.interface import InterfaceSchemas
 from kling_mock.web.facts import documented
-from kling_mock.web.openapi_rows import Parameter, Schema
+from kling_mock.web.openapi import Parameter, Schema
 
 __all__ = ["PAGES", "PAGING", "SCHEMAS", "closed", "reference"]
 

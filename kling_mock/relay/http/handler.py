@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.relay.domain import errors, wire
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.http.pages import Page, is_local
@@ -35,7 +35,7 @@ from kling_mock.relay.service.tasks import RelayService
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.web.connections import BodyTimeoutError
 from kling_mock.web.replies import add_header, json_reply
-from kling_mock.web.request_ids import REQUEST_ID, REQUEST_ID_HEADER, chosen_id
+from kling_mock.web.request_log import REQUEST_ID, REQUEST_ID_HEADER, chosen_id
 
 __all__ = ["RelayHandler"]
 
@@ -77,7 +77,7 @@ class RelayHandler:
         callbacks: CallbackReceiver,
         operator: OperatorApi | None,
         health: Callable[[], Awaitable[tuple[bool, dict[str, Any]]]],
-        clock: Clock,
+        clock: MockClock,
         pages: Mapping[str, Page],
         metrics: Metrics,
         new_id: Callable[[], str],

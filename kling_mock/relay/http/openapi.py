@@ -31,10 +31,9 @@ from kling_mock.relay.operator.operations import CALLS
 from kling_mock.relay.operator.service import OperatorService
 from kling_mock.web.json_schema import Schema, array, closed, integer, text
 from kling_mock.web.json_schema import optional as nullable
-from kling_mock.web.openapi import document, encode
-from kling_mock.web.openapi_rows import Answer, Operation, Parameter, Security
+from kling_mock.web.openapi import ApiOperation, ApiReply, Parameter, Security, document, encode
 from kling_mock.web.operations import ApiCall
-from kling_mock.web.request_ids import REQUEST_ID_HEADER
+from kling_mock.web.request_log import REQUEST_ID_HEADER
 
 __all__ = ["OPERATIONS", "openapi", "openapi_bytes"]
 
@@ -128,13 +127,13 @@ _EXAMPLE: Final = {
 }
 
 
-def _refused(*statuses: int) -> dict[int, Answer]:
-    made: dict[int, Answer] = {}
+def _refused(*statuses: int) -> dict[int, ApiReply]:
+    made: dict[int, ApiReply] = {}
     for status in statuses:
         headers: Mapping[str, Schema] = (
             {"Retry-After": {"type": "integer"}} if status in _WITH_RETRY_AFTER else {}
         )
-        made[status] = Answer(_ABOUT[status], _named("Error"), headers=headers)
+        made[status] = ApiReply(_ABOUT[status], _named("Error"), headers=headers)
     return made
 
 
@@ -148,17 +147,19 @@ def _operation(
     name: str,
     group: str,
     summary: str,
-    answer: Answer,
+    answer: ApiReply,
     refusals: tuple[int, ...],
     security: Security = "",
     **more: Any,
-) -> Operation:
+) -> ApiOperation:
     late = (408,) if 413 in refusals else ()
     answers = {200: answer} | _refused(*refusals, *late)
-    return Operation(method, path, name, group, summary, None, answers, security=security, **more)
+    return ApiOperation(
+        method, path, name, group, summary, None, answers, security=security, **more
+    )
 
 
-def _users() -> Iterator[Operation]:
+def _users() -> Iterator[ApiOperation]:
     for endpoint in ENDPOINTS:
         yield _operation(
             "POST",
@@ -166,7 +167,7 @@ def _users() -> Iterator[Operation]:
             f"create-{endpoint}",
             "tasks",
             "Create a task",
-            Answer("The task, or the first one of this `external_task_id`.", _named("Created")),
+            ApiReply("The task, or the first one of this `external_task_id`.", _named("Created")),
             (400, 401, 402, 403, 409, 413, 429, 502, 503),
             "token",
             body=_named("Create"),
@@ -184,7 +185,7 @@ def _users() -> Iterator[Operation]:
         "list-tasks",
         "tasks",
         "List your own tasks, newest first",
-        Answer("A page.", page),
+        ApiReply("A page.", page),
         (400, 401, 403),
         "token",
         parameters=parameters,
@@ -195,15 +196,15 @@ def _users() -> Iterator[Operation]:
         "get-task",
         "tasks",
         "Query a task",
-        Answer("The task.", _named("Task")),
+        ApiReply("The task.", _named("Task")),
         (401, 403, 404, 405),
         "token",
         parameters=(_NAME,),
     )
 
 
-def _callbacks() -> Iterator[Operation]:
-    done = Answer("It is processed.", closed(message=text(enum=["success", "already processed"])))
+def _callbacks() -> Iterator[ApiOperation]:
+    done = ApiReply("It is processed.", closed(message=text(enum=["success", "already processed"])))
     for path, name in ((f"{CALLBACK}{{task_id}}", "callback"), (INTERNAL_CALLBACK, "callback-own")):
         yield _operation(
             "POST",
@@ -218,7 +219,7 @@ def _callbacks() -> Iterator[Operation]:
         )
 
 
-def _monitoring() -> Iterator[Operation]:
+def _monitoring() -> Iterator[ApiOperation]:
     status = text(enum=["ok", "unavailable"])
     degraded = array(closed(channel=integer(), reason=text(enum=["unreadable"])))
     health = closed(
@@ -228,14 +229,14 @@ def _monitoring() -> Iterator[Operation]:
         database=status,
         upstream=text(enum=["ok", "unreachable", "unknown"]),
     )
-    yield Operation(
+    yield ApiOperation(
         "GET",
         HEALTH,
         "health",
         "monitoring",
         "Whether the relay can serve",
         None,
-        {200: Answer("It can.", health), 503: Answer("The database is unavailable.", health)},
+        {200: ApiReply("It can.", health), 503: ApiReply("The database is unavailable.", health)},
     )
     yield _operation(
         "GET",
@@ -243,7 +244,7 @@ def _monitoring() -> Iterator[Operation]:
         "metrics",
         "monitoring",
         "Get the metrics; open to this computer, to others with the admin token",
-        Answer("Prometheus' text.", {"type": "string"}, "text/plain"),
+        ApiReply("Prometheus' text.", {"type": "string"}, "text/plain"),
         (401, 501),
     )
     yield _operation(
@@ -252,12 +253,12 @@ def _monitoring() -> Iterator[Operation]:
         "openapi",
         "monitoring",
         "Get this document",
-        Answer("This document.", {"type": "object"}),
+        ApiReply("This document.", {"type": "object"}),
         (),
     )
 
 
-def _operator_call(row: ApiCall[OperatorService]) -> Operation:
+def _operator_call(row: ApiCall[OperatorService]) -> ApiOperation:
     by_id = bool(row.path_parameters)
     parameters = [_ID] if by_id else []
     for name, schema in row.query.items():
@@ -278,14 +279,14 @@ def _operator_call(row: ApiCall[OperatorService]) -> Operation:
         f"operator-{row.name.replace('_', '-')}",
         "operator",
         row.summary,
-        Answer(f"{row.summary}.", row.reply),
+        ApiReply(f"{row.summary}.", row.reply),
         tuple(refusals),
         "admin",
         parameters=tuple(parameters),
         body=row.body,
         optional_body=takes and not row.needs_body,
     )
-    own = {status: Answer(text, _named("Error")) for status, text in row.errors.items()}
+    own = {status: ApiReply(text, _named("Error")) for status, text in row.errors.items()}
     return replace(operation, answers={**operation.answers, **own})
 
 
@@ -307,7 +308,7 @@ def openapi(*, with_operator: bool = True) -> dict[str, Any]:
     return document(map(_with_request_id, served), SCHEMAS, _INFO)
 
 
-def _with_request_id(row: Operation) -> Operation:
+def _with_request_id(row: ApiOperation) -> ApiOperation:
     """Return *row* with the header that every reply has."""
     schema = text("The request's own, or a new one.", least=1, most=128, pattern="^[!-~]+$")
     answers = {

@@ -9,7 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.http.routes import METRICS, OPENAPI
@@ -43,7 +43,7 @@ class MonitoringPages:
         self,
         metrics: Metrics,
         storage: Storage,
-        clock: Clock,
+        clock: MockClock,
         check: Callable[[str | None], None],
         *,
         has_operator: bool = True,

@@ -14,7 +14,7 @@ from aiohttp.http_parser import RawRequestMessage
 from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.web.connections import Connection
-from kling_mock.web.request_ids import REQUEST_ID, REQUEST_ID_HEADER, chosen_id
+from kling_mock.web.request_log import REQUEST_ID, REQUEST_ID_HEADER, chosen_id
 
 __all__ = ["RelayProtocol", "make_request"]
 

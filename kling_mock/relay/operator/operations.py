@@ -33,7 +33,7 @@ from kling_mock.storage.values import (
     StoreSummary,
     VideoRow,
 )
-from kling_mock.web.errors import AdminError
+from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import EVERY, Schema, array, closed, integer, text
 from kling_mock.web.json_schema import optional as nullable
 from kling_mock.web.operations import ApiCall, ApiTable, JsonObject
@@ -294,7 +294,7 @@ def relay_errors() -> Generator[None]:
     """
     try:
         yield
-    except AdminError as error:
+    except ApiError as error:
         raise RelayError(_KINDS.get(error.status, errors.INVALID), error.message) from None
     except UnknownError as error:
         raise RelayError(errors.NOT_FOUND, str(error)) from None

@@ -13,7 +13,7 @@ from typing import Final
 
 import attrs
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.relay.domain.channels import check_mapping
 from kling_mock.relay.domain.credentials import (
     check_secrets,
@@ -72,7 +72,7 @@ class OperatorService:
     def __init__(
         self,
         storage: Storage,
-        clock: Clock,
+        clock: MockClock,
         random_bytes: Callable[[int], bytes],
         on_channel_change: Callable[[], None],
         on_replay: Callable[[], None],

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError, invalid
 from kling_mock.relay.domain.schedule import READ_INTERVAL
@@ -57,7 +57,7 @@ class CallbackReceiver:
         storage: Storage,
         channels: ChannelRegistry,
         reconciler: TaskReconciler,
-        clock: Clock,
+        clock: MockClock,
         schedule_sweep: Callable[[float], None],
         metrics: Metrics,
     ) -> None:

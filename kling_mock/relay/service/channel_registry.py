@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.relay.domain.channels import (
     ModelTarget,
     check_mapping,
@@ -51,7 +51,7 @@ class ChannelRegistry:
         chance: Returns a number from 0 up to 1, to draw by weight.
     """
 
-    def __init__(self, storage: Storage, clock: Clock, chance: Callable[[], float]) -> None:
+    def __init__(self, storage: Storage, clock: MockClock, chance: Callable[[], float]) -> None:
         self._storage = storage
         self._clock = clock
         self._chance = chance

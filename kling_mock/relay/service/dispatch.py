@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.relay.domain import wire
 from kling_mock.relay.domain.channels import FailoverDecision, failover_decision
 from kling_mock.relay.domain.errors import RelayError, upstream_refusal
@@ -45,7 +45,7 @@ class Dispatcher:
         self,
         storage: Storage,
         upstream: Upstream,
-        clock: Clock,
+        clock: MockClock,
         settings: RelaySettings,
         schedule_sweep: Callable[[float], None],
         metrics: Metrics,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.relay.domain.pricing import final_quota
 from kling_mock.relay.domain.schedule import READ_INTERVAL, first_poll
 from kling_mock.relay.domain.states import Action, TaskEvent, action, state_of
@@ -80,7 +80,7 @@ class TaskReconciler:
         storage: Storage,
         channels: ChannelRegistry,
         upstream: Upstream,
-        clock: Clock,
+        clock: MockClock,
         send_webhooks: Callable[[], None],
         metrics: Metrics,
     ) -> None:

@@ -6,8 +6,8 @@ import heapq
 import math
 from collections.abc import Awaitable, Callable
 
-from kling_mock.clock import Clock, Timer
-from kling_mock.web.request_ids import REQUEST_ID
+from kling_mock.clock import MockClock, Timer
+from kling_mock.web.request_log import REQUEST_ID
 
 __all__ = ["Scheduler"]
 
@@ -24,7 +24,7 @@ class Scheduler:
             what other processes have left behind.
     """
 
-    def __init__(self, clock: Clock, interval: float) -> None:
+    def __init__(self, clock: MockClock, interval: float) -> None:
         self._clock = clock
         self._interval = interval
         self._work: Callable[[], Awaitable[None]] | None = None

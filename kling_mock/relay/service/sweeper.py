@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.relay.domain.schedule import (
     READ_INTERVAL,
     UNKNOWN_PAUSE,
@@ -52,7 +52,7 @@ class Sweeper:
         self,
         storage: Storage,
         reconciler: TaskReconciler,
-        clock: Clock,
+        clock: MockClock,
         chance: Callable[[], float],
         schedule_sweep: Callable[[float], None],
         send_webhooks: Callable[[], None],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.relay.domain import errors, wire
 from kling_mock.relay.domain.credentials import token_hash
 from kling_mock.relay.domain.errors import RelayError
@@ -59,7 +59,7 @@ class RelayService:
         channels: ChannelRegistry,
         reconciler: TaskReconciler,
         dispatcher: Dispatcher,
-        clock: Clock,
+        clock: MockClock,
         settings: RelaySettings,
         new_id: Callable[[], str],
         metrics: Metrics,

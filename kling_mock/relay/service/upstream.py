@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.relay.domain.credentials import ChannelKey
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.storage.text import ID_RULE, is_external_id
@@ -40,7 +40,7 @@ class Upstream:
         answered: Whether Kling replied to the last call; `None` before the first.
     """
 
-    def __init__(self, clock: Clock, timeout: float, metrics: Metrics) -> None:
+    def __init__(self, clock: MockClock, timeout: float, metrics: Metrics) -> None:
         self._metrics = metrics
         self._clock = clock
         self._timeout = timeout

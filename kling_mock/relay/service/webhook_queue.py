@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 from kling_mock.relay.domain.credentials import user_secret
 from kling_mock.relay.domain.user_webhooks import delivery_decision
 from kling_mock.relay.metrics.counters import Metrics
@@ -41,7 +41,7 @@ class WebhookQueue:
         self,
         storage: Storage,
         sender: WebhookSender,
-        clock: Clock,
+        clock: MockClock,
         chance: Callable[[], float],
         secret: bytes,
         schedule: Callable[[float], None],

@@ -18,7 +18,7 @@ from kling_mock import KlingMock
 from kling_mock.admin.operations import OPERATIONS
 from kling_mock.admin.table import ROUTES
 from kling_mock.reference.documents import openapi
-from kling_mock.web.openapi_rows import Operation
+from kling_mock.web.openapi import ApiOperation
 from tests.mock.admin_client import Admin
 from tests.mock.conftest import Api
 from tests.mock.reference.test_openapi import CASES, CHECKS, FEW
@@ -49,7 +49,7 @@ def test_examples_keep_their_schema() -> None:
             accepts(row).validate(example)
 
 
-def accepts(row: Operation) -> Any:
+def accepts(row: ApiOperation) -> Any:
     components = {"components": DOCUMENT["components"]}
     return jsonschema_rs.Draft202012Validator({**(row.body or {}), **components})
 
@@ -86,7 +86,7 @@ def known(server: KlingMock) -> dict[str, list[str]]:
 @pytest.mark.parametrize(("row", "mode"), SENT)
 @pytest.mark.slow
 def test_schemathesis(
-    server: KlingMock, known: dict[str, list[str]], row: Operation, mode: GenerationMode
+    server: KlingMock, known: dict[str, list[str]], row: ApiOperation, mode: GenerationMode
 ) -> None:
     """Whatever fits the document, or just does not, gets an answer that the document lists."""
     operation = SCHEMA[row.path][row.method]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kling_mock.clock import Clock, RealClock, ScaledClock
+from kling_mock.clock import MockClock, RealClock, ScaledClock
 
 START = 1_700_000_000.0
 
@@ -17,7 +17,7 @@ def test_a_scaled_clock_runs_faster() -> None:
     steady[0] += 2
 
     assert clock.now() == clock.time() == START + 20
-    assert clock.outside() == (7, 7)
+    assert clock.token_window() == (7, 7)
     steady[0] += 1
     clock.reset()
     assert clock.now() == START
@@ -57,7 +57,7 @@ async def test_running_clocks_sleep_by_their_scale() -> None:
 
 
 @pytest.mark.parametrize("clock", [RealClock(), ScaledClock(2)])
-async def test_only_a_manual_clock_can_be_advanced(clock: Clock) -> None:
+async def test_only_a_manual_clock_can_be_advanced(clock: MockClock) -> None:
     """A clock that runs by itself says how to get one that does not."""
     with pytest.raises(RuntimeError, match="manual"):
         clock.advance(1)

@@ -55,11 +55,11 @@ def test_outside_time_follows_the_clock_by_a_fixed_offset(served: Any) -> None:
     """A clock of another year judges real-time tokens by the offset at its start."""
     real = [5_000.0]
     clock = ManualClock(START, wall=lambda: real[0])
-    assert clock.outside() == (5_000, 5_000)
+    assert clock.token_window() == (5_000, 5_000)
 
     real[0] += 60
-    assert clock.outside() == (5_000, 5_060)
+    assert clock.token_window() == (5_000, 5_060)
 
     with served(clock):
         clock.advance(100)
-        assert clock.outside() == (5_100, 5_100)
+        assert clock.token_window() == (5_100, 5_100)

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 from kling_mock import Call, IncompleteJournalError, KlingMock
-from kling_mock.journal.bodies import BODY_KEPT, keep
-from kling_mock.journal.entries import Entry
-from kling_mock.journal.forgotten import Forgotten, Kind, could_be
+from kling_mock.journal.entries import BODY_KEPT, Entry, keep
+from kling_mock.journal.forgotten import Forgotten, ForgottenKind, could_be
 from kling_mock.journal.journal import Journal
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from tests.mock.admin_client import Admin
@@ -340,7 +339,9 @@ def test_many_kinds_are_still_bounded() -> None:
     assert forgotten.matching(Call("GET /1999"))
     assert forgotten.matching(Call("M"))
     assert not forgotten.matching(Call("*", code=0))
-    assert not could_be(Call("POST"), Kind("GET", "*", 404, 1203, "*", "*", has_body=False))
+    assert not could_be(
+        Call("POST"), ForgottenKind("GET", "*", 404, 1203, "*", "*", has_body=False)
+    )
 
 
 def test_unexpected_calls_are_counted_beyond_those_that_are_shown() -> None:

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from kling_mock import Call
-from kling_mock.journal.bodies import BODY_KEPT
-from kling_mock.journal.entries import Entry
+from kling_mock.journal.entries import BODY_KEPT, Entry
 from kling_mock.journal.journal import Journal
 from kling_mock.kling.service_codes import CODES
 

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from kling_mock.journal.bodies import shorten
 from kling_mock.journal.calls import Call
-from kling_mock.journal.entries import Entry
+from kling_mock.journal.entries import Entry, shorten
 from kling_mock.journal.reports import nearest_miss, nearest_served
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 

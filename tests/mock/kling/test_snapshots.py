@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kling_mock import KlingMock
-from kling_mock.clock import Clock, ManualClock
+from kling_mock.clock import ManualClock, MockClock
 from kling_mock.kling.model.tasks import TaskIds
 from kling_mock.server.relay import EmbeddedRelay, RelaySnapshot
 from kling_mock.storage.memory import MemoryStorage
@@ -118,7 +118,7 @@ def _no_timers(monkeypatch: pytest.MonkeyPatch) -> None:
 def _same_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a restored clock keep its time."""
 
-    def load(self: Clock, moment: Any) -> None:
+    def load(self: MockClock, moment: Any) -> None:
         self._timers[:] = moment.timers
 
     monkeypatch.setattr(ManualClock, "load", load)

@@ -24,7 +24,7 @@ from kling_mock import KlingMock
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.reference import operations
 from kling_mock.reference.documents import OPERATIONS, fidelity_page, openapi, openapi_bytes
-from kling_mock.web.openapi_rows import Operation
+from kling_mock.web.openapi import ApiOperation
 from kling_mock.web.replies import json_reply
 from tests.endpoints import source_video
 
@@ -74,7 +74,7 @@ def test_operations_have_their_own_names() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_what_needs_a_key_refuses_without_one(api: Any, row: Operation) -> None:
+def test_what_needs_a_key_refuses_without_one(api: Any, row: ApiOperation) -> None:
     """An operation that is listed with a key answers 401 without one, and others do not."""
     path = re.sub("{.*?}", "1", row.path.replace("{file}", "1.mp4"))
     reply = api.http.request(row.method, path, json={} if row.body else None)
@@ -165,7 +165,7 @@ def test_schemathesis(
     server: KlingMock,
     known: dict[str, list[str]],
     sent: Counter[int],
-    row: Operation,
+    row: ApiOperation,
     mode: GenerationMode,
 ) -> None:
     """Whatever fits the document, or just does not, gets an answer that the document lists."""

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from kling_mock import KlingMock
-from kling_mock.clock import Clock
+from kling_mock.clock import MockClock
 
 LIST = "/v1/videos/text2video"
 BODY = {"model_name": "kling-v2-6", "prompt": "a cat"}
@@ -18,7 +18,7 @@ BODY = {"model_name": "kling-v2-6", "prompt": "a cat"}
 def run(mock: KlingMock, every: float) -> list[str]:
     """Do what a client does: create, then ask every so many seconds until it has ended."""
     headers = {"Authorization": f"Bearer {mock.api_key}"}
-    clock: Clock = mock.clock
+    clock: MockClock = mock.clock
     statuses: list[str] = []
     with clock.call(), httpx.Client(base_url=mock.kling_url, trust_env=False) as client:
         made = client.post(LIST, json=BODY, headers=headers).json()["data"]
@@ -31,7 +31,7 @@ def run(mock: KlingMock, every: float) -> list[str]:
 
 async def arun(mock: KlingMock, every: float) -> list[str]:
     headers = {"Authorization": f"Bearer {mock.api_key}"}
-    clock: Clock = mock.clock
+    clock: MockClock = mock.clock
     statuses: list[str] = []
     with clock.call():
         async with httpx.AsyncClient(base_url=mock.kling_url, trust_env=False) as client:

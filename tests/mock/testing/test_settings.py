@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kling_mock.testing.settings import Settings, of_ini, with_marker
+from kling_mock.testing.settings import PluginSettings, of_ini, with_marker
 from tests.mock.testing.conftest import Run
 
 INI: dict[str, Any] = {
@@ -130,7 +130,7 @@ def test_faults_of_a_marker_strike_the_shared_server_in_that_test_only(run: Run)
 def test_what_a_marker_cannot_say_is_told(positional: Any, named: Any, told: str) -> None:
     """The message names the argument and what is accepted."""
     with pytest.raises(ValueError, match=f"^{told}"):
-        with_marker(Settings(), positional, named)
+        with_marker(PluginSettings(), positional, named)
 
 
 def test_a_wrong_marker_is_told_before_the_test(run: Run) -> None:
@@ -217,9 +217,11 @@ def test_the_settings_are_listed(run: Run) -> None:
 
 def test_settings_are_read_without_pytest() -> None:
     """The rules are plain functions over values."""
-    assert of_ini(INI.__getitem__) == Settings(2.5, None, strict=False, lines=3, journal_size=50)
-    assert with_marker(Settings(strict=False), (), {"strict": True}) == Settings()
-    assert with_marker(Settings(), (), {"faults": ()}).faults == "[]"
+    assert of_ini(INI.__getitem__) == PluginSettings(
+        2.5, None, strict=False, lines=3, journal_size=50
+    )
+    assert with_marker(PluginSettings(strict=False), (), {"strict": True}) == PluginSettings()
+    assert with_marker(PluginSettings(), (), {"faults": ()}).faults == "[]"
     for name, value, told in (
         ("clock", "-1", "clock: accepted are .*; got -1.0"),
         ("seed", "x", "seed: accepted is a whole number, got 'x'"),

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kling_mock.admin.table import ROUTES
-from kling_mock.web.errors import AdminError
+from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import check, read_query
 
 ADVANCE, CLOCK, ACCOUNT, PROGRESS, WEBHOOK, CALLBACKS = (
@@ -54,7 +54,7 @@ def test_a_refusal_names_the_field_and_what_is_accepted(
     schema: Any, body: Any, code: str, words: str
 ) -> None:
     """Whoever reads it knows which field to change, and to what."""
-    with pytest.raises(AdminError) as caught:
+    with pytest.raises(ApiError) as caught:
         check(schema, body)
     assert (caught.value.status, caught.value.code) == (400, code)
     assert words in caught.value.message
@@ -62,7 +62,7 @@ def test_a_refusal_names_the_field_and_what_is_accepted(
 
 def test_a_refusal_does_not_repeat_a_string() -> None:
     """What was sent may be a secret: a refusal says only that it was a string."""
-    with pytest.raises(AdminError) as caught:
+    with pytest.raises(ApiError) as caught:
         check(WEBHOOK, {"secret": "whsec_" + "s" * 300})
     assert "sss" not in caught.value.message
 
@@ -80,7 +80,7 @@ def test_parameters_of_a_query_are_checked_like_fields() -> None:
         "match": "1",
     }
     for wrong in ("limit", "0"), ("limit", "x"), ("limit", ""), ("page", "1"):
-        with pytest.raises(AdminError):
+        with pytest.raises(ApiError):
             read_query(query, [wrong])
 
 
@@ -115,7 +115,7 @@ def test_the_server_reads_a_schema_as_others_do(schema: Any, data: st.DataObject
     accepted = jsonschema_rs.Draft202012Validator(schema).is_valid(body)
     try:
         check(schema, body)
-    except AdminError:
+    except ApiError:
         assert not accepted
     else:
         assert accepted
@@ -123,5 +123,5 @@ def test_the_server_reads_a_schema_as_others_do(schema: Any, data: st.DataObject
 
 def test_infinity_is_no_number_above_zero() -> None:
     """1e999 in a body is infinite, and refused where there is no upper bound."""
-    with pytest.raises(AdminError):
+    with pytest.raises(ApiError):
         check({"type": "number", "exclusiveMinimum": 0}, math.inf)

@@ -9,7 +9,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kling_mock.web.log_lines import LogLines
+from kling_mock.web.request_log import LogLines
 
 
 def record(message: str, *args: object, at: float = 0.0, exc_info: object = None) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kling_mock.web.errors import AdminError
+from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import closed, integer, text
 from kling_mock.web.operations import ApiCall, ApiTable, Parameters
 
@@ -64,14 +64,14 @@ def test_two_calls_cannot_have_one_name() -> None:
 @pytest.mark.parametrize("path", ["", "/", "/books/", "/books/1/2", "/books//pages", "books"])
 def test_an_unknown_path_is_404(path: str) -> None:
     """An empty segment is no parameter."""
-    with pytest.raises(AdminError) as caught:
+    with pytest.raises(ApiError) as caught:
         TABLE.route("GET", path)
     assert caught.value.status == 404
 
 
 def test_another_method_is_405_with_those_allowed() -> None:
     """As HTTP asks: `Allow` names the methods of the path."""
-    with pytest.raises(AdminError, match="DELETE is not supported on this path; use PUT") as caught:
+    with pytest.raises(ApiError, match="DELETE is not supported on this path; use PUT") as caught:
         TABLE.route("DELETE", "/books/1")
     assert (caught.value.status, caught.value.headers) == (405, {"Allow": "PUT"})
 
@@ -98,6 +98,6 @@ async def test_a_row_runs_sync_and_async_functions_with_checked_parameters() -> 
 )
 async def test_a_wrong_parameter_is_400(name: str, query: Any, body: Any) -> None:
     """The function is not called."""
-    with pytest.raises(AdminError) as caught:
+    with pytest.raises(ApiError) as caught:
         await run(name, query, body, id="1")
     assert caught.value.status == 400

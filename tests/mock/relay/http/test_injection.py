@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock, RelaySettings
-from kling_mock.web.log_lines import LogLines
+from kling_mock.web.request_log import LogLines
 from tests.mock.relay.http_calls import PRICE, VIDEOS, Caller, error_of
 from tests.mock.storage.databases import Mysql, need
 

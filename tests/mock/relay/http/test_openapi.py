@@ -22,7 +22,7 @@ from kling_mock.relay.http.openapi import OPERATIONS, openapi, openapi_bytes
 from kling_mock.relay.http.routes import OPERATOR, OTHER, template
 from kling_mock.relay.operator.operations import CALLS
 from kling_mock.relay.operator.service import OperatorService
-from kling_mock.web.openapi_rows import Operation
+from kling_mock.web.openapi import ApiOperation
 from tests.endpoints import BODIES, body
 from tests.mock.relay.http_calls import GUIDE, VIDEOS, Caller
 
@@ -143,13 +143,13 @@ def known(mock: KlingMock) -> dict[str, str]:
         }
 
 
-def found(row: Operation, ids: dict[str, str]) -> str:
+def found(row: ApiOperation, ids: dict[str, str]) -> str:
     """Return the id of something that an operation finds."""
     kind = row.path.removeprefix(f"{OPERATOR}/").partition("/")[0]
     return ids.get(row.name) or ids.get(kind) or ids["task_id"]
 
 
-def sent(rows: list[Operation]) -> list[Any]:
+def sent(rows: list[ApiOperation]) -> list[Any]:
     return [
         pytest.param(row, mode, id=f"{row.name}-{mode.value}")
         for row in rows
@@ -160,7 +160,7 @@ def sent(rows: list[Operation]) -> list[Any]:
 
 @pytest.mark.parametrize(("row", "mode"), sent([*OTHERS, *OPERATORS]))
 @pytest.mark.slow
-def test_schemathesis(served: dict[str, Served], row: Operation, mode: GenerationMode) -> None:
+def test_schemathesis(served: dict[str, Served], row: ApiOperation, mode: GenerationMode) -> None:
     """Whatever fits the document, or just does not, gets an answer that the document lists."""
     operation = SCHEMA[row.path][row.method]
     mock, ids = served[row.security]

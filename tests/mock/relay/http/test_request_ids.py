@@ -20,8 +20,7 @@ from kling_mock import KlingMock
 from kling_mock.clock import RealClock
 from kling_mock.relay.http import handler
 from kling_mock.relay.service.scheduler import Scheduler
-from kling_mock.web.log_lines import LogLines
-from kling_mock.web.request_ids import REQUEST_ID
+from kling_mock.web.request_log import REQUEST_ID, LogLines
 from tests.mock.relay.http_calls import GUIDE, VIDEOS, Caller
 
 MADE = re.compile(r"[0-9a-f]{32}")

@@ -1,15 +1,38 @@
-"""The log of the commands that serve: one line per event, on standard error."""
+"""Request ids, and the log of the commands that serve: one line per event, on standard error.
+
+The id of a request is in `X-Request-Id` of request and reply, and at the end of its log lines.
+"""
 
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import time
-from typing import TextIO
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Final, TextIO
 
-from kling_mock.web.request_ids import REQUEST_ID
+__all__ = ["REQUEST_ID", "REQUEST_ID_HEADER", "LogLines", "chosen_id", "log_to_stderr"]
 
-__all__ = ["LogLines", "log_to_stderr"]
+REQUEST_ID_HEADER: Final = "X-Request-Id"
+#: The id of the request that is being answered; "" outside of one.
+REQUEST_ID: Final = ContextVar("kling_request_id", default="")
+
+# Visible ASCII: no such value can end a header or a log line.
+_VALID: Final = re.compile(r"[!-~]{1,128}").fullmatch
+
+
+def chosen_id(header: str | None, make: Callable[[], str]) -> str:
+    """Return the client's own id if it is 1 to 128 visible ASCII characters, else a new one.
+
+    Args:
+        header: The request's `X-Request-Id`; `None` if it has none.
+        make: Makes a new id.
+    """
+    if header is not None and _VALID(header) is not None:
+        return header
+    return make()
 
 
 class LogLines(logging.Handler):
@@ -50,8 +73,8 @@ class LogLines(logging.Handler):
         line = f"{self._stamp},{int(record.msecs):03d} {record.levelname} {message}\n"
         if record.exc_info:
             # Indented, so that no text in it can pass for an event.
-            told = _TRACEBACKS.formatException(record.exc_info).split("\n")
-            line += "".join(f"  {_printable(one)}\n" for one in told)
+            lines = _TRACEBACKS.formatException(record.exc_info).split("\n")
+            line += "".join(f"  {_printable(one)}\n" for one in lines)
         return line
 
 
