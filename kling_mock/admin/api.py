@@ -92,8 +92,8 @@ class AdminApi:
             raise ApiError(
                 401,
                 "wrong_token" if scheme else "no_token",
-                "Accepted is `Authorization: Bearer <admin_token>`; `mock.admin_token` and the "
-                "line that `kling-mock serve` prints have it.",
+                "The request must have the header `Authorization: Bearer <admin_token>`; "
+                "`mock.admin_token` and the line that `kling-mock serve` prints have the token.",
                 {"WWW-Authenticate": "Bearer"},
             )
 
@@ -133,7 +133,7 @@ async def _read(request: web.BaseRequest) -> dict[str, object]:
     Raises:
         ApiError: 400 or 413.
     """
-    too_large = ApiError(413, "too_large", f"Accepted are bodies of up to {MAX_BODY} bytes.")
+    too_large = ApiError(413, "too_large", f"A body must not exceed {MAX_BODY} bytes.")
     if (request.content_length or 0) > MAX_BODY:
         raise too_large
     try:

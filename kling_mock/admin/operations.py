@@ -26,7 +26,7 @@ _PATHS: Mapping[str, str] = {
     "snapshot_id": "The name that it was given, or got.",
 }
 _ABOUT: Mapping[int, str] = {
-    400: "Something that was sent is not accepted; the message says what is.",
+    400: "A parameter or the body is invalid; the message says what it must be.",
     401: "The admin token is missing or wrong.",
     403: "The call came from another computer, or through a proxy.",
     404: "There is no such thing.",
@@ -45,7 +45,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "FaultWanted": schema_of(KINDS),
     "AdminError": closed(
         error=closed(
-            message=text("What was wrong, what is accepted, what to do.", least=1),
+            message=text("What was wrong, what it must be, what to do.", least=1),
             type=text(enum=list(TYPES.values())),
             code=text("What it is, for programs."),
         )

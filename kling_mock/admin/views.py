@@ -1,6 +1,6 @@
-"""What the admin API shows of things, each beside the schema of its picture. Pure.
+"""JSON views of what the admin API shows, each beside its schema.
 
-Secrets are told once, by the call that makes them; no picture has any.
+A secret is returned once, by the call that makes it; no view has any.
 """
 
 from __future__ import annotations

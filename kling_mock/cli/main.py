@@ -145,7 +145,7 @@ def _add_operators(commands: Any, first: str) -> None:
 
 
 def _env(name: str, default: str | None = None) -> str | None:
-    # argparse converts a string default like an argument, so a wrong value is told likewise.
+    # argparse converts a string default like an argument, so a wrong value is reported likewise.
     return os.environ.get(f"KLING_MOCK_{name}") or default
 
 
@@ -155,7 +155,7 @@ def _clock(
     if speed is None:
         return clock
     if clock == "manual":
-        raise ValueError("speed: not accepted with --clock manual, which stands still")
+        raise ValueError("speed: must not be given with --clock manual, which stands still")
     return speed
 
 
@@ -193,7 +193,7 @@ def _serve(options: argparse.Namespace) -> int:
         relay_url = mock.relay_url
         settle_memory()
     except (ImportError, OSError, ValueError, StorageError) as error:
-        print(f"kling-mock: {error}", file=sys.stderr)  # noqa: T201 - a command speaks
+        print(f"kling-mock: {error}", file=sys.stderr)  # noqa: T201 - a command prints
         return 1
     ready = {
         "relay_url": relay_url,

@@ -1,12 +1,12 @@
 """The one time of a mock server: tasks, tokens, expiry, callbacks and wired clients.
 
 `RealClock` is the computer's, `ScaledClock` runs faster or slower, `ManualClock` moves when it
-is told to. All durations are seconds, all instants Unix seconds (UTC). A clock looks two ways:
+is advanced. All durations are seconds, all instants Unix seconds (UTC). A clock has two users:
 
-* to the server it gives `now()` and `call_at()`. Timer functions run on the server's event
-  loop, in time order, and start what takes longer with `spawn()`;
-* to an SDK client it gives `time`, `monotonic`, `sleep`, `asleep` and `call`, so a client that
-  is made with `clock=mock.clock` lives in the server's time.
+* the server calls `now()` and `call_at()`. Timer functions run on the server's event loop, in
+  time order, and start what takes longer with `spawn()`;
+* an SDK client calls `time`, `monotonic`, `sleep`, `asleep` and `call`, so a client that is made
+  with `clock=mock.clock` uses the server's time.
 """
 
 from kling_mock.clock._base import ClockState, MockClock, Timer, TokenWindow

@@ -18,13 +18,13 @@ Ts = TypeVarTuple("Ts")
 
 _log = logging.getLogger("kling_mock")
 
-_NO_HANDS = (
+_RUNS_BY_ITSELF = (
     "This clock runs by itself. Only a manual clock can be advanced: KlingMock(clock='manual')."
 )
 
 
 class TokenWindow(NamedTuple):
-    """What the time is for a client that knows nothing of the mock's clock.
+    """The present of a client that knows nothing of the mock's clock, to judge its tokens by.
 
     Attributes:
         earliest: Unix seconds; a token that expires after it is still good.
@@ -41,7 +41,7 @@ class ClockState(NamedTuple):
     Attributes:
         now: Unix seconds.
         start: Unix seconds that a reset leads to; `None` is the present.
-        offset: Seconds that the clock is ahead of what other clients take for now.
+        offset: Seconds that the clock is ahead of real time, by which other clients go.
         speed: Seconds on the clock in one real second; `None` if it stands still.
         timers: What is due and when, in order.
     """
@@ -102,7 +102,7 @@ class MockClock(ABC):
 
     @abstractmethod
     def token_window(self) -> TokenWindow:
-        """Return what a client that lives in real time takes for now."""
+        """Return the present as seen by a client that uses real time."""
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to run timers on *loop*."""
@@ -187,7 +187,7 @@ class MockClock(ABC):
         Raises:
             RuntimeError: This clock moves by itself.
         """
-        raise RuntimeError(_NO_HANDS)
+        raise RuntimeError(_RUNS_BY_ITSELF)
 
     async def aadvance(self, seconds: float) -> None:  # noqa: ARG002 - the manual clock's
         """Move a manual clock; see `ManualClock.aadvance`.
@@ -195,7 +195,7 @@ class MockClock(ABC):
         Raises:
             RuntimeError: This clock moves by itself.
         """
-        raise RuntimeError(_NO_HANDS)
+        raise RuntimeError(_RUNS_BY_ITSELF)
 
     def time(self) -> float:
         """Return the instant in Unix seconds, for a wired client."""
@@ -214,11 +214,11 @@ class MockClock(ABC):
         """Suspend the calling task for *seconds* of this clock; it can be cancelled."""
 
     def call(self) -> contextlib.AbstractContextManager[None]:
-        """Enclose one call of a wired client; only a manual clock takes notice."""
+        """Enclose one call of a wired client; only a manual clock uses it."""
         return contextlib.nullcontext()
 
     def _scheduled(self, when: float) -> None:  # noqa: B027 - optional: a manual clock needs no alarm
-        """Take notice that a timer for *when* was added."""
+        """Handle that a timer for *when* was added."""
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._spawned.discard(task)

@@ -40,9 +40,9 @@ class ManualClock(MockClock):
         self._wall = wall
         present = wall()
         first = present if start is None else start
-        # Other clients sign their tokens with real time; `outside` judges them by this.
+        # Other clients sign their tokens with real time; `token_window` allows for this.
         self._offset = first - present
-        self._sleepers = Sleepers(first, self._tell)
+        self._sleepers = Sleepers(first, self._notify)
         self._moving = asyncio.Lock()
         self._changed = asyncio.Event()
         self._drifting: asyncio.Task[None] | None = None
@@ -92,7 +92,7 @@ class ManualClock(MockClock):
 
         Raises:
             RuntimeError: Called inside a running event loop, which it would block (the
-                receiver of a callback may live there); or the server is not running.
+                receiver of a callback may run there); or the server is not running.
             ValueError: *seconds* is negative or not a number, or leads beyond the year 9999.
         """
         if _inside_event_loop():
@@ -140,7 +140,7 @@ class ManualClock(MockClock):
         if seconds <= 0 or (wake is not None and wake.is_set()):
             return
         alarm = threading.Event()
-        sleeper = self._sleepers.lie_down(seconds, alarm.set, self._sleepers.current_call())
+        sleeper = self._sleepers.add(seconds, alarm.set, self._sleepers.current_call())
         try:
             if wake is None:
                 alarm.wait()
@@ -149,7 +149,7 @@ class ManualClock(MockClock):
                 while not alarm.wait(_WAKE_CHECK) and not wake.is_set():
                     pass
         finally:
-            self._sleepers.get_up(sleeper)
+            self._sleepers.remove(sleeper)
 
     async def asleep(self, seconds: float) -> None:
         """Suspend the calling task until the clock has moved by *seconds*."""
@@ -165,11 +165,11 @@ class ManualClock(MockClock):
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to wake
                 loop.call_soon_threadsafe(alarm.set)
 
-        sleeper = self._sleepers.lie_down(seconds, wake, self._sleepers.current_call())
+        sleeper = self._sleepers.add(seconds, wake, self._sleepers.current_call())
         try:
             await alarm.wait()
         finally:
-            self._sleepers.get_up(sleeper)
+            self._sleepers.remove(sleeper)
 
     def call(self) -> contextlib.AbstractContextManager[None]:
         """Enclose one call of a wired client: the clock stands still while it is awake."""
@@ -183,7 +183,7 @@ class ManualClock(MockClock):
 
     def _duration(self, seconds: float) -> float:
         if not (seconds >= 0 and math.isfinite(seconds)):
-            raise ValueError(f"seconds: accepted is a number of 0 or more, got {seconds!r}")
+            raise ValueError(f"seconds: must be a number of 0 or more, got {seconds!r}")
         if self.now() + seconds >= _END:
             raise ValueError("seconds: the clock cannot be moved beyond the year 9999")
         return float(seconds)
@@ -225,18 +225,18 @@ class ManualClock(MockClock):
     async def _settle(self) -> None:
         """Wait for work in progress, and for the calls that the clock has woken."""
         await self.drain()
-        while self._sleepers.stirred:
+        while self._sleepers.unsettled:
             self._changed.clear()
             try:
                 async with asyncio.timeout(_SETTLE_LIMIT):
-                    while self._sleepers.stirred:
+                    while self._sleepers.unsettled:
                         await self._changed.wait()
                         self._changed.clear()
             except TimeoutError:
-                self._sleepers.forget_stirred()
+                self._sleepers.forget_unsettled()
             await self.drain()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         """Pass on, from any thread, that calls have settled."""
         loop = self._loop
         if loop is not None:

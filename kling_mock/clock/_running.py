@@ -20,8 +20,8 @@ _GRAIN = 0.005
 _FASTEST = 1_000_000_000  # a second of real time is then 31 years
 
 
-class _Course(NamedTuple):
-    """How a clock runs since its speed or its time was last set.
+class _Segment(NamedTuple):
+    """The time of a clock since its speed or its time was last set: a straight line.
 
     Attributes:
         now: Unix seconds on the clock at that instant.
@@ -62,13 +62,13 @@ class ScaledClock(MockClock):
         self._steady = steady
         self._given_start = start
         first = wall() if start is None else start
-        self._course = _Course(first, 0.0, steady(), _checked(speed))
+        self._segment = _Segment(first, 0.0, steady(), _checked(speed))
         self._alarm: asyncio.TimerHandle | None = None
 
     def now(self) -> float:
         """Return the instant in Unix seconds."""
-        course = self._course
-        return course.now + (self._steady() - course.since) * course.speed
+        segment = self._segment
+        return segment.now + (self._steady() - segment.since) * segment.speed
 
     def token_window(self) -> TokenWindow:
         """Return real time: it is what other clients sign their tokens with."""
@@ -78,11 +78,11 @@ class ScaledClock(MockClock):
     @property
     def speed(self) -> float | None:
         """Seconds on this clock in one real second; see `MockClock.speed`."""
-        return self._course.speed
+        return self._segment.speed
 
     @speed.setter
     def speed(self, given: float) -> None:
-        self._turn(self.now(), _checked(given))
+        self._set_speed(self.now(), _checked(given))
 
     def reset(self, start: float | None = None) -> None:
         """Drop all timers and go back to the start.
@@ -94,12 +94,12 @@ class ScaledClock(MockClock):
         if start is not None:
             self._given_start = start
         first = self._wall() if self._given_start is None else self._given_start
-        self._turn(first, self._course.speed)
+        self._set_speed(first, self._segment.speed)
 
     def load(self, moment: ClockState) -> None:
         """Become what this clock was at *moment*, its speed included."""
         super().load(moment)
-        self._turn(moment.now, moment.speed or self._course.speed)
+        self._set_speed(moment.now, moment.speed or self._segment.speed)
 
     def stop(self) -> None:
         """Stop running timers."""
@@ -110,12 +110,12 @@ class ScaledClock(MockClock):
 
     def monotonic(self) -> float:
         """Return the seconds that have passed on this clock; a reset does not take them back."""
-        course = self._course
-        return course.passed + (self._steady() - course.since) * course.speed
+        segment = self._segment
+        return segment.passed + (self._steady() - segment.since) * segment.speed
 
     def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
         """Block the calling thread for *seconds* of this clock, or until *wake* is set."""
-        real = max(seconds, 0.0) / self._course.speed
+        real = max(seconds, 0.0) / self._segment.speed
         if wake is None:
             time.sleep(real)
         else:
@@ -123,15 +123,15 @@ class ScaledClock(MockClock):
 
     async def asleep(self, seconds: float) -> None:
         """Suspend the calling task for *seconds* of this clock."""
-        await asyncio.sleep(seconds / self._course.speed)
+        await asyncio.sleep(seconds / self._segment.speed)
 
-    def _turn(self, now: float, speed: float) -> None:
+    def _set_speed(self, now: float, speed: float) -> None:
         """Go on from the instant *now* at *speed*; from any thread."""
         # One assignment: other threads read the clock meanwhile.
-        self._course = _Course(now, self.monotonic(), self._steady(), speed)
+        self._segment = _Segment(now, self.monotonic(), self._steady(), speed)
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the server has just stopped
-                self._loop.call_soon_threadsafe(self._ring)
+                self._loop.call_soon_threadsafe(self._run_due)
 
     def _scheduled(self, when: float) -> None:
         if self._loop is not None and self._timers[0][0] == when:
@@ -140,10 +140,10 @@ class ScaledClock(MockClock):
     def _set_alarm(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-        delay = (when - self.now()) / self._course.speed
-        self._alarm = loop.call_later(max(delay, _GRAIN), self._ring)
+        delay = (when - self.now()) / self._segment.speed
+        self._alarm = loop.call_later(max(delay, _GRAIN), self._run_due)
 
-    def _ring(self) -> None:
+    def _run_due(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -175,5 +175,5 @@ class RealClock(ScaledClock):
 
 def _checked(speed: float) -> float:
     if not 0 < speed <= _FASTEST:
-        raise ValueError(f"speed: accepted is a number above 0 and up to {_FASTEST}, got {speed!r}")
+        raise ValueError(f"speed: must be a number above 0 and up to {_FASTEST}, got {speed!r}")
     return speed

@@ -1,15 +1,15 @@
-"""Who is awake: the calls of wired clients, and what of them sleeps on a manual clock.
+"""Which calls of wired clients are awake, and which sleep on a manual clock.
 
 Three rules, each with a test:
 
 1. A call counts as awake from the instant that the clock wakes it, not from the instant
    that its thread gets the processor. Otherwise the clock would run away.
-2. A call inside a call (a helper that makes several) stands for the outer one, which does
-   nothing itself meanwhile and so holds nothing up.
+2. A call inside a call (a helper that makes several) counts instead of the outer one, which
+   only waits for it.
 3. A sleeper outside every call is woken in time order like the others, but the clock never
    moves for its sake: a server's own background loops must not make time pass.
 
-No event loop here and no thread of its own, only one lock: sleepers live on any thread.
+No event loop here and no thread of its own, only one lock: sleepers are on any thread.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ __all__ = ["PendingCall", "Sleeper", "Sleepers"]
 class PendingCall:
     """One call of a wired client, as a context manager."""
 
-    __slots__ = ("awake", "book", "children", "open", "parent", "sleeping")
+    __slots__ = ("awake", "children", "open", "parent", "sleepers", "sleeping")
 
-    def __init__(self, book: Sleepers) -> None:
-        self.book = book
+    def __init__(self, sleepers: Sleepers) -> None:
+        self.sleepers = sleepers
         self.parent: PendingCall | None = None
         self.children = 0
         self.sleeping = 0
@@ -40,8 +40,8 @@ class PendingCall:
 
     def __enter__(self) -> None:
         """Count the call as begun and awake."""
-        self.parent = self.book.current_call()
-        self.book.enter(self)
+        self.parent = self.sleepers.current_call()
+        self.sleepers.enter(self)
         _current.set(self)
 
     def __exit__(
@@ -54,7 +54,7 @@ class PendingCall:
         # Not ContextVar.reset(): an async generator may be closed in another context, where
         # the token is refused. A closed call that stays behind is skipped by current_call().
         _current.set(self.parent)
-        self.book.leave(self)
+        self.sleepers.leave(self)
 
 
 class Sleeper:
@@ -79,7 +79,7 @@ class Sleepers:
     Args:
         now: The instant to begin with, Unix seconds.
         settled: Called, on any thread, each time the last awake call has ended or fallen
-            asleep. It must only pass the news on.
+            asleep. It must only notify others.
     """
 
     def __init__(self, now: float, settled: Callable[[], None]) -> None:
@@ -91,7 +91,7 @@ class Sleepers:
         self._order = itertools.count()
         self._calls = 0
         self._awake = 0
-        self._stirred: set[PendingCall] = set()
+        self._unsettled: set[PendingCall] = set()
         self._served = False
 
     @property
@@ -111,20 +111,20 @@ class Sleepers:
             return self._calls > 0 and self._awake == 0
 
     @property
-    def stirred(self) -> bool:
+    def unsettled(self) -> bool:
         """Whether a call that the clock woke has neither ended nor fallen asleep again."""
         with self._lock:
-            return bool(self._stirred)
+            return bool(self._unsettled)
 
-    def forget_stirred(self) -> None:
+    def forget_unsettled(self) -> None:
         """Stop counting woken calls as unsettled; used when one of them hangs."""
         with self._lock:
-            self._stirred.clear()
+            self._unsettled.clear()
 
     def current_call(self) -> PendingCall | None:
         """Return the innermost call of this thread or task that is still in progress."""
         call = _current.get()
-        while call is not None and (call.book is not self or not call.open):
+        while call is not None and (call.sleepers is not self or not call.open):
             call = call.parent
         return call
 
@@ -134,8 +134,8 @@ class Sleepers:
             call.open = True
             self._calls += 1
             if call.parent is not None:
-                if call.parent in self._stirred:
-                    self._stirred.add(call)
+                if call.parent in self._unsettled:
+                    self._unsettled.add(call)
                 call.parent.children += 1
                 self._judge(call.parent)
             self._judge(call)
@@ -148,25 +148,23 @@ class Sleepers:
             if call.parent is not None:
                 call.parent.children -= 1
                 self._judge(call.parent)
-                if call in self._stirred and call.parent.awake:
-                    self._stirred.add(call.parent)
+                if call in self._unsettled and call.parent.awake:
+                    self._unsettled.add(call.parent)
             quiet = self._judge(call)
         if quiet:
             self._settled()
 
     def serve(self) -> None:
-        """Begin: somebody will move the clock."""
+        """Begin: a server moves the clock."""
         with self._lock:
             self._served = True
 
     def retire(self) -> None:
-        """End: nobody moves the clock any more, so each new sleep moves it by itself."""
+        """End: no server moves the clock any more, so each new sleep moves it by itself."""
         with self._lock:
             self._served = False
 
-    def lie_down(
-        self, seconds: float, wake: Callable[[], None], call: PendingCall | None
-    ) -> Sleeper:
+    def add(self, seconds: float, wake: Callable[[], None], call: PendingCall | None) -> Sleeper:
         """Register a sleep of *seconds* that ends with a call of *wake* from any thread."""
         with self._lock:
             # Never the present instant: a caller that sleeps away a last rounding error
@@ -187,8 +185,8 @@ class Sleepers:
             self._settled()
         return sleeper
 
-    def get_up(self, sleeper: Sleeper) -> None:
-        """Leave a sleep early; nothing happens if the clock has already ended it."""
+    def remove(self, sleeper: Sleeper) -> None:
+        """End a sleep early; nothing happens if the clock has already ended it."""
         with self._lock:
             self._end(sleeper)
 
@@ -231,7 +229,7 @@ class Sleepers:
                 woken.append(sleeper)
                 self._end(sleeper)
                 if sleeper.call is not None and sleeper.call.awake:
-                    self._stirred.add(sleeper.call)
+                    self._unsettled.add(sleeper.call)
         return woken
 
     def _end(self, sleeper: Sleeper) -> None:
@@ -248,6 +246,6 @@ class Sleepers:
         call.awake = awake
         if awake:
             return False
-        stirred = call in self._stirred
-        self._stirred.discard(call)
-        return self._awake == 0 or (stirred and not self._stirred)
+        unsettled = call in self._unsettled
+        self._unsettled.discard(call)
+        return self._awake == 0 or (unsettled and not self._unsettled)

@@ -1,4 +1,4 @@
-"""Which clock the arguments of a server ask for, and where it begins."""
+"""The clock that the arguments of a server describe, and where it begins."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def first_instant(clock: str | float, seed: int | None, start: float | str | Non
         case "now":
             return None
         case str():
-            raise ValueError(f"start: accepted are Unix seconds and 'now', got {start!r}")
+            raise ValueError(f"start: must be Unix seconds or 'now', got {start!r}")
         case None if seed is not None and clock != "real":
             return SEEDED_START
         case _:
@@ -50,7 +50,7 @@ def make_clock(clock: str | float, start: float | None) -> MockClock:
             return RealClock()
         case bool() | str():
             raise ValueError(
-                f"clock: accepted are 'manual', 'real' and a speed such as 60, got {clock!r}"
+                f"clock: must be 'manual', 'real' or a speed such as 60, got {clock!r}"
             )
         case _:
             return ScaledClock(clock, start)

@@ -1,1 +1,1 @@
-"""What a test holds: typed, safe from any thread, and good for the whole life of a server."""
+"""The controls of a test: typed, safe from any thread, and valid as long as their server."""

@@ -1,4 +1,4 @@
-"""What an account's settings take."""
+"""The settings of an account: what they must be, and how they are read and set."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ class AccountSetting(Generic[Given_contra, Held_co]):
 def read_flag(given: object) -> bool:
     """Return *given*, which must be True or False."""
     if not isinstance(given, bool):
-        raise ValueError(f"accepted are True and False, got {given!r}")  # noqa: TRY004 - one kind
+        raise ValueError(f"must be True or False, got {given!r}")  # noqa: TRY004 - one kind
     return given
 
 
 def read_slots(given: int | None) -> int | None:
     """Return *given*, which must be a number of tasks, or None for no limit."""
     if given is not None and (type(given) is not int or given < 0):
-        raise ValueError(f"slots: accepted is a whole number of 0 or more, or None; got {given!r}")
+        raise ValueError(f"slots: must be a whole number of 0 or more, or None; got {given!r}")
     return given
 
 
@@ -87,7 +87,7 @@ def read_denied(given: Iterable[str]) -> frozenset[str]:
     known = {*ENDPOINTS.with_tasks, *ENDPOINTS.models}
     unknown = sorted(names - known)
     if unknown:
-        raise ValueError(f"denied: accepted are {', '.join(sorted(known))}; got {unknown[0]!r}")
+        raise ValueError(f"denied: must be of {', '.join(sorted(known))}; got {unknown[0]!r}")
     return names
 
 
@@ -97,8 +97,8 @@ def read_models(given: Iterable[str]) -> frozenset[str]:
     known = ENDPOINTS.models
     unknown = sorted(names - known)
     if unknown:
-        accepted = ", ".join(sorted(known))
-        raise ValueError(f"discontinued: accepted are {accepted}; got {unknown[0]!r}")
+        names_known = ", ".join(sorted(known))
+        raise ValueError(f"discontinued: must be of {names_known}; got {unknown[0]!r}")
     return names
 
 
@@ -107,7 +107,7 @@ def read_characters(given: Iterable[int]) -> frozenset[int]:
     ids = frozenset(given)
     wrong = [one for one in ids if type(one) is not int]
     if wrong:
-        raise ValueError(f"characters: accepted are element ids, whole numbers; got {wrong[0]!r}")
+        raise ValueError(f"characters: must be element ids, whole numbers; got {wrong[0]!r}")
     return ids
 
 
@@ -127,7 +127,7 @@ def read_units(given: Decimal | float | str) -> Decimal:
     """Return *given* as a number of units."""
     amount = bounded_decimal(given)
     if amount is None or amount < 0:
-        raise ValueError(f"units: accepted is 0 or more, {BOUND}; got {str(given)[:40]!r}")
+        raise ValueError(f"units: must be 0 or more, {BOUND}; got {str(given)[:40]!r}")
     return amount
 
 

@@ -44,7 +44,7 @@ class NewKeyPair(NamedTuple):
 
 
 class AccountHandle:
-    """One account. It means the account of this name in the world of the moment.
+    """One account, found by its name at each use, so that it outlives a reset.
 
     Attributes:
         slots: Tasks at a time, counted over all keys and endpoints from submitted to the end;
@@ -75,7 +75,7 @@ class AccountHandle:
 
     @property
     def name(self) -> str:
-        """What the journal calls it."""
+        """Its name in the journal."""
         return self._name
 
     def on(self, function: Callable[[Account, World], T]) -> T:
@@ -211,9 +211,9 @@ class AccountHandle:
             creates_only: Whether only create calls count.
         """
         if type(requests) is not int or requests < 1:
-            raise ValueError(f"requests: accepted is a whole number of 1 or more, got {requests!r}")
+            raise ValueError(f"requests: must be a whole number of 1 or more, got {requests!r}")
         if not (seconds > 0 and math.isfinite(seconds)):
-            raise ValueError(f"seconds: accepted is a number above 0, got {seconds!r}")
+            raise ValueError(f"seconds: must be a number above 0, got {seconds!r}")
         self.rate_limit = RateLimit(requests, seconds, retry_after, creates_only)
 
     @property

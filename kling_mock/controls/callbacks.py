@@ -31,7 +31,7 @@ class CallbacksHandle:
     def retries(self, given: Iterable[float]) -> None:
         delays = tuple(float(seconds) for seconds in given)
         if not all(seconds >= 0 and math.isfinite(seconds) for seconds in delays):
-            raise ValueError(f"retries: accepted are seconds of 0 or more, got {delays!r}")
+            raise ValueError(f"retries: must be seconds of 0 or more, got {delays!r}")
 
         def work(world: World) -> None:
             world.callbacks.retries = delays
@@ -46,7 +46,7 @@ class CallbacksHandle:
     @timeout.setter
     def timeout(self, given: float) -> None:
         if not (given > 0 and math.isfinite(given)):
-            raise ValueError(f"timeout: accepted is a number above 0, got {given!r}")
+            raise ValueError(f"timeout: must be a number above 0, got {given!r}")
 
         def work(world: World) -> None:
             world.callbacks.timeout = float(given)
@@ -55,17 +55,17 @@ class CallbacksHandle:
 
     @property
     def timestamps(self) -> Literal["clock", "real"]:
-        """What signatures are dated by.
+        """The clock of the timestamps in signatures.
 
-        `clock`: the mock's clock, for a receiver that is told `mock.clock.time()`. `real`: the
-        computer's time, for one that judges by that.
+        `clock`: the mock's, for a receiver that uses `mock.clock.time()`. `real`: the
+        computer's time, for one that compares them with that.
         """
         return self._proxy.call(lambda world: world.callbacks.timestamps)
 
     @timestamps.setter
     def timestamps(self, given: Literal["clock", "real"]) -> None:
         if given not in {"clock", "real"}:
-            raise ValueError(f"timestamps: accepted are 'clock' and 'real', got {given!r}")
+            raise ValueError(f"timestamps: must be 'clock' or 'real', got {given!r}")
 
         def work(world: World) -> None:
             world.callbacks.timestamps = given
@@ -74,9 +74,9 @@ class CallbacksHandle:
 
 
 class DeliveriesHandle:
-    """The newest deliveries of callbacks, in the order in which they came up.
+    """The newest deliveries of callbacks, in the order in which they were made.
 
-    Each is a frozen picture of the moment when it was read.
+    Each is immutable: the state at the moment when it was read.
     """
 
     def __init__(self, proxy: LoopProxy) -> None:
@@ -84,7 +84,7 @@ class DeliveriesHandle:
 
     @property
     def total(self) -> int:
-        """How many ever came up, also those that are no longer kept."""
+        """How many were ever made, also those that are no longer kept."""
         return self._proxy.world.callbacks.log.total
 
     @property
@@ -117,11 +117,11 @@ class DeliveriesHandle:
         """Send something once more, not a byte of its body changed.
 
         Returns when that is done. Inside an event loop it returns at once, since the receiver
-        may live there; `await mock.clock.aadvance(0)` then waits.
+        may run there; `await mock.clock.aadvance(0)` then waits.
 
         Args:
             delivery: One delivery; or a task or its id, for all its deliveries in order.
-            resign: Whether it is dated and signed anew. Else its headers are the same, too.
+            resign: Whether it gets a new timestamp and signature; else its headers are the same.
 
         Raises:
             KeyError: There was no delivery about this task.

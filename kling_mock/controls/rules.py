@@ -38,7 +38,7 @@ class FaultsHandle:
                 `times`, `probability` say when; the rest are settings of the kind.
 
         Raises:
-            ValueError: Something of this is not accepted; the text says what is.
+            ValueError: An argument is out of range; the text says what it must be.
         """
         return self._proxy.call(lambda world: world.faults.add(kind, match, **options))
 
@@ -82,7 +82,7 @@ class FaultsHandle:
 
 
 class ProgressHandle:
-    """How fast new tasks go on, and whether by themselves at all."""
+    """How fast new tasks progress, and whether by themselves at all."""
 
     def __init__(self, proxy: LoopProxy) -> None:
         self._proxy = proxy
@@ -96,20 +96,20 @@ class ProgressHandle:
         polls: int | None = None,
         **target: Unpack[RequestTarget],
     ) -> None:
-        """Let new tasks go on in another way; of rules that match a task the newest counts.
+        """Add a rule for how new tasks progress; of rules that match a task the newest counts.
 
         Args:
             kind: `typical`: after the model's usual time. `after`: after *seconds*. `polls`:
                 when it is looked at for the *polls*-th time, singly or in a list. `instant`:
-                before the first look. `by-hand`: when the test says so, `submitted` until
-                then. `stuck`: the same, `processing` until then.
+                before the first look. `by-hand`: when the test completes it, `submitted`
+                until then. `stuck`: the same, `processing` until then.
             match: For tasks of which requests: a method, a path or both.
             seconds: For `after`: seconds of the mock's clock, 0 or more.
             polls: For `polls`: 1 or more.
             target: `prompt` (text in it), `external_id`, `account` narrow the match.
 
         Raises:
-            ValueError: Something of this is not accepted; the text says what is.
+            ValueError: An argument is out of range; the text says what it must be.
         """
         where = Where(match, **target)
         self._proxy.call(lambda world: world.progress_rules.set(kind, where, seconds, polls))
@@ -139,7 +139,7 @@ class ContentHandle:
         external_id: str | None = None,
         account: str | None = None,
     ) -> None:
-        """Take offence at a prompt from now on; of rules that match the newest counts.
+        """Refuse a prompt from now on; of rules that match the newest counts.
 
         Args:
             prompt: Text that a prompt contains, in any case, or a pattern to search it for;
@@ -154,7 +154,7 @@ class ContentHandle:
             account: For the account of this name.
 
         Raises:
-            ValueError: Something of this is not accepted; the text says what is.
+            ValueError: An argument is out of range; the text says what it must be.
         """
         where = Where(match, external_id=external_id, account=account)
         self._proxy.call(lambda world: world.content.add(prompt, kind, code, message, where))

@@ -1,1 +1,1 @@
-"""What was asked and answered: entries, matching them, and assertions about them."""
+"""The requests to a server and its replies: entries, matching, and assertions."""

@@ -1,4 +1,4 @@
-"""Which calls a test means, and in what a call differs from them. Pure."""
+"""Patterns of calls, and in what a call differs from one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MISSING: Final = object()
 
 
 class CallFilters(TypedDict, total=False):
-    """The keyword arguments that say which calls are meant. Those left out are not looked at.
+    """The keyword arguments of a pattern of calls. Those left out match anything.
 
     Attributes:
         method: The HTTP method.
@@ -25,7 +25,7 @@ class CallFilters(TypedDict, total=False):
         status: The HTTP status of the answer; 0 if a fault kept the call from being served.
         code: The service code of the answer; 0 is success.
         account: The account's name; "" for calls that were not authenticated.
-        task_id: The task that the call made or asked for by its id. A list is about no task.
+        task_id: The task that the call created or queried by its id. A list is about no task.
         external_task_id: The caller's own id, of a create call or a query.
         fault: A fault that happened to the call; "" for calls that none happened to.
         body: Members that the request's JSON body has, among others. Members of members are
@@ -44,13 +44,13 @@ class CallFilters(TypedDict, total=False):
 
 
 class Difference(NamedTuple):
-    """One point in which a call is not what was meant.
+    """One point in which a call differs from a pattern.
 
     Attributes:
         field: What is compared, such as `path` or `body.duration`.
-        wanted: What was meant, as text.
-        got: What it is, as text.
-        cost: How much it counts when the nearest call is looked for.
+        wanted: What the pattern has, as text.
+        got: What the call has, as text.
+        cost: Its weight in the search for the nearest call.
     """
 
     field: str
@@ -59,7 +59,7 @@ class Difference(NamedTuple):
     cost: float = 1.0
 
     def __str__(self) -> str:
-        return f"{self.field}: wanted {self.wanted}, was {self.got}"
+        return f"{self.field}: expected {self.wanted}, got {self.got}"
 
 
 class Call:
@@ -85,11 +85,11 @@ class Call:
     def __init__(self, match: str = "*", **filters: Unpack[CallFilters]) -> None:
         unknown = sorted(filters.keys() - CallFilters.__annotations__.keys())
         if unknown:
-            accepted = ", ".join(CallFilters.__annotations__)
-            raise TypeError(f"{unknown[0]}: no such filter; accepted are {accepted}")
+            known = ", ".join(CallFilters.__annotations__)
+            raise TypeError(f"{unknown[0]}: no such filter; the filters are {known}")
         method, path = read_match(match)
         if match != "*" and not filters.keys().isdisjoint({"method", "path"}):
-            raise ValueError(f"match: accepted is either {match!r}, or method= and path=")
+            raise ValueError(f"match: must be either {match!r}, or method= and path=")
         rest: dict[str, Any] = dict(filters)
         self.method: Final[str] = rest.pop("method", method)
         self.path: Final[str] = rest.pop("path", path)
@@ -97,11 +97,11 @@ class Call:
         self.filters: Final[Mapping[str, Any]] = rest
 
     def accepts(self, entry: Entry) -> bool:
-        """Return whether *entry* is one of the calls that are meant."""
+        """Return whether *entry* matches."""
         return next(self.differences(entry), None) is None
 
     def may_accept(self, entry: Entry) -> bool:
-        """Return whether *entry* may be one of these calls, were it kept whole.
+        """Return whether *entry* could match, had it been kept whole.
 
         Of a body that was too long to be kept, and is cut, nothing is known.
         """
@@ -111,7 +111,7 @@ class Call:
         return all(one.field.partition(".")[0] in unknown for one in self.differences(entry))
 
     def differences(self, entry: Entry) -> Iterator[Difference]:
-        """Yield in what *entry* differs from the calls that are meant; nothing if in nothing."""
+        """Yield in what *entry* differs from the pattern; nothing if it matches."""
         if self.method not in {"*", entry.method}:
             yield Difference("method", self.method, entry.method, 1.5)
         if self.path != "*" and not fnmatchcase(entry.path, self.path):
@@ -147,8 +147,8 @@ _FIELDS: Final[Mapping[str, Any]] = {
     "status": lambda entry: (entry.status,),
     "code": lambda entry: (entry.code,),
     "account": lambda entry: (entry.account,),
-    "task_id": lambda entry: _given(entry.task_id, entry.asked_for),
-    "external_task_id": lambda entry: _given(entry.external_task_id, entry.asked_for),
+    "task_id": lambda entry: _given(entry.task_id, entry.queried_id),
+    "external_task_id": lambda entry: _given(entry.external_task_id, entry.queried_id),
     "fault": lambda entry: entry.fault.split("+"),
 }
 

@@ -12,7 +12,7 @@ __all__ = ["BODY_KEPT", "Entry", "keep", "shorten"]
 BODY_KEPT = 4_096  # bytes of each body: an inline image would fill the memory
 _TEXT_KEPT = 256  # characters of each text in a body that is too long
 _TEXT_SHOWN = 64  # characters of a text that is shortened
-_RESULTS = "/media/"  # files; that one is no longer there is an answer like another
+_RESULTS = "/media/"  # files; a 404 for an expired one is an ordinary reply
 
 
 class Entry(NamedTuple):
@@ -29,8 +29,8 @@ class Entry(NamedTuple):
         account: The account's name; "" if the request was not authenticated.
         request: The request's body; the long texts of a large one are shortened.
         response: The first bytes of the answer's body.
-        fault: The faults that happened to it, with a "+" between; "" if none did. What is
-            here as the answer is what the server meant to say.
+        fault: The faults that happened to it, with a "+" between; "" if none did. The reply
+            kept here is the one before the fault.
     """
 
     at: float
@@ -77,8 +77,8 @@ class Entry(NamedTuple):
         return _text(self.sent, "external_task_id") or _text(info, "external_task_id")
 
     @property
-    def asked_for(self) -> str:
-        """What a query names in its path: a task id or an external id; "" for other calls."""
+    def queried_id(self) -> str:
+        """The id in the path of a query: a task id or an external id; "" for other calls."""
         return unquote(self.path.rpartition("/")[2]) if self.method == "GET" else ""
 
     @property
@@ -93,11 +93,11 @@ class Entry(NamedTuple):
 
     @property
     def unexpected(self) -> bool:
-        """Whether it was refused before it was known whose call it is.
+        """Whether it was refused before its account was known.
 
-        Its path or method is not served, its body cannot be read, or its credential is not
-        accepted: with the real service that is a mistake of the app, whatever its test is
-        about. What a fault did is not.
+        Its path or method is not served, its body cannot be read, or its credential is
+        invalid: with the real service that is a bug of the app, whatever its test is about.
+        What a fault did is not.
         """
         return bool(self.code) and not (
             self.account or self.fault or self.path.startswith(_RESULTS)
@@ -130,7 +130,7 @@ def keep(body: bytes) -> bytes:
         return body
     try:
         kept = json.dumps(shorten(json.loads(body)), ensure_ascii=False).encode()
-    except (ValueError, RecursionError):  # no JSON; or nested as no honest body is
+    except (ValueError, RecursionError):  # no JSON, or nested too deeply
         return body[:BODY_KEPT]
     return kept if len(kept) <= BODY_KEPT else body[:BODY_KEPT]
 

@@ -1,7 +1,6 @@
-"""What a journal still knows of the requests that it no longer keeps: how many of each kind.
+"""The number of requests of each kind that a journal no longer keeps.
 
-That is enough to prove for most questions that no forgotten request can be one of those that
-are asked for. Pure.
+That is enough to prove for most assertions that no forgotten request could change the result.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _GLOB = frozenset("*?[")
 
 
 class IncompleteJournalError(RuntimeError):
-    """The journal no longer keeps all requests, and those that it has let go would decide.
+    """The result depends on requests that the journal no longer keeps.
 
     The text says how many were forgotten, of which kinds, and how to keep more. It is no
     `AssertionError`: the test has neither passed nor failed.
@@ -59,7 +58,7 @@ class ForgottenKind(NamedTuple):
 
 
 class Forgotten:
-    """The requests that a journal has let go.
+    """The requests that a journal no longer keeps.
 
     Args:
         served: The calls that there are: methods and paths, `*` for an id.
@@ -84,7 +83,7 @@ class Forgotten:
         )
         counts = self._counts
         if key not in counts and len(counts) >= _MOST_KINDS:
-            # Still told apart by method and outcome: a poll is never taken for a create.
+            # Still distinguished by method and result: a poll is never taken for a create.
             method = entry.method if entry.method in _METHODS else "*"
             key = (method, "*", entry.status, entry.code, "*", "*", key[-1])
         counts[key] = counts.get(key, 0) + 1
@@ -101,7 +100,7 @@ class Forgotten:
         return self._total
 
     def matching(self, call: Call) -> dict[ForgottenKind, int]:
-        """Return the kinds of which some or all may be meant by *call*, with their numbers."""
+        """Return the kinds of which some or all may match *call*, with their numbers."""
         return {kind: count for kind, count in self if could_be(call, kind)}
 
     def __iter__(self) -> Iterator[tuple[ForgottenKind, int]]:
@@ -119,7 +118,7 @@ class Forgotten:
 
 
 def could_be(call: Call, kind: ForgottenKind) -> bool:
-    """Return whether a request of *kind* may be one that *call* means."""
+    """Return whether a request of *kind* may match *call*."""
     known: dict[str, tuple[object, ...]] = {"status": (kind.status,), "code": (kind.code,)}
     if kind.account != "*":
         known["account"] = (kind.account,)
@@ -151,7 +150,7 @@ def _literal(pattern: str) -> str:
 
 
 def describe(kinds: Mapping[ForgottenKind, int]) -> str:
-    """Return kinds and their numbers in words, the most frequent first."""
+    """Return kinds and their numbers as text, the most frequent first."""
     found = sorted(kinds.items(), key=lambda one: -one[1])
     words = [f"{count:,} x {kind}" for kind, count in found[:_SHOWN]]
     more = sum(count for _, count in found[_SHOWN:])

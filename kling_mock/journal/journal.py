@@ -1,4 +1,4 @@
-"""What was asked and answered: a bounded record, kept without credentials."""
+"""The requests and the replies to them: a bounded record, kept without credentials."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kling_mock.journal.reports import explain, lines, nearest_miss
 __all__ = ["DEFAULT_SIZE", "Journal"]
 
 DEFAULT_SIZE = 2_000  # entries
-_UNEXPECTED_KEPT = 100  # entries, also when the journal has had to let them go
+_UNEXPECTED_KEPT = 100  # entries, also when the journal no longer keeps them
 _TAIL = 20  # lines
 _MORE = (
     "Keep more: KlingMock(journal_size=...), kling_mock_journal_size in the ini file of pytest, "
@@ -23,7 +23,7 @@ _MORE = (
 
 
 class Journal:
-    """The newest requests, oldest first, and what a test may say of them.
+    """The newest requests, oldest first, and assertions about them.
 
         mock.journal.where("POST *", code=1303)
         mock.journal.assert_called("POST /v1/videos/text2video", times=1, body={"duration": "5"})
@@ -35,8 +35,8 @@ class Journal:
 
     Args:
         size: How many entries are kept, 1 or more.
-        served: The calls that there are, for explaining one that there is not: methods and
-            paths, `*` for an id.
+        served: The calls that there are, for explaining an unknown one: methods and paths, `*`
+            for an id.
     """
 
     def __init__(self, size: int = DEFAULT_SIZE, served: Sequence[str] = ()) -> None:
@@ -111,7 +111,7 @@ class Journal:
 
     @property
     def unexpected(self) -> list[Entry]:
-        """The newest calls that were refused before it was known whose they are; see `Entry`."""
+        """The newest calls that were refused before their account was known; see `Entry`."""
         return list(self._unexpected)
 
     def numbered(self) -> list[tuple[int, Entry]]:
@@ -119,7 +119,7 @@ class Journal:
         return list(self._kept.items())
 
     def where(self, match: str = "*", **filters: Unpack[CallFilters]) -> list[Entry]:
-        """Return the calls that are meant, oldest first.
+        """Return the calls that match, oldest first.
 
         Args:
             match: A method, a path, or both with a space between; `*` stands for anything.
@@ -141,7 +141,7 @@ class Journal:
     def assert_called(
         self, match: str = "*", *, times: int | None = None, **filters: Unpack[CallFilters]
     ) -> list[Entry]:
-        """Return the calls that are meant, if there are any.
+        """Return the calls that match, if there are any.
 
         Args:
             match: See `where`.
@@ -150,7 +150,7 @@ class Journal:
             filters: See `where`.
 
         Raises:
-            AssertionError: There are not; the text tells what came nearest.
+            AssertionError: There are not; the text shows the nearest call.
             IncompleteJournalError: That depends on forgotten entries.
         """
         __tracebackhide__ = True
@@ -162,12 +162,12 @@ class Journal:
         if possible > len(found) and (times is None or len(found) <= times <= possible):
             raise self._incomplete([call], f"whether there was {wanted} of {call}")
         raise self._failure(
-            f"wanted {wanted} of {call}, there {_were(len(found))}",
+            f"expected {wanted} of {call}, there {_were(len(found))}",
             *([] if times is not None and len(found) > times else self._nearest(call, 0)),
         )
 
     def assert_not_called(self, match: str = "*", **filters: Unpack[CallFilters]) -> None:
-        """Check that there is no call of those that are meant.
+        """Check that no call matches.
 
         Args:
             match: See `where`.
@@ -181,7 +181,7 @@ class Journal:
         call = Call(match, **filters)
         found, possible = self._search(call)
         if found:
-            raise self._failure(f"wanted no call of {call}, there {_were(len(found))}")
+            raise self._failure(f"expected no call of {call}, there {_were(len(found))}")
         if possible:
             raise self._incomplete([call], f"whether there was no call of {call}")
 
@@ -193,8 +193,8 @@ class Journal:
             exact: Whether nothing else may have been called, between them or around.
 
         Raises:
-            AssertionError: They did not; the text tells which one is missing, and what came
-                nearest.
+            AssertionError: They did not; the text shows which one is missing, and the nearest
+                call.
             IncompleteJournalError: That depends on forgotten entries.
         """
         __tracebackhide__ = True
@@ -242,16 +242,16 @@ class Journal:
                 )
         count = self._total - self._cleared
         if count > len(wanted):
-            raise self._failure(f"wanted {_calls(len(wanted))} in all, there {_were(count)}")
+            raise self._failure(f"expected {_calls(len(wanted))} in all, there {_were(count)}")
         if doubtful:
             raise self._incomplete(doubtful, "whether exactly these calls came in this order")
         return list(kept.values())
 
     def assert_no_unexpected(self) -> None:
-        """Check that every call was one that is served, with a credential that is accepted.
+        """Check that every call was one that is served, with a valid credential.
 
         Raises:
-            AssertionError: One was not; the text tells what comes nearest to it.
+            AssertionError: One was not; the text shows the nearest call that is served.
         """
         __tracebackhide__ = True
         found, count = self.unexpected, self._unexpected_total
@@ -262,7 +262,7 @@ class Journal:
             raise AssertionError("\n  ".join([headline, *map(self.explain, found)]))
 
     def explain(self, entry: Entry) -> str:
-        """Return why *entry* is unexpected: what comes nearest to it, or the refusal's text."""
+        """Return why *entry* is unexpected: the nearest call served, or the refusal's text."""
         return explain(entry, self._served)
 
     def tail(self, count: int = _TAIL) -> list[str]:
@@ -273,13 +273,13 @@ class Journal:
         Args:
             count: How many lines, at most.
         """
-        told = lines(self.numbered())
-        return told[-count:] if count > 0 else []
+        shown = lines(self.numbered())
+        return shown[-count:] if count > 0 else []
 
     # ------------------------------------------------------------ inside
 
     def _search(self, call: Call) -> tuple[list[Entry], int]:
-        """Return the kept entries that *call* means, and how many there may be in all."""
+        """Return the kept entries that match *call*, and how many there may be in all."""
         # The entries first, for what `_make_room` says.
         entries = list(self)
         found = [entry for entry in entries if call.accepts(entry)]
@@ -297,10 +297,10 @@ class Journal:
             *(f"  {one}" for one in miss.differences),
         ]
 
-    def _failure(self, *told: str) -> AssertionError:
+    def _failure(self, *text: str) -> AssertionError:
         calls = self.tail() or ["no calls at all"]
-        told = (*told, "the journal has", *(f"  {one}" for one in calls))
-        return AssertionError("\n".join(told))
+        text = (*text, "the journal has", *(f"  {one}" for one in calls))
+        return AssertionError("\n".join(text))
 
     def _incomplete(self, calls: Iterable[Call], question: str) -> IncompleteJournalError:
         kinds = {
@@ -308,17 +308,17 @@ class Journal:
             for kind, count in self._forgotten
             if any(could_be(call, kind) for call in calls)
         }
-        told = [f"it cannot be known {question}."]
+        text = [f"it cannot be known {question}."]
         if kinds:
-            told.append(
+            text.append(
                 f"{self.forgotten:,} of {self._total - self._cleared:,} calls are forgotten, as "
                 f"the journal keeps {self._size:,}; among them may be such ones: "
                 f"{describe(kinds)}."
             )
-            told.append(_MORE)
+            text.append(_MORE)
         else:
-            told.append("Some bodies were too long to be kept, and may be such ones.")
-        return IncompleteJournalError(" ".join(told))
+            text.append("Some bodies were too long to be kept, and may be such ones.")
+        return IncompleteJournalError(" ".join(text))
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -1,6 +1,6 @@
-"""Which requests and tasks a rule of a test is for. Pure.
+"""Which requests and tasks a rule of a test is for.
 
-The rules of this server (faults, paces, content rules) all name their targets in one way:
+All rules of this server (faults, progress, content) select their targets by:
 
     match        "POST /v1/videos/text2video": a method, a path, or both; `*` stands for anything
     prompt       text that the prompt contains, in any case
@@ -57,7 +57,7 @@ class RequestTarget(TypedDict, total=False):
 
 
 class TargetOptions(RequestTarget, total=False):
-    """The keyword arguments that name a target whose reports matter, too.
+    """The keyword arguments that name a target, with the statuses of its callbacks.
 
     Attributes:
         statuses: The statuses that a report may be about.
@@ -98,7 +98,7 @@ class Where:
         self.statuses = frozenset([statuses] if isinstance(statuses, str) else statuses)
         unknown = sorted(self.statuses.difference(STATUSES))
         if unknown:
-            raise ValueError(f"statuses: accepted are {', '.join(STATUSES)}; got {unknown[0]!r}")
+            raise ValueError(f"statuses: must be of {', '.join(STATUSES)}; got {unknown[0]!r}")
 
     def accepts(self, subject: Subject) -> bool:
         """Return whether the rule is for *subject*."""
@@ -132,6 +132,6 @@ def read_match(match: str) -> tuple[str, str]:
         words = ["*", *words] if words[0].startswith(("/", "*")) else [*words, "*"]
     if len(words) != 2 or not _METHOD.fullmatch(words[0]) or words[1][0] not in "/*":
         raise ValueError(
-            f"match: accepted is a method, a path or both, as 'POST /v1/videos/*'; got {match!r}"
+            f"match: must be a method, a path or both, as 'POST /v1/videos/*'; got {match!r}"
         )
     return words[0], words[1]

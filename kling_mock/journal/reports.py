@@ -1,4 +1,4 @@
-"""What a test is told about calls: lines of the journal, and the nearest miss. Pure.
+"""Calls in the reports of tests: lines of the journal, and the nearest miss.
 
 A prompt is the user's own text. Only the members of a body that the test itself has named are
 shown.
@@ -17,7 +17,7 @@ __all__ = ["Miss", "explain", "lines", "nearest_miss", "nearest_served"]
 
 
 class Miss(NamedTuple):
-    """What came nearest without being meant.
+    """The entry that differs least from a pattern.
 
     Attributes:
         position: Where it is in what was searched.
@@ -55,20 +55,20 @@ def nearest_served(entry: Entry, served: Sequence[str]) -> tuple[str, list[Diffe
 
 def explain(entry: Entry, served: Sequence[str]) -> str:
     """Return why a call was unexpected, in one line."""
-    said = f"{entry.method} {entry.path[:200]}: {entry.status}/{entry.code}"
+    call = f"{entry.method} {entry.path[:200]}: {entry.status}/{entry.code}"
     found = nearest_served(entry, served)
     if found is None or not found[1]:
-        return f"{said} {entry.message}"
+        return f"{call} {entry.message}"
     match, differences = found
     differing = "; ".join(map(str, differences))
-    return f"{said}, nearest is {match}; differs in {differing}"
+    return f"{call}, nearest is {match}; differs in {differing}"
 
 
 def lines(numbered: Sequence[tuple[int, Entry]]) -> list[str]:
     """Return calls as lines, one for each run of equal calls.
 
-    A client that waits asks the same again and again; what it did before and after would be
-    lost among these.
+    A client that waits repeats one query; what it did before and after would be lost among
+    these.
 
     Args:
         numbered: The calls with their numbers, oldest first; times are counted from the first
@@ -89,7 +89,7 @@ def _line(run: Sequence[tuple[int, Entry]], start: float) -> str:
 
 
 def _words(entry: Entry) -> list[str]:
-    """Return what is told of a call, but for its number and time."""
+    """Return what a line shows of a call, but for its number and time."""
     words = [
         f"{entry.method} {entry.path[:200]}",
         f"{entry.status}/{entry.code}" if entry.status else "no answer",

@@ -24,7 +24,7 @@ _MEANT: Final = (
 )
 _SHARED: Final = (
     "the server of the fixture kling_mock_server is one for all tests, so a marker cannot set its "
-    "{}; accepted are the fixture kling_mock, or kling_mock_{} in the ini file"
+    "{}; use the fixture kling_mock, or kling_mock_{} in the ini file"
 )
 
 

@@ -1,6 +1,6 @@
-"""What the report of a failed test says of an emulated Kling. Pure.
+"""The sections on an emulated Kling in the report of a failed test.
 
-No bodies and no queries: prompts and signed URLs do not belong into the log of a CI run.
+No bodies and no queries: prompts and signed URLs do not belong in the log of a CI run.
 """
 
 from __future__ import annotations

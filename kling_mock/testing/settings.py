@@ -1,4 +1,4 @@
-"""The settings of one test: the ini file's, and over them those of its markers. Pure."""
+"""The settings of one test: those of the ini file, overridden by its markers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 __all__ = ["PluginSettings", "of_ini", "with_marker"]
 
-_CLOCKS: Final = "'manual', 'real' and a speed such as 60"
+_CLOCKS: Final = "'manual', 'real' or a speed such as 60"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def of_ini(get: Callable[[str], Any]) -> PluginSettings:
         get: Returns the value of an option.
 
     Raises:
-        ValueError: One is not of those accepted.
+        ValueError: One is out of range.
     """
     clock, seed = get("kling_mock_clock"), get("kling_mock_seed")
     lines, size = get("kling_mock_journal_lines"), get("kling_mock_journal_size")
@@ -63,18 +63,19 @@ def with_marker(
     """Return *settings* with what one marker changes.
 
     Args:
-        settings: Those of before.
+        settings: Those to change.
         positional: The marker's positional arguments; there have to be none.
         named: Its keyword arguments.
 
     Raises:
-        ValueError: One is not of those accepted.
+        ValueError: One is out of range.
     """
     if positional:
-        raise ValueError(f"accepted are {', '.join(_READ)} by name, got {positional[0]!r}")
+        known = ", ".join(_READ)
+        raise ValueError(f"arguments must be given by name ({known}), got {positional[0]!r}")
     for name in named:
         if name not in _READ:
-            raise ValueError(f"{name}: accepted are {', '.join(_READ)}")
+            raise ValueError(f"{name}: unknown; the arguments are {', '.join(_READ)}")
     return replace(settings, **{name: _READ[name](value) for name, value in named.items()})
 
 
@@ -88,32 +89,32 @@ def _number(kind: Callable[[str], Any], text: str) -> Any:
 def _clock(given: Any) -> Any:
     speed = isinstance(given, int | float) and not isinstance(given, bool)
     if given not in {"manual", "real"} and not (speed and 0 < given < math.inf):
-        raise ValueError(f"clock: accepted are {_CLOCKS}; got {given!r}")
+        raise ValueError(f"clock: must be {_CLOCKS}; got {given!r}")
     return given
 
 
 def _seed(given: Any) -> int | None:
     if given is not None and type(given) is not int:
-        raise ValueError(f"seed: accepted is a whole number, got {given!r}")
+        raise ValueError(f"seed: must be a whole number, got {given!r}")
     return given
 
 
 def _strict(given: Any) -> bool:
     if not isinstance(given, bool):
-        text = f"strict: accepted are True and False, got {given!r}"
+        text = f"strict: must be True or False, got {given!r}"
         raise ValueError(text)  # noqa: TRY004 - one type for all
     return given
 
 
 def _lines(given: Any) -> int:
     if type(given) is not int or given < 0:
-        raise ValueError(f"journal_lines: accepted is a whole number of 0 or more, got {given!r}")
+        raise ValueError(f"journal_lines: must be a whole number of 0 or more, got {given!r}")
     return given
 
 
 def _journal_size(given: Any) -> int:
     if type(given) is not int or given < 1:
-        raise ValueError(f"journal_size: accepted is a whole number of 1 or more, got {given!r}")
+        raise ValueError(f"journal_size: must be a whole number of 1 or more, got {given!r}")
     return given
 
 
@@ -122,7 +123,7 @@ def _faults(given: Any) -> str:
     from kling_mock.kling.faults.declaring import read_profile  # few tests have any
 
     if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
-        text = f"faults: accepted is a list of kinds or mappings, got {given!r}"
+        text = f"faults: must be a list of kinds or mappings, got {given!r}"
         raise ValueError(text)  # noqa: TRY004 - one type for all
     rows = [{"kind": row} if isinstance(row, str) else row for row in given]
     try:

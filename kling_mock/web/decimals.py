@@ -1,4 +1,4 @@
-"""Decimal numbers that somebody else wrote: bounded before anything is computed with them. Pure.
+"""Decimal numbers from outside: bounded before anything is computed with them.
 
 `Decimal("1e-200000000")` is twelve characters, and 200 MB once it is written out. So a number from
 a request, a reply, a callback, a header or an operator is read here, or it is no number.
@@ -14,7 +14,7 @@ __all__ = ["BOUND", "MAX_DIGITS", "bounded_decimal"]
 
 #: Digits that a number may have before its decimal point, and as many after it.
 MAX_DIGITS: Final = 30
-#: The rule in words, for error messages.
+#: The rule, for error messages.
 BOUND: Final = f"a finite number with at most {MAX_DIGITS} digits on either side of the point"
 
 _LONGEST: Final = 2 * MAX_DIGITS + 10  # characters: both sides, sign, point, exponent, spaces

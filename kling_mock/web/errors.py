@@ -1,4 +1,4 @@
-"""The one shape in which the admin API refuses. Pure."""
+"""The error of the admin API and of the relay's operator API."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ApiError(Exception):
     Args:
         status: A key of `TYPES`.
         code: What it is, for programs.
-        message: What was wrong, what is accepted, what to do.
+        message: What was wrong, what it must be, what to do.
         headers: More headers of the answer.
     """
 
@@ -42,9 +42,9 @@ class ApiError(Exception):
 
     def body(self) -> bytes:
         """Return `{"error": {"message", "type", "code"}}`."""
-        said: dict[str, Any] = {
+        error: dict[str, Any] = {
             "message": self.message,
             "type": TYPES[self.status],
             "code": self.code,
         }
-        return json.dumps({"error": said}).encode()
+        return json.dumps({"error": error}).encode()

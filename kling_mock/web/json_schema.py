@@ -1,6 +1,6 @@
-"""The shapes of bodies and parameters: JSON Schema that the server checks by itself. Pure.
+"""JSON Schema of bodies and parameters: making it, and checking values by it.
 
-Only what the table of calls uses is understood: `type` (one or several), `enum`, `minimum`,
+Only what the tables of calls use is supported: `type` (one or several), `enum`, `minimum`,
 `maximum`, `exclusiveMinimum`, `minLength`, `maxLength`, `pattern`, `items`, `maxItems`,
 `properties`, `required`, `additionalProperties: false`. A schema without `type` or `enum`, as a
 `$ref`, accepts anything: the call itself checks it.
@@ -127,15 +127,15 @@ def _made(kind: str, limits: Mapping[str, object], about: str) -> Schema:
 
 
 def check(schema: Schema, value: object, name: str = "") -> Any:
-    """Return *value* as *schema* wants it: 5.0 becomes 5 where a whole number is accepted.
+    """Return *value*, checked; 5.0 becomes 5 where the schema has a whole number.
 
     Args:
-        schema: What is accepted.
+        schema: What it must be.
         value: A JSON value.
         name: What it is called in the text of an error.
 
     Raises:
-        ApiError: 400, naming the field and what is accepted.
+        ApiError: 400, naming the field and what it must be.
     """
     value = _typed(schema, value, name)
     for limit, holds in _LIMITS.items():
@@ -155,7 +155,7 @@ def read_query(
     """Return the parameters of a query string; of one that is given twice the last one counts.
 
     Raises:
-        ApiError: 400, naming the parameter and what is accepted.
+        ApiError: 400, naming the parameter and what it must be.
     """
     values: dict[str, object] = dict(given)
     for name, schema in schemas.items():
@@ -191,12 +191,12 @@ def _members(schema: Schema, value: Mapping[str, object], name: str) -> dict[str
             accepted = ", ".join(known) or "none"
             shown = given[:50] + ("..." if len(given) > 50 else "")
             raise ApiError(
-                400, "unknown_field", f"{inside}{shown}: not known; accepted are {accepted}"
+                400, "unknown_field", f"{inside}{shown}: unknown; the fields are {accepted}"
             )
     for needed in schema.get("required", ()):
         if needed not in value:
             words = _words(known[needed])
-            raise ApiError(400, "missing_field", f"{inside}{needed}: needed; accepted is {words}")
+            raise ApiError(400, "missing_field", f"{inside}{needed}: required; must be {words}")
     return {given: check(known[given], one, f"{inside}{given}") for given, one in value.items()}
 
 
@@ -219,17 +219,17 @@ _LIMITS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 def _refuse(schema: Schema, value: object, name: str) -> ApiError:
     # A string may be a key or a prompt, and is not repeated.
-    told = isinstance(value, int | float)
-    shown = json.dumps(value)[:50] if told else _WORDS[_kind(value)]
+    is_shown = isinstance(value, int | float)
+    shown = json.dumps(value)[:50] if is_shown else _WORDS[_kind(value)]
     if isinstance(value, str) and len(value) > schema.get("maxLength", len(value)):
         shown = f"{shown} of {len(value)} characters"
-    words = f"accepted is {_words(schema)}; got {shown}"
+    words = f"must be {_words(schema)}; got {shown}"
     return ApiError(400, "invalid_field", f"{name}: {words}" if name else words)
 
 
 def _words(schema: Schema) -> str:
     if "enum" in schema:
-        return ", ".join("null" if one is None else str(one) for one in schema["enum"])
+        return "one of " + ", ".join("null" if one is None else str(one) for one in schema["enum"])
     kinds = schema["type"]
     kinds = [kinds] if isinstance(kinds, str) else kinds
     words = " or ".join(_WORDS[kind] for kind in kinds)

@@ -1,4 +1,4 @@
-"""The limits of one listening address: defaults, and what has run out. Pure but for the default."""
+"""The limits of one listening address: their defaults, and which connections exceed them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Limits", "Phase", "Seen", "default_connections", "overdue"]
 _RESERVE: Final = 256
 _LEAST: Final = 64
 _MOST: Final = 10_000
-_FALLBACK: Final = 512  # where the system tells no limit
+_FALLBACK: Final = 512  # where the system has no limit to read
 
 
 def default_connections() -> int:

@@ -1,4 +1,4 @@
-"""Signatures of callbacks, after Standard Webhooks 1.0.0. Pure."""
+"""Signatures of callbacks, after Standard Webhooks 1.0.0."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_secret(secret: str) -> str:
     except binascii.Error:
         size = 0
     if not (secret.startswith(_PREFIX) and low <= size <= high):
-        raise ValueError(f"secret: accepted is {_PREFIX} and base64 of {low} to {high} bytes")
+        raise ValueError(f"secret: must be {_PREFIX} and base64 of {low} to {high} bytes")
     return secret
 
 

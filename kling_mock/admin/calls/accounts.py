@@ -29,7 +29,7 @@ def list_accounts(context: AdminContext, _arguments: Arguments) -> dict[str, Any
 
 
 def add_account(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
-    """Make an account; its keys are told here only."""
+    """Make an account; only this reply has its keys."""
     accounts, name = context.accounts, arguments["account"]
     if name in accounts:
         raise ApiError(409, "account_exists", f"There is an account {name!r} already.")

@@ -1,4 +1,4 @@
-"""Time, and starting anew."""
+"""The clock, and the reset."""
 
 from __future__ import annotations
 

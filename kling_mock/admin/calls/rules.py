@@ -84,7 +84,7 @@ def list_progress(context: AdminContext, _arguments: Arguments) -> dict[str, Any
 
 
 def set_progress(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
-    """Let new tasks go on in another way."""
+    """Add a progress rule."""
     context.progress.set(**arguments)
     return {"rules": len(context.progress)}
 
@@ -130,7 +130,7 @@ def list_content(context: AdminContext, _arguments: Arguments) -> dict[str, Any]
 
 
 def add_content(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
-    """Take offence at a prompt."""
+    """Refuse a prompt."""
     context.content.add(**arguments)
     return {"rules": len(context.content)}
 
@@ -171,7 +171,7 @@ ROUTES = (
         "POST",
         "/progress",
         set_progress,
-        "Let new tasks go on in another way; of rules that match the newest counts",
+        "Add a rule for how new tasks progress; of rules that match the newest counts",
         closed(rules=integer(1, about=_COUNT)),
         PACE_WANTED,
         status=201,
@@ -183,7 +183,7 @@ ROUTES = (
         "POST",
         "/content",
         add_content,
-        "Let the content review take offence at a prompt",
+        "Let the content review refuse a prompt",
         closed(rules=integer(1, about=_COUNT)),
         VERDICT_WANTED,
         status=201,

@@ -55,13 +55,13 @@ async def take_snapshot(context: AdminContext, arguments: Arguments) -> dict[str
     if name in kept:
         raise ApiError(409, "snapshot_exists", "There is a snapshot of this name; delete it.")
     if len(kept) >= MOST:
-        raise ApiError(409, "too_many_snapshots", f"Accepted are {MOST} snapshots; delete one.")
+        raise ApiError(409, "too_many_snapshots", f"At most {MOST} snapshots are kept; delete one.")
     try:
         snapshot = context.snapshot()
     except RuntimeError as error:
         raise ApiError(409, "no_snapshot", str(error)) from None
     if snapshot.size + sum(other.size for other in kept.values()) > MOST_BYTES:
-        message = f"Accepted are {MOST_BYTES} bytes of snapshots; delete one."
+        message = f"At most {MOST_BYTES} bytes of snapshots are kept; delete one."
         raise ApiError(409, "too_many_snapshots", message)
     kept[name] = snapshot
     return _show(name, snapshot)

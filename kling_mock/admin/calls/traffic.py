@@ -113,7 +113,9 @@ def set_callbacks(context: AdminContext, arguments: Arguments) -> dict[str, Any]
     return get_callbacks(context, arguments)
 
 
-_RESIGN = closed(EVERY, resign=flag("Whether it is dated and signed anew; else no byte is new."))
+_RESIGN = closed(
+    EVERY, resign=flag("Whether it gets a new timestamp and signature; else no byte is new.")
+)
 _REPLAYED = closed(replayed=integer(1, about="How many deliveries were sent."))
 
 _JOURNAL_PAGE = closed(

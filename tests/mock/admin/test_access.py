@@ -1,4 +1,4 @@
-"""The admin API: who may call it, and what it says to others."""
+"""The admin API: who may call it, and how others are refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def admin(mock: KlingMock) -> Iterator[Admin]:
 
 @pytest.mark.parametrize("row", ROUTES, ids=lambda row: row.name)
 def test_every_call_wants_the_token(mock: KlingMock, row: Any) -> None:
-    """Without the admin token, or with a key of Kling, nothing is told and nothing done."""
+    """Without the admin token, or with a key of Kling, nothing is shown and nothing done."""
     for token, code in [("", "no_token"), ("wrong", "wrong_token"), (mock.api_key, "wrong_token")]:
         with Admin(mock, token) as admin:
             assert admin.refused(row.method, row.path, {}, status=401) == code
@@ -132,7 +132,7 @@ def test_a_body_without_a_length_is_bounded_too(admin: Admin) -> None:
     assert admin.send("POST", "/clock/advance", content=pieces()).status_code == 413
 
 
-def test_a_mistake_of_the_mock_itself_is_told_as_one(
+def test_a_failure_of_the_mock_itself_is_a_500(
     admin: Admin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Should the mock fail, the answer is a 500 of the one shape, and the log has the reason."""

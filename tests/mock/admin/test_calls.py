@@ -306,8 +306,8 @@ def test_the_journal_is_searched(admin: Admin, api: Api) -> None:
     admin.refused("GET", "/journal?match=nothing%20at%20all", status=400)
     assert admin.ask("GET", "/journal/unexpected")["data"] == []
     api.get("/v1/video/text2video")
-    (told,) = admin.ask("GET", "/journal/unexpected")["data"]
-    assert "nearest is GET /v1/videos/text2video" in told
+    (text,) = admin.ask("GET", "/journal/unexpected")["data"]
+    assert "nearest is GET /v1/videos/text2video" in text
     assert admin.ask("DELETE", "/journal") == {"removed": 4}
     assert admin.ask("GET", "/journal/unexpected")["data"] == []
     api.get("/v1/videos/text2video")
@@ -315,7 +315,7 @@ def test_the_journal_is_searched(admin: Admin, api: Api) -> None:
 
 
 def test_deliveries_are_listed_and_replayed(admin: Admin, api: Api, receiver: Receiver) -> None:
-    """One, or all of a task; the same bytes again, or signed anew."""
+    """One, or all of a task; the same bytes again, or with a new signature."""
     admin.ask("POST", "/accounts/default/webhook-secrets", status=201)
     task = api.new(callback_url=receiver.url)
     admin.ask("POST", f"/tasks/{task}/complete")

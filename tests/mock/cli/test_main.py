@@ -97,7 +97,7 @@ def test_settings_by_flag_and_environment(certificate: tuple[Path, Path]) -> Non
         (["--speed", "0"], "speed"),
         (["--host", "256.0.0.1"], "cannot listen on 256.0.0.1"),
         (["--tls-cert", "/nowhere.pem"], "No such file"),
-        (["--clock", "manual", "--speed", "2"], "speed: not accepted with --clock manual"),
+        (["--clock", "manual", "--speed", "2"], "speed: must not be given with --clock manual"),
     ],
 )
 def test_failures_are_told(

@@ -91,7 +91,7 @@ def test_a_failing_timer_stops_nothing(
 def test_failing_spawned_work_is_logged(
     clock: ManualClock, server: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Work that fails is told, and does not stop the clock."""
+    """Work that fails is logged, and does not stop the clock."""
 
     async def fail() -> None:
         raise ValueError("no receiver")
@@ -105,7 +105,7 @@ def test_failing_spawned_work_is_logged(
 @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
 def test_advance_refuses_nonsense(clock: ManualClock, server: Any, seconds: float) -> None:
     """Only a finite number of 0 or more is accepted."""
-    with pytest.raises(ValueError, match="accepted is a number of 0 or more"):
+    with pytest.raises(ValueError, match="must be a number of 0 or more"):
         clock.advance(seconds)
 
 

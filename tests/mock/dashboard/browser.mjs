@@ -30,10 +30,10 @@ new Function(...Object.keys(page), script)(...Object.values(page));
 
 const every = (element) => [element, ...element.children.flatMap(every)];
 async function press(element) {
-  const said = page.document.getElementById("said");
-  said.text = "pressed";
+  const message = page.document.getElementById("message");
+  message.text = "pressed";
   element.listeners.click();
-  while (said.text === "pressed") await new Promise((next) => setImmediate(next));
+  while (message.text === "pressed") await new Promise((next) => setImmediate(next));
 }
 
 known.token = Object.assign(page.document.getElementById("token"), { value: token });
@@ -46,7 +46,7 @@ for (const wanted of click) {
 const rows = (id) => known[id].children.map((row) => row.children.map((one) => one.textContent));
 const ids = ["tasks", "faults", "journal", "deliveries"].filter((id) => known[id]);
 process.stdout.write(JSON.stringify({
-  said: known.said.text,
+  message: known.message.text,
   now: known.now?.text ?? "",
   hands: known.hands ? !known.hands.hidden : false,
   ...Object.fromEntries(ids.map((id) => [id, rows(id)])),

@@ -66,7 +66,7 @@ def test_it_is_gone_with_the_admin_api() -> None:
 
 
 def test_it_needs_nothing_from_elsewhere(mock: KlingMock) -> None:
-    """No address, no file besides itself; and the browser is told to allow nothing else."""
+    """No address, no file besides itself; and its policy allows nothing else."""
     assert not re.search(r"https?://|\bsrc=|\bhref=|@import|url\(", page())
     reply = httpx.get(f"{mock.kling_url}/__kling/", trust_env=False)
     policy = reply.headers["content-security-policy"]
@@ -101,7 +101,7 @@ def test_it_shows_a_server_at_work(mock: KlingMock, api: Api, receiver: Receiver
     task = api.new(external_task_id=hostile, callback_url=receiver.url)
     mock.complete(task)
     shown = browse(mock)
-    assert shown["said"] == ""
+    assert shown["message"] == ""
     assert shown["now"] == "2026-01-01 00:00:00 UTC, manual clock"
     assert shown["hands"]
     assert shown["tasks"][1][:3] == [task, hostile, "default"]
@@ -120,7 +120,7 @@ def test_its_buttons_move_tasks(mock: KlingMock, api: Api, button: str, status: 
     """A task ends by its buttons or by those of the clock, and has none afterwards."""
     task = api.new()
     shown = browse(mock, button)
-    assert shown["said"] == ""
+    assert shown["message"] == ""
     assert api.task(task)["task_status"] == status
     assert (shown["tasks"][1][5], shown["tasks"][1][7]) == (status, "")
 
@@ -128,4 +128,4 @@ def test_its_buttons_move_tasks(mock: KlingMock, api: Api, button: str, status: 
 @needs_node
 def test_a_wrong_token_is_told(mock: KlingMock) -> None:
     """The page shows the refusal of the admin API."""
-    assert "Bearer <admin_token>" in browse(mock, token="wrong")["said"]
+    assert "Bearer <admin_token>" in browse(mock, token="wrong")["message"]

@@ -163,7 +163,7 @@ def test_no_verdict_differs_from_that_of_the_whole_history(
 
 
 class Naive(Journal):
-    """As many write it, and as this one was: the oldest entry goes, and nobody is told."""
+    """As many write it, and as this one was: the oldest entry goes, without a word."""
 
     def add(self, entry: Entry) -> None:
         super().add(entry)
@@ -254,7 +254,7 @@ def test_a_double_payment_is_seen_however_many_queries_follow(small: KlingMock) 
     journal.assert_not_called(f"GET {OTHER}")
     journal.assert_not_called("GET *", account="nobody")
     journal.assert_called("GET *")
-    with pytest.raises(AssertionError, match="wanted 2 calls in all, there were 32"):
+    with pytest.raises(AssertionError, match="expected 2 calls in all, there were 32"):
         journal.assert_sequence([CREATE, CREATE], exact=True)
 
 

@@ -103,11 +103,11 @@ def test_where_finds_calls_by_what_a_test_knows(api: Any, mock: Any) -> None:
 def test_what_cannot_be_a_filter_is_told() -> None:
     """A misspelt filter, or one given twice, is not silently ignored."""
     journal, misspelt = Journal(), {"stat": 1}
-    with pytest.raises(TypeError, match="stat: no such filter; accepted are method, path"):
+    with pytest.raises(TypeError, match="stat: no such filter; the filters are method, path"):
         journal.where(**misspelt)  # type: ignore[arg-type]  # that is the point
-    with pytest.raises(ValueError, match="accepted is either 'POST /v1', or method= and path="):
+    with pytest.raises(ValueError, match="must be either 'POST /v1', or method= and path="):
         journal.where("POST /v1", method="GET")
-    with pytest.raises(ValueError, match="match: accepted is a method, a path or both"):
+    with pytest.raises(ValueError, match="match: must be a method, a path or both"):
         journal.where("post it")
 
 
@@ -133,10 +133,10 @@ def test_assert_called_shows_the_nearest_miss(api: Any, mock: Any) -> None:
         mock.journal.assert_called(CREATE, body={"duration": "5", "mode": "pro"})
     task_id = mock.journal[0].task_id
     assert str(failure.value).splitlines() == [
-        f'wanted a call of {CREATE} with body={{"duration": "5", "mode": "pro"}}, there was none',
+        f'expected a call of {CREATE} with body={{"duration": "5", "mode": "pro"}}, there was none',
         "nearest is #1, which differs in",
-        '  body.duration: wanted "5", was "10"',
-        '  body.mode: wanted "pro", was missing',
+        '  body.duration: expected "5", got "10"',
+        '  body.mode: expected "pro", got missing',
         "the journal has",
         f"  #1  +0.0s  {CREATE}  200/0  task {task_id}  submitted",
         f"  #2  +0.0s  GET {LIST}/mine  200/0  task {task_id}  submitted",
@@ -147,10 +147,12 @@ def test_a_wrong_number_of_calls_is_told(api: Any, mock: Any) -> None:
     """Too many calls are no near miss; too few are."""
     api.new()
     api.new()
-    with pytest.raises(AssertionError, match=r"wanted 1 call of POST .*, there were 2") as failure:
+    with pytest.raises(
+        AssertionError, match=r"expected 1 call of POST .*, there were 2"
+    ) as failure:
         mock.journal.assert_called(CREATE, times=1)
     assert "nearest" not in str(failure.value)
-    with pytest.raises(AssertionError, match=r"wanted no call of POST .*, there were 2"):
+    with pytest.raises(AssertionError, match=r"expected no call of POST .*, there were 2"):
         mock.journal.assert_not_called(CREATE)
     with pytest.raises(AssertionError, match=r"there was 1\nnearest is #2"):
         mock.journal.assert_called(times=2, task_id=mock.journal[0].task_id)
@@ -187,7 +189,7 @@ def test_a_broken_sequence_names_the_missing_call(api: Any, mock: Any) -> None:
         mock.journal.assert_sequence([Call(CREATE, code=1301)])
     with pytest.raises(AssertionError, match=r"call 2 .* did not come as #2\nnearest is #2"):
         mock.journal.assert_sequence([CREATE, query, "GET"], exact=True)
-    with pytest.raises(AssertionError, match="wanted 2 calls in all, there were 3"):
+    with pytest.raises(AssertionError, match="expected 2 calls in all, there were 3"):
         mock.journal.assert_sequence([CREATE, "GET"], exact=True)
 
 
@@ -204,11 +206,11 @@ def test_a_call_that_no_kling_knows_is_unexpected(api: Any, mock: Any) -> None:
     assert headline == "3 calls unexpected:"
     assert path == (
         f"  POST /v1/video/text2video: 404/1203, nearest is {CREATE}; "
-        f"differs in path: wanted {LIST}, was /v1/video/text2video"
+        f"differs in path: expected {LIST}, got /v1/video/text2video"
     )
     assert method == (
         f"  DELETE {LIST}/1: 404/1202, nearest is GET {LIST}/*; "
-        "differs in method: wanted GET, was DELETE"
+        "differs in method: expected GET, got DELETE"
     )
     assert credential == (
         f"  GET {LIST}: 401/1002 The token was expected to have 3 parts, but got 0"
@@ -261,7 +263,7 @@ def test_the_tail_shows_no_bodies(api: Any, mock: Any) -> None:
 
 
 def test_calls_of_a_wait_share_a_line(api: Any, mock: Any) -> None:
-    """Equal calls in a row are told once, with how many there were and until when."""
+    """Equal calls in a row are shown once, with how many there were and until when."""
     task_id = api.new()
     for _ in range(3):
         mock.clock.advance(10)

@@ -133,7 +133,7 @@ def test_a_body_that_is_no_object_matches_no_members() -> None:
     for body, reason in ((b"", "empty"), (b"[1]", "not a JSON object"), (b"{", "not a JSON")):
         entry = Entry(0.0, "POST", "/", "", 400, 1201, "", "", body, b"")
         [difference] = Call(body={"a": 1}).differences(entry)
-        assert str(difference).startswith(f'body: wanted {{"a": 1}}, was {reason}')
+        assert str(difference).startswith(f'body: expected {{"a": 1}}, got {reason}')
 
 
 @pytest.mark.parametrize("match", ENDPOINTS.served)

@@ -1,4 +1,4 @@
-"""The marker and the ini file: what they change, and how a mistake is told."""
+"""The marker and the ini file: what they change, and how a mistake is reported."""
 
 from __future__ import annotations
 
@@ -109,31 +109,35 @@ def test_faults_of_a_marker_strike_the_shared_server_in_that_test_only(run: Run)
 
 
 @pytest.mark.parametrize(
-    ("positional", "named", "told"),
+    ("positional", "named", "text"),
     [
-        ((), {"sede": 1}, "sede: accepted are clock, seed, strict, faults, journal_size"),
+        (
+            (),
+            {"sede": 1},
+            "sede: unknown; the arguments are clock, seed, strict, faults, journal_size",
+        ),
         (
             ("manual",),
             {},
-            "accepted are clock, seed, strict, faults, journal_size by name, got 'manual'",
+            "arguments must be given by name .clock, .*, journal_size., got 'manual'",
         ),
-        ((), {"clock": "slow"}, "clock: accepted are 'manual', 'real' and a speed such as 60; "),
-        ((), {"clock": 0}, "clock: accepted are .*; got 0"),
-        ((), {"clock": True}, "clock: accepted are .*; got True"),
-        ((), {"seed": "x"}, "seed: accepted is a whole number, got 'x'"),
-        ((), {"strict": 1}, "strict: accepted are True and False, got 1"),
-        ((), {"faults": "reset"}, "faults: accepted is a list of kinds or mappings, got 'reset'"),
+        ((), {"clock": "slow"}, "clock: must be 'manual', 'real' or a speed such as 60; "),
+        ((), {"clock": 0}, "clock: must be .*; got 0"),
+        ((), {"clock": True}, "clock: must be .*; got True"),
+        ((), {"seed": "x"}, "seed: must be a whole number, got 'x'"),
+        ((), {"strict": 1}, "strict: must be True or False, got 1"),
+        ((), {"faults": "reset"}, "faults: must be a list of kinds or mappings, got 'reset'"),
         ((), {"faults": ["explode"]}, "faults: profile.0..kind: must be one of .*; got 'explode'"),
         ((), {"faults": [{"kind": {1}}]}, "faults: Object of type set is not JSON serializable"),
     ],
 )
-def test_what_a_marker_cannot_say_is_told(positional: Any, named: Any, told: str) -> None:
+def test_what_a_marker_cannot_have_is_reported(positional: Any, named: Any, text: str) -> None:
     """The message names the argument and what is accepted."""
-    with pytest.raises(ValueError, match=f"^{told}"):
+    with pytest.raises(ValueError, match=f"^{text}"):
         with_marker(PluginSettings(), positional, named)
 
 
-def test_a_wrong_marker_is_told_before_the_test(run: Run) -> None:
+def test_a_wrong_marker_is_reported_before_the_test(run: Run) -> None:
     """Without a traceback, whichever fixture the test uses."""
     result = run("""
         import pytest
@@ -145,8 +149,9 @@ def test_a_wrong_marker_is_told_before_the_test(run: Run) -> None:
         def test_none(): ...
     """)
     result.assert_outcomes(errors=3)
-    told = "@pytest.mark.kling_mock: sede: accepted are clock, seed, strict, faults, journal_size"
-    result.stdout.fnmatch_lines([told] * 3)
+    arguments = "clock, seed, strict, faults, journal_size"
+    text = f"@pytest.mark.kling_mock: sede: unknown; the arguments are {arguments}"
+    result.stdout.fnmatch_lines([text] * 3)
     result.stdout.no_fnmatch_line("*exception*")
 
 
@@ -197,11 +202,11 @@ def test_the_size_of_the_journal(run: Run) -> None:
     result.stdout.fnmatch_lines(["*so a marker cannot set its journal_size; *"])
 
 
-def test_a_wrong_ini_file_is_told(run: Run) -> None:
+def test_a_wrong_ini_file_is_reported(run: Run) -> None:
     """Every test that needs it fails with the option's name."""
     result = run("def test_it(kling_mock): ...", ini="kling_mock_clock = slow")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["ini file: kling_mock_clock: accepted are *; got 'slow'"])
+    result.stdout.fnmatch_lines(["ini file: kling_mock_clock: must be *; got 'slow'"])
 
 
 def test_the_settings_are_listed(run: Run) -> None:
@@ -222,14 +227,14 @@ def test_settings_are_read_without_pytest() -> None:
     )
     assert with_marker(PluginSettings(strict=False), (), {"strict": True}) == PluginSettings()
     assert with_marker(PluginSettings(), (), {"faults": ()}).faults == "[]"
-    for name, value, told in (
-        ("clock", "-1", "clock: accepted are .*; got -1.0"),
-        ("seed", "x", "seed: accepted is a whole number, got 'x'"),
-        ("journal_lines", "-1", "journal_lines: accepted is a whole number of 0 or more, got -1"),
-        ("journal_lines", "all", "journal_lines: accepted is .*, got 'all'"),
-        ("journal_size", "0", "journal_size: accepted is a whole number of 1 or more, got 0"),
-        ("journal_size", "all", "journal_size: accepted is .*, got 'all'"),
+    for name, value, text in (
+        ("clock", "-1", "clock: must be .*; got -1.0"),
+        ("seed", "x", "seed: must be a whole number, got 'x'"),
+        ("journal_lines", "-1", "journal_lines: must be a whole number of 0 or more, got -1"),
+        ("journal_lines", "all", "journal_lines: must be .*, got 'all'"),
+        ("journal_size", "0", "journal_size: must be a whole number of 1 or more, got 0"),
+        ("journal_size", "all", "journal_size: must be .*, got 'all'"),
     ):
         wrong = INI | {f"kling_mock_{name}": value}
-        with pytest.raises(ValueError, match=f"^ini file: kling_mock_{told}"):
+        with pytest.raises(ValueError, match=f"^ini file: kling_mock_{text}"):
             of_ini(wrong.__getitem__)

@@ -1,4 +1,4 @@
-"""Bodies of the admin API: what is accepted, and how a refusal is worded."""
+"""Bodies of the admin API: what they must be, and the text of a refusal."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ ADVANCE, CLOCK, ACCOUNT, PROGRESS, WEBHOOK, CALLBACKS = (
 @pytest.mark.parametrize(
     ("schema", "body", "code", "words"),
     [
-        (ADVANCE, {}, "missing_field", "seconds: needed; accepted is a number from 0 to 315360000"),
-        (ADVANCE, {"seconds": 1, "x": 1}, "unknown_field", "x: not known; accepted are seconds"),
+        (ADVANCE, {}, "missing_field", "seconds: required; must be a number from 0 to 315360000"),
+        (ADVANCE, {"seconds": 1, "x": 1}, "unknown_field", "x: unknown; the fields are seconds"),
         (ADVANCE, {"seconds": -1}, "invalid_field", "got -1"),
         (ADVANCE, {"seconds": True}, "invalid_field", "got true"),
         (ADVANCE, {"seconds": "1"}, "invalid_field", "got a string"),
-        (CLOCK, {"speed": 0}, "invalid_field", "speed: accepted is a number above 0"),
-        (ACCOUNT, {"slots": 1.5}, "invalid_field", "slots: accepted is a whole number or null"),
-        (ACCOUNT, {"rate_limit": {}}, "missing_field", "rate_limit.requests: needed"),
-        (ACCOUNT, {"rate_limit": 5}, "invalid_field", "rate_limit: accepted is an object or null"),
+        (CLOCK, {"speed": 0}, "invalid_field", "speed: must be a number above 0"),
+        (ACCOUNT, {"slots": 1.5}, "invalid_field", "slots: must be a whole number or null"),
+        (ACCOUNT, {"rate_limit": {}}, "missing_field", "rate_limit.requests: required"),
+        (ACCOUNT, {"rate_limit": 5}, "invalid_field", "rate_limit: must be an object or null"),
         (
             ACCOUNT,
             {"allowed_ips": ["::1", 1]},
             "invalid_field",
-            "allowed_ips[1]: accepted is a",
+            "allowed_ips[1]: must be a",
         ),
-        (PROGRESS, {"kind": "slow"}, "invalid_field", "kind: accepted is typical, after, polls"),
+        (PROGRESS, {"kind": "slow"}, "invalid_field", "kind: must be one of typical, after, polls"),
         (CALLBACKS, {"retries": [1] * 101}, "invalid_field", "an array of up to 100 items"),
         (WEBHOOK, {"secret": "s" * 300}, "invalid_field", "a string of up to 200 characters"),
     ],

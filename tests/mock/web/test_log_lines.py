@@ -15,8 +15,8 @@ from kling_mock.web.request_log import LogLines
 def record(message: str, *args: object, at: float = 0.0, exc_info: object = None) -> str:
     """Return what a record is written as."""
     stream = io.StringIO()
-    said = {"levelname": "INFO", "msg": message, "args": args, "exc_info": exc_info}
-    LogLines(stream).emit(logging.makeLogRecord({**said, "created": at, "msecs": at % 1 * 1000}))
+    record = {"levelname": "INFO", "msg": message, "args": args, "exc_info": exc_info}
+    LogLines(stream).emit(logging.makeLogRecord({**record, "created": at, "msecs": at % 1 * 1000}))
     return stream.getvalue()
 
 

@@ -278,7 +278,7 @@ def test_a_receiver_that_never_answers(mock: KlingMock, api: Any) -> None:
 )
 def test_wrong_settings_are_named(mock: KlingMock, name: str, value: Any) -> None:
     """Each says what it accepts."""
-    with pytest.raises(ValueError, match="accepted"):
+    with pytest.raises(ValueError, match="must be"):
         setattr(mock.callbacks, name, value)
     assert list(mock.callbacks.retries) == [10, 30, 60]
     assert [mock.callbacks.timeout, mock.callbacks.timestamps] == [5, "clock"]

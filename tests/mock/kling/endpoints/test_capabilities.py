@@ -162,7 +162,7 @@ def test_a_discontinued_model_is_refused_on_request(api: Any, mock: KlingMock) -
         text = "The model 'kling-v1' has been discontinued and is no longer available."
         assert reply.json()["message"] == text
     assert api.create().status_code == 200
-    with pytest.raises(ValueError, match=r"discontinued: accepted are kling-v1, .*; got 'kling-0'"):
+    with pytest.raises(ValueError, match=r"discontinued: must be of kling-v1, .*; got 'kling-0'"):
         mock.discontinued = {"kling-v1", "kling-0"}
     assert mock.discontinued == {"kling-v1"}
     mock.reset()
