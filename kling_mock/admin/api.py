@@ -1,9 +1,8 @@
-"""HTTP in front of the table of calls: who may call, what was sent, what is answered."""
+"""HTTP in front of the calls: who may call, what the request is, and the reply."""
 
 from __future__ import annotations
 
 import hmac
-import inspect
 import json
 import logging
 from collections.abc import Mapping
@@ -13,9 +12,8 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from kling_mock.admin.calls import CALLS
 from kling_mock.admin.context import AdminContext
-from kling_mock.admin.routes import PREFIX, Route, find
-from kling_mock.admin.table import ROUTES
 from kling_mock.dashboard import page as dashboard
 from kling_mock.kling.endpoints.validation import read_object
 from kling_mock.kling.http.handler import ADMIN
@@ -23,14 +21,14 @@ from kling_mock.kling.http.requests import read_body
 from kling_mock.kling.model.lifecycle import IllegalTransitionError
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.web.errors import ApiError
-from kling_mock.web.json_schema import check, read_query
 from kling_mock.web.listening import comes_from_here
 
-__all__ = ["MAX_BODY", "AdminApi"]
+__all__ = ["MAX_BODY", "PREFIX", "AdminApi"]
 
 _log = logging.getLogger("kling_mock")
 
 MAX_BODY = 1024 * 1024  # bytes
+PREFIX = ADMIN.rstrip("/")
 
 
 class AdminApi:
@@ -105,30 +103,22 @@ class AdminApi:
         Raises:
             ApiError: It is refused; nothing has changed.
         """
-        row, inside = find(ROUTES, request.method, path.removeprefix(PREFIX))
-        arguments: dict[str, Any] = read_query(row.query, parse_qsl(query, keep_blank_values=True))
-        if row.body is not None:
-            arguments |= check(row.body, await _read(request))
-        return row.status, await self._run(row, {**arguments, **inside})
-
-    async def _run(self, row: Route, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        call, inside = CALLS.route(request.method, path.removeprefix(PREFIX))
+        pairs = parse_qsl(query, keep_blank_values=True)
+        body = None if call.body is None else await _read(request)
         try:
-            made = row.run(self._context, arguments)
-            answer = await made if inspect.isawaitable(made) else made
+            return call.status, await call.run(self._context, inside, pairs, body)
         except IllegalTransitionError as error:
             raise ApiError(409, "illegal_transition", str(error)) from None
-        # What the handles raise, with a text for the reader.
+        # What the controls raise, with a text for the reader.
         except KeyError as error:
             raise ApiError(404, "not_found", str(error.args[0])) from None
         except ValueError as error:
             raise ApiError(400, "invalid_request", str(error)) from None
-        if row.settles:
-            await self._context.clock.drain()
-        return answer
 
 
 async def _read(request: web.BaseRequest) -> dict[str, object]:
-    """Return the JSON object that was sent; nothing counts as an empty one.
+    """Return the JSON object in the body; an empty body is an empty object.
 
     Raises:
         ApiError: 400 or 413.

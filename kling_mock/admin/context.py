@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import wraps
 from typing import TYPE_CHECKING
 
 from kling_mock.clock import MockClock
@@ -12,11 +13,12 @@ from kling_mock.controls.loop_proxy import LoopProxy
 from kling_mock.controls.rules import ContentHandle, FaultsHandle, ProgressHandle
 from kling_mock.journal.journal import Journal
 from kling_mock.kling.world import World
+from kling_mock.web.operations import JsonObject, Parameters
 
 if TYPE_CHECKING:
     from kling_mock.kling.snapshots import Snapshot
 
-__all__ = ["AdminContext"]
+__all__ = ["AdminContext", "settled"]
 
 
 class AdminContext:
@@ -74,3 +76,17 @@ class AdminContext:
     def journal(self) -> Journal:
         """The newest requests and the replies to them."""
         return self._proxy.world.journal
+
+
+def settled(
+    function: Callable[[AdminContext, Parameters], JsonObject],
+) -> Callable[[AdminContext, Parameters], Awaitable[JsonObject]]:
+    """Let a call reply only when the callbacks that it caused have been delivered."""
+
+    @wraps(function)
+    async def run(context: AdminContext, parameters: Parameters) -> JsonObject:
+        reply = function(context, parameters)
+        await context.clock.drain()
+        return reply
+
+    return run

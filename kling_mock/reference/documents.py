@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from kling_mock.admin import operations as admin
+from kling_mock.admin import openapi as admin
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.reference import behaviours, operations
 from kling_mock.reference.fidelity import page

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from kling_mock.admin.context import AdminContext
-from kling_mock.admin.routes import Arguments, Route
 from kling_mock.admin.views import ACCOUNT, SETTINGS, show_account
 from kling_mock.controls.account_settings import read_denied, read_networks
 from kling_mock.controls.accounts import AccountHandle
 from kling_mock.kling.model.accounts import RateLimit
 from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import EVERY, array, closed, flag, integer, number, text
+from kling_mock.web.operations import ApiCall, Parameters
 
-__all__ = ["ROUTES"]
+__all__ = ["CALLS"]
 
 _NAME = "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$"
 
@@ -22,15 +22,15 @@ def _show(handle: AccountHandle) -> dict[str, Any]:
     return handle.on(lambda account, world: show_account(account, world.clock.now()))
 
 
-def list_accounts(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
+def list_accounts(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Return all accounts."""
     accounts = context.accounts
     return {"data": [_show(accounts[name]) for name in accounts]}
 
 
-def add_account(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def add_account(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Make an account; only this reply has its keys."""
-    accounts, name = context.accounts, arguments["account"]
+    accounts, name = context.accounts, parameters["account"]
     if name in accounts:
         raise ApiError(409, "account_exists", f"There is an account {name!r} already.")
     handle = accounts.add(name)
@@ -42,15 +42,15 @@ def add_account(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     }
 
 
-def get_account(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def get_account(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Return one account."""
-    return _show(context.accounts[arguments["account"]])
+    return _show(context.accounts[parameters["account"]])
 
 
-def set_account(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def set_account(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Change settings of an account, all or none."""
-    handle = context.accounts[arguments["account"]]
-    settings = {name: arguments[name] for name in SETTINGS if name in arguments}
+    handle = context.accounts[parameters["account"]]
+    settings = {name: parameters[name] for name in SETTINGS if name in parameters}
     # These two can still be refused; the rest was judged by its schema.
     read_denied(settings.get("denied", ()))
     read_networks(settings.get("allowed_ips"))
@@ -62,39 +62,39 @@ def set_account(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
     return _show(handle)
 
 
-def add_pack(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def add_pack(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Give an account one more resource pack."""
-    settings = {name: value for name, value in arguments.items() if name != "account"}
-    return {"pack_id": context.accounts[arguments["account"]].add_pack(**settings)}
+    settings = {name: value for name, value in parameters.items() if name != "account"}
+    return {"pack_id": context.accounts[parameters["account"]].add_pack(**settings)}
 
 
-def add_key_pair(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def add_key_pair(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Give an account one more key pair."""
-    return context.accounts[arguments["account"]].new_key_pair()._asdict()
+    return context.accounts[parameters["account"]].new_key_pair()._asdict()
 
 
-def add_api_key(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def add_api_key(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Give an account one more API key."""
-    return {"api_key": context.accounts[arguments["account"]].new_api_key()}
+    return {"api_key": context.accounts[parameters["account"]].new_api_key()}
 
 
-def set_key(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def set_key(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Refuse a key from now on, or accept it again."""
-    handle = context.accounts[arguments["account"]]
-    (handle.enable_key if arguments["active"] else handle.disable_key)(arguments["key"])
+    handle = context.accounts[parameters["account"]]
+    (handle.enable_key if parameters["active"] else handle.disable_key)(parameters["key"])
     return _show(handle)
 
 
-def add_webhook_secret(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def add_webhook_secret(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Sign callbacks with a new secret."""
-    handle = context.accounts[arguments["account"]]
-    emergency = arguments.get("emergency", False)
-    return {"secret": handle.new_webhook_secret(arguments.get("secret"), emergency=emergency)}
+    handle = context.accounts[parameters["account"]]
+    emergency = parameters.get("emergency", False)
+    return {"secret": handle.new_webhook_secret(parameters.get("secret"), emergency=emergency)}
 
 
-def remove_webhook_secrets(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def remove_webhook_secrets(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Sign no callbacks any more."""
-    handle = context.accounts[arguments["account"]]
+    handle = context.accounts[parameters["account"]]
     handle.remove_webhook_secrets()
     return _show(handle)
 
@@ -109,9 +109,9 @@ _PACK = closed(
 )
 _ACCOUNT = "/accounts/{account}"
 
-ROUTES = (
-    Route("GET", "/accounts", list_accounts, "List accounts", closed(data=array(ACCOUNT))),
-    Route(
+CALLS: tuple[ApiCall[AdminContext], ...] = (
+    ApiCall("GET", "/accounts", list_accounts, "List accounts", closed(data=array(ACCOUNT))),
+    ApiCall(
         "POST",
         "/accounts",
         add_account,
@@ -119,11 +119,11 @@ ROUTES = (
         closed(account=text(), access_key=text(), secret_key=text(), api_key=text()),
         closed(account=text("Its name.", pattern=_NAME)),
         status=201,
-        conflict="There is an account of this name.",
+        errors={409: "There is an account of this name."},
         examples={"acme": {"account": "acme"}},
     ),
-    Route("GET", _ACCOUNT, get_account, "Read an account; `default` is always there", ACCOUNT),
-    Route(
+    ApiCall("GET", _ACCOUNT, get_account, "Read an account; `default` is always there", ACCOUNT),
+    ApiCall(
         "PATCH",
         _ACCOUNT,
         set_account,
@@ -136,7 +136,7 @@ ROUTES = (
             "rate": {"rate_limit": {"requests": 5, "seconds": 1, "retry_after": True}},
         },
     ),
-    Route(
+    ApiCall(
         "POST",
         f"{_ACCOUNT}/packs",
         add_pack,
@@ -146,7 +146,7 @@ ROUTES = (
         status=201,
         examples={"month": {"units": 100, "slots": 5, "lasts": 2592000}},
     ),
-    Route(
+    ApiCall(
         "POST",
         f"{_ACCOUNT}/key-pairs",
         add_key_pair,
@@ -154,7 +154,7 @@ ROUTES = (
         closed(access_key=text(), secret_key=text()),
         status=201,
     ),
-    Route(
+    ApiCall(
         "POST",
         f"{_ACCOUNT}/api-keys",
         add_api_key,
@@ -162,7 +162,7 @@ ROUTES = (
         closed(api_key=text()),
         status=201,
     ),
-    Route(
+    ApiCall(
         "PATCH",
         f"{_ACCOUNT}/keys",
         set_key,
@@ -170,7 +170,7 @@ ROUTES = (
         ACCOUNT,
         closed(key=text("The access key or API key.", most=200), active=flag()),
     ),
-    Route(
+    ApiCall(
         "POST",
         f"{_ACCOUNT}/webhook-secrets",
         add_webhook_secret,
@@ -183,7 +183,7 @@ ROUTES = (
         ),
         status=201,
     ),
-    Route(
+    ApiCall(
         "DELETE",
         f"{_ACCOUNT}/webhook-secrets",
         remove_webhook_secrets,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from kling_mock.admin.context import AdminContext
-from kling_mock.admin.routes import Arguments, Route
 from kling_mock.clock import MockClock, RealClock
 from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import EVERY, closed, integer, number, optional, text
+from kling_mock.web.operations import ApiCall, Parameters
 
-__all__ = ["ROUTES"]
+__all__ = ["CALLS"]
 
 _LONGEST = 10 * 365 * 24 * 3600  # seconds
 
@@ -28,32 +28,32 @@ def show_clock(clock: MockClock) -> dict[str, Any]:
     return {"now": clock.now(), "kind": kind, "speed": clock.speed}
 
 
-def read_clock(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
+def read_clock(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Return the time."""
     return show_clock(context.clock)
 
 
-async def advance_clock(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+async def advance_clock(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Move the clock; return when all that came due is done."""
     clock = context.clock
     if clock.speed is not None:
         raise _conflict("This clock runs by itself; only a manual one can be advanced.")
-    await clock.aadvance(arguments["seconds"])
+    await clock.aadvance(parameters["seconds"])
     return show_clock(clock)
 
 
-def set_clock_speed(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def set_clock_speed(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Let a scaled clock run at another speed."""
     try:
-        context.clock.speed = arguments["speed"]
+        context.clock.speed = parameters["speed"]
     except RuntimeError as error:
         raise _conflict(str(error)) from None
     return show_clock(context.clock)
 
 
-def reset(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def reset(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Forget everything."""
-    context.reset(arguments.get("seed"))
+    context.reset(parameters.get("seed"))
     return show_clock(context.clock)
 
 
@@ -61,8 +61,8 @@ def _conflict(message: str) -> ApiError:
     return ApiError(409, "other_clock", message)
 
 
-ROUTES = (
-    Route(
+CALLS: tuple[ApiCall[AdminContext], ...] = (
+    ApiCall(
         "POST",
         "/reset",
         reset,
@@ -74,25 +74,25 @@ ROUTES = (
         ),
         examples={"seeded": {"seed": 7}},
     ),
-    Route("GET", "/clock", read_clock, "Read the clock", CLOCK),
-    Route(
+    ApiCall("GET", "/clock", read_clock, "Read the clock", CLOCK),
+    ApiCall(
         "POST",
         "/clock/advance",
         advance_clock,
         "Move a manual clock; answered when all that came due is done, callbacks included",
         CLOCK,
         closed(seconds=number(0, _LONGEST, "Seconds to move forward; 0 runs what is due now.")),
-        conflict="The clock runs by itself.",
+        errors={409: "The clock runs by itself."},
         examples={"minute": {"seconds": 60}},
     ),
-    Route(
+    ApiCall(
         "PATCH",
         "/clock",
         set_clock_speed,
         "Let a scaled clock run at another speed",
         CLOCK,
         closed(speed=number(None, 1e9, "Seconds on it in one real second.", above=0)),
-        conflict="The clock is not a scaled one.",
+        errors={409: "The clock is not a scaled one."},
         examples={"fast": {"speed": 600}},
     ),
 )

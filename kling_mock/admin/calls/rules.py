@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from kling_mock.admin.context import AdminContext
-from kling_mock.admin.routes import Arguments, Route
 from kling_mock.admin.views import FAULT, TARGET, show_fault, show_target
 from kling_mock.kling.faults.declaring import read_fault
 from kling_mock.kling.model.content import ContentAction
@@ -14,8 +13,9 @@ from kling_mock.kling.model.progress import LONGEST, MOST_POLLS, ProgressKind
 from kling_mock.kling.service_codes import CODES
 from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import Schema, array, closed, integer, number, text
+from kling_mock.web.operations import ApiCall, Parameters
 
-__all__ = ["ROUTES"]
+__all__ = ["CALLS"]
 
 REMOVED = closed(removed=integer(0, about="How many there were."))
 
@@ -30,32 +30,32 @@ _TARGET: Mapping[str, Schema] = {  # what a request may say; what is shown may b
 FAULT_WANTED: Schema = {"$ref": "#/components/schemas/FaultWanted"}
 
 
-def list_faults(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
+def list_faults(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Return all faults, the oldest first."""
     return {"data": [show_fault(fault) for fault in context.faults]}
 
 
-def add_fault(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def add_fault(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Let something go wrong from now on."""
-    kind, match, options = read_fault(arguments)
+    kind, match, options = read_fault(parameters)
     return show_fault(context.faults.add(kind, match, **options))
 
 
-def load_faults(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def load_faults(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Add the faults of a profile, all or none."""
-    return {"data": [show_fault(fault) for fault in context.faults.load(arguments["faults"])]}
+    return {"data": [show_fault(fault) for fault in context.faults.load(parameters["faults"])]}
 
 
-def remove_fault(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def remove_fault(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """End one fault."""
-    found = [fault for fault in context.faults if fault.fault_id == arguments["fault_id"]]
+    found = [fault for fault in context.faults if fault.fault_id == parameters["fault_id"]]
     if not found:
         raise ApiError(404, "unknown_fault", "There is no such fault, or it was removed.")
     context.faults.remove(found[0])
     return {"removed": 1}
 
 
-def clear_faults(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
+def clear_faults(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """End all faults."""
     count = len(context.faults)
     context.faults.clear()
@@ -74,7 +74,7 @@ PACE_WANTED = closed(
 )
 
 
-def list_progress(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
+def list_progress(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Return the progress rules, the oldest first."""
     rows = [
         {"kind": pace.kind, **show_target(where), "seconds": pace.seconds, "polls": pace.polls}
@@ -83,13 +83,13 @@ def list_progress(context: AdminContext, _arguments: Arguments) -> dict[str, Any
     return {"data": rows}
 
 
-def set_progress(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def set_progress(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Add a progress rule."""
-    context.progress.set(**arguments)
+    context.progress.set(**parameters)
     return {"rules": len(context.progress)}
 
 
-def clear_progress(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
+def clear_progress(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Let new tasks take the usual time of their model again."""
     count = len(context.progress)
     context.progress.clear()
@@ -120,7 +120,7 @@ VERDICT_WANTED = closed(
 )
 
 
-def list_content(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
+def list_content(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Return the content rules, the oldest first."""
     rows: list[dict[str, Any]] = []
     for pattern, where, verdict in context.world.content:
@@ -129,22 +129,22 @@ def list_content(context: AdminContext, _arguments: Arguments) -> dict[str, Any]
     return {"data": rows}
 
 
-def add_content(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def add_content(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Refuse a prompt."""
-    context.content.add(**arguments)
+    context.content.add(**parameters)
     return {"rules": len(context.content)}
 
 
-def clear_content(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
+def clear_content(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Let every prompt pass again."""
     count = len(context.content)
     context.content.clear()
     return {"removed": count}
 
 
-ROUTES = (
-    Route("GET", "/faults", list_faults, "List the faults", closed(data=array(FAULT))),
-    Route(
+CALLS: tuple[ApiCall[AdminContext], ...] = (
+    ApiCall("GET", "/faults", list_faults, "List the faults", closed(data=array(FAULT))),
+    ApiCall(
         "POST",
         "/faults",
         add_fault,
@@ -154,7 +154,7 @@ ROUTES = (
         status=201,
         examples={"once": {"kind": "response-lost", "match": "POST *", "times": 1}},
     ),
-    Route(
+    ApiCall(
         "POST",
         "/faults/profile",
         load_faults,
@@ -164,10 +164,10 @@ ROUTES = (
         status=201,
         examples={"two": {"faults": [{"kind": "reset", "probability": 0.1}, {"kind": "stuck"}]}},
     ),
-    Route("DELETE", "/faults/{fault_id}", remove_fault, "End one fault", REMOVED),
-    Route("DELETE", "/faults", clear_faults, "End all faults", REMOVED),
-    Route("GET", "/progress", list_progress, "List the progress rules", closed(data=array(PACE))),
-    Route(
+    ApiCall("DELETE", "/faults/{fault_id}", remove_fault, "End one fault", REMOVED),
+    ApiCall("DELETE", "/faults", clear_faults, "End all faults", REMOVED),
+    ApiCall("GET", "/progress", list_progress, "List the progress rules", closed(data=array(PACE))),
+    ApiCall(
         "POST",
         "/progress",
         set_progress,
@@ -177,9 +177,9 @@ ROUTES = (
         status=201,
         examples={"polls": {"kind": "polls", "polls": 3}},
     ),
-    Route("DELETE", "/progress", clear_progress, "Remove all progress rules", REMOVED),
-    Route("GET", "/content", list_content, "List the content rules", closed(data=array(VERDICT))),
-    Route(
+    ApiCall("DELETE", "/progress", clear_progress, "Remove all progress rules", REMOVED),
+    ApiCall("GET", "/content", list_content, "List the content rules", closed(data=array(VERDICT))),
+    ApiCall(
         "POST",
         "/content",
         add_content,
@@ -189,5 +189,5 @@ ROUTES = (
         status=201,
         examples={"refuse": {"prompt": "blood"}},
     ),
-    Route("DELETE", "/content", clear_content, "Remove all content rules", REMOVED),
+    ApiCall("DELETE", "/content", clear_content, "Remove all content rules", REMOVED),
 )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kling_mock.admin.context import AdminContext
-from kling_mock.admin.routes import Arguments, Route
 from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import EVERY, array, closed, integer, number, text
 
 if TYPE_CHECKING:
     from kling_mock.kling.snapshots import Snapshot
+from kling_mock.web.operations import ApiCall, Parameters
 
-__all__ = ["MOST", "MOST_BYTES", "ROUTES"]
+__all__ = ["CALLS", "MOST", "MOST_BYTES"]
 
 MOST = 20
 MOST_BYTES = 256 * 1024 * 1024  # of all that are kept
@@ -34,24 +34,24 @@ def _show(name: str, snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _find(context: AdminContext, arguments: Arguments) -> Snapshot:
-    found = context.snapshots.get(arguments["snapshot_id"])
+def _find(context: AdminContext, parameters: Parameters) -> Snapshot:
+    found = context.snapshots.get(parameters["snapshot_id"])
     if found is None:
         raise ApiError(404, "unknown_snapshot", "There is no such snapshot; a reset forgets all.")
     return found
 
 
-def list_snapshots(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
+def list_snapshots(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Return all snapshots, the oldest first."""
     return {"data": [_show(name, snapshot) for name, snapshot in context.snapshots.items()]}
 
 
-async def take_snapshot(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+async def take_snapshot(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Keep the server as it is now."""
     await context.clock.drain()  # callbacks under way cannot be kept
     kept = context.snapshots
     number = next(at for at in range(1, MOST + 2) if f"snapshot-{at}" not in kept)
-    name = arguments.get("snapshot_id", f"snapshot-{number}")
+    name = parameters.get("snapshot_id", f"snapshot-{number}")
     if name in kept:
         raise ApiError(409, "snapshot_exists", "There is a snapshot of this name; delete it.")
     if len(kept) >= MOST:
@@ -67,31 +67,31 @@ async def take_snapshot(context: AdminContext, arguments: Arguments) -> dict[str
     return _show(name, snapshot)
 
 
-def restore_snapshot(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def restore_snapshot(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Put a snapshot back."""
-    snapshot = _find(context, arguments)
+    snapshot = _find(context, parameters)
     context.restore(snapshot)
-    return _show(arguments["snapshot_id"], snapshot)
+    return _show(parameters["snapshot_id"], snapshot)
 
 
-def delete_snapshot(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def delete_snapshot(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Forget a snapshot."""
-    _find(context, arguments)
-    del context.snapshots[arguments["snapshot_id"]]
+    _find(context, parameters)
+    del context.snapshots[parameters["snapshot_id"]]
     return {"removed": 1}
 
 
 _PATH = "/snapshots/{snapshot_id}"
 
-ROUTES = (
-    Route(
+CALLS: tuple[ApiCall[AdminContext], ...] = (
+    ApiCall(
         "GET",
         "/snapshots",
         list_snapshots,
         "List the snapshots",
         closed(data=array(SNAPSHOT, MOST)),
     ),
-    Route(
+    ApiCall(
         "POST",
         "/snapshots",
         take_snapshot,
@@ -104,15 +104,15 @@ ROUTES = (
             ),
         ),
         status=201,
-        conflict="There is one of this name, or there are too many or too large ones.",
+        errors={409: "There is one of this name, or there are too many or too large ones."},
         examples={"named": {"snapshot_id": "before"}},
     ),
-    Route(
+    ApiCall(
         "POST",
         f"{_PATH}/restore",
         restore_snapshot,
         "Be again what the server was; the same calls then get the same answers",
         SNAPSHOT,
     ),
-    Route("DELETE", _PATH, delete_snapshot, "Forget a snapshot", closed(removed=integer(1, 1))),
+    ApiCall("DELETE", _PATH, delete_snapshot, "Forget a snapshot", closed(removed=integer(1, 1))),
 )

@@ -4,51 +4,54 @@ from __future__ import annotations
 
 from typing import Any
 
-from kling_mock.admin.context import AdminContext
-from kling_mock.admin.routes import Arguments, Route
+from kling_mock.admin.context import AdminContext, settled
 from kling_mock.admin.views import PAGING, TASK, TASK_ID, page, page_of, show_task
 from kling_mock.journal.matching import STATUSES
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.service_codes import CODES
 from kling_mock.web.json_schema import EVERY, closed, integer, text
+from kling_mock.web.operations import ApiCall, Parameters
 
-__all__ = ["ROUTES"]
+__all__ = ["CALLS"]
 
 _ENDED = "The task has ended already."
 
 
-def list_tasks(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def list_tasks(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Return one page of tasks of all accounts, the newest first."""
-    wanted = {name: arguments[name] for name in _FILTERS if name in arguments}
+    wanted = {name: parameters[name] for name in _FILTERS if name in parameters}
     rows = (show_task(task) for task in reversed(tuple(context.world.tasks)))
     found = (row for row in rows if all(row[name] == one for name, one in wanted.items()))
-    return page(found, arguments, "task_id")
+    return page(found, parameters, "task_id")
 
 
-def get_task(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def get_task(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Return one task."""
-    return show_task(context.world.tasks.any(arguments["task_id"]))
+    return show_task(context.world.tasks.any(parameters["task_id"]))
 
 
-def process_task(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+@settled
+def process_task(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Let a task be processed."""
     world = context.world
-    world.start(world.tasks.any(arguments["task_id"]))
-    return get_task(context, arguments)
+    world.start(world.tasks.any(parameters["task_id"]))
+    return get_task(context, parameters)
 
 
-def complete_task(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+@settled
+def complete_task(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Let a task succeed."""
     world = context.world
-    world.complete(world.tasks.any(arguments["task_id"]))
-    return get_task(context, arguments)
+    world.complete(world.tasks.any(parameters["task_id"]))
+    return get_task(context, parameters)
 
 
-def fail_task(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+@settled
+def fail_task(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Let a task fail."""
-    world, code = context.world, arguments.get("code", 1301)
-    world.fail(world.tasks.any(arguments["task_id"]), code, arguments.get("message"))
-    return get_task(context, arguments)
+    world, code = context.world, parameters.get("code", 1301)
+    world.fail(world.tasks.any(parameters["task_id"]), code, parameters.get("message"))
+    return get_task(context, parameters)
 
 
 _FILTERS = {
@@ -62,8 +65,8 @@ _CODE = {
     "enum": [code for code in CODES if code],
 }
 
-ROUTES = (
-    Route(
+CALLS: tuple[ApiCall[AdminContext], ...] = (
+    ApiCall(
         "GET",
         "/tasks",
         list_tasks,
@@ -71,26 +74,24 @@ ROUTES = (
         page_of(TASK, "task_id"),
         query={**PAGING, "before": TASK_ID, **_FILTERS},
     ),
-    Route("GET", "/tasks/{task_id}", get_task, "Query a task of any account", TASK),
-    Route(
+    ApiCall("GET", "/tasks/{task_id}", get_task, "Query a task of any account", TASK),
+    ApiCall(
         "POST",
         "/tasks/{task_id}/process",
         process_task,
         "Let a submitted task be processed now",
         TASK,
-        conflict="The task is processed already, or has ended.",
-        settles=True,
+        errors={409: "The task is processed already, or has ended."},
     ),
-    Route(
+    ApiCall(
         "POST",
         "/tasks/{task_id}/complete",
         complete_task,
         "Let a task succeed now; answered when its callbacks are delivered",
         TASK,
-        conflict=_ENDED,
-        settles=True,
+        errors={409: _ENDED},
     ),
-    Route(
+    ApiCall(
         "POST",
         "/tasks/{task_id}/fail",
         fail_task,
@@ -101,8 +102,7 @@ ROUTES = (
             code=_CODE,
             message=text("The reason that queries show; without it the code's own.", most=1000),
         ),
-        conflict=_ENDED,
-        settles=True,
+        errors={409: _ENDED},
         examples={"withheld": {"code": 1301, "message": "withheld"}},
     ),
 )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kling_mock.admin.context import AdminContext
-from kling_mock.admin.routes import Arguments, Route
+from kling_mock.admin.context import AdminContext, settled
 from kling_mock.admin.views import (
     DELIVERY,
     ENTRY,
@@ -18,8 +17,9 @@ from kling_mock.admin.views import (
 )
 from kling_mock.journal.calls import Call
 from kling_mock.web.json_schema import EVERY, array, closed, flag, integer, number, text
+from kling_mock.web.operations import ApiCall, Parameters
 
-__all__ = ["ROUTES"]
+__all__ = ["CALLS"]
 
 # ---------------------------------------------------------------- journal
 
@@ -34,29 +34,29 @@ _FILTERS = {
 }
 
 
-def list_journal(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def list_journal(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Return one page of requests, the newest first."""
     journal = context.journal
-    filters: Any = {name: arguments[name] for name in _FILTERS if name in arguments}
+    filters: Any = {name: parameters[name] for name in _FILTERS if name in parameters}
     call = Call(filters.pop("match", "*"), **filters)
     kept = reversed(journal.numbered())  # before the count: nothing may be missing in both
-    found = page((show_entry(at, entry) for at, entry in kept if call.accepts(entry)), arguments)
+    found = page((show_entry(at, entry) for at, entry in kept if call.accepts(entry)), parameters)
     return found | {"forgotten": sum(journal.forgotten_kinds.matching(call).values())}
 
 
-def list_forgotten(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
+def list_forgotten(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Return how many requests of each kind are no longer kept."""
     kinds = context.journal.forgotten_kinds
     return {"data": [{**kind._asdict(), "count": count} for kind, count in kinds]}
 
 
-def list_unexpected(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
+def list_unexpected(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Return why each unexpected call is one."""
     journal = context.journal
     return {"data": [journal.explain(entry) for entry in journal.unexpected]}
 
 
-def clear_journal(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
+def clear_journal(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Forget all requests."""
     count = len(context.journal)
     context.journal.clear()
@@ -66,26 +66,28 @@ def clear_journal(context: AdminContext, _arguments: Arguments) -> dict[str, Any
 # ---------------------------------------------------------------- callbacks
 
 
-def list_deliveries(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def list_deliveries(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Return one page of deliveries, the newest first."""
     deliveries = context.deliveries
-    wanted = {name: arguments[name] for name in ("task_id", "state") if name in arguments}
+    wanted = {name: parameters[name] for name in ("task_id", "state") if name in parameters}
     rows = (show_delivery(at, one) for at, one in numbered(list(deliveries), deliveries.total))
     found = (row for row in rows if all(row[name] == one for name, one in wanted.items()))
-    return page(found, arguments)
+    return page(found, parameters)
 
 
-def replay_delivery(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+@settled
+def replay_delivery(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Send one delivery once more."""
-    delivery = context.deliveries.find(arguments["delivery_id"])
-    context.deliveries.replay(delivery, resign=arguments.get("resign", False))
+    delivery = context.deliveries.find(parameters["delivery_id"])
+    context.deliveries.replay(delivery, resign=parameters.get("resign", False))
     return {"replayed": 1}
 
 
-def replay_task(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+@settled
+def replay_task(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Send all deliveries of a task once more."""
-    count = len(context.deliveries.of(arguments["task_id"]))
-    context.deliveries.replay(arguments["task_id"], resign=arguments.get("resign", False))
+    count = len(context.deliveries.of(parameters["task_id"]))
+    context.deliveries.replay(parameters["task_id"], resign=parameters.get("resign", False))
     return {"replayed": count}
 
 
@@ -96,7 +98,7 @@ CALLBACKS = closed(
 )
 
 
-def get_callbacks(context: AdminContext, _arguments: Arguments) -> dict[str, Any]:
+def get_callbacks(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Return how callbacks are sent."""
     callbacks = context.callbacks
     return {
@@ -106,11 +108,11 @@ def get_callbacks(context: AdminContext, _arguments: Arguments) -> dict[str, Any
     }
 
 
-def set_callbacks(context: AdminContext, arguments: Arguments) -> dict[str, Any]:
+def set_callbacks(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Send callbacks in another way."""
-    for name, value in arguments.items():
+    for name, value in parameters.items():
         setattr(context.callbacks, name, value)
-    return get_callbacks(context, arguments)
+    return get_callbacks(context, parameters)
 
 
 _RESIGN = closed(
@@ -137,8 +139,8 @@ _FORGOTTEN = closed(
     count=integer(1),
 )
 
-ROUTES = (
-    Route(
+CALLS: tuple[ApiCall[AdminContext], ...] = (
+    ApiCall(
         "GET",
         "/journal",
         list_journal,
@@ -146,28 +148,28 @@ ROUTES = (
         _JOURNAL_PAGE,
         query={**PAGING, **_FILTERS},
     ),
-    Route(
+    ApiCall(
         "GET",
         "/journal/forgotten",
         list_forgotten,
         "List the requests that are no longer kept: how many of each kind",
         closed(data=array(_FORGOTTEN)),
     ),
-    Route(
+    ApiCall(
         "GET",
         "/journal/unexpected",
         list_unexpected,
         "List the calls that were refused before it was known whose they are, with what is nearest",
         closed(data=array(text("The call, and what comes nearest to it."))),
     ),
-    Route(
+    ApiCall(
         "DELETE",
         "/journal",
         clear_journal,
         "Forget all requests; their numbers go on",
         closed(removed=integer(0)),
     ),
-    Route(
+    ApiCall(
         "GET",
         "/deliveries",
         list_deliveries,
@@ -179,26 +181,24 @@ ROUTES = (
             "state": DELIVERY["properties"]["state"],
         },
     ),
-    Route(
+    ApiCall(
         "POST",
         "/deliveries/{delivery_id}/replay",
         replay_delivery,
         "Send one callback once more; answered when that is done",
         _REPLAYED,
         _RESIGN,
-        settles=True,
     ),
-    Route(
+    ApiCall(
         "POST",
         "/tasks/{task_id}/replay",
         replay_task,
         "Send all callbacks of a task once more, in order; answered when that is done",
         _REPLAYED,
         _RESIGN,
-        settles=True,
     ),
-    Route("GET", "/callbacks", get_callbacks, "Read how callbacks are sent", CALLBACKS),
-    Route(
+    ApiCall("GET", "/callbacks", get_callbacks, "Read how callbacks are sent", CALLBACKS),
+    ApiCall(
         "PATCH",
         "/callbacks",
         set_callbacks,

@@ -12,7 +12,7 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_mock.admin.api import MAX_BODY
-from kling_mock.admin.table import ROUTES
+from kling_mock.admin.calls import CALLS
 from kling_mock.web.listening import is_local
 from tests.mock.admin_client import Admin
 
@@ -23,7 +23,7 @@ def admin(mock: KlingMock) -> Iterator[Admin]:
         yield admin
 
 
-@pytest.mark.parametrize("row", ROUTES, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", list(CALLS), ids=lambda row: row.name)
 def test_every_call_wants_the_token(mock: KlingMock, row: Any) -> None:
     """Without the admin token, or with a key of Kling, nothing is shown and nothing done."""
     for token, code in [("", "no_token"), ("wrong", "wrong_token"), (mock.api_key, "wrong_token")]:
@@ -136,7 +136,7 @@ def test_a_failure_of_the_mock_itself_is_a_500(
     admin: Admin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Should the mock fail, the answer is a 500 of the one shape, and the log has the reason."""
-    monkeypatch.setattr("kling_mock.admin.api.find", lambda *_: 1 / 0)
+    monkeypatch.setattr("kling_mock.web.operations.ApiTable.route", lambda *_: 1 / 0)
     assert admin.refused("GET", "/clock", status=500) == "broken"
     assert "ZeroDivisionError" in caplog.text
 

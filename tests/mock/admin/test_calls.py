@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock, RelaySettings
+from kling_mock.admin.calls import CALLS
 from kling_mock.admin.calls.snapshots import MOST
-from kling_mock.admin.table import ROUTES
 from tests.mock.admin_client import Admin
 from tests.mock.conftest import Api
 from tests.mock.receiver import Receiver, receiver
@@ -437,7 +437,7 @@ def test_no_secret_is_told_twice(mock: KlingMock, admin: Admin, api: Api) -> Non
         *webhook.values(),
     ]
     texts: dict[str, str] = {}
-    for row in ROUTES:
+    for row in CALLS:
         if row.method == "GET":
             path = row.path.replace("{task_id}", task).replace("{account}", "acme")
             reply = admin.send("GET", path)

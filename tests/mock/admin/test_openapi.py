@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
 from kling_mock import KlingMock
-from kling_mock.admin.operations import OPERATIONS
-from kling_mock.admin.table import ROUTES
+from kling_mock.admin.calls import CALLS
+from kling_mock.admin.openapi import OPERATIONS
 from kling_mock.reference.documents import openapi
 from kling_mock.web.openapi import ApiOperation
 from tests.mock.admin_client import Admin
@@ -36,7 +36,7 @@ SENT = [
 
 def test_every_call_is_in_the_document() -> None:
     """Each row of the table is an operation that wants the admin token."""
-    for row in ROUTES:
+    for row in CALLS:
         operation = DOCUMENT["paths"][f"/__kling{row.path}"][row.method.lower()]
         assert operation["security"] == [{"admin": []}]
         assert operation["summary"] == row.summary

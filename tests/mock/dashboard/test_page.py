@@ -15,8 +15,7 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.admin.routes import find
-from kling_mock.admin.table import ROUTES
+from kling_mock.admin.calls import CALLS
 from kling_mock.dashboard.page import page
 from tests.mock.conftest import Api
 from tests.mock.receiver import Receiver, receiver
@@ -90,7 +89,7 @@ def test_every_call_of_the_page_is_in_the_table() -> None:
     called += re.findall(r'ask\("([A-Z]+)", "(.*?)"', SCRIPT)
     assert len(called) == 8
     for method, path in called:
-        find(ROUTES, method, path)
+        CALLS.route(method, path)
 
 
 @needs_node

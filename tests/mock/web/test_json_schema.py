@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kling_mock.admin.table import ROUTES
+from kling_mock.admin.calls import CALLS
 from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import check, read_query
 
 ADVANCE, CLOCK, ACCOUNT, PROGRESS, WEBHOOK, CALLBACKS = (
-    next(row.body or {} for row in ROUTES if row.name == f"admin-{name}")
+    CALLS[name].body or {}
     for name in (
-        "advance-clock",
-        "set-clock-speed",
-        "set-account",
-        "set-progress",
-        "add-webhook-secret",
-        "set-callbacks",
+        "advance_clock",
+        "set_clock_speed",
+        "set_account",
+        "set_progress",
+        "add_webhook_secret",
+        "set_callbacks",
     )
 )
 
@@ -74,7 +74,7 @@ def test_whole_numbers_may_be_written_as_floats() -> None:
 
 def test_parameters_of_a_query_are_checked_like_fields() -> None:
     """Numbers are read, unknown parameters refused, and the last of two counts."""
-    query = next(row.query for row in ROUTES if row.name == "admin-list-journal")
+    query = CALLS["list_journal"].query
     assert read_query(query, [("limit", "7"), ("limit", "8"), ("match", "1")]) == {
         "limit": 8,
         "match": "1",
@@ -86,7 +86,7 @@ def test_parameters_of_a_query_are_checked_like_fields() -> None:
 
 BODIES = [
     pytest.param(row.body, id=row.name)
-    for row in ROUTES
+    for row in CALLS
     if row.body is not None and "$ref" not in str(row.body)  # faults have their own reader
 ]
 VALUES: Any = st.recursive(

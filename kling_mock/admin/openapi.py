@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kling_mock.admin.routes import PREFIX, Route
-from kling_mock.admin.table import ROUTES
+from kling_mock.admin.api import PREFIX
+from kling_mock.admin.calls import CALLS
+from kling_mock.admin.context import AdminContext
 from kling_mock.admin.views import ACCOUNT, DELIVERY, ENTRY, FAULT, TASK
 from kling_mock.kling.faults.declaring import schema_of
 from kling_mock.kling.faults.kinds import KINDS
@@ -15,6 +16,7 @@ from kling_mock.kling.wire.v1_schemas import reference
 from kling_mock.web.errors import TYPES
 from kling_mock.web.json_schema import Schema, closed, text
 from kling_mock.web.openapi import ApiOperation, ApiReply, Parameter
+from kling_mock.web.operations import ApiCall
 
 __all__ = ["OPERATIONS", "SCHEMAS"]
 
@@ -53,11 +55,11 @@ SCHEMAS: Mapping[str, Schema] = {
 }
 
 
-def _operation(row: Route) -> ApiOperation:
+def _operation(row: ApiCall[AdminContext]) -> ApiOperation:
     return ApiOperation(
         row.method,
         f"{PREFIX}{row.path}",
-        row.name,
+        f"admin-{row.name.replace('_', '-')}",
         "admin",
         row.summary,
         None,
@@ -70,16 +72,16 @@ def _operation(row: Route) -> ApiOperation:
     )
 
 
-def _answers(row: Route) -> Iterator[tuple[int, ApiReply]]:
-    yield row.status, ApiReply(row.summary + ".", _named(row.answer))
+def _answers(row: ApiCall[AdminContext]) -> Iterator[tuple[int, ApiReply]]:
+    yield row.status, ApiReply(row.summary + ".", _named(row.reply))
     error = reference("AdminError")
     for status, about in _ABOUT.items():
         sent = row.body is not None
-        applies = {400: sent or bool(row.query), 404: bool(row.parameters), 413: sent}
+        applies = {400: sent or bool(row.query), 404: bool(row.path_parameters), 413: sent}
         if applies.get(status, True):
             yield status, ApiReply(about, error)
-    if row.conflict:
-        yield 409, ApiReply(row.conflict, error)
+    for status, about in row.errors.items():
+        yield status, ApiReply(about, error)
 
 
 def _named(schema: Any) -> Any:
@@ -92,8 +94,8 @@ def _named(schema: Any) -> Any:
     return schema
 
 
-def _parameters(row: Route) -> Iterator[Parameter]:
-    for name in row.parameters:
+def _parameters(row: ApiCall[AdminContext]) -> Iterator[Parameter]:
+    for name in row.path_parameters:
         yield Parameter(name, "path", {"type": "string", "minLength": 1}, _PATHS[name])
     for name, schema in row.query.items():
         yield Parameter(name, "query", schema, schema.get("description", name))
@@ -111,4 +113,4 @@ _DASHBOARD = ApiOperation(
         403: ApiReply(_ABOUT[403], reference("AdminError")),
     },
 )
-OPERATIONS = (_DASHBOARD, *(_operation(row) for row in ROUTES))
+OPERATIONS = (_DASHBOARD, *(_operation(row) for row in CALLS))
