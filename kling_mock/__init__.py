@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from kling_mock.relay.settings import RelaySettings
     from kling_mock.server.mock import KlingMock
     from kling_mock.storage.errors import InsufficientQuotaError
-    from kling_mock.storage.values import LedgerEntry, Reconciliation, Report, User
+    from kling_mock.storage.values import LateReport, LedgerEntry, Reconciliation, User
     from kling_mock.web.limits import Limits
 
     __version__: str
@@ -62,6 +62,7 @@ __all__ = [
     "InsufficientQuotaError",
     "Journal",
     "KlingMock",
+    "LateReport",
     "LedgerEntry",
     "LedgerHandle",
     "Limits",
@@ -74,7 +75,6 @@ __all__ = [
     "RealClock",
     "Reconciliation",
     "RelaySettings",
-    "Report",
     "RequestTarget",
     "ScaledClock",
     "Snapshot",
@@ -105,7 +105,7 @@ _NAMES: Final[Mapping[str, str]] = {  # module below this package -> names in it
     "relay.settings": "RelaySettings",
     "server.mock": "KlingMock",
     "storage.errors": "InsufficientQuotaError",
-    "storage.values": "LedgerEntry Reconciliation Report User",
+    "storage.values": "LedgerEntry Reconciliation LateReport User",
     "web.limits": "Limits",
 }
 _MODULE_OF: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
