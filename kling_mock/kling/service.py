@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kling_mock.kling.endpoints.field_checks import check_fields
-from kling_mock.kling.endpoints.record import CallContext, DirectCall, EndpointRecord
+from kling_mock.kling.endpoints.record import CallContext, DirectCall, EmulatedEndpoint
 from kling_mock.kling.endpoints.registry import RoutedCall
 from kling_mock.kling.endpoints.validation import make_plan, read_object
 from kling_mock.kling.model.accounts import Account
@@ -60,7 +60,7 @@ def get(world: World, account: Account, call: RoutedCall, origin: str) -> str:
 
 
 def list_tasks(
-    world: World, account: Account, record: EndpointRecord, query: str, origin: str
+    world: World, account: Account, record: EmulatedEndpoint, query: str, origin: str
 ) -> str:
     """Return the tasks that a list shows, as JSON.
 
@@ -81,7 +81,7 @@ def list_tasks(
     return record.interface.listed(tasks, origin)
 
 
-def reply(world: World, account: Account, record: EndpointRecord, body: bytes, query: str) -> str:
+def reply(world: World, account: Account, record: EmulatedEndpoint, body: bytes, query: str) -> str:
     """Return the `data` of a call that makes no task, as JSON.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from kling_mock.kling.endpoints.fields import Field, FieldShape
 from kling_mock.kling.endpoints.models import DISCONTINUED
-from kling_mock.kling.endpoints.record import EndpointRecord
+from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.endpoints.typical_times import FACT as TIMES
 from kling_mock.kling.service_codes import CODES, MESSAGES
 from kling_mock.web.facts import Behaviour, Fact
@@ -37,7 +37,7 @@ Row = Sequence[str]
 def page(
     operations: Sequence[ApiOperation],
     behaviours: Sequence[Behaviour],
-    endpoints: Mapping[str, EndpointRecord],
+    endpoints: Mapping[str, EmulatedEndpoint],
     sources: Mapping[str, str],
 ) -> str:
     """Return the page.
@@ -69,7 +69,7 @@ def page(
 def _counts(
     operations: Sequence[ApiOperation],
     behaviours: Sequence[Behaviour],
-    records: Collection[EndpointRecord],
+    records: Collection[EmulatedEndpoint],
 ) -> str:
     of_records = [fact for record in records for _, fact in record.behaviours]
     facts: list[tuple[str, Iterable[Fact]]] = [
@@ -101,7 +101,7 @@ def _behaviours(behaviours: Sequence[Behaviour]) -> Iterator[str]:
         yield _section(area, ("what", *_ORIGIN), rows, level=3)
 
 
-def _endpoint(record: EndpointRecord) -> Iterator[str]:
+def _endpoint(record: EmulatedEndpoint) -> Iterator[str]:
     yield f"## {record.name}\n"
     if record.behaviours:
         known = ((what, *_origin(fact)) for what, fact in record.behaviours)
@@ -188,7 +188,7 @@ def _discontinued() -> Iterator[Row]:
         yield model, *_origin(fact)
 
 
-def _times(records: Iterable[EndpointRecord]) -> Iterator[Row]:
+def _times(records: Iterable[EmulatedEndpoint]) -> Iterator[Row]:
     times = {model: record.typical_seconds[model] for record in records for model in record.models}
     for model, seconds in sorted(times.items()):
         yield model, f"{seconds:g}", *_origin(TIMES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kling_mock.kling.endpoints.record import Capability, EndpointRecord
+from kling_mock.kling.endpoints.record import Capability, EmulatedEndpoint
 from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
 from kling_mock.kling.media.urls import MEDIA, PATHS
 from kling_mock.kling.service_codes import CODES
@@ -78,7 +78,7 @@ def schemas(endpoints: EndpointRegistry) -> dict[str, Schema]:
     return made
 
 
-def _operation(record: EndpointRecord, route: EndpointRoute) -> ApiOperation:
+def _operation(record: EmulatedEndpoint, route: EndpointRoute) -> ApiOperation:
     known, name = record.interface.schemas, record.name
     if route.operation == "create":
         return _create(record, route)
@@ -103,7 +103,7 @@ def _operation(record: EndpointRecord, route: EndpointRoute) -> ApiOperation:
     )
 
 
-def _create(record: EndpointRecord, route: EndpointRoute) -> ApiOperation:
+def _create(record: EmulatedEndpoint, route: EndpointRoute) -> ApiOperation:
     known, model = record.interface.schemas, route.path.endswith("}")
     too_large = ApiReply("The body is too large (1200).", known.refused(1200))
     return ApiOperation(

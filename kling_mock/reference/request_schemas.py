@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kling_mock.kling.endpoints.fields import Field, FieldShape, FieldType
-from kling_mock.kling.endpoints.record import EndpointRecord
+from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.wire.v1_schemas import reference
 
 __all__ = ["request_schema"]
@@ -100,7 +100,7 @@ def _request(shape: FieldShape, **known: Schema) -> Schema:
     return made
 
 
-def request_schema(record: EndpointRecord) -> Schema:
+def request_schema(record: EmulatedEndpoint) -> Schema:
     """Return the schema of the body of a request to this endpoint."""
     known: dict[str, Schema] = {
         "model_name": {"enum": list(record.models), "default": record.default_model},

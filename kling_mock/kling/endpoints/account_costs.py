@@ -7,7 +7,7 @@ import math
 from typing import get_args
 from urllib.parse import parse_qsl
 
-from kling_mock.kling.endpoints.record import DirectCall, EndpointRecord
+from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint
 from kling_mock.kling.model.admission import COSTS_RATE, check_costs_rate
 from kling_mock.kling.model.packs import Pack, PackStatus
 from kling_mock.kling.service_codes import SUCCEED, invalid
@@ -81,7 +81,7 @@ _PACK = closed(
     status={"enum": [*get_args(PackStatus)]},
 )
 
-RECORD = EndpointRecord(
+RECORD = EmulatedEndpoint(
     name="costs",
     interface=V1,
     path="/account/costs",

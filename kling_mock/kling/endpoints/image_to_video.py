@@ -43,7 +43,7 @@ from kling_mock.kling.endpoints.models import (
     rows,
 )
 from kling_mock.kling.endpoints.prices import video_prices
-from kling_mock.kling.endpoints.record import CreateRequest, EndpointRecord, silent_or_sound
+from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint, silent_or_sound
 from kling_mock.kling.model.plan import nearest_aspect_ratio
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import TASK_CALLS, V1
@@ -313,7 +313,7 @@ def _use(request: CreateRequest) -> str:
     return "voice" if "voice_list" in request.fields else silent_or_sound(request)
 
 
-RECORD = EndpointRecord(
+RECORD = EmulatedEndpoint(
     name="image2video",
     interface=V1,
     path="/v1/videos/image2video",

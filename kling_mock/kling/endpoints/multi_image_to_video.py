@@ -18,7 +18,7 @@ from kling_mock.kling.endpoints.fields import (
 from kling_mock.kling.endpoints.images import inspect
 from kling_mock.kling.endpoints.models import CLIPS, FHD24, HD24, OLD, rows
 from kling_mock.kling.endpoints.prices import video_prices
-from kling_mock.kling.endpoints.record import CreateRequest, EndpointRecord
+from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.wire.v1 import TASK_CALLS, V1
 
 __all__ = ["RECORD"]
@@ -72,7 +72,7 @@ def _check_images(request: CreateRequest) -> None:
         inspect(row["image"], f"image_list[{number}].image")
 
 
-RECORD = EndpointRecord(
+RECORD = EmulatedEndpoint(
     name="multi-image2video",
     interface=V1,
     path="/v1/videos/multi-image2video",

@@ -30,7 +30,7 @@ from kling_mock.kling.endpoints.prices import video_prices
 from kling_mock.kling.endpoints.record import (
     CallContext,
     CreateRequest,
-    EndpointRecord,
+    EmulatedEndpoint,
     silent_or_sound,
 )
 from kling_mock.kling.model.plan import nearest_aspect_ratio
@@ -314,7 +314,7 @@ def _check_o1_seconds(request: CreateRequest, inputs: _Inputs) -> None:
         )
 
 
-RECORD = EndpointRecord(
+RECORD = EmulatedEndpoint(
     name="omni-video",
     interface=V1,
     path="/v1/videos/omni-video",

@@ -21,7 +21,7 @@ __all__ = [
     "Capability",
     "CreateRequest",
     "DirectCall",
-    "EndpointRecord",
+    "EmulatedEndpoint",
     "UnitPrice",
 ]
 
@@ -106,7 +106,7 @@ class CreateRequest(NamedTuple):
         context: What the request is judged by besides.
     """
 
-    record: EndpointRecord
+    record: EmulatedEndpoint
     fields: Mapping[str, Any]
     capability: Capability
     seconds: int
@@ -150,7 +150,7 @@ def silent_or_sound(request: CreateRequest) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class EndpointRecord:
+class EmulatedEndpoint:
     """One endpoint: all that is known of it, and nowhere else.
 
     Attributes:

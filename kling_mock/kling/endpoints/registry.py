@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 import kling_mock.kling.endpoints as folder
-from kling_mock.kling.endpoints.record import EndpointRecord
+from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.kling.wire.interface import OperationKind
 
@@ -25,12 +25,12 @@ class RoutedCall(NamedTuple):
         name: The last part of the path where that is a parameter; else "".
     """
 
-    record: EndpointRecord
+    record: EmulatedEndpoint
     operation: OperationKind
     name: str = ""
 
 
-class EndpointRegistry(Mapping[str, EndpointRecord]):
+class EndpointRegistry(Mapping[str, EmulatedEndpoint]):
     """Records by name, and by their routes.
 
     Args:
@@ -45,8 +45,8 @@ class EndpointRegistry(Mapping[str, EndpointRecord]):
         ValueError: Two records have the same name, or routes that exclude each other.
     """
 
-    def __init__(self, records: Iterable[EndpointRecord]) -> None:
-        self._records: dict[str, EndpointRecord] = {}
+    def __init__(self, records: Iterable[EmulatedEndpoint]) -> None:
+        self._records: dict[str, EmulatedEndpoint] = {}
         self._exact: dict[str, dict[str, RoutedCall]] = {}
         self._with_name: dict[str, dict[str, RoutedCall]] = {}
         served: dict[str, None] = {}
@@ -76,7 +76,7 @@ class EndpointRegistry(Mapping[str, EndpointRecord]):
             model for record in self._records.values() for model in record.models
         )
 
-    def __getitem__(self, name: str) -> EndpointRecord:
+    def __getitem__(self, name: str) -> EmulatedEndpoint:
         return self._records[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -114,13 +114,13 @@ class EndpointRegistry(Mapping[str, EndpointRecord]):
         return RoutedCall(call.record, call.operation, unquote(name) if "%" in name else name)
 
 
-def discover() -> Iterator[EndpointRecord]:
+def discover() -> Iterator[EmulatedEndpoint]:
     """Yield the record of each module of this folder that has one."""
     for module in pkgutil.iter_modules(folder.__path__):
         record = getattr(
             importlib.import_module(f"{folder.__name__}.{module.name}"), "RECORD", None
         )
-        if isinstance(record, EndpointRecord):
+        if isinstance(record, EmulatedEndpoint):
             yield record
 
 

@@ -39,7 +39,7 @@ from kling_mock.kling.endpoints.models import (
     rows,
 )
 from kling_mock.kling.endpoints.prices import video_prices
-from kling_mock.kling.endpoints.record import EndpointRecord
+from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.wire.v1 import TASK_CALLS, V1
 from kling_mock.web.facts import documented
 
@@ -140,7 +140,7 @@ _EXAMPLES: Mapping[str, Any] = {
     },
 }
 
-RECORD = EndpointRecord(
+RECORD = EmulatedEndpoint(
     name="text2video",
     interface=V1,
     path="/v1/videos/text2video",

@@ -17,7 +17,7 @@ from kling_mock.kling.endpoints.record import (
     CallContext,
     Capability,
     CreateRequest,
-    EndpointRecord,
+    EmulatedEndpoint,
 )
 from kling_mock.kling.endpoints.typical_times import seconds_to_make
 from kling_mock.kling.model.plan import ParentVideo, Plan
@@ -48,7 +48,7 @@ def read_object(body: bytes) -> dict[str, object]:
     return cast("dict[str, object]", found)
 
 
-def make_plan(record: EndpointRecord, body: Mapping[str, object], context: CallContext) -> Plan:
+def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: CallContext) -> Plan:
     """Check a create request against the record of its endpoint.
 
     Args:
@@ -92,7 +92,7 @@ def make_plan(record: EndpointRecord, body: Mapping[str, object], context: CallC
 
 
 def _parent(
-    record: EndpointRecord, fields: Mapping[str, Any], context: CallContext
+    record: EmulatedEndpoint, fields: Mapping[str, Any], context: CallContext
 ) -> ParentVideo | None:
     if not record.parent_field:
         return None
@@ -102,7 +102,7 @@ def _parent(
 
 
 def _resolve(
-    record: EndpointRecord, fields: Mapping[str, Any], context: CallContext
+    record: EmulatedEndpoint, fields: Mapping[str, Any], context: CallContext
 ) -> CreateRequest:
     """Find the row of the capabilities for a request.
 
@@ -130,7 +130,7 @@ def _resolve(
 
 
 def _row(
-    record: EndpointRecord, model: str, modes: tuple[str, ...], fields: Mapping[str, Any]
+    record: EmulatedEndpoint, model: str, modes: tuple[str, ...], fields: Mapping[str, Any]
 ) -> Capability:
     mode = str(fields.get("mode", record.default_mode))
     # "mode is not applicable" to the masters: std and pro are taken for the only mode (assumed).
@@ -144,7 +144,7 @@ def _row(
     return row
 
 
-def _unknown_model(record: EndpointRecord, model: str, context: CallContext) -> Refusal:
+def _unknown_model(record: EmulatedEndpoint, model: str, context: CallContext) -> Refusal:
     possible = f"expected one of {', '.join(record.models)}"
     if model in context.models:
         return invalid("model_name", f"not served by {record.path}; {possible}")

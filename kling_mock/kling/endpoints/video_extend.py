@@ -19,7 +19,7 @@ from kling_mock.kling.endpoints.models import FHD24, HD24, HD30, rows
 from kling_mock.kling.endpoints.record import (
     CallContext,
     CreateRequest,
-    EndpointRecord,
+    EmulatedEndpoint,
     UnitPrice,
 )
 from kling_mock.kling.model.plan import Plan
@@ -90,7 +90,7 @@ def _check_options(request: CreateRequest) -> None:
             raise invalid(name, f"not taken for a video of {request.capability.model}")
 
 
-RECORD = EndpointRecord(
+RECORD = EmulatedEndpoint(
     name="video-extend",
     interface=V1,
     path="/v1/videos/video-extend",

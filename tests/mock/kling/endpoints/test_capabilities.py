@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.kling.endpoints.record import Capability, EndpointRecord
+from kling_mock.kling.endpoints.record import Capability, EmulatedEndpoint
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.model.plan import Plan
 from kling_mock.kling.service_codes import Refusal
@@ -57,7 +57,7 @@ USES: dict[str, dict[str, Any]] = {
 }
 
 
-def body(record: EndpointRecord, row: Capability, **more: Any) -> dict[str, Any]:
+def body(record: EmulatedEndpoint, row: Capability, **more: Any) -> dict[str, Any]:
     """Return the plainest request that *row* accepts, for 5 seconds."""
     plain = {**PLAIN[record.name], "model_name": row.model, "duration": "5"}
     if row.mode != "none":
@@ -65,18 +65,18 @@ def body(record: EndpointRecord, row: Capability, **more: Any) -> dict[str, Any]
     return plain | more
 
 
-def check(record: EndpointRecord, request: dict[str, Any]) -> Plan:
+def check(record: EmulatedEndpoint, request: dict[str, Any]) -> Plan:
     return plan(record.name, request, characters={9})
 
 
-def refusal(record: EndpointRecord, request: dict[str, Any]) -> Refusal:
+def refusal(record: EmulatedEndpoint, request: dict[str, Any]) -> Refusal:
     with pytest.raises(Refusal) as caught:
         check(record, request)
     return caught.value
 
 
 @pytest.mark.parametrize(("record", "row"), ROWS)
-def test_every_duration_is_accepted(record: EndpointRecord, row: Capability) -> None:
+def test_every_duration_is_accepted(record: EmulatedEndpoint, row: Capability) -> None:
     """Each length of the row is accepted, priced, and made as long, as large and as fast."""
     for seconds in row.durations:
         # From text alone kling-video-o1 makes 5 or 10 seconds only.
@@ -87,7 +87,7 @@ def test_every_duration_is_accepted(record: EndpointRecord, row: Capability) -> 
 
 
 @pytest.mark.parametrize(("record", "row"), ROWS)
-def test_the_nearest_other_durations_are_refused(record: EndpointRecord, row: Capability) -> None:
+def test_the_nearest_other_durations_are_refused(record: EmulatedEndpoint, row: Capability) -> None:
     """A second more or less than the row has is refused with 1201, naming the field."""
     near = {seconds + step for seconds in row.durations for step in (-1, 1)} - set(row.durations)
     for seconds in near:
@@ -97,19 +97,19 @@ def test_the_nearest_other_durations_are_refused(record: EndpointRecord, row: Ca
 
 
 @pytest.mark.parametrize(("record", "row"), ROWS)
-def test_every_feature_is_accepted(record: EndpointRecord, row: Capability) -> None:
+def test_every_feature_is_accepted(record: EmulatedEndpoint, row: Capability) -> None:
     """Each feature of the row is accepted in a clip of 5 seconds."""
     for feature in row.features:
         check(record, body(record, row, **USES[feature]))
 
 
-def absent(record: EndpointRecord, row: Capability) -> Iterator[str]:
+def absent(record: EmulatedEndpoint, row: Capability) -> Iterator[str]:
     known = {name for other in record.capabilities for name in other.features}
     yield from sorted(known - row.features)
 
 
 @pytest.mark.parametrize(("record", "row"), ROWS)
-def test_every_other_feature_is_refused(record: EndpointRecord, row: Capability) -> None:
+def test_every_other_feature_is_refused(record: EmulatedEndpoint, row: Capability) -> None:
     """A feature that only other rows of the endpoint have is refused with 1201."""
     for feature in absent(record, row):
         refused = refusal(record, body(record, row, **USES[feature]))
@@ -119,7 +119,7 @@ def test_every_other_feature_is_refused(record: EndpointRecord, row: Capability)
 
 @pytest.mark.parametrize(("record", "row"), ROWS)
 def test_narrowed_features_are_refused_at_other_durations(
-    record: EndpointRecord, row: Capability
+    record: EmulatedEndpoint, row: Capability
 ) -> None:
     """A feature of 5-second clips only is refused at 10 seconds."""
     for feature in row.narrowed:
@@ -127,7 +127,7 @@ def test_narrowed_features_are_refused_at_other_durations(
 
 
 @pytest.mark.parametrize("record", RECORDS)
-def test_modes_that_a_model_has_not(record: EndpointRecord) -> None:
+def test_modes_that_a_model_has_not(record: EmulatedEndpoint) -> None:
     """A mode of another model is refused, naming the field and the modes there are."""
     for model, modes in record.modes.items():
         row = record.rows[model, modes[0]]
@@ -141,7 +141,7 @@ def test_modes_that_a_model_has_not(record: EndpointRecord) -> None:
 
 
 @pytest.mark.parametrize("record", RECORDS)
-def test_models_of_other_endpoints(record: EndpointRecord) -> None:
+def test_models_of_other_endpoints(record: EmulatedEndpoint) -> None:
     """A model of another endpoint is 400/1201; one of nowhere is 404/1203."""
     row = record.capabilities[0]
     for model in ENDPOINTS.models - set(record.models):
@@ -170,13 +170,13 @@ def test_a_discontinued_model_is_refused_on_request(api: Any, mock: KlingMock) -
 
 
 @pytest.mark.parametrize("record", RECORDS)
-def test_defaults_are_rows(record: EndpointRecord) -> None:
+def test_defaults_are_rows(record: EmulatedEndpoint) -> None:
     """The model and mode of a request without them exist."""
     assert (record.default_model, record.default_mode) in record.rows
 
 
 @pytest.mark.parametrize("record", [ENDPOINTS[name] for name in ENDPOINTS.with_tasks])
-def test_the_tables_fit_together(record: EndpointRecord) -> None:
+def test_the_tables_fit_together(record: EmulatedEndpoint) -> None:
     """Every row has a price for silence, a typical time and a source that is listed."""
     for (model, mode), row in record.rows.items():
         assert (model, mode, "silent") in record.prices
@@ -189,7 +189,7 @@ def test_the_tables_fit_together(record: EndpointRecord) -> None:
 
 @pytest.mark.parametrize(("record", "row"), ROWS)
 def test_the_server_judges_every_row_as_the_table_does(
-    api: Any, mock: KlingMock, record: EndpointRecord, row: Capability
+    api: Any, mock: KlingMock, record: EmulatedEndpoint, row: Capability
 ) -> None:
     """Over HTTP: what the row grants becomes a task, its nearest neighbours are 400/1201."""
     mock.account.characters = {9}

@@ -25,7 +25,7 @@ from kling_mock.kling.endpoints.record import (
     Capability,
     CreateRequest,
     DirectCall,
-    EndpointRecord,
+    EmulatedEndpoint,
     UnitPrice,
 )
 from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry, discover
@@ -66,7 +66,7 @@ class Served:
 
 
 @contextmanager
-def serve(*records: EndpointRecord) -> Iterator[Served]:
+def serve(*records: EmulatedEndpoint) -> Iterator[Served]:
     clock = ManualClock(CLOCK_START)
     world = World(1, clock, HttpCallbackSender(), endpoints=EndpointRegistry(records))
     key = world.account.api_keys[0].key
@@ -106,7 +106,7 @@ def longer(fields: Mapping[str, Any], context: CallContext) -> int:
     return 5 if source is None else source.seconds + 5
 
 
-EXTEND = EndpointRecord(
+EXTEND = EmulatedEndpoint(
     name="extend",
     interface=V1,
     path="/v1/videos/extend",
@@ -149,7 +149,7 @@ def faces(call: DirectCall) -> str:
     return json.dumps({"video": call.fields["video_id"], "account": call.account.name})
 
 
-IDENTIFY = EndpointRecord(
+IDENTIFY = EmulatedEndpoint(
     name="identify-face",
     interface=V1,
     path="/v1/videos/identify-face",
@@ -180,7 +180,7 @@ def count(request: CreateRequest) -> int:
     return int(request.fields.get("n", 1))
 
 
-IMAGES = EndpointRecord(
+IMAGES = EmulatedEndpoint(
     name="generations",
     interface=V1,
     path="/v1/images/generations",
@@ -264,8 +264,8 @@ MODEL_PATH = Interface(
 )
 
 
-def on_model_path(product: str, model: str) -> EndpointRecord:
-    return EndpointRecord(
+def on_model_path(product: str, model: str) -> EmulatedEndpoint:
+    return EmulatedEndpoint(
         name=product,
         interface=MODEL_PATH,
         path=f"/{product}/{{model}}",
@@ -331,10 +331,10 @@ def test_the_openapi_document_has_every_route_of_every_record() -> None:
     ("second", "text"),
     [
         (EXTEND, "two endpoints called extend"),
-        (EndpointRecord(name="b", interface=V1, path=EXTEND.path, fact=FACT), "both have POST"),
+        (EmulatedEndpoint(name="b", interface=V1, path=EXTEND.path, fact=FACT), "both have POST"),
     ],
 )
-def test_two_records_that_exclude_each_other(second: EndpointRecord, text: str) -> None:
+def test_two_records_that_exclude_each_other(second: EmulatedEndpoint, text: str) -> None:
     """Neither a name nor a route can be given twice."""
     with pytest.raises(ValueError, match=text):
         EndpointRegistry([EXTEND, second])
