@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kling_mock.cli.database_option import add_database_option
-from kling_mock.cli.relay import print_error, print_json, run_on_database
+from kling_mock.cli.output import print_error, print_json, run_on_database
 
 if TYPE_CHECKING:
     from kling_mock.relay.operator.service import OperatorService

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import os
 import signal
-import sys
 import threading
 import time
 from typing import Any
 
 from kling_mock.cli.database_option import add_database_option
+from kling_mock.cli.output import print_error, print_json, run_on_database
 from kling_mock.storage.errors import StorageError
 from kling_mock.web.request_log import log_to_stderr
 
-__all__ = ["add_relay_commands", "print_error", "print_json", "run_on_database", "settle_memory"]
+__all__ = ["add_relay_commands", "settle_memory"]
 
 _DRAIN = 3.0  # seconds that requests in progress get after SIGTERM
 _TIMEOUTS = {
@@ -192,34 +191,3 @@ def _stats(options: argparse.Namespace) -> int:
     print_json({"slow_statements": slow})
     print_json(overview)
     return 0
-
-
-def run_on_database(url: str, work: Any) -> Any:
-    """Return the result of *work* on the database, or `None` after printing an error."""
-    import asyncio
-
-    from kling_mock.storage.connect import connect
-
-    async def run() -> Any:
-        storage = connect(url)
-        await storage.open()
-        try:
-            return await work(storage)
-        finally:
-            await storage.close()
-
-    try:
-        return asyncio.run(run())
-    except (StorageError, ImportError, OSError, ValueError) as error:
-        print_error(error)
-        return None
-
-
-def print_json(shown: dict[str, Any]) -> None:
-    """Print *shown* as one line of JSON."""
-    print(json.dumps(shown), flush=True)  # noqa: T201 - the output of a command
-
-
-def print_error(error: Exception) -> None:
-    """Print an error, on standard error."""
-    print(f"kling-mock: {error}", file=sys.stderr)  # noqa: T201 - the output of a command

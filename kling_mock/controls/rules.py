@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from kling_mock.controls.loop_proxy import LoopProxy
 from kling_mock.journal.matching import RequestTarget, Where
-from kling_mock.kling.faults.declaring import FaultOptions, read_profile, read_rows
+from kling_mock.kling.faults.declaring import FaultOptions, make_fault, read_profile, read_rows
 from kling_mock.kling.faults.kinds import FaultKind
 from kling_mock.kling.faults.matching import Fault
 from kling_mock.kling.model.content import ContentAction
@@ -40,7 +40,7 @@ class FaultsHandle:
         Raises:
             ValueError: An argument is out of range; the text says what it must be.
         """
-        return self._proxy.call(lambda world: world.faults.add(kind, match, **options))
+        return self._proxy.call(lambda world: world.faults.add(make_fault(kind, match, options)))
 
     def load(self, profile: str | Path | list[Any]) -> list[Fault]:
         """Add the faults of a JSON profile, all or none.
@@ -61,8 +61,10 @@ class FaultsHandle:
             text = profile.read_text(encoding="utf-8") if isinstance(profile, Path) else profile
             rows = read_profile(text)
 
+        faults = [make_fault(*row) for row in rows]
+
         def work(world: World) -> list[Fault]:
-            return [world.faults.add(kind, match, **options) for kind, match, options in rows]
+            return [world.faults.add(fault) for fault in faults]
 
         return self._proxy.call(work)
 

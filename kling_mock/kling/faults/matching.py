@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
 from kling_mock.journal.matching import Subject, Where
 
 if TYPE_CHECKING:
-    from kling_mock.kling.faults.declaring import FaultOptions
-    from kling_mock.kling.faults.kinds import FaultKind, FaultSpec
+    from kling_mock.kling.faults.kinds import FaultSpec
 
 __all__ = ["Fault", "Faults"]
 
@@ -75,20 +74,8 @@ class Faults:
         self.any = False
         self.on_requests = False
 
-    def add(self, kind: FaultKind, match: str = "*", **options: Unpack[FaultOptions]) -> Fault:
-        """Let something go wrong from now on.
-
-        Args:
-            kind: A key of `KINDS`.
-            match: A method, a path or both, as "POST /v1/videos/*".
-            options: See `FaultOptions`.
-
-        Raises:
-            ValueError: Something of this is invalid; nothing has changed.
-        """
-        from kling_mock.kling.faults.declaring import make_fault  # not loaded without faults
-
-        fault = make_fault(kind, match, options)
+    def add(self, fault: Fault) -> Fault:
+        """Let something go wrong from now on; return *fault* with its id."""
         self._added += 1
         fault.fault_id = f"fault-{self._added}"
         self._faults.append(fault)

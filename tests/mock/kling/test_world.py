@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from kling_mock import KlingMock
+from kling_mock.kling.faults.declaring import make_fault
 from kling_mock.kling.model.lifecycle import IllegalTransitionError
 from kling_mock.server.emulator import Emulator
 from tests.mock.conftest import Api
@@ -316,7 +317,7 @@ def test_a_reset_that_keeps_something_is_noticed(
         faults = list(self.world.faults)
         reset(self, seed)
         for fault in faults[:1]:
-            self.world.faults.add(fault.kind.name, times=1)
+            self.world.faults.add(make_fault(fault.kind.name, "*", {"times": 1}))
 
     monkeypatch.setattr(Emulator, "reset", forgetful)
     with pytest.raises(AssertionError):
