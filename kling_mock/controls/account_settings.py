@@ -119,7 +119,14 @@ def read_networks(given: Iterable[str | Network] | None) -> tuple[Network, ...] 
 
 
 def read_rate(given: RateLimit | None) -> RateLimit | None:
-    """Return *given*."""
+    """Return *given*, which must be a limit of 1 call or more in more than 0 seconds, or None."""
+    if given is not None:
+        if type(given.requests) is not int or given.requests < 1:
+            raise ValueError(
+                f"requests: must be a whole number of 1 or more, got {given.requests!r}"
+            )
+        if not (given.seconds > 0 and math.isfinite(given.seconds)):
+            raise ValueError(f"seconds: must be a number above 0, got {given.seconds!r}")
     return given
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
@@ -54,7 +53,8 @@ class AccountHandle:
         denied: Models and endpoints whose create calls are refused with 1103.
         allowed_ips: Addresses and networks that calls may come from; from others they are
             refused with 1304. `None` is any.
-        rate_limit: What `limit_rate` has set; assign `None` to end it.
+        rate_limit: Calls with more than this are refused with 1302: `RateLimit(5, seconds=1)`;
+            `None` is no limit.
         characters: Ids of its elements that are video characters, for the limits of omni-video;
             all other elements count as multi-image ones.
     """
@@ -109,7 +109,7 @@ class AccountHandle:
         """The first API key."""
         return self.on(lambda account, _: account.api_keys[0].key)
 
-    def new_key_pair(self) -> NewKeyPair:
+    def add_key_pair(self) -> NewKeyPair:
         """Give the account one more key pair, and return it."""
 
         def work(account: Account, world: World) -> NewKeyPair:
@@ -119,7 +119,7 @@ class AccountHandle:
 
         return self.on(work)
 
-    def new_api_key(self) -> str:
+    def add_api_key(self) -> str:
         """Give the account one more API key, and return it."""
 
         def work(account: Account, world: World) -> str:
@@ -166,7 +166,7 @@ class AccountHandle:
         """What callbacks are signed with now, the newest first; empty if they are not."""
         return self.on(lambda account, world: tuple(account.signing_secrets(world.clock.now())))
 
-    def new_webhook_secret(self, secret: str | None = None, *, emergency: bool = False) -> str:
+    def add_webhook_secret(self, secret: str | None = None, *, emergency: bool = False) -> str:
         """Sign callbacks with a new secret from now on, and return it.
 
         An older one goes on signing for 7 days of the mock's clock, as the vendor's does.
@@ -187,34 +187,11 @@ class AccountHandle:
 
         return self.on(work)
 
-    def remove_webhook_secrets(self) -> None:
+    def clear_webhook_secrets(self) -> None:
         """Sign no callbacks any more, also of tasks that exist."""
         self.on(lambda account, _: account.webhook_secrets.clear())
 
     # ------------------------------------------------------------ limits
-
-    def limit_rate(
-        self,
-        requests: int,
-        seconds: float = 1.0,
-        *,
-        retry_after: bool = False,
-        creates_only: bool = False,
-    ) -> None:
-        """Refuse calls with 1302 from now on when there are too many.
-
-        Args:
-            requests: Calls that are accepted in any *seconds*, 1 or more.
-            seconds: More than 0, on the mock's clock.
-            retry_after: Whether a refusal carries `Retry-After`. Whether the vendor's does is
-                documented nowhere.
-            creates_only: Whether only create calls count.
-        """
-        if type(requests) is not int or requests < 1:
-            raise ValueError(f"requests: must be a whole number of 1 or more, got {requests!r}")
-        if not (seconds > 0 and math.isfinite(seconds)):
-            raise ValueError(f"seconds: must be a number above 0, got {seconds!r}")
-        self.rate_limit = RateLimit(requests, seconds, retry_after, creates_only)
 
     @property
     def open_tasks(self) -> int:

@@ -89,7 +89,7 @@ class ProgressHandle:
     def __init__(self, proxy: LoopProxy) -> None:
         self._proxy = proxy
 
-    def set(
+    def add(
         self,
         kind: ProgressKind,
         match: str = "*",

@@ -83,7 +83,7 @@ class KlingMock:
         admin_token: What calls of the admin API and the operator API carry.
         accounts: All accounts: `mock.accounts.add("acme")`, `mock.accounts["acme"]`.
         account: The account that every server has: `mock.account.slots = 2`.
-        progress: How fast tasks go on: `mock.progress.set("polls", polls=3)`.
+        progress: How fast tasks go on: `mock.progress.add("polls", polls=3)`.
         content: What the content review refuses: `mock.content.add("blood")`.
         faults: What goes wrong: `mock.faults.add("response-lost", "POST *", times=1)`.
         callbacks: How callbacks are sent: `mock.callbacks.retries = (1, 2)`.

@@ -98,7 +98,7 @@ def secrets_in(server: Server, *links: str) -> list[str]:
 @pytest.fixture
 def kling() -> Iterator[KlingMock]:
     with KlingMock(clock=100.0, relay=False) as kling:
-        kling.progress.set("stuck")  # a task ends when the test says so
+        kling.progress.add("stuck")  # a task ends when the test says so
         yield kling
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RateLimit
 from kling_sdk import (
     AccountError,
     CallbackVerificationError,
@@ -147,7 +147,7 @@ def test_more_requests_than_slots_are_queued(mock: KlingMock) -> None:
 async def test_single_creates_wait_for_a_slot(mock: KlingMock) -> None:
     """Three calls at once on an account with one slot: each gets its turn."""
     mock.account.slots = 1
-    mock.progress.set("after", seconds=5)
+    mock.progress.add("after", seconds=5)
     async with mock.async_client() as kling:
         tasks = await asyncio.gather(*(kling.text2video.run(prompt=str(n)) for n in range(3)))
     assert all(task.is_succeed for task in tasks)
@@ -156,7 +156,7 @@ async def test_single_creates_wait_for_a_slot(mock: KlingMock) -> None:
 @pytest.mark.parametrize("retry_after", [False, True])
 def test_a_rate_limit_is_waited_out(mock: KlingMock, *, retry_after: bool) -> None:
     """1302 is waited out, as long as the server says if it says so."""
-    mock.account.limit_rate(1, seconds=20, retry_after=retry_after, creates_only=True)
+    mock.account.rate_limit = RateLimit(1, seconds=20, retry_after=retry_after, creates_only=True)
     with mock.client() as kling:
         for number in range(3):
             kling.text2video.create(prompt=f"kitten {number}")
@@ -237,7 +237,7 @@ def test_a_stuck_task_runs_into_the_time_limit(mock: KlingMock) -> None:
 
 def test_a_task_that_ends_when_looked_at(mock: KlingMock) -> None:
     """With `polls`, the number of requests of a wait is known beforehand."""
-    mock.progress.set("polls", polls=3)
+    mock.progress.add("polls", polls=3)
     with mock.client() as kling:
         assert kling.text2video.run(prompt="a kitten").is_succeed
     assert len(mock.journal) == 4
@@ -303,8 +303,8 @@ def test_a_signed_callback_is_verified_and_an_old_one_is_not(
     mock: KlingMock, receiver: Receiver
 ) -> None:
     """What the server signs the client accepts, with either secret; a late replay it refuses."""
-    old = mock.account.new_webhook_secret()
-    new = mock.account.new_webhook_secret()
+    old = mock.account.add_webhook_secret()
+    new = mock.account.add_webhook_secret()
     with mock.client() as kling:
         task = kling.text2video.run(prompt="a kitten", callback_url=receiver.url)
     for secrets in (old, new, [old, new]):
@@ -344,7 +344,7 @@ def test_a_wait_needs_no_callback(mock: KlingMock, receiver: Receiver) -> None:
 def test_a_callback_may_come_before_the_task_id(mock: KlingMock, receiver: Receiver) -> None:
     """An app can get the whole story before its create call returns; the ids still agree."""
     mock.faults.add("callback-before-create-returns")
-    mock.progress.set("instant")
+    mock.progress.add("instant")
     with mock.client() as kling:
         task = kling.text2video.create(
             prompt="a kitten", callback_url=receiver.url, external_task_id="order-1"

@@ -163,7 +163,7 @@ class Story:
         return self.mock.faults.load([options])[0].fault_id
 
     def pace(self, kind: Any) -> None:
-        self.mock.progress.set(kind, "*", polls=2 if kind == "polls" else None, prompt="slow")
+        self.mock.progress.add(kind, "*", polls=2 if kind == "polls" else None, prompt="slow")
 
     def content(self, kind: Any) -> None:
         self.mock.content.add("blood", kind)
@@ -175,7 +175,7 @@ class Story:
         self.mock.account.units = number
 
     def secret(self, _: None) -> str:
-        return self.mock.account.new_webhook_secret()
+        return self.mock.account.add_webhook_secret()
 
     def account(self, _: None) -> tuple[str, str]:
         name = f"account-{len(self.mock.accounts)}"

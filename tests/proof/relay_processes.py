@@ -120,7 +120,7 @@ class Fleet:
         self.database = database
         self._folder = folder
         self._admin = {"Authorization": f"Bearer {admin_token}"}
-        self._secret = kling.account.new_webhook_secret()
+        self._secret = kling.account.add_webhook_secret()
         self.replies = Counter[int]()
         self._http: aiohttp.ClientSession
         self._turn = 0
@@ -235,7 +235,7 @@ def fleet(database: Database, folder: Path, *, like_mysql: bool = False) -> Iter
     """Start the processes, with the same key and tokens as an operator gives them; stop them."""
     admin_token = f"admin-{secrets.token_hex(8)}"
     with KlingMock(clock=SPEED, relay=False) as kling:
-        kling.progress.set("stuck")  # a task ends when the test says so
+        kling.progress.add("stuck")  # a task ends when the test says so
         script = [str(Path(__file__).with_name("like_mysql.py"))]
         command = [
             *(script if like_mysql else ["-m", "kling_mock"]),

@@ -95,7 +95,7 @@ def prepared(database: Database) -> Iterator[Environment]:
     receiver = Receiver()
     try:
         with KlingMock(relay=False) as kling:
-            kling.progress.set("stuck")  # a task ends when its scenario ends it
+            kling.progress.add("stuck")  # a task ends when its scenario ends it
             key = f"{kling.access_key}|{kling.secret_key}"
             settings = RelaySettings(
                 upstream_url=kling.kling_url,
@@ -110,7 +110,7 @@ def prepared(database: Database) -> Iterator[Environment]:
                 "name": "Kling AI",
                 "base_url": kling.kling_url,
                 "key": key,
-                "webhook_secrets": kling.account.new_webhook_secret(),
+                "webhook_secrets": kling.account.add_webhook_secret(),
             }
             with running(environment) as scenario:
                 environment.port = httpx.URL(scenario.url).port or 0

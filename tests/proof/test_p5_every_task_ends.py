@@ -51,7 +51,7 @@ def _sign(mock: KlingMock) -> None:
         "name": "Kling AI",
         "base_url": mock.kling_url,
         "key": f"{mock.access_key}|{mock.secret_key}",
-        "webhook_secrets": mock.account.new_webhook_secret(),
+        "webhook_secrets": mock.account.add_webhook_secret(),
     }
     url = f"{mock.relay_url}/__kling/relay/channels/1"
     operator = {"Authorization": f"Bearer {mock.admin_token}"}

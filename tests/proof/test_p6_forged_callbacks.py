@@ -114,7 +114,7 @@ FORGERIES: Final[dict[str, Callable[[Victim], Post]]] = {
 @pytest.fixture
 def shop() -> Iterator[Caller]:
     with KlingMock(seed=7) as mock, httpx.Client(base_url=mock.relay_url, timeout=20) as http:
-        mock.progress.set("stuck")
+        mock.progress.add("stuck")
         mock.faults.add("callback-dropped")
         caller = Caller(http, mock)
         declare(caller, "PUT", "channels/1", "Kling AI", OURS)

@@ -70,12 +70,12 @@ def add_pack(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
 
 def add_key_pair(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Give an account one more key pair."""
-    return context.accounts[parameters["account"]].new_key_pair()._asdict()
+    return context.accounts[parameters["account"]].add_key_pair()._asdict()
 
 
 def add_api_key(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Give an account one more API key."""
-    return {"api_key": context.accounts[parameters["account"]].new_api_key()}
+    return {"api_key": context.accounts[parameters["account"]].add_api_key()}
 
 
 def set_key(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
@@ -89,13 +89,13 @@ def add_webhook_secret(context: AdminContext, parameters: Parameters) -> dict[st
     """Sign callbacks with a new secret."""
     handle = context.accounts[parameters["account"]]
     emergency = parameters.get("emergency", False)
-    return {"secret": handle.new_webhook_secret(parameters.get("secret"), emergency=emergency)}
+    return {"secret": handle.add_webhook_secret(parameters.get("secret"), emergency=emergency)}
 
 
-def remove_webhook_secrets(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
+def clear_webhook_secrets(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Sign no callbacks any more."""
     handle = context.accounts[parameters["account"]]
-    handle.remove_webhook_secrets()
+    handle.clear_webhook_secrets()
     return _show(handle)
 
 
@@ -186,7 +186,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
     ApiCall(
         "DELETE",
         f"{_ACCOUNT}/webhook-secrets",
-        remove_webhook_secrets,
+        clear_webhook_secrets,
         "Sign no callbacks any more",
         ACCOUNT,
     ),

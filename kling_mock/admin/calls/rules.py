@@ -83,9 +83,9 @@ def list_progress(context: AdminContext, _parameters: Parameters) -> dict[str, A
     return {"data": rows}
 
 
-def set_progress(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
+def add_progress(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Add a progress rule."""
-    context.progress.set(**parameters)
+    context.progress.add(**parameters)
     return {"rules": len(context.progress)}
 
 
@@ -170,7 +170,7 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
     ApiCall(
         "POST",
         "/progress",
-        set_progress,
+        add_progress,
         "Add a rule for how new tasks progress; of rules that match the newest counts",
         closed(rules=integer(1, about=_COUNT)),
         PACE_WANTED,

@@ -52,7 +52,7 @@ def test_one_switch_is_for_both_apis(host: str, admin: Any, status: int, *, prox
 def secrets_of(mock: KlingMock) -> set[str]:
     """Return whatever opens something on a server, also what is made later."""
     second = mock.accounts.add("second")
-    pair = second.new_key_pair()
+    pair = second.add_key_pair()
     url, headers = (
         f"{mock.relay_url}/__kling/relay",
         {"Authorization": f"Bearer {mock.admin_token}"},
@@ -65,10 +65,10 @@ def secrets_of(mock: KlingMock) -> set[str]:
         mock.access_key,
         mock.secret_key,
         mock.api_key,
-        mock.account.new_webhook_secret(),
+        mock.account.add_webhook_secret(),
         second.secret_key,
         pair.secret_key,
-        second.new_api_key(),
+        second.add_api_key(),
         token,
     }
 

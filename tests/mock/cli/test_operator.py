@@ -256,7 +256,7 @@ def test_stats_tell_days_stuck_tasks_and_slow_statements(shell: Shell) -> None:
         httpx.Client(base_url=mock.relay_url, timeout=20) as http,
     ):
         caller = Caller(http, mock)
-        mock.progress.set("stuck")
+        mock.progress.add("stuck")
         good, bad, stuck = (caller.created() for _ in range(3))
         mock.complete(caller.query(good)["kling_task_id"])
         mock.fail(caller.query(bad)["kling_task_id"])

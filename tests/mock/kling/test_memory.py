@@ -109,7 +109,7 @@ def test_a_report_of_a_forgotten_task_is_tried_again(
     mock: KlingMock, api: Api, receiver: Receiver
 ) -> None:
     """Its repeats are signed and sent like any other."""
-    mock.account.new_webhook_secret()
+    mock.account.add_webhook_secret()
     mock.callbacks.retries = (2.0 * KEPT_SECONDS,)
     receiver.answers = [500]
     task_id = api.new(callback_url=receiver.url)

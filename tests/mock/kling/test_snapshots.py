@@ -235,7 +235,7 @@ def test_the_real_clock_goes_on() -> None:
     """A restore takes no real time back, and keeps what is due."""
     with KlingMock(clock="real") as mock:
         api = Api(mock)
-        mock.progress.set("after", seconds=0.2)
+        mock.progress.add("after", seconds=0.2)
         task = api.new()
         snapshot = mock.snapshot()
         before = mock.clock.now()

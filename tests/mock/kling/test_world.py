@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RateLimit
 from kling_mock.kling.faults.declaring import make_fault
 from kling_mock.kling.model.lifecycle import IllegalTransitionError
 from kling_mock.server.emulator import Emulator
@@ -39,12 +39,12 @@ PUBLIC = "http://kling.test"  # result URLs without a port, which differs from s
 def story(mock: KlingMock, url: str) -> list[Any]:
     """Use everything once, in a fixed order; return all that can be seen."""
     api = Api(mock)
-    mock.account.new_webhook_secret()
+    mock.account.add_webhook_secret()
     mock.account.units = 50
     mock.account.slots = 4
-    mock.accounts.add("other").limit_rate(1)
+    mock.accounts.add("other").rate_limit = RateLimit(1)
     mock.content.add("blood", "fail")
-    mock.progress.set("after", seconds=30, prompt="slow")
+    mock.progress.add("after", seconds=30, prompt="slow")
     faults = [
         mock.faults.add("status", "POST *", probability=0.3),
         mock.faults.add("callback-duplicate", probability=0.5),
@@ -162,11 +162,11 @@ def test_two_servers_share_nothing(receiver: Receiver) -> None:
         one.accounts.add("other")
         one.faults.add("reset")
         one.content.add("")
-        one.progress.set("stuck")
+        one.progress.add("stuck")
         one.callbacks.retries = ()
         one.callbacks.timeout = 1
         one.callbacks.timestamps = "real"
-        one.account.new_webhook_secret()
+        one.account.add_webhook_secret()
         with two.client() as kling:
             task = kling.text2video.run(prompt="a kitten", callback_url=receiver.url)
         assert task.is_succeed
@@ -255,19 +255,19 @@ class Resetting(RuleBasedStateMachine):
             )
         )
         setattr(account, name, value)
-        account.new_webhook_secret()
-        account.disable_key(account.new_api_key())
+        account.add_webhook_secret()
+        account.disable_key(account.add_api_key())
 
     @rule(kind=st.sampled_from(["instant", "stuck", "by-hand", "polls"]))
     def pace(self, kind: Any) -> None:
-        self.mock.progress.set(kind, polls=2 if kind == "polls" else None)
+        self.mock.progress.add(kind, polls=2 if kind == "polls" else None)
         self.mock.content.add("blood", "fail" if kind == "polls" else "refuse")
         self.mock.callbacks.retries = (1,)
 
     @rule()
     def more_accounts(self) -> None:
-        self.mock.accounts.add(f"account-{len(self.mock.accounts)}").limit_rate(1)
-        self.mock.account.limit_rate(2, creates_only=True)
+        self.mock.accounts.add(f"account-{len(self.mock.accounts)}").rate_limit = RateLimit(1)
+        self.mock.account.rate_limit = RateLimit(2, creates_only=True)
 
     @rule()
     def reset(self) -> None:

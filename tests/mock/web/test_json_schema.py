@@ -20,7 +20,7 @@ ADVANCE, CLOCK, ACCOUNT, PROGRESS, WEBHOOK, CALLBACKS = (
         "advance_clock",
         "set_clock_speed",
         "set_account",
-        "set_progress",
+        "add_progress",
         "add_webhook_secret",
         "set_callbacks",
     )

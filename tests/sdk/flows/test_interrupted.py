@@ -253,7 +253,7 @@ def test_a_create_that_was_refused_warns_of_nothing(caplog: pytest.LogCaptureFix
 @pytest.fixture
 def mock() -> Iterator[KlingMock]:
     with KlingMock(seed=1) as mock:
-        mock.progress.set("stuck")
+        mock.progress.add("stuck")
         yield mock
 
 
@@ -315,7 +315,7 @@ def test_a_hook_that_fails_does_not_end_the_wait(
     mock: KlingMock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An `on_update` that raises is logged as `on_event`'s errors are; the video comes."""
-    mock.progress.set("instant")
+    mock.progress.add("instant")
 
     def broken(task: Task) -> None:
         raise RuntimeError("no such row")

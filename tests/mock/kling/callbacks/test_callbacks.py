@@ -75,7 +75,7 @@ def test_steering_returns_when_its_callbacks_are_delivered(
     mock: KlingMock, api: Any, receiver: Receiver
 ) -> None:
     """After advance, process, complete and fail, a test can look at its receiver at once."""
-    mock.progress.set("by-hand")
+    mock.progress.add("by-hand")
     first, second = (api.new(callback_url=receiver.url) for _ in range(2))
     mock.process(first)
     mock.complete(first)
@@ -143,7 +143,7 @@ def test_a_signed_callback_satisfies_the_reference_library(
 ) -> None:
     """With a secret, each attempt carries a Standard Webhooks signature that verifies."""
     mock.callbacks.timestamps = "real"
-    secret = mock.account.new_webhook_secret()
+    secret = mock.account.add_webhook_secret()
     mock.complete(api.new(callback_url=receiver.url))
     assert len(receiver.received) == 3
     for received in receiver.received:
@@ -169,7 +169,7 @@ def test_the_rotation_of_secrets(mock: KlingMock, api: Any, receiver: Receiver) 
     url = receiver.url
 
     def signers() -> set[str]:
-        mock.progress.set("by-hand")
+        mock.progress.add("by-hand")
         api.new(callback_url=url)
         mock.clock.advance(0)
         headers, body = receiver.received[-1]
@@ -187,17 +187,17 @@ def test_the_rotation_of_secrets(mock: KlingMock, api: Any, receiver: Receiver) 
             in wanted
         }
 
-    secrets = {"one": mock.account.new_webhook_secret()}
+    secrets = {"one": mock.account.add_webhook_secret()}
     assert signers() == {"one"}
-    secrets["two"] = mock.account.new_webhook_secret()
+    secrets["two"] = mock.account.add_webhook_secret()
     assert signers() == {"one", "two"}
     assert mock.account.webhook_secrets == (secrets["two"], secrets["one"])
     mock.clock.advance(7 * 24 * 3600)
     assert signers() == {"two"}
     given = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="
-    secrets["three"] = mock.account.new_webhook_secret(given, emergency=True)
+    secrets["three"] = mock.account.add_webhook_secret(given, emergency=True)
     assert signers() == {"three"}
-    mock.account.remove_webhook_secrets()
+    mock.account.clear_webhook_secrets()
     assert signers() == set()
 
 
@@ -208,8 +208,8 @@ def test_a_report_is_tried_again_on_the_mocks_clock(
     mock: KlingMock, api: Any, receiver: Receiver
 ) -> None:
     """After each failed attempt comes the next, to the second, with the same id and bytes."""
-    mock.account.new_webhook_secret()
-    mock.progress.set("by-hand")
+    mock.account.add_webhook_secret()
+    mock.progress.add("by-hand")
     receiver.answers = [500, 302, 404]
     start = mock.clock.now()
     api.new(callback_url=receiver.url)
@@ -229,7 +229,7 @@ def test_a_report_is_tried_again_on_the_mocks_clock(
 def test_after_the_last_attempt_it_gives_up(mock: KlingMock, api: Any, receiver: Receiver) -> None:
     """A schedule of one's own ends in `failed`; later reports of the task go out all the same."""
     mock.callbacks.retries = (1, 2)
-    mock.progress.set("by-hand")
+    mock.progress.add("by-hand")
     receiver.answers = [500] * 3
     task_id = api.new(callback_url=receiver.url)
     mock.clock.advance(600)
@@ -259,7 +259,7 @@ def test_a_receiver_that_never_answers(mock: KlingMock, api: Any) -> None:
     mock.callbacks.timeout = 0.02
     mock.callbacks.retries = ()
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        mock.progress.set("by-hand")
+        mock.progress.add("by-hand")
         api.new(callback_url=f"http://127.0.0.1:{silent.getsockname()[1]}/")
         mock.clock.advance(0)
     (delivery,) = mock.deliveries
@@ -299,7 +299,7 @@ def test_wrong_settings_are_named(mock: KlingMock, name: str, value: Any) -> Non
 )
 def test_only_this_computer_is_called(mock: KlingMock, api: Any, url: str) -> None:
     """An address elsewhere is not connected to, not tried again, and the log says what to do."""
-    mock.progress.set("by-hand")
+    mock.progress.add("by-hand")
     api.new(callback_url=url)
     mock.clock.advance(600)
     (delivery,) = mock.deliveries
@@ -312,7 +312,7 @@ def test_a_name_is_judged_by_what_it_leads_to(
     mock: KlingMock, api: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`localhost` is called; a name with an address elsewhere is not."""
-    mock.progress.set("by-hand")
+    mock.progress.add("by-hand")
     api.new(callback_url=receiver.url.replace("127.0.0.1", "localhost"))
     mock.clock.advance(0)
     assert receiver.statuses == ["submitted"]
@@ -340,7 +340,7 @@ def test_other_hosts_can_be_allowed(receiver: Receiver) -> None:
 def test_a_redirect_is_not_followed(mock: KlingMock, api: Any, receiver: Receiver) -> None:
     """3xx is a failure: the target of a redirect was never allowed."""
     mock.callbacks.retries = ()
-    mock.progress.set("by-hand")
+    mock.progress.add("by-hand")
     receiver.answers = [307]
     api.new(callback_url=receiver.url)
     mock.clock.advance(0)
@@ -352,7 +352,7 @@ def test_a_receiver_with_a_certificate_of_its_own(
 ) -> None:
     """A receiver that speaks https on this computer needs no certificate that anybody signed."""
     with KlingMock(tls_cert=str(certificate[0]), tls_key=str(certificate[1])) as other:
-        mock.progress.set("by-hand")
+        mock.progress.add("by-hand")
         api.new(callback_url=f"{other.kling_url}/callback")
         mock.clock.advance(0)
         assert mock.deliveries[0].attempts[0].status == 404

@@ -36,7 +36,7 @@ STATES_AFTER = {
 
 def test_a_replay_is_the_same_to_the_byte(mock: KlingMock, api: Any, receiver: Receiver) -> None:
     """Body, id, time and signature are those of the first time, unless it is signed again."""
-    mock.account.new_webhook_secret()
+    mock.account.add_webhook_secret()
     task_id = api.new(callback_url=receiver.url)
     mock.complete(task_id)
     first = receiver.received[-1]
@@ -66,7 +66,7 @@ def test_a_replay_can_deliver_what_had_failed(
 ) -> None:
     """A receiver that was away gets it later."""
     mock.callbacks.retries = ()
-    mock.progress.set("by-hand")
+    mock.progress.add("by-hand")
     receiver.answers = [500, 500]
     api.new(callback_url=receiver.url)
     mock.clock.advance(0)

@@ -14,7 +14,7 @@ ALL = ["submitted", "processing", "succeed"]
 
 def test_duplicates(mock: KlingMock, api: Any, receiver: Receiver) -> None:
     """The same report comes several times at once: same id, same bytes."""
-    mock.account.new_webhook_secret()
+    mock.account.add_webhook_secret()
     mock.faults.add("callback-duplicate", copies=3, statuses=["succeed"])
     mock.complete(api.new(callback_url=receiver.url))
     assert receiver.statuses == ["submitted", "processing", "succeed", "succeed", "succeed"]
@@ -27,7 +27,7 @@ def test_duplicates(mock: KlingMock, api: Any, receiver: Receiver) -> None:
 def test_a_refused_duplicate_is_retried_once(mock: KlingMock, api: Any, receiver: Receiver) -> None:
     """Copies that fail together lead to one series of retries."""
     mock.callbacks.retries = (1,)
-    mock.progress.set("by-hand")
+    mock.progress.add("by-hand")
     mock.faults.add("callback-duplicate")
     receiver.answers = [500, 500]
     api.new(callback_url=receiver.url)
@@ -82,7 +82,7 @@ def test_before_create_returns(mock: KlingMock, api: Any, receiver: Receiver) ->
     mock.faults.add("callback-before-create-returns", times=2)
     answered: list[int] = []
     for pace in ("by-hand", "instant"):
-        mock.progress.set(pace)
+        mock.progress.add(pace)
         reply = api.create(callback_url=receiver.url)
         answered.append(len(receiver.received))
         assert reply.json()["data"]["task_status"] == "submitted"
@@ -96,7 +96,7 @@ def test_contradicting(
     mock: KlingMock, api: Any, receiver: Receiver, truth: str, seconds: float
 ) -> None:
     """After the end comes its opposite, signed as well; a query still has the true status."""
-    mock.account.new_webhook_secret()
+    mock.account.add_webhook_secret()
     mock.faults.add("callback-contradicting", seconds=seconds)
     task_id = api.new(callback_url=receiver.url)
     if truth == "succeed":
@@ -116,7 +116,7 @@ def test_contradicting(
 
 def test_without_task_info(mock: KlingMock, api: Any, receiver: Receiver) -> None:
     """A report lacks `task_info` alone; its signature is of the bytes that are sent."""
-    mock.account.new_webhook_secret()
+    mock.account.add_webhook_secret()
     mock.faults.add("callback-omit-task-info", statuses="processing", times=1)
     task_id = api.new(callback_url=receiver.url, external_task_id="order-1")
     mock.complete(task_id)
@@ -132,7 +132,7 @@ def test_modes_combine(mock: KlingMock, api: Any, receiver: Receiver) -> None:
     """Late and doubled, or shuffled and doubled: each mode does its part."""
     mock.faults.add("callback-delayed", seconds=5, statuses=["submitted"])
     mock.faults.add("callback-duplicate", statuses=["submitted"])
-    mock.progress.set("by-hand")
+    mock.progress.add("by-hand")
     api.new(callback_url=receiver.url)
     mock.clock.advance(4)
     assert receiver.statuses == []
@@ -149,6 +149,6 @@ def test_modes_combine(mock: KlingMock, api: Any, receiver: Receiver) -> None:
 def test_a_short_life_can_be_shuffled(mock: KlingMock, api: Any, receiver: Receiver) -> None:
     """A task that fails before it is processed has two reports, and they change places."""
     mock.faults.add("callback-shuffled")
-    mock.progress.set("by-hand")
+    mock.progress.add("by-hand")
     mock.fail(api.new(callback_url=receiver.url))
     assert receiver.statuses == ["failed", "submitted"]

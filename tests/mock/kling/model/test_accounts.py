@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from kling_mock import KlingMock
+from kling_mock import KlingMock, RateLimit
 from kling_mock.kling.model.admission import admit_call
 from kling_mock.kling.service_codes import Refusal
 from tests.mock.kling.endpoints.requests import plan
@@ -55,7 +55,7 @@ def test_accounts_do_not_see_each_others_tasks(mock: KlingMock, api: Any) -> Non
 def test_several_keys_open_one_account(mock: KlingMock, api: Any) -> None:
     """All key pairs and API keys of an account see the same tasks."""
     task_id = api.new()
-    pair, key = mock.account.new_key_pair(), mock.account.new_api_key()
+    pair, key = mock.account.add_key_pair(), mock.account.add_api_key()
 
     token = api.token(iss=pair.access_key, secret=pair.secret_key)
     for credential in (token, key):
@@ -65,7 +65,7 @@ def test_several_keys_open_one_account(mock: KlingMock, api: Any) -> None:
 
 def test_a_disabled_key_is_refused_until_it_is_enabled(mock: KlingMock, api: Any) -> None:
     """Disabling a key ends it at once, also for tokens that were accepted before."""
-    token, key = api.token(), mock.account.new_api_key()
+    token, key = api.token(), mock.account.add_api_key()
     for name, credential in ((mock.access_key, token), (key, key)):
         headers = api.headers(credential)
         assert api.http.get(LIST, headers=headers).status_code == 200
@@ -151,7 +151,7 @@ def test_slots_are_held_to_the_end_and_shared(mock: KlingMock, api: Any) -> None
     mock.account.slots = 2
     first = api.new()
     second = api.new("omni-video", prompt="a lighthouse", aspect_ratio="16:9")
-    key = mock.account.new_api_key()
+    key = mock.account.add_api_key()
 
     refused = call(mock, key)
     assert refused.status_code == 429
@@ -251,7 +251,7 @@ def test_packs_begin_end_and_are_used_in_order(mock: KlingMock, api: Any) -> Non
 @pytest.mark.parametrize("retry_after", [False, True])
 def test_a_burst_of_n_gives_exactly_n(mock: KlingMock, api: Any, *, retry_after: bool) -> None:
     """Calls over the limit get 1302, with Retry-After if the test wants it, until time passes."""
-    mock.account.limit_rate(3, seconds=10, retry_after=retry_after)
+    mock.account.rate_limit = RateLimit(3, seconds=10, retry_after=retry_after)
     replies = [api.get(LIST) for _ in range(5)]
     assert [reply.status_code for reply in replies] == [200, 200, 200, 429, 429]
     assert replies[-1].json()["code"] == 1302
@@ -268,7 +268,7 @@ def test_a_burst_of_n_gives_exactly_n(mock: KlingMock, api: Any, *, retry_after:
 
 def test_a_rate_for_creates_leaves_queries_alone(mock: KlingMock, api: Any) -> None:
     """With `creates_only`, polling costs nothing of the rate."""
-    mock.account.limit_rate(1, creates_only=True)
+    mock.account.rate_limit = RateLimit(1, creates_only=True)
     task_id = api.new()
     assert {api.get(f"{LIST}/{task_id}").status_code for _ in range(5)} == {200}
     assert code(api.create()) == (429, 1302)
@@ -298,12 +298,13 @@ def test_wrong_settings_are_named_and_change_nothing(mock: KlingMock) -> None:
         with pytest.raises(ValueError, match=r"must be|IPv4"):
             setattr(account, name, value)
         assert getattr(account, name) == before
-    for requests, seconds in ((0, 1), (1.5, 1), (1, 0), (1, math.inf)):
+    wrong: list[tuple[Any, float]] = [(0, 1), (1.5, 1), (1, 0), (1, math.inf)]
+    for requests, seconds in wrong:
         with pytest.raises(ValueError, match="must be"):
-            account.limit_rate(requests, seconds)
+            account.rate_limit = RateLimit(requests, seconds)
     for secret in ("whsec_c2hvcnQ=", "whsec_!", "dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="):
         with pytest.raises(ValueError, match="must be whsec_"):
-            account.new_webhook_secret(secret)
+            account.add_webhook_secret(secret)
     assert account.rate_limit is None
     assert account.name in repr(account)
 

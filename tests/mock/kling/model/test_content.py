@@ -40,7 +40,7 @@ def test_a_task_fails_later(mock: KlingMock, api: Any) -> None:
 def test_a_failure_comes_at_any_pace(mock: KlingMock, api: Any, kind: Any) -> None:
     """However fast the task is, it fails at its end."""
     mock.content.add("blood", "fail")
-    mock.progress.set(kind, polls=1 if kind == "polls" else None)
+    mock.progress.add(kind, polls=1 if kind == "polls" else None)
     task = api.task(api.new(prompt="blood"))
     assert (task["task_status"], task["task_status_msg"]) == ("failed", TEXT)
 

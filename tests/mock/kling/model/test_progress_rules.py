@@ -18,7 +18,7 @@ def statuses(api: Any, task_id: str, count: int) -> list[str]:
 
 def test_after_seconds(mock: KlingMock, api: Any) -> None:
     """A task ends exactly when the test wants it, and is processing before."""
-    mock.progress.set("after", seconds=5)
+    mock.progress.add("after", seconds=5)
     task_id = api.new()
     assert statuses(api, task_id, 1) == ["submitted"]
     mock.clock.advance(4.9)
@@ -30,14 +30,14 @@ def test_after_seconds(mock: KlingMock, api: Any) -> None:
 @pytest.mark.parametrize("polls", [1, 2, 4])
 def test_after_polls(mock: KlingMock, api: Any, polls: int) -> None:
     """The n-th look sees the end, those before see processing, and no time has to pass."""
-    mock.progress.set("polls", polls=polls)
+    mock.progress.add("polls", polls=polls)
     task_id = api.new()
     assert statuses(api, task_id, polls + 2) == ["processing"] * (polls - 1) + ["succeed"] * 3
 
 
 def test_a_list_is_a_look_too(mock: KlingMock, api: Any) -> None:
     """Whoever watches by list pages sees the same progress; another page is no look."""
-    mock.progress.set("polls", polls=2)
+    mock.progress.add("polls", polls=2)
     for _ in range(2):
         api.new()
     api.get(f"{LIST}?pageNum=2&pageSize=2")
@@ -48,7 +48,7 @@ def test_a_list_is_a_look_too(mock: KlingMock, api: Any) -> None:
 
 def test_instant(mock: KlingMock, api: Any) -> None:
     """The create call says submitted, as the vendor's does; the first look sees the end."""
-    mock.progress.set("instant")
+    mock.progress.add("instant")
     reply = api.create()
     assert reply.json()["data"]["task_status"] == "submitted"
     assert statuses(api, reply.json()["data"]["task_id"], 1) == ["succeed"]
@@ -56,7 +56,7 @@ def test_instant(mock: KlingMock, api: Any) -> None:
 
 def test_by_hand(mock: KlingMock, api: Any) -> None:
     """Nothing moves unless the test moves it, step by step."""
-    mock.progress.set("by-hand")
+    mock.progress.add("by-hand")
     task_id = api.new()
     mock.clock.advance(100_000)
     assert statuses(api, task_id, 1) == ["submitted"]
@@ -71,7 +71,7 @@ def test_by_hand(mock: KlingMock, api: Any) -> None:
 
 def test_stuck(mock: KlingMock, api: Any) -> None:
     """A stuck task is processing for ever, until the test ends it."""
-    mock.progress.set("stuck")
+    mock.progress.add("stuck")
     task_id = api.new()
     mock.clock.advance(100_000)
     assert statuses(api, task_id, 1) == ["processing"]
@@ -81,7 +81,7 @@ def test_stuck(mock: KlingMock, api: Any) -> None:
 
 def test_processing_early_does_not_move_the_end(mock: KlingMock, api: Any) -> None:
     """A task that was started by hand ends when it would have ended."""
-    mock.progress.set("after", seconds=10)
+    mock.progress.add("after", seconds=10)
     task_id = api.new()
     mock.process(task_id)
     assert statuses(api, task_id, 1) == ["processing"]
@@ -91,11 +91,11 @@ def test_processing_early_does_not_move_the_end(mock: KlingMock, api: Any) -> No
 
 def test_rules_for_some_tasks(mock: KlingMock, api: Any) -> None:
     """Endpoint, prompt, external id and account choose; the newest rule that matches counts."""
-    mock.progress.set("by-hand")
-    mock.progress.set("instant", "POST /v1/videos/omni-video")
-    mock.progress.set("polls", prompt="KITTEN", polls=1)
-    mock.progress.set("instant", external_id="order-*")
-    mock.progress.set("instant", account="other")
+    mock.progress.add("by-hand")
+    mock.progress.add("instant", "POST /v1/videos/omni-video")
+    mock.progress.add("polls", prompt="KITTEN", polls=1)
+    mock.progress.add("instant", external_id="order-*")
+    mock.progress.add("instant", account="other")
     omni = api.new("omni-video", prompt="a lighthouse", aspect_ratio="16:9")
     assert api.task(omni, "omni-video")["task_status"] == "succeed"
     assert statuses(api, api.new(prompt="two Kittens"), 1) == ["succeed"]
@@ -111,7 +111,7 @@ def test_rules_for_some_tasks(mock: KlingMock, api: Any) -> None:
 def test_a_rule_is_for_new_tasks(mock: KlingMock, api: Any) -> None:
     """A task that exists keeps the pace it was made with."""
     task_id = api.new()
-    mock.progress.set("instant")
+    mock.progress.add("instant")
     assert statuses(api, task_id, 1) == ["submitted"]
 
 
@@ -134,5 +134,5 @@ def test_a_rule_is_for_new_tasks(mock: KlingMock, api: Any) -> None:
 def test_wrong_rules_are_named(mock: KlingMock, kind: Any, options: dict[str, Any]) -> None:
     """A rule that cannot be meant is refused with what it must be."""
     with pytest.raises(ValueError, match=r"must be|accepted"):
-        mock.progress.set(kind, **options)
+        mock.progress.add(kind, **options)
     assert len(mock.progress) == 0

@@ -63,7 +63,7 @@ def signed(caller: Caller, task: dict[str, Any], secret: str, status: str) -> ht
 
 def test_the_figures_are_those_of_the_ledger(caller: Caller) -> None:
     """After a life with every end that there is, each count is the one that the rows tell."""
-    secret = caller.mock.account.new_webhook_secret()
+    secret = caller.mock.account.add_webhook_secret()
     mapping = {"kling-v1-5-std": "kling-v1-6-std"}
     caller.operate(
         "PUT",
@@ -157,7 +157,7 @@ def scraped_open(caller: Caller) -> dict[str, float]:
 
 def test_the_outbox_and_late_tasks_are_seen(caller: Caller) -> None:
     """Undelivered callbacks, stuck and overdue tasks are figures to raise an alarm on."""
-    caller.mock.progress.set("stuck")
+    caller.mock.progress.add("stuck")
     caller.created()
     ended = caller.created(callback_url="http://127.0.0.1:1/away")
     caller.mock.complete(caller.query(ended)["kling_task_id"])

@@ -118,7 +118,7 @@ def test_an_unbalanced_ledger_is_reported(caller: Caller) -> None:
 
     user = caller.mock.ledger.user()
     storage: Any = caller.mock._existing_relay()._open_state().storage
-    storage.state.users[user.id] = attrs.evolve(user, quota=user.quota - 1)
+    storage.tables.users[user.id] = attrs.evolve(user, quota=user.quota - 1)
     with pytest.raises(AssertionError, match=r"user 'default': .* differs from the balance"):
         caller.mock.ledger.assert_balanced()
     with pytest.raises(KeyError, match="no user 'nobody'"):
@@ -136,7 +136,7 @@ def test_a_restart_keeps_what_the_operator_has_set(tmp_path: Path) -> None:
             "name": "Kling AI",
             "base_url": mock.kling_url,
             "key": f"{mock.access_key}|{mock.secret_key}",
-            "webhook_secrets": mock.account.new_webhook_secret(),
+            "webhook_secrets": mock.account.add_webhook_secret(),
             "priority": 7,
             "status": "disabled",
         }

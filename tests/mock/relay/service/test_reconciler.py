@@ -52,7 +52,7 @@ def test_a_forged_callback_moves_no_money(caller: Caller) -> None:
 def test_an_unsigned_callback_is_looked_into_whatever_it_says(caller: Caller) -> None:
     """A hint that is no news makes the relay read an open task too, at a query's rate limit."""
     reply = caller.create().json()
-    caller.mock.progress.set("stuck")
+    caller.mock.progress.add("stuck")
     caller.mock.faults.add("callback-dropped")
     caller.mock.clock.advance(11)
     caller.mock.complete(reply["kling_task_id"])
@@ -94,7 +94,7 @@ def test_a_hint_that_comes_too_soon_is_followed_up(caller: Caller) -> None:
 
 def sign(caller: Caller) -> None:
     """Let Kling sign, and the relay know the secret."""
-    secret = caller.mock.account.new_webhook_secret()
+    secret = caller.mock.account.add_webhook_secret()
     (channel,) = caller.operate("GET", "channels")["data"]
     declared = {
         "name": channel["name"],
