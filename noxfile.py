@@ -8,8 +8,14 @@ the environment that nox itself is installed in, which the extra `dev` makes com
 
 from __future__ import annotations
 
+import functools
+import http.server
+import re
+import shutil
 import sys
 import tempfile
+import threading
+import tomllib
 from pathlib import Path
 
 import nox
@@ -105,23 +111,63 @@ def generate(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build sdist and wheel, check them, and use the wheel in a bare environment."""
+    """Build a release, check it, and use it from a local index; `-- 0.2.0` rehearses a version."""
     _install(session)
     python = _tool(session, "python")
     with tempfile.TemporaryDirectory() as folder:
-        built, user = Path(folder, "dist"), Path(folder, "user")
-        session.run(python, "-m", "build", "--outdir", str(built), str(ROOT), silent=True)
+        source = ROOT
+        if session.posargs:
+            source = _release_source(session, Path(folder, "source"), session.posargs[0])
+        version = tomllib.loads((source / "pyproject.toml").read_text())["project"]["version"]
+        index = Path(folder, "index")
+        built = index / "simple" / "kling-sdk"
+        session.run(python, "-m", "build", "--outdir", str(built), str(source), silent=True)
         sdist, wheel = next(built.glob("*.tar.gz")), next(built.glob("*.whl"))
         session.run(python, "-m", "twine", "check", "--strict", str(sdist), str(wheel))
-        session.run(python, str(ROOT / ".ci" / "contents.py"), str(ROOT), str(sdist), str(wheel))
+        session.run(python, str(ROOT / ".ci" / "contents.py"), str(source), str(sdist), str(wheel))
         if wheel.stat().st_size > LARGEST_WHEEL:
             session.error(f"{wheel.name}: {wheel.stat().st_size} bytes; most is {LARGEST_WHEEL}")
-        session.run(python, "-m", "venv", str(user))
-        theirs = user / "bin"
-        session.run(str(theirs / "pip"), "install", "-q", f"{wheel}[mock]", external=True)
-        with session.chdir(folder):  # so that nothing of the repository is imported
-            smoke = (str(ROOT / ".ci" / "smoke.py"), str(theirs / "kling-mock"))
-            session.run(str(theirs / "python"), *smoke, external=True)
+        _use(session, Path(folder), index, version)
+
+
+def _release_source(session: nox.Session, target: Path, version: str) -> Path:
+    """Copy the repository as the release of *version* would be: its number, its changelog."""
+    files = session.run("git", "-C", str(ROOT), "ls-files", external=True, silent=True)
+    for name in str(files).split():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, target / name)
+    for name, pattern, text in (
+        ("pyproject.toml", r'(?m)^version = ".*"$', f'version = "{version}"'),
+        ("CHANGELOG.md", r"(?m)^## \[Unreleased\]$", f"## [{version}]"),
+    ):
+        file = target / name
+        changed, count = re.subn(pattern, text, file.read_text("utf-8"), count=1)
+        if count != 1:
+            session.error(f"{name} has no line like {pattern}")
+        file.write_text(changed, "utf-8")
+    return target
+
+
+def _use(session: nox.Session, folder: Path, index: Path, version: str) -> None:
+    """Install from a local index into a bare environment, and use it as README says."""
+    user = folder / "user"
+    session.run(_tool(session, "python"), "-m", "venv", str(user))
+    theirs = user / "bin"
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(index))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        ours = f"http://127.0.0.1:{server.server_port}/simple/"
+        pip = (str(theirs / "pip"), "install", "-q")
+        # Ours comes from the local index and from nowhere else; what it needs, from PyPI.
+        package = f"kling-sdk=={version}"
+        session.run(*pip, "--no-deps", "--index-url", ours, package, external=True)
+        session.run(*pip, f"kling-sdk[mock]=={version}", "pytest", external=True)
+        server.shutdown()
+    with session.chdir(folder):  # so that nothing of the repository is imported
+        for script in (("smoke.py",), ("readme.py", str(ROOT / "README.md"))):
+            name, *arguments = script
+            command = (str(theirs / "python"), str(ROOT / ".ci" / name), *arguments)
+            session.run(*command, str(theirs / "kling-mock"), external=True)
 
 
 @nox.session

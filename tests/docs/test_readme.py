@@ -48,12 +48,3 @@ def test_both_readmes_give_the_same_commands() -> None:
 
     assert len(commands[0]) == 2
     assert commands[0] == commands[1]
-
-
-def test_every_link_of_the_pages_leads_somewhere() -> None:
-    """No page points to a file that is not there."""
-    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-    for page in pages:
-        for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
-            if "://" not in target:
-                assert (page.parent / target).exists(), f"{page.name} -> {target}"
