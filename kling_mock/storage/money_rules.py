@@ -57,14 +57,14 @@ def reported(row: VideoRow, result: TaskResult) -> int:
     return row.quota if result.quota is None else result.quota
 
 
-def absence(row: VideoRow, asked_at: int) -> Absence:
-    """Return what the reply "not found" to a query sent at *asked_at* means for *row*."""
+def absence(row: VideoRow, queried_at: int) -> Absence:
+    """Return what the reply "not found" to a query sent at *queried_at* means for *row*."""
     if not row.is_open or row.legacy or row.kling_task_id is not None:
         return Absence.IRRELEVANT
     if row.not_found_at is None:
         over = max(row.attempt_until, row.created_at)
-        return Absence.NOTED if asked_at >= over + SPACING else Absence.TOO_EARLY
-    return Absence.FAILED if asked_at >= row.not_found_at + SPACING else Absence.TOO_EARLY
+        return Absence.NOTED if queried_at >= over + SPACING else Absence.TOO_EARLY
+    return Absence.FAILED if queried_at >= row.not_found_at + SPACING else Absence.TOO_EARLY
 
 
 def check_limit(limit: int) -> None:

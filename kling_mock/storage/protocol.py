@@ -102,7 +102,7 @@ class Storage(Protocol):
         ...
 
     async def set_user_status(self, user_id: int, status: int) -> User:
-        """Switch a user on or off, or delete it; its open tasks go on.
+        """Switch a user on or off, or delete it; its open tasks continue.
 
         Raises:
             UnknownError: There is none, or it is deleted, which is permanent.
@@ -161,7 +161,7 @@ class Storage(Protocol):
         ...
 
     async def set_token_status(self, token_id: int, status: int) -> Token:
-        """Switch a token on or off, or delete it; its open tasks go on.
+        """Switch a token on or off, or delete it; its open tasks continue.
 
         Raises:
             UnknownError: There is none, or it is deleted, which is permanent.
@@ -371,16 +371,16 @@ class Storage(Protocol):
         ...
 
     async def report_not_found(
-        self, task_id: str, *, asked_at: int, reason: str, notice: NewNotice | None = None
+        self, task_id: str, *, queried_at: int, reason: str, notice: NewNotice | None = None
     ) -> Absence:
-        """Record that Kling, queried at *asked_at*, knew no task of this id.
+        """Record that Kling, queried at *queried_at*, knew no task of this id.
 
         The second such reply fails the row and releases its hold, if its query was sent at
         least 60 s after the first, and the first at least 60 s after the attempt was over.
 
         Args:
             task_id: Our own id.
-            asked_at: When the query was sent; also the time of the failure.
+            queried_at: When the query was sent; also the time of the failure.
             reason: The `fail_reason`, if the row fails.
             notice: The callback to the user, if the row fails.
 

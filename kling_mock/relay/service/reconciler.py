@@ -251,7 +251,7 @@ class TaskReconciler:
         failed = TaskResult(row.task_id, "failed", source, fail_reason=NEVER_CREATED)
         absence = await self._storage.report_not_found(
             row.task_id,
-            asked_at=sent_at,
+            queried_at=sent_at,
             reason=NEVER_CREATED,
             notice=webhook_of(row, failed, sent_at),
         )

@@ -296,15 +296,15 @@ class MemoryTasks(MemoryAccounts):
         return True
 
     async def report_not_found(
-        self, task_id: str, *, asked_at: int, reason: str, notice: NewNotice | None = None
+        self, task_id: str, *, queried_at: int, reason: str, notice: NewNotice | None = None
     ) -> Absence:
         row = self.tables.video(task_id)
-        decision = absence(row, asked_at)
+        decision = absence(row, queried_at)
         if decision is Absence.NOTED:
-            self.tables.change(row, not_found_at=asked_at)
+            self.tables.change(row, not_found_at=queried_at)
         elif decision is Absence.FAILED:
             failed = TaskResult(task_id, "failed", "sweeper", fail_reason=reason)
-            await self.settle(failed, now=asked_at, notice=notice)
+            await self.settle(failed, now=queried_at, notice=notice)
         return decision
 
     # ------------------------------------------------------------ reading

@@ -169,22 +169,22 @@ def expire(
 
 
 def report_not_found(
-    task_id: str, *, asked_at: int, reason: str, notice: NewNotice | None = None
+    task_id: str, *, queried_at: int, reason: str, notice: NewNotice | None = None
 ) -> Transaction[Absence]:
     row = yield from video(task_id)
-    decision = absence(row, asked_at)
+    decision = absence(row, queried_at)
     if decision is Absence.NOTED:
-        changed = yield sql.NOTE_ABSENCE, (asked_at, task_id, row.attempt_until)
+        changed = yield sql.NOTE_ABSENCE, (queried_at, task_id, row.attempt_until)
         if changed != 1:
             raise RetryTransactionError
     elif decision is Absence.FAILED:
         result = TaskResult(task_id, "failed", "sweeper", fail_reason=reason)
         changed = yield (
             sql.END_ABSENT,
-            (asked_at, result.fail_reason, task_id, row.not_found_at, row.attempt_until),
+            (queried_at, result.fail_reason, task_id, row.not_found_at, row.attempt_until),
         )
         if changed != 1:
             raise RetryTransactionError
         yield from _release(row)
-        yield from _notify(row, notice, asked_at)
+        yield from _notify(row, notice, queried_at)
     return decision

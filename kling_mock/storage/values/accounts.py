@@ -39,7 +39,7 @@ KELING: Final = 41
 
 #: Largest single price, charge or credit: 2 billion USD at 500,000 quota each.
 MAX_AMOUNT: Final = 10**15
-#: Largest balance; far below BIGINT's end, because SQLite would go on with inexact numbers.
+#: Largest balance; far below BIGINT's end, because SQLite would continue with inexact numbers.
 MAX_BALANCE: Final = 10**16
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")

@@ -53,13 +53,13 @@ class Task:
     task_id: str = attrs.field(factory=kit.own_id)
 
     async def create(self) -> None:
-        asked = kit.new_task(
+        task = kit.new_task(
             self.shop.user.id,
             task_id=self.task_id,
             token_id=self.shop.token.id,
             external_task_id=f"ext-{self.task_id}",
         )
-        made = await self.shop.store.create_task(asked, now=NOW, next_poll_at=NOW)
+        made = await self.shop.store.create_task(task, now=NOW, next_poll_at=NOW)
         assert made.row.task_id == self.task_id
 
     async def accept(self) -> None:

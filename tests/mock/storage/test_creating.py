@@ -232,7 +232,7 @@ async def test_another_channel_is_bound_after_a_refusal(shop: Shop) -> None:
     """A failover changes channel, key and attempt lease, and forgets earlier absences."""
     second = await shop.store.create_channel(kit.channel_named("second"), now=NOW)
     row = await shop.create()
-    await shop.store.report_not_found(row.task_id, asked_at=NOW + 180, reason="lost")
+    await shop.store.report_not_found(row.task_id, queried_at=NOW + 180, reason="lost")
     for _ in range(2):
         assert await shop.store.bind_attempt(row.task_id, Attempt(second.id, "key-2", NOW + 300))
     after = await shop.row(row.task_id)

@@ -52,11 +52,11 @@ async def test_rescheduling_sets_the_time_and_can_end_the_lease(shop: Shop) -> N
 async def test_a_task_is_read_at_most_once_per_lease(shop: Shop) -> None:
     """Of many queries within five seconds one reads upstream, and none once it has ended."""
     row = await shop.accepted()
-    asked = [
+    claimed = [
         await shop.store.claim_read(row.task_id, now=NOW + at, lease_until=NOW + at + 5)
         for at in (0, 0, 4, 5, 9, 10)
     ]
-    assert asked == [True, False, False, True, False, True]
+    assert claimed == [True, False, False, True, False, True]
     await shop.settle(kit.succeed(row.task_id))
     assert not await shop.store.claim_read(row.task_id, now=LATER, lease_until=LATER + 5)
     assert not await shop.store.claim_read("kling_unknown", now=LATER, lease_until=LATER + 5)
@@ -87,7 +87,7 @@ async def test_an_absence_is_believed_the_second_time(shop: Shop) -> None:
     """Two answers, 60 s apart, the first 60 s after the attempt was over, end the task."""
     row = await shop.create()  # its attempt may last until NOW + 120
     notice = kit.notice_of(row.task_id)
-    for asked, expected in (
+    for due, expected in (
         (NOW + 179, Absence.TOO_EARLY),
         (NOW + 180, Absence.NOTED),
         (NOW + 181, Absence.TOO_EARLY),
@@ -96,7 +96,7 @@ async def test_an_absence_is_believed_the_second_time(shop: Shop) -> None:
         (NOW + 300, Absence.IRRELEVANT),
     ):
         absence = await shop.store.report_not_found(
-            row.task_id, asked_at=asked, reason="never arrived", notice=notice
+            row.task_id, queried_at=due, reason="never arrived", notice=notice
         )
         assert absence is expected
     after = await shop.row(row.task_id)
@@ -115,26 +115,26 @@ async def test_the_wait_begins_when_the_socket_closes(shop: Shop) -> None:
     """A closed attempt can be judged sooner than its lease would have allowed."""
     row = await shop.create()
     await shop.store.close_attempt(row.task_id, at=NOW + 3)
-    for asked, expected in ((NOW + 62, Absence.TOO_EARLY), (NOW + 63, Absence.NOTED)):
-        absence = await shop.store.report_not_found(row.task_id, asked_at=asked, reason="")
+    for due, expected in ((NOW + 62, Absence.TOO_EARLY), (NOW + 63, Absence.NOTED)):
+        absence = await shop.store.report_not_found(row.task_id, queried_at=due, reason="")
         assert absence is expected
 
 
 async def test_a_task_that_was_never_bound_counts_from_its_creation(shop: Shop) -> None:
     """A sender killed before it had chosen a channel leaves no task open for ever."""
     row = await shop.create(attempt=None)
-    absence = await shop.store.report_not_found(row.task_id, asked_at=NOW + 59, reason="")
+    absence = await shop.store.report_not_found(row.task_id, queried_at=NOW + 59, reason="")
     assert absence is Absence.TOO_EARLY
-    absence = await shop.store.report_not_found(row.task_id, asked_at=NOW + 60, reason="")
+    absence = await shop.store.report_not_found(row.task_id, queried_at=NOW + 60, reason="")
     assert absence is Absence.NOTED
 
 
 async def test_an_accepted_task_is_never_absent(shop: Shop) -> None:
     """An answer that crosses the acceptance means nothing."""
     row = await shop.create()
-    await shop.store.report_not_found(row.task_id, asked_at=NOW + 180, reason="")
+    await shop.store.report_not_found(row.task_id, queried_at=NOW + 180, reason="")
     await shop.store.accept(row.task_id, "831922", now=NOW + 200, next_poll_at=NOW + 210)
-    absence = await shop.store.report_not_found(row.task_id, asked_at=NOW + 900, reason="")
+    absence = await shop.store.report_not_found(row.task_id, queried_at=NOW + 900, reason="")
     assert absence is Absence.IRRELEVANT
     assert (await shop.row(row.task_id)).is_open
 
@@ -142,8 +142,8 @@ async def test_an_accepted_task_is_never_absent(shop: Shop) -> None:
 async def test_a_task_that_turns_up_after_all_is_reported_and_not_charged(shop: Shop) -> None:
     """The success of a task that was given up is kept for the operator."""
     row = await shop.create()
-    for asked in (NOW + 180, NOW + 240):
-        await shop.store.report_not_found(row.task_id, asked_at=asked, reason="never arrived")
+    for due in (NOW + 180, NOW + 240):
+        await shop.store.report_not_found(row.task_id, queried_at=due, reason="never arrived")
     done = await shop.settle(kit.succeed(row.task_id, kling_task_id="831922", quota=70))
     assert (done.outcome, done.charged, done.row.status) == (TaskOutcome.CONTRADICTED, 0, "failed")
     (report,) = await shop.store.list_reports()

@@ -171,7 +171,7 @@ class Model(RuleBasedStateMachine):
     def not_found(self, pick: int) -> None:
         task_id = self.task(pick)
         self.both(
-            lambda side: side.store.report_not_found(task_id, asked_at=self.now, reason="lost")
+            lambda side: side.store.report_not_found(task_id, queried_at=self.now, reason="lost")
         )
 
     @precondition(lambda self: self.tasks)

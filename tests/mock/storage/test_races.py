@@ -145,12 +145,12 @@ async def test_contradicting_reports_end_a_task_once(pair: tuple[Shop, Shop]) ->
     """Success, failure, deadline and absence at the same time: one of them wins, as a whole."""
     for _ in range(4):
         row = await pair[0].create()
-        await pair[0].store.report_not_found(row.task_id, asked_at=NOW + 180, reason="lost")
+        await pair[0].store.report_not_found(row.task_id, queried_at=NOW + 180, reason="lost")
         results = await race(
             *(pair[number % 2].settle(kit.succeed(row.task_id)) for number in range(4)),
             *(pair[number % 2].settle(kit.failed(row.task_id)) for number in range(4)),
             pair[0].store.expire(row.task_id, created_until=NOW, reason="old", now=LATER),
-            pair[1].store.report_not_found(row.task_id, asked_at=NOW + 300, reason="lost"),
+            pair[1].store.report_not_found(row.task_id, queried_at=NOW + 300, reason="lost"),
         )
         won = sum(
             one is True

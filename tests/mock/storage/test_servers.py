@@ -181,8 +181,8 @@ async def _credit(shop: Shop) -> None:
 
 async def _fail_unknown(shop: Shop) -> None:
     row = await shop.create()
-    for asked_at in (NOW + 180, NOW + 240):
-        await shop.store.report_not_found(row.task_id, asked_at=asked_at, reason="lost")
+    for queried_at in (NOW + 180, NOW + 240):
+        await shop.store.report_not_found(row.task_id, queried_at=queried_at, reason="lost")
 
 
 @pytest.mark.parametrize("how", ["overtaken", "lost before", "lost after"])

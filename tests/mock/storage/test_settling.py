@@ -220,7 +220,7 @@ async def test_an_unknown_task_cannot_be_settled(shop: Shop) -> None:
     for call in (
         shop.settle(kit.succeed("kling_unknown")),
         shop.store.expire("kling_unknown", created_until=NOW, reason="", now=NOW),
-        shop.store.report_not_found("kling_unknown", asked_at=NOW, reason=""),
+        shop.store.report_not_found("kling_unknown", queried_at=NOW, reason=""),
     ):
         with pytest.raises(UnknownError, match="task 'kling_unknown'"):
             await call
