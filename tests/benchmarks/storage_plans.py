@@ -36,7 +36,7 @@ COLD: Final[Mapping[str, str]] = {
     ),
     "STUCK": "`kling-mock stats` lists open tasks in the order of their ids",
     "STATS": "`kling-mock stats` sums up all days that are asked for",
-    "OVERVIEW": "`kling-mock stats` and the admin API count whole tables",
+    "SUMMARY": "`kling-mock stats` and the admin API count whole tables",
 }
 
 #: Reading so many rows, or instructions, is noticed by nobody, however small the table.
