@@ -35,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: What follows the command's name; `None` takes them from the process.
     """
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parser(words[0] if words else "").parse_args(words)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser(given[0] if given else "").parse_args(given)
     return int(options.run(options))
 
 
@@ -135,7 +135,7 @@ def _parser(first: str) -> argparse.ArgumentParser:
 
 
 def _add_operators(commands: Any, first: str) -> None:
-    """Add the commands of the relay's operator; their actions only if one of them is meant."""
+    """Add the commands of the relay's operator; the actions only of the one that is used."""
     for name, text in _OPERATORS.items():
         parser = commands.add_parser(name, help=text, description=text)
         if name == first:

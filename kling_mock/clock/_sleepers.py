@@ -69,7 +69,7 @@ class Sleeper:
         self.pending = True
 
 
-# A key, not a store: the value lives in the context of the caller, one per thread or task.
+# A key, not a store: the value is in the context of the caller, one per thread or task.
 _current: ContextVar[PendingCall | None] = ContextVar("kling_mock_call", default=None)
 
 

@@ -131,12 +131,12 @@ class Call:
                 yield Difference("body", _show(self.body), reason, len(self.body))
 
     def __str__(self) -> str:
-        words = [self.path if self.method == "*" else f"{self.method} {self.path}"]
+        parts = [self.path if self.method == "*" else f"{self.method} {self.path}"]
         rest = {**self.filters} | ({"body": self.body} if self.body else {})
         if rest:
             given = (f"{name}={_show(value)}" for name, value in rest.items())
-            words.append(f"with {', '.join(given)}")
-        return " ".join(words)
+            parts.append(f"with {', '.join(given)}")
+        return " ".join(parts)
 
     def __repr__(self) -> str:
         return f"<Call {self}>"

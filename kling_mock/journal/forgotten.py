@@ -53,8 +53,8 @@ class ForgottenKind(NamedTuple):
     has_body: bool
 
     def __str__(self) -> str:
-        words = f"{self.method} {self.path}, answered {self.status}/{self.code}"
-        return f"{words}, fault {self.fault}" if self.fault else words
+        text = f"{self.method} {self.path}, answered {self.status}/{self.code}"
+        return f"{text}, fault {self.fault}" if self.fault else text
 
 
 class Forgotten:
@@ -152,6 +152,6 @@ def _literal(pattern: str) -> str:
 def describe(kinds: Mapping[ForgottenKind, int]) -> str:
     """Return kinds and their numbers as text, the most frequent first."""
     found = sorted(kinds.items(), key=lambda one: -one[1])
-    words = [f"{count:,} x {kind}" for kind, count in found[:_SHOWN]]
+    parts = [f"{count:,} x {kind}" for kind, count in found[:_SHOWN]]
     more = sum(count for _, count in found[_SHOWN:])
-    return "; ".join([*words, f"{more:,} others"] if more else words)
+    return "; ".join([*parts, f"{more:,} others"] if more else parts)

@@ -113,12 +113,12 @@ class Where:
 
     def __repr__(self) -> str:
         # A prompt is the user's own text: only whether there is one is shown.
-        words = [f"{self.method} {self.path}"]
-        words += ["prompt=..."] if self.prompt is not None else []
-        words += [f"external_id={self.external_id!r}"] if self.external_id is not None else []
-        words += [f"account={self.account!r}"] if self.account is not None else []
-        words += [f"statuses={sorted(self.statuses)}"] if self.statuses else []
-        return f"<{' '.join(words)}>"
+        parts = [f"{self.method} {self.path}"]
+        parts += ["prompt=..."] if self.prompt is not None else []
+        parts += [f"external_id={self.external_id!r}"] if self.external_id is not None else []
+        parts += [f"account={self.account!r}"] if self.account is not None else []
+        parts += [f"statuses={sorted(self.statuses)}"] if self.statuses else []
+        return f"<{' '.join(parts)}>"
 
 
 def read_match(match: str) -> tuple[str, str]:
@@ -127,11 +127,11 @@ def read_match(match: str) -> tuple[str, str]:
     Raises:
         ValueError: It is not a method, a path or both.
     """
-    words = match.split()
-    if len(words) == 1:
-        words = ["*", *words] if words[0].startswith(("/", "*")) else [*words, "*"]
-    if len(words) != 2 or not _METHOD.fullmatch(words[0]) or words[1][0] not in "/*":
+    parts = match.split()
+    if len(parts) == 1:
+        parts = ["*", *parts] if parts[0].startswith(("/", "*")) else [*parts, "*"]
+    if len(parts) != 2 or not _METHOD.fullmatch(parts[0]) or parts[1][0] not in "/*":
         raise ValueError(
             f"match: must be a method, a path or both, as 'POST /v1/videos/*'; got {match!r}"
         )
-    return words[0], words[1]
+    return parts[0], parts[1]

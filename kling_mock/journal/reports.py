@@ -75,31 +75,31 @@ def lines(numbered: Sequence[tuple[int, Entry]]) -> list[str]:
             one.
     """
     start = numbered[0][1].at if numbered else 0.0
-    runs = (list(run) for _, run in groupby(numbered, lambda one: _words(one[1])))
+    runs = (list(run) for _, run in groupby(numbered, lambda one: _fields(one[1])))
     return [_line(run, start) for run in runs]
 
 
 def _line(run: Sequence[tuple[int, Entry]], start: float) -> str:
     (first, one), (last, other) = run[0], run[-1]
-    words = [f"#{first}", f"+{one.at - start:.1f}s", *_words(one)]
+    parts = [f"#{first}", f"+{one.at - start:.1f}s", *_fields(one)]
     if len(run) > 1:
-        words[0] = f"#{first}-#{last}"
-        words.append(f"{len(run)} times, until +{other.at - start:.1f}s")
-    return "  ".join(words)
+        parts[0] = f"#{first}-#{last}"
+        parts.append(f"{len(run)} times, until +{other.at - start:.1f}s")
+    return "  ".join(parts)
 
 
-def _words(entry: Entry) -> list[str]:
+def _fields(entry: Entry) -> list[str]:
     """Return what a line shows of a call, but for its number and time."""
-    words = [
+    parts = [
         f"{entry.method} {entry.path[:200]}",
         f"{entry.status}/{entry.code}" if entry.status else "no answer",
     ]
-    words += [f"task {entry.task_id}"] if entry.task_id not in entry.path else []
-    words += [entry.task_status] if entry.task_status else []
-    words += [f"fault {entry.fault}"] if entry.fault else []
-    words += ["unexpected"] if entry.unexpected else []
-    words += [entry.message[:200]] if entry.code and not entry.unexpected else []
-    return words
+    parts += [f"task {entry.task_id}"] if entry.task_id not in entry.path else []
+    parts += [entry.task_status] if entry.task_status else []
+    parts += [f"fault {entry.fault}"] if entry.fault else []
+    parts += ["unexpected"] if entry.unexpected else []
+    parts += [entry.message[:200]] if entry.code and not entry.unexpected else []
+    return parts
 
 
 def _cost(miss: Miss) -> float:

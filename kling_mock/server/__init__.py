@@ -1,1 +1,1 @@
-"""`KlingMock`: the one place where emulator, relay and controls are put together."""
+"""`KlingMock`: the one place where emulator, relay and controls are composed."""

@@ -7,7 +7,7 @@ import secrets
 import socket
 import ssl
 from collections.abc import Iterable
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -15,10 +15,7 @@ from aiohttp import web
 
 from kling_mock.clock import MockClock
 from kling_mock.clock.choice import SEEDED_START, first_instant, make_clock
-from kling_mock.controls.accounts import AccountHandle, AccountsHandle
-from kling_mock.controls.callbacks import CallbacksHandle, DeliveriesHandle
 from kling_mock.controls.loop_proxy import HasTaskId, LoopProxy, id_of
-from kling_mock.controls.rules import ContentHandle, FaultsHandle, ProgressHandle
 from kling_mock.journal.journal import DEFAULT_SIZE, Journal
 from kling_mock.kling.http.handler import ADMIN
 from kling_mock.kling.world import World, admin_token
@@ -29,7 +26,10 @@ from kling_mock.web.loop_thread import LoopThread
 
 if TYPE_CHECKING:
     from kling_mock.admin.api import AdminApi
+    from kling_mock.controls.accounts import AccountHandle, AccountsHandle
+    from kling_mock.controls.callbacks import CallbacksHandle, DeliveriesHandle
     from kling_mock.controls.ledger import LedgerHandle
+    from kling_mock.controls.rules import ContentHandle, FaultsHandle, ProgressHandle
     from kling_mock.kling.snapshots import Snapshot
     from kling_mock.relay.settings import RelaySettings
     from kling_sdk import AsyncKling, Kling
@@ -67,7 +67,7 @@ class KlingMock:
         kling_port: The port to listen on; 0 is any free one.
         public_url: Scheme, host and port that result URLs begin with, for a server behind
             something; `None` is what the client itself used.
-        tls_cert: Path of a PEM certificate; with it the server speaks https only.
+        tls_cert: Path of a PEM certificate; with it the server serves https only.
         tls_key: Path of the certificate's key; `None` if it is in the same file.
         callback_hosts: Hosts that callbacks may go to besides this computer; "*" is any.
         admin: Who may call the admin API under `/__kling/`, and the relay's operator API under
@@ -81,13 +81,6 @@ class KlingMock:
     Attributes:
         clock: The time of everything in this server; also the `clock=` of a client of yours.
         admin_token: What calls of the admin API and the operator API carry.
-        accounts: All accounts: `mock.accounts.add("acme")`, `mock.accounts["acme"]`.
-        account: The account that every server has: `mock.account.slots = 2`.
-        progress: How fast tasks go on: `mock.progress.add("polls", polls=3)`.
-        content: What the content review refuses: `mock.content.add("blood")`.
-        faults: What goes wrong: `mock.faults.add("response-lost", "POST *", times=1)`.
-        callbacks: How callbacks are sent: `mock.callbacks.retries = (1, 2)`.
-        deliveries: Which callbacks were sent, and with what result.
 
     Raises:
         ValueError: An argument is out of range; the text says what it must be.
@@ -156,14 +149,7 @@ class KlingMock:
                 tls=tls,
                 callback_hosts=hosts,
             )
-        proxy = self._proxy = LoopProxy(self._thread, self.clock, lambda: self._emulator.world)
-        self.accounts: Final = AccountsHandle(proxy)
-        self.account: Final = AccountHandle(proxy, "default")
-        self.progress: Final = ProgressHandle(proxy)
-        self.content: Final = ContentHandle(proxy)
-        self.faults: Final = FaultsHandle(proxy)
-        self.callbacks: Final = CallbacksHandle(proxy)
-        self.deliveries: Final = DeliveriesHandle(proxy)
+        self._proxy = LoopProxy(self._thread, self.clock, lambda: self._emulator.world)
 
     # ------------------------------------------------------------ starting and stopping
 
@@ -373,6 +359,56 @@ class KlingMock:
         }
 
     # ------------------------------------------------------------ controls
+    # Each is loaded when it is first used: most servers of a test suite need none.
+
+    @cached_property
+    def accounts(self) -> AccountsHandle:
+        """All accounts: `mock.accounts.add("acme")`, `mock.accounts["acme"]`."""
+        from kling_mock.controls.accounts import AccountsHandle
+
+        return AccountsHandle(self._proxy)
+
+    @cached_property
+    def account(self) -> AccountHandle:
+        """The account that every server has: `mock.account.slots = 2`."""
+        from kling_mock.controls.accounts import AccountHandle
+
+        return AccountHandle(self._proxy, "default")
+
+    @cached_property
+    def progress(self) -> ProgressHandle:
+        """How fast tasks progress: `mock.progress.add("polls", polls=3)`."""
+        from kling_mock.controls.rules import ProgressHandle
+
+        return ProgressHandle(self._proxy)
+
+    @cached_property
+    def content(self) -> ContentHandle:
+        """What the content review refuses: `mock.content.add("blood")`."""
+        from kling_mock.controls.rules import ContentHandle
+
+        return ContentHandle(self._proxy)
+
+    @cached_property
+    def faults(self) -> FaultsHandle:
+        """What goes wrong: `mock.faults.add("response-lost", "POST *", times=1)`."""
+        from kling_mock.controls.rules import FaultsHandle
+
+        return FaultsHandle(self._proxy)
+
+    @cached_property
+    def callbacks(self) -> CallbacksHandle:
+        """How callbacks are sent: `mock.callbacks.retries = (1, 2)`."""
+        from kling_mock.controls.callbacks import CallbacksHandle
+
+        return CallbacksHandle(self._proxy)
+
+    @cached_property
+    def deliveries(self) -> DeliveriesHandle:
+        """Which callbacks were sent, and with what result."""
+        from kling_mock.controls.callbacks import DeliveriesHandle
+
+        return DeliveriesHandle(self._proxy)
 
     @property
     def journal(self) -> Journal:

@@ -47,7 +47,7 @@ def _many(number: int, what: str) -> str:
 
 def _line(delivery: Delivery, start: float) -> str:
     url = urlsplit(delivery.url)
-    words = [
+    parts = [
         f"+{delivery.at - start:.1f}s",
         f"{delivery.task_status} of task {delivery.task_id}",
         f"to {url.scheme}://{url.netloc.rpartition('@')[2]}{url.path[:100]}",
@@ -55,6 +55,6 @@ def _line(delivery: Delivery, start: float) -> str:
     ]
     if delivery.attempts:
         last = delivery.attempts[-1]
-        words.append(str(last.status) if last.status else last.error)
-    words += [] if delivery.truthful else ["contradicts the task"]
-    return "  ".join(words)
+        parts.append(str(last.status) if last.status else last.error)
+    parts += [] if delivery.truthful else ["contradicts the task"]
+    return "  ".join(parts)

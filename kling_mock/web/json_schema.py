@@ -41,7 +41,7 @@ _KINDS: Mapping[type, str] = {
     str: "string",
     list: "array",
 }
-_WORDS: Mapping[str, str] = {
+_TYPE_NAMES: Mapping[str, str] = {
     "array": "an array",
     "boolean": "true or false",
     "integer": "a whole number",
@@ -195,8 +195,10 @@ def _members(schema: Schema, value: Mapping[str, object], name: str) -> dict[str
             )
     for needed in schema.get("required", ()):
         if needed not in value:
-            words = _words(known[needed])
-            raise ApiError(400, "missing_field", f"{inside}{needed}: required; must be {words}")
+            requirement = _requirement(known[needed])
+            raise ApiError(
+                400, "missing_field", f"{inside}{needed}: required; must be {requirement}"
+            )
     return {given: check(known[given], one, f"{inside}{given}") for given, one in value.items()}
 
 
@@ -220,26 +222,26 @@ _LIMITS: Mapping[str, Callable[[Any, Any], bool]] = {
 def _refuse(schema: Schema, value: object, name: str) -> ApiError:
     # A string may be a key or a prompt, and is not repeated.
     is_shown = isinstance(value, int | float)
-    shown = json.dumps(value)[:50] if is_shown else _WORDS[_kind(value)]
+    shown = json.dumps(value)[:50] if is_shown else _TYPE_NAMES[_kind(value)]
     if isinstance(value, str) and len(value) > schema.get("maxLength", len(value)):
         shown = f"{shown} of {len(value)} characters"
-    words = f"must be {_words(schema)}; got {shown}"
-    return ApiError(400, "invalid_field", f"{name}: {words}" if name else words)
+    requirement = f"must be {_requirement(schema)}; got {shown}"
+    return ApiError(400, "invalid_field", f"{name}: {requirement}" if name else requirement)
 
 
-def _words(schema: Schema) -> str:
+def _requirement(schema: Schema) -> str:
     if "enum" in schema:
         return "one of " + ", ".join("null" if one is None else str(one) for one in schema["enum"])
     kinds = schema["type"]
     kinds = [kinds] if isinstance(kinds, str) else kinds
-    words = " or ".join(_WORDS[kind] for kind in kinds)
+    requirement = " or ".join(_TYPE_NAMES[kind] for kind in kinds)
     unit = {"string": " characters", "array": " items"}.get(kinds[0], "")
     low = schema.get("minimum", schema.get("minLength"))
     high = schema.get("maximum", schema.get("maxLength", schema.get("maxItems")))
     if low is not None:
-        words += f" from {low}{unit}" if high is not None else f" of {low}{unit} or more"
+        requirement += f" from {low}{unit}" if high is not None else f" of {low}{unit} or more"
     if "exclusiveMinimum" in schema:
-        words += f" above {schema['exclusiveMinimum']}"
+        requirement += f" above {schema['exclusiveMinimum']}"
     if high is not None:
-        words += f" to {high}{unit}" if low is not None else f" of up to {high}{unit}"
-    return f"{words} like {schema['pattern']}" if "pattern" in schema else words
+        requirement += f" to {high}{unit}" if low is not None else f" of up to {high}{unit}"
+    return f"{requirement} like {schema['pattern']}" if "pattern" in schema else requirement

@@ -97,7 +97,7 @@ class ApiOperation:
         body: The request's body, always JSON; `None` is none.
         optional_body: Whether the body may be left out.
         examples: Bodies, by name.
-        security: What it asks for: an account's key or token, a token of the relay's, the admin
+        security: What it requires: an account's key or token, a token of the relay's, the admin
             token, or nothing.
         extra: Members of the operation whose names begin with `x-`.
     """
@@ -131,7 +131,7 @@ def document(
     paths: dict[str, dict[str, Any]] = {}
     for row in rows:
         paths.setdefault(row.path, {})[row.method.lower()] = _operation(row)
-    asked = dict.fromkeys(row.security for row in rows if row.security)
+    schemes = dict.fromkeys(row.security for row in rows if row.security)
     return {
         "openapi": "3.1.0",
         "info": dict(info),
@@ -140,7 +140,7 @@ def document(
         "paths": paths,
         "components": {
             "schemas": dict(schemas),
-            "securitySchemes": {name: _SECURITY[name] for name in asked},
+            "securitySchemes": {name: _SECURITY[name] for name in schemes},
         },
     }
 

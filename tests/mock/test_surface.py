@@ -7,6 +7,7 @@ import subprocess
 import sys
 import typing
 from collections.abc import Iterator
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -34,6 +35,8 @@ def public_members(kind: type) -> Iterator[tuple[str, Any]]:
         if not name.startswith("_") or (name, kind) == ("__init__", kling_mock.KlingMock):
             if isinstance(member, property):
                 yield name, member.fget
+            elif isinstance(member, cached_property):
+                yield name, member.func
             elif inspect.isfunction(member):
                 yield name, member
 

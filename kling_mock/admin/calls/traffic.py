@@ -1,4 +1,4 @@
-"""What happened: the journal, and callbacks."""
+"""The journal, and callbacks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FILTERS = {
     "account": text("Only requests of the account of this name."),
     "status": integer(0, 599, "Only answers with this HTTP status."),
     "code": integer(0, 99999, "Only answers with this service code."),
-    "task_id": text("Only requests that made this task, or asked for it."),
+    "task_id": text("Only requests that created this task, or queried it."),
     "external_task_id": text("Only requests with this external id."),
     "fault": text("Only requests that this kind of fault happened to."),
 }
