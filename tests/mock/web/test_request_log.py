@@ -44,7 +44,7 @@ def test_a_traceback_follows_on_lines_of_its_own() -> None:
     except IndexError as error:
         text = record("kling relay error", exc_info=(type(error), error, error.__traceback__))
     assert text.splitlines()[-1] == "  IndexError: pop from empty list"
-    assert "test_log_lines.py" in text
+    assert "test_request_log.py" in text
 
 
 def test_a_broken_record_stops_nothing() -> None:
