@@ -290,7 +290,7 @@ def test_the_relay_alone_says_what_it_needs(capsys: pytest.CaptureFixture[str]) 
     from kling_mock.cli.main import main
 
     assert main(["relay", "--upstream", "http://127.0.0.1:1", "--port", "0"]) == 1
-    assert "no key; accepted: KLING_ACCESS_KEY" in capsys.readouterr().err
+    assert "no key; set KLING_ACCESS_KEY" in capsys.readouterr().err
     assert main(["reconcile", "--db", "oracle://x"]) == 2
     assert main(["stats", "--db", "oracle://x"]) == 2
     assert "a database URL begins with" in capsys.readouterr().err

@@ -54,7 +54,20 @@ def closed(optional: tuple[str, ...] = (), /, **members: Schema) -> dict[str, An
 
 _ID: Schema = {"type": "string", "pattern": "^[0-9]{18}$"}
 _MILLISECONDS: Schema = {"type": "integer", "description": "Unix time in milliseconds."}
-_INFO = closed(("external_task_id",), external_task_id={"type": "string"})
+_EXTERNAL_ID: Schema = {"type": "string"}
+_INFO = closed(("external_task_id",), external_task_id=_EXTERNAL_ID)
+_INFO_WITH_PARENT = closed(
+    ("external_task_id", "parent_video"),
+    external_task_id=_EXTERNAL_ID,
+    parent_video={
+        **closed(
+            id=_ID,
+            url={"type": "string", "format": "uri"},
+            duration={"type": "string", "pattern": "^[0-9]+$", "description": "Seconds."},
+        ),
+        "description": "The earlier video that the task works on.",
+    },
+)
 _WATERMARK_URL: Schema = {
     "type": "string",
     "description": "Empty unless a watermark was requested.",
@@ -90,7 +103,7 @@ SCHEMAS = InterfaceSchemas(
             task_id=_ID,
             task_status=_STATUS,
             task_status_msg={"type": "string", "description": "Why it failed; else empty."},
-            task_info=_INFO,
+            task_info=_INFO_WITH_PARENT,
             task_result=closed(
                 ("videos",),
                 videos={"type": "array", "minItems": 1, "maxItems": 1, "items": _VIDEO},

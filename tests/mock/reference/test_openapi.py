@@ -175,6 +175,9 @@ def test_schemathesis(
     key = {"Authorization": f"Bearer {server.api_key}"}
     keyless = st.just(key) if mode is GenerationMode.POSITIVE else st.sampled_from([key, {}])
     seen: Counter[int] = Counter()
+    record = ENDPOINTS.get(row.group)
+    parent = record.parent_field if record is not None else ""
+    source = {parent: source_video(server)} if parent else {}
 
     @settings(
         max_examples=CASES,
@@ -194,7 +197,9 @@ def test_schemathesis(
         if found:  # an id made from the schema is never one that there is
             case.path_parameters = dict.fromkeys(case.path_parameters, found)
         if example and isinstance(case.body, dict):  # what is made alone is seldom accepted
-            case.body = example | dict(itertools.islice(case.body.items(), 1))
+            case.body = example | source | dict(itertools.islice(case.body.items(), 1))
+            if mode is GenerationMode.POSITIVE:
+                case.body |= source  # made from the schema, it is the id of no video
         reply = case.call(base_url=server.kling_url, headers=headers)
         seen[reply.status_code] += 1
         case.validate_response(reply, checks=CHECKS)
