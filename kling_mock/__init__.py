@@ -79,7 +79,6 @@ __all__ = [
     "ScaledClock",
     "Snapshot",
     "User",
-    "__version__",
 ]
 
 MISSING_EXTRA: Final = "kling_mock needs the extra `mock`: pip install 'kling-sdk[mock]'"
@@ -114,9 +113,9 @@ _MODULE_OF: Final = {name: module for module, names in _NAMES.items() for name i
 def __getattr__(name: str) -> object:
     """Load a name when it is first used."""
     if name == "__version__":
-        from importlib.metadata import version
+        import kling_sdk  # both are one distribution
 
-        value: object = version("kling-sdk")
+        value: object = kling_sdk.__version__
     elif name in _MODULE_OF:
         value = _load(_MODULE_OF[name], name)
     else:

@@ -76,8 +76,9 @@ if TYPE_CHECKING:
     )
     from kling_sdk.results import Download, Image, Outcome, Page, ResourcePack, Task, Video
     from kling_sdk.transports import Clock
-    from kling_sdk.version import __version__
     from kling_sdk.wire import Reply
+
+    __version__: str
 
 __all__ = [
     "ENDPOINTS",
@@ -142,7 +143,6 @@ __all__ = [
     "Voice",
     "WaitCancelledError",
     "WaitTimeoutError",
-    "__version__",
     "check_signature",
     "external_id_for",
     "parse_callback",

@@ -1,8 +1,14 @@
 """The version of the installed distribution."""
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-__all__ = ["__version__"]
 
-__version__: Final = version("kling-sdk")
+def _installed() -> str:
+    try:
+        return version("kling-sdk")
+    except PackageNotFoundError:  # a copy of the sources that was not installed
+        return "0+unknown"
+
+
+__version__: Final = _installed()

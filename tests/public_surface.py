@@ -27,7 +27,8 @@ def lines() -> Iterator[str]:
     """Yield `package.Name.member: what it is` for each public name and member."""
     for package in PACKAGES:
         module = importlib.import_module(package)
-        for name in sorted(module.__all__):
+        # A star import must not read the metadata of the distribution.
+        for name in sorted({*module.__all__, "__version__"}):
             yield from _entries(f"{package}.{name}", getattr(module, name))
 
 
