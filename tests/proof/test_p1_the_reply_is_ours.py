@@ -97,6 +97,7 @@ CLIENTS: Final = [
 
 @pytest.mark.parametrize("names", [True, False], ids=["named", "unnamed"])
 @pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.slow
 async def test_no_create_gets_the_task_of_another(
     server: FaultyKling,
     client: str,
@@ -148,6 +149,7 @@ class HalfRefusing(HonestKling):
 
 
 @pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.slow
 async def test_no_refusal_of_another_request_hides_a_task(server: FaultyKling, client: str) -> None:
     """A refusal names no task; one that came for another request is not believed."""
     started = time.monotonic()

@@ -93,6 +93,7 @@ def test_every_call_of_the_page_is_in_the_table() -> None:
 
 
 @needs_node
+@pytest.mark.slow
 def test_it_shows_a_server_at_work(mock: KlingMock, api: Api, receiver: Receiver) -> None:
     """Clock, tasks, faults, requests and callbacks, the newest first; markup stays text."""
     hostile = "<img src=x onerror=alert(1)>"

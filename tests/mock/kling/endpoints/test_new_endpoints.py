@@ -315,6 +315,7 @@ def test_an_endpoint_of_another_interface() -> None:
 ALL = EndpointRegistry([*ENDPOINTS.values(), EXTEND, IDENTIFY, IMAGES, TEXT, IMAGE])
 
 
+@pytest.mark.slow
 def test_the_openapi_document_has_every_route_of_every_record() -> None:
     """Endpoints are in the document without a line about them."""
     made = document(operations(ALL), schemas(ALL), {"title": "a test", "version": "1"})

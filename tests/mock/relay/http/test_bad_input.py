@@ -144,6 +144,7 @@ def test_an_upstream_that_answers_html_to_a_question_changes_nothing(caller: Cal
     caller.mock.ledger.assert_balanced()
 
 
+@pytest.mark.slow
 def test_an_answer_that_cannot_be_applied_keeps_no_task_open_for_ever(caller: Caller) -> None:
     """An id that no database can keep: the task ends at twice its deadline, its hold released."""
     task_id = caller.created()

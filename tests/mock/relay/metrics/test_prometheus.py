@@ -256,6 +256,7 @@ def test_without_the_extra_the_command_is_named(caller: Caller, without_the_extr
     assert "pip install 'kling-sdk[metrics]'" in reply.json()["error"]["message"]
 
 
+@pytest.mark.slow
 def test_nothing_is_loaded_before_the_first_scrape() -> None:
     """Who does not scrape does not pay: serving a whole task loads no Prometheus."""
     script = (
