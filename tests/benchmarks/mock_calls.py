@@ -145,7 +145,7 @@ def run(*, quick: bool) -> Report:
 
 
 GATES: Final = {
-    "create": "server CPU of an accepted create, with the whole life of its task and the "
+    "create": "server CPU of an accepted create, with every state of its task and the "
     "journal, against an aiohttp handler that reads the body and returns fixed bytes",
     "poll": "server CPU of a query of a finished task, journal on, against the same handler",
 }

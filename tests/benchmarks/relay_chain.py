@@ -15,13 +15,13 @@ from pathlib import Path
 
 from tests.benchmarks.frame import Figure, Gate, Report
 from tests.benchmarks.measure import Cost, atake_turns
-from tests.benchmarks.relay_sides import IN_FLIGHT, Side, bare_relay, kling, live, relay
+from tests.benchmarks.relay_sides import IN_FLIGHT, Side, bare_relay, kling, relay, run_tasks
 
 __all__ = ["run"]
 
 
 async def _cost(side: Side, tasks: int) -> Cost:
-    seconds, _ = await live(side, tasks)
+    seconds, _ = await run_tasks(side, tasks)
     return Cost(seconds, 0.0)
 
 

@@ -25,8 +25,8 @@ from kling_mock.storage.schema import Dialect
 from kling_mock.storage.transactions import accounts, channels, create, lifecycle, settlement
 from kling_mock.storage.values import Attempt, NewToken, NewUser
 from tests.benchmarks.frame import Report, Table, number
-from tests.benchmarks.relay_sides import IN_FLIGHT, Side, kling, live, relay
-from tests.benchmarks.storage_raw import QUOTA, BareMysql, Life, Recorder, Step
+from tests.benchmarks.relay_sides import IN_FLIGHT, Side, kling, relay, run_tasks
+from tests.benchmarks.storage_raw import QUOTA, BareMysql, Recorder, Step, TaskSteps
 from tests.mock.storage import samples as kit
 from tests.mock.storage.databases import Mysql, Postgres, Server
 
@@ -62,8 +62,8 @@ class Found(NamedTuple):
         )
 
 
-class Town(Recorder):
-    """Records the lives of tasks of several users, with the numbers 1, 2, ..."""
+class UsersRecorder(Recorder):
+    """Records the tasks of several users, with the ids 1, 2, ..."""
 
     def __init__(self, users: int) -> None:
         super().__init__()
@@ -82,11 +82,11 @@ class Town(Recorder):
             *self.steps(channels.create_channel(kit.channel_named("Kling"), now=kit.NOW)),
         ]
 
-    def lives(self, count: int) -> list[Life]:
-        """Return the steps of so many lives, users in turn."""
-        return [self._life() for _ in range(count)]
+    def tasks(self, count: int) -> list[TaskSteps]:
+        """Return the steps of *count* tasks, the users in turn."""
+        return [self._task() for _ in range(count)]
 
-    def _life(self) -> Life:
+    def _task(self) -> TaskSteps:
         self._made += 1
         user = 1 + self._made % self.users
         task_id = kit.own_id(f"raw {self._made}")
@@ -105,11 +105,11 @@ class Raw(Protocol):
     """A driver without anything around it."""
 
     async def fill(self, steps: Sequence[Step]) -> None:
-        """Make what the lives need."""
+        """Insert the users, tokens and the channel."""
         ...
 
-    async def lives(self, lives: Sequence[Life]) -> list[float]:
-        """Live them all; return the seconds of each."""
+    async def run_tasks(self, tasks: Sequence[TaskSteps]) -> list[float]:
+        """Run all tasks; return the seconds of each."""
         ...
 
 
@@ -117,25 +117,25 @@ class Raw(Protocol):
 
 
 class RawSqlite:
-    """One connection; `IN_FLIGHT` lives share each commit, as ours do at best."""
+    """One connection; `IN_FLIGHT` tasks share each commit, as ours do at best."""
 
     def __init__(self, raw: sqlite3.Connection) -> None:
         self._raw = raw
 
     async def fill(self, steps: Sequence[Step]) -> None:
-        """Make what the lives need."""
+        """Insert the users, tokens and the channel."""
         for statement, parameters in steps:
             self._raw.execute(statement.sql, parameters)
 
-    async def lives(self, lives: Sequence[Life]) -> list[float]:
-        """Live them all."""
+    async def run_tasks(self, tasks: Sequence[TaskSteps]) -> list[float]:
+        """Run all tasks."""
         took: list[float] = []
-        for start in range(0, len(lives), IN_FLIGHT):
-            part, begun = lives[start : start + IN_FLIGHT], time.perf_counter()
+        for start in range(0, len(tasks), IN_FLIGHT):
+            part, begun = tasks[start : start + IN_FLIGHT], time.perf_counter()
             for phase in range(3):
                 self._raw.execute("BEGIN IMMEDIATE")
-                for life in part:
-                    for statement, parameters in life[phase]:
+                for task in part:
+                    for statement, parameters in task[phase]:
                         self._raw.execute(statement.sql, parameters).fetchall()
                 self._raw.execute("COMMIT")
             took += [time.perf_counter() - begun] * len(part)
@@ -158,24 +158,24 @@ class RawPostgres:
 
 
 class RawServer:
-    """Lives on a server, one per connection at a time."""
+    """Tasks on a server, one per connection at a time."""
 
     def __init__(self, driver: BareMysql | RawPostgres) -> None:
         self._driver = driver
 
     async def fill(self, steps: Sequence[Step]) -> None:
-        """Make what the lives need."""
+        """Insert the users, tokens and the channel."""
         await self._driver.run(0, steps)
 
-    async def lives(self, lives: Sequence[Life]) -> list[float]:
-        """Live them all."""
-        waiting = iter(lives)
+    async def run_tasks(self, tasks: Sequence[TaskSteps]) -> list[float]:
+        """Run all tasks."""
+        waiting = iter(tasks)
         took: list[float] = []
 
         async def worker(number: int) -> None:
-            for life in waiting:
+            for task in waiting:
                 begun = time.perf_counter()
-                for steps in life:
+                for steps in task:
                     await self._driver.run(number, steps)
                 took.append(time.perf_counter() - begun)
 
@@ -196,8 +196,8 @@ async def _sqlite(folder: Path) -> AsyncIterator[tuple[str, Raw]]:
 
 
 @asynccontextmanager
-async def _founded(ours: Server, raw: Server) -> AsyncIterator[None]:
-    """Make two databases; the second gets its tables now."""
+async def _databases(ours: Server, raw: Server) -> AsyncIterator[None]:
+    """Create two databases; the second gets its tables now."""
     for one in (ours, raw):
         await one.make()
         if isinstance(one, Postgres):  # the tests' own databases do not wait for the disk
@@ -216,7 +216,7 @@ async def _founded(ours: Server, raw: Server) -> AsyncIterator[None]:
 async def _mariadb(folder: Path) -> AsyncIterator[tuple[str, Raw]]:
     del folder
     ours, other = Mysql(), Mysql()
-    async with _founded(ours, other):
+    async with _databases(ours, other):
         driver = BareMysql(other)
         await driver.open()
         yield ours.url, RawServer(driver)
@@ -227,7 +227,7 @@ async def _mariadb(folder: Path) -> AsyncIterator[tuple[str, Raw]]:
 async def _postgres(folder: Path) -> AsyncIterator[tuple[str, Raw]]:
     del folder
     ours, other = Postgres(), Postgres()
-    async with _founded(ours, other):
+    async with _databases(ours, other):
         connections = [await asyncpg.connect(other.url) for _ in range(POOL_SIZE)]
         yield ours.url, RawServer(RawPostgres(connections))
         for one in connections:
@@ -241,13 +241,13 @@ DATABASES: Final = {"SQLite": _sqlite, "MariaDB": _mariadb, "PostgreSQL": _postg
 
 async def _compare(side: Side, raw: Raw, users: int, tasks: int, rounds: int) -> list[Found]:
     """Let relay and driver take turns."""
-    town = Town(users)
-    await raw.fill(town.fill())
+    recorder = UsersRecorder(users)
+    await raw.fill(recorder.fill())
     ours, bare = Found([], []), Found([], [])
     for turn in range(1 + rounds):
-        seconds, took = await live(side, tasks)
-        lives, begun = town.lives(tasks), time.perf_counter()
-        raw_took = await raw.lives(lives)
+        seconds, took = await run_tasks(side, tasks)
+        recorded, begun = recorder.tasks(tasks), time.perf_counter()
+        raw_took = await raw.run_tasks(recorded)
         raw_seconds = time.perf_counter() - begun
         if turn:  # the first warms up
             ours.rates.append(tasks / seconds)

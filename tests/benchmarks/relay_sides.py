@@ -19,7 +19,7 @@ from kling_mock.web.webhook_signing import signed_headers
 from tests.benchmarks.bare_chain import CREATE
 from tests.benchmarks.processes import python
 
-__all__ = ["IN_FLIGHT", "Side", "bare_relay", "kling", "live", "relay"]
+__all__ = ["IN_FLIGHT", "Side", "bare_relay", "kling", "relay", "run_tasks"]
 
 IN_FLIGHT: Final = 32
 
@@ -78,11 +78,11 @@ def relay(upstream: str, database: str, folder: Path, users: int = 1) -> Iterato
         python(*command, *reached, given=given, log=log) as (line, _),
     ):
         ready = json.loads(line)
-        yield Side(ready["relay_url"], _furnished(ready, upstream, users))
+        yield Side(ready["relay_url"], _set_up(ready, upstream, users))
 
 
-def _furnished(ready: dict[str, str], upstream: str, users: int) -> list[str]:
-    """Make a channel whose callbacks are signed the only one, and users with money."""
+def _set_up(ready: dict[str, str], upstream: str, users: int) -> list[str]:
+    """Leave one channel, with signed callbacks; return the tokens of new users with a balance."""
 
     def operate(method: str, path: str, **body: Any) -> Any:
         request = urllib.request.Request(  # noqa: S310 - http, and our own
@@ -112,7 +112,7 @@ def _furnished(ready: dict[str, str], upstream: str, users: int) -> list[str]:
     return tokens
 
 
-async def live(side: Side, tasks: int) -> tuple[float, list[float]]:
+async def run_tasks(side: Side, tasks: int) -> tuple[float, list[float]]:
     """Create tasks and report each one's success, `IN_FLIGHT` at a time.
 
     Returns:
@@ -125,7 +125,7 @@ async def live(side: Side, tasks: int) -> tuple[float, list[float]]:
     async def worker(session: aiohttp.ClientSession) -> None:
         for _ in waiting:
             begun = time.perf_counter()
-            await _live_once(session, side.url, next(tokens))
+            await _run_task(session, side.url, next(tokens))
             took.append(time.perf_counter() - begun)
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
@@ -134,7 +134,7 @@ async def live(side: Side, tasks: int) -> tuple[float, list[float]]:
         return time.perf_counter() - begun, took
 
 
-async def _live_once(session: aiohttp.ClientSession, url: str, token: str) -> None:
+async def _run_task(session: aiohttp.ClientSession, url: str, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     async with session.post(url + CREATE, json=_VIDEO, headers=headers) as reply:
         task = await reply.json()
@@ -143,5 +143,5 @@ async def _live_once(session: aiohttp.ClientSession, url: str, token: str) -> No
     signed = dict(signed_headers([_SECRET], f"msg_{task['task_id']}", int(time.time()), raw))
     path = f"{url}/kling/callback/{task['task_id']}"
     async with session.post(path, data=raw, headers=signed) as reply:
-        said = await reply.json()
-        assert (reply.status, said) == (200, {"message": "success"}), said
+        answer = await reply.json()
+        assert (reply.status, answer) == (200, {"message": "success"}), answer

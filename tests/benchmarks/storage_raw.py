@@ -1,9 +1,9 @@
 """`Storage` without HTTP against the same statements on the bare driver.
 
-A life is a create, an acceptance and a settled success: three transactions. The bare side
-replays exactly the statements and parameters that our units have yielded, which were recorded
-beforehand, so it spends nothing on deciding or on making values: no hand could write it faster.
-It has the same savepoints, durability, connections, and tasks per commit.
+A task is a create, an acceptance and a settlement: three transactions. The bare side replays
+exactly the statements and parameters that our transactions issued, which were recorded before,
+so it spends no time on decisions or on building values. It has the same savepoints, durability,
+connections, and tasks per commit.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ __all__ = ["run"]
 IN_FLIGHT: Final = 32
 QUOTA: Final = 10**12
 
-#: Lives in a round. MariaDB waits for the disk in each of three commits of a life.
+#: Tasks in a round. MariaDB waits for the disk in each of the three commits of a task.
 _FULL: Final = {"sqlite": 1_000, "mariadb": 1_000}
 _QUICK: Final = {"sqlite": 300, "mariadb": 100}
 
 Step: TypeAlias = tuple[Statement, tuple[Any, ...]]
 #: The steps of a create, an acceptance and a settlement.
-Life: TypeAlias = tuple[list[Step], list[Step], list[Step]]
+TaskSteps: TypeAlias = tuple[list[Step], list[Step], list[Step]]
 
 _USER = NewUser("ann", QUOTA)
 _TOKEN = NewToken(1, kit.digest("sk-ann"))
@@ -57,14 +57,14 @@ def _task(task_id: str) -> Any:
 
 
 class Recorder:
-    """Runs units on a scratch database and keeps what they yield."""
+    """Runs transactions on a scratch database and records their statements and parameters."""
 
     def __init__(self) -> None:
         self.raw = sqlite3.connect(":memory:", isolation_level=None)
         self.raw.executescript(";".join(script_statements(Dialect.SQLITE)))
 
-    def steps(self, unit: Transaction[Any]) -> list[Step]:
-        """Return the steps of a unit."""
+    def steps(self, transaction: Transaction[Any]) -> list[Step]:
+        """Return the steps of a transaction."""
         found: list[Step] = []
 
         def execute(statement: Statement, parameters: tuple[Any, ...]) -> Any:
@@ -72,7 +72,7 @@ class Recorder:
             cursor = self.raw.execute(statement.sql, parameters)
             return cursor.fetchall() if statement.reads else cursor.rowcount
 
-        drive(unit, execute)
+        drive(transaction, execute)
         return found
 
     def fill(self) -> list[Step]:
@@ -83,8 +83,8 @@ class Recorder:
             *self.steps(channels.create_channel(_CHANNEL, now=kit.NOW)),
         ]
 
-    def life(self, task_id: str) -> Life:
-        """Return the steps of a task's life."""
+    def task(self, task_id: str) -> TaskSteps:
+        """Return the steps of a task from its create to its settlement."""
         return (
             self.steps(create.create_task(_task(task_id), kit.NOW, kit.NOW, look=False)),
             self.steps(
@@ -95,7 +95,7 @@ class Recorder:
 
 
 async def _ours(store: Storage, task_ids: Sequence[str]) -> Cost:
-    """Live all tasks through the Protocol, `IN_FLIGHT` at a time."""
+    """Create, accept and settle all tasks through `Storage`, `IN_FLIGHT` at a time."""
     waiting = iter(task_ids)
 
     async def worker() -> None:
@@ -125,15 +125,15 @@ def _batches(rounds: int, size: int, side: str) -> Iterator[list[str]]:
 
 
 class Commits:
-    """Counts the writer's commits and the units in them."""
+    """Counts the writer's commits and the transactions in them."""
 
     def __init__(self) -> None:
-        self.commits = self.units = 0
+        self.commits = self.transactions = 0
         self._plain = plain = sqlite.Writer._transaction
 
         async def counted(writer: sqlite.Writer, jobs: Any) -> Any:
             self.commits += 1
-            self.units += len(jobs)
+            self.transactions += len(jobs)
             return await plain(writer, jobs)
 
         setattr(sqlite.Writer, "_transaction", counted)  # noqa: B010 - mypy takes no other
@@ -144,18 +144,18 @@ class Commits:
 
     @property
     def group(self) -> int:
-        """Units per commit so far."""
-        return max(1, round(self.units / max(1, self.commits)))
+        """Transactions per commit so far."""
+        return max(1, round(self.transactions / max(1, self.commits)))
 
 
-def _bare_sqlite(raw: sqlite3.Connection, lives: Sequence[Life], group: int) -> Cost:
+def _bare_sqlite(raw: sqlite3.Connection, tasks: Sequence[TaskSteps], group: int) -> Cost:
     wall, cpu = time.perf_counter(), time.process_time()
-    for start in range(0, len(lives), group):
-        part = lives[start : start + group]
+    for start in range(0, len(tasks), group):
+        part = tasks[start : start + group]
         for phase in range(3):
             raw.execute("BEGIN IMMEDIATE")
-            for life in part:
-                for statement, parameters in life[phase]:
+            for task in part:
+                for statement, parameters in task[phase]:
                     cursor = raw.execute(statement.sql, parameters)
                     if statement.reads:
                         cursor.fetchall()
@@ -178,7 +178,7 @@ async def _sqlite(rounds: int, size: int) -> tuple[Rounds, int]:
                 raw.execute(statement.sql, parameters)
             ours = _batches(rounds + 1, size, "ours")
             bare = (
-                [recorder.life(one) for one in batch]
+                [recorder.task(one) for one in batch]
                 for batch in _batches(rounds + 1, size, "bare")
             )
             commits = Commits()
@@ -236,13 +236,13 @@ class BareMysql:
             await one.execute(parameters)
         await connection.query("COMMIT")
 
-    async def lives(self, lives: Sequence[Life]) -> Cost:
-        """Live all, one per connection at a time."""
-        waiting = iter(lives)
+    async def run_tasks(self, tasks: Sequence[TaskSteps]) -> Cost:
+        """Run all, one per connection at a time."""
+        waiting = iter(tasks)
 
         async def worker(number: int) -> None:
-            for life in waiting:
-                for steps in life:
+            for task in waiting:
+                for steps in task:
                     await self.run(number, steps)
 
         wall, cpu = time.perf_counter(), time.process_time()
@@ -257,23 +257,23 @@ async def _mariadb(rounds: int, size: int) -> Rounds:
     for database in databases:
         await database.make()
     try:
-        founding = connect(databases[1].url)
-        await founding.open()
-        await founding.close()
+        creating_tables = connect(databases[1].url)
+        await creating_tables.open()
+        await creating_tables.close()
         store, bare = connect(databases[0].url), BareMysql(databases[1])
         await _fill(store)
         await bare.open()
         await bare.run(0, fill)
         ours = _batches(rounds + 1, size, "ours")
-        lives = (
-            [recorder.life(one) for one in batch] for batch in _batches(rounds + 1, size, "bare")
+        bare_tasks = (
+            [recorder.task(one) for one in batch] for batch in _batches(rounds + 1, size, "bare")
         )
 
         async def measure_ours() -> Cost:
             return await _ours(store, next(ours))
 
         async def measure_bare() -> Cost:
-            return await bare.lives(next(lives))
+            return await bare.run_tasks(next(bare_tasks))
 
         found = await atake_turns({"ours": measure_ours, "bare": measure_bare}, rounds)
         await bare.close()
@@ -302,13 +302,13 @@ async def run(*, quick: bool) -> Report:
                 0.5,
                 ">=",
                 "x",
-                f"lives/s through `Storage` on {name}, {IN_FLIGHT} in flight, one user,"
+                f"tasks/s through `Storage` on {name}, {IN_FLIGHT} in flight, one user,"
                 " against the same statements on the bare driver",
             )
             for name, found in sides.items()
         ],
         figures=[
-            Figure(f"{name}, {side}", sizes[name] / found.wall(side), "lives/s")
+            Figure(f"{name}, {side}", sizes[name] / found.wall(side), "tasks/s")
             for name, found in sides.items()
             for side in ("ours", "bare")
         ],

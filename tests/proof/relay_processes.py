@@ -152,8 +152,8 @@ class Fleet:
         assert status == 200, shown
         return shown
 
-    async def furnish(self) -> None:
-        """Make two channels whose callbacks are signed the only ones."""
+    async def set_up_channels(self) -> None:
+        """Leave two channels, whose callbacks are signed."""
         key = f"{self.kling.access_key}|{self.kling.secret_key}"
         present = await self.operate("GET", "channels")
         for name in CHANNELS:

@@ -102,7 +102,7 @@ def relays(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fle
 
 async def _furnished(relays: Fleet) -> None:
     async with relays:
-        await relays.furnish()
+        await relays.set_up_channels()
 
 
 async def storm(acts: list[Act], copies: int) -> None:
