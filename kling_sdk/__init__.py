@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         OutcomeUnknownError,
         PermissionDeniedError,
         RateLimitError,
+        RequestInProgressError,
         RequestValidationError,
         ServerError,
         TaskFailedError,
@@ -126,6 +127,7 @@ __all__ = [
     "RateLimitError",
     "Reply",
     "Request",
+    "RequestInProgressError",
     "RequestValidationError",
     "ResourcePack",
     "ServerError",
@@ -168,9 +170,9 @@ _HOMES = {
         "AccountError AlreadyExistsError AuthenticationError CallbackVerificationError "
         "ConcurrencyLimitError ConflictError ContentPolicyError DownloadError EmptyResultError "
         "IPNotAllowedError InvalidRequestError KlingAPIError KlingError NotFoundError "
-        "OutcomeUnknownError PermissionDeniedError RateLimitError RequestValidationError "
-        "ServerError TaskFailedError TransportError UnreachableError WaitCancelledError "
-        "WaitTimeoutError"
+        "OutcomeUnknownError PermissionDeniedError RateLimitError RequestInProgressError "
+        "RequestValidationError ServerError TaskFailedError TransportError UnreachableError "
+        "WaitCancelledError WaitTimeoutError"
     ),
     "flows": "Event",
     "flows.create": "external_id_for",

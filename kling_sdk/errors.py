@@ -8,12 +8,13 @@ KlingError                        root; carries the task reference where there i
 │   ├── PermissionDeniedError     1103: this key may not use this API or model
 │   ├── InvalidRequestError       1200-1201: a field or value is not accepted
 │   │   ├── AlreadyExistsError    1201: the external_task_id was used before
-│   │   └── ConflictError         HTTP 409 of a relay: it was used for another request
+│   │   └── ConflictError         it was used by another endpoint or, says a relay, request
 │   ├── NotFoundError             1202-1203, HTTP 404, and 1201 "Task not found"
 │   ├── ContentPolicyError        1300-1301: prompt or picture refused
 │   ├── RateLimitError            1302: too many requests; wait and repeat
 │   ├── ConcurrencyLimitError     1303: all slots busy; a queue, not a failure
 │   ├── IPNotAllowedError         1304: the caller's address is not on the allow-list
+│   ├── RequestInProgressError    a relay is still sending an earlier create with this id
 │   └── ServerError               5000-5002 and any HTTP 5xx
 ├── TransportError                no answer: refused, reset, timed out, unreadable
 │   └── UnreachableError          the address is wrong, or nothing serves there
@@ -61,6 +62,7 @@ __all__ = [
     "OutcomeUnknownError",
     "PermissionDeniedError",
     "RateLimitError",
+    "RequestInProgressError",
     "RequestValidationError",
     "ServerError",
     "TaskFailedError",
@@ -68,7 +70,6 @@ __all__ = [
     "UnreachableError",
     "WaitCancelledError",
     "WaitTimeoutError",
-    "api_error",
 ]
 
 
@@ -129,7 +130,8 @@ class KlingAPIError(KlingError):
         retryable: True when the same request can pass later without a change.
         retry_after: Seconds the server asked to wait, or None if it gave none.
         is_refusal: True when the reply proves that nothing was created: it has a documented
-            code other than 5000-5002, or is a complete error reply with a 4xx status.
+            code other than 5000-5002, or is a complete error reply with a 4xx status. A 409
+            proves it only as `ConflictError`.
     """
 
     over_used_connection: bool = False
@@ -186,7 +188,11 @@ class AlreadyExistsError(InvalidRequestError):
 
 
 class ConflictError(InvalidRequestError):
-    """HTTP 409 of a relay: this external_task_id was used before, for another request."""
+    """This external_task_id belongs to another request; nothing was created. Use another id.
+
+    Kling: a task of another endpoint has it. A relay: 409 `external_task_id_conflict`; the message
+    names the fields that are known to differ.
+    """
 
 
 class NotFoundError(KlingAPIError):
@@ -207,6 +213,14 @@ class ConcurrencyLimitError(KlingAPIError):
 
 class IPNotAllowedError(KlingAPIError):
     """1304: the caller's address is not on the account's allow-list."""
+
+
+class RequestInProgressError(KlingAPIError):
+    """409 `request_in_progress` of a relay: it is still sending an earlier create with this id.
+
+    A create is then repeated and looked up as if it had not been answered, so it never raises
+    this; `client.request` may.
+    """
 
 
 class ServerError(KlingAPIError):
@@ -325,80 +339,3 @@ class DownloadError(KlingError):
     def __init__(self, message: str, *, http_status: int | None = None) -> None:
         super().__init__(message)
         self.http_status = http_status
-
-
-# code -> (class, retryable). One row per documented code; nothing else knows them.
-_BY_CODE: dict[int, tuple[type[KlingAPIError], bool]] = {
-    1000: (AuthenticationError, False),
-    1001: (AuthenticationError, False),
-    1002: (AuthenticationError, False),
-    1003: (AuthenticationError, False),
-    1004: (AuthenticationError, False),
-    1100: (AccountError, False),
-    1101: (AccountError, False),
-    1102: (AccountError, False),
-    1103: (PermissionDeniedError, False),
-    1200: (InvalidRequestError, False),
-    1201: (InvalidRequestError, False),
-    1202: (NotFoundError, False),
-    1203: (NotFoundError, False),
-    1300: (ContentPolicyError, False),
-    1301: (ContentPolicyError, False),
-    1302: (RateLimitError, True),
-    1303: (ConcurrencyLimitError, True),
-    1304: (IPNotAllowedError, False),
-    5000: (ServerError, True),
-    5001: (ServerError, True),
-    5002: (ServerError, True),
-}
-
-# Where a reply has no known code (a gateway's page, a new code), its HTTP status decides.
-_BY_STATUS: dict[int, tuple[type[KlingAPIError], bool]] = {
-    400: (InvalidRequestError, False),
-    401: (AuthenticationError, False),
-    402: (AccountError, False),
-    403: (PermissionDeniedError, False),
-    404: (NotFoundError, False),
-    409: (ConflictError, False),
-    422: (InvalidRequestError, False),
-    429: (RateLimitError, True),
-}
-
-
-def api_error(
-    message: str,
-    *,
-    code: int,
-    http_status: int,
-    request_id: str = "",
-    retry_after: float | None = None,
-    complete: bool = False,
-) -> KlingAPIError:
-    """Return the error for a refused reply, in the class its code asks for.
-
-    *complete* says that the reply has everything that the server's own error replies have,
-    so that no gateway's page can be mistaken for it.
-
-    An unknown code keeps its number and gets the class of its HTTP status. Two refusals
-    share code 1201 and are distinguished by the vendor's text (observed, confidence low for
-    "already exists"): "Task not found by ..." and "External_task_id X already exists".
-    """
-    cls, retryable = _BY_CODE.get(code) or _BY_STATUS.get(http_status) or (KlingAPIError, False)
-    if cls is KlingAPIError and http_status >= 500:
-        cls, retryable = ServerError, True
-    if cls is InvalidRequestError:
-        text = message.lower()
-        if "not found by" in text:
-            cls = NotFoundError
-        elif "already exists" in text and "external_task_id" in text:
-            cls = AlreadyExistsError
-    return cls(
-        message,
-        code=code,
-        http_status=http_status,
-        request_id=request_id,
-        retryable=retryable,
-        retry_after=retry_after,
-        is_refusal=cls is not ServerError
-        and (code in _BY_CODE or (complete and 400 <= http_status < 500)),
-    )

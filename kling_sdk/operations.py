@@ -48,7 +48,7 @@ def create(request: Request | RawRequest) -> Operation[Task]:
 
 def call(request: Request) -> Operation[Any]:
     """Call an endpoint that answers at once and makes no task."""
-    from kling_sdk.flows.create import call_once
+    from kling_sdk.flows.send_once import call_once
 
     about = {"model": request.model}
     return Operation("call", lambda ctx: call_once(ctx, request), request.endpoint, about)

@@ -17,6 +17,7 @@ from kling_sdk.errors import (
     OutcomeUnknownError,
     PermissionDeniedError,
     RateLimitError,
+    RequestInProgressError,
     RequestValidationError,
     ServerError,
     TaskFailedError,
@@ -40,7 +41,13 @@ EXITS: Final[dict[int, tuple[str, tuple[type[Exception], ...]]]] = {
     8: ("the task may have been created", (OutcomeUnknownError,)),
     9: (
         "try again later",
-        (TransportError, ServerError, RateLimitError, ConcurrencyLimitError),
+        (
+            TransportError,
+            ServerError,
+            RateLimitError,
+            ConcurrencyLimitError,
+            RequestInProgressError,
+        ),
     ),
     10: ("there is no such task", (NotFoundError,)),
     11: ("the file could not be fetched", (DownloadError,)),

@@ -2,16 +2,17 @@
 
 Every create carries an `external_task_id`, which the account accepts once. So a create
 may be sent again after any failure: it is accepted, or it is answered "already exists"
-and looked up. What cannot be found out before the deadline is an error that says how to
-find out later; it is never reported as a plain failure, which would invite a second buy.
+and looked up. A relay that is still sending an earlier attempt of it says so, and then it is
+repeated as if it had not been answered. What cannot be found out before the deadline is an
+error that says how to find out later; it is never reported as a plain failure, which would
+invite a second buy.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from hashlib import sha256
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import attrs
 
@@ -46,14 +47,13 @@ from kling_sdk.flows.core import (
 )
 from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.flows.interrupted import interrupted, unanswered
-from kling_sdk.flows.retry import is_transient
+from kling_sdk.flows.retry import is_transient, is_unexplained_conflict, maybe_done
+from kling_sdk.flows.send_once import send_once
 from kling_sdk.results import Task
 from kling_sdk.wire import HttpCall, Reply, Wire
 from kling_sdk.wire.v1 import wire_body
 
-__all__ = ["call_once", "create", "external_id_for", "new_external_id"]
-
-T = TypeVar("T")
+__all__ = ["create", "external_id_for", "new_external_id"]
 
 _LONGEST_NAME: Final = 180  # characters, so that with its digest it is a valid id
 
@@ -111,16 +111,18 @@ def create(
         RequestValidationError: the model is known not to do this; nothing was sent.
         KlingAPIError: the server refused, and no earlier attempt can have been accepted.
         TransportError: no attempt reached the server.
-        ConflictError: the id was used by another endpoint, or for another request.
+        ConflictError: a task of another endpoint has the id or, as a relay says, another request;
+            nothing was created.
         AlreadyExistsError: an earlier create has used the id, and `options.if_exists` is
             "error".
-        OutcomeUnknownError: an attempt may have been accepted, and a look-up did not decide it.
+        OutcomeUnknownError: an attempt may have been accepted, and a look-up did not decide it,
+            or was not made because `options.look_up` is False.
     """
     if ctx.options.check and not isinstance(request, RawRequest):
         require(request.record, request.given())
     if not request.record.takes_external_id:
         wire = ctx.wire_for(request.record)
-        return (yield from _once(ctx, request, lambda reply: wire.task(reply, request.record)))
+        return (yield from send_once(ctx, request, lambda reply: wire.task(reply, request.record)))
     keys = CallKeys(ctx.keys.ring if isinstance(ctx.keys, CallKeys) else ctx.keys)
     ctx = attrs.evolve(ctx, keys=keys)
     external_id = request.external_task_id or external_id or new_external_id(ctx)
@@ -146,45 +148,6 @@ def create(
         raise attempts.unknown(f"failed with {type(error).__name__}") from error
     except BaseException as error:
         interrupted(error, unanswered(external_id) if attempts.is_open else "")
-        raise
-
-
-def call_once(ctx: Context, request: Request) -> Flow[Any]:
-    """Call an endpoint that makes no task, and return its result.
-
-    Raises:
-        RequestValidationError: the model is known not to do this; nothing was sent.
-        KlingAPIError: the server refused.
-        TransportError: the server was not reached.
-        OutcomeUnknownError: it may have been carried out, and its result is lost.
-    """
-    if ctx.options.check:
-        require(request.record, request.given())
-    wire, returns = ctx.wire_for(request.record), request.record.returns
-    assert returns is not None  # noqa: S101 - what makes no task says how its reply is read
-    return (yield from _once(ctx, request, lambda reply: returns(wire.data(reply))))
-
-
-def _once(ctx: Context, request: Request | RawRequest, read: Callable[[Reply], T]) -> Flow[T]:
-    """Send a request that carries no external id: exactly once, over a connection of its own.
-
-    Nobody can ask what became of it, so a lost reply is an `OutcomeUnknownError`.
-    """
-    call = ctx.wire_for(request.record).create(request, "")
-    until = ctx.until(ctx.options.create_deadline)
-    lost = "nothing can be asked: this endpoint takes no external_task_id"
-    try:
-        return (yield from exchange(ctx, call, read, until, fresh=True))
-    except KlingError as error:
-        maybe_done = (isinstance(error, KlingAPIError) and not error.is_refusal) or (
-            isinstance(error, TransportError) and error.maybe_sent
-        )
-        if not maybe_done:
-            raise
-        message = f"the request may have been carried out, and its reply is lost; {lost}"
-        raise OutcomeUnknownError(message, external_task_id="") from error
-    except BaseException as error:
-        interrupted(error, f"interrupted during a {request.endpoint} call; {lost}")
         raise
 
 
@@ -288,10 +251,7 @@ class _Attempts:
 
     def _note(self, error: KlingError) -> None:
         """Remember the first failure after which the server may have accepted the task."""
-        maybe_sent = (isinstance(error, KlingAPIError) and not error.is_refusal) or (
-            isinstance(error, TransportError) and error.maybe_sent
-        )
-        if maybe_sent and self.uncertain is None:
+        if maybe_done(error) and self.uncertain is None:
             self.uncertain = error
             self.keys.hold()
         self.is_open = self.uncertain is not None
@@ -333,7 +293,7 @@ class _Attempts:
             if task is not None:
                 raise ConflictError(
                     f"external_task_id {self.external_id} belongs to a task of {record.name}; "
-                    "nothing was created. Use another id for this request",
+                    f"nothing was created. Use another id for this {self.record.name} request",
                     code=error.code,
                     http_status=error.http_status,
                     request_id=error.request_id,
@@ -348,6 +308,9 @@ class _Attempts:
             return (yield from self._confirm(error))
         if is_certain:
             raise error
+        if is_unexplained_conflict(error):
+            # A task that has the id may be another request's.
+            raise self.unknown("the reply is a 409 without a known code") from error
         if not self.ctx.options.look_up:
             raise self.unknown(f"it failed with {type(error).__name__}") from error
         is_wrong = isinstance(error, UnreachableError) and error.maybe_sent
@@ -364,6 +327,8 @@ class _Attempts:
 
     def _confirm(self, error: KlingError) -> Flow[Task]:
         """Raise a refusal that came over a used connection, unless there is a task of ours."""
+        if isinstance(error, ConflictError):
+            return (yield from self._confirm_conflict(error))
         try:
             task = yield from self._look_up(fresh=True)
         except KlingError as failure:
@@ -372,6 +337,21 @@ class _Attempts:
             raise error
         log.warning("a refusal was another request's: %s is %s", self.external_id, task.task_id)
         return self._named(task)
+
+    def _confirm_conflict(self, error: ConflictError) -> Flow[Task]:
+        """Send the create once more over a new connection, and raise the conflict if it is one.
+
+        A look-up would find the task of the other request, which has the id.
+        """
+        until = self.ctx.until(max(_LOOKUP_RESERVE, self.until - self.ctx.monotonic()))
+        self.is_open = True
+        try:
+            reply = yield from exchange(self.ctx, self.call, self._read, until, fresh=True)
+        except KlingError as failure:
+            if isinstance(failure, ConflictError) and not failure.over_used_connection:
+                raise failure.about(external_task_id=self.external_id) from None
+            raise self.unknown(f"repeating it failed with {type(failure).__name__}") from error
+        return (yield from self._accepted(*reply))
 
     def _look_up(
         self, record: EndpointRecord | None = None, *, fresh: bool = False

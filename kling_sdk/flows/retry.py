@@ -1,4 +1,4 @@
-"""When a failed call is repeated, and after how long. Arithmetic only.
+"""What a failure leaves open, when a failed call is repeated, and after how long.
 
 Exponential backoff with full jitter. A server's `Retry-After` is the least pause. 1303
 means that all slots are busy, for which the vendor advises to start at 1 s or more.
@@ -17,7 +17,7 @@ from kling_sdk.errors import (
     UnreachableError,
 )
 
-__all__ = ["Policy", "is_transient"]
+__all__ = ["Policy", "is_transient", "is_unexplained_conflict", "maybe_done"]
 
 BASE: Final = 0.5  # s
 LONGEST: Final = 8.0  # s
@@ -27,9 +27,28 @@ BUSY_LONGEST: Final = 15.0  # s
 
 
 def is_transient(error: KlingError) -> bool:
-    """Return True when the same call may pass later: no answer, 1302, 1303, 5xx."""
+    """Return True when the same call may pass later.
+
+    No answer, 1302, 1303, 5xx, and a relay's 409 for a request that is in progress.
+    """
     return isinstance(error, TransportError) or (
         isinstance(error, KlingAPIError) and error.retryable
+    )
+
+
+def maybe_done(error: KlingError) -> bool:
+    """Return True when the server may have carried out the call that ended so."""
+    return (isinstance(error, KlingAPIError) and not error.is_refusal) or (
+        isinstance(error, TransportError) and error.maybe_sent
+    )
+
+
+def is_unexplained_conflict(error: KlingError) -> bool:
+    """Return True for a 409 that is neither a known conflict nor a request in progress."""
+    return (
+        isinstance(error, KlingAPIError)
+        and error.http_status == 409
+        and not (error.is_refusal or error.retryable)
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from kling_sdk.errors import RequestValidationError, TransportError, api_error
+from kling_sdk.errors import RequestValidationError, TransportError
 from kling_sdk.results import Page, Task, Video, decimal, instant, text
 from kling_sdk.wire.messages import (
     HttpCall,
@@ -20,6 +20,7 @@ from kling_sdk.wire.messages import (
     no_answer,
     retry_after,
 )
+from kling_sdk.wire.refusals import api_error
 from kling_sdk.wire.v1 import checked_id, wire_body
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class RelayWire:
         raise api_error(
             text(detail.get("message")) or f"HTTP {reply.status} without a message",
             code=int(code) if code is not None and abs(code) < 10**9 else 0,
+            relay_code=text(detail.get("code")),
             http_status=reply.status,
             request_id=text(detail.get("request_id")) or reply.headers.get("x-request-id", ""),
             retry_after=retry_after(reply),

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import attrs
 
-from kling_sdk.errors import RequestValidationError, TransportError, api_error
+from kling_sdk.errors import RequestValidationError, TransportError
 from kling_sdk.results import Image, Page, ResourcePack, Task, Video, decimal, instant, text
 from kling_sdk.wire.messages import (
     HttpCall,
@@ -22,6 +22,7 @@ from kling_sdk.wire.messages import (
     no_answer,
     retry_after,
 )
+from kling_sdk.wire.refusals import api_error
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request

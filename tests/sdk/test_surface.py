@@ -31,8 +31,8 @@ from kling_sdk import (
     TextToVideo,
 )
 from kling_sdk.endpoints import request_class
-from kling_sdk.errors import api_error
 from kling_sdk.resources import _Attribute
+from kling_sdk.wire.refusals import api_error
 from tests.endpoints import body
 
 TASK = Task(
@@ -112,6 +112,7 @@ def error_examples() -> list[KlingError]:
         made.append(api_error("words", code=code, http_status=400, request_id="r", retry_after=2.0))
     made.append(api_error("External_task_id mine already exists", code=1201, http_status=400))
     made.append(kling_sdk.ConflictError("used", http_status=409))
+    made.append(kling_sdk.RequestInProgressError("being sent", http_status=409, retry_after=2.0))
     return made
 
 

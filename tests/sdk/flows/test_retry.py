@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kling_sdk import KlingAPIError, KlingError, Task, TextToVideo, TransportError
-from kling_sdk.errors import api_error
 from kling_sdk.flows import Context, Flow, repeat
 from kling_sdk.flows.retry import Policy, is_transient
 from kling_sdk.wire import HttpCall
+from kling_sdk.wire.refusals import api_error
 from tests.sdk.fake_kling import answer
 from tests.sdk.scripted import FakeClock, context, in_turn, play, reply
 

@@ -16,6 +16,7 @@ from kling_sdk import (
     KlingAPIError,
     NotFoundError,
     PermissionDeniedError,
+    RequestInProgressError,
     RequestValidationError,
     Task,
     TransportError,
@@ -100,7 +101,8 @@ ERRORS: list[tuple[int, Any, type[KlingAPIError], int]] = [
     (402, "insufficient_quota", AccountError, 0),
     (403, "user_disabled", PermissionDeniedError, 0),
     (404, "not_found", NotFoundError, 0),
-    (409, "conflict", ConflictError, 0),
+    (409, "external_task_id_conflict", ConflictError, 0),
+    (409, "request_in_progress", RequestInProgressError, 0),
     (502, 1102, AccountError, 1102),
     (502, "1201", KlingAPIError, 1201),
 ]
@@ -159,7 +161,8 @@ def test_an_id_used_for_another_request_is_a_conflict_not_a_task(
     respx_mock: respx.MockRouter, kling: Kling
 ) -> None:
     """A reused id never returns the video of somebody else's order."""
-    body = {"error": {"message": "used", "type": "invalid_request_error", "code": "conflict"}}
+    error = {"message": "used", "type": "conflict_error", "code": "external_task_id_conflict"}
+    body = {"error": error}
     respx_mock.post("/kling/v1/videos/text2video").respond(409, json=body)
 
     with pytest.raises(ConflictError):

@@ -15,7 +15,8 @@ from kling_mock.relay.domain import errors, wire
 from kling_mock.relay.domain.channels import ModelTarget, model_target
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.storage.values import VideoRow
-from kling_sdk.errors import TransportError, api_error
+from kling_sdk.errors import TransportError
+from kling_sdk.wire.refusals import api_error
 
 GUIDE = {
     "model": "kling-v1-5-std",

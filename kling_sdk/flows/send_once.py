@@ -1,0 +1,56 @@
+"""Requests that carry no external id: nobody can ask what became of them, so they are sent once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from kling_sdk.endpoints.base import Request
+from kling_sdk.endpoints.capabilities import require
+from kling_sdk.endpoints.raw import RawRequest
+from kling_sdk.errors import KlingError, OutcomeUnknownError
+from kling_sdk.flows.core import Context, Flow, exchange
+from kling_sdk.flows.interrupted import interrupted
+from kling_sdk.flows.retry import maybe_done
+from kling_sdk.wire import Reply
+
+__all__ = ["call_once", "send_once"]
+
+T = TypeVar("T")
+
+
+def call_once(ctx: Context, request: Request) -> Flow[Any]:
+    """Call an endpoint that makes no task, and return its result.
+
+    Raises:
+        RequestValidationError: the model is known not to do this; nothing was sent.
+        KlingAPIError: the server refused.
+        TransportError: the server was not reached.
+        OutcomeUnknownError: it may have been carried out, and its result is lost.
+    """
+    if ctx.options.check:
+        require(request.record, request.given())
+    wire, returns = ctx.wire_for(request.record), request.record.returns
+    assert returns is not None  # noqa: S101 - what makes no task says how its reply is read
+    return (yield from send_once(ctx, request, lambda reply: returns(wire.data(reply))))
+
+
+def send_once(ctx: Context, request: Request | RawRequest, read: Callable[[Reply], T]) -> Flow[T]:
+    """Send a request that carries no external id: exactly once, over a connection of its own.
+
+    Raises:
+        OutcomeUnknownError: the reply is lost. The others are those of `call_once`.
+    """
+    call = ctx.wire_for(request.record).create(request, "")
+    until = ctx.until(ctx.options.create_deadline)
+    lost = "nothing can be asked: this endpoint takes no external_task_id"
+    try:
+        return (yield from exchange(ctx, call, read, until, fresh=True))
+    except KlingError as error:
+        if not maybe_done(error):
+            raise
+        message = f"the request may have been carried out, and its reply is lost; {lost}"
+        raise OutcomeUnknownError(message, external_task_id="") from error
+    except BaseException as error:
+        interrupted(error, f"interrupted during a {request.endpoint} call; {lost}")
+        raise
