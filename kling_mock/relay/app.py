@@ -19,6 +19,7 @@ from kling_mock.relay.service.callbacks import CallbackReceiver
 from kling_mock.relay.service.channel_registry import ChannelRegistry
 from kling_mock.relay.service.dispatch import Dispatcher
 from kling_mock.relay.service.reconciler import TaskReconciler
+from kling_mock.relay.service.repeats import RepeatedCreates
 from kling_mock.relay.service.scheduler import Scheduler
 from kling_mock.relay.service.sweeper import Sweeper
 from kling_mock.relay.service.tasks import RelayService
@@ -77,7 +78,11 @@ class Relay:
         reconciler = TaskReconciler(
             storage, self._channels, self._upstream, clock, deliveries.run_now, metrics
         )
-        dispatcher = Dispatcher(storage, self._upstream, clock, settings, sweeps.schedule, metrics)
+        # An attempt's time limit is real time: on a fast clock it takes longer.
+        lease = round(settings.create_lease * max(1.0, clock.speed or 1.0))
+        dispatcher = Dispatcher(
+            storage, self._upstream, clock, settings.public_url, lease, sweeps.schedule, metrics
+        )
         self._sweeper = Sweeper(
             storage,
             reconciler,
@@ -105,6 +110,7 @@ class Relay:
             self._channels,
             reconciler,
             dispatcher,
+            RepeatedCreates(storage, clock, metrics),
             clock,
             settings,
             partial(_new_task_id, random),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import attrs
 from attrs.validators import ge, gt, in_, le
@@ -12,8 +12,9 @@ from kling_mock.web.limits import Limits
 
 __all__ = ["CREATE_LEASE", "RelaySettings"]
 
-#: Long enough for one attempt at each of several channels.
-CREATE_LEASE: Final = 120
+#: Longer than one attempt takes by default. Whoever repeats a create whose sender was killed learns
+#: only after it what became of it.
+CREATE_LEASE: Final = 45
 
 
 def _trimmed(url: str) -> str:
@@ -22,6 +23,16 @@ def _trimmed(url: str) -> str:
 
 def _set_of(hosts: Iterable[str]) -> frozenset[str]:
     return frozenset({hosts} if isinstance(hosts, str) else hosts)
+
+
+def _longer_than_an_attempt(
+    settings: RelaySettings, _field: attrs.Attribute[Any], value: int
+) -> None:
+    if settings.upstream_timeout >= value:
+        raise ValueError(
+            f"upstream_timeout is {settings.upstream_timeout:g}; it must be less than create_lease,"
+            f" which is {value}: after that a task counts as no longer being sent"
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -57,10 +68,11 @@ class RelaySettings:
         operator: Who may call the operator's API, with the admin token: `"remote"` any computer,
             `"local"` this one only and not through a proxy, `"off"` nobody. `KlingMock` sets it
             to what its admin API has.
-        upstream_timeout: Seconds of real time that one call of Kling may take, above 0.
-        create_lease: Seconds on the relay's clock, 1 or more, for which the sender of a create
-            has its task alone; longer than all its attempts may take. `KlingMock` multiplies it
-            by the speed of its clock.
+        upstream_timeout: Seconds of real time that one call of Kling may take, above 0 and less
+            than *create_lease*.
+        create_lease: Seconds, 1 to 45, for which an attempt to create a task counts as being
+            under way if its process does not report its end. They are seconds on the relay's
+            clock, times its speed if that is above 1: attempts take real time.
         reads_at_once: How many tasks the sweeper polls concurrently, 1 or more. With 1 the order
             of results does not depend on the network; `KlingMock` sets 1.
         sweep_interval: Seconds on the relay's clock, above 0, between searches for tasks and
@@ -91,7 +103,9 @@ class RelaySettings:
         default="remote", validator=in_(("remote", "local", "off"))
     )
     upstream_timeout: float = attrs.field(default=30.0, validator=gt(0))
-    create_lease: int = attrs.field(default=CREATE_LEASE, validator=ge(1))
+    create_lease: int = attrs.field(
+        default=CREATE_LEASE, validator=[ge(1), le(CREATE_LEASE), _longer_than_an_attempt]
+    )
     reads_at_once: int = attrs.field(default=8, validator=ge(1))
     sweep_interval: float = attrs.field(default=60.0, validator=gt(0))
     limits: Limits = attrs.field(factory=Limits)

@@ -217,8 +217,6 @@ class EmbeddedRelay:
             token=self.token,
             admin_token=self._admin_token,
             operator=self._operator,
-            # An attempt's time limit is real time: on a fast clock it takes longer.
-            create_lease=round(given.create_lease * max(1.0, self._clock.speed or 1.0)),
             reads_at_once=1,  # Kling is on the same thread, and so none waits for the other
         )
 

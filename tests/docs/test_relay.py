@@ -14,10 +14,12 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from kling_mock.cli.main import main
+from kling_mock.relay.domain.repeats import WAIT_LIMIT, WAITING_PER_TOKEN, in_progress
 from kling_mock.relay.domain.user_webhooks import DELAYS
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.metrics.prometheus import exposition
 from kling_mock.relay.operator.operations import CALLS
+from kling_mock.relay.settings import CREATE_LEASE, RelaySettings
 from kling_mock.storage.values import (
     REPEATS,
     Backlog,
@@ -53,6 +55,15 @@ def test_the_page_counts_right() -> None:
     """The numbers of attempts and hours are those of the schedule."""
     assert f"{('seven', 'eight')[len(DELAYS) == 7]} times" in PAGE
     assert f"{round(sum(DELAYS) / 3600)} hours" in PAGE
+
+
+def test_the_page_tells_how_long_a_repeat_waits() -> None:
+    """The limits of repeated creates are those of the code."""
+    assert f"at most {WAIT_LIMIT} s, and then" in PAGE
+    assert f"{WAITING_PER_TOKEN} repeats of the token" in PAGE
+    assert f"`Retry-After: {in_progress().retry_after}`" in PAGE
+    assert f"at most {CREATE_LEASE} s (`create_lease`)" in PAGE
+    assert f"`upstream_timeout`, {RelaySettings().upstream_timeout:g} s" in PAGE
 
 
 def test_every_metric_is_in_the_table() -> None:

@@ -218,6 +218,8 @@ class Scenario:
             self._start(None)
             least = _RETRIES  # Kling repeats what the process was killed before it replied to
         if self.unanswered:
+            # Until the lease of the killed process has ended, a repeat would only wait for it.
+            self.wait(self.environment.settings.create_lease)
             self.create()  # under the same external id
         self.complete_all()
         for step in range(_STEPS):

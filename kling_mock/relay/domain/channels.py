@@ -139,21 +139,34 @@ class FailoverDecision(StrEnum):
     UNKNOWN = "unknown"
 
 
-# Account, permission, rate, concurrency and address: refusals that are about the channel.
-_OF_THE_CHANNEL: Final = frozenset({1100, 1101, 1102, 1103, 1302, 1303, 1304})
-_FIRST_SERVER_CODE: Final = 5000
+# Account, permission, rate, concurrency and address: refusals that are about the channel, each
+# with the HTTP status that belongs to it (vendor's error page; several official copies agree).
+_OF_THE_CHANNEL: Final = {
+    1100: 429,
+    1101: 429,
+    1102: 429,
+    1103: 403,
+    1302: 429,
+    1303: 429,
+    1304: 429,
+}
 
 
 def failover_decision(error: KlingError) -> FailoverDecision:
-    """Return what *error* proves about a create that failed with it."""
+    """Return what *error* proves about a create that failed with it.
+
+    A refusal is a complete error of Kling's with an HTTP status below 500; one about the channel
+    also has the status that belongs to its code. Anything else may come from something in between.
+    """
     if isinstance(error, TransportError):
         return FailoverDecision.UNKNOWN if error.maybe_sent else FailoverDecision.NEXT
     if not isinstance(error, KlingAPIError) or isinstance(error, AlreadyExistsError):
         return (
             FailoverDecision.UNKNOWN
         )  # "already exists" is about our own id: an attempt was accepted
-    if error.code in _OF_THE_CHANNEL:
-        return FailoverDecision.NEXT
-    # No code: the reply is not from Kling, but from something in between.
-    refused = 0 < error.code < _FIRST_SERVER_CODE and error.http_status < 500
-    return FailoverDecision.REFUSED if refused else FailoverDecision.UNKNOWN
+    if not error.is_refusal or error.http_status >= 500:
+        return FailoverDecision.UNKNOWN
+    belongs = _OF_THE_CHANNEL.get(error.code)
+    if belongs is None:
+        return FailoverDecision.REFUSED
+    return FailoverDecision.NEXT if error.http_status == belongs else FailoverDecision.UNKNOWN

@@ -7,11 +7,20 @@ Kling's own number, so that a client can tell 1303 from 1301 behind a relay too.
 from __future__ import annotations
 
 import json
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from kling_sdk import KlingAPIError, KlingError
 
-__all__ = ["KINDS", "ErrorKind", "RelayError", "check_method", "invalid", "upstream_refusal"]
+__all__ = [
+    "KINDS",
+    "ErrorKind",
+    "RelayError",
+    "check_method",
+    "invalid",
+    "read_refusal",
+    "stored_refusal",
+    "upstream_refusal",
+]
 
 
 class ErrorKind(NamedTuple):
@@ -37,6 +46,8 @@ NOT_FOUND: Final = ErrorKind(404, "not_found_error", "not_found")
 WRONG_METHOD: Final = ErrorKind(405, "invalid_request_error", "method_not_allowed")
 TIMEOUT: Final = ErrorKind(408, "invalid_request_error", "request_timeout")
 CONFLICT: Final = ErrorKind(409, "conflict_error", "external_task_id_conflict")
+IN_PROGRESS: Final = ErrorKind(409, "conflict_error", "request_in_progress")
+TAKEN: Final = ErrorKind(409, "conflict_error", "already_exists")
 AMBIGUOUS: Final = ErrorKind(409, "conflict_error", "ambiguous_name")
 TOO_LARGE: Final = ErrorKind(413, "invalid_request_error", "body_too_large")
 UPSTREAM: Final = ErrorKind(502, "upstream_error", "upstream_error")
@@ -60,6 +71,8 @@ KINDS: Final = (
     WRONG_METHOD,
     TIMEOUT,
     CONFLICT,
+    IN_PROGRESS,
+    TAKEN,
     AMBIGUOUS,
     TOO_LARGE,
     UPSTREAM,
@@ -101,7 +114,8 @@ class RelayError(Exception):
     def body(self) -> bytes:
         """Return the body of the reply."""
         error = {"message": self.message, "type": self.kind.type, "code": self.code}
-        return json.dumps({"error": error}, ensure_ascii=False).encode()
+        text = json.dumps({"error": error}, ensure_ascii=False)
+        return text.encode("utf-8", "backslashreplace")  # half a surrogate pair, as JSON's \u
 
 
 def check_method(method: str, *methods: str) -> None:
@@ -145,3 +159,34 @@ def upstream_refusal(error: KlingError) -> RelayError:
         wait = _WAIT if error.retry_after is None else max(1, round(error.retry_after))
     message = error.message[:_LONGEST] if http < 500 else "Kling refused this relay's channel."
     return RelayError(UPSTREAM, message, code=error.code or None, http=http, retry_after=wait)
+
+
+def stored_refusal(error: RelayError) -> str:
+    """Return the refusal of a create as its row stores it: JSON in ASCII."""
+    stored = {
+        "http": error.http,
+        "code": error.code,
+        "message": error.message,
+        "retry_after": error.retry_after,
+    }
+    return json.dumps({"refusal": stored})
+
+
+def read_refusal(stored: str) -> RelayError:
+    """Return the refusal that `stored_refusal` has written.
+
+    Args:
+        stored: The `json_data` of a row whose create was refused. An earlier version of the
+            relay has written none; then the error says so, as a 502 that may be repeated.
+    """
+    try:
+        found: Any = json.loads(stored)["refusal"]
+        return RelayError(
+            UPSTREAM,
+            found["message"],
+            code=found["code"],
+            http=found["http"],
+            retry_after=found["retry_after"],
+        )
+    except (ValueError, KeyError, TypeError):
+        return RelayError(UPSTREAM, "Kling refused the request; its reason was not stored.")

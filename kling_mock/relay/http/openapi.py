@@ -160,19 +160,26 @@ def _operation(
 
 
 def _users() -> Iterator[ApiOperation]:
+    conflict = ApiReply(
+        "Another request has used the `external_task_id`; or, with `Retry-After`, the first "
+        "request with it is still being sent (`request_in_progress`).",
+        _named("Error"),
+        headers={"Retry-After": {"type": "integer"}},
+    )
     for endpoint in ENDPOINTS:
-        yield _operation(
+        create = _operation(
             "POST",
             f"{VIDEOS}/{endpoint}",
             f"create-{endpoint}",
             "tasks",
             "Create a task",
             ApiReply("The task, or the first one of this `external_task_id`.", _named("Created")),
-            (400, 401, 402, 403, 409, 413, 429, 502, 503),
+            (400, 401, 402, 403, 413, 429, 502, 503),
             "token",
             body=_named("Create"),
             examples=_EXAMPLE,
         )
+        yield replace(create, answers={**create.answers, 409: conflict})
     parameters = (
         Parameter("limit", "query", integer(1, MAX_PAGE), "Most tasks on the page."),
         Parameter("before", "query", integer(1, MAX_KEY), "The last page's `next_before`."),

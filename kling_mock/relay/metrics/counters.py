@@ -25,7 +25,7 @@ __all__ = ["BOUNDS", "Durations", "Metrics", "upstream_outcome"]
 BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 CreateOutcome: TypeAlias = Literal[
-    "accepted", "refused", "unknown", "insufficient_quota", "repeated"
+    "accepted", "refused", "unknown", "insufficient_quota", "repeated", "in_progress"
 ]
 CallbackOutcome: TypeAlias = Literal[
     "applied",

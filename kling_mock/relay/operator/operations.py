@@ -299,7 +299,7 @@ def relay_errors() -> Generator[None]:
     except UnknownError as error:
         raise RelayError(errors.NOT_FOUND, str(error)) from None
     except ExistsError as error:
-        raise RelayError(errors.CONFLICT, str(error)) from None
+        raise RelayError(errors.TAKEN, str(error)) from None
     except InsufficientQuotaError as error:
         raise RelayError(errors.NO_QUOTA, str(error)) from None
     except StorageUnavailableError:

@@ -9,14 +9,13 @@ from typing import Final
 from kling_mock.clock import MockClock
 from kling_mock.relay.domain import wire
 from kling_mock.relay.domain.channels import FailoverDecision, failover_decision
-from kling_mock.relay.domain.errors import RelayError, upstream_refusal
+from kling_mock.relay.domain.errors import RelayError, stored_refusal, upstream_refusal
 from kling_mock.relay.domain.schedule import UNKNOWN_PAUSE, first_poll
 from kling_mock.relay.domain.wire import CreateTaskRequest
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.channel_registry import ChannelRoute
 from kling_mock.relay.service.reconciler import error_summary
 from kling_mock.relay.service.upstream import Upstream
-from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.errors import KlingTaskClashError, StorageUnavailableError
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import Attempt, TaskOutcome, TaskResult, VideoRow
@@ -36,7 +35,8 @@ class Dispatcher:
         storage: Where the rows are.
         upstream: Kling.
         clock: The time.
-        settings: The settings of the relay.
+        public_url: Where Kling's callbacks reach the relay; `None` asks for none.
+        lease: Seconds for which an attempt counts as being under way; longer than it may take.
         schedule_sweep: Called with an instant at which the sweeper has work.
         metrics: Counts how creates end.
     """
@@ -46,7 +46,8 @@ class Dispatcher:
         storage: Storage,
         upstream: Upstream,
         clock: MockClock,
-        settings: RelaySettings,
+        public_url: str | None,
+        lease: int,
         schedule_sweep: Callable[[float], None],
         metrics: Metrics,
     ) -> None:
@@ -54,8 +55,13 @@ class Dispatcher:
         self._storage = storage
         self._upstream = upstream
         self._clock = clock
-        self._settings = settings
+        self._public_url = public_url
+        self._lease = lease
         self._schedule_sweep = schedule_sweep
+
+    def lease(self) -> int:
+        """Return when the lease of an attempt ends that begins now, Unix seconds."""
+        return self._now() + self._lease
 
     def schedule_check(self, lease: int) -> int:
         """Schedule the sweeper's check of a create whose sender gets killed; return its instant.
@@ -89,7 +95,9 @@ class Dispatcher:
     ) -> dict[str, str]:
         error: KlingError | None = None
         for turn, route in enumerate(routes):
-            if turn and not await self._bind(row, route, self._now() + self._settings.create_lease):
+            # A process that was stopped for so long has lost its lease before it sends.
+            renew = turn > 0 or self._now() >= row.attempt_until
+            if renew and not await self._bind(row, route, self.lease()):
                 break  # it was found or given up meanwhile
             try:
                 task = await self._attempt(row, request, route)
@@ -109,13 +117,14 @@ class Dispatcher:
                     break
             else:
                 return await self._accepted(row, task, route)
-        assert error is not None  # noqa: S101 - there is a route, and it has failed
+        if error is None:
+            return wire.create_reply(await self._storage.find_task(row.task_id) or row)
         return await self._refused(row, error)
 
     async def _attempt(
         self, row: VideoRow, request: CreateTaskRequest, route: ChannelRoute
     ) -> Task:
-        public = self._settings.public_url
+        public = self._public_url
         callback = None if public is None else f"{public}/kling/callback/{row.task_id}"
         body = wire.upstream_body(request, route.target, row.task_id, callback)
         return await self._upstream.create(
@@ -180,8 +189,9 @@ class Dispatcher:
     async def _refused(self, row: VideoRow, error: KlingError) -> dict[str, str]:
         """Release the hold; the user may repeat the request under the same external id.
 
-        If Kling has shown the task meanwhile, it exists, whatever the reply to the create was:
-        then its row is returned as it is.
+        The refusal is stored for the repeats that wait for the end of this create, in whichever
+        process. If Kling has shown the task meanwhile, it exists, whatever the reply to the create
+        was: then its row is returned as it is.
 
         Raises:
             RelayError: It was refused.
@@ -192,6 +202,7 @@ class Dispatcher:
             "failed",
             "create",
             fail_reason=f"refused: {error_summary(error)}",
+            json_data=stored_refusal(refusal),
             free_external_id=True,
         )
         settled = await self._storage.settle(result, now=self._now())

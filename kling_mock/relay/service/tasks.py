@@ -13,11 +13,13 @@ from kling_mock.relay.domain import errors, wire
 from kling_mock.relay.domain.credentials import token_hash
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.pricing import BillableRequest, price_list
+from kling_mock.relay.domain.repeats import conflict
 from kling_mock.relay.domain.wire import CreateTaskRequest, ListQuery
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.channel_registry import ChannelRegistry, ChannelRoute
 from kling_mock.relay.service.dispatch import Dispatcher
 from kling_mock.relay.service.reconciler import TaskReconciler
+from kling_mock.relay.service.repeats import RepeatedCreates
 from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.errors import (
     DisabledError,
@@ -47,6 +49,7 @@ class RelayService:
         channels: The channels.
         reconciler: Reads tasks from Kling.
         dispatcher: Sends tasks to Kling.
+        repeats: Replies to repeated creates.
         clock: The time.
         settings: The settings of the relay.
         new_id: Returns a new `kling_<32 hex>`.
@@ -59,6 +62,7 @@ class RelayService:
         channels: ChannelRegistry,
         reconciler: TaskReconciler,
         dispatcher: Dispatcher,
+        repeats: RepeatedCreates,
         clock: MockClock,
         settings: RelaySettings,
         new_id: Callable[[], str],
@@ -69,6 +73,7 @@ class RelayService:
         self._channels = channels
         self._reconciler = reconciler
         self._dispatcher = dispatcher
+        self._repeats = repeats
         self._clock = clock
         self._settings = settings
         self._prices = price_list(settings.pricing)
@@ -94,6 +99,9 @@ class RelayService:
     async def create(self, caller: Caller, endpoint: str, raw: bytes) -> dict[str, str]:
         """Hold the price, insert the row, and only then call Kling; return the reply.
 
+        A repeated `external_task_id` with the same request gets the first task; see
+        `RepeatedCreates`.
+
         Args:
             caller: Who pays.
             endpoint: One of `wire.ENDPOINTS`.
@@ -106,15 +114,25 @@ class RelayService:
         request = wire.read_create(endpoint, raw)
         routes = await self._channels.routes(request.model, request.mode)
         if not routes:
-            raise RelayError(errors.NO_CHANNEL, f"no enabled channel takes {request.model}")
-        task = self._new_task(caller, request, routes[0])
-        row = await self._insert(task)
+            return await self._without_channel(caller, request)
+        lease = self._dispatcher.lease()
+        task = self._new_task(caller, request, routes[0], lease)
+        row = await self._insert(task, request, self._dispatcher.schedule_check(lease))
         # Not `is_new`: a row that this very call has inserted, and whose COMMIT got no reply, is
         # found by the second run, and nobody else will send it.
         if row.task_id != task.task_id:
-            self._metrics.create("repeated")
-            return wire.create_reply(row)
+            return await self._repeats.reply(row, caller.token.id)
         return await self._dispatcher.send(row, request, routes)
+
+    async def _without_channel(self, caller: Caller, request: CreateTaskRequest) -> dict[str, str]:
+        """Reply to a create that no channel takes; a repeat gets its first task all the same."""
+        name = request.external_task_id
+        first = await self._storage.get_task(caller.user.id, name) if name else None
+        if first is None or first.external_task_id != name:
+            raise RelayError(errors.NO_CHANNEL, f"no enabled channel takes {request.model}")
+        if first.request_hash != request.request_hash:
+            raise conflict(first, request)
+        return await self._repeats.reply(first, caller.token.id)
 
     async def query(self, caller: Caller, name: str) -> dict[str, str]:
         """Return one of the caller's own tasks, read from Kling again if it is open.
@@ -141,8 +159,9 @@ class RelayService:
         following = rows[-1].id if len(rows) == query.limit else None
         return wire.list_reply(rows, following)
 
-    def _new_task(self, caller: Caller, request: CreateTaskRequest, route: ChannelRoute) -> NewTask:
-        lease = int(self._clock.now()) + self._settings.create_lease
+    def _new_task(
+        self, caller: Caller, request: CreateTaskRequest, route: ChannelRoute, lease: int
+    ) -> NewTask:
         billable = BillableRequest(
             request.endpoint,
             request.model,
@@ -170,15 +189,12 @@ class RelayService:
             overdraft=self._settings.plain_check,
         )
 
-    async def _insert(self, task: NewTask) -> VideoRow:
+    async def _insert(self, task: NewTask, request: CreateTaskRequest, poll_at: int) -> VideoRow:
         now = int(self._clock.now())
-        poll_at = self._dispatcher.schedule_check(now + self._settings.create_lease)
         try:
             return (await self._storage.create_task(task, now=now, next_poll_at=poll_at)).row
-        except ExternalIdConflictError:
-            raise RelayError(
-                errors.CONFLICT, "external_task_id: it has been used for another request"
-            ) from None
+        except ExternalIdConflictError as error:
+            raise conflict(await self._storage.find_task(error.task_id), request) from None
         except InsufficientQuotaError as error:
             self._metrics.create("insufficient_quota")
             raise RelayError(errors.NO_QUOTA, f"{error}; top up and try again") from None

@@ -153,7 +153,7 @@ class VideoRow:
         quota: The price while open, what was charged once `succeed`, 0 once `failed`.
         n: How many videos.
         credentials: Always "" (a column of the guide).
-        json_data: Kling's report that ended it, or "".
+        json_data: Kling's report that ended it, the refusal of its create, or "".
         external_task_id: The user's own id, or None.
         request_hash: SHA-256 of the request; "" for rows that a migration brought in.
         kling_task_id: Kling's id; None until Kling has accepted it.
@@ -279,7 +279,7 @@ class TaskResult:
         store_url: Its URL.
         duration: Seconds as text; "" keeps the requested ones.
         fail_reason: Why it failed.
-        json_data: The report as received.
+        json_data: The report as received, or the refusal of the create as the relay stores it.
         free_external_id: Of a create that Kling refused: the row gives up its
             `external_task_id`, so that the user can repeat the request under it. It changes
             nothing once the row has Kling's id.

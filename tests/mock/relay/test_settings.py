@@ -32,6 +32,8 @@ def test_urls_and_hosts_are_normalized() -> None:
         {"operator": "everybody"},
         {"upstream_timeout": 0},
         {"create_lease": 0},
+        {"create_lease": 46},
+        {"upstream_timeout": 45.0},
         {"reads_at_once": 0},
         {"sweep_interval": 0},
     ],

@@ -20,7 +20,8 @@ from kling_mock.relay.domain.channels import (
 )
 from kling_mock.relay.domain.credentials import parse_keys
 from kling_mock.relay.domain.errors import RelayError
-from kling_sdk.errors import KlingError, OutcomeUnknownError, TransportError, api_error
+from kling_sdk.errors import KlingError, OutcomeUnknownError, TransportError
+from kling_sdk.wire.refusals import api_error
 
 
 class Channel(NamedTuple):
@@ -127,8 +128,10 @@ def test_a_mapping_that_is_none_is_refused(text: str) -> None:
     assert check_mapping('{"a": "b"}') == {"a": "b"}
 
 
-def refused(code: int, http: int = 400, message: str = "no") -> KlingError:
-    return api_error(message, code=code, http_status=http)
+def refused(
+    code: int, http: int = 400, message: str = "no", *, complete: bool = False
+) -> KlingError:
+    return api_error(message, code=code, http_status=http, complete=complete)
 
 
 @pytest.mark.parametrize(
@@ -147,13 +150,20 @@ def refused(code: int, http: int = 400, message: str = "no") -> KlingError:
         (refused(1000, 401), FailoverDecision.REFUSED),
         (refused(1201), FailoverDecision.REFUSED),
         (refused(1301), FailoverDecision.REFUSED),
-        (refused(1999), FailoverDecision.REFUSED),
+        (refused(1999, complete=True), FailoverDecision.REFUSED),
+        (refused(1999), FailoverDecision.UNKNOWN),  # a firewall's JSON has a code too
+        (refused(1020, 403), FailoverDecision.UNKNOWN),
+        (refused(1999, 409, complete=True), FailoverDecision.UNKNOWN),
         (refused(1201, 400, "External_task_id kling_1 already exists"), FailoverDecision.UNKNOWN),
         (refused(5000, 500), FailoverDecision.UNKNOWN),
         (refused(5002, 504), FailoverDecision.UNKNOWN),
         (refused(0, 502), FailoverDecision.UNKNOWN),
         (refused(0, 403), FailoverDecision.UNKNOWN),  # a page of something in between
         (refused(1201, 500), FailoverDecision.UNKNOWN),
+        (refused(1302, 503), FailoverDecision.UNKNOWN),
+        (refused(1303, 500), FailoverDecision.UNKNOWN),
+        (refused(1303, 200), FailoverDecision.UNKNOWN),
+        (refused(1103, 429), FailoverDecision.UNKNOWN),
     ],
 )
 def test_another_channel_is_tried_only_after_proof_of_refusal(

@@ -116,6 +116,7 @@ def check_money(caller: Caller, series: Series) -> None:
         "unknown": 1,
         "insufficient_quota": 1,
         "repeated": 1,
+        "in_progress": 0,
     }
     (day,) = caller.operate("GET", "stats")["data"]
     ends = {k[1]: v for k, v in series.items() if k[0] == "settlements_total"}

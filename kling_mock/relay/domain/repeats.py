@@ -1,0 +1,105 @@
+"""A repeated create: whether the first one is still being sent, and how long a repeat waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from kling_mock.relay.domain import errors
+from kling_mock.relay.domain.errors import RelayError
+from kling_mock.relay.domain.wire import CreateTaskRequest
+from kling_mock.storage.text import fit
+from kling_mock.storage.values import VideoRow
+
+__all__ = [
+    "WAITING_PER_TOKEN",
+    "WAIT_LIMIT",
+    "conflict",
+    "in_progress",
+    "is_being_sent",
+    "wait_pauses",
+    "was_refused",
+]
+
+#: Seconds for which a repeat waits for the first create to be answered.
+WAIT_LIMIT: Final = 20
+#: Repeats that one token may have waiting in one process.
+WAITING_PER_TOKEN: Final = 64
+
+_SHORTEST_PAUSE: Final = 0.0625  # seconds; powers of two, so that the pauses add up exactly
+_LONGEST_PAUSE: Final = 1.0
+_RETRY_AFTER: Final = 2  # seconds
+
+
+def is_being_sent(row: VideoRow, now: float) -> bool:
+    """Return whether an attempt to send *row* to Kling may still be under way.
+
+    Its sender may also have been killed: until the attempt's lease has ended, nobody can tell.
+
+    Args:
+        row: The row of the first create.
+        now: The present, Unix seconds.
+    """
+    return row.is_open and not row.legacy and row.kling_task_id is None and now < row.attempt_until
+
+
+def was_refused(row: VideoRow) -> bool:
+    """Return whether Kling refused the create of *row*, which had an `external_task_id`.
+
+    Only a refusal takes the id away again.
+    """
+    return row.status == "failed" and row.external_task_id is None
+
+
+def wait_pauses() -> Iterator[float]:
+    """Yield the pauses between two readings of the row, in seconds; they add up to `WAIT_LIMIT`."""
+    pause, left = _SHORTEST_PAUSE, float(WAIT_LIMIT)
+    while left > 0:
+        yield min(pause, left)
+        left -= pause
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def in_progress() -> RelayError:
+    """Return the refusal of a repeat whose first create is still being sent."""
+    return RelayError(
+        errors.IN_PROGRESS,
+        "external_task_id: the first request with it is still being sent to Kling; "
+        f"repeat this one after {_RETRY_AFTER} seconds",
+        retry_after=_RETRY_AFTER,
+    )
+
+
+def conflict(first: VideoRow | None, request: CreateTaskRequest) -> RelayError:
+    """Return the refusal of a request whose `external_task_id` another one has used.
+
+    It names the fields that are known to differ, and no values: of the first request only some
+    fields are stored.
+
+    Args:
+        first: The row of the first request; `None` if it is not known.
+        request: The request.
+    """
+    fields = [] if first is None else list(_differing(first, request))
+    known = f", which differs in {', '.join(fields)}" if fields else ""
+    return RelayError(
+        errors.CONFLICT,
+        f"external_task_id: it has been used for another request{known}; use another id for this "
+        "one",
+    )
+
+
+def _differing(first: VideoRow, request: CreateTaskRequest) -> Iterator[str]:
+    """Yield the fields in which *request* surely differs from the request that made *first*."""
+    if first.type != request.endpoint:
+        yield "endpoint"
+    if first.model != fit(request.model):
+        yield "model"
+    if request.mode and first.mode != fit(request.mode):
+        yield "mode"  # without one, the row's mode may be of the channel's model mapping
+    if first.prompt != fit(request.prompt):
+        yield "prompt"
+    if first.is_open and first.duration != f"{request.seconds:f}":
+        yield "duration"  # at the end the row gets that of the result
+    if (first.callback_url or "") != (request.callback_url or ""):
+        yield "callback_url"

@@ -1,0 +1,357 @@
+"""Repeats of a create that is still being sent, was refused, or whose sender was killed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import httpx
+import pytest
+
+from kling_mock import KlingMock
+from kling_mock.clock import ScaledClock
+from kling_mock.relay.domain.errors import RelayError
+from kling_mock.relay.domain.repeats import WAIT_LIMIT, WAITING_PER_TOKEN
+from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.service.repeats import RepeatedCreates
+from kling_mock.storage.connect import connect
+from kling_mock.storage.memory import MemoryStorage
+from kling_mock.storage.protocol import Storage
+from kling_mock.storage.values import Attempt, Created, NewTask, VideoRow
+from tests.mock.relay.http_calls import PRICE, Caller, error_of
+from tests.mock.relay.scripted_kling import (
+    ReceivedRequest,
+    Reply,
+    ScriptedKling,
+    accepted,
+    refusal,
+)
+from tests.mock.storage.samples import NOW, Shop
+from tests.sdk.scripted import until
+
+REPEATS: Final = 49
+FOR_EVER: Final = NOW + 10**9
+
+
+class Held:
+    """A Kling that replies to no create before it is told to.
+
+    Attributes:
+        release: Lets it reply.
+        creates: How many creates it has received.
+    """
+
+    def __init__(self, answer: Callable[[ReceivedRequest], Reply]) -> None:
+        self.release = threading.Event()
+        self.creates = 0
+        self._answer = answer
+
+    def __call__(self, asked: ReceivedRequest) -> Reply:
+        if asked.method == "POST":
+            self.creates += 1
+            assert self.release.wait(60)
+        return self._answer(asked)
+
+
+@contextmanager
+def held(
+    caller: Caller, answer: Callable[[ReceivedRequest], Reply]
+) -> Iterator[tuple[Held, ThreadPoolExecutor]]:
+    """Put a `Held` behind the relay; yield it, and threads to call the relay on."""
+    kling = Held(answer)
+    with ScriptedKling(kling) as server, ThreadPoolExecutor(REPEATS + 2) as threads:
+        server.serve(caller)
+        try:
+            yield kling, threads
+        finally:
+            kling.release.set()
+
+
+def spin(condition: Callable[[], bool]) -> None:
+    """Return once something has happened on another thread."""
+    limit = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0)
+
+
+def waiting(caller: Caller) -> int:
+    """Return how many repeats are waiting."""
+    relay: Any = caller.mock._existing_relay().host.built
+    total: int = relay.handler._service._repeats._waiting.total()
+    return total
+
+
+def all_at_once(
+    caller: Caller, kling: Held, threads: ThreadPoolExecutor, **fields: Any
+) -> list[httpx.Response]:
+    """Create, repeat it 49 times while it is being sent, and let Kling reply."""
+    replies: list[Future[httpx.Response]] = [threads.submit(caller.create, **fields)]
+    spin(lambda: kling.creates == 1)
+    replies += [threads.submit(caller.create, **fields) for _ in range(REPEATS)]
+    spin(lambda: waiting(caller) == REPEATS)
+    kling.release.set()
+    return [reply.result(60) for reply in replies]
+
+
+# ---------------------------------------------------------------- while it is being sent
+
+
+@pytest.mark.slow
+def test_repeats_wait_for_the_first_create_and_get_its_task(caller: Caller) -> None:
+    """50 callers of one create get the same reply, with Kling's id: one task, one hold."""
+    with held(caller, accepted) as (kling, threads):
+        replies = all_at_once(caller, kling, threads, external_task_id="order-1")
+
+    assert {reply.status_code for reply in replies} == {200}
+    assert {reply.content for reply in replies} == {replies[0].content}
+    assert replies[0].json()["kling_task_id"] == "873"
+    assert kling.creates == 1
+    assert caller.mock.ledger.user().held_quota == PRICE
+    assert waiting(caller) == 0
+
+
+@pytest.mark.parametrize(("code", "http"), [(1301, 400), (1303, 429), (1102, 429)])
+@pytest.mark.slow
+def test_repeats_of_a_refused_create_get_the_refusal(caller: Caller, code: int, http: int) -> None:
+    """None holds a dead task: each gets the reply of the first one, to the byte, and pays nothing.
+
+    The id is free again, so the request can be sent anew under it.
+    """
+    with held(caller, lambda _: refusal(code, http)) as (kling, threads):
+        first, *others = all_at_once(caller, kling, threads, external_task_id="order-1")
+        shown = error_of(first)
+        assert shown[1:] == ("upstream_error", code)
+        for reply in others:
+            assert (reply.status_code, reply.content) == (first.status_code, first.content)
+            assert reply.headers.get("Retry-After") == first.headers.get("Retry-After")
+        assert kling.creates == 1
+        assert caller.mock.ledger.user().held_quota == 0
+
+        kling._answer = accepted
+        assert caller.create(external_task_id="order-1").json()["kling_task_id"] == "873"
+    caller.mock.ledger.assert_balanced()
+
+
+def test_another_request_under_the_id_is_a_conflict_at_once(caller: Caller) -> None:
+    """It does not wait for the first one, whatever becomes of that."""
+    with held(caller, accepted) as (kling, threads):
+        first = threads.submit(caller.create, external_task_id="order-1")
+        spin(lambda: kling.creates == 1)
+        reply = caller.create(external_task_id="order-1", prompt="a dog", duration=10)
+        assert error_of(reply) == (409, "conflict_error", "external_task_id_conflict")
+        assert "differs in prompt, duration" in reply.json()["error"]["message"]
+        assert "Retry-After" not in reply.headers
+        assert not first.done()
+        kling.release.set()
+        assert first.result(60).status_code == 200
+
+
+@pytest.mark.slow
+def test_a_repeat_that_waits_for_too_long_is_told_to_repeat() -> None:
+    """After 20 seconds on the relay's clock: 409 with the pause, and the first create goes on."""
+    with (
+        KlingMock(clock=100) as mock,
+        httpx.Client(base_url=mock.relay_url, timeout=60) as http,
+    ):
+        caller = Caller(http, mock)
+        with held(caller, accepted) as (kling, threads):
+            first = threads.submit(caller.create, external_task_id="order-1")
+            spin(lambda: kling.creates == 1)
+            begun = mock.clock.now()
+            reply = caller.create(external_task_id="order-1")
+            assert mock.clock.now() - begun >= WAIT_LIMIT
+            assert error_of(reply) == (409, "conflict_error", "request_in_progress")
+            assert reply.headers["Retry-After"] == "2"
+            kling.release.set()
+            assert first.result(60).json() == caller.create(external_task_id="order-1").json()
+        assert kling.creates == 1
+
+
+def test_a_repeat_needs_no_channel(caller: Caller) -> None:
+    """Where the operator has disabled the channels, a repeat still gets the task that it made."""
+    first = caller.create(external_task_id="order-1")
+    (channel,) = caller.operate("GET", "channels")["data"]
+    caller.operate("PATCH", f"channels/{channel['id']}", json={"status": "disabled"})
+
+    assert caller.create(external_task_id="order-1").json() == first.json()
+    assert error_of(caller.create(external_task_id="order-1", prompt="a dog"))[0] == 409
+    for fields in (
+        {},
+        {"external_task_id": "order-2"},
+        {"external_task_id": first.json()["task_id"]},
+    ):
+        assert error_of(caller.create(**fields)) == (503, "upstream_error", "no_channel")
+
+
+def test_a_refusal_in_any_characters_is_a_refusal(caller: Caller) -> None:
+    """Half a surrogate pair in Kling's text, which JSON may hold, is no failure of the relay."""
+    body = b'{"code":1301,"message":"no \\ud800","request_id":"1"}'
+    with ScriptedKling(lambda _: (400, body)) as kling:
+        kling.serve(caller)
+        reply = caller.create(external_task_id="order-1")
+    assert error_of(reply) == (400, "upstream_error", 1301)
+    assert caller.mock.ledger.user().held_quota == 0
+
+
+# ---------------------------------------------------------------- how it waits
+
+
+@attrs.define
+class Desk:
+    """A row that is being sent, and who replies to its repeats, on a clock that races."""
+
+    shop: Shop
+    row: VideoRow
+    clock: ScaledClock
+    repeats: RepeatedCreates
+
+    @classmethod
+    async def open(cls, store: Storage | None = None, *, speed: float = 1_000_000) -> Desk:
+        shop = await Shop.fill(store or MemoryStorage())
+        row = await shop.create(
+            external_task_id="order-1", attempt=Attempt(shop.channel.id, "key-1", FOR_EVER)
+        )
+        clock = ScaledClock(speed, NOW)
+        repeats = RepeatedCreates(shop.store, clock, Metrics(lambda: 0.0))
+        return cls(shop, row, clock, repeats)
+
+    async def refused(self, token_id: int = 1) -> RelayError:
+        with pytest.raises(RelayError) as caught:
+            await self.repeats.reply(self.row, token_id)
+        return caught.value
+
+
+async def test_a_wait_ends_after_twenty_seconds_on_the_relay_s_clock() -> None:
+    """A row that stays as it is is read some thirty times at most."""
+    desk = await Desk.open()
+    begun = desk.clock.monotonic()
+    error = await desk.refused()
+    assert error.code == "request_in_progress"
+    assert desk.clock.monotonic() - begun >= WAIT_LIMIT
+    assert desk.repeats._metrics.creates["in_progress"] == 1
+
+
+async def test_a_token_has_so_many_repeats_waiting_and_no_more() -> None:
+    """One user's repeats take up no more connections; another's wait all the same."""
+    desk = await Desk.open(speed=1e-3)
+    crowd = [
+        asyncio.ensure_future(desk.repeats.reply(desk.row, 1)) for _ in range(WAITING_PER_TOKEN)
+    ]
+    await until(lambda: desk.repeats._waiting[1] == WAITING_PER_TOKEN)
+    assert (await desk.refused(1)).code == "request_in_progress"  # at once
+    other = asyncio.ensure_future(desk.repeats.reply(desk.row, 2))
+    await until(lambda: desk.repeats._waiting[2] == 1)
+    for one in (*crowd, other):
+        one.cancel()
+    await asyncio.gather(*crowd, other, return_exceptions=True)
+    assert not desk.repeats._waiting
+
+
+async def test_a_row_that_another_process_changes_ends_the_wait(tmp_path: Path) -> None:
+    """Two stores over one file: what one process stores is the reply of the other."""
+    url = f"sqlite:///{tmp_path}/relay.db"
+    mine, theirs = connect(url), connect(url)
+    await mine.open()
+    await theirs.open()
+    try:
+        desk = await Desk.open(mine, speed=20)
+        reply = asyncio.ensure_future(desk.repeats.reply(desk.row, 1))
+        await until(lambda: desk.repeats._waiting[1] == 1)
+        await theirs.accept(desk.row.task_id, "873", now=NOW + 1, next_poll_at=NOW + 9)
+        assert await reply == {
+            "task_id": desk.row.task_id,
+            "kling_task_id": "873",
+            "status": "submitted",
+        }
+    finally:
+        await mine.close()
+        await theirs.close()
+
+
+# ---------------------------------------------------------------- killed senders
+
+
+def killed_while_sending(caller: Caller, *, lease: int) -> str:
+    """Leave behind what a process leaves that is killed while it sends; return the row's id.
+
+    The row is that of a create which a real one has made, so that its hash is right.
+    """
+    caller.mock.faults.add("hang", "POST /v1/*", times=1, seconds=0.0)
+    task_id = caller.created(external_task_id="order-1")
+    row: dict[str, Any] = caller.operate("GET", f"tasks/{task_id}")
+    assert row["kling_task_id"] is None
+    until = int(caller.mock.clock.now()) + lease
+
+    async def reopen(storage: Storage) -> bool:
+        found = await storage.find_task(task_id)
+        assert found is not None
+        attempt = Attempt(found.channel_id, found.channel_key_id, until)
+        return await storage.bind_attempt(task_id, attempt)
+
+    assert caller.mock._existing_relay().run(reopen)
+    return task_id
+
+
+def test_after_the_lease_of_a_killed_sender_a_repeat_gets_the_row(caller: Caller) -> None:
+    """Nobody knows whether Kling has it, so the repeat sends nothing and gets the open task.
+
+    The sweeper finds out that Kling has not, and then the repeat gets a failed task.
+    """
+    task_id = killed_while_sending(caller, lease=1)
+    had = len(caller.mock.journal.where("POST /v1/*"))
+    caller.mock.clock.advance(1)
+    reply = caller.create(external_task_id="order-1").json()
+    assert reply == {"task_id": task_id, "kling_task_id": "", "status": "submitted"}
+
+    caller.mock.clock.advance(600)
+    assert caller.create(external_task_id="order-1").json() == reply | {"status": "failed"}
+    assert len(caller.mock.journal.where("POST /v1/*")) == had
+    assert caller.mock.ledger.user().held_quota == 0
+
+
+def test_a_task_that_kling_has_ends_the_wait_for_a_killed_sender(caller: Caller) -> None:
+    """A reading that finds it during the lease, by a query or callback, is the repeat's reply."""
+    task_id = killed_while_sending(caller, lease=45)
+    with ThreadPoolExecutor(1) as threads, caller.mock.client() as kling:
+        repeat = threads.submit(caller.create, external_task_id="order-1")
+        spin(lambda: waiting(caller) == 1)
+        made = kling.text2video.create(prompt="as the killed one", external_task_id=task_id)
+        assert caller.query("order-1")["kling_task_id"] == made.task_id
+        assert repeat.result(60).json()["kling_task_id"] == made.task_id
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+def test_a_sender_that_was_stopped_past_its_lease_takes_a_new_one(
+    caller: Caller,
+    monkeypatch: pytest.MonkeyPatch,
+    given_up: bool,  # noqa: FBT001 - a case
+) -> None:
+    """A process that was suspended after its insert sends only what nobody has given up since."""
+    clock: Any = caller.mock.clock
+    plain = MemoryStorage.create_task
+    had = len(caller.mock.journal.where("POST /v1/*"))
+
+    async def suspended(
+        self: MemoryStorage, task: NewTask, *, now: int, next_poll_at: int
+    ) -> Created:
+        made = await plain(self, task, now=now, next_poll_at=next_poll_at)
+        clock._sleepers.move(clock.now() + 60)
+        if given_up:
+            await self.expire(task.task_id, created_until=now, reason="gone", now=now)
+        return made
+
+    monkeypatch.setattr(MemoryStorage, "create_task", suspended)
+    reply = caller.create().json()
+
+    sent = len(caller.mock.journal.where("POST /v1/*")) - had
+    assert (sent, reply["status"]) == ((0, "failed") if given_up else (1, "submitted"))
+    assert bool(reply["kling_task_id"]) is not given_up
+    caller.mock.ledger.assert_balanced()
