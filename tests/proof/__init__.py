@@ -21,6 +21,12 @@ proof/test_p1_the_reply_is_ours.py
     P1 control  test_a_client_of_the_callers_own_is_refused_after_a_fork
     P1 proof    test_a_create_that_is_cancelled_at_any_await_leaves_its_id
     P1 negative test_the_check_catches_a_client_that_is_cancelled_in_silence
+proof/test_p1_killed_while_sending.py
+    P1 proof    test_a_relay_that_is_killed_while_it_sends_buys_each_task_once
+    P1 negative test_the_check_catches_a_relay_that_only_passes_creates_on
+    P1 proof    test_a_lost_answer_with_a_concurrent_repeat_buys_one_task
+    P1 negative test_the_check_catches_it_in_a_concurrent_repeat
+    P1 proof    test_the_same_at_kling_itself
 mock/relay/service/test_reconciler.py
     P1 proof    test_what_may_have_been_accepted_goes_to_no_other_channel
     P1 negative test_that_catches_a_relay_that_tries_the_next_channel

@@ -1,0 +1,369 @@
+"""P1: a relay that is killed while it sends, and a lost answer with a concurrent repeat.
+
+Two processes of `kling-mock relay` over one database, SQLite and MariaDB, and the sync and the
+async client. Kling holds each create: it has accepted it before the kill, or accepts it after. Then
+the client repeats it, and a second client sends the same request under the same id, to the process
+that was started again or to the other one. The checker
+compares Kling's books and the relay's rows with what both clients got. A relay that only passes
+creates on has to fail the same check. `KLING_PROOF_SIZE=full` takes the sizes that are published;
+`-s` shows figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import httpx
+import pytest
+
+from kling_sdk import AsyncKling, Event, Kling, KlingError, Task
+from tests.mock.relay.scripted_kling import ReceivedRequest, Reply, ScriptedKling
+from tests.mock.storage.databases import Mysql, SqliteFile, need
+from tests.mock.storage.proxy import Proxy
+from tests.proof.relay_processes import VIDEOS
+from tests.sdk.fake_kling import HonestKling
+from tests.sdk.faulty_server import Fault, FaultyKling
+
+pytestmark = pytest.mark.slow
+
+COPIES: Final = 10 if os.environ.get("KLING_PROOF_SIZE") == "full" else 1
+#: How fast the relay's clock is: a repeat waits for one second of real time instead of twenty.
+SPEED: Final = 20
+#: Seconds of real time for which a client repeats its create before it looks the task up.
+DEADLINE: Final = 6.0
+TOKEN: Final = f"sk-{'0' * 48}"
+MOMENTS: Final = ("before", "after")  # when Kling accepts: before the kill, or after it
+#: What a client got of one create: the relay's id of the task, or the name of an error.
+Got = str
+
+
+class HoldingKling:
+    """A Kling with one account that replies to creates only when it is released.
+
+    Attributes:
+        books: The account.
+        received: Creates received so far.
+        released: Lets it reply.
+    """
+
+    def __init__(self) -> None:
+        self.books = HonestKling(takes=None)
+        self.received = 0
+        self.released = threading.Event()
+
+    def __call__(self, asked: ReceivedRequest) -> Reply:
+        if asked.method == "GET":
+            return self._carry_out(asked)
+        accepted = self._carry_out(asked) if "before" in asked.body["prompt"] else None
+        self.received += 1
+        self.released.wait(60)
+        return accepted or self._carry_out(asked)
+
+    def _carry_out(self, asked: ReceivedRequest) -> Reply:
+        answer = self.books.answer(asked.method, asked.path, {}, {}, asked.body)
+        return answer.status, answer.body
+
+    def bought(self) -> Counter[str]:
+        """Count the tasks of each prompt."""
+        return Counter(task["prompt"] for task in self.books.tasks.values())
+
+
+class RelayProcess:
+    """A relay in a process of its own, which can be killed and started again at its address."""
+
+    def __init__(self, command: Callable[[int], Sequence[str]], log: Path) -> None:
+        self._command = command
+        self._log = log
+        self.url = ""
+        self._process: subprocess.Popen[str]
+
+    def start(self) -> None:
+        port = httpx.URL(self.url).port if self.url else 0
+        given = {
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "KLING_ACCESS_KEY": "AK",
+            "KLING_SECRET_KEY": "SK",
+            "KLING_MOCK_RELAY_TOKEN": TOKEN,
+        }
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, *self._command(port or 0)],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, **given},
+            )
+        assert self._process.stdout is not None
+        self.url = json.loads(self._process.stdout.readline())["relay_url"]
+
+    def kill(self) -> None:
+        """End it by SIGKILL."""
+        self._process.kill()
+        self._process.communicate()
+
+
+@attrs.frozen
+class Stage:
+    """Two relay processes over one database, and the Kling behind them."""
+
+    kling: HoldingKling
+    relay: RelayProcess
+    other: RelayProcess
+
+    def task_id_at_kling(self, external_id: str) -> str:
+        """Ask the relay until it knows Kling's id of a task; return that."""
+        limit = time.monotonic() + 30
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        with httpx.Client(base_url=self.relay.url, headers=headers, timeout=30) as http:
+            while time.monotonic() < limit:
+                shown = http.get(f"{VIDEOS}/{external_id}").json()
+                if shown.get("kling_task_id"):
+                    return str(shown["kling_task_id"])
+        return ""
+
+
+@contextmanager
+def staged(command: Callable[[str, int], Sequence[str]], folder: Path) -> Iterator[Stage]:
+    """Start two relays in front of a Kling that holds; *command* is given its URL and a port."""
+    kling = HoldingKling()
+    with ExitStack() as stack:
+        upstream = stack.enter_context(ScriptedKling(kling))
+        stack.callback(kling.released.set)
+        pair: list[RelayProcess] = []
+        for log in ("relay.log", "other.log"):
+            relay = RelayProcess(lambda port: command(upstream.url, port), folder / log)
+            relay.start()
+            stack.callback(relay.kill)
+            pair.append(relay)
+        yield Stage(kling, *pair)
+
+
+def the_relay(database: str) -> Callable[[str, int], Sequence[str]]:
+    options = ("--db", database, "--speed", str(SPEED))
+    return lambda url, port: (
+        *("-m", "kling_mock", "relay", "--upstream", url, "--port", str(port)),
+        *options,
+    )
+
+
+def a_naive_relay(url: str, port: int) -> Sequence[str]:
+    return (str(Path(__file__).with_name("forwarding_relay.py")), url, str(port))
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteFile | Mysql]:
+    if request.param == "sqlite":
+        yield SqliteFile(tmp_path)
+        return
+    need("mysql")
+    made = Mysql()
+    asyncio.run(made.make())
+    yield made
+    asyncio.run(made.drop())
+
+
+# ---------------------------------------------------------------- clients
+
+
+def create(
+    kind: str, url: str, external_id: str, on_event: Callable[[Event], object] | None = None
+) -> Got:
+    """Create a task with a new client; its prompt is its id."""
+    options: dict[str, Any] = {
+        "create_deadline": DEADLINE,
+        "on_event": on_event,
+        "trust_env": False,
+    }
+    request: dict[str, Any] = {"prompt": external_id, "external_task_id": external_id}
+
+    async def awaited() -> Task:
+        async with AsyncKling.relay(url, TOKEN, **options) as kling:
+            return await kling.text2video.create(**request)
+
+    try:
+        if kind == "async":
+            return asyncio.run(awaited()).task_id
+        with Kling.relay(url, TOKEN, **options) as kling:
+            return kling.text2video.create(**request).task_id
+    except KlingError as error:
+        return type(error).__name__
+
+
+def spin(condition: Callable[[], bool]) -> None:
+    """Return once something has happened on another thread, or in another process."""
+    limit = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0)
+
+
+def killed_while_sending(stage: Stage) -> tuple[list[str], dict[str, list[Got]]]:
+    """Create with both clients, kill the process, and create again with others at both processes.
+
+    Returns:
+        The ids, and what both clients of each one got.
+    """
+    kinds = {
+        f"{kind}-{moment}-{copy}": kind
+        for kind in ("sync", "async")
+        for moment in MOMENTS
+        for copy in range(COPIES)
+    }
+    second_client = {
+        "sync": ("async", stage.relay.url),
+        "async": ("sync", stage.other.url),
+    }
+    with ThreadPoolExecutor(2 * len(kinds)) as threads:
+        first = {
+            one: threads.submit(create, kind, stage.relay.url, one) for one, kind in kinds.items()
+        }
+        spin(lambda: stage.kling.received == len(kinds))
+        stage.relay.kill()
+        stage.relay.start()
+        second = {
+            one: threads.submit(create, *second_client[kind], one) for one, kind in kinds.items()
+        }
+        stage.kling.released.set()
+        return list(kinds), {one: [first[one].result(), second[one].result()] for one in kinds}
+
+
+def wrong(stage: Stage, ids: Sequence[str], got: dict[str, list[Got]]) -> list[str]:
+    """The checker: return what is not one task per id, the same for both of its clients."""
+    bought = stage.kling.bought()
+    found = [f"{one}: {bought[one]} bought" for one in ids if bought[one] != 1]
+    found += [f"{one}: {tasks}" for one, tasks in got.items() if len(set(tasks)) != 1]
+    found += [f"{one}: {tasks}" for one, tasks in got.items() if tasks[0].endswith("Error")]
+    return found
+
+
+def in_rows(stage: Stage, database: SqliteFile | Mysql, got: dict[str, list[Got]]) -> list[str]:
+    """Return where the relay's rows and holds differ from what clients got and Kling has."""
+    sql = "SELECT external_task_id, task_id, held_quota FROM videos"
+    rows = {str(row[0]): row for row in asyncio.run(database.query(sql))}
+    held = asyncio.run(database.query("SELECT held_quota FROM users WHERE held_quota > 0"))
+    books = stage.kling.books
+    found = [f"{one} has no row" for one in got if one not in rows]
+    found += [
+        f"{one} is {rows[one][1]}, and {tasks}"
+        for one, tasks in got.items()
+        if rows[one][1] != tasks[0]
+    ]
+    found += [
+        f"{one}: not the task of Kling's"
+        for one in got
+        if stage.task_id_at_kling(one) != books.by_external.get(str(rows[one][1]))
+    ]
+    if [int(row[0]) for row in held] != [sum(int(row[2]) for row in rows.values())]:
+        found.append(f"{held} held for {len(rows)} rows")
+    return found
+
+
+# ---------------------------------------------------------------- the proofs
+
+
+def test_a_relay_that_is_killed_while_it_sends_buys_each_task_once(
+    database: SqliteFile | Mysql, tmp_path: Path
+) -> None:
+    """Both clients of an id get one task, whether Kling accepted it before the kill or after."""
+    started = time.monotonic()
+    with staged(the_relay(database.url), tmp_path) as stage:
+        ids, got = killed_while_sending(stage)
+        mistakes = wrong(stage, ids, got) or in_rows(stage, database, got)
+        tasks = len(stage.kling.books.tasks)
+    print(  # noqa: T201 - the figure
+        f"\nP1 killed while sending, {type(database).__name__}: {len(ids)} creates by 2 clients "
+        f"each, {tasks} tasks, {len(mistakes)} wrong; {time.monotonic() - started:.1f} s"
+    )
+    assert mistakes == []
+
+
+def test_the_check_catches_a_relay_that_only_passes_creates_on(tmp_path: Path) -> None:
+    """Negative control: it buys again for each repeat, and its clients get different tasks."""
+    with staged(a_naive_relay, tmp_path) as stage:
+        ids, got = killed_while_sending(stage)
+        mistakes = wrong(stage, ids, got)
+        bought = stage.kling.bought()
+    assert mistakes
+    assert max(bought.values()) > 1
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_lost_answer_with_a_concurrent_repeat_buys_one_task(
+    database: SqliteFile | Mysql, tmp_path: Path, kind: str
+) -> None:
+    """The first answer is cut off while Kling holds the create; both then wait for one task.
+
+    The second client calls the process that does not send.
+    """
+    with staged(the_relay(database.url), tmp_path) as stage:
+        got = repeated_concurrently(stage, kind)
+        mistakes = wrong(stage, ["order-before"], got) or in_rows(stage, database, got)
+    assert mistakes == []
+
+
+def test_the_check_catches_it_in_a_concurrent_repeat(tmp_path: Path) -> None:
+    """Negative control: the same, to a relay that only passes creates on, buys three."""
+    with staged(a_naive_relay, tmp_path) as stage:
+        got = repeated_concurrently(stage, "sync")
+        assert wrong(stage, ["order-before"], got)
+        assert stage.kling.bought() == {"order-before": 3}
+
+
+def repeated_concurrently(stage: Stage, kind: str) -> dict[str, list[Got]]:
+    """Cut off the answer to a create; repeat it at one process, and with another at the other."""
+    seen = Counter[str]()
+
+    def count(event: Event) -> None:
+        seen[event.kind] += 1
+
+    target = httpx.URL(stage.relay.url)
+    with Proxy((target.host, target.port or 0)) as proxy, ThreadPoolExecutor(2) as threads:
+        through = f"http://127.0.0.1:{proxy.port}"
+        first = threads.submit(create, kind, through, "order-before", count)
+        spin(lambda: stage.kling.received == 1)
+        proxy.go_away()
+        proxy.come_back()
+        second = threads.submit(create, kind, stage.other.url, "order-before", count)
+        # The first client sends its second request, the second client its first one.
+        spin(lambda: seen["retry"] >= 1 and seen["request"] >= 3)
+        stage.kling.released.set()
+        return {"order-before": [first.result(), second.result()]}
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_the_same_at_kling_itself(kind: str) -> None:
+    """Without a relay: the lost answer's repeat and a second client find the one task."""
+    with FaultyKling(HonestKling(takes=None)) as server, ThreadPoolExecutor(2) as threads:
+        server.breaks(Fault("accepted"), Fault("accepted"))
+        got = [
+            one.result()
+            for one in [threads.submit(created_at_kling, kind, server.url) for _ in range(2)]
+        ]
+    assert len(server.kling.tasks) == 1
+    assert got == [next(iter(server.kling.tasks))] * 2
+
+
+def created_at_kling(kind: str, url: str) -> Got:
+    request: dict[str, Any] = {"prompt": "a kitten", "external_task_id": "order-1"}
+
+    async def awaited() -> Task:
+        async with AsyncKling("AK|SK", base_url=url, trust_env=False) as kling:
+            return await kling.text2video.create(**request)
+
+    if kind == "async":
+        return asyncio.run(awaited()).task_id
+    with Kling("AK|SK", base_url=url, trust_env=False) as kling:
+        return kling.text2video.create(**request).task_id
