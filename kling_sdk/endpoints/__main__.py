@@ -2,8 +2,8 @@
 
 They are `endpoints/_index.py`, which finds an endpoint's module without loading the others;
 `_signatures.pyi`, which gives type checkers and editors the parameters of each resource with
-their documentation and the names of the known models; and the table in docs/client.md. A test
-compares them with the endpoints.
+their documentation and the names of the known models; and the tables of endpoints and models in
+docs/client.md. A test compares them with the endpoints.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import attrs
 
 import kling_sdk.endpoints as package
 from kling_sdk.endpoints.base import Request, documentation
+from kling_sdk.endpoints.model_table import model_table
 from kling_sdk.options import Options
 
 __all__ = ["generated"]
@@ -174,9 +175,12 @@ def _table(classes: list[type[Request]]) -> str:
 
 def _page(classes: list[type[Request]]) -> str:
     page = _PAGE.read_text("utf-8")
-    head, start, rest = page.partition("<!-- endpoints: generated -->\n")
-    _, end, tail = rest.partition("<!-- endpoints: end -->")
-    return f"{head}{start}{_table(classes)}\n{end}{tail}"
+    tables = {"endpoints": _table(classes), "models": model_table(cls.record for cls in classes)}
+    for name, table in tables.items():
+        head, start, rest = page.partition(f"<!-- {name}: generated -->\n")
+        _, end, tail = rest.partition(f"<!-- {name}: end -->")
+        page = f"{head}{start}{table}\n{end}{tail}"
+    return page
 
 
 def generated() -> dict[Path, str]:

@@ -17,7 +17,7 @@ from kling_sdk.endpoints.models import ABSENT, AVAILABILITY, ModeLimits, ModelLi
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import RequestValidationError
 
-__all__ = ["CapabilityWarning", "Problem", "check", "require"]
+__all__ = ["CapabilityWarning", "Problem", "check", "parameter_of", "require"]
 
 
 class CapabilityWarning(UserWarning):
@@ -151,6 +151,11 @@ def _feature_problems(
 
 def _field_of(record: EndpointRecord, feature: str) -> str:
     return record.feature_fields.get(feature) or _FIELD_OF.get(feature, feature)
+
+
+def parameter_of(record: EndpointRecord, feature: str) -> str | None:
+    """Return the parameter by which *feature* is requested; None for a situation."""
+    return None if feature in _SITUATIONS | record.situations else _field_of(record, feature)
 
 
 def _instead(mode: ModeLimits, feature: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -26,45 +25,12 @@ from kling_sdk.flows.create import create
 from kling_sdk.wire import RelayWire, Reply
 from kling_sdk.wire.refusals import api_error
 from tests.sdk.fake_kling import answer
+from tests.sdk.fake_relay import CONFLICT, IN_PROGRESS, FakeRelay, refused
 from tests.sdk.scripted import FakeClock, Played, context, play, reply
 
 REQUEST: Final = TextToVideo(prompt="a kitten", external_task_id="order-1")
-POST, LOOK = "POST /kling/v1/videos/text2video", "GET /kling/v1/videos/order-1"
-
-
-def refused(http: int, code: str | int, **headers: str) -> Reply:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    error = {"message": "no", "type": "some_error", "code": code}
-    return Reply(http, named, json.dumps({"error": error}).encode())
-
-
-IN_PROGRESS: Final = refused(409, "request_in_progress", retry_after="2")
-CONFLICT: Final = refused(409, "external_task_id_conflict")
 UNKNOWN_409: Final = refused(409, "conflict")
-
-
-@attrs.define
-class FakeRelay:
-    """A relay that compares requests: one task per id, another request is a conflict."""
-
-    tasks: dict[str, str] = attrs.field(factory=dict)
-    bodies: dict[str, Any] = attrs.field(factory=dict)
-
-    def reply_to(self, effect: Send) -> Reply:
-        call = effect.call
-        if call.method == "GET":
-            name = call.path.rpartition("/")[2]
-            return self.shown(name) if name in self.tasks else refused(404, "not_found")
-        name = call.json["external_task_id"]
-        if name not in self.tasks:
-            self.tasks[name], self.bodies[name] = f"kling_{len(self.tasks)}", call.json
-        elif self.bodies[name] != call.json:
-            return CONFLICT
-        return self.shown(name)
-
-    def shown(self, name: str) -> Reply:
-        shown = {"task_id": self.tasks[name], "kling_task_id": "873", "status": "submitted"}
-        return Reply(200, {}, json.dumps(shown).encode())
+POST, LOOK = "POST /kling/v1/videos/text2video", "GET /kling/v1/videos/order-1"
 
 
 #: What can become of a request: is it carried out, and what does the client get? None is the
