@@ -29,6 +29,8 @@ _MAX_MS: Final = 253_402_300_799_000
 
 _MAX_DIGITS: Final = 30  # of a number, before its point and after it
 _LONGEST_NUMBER: Final = 2 * _MAX_DIGITS + 10  # characters, with sign, point and exponent
+#: Bounded by its digits alone: most numbers are such, and need no look at the exponent.
+_PLAIN_NUMBER: Final = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
 
@@ -243,7 +245,9 @@ def decimal(value: object) -> Decimal | None:
     A number has at most 30 digits before its point and 30 after it. `1e-200000000` is a short
     text and a valid `Decimal`, and takes 200 MB to be written out.
     """
-    if isinstance(value, bool):
+    if isinstance(value, str) and _PLAIN_NUMBER.fullmatch(value):
+        return Decimal(value)
+    if value is None or isinstance(value, bool):
         return None
     if isinstance(value, int):
         return Decimal(value) if abs(value) < 10**_MAX_DIGITS else None

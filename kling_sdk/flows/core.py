@@ -284,7 +284,7 @@ def _send(
         # Until the server has shown that it repeats the id, only a connection of its own
         # proves that a reply belongs to its call.
         fresh = fresh or not ctx.server.echoes
-    signed = call._replace(headers=headers)
+    signed = HttpCall(call.method, call.path, call.params, call.json, headers)
     timeout = max(0.001, min(ctx.options.timeout, until - ctx.monotonic()))
     watched = ctx.options.on_event is not None
     if watched:
@@ -296,7 +296,9 @@ def _send(
             ctx.emit(Event("response", call.method, call.path, attempt, status=reply.status))
         matched = (bool(request_id) and _is_echo(ctx, request_id, reply)) or reply.matched
         try:
-            return read(reply._replace(path=call.path, matched=matched))
+            return read(
+                Reply(reply.status, reply.headers, reply.body, call.path, reply.fresh, matched)
+            )
         except KlingAPIError as error:
             error.over_used_connection = not (matched or reply.fresh)
             raise

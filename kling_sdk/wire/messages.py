@@ -30,6 +30,8 @@ MAX_REPLY: Final = 16 * 1024 * 1024
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
+_decode: Final = json.JSONDecoder().decode
+
 # Statuses whose page may be another one in a moment, whoever sent it.
 _TRANSIENT: Final = frozenset({408, 425, 429})
 
@@ -90,7 +92,10 @@ def plain_body(reply: Reply) -> bytes:
     Raises:
         TransportError: the body is damaged, of an unknown encoding, or too large.
     """
-    encoding = reply.headers.get("content-encoding", "identity").strip().lower()
+    header = reply.headers.get("content-encoding")
+    if header is None:
+        return reply.body
+    encoding = header.strip().lower()
     if encoding in {"", "identity"}:
         return reply.body
     if encoding not in {"gzip", "x-gzip", "deflate"}:
@@ -118,9 +123,9 @@ def read_json(body: bytes) -> Any:
         RecursionError: It is nested too deeply.
     """
     try:
-        return json.loads(body)
+        return _decode(body.decode())
     except (json.JSONDecodeError, UnicodeDecodeError):
-        raise
+        return json.loads(body)  # which looks for the encoding: it may be UTF-16
     except ValueError:
         return json.loads(body, parse_int=_whole)
 

@@ -206,6 +206,8 @@ def task_from(data: object, endpoint: str = "") -> Task:
 def videos_from(result: object) -> tuple[Video, ...]:
     """Return the videos of a `task_result`; entries without a URL are left out."""
     items = result.get("videos") if isinstance(result, dict) else None
+    if not isinstance(items, list):
+        return ()
     return tuple(
         Video(
             id=text(item.get("id")),
@@ -214,7 +216,7 @@ def videos_from(result: object) -> tuple[Video, ...]:
             watermark_url=text(item.get("watermark_url")) or None,
             raw=item,
         )
-        for item in (items if isinstance(items, list) else ())
+        for item in items
         if isinstance(item, Mapping) and (url := text(item.get("url")))
     )
 
@@ -222,6 +224,8 @@ def videos_from(result: object) -> tuple[Video, ...]:
 def images_from(result: object) -> tuple[Image, ...]:
     """Return the pictures of a `task_result`; entries without a URL are left out."""
     items = result.get("images") if isinstance(result, dict) else None
+    if not isinstance(items, list):
+        return ()
     return tuple(
         Image(
             url=url,
@@ -229,7 +233,7 @@ def images_from(result: object) -> tuple[Image, ...]:
             watermark_url=text(item.get("watermark_url")) or None,
             raw=item,
         )
-        for item in (items if isinstance(items, list) else ())
+        for item in items
         if isinstance(item, Mapping) and (url := text(item.get("url")))
     )
 
