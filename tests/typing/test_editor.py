@@ -1,0 +1,67 @@
+"""What an editor shows and completes, as a language server answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+import pytest
+
+from kling_sdk import ENDPOINTS
+from kling_sdk.endpoints import request_class
+from tests.endpoints import body
+from tests.language_server import LanguageServer
+
+SYNC = """\
+from kling_sdk import Kling
+def main(kling: Kling) -> None:
+    task = kling.{attribute}.create({parameters})
+    task.videos
+"""
+ASYNC = """\
+from kling_sdk import AsyncKling
+async def main(kling: AsyncKling) -> None:
+    task = await kling.{attribute}.create({parameters})
+    task.videos
+"""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LanguageServer]:
+    with LanguageServer(tmp_path_factory.mktemp("program")) as server:
+        yield server
+
+
+@pytest.mark.parametrize("source", [SYNC, ASYNC], ids=["sync", "async"])
+@pytest.mark.parametrize("endpoint", sorted(ENDPOINTS))
+def test_a_create_shows_every_parameter_and_completes_its_models(
+    server: LanguageServer, endpoint: str, source: str
+) -> None:
+    record, cls = ENDPOINTS[endpoint], request_class(endpoint)
+    given = body(endpoint) | ({"model_name": ""} if record.models else {})
+    parameters = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    text = source.format(attribute=record.attribute, parameters=parameters)
+    document = server.open(f"{record.attribute}_{source is ASYNC}.py", text)
+
+    shown = document.hover("create")
+    documented = shown.partition("Args:")[2]
+    missing = [field.name for field in attrs.fields(cls) if f"{field.name}: " not in documented]
+    assert not missing, shown
+    assert "-> Task" in shown or "Task]" in shown
+    assert "(variable) task: Task" in document.hover("task.videos")
+    if record.models:
+        offered = document.completions(behind="model_name='")
+        assert sorted(name.strip("'\"") for name in offered) == sorted(record.model_names)
+
+
+def test_that_catches_a_call_without_a_signature(server: LanguageServer) -> None:
+    document = server.open(
+        "bare.py",
+        "from typing import Any\n"
+        "def create(**parameters: Any) -> Any: ...\n"
+        "made = create(model_name='')\n",
+    )
+    assert "Args:" not in document.hover("create")
+    assert document.completions(behind="model_name='") == []
