@@ -6,6 +6,11 @@ arrival. The vendor signs since 2026-08-07 when it is switched on, by the Standa
 (its callback page, with a vector that this module reproduces). Whether callbacks of the
 legacy interface are signed is stated nowhere.
 
+Two kinds of errors are kept apart. Whatever the request brings (body, headers) ends in
+`CallbackVerificationError`, which a handler answers with 400. A mistake of the program (no
+secret, a time in milliseconds) is a `TypeError` or `ValueError` at every call, signed or not:
+answered by 400 it would refuse every callback without a trace.
+
 No clock and no framework here: raw bytes, headers and the time are arguments.
 """
 
@@ -15,7 +20,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, Final
 
 import attrs
@@ -29,6 +34,19 @@ __all__ = ["CallbackEvent", "check_signature", "parse_callback"]
 
 TOLERANCE: Final = 300  # s, both ways (vendor page)
 MAX_BODY: Final = 1024 * 1024
+LATEST: Final = 10**11  # s since 1970, the year 5138: a larger number counts milliseconds
+
+#: A request's headers: a mapping, or pairs as an ASGI server has them.
+Headers = (
+    Mapping[str, str]
+    | Mapping[bytes, bytes]
+    | Iterable[tuple[str, str]]
+    | Iterable[tuple[bytes, bytes]]
+)
+
+_SIGNED: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
+# Exact for any sum of the numbers in a body, whatever the program's own context rounds to.
+_EXACT: Final = Context(prec=100)
 
 
 @attrs.frozen
@@ -51,41 +69,42 @@ class CallbackEvent:
 
 def parse_callback(
     raw_body: bytes,
-    headers: Mapping[str, str] | None = None,
+    headers: Headers | None = None,
     secrets: str | Iterable[str] | None = None,
     now: float | None = None,
+    *,
+    verify: bool = True,
 ) -> CallbackEvent:
-    """Return what a callback says.
+    """Return what a callback reports, after checking its signature.
 
     Args:
         raw_body: The body exactly as received. A body that was parsed and written again
             has other bytes, and its signature cannot match.
-        headers: The request's headers, names in any case. Needed with *secrets*.
+        headers: The request's headers: a mapping, or pairs; names in any case, text or bytes.
         secrets: The webhook secret, `whsec_...`, or several while one replaces another.
-            None checks no signature, and the event says so.
-        now: Seconds since the Unix epoch; needed with *secrets*.
+        now: Seconds since the Unix epoch: `time.time()`.
+        verify: False checks no signature, and the event is only a hint (`verified` is
+            False). It must be written out: a secret that is missing from the
+            environment must not switch the check off.
 
     Raises:
-        CallbackVerificationError: the signature is missing, wrong or more than 300 s off;
-            a secret is empty; or the body is no task.
-        TypeError: *raw_body* is not bytes.
+        CallbackVerificationError: the signature is missing, wrong or more than 300 s off,
+            or the body is no task. Answer 400.
+        TypeError: an argument is missing or of another type: a mistake of the program.
+        ValueError: a secret is empty or not base64, or *now* is no time in seconds, likewise.
     """
-    body: object = raw_body
-    if not isinstance(body, bytes | bytearray):
-        raise TypeError(
-            f"raw_body is a {type(body).__name__}; expected the body's bytes as received "
-            "(aiohttp: await request.read(), Starlette: await request.body(), "
-            "Flask: request.get_data(), Django: request.body)"
-        )
+    body = _bytes(raw_body)
     webhook_id = None
-    if secrets is not None:
-        webhook_id = check_signature(bytes(body), headers or {}, secrets, now)
-    task, generation = _read(bytes(body))
-    return CallbackEvent(task, secrets is not None, webhook_id, generation)
+    if verify:
+        webhook_id = check_signature(body, headers, secrets, now)
+    elif secrets is not None:
+        raise TypeError("verify=False checks no signature; leave secrets out, or verify")
+    task, generation = _read(body)
+    return CallbackEvent(task, verify, webhook_id, generation)
 
 
 def check_signature(
-    body: bytes, headers: Mapping[str, str], secrets: str | Iterable[str], now: float | None
+    body: bytes, headers: Headers | None, secrets: str | Iterable[str] | None, now: float | None
 ) -> str:
     """Return the delivery's id after checking its signature (Standard Webhooks).
 
@@ -99,28 +118,22 @@ def check_signature(
         now: As there.
 
     Raises:
-        CallbackVerificationError: The signature is missing, wrong or more than 300 s off, or a
-            secret is empty.
+        CallbackVerificationError: The signature is missing, wrong or more than 300 s off.
+        TypeError: As for `parse_callback`.
+        ValueError: As there.
     """
-    if now is None:
-        raise CallbackVerificationError("now is missing; expected time.time()")
-    lower = {name.lower(): value for name, value in headers.items()}
-    values = [lower.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature")]
-    webhook_id, timestamp, signatures = values
-    if not all(values):
-        raise CallbackVerificationError(
-            "the callback is not signed: webhook-id, webhook-timestamp or webhook-signature is "
-            "missing"
-        )
-    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 13):
+    # The program's own arguments first: a mistake then shows with the first request of any kind.
+    body, keys, moment = _bytes(body), _keys(secrets), _moment(now)
+    webhook_id, timestamp, signatures = _signed_headers(headers)
+    if not (timestamp.isdigit() and len(timestamp) < 13):
         raise CallbackVerificationError("webhook-timestamp is no number of seconds")
-    if abs(now - int(timestamp)) > TOLERANCE:
+    age = moment - int(timestamp)
+    if abs(age) > TOLERANCE:
         raise CallbackVerificationError(
-            f"the callback is {now - int(timestamp):.0f} s old; "
-            f"it must be within {TOLERANCE} s either way"
+            f"the callback is {age:.0f} s old; it must be within {TOLERANCE} s either way"
         )
     signed = f"{webhook_id}.{timestamp}.".encode() + body
-    wanted = [hmac.digest(key, signed, "sha256") for key in _keys(secrets)]
+    wanted = [hmac.digest(key, signed, "sha256") for key in keys]
     given = list(_given(signatures))
     # Every pair is compared in constant time, whichever matches first.
     matches = [hmac.compare_digest(one, other) for one in wanted for other in given]
@@ -132,22 +145,108 @@ def check_signature(
     return webhook_id
 
 
-def _keys(secrets: str | Iterable[str]) -> tuple[bytes, ...]:
-    texts = (secrets,) if isinstance(secrets, str) else tuple(secrets)
-    keys: list[bytes] = []
-    for secret in texts:
-        try:
-            key = base64.b64decode(secret.strip().removeprefix("whsec_"), validate=True)
-        except (binascii.Error, ValueError):
-            raise CallbackVerificationError(
-                "a secret is not base64; expected whsec_ and base64, as the vendor shows it"
-            ) from None
-        if not key:
-            raise CallbackVerificationError("a secret is empty: it would accept any forgery")
-        keys.append(key)
+# ---------------------------------------------------------------- the program's arguments
+
+
+def _bytes(body: object) -> bytes:
+    if not isinstance(body, bytes | bytearray):
+        raise TypeError(
+            f"raw_body is a {type(body).__name__}; expected the body's bytes as received "
+            "(aiohttp: await request.read(), Starlette: await request.body(), "
+            "Flask: request.get_data(), Django: request.body)"
+        )
+    return bytes(body)
+
+
+def _keys(secrets: object) -> tuple[bytes, ...]:
+    if secrets is None:
+        raise TypeError(
+            "secrets is None; it must be the webhook secret, whsec_... (is its variable set?), "
+            "or verify=False for callbacks that are not signed"
+        )
+    given: object = (secrets,) if isinstance(secrets, str) else secrets
+    if isinstance(given, bytes | bytearray) or not isinstance(given, Iterable):
+        raise TypeError(f"secrets is a {type(secrets).__name__}; it must be text, or a list of it")
+    keys = tuple(_key(secret) for secret in given)
     if not keys:
-        raise CallbackVerificationError("there is no secret: pass None to check no signature")
-    return tuple(keys)
+        raise ValueError("secrets is empty; it must hold a webhook secret, whsec_...")
+    return keys
+
+
+def _key(secret: object) -> bytes:
+    if not isinstance(secret, str):
+        raise TypeError(f"a secret is a {type(secret).__name__}; it must be text, whsec_...")
+    try:
+        key = base64.b64decode(secret.strip().removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError(
+            "a secret is not base64; it must be whsec_ and base64, as the vendor shows it"
+        ) from None
+    if not key:
+        raise ValueError("a secret is empty: a signature by it proves nothing; set its variable")
+    return key
+
+
+def _moment(now: object) -> float:
+    if isinstance(now, bool) or not isinstance(now, int | float):
+        raise TypeError(f"now is {_kind(now)}; it must be a number of seconds: time.time()")
+    if not abs(now) < LATEST:  # written so that NaN, which would switch the check off, is refused
+        raise ValueError(
+            "now is no time in seconds since 1970; it must be time.time(), not milliseconds"
+        )
+    return float(now)
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+# ---------------------------------------------------------------- what the request brings
+
+
+def _signed_headers(headers: object) -> list[str]:
+    """Return the values of the three headers that a signed callback has.
+
+    Raises:
+        CallbackVerificationError: one is missing, comes twice, or is not ASCII.
+        TypeError: *headers* are none: a mistake of the program.
+    """
+    found: dict[str, str] = {}
+    for name, value in _pairs(headers):
+        key = _as_text(name, "name").lower()
+        if key not in _SIGNED:
+            continue
+        if key in found:
+            raise CallbackVerificationError(f"the callback has two headers {key}")
+        found[key] = _as_text(value, "value").strip()
+    values = [found.get(name, "") for name in _SIGNED]
+    if not all(values):
+        raise CallbackVerificationError(
+            "the callback is not signed: webhook-id, webhook-timestamp or webhook-signature is "
+            "missing"
+        )
+    if not all(value.isascii() and value.isprintable() for value in values):
+        raise CallbackVerificationError("a webhook header holds characters that are not ASCII")
+    return values
+
+
+def _pairs(headers: Any) -> list[tuple[Any, Any]]:
+    items = getattr(headers, "items", None)
+    try:
+        return [(name, value) for name, value in (items() if callable(items) else headers)]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"headers is {_kind(headers)}; it must be the request's headers: a mapping, or pairs "
+            "of name and value"
+        ) from None
+
+
+def _as_text(value: object, what: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    raise TypeError(f"a header's {what} is {_kind(value)}; it must be text or bytes")
 
 
 def _given(signatures: str) -> Iterable[bytes]:
@@ -172,9 +271,14 @@ def _read(body: bytes) -> tuple[Task, str]:
     if not isinstance(data, dict):
         raise CallbackVerificationError("the body is no JSON object")
     try:
-        return (task_from(data), "legacy") if "task_id" in data else (_new_task(data), "new")
+        task, generation = (
+            (task_from(data), "legacy") if "task_id" in data else (_new_task(data), "new")
+        )
     except TransportError as error:
         raise CallbackVerificationError(f"the body is no task: {error}") from None
+    if not task.task_id.isprintable():  # half of a surrogate pair cannot even be logged
+        raise CallbackVerificationError("the body is no task: its id holds control characters")
+    return task, generation
 
 
 def _new_task(raw: dict[str, Any]) -> Task:
@@ -225,4 +329,9 @@ def _package_units(billing: object) -> Decimal | None:
             amounts.append(amount)
         elif item.get("amount") is not None and amount != 0:
             return None
-    return sum(amounts, Decimal(0)) if amounts else None
+    if not amounts:
+        return None
+    total = Decimal(0)
+    for amount in amounts:
+        total = _EXACT.add(total, amount)
+    return total

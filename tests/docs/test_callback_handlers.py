@@ -126,8 +126,13 @@ OVER = {
 
 
 @pytest.mark.parametrize("framework", OVER)
-def test_the_handler_takes_a_signed_callback_and_refuses_a_forged_one(framework: str) -> None:
-    """Copied from the page, each handler accepts what the vendor signed, and nothing else."""
+def test_the_handler_takes_a_signed_callback_and_refuses_a_forged_one(
+    framework: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Copied from the page, each handler accepts what the vendor signed, and nothing else.
+
+    What it refuses is in the log with the reason.
+    """
     post = OVER[framework]()
 
     assert post(BODY, signed())[0] == 200
@@ -136,3 +141,7 @@ def test_the_handler_takes_a_signed_callback_and_refuses_a_forged_one(framework:
     status, tasks = post(b'{ "task_id": "1", "task_status": "succeed" }', signed())
     assert status == 400
     assert [task.task_id for task in tasks] == ["1"]
+    reasons = [record.getMessage() for record in caplog.records if record.name == "myapp.kling"]
+    assert [reason.partition(":")[0] for reason in reasons] == ["callback refused"] * 3
+    assert "does not match" in reasons[0]
+    assert "not signed" in reasons[1]

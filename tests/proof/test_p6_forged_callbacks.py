@@ -237,22 +237,26 @@ def _naive(verify: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _trusts_all(raw: bytes, *_: Any) -> Any:
-    return parse_callback(raw)
+    return parse_callback(raw, verify=False)
 
 
 def _trusts_newer(raw: bytes, headers: Any, secrets: Any, now: float) -> Any:
-    event = parse_callback(raw)
+    event = parse_callback(raw, verify=False)
     return event if event.generation == "new" else parse_callback(raw, headers, secrets, now)
 
 
 def _with_empty_key(raw: bytes, headers: Mapping[str, str], *_: Any) -> Any:
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + raw
     wanted = base64.b64encode(hmac.digest(b"", signed, "sha256")).decode()
-    return parse_callback(raw) if headers["webhook-signature"] == f"v1,{wanted}" else None
+    return (
+        parse_callback(raw, verify=False)
+        if headers["webhook-signature"] == f"v1,{wanted}"
+        else None
+    )
 
 
 def _looks_for_a_signature(raw: bytes, headers: Mapping[str, str], *_: Any) -> Any:
-    return parse_callback(raw) if "webhook-signature" in headers else None
+    return parse_callback(raw, verify=False) if "webhook-signature" in headers else None
 
 
 def _with_all_secrets(raw: bytes, headers: Any, secrets: Any, now: float) -> Any:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import base64
-import contextlib
+import hmac
 import json
+import sys
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, Inexact, localcontext
+from email.message import Message
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 from standardwebhooks import Webhook
+from starlette.datastructures import Headers as StarletteHeaders
+from werkzeug.datastructures import Headers as WerkzeugHeaders
 
 from kling_sdk import CallbackVerificationError, parse_callback
 from kling_sdk.callbacks import check_signature
@@ -82,12 +87,13 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("another body", {"raw_body": BODY.replace(b"succeeded", b"failed")}, "does not match"),
     ("the same JSON, other bytes", {"raw_body": BODY.replace(b",", b", ")}, "byte for byte"),
     ("another secret", {"secrets": OTHER}, "does not match"),
-    ("no secret", {"secrets": []}, "no secret"),
-    ("an empty secret", {"secrets": ""}, "empty"),
-    ("an empty secret among others", {"secrets": [SECRET, "whsec_"]}, "empty"),
-    ("a secret that is no base64", {"secrets": "whsec_!"}, "not base64"),
-    ("no headers", {"headers": None}, "not signed"),
-    ("no time", {"now": None}, "now is missing"),
+    ("no headers", {"headers": {}}, "not signed"),
+    ("a header twice", {"headers": [*HEADERS.items(), ("webhook-id", "1")]}, "two headers"),
+    ("a byte as id", {"headers": {**HEADERS, "Webhook-Id": "\xff"}}, "not ASCII"),
+    ("a byte as id, as aiohttp has it", {"headers": {**HEADERS, "Webhook-Id": "\udcff"}}, "ASCII"),
+    ("a line break in the id", {"headers": {**HEADERS, "Webhook-Id": "1\n2"}}, "not ASCII"),
+    ("other digits", {"headers": {**HEADERS, "Webhook-Timestamp": "\u0663"}}, "not ASCII"),
+    ("a long timestamp", {"headers": {**HEADERS, "Webhook-Timestamp": "9" * 5000}}, "no number"),
     ("another id", {"headers": {**HEADERS, "Webhook-Id": "1"}}, "does not match"),
     ("no timestamp", {"headers": {**HEADERS, "Webhook-Timestamp": ""}}, "not signed"),
     ("a word as timestamp", {"headers": {**HEADERS, "Webhook-Timestamp": "now"}}, "no number"),
@@ -109,6 +115,74 @@ def test_a_callback_that_is_not_signed_as_it_should_be_is_refused(
     assert "dGVzdHNlY3JldHRlc3" not in str(caught.value)
 
 
+MISTAKES: list[tuple[str, dict[str, Any], type[Exception], str]] = [
+    ("no secret in the environment", {"secrets": None}, TypeError, "verify=False"),
+    ("an empty variable", {"secrets": ""}, ValueError, "empty"),
+    ("an empty list", {"secrets": []}, ValueError, "whsec_"),
+    ("an empty secret among others", {"secrets": [SECRET, "whsec_"]}, ValueError, "empty"),
+    ("None in a list", {"secrets": [SECRET, None]}, TypeError, "a secret is a NoneType"),
+    ("a secret as bytes", {"secrets": SECRET.encode()}, TypeError, "secrets is a bytes"),
+    ("secrets as bytes", {"secrets": [SECRET.encode()]}, TypeError, "a secret is a bytes"),
+    ("a number", {"secrets": 5}, TypeError, "secrets is a int"),
+    ("a secret that is no base64", {"secrets": "whsec_!"}, ValueError, "not base64"),
+    ("a secret and no check", {"verify": False}, TypeError, "leave secrets out"),
+    ("no time", {"now": None}, TypeError, r"time\.time\(\)"),
+    ("a time as text", {"now": "1781080794"}, TypeError, "now is a str"),
+    ("True", {"now": True}, TypeError, "now is a bool"),
+    ("no number", {"now": float("nan")}, ValueError, "now is no time"),
+    ("infinity", {"now": float("inf")}, ValueError, "now is no time"),
+    ("a huge number", {"now": 10**400}, ValueError, "now is no time"),
+    ("milliseconds", {"now": SENT * 1000}, ValueError, "not milliseconds"),
+    ("no headers", {"headers": None}, TypeError, "headers is None"),
+    ("headers as text", {"headers": "webhook-id: 1"}, TypeError, "headers is a str"),
+    ("headers without values", {"headers": ["webhook-id"]}, TypeError, "pairs of name and value"),
+    ("a list as value", {"headers": {"webhook-id": ["1"]}}, TypeError, "a header's value"),
+    ("a number as name", {"headers": [(1, "1")]}, TypeError, "a header's name"),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "words"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES]
+)
+@pytest.mark.parametrize("callback", ["signed", "unsigned"])
+def test_a_mistake_of_the_program_is_not_answered_as_a_forgery(
+    changes: dict[str, Any], kind: type[Exception], words: str, callback: str
+) -> None:
+    """It raises with the first callback, signed or not: as a 400 nobody would notice it."""
+    headers = HEADERS if callback == "signed" else {}
+    given: dict[str, Any] = {"raw_body": BODY, "headers": headers, "secrets": SECRET, "now": SENT}
+    with pytest.raises(kind, match=words) as caught:
+        parse_callback(**{**given, **changes})
+    assert not isinstance(caught.value, CallbackVerificationError)
+    assert "dGVzdHNlY3JldHRlc3" not in str(caught.value)
+
+
+def as_email(headers: dict[str, str]) -> Message:
+    message = Message()
+    for name, value in headers.items():
+        message[name] = value
+    return message
+
+
+HEADER_FORMS: dict[str, Any] = {
+    "a mapping of bytes": {name.encode(): value.encode() for name, value in HEADERS.items()},
+    "pairs of bytes, as ASGI has them": [
+        (name.lower().encode(), value.encode()) for name, value in HEADERS.items()
+    ],
+    "pairs of text": list(HEADERS.items()),
+    "the standard library's http.server": as_email(HEADERS),
+    "werkzeug": WerkzeugHeaders(HEADERS),
+    "starlette": StarletteHeaders(HEADERS),
+    "multidict": CIMultiDict(HEADERS),
+}
+
+
+@pytest.mark.parametrize("headers", HEADER_FORMS.values(), ids=HEADER_FORMS)
+def test_headers_are_taken_as_any_framework_has_them(headers: Any) -> None:
+    """No handler has to convert them."""
+    assert parse_callback(BODY, headers, SECRET, SENT).webhook_id == "9876543210"
+
+
 @given(payload=st.binary(max_size=200), webhook_id=st.text("abc123-_", min_size=1, max_size=20))
 def test_the_reference_implementation_agrees(payload: bytes, webhook_id: str) -> None:
     """What the scheme's own library signs is accepted here."""
@@ -126,12 +200,12 @@ def test_the_reference_implementation_agrees(payload: bytes, webhook_id: str) ->
 def test_a_parsed_body_is_refused_with_the_way_to_get_the_bytes(wrong: Any) -> None:
     """The usual mistake - passing parsed JSON - is explained per framework."""
     with pytest.raises(TypeError, match=r"Flask: request.get_data\(\)"):
-        parse_callback(wrong)
+        parse_callback(wrong, verify=False)
 
 
 def test_an_unsigned_callback_is_a_hint() -> None:
-    """Without secrets the event is read, and says that nothing was verified."""
-    event = parse_callback(body())
+    """With `verify=False` the event is read, and says that nothing was verified."""
+    event = parse_callback(body(), verify=False)
 
     assert not event.verified
     assert event.generation == "legacy"
@@ -152,7 +226,7 @@ def test_an_unsigned_callback_is_a_hint() -> None:
 )
 def test_your_own_id_is_found_wherever_the_vendor_puts_it(raw: bytes) -> None:
     """Both generations of bodies, and both places of the external id, are read."""
-    assert parse_callback(raw).task.external_task_id == "mine"
+    assert parse_callback(raw, verify=False).task.external_task_id == "mine"
 
 
 def test_the_new_interface_is_read_with_its_results_and_units() -> None:
@@ -166,7 +240,7 @@ def test_the_new_interface_is_read_with_its_results_and_units() -> None:
         ],
         "billing": [{"package_type": "video", "amount": "2.5"}, {"charge_type": "cash"}],
     }
-    task = parse_callback(json.dumps(raw).encode()).task
+    task = parse_callback(json.dumps(raw).encode(), verify=False).task
 
     assert [video.duration for video in task.videos] == [Decimal("5.1")]
     assert task.units == Decimal("2.5")
@@ -174,33 +248,103 @@ def test_the_new_interface_is_read_with_its_results_and_units() -> None:
 
 def test_what_the_vendor_adds_later_is_kept() -> None:
     """A new field and a new status pass through."""
-    task = parse_callback(body(task_status="archived", mood="blue")).task
+    task = parse_callback(body(task_status="archived", mood="blue"), verify=False).task
 
     assert task.status == "archived"
     assert not task.is_done
     assert task.raw["mood"] == "blue"
 
 
+ODD_VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.sampled_from(["9e999999", "1e-999999999", "nan", "inf", 10**30, 10**4000, "\ud800", -0.0]),
+)
+KNOWN_KEYS = [*LEGACY, "id", "status", "message", "outputs", "billing", "data", "amount"]
+
+
+def _in_objects(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    keys = st.sampled_from([*KNOWN_KEYS, "package_type", "url", "videos", "type"]) | st.text()
+    return st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=6)
+
+
+def dumped(value: Any) -> bytes:
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        return json.dumps(value).encode()
+    finally:
+        sys.set_int_max_str_digits(before)
+
+
+BODIES = st.one_of(
+    st.binary(max_size=300),
+    st.recursive(ODD_VALUES, _in_objects, max_leaves=20).map(dumped),
+    st.integers(1, 200_000).map(lambda depth: b'{"data":' * min(depth, 100_000)),
+)
+NAMES = st.sampled_from([*HEADERS, *(name.lower() for name in HEADERS), "x"])
+VALUES = st.text(max_size=40) | st.sampled_from([*HEADERS.values(), "\udcff", "v1,", "9" * 12])
+PAIRS = st.lists(st.tuples(NAMES, VALUES), max_size=6)
+
+
 @given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-        lambda inner: (
-            st.lists(inner)
-            | st.dictionaries(
-                st.sampled_from([*LEGACY, "id", "status", "outputs", "billing", "data"]), inner
-            )
-        ),
-    )
+    raw=BODIES,
+    headers=PAIRS
+    | PAIRS.map(dict)
+    | PAIRS.map(
+        lambda pairs: [
+            (name.encode(), value.encode("utf-8", "surrogatepass")) for name, value in pairs
+        ]
+    ),
+    signed=st.booleans(),
 )
 @pytest.mark.slow
-def test_no_body_fails_in_another_way(value: Any) -> None:
-    """Whatever is posted, the answer is an event or one kind of error."""
-    with contextlib.suppress(CallbackVerificationError):
-        parse_callback(json.dumps(value).encode())
+def test_no_request_fails_in_another_way(raw: bytes, headers: Any, *, signed: bool) -> None:
+    """Whatever body and headers are posted: an event, or the one error that is answered by 400."""
+    if signed:  # so that what is behind the signature is reached as well
+        key = base64.b64decode(SECRET.removeprefix("whsec_"))
+        digest = hmac.digest(key, f"1.{SENT}.".encode() + raw, "sha256")
+        signature = f"v1,{base64.b64encode(digest).decode()}"
+        headers = dict(zip(HEADERS, ("1", str(SENT), signature), strict=True))
+    try:
+        event = parse_callback(raw, headers, SECRET, SENT)
+    except CallbackVerificationError as error:
+        str(error).encode()
+    else:
+        assert event.verified
+        assert event.task.task_id.encode()
+        assert event.task.units is None or event.task.units.is_finite()
+        repr(event)
 
 
-@pytest.mark.parametrize("raw", [b"", b"[]", b"\xff", b"{}", b"[" * 100_000, b"9" * 2_000_000])
+def test_units_are_summed_exactly() -> None:
+    """Whatever precision the program has set for its own decimals, an amount is not rounded."""
+    paid = [{"package_type": "video", "amount": amount} for amount in ("1234567.25", "0.0000001")]
+    raw = json.dumps({"id": "1", "status": "succeeded", "billing": paid}).encode()
+    with localcontext() as context:
+        context.prec, context.traps[Inexact] = 3, True
+        units = parse_callback(raw, verify=False).task.units
+    assert units == Decimal("1234567.2500001")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"[]",
+        b"\xff",
+        b"{}",
+        b"[" * 100_000,
+        b"9" * 2_000_000,
+        body(task_id="\ud800"),
+        body(task_id="1\n2"),
+    ],
+    ids=range(8),
+)
 def test_a_body_that_is_no_task_is_refused(raw: bytes) -> None:
     """Garbage, deep nesting and huge bodies end in the same error."""
     with pytest.raises(CallbackVerificationError):
-        parse_callback(raw)
+        parse_callback(raw, verify=False)

@@ -91,8 +91,9 @@ def results(task: Task, video: Video, outcome: Outcome, page: Page) -> None:
     assert_type(video.duration, Decimal | None)
     assert_type(outcome.result(), Task)
     assert_type(list(page), list[Task])
-    assert_type(parse_callback(b"{}"), CallbackEvent)
+    assert_type(parse_callback(b"{}", verify=False), CallbackEvent)
     assert_type(parse_callback(b"{}", {}, ["whsec_"], 0.0).task, Task)
+    assert_type(parse_callback(b"{}", [(b"webhook-id", b"1")], "whsec_", 0.0).verified, bool)
 
 
 def mistakes(kling: Kling, async_kling: AsyncKling) -> None:
