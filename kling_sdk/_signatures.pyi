@@ -52,7 +52,10 @@ class OptionOverrides(TypedDict, total=False):
         look_up: False for an `OutcomeUnknownError` as soon as the outcome of a create is
             uncertain, for callers that find out by themselves.
         check: False to skip the capability check.
-        max_download: Most bytes a download may have.
+        download_timeout: Seconds a download may take with all its repeats; None for no limit
+            but that of `timeout` on each silence.
+        max_download: Most bytes a download may have; None for 4 GiB to a file or a stream, and
+            256 MiB to memory.
         on_event: Called with each `Event`.
         trace: False to make no OpenTelemetry spans. True makes one per call once the
             program has loaded OpenTelemetry's API.
@@ -78,7 +81,8 @@ class OptionOverrides(TypedDict, total=False):
     reuse_connections: bool
     look_up: bool
     check: bool
-    max_download: int
+    download_timeout: float | None
+    max_download: int | None
     on_event: Callable[[Event], object] | None
     trace: bool
     tracer_provider: Any

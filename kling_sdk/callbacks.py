@@ -232,8 +232,9 @@ def _signed_headers(headers: object) -> list[str]:
 
 def _pairs(headers: Any) -> list[tuple[Any, Any]]:
     items = getattr(headers, "items", None)
+    pairs: Any = items() if callable(items) else headers
     try:
-        return [(name, value) for name, value in (items() if callable(items) else headers)]
+        return [(name, value) for name, value in pairs]
     except (TypeError, ValueError):
         raise TypeError(
             f"headers is {_kind(headers)}; it must be the request's headers: a mapping, or pairs "

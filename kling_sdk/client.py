@@ -10,7 +10,7 @@ import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, Unpack, overload
 
 from kling_sdk import operations
 from kling_sdk.resources import resource, wait_options
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kling_sdk import _signatures as typed
     from kling_sdk._signatures import OptionOverrides
     from kling_sdk.endpoints.base import Request
+    from kling_sdk.files.receiving import OnProgress
     from kling_sdk.wire import Reply
 
 __all__ = ["AsyncKling", "Kling"]
@@ -166,17 +167,49 @@ class Kling:
         """
         return self._runner.stream(operations.many("run_many", requests, max_concurrent))
 
-    def download(self, video: Video | str, path: str | os.PathLike[str]) -> Download:
-        """Fetch a video to a file, whole or not at all.
+    @overload
+    def download(
+        self, video: Video | str, to: None = None, *, on_progress: OnProgress | None = None
+    ) -> bytes: ...
+    @overload
+    def download(
+        self,
+        video: Video | str,
+        to: str | os.PathLike[str],
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> Download: ...
+    @overload
+    def download(
+        self, video: Video | str, to: BinaryIO, *, on_progress: OnProgress | None = None
+    ) -> int: ...
+    def download(
+        self,
+        video: Video | str,
+        to: str | os.PathLike[str] | BinaryIO | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> Download | bytes | int:
+        """Fetch a video: to a file, whole or not at all, to memory, or into a stream.
 
         Args:
             video: The video, or a URL.
-            path: The file, replaced if it is there; or a folder, which gets a name inside.
+            to: A path: the file, replaced if it is there; or a folder, which gets a name
+                inside. None: memory. A binary file object: the bytes are written to it as
+                they come; it is not closed, and keeps what it has when the download fails.
+            on_progress: Called with the bytes received so far, and with how many there are, or
+                None when the host does not announce it. What it raises is logged.
+
+        Returns:
+            For a path its `Download`; for None the bytes; for a file object their number.
 
         Raises:
-            DownloadError: it is gone, too large, cut short, or its host does not answer.
+            DownloadError: it is gone, empty, a page instead of a file, larger than
+                `max_download` (4 GiB; 256 MiB to memory), cut short, its host does not answer,
+                `download_timeout` is over, or the file cannot be written.
         """
-        return self._runner.run(operations.download(video, path))
+        made: Download | bytes | int = self._runner.run(operations.download(video, to, on_progress))
+        return made
 
     def account_costs(
         self,
@@ -339,9 +372,37 @@ class AsyncKling:
         """Create a task per request and yield how each ended; see `Kling.run_many`."""
         return self._runner.stream(operations.many("run_many", requests, max_concurrent))
 
-    async def download(self, video: Video | str, path: str | os.PathLike[str]) -> Download:
-        """Fetch a video to a file, whole or not at all; see `Kling.download`."""
-        return await self._runner.run(operations.download(video, path))
+    @overload
+    async def download(
+        self, video: Video | str, to: None = None, *, on_progress: OnProgress | None = None
+    ) -> bytes: ...
+    @overload
+    async def download(
+        self,
+        video: Video | str,
+        to: str | os.PathLike[str],
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> Download: ...
+    @overload
+    async def download(
+        self, video: Video | str, to: BinaryIO, *, on_progress: OnProgress | None = None
+    ) -> int: ...
+    async def download(
+        self,
+        video: Video | str,
+        to: str | os.PathLike[str] | BinaryIO | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> Download | bytes | int:
+        """Fetch a video to a file, to memory, or into a stream; see `Kling.download`.
+
+        A stream's `write` is called on a worker thread, *on_progress* on the event loop.
+        """
+        made: Download | bytes | int = await self._runner.run(
+            operations.download(video, to, on_progress)
+        )
+        return made
 
     async def account_costs(
         self,

@@ -6,15 +6,15 @@ Flows that most programs never use are loaded when they are first called.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Context, Flow, Operation, once, repeat
 from kling_sdk.flows.identity import ExpectedTask
-from kling_sdk.results import Download, Page, ResourcePack, Task, Video
+from kling_sdk.results import Page, ResourcePack, Task, Video
 from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.v1 import packs_from
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
     from kling_sdk.endpoints.raw import RawRequest
     from kling_sdk.endpoints.record import EndpointRecord
+    from kling_sdk.files.receiving import OnProgress
 
 __all__ = [
     "call",
@@ -116,23 +117,44 @@ def many(
     return Operation(name, lambda ctx: many(ctx, items, max_concurrent), about=about)
 
 
-def download(video: Video | str, path: str | os.PathLike[str]) -> Operation[Download]:
-    """Fetch a file. It is opened when the operation starts."""
-    from kling_sdk.files.target import FileTarget, place_for
+def download(
+    video: Video | str,
+    to: str | os.PathLike[str] | BinaryIO | None,
+    on_progress: OnProgress | None,
+) -> Operation[Any]:
+    """Fetch a file; a path is opened when the operation starts. See `Kling.download`."""
+    from kling_sdk.files.receiving import check_progress
     from kling_sdk.flows.download import download
 
+    check_progress(on_progress)
     given: object = video  # a caller may not run a type checker
     if not isinstance(given, Video | str):
         raise TypeError(
             "download takes a Video, such as task.videos[0], or a URL, "
             f"not a {type(given).__name__}"
         )
-    url, place = (video if isinstance(video, str) else video.url), place_for(video, path)
+    url, target, most = video if isinstance(video, str) else video.url, *_target(video, to)
 
-    def start(ctx: Context) -> Flow[Download]:
-        return download(ctx, url, partial(FileTarget, place, ctx.options.max_download))
+    def start(ctx: Context) -> Flow[Any]:
+        limit = ctx.options.max_download
+        return download(ctx, url, partial(target, most if limit is None else limit, on_progress))
 
     return Operation("download", start)
+
+
+def _target(
+    video: Video | str, to: str | os.PathLike[str] | BinaryIO | None
+) -> tuple[Callable[[int, OnProgress | None], Any], int]:
+    """Return what opens the target of a download, and how many bytes it takes by default."""
+    from kling_sdk.files import streams
+    from kling_sdk.files.target import MAX_FILE, FileTarget, place_for
+
+    if to is None:
+        return streams.MemoryTarget, streams.MAX_MEMORY
+    if isinstance(to, str | os.PathLike):
+        return partial(FileTarget, place_for(video, to)), MAX_FILE
+    streams.check_stream(to)
+    return partial(streams.StreamTarget, to), MAX_FILE
 
 
 def costs(

@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Options"]
 
-_NUMBERS: Final = frozenset(
-    {"timeout", "deadline", "create_deadline", "wait_timeout", "max_download"}
-)
-_NUMBERS_OR_NONE: Final = frozenset({"retries", "first_look"})
+_NUMBERS: Final = frozenset({"timeout", "deadline", "create_deadline", "wait_timeout"})
+_NUMBERS_OR_NONE: Final = frozenset({"retries", "first_look", "download_timeout", "max_download"})
 
 
 @attrs.frozen
@@ -44,7 +42,10 @@ class Options:
         look_up: False for an `OutcomeUnknownError` as soon as the outcome of a create is
             uncertain, for callers that find out by themselves.
         check: False to skip the capability check.
-        max_download: Most bytes a download may have.
+        download_timeout: Seconds a download may take with all its repeats; None for no limit
+            but that of `timeout` on each silence.
+        max_download: Most bytes a download may have; None for 4 GiB to a file or a stream, and
+            256 MiB to memory.
         on_event: Called with each `Event`.
         trace: False to make no OpenTelemetry spans. True makes one per call once the
             program has loaded OpenTelemetry's API.
@@ -70,7 +71,8 @@ class Options:
     reuse_connections: bool = False
     look_up: bool = True
     check: bool = True
-    max_download: int = 4 * 1024**3
+    download_timeout: float | None = None
+    max_download: int | None = None
     on_event: Callable[[Event], object] | None = None
     trace: bool = True
     tracer_provider: Any = None

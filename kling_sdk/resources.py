@@ -10,13 +10,15 @@ from __future__ import annotations
 import builtins
 import types
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from inspect import Parameter, Signature, cleandoc, signature
 from typing import TYPE_CHECKING, Any
 
 from kling_sdk import operations
 from kling_sdk.endpoints import request_class
+from kling_sdk.files import takes_long
 from kling_sdk.results import Page, Task
+from kling_sdk.transports.threads import in_thread, require_asyncio
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
@@ -159,6 +161,16 @@ class TaskResource(_Resource):
         return self._runner.run(operations.wait(self.record, task), **options)
 
 
+async def _made(
+    cls: type[Request], args: tuple[Any, ...], parameters: Mapping[str, Any]
+) -> Request:
+    """Return the request; one that reads a file or encodes a picture is made in a thread."""
+    if any(map(takes_long, parameters.values())):
+        require_asyncio()
+        return await in_thread(partial(cls, *args, **parameters))
+    return cls(*args, **parameters)
+
+
 class AsyncTaskResource(_Resource):
     """One endpoint of an `AsyncKling` client that makes tasks."""
 
@@ -170,11 +182,12 @@ class AsyncTaskResource(_Resource):
 
         async def create(self, *args: Any, **parameters: Any) -> Task:
             """Create a task and return it at once, while the vendor works on it."""
-            return await self.submit(self.request_class(*args, **parameters))
+            return await self.submit(await _made(self.request_class, args, parameters))
 
         async def run(self, *args: Any, **parameters: Any) -> Task:
             """Create a task and return it once it has ended well; see `TaskResource.run`."""
-            return await self._runner.run(operations.run(self.request_class(*args, **parameters)))
+            request = await _made(self.request_class, args, parameters)
+            return await self._runner.run(operations.run(request))
 
     async def submit(self, request: Request | Mapping[str, Any]) -> Task:
         """Create a task from a prepared request; see `TaskResource.submit`."""
@@ -246,7 +259,7 @@ class AsyncCallResource(_Resource):
 
         async def call(self, *args: Any, **parameters: Any) -> Any:
             """Send the request once, and return its result."""
-            return await self.submit(self.request_class(*args, **parameters))
+            return await self.submit(await _made(self.request_class, args, parameters))
 
     async def submit(self, request: Request) -> Any:
         """Send a prepared request once, and return its result; see `CallResource.submit`."""

@@ -1,5 +1,6 @@
-"""The version of the installed distribution."""
+"""The version of the installed distribution, and how a client names itself by it."""
 
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -12,3 +13,6 @@ def _installed() -> str:
 
 
 __version__: Final = _installed()
+
+#: Header of each request, to the API and to the host of a file.
+USER_AGENT: Final = f"kling-sdk/{__version__} python/{'.'.join(map(str, sys.version_info[:3]))}"

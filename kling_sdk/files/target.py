@@ -9,20 +9,23 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import secrets
-from collections.abc import Generator, Mapping
+import stat
+from collections.abc import Generator
 from pathlib import Path
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from kling_sdk.errors import DownloadError
+from kling_sdk.files.names import is_device_name, part_name, safe_name
+from kling_sdk.files.receiving import OnProgress, Receiving
 from kling_sdk.results import Download, Video
 
-__all__ = ["FileTarget", "place_for"]
+__all__ = ["MAX_FILE", "FileTarget", "place_for"]
 
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
-_LENGTH = re.compile(r"[0-9]{1,18}")
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+# On Windows a descriptor is opened for text, and changes line ends, unless told otherwise.
+_NEW_FILE: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+MAX_FILE: Final = 4 * 1024**3  # bytes, where no limit is set
 
 
 def place_for(source: Video | str, path: str | os.PathLike[str]) -> Path:
@@ -30,81 +33,71 @@ def place_for(source: Video | str, path: str | os.PathLike[str]) -> Path:
 
     A *path* that is a folder gets a name inside it: the video's id, or the last part of
     the URL's path, with everything but letters, digits and `._-` replaced.
+
+    Raises:
+        DownloadError: *path* ends with a slash, and there is no such folder.
     """
     place = Path(path)
     if not place.is_dir():
+        if os.fspath(path).endswith(("/", os.sep)):
+            raise DownloadError(f"there is no folder {place}; make it first")
         return place
     url = source if isinstance(source, str) else source.url
     last = unquote(urlsplit(url).path).rpartition("/")[2]
     name = f"{source.id}.mp4" if isinstance(source, Video) and source.id else last
-    return place / (_UNSAFE.sub("_", name).strip(".")[:200] or "video.mp4")
+    return place / safe_name(name, "video.mp4")
 
 
-class FileTarget:
-    """A file in the making; see `kling_sdk.flows.download.Target`."""
+class FileTarget(Receiving[Download]):
+    """A file in the making.
 
-    def __init__(self, place: Path, max_bytes: int) -> None:
+    Args:
+        place: Where it will be. A file that is there stays until this one is complete.
+        max_bytes: Most bytes it may have.
+        on_progress: See `OnProgress`.
+        windows: Whether names of devices are refused.
+
+    Raises:
+        DownloadError: no file can be written there.
+    """
+
+    def __init__(
+        self,
+        place: Path,
+        max_bytes: int,
+        on_progress: OnProgress | None = None,
+        *,
+        windows: bool = os.name == "nt",
+    ) -> None:
+        super().__init__(max_bytes, on_progress)
         self.place = place
-        self.max_bytes = max_bytes
-        self.received = 0
-        self.total: int | None = None
-        self.validator: str | None = None
         self._hash = hashlib.sha256()
-        self._taking = False
-        part = place.with_name(f".{place.name[:100]}.{secrets.token_hex(8)}.part")
+        if windows and is_device_name(place.name):
+            raise DownloadError(f"cannot write {place.name}: Windows takes it for a device")
         try:
-            handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+            part = place.with_name(part_name(place.name, secrets.token_hex(8)))
+            if _is_special(place):  # renaming would replace `/dev/null` itself
+                raise DownloadError(f"cannot write {place}: it is neither a file nor a folder")
+            handle = os.open(part, _NEW_FILE, 0o666)
         except OSError as error:
             raise DownloadError(f"cannot write to {place.parent}: {error.strerror}") from error
+        except ValueError as error:  # a NUL, or half of a surrogate pair
+            raise DownloadError(f"cannot write {str(place)!r}: it is no path") from error
         self._part = part
         self._file = os.fdopen(handle, "wb")
 
-    def start(self, status: int, headers: dict[str, str]) -> None:
-        """Append the rest of the same file, begin again, or ignore an error's body."""
-        self._taking = status in {200, 206}
-        if not self._taking:
-            return
-        if headers.get("content-encoding", "identity") != "identity":
-            raise DownloadError("the server compressed the file, which was not requested")
-        length = headers.get("content-length")
-        total = int(length) if length and _LENGTH.fullmatch(length) else None
-        if status == 206:
-            total = self._resume(headers)
-        else:
-            self._begin()
-        self.total = total
-        self.validator = strong_validator(headers)
-        self._check_cap(total or 0)
-
-    def _begin(self) -> None:
-        self._file.seek(0)
-        self._file.truncate()
+    def begin_again(self) -> None:
+        """Empty the file."""
+        with self._writing():
+            self._file.seek(0)
+            self._file.truncate()
         self._hash = hashlib.sha256()
-        self.received = 0
 
-    def _resume(self, headers: dict[str, str]) -> int | None:
-        match = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
-        if match is None or int(match[1]) != self.received:
-            raise DownloadError("the server answered with another range than requested")
-        if strong_validator(headers) != self.validator:
-            raise DownloadError("the server answered with a range of another file")
-        return None if match[3] == "*" else int(match[3])
-
-    def write(self, chunk: bytes) -> None:
-        """Append *chunk*."""
-        if self._taking:
-            self.received += len(chunk)
-            self._check_cap(self.received)
-            self._hash.update(chunk)
-            with self._writing():
-                self._file.write(chunk)
-
-    def _check_cap(self, size: int) -> None:
-        if size > self.max_bytes:
-            raise DownloadError(
-                f"the file is larger than {self.max_bytes:,} bytes; "
-                "with_options(max_download=...) accepts more"
-            )
+    def append(self, data: bytes) -> None:
+        """Write *data* to the file."""
+        self._hash.update(data)
+        with self._writing():
+            self._file.write(data)
 
     def finish(self) -> Download:
         """Flush to disk and move the file to its place, over an older one."""
@@ -129,7 +122,10 @@ class FileTarget:
             raise DownloadError(f"cannot write {self.place.name}: {error.strerror}") from error
 
 
-def strong_validator(headers: Mapping[str, str]) -> str | None:
-    """Return what `If-Range` may carry: a strong ETag, or None (RFC 9110, 13.1.5)."""
-    etag = headers.get("etag", "")
-    return etag if etag.startswith('"') else None
+def _is_special(place: Path) -> bool:
+    """Return whether something is there that is neither a file nor a folder."""
+    try:
+        mode = place.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

@@ -16,6 +16,7 @@ from kling_sdk.flows.core import (
     Send,
     Sink,
     Sleep,
+    Work,
     once,
     repeat,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "Send",
     "Sink",
     "Sleep",
+    "Work",
     "once",
     "repeat",
 ]

@@ -5,6 +5,7 @@ A *flow* is a generator. It yields what it wants done and is sent what came of i
 - `Send(call, read)` is answered with what `read` returned of the reply; what `read` raised,
   or a `TransportError` for no reply at all, is thrown in;
 - `Fetch(call, sink)` is answered with a `Reply` whose body was given to the sink;
+- `Work(run)` is answered with what `run` returned, which may have blocked for long;
 - `Sleep(seconds)` is answered with None;
 - `Emit(item)` hands out one of many results and is answered with None.
 
@@ -15,6 +16,7 @@ flow runs under every driver, sync or async, and in a test that answers by hand.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Generator, Mapping
 from types import MappingProxyType
 from typing import (
@@ -63,6 +65,7 @@ __all__ = [
     "Send",
     "Sink",
     "Sleep",
+    "Work",
     "ask",
     "exchange",
     "once",
@@ -98,12 +101,21 @@ class Randomness(Protocol):
 class Sink(Protocol):
     """Where the body of a `Fetch` goes."""
 
+    @property
+    def may_block(self) -> bool:
+        """Whether `write` may take long, and so must not run on an event loop."""
+        ...
+
     def start(self, status: int, headers: dict[str, str]) -> None:
         """Take note of the head, and choose what happens to the body."""
         ...
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes."""
+        ...
+
+    def progressed(self) -> None:
+        """Report the progress; called after each `write`, on the thread of the call."""
         ...
 
 
@@ -125,11 +137,25 @@ class Send(NamedTuple):
 
 
 class Fetch(NamedTuple):
-    """Make a call whose body goes to *sink*; *timeout* bounds each silence, in seconds."""
+    """Make a call whose body goes to a sink.
+
+    Attributes:
+        call: The call, to a host that gets no credentials.
+        sink: Takes the body.
+        timeout: Seconds that each silence may take.
+        whole: Seconds that all of it may take.
+    """
 
     call: HttpCall
     sink: Sink
     timeout: float
+    whole: float = math.inf
+
+
+class Work(NamedTuple):
+    """Run what may block for long, such as a write to disk; an async client uses a thread."""
+
+    run: Callable[[], Any]
 
 
 class Sleep(NamedTuple):
@@ -144,7 +170,7 @@ class Emit(NamedTuple):
     item: Any
 
 
-Effect = Send | Fetch | Sleep | Emit
+Effect = Send | Fetch | Work | Sleep | Emit
 Flow = Generator[Effect, Any, T]
 
 
@@ -292,6 +318,7 @@ def _send(
 
     def received(reply: Reply) -> T:
         ctx.server.replied(reply.status)
+        log.debug("%s %s: HTTP %d, attempt %d", call.method, call.path, reply.status, attempt)
         if watched:
             ctx.emit(Event("response", call.method, call.path, attempt, status=reply.status))
         matched = (bool(request_id) and _is_echo(ctx, request_id, reply)) or reply.matched

@@ -6,13 +6,14 @@ is sent along: the file's host is not the API's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from kling_sdk.errors import DownloadError, TransportError
-from kling_sdk.flows.core import Context, Event, Fetch, Flow, Sleep, log
-from kling_sdk.results import Download, redact_url
+from kling_sdk.flows.core import Context, Event, Fetch, Flow, Sink, Sleep, Work, log
+from kling_sdk.results import redact_url
 from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.messages import retry_after
 
@@ -24,45 +25,49 @@ _REDIRECT: Final = frozenset({301, 302, 303, 307, 308})
 _GONE: Final = frozenset({401, 403, 404, 410})
 
 
-class Target(Protocol):
-    """A file in the making."""
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Target(Sink, Protocol[T_co]):
+    """A file in the making, of which a result is made."""
 
     received: int
     total: int | None
     validator: str | None
 
-    def start(self, status: int, headers: dict[str, str]) -> None:
-        """Take the head of an answer: append to what is there, or begin again."""
+    def verify(self) -> None:
+        """Raise `TransportError` if the bytes, which are all there, are no file."""
         ...
 
-    def write(self, chunk: bytes) -> None:
-        """Take the next bytes."""
-        ...
-
-    def finish(self) -> Download:
-        """Move the file to its place."""
+    def finish(self) -> T_co:
+        """Return the result; a file on disk is moved to its place."""
         ...
 
     def discard(self) -> None:
-        """Remove what was received, if it was not moved to its place."""
+        """Remove what was received, if nothing was made of it."""
         ...
 
 
-def download(ctx: Context, url: str, begin: Callable[[], Target]) -> Flow[Download]:
+def download(ctx: Context, url: str, begin: Callable[[], Target[T]]) -> Flow[T]:
     """Fetch *url* into what *begin* opens, which happens here so that it is closed here.
 
     Raises:
-        DownloadError: the file is gone, too large, cut short, or its host does not answer.
+        DownloadError: the file is gone, empty, a page, too large, cut short, its host does not
+            answer, or `options.download_timeout` is over.
     """
     target = begin()
     try:
         yield from _attempts(ctx, url, target)
-        return target.finish()
+        result: T = yield Work(target.finish)
+        return result
     finally:
         target.discard()
 
 
-def _attempts(ctx: Context, source: str, target: Target) -> Flow[None]:
+def _attempts(ctx: Context, source: str, target: Target[object]) -> Flow[None]:
+    limit = ctx.options.download_timeout
+    until = math.inf if limit is None else ctx.until(limit)
     url = source
     idle = redirects = furthest = 0
     attempt = 1
@@ -70,7 +75,10 @@ def _attempts(ctx: Context, source: str, target: Target) -> Flow[None]:
         reply: Reply | None = None
         trouble = TransportError("the transfer was cut short")
         try:
-            reply = yield from _fetch(ctx, _call(url, target), target, attempt)
+            reply = yield from _fetch(ctx, _call(url, target), target, attempt, until)
+            if _is_whole(reply, target):
+                target.verify()
+                return
         except TransportError as error:
             trouble = error
         if reply is not None:
@@ -78,8 +86,6 @@ def _attempts(ctx: Context, source: str, target: Target) -> Flow[None]:
                 redirects += 1
                 url = _moved(url, reply.headers.get("location", ""))
                 continue
-            if _is_whole(reply, target):
-                return
             _raise_if_hopeless(reply, url)
             if reply.status == 416:
                 # There is nothing behind what was received, though more was announced.
@@ -89,9 +95,11 @@ def _attempts(ctx: Context, source: str, target: Target) -> Flow[None]:
         # Further than ever: a host that always begins again would else never come to an end.
         idle = 0 if target.received > furthest else idle + 1
         furthest = max(furthest, target.received)
-        pause = _pause(ctx, reply, idle)
+        left = until - ctx.monotonic()
+        pause = _pause(ctx, reply, idle, left)
         if pause is None:
-            raise _failed(f"{trouble}, after {target.received} bytes", url, reply)
+            why = trouble if left > 0 else f"it took longer than download_timeout, {limit:g} s"
+            raise _failed(f"{why}, after {target.received} bytes", url, reply)
         shown = redact_url(url)
         log.info("download of %s: %s, after byte %d", shown, trouble, target.received)
         ctx.emit(Event("retry", "GET", shown, attempt, pause=pause, error=trouble))
@@ -102,23 +110,28 @@ def _attempts(ctx: Context, source: str, target: Target) -> Flow[None]:
         attempt += 1
 
 
-def _fetch(ctx: Context, call: HttpCall, target: Target, attempt: int) -> Flow[Reply]:
+def _fetch(
+    ctx: Context, call: HttpCall, target: Target[object], attempt: int, until: float
+) -> Flow[Reply]:
     shown = redact_url(call.path)
     ctx.emit(Event("request", "GET", shown, attempt))
-    reply: Reply = yield Fetch(call, target, ctx.options.timeout)
+    left = max(0.001, until - ctx.monotonic())
+    reply: Reply = yield Fetch(call, target, min(ctx.options.timeout, left), left)
+    log.debug("download of %s: HTTP %d, attempt %d", shown, reply.status, attempt)
     ctx.emit(Event("response", "GET", shown, attempt, status=reply.status))
     return reply
 
 
-def _pause(ctx: Context, reply: Reply | None, idle: int) -> float | None:
-    """Return the seconds until the next attempt, or None to give up."""
+def _pause(ctx: Context, reply: Reply | None, idle: int, left: float) -> float | None:
+    """Return the seconds until the next attempt, or None to give up; *left* are until the end."""
     retries = ctx.options.retries
     most = _IDLE_ATTEMPTS if retries is None else retries + 1
     if idle >= most or retries == 0 or ctx.cancelled():
         return None
     pause = ctx.policy.pause(TransportError("cut short"), max(1, idle), float("inf")) or 0.0
     wanted = (retry_after(reply) if reply is not None else None) or 0.0
-    return max(pause, wanted) if wanted <= ctx.options.deadline else None
+    pause = max(pause, wanted)
+    return pause if wanted <= ctx.options.deadline and pause < left else None
 
 
 def _moved(url: str, location: str) -> str:
@@ -128,7 +141,7 @@ def _moved(url: str, location: str) -> str:
         return location  # no URL, which `_call` refuses
 
 
-def _call(url: str, target: Target) -> HttpCall:
+def _call(url: str, target: Target[object]) -> HttpCall:
     try:
         scheme = urlsplit(url).scheme
     except ValueError:
@@ -143,7 +156,7 @@ def _call(url: str, target: Target) -> HttpCall:
     return HttpCall("GET", url, headers=headers)
 
 
-def _is_whole(reply: Reply, target: Target) -> bool:
+def _is_whole(reply: Reply, target: Target[object]) -> bool:
     return reply.status in {200, 206} and target.total in {None, target.received}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 from types import SimpleNamespace
@@ -14,7 +15,10 @@ import aiohttp
 from kling_sdk.errors import TransportError
 from kling_sdk.flows import Fetch, Send
 from kling_sdk.transports.address import Address, speaks_tls
-from kling_sdk.transports.httpx_shared import encode, redact_text
+from kling_sdk.transports.async_fetch import TransferLimit
+from kling_sdk.transports.httpx_shared import LARGE, encode, is_large, redact_text
+from kling_sdk.transports.threads import in_thread
+from kling_sdk.version import USER_AGENT
 from kling_sdk.wire import Reply
 from kling_sdk.wire.messages import MAX_REPLY
 
@@ -30,6 +34,7 @@ _NEVER_SENT: Final = (
     aiohttp.InvalidURL,
 )
 _CHUNK: Final = 65536
+_Encoded = tuple[dict[str, str], bytes | None]
 _NO_LIMIT: Final = aiohttp.ClientTimeout(total=None)
 
 
@@ -40,15 +45,17 @@ class AiohttpTransport:
         self.session = session
         self.base_url = base_url
         self.address = Address(base_url)
+        self.user_agent = session.headers.get("user-agent") or USER_AGENT
 
     async def perform(self, effect: Send | Fetch) -> Any:
         """Make the call; see `SyncTransport.perform`."""
         try:
             if isinstance(effect, Fetch):
                 return await self._fetch(effect)
+            encoded = await self._encoded(effect.call)
             if effect.fresh:
-                return await self._send_fresh(effect)
-            async with self._request(effect.call, _whole(effect.timeout)) as response:
+                return await self._send_fresh(effect, encoded)
+            async with self._request(effect.call, encoded, _whole(effect.timeout)) as response:
                 return await self._read(effect, response, fresh=False)
         except (TimeoutError, aiohttp.ClientError) as error:
             found = None
@@ -64,26 +71,32 @@ class AiohttpTransport:
         answer = await asyncio.to_thread(speaks_tls, self.address.host, self.address.port)
         return self.address.wants_tls(answer=answer)
 
+    async def _encoded(self, call: HttpCall) -> _Encoded:
+        """Return the headers and the body of *call*; a large one is encoded in a thread."""
+        if is_large(call.json):
+            return await in_thread(encode, call, self.user_agent)
+        return encode(call, self.user_agent)
+
     def _request(
-        self, call: HttpCall, timeout: aiohttp.ClientTimeout, **options: Any
+        self, call: HttpCall, encoded: _Encoded, timeout: aiohttp.ClientTimeout, **options: Any
     ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        absolute = call.path.startswith(("http://", "https://"))
-        headers, content = encode(call)
+        headers, content = encoded
         return self.session.request(
             call.method,
-            call.path if absolute else self.base_url + call.path,
+            self.base_url + call.path,
             params=call.params,
             headers=headers,
-            data=content,
+            # aiohttp sends a file piece by piece, and warns of large bytes, which it does not.
+            data=io.BytesIO(content) if content and len(content) > LARGE else content,
             allow_redirects=False,
             auto_decompress=False,
             timeout=timeout,
             **options,
         )
 
-    async def _send_fresh(self, effect: Send) -> Any:
-        call = effect.call
-        call = call._replace(headers={**call.headers, "connection": "close"})
+    async def _send_fresh(self, effect: Send, encoded: _Encoded) -> Any:
+        call, (headers, content) = effect.call, encoded
+        encoded = {**headers, "connection": "close"}, content
         # The session keeps connections apart by this name too, which is the one that TLS uses
         # without it. None of those with a name is kept, so this call opens one.
         host = urlsplit(self.base_url).hostname
@@ -95,6 +108,7 @@ class AiohttpTransport:
                     trace = _Connected()
                     async with self._request(
                         call,
+                        encoded,
                         _whole(effect.timeout),
                         trace_request_ctx=trace,
                         server_hostname=host,
@@ -118,21 +132,49 @@ class AiohttpTransport:
             raise
 
     async def _fetch(self, effect: Fetch) -> Reply:
-        now = asyncio.get_running_loop().time
+        call = effect.call
+        headers, _ = encode(call, self.user_agent)
         # For the head as a whole, and then for each silence.
         async with (
             asyncio.timeout(effect.timeout) as limit,
-            self._request(effect.call, _NO_LIMIT) as response,
+            _without_credentials(self.session) as session,
+            session.request(
+                call.method,
+                call.path,
+                headers=headers,
+                allow_redirects=False,
+                auto_decompress=False,
+                timeout=_NO_LIMIT,
+            ) as response,
         ):
+            transfer = TransferLimit(effect, limit)
             head = {name.lower(): value for name, value in response.headers.items()}
             effect.sink.start(response.status, head)
             async for chunk in response.content.iter_chunked(_CHUNK):
-                effect.sink.write(chunk)
-                limit.reschedule(now() + effect.timeout)
+                await transfer.take(chunk)
             return Reply(response.status, response.headers, b"")
 
     async def aclose(self) -> None:
         """Do nothing: the session was opened by the caller."""
+
+
+def _without_credentials(session: aiohttp.ClientSession) -> aiohttp.ClientSession:
+    """Return a session over the same connections, to be closed, for the host of a file.
+
+    A session's headers, cookies and authorization are for the API, and no request can leave
+    them out.
+    """
+    if session.closed:
+        raise RuntimeError("Session is closed")
+    return aiohttp.ClientSession(
+        connector=session.connector,
+        connector_owner=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=session.trust_env,
+        trace_configs=session.trace_configs,
+        proxy=session._default_proxy,  # noqa: SLF001 - no public attribute; a test watches it
+        proxy_auth=session._default_proxy_auth,  # noqa: SLF001 - as above
+    )
 
 
 @lru_cache(maxsize=64)

@@ -8,6 +8,7 @@ from typing import Any
 from kling_sdk.errors import TransportError
 from kling_sdk.flows import Fetch, Send
 from kling_sdk.transports.address import speaks_tls
+from kling_sdk.transports.async_fetch import TransferLimit
 from kling_sdk.transports.httpx_shared import (
     TOO_LONG,
     UNSENT,
@@ -15,7 +16,9 @@ from kling_sdk.transports.httpx_shared import (
     Calls,
     ConnectTrace,
     fetching,
+    is_large,
 )
+from kling_sdk.transports.threads import in_thread
 from kling_sdk.wire import Reply
 
 __all__ = ["AsyncHttpxTransport"]
@@ -37,7 +40,10 @@ class AsyncHttpxTransport(Calls):
         """Make the call; see `SyncTransport.perform`."""
         was_fetching = fetching.set(isinstance(effect, Fetch))
         try:
-            request = self.request(effect)
+            if is_large(effect.call.json):
+                request = await in_thread(self.request, effect)
+            else:
+                request = self.request(effect)
             try:
                 async with asyncio.timeout(effect.timeout) as limit:
                     if isinstance(effect, Send):
@@ -79,13 +85,12 @@ class AsyncHttpxTransport(Calls):
             await _disconnect(response)
 
     async def _fetch(self, effect: Fetch, request: Any, limit: asyncio.Timeout) -> Reply:
-        response = await self.client.send(request, stream=True, follow_redirects=False)
+        transfer = TransferLimit(effect, limit)
+        response = await self.client.send(request, stream=True, follow_redirects=False, auth=None)
         try:
             effect.sink.start(response.status_code, dict(response.headers))
-            now = asyncio.get_running_loop().time
             async for chunk in response.stream:
-                effect.sink.write(chunk)
-                limit.reschedule(now() + effect.timeout)
+                await transfer.take(chunk)
             return Reply(response.status_code, response.headers, b"")
         finally:
             await response.aclose()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+from collections.abc import Mapping
 from contextvars import ContextVar
 from functools import cache, lru_cache
 from typing import Any, Final
@@ -18,11 +19,13 @@ from kling_sdk.errors import TransportError
 from kling_sdk.flows import Fetch, Send
 from kling_sdk.results import redact_url
 from kling_sdk.transports.address import Address
+from kling_sdk.version import USER_AGENT
 from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.messages import MAX_REPLY
 
 __all__ = [
     "FRESH",
+    "LARGE",
     "TOO_LONG",
     "UNSENT",
     "Body",
@@ -31,6 +34,8 @@ __all__ = [
     "encode",
     "fetching",
     "has_unread_bytes",
+    "is_large",
+    "json_text",
     "library_of",
     "redact_text",
 ]
@@ -39,6 +44,9 @@ __all__ = [
 FRESH: Final = "kling_sdk.fresh"
 #: Extension of a request that no server can have received.
 UNSENT: Final = "kling_sdk.unsent"
+#: Characters of a text that an event loop can encode without being held up.
+LARGE: Final = 256 * 1024
+_STEP: Final = 128 * 1024
 TOO_LONG: Final = "the reply took longer than the attempt's timeout"
 
 # `json.dumps` with settings makes an encoder for each call.
@@ -74,6 +82,7 @@ class _Library:
 
     def __init__(self, name: str) -> None:
         module: Any = importlib.import_module(name)
+        self.new_request: Any = module.Request
         self.failures: tuple[type[Exception], ...] = (module.HTTPError, module.InvalidURL)
         self.never_sent: tuple[type[Exception], ...] = (
             module.InvalidURL,
@@ -111,13 +120,45 @@ def redact_text(text: str) -> str:
     return " ".join(redact_url(word) if "://" in word else word for word in text.split())
 
 
-def encode(call: HttpCall) -> tuple[dict[str, str], bytes | None]:
+def encode(call: HttpCall, user_agent: str) -> tuple[dict[str, str], bytes | None]:
     """Return the headers and the body of *call*."""
-    headers = {"accept": "application/json", "accept-encoding": "identity", **call.headers}
+    headers = {
+        "accept": "application/json",
+        "accept-encoding": "identity",
+        "user-agent": user_agent,
+        **call.headers,
+    }
     if call.json is None:
         return headers, None
     headers["content-type"] = "application/json"
-    return headers, _JSON.encode(call.json).encode()
+    return headers, json_text(call.json).encode()
+
+
+def json_text(value: Any) -> str:
+    """Return *value* as JSON; a long text is encoded in steps.
+
+    For the time of a step other threads stand still, so one step for a picture would hold up an
+    event loop although the encoding runs beside it.
+    """
+    if not is_large(value):
+        return _JSON.encode(value)
+    if isinstance(value, str):
+        steps = (value[at : at + _STEP] for at in range(0, len(value), _STEP))
+        return f'"{"".join(_JSON.encode(step)[1:-1] for step in steps)}"'
+    if isinstance(value, Mapping):
+        # The encoder writes names as it does in a whole object: numbers become text.
+        items = (f"{_JSON.encode({name: 0})[1:-2]}{json_text(one)}" for name, one in value.items())
+        return f"{{{','.join(items)}}}"
+    return f"[{','.join(map(json_text, value))}]"
+
+
+def is_large(value: Any) -> bool:
+    """Return whether a body holds text that takes long to encode, such as a picture."""
+    if isinstance(value, str):
+        return len(value) > LARGE
+    if isinstance(value, Mapping):
+        return any(map(is_large, value.values()))
+    return isinstance(value, list | tuple) and any(map(is_large, value))
 
 
 class Calls:
@@ -137,6 +178,9 @@ class Calls:
         self.base_url = base_url
         self.address = Address(base_url)
         self.owned = owned
+        own = client.headers.get("user-agent", "")
+        # The library's default is not the caller's choice.
+        self.user_agent = USER_AGENT if own.startswith(f"python-{name}/") or not own else own
 
     def failed(self, error: Exception, effect: Send | Fetch) -> TransportError:
         """Return our error for one of the library's."""
@@ -149,19 +193,25 @@ class Calls:
     def request(self, effect: Send | Fetch) -> Any:
         """Return the library's request."""
         call = effect.call
-        absolute = call.path.startswith(("http://", "https://"))
-        headers, content = encode(call)
+        headers, content = encode(call, self.user_agent)
+        extensions = {"timeout": self.timeouts(effect.timeout)}
+        if isinstance(effect, Fetch):
+            # Not made by the client, which would add its headers, cookies and parameters: they
+            # are for the API. The transports send it without the client's `auth`, too.
+            request = self.library.new_request(
+                call.method, call.path, headers=headers, extensions=extensions
+            )
+            request.url = self.library.quiet_url(request.url)
+            return request
         request = self.client.build_request(
             call.method,
-            call.path if absolute else self.library.url(self.base_url + call.path),
+            self.library.url(self.base_url + call.path),
             params=call.params,
             headers=headers,
             content=content,
-            extensions={"timeout": self.timeouts(effect.timeout)},
+            extensions=extensions,
         )
-        if isinstance(effect, Fetch):
-            request.url = self.library.quiet_url(request.url)
-        elif effect.fresh:
+        if effect.fresh:
             request.headers["connection"] = "close"
             request.extensions[FRESH] = True
         return request

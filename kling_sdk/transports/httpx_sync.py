@@ -71,13 +71,18 @@ class HttpxTransport(Calls):
             _disconnect(response)
 
     def _fetch(self, effect: Fetch) -> Reply:
-        response = self.client.send(self.request(effect), stream=True, follow_redirects=False)
+        until = time.monotonic() + effect.whole
+        response = self.client.send(
+            self.request(effect), stream=True, follow_redirects=False, auth=None
+        )
         try:
             effect.sink.start(response.status_code, dict(response.headers))
             # In the pieces that come: a chunker would hold some back, and lose them on a cut.
             for chunk in response.stream:
                 effect.sink.write(chunk)
-                deadline.set(time.monotonic() + effect.timeout)
+                effect.sink.progressed()
+                deadline.set(min(time.monotonic() + effect.timeout, until))
+                _check_deadline()
             return Reply(response.status_code, response.headers, b"")
         finally:
             response.close()

@@ -10,8 +10,9 @@ import threading
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Protocol, TypeVar, cast
 
-from kling_sdk.flows import Emit, Fetch, Flow, Send, Sleep
+from kling_sdk.flows import Emit, Fetch, Flow, Send, Sleep, Work
 from kling_sdk.transports.clock import Clock
+from kling_sdk.transports.threads import in_thread
 
 __all__ = ["AsyncTransport", "SyncTransport", "arun", "astream", "run", "stream"]
 
@@ -55,6 +56,8 @@ def run(flow: Flow[T], transport: SyncTransport, clock: Clock, wake: threading.E
                     answer = None
                     if isinstance(effect, Sleep):
                         clock.sleep(effect.seconds, wake)
+                    elif isinstance(effect, Work):
+                        answer = effect.run()
                     else:
                         answer = transport.perform(cast("Send | Fetch", effect))
                 except Exception as error:  # noqa: BLE001 - every failure is the flow's to judge
@@ -80,6 +83,8 @@ async def arun(flow: Flow[T], transport: AsyncTransport, clock: Clock) -> T:
                     answer = None
                     if isinstance(effect, Sleep):
                         await clock.asleep(effect.seconds)
+                    elif isinstance(effect, Work):
+                        answer = await in_thread(effect.run)
                     else:
                         answer = await transport.perform(cast("Send | Fetch", effect))
                 except Exception as error:  # noqa: BLE001 - every failure is the flow's to judge

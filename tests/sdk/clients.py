@@ -47,6 +47,12 @@ class Calls:
     def download(self, kling: Any) -> Any:
         return kling.download(self.url, self.place)
 
+    def into_memory(self, kling: Any) -> Any:
+        return kling.download(self.url)
+
+    def into(self, stream: Any, **options: Any) -> Callable[[Any], Any]:
+        return lambda kling: kling.download(self.url, stream, **options)
+
 
 def _httpx(use: Callable[[Kling], T], **settings: Any) -> T:
     with Kling(KEY, **settings) as kling:

@@ -17,7 +17,7 @@ import attrs
 
 from kling_sdk import KlingError, Task, VideoRequest
 from kling_sdk.auth import ApiKey, Keyring
-from kling_sdk.flows import Context, Effect, Emit, Flow, Send, Sleep
+from kling_sdk.flows import Context, Effect, Emit, Fetch, Flow, Send, Sleep, Work
 from kling_sdk.flows.many import many
 from kling_sdk.options import Options
 from kling_sdk.results import instant
@@ -96,7 +96,7 @@ class Played(Generic[T]):
         return [
             f"{effect.call.method} {effect.call.path}"
             for effect in self.effects
-            if not isinstance(effect, Sleep | Emit)
+            if isinstance(effect, Send | Fetch)
         ]
 
     @property
@@ -188,6 +188,9 @@ def play(
     try:
         while len(played.effects) < most:
             effect = flow.throw(answer) if isinstance(answer, Exception) else flow.send(answer)
+            if isinstance(effect, Work):  # not to be seen from outside
+                answer = worked(effect)
+                continue
             played.effects.append(effect)
             answer = None
             if isinstance(effect, Sleep):
@@ -205,6 +208,14 @@ def play(
     else:
         raise AssertionError(f"the flow did not end within {most} effects")
     return played
+
+
+def worked(effect: Work) -> Any:
+    """Return what came of *effect*, or its error."""
+    try:
+        return effect.run()
+    except Exception as error:  # noqa: BLE001 - thrown into the flow, as the loops do
+        return error
 
 
 def received(effect: Send, answer: Reply | Exception) -> Any:

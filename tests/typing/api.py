@@ -4,9 +4,11 @@ A line that must be an error carries an ignore with its code: both checkers repo
 ignore that is not needed, so a type that gets looser fails here.
 """
 
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -47,6 +49,12 @@ def sync_client(kling: Kling) -> None:
         kling.run_many([TextToVideo(prompt="a"), ImageToVideo(image=b"")]), Iterator[Outcome]
     )
     assert_type(kling.download(task.videos[0], "kitten.mp4"), Download)
+    assert_type(kling.download(task.videos[0], Path(), on_progress=print), Download)
+    assert_type(kling.download(task.videos[0]), bytes)
+    assert_type(kling.download("https://example.com/a.mp4", BytesIO()), int)
+    with Path("kitten.mp4").open("wb") as file:
+        assert_type(kling.download(task.videos[0], file), int)
+    assert_type(kling.download(task.videos[0], sys.stdout.buffer), int)
     assert_type(kling.account_costs(0, 1), tuple[ResourcePack, ...])
     assert_type(kling.request("GET", "/v1/videos/lip-sync/1"), Any)
     assert_type(kling.request_raw("GET", "/v1/videos/lip-sync/1").status, int)
@@ -74,6 +82,8 @@ async def async_client(kling: AsyncKling) -> None:
     assert_type(kling.as_completed([task]), AsyncIterator[Outcome])
     assert_type(kling.run_many([TextToVideo(prompt="a")]), AsyncIterator[Outcome])
     assert_type(await kling.download(task.videos[0], "kitten.mp4"), Download)
+    assert_type(await kling.download(task.videos[0]), bytes)
+    assert_type(await kling.download(task.videos[0], BytesIO()), int)
     assert_type(await kling.account_costs(0, 1), tuple[ResourcePack, ...])
     assert_type(await kling.request("GET", "/v1/videos/lip-sync/1"), Any)
     assert_type((await kling.request_raw("GET", "/v1/videos/lip-sync/1")).status, int)
@@ -96,6 +106,10 @@ def results(task: Task, video: Video, outcome: Outcome, page: Page) -> None:
     assert_type(parse_callback(b"{}", [(b"webhook-id", b"1")], "whsec_", 0.0).verified, bool)
 
 
+def task_video() -> Video:
+    return Video("1", "https://example.com/a.mp4")
+
+
 def mistakes(kling: Kling, async_kling: AsyncKling) -> None:
     kling.text2video.create(promt="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     kling.text2video.run(prompt="x", seconds=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
@@ -103,6 +117,7 @@ def mistakes(kling: Kling, async_kling: AsyncKling) -> None:
     kling.text2video.create(prompt="x", duration=5.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     kling.text2video.create("x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     kling.multi_image2video.create(prompt="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    kling.download(task_video(), StringIO())  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     kling.with_options(retires=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     TextToVideo(prompt="x").prompt = "y"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
     async_kling.text2video.create(promt="x")  # type: ignore[call-arg, unused-coroutine]  # pyright: ignore[reportCallIssue]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import itertools
+import math
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kling_sdk import Download, DownloadError, TransportError
+from kling_sdk.files.streams import MemoryTarget, StreamTarget
 from kling_sdk.files.target import FileTarget
 from kling_sdk.flows import Fetch
 from kling_sdk.flows.download import download
@@ -51,7 +55,8 @@ def deliver(effect: Fetch, said: Answer, cut: int | None = None) -> Reply | Exce
         effect.sink.start(said.status, headers)
         for at in range(0, len(body), 1000):
             effect.sink.write(body[at : at + 1000])
-    except DownloadError as error:
+            effect.sink.progressed()
+    except (DownloadError, TransportError) as error:
         return error
     return Reply(said.status, headers, b"") if cut is None or cut >= len(said.body) else CUT
 
@@ -281,6 +286,105 @@ def test_a_file_beyond_the_cap_is_refused(place: Path, length: str | None, limit
     assert list(place.parent.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("body", "headers", "words"),
+    [
+        (b"", {}, "empty file"),
+        (b"", {"content-length": "unknown"}, "empty file"),
+        (b"<html>log in</html>", {"content-type": "text/html"}, "page (HTML)"),
+        (b"<html>log in</html>", {"content-type": "video/mp4"}, "page (HTML)"),
+        (b"<html>" + b" " * 9000, {}, "page (HTML)"),
+        (b'{"code": 1001}', {"content-type": "application/json"}, "page (JSON)"),
+        (b"<?xml version='1.0'?><Error/>", {}, "page (XML)"),
+    ],
+)
+@pytest.mark.parametrize("to", ["file", "memory", "stream"])
+def test_a_page_is_not_saved_as_a_film(
+    place: Path, body: bytes, headers: dict[str, str], words: str, to: str
+) -> None:
+    """Nothing, or a page with HTTP 200, is no file; after a few attempts that is an error."""
+    stream = io.BytesIO()
+    begin: Any = {
+        "file": partial(FileTarget, place, 10**9),
+        "memory": partial(MemoryTarget, 10**9),
+        "stream": partial(StreamTarget, stream, 10**9),
+    }[to]
+    clock = FakeClock()
+    played: Played[Any] = play(
+        download(context(clock), URL, begin),
+        clock,
+        lambda effect: deliver(effect, Answer(200, body, {"etag": '"page"', **headers})),
+    )
+
+    assert isinstance(played.error, DownloadError)
+    assert words in str(played.error)
+    assert "s3cret" not in str(played.error)
+    assert 1 < len(played.sent) <= 6
+    assert all("range" not in effect.call.headers for effect in played.effects[::2])  # type: ignore[union-attr]
+    assert list(place.parent.iterdir()) == []
+    assert stream.getvalue() == b""
+
+
+def test_a_gateways_page_that_passes_costs_one_more_attempt(place: Path) -> None:
+    """The file is fetched from its beginning, whatever version the page claims to be of."""
+    host = Host()
+    pages = iter([Answer(200, b"<html>busy</html>", {"etag": '"v1"'}), Answer(200, b"")])
+
+    def respond(effect: Fetch) -> Reply | Exception:
+        page = next(pages, None)
+        return host(effect) if page is None else deliver(effect, page)
+
+    assert fetched(respond, place)[0].result.size == len(host.video)
+    assert host.ranges == [None]
+
+
+@pytest.mark.parametrize("content_type", ["video/mp4", "application/octet-stream", None, "x/y"])
+def test_a_file_of_an_unknown_kind_is_saved(place: Path, content_type: str | None) -> None:
+    """Nobody but its reader has to know the container."""
+    headers = {} if content_type is None else {"content-type": content_type}
+    said = Answer(200, b"\x93 a container of tomorrow", headers)
+
+    assert fetched(lambda effect: deliver(effect, said), place)[0].result.size == 25
+
+
+def test_a_download_ends_at_its_own_deadline(place: Path) -> None:
+    """However often it still got a little further, and whatever pause the host asks for."""
+    host = Host(cuts=itertools.repeat(200))
+    played, clock = fetched(host, place, download_timeout=2.0)
+
+    assert isinstance(played.error, DownloadError)
+    assert clock.monotonic() < 2.0
+    limits = [effect.whole for effect in played.effects if isinstance(effect, Fetch)]
+    assert limits[0] == 2.0
+    assert limits == sorted(limits, reverse=True)
+
+    def slow(effect: Fetch) -> Reply | Exception:
+        clock.sleep(effect.whole)  # the transport ends it then
+        return CUT
+
+    clock = FakeClock()
+    flow = download(context(clock, download_timeout=90.0), URL, partial(FileTarget, place, 10**9))
+    played = play(flow, clock, slow)
+    assert "longer than download_timeout, 90 s" in str(played.error)
+    assert len(played.sent) == 1
+
+    def busy(effect: Fetch) -> Reply | Exception:
+        return deliver(effect, Answer(503, b"", {"retry-after": "30"}))
+
+    played, clock = fetched(busy, place, download_timeout=20.0)
+    assert isinstance(played.error, DownloadError)
+    assert clock.monotonic() == 0
+
+
+def test_without_a_deadline_only_silences_are_bounded(place: Path) -> None:
+    """A large file over a slow line takes as long as it takes."""
+    played, _ = fetched(Host(), place, timeout=30.0)
+
+    (effect,) = played.effects
+    assert isinstance(effect, Fetch)
+    assert (effect.timeout, effect.whole) == (30.0, math.inf)
+
+
 def redirecting(*places: str) -> tuple[Respond, list[str]]:
     host, seen, left = Host(), list[str](), list(places)
 
@@ -305,7 +409,9 @@ def test_redirects_are_followed_wherever_they_lead(place: Path) -> None:
         "https://files.test/b.mp4?signature=2",
         "https://cdn.test/c.mp4?signature=3",
     ]
-    assert all("authorization" not in effect.call.headers for effect in played.effects)  # type: ignore[union-attr]
+    fetches = [effect for effect in played.effects if isinstance(effect, Fetch)]
+    assert len(fetches) == 3
+    assert all("authorization" not in effect.call.headers for effect in fetches)
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+import httpx
+import httpx2
 import pytest
+from yarl import URL
 
 from kling_sdk import AsyncKling, DownloadError, Kling
+from kling_sdk.files import streams
+from kling_sdk.transports import SystemClock
 from tests.sdk.clients import CLIENTS, KEY, Calls, over
+from tests.sdk.dripping import Dripping
 from tests.sdk.fake_kling import ETAG, VIDEO, HonestKling
 from tests.sdk.faulty_server import Fault, FaultyKling
 from tests.sdk.scripted import FakeClock
@@ -139,6 +149,183 @@ def test_an_older_file_stays_until_the_new_one_is_whole(
     server.heal()
     fetch(client, server, place)
     assert place.read_bytes() == VIDEO
+
+
+@clients
+def test_a_file_comes_as_bytes_or_into_a_stream(server: FaultyKling, client: str) -> None:
+    """The same bytes, also when the transfer is cut; the progress goes up to the whole."""
+    calls, stream, seen = Calls(url=f"{server.url}/files/clip.mp4"), io.BytesIO(), list[Any]()
+    server.breaks(Fault("cut"), None, Fault("cut"))
+
+    assert over(client, calls.into_memory, server.url, FakeClock()) == VIDEO
+    into = calls.into(stream, on_progress=lambda *now: seen.append(now))
+    assert over(client, into, server.url, FakeClock()) == len(VIDEO)
+
+    assert stream.getvalue() == VIDEO
+    assert not stream.closed
+    assert seen == sorted(seen)
+    assert seen[-1] == (len(VIDEO), len(VIDEO))
+
+
+@clients
+def test_memory_has_a_limit_of_its_own(
+    server: FaultyKling, client: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a server announces does not fill the memory; a limit that is set holds for all."""
+    monkeypatch.setattr(streams, "MAX_MEMORY", 1000)
+    calls = Calls(url=f"{server.url}/files/clip.mp4")
+
+    with pytest.raises(DownloadError, match="larger than 1,000 bytes"):
+        over(client, calls.into_memory, server.url, FakeClock())
+    got = over(client, calls.into_memory, server.url, FakeClock(), max_download=10**6)
+    assert got == VIDEO
+
+
+@clients
+def test_an_error_of_the_stream_is_its_owners(server: FaultyKling, client: str) -> None:
+    """It comes out as it was raised, and nothing is fetched again."""
+
+    class Full(io.BytesIO):
+        def write(self, data: Any) -> int:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        over(client, Calls(url=f"{server.url}/a.mp4").into(Full()), server.url, FakeClock())
+    assert type(caught.value) is OSError
+    assert len(server.requests) == 1
+
+
+@clients
+def test_a_timeout_of_the_stream_is_not_taken_for_the_hosts(
+    server: FaultyKling, client: str
+) -> None:
+    """Nothing is written twice: the download ends, with the stream's error or naming it."""
+
+    class Stuck(io.BytesIO):
+        def write(self, data: Any) -> int:
+            super().write(data[:10])
+            raise TimeoutError("the socket behind it")
+
+    stream = Stuck()
+    with pytest.raises((TimeoutError, DownloadError)) as caught:
+        over(client, Calls(url=f"{server.url}/a.mp4").into(stream), server.url, FakeClock())
+    error = caught.value
+    assert isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
+    assert len(stream.getvalue()) == 10
+
+
+async def test_a_slow_stream_does_not_hold_up_the_event_loop(server: FaultyKling) -> None:
+    """Its `write` runs on a thread; `on_progress` on the loop's."""
+    loop_thread = threading.get_ident()
+    threads: dict[str, set[int]] = {"write": set(), "progress": set()}
+
+    class Noting(io.BytesIO):
+        def write(self, data: Any) -> int:
+            threads["write"].add(threading.get_ident())
+            return super().write(data)
+
+    def note(_received: int, _total: int | None) -> None:
+        threads["progress"].add(threading.get_ident())
+
+    async with AsyncKling(KEY, base_url=server.url) as kling:
+        await kling.download(f"{server.url}/files/clip.mp4", Noting(), on_progress=note)
+
+    assert loop_thread not in threads["write"]
+    assert threads["progress"] == {loop_thread}
+
+
+CREDENTIALS = {"Authorization": "Bearer mine", "X-Api-Key": "mine", "Cookie": "session=mine"}
+
+
+def use_httpx(library: Any, url: str, place: Path, base_url: str) -> None:
+    with (
+        library.Client(
+            headers=CREDENTIALS,
+            auth=("me", "mine"),
+            cookies={"session": "mine"},
+            params={"token": "mine"},
+        ) as http,
+        Kling(KEY, http_client=http, base_url=base_url) as kling,
+    ):
+        kling.download(url, place)
+
+
+def use_async_httpx(library: Any, url: str, place: Path, base_url: str) -> None:
+    async def use() -> None:
+        async with (
+            library.AsyncClient(
+                headers=CREDENTIALS, auth=("me", "mine"), cookies={"session": "mine"}
+            ) as http,
+            AsyncKling(KEY, http_client=http, base_url=base_url) as kling,
+        ):
+            await kling.download(url, place)
+
+    asyncio.run(use())
+
+
+def use_aiohttp(_library: Any, url: str, place: Path, base_url: str) -> None:
+    async def use() -> None:
+        jar = aiohttp.CookieJar(unsafe=True)
+        jar.update_cookies({"session": "mine"}, URL(url))
+        async with (
+            aiohttp.ClientSession(cookie_jar=jar, headers=CREDENTIALS) as session,
+            AsyncKling(KEY, http_client=session, base_url=base_url) as kling,
+        ):
+            await kling.download(url, place)
+            assert not session.closed
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize(
+    ("use", "library"),
+    [
+        (use_httpx, httpx),
+        (use_httpx, httpx2),
+        (use_async_httpx, httpx),
+        (use_async_httpx, httpx2),
+        (use_aiohttp, None),
+    ],
+    ids=["httpx", "httpx2", "async-httpx", "async-httpx2", "async-aiohttp"],
+)
+def test_the_credentials_of_your_own_client_stay_with_the_api(
+    server: FaultyKling, place: Path, use: Any, library: Any
+) -> None:
+    """Its headers, cookies and authorization reach no host of a file, before or behind a redirect.
+
+    Neither does a query parameter, which would also break a signed URL.
+    """
+    with FaultyKling(HonestKling(video=b"elsewhere")) as other:
+        server.redirects["/files/clip.mp4"] = f"{other.url}/cdn/clip.mp4?signature=again"
+        use(library, f"{server.url}/files/clip.mp4?signature=s3cret", place, server.url)
+        files = server.sent("GET") + other.sent("GET")
+
+    assert place.read_bytes() == b"elsewhere"
+    assert len(files) == 2
+    for request in files:
+        assert not request.headers.keys() & {"authorization", "cookie", "x-api-key"}
+        assert "mine" not in str(request)
+        assert request.query.keys() == {"signature"}
+
+
+@clients
+def test_a_host_that_only_trickles_ends_at_the_downloads_deadline(place: Path, client: str) -> None:
+    """Each silence is short, and yet the whole takes too long."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n"
+    with Dripping(head, b"\x01") as server:
+        began = time.monotonic()
+        with pytest.raises(DownloadError, match="download_timeout"):
+            over(
+                client,
+                Calls(place=place, url=f"{server.url}/clip.mp4").download,
+                server.url,
+                SystemClock(),  # type: ignore[arg-type]
+                download_timeout=0.3,
+                timeout=30.0,
+            )
+        assert time.monotonic() - began < 5
+
+    assert is_clean(place)
 
 
 async def test_a_cancelled_download_leaves_no_partial_file(

@@ -1,0 +1,216 @@
+"""Downloads into memory and into streams, from which nothing can be taken back."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kling_sdk import DownloadError, TransportError
+from kling_sdk.files.receiving import check_progress
+from kling_sdk.files.streams import MemoryTarget, StreamTarget, check_stream
+
+VIDEO = bytes(range(256)) * 40
+CUTS = st.lists(st.integers(0, len(VIDEO)), max_size=6)
+
+
+def give(
+    target: Any, start: int, end: int, etag: str | None = '"v1"', video: bytes = VIDEO
+) -> None:
+    """Give a reply with the bytes from *start*, cut at *end*."""
+    headers = {"content-length": str(len(video) - start)}
+    if etag:
+        headers["etag"] = etag
+    if start:
+        headers["content-range"] = f"bytes {start}-{len(video) - 1}/{len(video)}"
+    target.start(206 if start else 200, headers)
+    for at in range(start, end, 700):
+        target.write(video[at : min(at + 700, end)])
+
+
+@given(cuts=CUTS, resumes=st.booleans())
+def test_a_stream_gets_every_byte_once(cuts: list[int], *, resumes: bool) -> None:
+    """Whether the host goes on where it was cut, or begins again each time."""
+    stream = io.BytesIO()
+    target = StreamTarget(stream, 10**9)
+    for cut in cuts:
+        start = target.received if resumes else 0
+        give(target, start, max(start, cut))
+    give(target, 0, len(VIDEO))
+
+    target.verify()
+    assert target.finish() == len(VIDEO)
+    assert stream.getvalue() == VIDEO
+
+
+@given(CUTS)
+def test_memory_gets_the_last_whole_file(cuts: list[int]) -> None:
+    """What was received of an attempt that began again is dropped."""
+    target = MemoryTarget(10**9)
+    for cut in cuts:
+        give(target, 0, cut)
+    give(target, 0, len(VIDEO))
+
+    target.verify()
+    assert target.finish() == VIDEO
+
+
+def test_two_versions_are_never_mixed_in_a_stream() -> None:
+    """The first bytes are written already, so another version is an error that says so."""
+    stream = io.BytesIO()
+    target = StreamTarget(stream, 10**9)
+    give(target, 0, 3000)
+    with pytest.raises(DownloadError, match="has changed since its first 3,000 bytes"):
+        give(target, 0, 3500, '"v2"', VIDEO[::-1])
+    assert stream.getvalue() == VIDEO[:3000]
+
+
+def test_a_file_that_became_shorter_is_not_whole() -> None:
+    """Its host began again with a version that ends before what the stream has."""
+    target = StreamTarget(io.BytesIO(), 10**9)
+    give(target, 0, 3000)
+    give(target, 0, 2000, '"v2"', VIDEO[:2000])
+    with pytest.raises(DownloadError, match="shorter"):
+        target.finish()
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [(b"", "empty file"), (b"<html>no</html>", r"page \(HTML\)"), (b'{"code":1}', r"\(JSON\)")],
+)
+def test_a_page_goes_nowhere(body: bytes, words: str) -> None:
+    """Not even its first bytes; the file may come with the next attempt."""
+    stream = io.BytesIO()
+    target = StreamTarget(stream, 10**9)
+    give(target, 0, len(body), '"page"', body)
+    with pytest.raises(TransportError, match=words):
+        target.verify()
+    assert stream.getvalue() == b""
+    assert target.received == 0
+
+    give(target, 0, len(VIDEO))
+    target.verify()
+    assert stream.getvalue() == VIDEO
+
+
+def test_a_page_of_any_length_is_refused_as_it_comes() -> None:
+    """And not after it was received whole."""
+    stream = io.BytesIO()
+    target = StreamTarget(stream, 10**9)
+    with pytest.raises(TransportError, match="HTML"):
+        give(target, 0, 1400, None, b"<html>" + b" " * 10_000)
+    assert stream.getvalue() == b""
+
+
+@pytest.mark.parametrize("target", [MemoryTarget(5000), StreamTarget(io.BytesIO(), 5000)])
+def test_the_limit_of_size_holds(target: Any) -> None:
+    """By the announced length, before a byte is taken."""
+    with pytest.raises(DownloadError, match="larger than 5,000 bytes"):
+        give(target, 0, len(VIDEO))
+    assert target.received == 0
+
+
+class Raw(io.RawIOBase):
+    """A raw file that takes a few bytes at a time."""
+
+    def __init__(self, most: int | None) -> None:
+        self.most = most
+        self.taken = b""
+
+    def write(self, data: Any) -> int | None:
+        if self.most is None:
+            return 0
+        part = bytes(data[: self.most])
+        self.taken += part
+        return len(part)
+
+
+def test_a_raw_file_that_takes_less_than_it_is_given_gets_all() -> None:
+    """As an unbuffered file or a pipe does."""
+    raw = Raw(333)
+    target = StreamTarget(raw, 10**9)  # type: ignore[arg-type]
+    give(target, 0, len(VIDEO))
+    target.verify()
+    assert target.finish() == len(VIDEO)
+    assert raw.taken == VIDEO
+
+
+def test_a_stream_that_takes_nothing_ends_the_download() -> None:
+    """And does not hang it."""
+    target = StreamTarget(Raw(None), 10**9)  # type: ignore[arg-type]
+    with pytest.raises(DownloadError, match="takes no more"):
+        give(target, 0, len(VIDEO))
+
+
+def test_a_stream_that_failed_gets_nothing_more() -> None:
+    """Its last bytes may be in it or not, so a repeat could write them twice."""
+
+    class Failing(io.BytesIO):
+        def write(self, data: Any) -> int:
+            super().write(data[:100])
+            raise TimeoutError("the socket behind it")
+
+    stream = Failing()
+    target = StreamTarget(stream, 10**9)
+    with pytest.raises(TimeoutError):
+        give(target, 0, 3000)
+    with pytest.raises(DownloadError, match=r"failed after 0 bytes with TimeoutError") as caught:
+        give(target, 0, 3000)
+    assert isinstance(caught.value.__cause__, TimeoutError)
+    assert len(stream.getvalue()) == 100
+
+
+class Asynchronous:
+    async def write(self, data: bytes) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("stream", "words"),
+    [
+        (io.StringIO(), "binary mode"),
+        (Asynchronous(), "asynchronous"),
+        (5, "not to a int"),
+        ([], "not to a list"),
+    ],
+)
+def test_what_is_no_binary_stream_is_refused(stream: Any, words: str) -> None:
+    """At the call, with what to pass instead."""
+    with pytest.raises(TypeError, match=words):
+        check_stream(stream)
+
+
+@pytest.mark.parametrize("on_progress", [Asynchronous().write, 5, "print"])
+def test_a_progress_that_cannot_be_reported_is_refused(on_progress: Any) -> None:
+    """Before anything is fetched."""
+    with pytest.raises(TypeError, match="plain function"):
+        check_progress(on_progress)
+    check_progress(print)
+    check_progress(None)
+
+
+def test_progress_is_reported_and_its_errors_end_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Bytes so far and the whole, or None; for error pages nothing."""
+    seen: list[tuple[int, int | None]] = []
+
+    def note(received: int, total: int | None) -> None:
+        seen.append((received, total))
+        raise ValueError("mine")
+
+    target = MemoryTarget(10**9, note)
+    target.start(503, {})
+    target.write(b"busy")
+    target.progressed()
+    target.start(200, {"content-length": "7"})
+    target.write(b"a vi")
+    target.progressed()
+    target.start(200, {})
+    target.write(b"a video")
+    target.progressed()
+
+    assert seen == [(4, 7), (7, None)]
+    target.verify()
+    assert target.finish() == b"a video"
+    assert "on_progress failed at byte 4" in caplog.text

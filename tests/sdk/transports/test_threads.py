@@ -1,0 +1,142 @@
+"""What an async client does beside its event loop, and loops that are not asyncio's."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import httpx
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kling_sdk import AsyncKling, Kling
+from kling_sdk.transports.httpx_shared import LARGE, is_large, json_text
+from tests.sdk.faulty_server import FaultyKling
+
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (400).to_bytes(4, "big") * 2 + bytes(3_000_000)
+
+
+@pytest.fixture
+def server() -> Iterator[FaultyKling]:
+    with FaultyKling() as server:
+        yield server
+
+
+class NotingFile(io.BytesIO):
+    """A file that notes which thread reads it."""
+
+    thread = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.thread = threading.get_ident()
+        return super().read(size)
+
+
+class NotingBody(dict[str, Any]):
+    """Part of a body that notes which threads write it out."""
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self.threads: set[int] = set()
+
+    def items(self) -> Any:
+        self.threads.add(threading.get_ident())
+        return super().items()
+
+
+@pytest.mark.parametrize("library", ["httpx", "aiohttp"])
+async def test_a_picture_is_read_and_encoded_beside_the_event_loop(
+    server: FaultyKling, library: str, tmp_path: Path
+) -> None:
+    """Ten megabytes would hold up every other task for a quarter of a second."""
+    path, file, body = tmp_path / "a.png", NotingFile(PNG), NotingBody(a="A" * 2 * LARGE)
+    path.write_bytes(PNG)
+    session = aiohttp.ClientSession() if library == "aiohttp" else httpx.AsyncClient()
+    async with session, AsyncKling("a|b", base_url=server.url, http_client=session) as kling:
+        await kling.image2video.create(image=file)
+        await kling.image2video.run(image=path)
+        await kling.image2video.submit({"model_name": "kling-v2-6", "extra": [body]})
+
+    loop_thread = threading.get_ident()
+    assert file.thread not in {0, loop_thread}
+    assert body.threads
+    assert loop_thread not in body.threads
+    sent = [request.body for request in server.sent("POST")]
+    assert sent[0]["image"] == sent[1]["image"]
+    assert sent[2]["extra"] == [{"a": "A" * 2 * LARGE}]
+
+
+async def test_a_mistake_in_a_large_request_is_the_same_error(server: FaultyKling) -> None:
+    """A thread changes nothing about what is raised, and nothing is sent."""
+    async with AsyncKling("a|b", base_url=server.url) as kling:
+        with pytest.raises(ValueError, match="neither a JPEG nor a PNG"):
+            await kling.image2video.create(image=bytes(1_000_000))
+        with pytest.raises(ValueError, match="promt"):
+            await kling.image2video.create(image=PNG, promt="x")  # type: ignore[call-arg]
+    assert server.requests == []
+
+
+@settings(max_examples=20)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=8,
+    ),
+    st.text(max_size=20),
+)
+def test_long_texts_are_written_as_short_ones(value: Any, text: str) -> None:
+    """Step by step the JSON is that of one step, wherever a step ends."""
+    long = (text + '\\"\n\u2028💥') * 60_000
+    whole = {"a": value, 'b"': [long, {"c": long, 5: None}, ()], "": True}
+
+    assert is_large(whole)
+    assert not is_large(value)
+    assert json_text(whole) == json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+    assert json_text(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("parameters", [{"prompt": "a kitten"}, {"image": PNG}])
+def test_under_trio_an_async_client_refuses_at_once(
+    server: FaultyKling, parameters: dict[str, Any], *, own: bool
+) -> None:
+    """Nothing is sent, and nothing is said to be uncertain."""
+
+    async def create() -> None:
+        http = httpx.AsyncClient() if own else None
+        kling = AsyncKling("a|b", base_url=server.url, http_client=http)
+        await kling.image2video.create(**parameters, image_tail="https://example.com/a.png")
+
+    with pytest.raises(
+        RuntimeError, match=r"AsyncKling runs on asyncio.*trio\.to_thread"
+    ) as caught:
+        trio.run(create)
+    assert server.requests == []
+    assert "accepted" not in str(caught.value)
+
+
+def test_under_trio_the_sync_client_works_in_a_thread(server: FaultyKling) -> None:
+    """As the error of the async one advises."""
+
+    async def create() -> Any:
+        with Kling("a|b", base_url=server.url) as kling:
+            return await trio.to_thread.run_sync(lambda: kling.text2video.create(prompt="x"))
+
+    assert trio.run(create).status in {"submitted", "succeed"}
+
+
+def test_many_event_loops_may_be_run_one_after_the_other(server: FaultyKling) -> None:
+    """The check is for a loop of asyncio, not for the same one."""
+    kling = AsyncKling("a|b", base_url=server.url)
+    for _ in range(2):
+        assert asyncio.run(kling.text2video.create(prompt="x")).task_id
+    asyncio.run(kling.close())
