@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, Unpack, overload
 
 from kling_sdk import operations
+from kling_sdk.logs import log_as_environment_says
 from kling_sdk.resources import resource, wait_options
 from kling_sdk.results import Download, Outcome, ResourcePack, Task, Video
 from kling_sdk.runner import AsyncRunner, Shared, SyncRunner, async_transport, sync_transport
@@ -96,6 +97,7 @@ class Kling:
         self._set_up(settings, shared)
 
     def _set_up(self, settings: ClientSettings, shared: Shared) -> None:
+        log_as_environment_says(os.environ)
         self._settings, self._shared = settings, shared
         self._runner = SyncRunner(settings, shared)
 
@@ -319,6 +321,7 @@ class AsyncKling:
         self._set_up(settings, shared)
 
     def _set_up(self, settings: ClientSettings, shared: Shared) -> None:
+        log_as_environment_says(os.environ)
         self._settings, self._shared = settings, shared
         self._runner = AsyncRunner(settings, shared)
 
