@@ -4,52 +4,107 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Generator, Sequence
-from pathlib import Path
-from typing import Any, TextIO
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, TextIO
 
 import attrs
 
-from kling_sdk.cli.exits import EXITS, INTERRUPTED, exit_status
-from kling_sdk.cli.options import add_options, request_from
+from kling_sdk.cli.completion import completion_script
+from kling_sdk.cli.connect import connect
+from kling_sdk.cli.exits import (
+    BROKEN_PIPE,
+    INTERRUPTED,
+    MissingKeyError,
+    OptionError,
+    OutputError,
+    PipeClosedError,
+    exit_status,
+)
+from kling_sdk.cli.models import model_rows
+from kling_sdk.cli.options import choices, option_name, request_from
+from kling_sdk.cli.parser import make_parser
 from kling_sdk.cli.show import Screen
-from kling_sdk.client import Kling
 from kling_sdk.endpoints import ENDPOINTS, request_class
+from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.capabilities import CapabilityWarning
-from kling_sdk.errors import DownloadError, KlingError, OutcomeUnknownError, WaitTimeoutError
+from kling_sdk.errors import (
+    DownloadError,
+    KlingError,
+    OutcomeUnknownError,
+    RequestValidationError,
+    WaitTimeoutError,
+)
+from kling_sdk.files.target import FileTarget, place_for
+from kling_sdk.logs import log_to_stderr
 from kling_sdk.results import Download, Task
 
 __all__ = ["run"]
 
-_DAY_MS = 86_400_000
+_DAY_MS: Final = 86_400_000
 
 
 def run(arguments: Sequence[str] | None, open_client: Callable[[], Any] | None) -> int:
     """Run a command; return its exit status."""
-    options = _parser().parse_args(arguments)
-    session = _Session(Screen(as_json=options.json), getattr(options, "endpoint", ""))
+    screen = Screen(as_json=False)
     try:
-        with session.warnings_on_screen(), (open_client or Kling)() as kling:
-            options.run(session, kling, options)
+        options = make_parser().parse_args(arguments)
+    except (PipeClosedError, OutputError) as error:  # of `--help`
+        return _not_printed(screen, error)
+    if options.verbose:
+        log_to_stderr("info" if options.verbose == 1 else "debug")
+    session = _Session(
+        Screen(as_json=options.json),
+        open_client or partial(connect, options.relay, os.environ),
+        getattr(options, "endpoint", None) or "",
+    )
+    try:
+        with session.warnings_on_screen():
+            _COMMANDS[options.command](session, options)
     except KeyboardInterrupt:
         session.say_how_to_go_on("interrupted")
         return INTERRUPTED
-    except (KlingError, ValueError) as error:
-        session.screen.say(f"kling: {error}")
+    except (PipeClosedError, OutputError) as error:
+        status = _not_printed(session.screen, error)
+        if session.task_id and status != BROKEN_PIPE:
+            session.say_what_there_is()
+        return status
+    except (KlingError, ValueError, OptionError, MissingKeyError) as error:
+        session.screen.say(f"kling: {_in_options(error, options)}")
         if isinstance(error, WaitTimeoutError | OutcomeUnknownError):
             session.say_how_to_go_on("later")
+        elif session.task_id and isinstance(error, DownloadError):
+            session.say_what_there_is()
         return exit_status(error)
     return 0
 
 
+def _in_options(error: Exception, options: argparse.Namespace) -> str:
+    """Return an error's text, in which a parameter has the name of its option."""
+    field = error.field if isinstance(error, RequestValidationError) else ""
+    head = field.partition(".")[0]
+    if head not in vars(options):
+        return str(error)
+    return f"{option_name(head)}{str(error).removeprefix(head)}"
+
+
+def _not_printed(screen: Screen, error: PipeClosedError | OutputError) -> int:
+    if isinstance(error, PipeClosedError):
+        return BROKEN_PIPE
+    screen.say(f"kling: {error}")
+    return exit_status(error)
+
+
 @attrs.define
 class _Session:
-    """One run of the command: what it prints on, and what it has started."""
+    """One run of the command: what it prints on, whom it calls, and what it has started."""
 
     screen: Screen
+    open_client: Callable[[], Any]
     endpoint: str
     task_id: str = ""
     external_task_id: str = ""
@@ -65,6 +120,12 @@ class _Session:
         else:
             how = "nothing was created"
         self.screen.say(f"kling: {when}: {how}")
+
+    def say_what_there_is(self) -> None:
+        self.screen.say(
+            f"kling: the task exists; show it with: kling get {self.endpoint} {self.task_id}, "
+            f"fetch it with: kling download {self.endpoint} {self.task_id}"
+        )
 
     @contextlib.contextmanager
     def warnings_on_screen(self) -> Generator[None]:
@@ -96,125 +157,109 @@ class _Session:
             done: Task = _resource(kling, self.endpoint).wait(task, timeout=timeout, on_update=note)
         return done
 
+    def fetch(self, kling: Any, task: Task, place: str | None) -> Download | None:
+        if place is None:
+            return None
+        self.task_id = task.task_id
+        if not task.videos:
+            raise DownloadError(f"task {task.task_id} is {task.status} and has no video yet")
+        with self.screen.fetching(place) as note:
+            file: Download = kling.download(task.videos[0], place, on_progress=note)
+        return file
+
 
 def _resource(kling: Any, endpoint: str) -> Any:
     return getattr(kling, ENDPOINTS[endpoint].attribute)
 
 
-def _create(session: _Session, kling: Any, options: argparse.Namespace) -> None:
-    request = request_from(request_class(options.endpoint), options)
-    # Known before it is sent, so that an interrupted command can say what to ask for.
-    external_task_id = request.external_task_id or f"cli-{uuid.uuid4().hex}"
-    session.external_task_id = external_task_id
-    task = _resource(kling, options.endpoint).submit(
-        attrs.evolve(request, external_task_id=external_task_id)
-    )
-    session.task_id = task.task_id
-    session.screen.say(f"{task.task_id} {task.status}")
-    _finish(session, kling, task, options)
+def _check_place(place: str | None) -> None:
+    """Try whether a file can be written, before anything is bought.
 
-
-def _wait(session: _Session, kling: Any, options: argparse.Namespace) -> None:
-    options.wait = True
-    _finish(session, kling, options.id, options)
-
-
-def _finish(session: _Session, kling: Any, task: Task | str, options: argparse.Namespace) -> None:
-    if options.wait or options.download:
-        task = session.wait(kling, task, options.timeout)
-    assert isinstance(task, Task)  # noqa: S101 - an id is always waited for
-    session.screen.task(task, _fetched(kling, task, options.download))
-
-
-def _fetched(kling: Any, task: Task, place: Path | None) -> Download | None:
+    Raises:
+        OptionError: it cannot.
+    """
     if place is None:
-        return None
-    if not task.videos:
-        raise DownloadError(f"task {task.task_id} is {task.status} and has no video yet")
-    file: Download = kling.download(task.videos[0], place)
-    return file
+        return
+    try:
+        FileTarget(place_for("video.mp4", place), 0).discard()
+    except DownloadError as error:
+        raise OptionError(f"--download: {error}") from None
 
 
-def _get(session: _Session, kling: Any, options: argparse.Namespace) -> None:
-    session.screen.task(_resource(kling, options.endpoint).get(options.id))
+def _create(session: _Session, options: argparse.Namespace) -> None:
+    _check_place(options.download)
+    # Known before it is sent, so that an interrupted command can say what to ask for.
+    request = _identified(request_from(request_class(options.endpoint), options))
+    with session.open_client() as kling:
+        session.external_task_id = request.external_task_id or ""
+        task = _resource(kling, options.endpoint).submit(request)
+        session.task_id = task.task_id
+        session.screen.say(f"{task.task_id} {task.status}")
+        if options.wait or options.download:
+            task = session.wait(kling, task, options.timeout)
+        session.screen.task(task, session.fetch(kling, task, options.download))
 
 
-def _list(session: _Session, kling: Any, options: argparse.Namespace) -> None:
-    resource = _resource(kling, options.endpoint)
-    session.screen.tasks(resource.list(page=options.page, page_size=options.page_size))
+def _identified(request: Request) -> Request:
+    own = request.external_task_id or f"cli-{uuid.uuid4().hex}"
+    return attrs.evolve(request, external_task_id=own)
 
 
-def _download(session: _Session, kling: Any, options: argparse.Namespace) -> None:
-    task = _resource(kling, options.endpoint).get(options.id)
-    file = _fetched(kling, task, options.path)
+def _wait(session: _Session, options: argparse.Namespace) -> None:
+    _check_place(options.download)
+    with session.open_client() as kling:
+        task = session.wait(kling, options.id, options.timeout)
+        session.screen.task(task, session.fetch(kling, task, options.download))
+
+
+def _get(session: _Session, options: argparse.Namespace) -> None:
+    with session.open_client() as kling:
+        session.screen.task(_resource(kling, options.endpoint).get(options.id))
+
+
+def _list(session: _Session, options: argparse.Namespace) -> None:
+    with session.open_client() as kling:
+        resource = _resource(kling, options.endpoint)
+        session.screen.tasks(resource.list(page=options.page, page_size=options.page_size))
+
+
+def _download(session: _Session, options: argparse.Namespace) -> None:
+    _check_place(options.path)
+    with session.open_client() as kling:
+        task = _resource(kling, options.endpoint).get(options.id)
+        file = session.fetch(kling, task, options.path)
     assert file is not None  # noqa: S101 - the path has a default
     session.screen.file(file)
 
 
-def _costs(session: _Session, kling: Any, options: argparse.Namespace) -> None:
+def _costs(session: _Session, options: argparse.Namespace) -> None:
     now = round(time.time() * 1000)
-    session.screen.packs(kling.account_costs(now - options.days * _DAY_MS, now))
+    with session.open_client() as kling:
+        session.screen.packs(kling.account_costs(now - options.days * _DAY_MS, now))
 
 
-# ---------------------------------------------------------------- options
+def _models(session: _Session, options: argparse.Namespace) -> None:
+    session.screen.models(model_rows([options.endpoint] if options.endpoint else ENDPOINTS))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="kling",
-        description="Make videos with Kling AI. Keys come from KLING_ACCESS_KEY and "
-        "KLING_SECRET_KEY, or KLING_API_KEY; the address from KLING_BASE_URL.",
-        epilog="exit status: 0 success, 1 other errors, "
-        + ", ".join(f"{status} {meaning}" for status, (meaning, _) in EXITS.items())
-        + f", {INTERRUPTED} interrupted",
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    create = commands.add_parser("create", help="create a task")
-    endpoints = create.add_subparsers(required=True, metavar="ENDPOINT", dest="endpoint")
-    for name, record in ENDPOINTS.items():
-        if record.returns is not None:
-            continue
-        cls = request_class(name)
-        summary = (cls.__doc__ or "").partition("\n")[0]
-        one = endpoints.add_parser(name, help=summary.replace("`", ""))
-        add_options(one, cls)
-        one.add_argument("--wait", action="store_true", help="wait for the video")
-        _add_wait_options(one)
-        _set(one, _create)
+def _completion(session: _Session, options: argparse.Namespace) -> None:
+    def values(path: str, name: str) -> tuple[str, ...]:
+        endpoint = path.rpartition(" ")[2]
+        if endpoint not in ENDPOINTS:
+            return ()
+        cls = request_class(endpoint)
+        return choices(cls, name) if name in attrs.fields_dict(cls) else ()
 
-    _set(_about_task(commands, "get", "show a task"), _get)
-    wait = _about_task(commands, "wait", "wait for a task, also one of another process")
-    _add_wait_options(wait)
-    _set(wait, _wait)
-    download = _about_task(commands, "download", "fetch the video of a finished task")
-    download.add_argument("path", type=Path, nargs="?", default=Path(), help="file or folder")
-    _set(download, _download)
-
-    listing = commands.add_parser("list", help="list the account's tasks")
-    listing.add_argument("endpoint", choices=list(ENDPOINTS))
-    listing.add_argument("--page", type=int, default=1, help="1 to 1000")
-    listing.add_argument("--page-size", type=int, default=30, help="1 to 500")
-    _set(listing, _list)
-    costs = commands.add_parser("costs", help="show the account's resource packs")
-    costs.add_argument("--days", type=int, default=365, help="bought in the last DAYS (365)")
-    _set(costs, _costs)
-    return parser
+    session.screen.text(completion_script(options.shell, make_parser(), values))
 
 
-def _about_task(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary)
-    parser.add_argument("endpoint", choices=list(ENDPOINTS))
-    parser.add_argument("id", help="task id or external id")
-    return parser
-
-
-def _add_wait_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--timeout", type=float, help="seconds to wait (1800)")
-    parser.add_argument(
-        "--download", type=Path, metavar="FILE", help="wait, and fetch the video to FILE"
-    )
-
-
-def _set(parser: argparse.ArgumentParser, command: Callable[..., None]) -> None:
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.set_defaults(run=command)
+_COMMANDS: Final[Mapping[str, Callable[[_Session, argparse.Namespace], None]]] = {
+    "create": _create,
+    "get": _get,
+    "wait": _wait,
+    "download": _download,
+    "list": _list,
+    "costs": _costs,
+    "models": _models,
+    "completion": _completion,
+}

@@ -25,15 +25,48 @@ from kling_sdk.errors import (
     WaitTimeoutError,
 )
 
-__all__ = ["EXITS", "INTERRUPTED", "exit_status"]
+__all__ = [
+    "BROKEN_PIPE",
+    "EXITS",
+    "INTERRUPTED",
+    "MissingKeyError",
+    "OptionError",
+    "OutputError",
+    "PipeClosedError",
+    "exit_status",
+]
 
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
+BROKEN_PIPE: Final = 141  # 128 + SIGPIPE
+
+
+class OptionError(Exception):
+    """An option cannot be used; nothing was sent."""
+
+
+class MissingKeyError(Exception):
+    """The environment has no key."""
+
+
+class OutputError(Exception):
+    """Standard output takes nothing, as on a full disk."""
+
+
+class PipeClosedError(Exception):
+    """The pipe that takes standard output was closed, as by `head`."""
+
 
 #: Status -> the errors that end with it, and what they have in common. 0 is success, 1 any
-#: other error; 2 is also a mistake in the options.
+#: other error.
 EXITS: Final[dict[int, tuple[str, tuple[type[Exception], ...]]]] = {
-    2: ("the request is not accepted", (RequestValidationError, InvalidRequestError)),
-    3: ("the key is not accepted", (AuthenticationError, PermissionDeniedError, IPNotAllowedError)),
+    2: (
+        "the request or an option is not accepted",
+        (RequestValidationError, InvalidRequestError, OptionError),
+    ),
+    3: (
+        "the key is missing or not accepted",
+        (MissingKeyError, AuthenticationError, PermissionDeniedError, IPNotAllowedError),
+    ),
     4: ("the account has no units or is closed", (AccountError,)),
     5: ("the prompt or a picture is refused", (ContentPolicyError,)),
     6: ("the task failed", (TaskFailedError, EmptyResultError)),
@@ -51,6 +84,7 @@ EXITS: Final[dict[int, tuple[str, tuple[type[Exception], ...]]]] = {
     ),
     10: ("there is no such task", (NotFoundError,)),
     11: ("the file could not be fetched", (DownloadError,)),
+    12: ("the result could not be printed", (OutputError,)),
 }
 
 

@@ -7,42 +7,116 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, get_args
 
 import attrs
 
 from kling_sdk.endpoints.base import Request, documentation
+from kling_sdk.endpoints.converters import Switch
+from kling_sdk.endpoints.models import ABSENT
+from kling_sdk.endpoints.values import AspectRatio, QualityMode, ShotType
 from kling_sdk.errors import RequestValidationError
 
-__all__ = ["add_options", "request_from"]
+__all__ = ["add_options", "choices", "help_text", "option_name", "request_from"]
 
-_PICTURES = frozenset({"image", "image_tail", "static_mask", "image_url", "mask"})
-_ELSEWHERE = re.compile(r"(https?|data):", re.IGNORECASE)
+_PICTURES: Final = frozenset({"image", "image_tail", "static_mask", "image_url", "mask"})
+_ELSEWHERE: Final = re.compile(r"(https?|data):", re.IGNORECASE)
+_CHOICES: Final = {
+    "AspectRatio": get_args(AspectRatio),
+    "QualityMode": get_args(QualityMode),
+    "ShotType": get_args(ShotType),
+    "Switch": get_args(Switch),
+}
+
+# How a parameter is given, by the beginning of its type.
+_KINDS: Final[dict[str, dict[str, Any]]] = {
+    "bool": {"action": argparse.BooleanOptionalAction},
+    "float": {"type": float, "metavar": "NUMBER"},
+    "tuple[": {"action": "append", "metavar": "VALUE|JSON"},
+    "CameraControl": {"metavar": "JSON"},
+}
+_METAVARS: Final = {"model_name": "MODEL", "duration": "SECONDS"}
+
+# The request classes are documented for programs; a person at a shell has other words.
+_WORDS: Final = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (r"path object, bytes, binary file, URL, data-URI or base64", "a path, a URL or base64"),
+        (r"; sources and limits as ImageToVideo\.image", ", as paths, URLs or base64"),
+        (r", as ids or objects", ", as ids or JSON"),
+        (r", or OmniImage objects that", ", or JSON objects that"),
+        (r"URL or OmniVideoReference", "a URL or JSON"),
+        (r" \(Video\.id\)", ""),
+        (r",? as int or text", ""),
+        (r",? or a bool", ""),
+        (r"Always sent\.", ""),
+        (r"Always sent;.*", ""),
+        (r"Known: .*", ""),
+        (r"None: the vendor's default,", "Default:"),
+        (r"None: ", "Default: "),
+        (r"None generates one", "a new one if there is none"),
+        (r"^True (?:for|to) (\w)", lambda found: found[1].upper()),
+    )
+)
 
 
 def add_options(parser: argparse.ArgumentParser, cls: type[Request]) -> None:
     """Add an option per parameter of a request class, with its documentation as help."""
-    documented = documentation(cls)
     for field in sorted(attrs.fields(cls), key=lambda field: field.inherited):
         parser.add_argument(
-            f"--{field.name.replace('_', '-')}",
-            help=documented[field.name].replace("%", "%%"),
+            option_name(field.name),
+            help=help_text(cls, field.name).replace("%", "%%"),
             default=None,
-            **_kind(str(field.type)),
+            **_kind(cls, field.name, str(field.type)),
         )
 
 
-def _kind(annotation: str) -> dict[str, Any]:
-    if annotation.startswith("bool"):
-        return {"action": argparse.BooleanOptionalAction}
-    if annotation.startswith("float"):
-        return {"type": float, "metavar": "NUMBER"}
-    if annotation.startswith("tuple["):
-        return {"action": "append", "metavar": "VALUE|JSON"}
-    if annotation.startswith("CameraControl"):
-        return {"metavar": "JSON"}
-    return {"metavar": "TEXT"}
+def option_name(parameter: str) -> str:
+    """Return the option of a parameter."""
+    return f"--{parameter.replace('_', '-')}"
+
+
+def choices(cls: type[Request], parameter: str) -> tuple[str, ...]:
+    """Return the values of a parameter that are known; others may be accepted as well."""
+    record = cls.record
+    if parameter == "model_name":
+        return record.model_names
+    if parameter == "duration":
+        known = {
+            n for model in record.models for mode in model.modes.values() for n in mode.seconds
+        }
+        return tuple(str(seconds) for seconds in sorted(known))
+    if parameter == "mode":
+        used = {mode for model in record.models for mode in model.modes} - {ABSENT}
+        return tuple(mode for mode in get_args(QualityMode) if mode in used)
+    annotation = str(signature(cls).parameters[parameter].annotation)
+    return next((_CHOICES[name] for name in _CHOICES if re.search(rf"\b{name}\b", annotation)), ())
+
+
+def help_text(cls: type[Request], parameter: str) -> str:
+    """Return what a person reads about a parameter."""
+    text = documentation(cls)[parameter]
+    for pattern, words in _WORDS:
+        text = pattern.sub(words, text)
+    for name in sorted((field.name for field in attrs.fields(cls)), key=len, reverse=True):
+        if "_" in name:
+            text = re.sub(rf"(?<![\w-]){name}\b", option_name(name), text)
+    if parameter == "model_name":
+        default = cls.record.default_model
+        known = ", ".join(choices(cls, parameter))
+        text = f"Default: {default}. Known: {known}. A newer one is sent as it is. {text}"
+    return " ".join(text.split())
+
+
+def _kind(cls: type[Request], name: str, annotation: str) -> dict[str, Any]:
+    for beginning, kind in _KINDS.items():
+        if annotation.startswith(beginning):
+            return kind
+    if name in _PICTURES:
+        return {"metavar": "PATH|URL"}
+    return {"metavar": _METAVARS.get(name) or "|".join(choices(cls, name)) or "TEXT"}
 
 
 def request_from(cls: type[Request], options: argparse.Namespace) -> Request:
@@ -64,12 +138,21 @@ def request_from(cls: type[Request], options: argparse.Namespace) -> Request:
 
 def _value(name: str, annotation: str, value: Any) -> Any:
     if name == "prompt" and value == "-":
-        return sys.stdin.read().strip()
+        return _standard_input()
     if annotation.startswith("tuple["):
         return [_item(name, item) for item in value]
     if annotation.startswith("CameraControl"):
         return _json(name, value)
     return _picture(value) if name in _PICTURES else value
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.read().strip()
+    except (AttributeError, OSError, UnicodeDecodeError):  # closed, or no text
+        raise RequestValidationError(
+            "prompt", "cannot be read from standard input", "text, as from: echo ... | kling ..."
+        ) from None
 
 
 def _item(name: str, text: str) -> Any:

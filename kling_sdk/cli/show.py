@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
+import os
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import attrs
 from rich.console import Console
-from rich.text import Text
 
-from kling_sdk.results import Download, ResourcePack, Task
+from kling_sdk.cli.exits import OutputError, PipeClosedError
+from kling_sdk.cli.models import ModelRow, seconds_text
+from kling_sdk.cli.progress import fetching, plain, waiting
+from kling_sdk.results import Download, Image, ResourcePack, Task, Video, redact_url
 
 __all__ = ["Screen"]
+
+_PACK = ("name", "id", "type", "status", "total", "remaining", "effective_at", "invalid_at")
+_TASK = (
+    "task_id",
+    "external_task_id",
+    "kling_task_id",
+    "endpoint",
+    "status",
+    "status_msg",
+    "created_at",
+    "updated_at",
+    "units",
+    "reused",
+)
 
 
 class Screen:
@@ -26,30 +45,46 @@ class Screen:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self._err = Console(file=sys.stderr, soft_wrap=True, highlight=False)
+        # A process may be started without the stream.
+        self._err = Console(file=sys.stderr, soft_wrap=True) if sys.stderr is not None else None
+        for stream in (sys.stdout, sys.stderr):
+            # What the stream's encoding lacks is shown as an escape.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
 
     # ------------------------------------------------------------ standard error
 
     def say(self, text: str) -> None:
-        """Print a line for the person who watches."""
-        self._err.print(Text(_plain(text)))
+        """Print lines for the person who watches; a closed or full stream is no error."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            for line in text.splitlines():
+                sys.stderr.write(f"{plain(line)}\n")
+            sys.stderr.flush()
 
     @contextlib.contextmanager
-    def waiting(self, task: Task) -> Generator[Any]:
-        """Show that a task is waited for; yield what takes note of a change."""
-        if not self._err.is_terminal:
+    def waiting(self, task: Task) -> Generator[Callable[[Task], None]]:
+        """Show that a task is waited for; yield a function for each change."""
+        if self._err is None or not self._err.is_terminal:
             yield lambda now: self.say(f"{now.task_id} {now.status}")
             return
-        with self._err.status(Text(_plain(f"{task.task_id} {task.status}"))) as status:
-            yield lambda now: status.update(Text(_plain(f"{now.task_id} {now.status}")))
+        with waiting(self._err, task) as note:
+            yield note
+
+    @contextlib.contextmanager
+    def fetching(self, name: str) -> Generator[Callable[[int, int | None], None] | None]:
+        """Show that a file is fetched; yield `on_progress`, or None."""
+        if self._err is None or not self._err.is_terminal:
+            yield None
+            return
+        with fetching(self._err, name) as note:
+            yield note
 
     # ------------------------------------------------------------ standard output
 
     def task(self, task: Task, file: Download | None = None) -> None:
         """Print a task and the file that was made of it."""
         if self.as_json:
-            saved = {} if file is None else {"file": _file(file)}
-            self._json(_task(task) | saved)
+            self._json(_task(task) | ({} if file is None else {"file": _file(file)}))
             return
         rows: list[tuple[str, object]] = [
             ("task_id", task.task_id),
@@ -58,8 +93,8 @@ class Screen:
             ("reason", task.status_msg),
             ("units", task.units),
         ]
-        # A video's repr leaves the signature of its URL out; `--json` has it.
-        rows += [("video", video) for video in task.videos]
+        rows += [("video", _output(video)) for video in task.videos]
+        rows += [("image", _output(image)) for image in task.images]
         rows += [("file", f"{file.path} ({file.size} bytes, sha256 {file.sha256})")] if file else []
         self._rows(row for row in rows if row[1] not in {None, ""})
 
@@ -70,16 +105,41 @@ class Screen:
             self._json([_task(task) for task in found])
             return
         names = ("task_id", "external_task_id", "status", "created_at")
-        self._rows([names, *([getattr(task, name) for name in names] for task in found)])
+        self._rows([names, *([_value(getattr(task, name)) for name in names] for task in found)])
 
     def packs(self, packs: Iterable[ResourcePack]) -> None:
         """Print resource packs."""
-        found = list(packs)
+        found = [{name: _value(getattr(pack, name)) for name in _PACK} for pack in packs]
         if self.as_json:
-            self._json([dict(pack.raw) for pack in found])
+            self._json(found)
             return
         names = ("name", "status", "total", "remaining", "invalid_at")
-        self._rows([names, *([getattr(pack, name) for name in names] for pack in found)])
+        self._rows([names, *([pack[name] for name in names] for pack in found)])
+
+    def models(self, rows: Iterable[ModelRow]) -> None:
+        """Print what models can do."""
+        found = list(rows)
+        if self.as_json:
+            self._json([attrs.asdict(row) for row in found])
+            return
+        names = ("endpoint", "model", "mode", "resolution", "duration", "audio", "note")
+        self._rows(
+            [
+                names,
+                *(
+                    (
+                        row.endpoint,
+                        f"{row.model}{' (default)' if row.default else ''}" if row.model else "-",
+                        row.mode or "-",
+                        row.resolution or "-",
+                        seconds_text(row.durations) or "-",
+                        "yes" if row.audio else "no",
+                        row.note,
+                    )
+                    for row in found
+                ),
+            ]
+        )
 
     def file(self, file: Download) -> None:
         """Print what was downloaded."""
@@ -88,29 +148,78 @@ class Screen:
         else:
             self._rows([(file.path, f"{file.size} bytes", f"sha256 {file.sha256}")])
 
+    def text(self, text: str) -> None:
+        """Print text as it is.
+
+        Raises:
+            PipeClosedError: the pipe was closed.
+            OutputError: it cannot be written.
+        """
+        self._write(text)
+
     def _json(self, value: Any) -> None:
-        # Past rich, which would fold and colour it.
-        sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        is_unicode = "utf" in (getattr(sys.stdout, "encoding", None) or "").lower()
+        self._write(json.dumps(value, ensure_ascii=not is_unicode) + "\n")
 
     def _rows(self, rows: Iterable[Sequence[object]]) -> None:
         """Print rows as columns, for people and for `cut`: nothing is folded or shortened."""
-        shown = [[_plain("" if value is None else value) for value in row] for row in rows]
+        shown = [[plain("" if value is None else value) for value in row] for row in rows]
         widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
         for row in shown:
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            sys.stdout.write("  ".join(cells).rstrip() + "\n")
+            self._write("  ".join(cells).rstrip() + "\n")
+
+    def _write(self, text: str) -> None:
+        if sys.stdout is None:
+            raise OutputError("standard output is closed")
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _drop_output()
+            raise PipeClosedError from None
+        except OSError as error:
+            _drop_output()
+            raise OutputError(f"cannot print the result: {error.strerror}") from None
+
+
+def _drop_output() -> None:
+    """Let what is left in the buffer go nowhere: at its end Python tries to write it again."""
+    with contextlib.suppress(OSError, ValueError):  # a stream without a descriptor, as in a test
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _value(value: object) -> Any:
+    """Return a value as JSON has it: times as ISO 8601, numbers of units as text."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _task(task: Task) -> dict[str, Any]:
-    shown = attrs.asdict(task, filter=lambda field, _: field.name != "raw")
-    return {name: value for name, value in shown.items() if value is not None}
+    shown = {name: _value(getattr(task, name)) for name in _TASK}
+    shown["videos"] = [
+        {"id": one.id, "url": one.url, "duration": _value(one.duration)}
+        | {"watermark_url": one.watermark_url}
+        for one in task.videos
+    ]
+    shown["images"] = [
+        {"index": one.index, "url": one.url, "watermark_url": one.watermark_url}
+        for one in task.images
+    ]
+    return shown
+
+
+def _output(output: Video | Image) -> str:
+    """Return a result in one line, without the signature of its URL; `--json` has it."""
+    seconds = f"{output.duration} s" if isinstance(output, Video) and output.duration else ""
+    name = output.id if isinstance(output, Video) else _value(output.index)
+    url = redact_url(output.url)
+    signed = "?..." if url != output.url else ""
+    return "  ".join(str(part) for part in (name, seconds, f"{url}{signed}") if part)
 
 
 def _file(file: Download) -> dict[str, Any]:
     return {"path": str(file.path), "size": file.size, "sha256": file.sha256}
-
-
-def _plain(value: object) -> str:
-    """Return a server's text without what could steer a terminal."""
-    return "".join(letter if letter.isprintable() else " " for letter in str(value))

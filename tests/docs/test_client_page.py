@@ -11,8 +11,8 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_sdk import Kling, Options
-from kling_sdk.cli.commands import _parser
 from kling_sdk.cli.exits import EXITS
+from kling_sdk.cli.parser import make_parser
 from kling_sdk.resources import TaskResource
 
 PAGE = (Path(__file__).parents[2] / "docs" / "client.md").read_text("utf-8")
@@ -40,9 +40,10 @@ def test_the_commands_on_the_page_are_understood() -> None:
     """Each line of the shell example names a command and options that there are."""
     (block,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
     for line in block.splitlines():
-        words = shlex.split(line.partition(" < ")[0])
+        command = line.removeprefix("source <(").removesuffix(")")
+        words = shlex.split(command.partition(" < ")[0])
         assert words[0] == "kling"
-        _parser().parse_args(words[1:])
+        make_parser().parse_args(words[1:])
 
 
 def test_the_page_tells_of_everything_public() -> None:

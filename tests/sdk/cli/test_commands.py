@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from kling_mock import KlingMock
 from kling_sdk import Kling
 from kling_sdk.cli import main
 from kling_sdk.cli.exits import EXITS, exit_status
+from kling_sdk.cli.options import help_text
 from kling_sdk.endpoints import ENDPOINTS, request_class
 from kling_sdk.errors import KlingError, TransportError
 from tests.sdk.faulty_server import Fault, FaultyKling
@@ -98,11 +101,22 @@ def test_a_task_can_be_shown_listed_and_waited_for(run: Run, mock: KlingMock) ->
     assert run("wait", "text2video", made["task_id"], "--json").json["status"] == "succeed"
 
 
+@pytest.mark.parametrize("place", range(4))
+def test_common_options_stand_anywhere(run: Run, mock: KlingMock, place: int) -> None:
+    """Before the command, behind it, or behind the endpoint."""
+    words = ["create", "text2video", "--prompt=x"]
+    words.insert(place, "--json")
+    assert run(*words).json["status"] == "submitted"
+
+
 def test_costs_are_shown(run: Run, mock: KlingMock) -> None:
     """The account's resource packs, as a table or as JSON."""
     mock.account.add_pack(units=100)
     (pack,) = run("costs", "--json").json
-    assert pack["resource_pack_name"] in run("costs").out
+    assert pack["name"] in run("costs").out
+    assert Decimal(pack["total"]) == 100
+    assert pack["status"] == "online"
+    assert pack["invalid_at"][10] == "T"
 
 
 def test_every_parameter_is_an_option_with_its_documentation(
@@ -117,6 +131,25 @@ def test_every_parameter_is_an_option_with_its_documentation(
         for field in attrs.fields(cls):
             assert f"--{field.name.replace('_', '-')}" in shown
         assert "at most 2500 characters" in shown
+        for model in cls.record.model_names:
+            assert model in shown
+        for mode in {mode for model in cls.record.models for mode in model.modes} - {""}:
+            assert mode in shown.partition("--mode ")[2].partition(" ")[0]
+
+
+PYTHON = re.compile(
+    r"\b(None|True|False|int|bool|bytes|tuple|mapping|path object|data-URI|[A-Z]\w+[a-z][A-Z]\w+)\b"
+    r"|`|\b(?!TEXT)[a-z]+_[a-z_]+\b"
+)
+
+
+def test_help_is_in_a_persons_words() -> None:
+    """It names no types of Python and no parameters, but options and what may follow them."""
+    for endpoint in ENDPOINTS:
+        cls = request_class(endpoint)
+        for field in attrs.fields(cls):
+            text = help_text(cls, field.name)
+            assert PYTHON.search(text) is None, (endpoint, field.name, text)
 
 
 OPTIONS = {
@@ -178,13 +211,30 @@ def test_a_prompt_can_come_from_standard_input(
     assert json.loads(mock.journal[-1].request)["prompt"] == PROMPT
 
 
+@pytest.mark.parametrize("stream", [None, io.TextIOWrapper(io.BytesIO(b"\xff"), "utf-8")])
+def test_a_standard_input_without_text_is_a_mistake_in_an_option(
+    run: Run, mock: KlingMock, monkeypatch: pytest.MonkeyPatch, stream: Any
+) -> None:
+    """It is closed, or holds a picture; nothing is sent."""
+    monkeypatch.setattr(sys, "stdin", stream)
+    said = run("create", "text2video", "--prompt", "-")
+
+    assert said.status == 2
+    assert "--prompt cannot be read from standard input" in said.err
+    assert not list(mock.journal)
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["create", "text2video"], 2, "prompt is missing"),
+        (["create", "text2video"], 2, "kling: --prompt is missing"),
         (["create", "text2video", "--prompt", "x", "--duration", "7"], 2, "expected 5, 10 s"),
         (["create", "image2video", "--image", "no.png"], 2, "cannot read the file"),
-        (["create", "omni-video", "--prompt", "x", "--image-list", "{"], 2, "is not JSON"),
+        (
+            ["create", "omni-video", "--prompt", "x", "--image-list", "{"],
+            2,
+            "--image-list is not JSON",
+        ),
         (["get", "text2video", "1"], 10, "code 1201"),
         (["list", "text2video", "--page", "0"], 2, "expected 1 to 1000"),
         (["download", "text2video", "mine"], 11, "has no video yet"),
@@ -302,8 +352,9 @@ def test_keys_come_from_the_environment() -> None:
             text=True,
             check=False,
         )
-    assert answer.returncode == 1
-    assert "KLING_ACCESS_KEY" in answer.stderr
+    assert answer.returncode == 3
+    assert "export KLING_ACCESS_KEY=" in answer.stderr
+    assert "Kling(" not in answer.stderr
     assert "Traceback" not in answer.stderr
 
 

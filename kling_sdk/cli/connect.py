@@ -1,0 +1,40 @@
+"""The client of a command: keys and addresses of the environment, or a relay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kling_sdk.cli.exits import MissingKeyError, OptionError
+from kling_sdk.client import Kling
+
+__all__ = ["connect"]
+
+_NO_KEY = """there is no key. Set the key pair of your account, or its API key:
+  export KLING_ACCESS_KEY=...   KLING_SECRET_KEY=...
+  export KLING_API_KEY=...
+or use a relay: --relay URL"""
+_NO_RELAY_KEY = """there is no token for the relay. No option takes it; set it in the environment:
+  export KLING_RELAY_TOKEN=sk-..."""
+
+
+def connect(relay: str | None, environment: Mapping[str, str]) -> Kling:
+    """Return the client that a command uses.
+
+    Args:
+        relay: The URL of a relay, or None for Kling itself.
+        environment: Where keys, token and Kling's address are.
+
+    Raises:
+        MissingKeyError: there is no key, or no token.
+        OptionError: the URL is none, or a key cannot be one.
+    """
+    token = environment.get("KLING_RELAY_TOKEN", "").strip()
+    pair = environment.get("KLING_ACCESS_KEY") and environment.get("KLING_SECRET_KEY")
+    if relay is not None and not token:
+        raise MissingKeyError(_NO_RELAY_KEY)
+    if relay is None and not (pair or environment.get("KLING_API_KEY")):
+        raise MissingKeyError(_NO_KEY)
+    try:
+        return Kling() if relay is None else Kling.relay(relay, token)
+    except ValueError as error:
+        raise OptionError(str(error)) from error

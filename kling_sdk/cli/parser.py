@@ -1,0 +1,149 @@
+"""The command's options. A command is named here, and done in `kling_sdk.cli.commands`."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import Any, Final
+
+from kling_sdk.cli.completion import SHELLS
+from kling_sdk.cli.exits import BROKEN_PIPE, EXITS, INTERRUPTED
+from kling_sdk.cli.options import add_options
+from kling_sdk.cli.show import Screen
+from kling_sdk.endpoints import ENDPOINTS, request_class
+from kling_sdk.version import USER_AGENT, __version__
+
+__all__ = ["make_parser"]
+
+_STATUSES: Final = {
+    0: "success",
+    1: "any other error",
+    **{status: meaning for status, (meaning, _) in EXITS.items()},
+    INTERRUPTED: "interrupted (Ctrl-C)",
+    BROKEN_PIPE: "the pipe that takes the output was closed, as by `| head`",
+}
+_DESCRIPTION: Final = """Make videos with Kling AI.
+
+Keys are taken from the environment: KLING_ACCESS_KEY and KLING_SECRET_KEY, or KLING_API_KEY.
+Results go to standard output, progress and errors to standard error."""
+_ENVIRONMENT: Final = """environment:
+  KLING_BASE_URL     where Kling is
+  KLING_RELAY_TOKEN  the token of a relay, with --relay
+  KLING_LOG          what is logged: debug, info or warning"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose help is an output like any other: argparse's own hides that it failed."""
+
+    def print_help(self, file: Any = None) -> None:  # noqa: ARG002 - argparse's parameter
+        Screen(as_json=False).text(self.format_help())
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        Screen(as_json=False).text(f"kling {__version__} ({USER_AGENT.rpartition(' ')[2]})\n")
+        parser.exit()
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command."""
+    statuses = "\n".join(f"  {status:<4} {meaning}" for status, meaning in _STATUSES.items())
+    parser = _Parser(
+        prog="kling",
+        description=_DESCRIPTION,
+        epilog=f"{_ENVIRONMENT}\n\nexit status:\n{statuses}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version, and exit")
+    _add_common(parser, default=None)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    _add_create(commands)
+    _about_task(commands, "get", "show a task")
+    _add_wait_options(_about_task(commands, "wait", "wait for a task, also of another process"))
+    download = _about_task(commands, "download", "fetch the video of a finished task")
+    download.add_argument(
+        "path", nargs="?", default=".", help="file, or folder (default: this one)"
+    )
+    listing = _command(commands, "list", "list the account's tasks")
+    listing.add_argument("endpoint", choices=list(ENDPOINTS))
+    listing.add_argument("--page", type=int, default=1, metavar="N", help="1 to 1000 (default: 1)")
+    listing.add_argument(
+        "--page-size", type=int, default=30, metavar="N", help="1 to 500 (default: 30)"
+    )
+    costs = _command(commands, "costs", "show the account's resource packs")
+    costs.add_argument(
+        "--days", type=int, default=365, metavar="N", help="bought in the last N days (365)"
+    )
+    models = _command(commands, "models", "show the models and what they can do; needs no key")
+    models.add_argument("endpoint", nargs="?", choices=list(ENDPOINTS))
+    completion = _command(
+        commands, "completion", "print a script that completes `kling` in a shell"
+    )
+    completion.add_argument("shell", choices=list(SHELLS))
+    return parser
+
+
+def _add_create(commands: Any) -> None:
+    create = _command(commands, "create", "create a task")
+    endpoints = create.add_subparsers(required=True, metavar="ENDPOINT", dest="endpoint")
+    for name, record in ENDPOINTS.items():
+        if record.returns is not None:
+            continue
+        cls = request_class(name)
+        summary = (cls.__doc__ or "").partition("\n")[0].replace("`", "")
+        one = endpoints.add_parser(
+            name,
+            help=summary,
+            description=f"{summary} `kling models {name}` shows what each model takes.",
+        )
+        add_options(one, cls)
+        one.add_argument("--wait", action="store_true", help="wait for the video")
+        _add_wait_options(one)
+        _add_common(one)
+
+
+def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
+    _add_common(parser)
+    return parser
+
+
+def _about_task(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
+    parser = _command(commands, name, summary)
+    parser.add_argument("endpoint", choices=list(ENDPOINTS))
+    parser.add_argument("id", help="task id or external id")
+    return parser
+
+
+def _add_wait_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--timeout", type=_seconds, metavar="SECONDS", help="how long to wait (default: 1800)"
+    )
+    parser.add_argument(
+        "--download", metavar="PATH", help="wait, and fetch the video to a file or into a folder"
+    )
+
+
+def _add_common(parser: argparse.ArgumentParser, *, default: Any = argparse.SUPPRESS) -> None:
+    """Add what every command takes, before its name or behind it."""
+    off = default if default is argparse.SUPPRESS else False
+    none = default if default is argparse.SUPPRESS else 0
+    parser.add_argument(
+        "--json", action="store_true", default=off, help="print the result as one JSON value"
+    )
+    parser.add_argument(
+        "--relay",
+        metavar="URL",
+        default=default,
+        help="use a relay in front of Kling; its token comes from KLING_RELAY_TOKEN",
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=none, help="log what is done; -vv: all of it"
+    )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no time; it must be 0 or more seconds")
+    return seconds

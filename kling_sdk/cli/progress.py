@@ -1,0 +1,60 @@
+"""The line on a terminal while a command waits or fetches."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
+
+from kling_sdk.results import Task
+
+__all__ = ["fetching", "plain", "waiting"]
+
+
+def plain(value: object) -> str:
+    """Return a server's text without what could steer a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(value))
+
+
+def _line(console: Console, *columns: ProgressColumn) -> Progress:
+    text = TextColumn("{task.description}", markup=False)
+    return Progress(SpinnerColumn(), text, *columns, console=console, transient=True)
+
+
+@contextlib.contextmanager
+def waiting(console: Console, task: Task) -> Generator[Callable[[Task], None]]:
+    """Show a task's id, its status and how long it has been waited for.
+
+    Yields:
+        A function to be called with the task at each change.
+    """
+
+    def shown(now: Task) -> str:
+        return plain(f"{now.task_id} {now.status}")
+
+    with _line(console, TimeElapsedColumn()) as progress:
+        row = progress.add_task(shown(task), total=None)
+        yield lambda now: progress.update(row, description=shown(now))
+
+
+@contextlib.contextmanager
+def fetching(console: Console, name: str) -> Generator[Callable[[int, int | None], None]]:
+    """Show how much of a file has come.
+
+    Yields:
+        The `on_progress` of the download.
+    """
+    with _line(console, BarColumn(), DownloadColumn(), TransferSpeedColumn()) as progress:
+        row = progress.add_task(plain(name), total=None)
+        yield lambda received, total: progress.update(row, completed=received, total=total)
