@@ -18,7 +18,7 @@ from kling_sdk import operations
 from kling_sdk.endpoints import request_class
 from kling_sdk.files import takes_long
 from kling_sdk.results import Page, Task
-from kling_sdk.transports.threads import in_thread, require_asyncio
+from kling_sdk.transports.threads import in_thread, refuse_trio
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
@@ -166,7 +166,7 @@ async def _made(
 ) -> Request:
     """Return the request; one that reads a file or encodes a picture is made in a thread."""
     if any(map(takes_long, parameters.values())):
-        require_asyncio()
+        refuse_trio()
         return await in_thread(partial(cls, *args, **parameters))
     return cls(*args, **parameters)
 

@@ -175,15 +175,8 @@ def sync_transport(http_client: Any, base_url: str, *, trust_env: bool = True) -
 
 
 def async_transport(http_client: Any, base_url: str, *, trust_env: bool = True) -> AsyncTransport:
-    """Return a transport over the caller's client, or over one of our own.
-
-    Raises:
-        RuntimeError: another event loop than asyncio's runs the caller; nothing was sent.
-    """
+    """Return a transport over the caller's client, or over one of our own."""
     from kling_sdk.transports.httpx_shared import library_of
-    from kling_sdk.transports.threads import require_asyncio
-
-    require_asyncio()
 
     if http_client is not None and library_of(http_client) is None:
         from kling_sdk.transports.aiohttp import AiohttpTransport

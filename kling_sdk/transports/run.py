@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from kling_sdk.flows import Emit, Fetch, Flow, Send, Sleep, Work
 from kling_sdk.transports.clock import Clock
-from kling_sdk.transports.threads import in_thread
+from kling_sdk.transports.threads import in_thread, refuse_trio
 
 __all__ = ["AsyncTransport", "SyncTransport", "arun", "astream", "run", "stream"]
 
@@ -74,7 +74,12 @@ def run(flow: Flow[T], transport: SyncTransport, clock: Clock, wake: threading.E
 
 
 async def arun(flow: Flow[T], transport: AsyncTransport, clock: Clock) -> T:
-    """Return the result of *flow*."""
+    """Return the result of *flow*.
+
+    Raises:
+        RuntimeError: trio runs the caller; nothing was sent.
+    """
+    refuse_trio()
     with clock.call():
         try:
             effect = next(flow)

@@ -1,11 +1,12 @@
-"""What an async client does beside its event loop, and the check that there is one."""
+"""What an async client does beside its event loop, which is asyncio's and not trio's."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["in_thread", "require_asyncio"]
+__all__ = ["in_thread", "refuse_trio"]
 
 T = TypeVar("T")
 
@@ -17,21 +18,28 @@ async def in_thread(function: Callable[..., T], *arguments: object) -> T:
     return await asyncio.to_thread(function, *arguments)
 
 
-def require_asyncio() -> None:
-    """Refuse to run on another event loop than asyncio's, before anything is sent.
+def refuse_trio() -> None:
+    """Refuse to run under trio, before anything is sent.
 
-    The connections of an async client, its timeouts and its pauses are asyncio's. Elsewhere the
+    The connections of an async client, its timeouts and its pauses are asyncio's. Under trio the
     first of them would fail in the middle of a call, and a create might have been accepted.
 
     Raises:
-        RuntimeError: asyncio runs no event loop in this thread.
+        RuntimeError: a task of trio is running, and no event loop of asyncio.
     """
     import asyncio  # as above
 
+    trio: Any = sys.modules.get("trio")
+    if trio is None:
+        return
     try:
-        asyncio.get_running_loop()
+        trio.lowlevel.current_trio_token()
+    except RuntimeError:  # it is loaded, and does not run here
+        return
+    try:
+        asyncio.get_running_loop()  # trio may run as its guest
     except RuntimeError as error:
         raise RuntimeError(
-            "AsyncKling runs on asyncio, which has no event loop here; under trio use Kling in a "
-            "thread: await trio.to_thread.run_sync(kling.text2video.get, task_id)"
+            "AsyncKling runs on asyncio, and this is a task of trio; use Kling in a thread: "
+            "await trio.to_thread.run_sync(kling.text2video.get, task_id)"
         ) from error

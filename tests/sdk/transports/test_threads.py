@@ -14,14 +14,15 @@ import aiohttp
 import httpx
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from kling_sdk import AsyncKling, Kling
-from kling_sdk.transports.httpx_shared import LARGE, is_large, json_text
+from kling_sdk import AsyncKling, Kling, TextToVideo
+from kling_sdk.transports import httpx_shared
 from tests.sdk.faulty_server import FaultyKling
+from tests.sdk.scripted import FakeClock
 
-PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (400).to_bytes(4, "big") * 2 + bytes(3_000_000)
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (400).to_bytes(4, "big") * 2 + bytes(1_000_000)
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ async def test_a_picture_is_read_and_encoded_beside_the_event_loop(
     server: FaultyKling, library: str, tmp_path: Path
 ) -> None:
     """Ten megabytes would hold up every other task for a quarter of a second."""
-    path, file, body = tmp_path / "a.png", NotingFile(PNG), NotingBody(a="A" * 2 * LARGE)
+    path, file, body = tmp_path / "a.png", NotingFile(PNG), NotingBody(a="A" * 600_000)
     path.write_bytes(PNG)
     session = aiohttp.ClientSession() if library == "aiohttp" else httpx.AsyncClient()
     async with session, AsyncKling("a|b", base_url=server.url, http_client=session) as kling:
@@ -71,7 +72,19 @@ async def test_a_picture_is_read_and_encoded_beside_the_event_loop(
     assert loop_thread not in body.threads
     sent = [request.body for request in server.sent("POST")]
     assert sent[0]["image"] == sent[1]["image"]
-    assert sent[2]["extra"] == [{"a": "A" * 2 * LARGE}]
+    assert sent[2]["extra"] == [{"a": "A" * 600_000}]
+
+
+def test_a_stream_of_outcomes_may_be_made_before_its_event_loop_runs(server: FaultyKling) -> None:
+    """As an argument of the coroutine that is given to `asyncio.run`."""
+
+    async def count(outcomes: Any) -> int:
+        found = [outcome async for outcome in outcomes]
+        await kling.close()
+        return len(found)
+
+    kling = AsyncKling("a|b", base_url=server.url, clock=FakeClock())
+    assert asyncio.run(count(kling.run_many([TextToVideo(prompt="x")]))) == 1
 
 
 async def test_a_mistake_in_a_large_request_is_the_same_error(server: FaultyKling) -> None:
@@ -84,24 +97,32 @@ async def test_a_mistake_in_a_large_request_is_the_same_error(server: FaultyKlin
     assert server.requests == []
 
 
-@settings(max_examples=20)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        lambda inner: (
+            st.lists(inner)
+            | st.lists(inner).map(tuple)
+            | st.dictionaries(st.text() | st.integers() | st.none(), inner)
+        ),
         max_leaves=8,
-    ),
-    st.text(max_size=20),
+    )
 )
-def test_long_texts_are_written_as_short_ones(value: Any, text: str) -> None:
+def test_long_texts_are_written_as_short_ones(value: Any) -> None:
     """Step by step the JSON is that of one step, wherever a step ends."""
-    long = (text + '\\"\n\u2028💥') * 60_000
-    whole = {"a": value, 'b"': [long, {"c": long, 5: None}, ()], "": True}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpx_shared, "LARGE", 4)
+        patch.setattr(httpx_shared, "_STEP", 3)
+        written = httpx_shared.json_text(value)
 
-    assert is_large(whole)
-    assert not is_large(value)
-    assert json_text(whole) == json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
-    assert json_text(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    assert written == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def test_a_picture_is_large_and_a_prompt_is_not() -> None:
+    """So that most bodies take no other way than before."""
+    assert httpx_shared.is_large({"image": "A" * 1_000_000})
+    assert httpx_shared.is_large({"image_list": [{"image": "A" * 1_000_000}]})
+    assert not httpx_shared.is_large({"prompt": "x" * 2500, "image_list": [None, 5]})
 
 
 @pytest.mark.parametrize("own", [False, True])
@@ -116,12 +137,23 @@ def test_under_trio_an_async_client_refuses_at_once(
         kling = AsyncKling("a|b", base_url=server.url, http_client=http)
         await kling.image2video.create(**parameters, image_tail="https://example.com/a.png")
 
-    with pytest.raises(
-        RuntimeError, match=r"AsyncKling runs on asyncio.*trio\.to_thread"
-    ) as caught:
+    with pytest.raises(RuntimeError, match=r"this is a task of trio.*trio\.to_thread") as caught:
         trio.run(create)
     assert server.requests == []
     assert "accepted" not in str(caught.value)
+
+
+def test_a_client_that_was_used_before_refuses_under_trio_as_well() -> None:
+    """Its connections are open already, so it has to look at each call."""
+    envelope = {"code": 0, "message": "SUCCEED", "data": []}
+    http = httpx.AsyncClient(
+        transport=httpx.MockTransport(lambda _: httpx.Response(200, json=envelope))
+    )
+    kling = AsyncKling("a|b", http_client=http)
+
+    assert len(asyncio.run(kling.text2video.list())) == 0
+    with pytest.raises(RuntimeError, match="this is a task of trio"):
+        trio.run(kling.text2video.list)
 
 
 def test_under_trio_the_sync_client_works_in_a_thread(server: FaultyKling) -> None:
@@ -137,6 +169,10 @@ def test_under_trio_the_sync_client_works_in_a_thread(server: FaultyKling) -> No
 def test_many_event_loops_may_be_run_one_after_the_other(server: FaultyKling) -> None:
     """The check is for a loop of asyncio, not for the same one."""
     kling = AsyncKling("a|b", base_url=server.url)
-    for _ in range(2):
-        assert asyncio.run(kling.text2video.create(prompt="x")).task_id
+
+    async def create() -> str:
+        # A create has a connection of its own, so none outlives its event loop.
+        return (await kling.text2video.create(prompt="x")).task_id
+
+    assert asyncio.run(create()) != asyncio.run(create())
     asyncio.run(kling.close())
