@@ -10,12 +10,13 @@ import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from kling_sdk import operations
+from kling_sdk.downloads import AsyncDownloads, Downloads
 from kling_sdk.logs import log_as_environment_says
 from kling_sdk.resources import resource, wait_options
-from kling_sdk.results import Download, Outcome, ResourcePack, Task, Video
+from kling_sdk.results import Outcome, ResourcePack, Task
 from kling_sdk.runner import AsyncRunner, Shared, SyncRunner, async_transport, sync_transport
 from kling_sdk.settings import ClientSettings, settings_from
 from kling_sdk.transports import Clock
@@ -24,13 +25,12 @@ if TYPE_CHECKING:
     from kling_sdk import _signatures as typed
     from kling_sdk._signatures import OptionOverrides
     from kling_sdk.endpoints.base import Request
-    from kling_sdk.files.receiving import OnProgress
     from kling_sdk.wire import Reply
 
 __all__ = ["AsyncKling", "Kling"]
 
 
-class Kling:
+class Kling(Downloads):
     """A client of the Kling AI video API.
 
     Example:
@@ -169,50 +169,6 @@ class Kling:
         """
         return self._runner.stream(operations.many("run_many", requests, max_concurrent))
 
-    @overload
-    def download(
-        self, video: Video | str, to: None = None, *, on_progress: OnProgress | None = None
-    ) -> bytes: ...
-    @overload
-    def download(
-        self,
-        video: Video | str,
-        to: str | os.PathLike[str],
-        *,
-        on_progress: OnProgress | None = None,
-    ) -> Download: ...
-    @overload
-    def download(
-        self, video: Video | str, to: BinaryIO, *, on_progress: OnProgress | None = None
-    ) -> int: ...
-    def download(
-        self,
-        video: Video | str,
-        to: str | os.PathLike[str] | BinaryIO | None = None,
-        *,
-        on_progress: OnProgress | None = None,
-    ) -> Download | bytes | int:
-        """Fetch a video: to a file, whole or not at all, to memory, or into a stream.
-
-        Args:
-            video: The video, or a URL.
-            to: A path: the file, replaced if it is there; or a folder, which gets a name
-                inside. None: memory. A binary file object: the bytes are written to it as
-                they come; it is not closed, and keeps what it has when the download fails.
-            on_progress: Called with the bytes received so far, and with how many there are, or
-                None when the host does not announce it. What it raises is logged.
-
-        Returns:
-            For a path its `Download`; for None the bytes; for a file object their number.
-
-        Raises:
-            DownloadError: it is gone, empty, a page instead of a file, larger than
-                `max_download` (4 GiB; 256 MiB to memory), cut short, its host does not answer,
-                `download_timeout` is over, or the file cannot be written.
-        """
-        made: Download | bytes | int = self._runner.run(operations.download(video, to, on_progress))
-        return made
-
     def account_costs(
         self,
         start: datetime | int,
@@ -280,7 +236,7 @@ class Kling:
         return f"<{type(self).__name__} {self._settings.wire.name} {self._settings.base_url}>"
 
 
-class AsyncKling:
+class AsyncKling(AsyncDownloads):
     """The async twin of `Kling`: the same names, awaited.
 
     Example:
@@ -374,38 +330,6 @@ class AsyncKling:
     ) -> AsyncIterator[Outcome]:
         """Create a task per request and yield how each ended; see `Kling.run_many`."""
         return self._runner.stream(operations.many("run_many", requests, max_concurrent))
-
-    @overload
-    async def download(
-        self, video: Video | str, to: None = None, *, on_progress: OnProgress | None = None
-    ) -> bytes: ...
-    @overload
-    async def download(
-        self,
-        video: Video | str,
-        to: str | os.PathLike[str],
-        *,
-        on_progress: OnProgress | None = None,
-    ) -> Download: ...
-    @overload
-    async def download(
-        self, video: Video | str, to: BinaryIO, *, on_progress: OnProgress | None = None
-    ) -> int: ...
-    async def download(
-        self,
-        video: Video | str,
-        to: str | os.PathLike[str] | BinaryIO | None = None,
-        *,
-        on_progress: OnProgress | None = None,
-    ) -> Download | bytes | int:
-        """Fetch a video to a file, to memory, or into a stream; see `Kling.download`.
-
-        A stream's `write` is called on a worker thread, *on_progress* on the event loop.
-        """
-        made: Download | bytes | int = await self._runner.run(
-            operations.download(video, to, on_progress)
-        )
-        return made
 
     async def account_costs(
         self,
