@@ -10,6 +10,7 @@ is advanced. All durations are seconds, all instants Unix seconds (UTC). A clock
 """
 
 from kling_mock.clock._base import ClockState, MockClock, Timer, TokenWindow
+from kling_mock.clock._calls import event_loop_here
 from kling_mock.clock._manual import ManualClock
 from kling_mock.clock._running import RealClock, ScaledClock
 
@@ -21,4 +22,5 @@ __all__ = [
     "ScaledClock",
     "Timer",
     "TokenWindow",
+    "event_loop_here",
 ]

@@ -9,14 +9,17 @@ import itertools
 import logging
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVarTuple
 
-__all__ = ["MockClock", "Timer", "TokenWindow"]
+__all__ = ["MockClock", "SpawnedWork", "Timer", "TokenWindow"]
 
 Ts = TypeVarTuple("Ts")
 
 _log = logging.getLogger("kling_mock")
+
+_REPORTS = 20  # that are kept
 
 _RUNS_BY_ITSELF = (
     "This clock runs by itself. Only a manual clock can be advanced: KlingMock(clock='manual')."
@@ -83,18 +86,37 @@ class Timer:
                 _log.exception("A timer of the mock's clock failed.")
 
 
+class SpawnedWork(NamedTuple):
+    """Work under way on the server's loop.
+
+    Attributes:
+        name: What it is, for a message.
+        begun: When it began, in steady seconds of real time.
+        again: What is due at the next start if the server stops before the work has ended;
+            `None` is nothing.
+    """
+
+    name: str
+    begun: float
+    again: Timer | None
+
+
 class MockClock(ABC):
     """What all clocks share: timers, and the work that they start.
 
-    Timers belong to the server's event loop: only its thread may call `call_at` and `spawn`.
+    Timers belong to the server's event loop: only its thread may call `call_at` and `spawn`
+    while it runs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, steady: Callable[[], float]) -> None:
+        self._steady = steady
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._was_started = False
         self._given_start: float | None = None
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
-        self._spawned: set[asyncio.Task[Any]] = set()
+        self._spawned: dict[asyncio.Task[Any], SpawnedWork] = {}
+        self._reports: list[str] = []
 
     @abstractmethod
     def now(self) -> float:
@@ -105,23 +127,40 @@ class MockClock(ABC):
         """Return the present as seen by a client that uses real time."""
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to run timers on *loop*."""
+        """Begin to run timers on *loop*, those that a stop left included."""
         self._loop = loop
+        self._was_started = True
 
     def stop(self) -> None:
-        """Stop running timers; whoever sleeps on the clock wakes up."""
-        self.reset()
+        """Stop running timers, which are kept; work under way is cancelled, see `spawn`."""
         self._loop = None
+        spawned, self._spawned = self._spawned, {}
+        for task, work in spawned.items():
+            if work.again is not None and not (task.done() or task.cancelling()):
+                heapq.heappush(self._timers, (work.again.when, next(self._order), work.again))
+            task.cancel()
 
     def reset(self, start: float | None = None) -> None:  # noqa: ARG002 - others have one
-        """Drop all timers and go back to the start.
+        """Drop all timers and reports and go back to the start.
 
         Args:
             start: Unix seconds of another start from now on, where the clock can have one.
         """
         self._timers.clear()
+        self._reports.clear()
         for task in self._spawned:
             task.cancel()
+
+    @property
+    def reports(self) -> tuple[str, ...]:
+        """What held the clock up since the last reset, the oldest first; see the log, too."""
+        return tuple(self._reports)
+
+    def report(self, text: str) -> None:
+        """Write *text* to the log as a warning, and keep it for `reports`."""
+        _log.warning("%s", text)
+        # Another list, not this one changed: other threads read it.
+        self._reports = [*self._reports, text][-_REPORTS:]
 
     def save(self) -> ClockState:
         """Return all that this clock knows, for `load`."""
@@ -170,11 +209,30 @@ class MockClock(ABC):
         """Whether a server runs its timers."""
         return self._loop is not None
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Start *work* on the server's loop; a manual clock does not move on before it ends."""
+    def spawn(
+        self,
+        work: Coroutine[Any, Any, Any],
+        name: str = "",
+        again: Callable[[], None] | None = None,
+    ) -> None:
+        """Start *work* on the server's loop; a manual clock does not move on before it ends.
+
+        Args:
+            work: What to do.
+            name: What it is, for a message that it holds the clock; "" is the function's name.
+            again: Called when the server starts again, if it stops before the work has ended.
+        """
         task = asyncio.get_running_loop().create_task(work)
-        self._spawned.add(task)
+        timer = None if again is None else Timer(self.now(), again, ())
+        self._spawned[task] = SpawnedWork(
+            name or getattr(work, "__qualname__", "work"), self._steady(), timer
+        )
         task.add_done_callback(self._ended)
+
+    @contextlib.contextmanager
+    def holding_back_reply(self) -> Generator[None]:
+        """Enclose the time for which a fault holds a reply back; a manual clock moves meanwhile."""
+        yield
 
     async def drain(self) -> None:
         """Wait until no spawned work is left, including work that the work spawned."""
@@ -217,11 +275,16 @@ class MockClock(ABC):
         """Enclose one call of a wired client; only a manual clock uses it."""
         return contextlib.nullcontext()
 
+    def __repr__(self) -> str:
+        at = datetime.fromtimestamp(self.now(), UTC).isoformat(timespec="seconds")
+        speed = "" if self.speed is None else f", speed {self.speed:g}"
+        return f"<{type(self).__name__} at {at}{speed}>"
+
     def _scheduled(self, when: float) -> None:  # noqa: B027 - optional: a manual clock needs no alarm
         """Handle that a timer for *when* was added."""
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._spawned.discard(task)
+        self._spawned.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("Work that the mock's clock had started failed.", exc_info=error)
 

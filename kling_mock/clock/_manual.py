@@ -6,50 +6,61 @@ import asyncio
 import concurrent.futures
 import contextlib
 import math
+import os
 import threading
 import time
 from collections.abc import Callable
 
-from kling_mock.clock._base import ClockState, MockClock, TokenWindow
-from kling_mock.clock._sleepers import PendingCall, Sleepers
+from kling_mock.clock._base import ClockState, TokenWindow
+from kling_mock.clock._calls import event_loop_here
+from kling_mock.clock._sleepers import PendingCall
+from kling_mock.clock._stalls import (
+    FORKED,
+    IN_A_CALL,
+    IN_A_LOOP,
+    IN_ITS_OWN_LOOP,
+    IN_ITS_OWN_WORK,
+    IN_TRIO,
+    NO_LOOP,
+    NOT_STARTED,
+    STOPPED,
+)
+from kling_mock.clock._stepped import SteppedClock
 
 __all__ = ["ManualClock"]
 
-_SETTLE_LIMIT = 5.0  # seconds of real time that advance() waits for the clients that it woke
 _END = 253_402_300_800.0  # 10000-01-01T00:00:00Z, which no HTTP date can say
 _WAKE_CHECK = 0.01  # seconds of real time between looks at a caller's own wake event
 
 
-class ManualClock(MockClock):
+class ManualClock(SteppedClock):
     """A clock that stands still until it is advanced, or until every wired call sleeps.
 
     While calls of wired clients are in progress and all of them sleep, it moves by itself to
     the earliest wake-up and runs the server's timers on the way, in order. So `wait()` on a
-    ten-minute video takes no real time, and nothing moves while anybody is busy.
+    ten-minute video takes no real time, and nothing moves while anybody is busy. Whoever holds
+    it for a second of real time while others wait is named in the log and in `reports`.
 
     Args:
         start: Unix seconds to begin at; `None` is the present.
         wall: Where the present comes from, Unix seconds.
+        steady: Where the passing of real time comes from, seconds.
     """
 
     def __init__(
-        self, start: float | None = None, *, wall: Callable[[], float] = time.time
+        self,
+        start: float | None = None,
+        *,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
-        self._given_start = start
-        self._wall = wall
         present = wall()
         first = present if start is None else start
+        super().__init__(first, steady)
+        self._given_start = start
+        self._wall = wall
         # Other clients sign their tokens with real time; `token_window` allows for this.
         self._offset = first - present
-        self._sleepers = Sleepers(first, self._notify)
-        self._moving = asyncio.Lock()
-        self._changed = asyncio.Event()
-        self._drifting: asyncio.Task[None] | None = None
-
-    def now(self) -> float:
-        """Return the instant in Unix seconds."""
-        return self._sleepers.now
 
     def token_window(self) -> TokenWindow:
         """Return real time at the start, plus what the clock was moved by.
@@ -63,6 +74,9 @@ class ManualClock(MockClock):
     def reset(self, start: float | None = None) -> None:
         """Drop all timers, wake whoever sleeps, and go back to the start.
 
+        An `advance` in progress ends. Calls of wired clients that are in progress hold the clock
+        no more until they sleep again.
+
         Args:
             start: Unix seconds of another start from now on.
         """
@@ -72,73 +86,85 @@ class ManualClock(MockClock):
         present = self._wall()
         first = present if self._given_start is None else self._given_start
         self._offset = first - present
-        self._sleepers.reset(first)
+        self._sleepers.set_back(first)
+        self._end_movements()
 
     def save(self) -> ClockState:
         """Return all that this clock knows, for `load`."""
         return super().save()._replace(offset=self._offset)
 
     def load(self, moment: ClockState) -> None:
-        """Become what this clock was at *moment*; whoever sleeps wakes up."""
+        """Become what this clock was at *moment*; like a reset, but to there."""
         super().load(moment)
         self._offset = moment.offset
-        self._sleepers.reset(moment.now)
+        self._sleepers.set_back(moment.now)
 
     def advance(self, seconds: float) -> None:
         """Move forward; return when all that came due is done, deliveries included.
 
+        A `reset` or `restore` meanwhile ends it.
+
         Args:
             seconds: 0 or more; 0 runs what is due now.
 
         Raises:
-            RuntimeError: Called inside a running event loop, which it would block (the
-                receiver of a callback may run there); or the server is not running.
+            RuntimeError: Called where it would wait for itself: inside a running event loop,
+                which it would block (the receiver of a callback may run there), or inside a call
+                of a wired client, such as its `on_update`. Or the server does not run, or stops
+                meanwhile.
             ValueError: *seconds* is negative or not a number, or leads beyond the year 9999.
         """
-        if _inside_event_loop():
-            raise RuntimeError(
-                "clock.advance() would block the running event loop, and with it whoever is to "
-                "receive a callback. Use `await clock.aadvance(seconds)` here."
-            )
+        self._check_caller()
+        library = event_loop_here()
+        if library == "trio":
+            raise RuntimeError(IN_TRIO)
+        if library:
+            inside = asyncio.get_running_loop() is self._loop
+            raise RuntimeError(IN_ITS_OWN_LOOP if inside else IN_A_LOOP)
         moving = self._submit(seconds)
         try:
             moving.result()
+        except concurrent.futures.CancelledError:
+            raise RuntimeError(STOPPED) from None
         finally:
             moving.cancel()  # on KeyboardInterrupt; otherwise it has ended
 
     async def aadvance(self, seconds: float) -> None:
-        """Move forward like `advance`, from inside an event loop.
+        """Move forward like `advance`, from inside an event loop of asyncio.
 
         Args:
             seconds: 0 or more; 0 runs what is due now.
 
         Raises:
-            RuntimeError: The server is not running.
+            RuntimeError: Called where it would wait for itself: inside a call of a wired
+                client, or in work that the clock has started. Or there is no event loop of
+                asyncio; or the server does not run, or stops meanwhile.
             ValueError: *seconds* is negative or not a number, or leads beyond the year 9999.
         """
+        self._check_caller()
+        library = event_loop_here()
+        if library != "asyncio":
+            raise RuntimeError(IN_TRIO if library else NO_LOOP)
         if asyncio.get_running_loop() is self._loop:
+            if asyncio.current_task() in self._spawned:
+                raise RuntimeError(IN_ITS_OWN_WORK)
             await self._advance(self._duration(seconds))
         else:
             await asyncio.wrap_future(self._submit(seconds))
-
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to run timers on *loop*."""
-        super().start(loop)
-        self._sleepers.serve()
-
-    def stop(self) -> None:
-        """Stop running timers; from now on a sleep ends at once and moves the clock itself."""
-        self._sleepers.retire()
-        super().stop()
 
     def monotonic(self) -> float:
         """Return the seconds that the clock has moved; a reset does not take them back."""
         return self._sleepers.moved
 
     def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
-        """Block the calling thread until the clock has moved by *seconds*, or *wake* is set."""
+        """Block the calling thread until the clock has moved by *seconds*, or *wake* is set.
+
+        Raises:
+            RuntimeError: In a process that was forked from the server's: nothing moves there.
+        """
         if seconds <= 0 or (wake is not None and wake.is_set()):
             return
+        self._check_process()
         alarm = threading.Event()
         sleeper = self._sleepers.add(seconds, alarm.set, self._sleepers.current_call())
         try:
@@ -152,7 +178,14 @@ class ManualClock(MockClock):
             self._sleepers.remove(sleeper)
 
     async def asleep(self, seconds: float) -> None:
-        """Suspend the calling task until the clock has moved by *seconds*."""
+        """Suspend the calling task until the clock has moved by *seconds*.
+
+        Raises:
+            RuntimeError: As `sleep`; or there is no event loop of asyncio.
+        """
+        self._check_process()
+        if (library := event_loop_here()) != "asyncio":
+            raise RuntimeError(IN_TRIO if library else NO_LOOP)
         # Let the tasks that are ready to run begin their calls first: of two that are started
         # together, the first to fall asleep would otherwise move the clock for both.
         await asyncio.sleep(0)
@@ -173,13 +206,32 @@ class ManualClock(MockClock):
 
     def call(self) -> contextlib.AbstractContextManager[None]:
         """Enclose one call of a wired client: the clock stands still while it is awake."""
+        if self._is_forked:
+            return contextlib.nullcontext()  # the clock stands still in any case
         return PendingCall(self._sleepers)
+
+    # ------------------------------------------------------------ who may move it
+
+    @property
+    def _is_forked(self) -> bool:
+        """Whether the server runs in the process that this one was forked from."""
+        return self._loop is not None and os.getpid() != self._pid
+
+    def _check_process(self) -> None:
+        if self._is_forked:
+            raise RuntimeError(FORKED)
+
+    def _check_caller(self) -> None:
+        self._check_process()
+        if self._sleepers.is_inside_call():
+            raise RuntimeError(IN_A_CALL)
 
     def _submit(self, seconds: float) -> concurrent.futures.Future[None]:
         duration = self._duration(seconds)
-        if self._loop is None:
-            raise RuntimeError("The clock moves only while its server runs: `with KlingMock()`.")
-        return asyncio.run_coroutine_threadsafe(self._advance(duration), self._loop)
+        with self._gate:  # what is submitted before a stop runs, and then ends by itself
+            if self._loop is None:
+                raise RuntimeError(STOPPED if self._was_started else NOT_STARTED)
+            return asyncio.run_coroutine_threadsafe(self._advance(duration), self._loop)
 
     def _duration(self, seconds: float) -> float:
         if not (seconds >= 0 and math.isfinite(seconds)):
@@ -187,72 +239,3 @@ class ManualClock(MockClock):
         if self.now() + seconds >= _END:
             raise ValueError("seconds: the clock cannot be moved beyond the year 9999")
         return float(seconds)
-
-    async def _advance(self, seconds: float) -> None:
-        async with self._moving:
-            target = self.now() + seconds
-            await self._settle()
-            while self._step(target):
-                await self._settle()
-            self._sleepers.move(target)
-        self._look()  # those woken on the way may all sleep again
-
-    async def _drift(self) -> None:
-        """Move for as long as every call sleeps."""
-        async with self._moving:
-            await self.drain()
-            while self._sleepers.all_asleep and self._step(math.inf):
-                await self.drain()
-
-    def _step(self, until: float) -> bool:
-        """Do the one next thing that is due by *until*; return whether there was any.
-
-        A timer goes before a sleeper of the same instant: whoever wakes up to ask finds the
-        answer ready.
-        """
-        sleeper = self._sleepers.earliest()
-        limit = until if sleeper is None else min(until, sleeper)
-        timer = self._due(limit)
-        if timer is not None:
-            self._sleepers.move(timer.when)
-            timer.fire()
-        elif sleeper is not None and sleeper <= until:
-            self._sleepers.move(sleeper)
-        else:
-            return False
-        return True
-
-    async def _settle(self) -> None:
-        """Wait for work in progress, and for the calls that the clock has woken."""
-        await self.drain()
-        while self._sleepers.unsettled:
-            self._changed.clear()
-            try:
-                async with asyncio.timeout(_SETTLE_LIMIT):
-                    while self._sleepers.unsettled:
-                        await self._changed.wait()
-                        self._changed.clear()
-            except TimeoutError:
-                self._sleepers.forget_unsettled()
-            await self.drain()
-
-    def _notify(self) -> None:
-        """Pass on, from any thread, that calls have settled."""
-        loop = self._loop
-        if loop is not None:
-            with contextlib.suppress(RuntimeError):  # the server has just stopped
-                loop.call_soon_threadsafe(self._look)
-
-    def _look(self) -> None:
-        self._changed.set()
-        idle = self._drifting is None or self._drifting.done()
-        if idle and self._loop is not None and self._sleepers.all_asleep:
-            self._drifting = self._loop.create_task(self._drift())
-
-
-def _inside_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

@@ -57,9 +57,8 @@ class ScaledClock(MockClock):
         wall: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
+        super().__init__(steady)
         self._wall = wall
-        self._steady = steady
         self._given_start = start
         first = wall() if start is None else start
         self._segment = _Segment(first, 0.0, steady(), _checked(speed))
@@ -101,8 +100,14 @@ class ScaledClock(MockClock):
         super().load(moment)
         self._set_speed(moment.now, moment.speed or self._segment.speed)
 
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to run timers on *loop*; what came due since a stop runs now."""
+        super().start(loop)
+        if self._timers:
+            self._set_alarm(loop, self._timers[0][0])
+
     def stop(self) -> None:
-        """Stop running timers."""
+        """Stop running timers; the time goes on."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None

@@ -56,6 +56,8 @@ def get(world: World, account: Account, call: RoutedCall, origin: str) -> str:
     task = world.tasks.find(account, call.record.name, call.name)
     if world.counts_queries:
         world.count_query(task)
+    if world.busy_polling is not None:
+        world.note_query(world.busy_polling, task)
     return call.record.interface.queried(task, origin)
 
 

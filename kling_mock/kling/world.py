@@ -18,6 +18,7 @@ from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
 from kling_mock.kling.faults.matching import Faults
 from kling_mock.kling.model.accounts import Account, AccountApiKey, Accounts, KeyPair
 from kling_mock.kling.model.admission import admit_task
+from kling_mock.kling.model.busy_polling import BusyPolling
 from kling_mock.kling.model.content import Content, ContentDecision
 from kling_mock.kling.model.lifecycle import Event
 from kling_mock.kling.model.packs import take
@@ -55,6 +56,7 @@ class World:
         faults: What goes wrong.
         callbacks: Reports of tasks, sent and to be sent.
         counts_queries: Whether there was a task that ends after a number of queries.
+        busy_polling: Notices loops that wait for a clock that stands still; `None` if it runs.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class World:
         self.progress_rules = ProgressRules()
         self.content = Content()
         self.counts_queries = False
+        self.busy_polling = BusyPolling() if clock.speed is None else None
         # A source each, so that a query more or less does not change the ids of later tasks.
         self.faults = Faults(_source(seed, "faults"))
         self.callbacks = CallbackQueue(
@@ -222,6 +225,13 @@ class World:
             self.move(task, "start")
         if task.queries >= task.progress.polls:
             self.end(task)
+
+    def note_query(self, polling: BusyPolling, task: EmulatedTask) -> None:
+        """Report a loop that queries *task* again and again while the clock stands still."""
+        if task.progress.kind in {"typical", "after"} and not task.is_done:
+            text = polling.note(task.task_id, self.clock.now())
+            if text:
+                self.clock.report(text)
 
     def start(self, task: EmulatedTask) -> None:
         """Let *task* be processed now.

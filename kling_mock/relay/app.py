@@ -28,6 +28,7 @@ from kling_mock.relay.service.webhook_queue import WebhookQueue
 from kling_mock.relay.service.webhook_sender import WebhookSender
 from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.errors import StorageError
+from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.protocol import Storage
 
 __all__ = ["Relay"]
@@ -70,8 +71,13 @@ class Relay:
         by_weight, jitter, retries = (Random(random.getrandbits(64)).random for _ in range(3))  # noqa: S311 - spreads work, guards nothing
         request_ids = Random(random.getrandbits(64))  # noqa: S311 - they are names, not secrets
         metrics = Metrics(perf_counter)
-        self._sweeps = sweeps = Scheduler(clock, settings.sweep_interval)
-        self._deliveries = deliveries = Scheduler(clock, settings.sweep_interval)
+        alone = storage if isinstance(storage, MemoryStorage) else None  # no other writes to it
+        self._sweeps = sweeps = Scheduler(
+            clock, settings.sweep_interval, None if alone is None else alone.next_poll_due
+        )
+        self._deliveries = deliveries = Scheduler(
+            clock, settings.sweep_interval, None if alone is None else alone.next_notice_due
+        )
         self._upstream = Upstream(clock, settings.upstream_timeout, metrics)
         self._webhook_sender = WebhookSender(settings.callback_hosts)
         self._channels = ChannelRegistry(storage, clock, by_weight)

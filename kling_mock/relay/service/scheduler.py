@@ -22,11 +22,19 @@ class Scheduler:
         clock: The time.
         interval: Seconds from a run to the next one if nothing is scheduled. By then it finds
             what other processes have left behind.
+        next_due: Returns when something in the store is due, `None` for nothing; for a store
+            that no other process writes to, so that idle intervals are skipped.
     """
 
-    def __init__(self, clock: MockClock, interval: float) -> None:
+    def __init__(
+        self,
+        clock: MockClock,
+        interval: float,
+        next_due: Callable[[], int | None] | None = None,
+    ) -> None:
         self._clock = clock
         self._interval = interval
+        self._next_due = next_due
         self._work: Callable[[], Awaitable[None]] | None = None
         self._instants: list[int] = []
         self._known: set[int] = set()
@@ -84,7 +92,20 @@ class Scheduler:
         finally:
             self._working = False
             if not self._stopped:
-                if not self._instants:
-                    self.schedule(self._clock.now() + self._interval)
-                else:
+                self._schedule_idle()
+                if self._instants:
                     self._set_timer(work)
+
+    def _schedule_idle(self) -> None:
+        """Schedule the next run if nothing else has done so."""
+        if self._instants:
+            return
+        at = self._clock.now() + self._interval
+        if self._next_due is not None:
+            due = self._next_due()
+            if due is None:
+                return
+            at = max(at, due)  # what could not be done yet is not tried without a pause
+        instant = math.ceil(at)
+        self._known.add(instant)
+        heapq.heappush(self._instants, instant)

@@ -47,6 +47,24 @@ class MemoryStorage(MemoryTasks, Storage):
     async def ping(self) -> None:
         pass
 
+    # ------------------------------------------------------------ when something is due
+
+    def next_poll_due(self) -> int | None:
+        """Return when `claim_due` will next find a row, Unix seconds; `None` if never."""
+        return min(
+            (
+                max(row.next_poll_at, row.lease_until)
+                for row in self.tables.videos.values()
+                if row.next_poll_at is not None
+            ),
+            default=None,
+        )
+
+    def next_notice_due(self) -> int | None:
+        """Return when `claim_notices` will next find one, Unix seconds; `None` if never."""
+        pending = (n for n in self.tables.notices.values() if n.state is NoticeState.PENDING)
+        return min((max(n.next_at, n.lease_until) for n in pending), default=None)
+
     # ------------------------------------------------------------ outgoing callbacks
 
     async def claim_notices(self, *, now: int, lease_until: int, limit: int) -> Sequence[Notice]:

@@ -292,8 +292,12 @@ async def test_a_call_inside_a_call_stands_for_it(clock: ManualClock, server: An
 def test_advance_lets_woken_clients_act_in_their_instant(clock: ManualClock, server: Any) -> None:
     """A poller of another thread polls at each of its instants, not once at the end."""
     seen: list[float] = []
-    holder = clock.call()
-    holder.__enter__()
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with clock.call():
+            held.set()
+            let_go.wait(10)
 
     def poll() -> None:
         with clock.call():
@@ -301,13 +305,16 @@ def test_advance_lets_woken_clients_act_in_their_instant(clock: ManualClock, ser
                 clock.sleep(10)
                 seen.append(clock.now() - START)
 
-    thread = threading.Thread(target=poll)
+    holder, thread = threading.Thread(target=hold), threading.Thread(target=poll)
+    holder.start()
+    assert held.wait(5)
     thread.start()
     while clock._sleepers.earliest() is None:
         pass
     clock.advance(25)
     assert seen == [10, 20]
-    holder.__exit__(None, None, None)
+    let_go.set()
+    holder.join(5)
     thread.join(5)
 
     assert seen == [10, 20, 30]
