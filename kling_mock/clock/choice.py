@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import math
+
 from kling_mock.clock import ManualClock, MockClock, RealClock, ScaledClock
 
-__all__ = ["SEEDED_START", "first_instant", "make_clock"]
+__all__ = ["SEEDED_START", "check_seed", "first_instant", "make_clock"]
 
 SEEDED_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z: where the clock of a seeded server starts
+
+
+_LAST = 253_402_300_799.0  # the end of the year 9999, which is the last in an HTTP date
+
+
+def check_seed(seed: int | None) -> None:
+    """Check a seed.
+
+    Raises:
+        ValueError: It is no whole number.
+    """
+    if seed is not None and type(seed) is not int:
+        raise ValueError(f"seed: must be a whole number or None, got {seed!r}")
 
 
 def first_instant(clock: str | float, seed: int | None, start: float | str | None) -> float | None:
@@ -18,17 +33,19 @@ def first_instant(clock: str | float, seed: int | None, start: float | str | Non
         start: As given.
 
     Raises:
-        ValueError: *start* is a word other than "now".
+        ValueError: *start* is neither "now" nor a number of seconds up to the year 9999.
     """
     match start:
         case "now":
             return None
-        case str():
-            raise ValueError(f"start: must be Unix seconds or 'now', got {start!r}")
-        case None if seed is not None and clock != "real":
-            return SEEDED_START
+        case None:
+            return SEEDED_START if seed is not None and clock != "real" else None
+        case bool() | str():
+            pass
         case _:
-            return start
+            if math.isfinite(start) and 0 <= start <= _LAST:
+                return start
+    raise ValueError(f"start: must be 'now' or Unix seconds from 0 to {_LAST:.0f}, got {start!r}")
 
 
 def make_clock(clock: str | float, start: float | None) -> MockClock:

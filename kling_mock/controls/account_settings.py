@@ -118,15 +118,17 @@ def read_networks(given: Iterable[str | Network] | None) -> tuple[Network, ...] 
     return tuple(ip_network(one) for one in ([given] if isinstance(given, str) else given))
 
 
-def read_rate(given: RateLimit | None) -> RateLimit | None:
+def read_rate(given: object) -> RateLimit | None:
     """Return *given*, which must be a limit of 1 call or more in more than 0 seconds, or None."""
-    if given is not None:
-        if type(given.requests) is not int or given.requests < 1:
-            raise ValueError(
-                f"requests: must be a whole number of 1 or more, got {given.requests!r}"
-            )
-        if not (given.seconds > 0 and math.isfinite(given.seconds)):
-            raise ValueError(f"seconds: must be a number above 0, got {given.seconds!r}")
+    if given is None:
+        return None
+    if not isinstance(given, RateLimit):
+        text = f"rate_limit: must be RateLimit(5, seconds=1) or None, got {given!r}"
+        raise ValueError(text)  # noqa: TRY004 - one kind for all settings
+    if type(given.requests) is not int or given.requests < 1:
+        raise ValueError(f"requests: must be a whole number of 1 or more, got {given.requests!r}")
+    if not (given.seconds > 0 and math.isfinite(given.seconds)):
+        raise ValueError(f"seconds: must be a number above 0, got {given.seconds!r}")
     return given
 
 

@@ -19,6 +19,7 @@ from kling_mock.controls.account_settings import (
     read_slots,
     read_units,
 )
+from kling_mock.controls.attributes import KnownAttributes
 from kling_mock.controls.loop_proxy import LoopProxy
 from kling_mock.kling.model.accounts import Account, AccountApiKey, KeyPair, RateLimit
 from kling_mock.kling.model.packs import Pack, left
@@ -41,8 +42,11 @@ class NewKeyPair(NamedTuple):
     access_key: str
     secret_key: str
 
+    def __repr__(self) -> str:
+        return f"<NewKeyPair {self.access_key}, secret not shown>"
 
-class AccountHandle:
+
+class AccountHandle(KnownAttributes):
     """One account, found by its name at each use, so that it outlives a reset.
 
     Attributes:
@@ -261,7 +265,7 @@ class AccountHandle:
         return f"<Account {self._name!r}>"
 
 
-class AccountsHandle:
+class AccountsHandle(KnownAttributes):
     """All accounts, by name."""
 
     def __init__(self, proxy: LoopProxy) -> None:
@@ -286,3 +290,6 @@ class AccountsHandle:
 
     def __len__(self) -> int:
         return self._proxy.call(lambda world: len(world.accounts))
+
+    def __repr__(self) -> str:
+        return f"<Accounts: {', '.join(self)}>"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from kling_mock.controls.attributes import KnownAttributes
 from kling_mock.controls.loop_proxy import HasTaskId, LoopProxy, id_of
 from kling_mock.kling.callbacks.log import Delivery
 from kling_mock.kling.world import World
@@ -13,7 +14,7 @@ from kling_mock.kling.world import World
 __all__ = ["CallbacksHandle", "DeliveriesHandle"]
 
 
-class CallbacksHandle:
+class CallbacksHandle(KnownAttributes):
     """How callbacks are sent."""
 
     def __init__(self, proxy: LoopProxy) -> None:
@@ -29,12 +30,14 @@ class CallbacksHandle:
 
     @retries.setter
     def retries(self, given: Iterable[float]) -> None:
-        delays = tuple(float(seconds) for seconds in given)
-        if not all(seconds >= 0 and math.isfinite(seconds) for seconds in delays):
-            raise ValueError(f"retries: must be seconds of 0 or more, got {delays!r}")
+        delays = tuple(given)
+        if not all(_is_number(seconds) and seconds >= 0 for seconds in delays):
+            raise ValueError(
+                f"retries: must be numbers of seconds, 0 or more, such as (10, 30); got {given!r}"
+            )
 
         def work(world: World) -> None:
-            world.callbacks.retries = delays
+            world.callbacks.retries = tuple(map(float, delays))
 
         self._proxy.call(work)
 
@@ -45,7 +48,7 @@ class CallbacksHandle:
 
     @timeout.setter
     def timeout(self, given: float) -> None:
-        if not (given > 0 and math.isfinite(given)):
+        if not (_is_number(given) and given > 0):
             raise ValueError(f"timeout: must be a number above 0, got {given!r}")
 
         def work(world: World) -> None:
@@ -72,8 +75,14 @@ class CallbacksHandle:
 
         self._proxy.call(work)
 
+    def __repr__(self) -> str:
+        return (
+            f"<Callbacks: retries={self.retries}, timeout={self.timeout:g}, "
+            f"timestamps={self.timestamps!r}>"
+        )
 
-class DeliveriesHandle:
+
+class DeliveriesHandle(KnownAttributes):
     """The newest deliveries of callbacks, in the order in which they were made.
 
     Each is immutable: the state at the moment when it was read.
@@ -143,3 +152,7 @@ class DeliveriesHandle:
 
     def __repr__(self) -> str:
         return f"<Deliveries: {self.total}, {len(self)} kept>"
+
+
+def _is_number(given: object) -> bool:
+    return isinstance(given, int | float) and type(given) is not bool and math.isfinite(given)

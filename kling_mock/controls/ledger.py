@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kling_mock.controls.attributes import KnownAttributes
+
 if TYPE_CHECKING:
     from kling_mock.storage.protocol import Storage
     from kling_mock.storage.values import LateReport, LedgerEntry, Reconciliation, User
@@ -15,7 +17,7 @@ T = TypeVar("T")
 Run = Callable[[Callable[["Storage"], Awaitable[Any]]], Any]
 
 
-class LedgerHandle:
+class LedgerHandle(KnownAttributes):
     """What the relay's users have, what is held of it, and why.
 
     Money is quota: 500 000 are one US dollar, 70 000 one unit of Kling.
@@ -81,6 +83,9 @@ class LedgerHandle:
         problems = [_problem(row) for row in self.reconcile() if not row.is_explained]
         if problems:
             raise AssertionError("The relay's ledger is not balanced:\n" + "\n".join(problems))
+
+    def __repr__(self) -> str:
+        return "<Ledger of the relay's users>"  # reading it could build the relay
 
 
 def _problem(row: Reconciliation) -> str:

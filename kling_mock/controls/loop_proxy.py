@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from kling_mock.clock import MockClock
+from kling_mock.clock import MockClock, event_loop_here
 from kling_mock.kling.world import World
 from kling_mock.web.loop_thread import LoopThread
 
@@ -32,6 +31,10 @@ def id_of(task: str | HasTaskId) -> str:
 class LoopProxy:
     """Runs functions on the state of one server, which a reset replaces.
 
+    Before the start and after a stop the state is as still as the server, and is read and changed
+    on the caller's thread. While the server stops, and in a process forked from the server's,
+    each call raises at once.
+
     Args:
         thread: The server's thread.
         clock: The server's clock.
@@ -45,12 +48,26 @@ class LoopProxy:
 
     @property
     def world(self) -> World:
-        """The present state: to read only what may be read from any thread."""
+        """The present state: to read only what may be read from any thread.
+
+        Raises:
+            RuntimeError: In a process forked from the server's, which has an old copy of it.
+        """
+        if self._thread.state == "forked":
+            raise self._thread.refusal()
         return self._world()
 
+    @property
+    def _is_still(self) -> bool:
+        return self._thread.state in {"new", "stopped"}
+
     def call(self, function: Callable[[World], T]) -> T:
-        """Run *function* on the server's thread, if it runs, and return its result."""
-        if not self._thread.running:
+        """Run *function* on the server's thread, if it runs, and return its result.
+
+        Raises:
+            RuntimeError: The server is being stopped, or runs in another process.
+        """
+        if self._is_still:
             return function(self._world())
         return self._thread.call(lambda: function(self._world()))
 
@@ -58,12 +75,12 @@ class LoopProxy:
         """Run *function* on the server's thread when no callback is under way.
 
         Raises:
-            RuntimeError: Inside an event loop there is one: its receiver may run there, and
-                waiting for it here would block it.
+            RuntimeError: As `call`; or inside an event loop there is one: its receiver may run
+                there, and waiting for it here would block it.
         """
-        if not self._thread.running:
+        if self._is_still:
             return function(self._world())
-        if _inside_event_loop():
+        if event_loop_here():
             return self._thread.call(lambda: self._if_settled(function))
         return self._thread.wait(self._after_callbacks(function), None)
 
@@ -84,14 +101,9 @@ class LoopProxy:
 
         Inside an event loop this returns at once: the receiver may run there. There,
         `await mock.clock.aadvance(0)` waits.
+
+        Raises:
+            RuntimeError: As `call`.
         """
-        if self._thread.running and not _inside_event_loop():
+        if not (self._is_still or event_loop_here()):
             self._thread.wait(self._clock.drain(), None)
-
-
-def _inside_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

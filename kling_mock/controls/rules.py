@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
+from kling_mock.controls.attributes import KnownAttributes
 from kling_mock.controls.loop_proxy import LoopProxy
 from kling_mock.journal.matching import RequestTarget, Where
 from kling_mock.kling.faults.declaring import FaultOptions, make_fault, read_profile, read_rows
@@ -19,7 +20,7 @@ from kling_mock.kling.world import World
 __all__ = ["ContentHandle", "FaultsHandle", "ProgressHandle"]
 
 
-class FaultsHandle:
+class FaultsHandle(KnownAttributes):
     """What goes wrong on purpose. All kinds are in `kling_mock.kling.faults.kinds`."""
 
     def __init__(self, proxy: LoopProxy) -> None:
@@ -83,7 +84,7 @@ class FaultsHandle:
         return self._proxy.call(lambda world: len(world.faults))
 
 
-class ProgressHandle:
+class ProgressHandle(KnownAttributes):
     """How fast new tasks progress, and whether by themselves at all."""
 
     def __init__(self, proxy: LoopProxy) -> None:
@@ -124,7 +125,7 @@ class ProgressHandle:
         return self._proxy.call(lambda world: len(world.progress_rules))
 
 
-class ContentHandle:
+class ContentHandle(KnownAttributes):
     """What the emulated content review refuses; nothing to begin with."""
 
     def __init__(self, proxy: LoopProxy) -> None:

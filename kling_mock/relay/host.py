@@ -54,6 +54,7 @@ class RelayHost:
         self._tls = tls
         self._build = build
         self._url = ""
+        self._last_port = 0
         self._relay: Relay | None = None
         self._building = asyncio.Lock()
         self._listener: Listener | None = None
@@ -68,8 +69,9 @@ class RelayHost:
             OSError: The address cannot be bound.
         """
         if not self._url:
-            bound = bind(self._host, self._port)
-            self._url = url_of(self._host, bound.getsockname()[1], tls=self._tls is not None)
+            bound = bind(self._host, self._port, self._last_port)
+            self._last_port = bound.getsockname()[1]
+            self._url = url_of(self._host, self._last_port, tls=self._tls is not None)
             self._spawn(self._serve(bound))  # until then callers wait in the socket's queue
         return self._url
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 import attrs
 from attrs.validators import ge, gt, in_, le
 
+from kling_mock.web.addresses import read_base_url, read_hosts
 from kling_mock.web.limits import Limits
 
 __all__ = ["CREATE_LEASE", "RelaySettings"]
@@ -21,8 +22,12 @@ def _trimmed(url: str) -> str:
     return url.rstrip("/")
 
 
-def _set_of(hosts: Iterable[str]) -> frozenset[str]:
-    return frozenset({hosts} if isinstance(hosts, str) else hosts)
+def _public_url(given: str | None) -> str | None:
+    return None if given is None else read_base_url("public_url", given)
+
+
+def _callback_hosts(given: Iterable[str]) -> frozenset[str]:
+    return read_hosts("callback_hosts", given)
 
 
 def _longer_than_an_attempt(
@@ -85,15 +90,13 @@ class RelaySettings:
 
     database: str | None = None
     port: int = attrs.field(default=0, validator=[ge(0), le(65535)])
-    public_url: str | None = attrs.field(
-        default=None, converter=attrs.converters.optional(_trimmed)
-    )
+    public_url: str | None = attrs.field(default=None, converter=_public_url)
     pricing: Literal["units", "guide"] = attrs.field(
         default="units", validator=in_(("units", "guide"))
     )
     plain_check: bool = False
     test_callback: bool = False
-    callback_hosts: frozenset[str] = attrs.field(default=frozenset(), converter=_set_of)
+    callback_hosts: frozenset[str] = attrs.field(default=frozenset(), converter=_callback_hosts)
     callback_secret: bytes = attrs.field(default=b"", repr=False)
     upstream_url: str = attrs.field(default="", converter=_trimmed)
     upstream_key: str = attrs.field(default="", repr=False)

@@ -72,6 +72,7 @@ class Emulator:
         self._host = host
         self._port = port
         self._bound_port = 0
+        self._last_port = 0
         self._tls = tls
         self._callback_hosts = callback_hosts
         self._journal_size = journal_size
@@ -95,22 +96,16 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """The base URL, without a slash at the end.
-
-        Raises:
-            RuntimeError: The server has not been started.
-        """
-        if not self._bound_port:
-            raise RuntimeError("The server has no URL before it is started: `with KlingMock()`.")
+        """The base URL while it accepts connections, without a slash at the end."""
         return url_of(self._host, self._bound_port, tls=self._tls is not None)
 
     def bind(self) -> socket.socket:
-        """Return a socket for `open`.
+        """Return a socket for `open`: on the port of the last start if it is still free.
 
         Raises:
             OSError: The address cannot be bound, for example because the port is taken.
         """
-        return bind(self._host, self._port)
+        return bind(self._host, self._port, self._last_port)
 
     # ------------------------------------------------------------ listening
 
@@ -119,7 +114,7 @@ class Emulator:
         http = self._http = web.Server(self._handler, request_factory=make_request)
         make = partial(KlingProtocol, http)
         self._listener = Listener(bound, make, self.limits, self._tls, _log, "kling mock")
-        self._bound_port = bound.getsockname()[1]
+        self._bound_port = self._last_port = bound.getsockname()[1]
         self._clock.start(asyncio.get_running_loop())
 
     async def close(self, drain: float) -> None:

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from aiohttp import web
 
 from kling_mock.clock import MockClock
-from kling_mock.clock.choice import SEEDED_START, first_instant, make_clock
+from kling_mock.clock.choice import SEEDED_START, check_seed, first_instant, make_clock
+from kling_mock.controls.attributes import KnownAttributes
 from kling_mock.controls.loop_proxy import HasTaskId, LoopProxy, id_of
 from kling_mock.journal.journal import DEFAULT_SIZE, Journal
 from kling_mock.kling.http.handler import ADMIN
 from kling_mock.kling.world import World, admin_token
 from kling_mock.server.emulator import Emulator
 from kling_mock.server.relay import EmbeddedRelay
+from kling_mock.web.addresses import read_base_url, read_hosts
 from kling_mock.web.listening import is_loopback
 from kling_mock.web.loop_thread import LoopThread
 
@@ -41,7 +43,7 @@ _STOP_LIMIT = 5.0  # seconds of real time, beyond those given for draining
 _ADMIN = ("off", "local", "remote")
 
 
-class KlingMock:
+class KlingMock(KnownAttributes):
     """An emulated Kling on localhost.
 
         with KlingMock() as mock:
@@ -69,7 +71,8 @@ class KlingMock:
             something; `None` is what the client itself used.
         tls_cert: Path of a PEM certificate; with it the server serves https only.
         tls_key: Path of the certificate's key; `None` if it is in the same file.
-        callback_hosts: Hosts that callbacks may go to besides this computer; "*" is any.
+        callback_hosts: Hosts that callbacks may go to besides this computer, without ports; a
+            string is one host, "*" is any.
         admin: Who may call the admin API under `/__kling/`, and the relay's operator API under
             `/__kling/relay/`: `"local"` is this computer, `"remote"` any, `"off"` nobody.
         journal_size: How many requests the journal keeps, 1 or more.
@@ -85,6 +88,9 @@ class KlingMock:
     Raises:
         ValueError: An argument is out of range; the text says what it must be.
     """
+
+    clock: Final[MockClock]
+    admin_token: Final[str]
 
     def __init__(
         self,
@@ -108,9 +114,16 @@ class KlingMock:
             raise ValueError(
                 f"journal_size: must be a whole number of 1 or more, got {journal_size!r}"
             )
-        if not 0 <= kling_port <= 65535:
-            raise ValueError(f"kling_port: must be a port from 0 to 65535, got {kling_port}")
-        tls, hosts = _tls_context(tls_cert, tls_key), frozenset(callback_hosts)
+        if type(kling_port) is not int or not 0 <= kling_port <= 65535:
+            raise ValueError(f"kling_port: must be a port from 0 to 65535, got {kling_port!r}")
+        given = None if isinstance(relay, bool) else relay
+        if given is not None and not isinstance(given, _relay_settings()):
+            text = f"relay: must be RelaySettings(...), True or False, got {given!r}"
+            raise ValueError(text)
+        if public_url is not None:
+            public_url = read_base_url("public_url", public_url)
+        tls, hosts = _tls_context(tls_cert, tls_key), read_hosts("callback_hosts", callback_hosts)
+        check_seed(seed)
         self._has_start = start is not None
         first_seed = secrets.randbits(64) if seed is None else seed
         # Where others can call, nobody may compute the keys from a seed that he knows, or finds.
@@ -118,8 +131,8 @@ class KlingMock:
         key_seed = first_seed if is_seeded else secrets.randbits(256)
         self._admin = admin
         self._admin_api: AdminApi | None = None
-        self.admin_token: Final = admin_token(key_seed)
-        self.clock: Final[MockClock] = make_clock(clock, first_instant(clock, seed, start))
+        self.admin_token = admin_token(key_seed)
+        self.clock = make_clock(clock, first_instant(clock, seed, start))
         self._emulator = Emulator(
             self.clock,
             seed=first_seed,
@@ -133,11 +146,11 @@ class KlingMock:
             document=self._openapi,
             admin=None if admin == "off" else self._serve_admin,
         )
-        self._thread = LoopThread("kling-mock")
+        self._thread = LoopThread("kling-mock", "This KlingMock")
         self._relay: EmbeddedRelay | None = None
         if relay is not False:
             self._relay = EmbeddedRelay(
-                _default_relay() if relay is True else relay,
+                given or _relay_settings()(),
                 self._emulator,
                 self._thread,
                 self.clock,
@@ -156,13 +169,18 @@ class KlingMock:
     def start(self) -> Self:
         """Start the server; return once it accepts connections.
 
+        After a stop it goes on with all that it knew: tasks, clock, callbacks not yet delivered.
+        It listens on the same port again if that is still free. `reset()` begins anew.
+
         Raises:
             OSError: The address cannot be bound, for example because the port is taken.
-            RuntimeError: It runs already.
+            RuntimeError: It runs already, or is being stopped.
             TimeoutError: It did not come up within 10 seconds.
         """
         if self._thread.running:
             raise RuntimeError("This KlingMock runs already; make another one for a second server.")
+        if self._thread.state not in {"new", "stopped"}:
+            raise self._thread.refusal()
         # Bound here: a port that is taken is reported at once, and from the caller's own line.
         bound = self._emulator.bind()
         self._thread.start()
@@ -175,14 +193,14 @@ class KlingMock:
         return self
 
     def stop(self, drain: float = 0.0) -> None:
-        """Stop the server and close its connections; harmless if it does not run.
+        """Stop the server and close its connections; its state stays, and can still be read.
+
+        Harmless if it does not run, and in a process that was forked from the server's.
 
         Args:
             drain: Seconds of real time that requests in progress may take to end, and as long
                 again to be cancelled.
         """
-        if not self._thread.running:
-            return
         self._thread.stop(partial(self._close, drain), drain + _STOP_LIMIT)
 
     def __enter__(self) -> Self:
@@ -228,8 +246,10 @@ class KlingMock:
         """The base URL of the emulated Kling, without a slash at the end.
 
         Raises:
-            RuntimeError: The server has not been started.
+            RuntimeError: The server does not run.
         """
+        if not self._emulator.is_listening:
+            raise self._thread.refusal()
         return self._emulator.url
 
     @property
@@ -237,7 +257,7 @@ class KlingMock:
         """The page that shows the server at work; `None` if the admin API is off.
 
         Raises:
-            RuntimeError: The server has not been started.
+            RuntimeError: The server does not run.
         """
         return None if self._admin == "off" else f"{self.kling_url}{ADMIN}"
 
@@ -258,12 +278,23 @@ class KlingMock:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables by which an app finds this server and its keys."""
-        return {
+        """The environment variables by which an app finds this server, its relay and the keys.
+
+        `KLING_BASE_URL`, `KLING_ACCESS_KEY` and `KLING_SECRET_KEY` are those that `Kling()` reads;
+        `KLING_RELAY_URL` and `KLING_RELAY_TOKEN` are for `Kling.relay(url, token)`, and missing
+        if there is no relay.
+
+        Raises:
+            RuntimeError: The server does not run.
+        """
+        found = {
             "KLING_BASE_URL": self.kling_url,
             "KLING_ACCESS_KEY": self.access_key,
             "KLING_SECRET_KEY": self.secret_key,
         }
+        if self._relay is not None:
+            found |= {"KLING_RELAY_URL": self.relay_url, "KLING_RELAY_TOKEN": self.relay_token}
+        return found
 
     def client(self, **options: Any) -> Kling:
         """Return an SDK client wired to this server: its URL, keys and clock.
@@ -301,7 +332,7 @@ class KlingMock:
         """The base URL of the relay, without a slash at the end.
 
         Raises:
-            RuntimeError: The server has not been started, or has no relay.
+            RuntimeError: The server does not run, or has no relay.
         """
         return self._existing_relay().url
 
@@ -413,7 +444,7 @@ class KlingMock:
     @property
     def journal(self) -> Journal:
         """The newest requests and the replies to them."""
-        return self._emulator.world.journal
+        return self._proxy.world.journal
 
     @property
     def discontinued(self) -> frozenset[str]:
@@ -559,10 +590,10 @@ class KlingMock:
         return openapi_bytes(with_admin=self._admin != "off")
 
 
-def _default_relay() -> RelaySettings:
+def _relay_settings() -> type[RelaySettings]:
     from kling_mock.relay.settings import RelaySettings
 
-    return RelaySettings()
+    return RelaySettings
 
 
 def _tls_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:

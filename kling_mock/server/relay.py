@@ -112,9 +112,8 @@ class EmbeddedRelay:
         """The base URL, without a slash at the end.
 
         Raises:
-            RuntimeError: The server has not been started.
+            RuntimeError: The server does not run.
         """
-        self._check_running()
         return self._thread.call(self.host.listen)
 
     @property
@@ -128,9 +127,8 @@ class EmbeddedRelay:
         """Run *work* on the relay's store, on the server's thread, and return its result.
 
         Raises:
-            RuntimeError: The server has not been started.
+            RuntimeError: The server does not run.
         """
-        self._check_running()
 
         async def with_storage() -> T:
             relay = await self.host.relay()
@@ -138,21 +136,17 @@ class EmbeddedRelay:
 
         return self._thread.wait(with_storage(), None)
 
-    def _check_running(self) -> None:
-        if not self._thread.running:
-            raise RuntimeError("The relay has no URL before it is started: `with KlingMock()`.")
-
     # ------------------------------------------------------------ on the server's thread
 
     async def open(self) -> None:
-        """Listen if the port is fixed, and connect if there is a database.
+        """Listen if the port is fixed; connect if there is a database, or rows of an earlier start.
 
         Any other relay listens when its URL is first read, and is built by its first request.
         """
         if self._settings.port:
             self.host.listen()
-        if self._settings.database is not None:
-            await self.host.relay()  # so that a database that is away is reported at the start
+        if self._settings.database is not None or self._state is not None:
+            await self.host.relay()  # a database that is away is reported; open tasks go on
 
     def reset(self) -> None:
         """Forget all rows, except those in a database."""
@@ -184,7 +178,7 @@ class EmbeddedRelay:
         self.host.replace(relay)
 
     def _urls(self) -> tuple[str, str]:
-        return (self._emulator.url, self.host.url) if self._thread.running else ("", "")
+        return (self._emulator.url, self.host.url) if self._emulator.is_listening else ("", "")
 
     async def _build(self, url: str) -> Relay:
         from kling_mock.relay.bootstrap import start_relay

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Container
 from ipaddress import IPv6Address, ip_address
@@ -13,12 +14,20 @@ BACKLOG = 512
 _PROXIED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")  # headers that proxies add
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, last: int = 0) -> socket.socket:
     """Return a socket that listens on *host* and *port*; 0 is any free one.
+
+    Args:
+        host: The address.
+        port: The port.
+        last: The port of an earlier start, which is taken for *port* 0 if it is still free.
 
     Raises:
         OSError: The address cannot be bound, for example because the port is taken.
     """
+    if last and not port:
+        with contextlib.suppress(OSError):  # another server has it now
+            return bind(host, last)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -3,33 +3,72 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
-__all__ = ["LoopThread"]
+__all__ = ["LoopState", "LoopThread"]
 
 T = TypeVar("T")
+
+LoopState = Literal["new", "running", "stopping", "stopped", "forked"]
+
+_REFUSALS: Final[dict[LoopState, str]] = {
+    "new": "{} has not been started: use it in a `with` statement, or call start().",
+    "stopping": "{} is being stopped, and takes no more calls.",
+    "stopped": "{} has been stopped; start() starts it again.",
+    "forked": "{} runs in process {}, which this process was forked from. Its controls work there"
+    " only; here, use its URL.",
+}
 
 
 class LoopThread:
     """Runs one server's coroutines away from the caller's thread.
 
-    Nothing is global: each instance has its own loop and thread.
+    Nothing is global: each instance has its own loop and thread. A call that cannot be done,
+    or cannot be done any more, raises at once; see `state`.
 
     Args:
         name: The thread's name.
+        title: What errors call the server; "" is *name*.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, title: str = "") -> None:
         self._name = name
+        self._title = title or name
+        self._lock = threading.Lock()  # nothing is submitted after `stopping`
+        self._state: LoopState = "new"
+        self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
     @property
+    def state(self) -> LoopState:
+        """What can be done with it.
+
+        `new` was never started, `running` takes work, `stopping` is finishing and takes none,
+        `stopped` can be started again. `forked` runs in the process that this one was forked
+        from, and cannot be used here.
+        """
+        state = self._state
+        is_up = state in {"running", "stopping"}
+        return "forked" if is_up and self._pid != os.getpid() else state
+
+    @property
     def running(self) -> bool:
         """Whether the loop takes work."""
-        return self._loop is not None
+        return self.state == "running"
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this is called on the loop's thread."""
+        return self._thread is threading.current_thread()
+
+    def refusal(self) -> RuntimeError:
+        """Return the error that says why no work is taken, and what to do."""
+        return RuntimeError(_REFUSALS[self.state].format(self._title, self._pid))
 
     def start(self) -> None:
         """Start the thread; return once its loop runs."""
@@ -39,7 +78,8 @@ class LoopThread:
         self._thread = threading.Thread(target=_run, args=(loop,), name=self._name, daemon=True)
         self._thread.start()
         ready.wait()
-        self._loop = loop
+        with self._lock:
+            self._loop, self._pid, self._state = loop, os.getpid(), "running"
 
     def wait(self, work: Coroutine[Any, Any, T], timeout: float | None) -> T:
         """Run *work* on the loop and return its result, or raise its exception.
@@ -50,14 +90,25 @@ class LoopThread:
 
         Raises:
             TimeoutError: It did not end in time, and was cancelled.
-            RuntimeError: The thread is not running.
+            RuntimeError: The thread takes no work, or stopped before *work* ended.
         """
-        if self._loop is None:
+        if self.state == "forked":  # first: a thread of the parent may have held the lock
             work.close()
-            raise RuntimeError(f"{self._name} is not running")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+            raise self.refusal()
+        with self._lock:
+            if self._loop is None or self._state != "running":
+                work.close()
+                raise self.refusal()
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return self._result(future, timeout)
+
+    def _result(self, future: concurrent.futures.Future[T], timeout: float | None) -> T:
         try:
             return future.result(timeout)
+        except concurrent.futures.CancelledError:
+            if self.running:
+                raise
+            raise self.refusal() from None  # the loop ends: it cancels what is left
         finally:
             future.cancel()  # on a timeout or an interrupt; otherwise it has ended
 
@@ -65,9 +116,9 @@ class LoopThread:
         """Run *function* on the loop's thread and return its result; also from that thread.
 
         Raises:
-            RuntimeError: The thread is not running.
+            RuntimeError: The thread takes no work, or stopped before *function* was run.
         """
-        if self._thread is threading.current_thread():
+        if self.is_current:
             return function()
 
         async def work() -> T:
@@ -78,6 +129,9 @@ class LoopThread:
     def stop(self, last: Callable[[], Awaitable[None]], timeout: float) -> None:
         """Run *last* on the loop, then end the loop and the thread.
 
+        Harmless if it does not run, and in a forked process. If another thread is stopping it,
+        this waits for that.
+
         Args:
             last: The clean-up.
             timeout: Seconds of real time that it may take.
@@ -85,19 +139,29 @@ class LoopThread:
         Raises:
             TimeoutError: The clean-up did not end in time; the thread is stopped all the same.
         """
-        loop, thread = self._loop, self._thread
+        if self.state == "forked":
+            return
+        with self._lock:
+            before, loop, thread = self._state, self._loop, self._thread
+            if before == "running":
+                self._state = "stopping"
         if loop is None or thread is None:
+            return
+        if before == "stopping":
+            thread.join(timeout)
             return
 
         async def work() -> None:
             await last()
 
         try:
-            self.wait(work(), timeout)
+            self._result(asyncio.run_coroutine_threadsafe(work(), loop), timeout)
         finally:
-            self._loop = self._thread = None
             loop.call_soon_threadsafe(loop.stop)
             thread.join(timeout)
+            with self._lock:
+                self._loop = self._thread = None
+                self._state = "stopped"
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

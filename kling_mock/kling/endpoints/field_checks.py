@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from kling_mock.kling.endpoints.fields import Field, FieldShape, FieldType
 from kling_mock.kling.service_codes import invalid, shortened
+from kling_mock.web.addresses import is_http_url
 
 __all__ = ["check_fields"]
 
@@ -98,7 +99,7 @@ def _members(field: Field) -> FieldShape:
 
 
 def _url(field: Field, value: object, path: str) -> None:
-    if not (isinstance(value, str) and value.startswith(("http://", "https://"))):
+    if not (isinstance(value, str) and is_http_url(value)):
         raise invalid(path, _expected(field), value)
 
 
@@ -149,7 +150,7 @@ def _expected(field: Field) -> str:
         "integer": f"must be a whole number{span}",
         "array": f"must be a list of{span} items, each with {members}",
         "object": f"must be an object with {members}",
-        "url": "must be an http or https URL",
+        "url": "must be an http or https URL with a host",
         "image": "must be a URL or raw base64",
     }
     if field.type == "string" and field.high is None:

@@ -36,7 +36,7 @@ __all__ = [
 FieldType = Literal["string", "boolean", "number", "integer", "object", "array", "image", "url"]
 
 _PAGES = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
-_URL = assumed("that a callback_url other than http or https is refused")
+_URL = assumed("that a callback_url is refused if it is not http or https, or has no host or port")
 _IGNORED = documented(
     "pages-2026-04",
     as_of="2026-04-01",

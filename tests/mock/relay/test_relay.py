@@ -213,7 +213,7 @@ def test_a_server_without_a_relay_says_so() -> None:
     """A server that was made without a relay names the argument that took it away."""
     with KlingMock(relay=False) as mock, pytest.raises(RuntimeError, match="relay=False"):
         mock.relay_client()
-    with pytest.raises(RuntimeError, match="before it is started"):
+    with pytest.raises(RuntimeError, match="has not been started"):
         _ = KlingMock().relay_url
 
 

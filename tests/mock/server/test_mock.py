@@ -41,7 +41,7 @@ def test_as_a_context_manager() -> None:
     with KlingMock() as mock:
         url = mock.kling_url
         assert ask(mock).status_code == 200
-    with pytest.raises(RuntimeError, match="before it is started"):
+    with pytest.raises(RuntimeError, match="has been stopped"):
         _ = mock.kling_url
     with pytest.raises(httpx.ConnectError), httpx.Client(trust_env=False) as client:
         client.get(url)
