@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from functools import partial
 from random import Random
 from typing import Literal
 
@@ -184,6 +185,9 @@ class CallbackQueue:
             deliveries: What to send.
             resign: Whether they get a new date and signature; else not a byte is new, unless one
                 was never sent.
+
+        Raises:
+            RuntimeError: The server does not run.
         """
 
         async def work() -> None:
@@ -191,20 +195,29 @@ class CallbackQueue:
                 known = self.log.find(delivery.delivery_id) or delivery
                 await self._try(known, () if resign else known.headers, replayed=True)
 
-        if self._clock.running:
-            self._clock.spawn(work())
+        if not self._clock.running:
+            raise RuntimeError("Nothing can be sent while the server does not run: start() first.")
+        self._clock.spawn(work(), "replays of callbacks")
 
     # ------------------------------------------------------------ when it is sent
 
     def _send(self, delivery: Delivery, copies: int = 1) -> None:
         """Deliver after the earlier reports of the same task."""
-        if not self._clock.running:
-            return  # nobody is there to do it: it stays pending
+        if not self._clock.running:  # it is due when the server starts
+            self._clock.call_at(self._clock.now(), self._send, delivery, copies)
+            return
         queue = self._queues.get(delivery.task_id)
         if queue is None:
             queue = self._queues[delivery.task_id] = _Queue()
-            self._clock.spawn(self._work(delivery.task_id, queue))
+            work = self._work(delivery.task_id, queue)
+            name = f"callbacks of task {delivery.task_id}"
+            self._clock.spawn(work, name, partial(self._send_again, queue.waiting))
         queue.waiting.append((delivery, copies))
+
+    def _send_again(self, waiting: Iterable[tuple[Delivery, int]]) -> None:
+        """Send what was not delivered when the server stopped; one of them may come twice."""
+        for delivery, copies in waiting:
+            self._send(delivery, copies)
 
     async def sent_early(self) -> None:
         """Wait until the reports so far were tried once, of the tasks that want it so."""
@@ -216,11 +229,13 @@ class CallbackQueue:
     async def _work(self, task_id: str, queue: _Queue) -> None:
         try:
             while queue.waiting:
-                delivery, copies = queue.waiting.popleft()
+                delivery, copies = queue.waiting[0]  # it stays there until it has been tried
                 more = [self._try(delivery) for _ in range(copies - 1)]
                 await asyncio.gather(self._attempt(delivery, 0), *more)
+                queue.waiting.popleft()
         finally:
-            del self._queues[task_id]
+            if self._queues.get(task_id) is queue:
+                del self._queues[task_id]
             queue.empty.set()
 
     async def _attempt(self, delivery: Delivery, retry: int) -> None:
@@ -232,7 +247,9 @@ class CallbackQueue:
             self._clock.call_at(again, self._retry, delivery, retry + 1)
 
     def _retry(self, delivery: Delivery, retry: int) -> None:
-        self._clock.spawn(self._attempt(delivery, retry))
+        again = partial(self._retry, delivery, retry)
+        name = f"callbacks of task {delivery.task_id}"
+        self._clock.spawn(self._attempt(delivery, retry), name, again)
 
     # ------------------------------------------------------------ one attempt
 

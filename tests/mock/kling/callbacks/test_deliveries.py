@@ -123,7 +123,8 @@ def test_stopping_in_the_middle_of_a_delivery(api: Any, mock: KlingMock) -> None
         mock.stop()
         mock.complete(task_id)
         assert {delivery.state for delivery in mock.deliveries} == {"pending"}
-        mock.deliveries.replay(task_id)
+        with pytest.raises(RuntimeError, match="start"):
+            mock.deliveries.replay(task_id)
 
 
 async def test_a_reset_forgets_deliveries_under_way(api: Any, mock: KlingMock) -> None:
