@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 _FIXTURES = frozenset({"async_kling", "kling", "kling_mock", "kling_mock_server", "kling_relay"})
 _MARKER = (
-    "kling_mock(clock='manual', seed=None, strict=True, faults=(), journal_size=2000): settings "
-    "of the emulated Kling in this test; clock is 'manual', 'real' or a speed, faults are kinds "
-    "or mappings."
+    "kling_mock(clock='manual', seed=None, strict=True, faults=(), journal_size=2000, "
+    "unused_faults='report'): settings of the emulated Kling in this test; clock is 'manual', "
+    "'real' or a speed, faults are kinds or mappings, unused ones are in the report or 'fail'."
 )
 
 
@@ -38,6 +38,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "whether a call that Kling would not know fails the test",
         type="bool",
         default=True,
+    )
+    parser.addini(
+        "kling_mock_unused_faults",
+        "what a fault does that never happened: report or fail",
+        default="report",
     )
     parser.addini(
         "kling_mock_journal_lines", "lines of calls in the report of a failed test", default="20"
@@ -93,7 +98,7 @@ def kling_relay(request: pytest.FixtureRequest) -> Iterator[Kling]:
 @pytest.fixture
 def async_kling(request: pytest.FixtureRequest) -> AsyncKling:
     """The async client; it keeps no connection open, so it need not be closed."""
-    return _plugin(request.config).async_client(_server(request))
+    return _plugin(request.config).async_client(request, _server(request))
 
 
 def _plugin(config: pytest.Config) -> Plugin:

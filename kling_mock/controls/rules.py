@@ -15,7 +15,6 @@ from kling_mock.kling.faults.kinds import FaultKind
 from kling_mock.kling.faults.matching import Fault
 from kling_mock.kling.model.content import ContentAction
 from kling_mock.kling.model.progress import ProgressKind
-from kling_mock.kling.world import World
 
 __all__ = ["ContentHandle", "FaultsHandle", "ProgressHandle"]
 
@@ -39,9 +38,11 @@ class FaultsHandle(KnownAttributes):
                 `times`, `probability` say when; the rest are settings of the kind.
 
         Raises:
-            ValueError: An argument is out of range; the text says what it must be.
+            ValueError: An argument is out of range, or the fault could never happen to anything;
+                the text says what it must be.
         """
-        return self._proxy.call(lambda world: world.faults.add(make_fault(kind, match, options)))
+        fault = make_fault(kind, match, options)
+        return self._proxy.call(lambda world: world.faults.add([fault])[0])
 
     def load(self, profile: str | Path | list[Any]) -> list[Fault]:
         """Add the faults of a JSON profile, all or none.
@@ -63,11 +64,7 @@ class FaultsHandle(KnownAttributes):
             rows = read_profile(text)
 
         faults = [make_fault(*row) for row in rows]
-
-        def work(world: World) -> list[Fault]:
-            return [world.faults.add(fault) for fault in faults]
-
-        return self._proxy.call(work)
+        return self._proxy.call(lambda world: world.faults.add(faults))
 
     def remove(self, fault: Fault) -> None:
         """End one fault; harmless if it has ended."""
@@ -77,11 +74,31 @@ class FaultsHandle(KnownAttributes):
         """End all faults."""
         self._proxy.call(lambda world: world.faults.clear())
 
+    @property
+    def unused(self) -> list[Fault]:
+        """Those that have happened to nothing so far: what they were to test was not tested."""
+        return [fault for fault in self if not fault.acted]
+
+    def assert_used(self) -> None:
+        """Check that every fault has happened to something.
+
+        Raises:
+            AssertionError: One has not; the text names it, and how many it has matched.
+        """
+        __tracebackhide__ = True
+        unused = self.unused
+        if unused:
+            lines = [f"{fault}: matched {fault.seen}" for fault in unused]
+            raise AssertionError("\n  ".join(["faults that never happened:", *lines]))
+
     def __iter__(self) -> Iterator[Fault]:
         return self._proxy.call(lambda world: iter(world.faults))
 
     def __len__(self) -> int:
         return self._proxy.call(lambda world: len(world.faults))
+
+    def __repr__(self) -> str:
+        return f"<Faults: {list(self)}>"
 
 
 class ProgressHandle(KnownAttributes):
@@ -123,6 +140,9 @@ class ProgressHandle(KnownAttributes):
 
     def __len__(self) -> int:
         return self._proxy.call(lambda world: len(world.progress_rules))
+
+    def __repr__(self) -> str:
+        return f"<Progress: {len(self)} rules>"
 
 
 class ContentHandle(KnownAttributes):
@@ -168,3 +188,6 @@ class ContentHandle(KnownAttributes):
 
     def __len__(self) -> int:
         return self._proxy.call(lambda world: len(world.content))
+
+    def __repr__(self) -> str:
+        return f"<Content: {len(self)} rules>"

@@ -23,12 +23,13 @@ class Entry(NamedTuple):
         method: The HTTP method.
         path: The path as it was sent, without the query.
         query: The query as it was sent; "" if there was none.
-        status: The HTTP status of the answer; 0 if a fault kept it from being served.
+        status: The HTTP status of the answer; 0 if none was sent: a fault kept it from being
+            served, or the client had gone before its body was complete.
         code: The service code of the answer; 0 is success.
         request_id: What the answer's envelope calls this request.
         account: The account's name; "" if the request was not authenticated.
         request: The request's body; the long texts of a large one are shortened.
-        response: The first bytes of the answer's body.
+        response: The first bytes of the answer's body; of a result file nothing is kept.
         fault: The faults that happened to it, with a "+" between; "" if none did. The reply
             kept here is the one before the fault.
     """
@@ -90,6 +91,15 @@ class Entry(NamedTuple):
     def response_is_cut(self) -> bool:
         """Whether the answer's body was too long to be kept, so that its members are unknown."""
         return len(self.response) >= BODY_KEPT and self.answered is None
+
+    def __repr__(self) -> str:
+        # Bodies have prompts and signed URLs, and queries may have keys.
+        result = f"{self.status}/{self.code}" if self.status else "no answer"
+        parts = [f"{self.method} {self.path[:_TEXT_KEPT]}", result]
+        parts += [f"account {self.account}"] if self.account else []
+        parts += [f"task {self.task_id}"] if self.task_id else []
+        parts += [f"fault {self.fault}"] if self.fault else []
+        return f"<Entry {', '.join(parts)}>"
 
     @property
     def unexpected(self) -> bool:

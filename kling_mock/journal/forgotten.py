@@ -6,11 +6,11 @@ That is enough to prove for most assertions that no forgotten request could chan
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from kling_mock.journal.calls import Call
 from kling_mock.journal.entries import Entry
+from kling_mock.journal.matching import may_overlap
 
 __all__ = ["Forgotten", "ForgottenKind", "IncompleteJournalError", "could_be", "describe"]
 
@@ -19,7 +19,6 @@ _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"
 _LONGEST_PATH = 200  # characters
 _Key = tuple[str, str, int, int, str, str, bool]
 _SHOWN = 5  # kinds in a message
-_GLOB = frozenset("*?[")
 
 
 class IncompleteJournalError(RuntimeError):
@@ -126,27 +125,10 @@ def could_be(call: Call, kind: ForgottenKind) -> bool:
         known["fault"] = tuple(kind.fault.split("+"))
     return (
         (call.method == "*" or kind.method in {"*", call.method})
-        and _may_overlap(call.path, kind.path)
+        and may_overlap(call.path, kind.path)
         and all(value in known[name] for name, value in call.filters.items() if name in known)
         and (not call.body or kind.has_body)
     )
-
-
-def _may_overlap(pattern: str, path: str) -> bool:
-    """Return whether a path that *path* stands for may match *pattern*; `True` if in doubt."""
-    before, star, _ = path.partition("*")
-    literal = _literal(pattern)
-    if not star:
-        return fnmatchcase(path, pattern)
-    if literal == pattern:  # no wildcard in it: one path
-        return pattern.startswith(before)
-    return literal.startswith(before) or before.startswith(literal)
-
-
-def _literal(pattern: str) -> str:
-    """Return what *pattern* begins with, up to its first wildcard."""
-    end = next((at for at, letter in enumerate(pattern) if letter in _GLOB), len(pattern))
-    return pattern[:end]
 
 
 def describe(kinds: Mapping[ForgottenKind, int]) -> str:

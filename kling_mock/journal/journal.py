@@ -110,6 +110,11 @@ class Journal:
         return self._forgotten
 
     @property
+    def unexpected_total(self) -> int:
+        """How many calls were unexpected, also those that `unexpected` no longer has."""
+        return self._unexpected_total
+
+    @property
     def unexpected(self) -> list[Entry]:
         """The newest calls that were refused before their account was known; see `Entry`."""
         return list(self._unexpected)

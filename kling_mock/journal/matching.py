@@ -16,9 +16,18 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import NamedTuple, TypedDict
 
-__all__ = ["STATUSES", "RequestTarget", "Subject", "TargetOptions", "Where", "read_match"]
+__all__ = [
+    "STATUSES",
+    "RequestTarget",
+    "Subject",
+    "TargetOptions",
+    "Where",
+    "may_overlap",
+    "read_match",
+]
 
 _METHOD = re.compile(r"[A-Z]+|\*")
+_GLOB = frozenset("*?[")
 STATUSES = ("submitted", "processing", "succeed", "failed")
 
 
@@ -111,14 +120,17 @@ class Where:
             and (not self.statuses or subject.status in self.statuses)
         )
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         # A prompt is the user's own text: only whether there is one is shown.
         parts = [f"{self.method} {self.path}"]
         parts += ["prompt=..."] if self.prompt is not None else []
         parts += [f"external_id={self.external_id!r}"] if self.external_id is not None else []
         parts += [f"account={self.account!r}"] if self.account is not None else []
         parts += [f"statuses={sorted(self.statuses)}"] if self.statuses else []
-        return f"<{' '.join(parts)}>"
+        return " ".join(parts)
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
 
 
 def read_match(match: str) -> tuple[str, str]:
@@ -135,3 +147,25 @@ def read_match(match: str) -> tuple[str, str]:
             f"match: must be a method, a path or both, as 'POST /v1/videos/*'; got {match!r}"
         )
     return parts[0], parts[1]
+
+
+def may_overlap(pattern: str, path: str) -> bool:
+    """Return whether a path that *path* stands for may match *pattern*; `True` if in doubt.
+
+    Args:
+        pattern: A pattern of paths, as in a match.
+        path: A path, with `*` where an id may be.
+    """
+    before, star, _ = path.partition("*")
+    literal = _literal(pattern)
+    if not star:
+        return fnmatchcase(path, pattern)
+    if literal == pattern:  # no wildcard in it: one path
+        return pattern.startswith(before)
+    return literal.startswith(before) or before.startswith(literal)
+
+
+def _literal(pattern: str) -> str:
+    """Return what *pattern* begins with, up to its first wildcard."""
+    end = next((at for at, letter in enumerate(pattern) if letter in _GLOB), len(pattern))
+    return pattern[:end]

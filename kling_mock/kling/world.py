@@ -81,7 +81,7 @@ class World:
         self.counts_queries = False
         self.busy_polling = BusyPolling() if clock.speed is None else None
         # A source each, so that a query more or less does not change the ids of later tasks.
-        self.faults = Faults(_source(seed, "faults"))
+        self.faults = Faults(_source(seed, "faults"), endpoints.served)
         self.callbacks = CallbackQueue(
             clock,
             _source(seed, "callbacks"),

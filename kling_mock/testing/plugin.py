@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
 import pytest
@@ -22,6 +22,15 @@ __all__ = ["Plugin", "plugin_of"]
 _MEANT: Final = (
     "Kling refuses such calls. A test that means them: @pytest.mark.kling_mock(strict=False)"
 )
+_UNUSED: Final = (
+    "What they were to test was not tested. A test that does not need them all: "
+    "@pytest.mark.kling_mock(unused_faults='report')"
+)
+_TRIO: Final = (
+    "async_kling: the async client needs asyncio's event loop, and this test runs in trio's. Run "
+    "it with asyncio (anyio: a fixture anyio_backend that returns 'asyncio'), or use the sync "
+    "client in a thread: await trio.to_thread.run_sync(...)."
+)
 _SHARED: Final = (
     "the server of the fixture kling_mock_server is one for all tests, so a marker cannot set its "
     "{}; use the fixture kling_mock, or kling_mock_{} in the ini file"
@@ -34,6 +43,8 @@ class _Test:
 
     settings: PluginSettings
     fresh: list[KlingMock] = field(default_factory=list)
+    was_judged: bool = False  # after its body has passed
+    judged: dict[KlingMock, int] = field(default_factory=dict)  # server -> unexpected calls then
 
 
 class Plugin:
@@ -54,13 +65,16 @@ class Plugin:
     def begin(self, item: pytest.Item) -> None:
         """Read the settings of a test, and make the shared server ready for it."""
         settings = self._test(item).settings
-        if "kling_mock_server" in getattr(item, "fixturenames", ()):
+        names: Collection[str] = getattr(item, "fixturenames", ())
+        if "kling_mock_server" in names:
             for name in ("clock", "seed", "journal_size"):
                 if getattr(settings, name) != getattr(self._defaults, name):
                     raise _failed(f"kling_mock: {_SHARED.format(name, name)}")
-            self._faults = settings.faults
-            if self._shared is not None and self._faults:
-                self._shared.faults.load(self._faults)
+        # Also where no fixture names the shared server: it may be asked for later, or be called
+        # by an app that an earlier test has started.
+        self._faults = settings.faults
+        if self._shared is not None:
+            _load(self._shared, self._faults)
 
     @contextmanager
     def fresh(self, item: pytest.Item) -> Generator[KlingMock]:
@@ -69,8 +83,7 @@ class Plugin:
         settings = test.settings
         with _make(settings, crc32(item.nodeid.encode("utf-8", "replace"))) as mock:
             test.fresh.append(mock)
-            if settings.faults:
-                mock.faults.load(settings.faults)
+            _load(mock, settings.faults)
             yield mock
 
     @contextmanager
@@ -78,19 +91,20 @@ class Plugin:
         """Run the server that tests share."""
         with _make(self._defaults, self._shared_seed) as mock:
             self._shared = mock
-            if self._faults:
-                mock.faults.load(self._faults)
+            _load(mock, self._faults)
             try:
                 yield mock
             finally:
                 self._shared = None
 
-    def async_client(self, mock: KlingMock) -> AsyncKling:
+    def async_client(self, request: pytest.FixtureRequest, mock: KlingMock) -> AsyncKling:
         """Return a client of *mock* that closes each connection after its call.
 
         A fixture of a sync kind cannot close it in the test's event loop.
         """
         import httpx
+
+        _refuse_trio(request)
 
         limits = httpx.Limits(max_keepalive_connections=0)
         client = httpx.AsyncClient(limits=limits, trust_env=False)
@@ -102,13 +116,37 @@ class Plugin:
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Fail a test that has made unexpected calls, unless it has failed already."""
         result = yield
-        if self._test(item).settings.strict:
-            for _, mock in self._servers(item):
+        test = self._test(item)
+        test.was_judged = True
+        for _, mock in self._servers(item):
+            if test.settings.strict:
+                self._check_calls(mock, test)
+            if test.settings.unused_faults == "fail":
                 try:
-                    mock.journal.assert_no_unexpected()
+                    mock.faults.assert_used()
                 except AssertionError as error:
-                    raise _failed(f"{error}\n{_MEANT}") from None
+                    raise _failed(f"{error}\n{_UNUSED}") from None
         return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Fail the teardown if fixtures have made unexpected calls there."""
+        result = yield
+        test = self._test(item)
+        if test.settings.strict and test.was_judged:
+            for _, mock in self._servers(item):
+                self._check_calls(mock, test)
+        return result
+
+    def _check_calls(self, mock: KlingMock, test: _Test) -> None:
+        """Fail if there are more unexpected calls than when this was last asked."""
+        before, count = test.judged.get(mock, 0), mock.journal.unexpected_total
+        test.judged[mock] = count
+        if count > before:
+            try:
+                mock.journal.assert_no_unexpected()
+            except AssertionError as error:
+                raise _failed(f"{error}\n{_MEANT}") from None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -119,7 +157,10 @@ class Plugin:
         if report.failed:
             lines = self._test(item).settings.lines
             for name, mock in self._servers(item):
-                report.sections += sections(name, mock.journal, list(mock.deliveries), lines)
+                deliveries, unused = list(mock.deliveries), mock.faults.unused
+                report.sections += sections(
+                    name, mock.journal, deliveries, lines, mock.clock.reports, unused
+                )
         if call.when == "teardown":
             self._forget(item)
         return report
@@ -141,8 +182,12 @@ class Plugin:
     def _servers(self, item: pytest.Item) -> Iterator[tuple[str, KlingMock]]:
         for mock in self._test(item).fresh:
             yield "kling_mock", mock
-        if self._shared is not None:
+        if self._shared is not None and self._is_used(item, self._shared):
             yield "kling_mock_server", self._shared
+
+    def _is_used(self, item: pytest.Item, shared: KlingMock) -> bool:
+        """Return whether a test has to do with the shared server."""
+        return "kling_mock_server" in getattr(item, "fixturenames", ()) or shared.journal.total > 0
 
     def _forget(self, item: pytest.Item) -> None:
         if _TEST in item.stash:
@@ -159,6 +204,25 @@ def plugin_of(config: pytest.Config) -> Plugin:
         plugin = config.stash[_PLUGIN] = Plugin(config)
         config.pluginmanager.register(plugin, "kling_mock_servers")
     return plugin
+
+
+def _refuse_trio(request: pytest.FixtureRequest) -> None:
+    """Fail a test of trio that uses the async client, which needs asyncio."""
+    backend: Any = None
+    if "anyio_backend" in request.fixturenames:
+        backend = request.getfixturevalue("anyio_backend")
+    library = backend[0] if isinstance(backend, tuple) else backend
+    if library == "trio":
+        raise _failed(_TRIO)
+
+
+def _load(mock: KlingMock, profile: str) -> None:
+    """Add the faults of a marker to a server."""
+    if profile:
+        try:
+            mock.faults.load(profile)
+        except ValueError as error:
+            raise _failed(f"@pytest.mark.kling_mock: faults: {error}") from None
 
 
 def _failed(text: str) -> BaseException:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from kling_mock.journal.journal import Journal
 from kling_mock.kling.callbacks.log import Delivery
+from kling_mock.kling.faults.matching import Fault
 
 __all__ = ["sections"]
 
@@ -17,7 +18,12 @@ Section = tuple[str, str]
 
 
 def sections(
-    name: str, journal: Journal, deliveries: Sequence[Delivery], lines: int
+    name: str,
+    journal: Journal,
+    deliveries: Sequence[Delivery],
+    lines: int,
+    clock: Sequence[str] = (),
+    unused: Sequence[Fault] = (),
 ) -> list[Section]:
     """Return the sections of a report, each with its title.
 
@@ -25,9 +31,16 @@ def sections(
         name: Which server it is.
         journal: Its journal.
         deliveries: Its deliveries.
-        lines: How many lines each section has, at most.
+        lines: How many lines the sections of calls and callbacks have, at most.
+        clock: What held its clock up.
+        unused: Its faults that happened to nothing.
     """
     made: list[Section] = []
+    if clock:
+        made.append((f"{name}: what held the clock up", "\n".join(clock)))
+    if unused:
+        text = "\n".join(f"{fault}: matched {fault.seen}" for fault in unused)
+        made.append((f"{name}: faults that never happened", text))
     calls = journal.tail(lines)
     if calls:
         title = f"{name}: journal of {_many(journal.total, 'call')}"

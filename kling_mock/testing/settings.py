@@ -24,6 +24,8 @@ class PluginSettings:
         faults: What goes wrong from the beginning, as a JSON profile; "" is nothing.
         lines: How many lines of calls the report of a failed test has, at most.
         journal_size: How many requests the journal keeps.
+        unused_faults: What a fault does that happened to nothing: `report` shows it in the report
+            of a test that fails, `fail` fails the test.
     """
 
     clock: Literal["manual", "real"] | float = "manual"
@@ -32,6 +34,7 @@ class PluginSettings:
     faults: str = ""
     lines: int = 20
     journal_size: int = 2000
+    unused_faults: Literal["report", "fail"] = "report"
 
 
 def of_ini(get: Callable[[str], Any]) -> PluginSettings:
@@ -52,6 +55,7 @@ def of_ini(get: Callable[[str], Any]) -> PluginSettings:
             strict=get("kling_mock_strict"),
             lines=_lines(_number(int, lines)),
             journal_size=_journal_size(_number(int, size)),
+            unused_faults=_unused_faults(get("kling_mock_unused_faults")),
         )
     except ValueError as error:
         raise ValueError(f"ini file: kling_mock_{error}") from None
@@ -118,6 +122,14 @@ def _journal_size(given: Any) -> int:
     return given
 
 
+def _unused_faults(given: Any) -> Literal["report", "fail"]:
+    if given == "report":
+        return "report"
+    if given == "fail":
+        return "fail"
+    raise ValueError(f"unused_faults: must be 'report' or 'fail', got {given!r}")
+
+
 def _faults(given: Any) -> str:
     """Return faults as a profile: each is a kind, or a mapping as in a profile."""
     from kling_mock.kling.faults.declaring import read_profile  # few tests have any
@@ -140,4 +152,5 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "strict": _strict,
     "faults": _faults,
     "journal_size": _journal_size,
+    "unused_faults": _unused_faults,
 }

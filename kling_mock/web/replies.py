@@ -7,13 +7,17 @@ case is written out here; everything else is left to `web.Response`.
 
 from __future__ import annotations
 
+import struct
 from http import HTTPStatus
+from socket import SO_LINGER, SOL_SOCKET
 from wsgiref.handlers import format_date_time
 
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
-__all__ = ["Silence", "add_header", "head", "json_reply"]
+__all__ = ["Silence", "add_header", "drop_connection", "head", "json_reply", "retry_after_line"]
+
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 _TYPE = "application/json;charset=UTF-8"
 _HEADS = {
@@ -34,7 +38,7 @@ def json_reply(
         now: Unix seconds, for the `Date` header.
         retry_after: Seconds for a `Retry-After` header; `None` sends none.
     """
-    more = "" if retry_after is None else f"Retry-After: {retry_after}\r\n"
+    more = retry_after_line(retry_after)
     stays = request.keep_alive and status != HTTPStatus.REQUEST_TIMEOUT
     if stays and request.version == HttpVersion11 and request.method != "HEAD":
         return _OneWrite(status, body, now, more)
@@ -59,6 +63,23 @@ def add_header(reply: web.StreamResponse, name: str, value: str) -> None:
         reply.add_line(f"{name}: {value}\r\n")
     else:
         reply.headers[name] = value
+
+
+def retry_after_line(seconds: int | None) -> str:
+    """Return the line of a `Retry-After` header with its line end; "" for `None`."""
+    return "" if seconds is None else f"Retry-After: {seconds}\r\n"
+
+
+def drop_connection(request: web.BaseRequest) -> web.StreamResponse:
+    """Reset the connection: the client learns that there is no reply, and nothing else."""
+    transport = request.transport
+    if transport is not None:
+        connection = transport.get_extra_info("socket")
+        if connection is not None:
+            # Closed like this, a connection is reset and not ended in good order.
+            connection.setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGER)
+        transport.abort()
+    return Silence()
 
 
 def head(status: int, length: int, now: float, more: str = "") -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -30,11 +30,15 @@ class Received(NamedTuple):
 
 
 class Receiver:
-    """Keeps what comes, and answers with the next of `answers`, then with 200."""
+    """Keeps what comes, and answers with the next of `answers`, then with 200.
+
+    Before an answer it calls `before_answer`, as an app does its work.
+    """
 
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.answers: list[int] = []
+        self.before_answer: Callable[[], object] = bool
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -42,6 +46,7 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.received.append(Received(headers, body))
+                receiver.before_answer()
                 status = receiver.answers.pop(0) if receiver.answers else 200
                 self.send_response(status)
                 self.send_header("Content-Length", "2")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ __all__ = ["Fault", "Faults"]
 _ON_REQUESTS = frozenset({"delay", "before", "accept", "reply", "after", "media"})  # stages
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Fault:
     """One declared fault, and what has become of it.
 
@@ -55,32 +55,55 @@ class Fault:
         self.acted += 1
         return True
 
+    def __str__(self) -> str:
+        return f"{self.kind.name} {self.where}"
+
+    def __repr__(self) -> str:
+        most = "" if self.times is None else f" of at most {self.times}"
+        return f"<Fault {self}: matched {self.seen}, happened {self.acted}{most} times>"
+
 
 class Faults:
     """The faults of one world, in the order in which they were added.
 
     Args:
         random: Decides the probabilities.
+        served: The calls that there are: methods and paths, `*` for an id.
 
     Attributes:
         any: Whether there are faults.
         on_requests: Whether any of them can happen to a request.
+        on_task: The kind of the fault that happened to the newest task; "" if none did.
     """
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, served: Sequence[str]) -> None:
         self._random = random
+        self._served = served
         self._faults: list[Fault] = []
         self._added = 0
         self.any = False
         self.on_requests = False
+        self.on_task = ""
 
-    def add(self, fault: Fault) -> Fault:
-        """Let something go wrong from now on; return *fault* with its id."""
-        self._added += 1
-        fault.fault_id = f"fault-{self._added}"
-        self._faults.append(fault)
+    def add(self, faults: Iterable[Fault]) -> list[Fault]:
+        """Let something go wrong from now on; return *faults* with their ids.
+
+        Raises:
+            ValueError: One can never happen to anything; none is added.
+        """
+        from kling_mock.kling.faults.reach import why_never  # most servers have no faults
+
+        added = list(faults)
+        for fault in added:
+            reason = why_never(fault.kind, fault.where, self._served)
+            if reason:
+                raise ValueError(f"{reason} (this fault could never happen)")
+        for fault in added:
+            self._added += 1
+            fault.fault_id = f"fault-{self._added}"
+        self._faults += added
         self._count()
-        return fault
+        return added
 
     def remove(self, fault: Fault) -> None:
         """End *fault*; harmless if it has ended."""
@@ -102,6 +125,8 @@ class Faults:
         for fault in self._faults:
             kind = fault.kind
             if stage in {kind.stage, kind.name} and fault.strikes(subject, self._random):
+                if stage == "task":
+                    self.on_task = kind.name
                 return fault
         return None
 

@@ -19,18 +19,18 @@ from aiohttp import web
 from kling_mock.journal.entries import BODY_KEPT, Entry, keep
 from kling_mock.kling import service
 from kling_mock.kling.endpoints.registry import RoutedCall
-from kling_mock.kling.http.requests import read_body
+from kling_mock.kling.http.requests import ClientGoneError, read_body
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.admission import admit_call
 from kling_mock.kling.service_codes import SUCCEED, Refusal
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.kling.world import World
-from kling_mock.web.replies import json_reply
+from kling_mock.web.replies import Silence, json_reply
 
 if TYPE_CHECKING:  # most servers have no faults
     from kling_mock.kling.http.fault_hooks import FaultHooks
 
-__all__ = ["EmulatorReply", "Exchange"]
+__all__ = ["NO_REPLY", "EmulatorReply", "Exchange"]
 
 _log = logging.getLogger("kling_mock")
 
@@ -53,6 +53,9 @@ class EmulatorReply(NamedTuple):
     retry_after: int | None = None
 
 
+NO_REPLY = EmulatorReply(0, 0, "", b"")
+
+
 class Exchange:
     """One request and its reply.
 
@@ -68,9 +71,20 @@ class Exchange:
             method does not exist.
         account: The caller; `None` until the request is authenticated, or if it cannot be.
         body: The body; `None` until it is read, or if it cannot be.
+        task_fault: The fault that happened to the task that it made; "" if none did.
     """
 
-    __slots__ = ("account", "body", "call", "origin", "path", "query", "request", "world")
+    __slots__ = (
+        "account",
+        "body",
+        "call",
+        "origin",
+        "path",
+        "query",
+        "request",
+        "task_fault",
+        "world",
+    )
 
     def __init__(
         self,
@@ -88,6 +102,7 @@ class Exchange:
         self.call: RoutedCall | None = None
         self.account: Account | None = None
         self.body: bytes | None = None
+        self.task_fault = ""
 
     async def run(self, faults: FaultHooks | None = None) -> web.StreamResponse:
         """Serve the request and return its reply.
@@ -112,6 +127,9 @@ class Exchange:
                 data = await self._serve(call, account)
         except Refusal as error:
             refusal = error
+        except ClientGoneError:
+            self.record(NO_REPLY)
+            return Silence()
         except Exception:  # noqa: BLE001 - whatever it is, the client gets the envelope
             _log.exception("The mock failed on %s %s", self.request.method, self.path)
             refusal = Refusal(5000, "The mock itself failed; see its log.")
@@ -146,7 +164,9 @@ class Exchange:
             remote = self.request.remote or ""
             admit_call(account, world.clock.now(), remote, creates=operation == "create")
         if operation == "create":
+            world.faults.on_task = ""
             data = service.create(world, account, call, self.body or b"", self.origin)
+            self.task_fault = world.faults.on_task
             if world.callbacks.early:
                 await world.callbacks.sent_early()
             return data
@@ -175,6 +195,8 @@ class Exchange:
             reply: The reply.
             fault: The faults that happened to it, with a "+" between.
         """
+        if self.task_fault:
+            fault = f"{self.task_fault}+{fault}".rstrip("+")
         world, account = self.world, self.account
         now = world.clock.now()
         world.journal.add(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import struct
 from collections.abc import Callable, Mapping
-from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
 from aiohttp import web
@@ -16,20 +14,20 @@ from kling_mock.kling import service
 from kling_mock.kling.endpoints.registry import RoutedCall
 from kling_mock.kling.endpoints.validation import read_object
 from kling_mock.kling.faults.matching import Fault
-from kling_mock.kling.http.exchange import EmulatorReply, Exchange
+from kling_mock.kling.http.exchange import NO_REPLY, EmulatorReply, Exchange
 from kling_mock.kling.http.media import Damage, send_result
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import CODES, Refusal
 from kling_mock.kling.wire.v1 import without_task_info
 from kling_mock.kling.world import World
-from kling_mock.web.replies import Silence, head, json_reply
+from kling_mock.web.replies import Silence, drop_connection, head, json_reply, retry_after_line
 
 __all__ = ["FaultHooks"]
 
 _LOOK = 0.05  # seconds of real time between looks whether a hanging client has gone
-_NO_LINGER = struct.pack("ii", 1, 0)
-_NOTHING = EmulatorReply(0, 0, "", b"")
+# Kinds that happen to a result file, in this order.
+_DAMAGES = ("wrong-length", "truncated-body", "slow-body", "response-lost")
 
 
 class FaultHooks:
@@ -89,18 +87,11 @@ class FaultHooks:
         if early is not None:
             return early
         damage = Damage()
-        for kind in ("wrong-length", "truncated-body", "slow-body", "response-lost"):
-            fault = self._take(kind, subject)
-            if fault is None:
-                continue
-            if kind == "response-lost":
-                return _drop_connection(exchange.request)
-            settings = dict(fault.settings)
-            settings.pop("pieces", None)
-            damage = damage._replace(**settings)
-        if not self._struck:
-            return await send_result(exchange.request, task, tag)
-        return await send_result(exchange.request, task, tag, damage)
+        for name in _DAMAGES:
+            fault = self._take(name, subject)
+            if fault is not None:
+                damage = damage.with_fault(name, fault.settings)
+        return await send_result(exchange, task, tag, damage, "+".join(self._struck))
 
     # ------------------------------------------------------------ what happens there
 
@@ -124,9 +115,10 @@ class FaultHooks:
             refusal = _refusal(settings, settings["retry_after"])
             return self._refuse(exchange, refusal, settings["body"])
         if before.kind.name == "hang":
-            await _hang(exchange.request, settings["seconds"])
-        self._record(exchange, _NOTHING)
-        return _drop_connection(exchange.request)
+            with self._world.clock.holding_back_reply():
+                await _hang(exchange.request, settings["seconds"])
+        self._record(exchange, NO_REPLY)
+        return drop_connection(exchange.request)
 
     def _accept_late(
         self, exchange: Exchange, fault: Fault, call: RoutedCall, account: Account
@@ -139,8 +131,8 @@ class FaultHooks:
         world.clock.call_at(when, _create, world, account, name, call.name, body, origin)
         if fault.settings["http"] is not None:
             return self._refuse(exchange, _refusal(fault.settings))
-        self._record(exchange, _NOTHING)
-        return _drop_connection(exchange.request)
+        self._record(exchange, NO_REPLY)
+        return drop_connection(exchange.request)
 
     def _refuse(
         self, exchange: Exchange, refusal: Refusal, body: str | None = None
@@ -209,18 +201,6 @@ def _refusal(settings: Mapping[str, Any], retry_after: int | None = None) -> Ref
 # ---------------------------------------------------------------- connections
 
 
-def _drop_connection(request: web.BaseRequest) -> web.StreamResponse:
-    """Reset the connection: the client learns that there is no reply, and nothing else."""
-    transport = request.transport
-    if transport is not None:
-        connection = transport.get_extra_info("socket")
-        if connection is not None:
-            # Closed like this, a connection is reset and not ended in good order.
-            connection.setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGER)
-        transport.abort()
-    return Silence()
-
-
 async def _hang(request: web.BaseRequest, seconds: float) -> None:
     """Wait until the client has gone, or for so many seconds of real time."""
     loop = asyncio.get_running_loop()
@@ -239,9 +219,10 @@ async def _send_corrupt(
     transport = request.transport
     corrupt = _CORRUPTIONS.get(fault.kind.name)
     if transport is None or corrupt is None:
-        return _drop_connection(request)
+        return drop_connection(request)
     pieces, pause = corrupt(reply.body, fault.settings)
-    transport.write(head(reply.http, len(reply.body), now, "Connection: close\r\n"))
+    more = f"Connection: close\r\n{retry_after_line(reply.retry_after)}"
+    transport.write(head(reply.http, len(reply.body), now, more))
     for number, piece in enumerate(pieces):
         if number:
             await asyncio.sleep(pause)

@@ -68,7 +68,7 @@ class KlingHandler:
                 if found is not None:
                     if faults is not None:
                         return await faults.send_file(exchange, *found)
-                    return await send_result(request, *found)
+                    return await send_result(exchange, *found)
             elif path == OPENAPI:
                 return json_reply(request, 200, self._document(), world.clock.now())
         return await exchange.run(faults)

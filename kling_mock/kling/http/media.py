@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from email.utils import formatdate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import web
 
+from kling_mock.kling.http.exchange import NO_REPLY, Exchange
 from kling_mock.kling.media.urls import (
     RETENTION_SECONDS,
     UnsatisfiableError,
@@ -16,6 +18,7 @@ from kling_mock.kling.media.urls import (
 )
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.world import World
+from kling_mock.web.replies import drop_connection
 
 if TYPE_CHECKING:
     from kling_mock.kling.media.clip import Clip
@@ -30,14 +33,22 @@ class Damage(NamedTuple):
     """What is wrong with a file that is sent.
 
     Attributes:
-        keep: Which part of it comes, 0 to 1.
+        keep: Which part of it comes, 0 to 1; below 0 is all of it.
         by: Bytes by which its length is announced too large; below 0 it is too small.
         seconds: Seconds of real time that it takes.
+        pieces: How many pieces it comes in, at least.
+        is_lost: Whether the connection is reset before anything comes.
     """
 
-    keep: float = 1.0
+    keep: float = -1.0
     by: int = 0
     seconds: float = 0.0
+    pieces: int = 1
+    is_lost: bool = False
+
+    def with_fault(self, kind: str, settings: Mapping[str, Any]) -> Damage:
+        """Return it with what a fault of *kind* adds."""
+        return self._replace(is_lost=True) if kind == "response-lost" else self._replace(**settings)
 
 
 _WHOLE = Damage()
@@ -63,17 +74,58 @@ def find_result(world: World, path: str) -> tuple[EmulatedTask, str] | None:
 
 
 async def send_result(
-    request: web.BaseRequest, task: EmulatedTask, tag: str, damage: Damage = _WHOLE
+    exchange: Exchange, task: EmulatedTask, tag: str, damage: Damage = _WHOLE, fault: str = ""
 ) -> web.StreamResponse:
     """Reply to a GET or HEAD of the result of *task*.
 
     Args:
-        request: The request.
+        exchange: The request.
         task: A task that has succeeded.
         tag: Distinguishes its files.
         damage: What is wrong with it.
+        fault: The faults that happened to the request, for the journal.
     """
-    clip = _clip(task, tag)
+    request, clip = exchange.request, _clip(task, tag)
+    reply = _head_of(request, task, clip)
+    exchange.record(NO_REPLY._replace(http=reply.status), fault)
+    if damage.is_lost:
+        return drop_connection(request)
+    if not isinstance(reply, _FileReply):
+        return reply
+    await reply.send(request, clip, damage)
+    return reply
+
+
+class _FileReply(web.StreamResponse):
+    """A reply with a file, or a part of one."""
+
+    def __init__(self, status: int, headers: dict[str, str], start: int, stop: int) -> None:
+        super().__init__(status=status, headers=headers)
+        self._first = start
+        self._end = stop
+
+    async def send(self, request: web.BaseRequest, clip: Clip, damage: Damage) -> None:
+        """Send the headers and, unless it is HEAD, the bytes."""
+        size = self._end - self._first
+        self.content_length = max(size + damage.by, 0)
+        if damage != _WHOLE:
+            self.force_close()
+        if damage.keep >= 0:
+            size = min(int(size * damage.keep), max(size - 1, 0))
+        await self.prepare(request)
+        if request.method != "HEAD":
+            length = min(_CHUNK, max(-(-size // damage.pieces), 1))
+            pause = damage.seconds / max(-(-size // length) - 1, 1)
+            chunks = clip.chunks(self._first, self._first + size, chunk_size=length)
+            for number, chunk in enumerate(chunks):
+                if number and pause:
+                    await asyncio.sleep(pause)
+                await self.write(chunk)
+        await self.write_eof()
+
+
+def _head_of(request: web.BaseRequest, task: EmulatedTask, clip: Clip) -> web.StreamResponse:
+    """Return the reply before its body: a `_FileReply`, or one without a file."""
     headers = _headers(clip, task)
     if clip.etag in request.headers.get("If-None-Match", ""):
         return web.Response(status=304, headers=headers)
@@ -82,25 +134,12 @@ async def send_result(
     try:
         part = byte_range(request.headers.get("Range") if same else None, clip.size)
     except UnsatisfiableError:
-        headers["Content-Range"] = f"bytes */{clip.size}"
-        return web.Response(status=416, headers=headers)
-    start, stop = part or (0, clip.size)
-    response = web.StreamResponse(status=200 if part is None else 206, headers=headers)
-    if part is not None:
-        response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{clip.size}"
-    response.content_length = max(stop - start + damage.by, 0)
-    if damage is not _WHOLE:
-        response.force_close()
-        stop = start + int((stop - start) * damage.keep)
-    await response.prepare(request)
-    if request.method != "HEAD":
-        pause = damage.seconds / max(-(-(stop - start) // _CHUNK), 1)
-        for chunk in clip.chunks(start, stop, chunk_size=_CHUNK):
-            if pause:
-                await asyncio.sleep(pause)
-            await response.write(chunk)
-    await response.write_eof()
-    return response
+        return web.Response(status=416, headers=headers | {"Content-Range": f"bytes */{clip.size}"})
+    if part is None:
+        return _FileReply(200, headers, 0, clip.size)
+    start, stop = part
+    shown = {"Content-Range": f"bytes {start}-{stop - 1}/{clip.size}"}
+    return _FileReply(206, headers | shown, start, stop)
 
 
 def _headers(clip: Clip, task: EmulatedTask) -> dict[str, str]:

@@ -31,7 +31,8 @@ import sys
 from kling_mock import KlingMock
 from tests.mock.kling.test_world import PUBLIC, story
 with KlingMock(seed=5, public_url=PUBLIC) as mock:
-    print(story(mock, sys.argv[1]))
+    entries, deliveries, *rest = story(mock, sys.argv[1])
+    print([tuple(entry) for entry in entries], [tuple(one) for one in deliveries], rest)
 """
 PUBLIC = "http://kling.test"  # result URLs without a port, which differs from server to server
 
@@ -317,7 +318,7 @@ def test_a_reset_that_keeps_something_is_noticed(
         faults = list(self.world.faults)
         reset(self, seed)
         for fault in faults[:1]:
-            self.world.faults.add(make_fault(fault.kind.name, "*", {"times": 1}))
+            self.world.faults.add([make_fault(fault.kind.name, "*", {"times": 1})])
 
     monkeypatch.setattr(Emulator, "reset", forgetful)
     with pytest.raises(AssertionError):

@@ -136,6 +136,36 @@ def test_it_works_under_anyio(run: Run) -> None:
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
+def test_under_trio_the_async_client_is_refused(run: Run) -> None:
+    """At once and by its cause; the sync client and the handles work."""
+    pytest.importorskip("trio")
+    result = run("""
+        import pytest
+        import trio
+
+        @pytest.fixture
+        def anyio_backend():
+            return "trio"
+
+        @pytest.mark.anyio
+        async def test_refused(async_kling): ...
+
+        @pytest.mark.anyio
+        async def test_works(kling_mock, kling):
+            task = await trio.to_thread.run_sync(
+                lambda: kling.text2video.create(prompt="a kitten")
+            )
+            with pytest.raises(RuntimeError, match="trio.to_thread.run_sync"):
+                kling_mock.clock.advance(1800)
+            await trio.to_thread.run_sync(kling_mock.clock.advance, 1800)
+            assert kling.text2video.get(task.task_id).is_succeed
+            kling_mock.account.slots = 3
+    """)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["async_kling: the async client needs asyncio's event loop*"])
+
+
 def test_only_its_own_address_is_called(run: Run) -> None:
     """Under `--disable-socket --allow-hosts=127.0.0.1` it works, and others cannot be reached."""
     result = run("""

@@ -1,0 +1,94 @@
+"""Faults that could never happen are refused when they are declared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kling_mock import KlingMock
+
+FILES = "GET /media/videos/*"
+
+
+@pytest.mark.parametrize(
+    ("kind", "match", "options", "text"),
+    [
+        ("stuck", "GET *", {}, "match: 'stuck' happens to POST only, not to GET"),
+        ("callback-dropped", "GET *", {}, "match"),
+        ("delayed-acceptance", "GET *", {}, "match"),
+        ("omit-task-info", "DELETE *", {}, "match: 'omit-task-info' happens to GET and POST only"),
+        ("wrong-length", "POST *", {}, "match: 'wrong-length' happens to GET and HEAD only"),
+        ("wrong-length", "/v1/videos/*", {}, "match: .* the nearest is /media/videos/"),
+        ("stuck", "/v1/video/text2video", {}, "the nearest is /v1/videos/text2video"),
+        ("omit-task-info", FILES, {}, "match"),
+        ("malformed-body", FILES, {}, "does not happen to result files"),
+        ("status", "/openapi.json", {}, "match: no fault happens to /openapi.json"),
+        ("reset", "GET /__kling/clock", {}, "no part of Kling's API"),
+        ("status", "*", {"statuses": ["succeed"]}, "statuses: only callbacks have one"),
+        ("stuck", "*", {"statuses": ["succeed"]}, "statuses: only callbacks have one"),
+        ("callback-contradicting", "*", {"statuses": ["submitted"]}, "reports of failed, succeed"),
+        ("callback-shuffled", "*", {"statuses": ["succeed"]}, "reports of submitted only"),
+        ("callback-before-create-returns", "*", {"statuses": ["failed"]}, "submitted only"),
+        ("reset", FILES, {"account": "default"}, "account: result files are fetched without"),
+        ("reset", "GET /v1/videos/text2video", {"prompt": "x"}, "prompt: requests of GET"),
+        ("reset", "GET /account/costs", {"external_id": "mine"}, "external_id: requests of GET"),
+        ("reset", "DELETE *", {"prompt": "x"}, "prompt: requests of DELETE"),
+    ],
+)
+def test_a_fault_that_cannot_happen_is_refused(
+    kind: Any, match: str, options: dict[str, Any], text: str
+) -> None:
+    """A test that means it would pass without having tested anything."""
+    mock = KlingMock()
+    with pytest.raises(ValueError, match=text):
+        mock.faults.add(kind, match, **options)
+    with pytest.raises(ValueError, match=text):
+        mock.faults.load([{"kind": "reset"}, {"kind": kind, "match": match, **options}])
+    assert len(mock.faults) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "match", "options"),
+    [
+        ("status", "GET /v2/tomorrow", {}),
+        ("status", "POST", {"prompt": "x"}),
+        ("status", "*", {"prompt": "x", "external_id": "order-*", "account": "a"}),
+        ("reset", "GET /v1/videos/text2video/*", {"prompt": "x"}),
+        ("reset", "GET /v1/videos/*", {"external_id": "mine"}),
+        ("reset", "GET", {"external_id": "mine"}),
+        ("reset", "GET /v1/videos/text2video", {"external_id": "*", "prompt": ""}),
+        ("reset", FILES, {"prompt": "x"}),
+        ("slow-body", FILES, {}),
+        ("response-lost", "HEAD /media/*", {}),
+        ("wrong-length", "/media/*", {}),
+        ("wrong-length", "*", {}),
+        ("stuck", "/v1/videos/omni-*", {}),
+        ("callback-contradicting", "POST", {"statuses": ["submitted", "failed"]}),
+        ("callback-dropped", "*", {"statuses": "processing"}),
+    ],
+)
+def test_what_can_happen_is_accepted(kind: Any, match: str, options: dict[str, Any]) -> None:
+    """Also to a path that is not served: the reply is then the fault's."""
+    assert len(KlingMock().faults.load([{"kind": kind, "match": match, **options}])) == 1
+
+
+def test_the_faults_that_never_happened_are_known(mock: KlingMock, api: Any) -> None:
+    """With how many requests they matched."""
+    used = mock.faults.add("latency", "GET *", seconds=0.0)
+    skipping = mock.faults.add("reset", "POST *", after=5)
+    other = mock.faults.add("stuck", prompt="turtle")
+    api.new()
+    api.get("/v1/videos/text2video")
+    assert mock.faults.unused == [skipping, other]
+    with pytest.raises(AssertionError) as raised:
+        mock.faults.assert_used()
+    assert str(raised.value).splitlines() == [
+        "faults that never happened:",
+        "  reset POST *: matched 1",
+        "  stuck * * prompt=...: matched 0",
+    ]
+    for fault in (skipping, other):
+        mock.faults.remove(fault)
+    mock.faults.assert_used()
+    assert used.acted == 1

@@ -1,0 +1,163 @@
+"""Faults of a marker: where they apply, and what comes of those that never happened."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.mock.testing.conftest import Run
+
+FAULTY = '@pytest.mark.kling_mock(faults=[{"kind": "status", "match": "GET *", "code": 5001}]'
+
+
+def test_faults_that_never_happened_are_in_the_report(run: Run) -> None:
+    """Of a test that fails: perhaps it failed for that."""
+    result = run(f"""
+        import pytest
+
+        {FAULTY})
+        def test_it(kling_mock, kling):
+            kling.text2video.create(prompt="a kitten")
+            assert False
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*- kling_mock: faults that never happened -*", "status GET *: matched 0"]
+    )
+
+
+@pytest.mark.parametrize("where", ["marker", "ini"])
+def test_they_can_fail_the_test(run: Run, where: str) -> None:
+    """By the marker, or for all tests in the ini file, where a marker can switch it off."""
+    argument = ', unused_faults="fail"' if where == "marker" else ""
+    result = run(
+        f"""
+        import pytest
+
+        {FAULTY}{argument})
+        def test_unused(kling_mock, kling):
+            kling.text2video.create(prompt="a kitten")
+
+        {FAULTY}{argument})
+        def test_used(kling_mock, kling):
+            task = kling.text2video.create(prompt="a kitten")
+            with pytest.raises(Exception):
+                kling.with_options(retries=0).text2video.get(task.task_id)
+
+        {FAULTY}, unused_faults="report")
+        def test_that_need_not(kling_mock): ...
+
+        def test_shared(kling_mock_server): ...
+        """,
+        ini="kling_mock_unused_faults = fail" if where == "ini" else "",
+    )
+    result.assert_outcomes(failed=1, passed=3)
+    result.stdout.fnmatch_lines(
+        ["faults that never happened:", "  status GET *: matched 0", "*unused_faults='report'*"]
+    )
+
+
+def test_a_wrong_setting_is_named(run: Run) -> None:
+    """And what it may be."""
+    result = run("def test_it(kling_mock): ...", ini="kling_mock_unused_faults = ignore")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*kling_mock_unused_faults: must be 'report' or 'fail'*"])
+
+
+def test_a_fault_that_cannot_happen_is_refused_by_name(run: Run) -> None:
+    """Without a traceback."""
+    result = run("""
+        import pytest
+
+        @pytest.mark.kling_mock(faults=[{"kind": "stuck", "match": "GET *"}])
+        def test_it(kling_mock): ...
+    """)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["@pytest.mark.kling_mock: faults: match: 'stuck' happens to *"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_a_marker_applies_however_the_server_is_had(run: Run) -> None:
+    """By `getfixturevalue`, or by no fixture at all, as an app that is already there has it."""
+    result = run(f"""
+        import httpx
+        import pytest
+
+        found = []
+
+        def status():
+            url = f"{{found[0].kling_url}}/v1/videos/text2video"
+            headers = {{"Authorization": f"Bearer {{found[0].api_key}}"}}
+            return httpx.get(url, headers=headers, trust_env=False).status_code
+
+        {FAULTY})
+        def test_first(request):
+            found.append(request.getfixturevalue("kling_mock_server"))
+            assert status() == 503
+
+        def test_between():
+            assert status() == 200
+
+        {FAULTY})
+        def test_without_a_fixture():
+            assert status() == 503
+
+        {FAULTY})
+        @pytest.mark.parametrize("name", ["kling_mock", "kling_mock_server"])
+        def test_by_name(request, name):
+            found[:] = [request.getfixturevalue(name)]
+            assert status() == 503
+    """)
+    result.assert_outcomes(passed=5)
+
+
+def test_unexpected_calls_of_a_teardown_are_noticed(run: Run) -> None:
+    """They are an error of the teardown; those of the test itself are not reported twice."""
+    source = """
+        import httpx
+        import pytest
+
+        def call(mock):
+            httpx.post(f"{mock.kling_url}/v1/video/text2video", json={}, trust_env=False)
+
+        @pytest.fixture(params=["kling_mock", "kling_mock_server"])
+        def app(request):
+            mock = request.getfixturevalue(request.param)
+            yield mock
+            call(mock)
+
+        @pytest.fixture
+        def quiet_app(kling_mock):
+            yield kling_mock
+
+        def test_in_the_end(app): ...
+
+        def test_in_the_test(quiet_app):
+            call(quiet_app)
+
+        def test_nothing(kling_mock_server): ...
+    """
+    result = run(source)
+    result.assert_outcomes(passed=3, failed=1, errors=2)
+
+
+def test_what_held_the_clock_up_is_in_the_report(run: Run) -> None:
+    """Of a test that fails, perhaps by a time limit."""
+    result = run("""
+        import time
+
+        def test_it(kling_mock, kling):
+            task = kling.text2video.create(prompt="a kitten")
+            for _ in range(25):  # an app's own loop
+                if kling.text2video.get(task.task_id).is_done:
+                    break
+                time.sleep(0.001)
+            assert len(kling_mock.clock.reports) == 1
+            assert False
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*- kling_mock: what held the clock up -*",
+            "Task * has been queried 20 times while the mock's clock stood still.*",
+        ]
+    )
