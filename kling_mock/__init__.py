@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from kling_mock.controls.rules import ContentHandle, FaultsHandle, ProgressHandle
     from kling_mock.journal.calls import Call, CallFilters
     from kling_mock.journal.entries import Entry
-    from kling_mock.journal.forgotten import Forgotten, IncompleteJournalError
+    from kling_mock.journal.forgotten import Forgotten, ForgottenKind, IncompleteJournalError
     from kling_mock.journal.journal import Journal
-    from kling_mock.journal.matching import RequestTarget
+    from kling_mock.journal.matching import RequestTarget, Where
     from kling_mock.kling.callbacks.log import Delivery, DeliveryAttempt
     from kling_mock.kling.faults.declaring import FaultOptions
+    from kling_mock.kling.faults.kinds import FaultSetting, FaultSpec
     from kling_mock.kling.faults.matching import Fault
     from kling_mock.kling.model.accounts import RateLimit
     from kling_mock.kling.model.lifecycle import IllegalTransitionError
@@ -37,7 +38,14 @@ if TYPE_CHECKING:
     from kling_mock.relay.settings import RelaySettings
     from kling_mock.server.mock import KlingMock
     from kling_mock.storage.errors import InsufficientQuotaError
-    from kling_mock.storage.values import LateReport, LedgerEntry, Reconciliation, User
+    from kling_mock.storage.values import (
+        LateReport,
+        LedgerEntry,
+        LedgerKind,
+        Reconciliation,
+        Unexplained,
+        User,
+    )
     from kling_mock.web.limits import Limits
 
     __version__: str
@@ -55,8 +63,11 @@ __all__ = [
     "Entry",
     "Fault",
     "FaultOptions",
+    "FaultSetting",
+    "FaultSpec",
     "FaultsHandle",
     "Forgotten",
+    "ForgottenKind",
     "IllegalTransitionError",
     "IncompleteJournalError",
     "InsufficientQuotaError",
@@ -65,6 +76,7 @@ __all__ = [
     "LateReport",
     "LedgerEntry",
     "LedgerHandle",
+    "LedgerKind",
     "Limits",
     "ManualClock",
     "MockClock",
@@ -78,7 +90,9 @@ __all__ = [
     "RequestTarget",
     "ScaledClock",
     "Snapshot",
+    "Unexplained",
     "User",
+    "Where",
 ]
 
 MISSING_EXTRA: Final = "kling_mock needs the extra `mock`: pip install 'kling-sdk[mock]'"
@@ -91,11 +105,12 @@ _NAMES: Final[Mapping[str, str]] = {  # module below this package -> names in it
     "controls.rules": "ContentHandle FaultsHandle ProgressHandle",
     "journal.calls": "Call CallFilters",
     "journal.entries": "Entry",
-    "journal.forgotten": "Forgotten IncompleteJournalError",
+    "journal.forgotten": "Forgotten ForgottenKind IncompleteJournalError",
     "journal.journal": "Journal",
-    "journal.matching": "RequestTarget",
+    "journal.matching": "RequestTarget Where",
     "kling.callbacks.log": "DeliveryAttempt Delivery",
     "kling.faults.declaring": "FaultOptions",
+    "kling.faults.kinds": "FaultSetting FaultSpec",
     "kling.faults.matching": "Fault",
     "kling.model.accounts": "RateLimit",
     "kling.model.lifecycle": "IllegalTransitionError",
@@ -104,7 +119,7 @@ _NAMES: Final[Mapping[str, str]] = {  # module below this package -> names in it
     "relay.settings": "RelaySettings",
     "server.mock": "KlingMock",
     "storage.errors": "InsufficientQuotaError",
-    "storage.values": "LedgerEntry Reconciliation LateReport User",
+    "storage.values": "LedgerEntry LedgerKind LateReport Reconciliation Unexplained User",
     "web.limits": "Limits",
 }
 _MODULE_OF: Final = {name: module for module, names in _NAMES.items() for name in names.split()}

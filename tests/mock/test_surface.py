@@ -11,6 +11,8 @@ from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
+import pytest
+
 import kling_mock
 
 NAMESPACE = {name: getattr(kling_mock, name) for name in kling_mock.__all__}
@@ -73,6 +75,26 @@ def test_what_public_calls_take_and_return_is_exported() -> None:
     ]
     found = "\n".join(sorted({text for kind in used for text in unexported(kind)}))
     assert found == ""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kling_mock.Delivery,
+        kling_mock.Entry,
+        kling_mock.Fault,
+        kling_mock.FaultSpec,
+        kling_mock.LedgerEntry,
+        kling_mock.Pack,
+        kling_mock.Reconciliation,
+    ],
+)
+def test_the_parts_of_what_they_return_are_exported(kind: type) -> None:
+    """What a test reads of an entry, a fault or a delivery has a public type as well."""
+    names = vars(sys.modules[kind.__module__]) | NAMESPACE | {"TYPE_CHECKING": True}
+    found = typing.get_type_hints(kind, names)
+    classes = {one for annotation in found.values() for one in classes_in(annotation)}
+    assert classes - set(NAMESPACE.values()) == set()
 
 
 def test_the_version_is_that_of_the_distribution() -> None:

@@ -100,6 +100,11 @@ class Delivery(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
     attempts: tuple[DeliveryAttempt, ...] = ()
 
+    def __repr__(self) -> str:
+        # The URL and the headers may have secrets, the body signed URLs.
+        about = f"{self.task_status} of task {self.task_id}"
+        return f"<Delivery of {about}: {self.state} after {len(self.attempts)} attempts>"
+
     def after(self, fate: Fate) -> Delivery:
         """Return it as *fate* leaves it.
 
