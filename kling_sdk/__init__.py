@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         IPNotAllowedError,
         KlingAPIError,
         KlingError,
+        NotCreatedError,
         NotFoundError,
         OutcomeUnknownError,
         PermissionDeniedError,
@@ -114,6 +115,7 @@ __all__ = [
     "KlingAPIError",
     "KlingError",
     "MultiImageToVideo",
+    "NotCreatedError",
     "NotFoundError",
     "OmniImage",
     "OmniVideo",
@@ -169,10 +171,10 @@ _HOMES = {
     "errors": (
         "AccountError AlreadyExistsError AuthenticationError CallbackVerificationError "
         "ConcurrencyLimitError ConflictError ContentPolicyError DownloadError EmptyResultError "
-        "IPNotAllowedError InvalidRequestError KlingAPIError KlingError NotFoundError "
-        "OutcomeUnknownError PermissionDeniedError RateLimitError RequestInProgressError "
-        "RequestValidationError ServerError TaskFailedError TransportError UnreachableError "
-        "WaitCancelledError WaitTimeoutError"
+        "IPNotAllowedError InvalidRequestError KlingAPIError KlingError NotCreatedError "
+        "NotFoundError OutcomeUnknownError PermissionDeniedError RateLimitError "
+        "RequestInProgressError RequestValidationError ServerError TaskFailedError "
+        "TransportError UnreachableError WaitCancelledError WaitTimeoutError"
     ),
     "flows": "Event",
     "flows.create": "external_id_for",

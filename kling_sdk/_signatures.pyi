@@ -41,8 +41,13 @@ class OptionOverrides(TypedDict, total=False):
             0 never repeats.
         wait_timeout: Seconds a wait may take.
         first_look: Seconds after its creation at which a waited-for task is first looked
-            at; None takes half of the typical time.
-        poll_interval: Shortest and longest pause between two looks, in seconds.
+            at; None takes half of the typical time. Many tasks together do without it.
+        poll_interval: Shortest and longest pause between two looks, in seconds. The pause of a
+            single wait grows from the shortest to the longest. Many tasks are looked at
+            together: after the shortest pause while one request shows them all, twice that for
+            two requests, 10 s for more, and after a tenth of the time in which nothing has
+            changed if that is longer; never sooner than the shortest, nor later than the
+            longest or 10 s.
         on_update: Called with the task whenever its status has changed. What it raises is
             logged, and ends nothing.
         if_exists: What a create does whose `external_task_id` an earlier create has used:
@@ -56,7 +61,8 @@ class OptionOverrides(TypedDict, total=False):
             but that of `timeout` on each silence.
         max_download: Most bytes a download may have; None for 4 GiB to a file or a stream, and
             256 MiB to memory.
-        on_event: Called with each `Event`.
+        on_event: Called with each `Event`; by a sync client's `run_many`, `wait_all` and
+            `as_completed` from several threads.
         trace: False to make no OpenTelemetry spans. True makes one per call once the
             program has loaded OpenTelemetry's API.
         tracer_provider: Where spans go; None takes OpenTelemetry's global provider.

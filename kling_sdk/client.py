@@ -7,8 +7,17 @@ any number of threads (`Kling`) or tasks (`AsyncKling`). Connections open on fir
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from datetime import datetime
+from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -141,33 +150,62 @@ class Kling(Downloads):
         client._set_up(self._settings.changed(options), self._shared)  # noqa: SLF001 - our own
         return client
 
-    def wait_all(self, tasks: Iterable[Task], *, timeout: float | None = None) -> list[Outcome]:
+    def wait_all(
+        self, tasks: Iterable[Task | str], *, timeout: float | None = None
+    ) -> list[Outcome]:
         """Wait for tasks of any endpoints; return how each ended, in the order given.
 
         Args:
-            tasks: The tasks, as `create` returned them.
+            tasks: The tasks, as `create` returned them, or their task ids or external ids. For
+                a bare id the endpoints are asked in turn until one knows it, at most one
+                request for each; a relay needs one.
             timeout: Seconds to wait; None takes the client's `wait_timeout` (30 minutes).
         """
-        work = operations.many("wait_all", tasks)
+        work = operations.wait_many("wait_all", tasks)
         return sorted(self._runner.stream(work, **wait_options(timeout)), key=_place)
 
     def as_completed(
-        self, tasks: Iterable[Task], *, timeout: float | None = None
+        self, tasks: Iterable[Task | str], *, timeout: float | None = None
     ) -> Iterator[Outcome]:
         """Yield how each task ended, as it ends; see `wait_all`."""
-        work = operations.many("as_completed", tasks)
+        work = operations.wait_many("as_completed", tasks)
         return self._runner.stream(work, **wait_options(timeout))
 
     def run_many(
-        self, requests: Iterable[Request], *, max_concurrent: int | None = None
+        self,
+        requests: Iterable[Request],
+        *,
+        max_concurrent: int | None = None,
+        timeout: float | None = None,
+        on_update: Callable[[Task], object] | None = None,
+        max_units: Decimal | int | None = None,
     ) -> Iterator[Outcome]:
         """Create a task per request, as slots allow, and yield how each ended, as it ends.
 
+        Creates run at the same time, in threads of their own, and tasks are watched meanwhile.
+        After a refusal that holds for the whole account (no units, a refused key) nothing more
+        is created; tasks that were created are watched to their end. Every request that was
+        taken has one outcome: a task, or the error that says what became of it;
+        `NotCreatedError` means that nothing was created for it.
+
         Args:
-            requests: Requests of any endpoints.
-            max_concurrent: Most open tasks; None learns it from the server's 1303.
+            requests: Requests of any endpoints. A request is taken when a slot is free for it;
+                while the number of slots is not known, up to 8 are on their way at once. When
+                nothing more is created, a collection's other requests end as `NotCreatedError`,
+                and an iterator is not read any further.
+            max_concurrent: Most tasks that are open or being created; None learns it from the
+                server's 1303.
+            timeout: Seconds the whole call may take; None sets no limit. A task that has not
+                ended then is an outcome with `WaitTimeoutError`, after a last look, and goes on.
+                That look, and finding out about a create whose answer was lost, may take longer
+                by the client's `timeout` (30 s).
+            on_update: Called with the task whenever its status has changed; what it raises is
+                logged.
+            max_units: Most units that all requests together may cost, by their estimates; the
+                first request that does not fit ends the creating. None sets no limit.
         """
-        return self._runner.stream(operations.many("run_many", requests, max_concurrent))
+        work = operations.run_many(requests, max_concurrent, timeout, max_units, reads_async=False)
+        return self._runner.stream(work, **wait_options(None, on_update))
 
     def account_costs(
         self,
@@ -310,26 +348,38 @@ class AsyncKling(AsyncDownloads):
 
     async def wait_all(
         self,
-        tasks: Iterable[Task],
+        tasks: Iterable[Task | str],
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - the twin's parameter; it bounds polls
     ) -> list[Outcome]:
         """Wait for tasks of any endpoints; see `Kling.wait_all`."""
-        outcomes = self._runner.stream(operations.many("wait_all", tasks), **wait_options(timeout))
+        work = operations.wait_many("wait_all", tasks)
+        outcomes = self._runner.stream(work, **wait_options(timeout))
         return sorted([item async for item in outcomes], key=_place)
 
     def as_completed(
-        self, tasks: Iterable[Task], *, timeout: float | None = None
+        self, tasks: Iterable[Task | str], *, timeout: float | None = None
     ) -> AsyncIterator[Outcome]:
         """Yield how each task ended, as it ends; see `Kling.as_completed`."""
-        work = operations.many("as_completed", tasks)
+        work = operations.wait_many("as_completed", tasks)
         return self._runner.stream(work, **wait_options(timeout))
 
     def run_many(
-        self, requests: Iterable[Request], *, max_concurrent: int | None = None
+        self,
+        requests: Iterable[Request] | AsyncIterable[Request],
+        *,
+        max_concurrent: int | None = None,
+        timeout: float | None = None,
+        on_update: Callable[[Task], object] | None = None,
+        max_units: Decimal | int | None = None,
     ) -> AsyncIterator[Outcome]:
-        """Create a task per request and yield how each ended; see `Kling.run_many`."""
-        return self._runner.stream(operations.many("run_many", requests, max_concurrent))
+        """Create a task per request and yield how each ended; see `Kling.run_many`.
+
+        *requests* may be an async iterable, too; at most one request of it is read ahead.
+        Creates and looks are tasks of the running event loop.
+        """
+        work = operations.run_many(requests, max_concurrent, timeout, max_units, reads_async=True)
+        return self._runner.stream(work, **wait_options(None, on_update))
 
     async def account_costs(
         self,

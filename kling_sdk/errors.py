@@ -19,6 +19,7 @@ KlingError                        root; carries the task reference where there i
 ├── TransportError                no answer: refused, reset, timed out, unreadable
 │   └── UnreachableError          the address is wrong, or nothing serves there
 ├── OutcomeUnknownError           a create may or may not have been accepted
+├── NotCreatedError               `run_many` had stopped creating before this request
 ├── TaskFailedError               the task ended as `failed`
 ├── EmptyResultError              the task ended as `succeed`, without a result
 ├── WaitTimeoutError              the wait's deadline passed (also a `TimeoutError`)
@@ -58,6 +59,7 @@ __all__ = [
     "InvalidRequestError",
     "KlingAPIError",
     "KlingError",
+    "NotCreatedError",
     "NotFoundError",
     "OutcomeUnknownError",
     "PermissionDeniedError",
@@ -277,6 +279,14 @@ class OutcomeUnknownError(KlingError):
     def __init__(self, message: str, *, external_task_id: str) -> None:
         super().__init__(message)
         self.external_task_id = external_task_id
+
+
+class NotCreatedError(KlingError):
+    """`run_many` created nothing for this request, because it had stopped creating.
+
+    The text says why: the account or its keys are refused, the time or the units are used up,
+    or the call was cancelled. The request can be given to another `run_many` as it is.
+    """
 
 
 class _TaskError(KlingError):

@@ -6,8 +6,9 @@ Flows that most programs never use are loaded when they are first called.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Collection, Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -31,11 +32,12 @@ __all__ = [
     "download",
     "get",
     "list_page",
-    "many",
     "raw_request",
     "request",
     "run",
+    "run_many",
     "wait",
+    "wait_many",
 ]
 
 
@@ -99,22 +101,51 @@ def list_page(
     return Operation("list", start, record.name)
 
 
-def many(
-    name: str, work: Iterable[Request | Task], max_concurrent: int | None = None
+def wait_many(name: str, tasks: Iterable[Task | str]) -> Operation[None]:
+    """Do the work of `wait_all` or `as_completed`, which *name* is."""
+    from kling_sdk.flows.many import wait_many
+
+    given: object = tasks  # a caller may not run a type checker
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        raise TypeError(f"{name} takes several tasks, not a {type(given).__name__}")
+    items = list(tasks)
+    for item in items:
+        if not isinstance(item, Task | str):
+            raise TypeError(f"{name} takes tasks or their ids, not a {type(item).__name__}")
+    return Operation(name, lambda ctx: wait_many(ctx, items), about={"tasks": len(items)})
+
+
+def run_many(
+    requests: Iterable[Request] | AsyncIterable[Request],
+    max_concurrent: int | None,
+    timeout: float | None,
+    max_units: Decimal | int | None,
+    *,
+    reads_async: bool,
 ) -> Operation[None]:
-    """Do the work of `wait_all`, `as_completed` or `run_many`, which *name* is."""
+    """Create a task per request, and wait for them; *reads_async* allows an async iterable."""
     from kling_sdk.endpoints.base import Request
-    from kling_sdk.flows.many import many
+    from kling_sdk.flows.many import RunLimits, run_many
 
     if max_concurrent is not None and max_concurrent < 1:
         raise ValueError(f"max_concurrent is {max_concurrent}; it must be 1 or more, or None")
-    items = list(work)
-    wanted = Request if name == "run_many" else Task
-    for item in items:
-        if not isinstance(item, wanted):
-            raise TypeError(f"{name} takes {wanted.__name__} objects, not a {type(item).__name__}")
-    about = {"tasks": len(items)}
-    return Operation(name, lambda ctx: many(ctx, items, max_concurrent), about=about)
+    if timeout is not None and not timeout >= 0:
+        raise ValueError(f"timeout is {timeout}; it must be 0 or more, or None")
+    if max_units is not None and not max_units >= 0:
+        raise ValueError(f"max_units is {max_units}; it must be 0 or more, or None")
+    if max_units is not None:
+        raise NotImplementedError("max_units needs a price list, which this version has not")
+    given: object = requests  # a caller may not run a type checker
+    if not isinstance(given, Iterable | AsyncIterable) or isinstance(given, str):
+        raise TypeError(f"run_many takes several requests, not a {type(given).__name__}")
+    if isinstance(given, AsyncIterable) and not reads_async:
+        raise TypeError("only AsyncKling's run_many takes an async iterable")
+    for item in requests if isinstance(requests, Collection) else ():
+        if not isinstance(item, Request):
+            raise TypeError(f"run_many takes Request objects, not a {type(item).__name__}")
+    limits = RunLimits(max_concurrent, timeout)
+    about = {"tasks": len(requests)} if isinstance(requests, Collection) else {}
+    return Operation("run_many", lambda ctx: run_many(ctx, requests, limits), about=about)
 
 
 def download(

@@ -168,7 +168,7 @@ class Outcome:
 
     Attributes:
         index: Its place in the input, counted from 0.
-        task: The task as last seen, or None when it was never created.
+        task: The task as last seen, or None when none is known.
         error: What went wrong, or None when it ended well.
     """
 

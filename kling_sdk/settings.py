@@ -10,6 +10,7 @@ import attrs
 
 from kling_sdk.auth import AccessKey, Keyring, parse_keys
 from kling_sdk.flows import Context, Randomness
+from kling_sdk.flows.board import Board
 from kling_sdk.flows.identity import Server
 from kling_sdk.options import Options
 from kling_sdk.transports import Clock, SystemClock
@@ -29,6 +30,7 @@ def _context_of(settings: ClientSettings) -> Context:
         settings.random,
         cancel.is_set if cancel is not None else bool,
         settings.server,
+        settings.board,
     )
 
 
@@ -43,6 +45,7 @@ class ClientSettings:
     options: Options
     random: Randomness
     server: Server = attrs.field(factory=Server)
+    board: Board = attrs.field(factory=Board)
     _context: Context = attrs.field(
         init=False, repr=False, default=attrs.Factory(_context_of, takes_self=True)
     )

@@ -1,23 +1,9 @@
-"""What a flow is, and the one exchange that all flows are made of.
-
-A *flow* is a generator. It yields what it wants done and is sent what came of it:
-
-- `Send(call, read)` is answered with what `read` returned of the reply; what `read` raised,
-  or a `TransportError` for no reply at all, is thrown in;
-- `Fetch(call, sink)` is answered with a `Reply` whose body was given to the sink;
-- `Work(run)` is answered with what `run` returned, which may have blocked for long;
-- `Sleep(seconds)` is answered with None;
-- `Emit(item)` hands out one of many results and is answered with None.
-
-Its return value is the result. A flow does no I/O and has no clock of its own: the same
-flow runs under every driver, sync or async, and in a test that answers by hand.
-"""
+"""What flows are given and report, and the one exchange that all flows are made of."""
 
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import (
     Any,
@@ -27,7 +13,6 @@ from typing import (
     Literal,
     NamedTuple,
     Protocol,
-    TypeVar,
     cast,
 )
 
@@ -45,6 +30,8 @@ from kling_sdk.errors import (
     TransportError,
     UnnamedReplyError,
 )
+from kling_sdk.flows.board import Board
+from kling_sdk.flows.effects import Flow, Send, Sleep, T
 from kling_sdk.flows.identity import Server
 from kling_sdk.flows.privacy import discreet, private_texts
 from kling_sdk.flows.retry import Policy
@@ -54,18 +41,10 @@ from kling_sdk.wire import WIRES, HttpCall, Reply, Wire
 
 __all__ = [
     "Context",
-    "Effect",
-    "Emit",
     "Event",
-    "Fetch",
-    "Flow",
     "Operation",
     "Randomness",
     "RepeatedPages",
-    "Send",
-    "Sink",
-    "Sleep",
-    "Work",
     "ask",
     "exchange",
     "once",
@@ -73,7 +52,6 @@ __all__ = [
     "repeat",
 ]
 
-T = TypeVar("T")
 log: Final = logging.getLogger("kling_sdk")
 
 _NOT_YET_VALID, _EXPIRED = 1003, 1004
@@ -96,82 +74,6 @@ class Randomness(Protocol):
     def getrandbits(self, k: int, /) -> int:
         """Return *k* random bits."""
         ...
-
-
-class Sink(Protocol):
-    """Where the body of a `Fetch` goes."""
-
-    @property
-    def may_block(self) -> bool:
-        """Whether `write` may take long, and so must not run on an event loop."""
-        ...
-
-    def start(self, status: int, headers: dict[str, str]) -> None:
-        """Take note of the head, and choose what happens to the body."""
-        ...
-
-    def write(self, chunk: bytes) -> None:
-        """Take the next bytes."""
-        ...
-
-    def progressed(self) -> None:
-        """Report the progress; called after each `write`, on the thread of the call."""
-        ...
-
-
-class Send(NamedTuple):
-    """Make a call, and read its reply while the connection is still held.
-
-    Attributes:
-        call: The call.
-        timeout: Seconds it may take.
-        read: Given the reply. When it raises a `TransportError`, the connection is closed.
-        fresh: True for a connection that is opened for this call and not used again. The
-            reply is then marked as `fresh`.
-    """
-
-    call: HttpCall
-    timeout: float
-    read: Callable[[Reply], Any]
-    fresh: bool = False
-
-
-class Fetch(NamedTuple):
-    """Make a call whose body goes to a sink.
-
-    Attributes:
-        call: The call, to a host that gets no credentials.
-        sink: Takes the body.
-        timeout: Seconds that each silence may take.
-        whole: Seconds that all of it may take.
-    """
-
-    call: HttpCall
-    sink: Sink
-    timeout: float
-    whole: float = math.inf
-
-
-class Work(NamedTuple):
-    """Run what may block for long, such as a write to disk; an async client uses a thread."""
-
-    run: Callable[[], Any]
-
-
-class Sleep(NamedTuple):
-    """Let *seconds* pass."""
-
-    seconds: float
-
-
-class Emit(NamedTuple):
-    """Hand out *item* now, and go on."""
-
-    item: Any
-
-
-Effect = Send | Fetch | Work | Sleep | Emit
-Flow = Generator[Effect, Any, T]
 
 
 @attrs.frozen
@@ -212,6 +114,7 @@ class Context:
     random: Randomness
     cancelled: Callable[[], bool] = bool
     server: Server = attrs.field(factory=Server)
+    board: Board = attrs.field(factory=Board)
     headers: Mapping[str, str] = _NONE
 
     @property

@@ -37,14 +37,13 @@ from kling_sdk.errors import (
 from kling_sdk.flows.core import (
     WRONG_ADDRESS,
     Context,
-    Flow,
     RepeatedPages,
-    Sleep,
     exchange,
     log,
     note_retry,
     repeat,
 )
+from kling_sdk.flows.effects import Flow, Sleep
 from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.flows.interrupted import interrupted, unanswered
 from kling_sdk.flows.retry import is_transient, is_unexplained_conflict, maybe_done
@@ -95,7 +94,6 @@ def create(
     *,
     external_id: str | None = None,
     wait_for_slot: bool = True,
-    will_repeat: bool = False,
 ) -> Flow[Task]:
     """Create one task.
 
@@ -104,8 +102,6 @@ def create(
         request: What to create. Its own `external_task_id` is used if it has one.
         external_id: The id to use if the request has none; None makes one.
         wait_for_slot: False to raise 1303 at once instead of waiting for a free slot.
-        will_repeat: True when the caller repeats a 1303 under the same id, so that it need
-            not be certain that the reply belongs to this request.
 
     Raises:
         RequestValidationError: the model is known not to do this; nothing was sent.
@@ -136,7 +132,6 @@ def create(
         external_id,
         keys,
         wait_for_slot=wait_for_slot,
-        will_repeat=will_repeat,
         is_own_id=request.external_task_id is None,
     )
     try:
@@ -147,7 +142,7 @@ def create(
         # Not a failure we know: it says nothing about what the server did.
         raise attempts.unknown(f"failed with {type(error).__name__}") from error
     except BaseException as error:
-        interrupted(error, unanswered(external_id) if attempts.is_open else "")
+        interrupted(error, unanswered([external_id]) if attempts.is_open else "")
         raise
 
 
@@ -162,7 +157,6 @@ class _Attempts:
     external_id: str
     keys: CallKeys
     wait_for_slot: bool = attrs.field(kw_only=True)
-    will_repeat: bool = attrs.field(kw_only=True)
     is_own_id: bool = attrs.field(kw_only=True)
     expected: ExpectedTask = attrs.field(init=False)
     pages: RepeatedPages = attrs.field(factory=RepeatedPages, init=False)
@@ -203,14 +197,10 @@ class _Attempts:
                 return (yield from self._accepted(*reply))
             attempt += 1
 
-    def _may_be_anothers(self, error: KlingError) -> bool:
+    @staticmethod
+    def _may_be_anothers(error: KlingError) -> bool:
         """Return whether a refusal may be the reply to another request on its connection."""
-        return (
-            isinstance(error, KlingAPIError)
-            and error.is_refusal
-            and error.over_used_connection
-            and not (self.will_repeat and error_is_busy(error))
-        )
+        return isinstance(error, KlingAPIError) and error.is_refusal and error.over_used_connection
 
     def _read(self, reply: Reply) -> tuple[Task, Reply]:
         """Return the reply's task, which is ours or does not say whose it is."""

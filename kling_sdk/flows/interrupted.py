@@ -10,22 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kling_sdk.errors import KlingError
-from kling_sdk.flows.core import Flow, T, log
+from kling_sdk.flows.core import log
+from kling_sdk.flows.effects import Flow, T
 from kling_sdk.results import Task
 
 __all__ = ["interrupted", "naming", "open_tasks", "unanswered"]
 
 
-def unanswered(external_id: str) -> str:
-    """Return what is to be known of a create that was not answered."""
-    return (
-        f"interrupted during a create, which may have been accepted: ask with "
-        f"get({external_id!r}), or repeat it with external_task_id={external_id!r}"
+def unanswered(external_ids: Iterable[str]) -> str:
+    """Return what is to be known of creates that were not answered; "" if there are none."""
+    shown = "; ".join(
+        f"ask with get({external_id!r}), or repeat it with external_task_id={external_id!r}"
+        for external_id in external_ids
     )
+    return f"interrupted during a create, which may have been accepted: {shown}" if shown else ""
 
 
 def open_tasks(tasks: Iterable[Task | str]) -> str:
-    """Return what is to be known of tasks that go on; "" if there are none."""
+    """Return what is to be known of tasks that were not returned; "" if there are none."""
     shown = ", ".join(_named(task) for task in tasks)
     return f"interrupted while tasks go on: {shown}; wait(task_id) resumes" if shown else ""
 

@@ -9,7 +9,8 @@ from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.capabilities import require
 from kling_sdk.endpoints.raw import RawRequest
 from kling_sdk.errors import KlingError, OutcomeUnknownError
-from kling_sdk.flows.core import Context, Flow, exchange
+from kling_sdk.flows.core import Context, exchange
+from kling_sdk.flows.effects import Flow
 from kling_sdk.flows.interrupted import interrupted
 from kling_sdk.flows.retry import maybe_done
 from kling_sdk.wire import Reply

@@ -7,43 +7,40 @@ task that does not exist.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-import attrs
-
-from kling_sdk.endpoints import ENDPOINTS
 from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import (
-    EmptyResultError,
     KlingAPIError,
     KlingError,
     NotFoundError,
-    TaskFailedError,
     TransportError,
     UnreachableError,
-    WaitCancelledError,
-    WaitTimeoutError,
 )
-from kling_sdk.flows.core import Context, Event, Flow, Sleep, ask, log
+from kling_sdk.flows.board import Waiting
+from kling_sdk.flows.core import Context, Event, ask, log
 from kling_sdk.flows.create import create
+from kling_sdk.flows.effects import Flow, Sleep
 from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.flows.interrupted import naming
-from kling_sdk.flows.privacy import discreet
 from kling_sdk.flows.retry import is_transient
+from kling_sdk.flows.tasks import (
+    cancelled,
+    finished,
+    is_complete,
+    merged,
+    note_change,
+    record_of,
+    timed_out,
+)
+from kling_sdk.flows.together import shared_look, waiting
 from kling_sdk.results import Task
 
-__all__ = [
-    "finished",
-    "first_look",
-    "next_look",
-    "note_change",
-    "record_of",
-    "run_task",
-    "wait",
-]
+__all__ = ["run_task", "wait"]
 
 #: Seconds a video typically takes, from create to result. Assumed (confidence low): the
 #: vendor publishes no figure; users report one to several minutes.
@@ -52,7 +49,7 @@ _GROWTH: Final = 1.3
 _JITTER: Final = 0.2
 
 
-def first_look(ctx: Context, task: Task) -> float:
+def _first_look(ctx: Context, task: Task) -> float:
     """Return the seconds until the first look at *task*."""
     wanted = ctx.options.first_look if ctx.options.first_look is not None else TYPICAL / 2
     if task.created_at is None:
@@ -61,53 +58,11 @@ def first_look(ctx: Context, task: Task) -> float:
     return min(max(wanted - age, 0.0), wanted)
 
 
-def next_look(ctx: Context, looks: int) -> float:
+def _next_look(ctx: Context, looks: int) -> float:
     """Return the seconds from look number *looks* (from 1) to the next."""
     shortest, longest = ctx.options.poll_interval
     pause = min(longest, shortest * _GROWTH ** min(looks - 1, 40))
     return pause * (1 - _JITTER + 2 * _JITTER * ctx.random.random())
-
-
-def finished(task: Task, private: Iterable[str] = ()) -> Task:
-    """Return a task that ended well with at least one result.
-
-    Args:
-        task: A task that is done.
-        private: What the error's text must not quote; `task.status_msg` is as it came.
-
-    Raises:
-        TaskFailedError: it failed.
-        EmptyResultError: it succeeded with nothing to show.
-    """
-    if not task.is_succeed:
-        reason = discreet(task.status_msg, private) or "the vendor gave no reason"
-        raise TaskFailedError(f"task {task.task_id} failed: {reason}", task)
-    if not task.outputs:
-        raise EmptyResultError(
-            f"task {task.task_id} succeeded without a result; ask again, or see task.raw", task
-        )
-    return task
-
-
-def note_change(ctx: Context, before: Task | None, now: Task) -> None:
-    """Call `on_update` and the event hook when the status is another than before."""
-    if before is not None and before.status == now.status:
-        return
-    ctx.emit(Event("task", task=now))
-    if ctx.options.on_update is not None:
-        try:
-            ctx.options.on_update(now)
-        except Exception:  # noqa: BLE001 - whatever it is, it must not cost a task that was paid for
-            log.exception("on_update failed at %s of task %s", now.status, now.task_id)
-
-
-def record_of(task: Task, default: EndpointRecord | None = None) -> EndpointRecord:
-    """Return the endpoint that made *task*; *default* for a task that does not name one."""
-    if default is not None and task.endpoint in {"", default.name}:
-        return default
-    found = ENDPOINTS.get(task.endpoint) or default
-    # A relay asks for a task by its id alone; Kling refuses the path that is missing.
-    return found or EndpointRecord(task.endpoint, path="")
 
 
 def wait(
@@ -130,23 +85,41 @@ def wait(
     known = task if isinstance(task, Task) else None
     # A task knows its endpoint, also when another endpoint's resource waits for it.
     record = record_of(known, record) if known is not None else record
-    if known is not None and known.is_done and (known.outputs or not known.is_succeed):
+    if known is not None and is_complete(known):
         return finished(known, private)
+    with contextlib.ExitStack() as stack:
+        return (yield from _wait(ctx, record, task, private, stack))
+
+
+def _wait(
+    ctx: Context,
+    record: EndpointRecord,
+    task: Task | str,
+    private: Sequence[str],
+    stack: contextlib.ExitStack,
+) -> Flow[Task]:
+    known = task if isinstance(task, Task) else None
     until = ctx.until(ctx.options.wait_timeout)
-    pause = first_look(ctx, known) if known is not None else 0.0
+    pause = _first_look(ctx, known) if known is not None else 0.0
     trouble: KlingError | None = None
+    own: Waiting | None = None
     looks, looked_at = 0, -math.inf
     while True:
         remaining = until - ctx.monotonic()
         # Not before a look was taken at the deadline or later: `on_update` may have been slow.
         if looked_at >= until:
-            raise _timeout(ctx, task, known) from trouble
+            raise timed_out(_last(task, known), ctx.options.wait_timeout) from trouble
+        if own is None and known is not None:
+            own = stack.enter_context(waiting(ctx, record, known))
         # A last look is taken at the deadline itself rather than missed by a second.
         yield from _pause(ctx, max(0.0, min(pause, remaining)), task, known)
         looks += 1
+        before, looked_at = looked_at, ctx.monotonic()
+        started = looked_at
         try:
-            looked_at = ctx.monotonic()
-            seen = yield from _look(ctx, record, known or str(task), until)
+            fresh = started - max(pause / 2, ctx.options.poll_interval[0])
+            after = until if started >= until else max(math.nextafter(before, math.inf), fresh)
+            looked_at, seen = yield from _look(ctx, record, own, known or str(task), until, after)
         except (KlingAPIError, TransportError) as error:
             # A task that was seen once exists: not finding it is the server's hiccup.
             lost = not is_transient(error) or ctx.policy.is_hopeless(error, looks)
@@ -155,11 +128,14 @@ def wait(
             log.debug("look %d failed: %s", looks, type(error).__name__)
             trouble = error
         else:
+            seen = merged(known, seen) if known is not None else seen
             note_change(ctx, known, seen)
             known, trouble = seen, None
             if seen.is_done:
                 return finished(seen, private)
-        pause = _server_pause(trouble, next_look(ctx, looks))
+        # What another wait has seen is as old as its request.
+        age = max(0.0, started - looked_at)
+        pause = _server_pause(trouble, _next_look(ctx, looks) - age)
         if isinstance(trouble, UnreachableError) and not ctx.server.answered:
             pause = min(pause, 1.0)  # s: it will hardly get better
 
@@ -172,16 +148,7 @@ def run_task(ctx: Context, request: Request) -> Flow[Task]:
 
 def _follow(ctx: Context, request: Request, task: Task) -> Flow[Task]:
     note_change(ctx, None, task)
-    try:
-        done = yield from wait(ctx, request.record, task, request.prompts())
-    except TaskFailedError as error:
-        if task.reused:
-            error.add_note(
-                "an earlier create made this task under the same external_task_id; "
-                "use another id to try again"
-            )
-        raise
-    return attrs.evolve(done, reused=True) if task.reused else done
+    return (yield from wait(ctx, request.record, task, request.prompts()))
 
 
 def _server_pause(trouble: KlingError | None, pause: float) -> float:
@@ -189,8 +156,27 @@ def _server_pause(trouble: KlingError | None, pause: float) -> float:
     return pause if wanted is None else max(pause, wanted)
 
 
-def _look(ctx: Context, record: EndpointRecord, task: Task | str, until: float) -> Flow[Task]:
+def _look(
+    ctx: Context,
+    record: EndpointRecord,
+    own: Waiting | None,
+    task: Task | str,
+    until: float,
+    after: float,
+) -> Flow[tuple[float, Task]]:
+    """Return when the task was asked for, and how it was then.
+
+    What another wait has seen of it counts if it was asked for at the monotonic time *after*.
+    """
     ctx.emit(Event("poll", "GET"))
+    if own is not None and isinstance(task, Task):
+        shown = yield from shared_look(ctx, record, own, task, after)
+        if shown is not None:
+            return shown
+    return ctx.monotonic(), (yield from _get(ctx, record, task, until))
+
+
+def _get(ctx: Context, record: EndpointRecord, task: Task | str, until: float) -> Flow[Task]:
     wire = ctx.wire_for(record)
     # At the deadline one attempt still gets its full time.
     until = max(until, ctx.until(ctx.options.timeout))
@@ -213,17 +199,7 @@ def _pause(ctx: Context, seconds: float, task: Task | str, known: Task | None) -
     if seconds > 0 and not ctx.cancelled():
         yield Sleep(seconds)
     if ctx.cancelled():
-        last = _last(task, known)
-        raise WaitCancelledError(f"the wait for task {last.task_id} was cancelled", last)
-
-
-def _timeout(ctx: Context, task: Task | str, known: Task | None) -> WaitTimeoutError:
-    last = _last(task, known)
-    return WaitTimeoutError(
-        f"task {last.task_id} is {last.status} after {ctx.options.wait_timeout:g} s; it goes on: "
-        f"wait({last.task_id!r}) resumes, also in another process",
-        last,
-    )
+        raise cancelled(_last(task, known))
 
 
 def _last(task: Task | str, known: Task | None) -> Task:

@@ -1,16 +1,18 @@
 """Running flows: the two loops, sync and async, and nothing else.
 
 An answer is sent into the flow, a failure is thrown into it, and whatever happens the
-flow is closed, so its `finally` blocks run also when a task is cancelled.
+flow is closed, so its `finally` blocks run also when a task is cancelled. A flow that is
+streamed may have children (`kling_sdk.transports.children`).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextvars import copy_context
 from typing import Any, Protocol, TypeVar, cast
 
-from kling_sdk.flows import Emit, Fetch, Flow, Send, Sleep, Work
+from kling_sdk.flows import Emit, Fetch, Flow, Next, Send, Sleep, Spawn, Work
 from kling_sdk.transports.clock import Clock
 from kling_sdk.transports.threads import in_thread, refuse_trio
 
@@ -48,29 +50,16 @@ class AsyncTransport(Protocol):
 
 def run(flow: Flow[T], transport: SyncTransport, clock: Clock, wake: threading.Event | None) -> T:
     """Return the result of *flow*."""
+
+    def perform(effect: Any) -> Any:
+        if isinstance(effect, Sleep):
+            return clock.sleep(effect.seconds, wake)
+        if isinstance(effect, Work):
+            return effect.run()
+        return transport.perform(effect)
+
     with clock.call():
-        try:
-            effect = next(flow)
-            while True:
-                try:
-                    answer = None
-                    if isinstance(effect, Sleep):
-                        clock.sleep(effect.seconds, wake)
-                    elif isinstance(effect, Work):
-                        answer = effect.run()
-                    else:
-                        answer = transport.perform(cast("Send | Fetch", effect))
-                except Exception as error:  # noqa: BLE001 - every failure is the flow's to judge
-                    effect = flow.throw(error)
-                except BaseException as error:
-                    flow.throw(error)  # it names its tasks in the error, and raises it again
-                    raise
-                else:
-                    effect = flow.send(answer)
-        except StopIteration as stop:
-            return cast("T", stop.value)
-        finally:
-            flow.close()
+        return _play(flow, perform)
 
 
 async def arun(flow: Flow[T], transport: AsyncTransport, clock: Clock) -> T:
@@ -81,28 +70,56 @@ async def arun(flow: Flow[T], transport: AsyncTransport, clock: Clock) -> T:
     """
     refuse_trio()
     with clock.call():
-        try:
-            effect = next(flow)
-            while True:
-                try:
-                    answer = None
-                    if isinstance(effect, Sleep):
-                        await clock.asleep(effect.seconds)
-                    elif isinstance(effect, Work):
-                        answer = await in_thread(effect.run)
-                    else:
-                        answer = await transport.perform(cast("Send | Fetch", effect))
-                except Exception as error:  # noqa: BLE001 - every failure is the flow's to judge
-                    effect = flow.throw(error)
-                except BaseException as error:
-                    flow.throw(error)  # it names its tasks in the error, and raises it again
-                    raise
-                else:
-                    effect = flow.send(answer)
-        except StopIteration as stop:
-            return cast("T", stop.value)
-        finally:
-            flow.close()
+        return await _aplay(flow, _async_performer(transport, clock))
+
+
+def _async_performer(transport: AsyncTransport, clock: Clock) -> Callable[[Any], Awaitable[Any]]:
+    async def perform(effect: Any) -> Any:
+        if isinstance(effect, Sleep):
+            return await clock.asleep(effect.seconds)
+        if isinstance(effect, Work):
+            return await in_thread(effect.run)
+        return await transport.perform(effect)
+
+    return perform
+
+
+def _play(flow: Flow[T], perform: Callable[[Any], Any]) -> T:
+    try:
+        effect = next(flow)
+        while True:
+            try:
+                answer = perform(effect)
+            except Exception as error:  # noqa: BLE001 - every failure is the flow's to judge
+                effect = flow.throw(error)
+            except BaseException as error:
+                flow.throw(error)  # it names its tasks in the error, and raises it again
+                raise
+            else:
+                effect = flow.send(answer)
+    except StopIteration as stop:
+        return cast("T", stop.value)
+    finally:
+        flow.close()
+
+
+async def _aplay(flow: Flow[T], perform: Callable[[Any], Awaitable[Any]]) -> T:
+    try:
+        effect = next(flow)
+        while True:
+            try:
+                answer = await perform(effect)
+            except Exception as error:  # noqa: BLE001 - every failure is the flow's to judge
+                effect = flow.throw(error)
+            except BaseException as error:
+                flow.throw(error)  # it names its tasks in the error, and raises it again
+                raise
+            else:
+                effect = flow.send(answer)
+    except StopIteration as stop:
+        return cast("T", stop.value)
+    finally:
+        flow.close()
 
 
 class _Step:
@@ -136,22 +153,64 @@ class _Step:
 def stream(
     flow: Flow[None], transport: SyncTransport, clock: Clock, wake: threading.Event | None
 ) -> Generator[Any, None, None]:
-    """Yield what *flow* emits. Between two items no call is in progress."""
+    """Yield what *flow* emits. Between two items only its children go on."""
+    from kling_sdk.transports.child_threads import ChildThreads  # most calls have no children
+    from kling_sdk.transports.children import CallInProgress
+
+    children = ChildThreads(_play, transport.perform, clock, wake)
     step = _Step(flow)
+    call = CallInProgress(clock)
+
+    def perform(effect: Any) -> Any:
+        if isinstance(effect, Next):
+            return children.next(effect, call)
+        if isinstance(effect, Spawn):
+            return children.start(effect, outside)
+        if isinstance(effect, Sleep):
+            return clock.sleep(effect.seconds, wake)
+        return transport.perform(effect)
+
     try:
-        while run(step(), transport, clock, wake):
+        while True:
+            outside = copy_context()  # in which this call is not in progress
+            with call:
+                has_item = _play(step(), perform)
+            if not has_item:
+                return
             yield step.item
     finally:
         flow.close()
+        children.close()
 
 
 async def astream(
     flow: Flow[None], transport: AsyncTransport, clock: Clock
 ) -> AsyncGenerator[Any, None]:
-    """Yield what *flow* emits. Between two items no call is in progress."""
+    """Yield what *flow* emits. Between two items only its children go on."""
+    refuse_trio()
+    from kling_sdk.transports.child_tasks import ChildTasks  # loads asyncio
+    from kling_sdk.transports.children import CallInProgress
+
+    make = _async_performer(transport, clock)
+    children = ChildTasks(_aplay, make, clock)
     step = _Step(flow)
+    call = CallInProgress(clock)
+
+    async def perform(effect: Any) -> Any:
+        if isinstance(effect, Next):
+            return await children.next(effect, call)
+        if isinstance(effect, Spawn):
+            return children.start(effect, outside)
+        return await make(effect)
+
     try:
-        while await arun(step(), transport, clock):
+        while True:
+            outside = copy_context()
+            with call:
+                has_item = await _aplay(step(), perform)
+            if not has_item:
+                return
             yield step.item
     finally:
         flow.close()
+        await children.aclose()

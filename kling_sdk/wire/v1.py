@@ -88,11 +88,7 @@ class V1Wire:
 
     def get(self, record: EndpointRecord, task_id: str) -> HttpCall:
         """Return the call that reads one task, by task id or external id."""
-        if not record.path:
-            raise RequestValidationError(
-                "task.endpoint", f"is {record.name!r}, which is not known here", "a known endpoint"
-            )
-        return HttpCall("GET", f"{record.path}/{quote(checked_id(task_id), safe='')}")
+        return HttpCall("GET", f"{_known_path(record)}/{quote(checked_id(task_id), safe='')}")
 
     def list(
         self, record: EndpointRecord, page: int, page_size: int, before: int | None
@@ -106,7 +102,8 @@ class V1Wire:
             raise RequestValidationError(
                 "page_size", f"is {page_size}", f"1 to {self.max_page_size}"
             )
-        return HttpCall("GET", record.path, params={"pageNum": page, "pageSize": page_size})
+        params: dict[str, str | int] = {"pageNum": page, "pageSize": page_size}
+        return HttpCall("GET", _known_path(record), params=params)
 
     def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> HttpCall:
         """Return the call that reads the account's resource packs."""
@@ -161,6 +158,14 @@ class V1Wire:
         tasks = tuple(task_from(item, record.name) for item in data)
         more = len(tasks) >= page_size and page < self.max_page
         return Page(tasks, page, page_size, has_next=more)
+
+
+def _known_path(record: EndpointRecord) -> str:
+    if not record.path:
+        raise RequestValidationError(
+            "task.endpoint", f"is {record.name!r}, which is not known here", "a known endpoint"
+        )
+    return record.path
 
 
 def checked_id(task_id: str) -> str:

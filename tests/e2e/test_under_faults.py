@@ -128,6 +128,7 @@ async def test_a_hundred_creates_over_a_bad_network_make_a_hundred_tasks(mock: K
 # ------------------------------------------------------------ limits of the account
 
 
+@pytest.mark.slow
 def test_more_requests_than_slots_are_queued(mock: KlingMock) -> None:
     """`run_many` waits for free slots: all end well, and never more than two are open."""
     mock.account.slots = 2

@@ -10,16 +10,24 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import aiohttp
 import httpx
 import pytest
 
-from kling_sdk import AsyncKling, Kling, NotFoundError, OutcomeUnknownError
+from kling_sdk import (
+    AsyncKling,
+    Kling,
+    NotFoundError,
+    Outcome,
+    OutcomeUnknownError,
+    TextToVideo,
+)
 from tests.proof.intents import KEY, Create, Told, everybody, judge, prompts, show, with_sdk
 from tests.sdk.fake_kling import HonestKling
 from tests.sdk.faulty_server import Fault, FaultyKling
-from tests.sdk.scripted import ClockPerTask
+from tests.sdk.scripted import ClockPerTask, FakeClock
 
 pytestmark = pytest.mark.slow
 
@@ -100,6 +108,47 @@ def test_creates_one_after_the_other_make_one_task_each(server: FaultyKling) -> 
     verdict = judge(told, server.kling)
     show("sync httpx", verdict, server, time.monotonic() - started)
     assert verdict.is_sound
+
+
+#: The clock moves while one create pauses, and so ages all: no deadline may end them.
+PATIENT: Any = {"create_deadline": 1e9, "wait_timeout": 1e9}
+
+
+def told_by(outcomes: list[Outcome], requests: list[TextToVideo]) -> dict[str, Told]:
+    """Return what the outcomes of a batch tell of each request."""
+    told = dict[str, Told]()
+    for outcome in outcomes:
+        unknown = outcome.error.external_task_id if outcome.error is not None else None
+        task_id = outcome.task.task_id if outcome.task is not None else None
+        told[requests[outcome.index].prompt or ""] = Told(task_id, unknown)
+    return told
+
+
+async def test_a_batch_of_an_async_client_makes_one_task_per_request(server: FaultyKling) -> None:
+    """`run_many` creates at the same time, and keeps the promise for each request."""
+    started, requests = time.monotonic(), [TextToVideo(prompt=text) for text in prompts(500)]
+    server.kling.takes = 0.0
+    async with AsyncKling(KEY, base_url=server.url, clock=FakeClock(), **PATIENT) as kling:
+        batch = kling.run_many(requests, max_concurrent=32)
+        told = told_by([outcome async for outcome in batch], requests)
+
+    verdict = judge(told, server.kling)
+    show("run_many, 32 in flight", verdict, server, time.monotonic() - started)
+    assert verdict.is_sound
+    assert verdict.tasks == verdict.intents == 500
+
+
+def test_a_batch_of_a_sync_client_makes_one_task_per_request(server: FaultyKling) -> None:
+    """The same, in threads."""
+    started, requests = time.monotonic(), [TextToVideo(prompt=text) for text in prompts(300)]
+    server.kling.takes = 0.0
+    with Kling(KEY, base_url=server.url, clock=FakeClock(), **PATIENT) as kling:
+        told = told_by(list(kling.run_many(requests, max_concurrent=16)), requests)
+
+    verdict = judge(told, server.kling)
+    show("sync run_many, 16 in flight", verdict, server, time.monotonic() - started)
+    assert verdict.is_sound
+    assert verdict.tasks == verdict.intents == 300
 
 
 # ---------------------------------------------------------------- negative controls

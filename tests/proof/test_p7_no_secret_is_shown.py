@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from kling_sdk import AsyncKling, Kling, KlingError, TextToVideo
-from kling_sdk.flows.core import Send
+from kling_sdk.flows import Send
 from kling_sdk.flows.create import create
 from tests.sdk.clients import CLIENTS, KEY, PROMPT, Calls, over
 from tests.sdk.fake_kling import HonestKling

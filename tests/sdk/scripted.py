@@ -9,16 +9,16 @@ import asyncio
 import contextlib
 import random
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
 import attrs
 
-from kling_sdk import KlingError, Task, VideoRequest
+from kling_sdk import KlingError, Task
 from kling_sdk.auth import ApiKey, Keyring
 from kling_sdk.flows import Context, Effect, Emit, Fetch, Flow, Send, Sleep, Work
-from kling_sdk.flows.many import many
 from kling_sdk.options import Options
 from kling_sdk.results import instant
 from kling_sdk.wire import Reply, V1Wire
@@ -84,9 +84,15 @@ class ClockPerTask(FakeClock):
 
 @attrs.define(eq=False)
 class Played(Generic[T]):
-    """What a flow did: its result or error, and every effect it asked for."""
+    """What a flow did: its result or error, and every effect it asked for.
+
+    Attributes:
+        effects: What it asked for, its children included.
+        times: When, in seconds of the clock.
+    """
 
     effects: list[Effect] = attrs.field(factory=list)
+    times: list[float] = attrs.field(factory=list)
     value: T | None = None
     error: BaseException | None = None
 
@@ -116,25 +122,22 @@ class Played(Generic[T]):
 
     @property
     def item_times(self) -> list[float]:
-        """Return when each of them was handed out, in seconds slept before."""
-        now, times = 0.0, list[float]()
-        for effect in self.effects:
-            if isinstance(effect, Sleep):
-                now += effect.seconds
-            elif isinstance(effect, Emit):
-                times.append(now)
-        return times
+        """Return when each of them was handed out."""
+        pairs = zip(self.times, self.effects, strict=True)
+        return [time for time, effect in pairs if isinstance(effect, Emit)]
 
     @property
-    def ticks(self) -> list[list[str]]:
-        """Return the calls between two sleeps."""
-        found: list[list[str]] = [[]]
-        for effect in self.effects:
-            if isinstance(effect, Sleep):
-                found.append([])
-            elif isinstance(effect, Send):
-                found[-1].append(f"{effect.call.method} {effect.call.path}")
-        return found
+    def send_times(self) -> list[float]:
+        """Return when each call was made."""
+        pairs = zip(self.times, self.effects, strict=True)
+        return [time for time, effect in pairs if isinstance(effect, Send)]
+
+    def sent_within(self, seconds: float) -> int:
+        """Return the most calls that were made within any time of that length."""
+        times = self.send_times
+        return max(
+            (bisect_left(times, start + seconds) - at for at, start in enumerate(times)), default=0
+        )
 
     def is_complete(self, count: int) -> bool:
         """Return whether there is one outcome for each of *count* indexes."""
@@ -192,6 +195,7 @@ def play(
                 answer = worked(effect)
                 continue
             played.effects.append(effect)
+            played.times.append(clock.monotonic())
             answer = None
             if isinstance(effect, Sleep):
                 clock.sleep(effect.seconds)
@@ -248,23 +252,12 @@ def asked(kling: HonestKling, effect: Send) -> Reply:
 
 @attrs.define(eq=False)
 class Scene:
-    """A clock, an account, and what came of watching or running many tasks."""
+    """A clock and an account."""
 
     clock: FakeClock = attrs.field(factory=FakeClock)
     kling: HonestKling = attrs.field(
         default=attrs.Factory(lambda self: HonestKling(now=self.clock.time), takes_self=True)
     )
-
-    def play(
-        self,
-        work: Sequence[VideoRequest | Task],
-        respond: Callable[[Any], Reply | Exception] | None = None,
-        most: int | None = None,
-        **options: Any,
-    ) -> Played[None]:
-        ctx = context(self.clock, **options)
-        respond = respond or (lambda effect: asked(self.kling, effect))
-        return play(many(ctx, work, most), self.clock, respond, 200_000)
 
     def existing(self, count: int, endpoint: str = "text2video") -> list[Task]:
         before = len(self.kling.tasks)

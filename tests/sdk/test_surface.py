@@ -98,6 +98,7 @@ def error_examples() -> list[KlingError]:
         KlingError("plain").about(task_id="1"),
         kling_sdk.TransportError("reset", maybe_sent=False),
         kling_sdk.UnreachableError("cannot connect", maybe_sent=False),
+        kling_sdk.NotCreatedError("nothing was created for this request"),
         kling_sdk.OutcomeUnknownError("unknown", external_task_id="mine"),
         kling_sdk.TaskFailedError("failed", TASK),
         kling_sdk.EmptyResultError("empty", TASK),

@@ -44,9 +44,16 @@ def sync_client(kling: Kling) -> None:
     assert_type(kling.multi_image2video.create(image_list=[b"..."], prompt="a kitten"), Task)
     assert_type(kling.multi_image2video.run(image_list=[b"..."], prompt="a kitten"), Task)
     assert_type(kling.wait_all([task]), list[Outcome])
+    assert_type(kling.wait_all([task, "1"], timeout=60), list[Outcome])
     assert_type(kling.as_completed([task]), Iterator[Outcome])
+    assert_type(kling.as_completed(iter(["1"])), Iterator[Outcome])
     assert_type(
         kling.run_many([TextToVideo(prompt="a"), ImageToVideo(image=b"")]), Iterator[Outcome]
+    )
+    requests = (TextToVideo(prompt=prompt) for prompt in "abc")
+    assert_type(
+        kling.run_many(requests, max_concurrent=2, timeout=60, on_update=print, max_units=100),
+        Iterator[Outcome],
     )
     assert_type(kling.download(task.videos[0], "kitten.mp4"), Download)
     assert_type(kling.download(task.videos[0], Path(), on_progress=print), Download)
@@ -66,6 +73,10 @@ def sync_client(kling: Kling) -> None:
         assert_type(entered, Kling)
 
 
+async def _jobs() -> AsyncIterator[TextToVideo]:
+    yield TextToVideo(prompt="a")
+
+
 async def async_client(kling: AsyncKling) -> None:
     task = await kling.text2video.create(prompt="a kitten", model_name="kling-v2-6", duration=5)
     assert_type(task, Task)
@@ -81,6 +92,7 @@ async def async_client(kling: AsyncKling) -> None:
     assert_type(await kling.wait_all([task]), list[Outcome])
     assert_type(kling.as_completed([task]), AsyncIterator[Outcome])
     assert_type(kling.run_many([TextToVideo(prompt="a")]), AsyncIterator[Outcome])
+    assert_type(kling.run_many(_jobs(), timeout=60, on_update=print), AsyncIterator[Outcome])
     assert_type(await kling.download(task.videos[0], "kitten.mp4"), Download)
     assert_type(await kling.download(task.videos[0]), bytes)
     assert_type(await kling.download(task.videos[0], BytesIO()), int)

@@ -311,6 +311,7 @@ def test_every_status_is_told_apart_and_listed(capsys: pytest.CaptureFixture[str
     assert others == {
         "KlingAPIError",
         "_TaskError",
+        "NotCreatedError",
         "WaitCancelledError",
         "CallbackVerificationError",
     }

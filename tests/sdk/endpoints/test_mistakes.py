@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
@@ -19,13 +19,24 @@ from tests.sdk.scripted import FakeClock
 TASK = Task("1", "submitted", endpoint="text2video")
 REQUEST = TextToVideo(prompt=PROMPT)
 
+
+async def _nothing() -> AsyncIterator[TextToVideo]:
+    for request in list[TextToVideo]():
+        yield request
+
+
 MISTAKES: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
-    (lambda kling: kling.wait_all(["1"]), TypeError, "wait_all takes Task objects, not a str"),
-    (lambda kling: kling.wait_all([REQUEST]), TypeError, "takes Task objects"),
-    (lambda kling: kling.as_completed([{}]), TypeError, "as_completed takes Task objects"),
+    (lambda kling: kling.wait_all([REQUEST]), TypeError, "takes tasks or their ids"),
+    (lambda kling: kling.wait_all("1"), TypeError, "wait_all takes several tasks, not a str"),
+    (lambda kling: kling.wait_all(TASK), TypeError, "wait_all takes several tasks, not a Task"),
+    (lambda kling: kling.as_completed([{}]), TypeError, "as_completed takes tasks or their ids"),
     (lambda kling: kling.run_many([PROMPT]), TypeError, "run_many takes Request objects"),
     (lambda kling: kling.run_many([TASK]), TypeError, "not a Task"),
     (lambda kling: kling.run_many([REQUEST], max_concurrent=0), ValueError, "1 or more, or None"),
+    (lambda kling: kling.run_many([REQUEST], timeout=-1), ValueError, "timeout is -1; it must be"),
+    (lambda kling: kling.run_many([REQUEST], max_units=-1), ValueError, "max_units is -1; it must"),
+    (lambda kling: kling.run_many(REQUEST), TypeError, "several requests, not a TextToVideo"),
+    (lambda kling: kling.run_many(_nothing()), TypeError, "only AsyncKling's run_many takes"),
     (lambda kling: kling.download(TASK, "a.mp4"), TypeError, r"such as task.videos\[0\]"),
     (lambda kling: kling.download(None, "a.mp4"), TypeError, "or a URL, not a NoneType"),
     (lambda kling: kling.with_options(timeout="5"), TypeError, "timeout is a str"),

@@ -224,13 +224,26 @@ def test_an_endpoint_of_another_interface_is_called_its_way(
     assert (task.task_id, looked.status) == ("9", "succeeded")
     assert [path for _, path, _ in server.kling.called] == ["/new-model", "/tasks"]  # type: ignore[attr-defined]  # OtherEndpoints
 
+    # The records of these classes are the caller's own: no table of ours has them.
+    request = NewModel(prompt="a kitten", external_task_id="mine")
+    for outcome in [*kling.run_many([request]), *kling.wait_all([task])]:
+        assert outcome.task is not None
+        assert outcome.task.task_id == "9"
+
 
 def test_a_task_of_an_unknown_endpoint_is_refused_by_name(kling: Kling) -> None:
-    """Kling has a path per endpoint; where to ask for such a task is not known."""
-    task = Task("1", "submitted", endpoint="no-such-endpoint")
+    """Kling has a path per endpoint; where to ask for such a task is not known.
 
-    with pytest.raises(RequestValidationError, match="no-such-endpoint"):
-        kling.wait_all([task])
+    The other tasks of a batch do not suffer from it.
+    """
+    task = Task("1", "submitted", endpoint="no-such-endpoint")
+    known = kling.text2video.create(prompt="a kitten")
+
+    for outcomes in (kling.wait_all([task, known]), list(kling.as_completed([task, known, task]))):
+        by_index = {outcome.index: outcome for outcome in outcomes}
+        assert by_index[1].result().task_id == known.task_id
+        with pytest.raises(RequestValidationError, match="no-such-endpoint"):
+            by_index[0].result()
 
 
 def test_the_generated_files_are_up_to_date() -> None:

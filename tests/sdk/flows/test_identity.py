@@ -22,6 +22,7 @@ from tests.sdk.clients import CLIENTS, over
 from tests.sdk.fake_kling import HonestKling, answer
 from tests.sdk.faulty_server import Fault, FaultyKling
 from tests.sdk.scripted import FakeClock, Scene, asked, context, play, reply
+from tests.sdk.simulated import watch
 
 IDS: Final = st.sampled_from(["1", "2", "order-1", "order-2"])
 MAYBE: Final = st.none() | IDS
@@ -139,7 +140,7 @@ def test_waiting_for_many_never_gives_one_the_video_of_another() -> None:
     def respond(effect: Send) -> Reply:
         return next(confused, None) or asked(scene.kling, effect)
 
-    played = scene.play(tasks, respond)
+    played = watch(scene, tasks, respond)
 
     assert played.is_complete(3)
     assert {outcome.result().task_id for outcome in played.items} == {one.task_id for one in tasks}

@@ -1,36 +1,55 @@
-"""Many requests at once: slots, order, and that none is lost."""
+"""Many requests at once: every request has one outcome, and none waits for another."""
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from typing import Final
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kling_sdk import (
-    ConcurrencyLimitError,
+    AccountError,
+    ContentPolicyError,
     ImageToVideo,
+    NotCreatedError,
+    Outcome,
     OutcomeUnknownError,
     Task,
     TextToVideo,
-    TransportError,
     VideoRequest,
-    WaitCancelledError,
+    WaitTimeoutError,
 )
-from kling_sdk.flows import Send, Sleep
-from kling_sdk.flows.many import many
+from kling_sdk.flows import Send
+from kling_sdk.flows.many import RunLimits
 from kling_sdk.wire import Reply
+from tests.sdk.batches import (
+    BROKE,
+    LOST,
+    errors,
+    half_a_second,
+    is_create,
+    requests,
+)
 from tests.sdk.fake_kling import answer
-from tests.sdk.scripted import Scene, asked, context, reply
+from tests.sdk.scripted import Scene, asked, reply
+from tests.sdk.simulated import run
 
-LOST: Final = TransportError("reset")
+
+async def as_async(work: list[VideoRequest]) -> AsyncIterator[VideoRequest]:
+    for request in work:
+        yield request
 
 
-def requests(count: int) -> list[VideoRequest]:
-    return [TextToVideo(prompt=f"kitten {number}") for number in range(count)]
+SOURCES: Final[dict[str, Callable[[list[VideoRequest]], Any]]] = {
+    "list": list,
+    "iterator": iter,
+    "async": as_async,
+}
+
+# ---------------------------------------------------------------- every request, once
 
 
 FAULTS: Final[dict[str, Reply | Exception]] = {
@@ -39,96 +58,97 @@ FAULTS: Final[dict[str, Reply | Exception]] = {
     "500": Reply(500, {}, b""),
     "1302": reply(answer(429, 1302, "slow down")),
     "1301": reply(answer(400, 1301, "no")),
+    "1102": BROKE,
 }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
-    st.integers(0, 15),
-    st.integers(1, 4),
-    st.none() | st.integers(1, 4),
-    st.lists(st.sampled_from(["", *FAULTS]), max_size=60),
-    st.integers(1, 200),
+    count=st.integers(0, 15),
+    slots=st.integers(1, 4),
+    most=st.none() | st.integers(1, 4),
+    faults=st.lists(st.sampled_from(["", *FAULTS]), max_size=60),
+    delays=st.lists(st.sampled_from([0.0, 0.1, 0.5, 3.0, 29.0]), min_size=1, max_size=20),
+    takes=st.integers(1, 200),
+    timeout=st.none() | st.sampled_from([0.0, 5.0, 100.0]),
+    source=st.sampled_from(["list", "iterator", "async"]),
+    reuses=st.booleans(),
 )
 @pytest.mark.slow
-def test_run_many_keeps_every_index_and_never_more_tasks_than_slots(
-    count: int, slots: int, most: int | None, faults: list[str], takes: int
+def test_whatever_breaks_each_request_has_one_outcome_and_nothing_is_bought_twice(
+    *,
+    count: int,
+    slots: int,
+    most: int | None,
+    faults: list[str],
+    delays: list[float],
+    takes: int,
+    timeout: float | None,
+    source: str,
+    reuses: bool,
 ) -> None:
-    """Whatever breaks, each request gets one outcome, and nothing is bought twice."""
+    """In every order of answers, refusals and ends: one outcome each, and never too many open."""
     scene = Scene()
     scene.kling.slots, scene.kling.takes = slots, takes
-    left, widest = iter(faults), 0
+    left, widest, calls = iter(faults), 0, 0
+    broke_at: list[float] = []
+
+    def takes_time(_effect: Send) -> float:
+        nonlocal calls
+        calls += 1
+        return delays[calls % len(delays)]
 
     def respond(effect: Send) -> Reply | Exception:
         nonlocal widest
         fault = next(left, "")
-        if fault == "1301" and effect.call.method == "GET":
-            fault = ""  # only creates are judged by content
+        if fault in {"1301", "1102"} and not is_create(effect):
+            fault = ""  # only creates are judged by content, and paid for
+        if fault == "1102":
+            broke_at.append(scene.clock.monotonic())
         honest = asked(scene.kling, effect) if fault in {"", "lost after"} else LOST
         widest = max(widest, scene.kling.open_tasks())
         return FAULTS.get(fault, honest)
 
-    played = scene.play(requests(count), respond, most)
+    played = run(
+        scene,
+        SOURCES[source](requests(count)),
+        respond,
+        RunLimits(most, timeout),
+        takes=takes_time,
+        reuse_connections=reuses,
+    )
 
-    assert played.is_complete(count)
-    # An unknown create's task is upstream and not among ours, so it may add to our limit.
-    unknown = sum(isinstance(outcome.error, OutcomeUnknownError) for outcome in played.items)
-    assert widest <= min(slots, (most or slots) + unknown)
+    assert played.error is None
+    indexes = sorted(outcome.index for outcome in played.items)
+    # What was not taken out of an iterator is still in it, and has no outcome.
+    assert indexes == list(range(len(indexes)))
+    stopped = any(isinstance(error, AccountError | NotCreatedError) for error in errors(played))
+    is_left = source != "list" and (stopped or timeout is not None)
+    assert len(indexes) == count or is_left
+    # An unknown create's task is upstream and not among ours, and a task whose wait is over goes
+    # on: either may add to our limit.
+    gone = sum(
+        isinstance(outcome.error, OutcomeUnknownError | WaitTimeoutError)
+        for outcome in played.items
+    )
+    assert widest <= min(slots, (most or slots) + gone)
     bought = Counter(task["prompt"] for task in scene.kling.tasks.values())
     assert max(bought.values(), default=1) == 1
     for outcome in played.items:
-        prompt = f"kitten {outcome.index}"
-        if outcome.error is None:
-            assert scene.kling.tasks[outcome.task.task_id]["prompt"] == prompt
-        elif not isinstance(outcome.error, OutcomeUnknownError):
-            assert bought[prompt] == 0
+        judge(outcome, scene, bought)
+    if timeout is not None:
+        assert scene.clock.monotonic() <= timeout + 3 * 30
 
 
-def test_slots_are_learned_from_the_servers_1303() -> None:
-    """Without `max_concurrent` the account's slots are used in full, and 1303 is a queue."""
-    scene = Scene()
-    scene.kling.slots, scene.kling.takes = 3, 60
-
-    played = scene.play(requests(12))
-
-    assert all(outcome.error is None for outcome in played.items)
-    assert played.is_complete(12)
-    # Four rounds of a minute, each noticed within a tick.
-    assert scene.clock.monotonic() <= 4 * (60 + 15)
-
-
-def test_a_known_number_of_slots_costs_no_refused_create() -> None:
-    """With `max_concurrent` given, no request is sent to be answered 1303."""
-    scene = Scene()
-    scene.kling.slots, scene.kling.takes = 3, 60
-
-    played = scene.play(requests(12), most=3)
-
-    assert played.is_complete(12)
-    assert sum(call.startswith("POST") for call in played.sent) == 12
-
-
-def test_a_batch_may_take_longer_than_one_wait() -> None:
-    """While tasks end, the queue goes on: a long batch does not fail for its length."""
-    scene = Scene()
-    scene.kling.slots, scene.kling.takes = 1, 100
-
-    played = scene.play(requests(30), wait_timeout=300.0)
-
-    assert [outcome.error for outcome in played.items] == [None] * 30
-    assert scene.clock.monotonic() > 2500
-
-
-def test_a_queue_that_does_not_move_ends_with_the_servers_refusal() -> None:
-    """When others hold all slots for the whole wait, each request is reported as 1303."""
-    scene = Scene()
-    scene.kling.slots = 0
-
-    played = scene.play(requests(3), wait_timeout=300.0)
-
-    assert played.is_complete(3)
-    assert all(isinstance(outcome.error, ConcurrencyLimitError) for outcome in played.items)
-    assert 300 <= scene.clock.monotonic() < 320
+def judge(outcome: Outcome, scene: Scene, bought: Counter[str]) -> None:
+    """Check that what an outcome says is so."""
+    prompt = f"kitten {outcome.index}"
+    if outcome.task is not None:
+        assert scene.kling.tasks[outcome.task.task_id]["prompt"] == prompt
+    if outcome.error is None or isinstance(outcome.error, WaitTimeoutError):
+        assert outcome.task is not None
+    elif not isinstance(outcome.error, OutcomeUnknownError):
+        assert bought[prompt] == 0
 
 
 def test_one_failure_does_not_lose_the_others() -> None:
@@ -141,29 +161,108 @@ def test_one_failure_does_not_lose_the_others() -> None:
             return FAULTS["1301"]
         return asked(scene.kling, effect)
 
-    played = scene.play(work, respond)
+    played = run(scene, work, respond)
 
-    in_order = sorted(played.items, key=lambda one: one.index)
-    assert [outcome.error is None for outcome in in_order] == [
-        True,
-        False,
-        True,
-        True,
-        True,
-    ]
+    found = errors(played)
+    assert isinstance(found.pop(1), ContentPolicyError)
+    assert found == [None] * 4
 
 
-def test_a_cancelled_batch_accounts_for_every_request() -> None:
-    """After `cancel`, each open task and each request not yet sent is an outcome."""
-    scene, cancel = Scene(), threading.Event()
-    scene.kling.slots, scene.kling.takes = 2, None
-    scene.clock.on_sleep = lambda _seconds: cancel.set()
+def test_a_request_keeps_its_external_id_over_all_its_attempts() -> None:
+    """A create that waits for a slot is sent again under the same id, also a generated one."""
+    scene = Scene()
+    scene.kling.slots, scene.kling.takes = 1, 60
 
-    played = scene.play(requests(5), cancelled=cancel.is_set)
+    played = run(scene, requests(4))
 
-    assert played.is_complete(5)
-    assert all(isinstance(outcome.error, WaitCancelledError) for outcome in played.items)
-    assert sum(bool(outcome.task) for outcome in played.items) == 2
+    sent = [send.call.json for send in played.sends if is_create(send)]
+    ids = {(body["prompt"], body["external_task_id"]) for body in sent}
+    assert len(sent) > len(ids) == 4
+
+
+def test_a_task_that_the_create_found_finished_is_handed_out_at_once() -> None:
+    """A restarted batch does not wait for what an earlier one has made."""
+    scene = Scene()
+    first = run(scene, [TextToVideo(prompt="x", external_task_id="job-1")])
+    started = scene.clock.monotonic()
+
+    played = run(scene, [TextToVideo(prompt="x", external_task_id="job-1")])
+
+    assert played.items[0].task.task_id == first.items[0].task.task_id
+    assert played.items[0].task.reused
+    assert scene.clock.monotonic() == started
+
+
+# ---------------------------------------------------------------- at the same time
+
+
+def test_creates_run_at_the_same_time() -> None:
+    """20 creates of half a second with 20 slots take half a second, not ten."""
+    scene = Scene()
+    scene.kling.takes = 60
+
+    played = run(scene, requests(20), limits=RunLimits(20), takes=half_a_second)
+
+    assert [task["created"] - 1_790_000_000 for task in scene.kling.tasks.values()] == [0.5] * 20
+    assert errors(played) == [None] * 20
+
+
+def test_a_create_that_is_repeated_delays_no_other_create_and_no_look() -> None:
+    """While one create gets no answer for two minutes, the others run, end and are handed out."""
+    scene = Scene()
+    scene.kling.takes = 20
+
+    def respond(effect: Send) -> Reply | Exception:
+        body = effect.call.json
+        if body and body["prompt"] == "kitten 0":
+            return LOST
+        if effect.call.path.rpartition("/")[2].startswith("sdk-"):
+            return LOST  # the look-up of that create
+        return asked(scene.kling, effect)
+
+    played = run(scene, requests(5), respond, RunLimits(2), takes=half_a_second)
+
+    by_index = dict(zip((one.index for one in played.items), played.item_times, strict=True))
+    assert isinstance(errors(played)[0], OutcomeUnknownError)
+    assert by_index[0] >= 115
+    # The other slot: four tasks of 20 s, one after the other, each noticed within 3 s.
+    assert [by_index[index] <= index * (20.5 + 3) for index in (1, 2, 3, 4)] == [True] * 4
+
+
+def test_tasks_are_watched_while_others_are_created() -> None:
+    """A task that ends is handed out although creates are in flight all the time."""
+    scene = Scene()
+    scene.kling.takes = 5
+
+    def slow(effect: Send) -> float:
+        return 25.0 if is_create(effect) and effect.call.json["prompt"] != "kitten 0" else 0.0
+
+    played = run(scene, requests(3), limits=RunLimits(3), takes=slow)
+
+    assert played.items[0].index == 0
+    assert played.item_times[0] <= 5 + 3
+
+
+def test_a_silent_list_delays_no_create() -> None:
+    """A look that hangs for 30 s holds no slot."""
+    scene = Scene()
+    scene.kling.takes = 600
+
+    def slow(effect: Send) -> float:
+        return 0.5 if is_create(effect) else 30.0
+
+    def respond(effect: Send) -> Reply | Exception:
+        if effect.call.method == "GET" and scene.clock.monotonic() < 120:
+            return LOST
+        return asked(scene.kling, effect)
+
+    work = iter(requests(40))
+    run(scene, work, respond, RunLimits(40, timeout=60.0), takes=slow)
+
+    assert max(task["created"] for task in scene.kling.tasks.values()) == 1_790_000_000.5
+
+
+# ---------------------------------------------------------------- hooks and leaving
 
 
 def test_a_hook_that_fails_is_logged_and_ends_no_batch(caplog: pytest.LogCaptureFixture) -> None:
@@ -173,22 +272,29 @@ def test_a_hook_that_fails_is_logged_and_ends_no_batch(caplog: pytest.LogCapture
     def broken(task: Task) -> None:
         raise RuntimeError("no such row")
 
-    played = scene.play(requests(3), on_update=broken)
-    assert [outcome.error for outcome in played.items] == [None] * 3
+    played = run(scene, requests(3), on_update=broken)
+    assert errors(played) == [None] * 3
     assert "no such row" in caplog.text
     for task_id in scene.kling.tasks:
         assert task_id in caplog.text
 
 
 def test_leaving_early_tells_which_tasks_go_on(caplog: pytest.LogCaptureFixture) -> None:
-    """Breaking out of the loop abandons the wait, not the tasks: the log names them."""
+    """Leaving the loop abandons the wait, not the tasks: the log names them."""
     scene = Scene()
-    scene.kling.takes = None
-    flow = many(context(scene.clock), requests(1))
-    effect = next(flow)
-    assert isinstance(effect, Send)
-    with caplog.at_level("WARNING", "kling_sdk"):
-        assert isinstance(flow.send(effect.read(asked(scene.kling, effect))), Sleep)
-        flow.close()
+    scene.kling.takes = 30
 
-    assert next(iter(scene.kling.tasks)) in caplog.text
+    def leave(_item: object) -> None:
+        raise LookupError("the caller's")
+
+    def respond(effect: Send) -> Reply | Exception:
+        return asked(scene.kling, effect)
+
+    def slow(effect: Send) -> float:
+        return 300.0 if is_create(effect) and effect.call.json["prompt"] == "kitten 2" else 0.0
+
+    with pytest.raises(LookupError):
+        run(scene, requests(3), respond, RunLimits(3), on_item=leave, takes=slow)
+
+    assert list(scene.kling.tasks)[1] in caplog.text  # the first one was handed out
+    assert "get('sdk-" in caplog.text.partition("interrupted during a create")[2]

@@ -27,11 +27,11 @@ from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Send
 from kling_sdk.flows.core import repeat
 from kling_sdk.flows.create import create
-from kling_sdk.flows.many import many
 from kling_sdk.flows.wait import run_task, wait
 from kling_sdk.wire import RelayWire, Reply, V1Wire
 from tests.sdk.fake_kling import HonestKling, answer
 from tests.sdk.scripted import FakeClock, Scene, asked, context, play, reply
+from tests.sdk.simulated import watch
 
 REQUEST: Final = TextToVideo(prompt="a kitten", external_task_id="order-1")
 PATH: Final = "/v1/videos/text2video"
@@ -370,12 +370,7 @@ def test_a_slow_caller_does_not_make_a_finished_task_time_out() -> None:
     def take_an_hour(_item: object) -> None:
         scene.clock.now += 3600
 
-    played = play(
-        many(context(scene.clock, wait_timeout=60.0), tasks),
-        scene.clock,
-        lambda effect: asked(scene.kling, effect),
-        on_item=take_an_hour,
-    )
+    played = watch(scene, tasks, on_item=take_an_hour, wait_timeout=60.0)
 
     assert [outcome.error for outcome in played.items] == [None, None]
 

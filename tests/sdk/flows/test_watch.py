@@ -20,6 +20,7 @@ from kling_sdk.flows import Send
 from kling_sdk.wire import Reply
 from tests.sdk.fake_kling import answer
 from tests.sdk.scripted import Scene, asked, reply
+from tests.sdk.simulated import watch
 
 LOST: Final = TransportError("reset")
 LIST: Final = "GET /v1/videos/text2video"
@@ -30,18 +31,32 @@ FAULTS: Final[dict[str, Reply | Exception]] = {
 }
 
 
-def test_a_thousand_waiting_tasks_cost_two_requests_a_tick() -> None:
-    """1,000 tasks of one endpoint are two list pages per 10 s, and each end is noticed then."""
+def test_a_thousand_waiting_tasks_cost_two_requests_a_look() -> None:
+    """1,000 tasks of one endpoint are two list pages, at most four requests in 10 s."""
     scene = Scene()
     tasks = scene.existing(1000)
     scene.kling.takes = 95
 
-    played = scene.play(tasks)
+    played = watch(scene, tasks)
 
     assert played.is_complete(1000)
-    assert max(len(calls) for calls in played.ticks) == 2
-    assert {call for calls in played.ticks for call in calls} == {LIST}
-    assert scene.clock.monotonic() == 100
+    assert played.sent_within(10) == 4
+    assert set(played.sent) == {LIST}
+    assert 95 <= scene.clock.monotonic() <= 105
+
+
+@pytest.mark.slow
+def test_ten_thousand_waiting_tasks_cost_sixty_requests_in_half_a_minute() -> None:
+    """20 list pages per 10 s, however many tasks there are."""
+    scene = Scene()
+    tasks = scene.existing(10_000)
+    scene.kling.takes = 25
+
+    played = watch(scene, tasks)
+
+    assert played.is_complete(10_000)
+    assert len(played.sent) == 60
+    assert scene.clock.monotonic() == 30
 
 
 def test_ends_are_noticed_within_a_tick_one_by_one() -> None:
@@ -52,9 +67,9 @@ def test_ends_are_noticed_within_a_tick_one_by_one() -> None:
         scene.clock.now += 20
     scene.kling.takes = 200
 
-    noticed = scene.play(tasks).item_times
+    noticed = watch(scene, tasks).item_times
 
-    ended = [20 * number + 200 - 100 for number in range(5)]
+    ended = [20 * number + 200 for number in range(5)]
     assert all(0 <= seen - end <= 10 for seen, end in zip(noticed, ended, strict=True))
 
 
@@ -63,7 +78,7 @@ def test_a_single_task_is_asked_for_by_its_id() -> None:
     scene = Scene()
     tasks = scene.existing(1)
 
-    played = scene.play(tasks)
+    played = watch(scene, tasks)
 
     assert set(played.sent) == {f"{LIST}/{tasks[0].task_id}"}
 
@@ -73,7 +88,7 @@ def test_tasks_of_two_endpoints_are_two_lists() -> None:
     scene = Scene()
     tasks = [*scene.existing(5), *scene.existing(5, "image2video")]
 
-    played = scene.play(tasks)
+    played = watch(scene, tasks)
 
     assert played.is_complete(10)
     assert played.sent == [LIST, "GET /v1/videos/image2video"]
@@ -96,7 +111,7 @@ def test_a_task_that_the_pages_do_not_show_is_asked_for_singly() -> None:
         finally:
             scene.kling.tasks = everything
 
-    played = scene.play(tasks, respond)
+    played = watch(scene, tasks, respond)
 
     assert played.is_complete(20)
     assert played.sent == [LIST, *(f"{LIST}/{task}" for task in sorted(hidden))]
@@ -108,7 +123,7 @@ def test_a_busy_account_is_not_read_page_by_page() -> None:
     ours = scene.existing(2)
     scene.existing(5000)
 
-    played = scene.play(ours)
+    played = watch(scene, ours)
 
     assert played.is_complete(2)
     assert len(played.sent) == 3
@@ -125,7 +140,7 @@ def test_lists_that_are_refused_are_not_asked_for_again() -> None:
             return reply(answer(403, 1103, "no lists for you"))
         return asked(scene.kling, effect)
 
-    played = scene.play(tasks, respond)
+    played = watch(scene, tasks, respond)
 
     assert all(outcome.error is None for outcome in played.items)
     assert played.sent.count(LIST) == 1
@@ -141,7 +156,7 @@ def test_waiting_for_many_survives_failed_looks(count: int, faults: list[str]) -
     def respond(effect: Send) -> Reply | Exception:
         return FAULTS.get(next(left, "")) or asked(scene.kling, effect)
 
-    played = scene.play(tasks, respond)
+    played = watch(scene, tasks, respond)
 
     assert played.is_complete(count)
     assert all(outcome.error is None for outcome in played.items)
@@ -154,7 +169,7 @@ def test_many_waits_end_at_their_deadline(count: int, timeout: float) -> None:
     tasks = scene.existing(count)
     scene.kling.takes = None
 
-    played = scene.play(tasks, wait_timeout=timeout)
+    played = watch(scene, tasks, wait_timeout=timeout)
 
     assert played.is_complete(count)
     assert scene.clock.monotonic() == pytest.approx(timeout)
@@ -171,13 +186,12 @@ def test_slow_failures_do_not_stretch_the_deadline_of_many() -> None:
     def respond(effect: Send) -> Reply | Exception:
         if effect.call.params is not None:
             return reply(answer(403, 1103, "no lists for you"))
-        scene.clock.now += 30
         return LOST
 
-    played = scene.play(tasks, respond, wait_timeout=60.0)
+    played = watch(scene, tasks, respond, takes=lambda _: 30.0, wait_timeout=60.0)
 
     assert played.is_complete(100)
-    assert scene.clock.monotonic() <= 60 + 30 + 30
+    assert scene.clock.monotonic() <= 60 + 3 * 30
 
 
 def test_finished_and_repeated_tasks_are_handed_out_too() -> None:
@@ -186,7 +200,7 @@ def test_finished_and_repeated_tasks_are_handed_out_too() -> None:
     (task,) = scene.existing(1)
     failed = Task("9", "failed", status_msg="too dark")
 
-    played = scene.play([failed, task, task])
+    played = watch(scene, [failed, task, task])
 
     assert [outcome.index for outcome in played.items] == [0, 1, 2]
     assert isinstance(played.items[0].error, TaskFailedError)

@@ -1,0 +1,87 @@
+"""What the single waits of one client see of each other's tasks.
+
+Many threads or tasks may each wait for a task of their own. One that reads a list page for
+itself leaves there what the page shows of the tasks of the others, and who finds its task there
+need not ask. Nobody waits for another one longer than a moment, and nobody gets another one's
+error: an error is always of a query of one's own.
+
+Threads share it without a lock: each access is one operation on a set or a dict, and what two of
+them do at the same time costs a request at most.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from kling_sdk.results import Task
+
+__all__ = ["Board", "Waiting"]
+
+#: So many waits of one endpoint make a list page cheaper than a query for each.
+ENOUGH: Final = 4
+#: Seconds after which who reads the list is taken for lost: its thread is in another process.
+LOST_AFTER: Final = 120.0
+
+
+class Waiting:
+    """A wait for a task.
+
+    Attributes:
+        task_id: The task.
+        news: When a list was requested last, in monotonic time, and the task as it showed it;
+            None when it did not show it.
+    """
+
+    def __init__(self, task_id: str) -> None:
+        self.task_id = task_id
+        self.news: tuple[float, Task | None] = (-math.inf, None)
+
+
+class Board:
+    """The waits of a client, by the list on which their tasks are.
+
+    Attributes:
+        rows: How far down a list open tasks were at the last reading.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[str, int] = {}
+        self._waits: dict[str, set[Waiting]] = {}
+        self._readers: dict[str, tuple[float, Waiting]] = {}
+        self._single_until: dict[str, float] = {}
+
+    def join(self, place: str, wait: Waiting) -> None:
+        """Take note that *wait* goes on at a list."""
+        self._waits.setdefault(place, set()).add(wait)
+
+    def leave(self, place: str, wait: Waiting) -> None:
+        """Take note that *wait* has ended."""
+        self._waits[place].discard(wait)
+        self.release(place, wait)
+
+    def waits(self, place: str) -> list[Waiting]:
+        """Return the waits at a list."""
+        return list(self._waits.get(place, ()))
+
+    def is_worth_a_page(self, place: str, now: float) -> bool:
+        """Return whether to read the list, and not to query a single task."""
+        enough = len(self._waits.get(place, ())) >= ENOUGH
+        return enough and now >= self._single_until.get(place, -math.inf)
+
+    def claim(self, place: str, wait: Waiting, now: float) -> bool:
+        """Return whether *wait* is to read the list now; nobody else does meanwhile."""
+        since, reader = self._readers.setdefault(place, (now, wait))
+        if reader is not wait and now - since > LOST_AFTER:
+            self._readers[place] = (now, wait)
+            return True
+        return reader is wait
+
+    def release(self, place: str, wait: Waiting) -> None:
+        """End the reading of *wait*, if it reads."""
+        if (reader := self._readers.get(place)) is not None and reader[1] is wait:
+            self._readers.pop(place, None)
+
+    def avoid(self, place: str, until: float) -> None:
+        """Read no list at *place* before *until*: it cannot be read."""
+        self._single_until[place] = until

@@ -1,0 +1,128 @@
+"""What every wait does with a task: where it is asked for, what a reply changes, how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import attrs
+
+from kling_sdk.endpoints import ENDPOINTS
+from kling_sdk.endpoints.record import EndpointRecord
+from kling_sdk.errors import (
+    EmptyResultError,
+    TaskFailedError,
+    WaitCancelledError,
+    WaitTimeoutError,
+)
+from kling_sdk.flows.core import Context, Event, log
+from kling_sdk.flows.privacy import discreet
+from kling_sdk.results import Task
+
+__all__ = [
+    "cancelled",
+    "finished",
+    "is_complete",
+    "merged",
+    "note_change",
+    "place_of",
+    "record_of",
+    "timed_out",
+]
+
+#: On a relay: it has one list for all endpoints, and finds a task by its id alone.
+_ANY_ENDPOINT: Final = EndpointRecord("", path="")
+
+
+def is_complete(task: Task) -> bool:
+    """Return whether *task* is done and shows its result; otherwise another look can help."""
+    return task.is_done and (bool(task.outputs) or not task.is_succeed)
+
+
+def merged(before: Task, now: Task) -> Task:
+    """Return *now* with what only an earlier reply had."""
+    return attrs.evolve(
+        now,
+        external_task_id=now.external_task_id or before.external_task_id,
+        endpoint=now.endpoint or before.endpoint,
+        reused=before.reused,
+    )
+
+
+def cancelled(last: Task) -> WaitCancelledError:
+    """Return the error of a wait that the caller has called off."""
+    return WaitCancelledError(f"the wait for task {last.task_id} was cancelled", last)
+
+
+def timed_out(last: Task, seconds: float) -> WaitTimeoutError:
+    """Return the error of a wait that took *seconds*, with the line that resumes."""
+    return WaitTimeoutError(
+        f"task {last.task_id} is {last.status} after {seconds:g} s; it goes on: "
+        f"wait({last.task_id!r}) resumes, also in another process",
+        last,
+    )
+
+
+def finished(task: Task, private: Iterable[str] = ()) -> Task:
+    """Return a task that ended well with at least one result.
+
+    Args:
+        task: A task that is done.
+        private: What the error's text must not quote; `task.status_msg` is as it came.
+
+    Raises:
+        TaskFailedError: it failed.
+        EmptyResultError: it succeeded with nothing to show.
+    """
+    if not task.is_succeed:
+        reason = discreet(task.status_msg, private) or "the vendor gave no reason"
+        error = TaskFailedError(f"task {task.task_id} failed: {reason}", task)
+        if task.reused:
+            error.add_note(
+                "an earlier create made this task under the same external_task_id; "
+                "use another id to try again"
+            )
+        raise error
+    if not task.outputs:
+        raise EmptyResultError(
+            f"task {task.task_id} succeeded without a result; ask again, or see task.raw", task
+        )
+    return task
+
+
+def note_change(ctx: Context, before: Task | None, now: Task) -> None:
+    """Call `on_update` and the event hook when the status is another than before."""
+    if before is not None and before.status == now.status:
+        return
+    ctx.emit(Event("task", task=now))
+    if ctx.options.on_update is not None:
+        try:
+            ctx.options.on_update(now)
+        except Exception:  # noqa: BLE001 - whatever it is, it must not cost a task that was paid for
+            log.exception("on_update failed at %s of task %s", now.status, now.task_id)
+
+
+def record_of(task: Task, default: EndpointRecord | None = None) -> EndpointRecord:
+    """Return the endpoint that made *task*; *default* for a task that does not name one."""
+    if default is not None and task.endpoint in {"", default.name}:
+        return default
+    # A relay asks for a task by its id alone. With Kling the missing path is an error at once:
+    # at the path of another endpoint the task would never be found.
+    return ENDPOINTS.get(task.endpoint) or EndpointRecord(task.endpoint, path="")
+
+
+def place_of(
+    ctx: Context, task: Task | None, record: EndpointRecord | None = None
+) -> EndpointRecord | None:
+    """Return where to ask for a task; None when that has to be found out.
+
+    Args:
+        ctx: Who is asked.
+        task: The task, or None when only an id of it is known.
+        record: The endpoint that made it, as far as the caller knows.
+    """
+    if ctx.wire.name == "relay":
+        return _ANY_ENDPOINT
+    if task is None or (not task.endpoint and record is None):
+        return record
+    return record_of(task, record)

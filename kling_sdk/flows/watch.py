@@ -1,0 +1,260 @@
+"""The open tasks of a batch: when they are looked at, what is seen, how their waits end."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+
+from kling_sdk.endpoints.record import EndpointRecord
+from kling_sdk.errors import KlingError, RequestValidationError, UnreachableError
+from kling_sdk.flows.core import Context
+from kling_sdk.flows.effects import Flow
+from kling_sdk.flows.look import Look, Wanted, look
+from kling_sdk.flows.tasks import (
+    cancelled,
+    finished,
+    is_complete,
+    merged,
+    note_change,
+    place_of,
+    timed_out,
+)
+from kling_sdk.results import Outcome, Task
+
+__all__ = ["Watch"]
+
+#: Seconds between two looks that take three requests or more.
+TICK: Final = 10.0
+#: Least seconds between two looks, so that deadlines close together share one.
+LEAST: Final = 1.0
+#: Share of the time in which nothing has changed that the next change may be noticed late by.
+LATENESS: Final = 0.1
+
+
+@attrs.define(eq=False)
+class _Waiter:
+    """One place of the input that waits for a task."""
+
+    index: int
+    since: float
+    until: float
+    private: tuple[str, ...]
+
+
+@attrs.define(eq=False)
+class _Open:
+    """A task that has not ended, and who waits for it."""
+
+    name: str
+    task: Task | None
+    record: EndpointRecord | None
+    waiters: list[_Waiter] = attrs.field(factory=list)
+    looked_at: float = -math.inf
+
+    @property
+    def until(self) -> float:
+        """When the first of its waits ends."""
+        return min(waiter.until for waiter in self.waiters)
+
+    @property
+    def last(self) -> Task:
+        """The task as last seen."""
+        return self.task or Task(task_id=self.name, status="unknown")
+
+
+@attrs.define(eq=False)
+class Watch:
+    """Open tasks, by task id or by the id that was given.
+
+    Attributes:
+        ended: What has ended and is not handed out yet.
+        changed_at: When a task was added or ended last, in monotonic time.
+        is_looking: Whether a look is under way.
+    """
+
+    ctx: Context
+    ended: deque[Outcome] = attrs.field(factory=deque, init=False)
+    changed_at: float = attrs.field(init=False)
+    is_looking: bool = attrs.field(default=False, init=False)
+    _open: dict[str, _Open] = attrs.field(factory=dict, init=False)
+    _watched: int = attrs.field(default=0, init=False)
+    _deadline: float = attrs.field(default=math.inf, init=False)  # the first of all waits
+    _asked: frozenset[str] = attrs.field(default=frozenset(), init=False)
+    _look: Look | None = attrs.field(default=None, init=False)
+    _looked: float = attrs.field(default=-math.inf, init=False)  # when the last look was over
+    _lost_looks: int = attrs.field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.changed_at = self.ctx.monotonic()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def tasks(self) -> Iterator[Task | str]:
+        """Yield every task that is open, or has ended and is not handed out."""
+        for entry in self._open.values():
+            yield entry.task or entry.name
+        for outcome in self.ended:
+            if outcome.task is not None:
+                yield outcome.task
+
+    # ------------------------------------------------------------ tasks
+
+    def add(
+        self,
+        index: int,
+        task: Task | str,
+        seconds: float,
+        *,
+        record: EndpointRecord | None = None,
+        private: tuple[str, ...] = (),
+    ) -> None:
+        """Wait for a task.
+
+        Args:
+            index: Its place in the input.
+            task: The task, or its task id or external id.
+            seconds: How long to wait.
+            record: Its endpoint, when the caller knows it.
+            private: What an error's text must not quote of the vendor's reason.
+        """
+        known = task if isinstance(task, Task) else None
+        if known is not None and is_complete(known):
+            self.ended.append(_outcome(index, known, private))
+            return
+        name = known.task_id if known is not None else str(task)
+        now = self.ctx.monotonic()
+        if known is None:
+            self._looked = -math.inf  # it may have ended long ago: look at once
+        elif not self._open:
+            self._looked = now
+        self.changed_at = now
+        self._watched += 1
+        entry = self._open.get(name)
+        if entry is None:
+            record = place_of(self.ctx, known, record)
+            try:
+                if record is not None:
+                    self.ctx.wire_for(record).get(record, name)
+            except RequestValidationError as error:  # nobody can be asked for it
+                self.ended.append(Outcome(index, known, error))
+                return
+            entry = self._open[name] = _Open(name, known, record)
+        elif entry.task is None and known is not None:
+            entry.task, entry.record = known, place_of(self.ctx, known, record)
+        entry.waiters.append(_Waiter(index, now, now + seconds, private))
+        self._deadline = min(self._deadline, now + seconds)
+
+    # ------------------------------------------------------------ looks
+
+    def next_look(self) -> float:
+        """Return when to look next, in monotonic time; infinite while there is no reason to."""
+        if self.is_looking or not self._open:
+            return math.inf
+        when = self._looked + self._pause()
+        if self._deadline < when + LEAST:
+            when = self._deadline
+            if self._look is not None:
+                when = max(when, self._looked + LEAST)
+        return when
+
+    def _pause(self) -> float:
+        """Return the seconds from the last look to the next; see `Options.poll_interval`."""
+        shortest, longest = self.ctx.options.poll_interval
+        if self._lost_looks and not self.ctx.server.answered:
+            return max(shortest, LEAST)  # the address is probably wrong: it will hardly get better
+        if self._look is not None:
+            requests = max(1, self._look.requests)
+        else:
+            requests = math.ceil(len(self._open) / self.ctx.wire.max_page_size)
+        pause = shortest * requests if requests <= 2 else TICK
+        pause = max(pause, LATENESS * (self._looked - self.changed_at))
+        asked = self._look.retry_after if self._look is not None else 0.0
+        return max(shortest, min(pause, longest, TICK), asked)
+
+    def look(self) -> Flow[Look]:
+        """Return the flow of a look at all open tasks; `looked` takes its result."""
+        self.is_looking = True
+        self._asked = frozenset(self._open)
+        wanted = {
+            key: Wanted(entry.name, entry.task, entry.record, entry.until)
+            for key, entry in self._open.items()
+        }
+        return look(self.ctx, wanted, self._watched, self._look)
+
+    def looked(self, result: Look) -> int:
+        """Take in what a look has found; return how many tasks have ended."""
+        self.is_looking, self._look, self._looked = False, result, self.ctx.monotonic()
+        before = len(self._open)
+        for key in self._asked & self._open.keys():
+            self._open[key].looked_at = result.started
+        for key in [key for key in self._open if key in result.found]:
+            if key in self._open:
+                self._seen(key, result.found[key])
+        for key, error in result.failed.items():
+            self._end(key, error)
+        self._end_if_unreachable()
+        self._expire()
+        self._deadline = min((entry.until for entry in self._open.values()), default=math.inf)
+        return before - len(self._open)
+
+    def _seen(self, key: str, task: Task) -> None:
+        entry = self._open[key]
+        now = merged(entry.task, task) if entry.task is not None else task
+        note_change(self.ctx, entry.task, now)
+        entry.task = now
+        if now.is_done:
+            del self._open[key]
+            self.changed_at = self.ctx.monotonic()
+            self.ended += [_outcome(one.index, now, one.private) for one in entry.waiters]
+        elif key != now.task_id:  # a bare id, which is known now: its task may be open already
+            del self._open[key]
+            entry.name, entry.record = now.task_id, place_of(self.ctx, now, entry.record)
+            same = self._open.setdefault(now.task_id, entry)
+            if same is not entry:
+                same.waiters += entry.waiters
+
+    # ------------------------------------------------------------ ending early
+
+    def cancel(self) -> None:
+        """End all waits because the caller calls them off."""
+        for key, entry in list(self._open.items()):
+            self._end(key, cancelled(entry.last))
+
+    def _end(self, key: str, error: KlingError) -> None:
+        entry = self._open.pop(key, None)
+        if entry is not None:
+            self.ended += [Outcome(one.index, entry.last, error) for one in entry.waiters]
+
+    def _end_if_unreachable(self) -> None:
+        """End all waits when the server has never answered, and its address is wrong."""
+        trouble = self.ctx.server.trouble
+        self._lost_looks = self._lost_looks + 1 if trouble is not None else 0
+        if trouble is None or not self.ctx.policy.is_hopeless(trouble, self._lost_looks):
+            return
+        for key, entry in list(self._open.items()):
+            error = UnreachableError(str(trouble.args[0]), maybe_sent=trouble.maybe_sent)
+            self._end(key, error.about(task_id=entry.last.task_id))
+
+    def _expire(self) -> None:
+        """End the waits whose deadline passed before a look at their task began."""
+        for key, entry in list(self._open.items()):
+            over = [one for one in entry.waiters if one.until <= entry.looked_at]
+            self.ended += [
+                Outcome(one.index, entry.last, timed_out(entry.last, one.until - one.since))
+                for one in over
+            ]
+            entry.waiters = [one for one in entry.waiters if one not in over]
+            if not entry.waiters:
+                del self._open[key]
+
+
+def _outcome(index: int, task: Task, private: tuple[str, ...]) -> Outcome:
+    try:
+        return Outcome(index, finished(task, private))
+    except KlingError as error:
+        return Outcome(index, task, error)
