@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import sdk_calls, sdk_download, sdk_import, sdk_polls
+from tests.benchmarks import sdk_calls, sdk_download, sdk_import, sdk_many, sdk_polls
 from tests.benchmarks.frame import Report
 
 __all__ = ["PACKAGES", "run"]
@@ -16,6 +16,7 @@ def run(*, quick: bool) -> Report:
     parts = [
         sdk_calls.run(quick=quick),
         sdk_polls.run(),
+        sdk_many.run(quick=quick),
         sdk_import.run(quick=quick),
         sdk_download.run(quick=quick),
     ]

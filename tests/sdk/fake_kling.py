@@ -46,6 +46,7 @@ class HonestKling:
     Attributes:
         now: Returns the server's time in seconds.
         takes: Seconds a task takes; None never ends one.
+        takes_of: Returns the same for a task with this prompt; None takes `takes` for all.
         slots: Most open tasks before 1303; None for no limit.
         file_url: Where finished videos are.
         video: The bytes of every video.
@@ -55,6 +56,7 @@ class HonestKling:
 
     now: Callable[[], float] = lambda: 1_790_000_000.0
     takes: float | None = 0.0
+    takes_of: Callable[[str], float] | None = None
     slots: int | None = None
     file_url: str = "http://files.test/clip.mp4?signature=s3cret"
     video: bytes = VIDEO
@@ -106,7 +108,8 @@ class HonestKling:
         return answer(200, 0, "SUCCEED", self._shown(self.tasks[task_id]))
 
     def _shown(self, task: Mapping[str, Any]) -> dict[str, Any]:
-        done = self.takes is not None and self.now() - task["created"] >= self.takes
+        takes = self.takes if self.takes_of is None else self.takes_of(task["prompt"])
+        done = takes is not None and self.now() - task["created"] >= takes
         shown = {
             "task_id": task["task_id"],
             "task_status": "succeed" if done else "submitted",
