@@ -56,7 +56,10 @@ class OptionOverrides(TypedDict, total=False):
             saves a handshake; a refusal is then confirmed by a look-up.
         look_up: False for an `OutcomeUnknownError` as soon as the outcome of a create is
             uncertain, for callers that find out by themselves.
-        check: False to skip the capability check.
+        check: False to check nothing of a request before it is sent; see `Request.check`.
+        extra_headers: Further headers of each call, but for those that the client sets itself
+            (`authorization`, `content-type`, `x-request-id`, ...). They never go to the host of
+            a file.
         download_timeout: Seconds a download may take with all its repeats; None for no limit
             but that of `timeout` on each silence.
         max_download: Most bytes a download may have; None for 4 GiB to a file or a stream, and
@@ -87,6 +90,7 @@ class OptionOverrides(TypedDict, total=False):
     reuse_connections: bool
     look_up: bool
     check: bool
+    extra_headers: Mapping[str, str]
     download_timeout: float | None
     max_download: int | None
     on_event: Callable[[Event], object] | None
@@ -120,7 +124,7 @@ class ImageToVideoResource(TaskResource):
         mode: QualityMode | str | None = None,
         sound: bool | Switch | str | None = None,
         voice_list: Iterable[Voice | AnyMapping | str] | None = None,
-        element_list: Iterable[Element | AnyMapping | int] | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         cfg_scale: float | None = None,
         static_mask: ImageSource | None = None,
         dynamic_masks: Iterable[DynamicMask | AnyMapping] | None = None,
@@ -130,7 +134,11 @@ class ImageToVideoResource(TaskResource):
         multi_prompt: Iterable[Shot | AnyMapping] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it at once, while the vendor works on it.
 
@@ -157,8 +165,12 @@ class ImageToVideoResource(TaskResource):
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
@@ -187,7 +199,7 @@ class ImageToVideoResource(TaskResource):
         mode: QualityMode | str | None = None,
         sound: bool | Switch | str | None = None,
         voice_list: Iterable[Voice | AnyMapping | str] | None = None,
-        element_list: Iterable[Element | AnyMapping | int] | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         cfg_scale: float | None = None,
         static_mask: ImageSource | None = None,
         dynamic_masks: Iterable[DynamicMask | AnyMapping] | None = None,
@@ -197,7 +209,11 @@ class ImageToVideoResource(TaskResource):
         multi_prompt: Iterable[Shot | AnyMapping] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it once it has ended well.
 
@@ -224,8 +240,12 @@ class ImageToVideoResource(TaskResource):
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
@@ -257,7 +277,7 @@ class AsyncImageToVideoResource(AsyncTaskResource):
         mode: QualityMode | str | None = None,
         sound: bool | Switch | str | None = None,
         voice_list: Iterable[Voice | AnyMapping | str] | None = None,
-        element_list: Iterable[Element | AnyMapping | int] | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         cfg_scale: float | None = None,
         static_mask: ImageSource | None = None,
         dynamic_masks: Iterable[DynamicMask | AnyMapping] | None = None,
@@ -267,7 +287,11 @@ class AsyncImageToVideoResource(AsyncTaskResource):
         multi_prompt: Iterable[Shot | AnyMapping] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it at once, while the vendor works on it.
 
@@ -294,8 +318,12 @@ class AsyncImageToVideoResource(AsyncTaskResource):
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
@@ -324,7 +352,7 @@ class AsyncImageToVideoResource(AsyncTaskResource):
         mode: QualityMode | str | None = None,
         sound: bool | Switch | str | None = None,
         voice_list: Iterable[Voice | AnyMapping | str] | None = None,
-        element_list: Iterable[Element | AnyMapping | int] | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         cfg_scale: float | None = None,
         static_mask: ImageSource | None = None,
         dynamic_masks: Iterable[DynamicMask | AnyMapping] | None = None,
@@ -334,7 +362,11 @@ class AsyncImageToVideoResource(AsyncTaskResource):
         multi_prompt: Iterable[Shot | AnyMapping] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it once it has ended well.
 
@@ -361,8 +393,12 @@ class AsyncImageToVideoResource(AsyncTaskResource):
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
@@ -383,7 +419,11 @@ class MultiImageToVideoResource(TaskResource):
         aspect_ratio: AspectRatio | str | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it at once, while the vendor works on it.
 
@@ -397,8 +437,12 @@ class MultiImageToVideoResource(TaskResource):
             mode: std (720p) or pro (1080p). None: std.
             aspect_ratio: 16:9, 9:16 or 1:1. None: 16:9.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
@@ -416,7 +460,11 @@ class MultiImageToVideoResource(TaskResource):
         aspect_ratio: AspectRatio | str | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it once it has ended well.
 
@@ -430,8 +478,12 @@ class MultiImageToVideoResource(TaskResource):
             mode: std (720p) or pro (1080p). None: std.
             aspect_ratio: 16:9, 9:16 or 1:1. None: 16:9.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
@@ -452,7 +504,11 @@ class AsyncMultiImageToVideoResource(AsyncTaskResource):
         aspect_ratio: AspectRatio | str | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it at once, while the vendor works on it.
 
@@ -466,8 +522,12 @@ class AsyncMultiImageToVideoResource(AsyncTaskResource):
             mode: std (720p) or pro (1080p). None: std.
             aspect_ratio: 16:9, 9:16 or 1:1. None: 16:9.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
@@ -485,7 +545,11 @@ class AsyncMultiImageToVideoResource(AsyncTaskResource):
         aspect_ratio: AspectRatio | str | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it once it has ended well.
 
@@ -499,8 +563,12 @@ class AsyncMultiImageToVideoResource(AsyncTaskResource):
             mode: std (720p) or pro (1080p). None: std.
             aspect_ratio: 16:9, 9:16 or 1:1. None: 16:9.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
@@ -515,7 +583,7 @@ class OmniVideoResource(TaskResource):
         prompt: str | None = None,
         model_name: Literal["kling-video-o1", "kling-v3-omni"] | str = "kling-v3-omni",
         image_list: Iterable[OmniImage | AnyMapping | ImageSource] | None = None,
-        element_list: Iterable[Element | AnyMapping | int] | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         video_list: Iterable[OmniVideoReference | AnyMapping | str] | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
@@ -526,7 +594,11 @@ class OmniVideoResource(TaskResource):
         multi_prompt: Iterable[Shot | AnyMapping] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it at once, while the vendor works on it.
 
@@ -549,8 +621,12 @@ class OmniVideoResource(TaskResource):
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
@@ -562,7 +638,7 @@ class OmniVideoResource(TaskResource):
         prompt: str | None = None,
         model_name: Literal["kling-video-o1", "kling-v3-omni"] | str = "kling-v3-omni",
         image_list: Iterable[OmniImage | AnyMapping | ImageSource] | None = None,
-        element_list: Iterable[Element | AnyMapping | int] | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         video_list: Iterable[OmniVideoReference | AnyMapping | str] | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
@@ -573,7 +649,11 @@ class OmniVideoResource(TaskResource):
         multi_prompt: Iterable[Shot | AnyMapping] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it once it has ended well.
 
@@ -596,8 +676,12 @@ class OmniVideoResource(TaskResource):
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
@@ -612,7 +696,7 @@ class AsyncOmniVideoResource(AsyncTaskResource):
         prompt: str | None = None,
         model_name: Literal["kling-video-o1", "kling-v3-omni"] | str = "kling-v3-omni",
         image_list: Iterable[OmniImage | AnyMapping | ImageSource] | None = None,
-        element_list: Iterable[Element | AnyMapping | int] | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         video_list: Iterable[OmniVideoReference | AnyMapping | str] | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
@@ -623,7 +707,11 @@ class AsyncOmniVideoResource(AsyncTaskResource):
         multi_prompt: Iterable[Shot | AnyMapping] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it at once, while the vendor works on it.
 
@@ -646,8 +734,12 @@ class AsyncOmniVideoResource(AsyncTaskResource):
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
@@ -659,7 +751,7 @@ class AsyncOmniVideoResource(AsyncTaskResource):
         prompt: str | None = None,
         model_name: Literal["kling-video-o1", "kling-v3-omni"] | str = "kling-v3-omni",
         image_list: Iterable[OmniImage | AnyMapping | ImageSource] | None = None,
-        element_list: Iterable[Element | AnyMapping | int] | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         video_list: Iterable[OmniVideoReference | AnyMapping | str] | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
@@ -670,7 +762,11 @@ class AsyncOmniVideoResource(AsyncTaskResource):
         multi_prompt: Iterable[Shot | AnyMapping] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it once it has ended well.
 
@@ -693,8 +789,12 @@ class AsyncOmniVideoResource(AsyncTaskResource):
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
@@ -729,7 +829,11 @@ class TextToVideoResource(TaskResource):
         multi_prompt: Iterable[Shot | AnyMapping] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it at once, while the vendor works on it.
 
@@ -748,8 +852,12 @@ class TextToVideoResource(TaskResource):
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
@@ -781,7 +889,11 @@ class TextToVideoResource(TaskResource):
         multi_prompt: Iterable[Shot | AnyMapping] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it once it has ended well.
 
@@ -800,8 +912,12 @@ class TextToVideoResource(TaskResource):
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
@@ -836,7 +952,11 @@ class AsyncTextToVideoResource(AsyncTaskResource):
         multi_prompt: Iterable[Shot | AnyMapping] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it at once, while the vendor works on it.
 
@@ -855,8 +975,12 @@ class AsyncTextToVideoResource(AsyncTaskResource):
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
@@ -888,7 +1012,11 @@ class AsyncTextToVideoResource(AsyncTaskResource):
         multi_prompt: Iterable[Shot | AnyMapping] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it once it has ended well.
 
@@ -907,8 +1035,12 @@ class AsyncTextToVideoResource(AsyncTaskResource):
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
@@ -927,6 +1059,10 @@ class VideoExtendResource(TaskResource):
         watermark_info: bool | Mapping[str, bool] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it at once, while the vendor works on it.
 
@@ -940,7 +1076,11 @@ class VideoExtendResource(TaskResource):
                 0.5.
             watermark_info: True to get a second copy with a watermark.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
@@ -955,6 +1095,10 @@ class VideoExtendResource(TaskResource):
         watermark_info: bool | Mapping[str, bool] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it once it has ended well.
 
@@ -968,7 +1112,11 @@ class VideoExtendResource(TaskResource):
                 0.5.
             watermark_info: True to get a second copy with a watermark.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
@@ -986,6 +1134,10 @@ class AsyncVideoExtendResource(AsyncTaskResource):
         watermark_info: bool | Mapping[str, bool] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it at once, while the vendor works on it.
 
@@ -999,7 +1151,11 @@ class AsyncVideoExtendResource(AsyncTaskResource):
                 0.5.
             watermark_info: True to get a second copy with a watermark.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
@@ -1014,6 +1170,10 @@ class AsyncVideoExtendResource(AsyncTaskResource):
         watermark_info: bool | Mapping[str, bool] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task and return it once it has ended well.
 
@@ -1027,7 +1187,11 @@ class AsyncVideoExtendResource(AsyncTaskResource):
                 0.5.
             watermark_info: True to get a second copy with a watermark.
             external_task_id: Your own id of the task, unique in the account; None generates one.
-            callback_url: Where the vendor posts each change of status.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.

@@ -11,7 +11,7 @@ No clock here: the time is an argument. Nothing here shows a key in its repr.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +20,7 @@ import attrs
 if TYPE_CHECKING:
     from jwt import PyJWS
 
-__all__ = ["AccessKey", "ApiKey", "CallKeys", "Keyring", "mint", "parse_keys"]
+__all__ = ["AccessKey", "ApiKey", "CallKeys", "Keyring", "checked_key", "mint", "parse_keys"]
 
 LIFETIME: Final = 1800  # s
 NOT_BEFORE: Final = 5  # s in the past, for a server whose clock runs behind ours
@@ -47,25 +47,74 @@ class ApiKey:
     value: str = attrs.field(repr=False)
 
 
+FORMS: Final = "a key is 'AK|SK', an access key with its secret key, or an API key"
+
+
 def parse_keys(text: str) -> tuple[AccessKey | ApiKey, ...]:
     """Return the keys in *text*: one per line, `AK|SK` for a pair, anything else an API key.
 
     Raises:
-        ValueError: *text* holds no key, or a pair with an empty half.
+        ValueError: *text* holds no key, or something that cannot be one.
+        TypeError: it is no text.
     """
+    _require_text(text, "the key")
     keys = tuple(_parse_key(line.strip()) for line in text.splitlines() if line.strip())
     if not keys:
-        raise ValueError("no key given; expected 'AK|SK' or an API key, one per line")
+        raise ValueError(f"the key is empty; {FORMS}, several of them one per line")
     return keys
 
 
 def _parse_key(line: str) -> AccessKey | ApiKey:
     access_key, bar, secret_key = line.partition("|")
     if not bar:
-        return ApiKey(line)
+        return ApiKey(checked_key(line, "the key"))
     if not access_key.strip() or not secret_key.strip():
-        raise ValueError("a key pair has an empty half; expected 'AK|SK'")
-    return AccessKey(access_key.strip(), secret_key.strip())
+        raise ValueError("the key has an empty half; a pair must be 'AK|SK'")
+    return AccessKey(
+        checked_key(access_key, "the access key"), checked_key(secret_key, "the secret key")
+    )
+
+
+def checked_key(text: str, name: str) -> str:
+    """Return a key without spaces around it.
+
+    The vendor documents no format, so only what no header and no token can carry is refused,
+    and what is plainly something else.
+
+    Args:
+        text: The key, or half of a pair.
+        name: What to call it in an error, which never quotes it.
+
+    Raises:
+        ValueError: it cannot be a key.
+        TypeError: it is no text.
+    """
+    _require_text(text, name)
+    key = text.strip()
+    problem = next((words for is_so, words in _NO_KEYS if is_so(key)), None)
+    if problem is not None:
+        raise ValueError(f"{name} {problem}; {FORMS}")
+    return key
+
+
+def _require_text(value: object, name: str) -> None:
+    if not isinstance(value, str):  # a caller may not run a type checker
+        raise TypeError(f"{name} is a {type(value).__name__}; it must be text: {FORMS}")
+
+
+# What cannot be a key, and what to say of it. The first that applies counts.
+_NO_KEYS: Final[tuple[tuple[Callable[[str], bool], str], ...]] = (
+    (lambda key: not key, "is empty"),
+    (lambda key: key.lower().startswith("bearer "), "begins with 'Bearer'; give the key alone"),
+    (lambda key: "://" in key, "is a URL; an address is given as base_url"),
+    (lambda key: key[0] in "\"'`" or key[-1] in "\"'`", "is in quotation marks; leave them out"),
+    (lambda key: "\uff5c" in key, "has a full-width bar; it must be |"),
+    (lambda key: any(map(str.isspace, key)), "has a space or line break in the middle"),
+    (
+        lambda key: not (key.isascii() and key.isprintable()),
+        "has a character that no key has; copy it again",
+    ),
+)
 
 
 @cache

@@ -19,12 +19,12 @@ from collections.abc import (
 from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from kling_sdk import operations
+from kling_sdk.client_base import ClientBase
 from kling_sdk.downloads import AsyncDownloads, Downloads
-from kling_sdk.logs import log_as_environment_says
-from kling_sdk.resources import resource, wait_options
+from kling_sdk.resources import call_options, resource, wait_options
 from kling_sdk.results import Outcome, ResourcePack, Task
 from kling_sdk.runner import AsyncRunner, Shared, SyncRunner, async_transport, sync_transport
 from kling_sdk.settings import ClientSettings, settings_from
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncKling", "Kling"]
 
 
-class Kling(Downloads):
+class Kling(ClientBase, Downloads):
     """A client of the Kling AI video API.
 
     Example:
@@ -57,6 +57,8 @@ class Kling(Downloads):
         video_extend: Videos made longer.
     """
 
+    _open_transport = staticmethod(sync_transport)
+
     text2video: typed.TextToVideoResource = resource("text2video")
     image2video: typed.ImageToVideoResource = resource("image2video")
     omni_video: typed.OmniVideoResource = resource("omni-video")
@@ -71,6 +73,7 @@ class Kling(Downloads):
         secret_key: str | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
+        region: Literal["global", "cn"] | None = None,
         http_client: Any = None,
         trust_env: bool = True,
         clock: Clock | None = None,
@@ -85,8 +88,10 @@ class Kling(Downloads):
             access_key: Access key, with *secret_key*.
             secret_key: Secret key.
             api_key: Static API key.
-            base_url: Where the API is; None takes `KLING_BASE_URL`, or the vendor's server
-                outside China, `https://api-singapore.klingai.com`.
+            base_url: Where the API is; None takes `KLING_BASE_URL`, or the server of *region*.
+            region: The vendor's server: `global` is `https://api-singapore.klingai.com`, `cn`
+                (for accounts in China) is `https://api-beijing.klingai.com`. None takes
+                `KLING_REGION`, or `global`. Not together with *base_url*.
             http_client: A client of httpx or httpx2 to use; it stays yours to close.
             trust_env: False to connect directly, although `HTTP_PROXY`, `HTTPS_PROXY` or
                 `ALL_PROXY` is set. An *http_client* keeps its own setting.
@@ -97,58 +102,38 @@ class Kling(Downloads):
             ValueError: no key was given or found, or a value makes no sense.
         """
         settings = settings_from(
-            os.environ, key, access_key, secret_key, api_key, base_url, clock, options
+            os.environ,
+            key,
+            access_key,
+            secret_key,
+            api_key,
+            base_url,
+            clock,
+            options,
+            region=region,
         )
-        shared = Shared(
-            lambda: sync_transport(http_client, settings.base_url, trust_env=trust_env),
-            is_own=http_client is None,
-        )
-        self._set_up(settings, shared)
+        self._connect(settings, http_client, trust_env=trust_env)
 
     def _set_up(self, settings: ClientSettings, shared: Shared) -> None:
-        log_as_environment_says(os.environ)
-        self._settings, self._shared = settings, shared
+        super()._set_up(settings, shared)
         self._runner = SyncRunner(settings, shared)
 
-    @classmethod
-    def relay(
-        cls,
-        url: str,
-        token: str,
+    def submit(
+        self,
+        request: Request,
         *,
-        http_client: Any = None,
-        trust_env: bool = True,
-        clock: Clock | None = None,
-        **options: Unpack[OptionOverrides],
-    ) -> Self:
-        """Return a client of a relay in front of Kling, with the same resources.
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task from a request of any endpoint; see `TaskResource.submit`.
 
         Args:
-            url: Where the relay is, such as `http://localhost:3000`.
-            token: The relay's own token, `sk-...`.
-            http_client: See `Kling`.
-            trust_env: See `Kling`.
-            clock: See `Kling`.
-            **options: See `Kling`.
+            request: The request, such as `TextToVideo(prompt="...")`.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers; see `Options.extra_headers`. None takes the client's.
         """
-        settings = settings_from({}, None, None, None, token, url, clock, options, relay=True)
-        client = cls.__new__(cls)
-        shared = Shared(
-            lambda: sync_transport(http_client, settings.base_url, trust_env=trust_env),
-            is_own=http_client is None,
-        )
-        client._set_up(settings, shared)  # noqa: SLF001 - our own instance
-        return client
-
-    def with_options(self, **options: Unpack[OptionOverrides]) -> Self:
-        """Return a client that shares connections and keys, with other settings.
-
-        Args:
-            **options: See `Options`.
-        """
-        client = type(self).__new__(type(self))
-        client._set_up(self._settings.changed(options), self._shared)  # noqa: SLF001 - our own
-        return client
+        options = call_options(timeout=timeout, extra_headers=extra_headers)
+        return self._runner.run(operations.submit(request), **options)
 
     def wait_all(
         self, tasks: Iterable[Task | str], *, timeout: float | None = None
@@ -270,11 +255,8 @@ class Kling(Downloads):
     ) -> None:
         self.close()
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._settings.wire.name} {self._settings.base_url}>"
 
-
-class AsyncKling(AsyncDownloads):
+class AsyncKling(ClientBase, AsyncDownloads):
     """The async twin of `Kling`: the same names, awaited.
 
     Example:
@@ -284,6 +266,8 @@ class AsyncKling(AsyncDownloads):
             await kling.download(task.videos[0], "kitten.mp4")
         ```
     """
+
+    _open_transport = staticmethod(async_transport)
 
     text2video: typed.AsyncTextToVideoResource = resource("text2video")
     image2video: typed.AsyncImageToVideoResource = resource("image2video")
@@ -299,6 +283,7 @@ class AsyncKling(AsyncDownloads):
         secret_key: str | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
+        region: Literal["global", "cn"] | None = None,
         http_client: Any = None,
         trust_env: bool = True,
         clock: Clock | None = None,
@@ -306,45 +291,32 @@ class AsyncKling(AsyncDownloads):
     ) -> None:
         """Make a client; see `Kling`. *http_client* may be an `aiohttp.ClientSession` too."""
         settings = settings_from(
-            os.environ, key, access_key, secret_key, api_key, base_url, clock, options
+            os.environ,
+            key,
+            access_key,
+            secret_key,
+            api_key,
+            base_url,
+            clock,
+            options,
+            region=region,
         )
-        shared = Shared(
-            lambda: async_transport(http_client, settings.base_url, trust_env=trust_env),
-            is_own=http_client is None,
-        )
-        self._set_up(settings, shared)
+        self._connect(settings, http_client, trust_env=trust_env)
 
     def _set_up(self, settings: ClientSettings, shared: Shared) -> None:
-        log_as_environment_says(os.environ)
-        self._settings, self._shared = settings, shared
+        super()._set_up(settings, shared)
         self._runner = AsyncRunner(settings, shared)
 
-    @classmethod
-    def relay(
-        cls,
-        url: str,
-        token: str,
+    async def submit(
+        self,
+        request: Request,
         *,
-        http_client: Any = None,
-        trust_env: bool = True,
-        clock: Clock | None = None,
-        **options: Unpack[OptionOverrides],
-    ) -> Self:
-        """Return a client of a relay in front of Kling; see `Kling.relay`."""
-        settings = settings_from({}, None, None, None, token, url, clock, options, relay=True)
-        client = cls.__new__(cls)
-        shared = Shared(
-            lambda: async_transport(http_client, settings.base_url, trust_env=trust_env),
-            is_own=http_client is None,
-        )
-        client._set_up(settings, shared)  # noqa: SLF001 - our own instance
-        return client
-
-    def with_options(self, **options: Unpack[OptionOverrides]) -> Self:
-        """Return a client that shares connections and keys; see `Kling.with_options`."""
-        client = type(self).__new__(type(self))
-        client._set_up(self._settings.changed(options), self._shared)  # noqa: SLF001 - our own
-        return client
+        timeout: float | None = None,  # noqa: ASYNC109 - the twin's parameter; it bounds attempts
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task from a request of any endpoint; see `Kling.submit`."""
+        options = call_options(timeout=timeout, extra_headers=extra_headers)
+        return await self._runner.run(operations.submit(request), **options)
 
     async def wait_all(
         self,
@@ -428,9 +400,6 @@ class AsyncKling(AsyncDownloads):
         trace: TracebackType | None,
     ) -> None:
         await self.close()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._settings.wire.name} {self._settings.base_url}>"
 
 
 def _place(outcome: Outcome) -> int:

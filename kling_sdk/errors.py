@@ -328,8 +328,8 @@ class RequestValidationError(KlingError, ValueError):
         expected: What it must be.
     """
 
-    def __init__(self, field: str, limit: str, expected: str) -> None:
-        super().__init__(f"{field} {limit}; expected {expected}")
+    def __init__(self, field: str, limit: str, expected: str, text: str | None = None) -> None:
+        super().__init__(text or f"{field} {limit}; expected {expected}")
         self.field = field
         self.limit = limit
         self.expected = expected

@@ -36,6 +36,7 @@ __all__ = [
     "request",
     "run",
     "run_many",
+    "submit",
     "wait",
     "wait_many",
 ]
@@ -47,6 +48,30 @@ def create(request: Request | RawRequest) -> Operation[Task]:
 
     about = {"model": request.model}
     return Operation("create", lambda ctx: create(ctx, request), request.endpoint, about)
+
+
+def submit(request: Request) -> Operation[Task]:
+    """Create a task of whatever endpoint the request is for."""
+    record = _a_request("submit", request).record
+    if record.returns is not None:
+        raise TypeError(
+            f"a {type(request).__name__} makes no task; "
+            f"use kling.{record.attribute}.submit(request)"
+        )
+    return create(request)
+
+
+def _a_request(name: str, request: Request) -> Request:
+    from kling_sdk.endpoints.base import Request
+
+    given: object = request  # a caller may not run a type checker
+    if not isinstance(given, Request):
+        raise TypeError(
+            f'{name} takes a request, such as TextToVideo(prompt="..."), '
+            f"not a {type(request).__name__}; a body as a mapping goes to "
+            "the submit of its endpoint, such as kling.text2video.submit"
+        )
+    return request
 
 
 def call(request: Request) -> Operation[Any]:
@@ -226,6 +251,10 @@ def _call(method: str, path: str, json: Any, params: Mapping[str, str | int] | N
     # The key goes along, so it must not be possible to name another host.
     if not path.startswith("/") or path.startswith("//"):
         raise RequestValidationError("path", "is not a path", "a path such as /v1/videos/lip-sync")
+    if json is not None:
+        from kling_sdk.endpoints.checks import require_json
+
+        require_json("json", json)
     return HttpCall(method.upper(), path, params=params, json=json)
 
 

@@ -2,20 +2,77 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import attrs
+
+from kling_sdk.spelling import nearest
 
 if TYPE_CHECKING:
     from kling_sdk.flows.core import Event
     from kling_sdk.results import Task
 
-__all__ = ["Options"]
+__all__ = ["CALL_OPTIONS", "Options"]
+
+#: The options that `create`, `run` and `call` take beside a request's parameters, with the types.
+CALL_OPTIONS: Final = {"timeout": "float | None", "extra_headers": "Mapping[str, str] | None"}
 
 _NUMBERS: Final = frozenset({"timeout", "deadline", "create_deadline", "wait_timeout"})
-_NUMBERS_OR_NONE: Final = frozenset({"retries", "first_look", "download_timeout", "max_download"})
+_NUMBERS_OR_NONE: Final = frozenset({"first_look", "download_timeout", "max_download"})
+
+# RFC 9110: a name is a token; a value is visible, with spaces and tabs inside.
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE: Final = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
+#: Headers that the client or its HTTP library sets: by the key, by which reply it is, by the body.
+_OWN_HEADERS: Final = frozenset(
+    {
+        "authorization",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "transfer-encoding",
+        "x-request-id",
+    }
+)
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def _header_names(headers: Mapping[str, str]) -> str:
+    return f"<{', '.join(headers)}>"  # a value may be a secret
+
+
+def _to_headers(value: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Return headers with their names in lower case.
+
+    Raises:
+        TypeError: it is no mapping of texts.
+        ValueError: a name or value cannot be sent, or the header is the client's own.
+    """
+    if value is None:
+        return _NO_HEADERS
+    given: object = value  # a caller may not run a type checker
+    if not isinstance(given, Mapping):
+        raise TypeError(f"extra_headers is a {type(value).__name__}; it must be a mapping")
+    headers: dict[str, str] = {}
+    for name, text in given.items():
+        if not isinstance(name, str) or not isinstance(text, str):
+            raise TypeError("extra_headers must have names and values that are text")
+        if name.lower() in _OWN_HEADERS:
+            raise ValueError(
+                f"extra_headers has {name}, which the client sets; it must be another header"
+            )
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(text):
+            raise ValueError(
+                f"extra_headers cannot send {name!r:.60}; "
+                "name and value must be printable ASCII without line breaks"
+            )
+        headers[name.lower()] = text
+    return headers
 
 
 @attrs.frozen
@@ -46,7 +103,10 @@ class Options:
             saves a handshake; a refusal is then confirmed by a look-up.
         look_up: False for an `OutcomeUnknownError` as soon as the outcome of a create is
             uncertain, for callers that find out by themselves.
-        check: False to skip the capability check.
+        check: False to check nothing of a request before it is sent; see `Request.check`.
+        extra_headers: Further headers of each call, but for those that the client sets itself
+            (`authorization`, `content-type`, `x-request-id`, ...). They never go to the host of
+            a file.
         download_timeout: Seconds a download may take with all its repeats; None for no limit
             but that of `timeout` on each silence.
         max_download: Most bytes a download may have; None for 4 GiB to a file or a stream, and
@@ -77,6 +137,9 @@ class Options:
     reuse_connections: bool = False
     look_up: bool = True
     check: bool = True
+    extra_headers: Mapping[str, str] = attrs.field(
+        default=_NO_HEADERS, converter=_to_headers, repr=_header_names
+    )
     download_timeout: float | None = None
     max_download: int | None = None
     on_event: Callable[[Event], object] | None = None
@@ -93,8 +156,10 @@ class Options:
         """Return these options with some changed."""
         for name in changes:
             if name not in attrs.fields_dict(type(self)):
-                expected = ", ".join(attrs.fields_dict(type(self)))
-                raise TypeError(f"unknown option {name!r}; expected one of {expected}")
+                names = attrs.fields_dict(type(self))
+                meant = nearest(name, names)
+                hint = f"did you mean {meant!r}?" if meant else f"expected {', '.join(names)}"
+                raise TypeError(f"unknown option {name!r}; {hint}")
         return attrs.evolve(self, **changes)
 
 
@@ -108,11 +173,17 @@ def _check(name: str, value: object) -> None:
     elif name == "if_exists":
         if value not in {"return", "error"}:
             raise ValueError(f'if_exists is {value!r:.40}; it must be "return" or "error"')
+    elif name == "retries" and value is not None:
+        _check_number(name, value, int, "a whole number, or None")
     elif name in _NUMBERS or (name in _NUMBERS_OR_NONE and value is not None):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise TypeError(f"{name} is a {type(value).__name__}; it must be a number")
-        if not value >= 0:
-            raise ValueError(f"{name} is {value}; it must be 0 or more")
+        _check_number(name, value, int | float, "a number")
+
+
+def _check_number(name: str, value: Any, kind: Any, expected: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise TypeError(f"{name} is a {type(value).__name__}; it must be {expected}")
+    if not value >= 0:
+        raise ValueError(f"{name} is {value}; it must be 0 or more")
 
 
 def _is_number(value: object) -> bool:

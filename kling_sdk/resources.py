@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kling_sdk import operations
 from kling_sdk.endpoints import request_class
 from kling_sdk.files import takes_long
+from kling_sdk.options import CALL_OPTIONS
 from kling_sdk.results import Page, Task
 from kling_sdk.transports.threads import in_thread, refuse_trio
 
@@ -30,6 +31,7 @@ __all__ = [
     "AsyncTaskResource",
     "CallResource",
     "TaskResource",
+    "call_options",
     "make_resource",
     "resource",
     "wait_options",
@@ -39,23 +41,49 @@ __all__ = [
 PAGE_SIZE = 30
 
 
+def call_options(**options: Any) -> dict[str, Any]:
+    """Return the options that are given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def wait_options(
     timeout: float | None, on_update: Callable[[Task], object] | None = None
 ) -> dict[str, Any]:
     """Return the options that the parameters of a wait stand for."""
-    given = {"wait_timeout": timeout, "on_update": on_update}
-    return {name: value for name, value in given.items() if value is not None}
+    return call_options(wait_timeout=timeout, on_update=on_update)
 
 
 class _Resource:
     """What sync and async resources know: the request class and its record."""
 
-    def __init__(self, cls: type[Request]) -> None:
+    def __init__(self, runner: Any, cls: type[Request]) -> None:
+        self._runner = runner
         self.request_class = cls
         self.record = cls.record
+        self._checks = runner.settings.options.check
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.record.name}>"
+
+    def _made(
+        self, method: str, args: tuple[Any, ...], parameters: dict[str, Any]
+    ) -> tuple[Request, dict[str, Any]]:
+        """Return the request that a call's parameters make, and the options among them.
+
+        Raises:
+            RequestValidationError: a parameter is not accepted.
+        """
+        if args:
+            from kling_sdk.endpoints.base import example, positional  # only a mistake needs them
+
+            name = f"kling.{self.record.attribute}"
+            if isinstance(args[0], self.request_class | Mapping):
+                raise positional(f"for a prepared request, call {name}.submit(request)")
+            raise positional(f"call {name}.{method}({example(self.request_class)})")
+        options = {name: parameters.pop(name, None) for name in CALL_OPTIONS}
+        if not self._checks:
+            parameters = {"check": False, **parameters}
+        return self.request_class(**parameters), call_options(**options)
 
     def _accepted(self, request: Request | Mapping[str, Any]) -> Request | RawRequest:
         """Return what to create, or raise TypeError."""
@@ -74,29 +102,37 @@ class _Resource:
 class TaskResource(_Resource):
     """One endpoint of a `Kling` client that makes tasks."""
 
-    def __init__(self, runner: SyncRunner, cls: type[Request]) -> None:
-        super().__init__(cls)
-        self._runner = runner
+    _runner: SyncRunner
 
     if not TYPE_CHECKING:  # each endpoint's own signature is in `kling_sdk._signatures`
 
         def create(self, *args: Any, **parameters: Any) -> Task:
             """Create a task and return it at once, while the vendor works on it."""
-            return self.submit(self.request_class(*args, **parameters))
+            request, options = self._made("create", args, parameters)
+            return self.submit(request, **options)
 
         def run(self, *args: Any, **parameters: Any) -> Task:
             """Create a task and return it once it has ended well.
 
             Settings of the wait come from `client.with_options(...)`.
             """
-            return self._runner.run(operations.run(self.request_class(*args, **parameters)))
+            request, options = self._made("run", args, parameters)
+            return self._runner.run(operations.run(request), **options)
 
-    def submit(self, request: Request | Mapping[str, Any]) -> Task:
+    def submit(
+        self,
+        request: Request | Mapping[str, Any],
+        *,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
         """Create a task from a prepared request.
 
         Args:
             request: The request; or a body as it goes over the wire, of which nothing is
                 checked. Either way the create is as safe to repeat as any other.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers; see `Options.extra_headers`. None takes the client's.
 
         Raises:
             RequestValidationError: the model is known not to do this.
@@ -104,24 +140,35 @@ class TaskResource(_Resource):
             TransportError: the server was not reached.
             OutcomeUnknownError: it may have been accepted; the error carries the id to ask with.
         """
-        return self._runner.run(operations.create(self._accepted(request)))
+        options = call_options(timeout=timeout, extra_headers=extra_headers)
+        return self._runner.run(operations.create(self._accepted(request)), **options)
 
-    def get(self, task_id: str) -> Task:
+    def get(self, task_id: str, *, timeout: float | None = None) -> Task:
         """Return a task by its task id or external id.
+
+        Args:
+            task_id: The id.
+            timeout: Seconds one attempt may take; None takes the client's.
 
         Raises:
             NotFoundError: the account has no such task on this endpoint.
         """
-        return self._runner.run(operations.get(self.record, task_id))
+        return self._runner.run(
+            operations.get(self.record, task_id), **call_options(timeout=timeout)
+        )
 
-    def list(self, *, page: int = 1, page_size: int = PAGE_SIZE) -> Page:
+    def list(
+        self, *, page: int = 1, page_size: int = PAGE_SIZE, timeout: float | None = None
+    ) -> Page:
         """Return one page of the account's tasks.
 
         Args:
             page: Number of the page, 1 to 1000. A relay has pages by key: use `iter`.
             page_size: Tasks per page, 1 to 500 (relay: 1 to 100).
+            timeout: Seconds one attempt may take; None takes the client's.
         """
-        return self._runner.run(operations.list_page(self.record, page, page_size))
+        work = operations.list_page(self.record, page, page_size)
+        return self._runner.run(work, **call_options(timeout=timeout))
 
     def iter(self, *, page_size: int = PAGE_SIZE) -> Iterator[Task]:
         """Yield all of the account's tasks, page by page.
@@ -161,45 +208,60 @@ class TaskResource(_Resource):
         return self._runner.run(operations.wait(self.record, task), **options)
 
 
-async def _made(
-    cls: type[Request], args: tuple[Any, ...], parameters: Mapping[str, Any]
-) -> Request:
-    """Return the request; one that reads a file or encodes a picture is made in a thread."""
+async def _made_aside(
+    resource: _Resource, method: str, args: tuple[Any, ...], parameters: dict[str, Any]
+) -> tuple[Request, dict[str, Any]]:
+    """Return request and options; a request that reads or encodes a picture is made in a thread."""
+    make = partial(resource._made, method, args, parameters)  # noqa: SLF001 - its own
     if any(map(takes_long, parameters.values())):
         refuse_trio()
-        return await in_thread(partial(cls, *args, **parameters))
-    return cls(*args, **parameters)
+        return await in_thread(make)
+    return make()
 
 
 class AsyncTaskResource(_Resource):
     """One endpoint of an `AsyncKling` client that makes tasks."""
 
-    def __init__(self, runner: AsyncRunner, cls: type[Request]) -> None:
-        super().__init__(cls)
-        self._runner = runner
+    _runner: AsyncRunner
 
     if not TYPE_CHECKING:
 
         async def create(self, *args: Any, **parameters: Any) -> Task:
             """Create a task and return it at once, while the vendor works on it."""
-            return await self.submit(await _made(self.request_class, args, parameters))
+            request, options = await _made_aside(self, "create", args, parameters)
+            return await self.submit(request, **options)
 
         async def run(self, *args: Any, **parameters: Any) -> Task:
             """Create a task and return it once it has ended well; see `TaskResource.run`."""
-            request = await _made(self.request_class, args, parameters)
-            return await self._runner.run(operations.run(request))
+            request, options = await _made_aside(self, "run", args, parameters)
+            return await self._runner.run(operations.run(request), **options)
 
-    async def submit(self, request: Request | Mapping[str, Any]) -> Task:
+    async def submit(
+        self,
+        request: Request | Mapping[str, Any],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in the sync method; it bounds attempts
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
         """Create a task from a prepared request; see `TaskResource.submit`."""
-        return await self._runner.run(operations.create(self._accepted(request)))
+        options = call_options(timeout=timeout, extra_headers=extra_headers)
+        return await self._runner.run(operations.create(self._accepted(request)), **options)
 
-    async def get(self, task_id: str) -> Task:
+    async def get(self, task_id: str, *, timeout: float | None = None) -> Task:  # noqa: ASYNC109 - as in the sync method; it bounds attempts
         """Return a task by its task id or external id; see `TaskResource.get`."""
-        return await self._runner.run(operations.get(self.record, task_id))
+        work = operations.get(self.record, task_id)
+        return await self._runner.run(work, **call_options(timeout=timeout))
 
-    async def list(self, *, page: int = 1, page_size: int = PAGE_SIZE) -> Page:
+    async def list(
+        self,
+        *,
+        page: int = 1,
+        page_size: int = PAGE_SIZE,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in the sync method; it bounds attempts
+    ) -> Page:
         """Return one page of the account's tasks; see `TaskResource.list`."""
-        return await self._runner.run(operations.list_page(self.record, page, page_size))
+        work = operations.list_page(self.record, page, page_size)
+        return await self._runner.run(work, **call_options(timeout=timeout))
 
     async def iter(self, *, page_size: int = PAGE_SIZE) -> AsyncIterator[Task]:
         """Yield all of the account's tasks, page by page; see `TaskResource.iter`."""
@@ -228,48 +290,69 @@ class AsyncTaskResource(_Resource):
 class CallResource(_Resource):
     """One endpoint of a `Kling` client that answers at once and makes no task."""
 
-    def __init__(self, runner: SyncRunner, cls: type[Request]) -> None:
-        super().__init__(cls)
-        self._runner = runner
+    _runner: SyncRunner
 
     if not TYPE_CHECKING:
 
         def call(self, *args: Any, **parameters: Any) -> Any:
             """Send the request once, and return its result."""
-            return self.submit(self.request_class(*args, **parameters))
+            request, options = self._made("call", args, parameters)
+            return self.submit(request, **options)
 
-    def submit(self, request: Request) -> Any:
+    def submit(
+        self,
+        request: Request,
+        *,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Any:
         """Send a prepared request once, and return its result.
+
+        Args:
+            request: The request.
+            timeout: Seconds it may take; None takes the client's.
+            extra_headers: Further headers; see `Options.extra_headers`. None takes the client's.
 
         Raises:
             KlingAPIError: the server refused.
             OutcomeUnknownError: no reply came. Nothing can be asked: the call makes no task.
         """
-        return self._runner.run(operations.call(request))
+        options = call_options(timeout=timeout, extra_headers=extra_headers)
+        return self._runner.run(operations.call(request), **options)
 
 
 class AsyncCallResource(_Resource):
     """One endpoint of an `AsyncKling` client that answers at once and makes no task."""
 
-    def __init__(self, runner: AsyncRunner, cls: type[Request]) -> None:
-        super().__init__(cls)
-        self._runner = runner
+    _runner: AsyncRunner
 
     if not TYPE_CHECKING:
 
         async def call(self, *args: Any, **parameters: Any) -> Any:
             """Send the request once, and return its result."""
-            return await self.submit(await _made(self.request_class, args, parameters))
+            request, options = await _made_aside(self, "call", args, parameters)
+            return await self.submit(request, **options)
 
-    async def submit(self, request: Request) -> Any:
+    async def submit(
+        self,
+        request: Request,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in the sync method; it bounds attempts
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Any:
         """Send a prepared request once, and return its result; see `CallResource.submit`."""
-        return await self._runner.run(operations.call(request))
+        options = call_options(timeout=timeout, extra_headers=extra_headers)
+        return await self._runner.run(operations.call(request), **options)
 
 
 @cache
 def _shaped(base: Any, cls: type[Request]) -> type[Any]:
     """Return *base* with its methods that take parameters shaped like the request class."""
     names = builtins.list(signature(cls).parameters.values())
+    names += [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in CALL_OPTIONS.items()
+    ]
     namespace: dict[str, Any] = {"__module__": base.__module__, "__doc__": base.__doc__}
     for name in {"create", "run", "call"} & vars(base).keys():
         function = getattr(base, name)

@@ -44,8 +44,14 @@ def redact_url(url: str) -> str:
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
+def shown_url(url: str) -> str:
+    """Return *url* as `redact_url` does, with a mark for what was left out."""
+    shown = redact_url(url)
+    return shown if shown == url else f"{shown}?<hidden>"
+
+
 def _url_repr(url: str) -> str:
-    return repr(redact_url(url))
+    return repr(shown_url(url))
 
 
 @attrs.frozen
@@ -55,7 +61,7 @@ class Video:
     Attributes:
         id: The platform's id of the video, unique in the platform.
         url: Where to fetch it. It is signed and expires 30 days after the task
-            (vendor page, several copies agree); its repr leaves the signature out.
+            (vendor page, several copies agree); its repr has `?<hidden>` for the signature.
         duration: Length in seconds, or None when the reply does not say.
         watermark_url: Where to fetch the copy with a watermark, or None if none was requested.
         raw: The object as received.

@@ -36,6 +36,7 @@ _KINDS: Final[dict[str, dict[str, Any]]] = {
     "float": {"type": float, "metavar": "NUMBER"},
     "tuple[": {"action": "append", "metavar": "VALUE|JSON"},
     "CameraControl": {"metavar": "JSON"},
+    "Mapping": {"metavar": "JSON"},
 }
 _METAVARS: Final = {"model_name": "MODEL", "duration": "SECONDS"}
 
@@ -57,6 +58,7 @@ _WORDS: Final = tuple(
         (r"None: the vendor's default,", "Default:"),
         (r"None: ", "Default: "),
         (r"None generates one", "a new one if there is none"),
+        (r"^False to check nothing.*", "What is known of the model is checked before it is sent."),
         (r"^True (?:for|to) (\w)", lambda found: found[1].upper()),
     )
 )
@@ -141,7 +143,7 @@ def _value(name: str, annotation: str, value: Any) -> Any:
         return _standard_input()
     if annotation.startswith("tuple["):
         return [_item(name, item) for item in value]
-    if annotation.startswith("CameraControl"):
+    if annotation.startswith(("CameraControl", "Mapping")):
         return _json(name, value)
     return _picture(value) if name in _PICTURES else value
 

@@ -22,7 +22,7 @@ import attrs
 import kling_sdk.endpoints as package
 from kling_sdk.endpoints.base import Request, documentation
 from kling_sdk.endpoints.model_table import model_table
-from kling_sdk.options import Options
+from kling_sdk.options import CALL_OPTIONS, Options
 
 __all__ = ["generated"]
 
@@ -87,6 +87,12 @@ from kling_sdk.results import Task
 """
 
 
+_CALL_ARGUMENTS = (
+    "    timeout: Seconds one attempt may take; None takes the client's.",
+    "    extra_headers: Further headers, see Options.extra_headers; None takes the client's.",
+)
+
+
 def _signatures(classes: list[type[Request]]) -> Iterator[str]:
     yield f'"""The parameters of resources and options, documented.\n\n{_NOTICE}\n"""'
     yield _IMPORTS
@@ -116,6 +122,8 @@ def _resource(cls: type[Request], prefix: str) -> Iterator[str]:
         yield f"    {'async ' if prefix else ''}def {name}(self, *,"
         for parameter, text in _parameters(cls):
             yield f"        {parameter}: {text},"
+        for parameter, annotation in CALL_OPTIONS.items():
+            yield f"        {parameter}: {annotation} = None,"
         yield f"    ) -> {'Task' if makes_task else 'Any'}:"
         yield _docstring(f"{summary}\n\n{_arguments(cls)}", 2)
 
@@ -137,7 +145,7 @@ def _arguments(cls: type[Request]) -> str:
         for name in signature(cls).parameters
     ]
     raises = cleandoc(cls.__doc__ or "").partition("\nRaises:\n")[2]
-    return "\n".join(["Args:", *rows, "", "Raises:", raises])
+    return "\n".join(["Args:", *rows, *_CALL_ARGUMENTS, "", "Raises:", raises])
 
 
 def _docstring(text: str, level: int) -> str:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from inspect import Parameter, Signature, cleandoc
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import attrs
 
 from kling_sdk.endpoints import checks, is_known
-from kling_sdk.endpoints.converters import to_watermark
+from kling_sdk.endpoints.converters import to_extra_body, to_watermark
 from kling_sdk.endpoints.record import EndpointRecord
+from kling_sdk.endpoints.values import media
 from kling_sdk.errors import RequestValidationError
-from kling_sdk.results import redact_url
+from kling_sdk.spelling import nearest
 
-__all__ = ["Request", "VideoRequest", "check_external_id", "documentation"]
+__all__ = ["Request", "VideoRequest", "check_external_id", "documentation", "example", "positional"]
 
 Rules = tuple[Callable[[Any], None], ...]
 
@@ -23,8 +24,8 @@ Rules = tuple[Callable[[Any], None], ...]
 MAX_EXTERNAL_ID = 200
 
 
-def _callback_repr(value: str | None) -> str:
-    return repr(value and redact_url(value))
+def _keys_repr(value: Mapping[str, Any] | None) -> str:
+    return repr(value and f"<{', '.join(value)}>")  # the values may be private
 
 
 if TYPE_CHECKING:
@@ -32,17 +33,17 @@ if TYPE_CHECKING:
 else:
 
     class _RequestType(type):
-        """Turns a misspelt or missing parameter into an error that lists the right ones."""
+        """Turns a misspelt or missing parameter into an error that says what was meant."""
 
         def __call__(cls, *args: Any, **given: Any) -> Any:
             if args:
-                raise RequestValidationError(
-                    "request", "has a positional argument", f"by name: {', '.join(_names(cls))}"
-                )
+                raise positional(f"{cls.__name__}({example(cls)})")
+            if given.get("check") is False:
+                return _unchecked(cls, given)
             fields = attrs.fields_dict(cls)
             for name in given:
                 if name not in fields:
-                    raise RequestValidationError(name, "is unknown", ", ".join(_names(cls)))
+                    raise _unknown(cls, name)
             for name, field in fields.items():
                 if field.default is attrs.NOTHING and name not in given:
                     raise RequestValidationError(name, "is missing", "a value")
@@ -62,15 +63,92 @@ def _names(cls: type) -> list[str]:
     return [field.name for field in sorted(attrs.fields(cls), key=lambda field: field.inherited)]
 
 
+def positional(advice: str) -> RequestValidationError:
+    """Return the error for parameters without names."""
+    return RequestValidationError(
+        "request",
+        "has a positional argument",
+        "parameters by name",
+        f"parameters are given by name: {advice}",
+    )
+
+
+def example(cls: type[Request]) -> str:
+    """Return the arguments of the shortest call of a request class."""
+    fields = [attrs.fields_dict(cls)[name] for name in _names(cls)]
+    needed = [field for field in fields if field.default is attrs.NOTHING] or fields[:1]
+    return ", ".join(
+        f"{field.name}=[...]" if str(field.type).startswith("tuple") else f'{field.name}="..."'
+        for field in needed
+    )
+
+
+def _unknown(cls: type, name: str) -> RequestValidationError:
+    names = ", ".join(_names(cls))
+    meant = nearest(name, _names(cls))
+    hint = f"did you mean {meant!r}?" if meant else f"{cls.__name__} takes {names}"
+    text = f"unknown parameter {name!r:.60}; {hint}"
+    return RequestValidationError(name, "is unknown", names, text)
+
+
+# A lost create is found again by its external id, so these two are checked in any case.
+_ALWAYS_CHECKED: Final = frozenset({"external_task_id", "extra_body"})
+
+
+def _unchecked(cls: type[Request], given: Mapping[str, Any]) -> Request:
+    """Return a request of which nothing is checked but whether JSON can carry it.
+
+    A value that cannot be converted is sent as it is, and what is no parameter goes to
+    `extra_body`.
+    """
+    fields = attrs.fields_dict(cls)
+    unknown = {name: value for name, value in given.items() if name not in fields}
+    if unknown:
+        given = {**given, "extra_body": unknown | (to_extra_body(given.get("extra_body")) or {})}
+    made = cls.__new__(cls)
+    for name, field in fields.items():
+        value = given[name] if name in given else _default(field)
+        convert: Any = field.converter
+        if convert is not None:
+            try:
+                value = convert(value)
+            except RequestValidationError:
+                if name in _ALWAYS_CHECKED or not checks.is_json(value):
+                    raise
+                # So that a tuple holds converted values only.
+                value = list(value) if isinstance(value, tuple) else value
+        if name in _ALWAYS_CHECKED and field.validator is not None:
+            field.validator(made, field, value)
+        object.__setattr__(made, name, value)  # attrs' own way to set up a frozen instance
+    made._complete()  # noqa: SLF001 - as its constructor does
+    return made
+
+
+def _default(field: Any) -> Any:
+    make = getattr(field.default, "factory", None)  # of a request class of the caller's own
+    if make is not None:
+        return make()
+    return None if field.default is attrs.NOTHING else field.default
+
+
 def _external_id(request: Request, attribute: Any, value: object) -> None:
-    checks.text(MAX_EXTERNAL_ID)(request, attribute, value)
+    checks.text()(request, attribute, value)
     if isinstance(value, str):
         check_external_id(value)
 
 
 def check_external_id(value: str) -> None:
-    """Raise `RequestValidationError` if *value* cannot stand in a URL path as one segment."""
-    if value == "" or any(mark in value for mark in "/?#"):
+    """Raise `RequestValidationError` if *value* cannot stand in a URL path as one segment.
+
+    For every model, known or not: a lost create could not be looked up.
+    """
+    if len(value) > MAX_EXTERNAL_ID:
+        raise RequestValidationError(
+            "external_task_id",
+            f"has {len(value)} characters",
+            f"at most {MAX_EXTERNAL_ID} characters",
+        )
+    if not value.strip(". ") or any(mark in value for mark in "/?#"):
         raise RequestValidationError(
             "external_task_id",
             "is empty or holds one of / ? #",
@@ -92,21 +170,32 @@ class Request(metaclass=_RequestType):
     Attributes:
         external_task_id: Your own id of the task, unique in the account; a repeat under
             the same id never makes a second task. None lets the client generate one.
-        callback_url: Where the vendor posts each change of status.
+        callback_url: Where the vendor posts each change of status: an http(s) URL.
+        extra_body: Further fields of the body, by the vendor's names: for what this package
+            does not know yet. They are merged in last, and `external_id_for` counts them.
+        check: False to check nothing: values go out as they are, and a parameter that is not
+            known here as a field of the body. A client made with `check=False` makes all its
+            requests so.
     """
 
     record: ClassVar[EndpointRecord]
     rules: ClassVar[Rules] = ()
 
     external_task_id: str | None = attrs.field(default=None, validator=_external_id)
-    callback_url: str | None = attrs.field(
-        default=None, validator=checks.text(), repr=_callback_repr
+    callback_url: str | None = attrs.field(default=None, validator=checks.web_url, repr=media)
+    extra_body: Mapping[str, Any] | None = attrs.field(
+        default=None, converter=to_extra_body, repr=_keys_repr, hash=False
     )
+    check: bool = attrs.field(default=True, validator=checks.flag, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
+        self._complete()
         if self.has_known_limits:
             for rule in type(self).rules:
                 rule(self)
+
+    def _complete(self) -> None:
+        """Fill in what the endpoint needs and the caller has left out."""
 
     @property
     def endpoint(self) -> str:
@@ -116,8 +205,8 @@ class Request(metaclass=_RequestType):
     @property
     def model(self) -> str:
         """The model, or "" for an endpoint that takes none."""
-        name: str = getattr(self, "model_name", "")
-        return name
+        name = getattr(self, "model_name", "")
+        return name if isinstance(name, str) else ""
 
     @property
     def has_known_limits(self) -> bool:
@@ -125,18 +214,32 @@ class Request(metaclass=_RequestType):
         return not self.model or is_known(self.model) or self.model in self.record.model_names
 
     def prompts(self) -> tuple[str, ...]:
-        """Return all its prompts: what no log and no error may quote."""
-        texts = [getattr(self, name, None) for name in ("prompt", "negative_prompt")]
-        texts += [shot.prompt for shot in getattr(self, "multi_prompt", None) or ()]
-        return tuple(text for text in texts if text)
+        """Return all its private texts: what no log and no error may quote."""
+        names = ("prompt", "negative_prompt", "multi_prompt", "extra_body")
+        return tuple(text for name in names for text in _texts(getattr(self, name, None)))
 
-    def given(self) -> Mapping[str, Any]:
-        """Return the fields that are not None, as they are held."""
+    def given(self) -> dict[str, Any]:
+        """Return the parameters of the vendor's that are not None, as they are held."""
         return {
             field.name: value
             for field in attrs.fields(type(self))
-            if (value := getattr(self, field.name)) is not None
+            if field.name != "check" and (value := getattr(self, field.name)) is not None
         }
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts in a value of JSON, or in shots."""
+    if isinstance(value, str):
+        if value:
+            yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+    else:
+        yield from _texts(getattr(value, "prompt", ""))
 
 
 @attrs.frozen(kw_only=True)
@@ -147,7 +250,9 @@ class VideoRequest(Request):
         model_name: The model; each endpoint's class has its own default.
         external_task_id: Your own id of the task, unique in the account; a repeat under
             the same id never makes a second task. None lets the client generate one.
-        callback_url: Where the vendor posts each change of status.
+        callback_url: Where the vendor posts each change of status: an http(s) URL.
+        extra_body: See `Request`.
+        check: See `Request`.
         watermark_info: True to get a second copy with a watermark; the vendor's object
             `{"enabled": true}` is taken too.
     """

@@ -16,6 +16,7 @@ import attrs
 from kling_sdk.endpoints.models import ABSENT, AVAILABILITY, ModeLimits, ModelLimits
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import RequestValidationError
+from kling_sdk.spelling import nearest
 
 __all__ = ["CapabilityWarning", "Problem", "check", "parameter_of", "require"]
 
@@ -71,8 +72,7 @@ def check(record: EndpointRecord, given: Mapping[str, Any]) -> tuple[Problem, ..
     if limits is None:
         if not is_known(name):
             return ()
-        expected = ", ".join(record.model_names)
-        return (Problem("model_name", f"{name} has no {record.name}", expected),)
+        return (Problem("model_name", f"{name} has no {record.name}", _other(record, name)),)
     problems = [*_availability(name), *_problems(record, limits, given)]
     return tuple(sorted(problems, key=lambda problem: not problem.certain))
 
@@ -87,13 +87,28 @@ def require(record: EndpointRecord, given: Mapping[str, Any]) -> None:
         CapabilityWarning: only a low-confidence source says so.
     """
     for problem in check(record, given):
+        field, limit, expected = problem.field, problem.limit, problem.expected
         if problem.certain:
-            raise RequestValidationError(problem.field, problem.limit, problem.expected)
+            text = f"{field}: {limit}; expected {expected}"
+            raise RequestValidationError(field, limit, expected, text)
         warnings.warn(
-            f"{problem.field}: {problem.limit}; it must be {problem.expected} (confidence low)",
+            f"{field}: {limit}; it must be {expected} (confidence low)",
             CapabilityWarning,
             stacklevel=2,
         )
+
+
+def _other(record: EndpointRecord, name: str) -> str:
+    """Return the models of an endpoint, and where a model of other endpoints belongs."""
+    from kling_sdk.endpoints import ENDPOINTS
+
+    models = ", ".join(record.model_names)
+    near = nearest(name, record.model_names)
+    homes = [
+        f"kling.{other.attribute}" for other in ENDPOINTS.values() if name in other.model_names
+    ]
+    hint = f" (nearest: {near})" if near else ""
+    return f"{models}{hint}; {name} goes with {' or '.join(homes)}"
 
 
 def _availability(model: str) -> Iterator[Problem]:

@@ -6,13 +6,27 @@ request's model is known: a model of tomorrow may take more.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any, Final, get_args
+from urllib.parse import urlsplit
 
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.files import image_problem
 
-__all__ = ["flag", "image", "items", "number", "one_of", "seconds", "text"]
+__all__ = [
+    "flag",
+    "image",
+    "is_json",
+    "is_web_url",
+    "items",
+    "number",
+    "one_of",
+    "require_json",
+    "seconds",
+    "text",
+    "web_url",
+]
 
 # attrs.Attribute is generic in the value's type, which a shared validator does not know.
 Validator = Callable[[Any, Any, Any], None]
@@ -125,3 +139,87 @@ def check_image(field: str, value: str) -> None:
     problem = image_problem(value)
     if problem:
         raise RequestValidationError(field, *problem)
+
+
+def web_url(_request: Any, attribute: Any, value: object) -> None:
+    """Accept an http(s) URL with a host, or None."""
+    if value is not None:
+        if not isinstance(value, str):
+            raise _wrong_type(attribute.name, value, "text")
+        if not is_web_url(value):
+            raise RequestValidationError(
+                attribute.name, "is no URL", "an http(s) URL such as https://example.com/kling"
+            )
+
+
+def is_web_url(value: str) -> bool:
+    """Return whether *value* is an http(s) URL with a host."""
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    is_one_word = value.isprintable() and not any(map(str.isspace, value))
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and is_one_word
+
+
+_DEEPEST: Final = 100  # levels of a body; readers of JSON have limits of their own
+_WIDEST: Final = 1024  # bits of a whole number, for the same reason
+
+
+def is_json(value: Any) -> bool:
+    """Return whether JSON can carry *value*."""
+    return _json_problem(value, 0) is None
+
+
+def require_json(field: str, value: Any) -> None:
+    """Raise `RequestValidationError` naming the place in *value* that JSON cannot carry.
+
+    Args:
+        field: The parameter that holds it; "" for a whole body.
+        value: The value.
+    """
+    problem = _json_problem(value, 0)
+    if problem is not None:
+        place, limit = problem
+        raise RequestValidationError(
+            f"{field}{place}".removeprefix(".") or "the body",
+            limit,
+            "what JSON can carry: text, finite numbers, True, False, None, lists, dicts",
+        )
+
+
+def _json_problem(value: Any, depth: int) -> tuple[str, str] | None:
+    """Return the place in *value* that is not JSON, and what is wrong with it."""
+    if isinstance(value, str):
+        return None if _is_unicode(value) else ("", "holds half a surrogate pair")
+    if isinstance(value, int):
+        return None if value.bit_length() <= _WIDEST else ("", "has more than 300 digits")
+    if isinstance(value, float):
+        return None if math.isfinite(value) else ("", f"is {value}")
+    if isinstance(value, dict | list | tuple):
+        if depth >= _DEEPEST:
+            return "", f"is nested more than {_DEEPEST} levels deep"
+        return _problem_inside(value, depth + 1)
+    return None if value is None else ("", f"is a {type(value).__name__}")
+
+
+def _problem_inside(value: Any, depth: int) -> tuple[str, str] | None:
+    is_object = isinstance(value, dict)
+    for name in value if is_object else range(len(value)):
+        if is_object and (not isinstance(name, str) or not _is_unicode(name)):
+            return "", f"has a key that is a {type(name).__name__} or holds half a surrogate pair"
+        problem = _json_problem(value[name], depth)
+        if problem is not None:
+            place, limit = problem
+            return (f".{name}{place}" if is_object else f"[{name}]{place}"), limit
+    return None
+
+
+def _is_unicode(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

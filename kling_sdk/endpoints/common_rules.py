@@ -7,19 +7,21 @@ endpoint pages (several copies agree, unless a rule says otherwise).
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
+from kling_sdk.endpoints.values import CameraType
 from kling_sdk.errors import RequestValidationError
 
 __all__ = ["camera_config", "multi_shot_or_prompt", "optional_multi_shot"]
 
 MAX_SHOT_PROMPT: Final = 512  # characters
+_DEFAULT_SECONDS: Final = 5  # of a video whose request names no `duration`
 
 
 def multi_shot_or_prompt(request: Any) -> None:
     """One prompt, or shots: `customize` takes `multi_prompt`, everything else `prompt`."""
     if not request.multi_shot:
-        _need_prompt(request, "multi_shot is off")
+        _need_prompt(request, "is missing", "text, or multi_shot with shots")
         return
     if request.shot_type is None:
         raise RequestValidationError(
@@ -28,7 +30,7 @@ def multi_shot_or_prompt(request: Any) -> None:
     if request.shot_type == "customize":
         _check_shots(request)
     else:
-        _need_prompt(request, f"shot_type is {request.shot_type}")
+        _need_prompt(request, f"is missing while shot_type is {request.shot_type}", "text")
 
 
 def optional_multi_shot(request: Any) -> None:
@@ -37,9 +39,9 @@ def optional_multi_shot(request: Any) -> None:
         multi_shot_or_prompt(request)
 
 
-def _need_prompt(request: Any, why: str) -> None:
+def _need_prompt(request: Any, limit: str, expected: str) -> None:
     if not request.prompt:
-        raise RequestValidationError("prompt", f"is missing while {why}", "text")
+        raise RequestValidationError("prompt", limit, expected)
 
 
 def _check_shots(request: Any) -> None:
@@ -49,28 +51,31 @@ def _check_shots(request: Any) -> None:
             "multi_prompt", "is missing while shot_type is customize", "1 to 6 shots"
         )
     for shot in shots:
-        if not isinstance(shot.prompt, str) or not 1 <= len(shot.prompt) <= MAX_SHOT_PROMPT:
+        if not 1 <= len(shot.prompt) <= MAX_SHOT_PROMPT:
             raise RequestValidationError(
-                "multi_prompt.prompt", "is empty, too long or no text", "1 to 512 characters"
+                "multi_prompt.prompt", f"has {len(shot.prompt)} characters", "1 to 512 characters"
             )
         if shot.duration < 1:
             raise RequestValidationError(
                 "multi_prompt.duration", f"is {shot.duration} s", "at least 1 s"
             )
     total = sum(shot.duration for shot in shots)
-    if request.duration is not None and total != request.duration:
+    if total != (request.duration or _DEFAULT_SECONDS):
+        length = f"{request.duration} s" if request.duration else f"by default {_DEFAULT_SECONDS} s"
         raise RequestValidationError(
-            "multi_prompt.duration",
-            f"adds up to {total} s",
-            f"the video's duration, {request.duration} s",
+            "multi_prompt.duration", f"adds up to {total} s", f"the video's duration, {length}"
         )
 
 
 def camera_config(request: Any) -> None:
-    """`simple` moves along exactly one axis; the named movements take no config."""
+    """`simple` moves along exactly one axis; the other movements take no config."""
     camera = request.camera_control
     if camera is None:
         return
+    if camera.type not in get_args(CameraType):
+        raise RequestValidationError(
+            "camera_control.type", f"is {camera.type[:40]!r}", ", ".join(get_args(CameraType))
+        )
     if camera.type != "simple":
         if camera.config is not None:
             raise RequestValidationError(
@@ -85,7 +90,7 @@ def camera_config(request: Any) -> None:
             "camera_control.config", f"moves {len(moved)} axes with type simple", accepted
         )
     for axis, value in moved.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 10:
+        if not -10 <= value <= 10:
             raise RequestValidationError(
-                f"camera_control.config.{axis}", f"is {value!r:.40}", "a number from -10 to 10"
+                f"camera_control.config.{axis}", f"is {value}", "a number from -10 to 10"
             )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+import attrs
+
+from kling_sdk.endpoints.checks import require_json
 from kling_sdk.endpoints.values import (
     CameraControl,
     DynamicMask,
@@ -61,6 +64,29 @@ def to_watermark(value: bool | Mapping[str, bool] | None) -> bool | None:  # noq
     return value
 
 
+def to_extra_body(value: AnyMapping | None) -> dict[str, Any] | None:
+    """Return further fields of the body, in a dict of their own.
+
+    Raises:
+        RequestValidationError: they are no mapping, JSON cannot carry them, or they hold the
+            external id, by which a lost create is found again.
+    """
+    if not value:
+        return None
+    given: object = value  # a caller may not run a type checker
+    if not isinstance(given, Mapping):
+        raise RequestValidationError(
+            "extra_body", f"is a {type(value).__name__}", "a mapping of fields"
+        )
+    extra = dict(value)
+    require_json("extra_body", extra)
+    if "external_task_id" in extra:
+        raise RequestValidationError(
+            "extra_body", "holds external_task_id", "the parameter external_task_id"
+        )
+    return extra
+
+
 def to_camera(value: CameraControl | AnyMapping | None) -> CameraControl | None:
     """Return a camera movement given as object or mapping."""
     return None if value is None else build(CameraControl, "camera_control", value)
@@ -70,8 +96,11 @@ def to_shots(value: Iterable[Shot | AnyMapping] | None) -> tuple[Shot, ...] | No
     """Return shots given as objects or mappings."""
     if value is None:
         return None
-    items = sequence("multi_prompt", value)
-    return tuple(build(Shot, "multi_prompt", item) for item in items)
+    shots = [build(Shot, "multi_prompt", item) for item in sequence("multi_prompt", value)]
+    return tuple(
+        attrs.evolve(shot, index=place) if shot.index is None else shot
+        for place, shot in enumerate(shots, start=1)
+    )
 
 
 def to_masks(value: Iterable[DynamicMask | AnyMapping] | None) -> tuple[DynamicMask, ...] | None:
@@ -93,13 +122,13 @@ def to_voices(value: Iterable[Voice | AnyMapping | str] | None) -> tuple[Voice, 
 
 
 def to_elements(
-    value: Iterable[Element | AnyMapping | int] | None,
+    value: Iterable[Element | AnyMapping | int | str] | None,
 ) -> tuple[Element, ...] | None:
     """Return elements given as objects, mappings or ids."""
     if value is None:
         return None
     return tuple(
-        Element(item) if isinstance(item, int) else build(Element, "element_list", item)
+        Element(item) if isinstance(item, int | str) else build(Element, "element_list", item)
         for item in sequence("element_list", value)
     )
 

@@ -57,7 +57,9 @@ class MultiImageToVideo(VideoRequest):
         mode: `std` (720p) or `pro` (1080p). None: `std`.
         aspect_ratio: `16:9`, `9:16` or `1:1`. None: `16:9`.
         external_task_id: Your own id of the task, unique in the account; None generates one.
-        callback_url: Where the vendor posts each change of status.
+        callback_url: Where the vendor posts each change of status: an http(s) URL.
+        extra_body: Further fields of the body, by the vendor's names, merged in last.
+        check: False to check nothing before it is sent; see `Request`.
         watermark_info: True to get a second copy with a watermark.
 
     Raises:

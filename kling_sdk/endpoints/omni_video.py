@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, get_args
 
 import attrs
 
 from kling_sdk.endpoints import checks, common_rules, converters
 from kling_sdk.endpoints.base import Rules, VideoRequest
-from kling_sdk.endpoints.checks import check_image
+from kling_sdk.endpoints.checks import check_image, is_web_url
 from kling_sdk.endpoints.models import CLIPS, V3_SECONDS, ModelLimits, mode_limits
 from kling_sdk.endpoints.record import EndpointRecord, common_features
 from kling_sdk.endpoints.values import (
     MAX_PROMPT,
     AspectRatio,
     Element,
+    FrameType,
+    KeepSound,
     OmniImage,
     OmniVideoReference,
     QualityMode,
+    ReferType,
     Shot,
     ShotType,
     hidden,
@@ -101,6 +104,24 @@ _RECORD: Final = EndpointRecord(
 )
 
 
+def _check_word(field: str, value: str | None, literal: Any) -> None:
+    if value is not None and value not in get_args(literal):
+        raise RequestValidationError(
+            field, f"is {value[:40]!r}", f"{' or '.join(get_args(literal))}, or None"
+        )
+
+
+def _video_reference(request: Any) -> None:
+    """The video is a public URL, with known words for what it is for."""
+    for item in request.video_list or ():
+        if not is_web_url(item.video_url):
+            raise RequestValidationError(
+                "video_list.video_url", "is no URL", "the http(s) URL of an mp4 or mov file"
+            )
+        _check_word("video_list.refer_type", item.refer_type, ReferType)
+        _check_word("video_list.keep_original_sound", item.keep_original_sound, KeepSound)
+
+
 MAX_OMNI_REFERENCES: Final = 7
 MAX_OMNI_REFERENCES_WITH_VIDEO: Final = 4
 MAX_OMNI_FRAME_ELEMENTS: Final = 3
@@ -113,6 +134,12 @@ def _omni_references(request: Any) -> None:
     kinds = [item.type for item in images if item.type]
     for item in images:
         check_image("image_list.image_url", item.image_url)
+        _check_word("image_list.type", item.type, FrameType)
+    for kind in get_args(FrameType):
+        if kinds.count(kind) > 1:
+            raise RequestValidationError(
+                "image_list.type", f"has {kinds.count(kind)} times {kind}", f"one {kind} at most"
+            )
     if "end_frame" in kinds and "first_frame" not in kinds:
         raise RequestValidationError(
             "image_list.type", "has an end_frame alone", "first_frame, or both"
@@ -162,7 +189,9 @@ class OmniVideo(VideoRequest):
             `multi_shot`.
         multi_prompt: 1 to 6 shots whose durations add up to `duration`.
         external_task_id: Your own id of the task, unique in the account; None generates one.
-        callback_url: Where the vendor posts each change of status.
+        callback_url: Where the vendor posts each change of status: an http(s) URL.
+        extra_body: Further fields of the body, by the vendor's names, merged in last.
+        check: False to check nothing before it is sent; see `Request`.
         watermark_info: True to get a second copy with a watermark.
 
     Raises:
@@ -171,7 +200,11 @@ class OmniVideo(VideoRequest):
     """
 
     record: ClassVar[EndpointRecord] = _RECORD
-    rules: ClassVar[Rules] = (common_rules.multi_shot_or_prompt, _omni_references)
+    rules: ClassVar[Rules] = (
+        common_rules.multi_shot_or_prompt,
+        _video_reference,
+        _omni_references,
+    )
 
     prompt: str | None = attrs.field(default=None, validator=checks.text(MAX_PROMPT), repr=hidden)
     model_name: str = attrs.field(
@@ -202,11 +235,16 @@ class OmniVideo(VideoRequest):
         default=None, converter=converters.to_shots, validator=checks.items(1, 6)
     )
 
-    def __attrs_post_init__(self) -> None:
-        framed = any(image.type for image in self.image_list or ())
-        based = any((video.refer_type or "base") == "base" for video in self.video_list or ())
-        if self.aspect_ratio is None and not framed and not based:
+    def _complete(self) -> None:
+        """Fill in the aspect ratio where neither a frame nor a base video decides it."""
+        images, videos = self.image_list or (), self.video_list or ()
+        lists: tuple[object, object] = (images, videos)
+        # What is sent unchecked may be no tuple of our objects.
+        if self.aspect_ratio is not None or not all(isinstance(one, tuple) for one in lists):
+            return
+        framed = any(image.type for image in images)
+        based = any((video.refer_type or "base") == "base" for video in videos)
+        if not framed and not based:
             # attrs' own way to complete a frozen instance; type checkers do not understand
             # its default decorator and would ask callers for the field.
             object.__setattr__(self, "aspect_ratio", "16:9")
-        VideoRequest.__attrs_post_init__(self)

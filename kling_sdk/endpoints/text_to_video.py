@@ -85,7 +85,9 @@ class TextToVideo(VideoRequest):
             `multi_shot`.
         multi_prompt: 1 to 6 shots whose durations add up to `duration`.
         external_task_id: Your own id of the task, unique in the account; None generates one.
-        callback_url: Where the vendor posts each change of status.
+        callback_url: Where the vendor posts each change of status: an http(s) URL.
+        extra_body: Further fields of the body, by the vendor's names, merged in last.
+        check: False to check nothing before it is sent; see `Request`.
         watermark_info: True to get a second copy with a watermark.
 
     Raises:

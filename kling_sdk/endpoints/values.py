@@ -6,14 +6,15 @@ body copied from there works. Unknown keys in such a mapping are refused by name
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Literal, TypeVar, cast, get_args
 
 import attrs
 
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.files import ImageSource, to_image
-from kling_sdk.results import redact_url
+from kling_sdk.results import shown_url
+from kling_sdk.spelling import nearest
 
 __all__ = [
     "MAX_PROMPT",
@@ -37,20 +38,26 @@ T = TypeVar("T")
 AspectRatio = Literal["16:9", "9:16", "1:1"]
 QualityMode = Literal["std", "pro", "4k"]
 ShotType = Literal["customize", "intelligence"]
+CameraType = Literal["simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"]
+FrameType = Literal["first_frame", "end_frame"]
+ReferType = Literal["base", "feature"]
+KeepSound = Literal["yes", "no"]
 
 MAX_PROMPT: Final = 2500  # characters
 
 
-def hidden(value: str | None) -> str:
+def hidden(value: object) -> str:
     """Return the repr of text that must not be shown: its length only."""
-    return "None" if value is None else f"<{len(value)} characters>"
+    if isinstance(value, str):
+        return f"<{len(value)} characters>"
+    return "None" if value is None else f"<{type(value).__name__}>"
 
 
-def media(value: str | None) -> str:
+def media(value: object) -> str:
     """Return the repr of a URL without its signature, or the length of base64."""
-    if value is None or not value.startswith(("http://", "https://")):
-        return hidden(value)
-    return repr(redact_url(value))
+    if isinstance(value, str) and value.startswith(("http://", "https://")):
+        return repr(shown_url(value))
+    return hidden(value)
 
 
 def build(cls: type[T], field: str, value: object) -> T:
@@ -69,7 +76,14 @@ def build(cls: type[T], field: str, value: object) -> T:
         )
     for name in value:
         if name not in fields:
-            raise RequestValidationError(f"{field}.{name}", "is unknown", names)
+            meant = nearest(str(name), fields)
+            hint = f"did you mean {meant!r}?" if meant else f"{field} takes {names}"
+            raise RequestValidationError(
+                f"{field}.{name}",
+                "is unknown",
+                names,
+                f"unknown key {name!r:.60} in {field}; {hint}",
+            )
     for name, attribute in fields.items():
         if attribute.default is attrs.NOTHING and name not in value:
             raise RequestValidationError(f"{field}.{name}", "is missing", names)
@@ -97,6 +111,36 @@ def whole(value: int | str, field: str = "duration") -> int:
     raise RequestValidationError(field, f"is {shown}", "whole seconds, such as 5 or '5'")
 
 
+def typed(kind: type | tuple[type, ...], field: str, expected: str) -> Callable[..., None]:
+    """Return a validator of the type of an attribute; None passes, and no bool is a number.
+
+    Args:
+        kind: What it must be.
+        field: Name of the parameter that holds the object.
+        expected: The same for the error's text.
+    """
+
+    def check(_instance: Any, attribute: Any, value: object) -> None:
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise RequestValidationError(
+                f"{field}.{attribute.name}", f"is a {type(value).__name__}", expected
+            )
+
+    return check
+
+
+def needed(kind: type, field: str, expected: str) -> Callable[..., None]:
+    """Return a validator as `typed` does, which None does not pass."""
+    check = typed(kind, field, expected)
+
+    def check_given(instance: Any, attribute: Any, value: object) -> None:
+        if value is None:
+            raise RequestValidationError(f"{field}.{attribute.name}", "is missing", expected)
+        check(instance, attribute, value)
+
+    return check_given
+
+
 def _shot_seconds(value: int | str) -> int:
     return whole(value, "multi_prompt.duration")
 
@@ -111,9 +155,14 @@ class Shot:
         index: Its place, counted from 1; None takes its place in the list.
     """
 
-    prompt: str = attrs.field(repr=hidden)
+    prompt: str = attrs.field(repr=hidden, validator=needed(str, "multi_prompt", "text"))
     duration: int = attrs.field(converter=_shot_seconds)
-    index: int | None = None
+    index: int | None = attrs.field(
+        default=None, validator=typed(int, "multi_prompt", "a whole number")
+    )
+
+
+_AXIS: Final = typed((int, float), "camera_control.config", "a number from -10 to 10")
 
 
 @attrs.frozen
@@ -123,20 +172,17 @@ class CameraConfig:
     The vendor's copies disagree on which axis `pan` and `tilt` turn about (confidence low).
     """
 
-    horizontal: float | None = None
-    vertical: float | None = None
-    pan: float | None = None
-    tilt: float | None = None
-    roll: float | None = None
-    zoom: float | None = None
+    horizontal: float | None = attrs.field(default=None, validator=_AXIS)
+    vertical: float | None = attrs.field(default=None, validator=_AXIS)
+    pan: float | None = attrs.field(default=None, validator=_AXIS)
+    tilt: float | None = attrs.field(default=None, validator=_AXIS)
+    roll: float | None = attrs.field(default=None, validator=_AXIS)
+    zoom: float | None = attrs.field(default=None, validator=_AXIS)
 
 
 def to_camera_config(value: CameraConfig | Mapping[str, float] | None) -> CameraConfig | None:
     """Return a camera configuration given as object or mapping."""
     return None if value is None else build(CameraConfig, "camera_control.config", value)
-
-
-CameraType = Literal["simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"]
 
 
 @attrs.frozen
@@ -148,16 +194,21 @@ class CameraControl:
         config: The movement of `simple`.
     """
 
-    type: CameraType | str
+    type: CameraType | str = attrs.field(
+        validator=needed(str, "camera_control", ", ".join(get_args(CameraType)))
+    )
     config: CameraConfig | None = attrs.field(default=None, converter=to_camera_config)
+
+
+_PIXEL: Final = needed(int, "dynamic_masks.trajectories", "a whole number of pixels")
 
 
 @attrs.frozen
 class Point:
     """A point of a trajectory, in pixels from the picture's bottom left corner."""
 
-    x: int
-    y: int
+    x: int = attrs.field(validator=_PIXEL)
+    y: int = attrs.field(validator=_PIXEL)
 
 
 def _to_mask(value: ImageSource) -> str:
@@ -186,14 +237,26 @@ class DynamicMask:
 class Voice:
     """A voice of the vendor's library, spoken as `<<<voice_1>>>` in the prompt."""
 
-    voice_id: str
+    voice_id: str = attrs.field(validator=needed(str, "voice_list", "text"))
+
+
+def _to_element_id(value: int | str) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        return int(value)
+    return cast("int", value)  # the validator names what is no number
 
 
 @attrs.frozen
 class Element:
-    """An element of the vendor's library, `<<<element_1>>>` in the prompt."""
+    """An element of the vendor's library, `<<<element_1>>>` in the prompt.
 
-    element_id: int
+    Attributes:
+        element_id: Its id, a whole number; digits as text are taken too.
+    """
+
+    element_id: int = attrs.field(
+        converter=_to_element_id, validator=needed(int, "element_list", "a whole number")
+    )
 
 
 def _to_subject(value: ImageSource) -> str:
@@ -221,7 +284,9 @@ class OmniImage:
     """
 
     image_url: str = attrs.field(converter=_to_reference, repr=media)
-    type: Literal["first_frame", "end_frame"] | str | None = None  # noqa: PYI051 - as in CameraControl
+    type: FrameType | str | None = attrs.field(
+        default=None, validator=typed(str, "image_list", "first_frame, end_frame or None")
+    )
 
 
 @attrs.frozen
@@ -234,6 +299,10 @@ class OmniVideoReference:
         keep_original_sound: `yes` or `no`; the vendor states no default.
     """
 
-    video_url: str = attrs.field(repr=media)
-    refer_type: Literal["base", "feature"] | str | None = None  # noqa: PYI051 - as in CameraControl
-    keep_original_sound: Literal["yes", "no"] | str | None = None  # noqa: PYI051 - as in CameraControl
+    video_url: str = attrs.field(repr=media, validator=needed(str, "video_list", "an http(s) URL"))
+    refer_type: ReferType | str | None = attrs.field(
+        default=None, validator=typed(str, "video_list", "base or feature")
+    )
+    keep_original_sound: KeepSound | str | None = attrs.field(
+        default=None, validator=typed(str, "video_list", "yes or no")
+    )

@@ -33,7 +33,9 @@ class VideoExtend(Request):
         cfg_scale: How closely to follow the prompt, 0 to 1; not for a source of `kling-v1`.
             None: 0.5.
         external_task_id: Your own id of the task, unique in the account; None generates one.
-        callback_url: Where the vendor posts each change of status.
+        callback_url: Where the vendor posts each change of status: an http(s) URL.
+        extra_body: Further fields of the body, by the vendor's names, merged in last.
+        check: False to check nothing before it is sent; see `Request`.
         watermark_info: True to get a second copy with a watermark.
 
     Raises:

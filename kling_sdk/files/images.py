@@ -67,7 +67,9 @@ def to_image(source: ImageSource, *, field: str = "image") -> str:
             content = Path(source).read_bytes()
         except OSError as error:
             raise RequestValidationError(
-                field, f"cannot read the file ({error.strerror})", "a readable JPEG or PNG file"
+                field,
+                f"names a file that cannot be read ({error.strerror})",
+                "a readable JPEG or PNG file",
             ) from error
         return _encoded(memoryview(content))
     read = getattr(source, "read", None)

@@ -205,6 +205,8 @@ def _send(
     fresh: bool,  # noqa: FBT001 - private, and passed on from `exchange`
 ) -> Flow[T]:
     headers = {**call.headers, "authorization": header}
+    if ctx.options.extra_headers:
+        headers = {**ctx.options.extra_headers, **headers}
     if ctx.headers:
         headers.update(ctx.headers)
     request_id = ""

@@ -114,7 +114,7 @@ def create(
         OutcomeUnknownError: an attempt may have been accepted, and a look-up did not decide it,
             or was not made because `options.look_up` is False.
     """
-    if ctx.options.check and not isinstance(request, RawRequest):
+    if ctx.options.check and isinstance(request, Request) and request.check:
         require(request.record, request.given())
     if not request.record.takes_external_id:
         wire = ctx.wire_for(request.record)

@@ -29,7 +29,7 @@ def call_once(ctx: Context, request: Request) -> Flow[Any]:
         TransportError: the server was not reached.
         OutcomeUnknownError: it may have been carried out, and its result is lost.
     """
-    if ctx.options.check:
+    if ctx.options.check and request.check:
         require(request.record, request.given())
     wire, returns = ctx.wire_for(request.record), request.record.returns
     assert returns is not None  # noqa: S101 - what makes no task says how its reply is read

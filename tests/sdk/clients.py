@@ -18,7 +18,7 @@ from tests.sdk.scripted import FakeClock
 __all__ = ["CLIENTS", "KEY", "PROMPT", "Calls", "over"]
 
 T = TypeVar("T")
-KEY = "AK-negative control-access|SK-negative control-secret"
+KEY = "AK-canary-access|SK-canary-secret"
 PROMPT = "a negative control sings on a wire"
 
 

@@ -5,7 +5,7 @@ ignore that is not needed, so a type that gets looser fails here.
 """
 
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from io import BytesIO, StringIO
@@ -14,16 +14,20 @@ from typing import Any, assert_type
 
 from kling_sdk import (
     AsyncKling,
+    AsyncTaskResource,
     CallbackEvent,
     Download,
     ImageToVideo,
     Kling,
     Outcome,
     Page,
+    Request,
     ResourcePack,
     Task,
+    TaskResource,
     TextToVideo,
     Video,
+    VideoExtend,
     parse_callback,
 )
 
@@ -37,6 +41,18 @@ def sync_client(kling: Kling) -> None:
     assert_type(kling.text2video.iter(), Iterator[Task])
     assert_type(kling.text2video.wait(task, timeout=1800, on_update=print), Task)
     assert_type(kling.text2video.run(prompt="a kitten", duration="5"), Task)
+    assert_type(kling.text2video.run(prompt="a", timeout=5.0, extra_headers={"x-a": "b"}), Task)
+    assert_type(kling.text2video.create(prompt="a", extra_body={"frames": 60}, check=False), Task)
+    assert_type(kling.text2video.get("1", timeout=5), Task)
+    assert_type(kling.text2video.list(timeout=5), Page)
+    any_request: Request = VideoExtend(video_id="1")
+    assert_type(kling.submit(any_request), Task)
+    assert_type(kling.submit(TextToVideo(prompt="a"), timeout=5, extra_headers={"a": "b"}), Task)
+    by_endpoint = {"text2video": kling.text2video, "video-extend": kling.video_extend}
+    assert_type(by_endpoint["text2video"].submit(TextToVideo(prompt="a")), Task)
+    assert_type(by_endpoint["text2video"].get("1"), Task)
+    resources: Mapping[str, TaskResource] = by_endpoint
+    assert_type(resources["text2video"].wait("1"), Task)
     assert_type(kling.image2video.create(image=Path("cat.png"), mode="pro", sound=True), Task)
     assert_type(kling.image2video.run(image=b"...", image_tail="https://example.com/a.png"), Task)
     assert_type(kling.omni_video.create(prompt="a kitten", image_list=[b"..."]), Task)
@@ -66,6 +82,8 @@ def sync_client(kling: Kling) -> None:
     assert_type(kling.request("GET", "/v1/videos/lip-sync/1"), Any)
     assert_type(kling.request_raw("GET", "/v1/videos/lip-sync/1").status, int)
     assert_type(kling.with_options(timeout=3.0, retries=2, on_update=print), Kling)
+    assert_type(Kling("AK|SK", region="cn"), Kling)
+    assert_type(kling.with_options(extra_headers={"x-a": "b"}), Kling)
     assert_type(kling.with_options(trace=False, traceparent=True), Kling)
     assert_type(Kling.relay("http://localhost:3000", token="sk-1"), Kling)
     assert_type(kling.close(), None)
@@ -89,6 +107,11 @@ async def async_client(kling: AsyncKling) -> None:
     assert_type(await kling.image2video.create(image=Path("cat.png"), mode="pro"), Task)
     assert_type(await kling.omni_video.create(prompt="a kitten", image_list=[b"..."]), Task)
     assert_type(await kling.multi_image2video.create(image_list=[b"..."], prompt="a"), Task)
+    any_request: Request = VideoExtend(video_id="1")
+    assert_type(await kling.submit(any_request, timeout=5), Task)
+    assert_type(await kling.text2video.get("1", timeout=5), Task)
+    by_endpoint: Mapping[str, AsyncTaskResource] = {"text2video": kling.text2video}
+    assert_type(await by_endpoint["text2video"].submit(TextToVideo(prompt="a")), Task)
     assert_type(await kling.wait_all([task]), list[Outcome])
     assert_type(kling.as_completed([task]), AsyncIterator[Outcome])
     assert_type(kling.run_many([TextToVideo(prompt="a")]), AsyncIterator[Outcome])
@@ -130,6 +153,8 @@ def mistakes(kling: Kling, async_kling: AsyncKling) -> None:
     kling.text2video.create("x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     kling.multi_image2video.create(prompt="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     kling.download(task_video(), StringIO())  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    kling.submit({"prompt": "x"})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Kling("AK|SK", region="eu")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     kling.with_options(retires=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     TextToVideo(prompt="x").prompt = "y"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
     async_kling.text2video.create(promt="x")  # type: ignore[call-arg, unused-coroutine]  # pyright: ignore[reportCallIssue]

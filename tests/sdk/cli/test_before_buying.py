@@ -39,8 +39,8 @@ MISTAKES = [
     ([*CREATE, "--timeout", "-1"], 2, "must be 0 or more seconds"),
     ([*CREATE, "--timeout", "nan"], 2, "must be 0 or more seconds"),
     ([*CREATE, "--timeout", "soon"], 2, "invalid"),
-    (["create", "image2video", "--image", "missing.png"], 2, "cannot read the file"),
-    (["create", "image2video", "--image", "out"], 2, "cannot read the file"),
+    (["create", "image2video", "--image", "missing.png"], 2, "a file that cannot be read"),
+    (["create", "image2video", "--image", "out"], 2, "a file that cannot be read"),
     (["wait", "text2video", "1", "--download", "missing/a.mp4"], 2, "cannot write to missing"),
     (["download", "text2video", "1", "missing/a.mp4"], 2, "cannot write to missing"),
 ]

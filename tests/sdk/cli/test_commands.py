@@ -229,7 +229,7 @@ def test_a_standard_input_without_text_is_a_mistake_in_an_option(
     [
         (["create", "text2video"], 2, "kling: --prompt is missing"),
         (["create", "text2video", "--prompt", "x", "--duration", "7"], 2, "expected 5, 10 s"),
-        (["create", "image2video", "--image", "no.png"], 2, "cannot read the file"),
+        (["create", "image2video", "--image", "no.png"], 2, "a file that cannot be read"),
         (
             ["create", "omni-video", "--prompt", "x", "--image-list", "{"],
             2,

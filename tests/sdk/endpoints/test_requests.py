@@ -22,6 +22,7 @@ from kling_sdk import (
     OmniVideo,
     RequestValidationError,
     TextToVideo,
+    VideoExtend,
     VideoRequest,
 )
 from kling_sdk.endpoints import ENDPOINTS, request_class
@@ -49,7 +50,7 @@ REF = {"video_url": "https://example.com/v.mp4"}
 
 # class, arguments, the field named, words of the message
 REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
-    (TextToVideo, {"promt": "x"}, "promt", "expected prompt, model_name"),
+    (TextToVideo, {"promt": "x"}, "promt", "did you mean 'prompt'?"),
     (TextToVideo, {}, "prompt", "is missing"),
     (TextToVideo, {"prompt": ""}, "prompt", "is missing"),
     (TextToVideo, {"prompt": 5}, "prompt", "is a int; expected text"),
@@ -109,6 +110,12 @@ REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
     ),
     (TextToVideo, {"prompt": "x", "external_task_id": ""}, "external_task_id", "URL path"),
     (TextToVideo, {"prompt": "x", "external_task_id": "a/b"}, "external_task_id", "URL path"),
+    (
+        TextToVideo,
+        {"prompt": "x", "model_name": "kling-v9", "external_task_id": "x" * 201},
+        "external_task_id",
+        "at most 200 characters",
+    ),
     (TextToVideo, {"prompt": "x", "callback_url": 5}, "callback_url", "text"),
     (TextToVideo, {"prompt": "x", "watermark_info": {"on": True}}, "watermark_info", "enabled"),
     (TextToVideo, {"prompt": "x", "watermark_info": "yes"}, "watermark_info", "True or False"),
@@ -118,7 +125,7 @@ REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
     (ImageToVideo, {"image": b"GIF89a" + bytes(99)}, "image", "neither a JPEG nor a PNG"),
     (ImageToVideo, {"image": PNG + bytes(10 * 1024 * 1024)}, "image", "10 MB"),
     (ImageToVideo, {"image": "cat.png"}, "image", "pathlib.Path"),
-    (ImageToVideo, {"image": Path("no/such/cat.png")}, "image", "cannot read the file"),
+    (ImageToVideo, {"image": Path("no/such/cat.png")}, "image", "a file that cannot be read"),
     (ImageToVideo, {"image": 5}, "image", "is a int"),
     (ImageToVideo, {"image": ""}, "image", "is empty"),
     (ImageToVideo, {"image": "data:image/png,abc"}, "image", "data-URI without base64"),
@@ -186,6 +193,19 @@ REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
     (MultiImageToVideo, {"image_list": [PNG] * 5, "prompt": "x"}, "image_list", "1 to 4 items"),
     (MultiImageToVideo, {"image_list": [png(1, 1)], "prompt": "x"}, "image_list.image", "300 px"),
     (MultiImageToVideo, {"image_list": PNG, "prompt": "x"}, "image_list", "a list"),
+    (MultiImageToVideo, {"image_list": [PNG], "prompt": "x" * 2501}, "prompt", "at most 2500"),
+    (MultiImageToVideo, {"image_list": [PNG], "prompt": 5}, "prompt", "is a int; expected text"),
+    (MultiImageToVideo, {"image_list": [PNG], "prompt": ""}, "prompt", "is empty"),
+    (TextToVideo, {"prompt": "x", "model_name": 5}, "model_name", "is a int; expected text"),
+    (VideoExtend, {"video_id": "1" * 101}, "video_id", "at most 100 characters"),
+    (TextToVideo, {"prompt": "x", "cfg_scale": True}, "cfg_scale", "is a bool"),
+    (TextToVideo, {"prompt": "x", "cfg_scale": -0.01}, "cfg_scale", "from 0 to 1"),
+    (
+        TextToVideo,
+        {"prompt": "x", "model_name": "kling-v9", "cfg_scale": float("nan")},
+        "cfg_scale",
+        "is nan",
+    ),
 ]
 
 
@@ -207,7 +227,7 @@ def test_a_bad_request_names_the_field_the_limit_and_what_is_accepted(
 
 def test_a_positional_argument_is_refused_by_name() -> None:
     """`TextToVideo("a kitten")` says that parameters go by name."""
-    with pytest.raises(RequestValidationError, match="by name: prompt"):
+    with pytest.raises(RequestValidationError, match=r'by name: TextToVideo\(prompt="\.\.\."\)'):
         TextToVideo("a kitten")  # type: ignore[call-arg]  # the mistake under test
 
 

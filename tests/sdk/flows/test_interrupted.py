@@ -19,7 +19,7 @@ from tests.sdk.fake_kling import HonestKling
 from tests.sdk.scripted import FakeClock, asked
 
 PROMPT = "a negative control sings on a wire"
-SECRET = "SK-negative control-secret"
+SECRET = "SK-canary-secret"
 
 # ------------------------------------------------------------ a server, and what interrupts
 

@@ -102,7 +102,7 @@ def test_an_address_that_can_never_work_ends_the_call_within_three_seconds(
     text = str(caught.value)
     for word in words if failure == "redirect" else (*words, url):
         assert word in text
-    for hidden in ("s3cret", "pass@", "SK-negative control", PROMPT):
+    for hidden in ("s3cret", "pass@", "SK-canary", PROMPT):
         assert hidden not in text
     if call == "create" and sent:
         assert isinstance(caught.value, OutcomeUnknownError)
