@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from kling_sdk.flows import Event
     from kling_sdk.flows.create import external_id_for
     from kling_sdk.options import Options
+    from kling_sdk.prices import PRICES, Estimate, Price
     from kling_sdk.resources import (
         AsyncCallResource,
         AsyncTaskResource,
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENDPOINTS",
+    "PRICES",
     "AccountError",
     "AlreadyExistsError",
     "AsyncCallResource",
@@ -106,6 +108,7 @@ __all__ = [
     "Element",
     "EmptyResultError",
     "EndpointRecord",
+    "Estimate",
     "Event",
     "IPNotAllowedError",
     "Image",
@@ -126,6 +129,7 @@ __all__ = [
     "Page",
     "PermissionDeniedError",
     "Point",
+    "Price",
     "RateLimitError",
     "Reply",
     "Request",
@@ -179,6 +183,7 @@ _HOMES = {
     "flows": "Event",
     "flows.create": "external_id_for",
     "options": "Options",
+    "prices": "PRICES Estimate Price",
     "resources": "AsyncCallResource AsyncTaskResource CallResource TaskResource",
     "results": "Download Image Outcome Page ResourcePack Task Video",
     "transports": "Clock",

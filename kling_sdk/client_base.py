@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
+from kling_sdk import operations
 from kling_sdk.logs import log_as_environment_says
 from kling_sdk.runner import Shared
 from kling_sdk.settings import ClientSettings, settings_from
@@ -13,6 +14,8 @@ from kling_sdk.transports import Clock
 
 if TYPE_CHECKING:
     from kling_sdk._signatures import OptionOverrides
+    from kling_sdk.endpoints.base import Request
+    from kling_sdk.prices import Estimate
 
 __all__ = ["ClientBase"]
 
@@ -72,6 +75,16 @@ class ClientBase:
         client = type(self).__new__(type(self))
         client._set_up(self._settings.changed(options), self._shared)  # noqa: SLF001 - our own
         return client
+
+    def estimate(self, request: Request) -> Estimate:
+        """Return what a request will cost, by the vendor's price list; nothing is sent.
+
+        A relay charges its users by its own prices.
+
+        Args:
+            request: A request of any endpoint, such as `TextToVideo(prompt="...")`.
+        """
+        return operations.estimate(request)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._settings.wire.name} {self._settings.base_url}>"

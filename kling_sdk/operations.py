@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from kling_sdk.endpoints.raw import RawRequest
     from kling_sdk.endpoints.record import EndpointRecord
     from kling_sdk.files.receiving import OnProgress
+    from kling_sdk.prices import Estimate
 
 __all__ = [
     "call",
     "costs",
     "create",
     "download",
+    "estimate",
     "get",
     "list_page",
     "raw_request",
@@ -59,6 +61,13 @@ def submit(request: Request) -> Operation[Task]:
             f"use kling.{record.attribute}.submit(request)"
         )
     return create(request)
+
+
+def estimate(request: Request) -> Estimate:
+    """Return what a request will cost."""
+    from kling_sdk.prices import estimate
+
+    return estimate(_a_request("estimate", request))
 
 
 def _a_request(name: str, request: Request) -> Request:

@@ -9,7 +9,7 @@ import attrs
 
 from kling_mock.migration.database.features import types, unsupported
 from kling_mock.migration.database.introspect import definition, read_table
-from kling_mock.migration.database.preflight import Estimate, Facts, estimate, judge, look
+from kling_mock.migration.database.preflight import Facts, UpgradeEstimate, estimate, judge, look
 from kling_mock.migration.database.session import Session
 from kling_mock.migration.findings import Finding
 from kling_mock.migration.rows.data_checks import check_rows
@@ -57,7 +57,7 @@ class CheckReport:
         return tuple(one for one in self.findings if one.severity == "blocker")
 
     @property
-    def estimate(self) -> Estimate | None:
+    def estimate(self) -> UpgradeEstimate | None:
         """What an upgrade will take."""
         return estimate(self.facts) if self.facts else None
 

@@ -29,6 +29,7 @@ from kling_sdk.cli.models import model_rows
 from kling_sdk.cli.options import choices, option_name, request_from
 from kling_sdk.cli.parser import make_parser
 from kling_sdk.cli.show import Screen
+from kling_sdk.cli.spending import check_ceiling, estimate_row
 from kling_sdk.endpoints import ENDPOINTS, request_class
 from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.capabilities import CapabilityWarning
@@ -190,6 +191,10 @@ def _create(session: _Session, options: argparse.Namespace) -> None:
     _check_place(options.download)
     # Known before it is sent, so that an interrupted command can say what to ask for.
     request = _identified(request_from(request_class(options.endpoint), options))
+    if options.estimate:
+        session.screen.estimate(estimate_row(request))
+        return
+    check_ceiling([request], options.max_units)
     with session.open_client() as kling:
         session.external_task_id = request.external_task_id or ""
         task = _resource(kling, options.endpoint).submit(request)

@@ -10,6 +10,7 @@ from kling_sdk.cli.completion import SHELLS
 from kling_sdk.cli.exits import BROKEN_PIPE, EXITS, INTERRUPTED
 from kling_sdk.cli.options import add_options
 from kling_sdk.cli.show import Screen
+from kling_sdk.cli.spending import add_spending_options
 from kling_sdk.endpoints import ENDPOINTS, request_class
 from kling_sdk.version import USER_AGENT, __version__
 
@@ -97,6 +98,7 @@ def _add_create(commands: Any) -> None:
             description=f"{summary} `kling models {name}` shows what each model takes.",
         )
         add_options(one, cls)
+        add_spending_options(one)
         one.add_argument("--wait", action="store_true", help="wait for the video")
         _add_wait_options(one)
         _add_common(one)

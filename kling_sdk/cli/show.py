@@ -7,7 +7,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -140,6 +140,13 @@ class Screen:
                 ),
             ]
         )
+
+    def estimate(self, row: Mapping[str, Any]) -> None:
+        """Print what a request would cost, as `estimate_row` has it."""
+        if self.as_json:
+            self._json(dict(row))
+        else:
+            self._rows(row.items())
 
     def file(self, file: Download) -> None:
         """Print what was downloaded."""

@@ -27,6 +27,8 @@ def missing() -> Iterator[str]:
             yield f"{name}: {cls} is not exported by kling_sdk/__init__.py"
         if name not in served:
             yield f"{name}: no record in kling_mock/kling/endpoints/"
+        if not any(name in row.endpoints for row in kling_sdk.PRICES):
+            yield f"{name}: no price in kling_sdk/prices.py"
         if record.result == "videos" and name not in relay.ENDPOINTS:
             yield f"{name}: no route of the relay"
         if name not in BODIES:

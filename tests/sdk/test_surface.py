@@ -85,6 +85,8 @@ EXAMPLES: list[Any] = [
     kling_sdk.Options(),
     kling_sdk.Image("https://cdn.example/0.png?sign=SECRET", 0),
     kling_sdk.Reply(200, {}, b"{}"),
+    kling_sdk.PRICES[0],
+    Kling("AK|SK").estimate(TextToVideo(prompt="x")),
 ]
 
 

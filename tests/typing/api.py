@@ -17,6 +17,7 @@ from kling_sdk import (
     AsyncTaskResource,
     CallbackEvent,
     Download,
+    Estimate,
     ImageToVideo,
     Kling,
     Outcome,
@@ -48,6 +49,8 @@ def sync_client(kling: Kling) -> None:
     any_request: Request = VideoExtend(video_id="1")
     assert_type(kling.submit(any_request), Task)
     assert_type(kling.submit(TextToVideo(prompt="a"), timeout=5, extra_headers={"a": "b"}), Task)
+    assert_type(kling.estimate(any_request), Estimate)
+    assert_type(kling.estimate(any_request).units, Decimal | None)
     by_endpoint = {"text2video": kling.text2video, "video-extend": kling.video_extend}
     assert_type(by_endpoint["text2video"].submit(TextToVideo(prompt="a")), Task)
     assert_type(by_endpoint["text2video"].get("1"), Task)
@@ -110,6 +113,7 @@ async def async_client(kling: AsyncKling) -> None:
     any_request: Request = VideoExtend(video_id="1")
     assert_type(await kling.submit(any_request, timeout=5), Task)
     assert_type(await kling.text2video.get("1", timeout=5), Task)
+    assert_type(kling.estimate(any_request), Estimate)
     by_endpoint: Mapping[str, AsyncTaskResource] = {"text2video": kling.text2video}
     assert_type(await by_endpoint["text2video"].submit(TextToVideo(prompt="a")), Task)
     assert_type(await kling.wait_all([task]), list[Outcome])
@@ -154,6 +158,7 @@ def mistakes(kling: Kling, async_kling: AsyncKling) -> None:
     kling.multi_image2video.create(prompt="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     kling.download(task_video(), StringIO())  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     kling.submit({"prompt": "x"})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    kling.estimate("x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Kling("AK|SK", region="eu")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     kling.with_options(retires=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     TextToVideo(prompt="x").prompt = "y"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]

@@ -15,7 +15,7 @@ from kling_mock.migration.database.session import DatabaseError, Session
 from kling_mock.migration.findings import Finding
 from kling_mock.storage.schema import Dialect
 
-__all__ = ["Estimate", "Facts", "estimate", "judge", "long_transactions", "look"]
+__all__ = ["Facts", "UpgradeEstimate", "estimate", "judge", "long_transactions", "look"]
 
 #: Measured: one ALTER of 1,000,000 rows of 1.1 KB took 16.8 s on MariaDB 11.8, warm.
 _BYTES_PER_SECOND: Final = 1_300_000_000 / 16.8
@@ -53,7 +53,7 @@ class Facts:
 
 
 @attrs.frozen
-class Estimate:
+class UpgradeEstimate:
     """What an upgrade will take.
 
     Attributes:
@@ -67,10 +67,10 @@ class Estimate:
     room: int
 
 
-def estimate(facts: Facts) -> Estimate:
+def estimate(facts: Facts) -> UpgradeEstimate:
     """Return what an upgrade of a table of that size takes, from what was measured once."""
     direct = facts.size / _BYTES_PER_SECOND
-    return Estimate(direct, direct * _ONLINE_FACTOR, int(facts.size * _ROOM_FACTOR))
+    return UpgradeEstimate(direct, direct * _ONLINE_FACTOR, int(facts.size * _ROOM_FACTOR))
 
 
 def judge(facts: Facts) -> Iterator[Finding]:

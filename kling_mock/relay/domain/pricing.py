@@ -5,20 +5,19 @@ config.go; confidence high). One unit of Kling costs 0.14 USD in a video pack (t
 list; confidence high), so it is 70 000 quota. Fractions are computed as `Decimal` and rounded
 half up, once, at the end.
 
-Two price lists can be chosen: Kling's own units, and the formula of the relay that the
-deployment guide was written for. Sources of the units: the vendor's price list as of 2026-09-20
-("list": two copies agree) and a condensed copy of about 2026-01 ("digest": one copy, for models
-that are no longer listed). Clips that are sold as 5 and 10 seconds cost the same per second in
-both lengths. The emulated Kling keeps a list of its own, on purpose: a mistake that both shared
-would pass every test.
+Two price lists can be chosen: Kling's own units, which are those of `kling_sdk.PRICES`, and the
+formula of the relay that the deployment guide was written for. The emulated Kling keeps a list of
+its own, on purpose: a mistake that both shared would pass every test.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, Protocol
+
+import kling_sdk
 
 __all__ = [
     "DEAREST",
@@ -27,7 +26,6 @@ __all__ = [
     "QUOTA_PER_USD",
     "BillableRequest",
     "GuidePricing",
-    "ModelPrice",
     "Pricing",
     "UnitPricing",
     "Use",
@@ -65,71 +63,22 @@ def final_quota(units: Decimal | None) -> int | None:
 
 
 Use = Literal["silent", "sound", "voice", "video"]
-Confidence = Literal["high", "medium", "low"]
 
 
-class ModelPrice(NamedTuple):
-    """One line of Kling's price list.
-
-    Attributes:
-        model: Value of `model_name`.
-        mode: `std`, `pro`, `4k`, or `any` for a model without modes.
-        use: What decides the price besides: a video input, a voice, sound, or nothing.
-        per_second: Units for each second of the result.
-        source: `list` or `digest`; see the module.
-        confidence: How far to trust it.
-    """
-
-    model: str
-    mode: str
-    use: Use
-    per_second: Decimal
-    source: str
-    confidence: Confidence
+def _by_second() -> dict[tuple[str, str, Use], Decimal]:
+    """Return the rows per second, the dearest where endpoints differ: a hold must suffice."""
+    found: dict[tuple[str, str, Use], Decimal] = {}
+    for row in kling_sdk.PRICES:
+        if row.per == "second":
+            key = (row.model, row.mode, row.use)
+            found[key] = max(row.units, found.get(key, row.units))
+    return found
 
 
-def _lines() -> Iterator[ModelPrice]:
-    """Yield the list; a row of `_ROWS` names its uses, and the units of each in that order."""
-    for model, mode, uses, units, source, confidence in _ROWS:
-        for use, per_second in zip(uses, units.split(), strict=True):
-            yield ModelPrice(model, mode, use, Decimal(per_second), source, confidence)
+#: Units for each second of the result, by model, mode ("" for a model without modes) and use.
+PRICES: Final[Mapping[tuple[str, str, Use], Decimal]] = _by_second()
 
-
-_SILENT: Final[tuple[Use, ...]] = ("silent",)
-_SOUND: Final[tuple[Use, ...]] = ("silent", "sound")
-_VOICE: Final[tuple[Use, ...]] = ("silent", "sound", "voice")
-_VIDEO: Final[tuple[Use, ...]] = ("silent", "video")
-_OMNI: Final[tuple[Use, ...]] = ("silent", "sound", "video")
-_ROWS: Final[tuple[tuple[str, str, tuple[Use, ...], str, str, Confidence], ...]] = (
-    ("kling-v1", "std", _SILENT, "0.2", "digest", "low"),
-    ("kling-v1", "pro", _SILENT, "0.7", "digest", "low"),
-    ("kling-v1-5", "std", _SILENT, "0.4", "digest", "low"),
-    ("kling-v1-5", "pro", _SILENT, "0.7", "digest", "low"),
-    ("kling-v1-6", "std", _SILENT, "0.4", "digest", "low"),
-    ("kling-v1-6", "pro", _SILENT, "0.7", "digest", "low"),
-    ("kling-v2-1", "std", _SILENT, "0.4", "digest", "low"),
-    ("kling-v2-1", "pro", _SILENT, "0.7", "digest", "low"),
-    ("kling-v2-master", "any", _SILENT, "2", "digest", "low"),
-    ("kling-v2-1-master", "any", _SILENT, "2", "digest", "low"),
-    ("kling-v2-5-turbo", "std", _SILENT, "0.3", "list", "high"),
-    ("kling-v2-5-turbo", "pro", _SILENT, "0.5", "list", "high"),
-    ("kling-v2-6", "std", _SILENT, "0.3", "list", "high"),
-    ("kling-v2-6", "pro", _VOICE, "0.5 1 1.2", "list", "high"),
-    ("kling-v3", "std", _SOUND, "0.6 0.9", "list", "high"),
-    ("kling-v3", "pro", _SOUND, "0.8 1.2", "list", "high"),
-    ("kling-v3", "4k", _SOUND, "3 3", "list", "high"),
-    ("kling-video-o1", "std", _VIDEO, "0.6 0.9", "list", "high"),
-    ("kling-video-o1", "pro", _VIDEO, "0.8 1.2", "list", "high"),
-    ("kling-v3-omni", "std", _OMNI, "0.6 0.8 0.9", "list", "high"),
-    ("kling-v3-omni", "pro", _OMNI, "0.8 1 1.2", "list", "high"),
-    ("kling-v3-omni", "4k", _OMNI, "3 3 3", "list", "medium"),
-)
-
-PRICES: Final[Mapping[tuple[str, str, Use], ModelPrice]] = {
-    (line.model, line.mode, line.use): line for line in _lines()
-}
-
-DEAREST: Final = max(line.per_second for line in PRICES.values())
+DEAREST: Final = max(PRICES.values())
 
 
 # ---------------------------------------------------------------- the price of a request
@@ -200,13 +149,13 @@ class UnitPricing:
     def per_second(self, request: BillableRequest) -> Decimal:
         """Return the units for each second of the result."""
         mode = request.mode or _DEFAULT_MODES.get(request.endpoint, "std")
-        for row in (mode, "any"):
-            line = PRICES.get((request.model, row, request.use))
-            if line is not None:
-                return line.per_second
-        lines = [line for line in PRICES.values() if line.model == request.model]
-        same_mode = [line for line in lines if line.mode in {mode, "any"}]
-        return max((line.per_second for line in same_mode or lines), default=self._unknown)
+        for row in (mode, ""):
+            units = PRICES.get((request.model, row, request.use))
+            if units is not None:
+                return units
+        of_model = {row: units for row, units in PRICES.items() if row[0] == request.model}
+        same_mode = [units for row, units in of_model.items() if row[1] in {mode, ""}]
+        return max(same_mode or of_model.values(), default=self._unknown)
 
 
 # What a request without `mode` means (vendor's pages; confidence high).

@@ -30,6 +30,7 @@ from kling_sdk import (
 )
 from kling_sdk.endpoints import request_class
 from kling_sdk.endpoints.checks import is_json
+from kling_sdk.prices import estimate
 from kling_sdk.wire import V1Wire
 from tests.sdk.clients import KEY, PROMPT
 from tests.sdk.endpoints.test_requests import PNG, REFUSED
@@ -106,6 +107,7 @@ def test_whatever_json_can_carry_is_sent(endpoint: str, fields: dict[str, Any]) 
     assert repr(request)
     assert request.prompts() is not None
     assert isinstance(request.model, str)
+    assert estimate(request) == estimate(request)
 
 
 def test_what_is_unchecked_is_still_converted() -> None:

@@ -40,6 +40,44 @@ def test_units_become_quota_rounded_half_up(units: str, expected: int) -> None:
     assert QUOTA_PER_UNIT * 100 == QUOTA_PER_USD * 14
 
 
+#: What the relay has held since its first release: units per second of each model and mode, by use.
+HELD = {
+    ("kling-v1", "std"): {"silent": "0.2"},
+    ("kling-v1", "pro"): {"silent": "0.7"},
+    ("kling-v1-5", "std"): {"silent": "0.4"},
+    ("kling-v1-5", "pro"): {"silent": "0.7"},
+    ("kling-v1-6", "std"): {"silent": "0.4"},
+    ("kling-v1-6", "pro"): {"silent": "0.7"},
+    ("kling-v2-1", "std"): {"silent": "0.4"},
+    ("kling-v2-1", "pro"): {"silent": "0.7"},
+    ("kling-v2-master", ""): {"silent": "2"},
+    ("kling-v2-1-master", ""): {"silent": "2"},
+    ("kling-v2-5-turbo", "std"): {"silent": "0.3"},
+    ("kling-v2-5-turbo", "pro"): {"silent": "0.5"},
+    ("kling-v2-6", "std"): {"silent": "0.3"},
+    ("kling-v2-6", "pro"): {"silent": "0.5", "sound": "1", "voice": "1.2"},
+    ("kling-v3", "std"): {"silent": "0.6", "sound": "0.9"},
+    ("kling-v3", "pro"): {"silent": "0.8", "sound": "1.2"},
+    ("kling-v3", "4k"): {"silent": "3", "sound": "3"},
+    ("kling-video-o1", "std"): {"silent": "0.6", "video": "0.9"},
+    ("kling-video-o1", "pro"): {"silent": "0.8", "video": "1.2"},
+    ("kling-v3-omni", "std"): {"silent": "0.6", "sound": "0.8", "video": "0.9"},
+    ("kling-v3-omni", "pro"): {"silent": "0.8", "sound": "1", "video": "1.2"},
+    ("kling-v3-omni", "4k"): {"silent": "3", "sound": "3", "video": "3"},
+}
+
+
+def test_the_price_list_is_the_client_s() -> None:
+    """Prices per second come from `kling_sdk.PRICES`, and are what was held before."""
+    held = {
+        (model, mode, use): Decimal(units)
+        for (model, mode), uses in HELD.items()
+        for use, units in uses.items()
+    }
+    assert held == PRICES
+    assert Decimal(3) == DEAREST
+
+
 @pytest.mark.parametrize("units", [None, "-1", "-0.0001", "1000000001", "NaN", "Infinity"])
 def test_a_nonsense_deduction_counts_as_none(units: str | None) -> None:
     """A deduction that is missing, negative or absurd leaves the price of the creation."""
@@ -84,7 +122,7 @@ def test_what_is_not_listed_is_held_at_a_dearer_price() -> None:
 
 
 @given(
-    st.sampled_from([*(line.model for line in PRICES.values()), "kling-v9"]),
+    st.sampled_from([*(model for model, _, _ in PRICES), "kling-v9"]),
     st.sampled_from(["", "std", "pro", "4k", "8k"]),
     st.sampled_from(["silent", "sound", "voice", "video"]),
     st.decimals("0.001", "3600", places=3),

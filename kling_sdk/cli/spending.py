@@ -1,0 +1,63 @@
+"""`--estimate` and `--max-units`: what a command would spend, before it sends anything."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from kling_sdk.endpoints.base import Request
+from kling_sdk.errors import RequestValidationError
+from kling_sdk.prices import cost_of, estimate
+from kling_sdk.results import decimal
+
+__all__ = ["add_spending_options", "check_ceiling", "estimate_row"]
+
+
+def add_spending_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a command that creates tasks."""
+    parser.add_argument(
+        "--estimate", action="store_true", help="print what it would cost, and send nothing"
+    )
+    parser.add_argument(
+        "--max-units",
+        type=_units,
+        metavar="UNITS",
+        help="send nothing that would cost more, or whose price is not known",
+    )
+
+
+def _units(text: str) -> Decimal:
+    found = decimal(text)
+    if found is None or found < 0:
+        raise argparse.ArgumentTypeError("must be a number of units, 0 or more")
+    return found
+
+
+def estimate_row(request: Request) -> dict[str, Any]:
+    """Return what `--estimate` prints, as JSON can carry it."""
+    found = estimate(request)
+    row: dict[str, Any] = {
+        "units": None if found.units is None else str(found.units),
+        "priced_on": found.priced_on.isoformat(),
+        "source": found.source,
+        "confidence": found.confidence,
+        "reason": found.reason,
+    }
+    return {name: value for name, value in row.items() if value not in {"", None}}
+
+
+def check_ceiling(requests: Iterable[Request], ceiling: Decimal | None) -> None:
+    """Refuse requests that together cost more units than *ceiling*; None is no ceiling.
+
+    Raises:
+        RequestValidationError: they cost more, or a price is not known.
+    """
+    if ceiling is None:
+        return
+    total = sum((cost_of(request) for request in requests), Decimal(0))
+    if total > ceiling:
+        raise RequestValidationError(
+            "max_units", f"is {ceiling}, and it would cost {total} units", "a higher ceiling"
+        )

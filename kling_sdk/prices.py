@@ -1,0 +1,229 @@
+"""The vendor's price list as dated data, and what a request will cost by it.
+
+One unit costs 0.14 USD in a video pack (list of 2026-09-20, two copies agree). A task is charged
+when it succeeds, by what the vendor then deducts (`Task.units`): an estimate is computed from a
+list that may have changed since its date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import attrs
+
+from kling_sdk.errors import RequestValidationError
+
+if TYPE_CHECKING:
+    from kling_sdk.endpoints.base import Request
+    from kling_sdk.endpoints.models import Confidence
+
+__all__ = ["PRICES", "Estimate", "Price", "cost_of", "estimate"]
+
+Use = Literal["silent", "sound", "voice", "video"]
+
+
+@attrs.frozen
+class Price:
+    """One row of the price list.
+
+    Attributes:
+        endpoints: Names of the endpoints that it is for.
+        model: Value of `model_name`; of a video that is extended, the model that made it.
+        mode: `std`, `pro` or `4k`; "" for a model without modes.
+        use: What decides the price besides: an input video (`video`), a voice (`voice`), sound
+            (`sound`), or none of these (`silent`). The first that applies counts.
+        units: Units for each second of the result, or for a call.
+        per: `second` or `call`.
+        clips: The lengths in seconds that are sold; empty for any whole number of seconds.
+        source: Where the row comes from.
+        confidence: `high` when two or more copies of the list agree, `medium` for one copy of
+            the official list, `low` for one unofficial copy.
+        priced_on: The date of the list.
+    """
+
+    endpoints: tuple[str, ...]
+    model: str
+    mode: str
+    use: Use
+    units: Decimal
+    per: Literal["second", "call"]
+    clips: tuple[int, ...]
+    source: str
+    confidence: Confidence
+    priced_on: date
+
+
+@attrs.frozen
+class Estimate:
+    """What a request will cost, as far as the price list says.
+
+    Attributes:
+        units: Units that the vendor deducts when the task succeeds; None when they cannot be
+            computed.
+        priced_on: The date of the price list.
+        source: Where the price comes from; "" without one.
+        confidence: How far to trust it, as in `Price`; None without one.
+        reason: Why there are no units; "" when there are.
+    """
+
+    units: Decimal | None
+    priced_on: date
+    source: str = ""
+    confidence: Confidence | None = None
+    reason: str = ""
+
+
+_AS_OF: Final = date(2026, 9, 20)
+_List = tuple[str, "Confidence", date]
+_NEW: Final[_List] = ("the vendor's price list, two copies", "high", _AS_OF)
+_ONE: Final[_List] = ("the vendor's price list, one copy", "medium", _AS_OF)
+# It also has the models that the newer list has dropped.
+_OLD: Final[_List] = ("a condensed copy of the vendor's price list", "low", date(2026, 1, 1))
+
+_PLAIN: Final = "text2video image2video"
+_V1_6: Final = "text2video image2video multi-image2video"
+# The list has one price for 5 and one for 10 seconds; per second they are the same.
+_CLIPS: Final = (5, 10)
+_ANY: Final = ()
+
+# endpoints, model, mode, use, units per second, lengths, list
+_BY_SECOND: Final[tuple[tuple[str, str, str, Use, str, tuple[int, ...], _List], ...]] = (
+    (_PLAIN, "kling-v1", "std", "silent", "0.2", _CLIPS, _OLD),
+    (_PLAIN, "kling-v1", "pro", "silent", "0.7", _CLIPS, _OLD),
+    ("image2video", "kling-v1-5", "std", "silent", "0.4", _CLIPS, _OLD),
+    ("image2video", "kling-v1-5", "pro", "silent", "0.7", _CLIPS, _OLD),
+    (_V1_6, "kling-v1-6", "std", "silent", "0.4", _CLIPS, _OLD),
+    (_V1_6, "kling-v1-6", "pro", "silent", "0.7", _CLIPS, _OLD),
+    (_PLAIN, "kling-v2-master", "", "silent", "2", _CLIPS, _OLD),
+    (_PLAIN, "kling-v2-1-master", "", "silent", "2", _CLIPS, _OLD),
+    ("image2video", "kling-v2-1", "std", "silent", "0.4", _CLIPS, _OLD),
+    ("image2video", "kling-v2-1", "pro", "silent", "0.7", _CLIPS, _OLD),
+    (_PLAIN, "kling-v2-5-turbo", "std", "silent", "0.3", _CLIPS, _NEW),
+    (_PLAIN, "kling-v2-5-turbo", "pro", "silent", "0.5", _CLIPS, _NEW),
+    (_PLAIN, "kling-v2-6", "std", "silent", "0.3", _CLIPS, _NEW),
+    (_PLAIN, "kling-v2-6", "pro", "silent", "0.5", _CLIPS, _NEW),
+    (_PLAIN, "kling-v2-6", "pro", "sound", "1", _CLIPS, _NEW),
+    ("image2video", "kling-v2-6", "pro", "voice", "1.2", _CLIPS, _NEW),
+    (_PLAIN, "kling-v3", "std", "silent", "0.6", _ANY, _NEW),
+    (_PLAIN, "kling-v3", "std", "sound", "0.9", _ANY, _NEW),
+    (_PLAIN, "kling-v3", "pro", "silent", "0.8", _ANY, _NEW),
+    (_PLAIN, "kling-v3", "pro", "sound", "1.2", _ANY, _NEW),
+    (_PLAIN, "kling-v3", "4k", "silent", "3", _ANY, _NEW),
+    (_PLAIN, "kling-v3", "4k", "sound", "3", _ANY, _NEW),
+    ("omni-video", "kling-video-o1", "std", "silent", "0.6", _ANY, _NEW),
+    ("omni-video", "kling-video-o1", "std", "video", "0.9", _ANY, _NEW),
+    ("omni-video", "kling-video-o1", "pro", "silent", "0.8", _ANY, _NEW),
+    ("omni-video", "kling-video-o1", "pro", "video", "1.2", _ANY, _NEW),
+    ("omni-video", "kling-v3-omni", "std", "silent", "0.6", _ANY, _NEW),
+    ("omni-video", "kling-v3-omni", "std", "sound", "0.8", _ANY, _NEW),
+    ("omni-video", "kling-v3-omni", "std", "video", "0.9", _ANY, _NEW),
+    ("omni-video", "kling-v3-omni", "pro", "silent", "0.8", _ANY, _NEW),
+    ("omni-video", "kling-v3-omni", "pro", "sound", "1", _ANY, _NEW),
+    ("omni-video", "kling-v3-omni", "pro", "video", "1.2", _ANY, _NEW),
+    ("omni-video", "kling-v3-omni", "4k", "silent", "3", _ANY, _NEW),
+    ("omni-video", "kling-v3-omni", "4k", "sound", "3", _ANY, _NEW),
+    ("omni-video", "kling-v3-omni", "4k", "video", "3", _ANY, _ONE),
+)
+# endpoint, model, mode, units per call, list
+_BY_CALL: Final[tuple[tuple[str, str, str, str, _List], ...]] = (
+    ("video-extend", "kling-v1", "std", "1", _OLD),
+    ("video-extend", "kling-v1", "pro", "3.5", _OLD),
+    ("video-extend", "kling-v1-5", "std", "2", _OLD),
+    ("video-extend", "kling-v1-5", "pro", "3.5", _OLD),
+    ("video-extend", "kling-v1-6", "std", "2", _OLD),
+    ("video-extend", "kling-v1-6", "pro", "3.5", _OLD),
+)
+
+#: The price list of the endpoints that this package has.
+PRICES: Final[tuple[Price, ...]] = (
+    *(
+        Price(tuple(endpoints.split()), model, mode, use, Decimal(units), "second", clips, *source)
+        for endpoints, model, mode, use, units, clips, source in _BY_SECOND
+    ),
+    *(
+        Price((endpoint,), model, mode, "silent", Decimal(units), "call", _ANY, *source)
+        for endpoint, model, mode, units, source in _BY_CALL
+    ),
+)
+
+_DEFAULT_SECONDS: Final = 5  # of a request without `duration` (vendor's pages, several agree)
+_WITH: Final[Mapping[Use, str]] = {
+    "silent": "without sound",
+    "sound": "with sound",
+    "voice": "with a voice",
+    "video": "with an input video",
+}
+
+
+def estimate(request: Request) -> Estimate:
+    """Return what a request will cost; nothing is sent.
+
+    Args:
+        request: Any request.
+
+    Returns:
+        The units, or None for what the list does not have, such as a model that is not known
+        here, and where the price depends on what the request does not say.
+    """
+    given, model = request.given(), request.model
+    rows = [row for row in PRICES if request.endpoint in row.endpoints]
+    if "extra_body" in given:
+        return _unknown("the fields of extra_body may change the price")
+    if rows and not request.record.models:
+        low, high = min(row.units for row in rows), max(row.units for row in rows)
+        return _unknown(f"{low} to {high} units, by the model and mode of the source video")
+    mode, use = given.get("mode") or request.record.default_mode, _use(given)
+    for row in rows:
+        if (row.model, row.use) == (model, use) and row.mode in ("", mode):
+            break
+    else:
+        return _unknown(
+            f"the price list has no {request.endpoint} by {model}, {mode}, {_WITH[use]}"
+        )
+    if use == "video" and not _is_feature(given["video_list"]):
+        return _unknown(f"{row.units} units per second of the base video, whose length decides")
+    seconds = given.get("duration", _DEFAULT_SECONDS)
+    if type(seconds) is not int or seconds < 1 or (row.clips and seconds not in row.clips):
+        sold = f"videos of {' or '.join(map(str, row.clips))}" if row.clips else "whole"
+        return _unknown(f"the price list has {sold} s for {model}")
+    return Estimate(row.units * seconds, row.priced_on, row.source, row.confidence)
+
+
+def cost_of(request: Request) -> Decimal:
+    """Return the units of a request, for a ceiling that has to hold.
+
+    Raises:
+        RequestValidationError: the list cannot tell them.
+    """
+    found = estimate(request)
+    if found.units is None:
+        raise RequestValidationError(
+            "max_units",
+            "is given, and what this request costs is not known",
+            "a request with a price, or no ceiling",
+            f"max_units: what this request costs is not known: {found.reason}; "
+            "nothing was sent. Leave the ceiling out to send it",
+        )
+    return found.units
+
+
+def _unknown(reason: str) -> Estimate:
+    return Estimate(None, _AS_OF, reason=reason)
+
+
+def _use(given: Mapping[str, Any]) -> Use:
+    if given.get("video_list"):
+        return "video"
+    if given.get("voice_list"):
+        return "voice"
+    return "sound" if given.get("sound") == "on" else "silent"
+
+
+def _is_feature(videos: Any) -> bool:
+    """Return whether the input videos are references, so that `duration` counts."""
+    return isinstance(videos, tuple) and all(
+        getattr(video, "refer_type", None) == "feature" for video in videos
+    )

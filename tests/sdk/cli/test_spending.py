@@ -1,0 +1,102 @@
+"""What a command would spend is known, and bounded, before it sends anything."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from kling_mock import KlingMock
+from kling_sdk import RequestValidationError, TextToVideo
+from kling_sdk.cli import main
+from kling_sdk.cli.spending import add_spending_options, check_ceiling, estimate_row
+
+CHEAP = TextToVideo(prompt="x")  # 1.5 units
+DEAR = TextToVideo(prompt="x", model_name="kling-v3", mode="4k", duration=15)  # 45 units
+UNKNOWN = TextToVideo(prompt="x", model_name="kling-v9")
+
+
+def parsed(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_spending_options(parser)
+    return parser.parse_args(arguments)
+
+
+def test_an_estimate_is_one_row() -> None:
+    """With what it rests on; the same in `--json`."""
+    assert estimate_row(CHEAP) == {
+        "units": "1.5",
+        "priced_on": "2026-09-20",
+        "source": "the vendor's price list, two copies",
+        "confidence": "high",
+    }
+    row = json.loads(json.dumps(estimate_row(UNKNOWN)))
+    assert "units" not in row
+    assert "kling-v9" in row["reason"]
+
+
+def test_a_ceiling_holds_for_all_together() -> None:
+    """Exactly up to it; None is no ceiling."""
+    check_ceiling([CHEAP, DEAR], Decimal("46.5"))
+    check_ceiling([DEAR, UNKNOWN], None)
+    check_ceiling([], Decimal(0))
+    with pytest.raises(RequestValidationError) as caught:
+        check_ceiling([CHEAP, DEAR], Decimal("46.4"))
+    assert str(caught.value) == (
+        "max_units is 46.4, and it would cost 46.5 units; expected a higher ceiling"
+    )
+
+
+def test_what_has_no_price_is_over_every_ceiling() -> None:
+    """A ceiling that a new model passes would be none."""
+    with pytest.raises(RequestValidationError, match="what this request costs is not known: "):
+        check_ceiling([CHEAP, UNKNOWN], Decimal(1_000_000))
+
+
+@pytest.fixture
+def mock() -> Iterator[KlingMock]:
+    with KlingMock(seed=1) as mock:
+        yield mock
+
+
+def create(mock: KlingMock, *arguments: str) -> int:
+    """Run `kling create text2video`; return its exit status."""
+    command = ["create", "text2video", "--prompt", "x", *arguments]
+    return main(command, open_client=mock.client)
+
+
+def test_the_command_prints_an_estimate_and_sends_nothing(
+    mock: KlingMock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As columns, or as JSON."""
+    assert create(mock, "--estimate") == 0
+    assert capsys.readouterr().out.splitlines()[0].split() == ["units", "1.5"]
+    assert create(mock, "--estimate", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == estimate_row(CHEAP)
+    mock.journal.assert_not_called("POST /v1/videos/text2video")
+
+
+def test_the_command_keeps_to_its_ceiling(
+    mock: KlingMock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What would cost more is not sent; what costs as much is."""
+    assert create(mock, "--max-units", "1.4") == 2
+    assert "it would cost 1.5 units" in capsys.readouterr().err
+    assert create(mock, "--max-units", "99", "--model-name", "kling-v9") == 2
+    mock.journal.assert_not_called("POST /v1/videos/text2video")
+    assert create(mock, "--max-units", "1.5") == 0
+    mock.journal.assert_called("POST /v1/videos/text2video", times=1)
+
+
+def test_the_ceiling_is_a_number_of_units(capsys: pytest.CaptureFixture[str]) -> None:
+    """As text, so that no fraction is rounded."""
+    assert parsed("--max-units", "1.05").max_units == Decimal("1.05")
+    assert parsed().max_units is None
+    assert parsed("--estimate").estimate is True
+    for text in ("-1", "many", "nan", "1e999999"):
+        with pytest.raises(SystemExit):
+            parsed(f"--max-units={text}")
+        assert "must be a number of units, 0 or more" in capsys.readouterr().err

@@ -1,0 +1,193 @@
+"""What a request will cost is known before it is sent; the list agrees with the emulator's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+
+import kling_mock.kling.endpoints.registry as emulator
+from kling_sdk import (
+    ENDPOINTS,
+    PRICES,
+    AsyncKling,
+    ImageToVideo,
+    Kling,
+    MultiImageToVideo,
+    OmniVideo,
+    Price,
+    Request,
+    RequestValidationError,
+    TextToVideo,
+    VideoExtend,
+    prices,
+)
+from kling_sdk.endpoints import request_class
+from tests.sdk.clients import KEY
+
+IMAGE = "https://example.com/a.png"
+FEATURE = {"video_url": "https://example.com/v.mp4", "refer_type": "feature"}
+PLAIN: dict[str, dict[str, Any]] = {
+    "text2video": {"prompt": "a cat"},
+    "image2video": {"image": IMAGE},
+    "omni-video": {"prompt": "a cat"},
+    "multi-image2video": {"prompt": "a cat", "image_list": [IMAGE]},
+    "video-extend": {"video_id": "1"},
+}
+USES: dict[str, dict[str, Any]] = {
+    "silent": {},
+    "sound": {"sound": "on"},
+    "voice": {"sound": "on", "voice_list": ["v"]},
+    "video": {"video_list": [FEATURE]},
+}
+
+
+def request(endpoint: str, model: str, mode: str, use: str, seconds: int) -> Request:
+    """Return the plainest request of these."""
+    given: dict[str, Any] = {"model_name": model, "duration": seconds}
+    given |= {"mode": mode} if mode else {}
+    return request_class(endpoint)(**PLAIN[endpoint], **USES[use], **given)
+
+
+def rows(listed: Iterable[Price]) -> dict[tuple[str, str, str, str], Price]:
+    """Return the rows by endpoint, model, mode and use."""
+    return {
+        (endpoint, row.model, row.mode, row.use): row
+        for row in listed
+        for endpoint in row.endpoints
+    }
+
+
+def differences(listed: Iterable[Price]) -> Iterator[str]:
+    """Yield where a list differs from the emulator's: a row, or the price of a call."""
+    ours = rows(listed)
+    theirs = {
+        (name, model, mode.replace("none", ""), use): price
+        for name, record in emulator.ENDPOINTS.items()
+        if name in ENDPOINTS
+        for (model, mode, use), price in record.prices.items()
+    }
+    for key in sorted(ours.keys() ^ theirs.keys()):
+        yield f"{key} is in one list only"
+    for key in sorted(ours.keys() & theirs.keys()):
+        row, price = ours[key], theirs[key]
+        if (row.units, row.per) != (price.amount, price.per):
+            yield f"{key}: {row.units} per {row.per} and {price.amount} per {price.per}"
+
+
+def test_the_list_is_the_emulator_s() -> None:
+    """Two lists that were written apart have the same rows, endpoint by endpoint."""
+    assert list(differences(PRICES)) == []
+
+
+@pytest.mark.parametrize("row", PRICES, ids=lambda row: f"{row.model}-{row.mode}-{row.use}")
+def test_a_row_that_is_wrong_or_missing_is_noticed(row: Price) -> None:
+    """Negative control: no row can change, or go, without a difference."""
+    others = [one for one in PRICES if one is not row]
+    assert list(differences(others))
+    assert list(differences([*others, attrs.evolve(row, units=row.units + Decimal("0.1"))]))
+
+
+def combinations() -> Iterator[Any]:
+    """Yield every model, mode, length and use that both can price by the second."""
+    for name, record in emulator.ENDPOINTS.items():
+        for capability in record.capabilities:
+            for use in USES:
+                price = record.prices.get((capability.model, capability.mode, use))
+                if name in ENDPOINTS and price is not None and price.per == "second":
+                    for seconds in capability.durations:
+                        mode = capability.mode.replace("none", "")
+                        yield pytest.param(
+                            request(name, capability.model, mode, use, seconds),
+                            price.units(seconds, 1),
+                            id=f"{name}-{capability.model}-{mode}-{use}-{seconds}",
+                        )
+
+
+@pytest.mark.parametrize(("request_", "units"), list(combinations()))
+def test_a_request_costs_what_the_emulator_deducts(request_: Request, units: Decimal) -> None:
+    """Every model x mode x duration x use that both know has the same price in both."""
+    assert prices.estimate(request_).units == prices.cost_of(request_) == units
+
+
+@pytest.mark.parametrize(
+    ("request_", "units"),
+    [
+        (TextToVideo(prompt="x"), "1.5"),  # 5 s of kling-v2-6, std, silent
+        (TextToVideo(prompt="x", model_name="kling-v2-master", mode="pro"), "10"),  # has no modes
+        (OmniVideo(prompt="x"), "4.0"),  # pro is the default
+        (OmniVideo(prompt="x", sound=True, video_list=[FEATURE]), "6.0"),  # the video counts
+        (MultiImageToVideo(prompt="x", image_list=[IMAGE], duration="10"), "4.0"),
+    ],
+)
+def test_what_is_left_out_is_priced_as_the_vendor_understands_it(
+    request_: Request, units: str
+) -> None:
+    """Without a mode or duration the vendor's default is priced."""
+    assert prices.estimate(request_).units == Decimal(units)
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        (TextToVideo(prompt="x", model_name="kling-v9"), "no text2video by kling-v9, std, without"),
+        (TextToVideo(prompt="x", model_name="kling-v2-1"), "no text2video by kling-v2-1"),
+        (TextToVideo(prompt="x", sound=True), "by kling-v2-6, std, with sound"),
+        (ImageToVideo(image=IMAGE, voice_list=["v"]), "with a voice"),
+        (TextToVideo(prompt="x", duration=7), "videos of 5 or 10 s for kling-v2-6"),
+        (TextToVideo(prompt="x", model_name="kling-v3", duration=-5, check=False), "whole s"),
+        (TextToVideo(prompt="x", model_name="kling-v3", duration="5.5", check=False), "whole s"),
+        (OmniVideo(prompt="x", video_list=["https://example.com/v.mp4"]), "1.2 units per second"),
+        (OmniVideo(prompt="x", video_list=[{"url": "u"}], check=False), "base video"),
+        (VideoExtend(video_id="1"), "1 to 3.5 units, by the model and mode of the source"),
+        (TextToVideo(prompt="x", extra_body={"frames": 60}), "extra_body may change the price"),
+    ],
+)
+def test_what_cannot_be_priced_says_why(request_: Request, reason: str) -> None:
+    """No guess is made: a ceiling must be able to tell what is known."""
+    found = prices.estimate(request_)
+    with pytest.raises(RequestValidationError, match="what this request costs is not known"):
+        prices.cost_of(request_)
+
+    assert (found.units, found.confidence, found.source) == (None, None, "")
+    assert reason in found.reason
+
+
+def test_an_endpoint_without_prices_has_none() -> None:
+    """As one that an application has added."""
+
+    @attrs.frozen(kw_only=True)
+    class Dream(TextToVideo):
+        record = attrs.evolve(TextToVideo.record, name="dream")
+
+    assert "no dream" in prices.estimate(Dream(prompt="x")).reason
+
+
+def test_an_estimate_names_its_source() -> None:
+    """Date, source and confidence of the row are those of the estimate."""
+    for row in PRICES:
+        if row.per == "second":
+            seconds = 10 if row.clips else 7
+            found = prices.estimate(
+                request(row.endpoints[0], row.model, row.mode, row.use, seconds)
+            )
+            assert found == prices.Estimate(
+                row.units * seconds, row.priced_on, row.source, row.confidence
+            )
+    assert {row.priced_on for row in PRICES if row.confidence != "low"} == {date(2026, 9, 20)}
+
+
+@pytest.mark.parametrize("client", [Kling, AsyncKling])
+def test_both_clients_estimate_without_sending(client: type[Kling | AsyncKling]) -> None:
+    """Nothing is awaited, and no connection is opened."""
+    kling = client(KEY, base_url="http://127.0.0.1:1")
+
+    found = kling.estimate(TextToVideo(prompt="x", model_name="kling-v3", mode="4k", duration=15))
+
+    assert (found.units, found.confidence) == (Decimal(45), "high")
+    with pytest.raises(TypeError, match="estimate takes a request, such as TextToVideo"):
+        kling.estimate({"prompt": "x"})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
