@@ -7,11 +7,11 @@ and a status we do not know is kept as text: nothing here makes a reply unreadab
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self, TypeVar, cast
 
 import attrs
 
@@ -23,6 +23,8 @@ __all__ = ["Download", "Image", "Outcome", "Page", "ResourcePack", "Task", "Vide
 #: vendor's newer interface spells it `succeeded`, and both mean the same here.
 SUCCEED: Final = frozenset({"succeed", "succeeded"})
 FAILED: Final = frozenset({"failed"})
+
+T = TypeVar("T")
 
 # Later than any year a result can carry, so a nonsense number never breaks parsing.
 _MAX_MS: Final = 253_402_300_799_000
@@ -126,6 +128,28 @@ class Task:
     kling_task_id: str | None = None
     reused: bool = False
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the task as JSON can carry it: times as ISO 8601 text, numbers as text.
+
+        It holds the signed URLs of the results and the reply as it came: keep it as you keep
+        secrets. `Task.from_dict` reads it, also in a later release.
+        """
+        written: dict[str, Any] = _to_json(self)
+        return written
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the task that `to_dict` has written.
+
+        Args:
+            data: What `to_dict` returned. A key that this release does not know is ignored, and
+                one that is missing takes its default, so releases read each other's tasks.
+
+        Raises:
+            ValueError: `task_id` or `status` is missing, or a value is of another type.
+        """
+        return _from_json(cls, data, "task")
 
     @property
     def is_done(self) -> bool:
@@ -282,3 +306,65 @@ def instant(value: object, *, per_second: int = 1000) -> datetime | None:
     if number is None or not 0 < number <= _MAX_MS // 1000 * per_second:
         return None
     return datetime.fromtimestamp(float(number) / per_second, UTC)
+
+
+# ---------------------------------------------------------------- as JSON
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, tuple):
+        return [_to_json(item) for item in value]
+    if attrs.has(type(value)):
+        return {
+            field.name: _to_json(getattr(value, field.name)) for field in attrs.fields(type(value))
+        }
+    return value  # text, bool, None, or an object as received
+
+
+def _from_json(cls: type[T], data: object, place: str) -> T:
+    if not isinstance(data, Mapping):
+        raise ValueError(f"{place} is a {type(data).__name__}; it must be a mapping")  # noqa: TRY004 - as for any other value that cannot be read
+    given: dict[str, Any] = {}
+    for field in attrs.fields(cast("type[attrs.AttrsInstance]", cls)):
+        value = data.get(field.name)
+        if value is not None:
+            given[field.name] = _read(str(field.type), value, f"{place}.{field.name}")
+        elif field.default is attrs.NOTHING:
+            raise ValueError(f"{place}.{field.name} is missing; it must be text")
+    return cls(**given)
+
+
+def _read(annotation: str, value: Any, place: str) -> Any:
+    """Return the value of a field from what `_to_json` made of it."""
+    kind = annotation.removesuffix(" | None")
+    if (part := _PARTS.get(kind)) is not None and isinstance(value, list):
+        items = enumerate(value)
+        return tuple(_from_json(part, item, f"{place}[{number}]") for number, item in items)
+    read, expected = _FIELDS.get(kind, (None, "a list"))
+    try:
+        found = read(value) if read is not None else None
+    except (TypeError, ValueError):
+        found = None
+    if found is None:
+        raise ValueError(f"{place} is not {expected}")
+    return found
+
+
+def _instance(kind: type) -> Callable[[Any], Any]:
+    return lambda value: value if isinstance(value, kind) else None
+
+
+_PARTS: Final[dict[str, type]] = {"tuple[Video, ...]": Video, "tuple[Image, ...]": Image}
+# A field's type -> how it is read, and what it must be.
+_FIELDS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
+    "str": (_instance(str), "text"),
+    "bool": (_instance(bool), "True or False"),
+    "int": (_instance(int), "a whole number"),
+    "Mapping[str, Any]": (_instance(Mapping), "a mapping"),
+    "Decimal": (decimal, "a number as text"),
+    "datetime": (datetime.fromisoformat, "a time as ISO 8601 text"),
+}

@@ -229,7 +229,15 @@ def _send(
         matched = (bool(request_id) and _is_echo(ctx, request_id, reply)) or reply.matched
         try:
             return read(
-                Reply(reply.status, reply.headers, reply.body, call.path, reply.fresh, matched)
+                Reply(
+                    reply.status,
+                    reply.headers,
+                    reply.body,
+                    call.path,
+                    reply.fresh,
+                    matched,
+                    ctx.time() if reply.status >= 400 else None,  # a success asks for no pause
+                )
             )
         except KlingAPIError as error:
             error.over_used_connection = not (matched or reply.fresh)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
+from datetime import UTC
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -22,6 +23,7 @@ __all__ = [
     "read_json",
     "redirected",
     "retry_after",
+    "seconds_until",
 ]
 
 #: The most bytes a JSON reply may have, before and after decompression. A page of 500
@@ -31,6 +33,7 @@ MAX_REPLY: Final = 16 * 1024 * 1024
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 _decode: Final = json.JSONDecoder().decode
+_LONGEST_DATE: Final = 40  # characters; the longest form has 33
 
 # Statuses whose page may be another one in a moment, whoever sent it.
 _TRANSIENT: Final = frozenset({408, 425, 429})
@@ -70,6 +73,8 @@ class Reply(NamedTuple):
             earlier request can have been waiting on it.
         matched: True when it can only be the reply to this call: the server repeated the
             call's `x-request-id`, or there is no connection because it runs in this process.
+        received_at: When it came, in seconds since the Unix epoch; None for a success, and when
+            that is unknown.
     """
 
     status: int
@@ -78,6 +83,7 @@ class Reply(NamedTuple):
     path: str = ""
     fresh: bool = False
     matched: bool = False
+    received_at: float | None = None
 
     def __repr__(self) -> str:
         return f"Reply(status={self.status}, body=<{len(self.body)} bytes>)"
@@ -185,9 +191,41 @@ def names_asked_path(reply: Reply, body: Mapping[str, Any]) -> bool:
 
 
 def retry_after(reply: Reply) -> float | None:
-    """Return the seconds of a `Retry-After` header, or None (a date is not understood)."""
+    """Return the seconds that a `Retry-After` header asks to wait, or None.
+
+    A date is compared with the reply's own `Date`, which is of the same clock; only without one
+    with ours.
+    """
     value = reply.headers.get("retry-after", "").strip()
-    return float(value) if value.isascii() and value.isdigit() and len(value) < 7 else None
+    if not value or (value.isascii() and value.isdigit()):
+        return float(value) if 0 < len(value) < 7 else None
+    sent_at = http_date(reply.headers.get("date", ""))
+    return seconds_until(value, reply.received_at if sent_at is None else sent_at)
+
+
+def seconds_until(date: str, now: float | None) -> float | None:
+    """Return the seconds from *now* to an HTTP date, at least 0; None if either is unknown.
+
+    Args:
+        date: The date, in one of the forms of RFC 9110, 5.6.7.
+        now: Seconds since the Unix epoch, or None.
+    """
+    then = http_date(date)
+    return None if then is None or now is None else max(0.0, then - now)
+
+
+def http_date(text: str) -> float | None:
+    """Return an HTTP date in seconds since the Unix epoch, or None if it is none."""
+    if not 0 < len(text) <= _LONGEST_DATE:
+        return None
+    from email.utils import parsedate_to_datetime  # few replies have a date that counts
+
+    try:
+        date = parsedate_to_datetime(text)
+        # HTTP's dates are UTC, also in the form that names no zone.
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):  # it comes from outside
+        return None
 
 
 def is_redirect(status: int) -> bool:

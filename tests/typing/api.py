@@ -137,6 +137,8 @@ def results(task: Task, video: Video, outcome: Outcome, page: Page) -> None:
     assert_type(task.units, Decimal | None)
     assert_type(task.videos, tuple[Video, ...])
     assert_type(task.is_done, bool)
+    assert_type(task.to_dict(), dict[str, Any])
+    assert_type(Task.from_dict({}), Task)
     assert_type(video.duration, Decimal | None)
     assert_type(outcome.result(), Task)
     assert_type(list(page), list[Task])

@@ -143,11 +143,9 @@ def test_a_cancelled_read_stops_at_its_next_pause() -> None:
     assert len(played.sends) == 1
 
 
-@pytest.mark.parametrize(
-    "value", ["soon", "-1", "1e3", "99999999", "Wed, 21 Oct 2026 07:28:00 GMT"]
-)
-def test_a_retry_after_that_is_no_number_is_left_out(value: str) -> None:
-    """A date or nonsense in `Retry-After` falls back to the client's own pauses."""
+@pytest.mark.parametrize("value", ["soon", "-1", "1e3", "99999999", "Wed, 99 Oct 2026 07:28:00"])
+def test_a_retry_after_that_cannot_be_read_is_left_out(value: str) -> None:
+    """Nonsense in `Retry-After` falls back to the client's own pauses."""
     clock = FakeClock()
     busy = reply(answer(503, 5001, "busy", retry_after=value))
 
