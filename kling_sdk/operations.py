@@ -167,8 +167,6 @@ def run_many(
         raise ValueError(f"timeout is {timeout}; it must be 0 or more, or None")
     if max_units is not None and not max_units >= 0:
         raise ValueError(f"max_units is {max_units}; it must be 0 or more, or None")
-    if max_units is not None:
-        raise NotImplementedError("max_units needs a price list, which this version has not")
     given: object = requests  # a caller may not run a type checker
     if not isinstance(given, Iterable | AsyncIterable) or isinstance(given, str):
         raise TypeError(f"run_many takes several requests, not a {type(given).__name__}")
@@ -177,7 +175,12 @@ def run_many(
     for item in requests if isinstance(requests, Collection) else ():
         if not isinstance(item, Request):
             raise TypeError(f"run_many takes Request objects, not a {type(item).__name__}")
-    limits = RunLimits(max_concurrent, timeout)
+    if max_units is None:
+        limits = RunLimits(max_concurrent, timeout)
+    else:
+        from kling_sdk.prices import cost_of  # only a ceiling needs the price list
+
+        limits = RunLimits(max_concurrent, timeout, Decimal(max_units), cost_of)
     about = {"tasks": len(requests)} if isinstance(requests, Collection) else {}
     return Operation("run_many", lambda ctx: run_many(ctx, requests, limits), about=about)
 

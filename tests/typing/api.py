@@ -74,13 +74,6 @@ def sync_client(kling: Kling) -> None:
         kling.run_many(requests, max_concurrent=2, timeout=60, on_update=print, max_units=100),
         Iterator[Outcome],
     )
-    assert_type(kling.download(task.videos[0], "kitten.mp4"), Download)
-    assert_type(kling.download(task.videos[0], Path(), on_progress=print), Download)
-    assert_type(kling.download(task.videos[0]), bytes)
-    assert_type(kling.download("https://example.com/a.mp4", BytesIO()), int)
-    with Path("kitten.mp4").open("wb") as file:
-        assert_type(kling.download(task.videos[0], file), int)
-    assert_type(kling.download(task.videos[0], sys.stdout.buffer), int)
     assert_type(kling.account_costs(0, 1), tuple[ResourcePack, ...])
     assert_type(kling.request("GET", "/v1/videos/lip-sync/1"), Any)
     assert_type(kling.request_raw("GET", "/v1/videos/lip-sync/1").status, int)
@@ -92,6 +85,16 @@ def sync_client(kling: Kling) -> None:
     assert_type(kling.close(), None)
     with kling as entered:
         assert_type(entered, Kling)
+
+
+def sync_downloads(kling: Kling, video: Video) -> None:
+    assert_type(kling.download(video, "kitten.mp4"), Download)
+    assert_type(kling.download(video, Path(), on_progress=print), Download)
+    assert_type(kling.download(video), bytes)
+    assert_type(kling.download("https://example.com/a.mp4", BytesIO()), int)
+    with Path("kitten.mp4").open("wb") as file:
+        assert_type(kling.download(video, file), int)
+    assert_type(kling.download(video, sys.stdout.buffer), int)
 
 
 async def _jobs() -> AsyncIterator[TextToVideo]:
