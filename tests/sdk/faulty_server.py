@@ -196,6 +196,11 @@ class FaultyKling:
 
     async def _stop(self) -> None:
         if self._server is not None:
+            # A server that is closed between an accept and its transport leaves the socket open
+            # (CPython 3.11): accept no more, and let what was accepted begin to be served.
+            self._loop.remove_reader(self._socket)
+            for _ in range(10):
+                await asyncio.sleep(0)
             self._server.close()
         for task in list(self._open):
             task.cancel()
