@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from kling_sdk.flows import Ended, Flow, Next, Sleep, Spawn
@@ -17,8 +19,39 @@ from kling_sdk.transports.clock import Clock
 __all__ = ["ChildThreads"]
 
 _CHECK: Final = 0.05  # s between two checks of the caller's cancel event
+_AT_MOST: Final = 0.5  # s of one wait
 #: Seconds in which a reply of a server nearby has come. A simulated clock sees an event later.
 _SOON: Final = 0.005
+
+
+class _Wake(threading.Event):
+    """An event that one thread waits for, and that Ctrl-C interrupts at any instant.
+
+    The standard one is written in Python: an interrupt while it begins to wait becomes a
+    `RuntimeError` of its lock (CPython 3.11). A `SimpleQueue` is written in C.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tokens: SimpleQueue[None] = SimpleQueue()
+
+    def is_set(self) -> bool:
+        return not self._tokens.empty()
+
+    def set(self) -> None:
+        self._tokens.put(None)
+
+    def clear(self) -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                self._tokens.get_nowait()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        try:
+            self._tokens.put(self._tokens.get(timeout=timeout))
+        except Empty:
+            return False
+        return True
 
 
 class _Either(threading.Event):
@@ -59,7 +92,7 @@ class ChildThreads:
         self._cancel = cancel
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._wake = threading.Event()  # a child has ended
+        self._wake = _Wake()  # a child has ended
         self._over = threading.Event()  # the parent has
         self._running = 0
         self._is_waiting = False
@@ -99,11 +132,7 @@ class ChildThreads:
             try:
                 self._wait(effect.seconds, call)
             finally:
-                with self._lock:
-                    self._is_waiting = False
-                    held = [child for child in self._ended if child.is_held]
-                for child in held:
-                    child.leave()
+                self._waits_no_more()
         with self._lock:
             if not self._ended:
                 return None
@@ -113,6 +142,14 @@ class ChildThreads:
     def close(self) -> None:
         """Stop the children: each ends after what it is doing now. Nobody waits for them."""
         self._over.set()
+        self._waits_no_more()
+
+    def _waits_no_more(self) -> None:
+        with self._lock:
+            self._is_waiting = False
+            held = [child for child in self._ended if child.is_held]
+        for child in held:
+            child.leave()
 
     def _wait(self, seconds: float | None, call: CallInProgress) -> None:
         if not self._running:
@@ -123,7 +160,9 @@ class ChildThreads:
         wake = self._or_cancelled(self._wake) if is_heard else self._wake
         if seconds is None:
             with call.left():
-                wake.wait()
+                # Ctrl-C just before a wait is seen only when the wait ends.
+                while not wake.wait(_AT_MOST):
+                    pass
         elif not wake.wait(_SOON):
             self._clock.sleep(seconds, wake)
 
