@@ -39,6 +39,9 @@ class OptionOverrides(TypedDict, total=False):
         create_deadline: Seconds a create may take with all its repeats.
         retries: How often a call is repeated at most; None leaves it to the deadline,
             0 never repeats.
+        wait_for_server: True for a server that may still be starting: an address where nothing
+            listens, or whose host is not known yet, is tried until the deadline instead of three
+            times.
         wait_timeout: Seconds a wait may take.
         first_look: Seconds after its creation at which a waited-for task is first looked
             at; None takes half of the typical time. Many tasks together do without it.
@@ -82,6 +85,7 @@ class OptionOverrides(TypedDict, total=False):
     deadline: float
     create_deadline: float
     retries: int | None
+    wait_for_server: bool
     wait_timeout: float
     first_look: float | None
     poll_interval: tuple[float, float]

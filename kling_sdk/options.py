@@ -86,6 +86,9 @@ class Options:
         create_deadline: Seconds a create may take with all its repeats.
         retries: How often a call is repeated at most; None leaves it to the deadline,
             0 never repeats.
+        wait_for_server: True for a server that may still be starting: an address where nothing
+            listens, or whose host is not known yet, is tried until the deadline instead of three
+            times.
         wait_timeout: Seconds a wait may take.
         first_look: Seconds after its creation at which a waited-for task is first looked
             at; None takes half of the typical time. Many tasks together do without it.
@@ -129,6 +132,7 @@ class Options:
     deadline: float = 60.0
     create_deadline: float = 120.0
     retries: int | None = None
+    wait_for_server: bool = False
     wait_timeout: float = 1800.0
     first_look: float | None = None
     poll_interval: tuple[float, float] = (3.0, 15.0)

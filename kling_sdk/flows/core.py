@@ -121,7 +121,11 @@ class Context:
     def policy(self) -> Policy:
         """When to repeat a failed call."""
         return Policy(
-            self.options.retries, self.random.random, self.server.answered, self.server.reached
+            self.options.retries,
+            self.random.random,
+            self.server.answered,
+            self.server.reached,
+            self.options.wait_for_server,
         )
 
     def wire_for(self, record: EndpointRecord) -> Wire:

@@ -60,16 +60,20 @@ class Policy(NamedTuple):
         random: Returns a number from 0 up to 1.
         answered: Whether the server has ever answered this client.
         reached: Whether a connection to it was ever made.
+        may_start: Whether it may still be starting.
     """
 
     retries: int | None
     random: Callable[[], float]
     answered: bool = True
     reached: bool = True
+    may_start: bool = False
 
     def is_hopeless(self, error: KlingError, attempt: int) -> bool:
         """Return whether an address that was never right has been tried often enough."""
         if not isinstance(error, UnreachableError) or attempt < ATTEMPTS:
+            return False
+        if self.may_start and not error.maybe_sent:
             return False
         # Where a connection was made and broke, a refused one may be the server's restart.
         return not (self.answered or (self.reached and not error.maybe_sent))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,6 +114,56 @@ def test_an_address_that_can_never_work_ends_the_call_within_three_seconds(
         assert caught.value.maybe_sent is sent
     if call == "create":
         assert caught.value.external_task_id == "order-1"
+
+
+@clients
+@pytest.mark.parametrize("call", ["create", "get", "list"])
+def test_a_server_that_may_be_starting_is_waited_for(client: str, call: str) -> None:
+    """Until the deadline of the call, where nothing listens yet."""
+    clock = FakeClock()
+    options = {"deadline": 10.0, "create_deadline": 10.0, "wait_for_server": True}
+    with refused(None) as url, pytest.raises(UnreachableError, match="refused"):
+        over(client, getattr(Calls("order-1"), call), url, clock, **options)
+    assert GRACE < sum(clock.slept) <= 10
+    assert len(clock.slept) > 2
+
+
+@clients
+def test_what_is_wrong_for_good_is_not_waited_for(client: str) -> None:
+    """A redirect comes from a server that runs."""
+    clock = FakeClock()
+    with redirecting(None) as url, pytest.raises(UnreachableError, match="301"):
+        over(client, lambda k: k.text2video.get("1"), url, clock, wait_for_server=True)
+    assert len(clock.slept) == 2
+
+
+class StartsServer(FakeClock):
+    """A clock on which a server starts at the fifth pause."""
+
+    def __init__(self, server: FaultyKling) -> None:
+        super().__init__()
+        self.server = server
+
+    def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
+        super().sleep(seconds, wake)
+        if len(self.slept) == 5:
+            self.server.listen()
+
+    async def asleep(self, seconds: float) -> None:
+        await super().asleep(seconds)
+        if len(self.slept) == 5:
+            await asyncio.to_thread(self.server.listen)
+
+
+@clients
+def test_a_server_that_has_started_answers_the_call_that_waited_for_it(client: str) -> None:
+    """One create is bought, however many attempts found nobody."""
+    with FaultyKling(listening=False) as server:
+        clock = StartsServer(server)
+        task = over(client, Calls("order-1").create, server.url, clock, wait_for_server=True)
+        assert task.external_task_id == "order-1"
+        assert len(clock.slept) == 5
+        assert len(server.sent("POST")) == 1
 
 
 @clients
