@@ -42,7 +42,7 @@ def until(condition: Callable[[], object]) -> None:
     limit = time.monotonic() + 10
     while not condition():
         assert time.monotonic() < limit
-        time.sleep(0.001)  # the processor is the other thread's
+        time.sleep(0)  # the processor is the other thread's
 
 
 @contextmanager

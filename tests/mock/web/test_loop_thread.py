@@ -71,15 +71,16 @@ def test_two_threads_may_stop_it() -> None:
     """The second one waits for the first."""
     thread = LoopThread("test")
     thread.start()
-    stopping = threading.Event()
+    stopping, twice = threading.Event(), threading.Event()
 
     async def last() -> None:
         stopping.set()
-        await asyncio.sleep(0.02)
+        await asyncio.to_thread(twice.wait, 5)
 
     first = threading.Thread(target=thread.stop, args=(last, 5))
     first.start()
     assert stopping.wait(5)
+    twice.set()
     thread.stop(nothing, 5)
     first.join(5)
     assert thread.state == "stopped"
