@@ -53,7 +53,9 @@ def not_in_changelog(names: set[str], changelog: str) -> set[str]:
 def _entries(name: str, value: Any) -> Iterator[str]:
     if isinstance(value, type):
         bases = ", ".join(base.__name__ for base in value.__bases__ if base is not object)
-        yield f"{name}: class({bases}){_signature(value)}"
+        # How an enumeration is called is Python's own, and differs by its version.
+        called = "" if issubclass(value, enum.Enum) else _signature(value)
+        yield f"{name}: class({bases}){called}"
         for member in sorted(_members(value)):
             yield f"{name}.{member}: {_kind(inspect.getattr_static(value, member, None))}"
         for attribute, annotation in sorted(_annotations(value).items()):
