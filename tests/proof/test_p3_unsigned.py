@@ -32,8 +32,6 @@ from tests.mock.storage import samples as kit
 from tests.mock.storage.samples import Shop
 from tests.proof.test_p3_any_order import WORDS, Order
 
-pytestmark = pytest.mark.slow
-
 LONGEST: Final = 4
 #: An end, and the words that contradict it. A task that was given up should not exist at all.
 CONTRADICTIONS: Final = {

@@ -30,8 +30,6 @@ from tests.mock.relay.scripted_kling import (
     task,
 )
 
-pytestmark = pytest.mark.slow
-
 SECRET: Final = "whsec_" + base64.b64encode(b"s" * 32).decode()
 KLING_ID: Final = "873"
 UNIT: Final = 70_000

@@ -1,12 +1,16 @@
-"""A JSON reply is read in the encodings that `json` knows."""
+"""A JSON reply is read in the encodings that `json` knows, and compressed as proxies do it."""
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 
 import pytest
 
-from kling_sdk.wire.messages import read_json
+from kling_sdk import TransportError
+from kling_sdk.wire import Reply
+from kling_sdk.wire.messages import MAX_REPLY, plain_body, read_json
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32-be"])
@@ -28,3 +32,37 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
         read_json(body)
     assert isinstance(caught.value, json.JSONDecodeError | UnicodeDecodeError)
+
+
+BODY = b'{"code": 0}'
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        (None, BODY),
+        ("", BODY),
+        ("Identity", BODY),
+        ("gzip", gzip.compress(BODY)),
+        ("x-gzip", gzip.compress(BODY)),
+        (" deflate ", zlib.compress(BODY)),
+    ],
+)
+def test_a_body_is_read_without_its_compression(encoding: str | None, body: bytes) -> None:
+    headers = {} if encoding is None else {"content-encoding": encoding}
+    assert plain_body(Reply(200, headers, body)) == BODY
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "words"),
+    [
+        ("br", BODY, "compressed with 'br', which was not requested"),
+        ("gzip", b"no gzip at all", "compression is damaged"),
+        ("gzip", gzip.compress(bytes(MAX_REPLY + 1)), "inflates to more than 16,777,216 bytes"),
+    ],
+)
+def test_a_compression_that_cannot_be_read_is_no_answer(
+    encoding: str, body: bytes, words: str
+) -> None:
+    with pytest.raises(TransportError, match=words):
+        plain_body(Reply(200, {"content-encoding": encoding}, body))

@@ -269,7 +269,6 @@ def test_a_success_after_the_deadline_is_reported_and_not_charged(caller: Caller
     caller.mock.ledger.assert_balanced()
 
 
-@pytest.mark.slow
 def test_an_upstream_that_is_away_gets_two_days(caller: Caller) -> None:
     """While Kling cannot be read, a task stays open for twice its deadline, then it fails."""
     task_id = caller.created()
@@ -282,7 +281,6 @@ def test_an_upstream_that_is_away_gets_two_days(caller: Caller) -> None:
     caller.mock.ledger.assert_balanced()
 
 
-@pytest.mark.slow
 def test_an_upstream_that_comes_back_is_asked_before_anything_is_given_up(caller: Caller) -> None:
     """A task that succeeded while Kling was away is charged as soon as it can be read again."""
     task_id = caller.created()

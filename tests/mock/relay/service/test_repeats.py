@@ -104,7 +104,6 @@ def all_at_once(
 # ---------------------------------------------------------------- while it is being sent
 
 
-@pytest.mark.slow
 def test_repeats_wait_for_the_first_create_and_get_its_task(caller: Caller) -> None:
     """50 callers of one create get the same reply, with Kling's id: one task, one hold."""
     with held(caller, accepted) as (kling, threads):
@@ -119,7 +118,6 @@ def test_repeats_wait_for_the_first_create_and_get_its_task(caller: Caller) -> N
 
 
 @pytest.mark.parametrize(("code", "http"), [(1301, 400), (1303, 429), (1102, 429)])
-@pytest.mark.slow
 def test_repeats_of_a_refused_create_get_the_refusal(caller: Caller, code: int, http: int) -> None:
     """None holds a dead task: each gets the reply of the first one, to the byte, and pays nothing.
 
@@ -154,7 +152,6 @@ def test_another_request_under_the_id_is_a_conflict_at_once(caller: Caller) -> N
         assert first.result(60).status_code == 200
 
 
-@pytest.mark.slow
 def test_a_repeat_that_waits_for_too_long_is_told_to_repeat() -> None:
     """After 20 seconds on the relay's clock: 409 with the pause, and the first create goes on."""
     with (
