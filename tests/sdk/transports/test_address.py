@@ -124,8 +124,9 @@ def test_a_server_that_may_be_starting_is_waited_for(client: str, call: str) -> 
     options = {"deadline": 10.0, "create_deadline": 10.0, "wait_for_server": True}
     with refused(None) as url, pytest.raises(UnreachableError, match="refused"):
         over(client, getattr(Calls("order-1"), call), url, clock, **options)
-    assert GRACE < sum(clock.slept) <= 10
-    assert len(clock.slept) > 2
+    # Pauses are drawn below 0.5, 1, 2 and 4 s: four fit into 10 s, whatever is drawn.
+    assert len(clock.slept) >= 4
+    assert sum(clock.slept) <= 10
 
 
 @clients
