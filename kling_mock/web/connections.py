@@ -14,15 +14,17 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, Final
 
 from aiohttp import web
 
-from kling_mock.web.limits import Limits, Phase, Seen, overdue
+from kling_mock.web.limits import Limits, Phase, Seen, overdue, room_rank
 
 __all__ = ["BodyTimeoutError", "Connection", "Listener"]
 
 _BURST: Final = 16  # connections that are accepted before others get their turn
+_TURNS: Final = 4  # of the loop, until an accepted connection has read what it was sent
 _RETRY: Final = 1.0  # seconds to the next attempt when the process has no descriptor left
 _REPORT: Final = 60.0  # seconds between two warnings about connections that were closed
 _ROOM: Final = 10  # part of the connections that makes room at once: one in so many
@@ -48,11 +50,6 @@ class Connection(web.RequestHandler):
         super().__init__(server, loop=loop, access_log=no_access_log)
         self._open = open_
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to count."""
-        self._open[self] = Seen(Phase.NEW, 0, self._loop.time())
-        super().connection_made(transport)
-
     def connection_lost(self, exc: BaseException | None) -> None:
         """Count no longer."""
         self._open.pop(self, None)
@@ -62,22 +59,23 @@ class Connection(web.RequestHandler):
         """Return what it is doing, the number of its request, and its bytes as in `Seen`."""
         transport = self.transport
         unsent = 0 if transport is None else transport.get_write_buffer_size()
-        if self._paused and unsent:
-            return Phase.SENDING, self._request_count, unsent
         request = self._current_request
+        at_work = request is not None or self._messages or self._request_in_progress
+        if unsent and (self._paused or not at_work):  # closing would cut the answer off
+            return Phase.SENDING, self._request_count, unsent
         if request is not None:
             content = request.content
             # A handler that does not read holds the client up, not the other way round.
             if content.is_eof() or self._reading_paused:
                 return Phase.ANSWERING, self._request_count, 0
             return Phase.BODY, self._request_count, content.total_bytes
-        if self._messages or self._request_in_progress:
+        if at_work:
             return Phase.ANSWERING, self._request_count, 0
         if self._waiter is None and self._request_count:
             # Answered before its body was complete: aiohttp reads and drops the rest of it, for
             # at most ten seconds.
             return Phase.BODY, self._request_count, 0
-        return (Phase.IDLE if self._request_count else Phase.NEW), self._request_count, unsent
+        return (Phase.IDLE if self._request_count else Phase.NEW), self._request_count, 0
 
     def end_body(self) -> None:
         """Let the handler's reading of the body fail, so that it can answer."""
@@ -122,7 +120,8 @@ class Listener:
         self._name = name
         self._loop = asyncio.get_running_loop()
         self._open: dict[Connection, Seen] = {}
-        self._beginning: set[asyncio.Task[None]] = set()
+        self._beginning: dict[Connection, asyncio.Task[None]] = {}
+        self._burst = max(1, min(_BURST, limits.connections // 2))
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = Counter[str]()
         self._no_descriptor = False
@@ -144,7 +143,9 @@ class Listener:
         self._bound.close()
         if self._beginning:
             # Plain ones are complete within a turn or two of the loop.
-            _, slow = await asyncio.wait(self._beginning, timeout=_HANDSHAKE if self._tls else None)
+            _, slow = await asyncio.wait(
+                [*self._beginning.values()], timeout=_HANDSHAKE if self._tls else None
+            )
             for task in slow:
                 task.cancel()
             await asyncio.gather(*slow, return_exceptions=True)
@@ -167,12 +168,14 @@ class Listener:
                 continue
             self._admit(connection)
             accepted += 1
-            if accepted % _BURST == 0:
-                await asyncio.sleep(0)  # `sock_accept` itself does not wait while there are more
+            if accepted % self._burst == 0:
+                # `sock_accept` itself does not wait while there are more, and a connection that
+                # has not read anything yet would look like a silent one.
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
 
     def _admit(self, connection: socket.socket) -> None:
-        count = len(self._open) + len(self._beginning)
-        if count >= self._limits.connections:
+        if len(self._open) >= self._limits.connections:
             has_room = self._make_room()
             if not has_room:
                 self._closed["refused"] += 1
@@ -180,23 +183,31 @@ class Listener:
             self._report()
             if not has_room:
                 return
-        task = self._loop.create_task(self._begin(connection))
-        self._beginning.add(task)
-        task.add_done_callback(self._beginning.discard)
+        # Counted from here on, not from the end of a TLS handshake.
+        protocol = self._make(self._open)
+        self._open[protocol] = Seen(Phase.NEW, 0, self._loop.time())
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(self._limits.sweep_seconds, self._sweep)
+        task = self._loop.create_task(self._begin(protocol, connection))
+        self._beginning[protocol] = task
 
-    async def _begin(self, connection: socket.socket) -> None:
+        def begun(task: asyncio.Task[None]) -> None:
+            del self._beginning[protocol]
+            if protocol.transport is None:  # no TLS, or not in time; the client sees no more
+                self._open.pop(protocol, None)
+            if task.cancelled():  # maybe before it began
+                connection.close()
+
+        task.add_done_callback(begun)
+
+    async def _begin(self, protocol: Connection, connection: socket.socket) -> None:
         handshake = self._limits.header_seconds if self._tls else None
         try:
             await self._loop.connect_accepted_socket(
-                self._protocol, connection, ssl=self._tls, ssl_handshake_timeout=handshake
+                lambda: protocol, connection, ssl=self._tls, ssl_handshake_timeout=handshake
             )
         except OSError:
-            connection.close()  # no TLS, or not in time; the client sees no more than that
-
-    def _protocol(self) -> Connection:
-        if self._sweeper is None:
-            self._sweeper = self._loop.call_later(self._limits.sweep_seconds, self._sweep)
-        return self._make(self._open)
+            connection.close()
 
     # ------------------------------------------------------------ limits
 
@@ -225,16 +236,19 @@ class Listener:
     def _make_room(self) -> bool:
         """Close connections that wait for their client; return whether there were any."""
         now = self._look()
-        able = [(p, seen) for p, seen in self._open.items() if seen.phase is not Phase.ANSWERING]
-        able.sort(key=lambda one: (one[1].phase.value, -overdue(one[1], now, self._limits)))
+        ranks = ((room_rank(seen, now), protocol) for protocol, seen in self._open.items())
+        able = sorted(((rank, p) for rank, p in ranks if rank is not None), key=itemgetter(0))
         chosen = able[: max(1, self._limits.connections // _ROOM)]
-        for protocol, _ in chosen:
+        for _, protocol in chosen:
             self._end(protocol, "made room")
         return bool(chosen)
 
     def _end(self, protocol: Connection, reason: str) -> None:
         self._closed[reason] += 1
         self._open.pop(protocol, None)
+        beginning = self._beginning.get(protocol)
+        if beginning is not None and protocol.transport is None:
+            beginning.cancel()
         protocol.drop()
 
     def _report(self) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, auto
 from typing import Final, NamedTuple
 
 import attrs
 
-__all__ = ["Limits", "Phase", "Seen", "default_connections", "overdue"]
+__all__ = ["Limits", "Phase", "Seen", "default_connections", "overdue", "room_rank"]
 
 #: Files and sockets of a process that are not connections to this address: the database, the
 #: upstream, log files.
@@ -15,6 +15,7 @@ _RESERVE: Final = 256
 _LEAST: Final = 64
 _MOST: Final = 10_000
 _FALLBACK: Final = 512  # where the system has no limit to read
+_FRESH: Final = 1.0  # seconds in which a new connection is not called silent
 
 
 def default_connections() -> int:
@@ -39,9 +40,9 @@ class Limits:
     """What the connections of one listening address may take. Seconds are real time.
 
     Attributes:
-        connections: Open connections. At the limit, those that wait for a request or for the
-            rest of a body make room, the longest waiting first; if all are being answered, a new
-            one is closed at once.
+        connections: Open connections, those in their TLS handshake included. At the limit, those
+            that wait for a request or for the rest of a body make room, silent ones first and
+            then the longest waiting; if all are being answered, a new one is closed at once.
         header_seconds: From the connection to the end of its first request's header, and for
             the TLS handshake.
         idle_seconds: From an answer to the end of the next request's header.
@@ -67,18 +68,18 @@ class Limits:
 
 
 class Phase(Enum):
-    """What a connection is doing; the order is that in which connections make room."""
+    """What a connection is doing."""
 
     #: It has not sent a whole header yet.
-    NEW = 0
+    NEW = auto()
     #: It waits for its next request.
-    IDLE = 1
+    IDLE = auto()
     #: A body is on its way.
-    BODY = 2
+    BODY = auto()
     #: The client does not read the answer as fast as it comes.
-    SENDING = 3
+    SENDING = auto()
     #: It is being answered.
-    ANSWERING = 4
+    ANSWERING = auto()
 
 
 class Seen(NamedTuple):
@@ -118,3 +119,22 @@ def overdue(seen: Seen, now: float, limits: Limits) -> float:
             return taken - limits.send_seconds
         case Phase.ANSWERING:
             return float("-inf")
+
+
+def room_rank(seen: Seen, now: float) -> tuple[int, float] | None:
+    """Return in which order a connection is closed to make room, the least first; None is never.
+
+    A connection that was accepted a moment ago stays longer than an idle one: its request is on
+    its way, and a client of an idle connection expects that it may be closed.
+    """
+    match seen.phase:
+        case Phase.NEW:
+            return (0 if now - seen.since >= _FRESH else 2), seen.since
+        case Phase.IDLE:
+            return 1, seen.since
+        case Phase.BODY:
+            return 3, seen.since
+        case Phase.SENDING:
+            return 4, seen.since
+        case Phase.ANSWERING:
+            return None

@@ -8,8 +8,10 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kling_mock import KlingMock
-from kling_mock.web.limits import Limits, Phase, Seen, default_connections, overdue
+from kling_mock.web.limits import Limits, Phase, Seen, default_connections, overdue, room_rank
 
 SHORT: Final = Limits(
     connections=100, header_seconds=0.1, idle_seconds=0.1, body_seconds=0.1, send_seconds=0.2
@@ -115,6 +117,19 @@ def test_the_limit_of_connections_is_below_that_of_open_files(
 # ---------------------------------------------------------------- real connections
 
 
+def test_who_makes_room_first() -> None:
+    """Silent ones, then idle ones, then those whose request may be on its way, then slow bodies."""
+
+    def rank(phase: Phase, age: float) -> tuple[int, float]:
+        return room_rank(Seen(phase, 1, 100.0 - age), 100.0) or (99, 0.0)
+
+    silent, idle = rank(Phase.NEW, 5), rank(Phase.IDLE, 5)
+    fresh, body, sending = rank(Phase.NEW, 0.5), rank(Phase.BODY, 5), rank(Phase.SENDING, 5)
+    assert silent < idle < fresh < body < sending
+    assert rank(Phase.NEW, 9) < silent  # the longest waiting
+    assert room_rank(Seen(Phase.ANSWERING, 1, 0.0), 500.0) is None
+
+
 @contextmanager
 def served(limits: Limits) -> Iterator[KlingMock]:
     mock = KlingMock(seed=1)
@@ -129,6 +144,19 @@ def address(mock: KlingMock, server: str) -> tuple[str, int]:
     url = httpx.URL(mock.kling_url if server == "emulator" else mock.relay_url)
     assert url.port is not None
     return url.host, url.port
+
+
+@contextmanager
+def the_loop_held_up(mock: KlingMock) -> Iterator[None]:
+    """Let connections gather in the kernel's queue until the end of the block."""
+    go_on = threading.Event()
+    held = threading.Thread(target=mock._thread.call, args=(go_on.wait,))
+    held.start()
+    try:
+        yield
+    finally:
+        go_on.set()
+        held.join()
 
 
 def token(mock: KlingMock, server: str) -> str:
@@ -284,6 +312,39 @@ def test_silent_connections_make_room(server: str, caplog: pytest.LogCaptureFixt
     lines = [record for record in caplog.records if "too many connections" in record.getMessage()]
     assert len(lines) == 1
     assert "at most 20" in lines[0].getMessage()
+
+
+@pytest.mark.parametrize("server", ["emulator", "relay"])
+def test_a_request_is_answered_wherever_it_stands_in_a_burst(server: str) -> None:
+    """Silent connections accepted just before and after it neither close it nor have it refused."""
+    with served(Limits(connections=20)) as mock, ExitStack() as all_of_them:
+        where = address(mock, server)
+        for before in range(40):
+            with the_loop_held_up(mock):
+                for _ in range(before):
+                    all_of_them.enter_context(socket.create_connection(where))
+                one = all_of_them.enter_context(socket.create_connection(where))
+                one.settimeout(PATIENCE)
+                one.sendall(f"GET {LOOK[server]} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+                for _ in range(5):
+                    all_of_them.enter_context(socket.create_connection(where))
+            assert b" 200 " in one.recv(100).partition(b"\r\n")[0], before
+
+
+def test_silent_tls_handshakes_make_room(certificate: tuple[Path, Path]) -> None:
+    """A connection that never begins TLS takes a place from its first moment, and can lose it."""
+    cert, key = map(str, certificate)
+    trusted = ssl.create_default_context(cafile=cert)
+    with KlingMock(tls_cert=cert, tls_key=key) as mock, ExitStack() as stack:
+        listener = mock._emulator._listener
+        assert listener is not None
+        listener._limits = Limits(connections=20)
+        for _ in range(60):
+            stack.enter_context(socket.create_connection(address(mock, "emulator"), PATIENCE))
+        for _ in range(3):
+            assert httpx.get(mock.kling_url + "/openapi.json", verify=trusted).status_code == 200
+        assert len(listener._open) <= 20
+        assert len(listener._beginning) <= 20
 
 
 def test_bodies_that_are_refused_make_room() -> None:
