@@ -33,6 +33,16 @@ def sigint_is_handled() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes that are no text by their parameter.
+
+    What a program made may differ in the next one, as a compressed body with its time does, and
+    workers that name a test differently cannot share the suite.
+    """
+    is_text = not isinstance(val, bytes) or val.decode("latin-1").isprintable()
+    return None if is_text else argname
+
+
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A self-signed certificate for 127.0.0.1 and its key."""

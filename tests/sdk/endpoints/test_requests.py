@@ -170,6 +170,7 @@ REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
         "beside a base video",
     ),
     (OmniVideo, {"prompt": "x", "image_list": [PNG] * 8}, "image_list", "at most 7 without"),
+    (OmniVideo, {"prompt": "x", "image_list": [png(9, 9)]}, "image_list.image_url", "300 px"),
     (
         OmniVideo,
         {"prompt": "x", "image_list": [PNG] * 5, "video_list": [{**REF, "refer_type": "feature"}]},

@@ -110,6 +110,12 @@ def test_whatever_json_can_carry_is_sent(endpoint: str, fields: dict[str, Any]) 
     assert estimate(request) == estimate(request)
 
 
+def test_the_widest_whole_number_that_is_sent() -> None:
+    """1,024 bits; readers of JSON refuse or slow down at many digits."""
+    assert is_json({"seed": 2**1024 - 1})
+    assert not is_json({"seed": 2**1024})
+
+
 def test_what_is_unchecked_is_still_converted() -> None:
     """A picture, a bool and shots may come as they always may."""
     request = OmniVideo(

@@ -136,6 +136,26 @@ def test_a_slow_caller_does_not_use_up_the_time_of_the_queue() -> None:
     assert errors(played) == [None] * 4
 
 
+def test_a_slow_caller_does_not_give_the_queue_more_time() -> None:
+    """After the caller's hour the queue has the rest of its own time, and no more."""
+    scene = Scene()
+    scene.kling.slots, scene.kling.takes = 1, 10
+    seen: list[object] = []
+
+    def take_an_hour_and_the_slot(item: object) -> None:
+        if not seen:
+            scene.clock.now += 3600
+            scene.kling.slots = 0
+        seen.append(item)
+
+    played = run(scene, requests(4), on_item=take_an_hour_and_the_slot, wait_timeout=60.0)
+
+    first, *others = errors(played)
+    assert first is None
+    assert [type(error) for error in others] == [NotCreatedError] * 3
+    assert 3600 + 60 <= scene.clock.monotonic() < 3600 + 10 + 60 + 20
+
+
 # ---------------------------------------------------------------- the input
 
 
