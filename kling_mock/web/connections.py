@@ -236,7 +236,8 @@ class Listener:
     def _make_room(self) -> bool:
         """Close connections that wait for their client; return whether there were any."""
         now = self._look()
-        ranks = ((room_rank(seen, now), protocol) for protocol, seen in self._open.items())
+        open_ = self._open.items()
+        ranks = ((room_rank(seen, now, self._limits), protocol) for protocol, seen in open_)
         able = sorted(((rank, p) for rank, p in ranks if rank is not None), key=itemgetter(0))
         chosen = able[: max(1, self._limits.connections // _ROOM)]
         for _, protocol in chosen:

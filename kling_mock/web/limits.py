@@ -121,20 +121,23 @@ def overdue(seen: Seen, now: float, limits: Limits) -> float:
             return float("-inf")
 
 
-def room_rank(seen: Seen, now: float) -> tuple[int, float] | None:
+def room_rank(seen: Seen, now: float, limits: Limits) -> tuple[int, float] | None:
     """Return in which order a connection is closed to make room, the least first; None is never.
 
     A connection that was accepted a moment ago stays longer than an idle one: its request is on
-    its way, and a client of an idle connection expects that it may be closed.
+    its way, and a client of an idle connection expects that it may be closed. Within a phase the
+    one that is the most over its limit is closed first, so that a body that drips is closed
+    before a large one that began earlier and keeps coming.
     """
+    time_left = -overdue(seen, now, limits)
     match seen.phase:
         case Phase.NEW:
-            return (0 if now - seen.since >= _FRESH else 2), seen.since
+            return (0 if now - seen.since >= _FRESH else 2), time_left
         case Phase.IDLE:
-            return 1, seen.since
+            return 1, time_left
         case Phase.BODY:
-            return 3, seen.since
+            return 3, time_left
         case Phase.SENDING:
-            return 4, seen.since
+            return 4, time_left
         case Phase.ANSWERING:
             return None

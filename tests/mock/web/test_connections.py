@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -119,15 +120,18 @@ def test_the_limit_of_connections_is_below_that_of_open_files(
 
 def test_who_makes_room_first() -> None:
     """Silent ones, then idle ones, then those whose request may be on its way, then slow bodies."""
+    limits = Limits()
 
-    def rank(phase: Phase, age: float) -> tuple[int, float]:
-        return room_rank(Seen(phase, 1, 100.0 - age), 100.0) or (99, 0.0)
+    def rank(phase: Phase, age: float, size: int = 0) -> tuple[int, float]:
+        return room_rank(Seen(phase, 1, 100.0 - age, size), 100.0, limits) or (99, 0.0)
 
     silent, idle = rank(Phase.NEW, 5), rank(Phase.IDLE, 5)
     fresh, body, sending = rank(Phase.NEW, 0.5), rank(Phase.BODY, 5), rank(Phase.SENDING, 5)
     assert silent < idle < fresh < body < sending
     assert rank(Phase.NEW, 9) < silent  # the longest waiting
-    assert room_rank(Seen(Phase.ANSWERING, 1, 0.0), 500.0) is None
+    assert rank(Phase.SENDING, 9) < sending
+    assert body < rank(Phase.BODY, 60, 1_000_000)  # it drips; the other one keeps coming
+    assert room_rank(Seen(Phase.ANSWERING, 1, 0.0), 500.0, limits) is None
 
 
 @contextmanager
@@ -329,6 +333,34 @@ def test_a_request_is_answered_wherever_it_stands_in_a_burst(server: str) -> Non
                 for _ in range(5):
                     all_of_them.enter_context(socket.create_connection(where))
             assert b" 200 " in one.recv(100).partition(b"\r\n")[0], before
+
+
+def test_an_answer_that_is_not_sent_yet_is_not_cut_off() -> None:
+    """A client that reads slowly gets the rest, while silent connections make room."""
+    with served(Limits(connections=10)) as mock, ExitStack() as stack:
+        where = address(mock, "emulator")
+        slow = stack.enter_context(socket.socket())
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(where)
+        asked = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n"
+        slow.sendall((asked + b"\r\n") * 19 + asked + b"Connection: close\r\n\r\n")
+        listener = mock._emulator._listener
+        assert listener is not None
+
+        def phases() -> list[Phase]:
+            listener._look()
+            return [seen.phase for seen in listener._open.values()]
+
+        while mock._thread.call(phases) != [Phase.SENDING]:
+            pass
+        for _ in range(30):
+            stack.enter_context(socket.create_connection(where, PATIENCE))
+        whole = httpx.get(mock.kling_url + "/openapi.json", timeout=60)
+        assert Phase.SENDING in mock._thread.call(phases)
+        slow.settimeout(PATIENCE)
+        received = b"".join(iter(partial(slow.recv, 65_536), b""))
+    assert received.count(b"HTTP/1.1 200 ") == 20
+    assert received.count(whole.content) == 20
 
 
 def test_silent_tls_handshakes_make_room(certificate: tuple[Path, Path]) -> None:
