@@ -42,7 +42,8 @@ class OptionOverrides(TypedDict, total=False):
         wait_for_server: True for a server that may still be starting: an address where nothing
             listens, or whose host is not known yet, is tried until the deadline instead of three
             times.
-        wait_timeout: Seconds a wait may take.
+        wait_timeout: Seconds a wait may take; None takes what is known of the endpoint, which is
+            7200 for videos: some were seen to take an hour.
         first_look: Seconds after its creation at which a waited-for task is first looked
             at; None takes half of the typical time. Many tasks together do without it.
         poll_interval: Shortest and longest pause between two looks, in seconds. The pause of a
@@ -86,7 +87,7 @@ class OptionOverrides(TypedDict, total=False):
     create_deadline: float
     retries: int | None
     wait_for_server: bool
-    wait_timeout: float
+    wait_timeout: float | None
     first_look: float | None
     poll_interval: tuple[float, float]
     on_update: Callable[[Task], object] | None

@@ -144,7 +144,7 @@ class Kling(ClientBase, Downloads):
             tasks: The tasks, as `create` returned them, or their task ids or external ids. For
                 a bare id the endpoints are asked in turn until one knows it, at most one
                 request for each; a relay needs one.
-            timeout: Seconds to wait; None takes the client's `wait_timeout` (30 minutes).
+            timeout: Seconds to wait; None takes the client's `wait_timeout`.
         """
         work = operations.wait_many("wait_all", tasks)
         return sorted(self._runner.stream(work, **wait_options(timeout)), key=_place)

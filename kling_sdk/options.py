@@ -21,8 +21,10 @@ __all__ = ["CALL_OPTIONS", "Options"]
 #: The options that `create`, `run` and `call` take beside a request's parameters, with the types.
 CALL_OPTIONS: Final = {"timeout": "float | None", "extra_headers": "Mapping[str, str] | None"}
 
-_NUMBERS: Final = frozenset({"timeout", "deadline", "create_deadline", "wait_timeout"})
-_NUMBERS_OR_NONE: Final = frozenset({"first_look", "download_timeout", "max_download"})
+_NUMBERS: Final = frozenset({"timeout", "deadline", "create_deadline"})
+_NUMBERS_OR_NONE: Final = frozenset(
+    {"first_look", "wait_timeout", "download_timeout", "max_download"}
+)
 
 # RFC 9110: a name is a token; a value is visible, with spaces and tabs inside.
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -89,7 +91,8 @@ class Options:
         wait_for_server: True for a server that may still be starting: an address where nothing
             listens, or whose host is not known yet, is tried until the deadline instead of three
             times.
-        wait_timeout: Seconds a wait may take.
+        wait_timeout: Seconds a wait may take; None takes what is known of the endpoint, which is
+            7200 for videos: some were seen to take an hour.
         first_look: Seconds after its creation at which a waited-for task is first looked
             at; None takes half of the typical time. Many tasks together do without it.
         poll_interval: Shortest and longest pause between two looks, in seconds. The pause of a
@@ -133,7 +136,7 @@ class Options:
     create_deadline: float = 120.0
     retries: int | None = None
     wait_for_server: bool = False
-    wait_timeout: float = 1800.0
+    wait_timeout: float | None = None
     first_look: float | None = None
     poll_interval: tuple[float, float] = (3.0, 15.0)
     on_update: Callable[[Task], object] | None = None

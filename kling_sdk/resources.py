@@ -195,7 +195,7 @@ class TaskResource(_Resource):
 
         Args:
             task: The task, or its task id or external id, also from another process.
-            timeout: Seconds to wait; None takes the client's `wait_timeout` (30 minutes).
+            timeout: Seconds to wait; None takes the client's `wait_timeout`.
             on_update: Called with the task whenever its status has changed; what it raises is
                 logged.
 

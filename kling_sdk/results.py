@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar, cast
@@ -29,6 +29,7 @@ T = TypeVar("T")
 # Later than any year a result can carry, so a nonsense number never breaks parsing.
 _MAX_MS: Final = 253_402_300_799_000
 
+_RESULTS_KEPT: Final = timedelta(days=30)
 _MAX_DIGITS: Final = 30  # of a number, before its point and after it
 _LONGEST_NUMBER: Final = 2 * _MAX_DIGITS + 10  # characters, with sign, point and exponent
 #: Bounded by its digits alone: most numbers are such, and need no look at the exponent.
@@ -155,6 +156,21 @@ class Task:
     def is_done(self) -> bool:
         """True when the status is final. A status we do not know is not."""
         return self.status in SUCCEED or self.status in FAILED
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the vendor deletes the results, aware UTC: 30 days after the task ended.
+
+        None for a task without results, or whose end is not known. Source: the vendor's pages,
+        several copies of which agree on the 30 days; that they count from the end is an
+        assumption. A link of the relay's own may be good for longer.
+        """
+        if not self.outputs or self.updated_at is None:
+            return None
+        try:
+            return self.updated_at + _RESULTS_KEPT
+        except OverflowError:  # the server's clock is at the end of the calendar
+            return None
 
     @property
     def outputs(self) -> tuple[Video | Image, ...]:

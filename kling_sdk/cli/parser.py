@@ -119,7 +119,7 @@ def _about_task(commands: Any, name: str, summary: str) -> argparse.ArgumentPars
 
 def _add_wait_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--timeout", type=_seconds, metavar="SECONDS", help="how long to wait (default: 1800)"
+        "--timeout", type=_seconds, metavar="SECONDS", help="how long to wait (default: 7200)"
     )
     parser.add_argument(
         "--download", metavar="PATH", help="wait, and fetch the video to a file or into a folder"

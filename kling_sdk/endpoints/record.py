@@ -9,9 +9,12 @@ import attrs
 
 from kling_sdk.endpoints.models import ModelLimits
 
-__all__ = ["EndpointRecord", "common_features"]
+__all__ = ["WAIT_TIMEOUT", "EndpointRecord", "common_features"]
 
 ResultKind = Literal["videos", "images", "audios"]
+
+#: Seconds that a wait may take where nothing else is known: videos were seen to take an hour.
+WAIT_TIMEOUT: Final = 7200.0
 
 #: Parameters that are features of a model by their own name when they are given.
 _FEATURES: Final = (
@@ -52,6 +55,8 @@ class EndpointRecord:
         result: What a finished task has: the attribute of `Task` that must not be empty.
         returns: None for an endpoint that makes a task. Otherwise the call is synchronous, and
             this makes its result of the reply's payload.
+        wait_timeout: Seconds that a wait for a task may take when `Options.wait_timeout` is None.
+            The vendor states no limit: it is twice the longest that was seen (medium confidence).
         takes_external_id: Whether a create can carry an `external_task_id`. Without one it is
             sent once, and a lost reply cannot be asked for.
         models: The limits of each model; empty for an endpoint that takes no model.
@@ -69,6 +74,7 @@ class EndpointRecord:
     interface: str = "v1"
     result: ResultKind = "videos"
     returns: Callable[[Any], Any] | None = None
+    wait_timeout: float = WAIT_TIMEOUT
     takes_external_id: bool = True
     models: tuple[ModelLimits, ...] = ()
     default_model: str = ""

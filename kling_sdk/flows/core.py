@@ -19,7 +19,7 @@ from typing import (
 import attrs
 
 from kling_sdk.auth import CallKeys, Keyring
-from kling_sdk.endpoints.record import EndpointRecord
+from kling_sdk.endpoints.record import WAIT_TIMEOUT, EndpointRecord
 from kling_sdk.errors import (
     AuthenticationError,
     KlingAPIError,
@@ -131,6 +131,13 @@ class Context:
     def wire_for(self, record: EndpointRecord) -> Wire:
         """Return how an endpoint is called: a relay serves those of every interface."""
         return self.wire if self.wire.name == "relay" else WIRES[record.interface]
+
+    def wait_seconds(self, record: EndpointRecord | None) -> float:
+        """Return how long a wait for a task may take; None is an endpoint that is not known."""
+        given = self.options.wait_timeout
+        if given is not None:
+            return given
+        return WAIT_TIMEOUT if record is None else record.wait_timeout
 
     def emit(self, event: Event) -> None:
         """Call the event hook, if there is one."""

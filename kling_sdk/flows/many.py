@@ -30,7 +30,7 @@ from kling_sdk.flows.create import create, new_external_id
 from kling_sdk.flows.effects import NO_ITEM, Emit, Ended, Flow, Next, Spawn, Take
 from kling_sdk.flows.interrupted import interrupted, open_tasks, unanswered
 from kling_sdk.flows.slots import Slots
-from kling_sdk.flows.tasks import is_complete, note_change
+from kling_sdk.flows.tasks import is_complete, note_change, record_of
 from kling_sdk.flows.watch import Watch
 from kling_sdk.results import Outcome, Task
 
@@ -68,7 +68,7 @@ def run_many(
     """Create a task per request, and emit an `Outcome` for each as it ends.
 
     Args:
-        ctx: Where, who, when; `options.wait_timeout` bounds each task's wait, and how long
+        ctx: Where, who, when; `wait_seconds` bounds each task's wait, and how long
             requests queue for a slot while no task is created and none ends.
         requests: What to create. A request is taken when there is a slot for it, and no more
             than a few outcomes wait for the caller.
@@ -78,7 +78,7 @@ def run_many(
 
 
 def wait_many(ctx: Context, tasks: Iterable[Task | str]) -> Flow[None]:
-    """Emit an `Outcome` for each task as it ends; `options.wait_timeout` bounds the wait.
+    """Emit an `Outcome` for each task as it ends; `wait_seconds` bounds the wait.
 
     Args:
         ctx: Where, who, when.
@@ -86,7 +86,8 @@ def wait_many(ctx: Context, tasks: Iterable[Task | str]) -> Flow[None]:
     """
     batch = _Batch(ctx, _Input.of(()), RunLimits())
     for index, task in enumerate(tasks):
-        batch.watch.add(index, task, ctx.options.wait_timeout)
+        record = record_of(task) if isinstance(task, Task) else None
+        batch.watch.add(index, task, ctx.wait_seconds(record))
     return batch.run()
 
 
@@ -306,9 +307,9 @@ class _Batch:
         now = self.moved_at = self.ctx.monotonic()
         self.slots.accepted(was_try=job.is_try)
         note_change(self.ctx, None, task)
-        seconds = max(0.0, min(self.ctx.options.wait_timeout, self.until - now))
-        prompts = job.request.prompts()
-        self.watch.add(job.index, task, seconds, record=job.request.record, private=prompts)
+        record, prompts = job.request.record, job.request.prompts()
+        seconds = max(0.0, min(self.ctx.wait_seconds(record), self.until - now))
+        self.watch.add(job.index, task, seconds, record=record, private=prompts)
         if is_complete(task):  # made by an earlier create under the same id
             self.slots.ended()
 
@@ -318,7 +319,7 @@ class _Batch:
         if isinstance(error, ConcurrencyLimitError):
             self.slots.refused(self.ctx.monotonic(), error.retry_after)
             heapq.heappush(self.queue, job)
-            seconds = self.ctx.options.wait_timeout
+            seconds = self.ctx.wait_seconds(job.request.record)
             if self.stopped is not None or job.started >= self.moved_at + seconds:
                 self._stop(f"no slot became free within {seconds:g} s", error)
             return
@@ -368,7 +369,7 @@ class _Batch:
         """Return when what is queued is tried for the last time; infinite while tasks are open."""
         if not self.queue or self.watch or self.creating:
             return math.inf
-        return self.moved_at + self.ctx.options.wait_timeout
+        return self.moved_at + self.ctx.wait_seconds(self.queue[0].request.record)
 
     def _pause(self) -> float | None:
         """Return the seconds until there is something to do, or None to wait for a child."""

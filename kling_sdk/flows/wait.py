@@ -71,7 +71,7 @@ def wait(
     """Return the task once it has ended well.
 
     Args:
-        ctx: Where, who, when; `options.wait_timeout` bounds the wait.
+        ctx: Where, who, when; `wait_seconds` bounds the wait.
         record: The endpoint of a task that does not name its own.
         task: The task, or its task id or external id (then the first look is at once).
         private: What an error's text must not quote of the vendor's reason.
@@ -99,7 +99,8 @@ def _wait(
     stack: contextlib.ExitStack,
 ) -> Flow[Task]:
     known = task if isinstance(task, Task) else None
-    until = ctx.until(ctx.options.wait_timeout)
+    seconds = ctx.wait_seconds(record)
+    until = ctx.until(seconds)
     pause = _first_look(ctx, known) if known is not None else 0.0
     trouble: KlingError | None = None
     own: Waiting | None = None
@@ -108,7 +109,7 @@ def _wait(
         remaining = until - ctx.monotonic()
         # Not before a look was taken at the deadline or later: `on_update` may have been slow.
         if looked_at >= until:
-            raise timed_out(_last(task, known), ctx.options.wait_timeout) from trouble
+            raise timed_out(_last(task, known), seconds) from trouble
         if own is None and known is not None:
             own = stack.enter_context(waiting(ctx, record, known))
         # A last look is taken at the deadline itself rather than missed by a second.

@@ -108,6 +108,17 @@ def test_a_batch_may_take_longer_than_one_wait() -> None:
     assert scene.clock.monotonic() > 2500
 
 
+def test_a_queue_without_a_limit_waits_as_long_as_for_a_task() -> None:
+    """The endpoint's own time, as for the wait itself."""
+    scene = Scene()
+    scene.kling.slots = 0
+
+    played = run(scene, requests(1))
+
+    assert "no slot became free within 7200 s" in str(errors(played)[0])
+    assert 7200 <= scene.clock.monotonic() < 7220
+
+
 def test_a_queue_that_does_not_move_ends() -> None:
     """When others hold all slots for the whole wait, nothing was created for any request."""
     scene = Scene()

@@ -70,7 +70,7 @@ def test_the_defaults_are_those_of_the_page() -> None:
         "create_deadline": 120.0,
         "retries": None,
         "wait_for_server": False,
-        "wait_timeout": 1800.0,
+        "wait_timeout": None,
         "first_look": None,
         "poll_interval": (3.0, 15.0),
         "on_update": None,

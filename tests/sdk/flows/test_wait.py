@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -123,7 +124,7 @@ def test_a_wait_survives_any_number_of_failed_looks(
         return failures[sick.pop(0)] if sick else asked(kling, effect)
 
     task = Task(task_id, "submitted", endpoint="text2video", created_at=instant(START * 1000))
-    ctx = context(clock, seed=seed)
+    ctx = context(clock, seed=seed, wait_timeout=1800.0)
     played = play(wait(ctx, TextToVideo.record, task), clock, answers)
 
     if played.error is None:
@@ -206,6 +207,20 @@ def test_a_wait_ends_at_its_deadline_with_a_last_look_there(timeout: float) -> N
     assert clock.monotonic() == pytest.approx(timeout)
     assert len(late.effects) >= 1
     assert isinstance(late.effects[-1], Send)
+
+
+def test_a_wait_without_a_limit_takes_that_of_the_endpoint() -> None:
+    """How long products take differs; a video was seen to take an hour."""
+    assert TextToVideo.record.wait_timeout == 7200
+    late, clock = waited(lambda _effect: shown("processing"))
+    assert isinstance(late.error, WaitTimeoutError)
+    assert clock.monotonic() == pytest.approx(7200)
+
+    quick, clock = attrs.evolve(TextToVideo.record, wait_timeout=50.0), FakeClock()
+    flow = wait(context(clock), quick, attrs.evolve(NEW, endpoint=""))
+    played = play(flow, clock, lambda _effect: shown("processing"))
+    assert "50 s" in str(played.error)
+    assert clock.monotonic() == pytest.approx(50)
 
 
 def test_a_timed_out_wait_resumes_from_its_error() -> None:

@@ -178,6 +178,19 @@ def test_many_waits_end_at_their_deadline(count: int, timeout: float) -> None:
         assert outcome.error.task_id == tasks[outcome.index].task_id
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_many_waits_without_a_limit_take_that_of_the_endpoint(*, known: bool) -> None:
+    """For a bare id, whose endpoint is found out later, what is right for videos."""
+    scene = Scene()
+    (task,) = scene.existing(1)
+    scene.kling.takes = None
+
+    played = watch(scene, [task if known else task.task_id])
+
+    assert isinstance(played.items[0].error, WaitTimeoutError)
+    assert scene.clock.monotonic() == pytest.approx(7200)
+
+
 def test_slow_failures_do_not_stretch_the_deadline_of_many() -> None:
     """When each of 100 looks times out after 30 s, a wait of 60 s does not take an hour."""
     scene = Scene()
