@@ -257,7 +257,7 @@ class VideoRequest(Request):
             `{"enabled": true}` is taken too.
     """
 
-    model_name: str = attrs.field(validator=checks.required_text(200))
+    model_name: str = attrs.field(validator=checks.required_text())
     watermark_info: bool | None = attrs.field(
         default=None, converter=to_watermark, validator=checks.flag
     )

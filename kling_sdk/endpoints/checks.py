@@ -52,8 +52,8 @@ def text(maximum: int | None = None) -> Validator:
     return check
 
 
-def required_text(maximum: int) -> Validator:
-    """Accept text of 1 to *maximum* characters."""
+def required_text(maximum: int | None = None) -> Validator:
+    """Accept text of 1 to *maximum* characters (None: of any length)."""
     limit = text(maximum)
 
     def check(request: Any, attribute: Any, value: object) -> None:

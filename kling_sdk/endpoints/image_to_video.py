@@ -231,9 +231,7 @@ class ImageToVideo(VideoRequest):
     image_tail: str | None = attrs.field(
         default=None, converter=converters.optional_tail, validator=checks.image, repr=media
     )
-    model_name: str = attrs.field(
-        default=_RECORD.default_model, validator=checks.required_text(200)
-    )
+    model_name: str = attrs.field(default=_RECORD.default_model, validator=checks.required_text())
     negative_prompt: str | None = attrs.field(
         default=None, validator=checks.text(MAX_PROMPT), repr=hidden
     )

@@ -74,9 +74,7 @@ class MultiImageToVideo(VideoRequest):
         converter=converters.to_subjects, validator=checks.items(1, 4)
     )
     prompt: str = attrs.field(validator=checks.required_text(MAX_PROMPT), repr=hidden)
-    model_name: str = attrs.field(
-        default=_RECORD.default_model, validator=checks.required_text(200)
-    )
+    model_name: str = attrs.field(default=_RECORD.default_model, validator=checks.required_text())
     negative_prompt: str | None = attrs.field(
         default=None, validator=checks.text(MAX_PROMPT), repr=hidden
     )

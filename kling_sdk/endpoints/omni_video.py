@@ -93,11 +93,8 @@ _RECORD: Final = EndpointRecord(
     feature_fields={
         "first_last_frame": "image_list",
         "first_frame": "image_list",
-        "first_frame_only": "duration",
-        "text_only": "duration",
         "video_feature": "video_list",
         "video_base": "video_list",
-        "more_than_two_images": "image_list",
         "keep_original_sound": "video_list",
     },
     situations=frozenset({"first_frame_only", "text_only", "more_than_two_images"}),
@@ -207,9 +204,7 @@ class OmniVideo(VideoRequest):
     )
 
     prompt: str | None = attrs.field(default=None, validator=checks.text(MAX_PROMPT), repr=hidden)
-    model_name: str = attrs.field(
-        default=_RECORD.default_model, validator=checks.required_text(200)
-    )
+    model_name: str = attrs.field(default=_RECORD.default_model, validator=checks.required_text())
     image_list: tuple[OmniImage, ...] | None = attrs.field(
         default=None, converter=converters.to_omni_images
     )

@@ -99,9 +99,7 @@ class TextToVideo(VideoRequest):
     rules: ClassVar[Rules] = (common_rules.multi_shot_or_prompt, common_rules.camera_config)
 
     prompt: str | None = attrs.field(default=None, validator=checks.text(MAX_PROMPT), repr=hidden)
-    model_name: str = attrs.field(
-        default=_RECORD.default_model, validator=checks.required_text(200)
-    )
+    model_name: str = attrs.field(default=_RECORD.default_model, validator=checks.required_text())
     negative_prompt: str | None = attrs.field(
         default=None, validator=checks.text(MAX_PROMPT), repr=hidden
     )

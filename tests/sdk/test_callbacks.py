@@ -242,7 +242,7 @@ def test_the_new_interface_is_read_with_its_results_and_units() -> None:
     }
     task = parse_callback(json.dumps(raw).encode(), verify=False).task
 
-    assert [video.duration for video in task.videos] == [Decimal("5.1")]
+    assert [(video.id, video.duration) for video in task.videos] == [("v", Decimal("5.1"))]
     assert task.units == Decimal("2.5")
 
 

@@ -40,6 +40,16 @@ LAST = {"image_url": PNG, "type": "end_frame"}
 MASKS = [{"mask": PNG, "trajectories": [{"x": 0, "y": 0}, {"x": 1, "y": 1}]}]
 
 
+@pytest.mark.parametrize(
+    "model",
+    [model for record in ENDPOINTS.values() for model in record.models],
+    ids=lambda m: m.name,
+)
+def test_how_sure_a_limit_is_has_three_words(model: ModelLimits) -> None:
+    """They are shown to users."""
+    assert model.confidence in {"high", "medium", "low"}
+
+
 def text(model: str, **fields: Any) -> TextToVideo:
     return TextToVideo(prompt="x", model_name=model, **fields)
 
@@ -177,3 +187,34 @@ def test_models_are_listed_per_endpoint() -> None:
     assert ENDPOINTS["multi-image2video"].model_names == ("kling-v1-6",)
     assert ENDPOINTS["omni-video"].model_names == ("kling-video-o1", "kling-v3-omni")
     assert "kling-v1-5" not in ENDPOINTS["text2video"].model_names
+
+
+def test_what_to_write_instead_is_only_told_to_a_model_that_has_it() -> None:
+    """A camera that moves by itself: another type where there is one, else other models."""
+    simple, without = text("kling-v1", camera_control=MOVE), text("kling-v2-6", camera_control=MOVE)
+    (told,) = check(simple.record, without.given())[:1]
+    assert told.field == "camera_control"
+    assert told.expected.startswith("models kling-v1")
+
+
+@pytest.mark.parametrize("duration", [None, 8])
+def test_beside_a_video_that_is_edited_no_duration_is_wrong(duration: int | None) -> None:
+    """The video's own length counts."""
+    given = {
+        "model_name": "kling-video-o1",
+        "mode": "pro",
+        "duration": duration,
+        "video_list": OmniVideo(prompt="x", video_list=[BASE]).video_list,
+    }
+    found = check(OmniVideo.record, given)
+    assert [problem for problem in found if problem.field == "duration"] == []
+
+
+def test_a_first_frame_beside_more_pictures_names_the_pictures() -> None:
+    """The parameter, in the words of the request."""
+    request = OmniVideo(
+        prompt="x", model_name="kling-video-o1", image_list=[FIRST, PNG, PNG, PNG], check=False
+    )
+    (problem,) = check(request.record, {**request.given(), "mode": "pro"})
+    assert problem.field == "image_list"
+    assert "more_than_two_images" in problem.expected

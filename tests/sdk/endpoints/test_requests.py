@@ -382,3 +382,17 @@ def test_the_default_model_of_each_endpoint_is_in_the_table() -> None:
         assert default == cls.record.default_model
         assert default in cls.record.model_names
         assert issubclass(cls, VideoRequest)
+
+
+@pytest.mark.parametrize("made", ALL, ids=lambda one: one.__name__)
+def test_a_request_takes_no_parameter_by_its_place(made: Any) -> None:
+    """An order of parameters would be one more promise."""
+    with pytest.raises(RequestValidationError, match="by name"):
+        made("a kitten")
+
+
+def test_a_picture_that_is_none_is_named_by_its_parameter() -> None:
+    """Also where it is one of several."""
+    with pytest.raises(RequestValidationError) as refused:
+        OmniVideo(prompt="x", image_list=[{"picture": "https://example.com/a.png"}])
+    assert refused.value.field.startswith("image_list")

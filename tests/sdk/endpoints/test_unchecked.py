@@ -215,6 +215,16 @@ def test_a_body_that_is_too_deep_is_refused() -> None:
         TextToVideo(prompt="x", extra_body={"a": deep})
 
 
+@pytest.mark.parametrize("name", ["a/b", "", "x" * 1000, 7])
+def test_a_raw_body_keeps_an_id_that_can_be_looked_up(server: FaultyKling, name: Any) -> None:
+    """The one field of it that is checked: after a lost answer the task is asked for by it."""
+    with Kling(KEY, base_url=server.url) as kling:
+        with pytest.raises(RequestValidationError) as refused:
+            kling.text2video.submit({"prompt": "x", "external_task_id": name})
+        assert refused.value.field == "external_task_id"
+    assert server.requests == []
+
+
 def test_a_raw_body_that_is_no_json_is_no_lost_create(server: FaultyKling) -> None:
     """It is refused before anything is sent, and not reported as an unknown outcome."""
     with Kling(KEY, base_url=server.url) as kling:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -177,6 +178,40 @@ def test_a_conflict_over_a_used_connection_is_made_certain(retries: int | None) 
     assert isinstance(played.error, ConflictError)
     assert played.sent == [POST, POST]
     assert [send.fresh for send in played.sends] == [False, True]
+
+
+def test_a_conflict_that_is_being_made_certain_keeps_to_the_deadline() -> None:
+    """The create that is sent once more has what is left of the time, and ten seconds at least."""
+    clock = FakeClock()
+    ctx = on_relay(clock, create_deadline=120.0)
+    ctx.server.echoes = True
+
+    def respond(effect: Send) -> Reply:
+        clock.sleep(119.0)
+        return CONFLICT
+
+    played = play(create(ctx, REQUEST), clock, respond)
+
+    assert isinstance(played.error, ConflictError)
+    assert [send.timeout for send in played.sends] == [30.0, 10.0]
+
+
+def test_a_conflict_that_is_being_made_certain_is_named_when_it_is_interrupted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Sent once more, the create may make a task."""
+    ctx = on_relay(FakeClock())
+    ctx.server.echoes = True
+    flow = create(ctx, REQUEST)
+    first = next(flow)
+    assert isinstance(first, Send)
+    with pytest.raises(ConflictError) as refused_first:
+        first.read(CONFLICT)
+
+    assert isinstance(flow.throw(refused_first.value), Send)
+    with caplog.at_level(logging.WARNING, "kling_sdk"):
+        flow.close()
+    assert "order-1" in caplog.text
 
 
 def test_a_conflict_that_was_the_reply_to_another_request_hides_no_task() -> None:

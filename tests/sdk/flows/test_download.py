@@ -358,6 +358,9 @@ def test_a_download_ends_at_its_own_deadline(place: Path) -> None:
     assert limits[0] == 2.0
     assert limits == sorted(limits, reverse=True)
 
+    played, _ = fetched(host, place, download_timeout=0.5)
+    assert next(effect.whole for effect in played.effects if isinstance(effect, Fetch)) == 0.5
+
     def slow(effect: Fetch) -> Reply | Exception:
         clock.sleep(effect.whole)  # the transport ends it then
         return CUT

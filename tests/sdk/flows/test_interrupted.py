@@ -15,11 +15,26 @@ import pytest
 from kling_mock import KlingMock
 from kling_sdk import AsyncKling, Event, Kling, Task, TextToVideo
 from kling_sdk.flows import Fetch, Send
+from kling_sdk.flows.interrupted import open_tasks
 from tests.sdk.fake_kling import HonestKling
 from tests.sdk.scripted import FakeClock, asked
 
 PROMPT = "a negative control sings on a wire"
 SECRET = "SK-canary-secret"
+
+
+@pytest.mark.parametrize(
+    ("task", "named"),
+    [
+        (Task("1", "submitted", "order-1"), "1 (external_task_id order-1)"),
+        (Task("1", "submitted"), "1"),
+        ("order-1", "order-1"),
+    ],
+)
+def test_an_open_task_is_named_by_the_ids_that_are_known(task: Task | str, named: str) -> None:
+    """None is no id."""
+    assert open_tasks([task]) == (f"interrupted while tasks go on: {named}; wait(task_id) resumes")
+
 
 # ------------------------------------------------------------ a server, and what interrupts
 

@@ -63,6 +63,17 @@ def test_a_known_number_of_slots_costs_no_refused_create() -> None:
     assert creates(played) == 12
 
 
+def test_what_was_refused_for_want_of_a_slot_is_sent_in_the_order_of_the_input() -> None:
+    """Whatever order the refusals came in."""
+    scene = Scene()
+    scene.kling.slots, scene.kling.takes = 1, 60
+
+    played = run(scene, requests(6))
+
+    assert errors(played) == [None] * 6
+    assert [outcome.index for outcome in played.items] == list(range(6))
+
+
 def test_slots_that_another_program_frees_are_found() -> None:
     """When our own tasks tell nothing of a free slot, a create tries for one now and then."""
     scene = Scene()

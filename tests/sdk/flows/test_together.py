@@ -22,7 +22,7 @@ from kling_sdk import (
     WaitTimeoutError,
 )
 from kling_sdk.flows import Emit, Flow, Next, Send, Spawn
-from kling_sdk.flows.board import ENOUGH
+from kling_sdk.flows.board import ENOUGH, Board, Waiting
 from kling_sdk.flows.core import Context
 from kling_sdk.flows.together import PATIENCE
 from kling_sdk.flows.wait import wait
@@ -62,6 +62,19 @@ def play(
 def results(played: Played[None]) -> dict[int, Any]:
     """Return what each wait returned or raised."""
     return {one.key: one.error or one.value for one in played.items}
+
+
+def test_the_list_is_read_from_four_waits_on() -> None:
+    """Fewer cost less by themselves."""
+    board = Board()
+    first, *others = (Waiting(str(number)) for number in range(ENOUGH))
+    for one in others:
+        board.join("/v1/a", one)
+    assert not board.is_worth_a_page("/v1/a", 0.0)
+
+    board.join("/v1/a", first)
+    assert board.is_worth_a_page("/v1/a", 0.0)
+    assert not board.is_worth_a_page("/v1/b", 0.0)
 
 
 def test_two_hundred_waits_cost_about_as_many_requests_as_one_for_all() -> None:

@@ -62,6 +62,7 @@ def test_a_wait_returns_the_finished_task() -> None:
 
     assert played.result.videos[0].url == VIDEO["url"]
     assert played.sent == ["GET /v1/videos/text2video/1"] * 3
+    assert [send.fresh for send in played.sends] == [False] * 3  # connections are used again
 
 
 def test_looks_come_when_a_result_is_likely() -> None:
@@ -141,7 +142,7 @@ def test_a_wait_survives_any_number_of_failed_looks(
     ("last", "error", "words"),
     [
         (shown("failed", message="the picture is too dark"), TaskFailedError, "too dark"),
-        (shown("failed"), TaskFailedError, "no reason"),
+        (shown("failed"), TaskFailedError, "failed: the vendor gave no reason"),
         (shown("succeed"), EmptyResultError, "without a result"),
         (shown("succeed", {"id": "v", "url": ""}), EmptyResultError, "without a result"),
         (reply(answer(401, 1002, "unknown key")), AuthenticationError, "1002"),

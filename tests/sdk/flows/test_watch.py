@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import Final
 
 import pytest
@@ -17,9 +19,10 @@ from kling_sdk import (
     WaitTimeoutError,
 )
 from kling_sdk.flows import Send
+from kling_sdk.flows.watch import Watch
 from kling_sdk.wire import Reply
 from tests.sdk.fake_kling import answer
-from tests.sdk.scripted import Scene, asked, reply
+from tests.sdk.scripted import Scene, asked, context, play, reply
 from tests.sdk.simulated import watch
 
 LOST: Final = TransportError("reset")
@@ -205,6 +208,40 @@ def test_slow_failures_do_not_stretch_the_deadline_of_many() -> None:
 
     assert played.is_complete(100)
     assert scene.clock.monotonic() <= 60 + 3 * 30
+
+
+def test_a_task_that_is_added_neither_hastens_nor_delays_the_next_look() -> None:
+    """Only of a bare id nothing is known: it may have ended long ago."""
+    scene = Scene()
+    one, two, three = scene.existing(3)
+    watched = Watch(context(scene.clock))
+    assert watched.next_look() == math.inf
+
+    watched.add(0, one, 600.0)
+    due = watched.next_look()
+    assert due > scene.clock.monotonic()
+
+    scene.clock.sleep(1.0)
+    watched.add(1, two, 600.0)
+    assert watched.next_look() == due
+
+    watched.add(2, three.task_id, 600.0)
+    assert watched.next_look() <= scene.clock.monotonic()
+
+
+def test_a_look_reads_as_far_as_our_tasks_reach() -> None:
+    """As many rows as tasks were added since the last one, with some of other programs."""
+    scene = Scene()
+    watched = Watch(context(scene.clock))
+    for index, task in enumerate(scene.existing(100)):
+        watched.add(index, task, 600.0)
+
+    sizes = [
+        effect.call.params["pageSize"]
+        for effect in play(watched.look(), scene.clock, partial(asked, scene.kling)).sends
+        if effect.call.params
+    ]
+    assert sizes == [120]
 
 
 def test_finished_and_repeated_tasks_are_handed_out_too() -> None:

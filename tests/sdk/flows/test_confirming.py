@@ -1,0 +1,126 @@
+"""A create whose reply does not say whose it is, or is about another: what is asked then."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+from kling_sdk import ConflictError, OutcomeUnknownError, Task, TextToVideo, TransportError
+from kling_sdk.flows import Send
+from kling_sdk.flows.create import create
+from kling_sdk.wire import Reply
+from tests.sdk.fake_kling import HonestKling, answer
+from tests.sdk.scripted import FakeClock, Played, asked, context, in_turn, play, reply
+
+REQUEST: Final = TextToVideo(prompt="a kitten", external_task_id="order-1")
+POST, LOOK = "POST /v1/videos/text2video", "GET /v1/videos/text2video/order-1"
+NOT_FOUND: Final = reply(answer(400, 1201, "Task not found by id/external id: order-1"))
+TAKEN: Final = reply(answer(400, 1201, "External_task_id order-1 already exists"))
+PAGE: Final = Reply(404, {}, b"<html>nothing here</html>")
+
+
+def shown(task_id: str, external: str | None = None) -> Reply:
+    data: dict[str, Any] = {"task_id": task_id, "task_status": "submitted"}
+    if external is not None:
+        data["task_info"] = {"external_task_id": external}
+    return reply(answer(200, 0, "SUCCEED", data))
+
+
+def created(*replies: Reply | Exception, **options: Any) -> Played[Task]:
+    clock = FakeClock()
+    return play(create(context(clock, **options), REQUEST), clock, in_turn(replies))
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        shown("1", "order-1"),
+        shown("1"),  # it has the id that the create's reply had
+        shown("9", "order-1"),  # it has our own id, so it is ours
+        NOT_FOUND,  # only our reply can have come over a new connection
+    ],
+)
+def test_a_reply_without_an_external_id_is_confirmed(look: Reply) -> None:
+    """By a look-up over a new connection; the task then has the id that was sent."""
+    played = created(shown("1"), look)
+
+    assert played.result.task_id == ("9" if look == shown("9", "order-1") else "1")
+    assert played.result.external_task_id == "order-1"
+    assert played.sent == [POST, LOOK]
+    assert [send.fresh for send in played.sends] == [True, True]
+
+
+def test_a_server_without_look_ups_by_external_id_is_believed() -> None:
+    """It has no such path: the page says so three times, and no look-up can ever confirm."""
+    played = created(shown("1"), *[PAGE] * 3)
+
+    assert played.result.task_id == "1"
+    assert played.result.external_task_id == "order-1"
+
+
+@pytest.mark.parametrize(
+    ("replies", "options"),
+    [
+        ([shown("9")], {}),
+        ([reply(answer(401, 1002, "no such key"))], {}),
+        ([NOT_FOUND], {"reuse_connections": True}),
+        ([], {"look_up": False}),
+    ],
+)
+def test_what_cannot_be_confirmed_is_unknown_and_names_both_ids(
+    replies: list[Reply], options: dict[str, Any]
+) -> None:
+    """Another task, no answer, a used connection, or no permission to ask."""
+    played = created(shown("1"), *replies, **options)
+
+    assert isinstance(played.error, OutcomeUnknownError)
+    assert "task 1 without naming this id" in str(played.error)
+    assert (played.error.task_id, played.error.external_task_id) == ("1", "order-1")
+
+
+def test_a_reply_about_another_id_is_no_answer() -> None:
+    """It is out of step: the create is repeated, and the other's task never returned."""
+    kling, clock = HonestKling(), FakeClock()
+    strange = iter([shown("666", "strange")])
+
+    def respond(effect: Send) -> Reply | Exception:
+        honest = asked(kling, effect)
+        return next(strange, honest)
+
+    played = play(create(context(clock), REQUEST), clock, respond)
+
+    assert [played.result.task_id] == list(kling.tasks)
+    assert played.sent[:2] == [POST, POST]
+
+
+def test_an_endpoint_that_cannot_be_asked_hides_no_conflict() -> None:
+    """Who has the id is asked at every endpoint: one that fails does not end the search."""
+    clock, kling = FakeClock(), HonestKling()
+    kling.answer("POST", "/v1/videos/video-extend", {}, {}, {"external_task_id": "order-1"})
+
+    def respond(effect: Send) -> Reply | Exception:
+        if effect.call.path.startswith("/v1/videos/image2video"):
+            return reply(answer(401, 1002, "no such key"))
+        return asked(kling, effect)
+
+    played = play(create(context(clock), REQUEST), clock, respond)
+
+    assert isinstance(played.error, ConflictError)
+    assert "belongs to a task of video-extend" in str(played.error)
+
+
+def test_no_look_up_is_made_for_a_reply_that_names_our_id() -> None:
+    """One request for one task."""
+    played = created(shown("1", "order-1"))
+
+    assert played.result == Task("1", "submitted", "order-1", endpoint="text2video")
+    assert played.sent == [POST]
+
+
+def test_a_lost_look_up_is_repeated() -> None:
+    """It is a read: failing once decides nothing."""
+    played = created(shown("1"), TransportError("reset"), shown("1", "order-1"))
+
+    assert played.result.task_id == "1"
+    assert played.sent == [POST, LOOK, LOOK]
