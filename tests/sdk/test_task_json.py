@@ -53,6 +53,7 @@ TASK = Task(
 
 
 @given(tasks)
+@pytest.mark.slow
 def test_a_task_survives_json(task: Task) -> None:
     """Every field, the replies as received included, in any language's JSON."""
     again = Task.from_dict(json.loads(json.dumps(task.to_dict())))

@@ -148,6 +148,7 @@ def test_it_is_not_in_the_journal_and_no_fault_strikes_it(mock: KlingMock, admin
     assert len(mock.journal) == 0
 
 
+@pytest.mark.slow
 def test_nothing_of_it_is_loaded_before_the_first_call() -> None:
     """A server that nobody steers from outside does not load the admin API."""
     code = (

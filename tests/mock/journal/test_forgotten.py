@@ -208,6 +208,7 @@ def test_a_kind_that_cannot_match_has_no_entry_that_does(call: Call, entry: Entr
 
 
 @given(st.lists(entries(), min_size=1, max_size=30), st.integers(1, 6))
+@pytest.mark.slow
 def test_queries_make_room_before_everything_else(history: list[Entry], size: int) -> None:
     """No create, refusal or faulty call goes while a successful query is kept, but the newest."""
     journal = filled(made(size), history, None)

@@ -76,6 +76,7 @@ def test_every_beginning_of_a_plan_can_be_continued(found: Table) -> None:
 
 
 @given(old_tables())
+@pytest.mark.slow
 def test_the_way_back_ends_in_the_very_same_table(found: Table) -> None:
     """A plan back restores every column, key and index, and the order of the indexes."""
     ours = applied(plan(found, goal(found, WANTED)), found)

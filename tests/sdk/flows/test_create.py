@@ -146,6 +146,7 @@ names = st.sampled_from(sorted(OUTCOMES))
 
 @settings(max_examples=1000, deadline=None)
 @given(st.lists(names, max_size=12), names, st.none() | st.integers(0, 6), st.booleans())
+@pytest.mark.slow
 def test_no_order_of_events_doubles_or_loses_a_create(
     outcomes: list[str],
     then: str,
@@ -343,6 +344,7 @@ def across(
     ),
     st.none() | st.integers(0, 6),
 )
+@pytest.mark.slow
 def test_keys_of_two_accounts_never_buy_twice(
     outcomes: list[tuple[str, str]], turn_at: int | None
 ) -> None:

@@ -238,6 +238,7 @@ names = st.sampled_from(sorted(OUTCOMES))
 
 @settings(max_examples=500)
 @given(st.lists(names, max_size=10), names, st.none() | st.integers(0, 6), st.booleans())
+@pytest.mark.slow
 def test_no_order_of_events_doubles_loses_or_mixes_up_a_create(
     outcomes: list[str],
     then: str,

@@ -21,6 +21,7 @@ from kling_sdk import (
     parse_callback,
 )
 from kling_sdk.flows import Send
+from kling_sdk.flows.look import Look
 from kling_sdk.flows.many import wait_many
 from kling_sdk.flows.wait import wait
 from kling_sdk.wire import RelayWire, Reply
@@ -209,3 +210,16 @@ def test_a_relay_is_asked_by_id_alone() -> None:
     assert errors(played) == [None, None]
     assert [one.result().endpoint for one in played.items] == ["", "lip-sync"]
     assert calls.count("/kling/v1/videos/kling_1") <= 1
+
+
+def test_a_look_remembers_that_a_call_failed_and_the_longest_pause_that_was_asked_for() -> None:
+    """Another look may make up for the first, and waits for the second."""
+    found = Look(0.0)
+    assert not found.has_stumbled
+
+    found.stumbled(TransportError("503", retry_after=7.0))
+    found.stumbled(TransportError("reset"))
+    found.stumbled(TransportError("503", retry_after=2.0))
+
+    assert found.has_stumbled
+    assert found.retry_after == 7.0

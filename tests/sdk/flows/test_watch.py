@@ -34,6 +34,7 @@ FAULTS: Final[dict[str, Reply | Exception]] = {
 }
 
 
+@pytest.mark.slow
 def test_a_thousand_waiting_tasks_cost_two_requests_a_look() -> None:
     """1,000 tasks of one endpoint are two list pages, at most four requests in 10 s."""
     scene = Scene()

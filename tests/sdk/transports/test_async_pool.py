@@ -312,6 +312,7 @@ async def test_a_connection_that_was_being_made_while_closing_is_not_kept() -> N
         assert not pool._open
 
 
+@pytest.mark.slow
 def test_a_client_outlives_its_event_loop() -> None:
     """A script may call `asyncio.run` twice with one client; connections are opened anew."""
     with FaultyKling() as server:

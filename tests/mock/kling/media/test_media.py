@@ -130,6 +130,7 @@ def read_file(data: bytes) -> list[ReadTrack]:
 
 @given(CLIPS)
 @settings(max_examples=150, deadline=None)
+@pytest.mark.slow
 def test_every_file_lasts_exactly_as_long_as_asked(wish: dict[str, Any]) -> None:
     """File, tracks and the sum of all samples agree on the length, at exactly 24 or 30 fps."""
     data = clip_of(wish).read()

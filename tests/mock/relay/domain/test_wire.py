@@ -141,6 +141,7 @@ def test_a_body_that_is_no_json_is_a_400(raw: bytes) -> None:
     st.binary(max_size=60)
     | st.dictionaries(st.text(), st.text()).map(lambda v: json.dumps(v).encode())
 )
+@pytest.mark.slow
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     """Whatever bytes arrive, a create is read or refused with 400."""
     try:

@@ -141,6 +141,7 @@ def post_raw(mock: KlingMock, path: bytes) -> None:
             pass
 
 
+@pytest.mark.slow
 def test_one_event_is_one_line_whatever_is_in_it(caller: Caller, log: io.StringIO) -> None:
     """Line ends, escape codes, bidi marks and NUL from anywhere never make or hide a line."""
     task_id = caller.created()

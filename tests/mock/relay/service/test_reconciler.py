@@ -269,6 +269,7 @@ def test_a_success_after_the_deadline_is_reported_and_not_charged(caller: Caller
     caller.mock.ledger.assert_balanced()
 
 
+@pytest.mark.slow
 def test_an_upstream_that_is_away_gets_two_days(caller: Caller) -> None:
     """While Kling cannot be read, a task stays open for twice its deadline, then it fails."""
     task_id = caller.created()

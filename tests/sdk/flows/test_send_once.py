@@ -1,0 +1,103 @@
+"""A create that carries no external id: it is sent once, and a lost reply cannot be asked for."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, ClassVar, Final
+
+import attrs
+import pytest
+
+from kling_sdk import (
+    EndpointRecord,
+    InvalidRequestError,
+    KlingError,
+    OutcomeUnknownError,
+    RateLimitError,
+    Request,
+    Task,
+    TransportError,
+)
+from kling_sdk.endpoints.raw import RawRequest
+from kling_sdk.flows import Send
+from kling_sdk.flows.create import create
+from kling_sdk.wire import Reply
+from tests.sdk.fake_kling import answer
+from tests.sdk.scripted import FakeClock, Played, context, in_turn, play, reply
+
+
+@attrs.frozen(kw_only=True)
+class Silent(Request):
+    """An endpoint that makes tasks and takes no id of the caller's."""
+
+    record: ClassVar = EndpointRecord("silent", "/v1/videos/silent", takes_external_id=False)
+
+    prompt: str
+
+
+POST: Final = "POST /v1/videos/silent"
+ACCEPTED: Final = reply(answer(200, 0, "SUCCEED", {"task_id": "1", "task_status": "submitted"}))
+
+
+def created(
+    answered: Reply | Exception, request: Request | RawRequest | None = None
+) -> Played[Task]:
+    clock = FakeClock()
+    flow = create(context(clock), request or Silent(prompt="a kitten"))
+    return play(flow, clock, in_turn([answered]))
+
+
+@pytest.mark.parametrize(
+    "request_", [Silent(prompt="a kitten"), RawRequest(Silent.record, {"prompt": "a kitten"})]
+)
+def test_a_task_without_an_external_id_is_created_once(request_: Any) -> None:
+    """Over a connection of its own: a reply that names no id can only be its own there."""
+    played = created(ACCEPTED, request_)
+
+    assert played.result == Task("1", "submitted", endpoint="silent")
+    assert played.sent == [POST]
+    (send,) = played.sends
+    assert send.fresh
+    assert send.call.json == {"prompt": "a kitten"}
+
+
+@pytest.mark.parametrize(
+    "lost", [TransportError("reset"), Reply(500, {}, b"oops"), Reply(200, {}, b"<html>")]
+)
+def test_a_lost_reply_is_not_asked_for(lost: Reply | Exception) -> None:
+    """Nor is the create repeated: the error says why."""
+    played = created(lost)
+
+    assert isinstance(played.error, OutcomeUnknownError)
+    assert "takes no external_task_id" in str(played.error)
+    assert played.error.external_task_id == ""
+    assert played.sent == [POST]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [
+        (reply(answer(400, 1201, "no")), InvalidRequestError),
+        (reply(answer(429, 1302, "no")), RateLimitError),
+        (TransportError("refused", maybe_sent=False), TransportError),
+    ],
+)
+def test_a_refusal_is_one(refusal: Reply | Exception, error: type[KlingError]) -> None:
+    """Nothing was created; whether to try again is for the caller to say."""
+    played = created(refusal)
+
+    assert type(played.error) is error
+    assert played.sent == [POST]
+
+
+def test_what_interrupts_it_is_told_that_nothing_can_be_asked(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """There is no id to name."""
+    flow = create(context(FakeClock()), Silent(prompt="a kitten"))
+    assert isinstance(next(flow), Send)
+    with caplog.at_level(logging.WARNING, "kling_sdk"), pytest.raises(KeyboardInterrupt) as stopped:
+        flow.throw(KeyboardInterrupt())
+
+    assert "interrupted during a silent call" in caplog.text
+    assert "takes no external_task_id" in stopped.value.__notes__[0]
