@@ -52,7 +52,10 @@ class AiohttpTransport:
         try:
             if isinstance(effect, Fetch):
                 return await self._fetch(effect)
-            encoded = await self._encoded(effect.call)
+            if is_large(effect.call.json):
+                encoded = await in_thread(encode, effect.call, self.user_agent)
+            else:
+                encoded = encode(effect.call, self.user_agent)
             if effect.fresh:
                 return await self._send_fresh(effect, encoded)
             async with self._request(effect.call, encoded, _whole(effect.timeout)) as response:
@@ -70,12 +73,6 @@ class AiohttpTransport:
             return None
         answer = await asyncio.to_thread(speaks_tls, self.address.host, self.address.port)
         return self.address.wants_tls(answer=answer)
-
-    async def _encoded(self, call: HttpCall) -> _Encoded:
-        """Return the headers and the body of *call*; a large one is encoded in a thread."""
-        if is_large(call.json):
-            return await in_thread(encode, call, self.user_agent)
-        return encode(call, self.user_agent)
 
     def _request(
         self, call: HttpCall, encoded: _Encoded, timeout: aiohttp.ClientTimeout, **options: Any

@@ -74,12 +74,12 @@ async def arun(flow: Flow[T], transport: AsyncTransport, clock: Clock) -> T:
 
 
 def _async_performer(transport: AsyncTransport, clock: Clock) -> Callable[[Any], Awaitable[Any]]:
-    async def perform(effect: Any) -> Any:
+    def perform(effect: Any) -> Awaitable[Any]:
         if isinstance(effect, Sleep):
-            return await clock.asleep(effect.seconds)
+            return clock.asleep(effect.seconds)
         if isinstance(effect, Work):
-            return await in_thread(effect.run)
-        return await transport.perform(effect)
+            return in_thread(effect.run)
+        return transport.perform(effect)
 
     return perform
 
