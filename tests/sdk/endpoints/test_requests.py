@@ -396,3 +396,15 @@ def test_a_picture_that_is_none_is_named_by_its_parameter() -> None:
     with pytest.raises(RequestValidationError) as refused:
         OmniVideo(prompt="x", image_list=[{"picture": "https://example.com/a.png"}])
     assert refused.value.field.startswith("image_list")
+
+
+def test_both_kinds_of_masks_are_one_control() -> None:
+    """They go together, and with nothing else."""
+    moved = [{"mask": png(400, 400), "trajectories": [{"x": 0, "y": 0}, {"x": 1, "y": 1}]}]
+    both: dict[str, Any] = {"static_mask": png(400, 400), "dynamic_masks": moved}
+    made = ImageToVideo(image=png(400, 400), **both)
+    assert made.static_mask
+    assert made.dynamic_masks
+    with pytest.raises(RequestValidationError) as refused:
+        ImageToVideo(image=png(400, 400), image_tail=png(400, 400), **both)
+    assert refused.value.field == "static_mask"

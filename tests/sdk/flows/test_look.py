@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -21,7 +22,7 @@ from kling_sdk import (
     parse_callback,
 )
 from kling_sdk.flows import Send
-from kling_sdk.flows.look import Look
+from kling_sdk.flows.look import Look, look_at_pages
 from kling_sdk.flows.many import wait_many
 from kling_sdk.flows.wait import wait
 from kling_sdk.wire import RelayWire, Reply
@@ -214,12 +215,28 @@ def test_a_relay_is_asked_by_id_alone() -> None:
 
 def test_a_look_remembers_that_a_call_failed_and_the_longest_pause_that_was_asked_for() -> None:
     """Another look may make up for the first, and waits for the second."""
-    found = Look(0.0)
-    assert not found.has_stumbled
+    assert not Look(0.0).has_stumbled
 
+    found = Look(0.0)
     found.stumbled(TransportError("503", retry_after=7.0))
     found.stumbled(TransportError("reset"))
     found.stumbled(TransportError("503", retry_after=2.0))
 
     assert found.has_stumbled
     assert found.retry_after == 7.0
+
+
+def test_a_page_of_strangers_is_no_reason_to_stop_before_our_rows() -> None:
+    """They were created before 500 tasks of other programs: the second page shows them."""
+    scene = Scene()
+    ours = scene.existing(3)
+    scene.existing(500)
+    found = Look(0.0)
+    unseen = {task.task_id: task.task_id for task in ours}
+    flow = look_at_pages(context(scene.clock), TextToVideo.record, unseen, 520, found)
+
+    played = play(flow, scene.clock, partial(asked, scene.kling))
+
+    assert set(found.found) == {task.task_id for task in ours}
+    assert (len(played.sent), found.requests, found.rows) == (2, 2, 503)
+    assert [send.fresh for send in played.sends] == [False, False]  # connections are used again
