@@ -127,12 +127,12 @@ def run(*, quick: bool) -> Report:
         Gate(
             f"cpu_{call}_vs_aiohttp",
             found.cpu_ratio(f"{call}, kling-mock", f"{call}, aiohttp"),
-            1.6,
+            most,
             "<=",
             "x",
             means,
         )
-        for call, means in GATES.items()
+        for call, (most, means) in GATES.items()
     ]
     figures = [
         Figure(f"CPU of a {call}, {side}", found.cpu(f"{call}, {side}") * 1e6, "us", "per request")
@@ -144,10 +144,19 @@ def run(*, quick: bool) -> Report:
     return Report("mock", gates, figures)
 
 
+#: The most that a request may cost, as a multiple of bare aiohttp's.
 GATES: Final = {
-    "create": "server CPU of an accepted create, with every state of its task and the "
-    "journal, against an aiohttp handler that reads the body and returns fixed bytes",
-    "poll": "server CPU of a query of a finished task, journal on, against the same handler",
+    "create": (
+        1.5,
+        (
+            "server CPU of an accepted create, with every state of its task and the "
+            "journal, against an aiohttp handler that reads the body and returns fixed bytes"
+        ),
+    ),
+    "poll": (
+        1.3,
+        "server CPU of a query of a finished task, journal on, against the same handler",
+    ),
 }
 
 

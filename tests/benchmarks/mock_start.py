@@ -35,7 +35,7 @@ def run(*, quick: bool) -> Report:
         Gate(
             "fresh_server_vs_aiohttp",
             fresh.wall_ratio(f"KlingMock, {ASKED}", f"aiohttp in a thread, {ASKED}"),
-            4,
+            2.5,
             "<=",
             "x",
             "enter `KlingMock`, one GET through `mock.client()`, exit, against an aiohttp "
@@ -53,7 +53,7 @@ def run(*, quick: bool) -> Report:
         Gate(
             "serve_rss_vs_aiohttp",
             statistics.median(memory["kling-mock serve"]) / statistics.median(memory["aiohttp"]),
-            1.4,
+            1.3,
             "<=",
             "x",
             "resident memory after that answer, against the same server",

@@ -33,7 +33,7 @@ def run(*, quick: bool) -> Report:
         Gate(
             "cpu_sync_vs_httpx",
             sync.cpu_ratio("kling", "httpx"),
-            1.3,
+            1.15,
             "<=",
             "x",
             "CPU time of one `get`, `Kling` against `httpx.Client().get().json()`",
@@ -41,7 +41,7 @@ def run(*, quick: bool) -> Report:
         Gate(
             "async64_vs_httpx",
             many.wall_ratio("httpx", "kling"),
-            2,
+            4,
             ">=",
             "x",
             "requests/s at 64 in flight, `AsyncKling` against `httpx.AsyncClient()`",
@@ -49,7 +49,7 @@ def run(*, quick: bool) -> Report:
         Gate(
             "async64_rtt100_vs_httpx",
             distant.wall_ratio("httpx", "kling"),
-            1.1,
+            1.3,
             ">=",
             "x",
             "the same with a server that answers after 100 ms",
@@ -57,7 +57,7 @@ def run(*, quick: bool) -> Report:
         Gate(
             "async64_aiohttp_vs_aiohttp",
             many.wall_ratio("aiohttp", "kling+aiohttp"),
-            0.6,
+            0.7,
             ">=",
             "x",
             "requests/s at 64 in flight, `AsyncKling(http_client=session)` against the session",

@@ -58,7 +58,7 @@ def run(*, quick: bool) -> Report:
     gate = Gate(
         "import_vs_httpx",
         rounds.cpu_ratio("from kling_sdk import Kling; import httpx", "import httpx"),
-        1.6,
+        1.5,
         "<=",
         "x",
         "CPU time of `from kling_sdk import Kling; import httpx` against `import httpx`, "
