@@ -199,17 +199,16 @@ def test_the_simple_camera_is_only_proposed_to_a_model_that_has_one(
     assert ("type simple with a config" in told) is has_simple
 
 
-@pytest.mark.parametrize("duration", [None, 8])
-def test_beside_a_video_that_is_edited_no_duration_is_wrong(duration: int | None) -> None:
+@pytest.mark.parametrize(("videos", "is_wrong"), [([BASE], False), ([FEATURE], True), (None, True)])
+def test_beside_a_video_that_is_edited_no_duration_is_wrong(
+    *, videos: list[dict[str, str]] | None, is_wrong: bool
+) -> None:
     """The video's own length counts."""
-    given = {
-        "model_name": "kling-video-o1",
-        "mode": "pro",
-        "duration": duration,
-        "video_list": OmniVideo(prompt="x", video_list=[BASE]).video_list,
-    }
-    found = check(OmniVideo.record, given)
-    assert [problem for problem in found if problem.field == "duration"] == []
+    given: dict[str, Any] = {"model_name": "kling-video-o1", "mode": "pro", "duration": 15}
+    if videos is not None:
+        given["video_list"] = OmniVideo(prompt="x", video_list=videos).video_list
+    found = [problem.field for problem in check(OmniVideo.record, given)]
+    assert ("duration" in found) is is_wrong
 
 
 def test_a_first_frame_beside_more_pictures_names_the_pictures() -> None:
