@@ -19,6 +19,7 @@ from kling_mock.kling.faults.matching import Fault
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.packs import PackStatus, left
 from kling_mock.kling.model.tasks import EmulatedTask
+from kling_mock.web.addresses import shown_url
 from kling_mock.web.json_schema import (
     Schema,
     array,
@@ -187,12 +188,12 @@ ENTRY = closed(
     at=number(about=_SECONDS),
     method=text(),
     path=text(),
-    query=text(),
+    query=text("`<hidden>` stands for the values of parameters that the call does not have."),
     status=integer(about="The HTTP status; 0 if a fault kept it from being answered."),
     code=integer(about="The service code; 0 is success."),
     request_id=text(),
     account=text("Empty if the request was not authenticated."),
-    request=text("The first bytes of the body."),
+    request=text("The first bytes of the body; its URLs are without user info and query."),
     response=text("The first bytes of the body."),
     fault=text("The faults that happened to it, with `+` between."),
 )
@@ -222,7 +223,7 @@ DELIVERY = closed(
     task_id=text(),
     account=text("The name of the account whose task it is."),
     task_status=text(enum=STATUSES),
-    url=text(),
+    url=text("Where it goes, without user info, query and fragment."),
     body=text("The bytes that are sent."),
     at=number(about=f"When it came up, {_SECONDS}"),
     truthful=flag("False if it contradicts the task, for a fault."),
@@ -249,6 +250,7 @@ def show_delivery(number: int, delivery: Delivery) -> dict[str, Any]:
     return {
         "number": number,
         **delivery._asdict(),
+        "url": shown_url(delivery.url),
         "body": delivery.body.decode("utf-8", "replace"),
         "headers": [list(header) for header in delivery.headers],
         "attempts": attempts,

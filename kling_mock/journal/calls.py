@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, TypedDict, Unpack
 
 from kling_mock.journal.entries import Entry, shorten
 from kling_mock.journal.matching import read_match
+from kling_mock.journal.redaction import redact_value
 
 __all__ = ["Call", "CallFilters", "Difference"]
 
@@ -29,7 +30,8 @@ class CallFilters(TypedDict, total=False):
         external_task_id: The caller's own id, of a create call or a query.
         fault: A fault that happened to the call; "" for calls that none happened to.
         body: Members that the request's JSON body has, among others. Members of members are
-            compared in the same way; arrays item by item.
+            compared in the same way; arrays item by item; URLs without user info, query and
+            fragment, which are not kept.
     """
 
     method: str
@@ -165,16 +167,16 @@ def _given(*names: str) -> list[str]:
     return [name for name in names if name]
 
 
-def _differ(field: str, wanted: Any, got: Any) -> Iterator[Difference]:
+def _differ(field: str, wanted: Any, got: Any, member: str = "") -> Iterator[Difference]:
     """Yield in what a JSON value differs from one that may hold less."""
     if isinstance(wanted, Mapping) and isinstance(got, dict):
         for name, value in wanted.items():
-            yield from _differ(f"{field}.{name}", value, got.get(name, _MISSING))
+            yield from _differ(f"{field}.{name}", value, got.get(name, _MISSING), name)
     elif _is_array(wanted) and _is_array(got) and len(wanted) == len(got):
         for number, value in enumerate(wanted):
             yield from _differ(f"{field}[{number}]", value, got[number])
-    elif not _equal(wanted, got):
-        yield Difference(field, _show(wanted), _show(got))
+    elif not _equal(kept := redact_value(wanted, member), got):
+        yield Difference(field, _show(kept), _show(got))
 
 
 def _equal(wanted: Any, got: Any) -> bool:
@@ -192,5 +194,5 @@ def _is_array(value: Any) -> bool:
 def _show(value: Any) -> str:
     if value is _MISSING:
         return "missing"
-    text = json.dumps(shorten(value), ensure_ascii=False, default=repr)
+    text = json.dumps(shorten(redact_value(value)), ensure_ascii=False, default=repr)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

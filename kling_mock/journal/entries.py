@@ -22,13 +22,15 @@ class Entry(NamedTuple):
         at: When it was answered, Unix seconds on the mock's clock.
         method: The HTTP method.
         path: The path as it was sent, without the query.
-        query: The query as it was sent; "" if there was none.
+        query: The query as it was sent, but `<hidden>` for the values of parameters that the call
+            does not have: an app may send a key there. "" if there was none.
         status: The HTTP status of the answer; 0 if none was sent: a fault kept it from being
             served, or the client had gone before its body was complete.
         code: The service code of the answer; 0 is success.
         request_id: What the answer's envelope calls this request.
         account: The account's name; "" if the request was not authenticated.
-        request: The request's body; the long texts of a large one are shortened.
+        request: The request's body; the long texts of a large one are shortened. Its URLs are
+            without user info, query and fragment, for which `?<hidden>` stands.
         response: The first bytes of the answer's body; of a result file nothing is kept.
         fault: The faults that happened to it, with a "+" between; "" if none did. The reply
             kept here is the one before the fault.

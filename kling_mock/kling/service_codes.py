@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kling_mock.journal.redaction import redact_value
 from kling_mock.web.facts import Fact, assumed, documented, observed
 
 __all__ = [
@@ -167,9 +168,10 @@ def invalid(path: str, expected: str, got: object = None) -> Refusal:
     Args:
         path: The field, as `name`, `name.member` or `name[0].member`.
         expected: What it must be.
-        got: What was sent; `None` leaves it out.
+        got: What was sent; `None` leaves it out. Its URLs are shown without user info and query.
     """
-    sent = "" if got is None else f", got {_show(got)}"
+    shown = redact_value(got, path.rpartition(".")[2])
+    sent = "" if got is None else f", got {_show(shown)}"
     return Refusal(1201, f"{path}: {expected}{sent}")
 
 

@@ -6,13 +6,15 @@ No bodies and no queries: prompts and signed URLs do not belong in the log of a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from kling_mock.journal.journal import Journal
 from kling_mock.kling.callbacks.log import Delivery
 from kling_mock.kling.faults.matching import Fault
+from kling_mock.web.addresses import shown_url
 
 __all__ = ["sections"]
+
+_URL_SHOWN = 150  # characters
 
 Section = tuple[str, str]
 
@@ -59,11 +61,10 @@ def _many(number: int, what: str) -> str:
 
 
 def _line(delivery: Delivery, start: float) -> str:
-    url = urlsplit(delivery.url)
     parts = [
         f"+{delivery.at - start:.1f}s",
         f"{delivery.task_status} of task {delivery.task_id}",
-        f"to {url.scheme}://{url.netloc.rpartition('@')[2]}{url.path[:100]}",
+        f"to {shown_url(delivery.url)[:_URL_SHOWN]}",
         f"{delivery.state} after {_many(len(delivery.attempts), 'attempt')}",
     ]
     if delivery.attempts:

@@ -1,4 +1,4 @@
-"""Reading addresses that a caller gives: base URLs, and hosts that may be called."""
+"""Addresses that a caller gives: base URLs, hosts that may be called, and URLs to be shown."""
 
 from __future__ import annotations
 
@@ -7,8 +7,19 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-__all__ = ["is_http_url", "read_base_url", "read_hosts"]
+__all__ = [
+    "ANY_HOST",
+    "HIDDEN",
+    "is_address",
+    "is_http_url",
+    "read_base_url",
+    "read_hosts",
+    "shown_url",
+]
 
+ANY_HOST = "*"
+HIDDEN = "?<hidden>"
+_HOST_AND_PORT = re.compile(r"([^:\[\]]*|\[[^\[\]]*\])(:[0-9]*)?")
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 
 
@@ -56,13 +67,13 @@ def read_hosts(name: str, given: Iterable[str]) -> frozenset[str]:
 def _host(name: str, given: object) -> str:
     if not isinstance(given, str):
         raise ValueError(f"{name}: must be names or addresses, got {given!r}")  # noqa: TRY004 - one kind for all
-    if given == "*" or _NAME.fullmatch(given) or _is_address(given):
+    if given == ANY_HOST or _NAME.fullmatch(given) or is_address(given):
         return given.lower()
     try:
         host = urlsplit(given if "//" in given else f"//{given}").hostname
     except ValueError:
         host = None
-    fitting = host and (_NAME.fullmatch(host) or _is_address(host))
+    fitting = host and (_NAME.fullmatch(host) or is_address(host))
     if fitting:
         advice = f"a host alone, without scheme, port, path and brackets: {host!r}"
     else:
@@ -70,9 +81,25 @@ def _host(name: str, given: object) -> str:
     raise ValueError(f"{name}: must be {advice}; got {given!r}")
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Return whether *text* is an IPv4 or IPv6 address, without port and brackets."""
     try:
         ip_address(text)
     except ValueError:
         return False
     return True
+
+
+def shown_url(url: str) -> str:
+    """Return *url* without user info, query and fragment: these hold passwords and tokens.
+
+    `?<hidden>` stands for what was left out.
+    """
+    head = re.split(r"[?#]", url, maxsplit=1)[0]
+    scheme, slashes, rest = head.rpartition("://")
+    host, slash, path = rest.partition("/")
+    host = host.rpartition("@")[2]
+    if slashes and not _HOST_AND_PORT.fullmatch(host):
+        return f"{scheme}{slashes}{HIDDEN}"  # it may be a password with a "/" in it
+    shown = f"{scheme}{slashes}{host}{slash}{path}"
+    return shown if shown == url else f"{shown}{HIDDEN}"

@@ -79,7 +79,7 @@ class Delivery(NamedTuple):
         task_id: Which task it is about.
         account: The name of the account whose task it is.
         task_status: Which status it reports.
-        url: Where it goes.
+        url: Where it goes. It is whole here, and not in reports and in the admin API.
         body: The bytes that are sent, the same in every attempt.
         at: When it came up, Unix seconds on the mock's clock.
         truthful: False if it contradicts the task, for a fault of the test.

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from aiohttp import web
 
 from kling_mock.journal.entries import BODY_KEPT, Entry, keep
+from kling_mock.journal.redaction import redact_body, redact_query
 from kling_mock.kling import service
 from kling_mock.kling.endpoints.registry import RoutedCall
 from kling_mock.kling.http.requests import ClientGoneError, read_body
@@ -188,6 +189,13 @@ class Exchange:
         """Return the reply that *refusal* is."""
         return self._reply(refusal.http, refusal.code, refusal.message, None, refusal.retry_after)
 
+    def _shown_query(self) -> str:
+        if not self.query or self.call is None:
+            return redact_query(self.query, ())
+        record = self.call.record
+        known = {one.name for one in (*record.interface.schemas.paging, *record.parameters)}
+        return redact_query(self.query, known)
+
     def record(self, reply: EmulatorReply, fault: str = "") -> float:
         """Write the request and its reply into the journal; return the instant.
 
@@ -204,12 +212,12 @@ class Exchange:
                 now,
                 self.request.method,
                 self.path,
-                self.query,
+                self._shown_query(),
                 reply.http,
                 reply.code,
                 reply.request_id,
                 "" if account is None else account.name,
-                keep(self.body or b""),
+                keep(redact_body(self.body or b"")),
                 reply.body[:BODY_KEPT],
                 fault,
             )

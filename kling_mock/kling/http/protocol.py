@@ -36,7 +36,8 @@ class KlingProtocol(Connection):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Reply to what never reached the handler, or what the handler failed on."""
-        _log.info("A connection brought no request: %s", message or exc)
+        # Not the message, which quotes what the client sent: its URL or its key.
+        _log.info("A connection brought no request: %s", type(exc).__name__)
         if status >= 500:
             code, text = 5000, "The mock itself failed; see its log."
         else:
