@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from kling_mock.kling.model.packs import Pack
     from kling_mock.kling.snapshots import Snapshot
     from kling_mock.relay.settings import RelaySettings
+    from kling_mock.server.chosen_secrets import Secrets
     from kling_mock.server.mock import KlingMock
     from kling_mock.storage.errors import InsufficientQuotaError
     from kling_mock.storage.values import (
@@ -89,6 +90,7 @@ __all__ = [
     "RelaySettings",
     "RequestTarget",
     "ScaledClock",
+    "Secrets",
     "Snapshot",
     "Unexplained",
     "User",
@@ -117,6 +119,7 @@ _NAMES: Final[Mapping[str, str]] = {  # module below this package -> names in it
     "kling.model.packs": "Pack",
     "kling.snapshots": "Snapshot",
     "relay.settings": "RelaySettings",
+    "server.chosen_secrets": "Secrets",
     "server.mock": "KlingMock",
     "storage.errors": "InsufficientQuotaError",
     "storage.values": "LedgerEntry LedgerKind LateReport Reconciliation Unexplained User",

@@ -7,6 +7,7 @@ any number of threads (`Kling`) or tasks (`AsyncKling`). Connections open on fir
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -76,6 +77,7 @@ class Kling(ClientBase, Downloads):
         region: Literal["global", "cn"] | None = None,
         http_client: Any = None,
         trust_env: bool = True,
+        ssl_context: ssl.SSLContext | None = None,
         clock: Clock | None = None,
         **options: Unpack[OptionOverrides],
     ) -> None:
@@ -95,6 +97,9 @@ class Kling(ClientBase, Downloads):
             http_client: A client of httpx or httpx2 to use; it stays yours to close.
             trust_env: False to connect directly, although `HTTP_PROXY`, `HTTPS_PROXY` or
                 `ALL_PROXY` is set. An *http_client* keeps its own setting.
+            ssl_context: Which certificates are trusted, and a client certificate if there is one;
+                None trusts the authorities of `certifi`, or those that `SSL_CERT_FILE` names. An
+                *http_client* keeps its own setting.
             clock: Where the time comes from; None takes the system's.
             **options: See `Options`.
 
@@ -112,7 +117,7 @@ class Kling(ClientBase, Downloads):
             options,
             region=region,
         )
-        self._connect(settings, http_client, trust_env=trust_env)
+        self._connect(settings, http_client, trust_env=trust_env, ssl_context=ssl_context)
 
     def _set_up(self, settings: ClientSettings, shared: Shared) -> None:
         super()._set_up(settings, shared)
@@ -286,6 +291,7 @@ class AsyncKling(ClientBase, AsyncDownloads):
         region: Literal["global", "cn"] | None = None,
         http_client: Any = None,
         trust_env: bool = True,
+        ssl_context: ssl.SSLContext | None = None,
         clock: Clock | None = None,
         **options: Unpack[OptionOverrides],
     ) -> None:
@@ -301,7 +307,7 @@ class AsyncKling(ClientBase, AsyncDownloads):
             options,
             region=region,
         )
-        self._connect(settings, http_client, trust_env=trust_env)
+        self._connect(settings, http_client, trust_env=trust_env, ssl_context=ssl_context)
 
     def _set_up(self, settings: ClientSettings, shared: Shared) -> None:
         super()._set_up(settings, shared)

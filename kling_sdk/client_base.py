@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
@@ -31,11 +32,20 @@ class ClientBase:
         log_as_environment_says(os.environ)
         self._settings, self._shared = settings, shared
 
-    def _connect(self, settings: ClientSettings, http_client: Any, *, trust_env: bool) -> None:
+    def _connect(
+        self,
+        settings: ClientSettings,
+        http_client: Any,
+        *,
+        trust_env: bool,
+        ssl_context: ssl.SSLContext | None,
+    ) -> None:
         """Set up a new client, whose connections open on first use."""
         open_transport = self._open_transport
         shared = Shared(
-            lambda: open_transport(http_client, settings.base_url, trust_env=trust_env),
+            lambda: open_transport(
+                http_client, settings.base_url, trust_env=trust_env, ssl_context=ssl_context
+            ),
             is_own=http_client is None,
         )
         self._set_up(settings, shared)
@@ -48,6 +58,7 @@ class ClientBase:
         *,
         http_client: Any = None,
         trust_env: bool = True,
+        ssl_context: ssl.SSLContext | None = None,
         clock: Clock | None = None,
         **options: Unpack[OptionOverrides],
     ) -> Self:
@@ -58,12 +69,15 @@ class ClientBase:
             token: The relay's own token, `sk-...`.
             http_client: See `Kling`.
             trust_env: See `Kling`.
+            ssl_context: See `Kling`.
             clock: See `Kling`.
             **options: See `Kling`.
         """
         settings = settings_from({}, None, None, None, token, url, clock, options, relay=True)
         client = cls.__new__(cls)
-        client._connect(settings, http_client, trust_env=trust_env)  # noqa: SLF001 - our own
+        client._connect(  # noqa: SLF001 - our own
+            settings, http_client, trust_env=trust_env, ssl_context=ssl_context
+        )
         return client
 
     def with_options(self, **options: Unpack[OptionOverrides]) -> Self:

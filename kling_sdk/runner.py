@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator
@@ -164,17 +165,31 @@ class Shared:
         self._pid = os.getpid()
 
 
-def sync_transport(http_client: Any, base_url: str, *, trust_env: bool = True) -> SyncTransport:
+def sync_transport(
+    http_client: Any,
+    base_url: str,
+    *,
+    trust_env: bool = True,
+    ssl_context: ssl.SSLContext | None = None,
+) -> SyncTransport:
     """Return a transport over the caller's client, or over one of our own."""
     from kling_sdk.transports.default import default_client
     from kling_sdk.transports.httpx_sync import HttpxTransport
 
     _check_kind(http_client, "Client", "Kling")
-    client = http_client if http_client is not None else default_client(trust_env=trust_env)
+    client = http_client
+    if client is None:
+        client = default_client(trust_env=trust_env, ssl_context=ssl_context)
     return HttpxTransport(client, base_url, owned=http_client is None)
 
 
-def async_transport(http_client: Any, base_url: str, *, trust_env: bool = True) -> AsyncTransport:
+def async_transport(
+    http_client: Any,
+    base_url: str,
+    *,
+    trust_env: bool = True,
+    ssl_context: ssl.SSLContext | None = None,
+) -> AsyncTransport:
     """Return a transport over the caller's client, or over one of our own."""
     from kling_sdk.transports.httpx_shared import library_of
 
@@ -186,7 +201,9 @@ def async_transport(http_client: Any, base_url: str, *, trust_env: bool = True) 
     from kling_sdk.transports.httpx_async import AsyncHttpxTransport
 
     _check_kind(http_client, "AsyncClient", "AsyncKling")
-    client = http_client if http_client is not None else default_async_client(trust_env=trust_env)
+    client = http_client
+    if client is None:
+        client = default_async_client(trust_env=trust_env, ssl_context=ssl_context)
     return AsyncHttpxTransport(client, base_url, owned=http_client is None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import logging
 from collections.abc import Mapping
@@ -20,8 +19,8 @@ from kling_mock.kling.http.handler import ADMIN
 from kling_mock.kling.http.requests import read_body
 from kling_mock.kling.model.lifecycle import IllegalTransitionError
 from kling_mock.kling.service_codes import Refusal
+from kling_mock.web.access import AccessPolicy
 from kling_mock.web.errors import ApiError
-from kling_mock.web.listening import comes_from_here
 
 __all__ = ["MAX_BODY", "PREFIX", "AdminApi"]
 
@@ -36,23 +35,21 @@ class AdminApi:
 
     Args:
         context: What its calls work with.
-        token: What `Authorization: Bearer` has to bring.
-        remote: Whether other computers may call it, too.
+        access: Who may call it.
     """
 
-    def __init__(self, context: AdminContext, token: str, *, remote: bool) -> None:
+    def __init__(self, context: AdminContext, access: AccessPolicy) -> None:
         self._context = context
-        self._token = token.encode()
-        self._remote = remote
+        self._access = access
 
     async def __call__(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
         """Answer *request*: the dashboard, or JSON of one of two shapes."""
         headers: Mapping[str, str] = {}
         try:
-            self._check_peer(request)
+            self._access.check_origin(request.remote, request.headers)
             if path == ADMIN and request.method == "GET":
                 return web.Response(text=dashboard.page(), headers=dashboard.headers())
-            self._check_token(request)
+            self._access.check_token(request.headers)
             status, reply = await self._serve(request, path, query)
             body = json.dumps(reply).encode()
         except ApiError as error:
@@ -63,37 +60,6 @@ class AdminApi:
             status, body = broken.status, broken.body()
         more = {"Content-Type": "application/json;charset=UTF-8", "Cache-Control": "no-store"}
         return web.Response(status=status, body=body, headers={**more, **headers})
-
-    def _check_peer(self, request: web.BaseRequest) -> None:
-        """Check where a request comes from.
-
-        Raises:
-            ApiError: 403, not from this computer.
-        """
-        if not self._remote and not comes_from_here(request.remote, request.headers):
-            raise ApiError(
-                403,
-                "not_local",
-                "The admin API takes calls from this computer only, and none through a proxy. "
-                "To allow more: KlingMock(admin='remote') or kling-mock serve --admin remote.",
-            )
-
-    def _check_token(self, request: web.BaseRequest) -> None:
-        """Check who calls.
-
-        Raises:
-            ApiError: 401, somebody without the token.
-        """
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        given = token.strip().encode("utf-8", "surrogateescape")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._token):
-            raise ApiError(
-                401,
-                "wrong_token" if scheme else "no_token",
-                "The request must have the header `Authorization: Bearer <admin_token>`; "
-                "`mock.admin_token` and the line that `kling-mock serve` prints have the token.",
-                {"WWW-Authenticate": "Bearer"},
-            )
 
     async def _serve(
         self, request: web.BaseRequest, path: str, query: str

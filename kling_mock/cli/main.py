@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from kling_mock.cli.database import add_to as add_db_commands
 from kling_mock.cli.database_option import add_database_option
@@ -51,7 +51,9 @@ def _parser(first: str) -> argparse.ArgumentParser:
         description="Serve the emulated Kling API, and a relay in front of it, until SIGTERM or "
         "Ctrl-C. Prints one line of JSON with the URLs and keys once it accepts connections. Each "
         "option can also be set by an environment variable: --kling-port by "
-        "KLING_MOCK_KLING_PORT, and so on.",
+        "KLING_MOCK_KLING_PORT, and so on. Secrets are taken from KLING_MOCK_ACCESS_KEY and "
+        "KLING_MOCK_SECRET_KEY, KLING_MOCK_API_KEY, KLING_MOCK_ADMIN_TOKEN, "
+        "KLING_MOCK_RELAY_TOKEN and KLING_MOCK_CALLBACK_SECRET; those not set are made.",
     )
     serve.set_defaults(run=_serve)
     option = serve.add_argument
@@ -89,10 +91,17 @@ def _parser(first: str) -> argparse.ArgumentParser:
     )
     option("--no-admin", action="store_const", dest="admin", const="off", help="like --admin off")
     option(
+        "--admin-host",
+        action="append",
+        default=(_env("ADMIN_HOST") or "").split(),
+        help="name by which both APIs may be called, besides addresses, localhost and the public "
+        "URLs, * is any; may be repeated",
+    )
+    option(
         "--seed",
         type=int,
         default=_env("SEED"),
-        help="same seed: same ids and times, and on a loopback --host the same keys",
+        help="same seed: same ids, times and keys; where others can call, only with all secrets",
     )
     option("--public-url", default=_env("PUBLIC_URL"), help="what result URLs begin with")
     option("--tls-cert", default=_env("TLS_CERT"), help="PEM certificate: serve https")
@@ -144,6 +153,10 @@ def _add_operators(commands: Any, first: str) -> None:
             add_actions(name, parser)
 
 
+@overload
+def _env(name: str) -> str | None: ...
+@overload
+def _env(name: str, default: str) -> str: ...
 def _env(name: str, default: str | None = None) -> str | None:
     # argparse converts a string default like an argument, so a wrong value is reported likewise.
     return os.environ.get(f"KLING_MOCK_{name}") or default
@@ -165,11 +178,18 @@ def _serve(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: ended.set())
     try:
         # Loaded last, and only for this command: aiohttp is most of the start-up time.
-        from kling_mock import KlingMock, RelaySettings
+        from kling_mock import KlingMock, RelaySettings, Secrets
 
         mock = KlingMock(
             clock=_clock(options.clock, options.speed),
             admin=options.admin,
+            admin_hosts=options.admin_host,
+            secrets=Secrets(
+                access_key=_env("ACCESS_KEY", ""),
+                secret_key=_env("SECRET_KEY", ""),
+                api_key=_env("API_KEY", ""),
+                admin_token=_env("ADMIN_TOKEN", ""),
+            ),
             seed=options.seed,
             host=options.host,
             kling_port=options.kling_port,
@@ -183,6 +203,8 @@ def _serve(options: argparse.Namespace) -> int:
                 database=options.db,
                 public_url=options.callback_domain,
                 pricing=options.pricing,
+                token=_env("RELAY_TOKEN", ""),
+                callback_secret=_env("CALLBACK_SECRET", "").encode(),
                 test_callback=is_loopback(options.host) and not options.no_test_callback,
             ),
         )

@@ -50,6 +50,13 @@ def add_relay_commands(commands: Any) -> None:
         help="scheme, host and port by which Kling reaches this relay; without it tasks are polled",
     )
     option("--pricing", choices=("units", "guide"), default="units", help="the price list")
+    option(
+        "--admin-host",
+        action="append",
+        default=[],
+        help="name by which the operator's API may be called, besides addresses, localhost and "
+        "that of --callback-domain, * is any; may be repeated",
+    )
     option("--callback-host", action="append", default=[], help="private host of users' callbacks")
     option(
         "--speed",
@@ -113,6 +120,7 @@ def _relay(options: argparse.Namespace) -> int:
             public_url=options.callback_domain,
             pricing=options.pricing,
             callback_hosts=options.callback_host,
+            admin_hosts=options.admin_host,
             limits=_limits(options),
             token=os.environ.get("KLING_MOCK_RELAY_TOKEN", ""),
             admin_token=os.environ.get("KLING_MOCK_ADMIN_TOKEN", ""),

@@ -16,7 +16,7 @@ from kling_mock.kling.callbacks.queue import CallbackQueue
 from kling_mock.kling.callbacks.sender import CallbackSender
 from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
 from kling_mock.kling.faults.matching import Faults
-from kling_mock.kling.model.accounts import Account, AccountApiKey, Accounts, KeyPair
+from kling_mock.kling.model.accounts import Account, AccountApiKey, Accounts, GivenKeys, KeyPair
 from kling_mock.kling.model.admission import admit_task
 from kling_mock.kling.model.busy_polling import BusyPolling
 from kling_mock.kling.model.content import Content, ContentDecision
@@ -28,6 +28,8 @@ from kling_mock.kling.model.tasks import EmulatedTask, TaskIds, Tasks, subject_o
 from kling_mock.kling.service_codes import CODES, Refusal
 
 __all__ = ["World", "admin_token"]
+
+_MADE = GivenKeys()
 
 
 class World:
@@ -41,6 +43,7 @@ class World:
         key_seed: Makes the keys instead of *seed*, for a world that takes another's place.
         journal_size: How many requests the journal keeps.
         endpoints: What is served.
+        keys: Keys of the account that every server has, instead of made ones.
 
     Attributes:
         seed: What decides ids and times.
@@ -68,6 +71,7 @@ class World:
         key_seed: int | None = None,
         journal_size: int = DEFAULT_SIZE,
         endpoints: EndpointRegistry = ENDPOINTS,
+        keys: GivenKeys = _MADE,
     ) -> None:
         self.seed = seed
         self.clock = clock
@@ -95,18 +99,22 @@ class World:
         self._times = _source(seed, "times")
         self._request_ids = _source(seed, "requests")
         self._keys = _source(seed if key_seed is None else key_seed, "keys")
-        self.account = self.new_account("default")
+        self.account = self.new_account("default", keys)
 
-    def new_account(self, name: str) -> Account:
+    def new_account(self, name: str, keys: GivenKeys = _MADE) -> Account:
         """Return a new account with a key pair and an API key.
+
+        Args:
+            name: Its name.
+            keys: Those that are not made; the others are the same as without them.
 
         Raises:
             ValueError: There is one of this name.
         """
-        pair = KeyPair(self.new_key(), self.new_key())
-        return self.accounts.add(
-            Account(name, [pair], [AccountApiKey(f"api-key-{self.new_key()}")])
-        )
+        access_key, secret_key, api_key = (self.new_key() for _ in range(3))
+        pair = KeyPair(keys.access_key or access_key, keys.secret_key or secret_key)
+        static = AccountApiKey(keys.api_key or f"api-key-{api_key}")
+        return self.accounts.add(Account(name, [pair], [static]))
 
     def new_key(self) -> str:
         """Return 32 hexadecimal digits that nobody guesses who does not know the seed."""

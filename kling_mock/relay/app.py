@@ -30,6 +30,8 @@ from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.protocol import Storage
+from kling_mock.web.access import AccessPolicy
+from kling_mock.web.tls import ServerCertificate
 
 __all__ = ["Relay"]
 
@@ -45,10 +47,13 @@ class Relay:
     Args:
         storage: The store; any number of relays may share it.
         clock: The time; it must run on the loop that serves the relay.
-        settings: Its settings; `admin_token` must not be empty.
+        settings: Its settings.
+        access: Who may call the operator's API.
         random: Source of ids, tokens and chance. Relays that share a store must not share it.
         token_bytes: Returns that many random bytes, for new tokens of users; `None` takes
             *random*.
+        certificate: What `upstream_url` is known by; `None` is an authority that the computer
+            trusts, as it is for any other channel.
 
     Attributes:
         storage: As given.
@@ -61,8 +66,10 @@ class Relay:
         storage: Storage,
         clock: MockClock,
         settings: RelaySettings,
+        access: AccessPolicy,
         random: Random,
         token_bytes: Callable[[int], bytes] | None = None,
+        certificate: ServerCertificate | None = None,
     ) -> None:
         self.storage = storage
         self._clock = clock
@@ -78,7 +85,12 @@ class Relay:
         self._deliveries = deliveries = Scheduler(
             clock, settings.sweep_interval, None if alone is None else alone.next_notice_due
         )
-        self._upstream = Upstream(clock, settings.upstream_timeout, metrics)
+        self._upstream = Upstream(
+            clock,
+            settings.upstream_timeout,
+            metrics,
+            {} if certificate is None else {settings.upstream_url: certificate},
+        )
         self._webhook_sender = WebhookSender(settings.callback_hosts)
         self._channels = ChannelRegistry(storage, clock, by_weight)
         reconciler = TaskReconciler(
@@ -131,22 +143,18 @@ class Relay:
                 deliveries.run_now,
                 settings.callback_secret,
             ),
-            settings.admin_token,
+            access,
         )
-        has_operator = settings.operator != "off"
-        pages = MonitoringPages(
-            metrics, storage, clock, operator.check_token, has_operator=has_operator
-        )
+        pages = MonitoringPages(metrics, storage, clock, operator)
         self.handler = RelayHandler(
             service,
             self.callbacks,
-            operator if has_operator else None,
+            operator,
             self.health,
             clock,
             pages.by_path,
             metrics,
             partial(_new_request_id, request_ids),
-            operator_is_local=settings.operator == "local",
         )
 
     async def start(self) -> None:

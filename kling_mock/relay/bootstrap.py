@@ -25,7 +25,9 @@ from kling_mock.storage.values import (
     NewUser,
     User,
 )
+from kling_mock.web.access import AccessPolicy
 from kling_mock.web.listening import is_loopback
+from kling_mock.web.tls import ServerCertificate
 
 __all__ = ["USER", "bootstrap", "start_relay"]
 
@@ -48,13 +50,15 @@ async def start_relay(
     storage: Storage,
     clock: MockClock,
     settings: RelaySettings,
+    access: AccessPolicy,
     random: Random,
     *,
     token_bytes: Callable[[int], bytes] | None = None,
+    certificate: ServerCertificate | None = None,
     emulated: bool = False,
 ) -> Relay:
     """Return a relay that runs, with its first user, token and channel; see `bootstrap`."""
-    relay = Relay(storage, clock, settings, random, token_bytes)
+    relay = Relay(storage, clock, settings, access, random, token_bytes, certificate)
     await relay.start()
     await bootstrap(relay.storage, settings, int(clock.now()), emulated=emulated)
     return relay

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 import attrs
 from attrs.validators import ge, gt, in_, le
 
+from kling_mock.web.access import CALLERS
 from kling_mock.web.addresses import read_base_url, read_hosts
 from kling_mock.web.limits import Limits
 
@@ -28,6 +29,10 @@ def _public_url(given: str | None) -> str | None:
 
 def _callback_hosts(given: Iterable[str]) -> frozenset[str]:
     return read_hosts("callback_hosts", given)
+
+
+def _admin_hosts(given: Iterable[str]) -> frozenset[str]:
+    return read_hosts("admin_hosts", given)
 
 
 def _longer_than_an_attempt(
@@ -71,8 +76,11 @@ class RelaySettings:
             database gets this user and token. Empty makes a new one.
         admin_token: Bearer token of the operator's API; empty makes a new one.
         operator: Who may call the operator's API, with the admin token: `"remote"` any computer,
-            `"local"` this one only and not through a proxy, `"off"` nobody. `KlingMock` sets it
-            to what its admin API has.
+            `"local"` this one only and not through a proxy, `"off"` nobody. In `KlingMock` its
+            own `admin` and `admin_token` count, for both APIs.
+        admin_hosts: Names by which the operator's API may be called, without ports, besides
+            addresses, `localhost`, and the hosts of *public_url* and of the address to listen
+            on; `"*"` is any. `KlingMock` takes them for both of its APIs.
         upstream_timeout: Seconds of real time that one call of Kling may take, above 0 and less
             than *create_lease*.
         create_lease: Seconds, 1 to 45, for which an attempt to create a task counts as being
@@ -103,8 +111,9 @@ class RelaySettings:
     token: str = attrs.field(default="", repr=False)
     admin_token: str = attrs.field(default="", repr=False)
     operator: Literal["remote", "local", "off"] = attrs.field(
-        default="remote", validator=in_(("remote", "local", "off"))
+        default="remote", validator=in_(CALLERS)
     )
+    admin_hosts: frozenset[str] = attrs.field(default=frozenset(), converter=_admin_hosts)
     upstream_timeout: float = attrs.field(default=30.0, validator=gt(0))
     create_lease: int = attrs.field(
         default=CREATE_LEASE, validator=[ge(1), le(CREATE_LEASE), _longer_than_an_attempt]

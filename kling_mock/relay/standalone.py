@@ -21,6 +21,7 @@ from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.connect import connect
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import ENABLED
+from kling_mock.web.access import AccessPolicy, names_of
 from kling_mock.web.loop_thread import LoopThread
 
 __all__ = ["RelayServer"]
@@ -68,6 +69,8 @@ class RelayServer:
             admin_token=settings.admin_token or f"admin-{token_hex(16)}",
             callback_secret=settings.callback_secret or token_bytes(32),
         )
+        names = self._settings.admin_hosts | names_of(host, settings.public_url)
+        self._access = AccessPolicy(settings.operator, self._settings.admin_token, names)
         self._host = RelayHost(host, settings.port, None, self._build, settings.limits)
         self._url = ""
 
@@ -126,7 +129,7 @@ class RelayServer:
     async def _build(self, url: str) -> Relay:
         del url  # Kling cannot reach it there
         storage = connect(self._database)
-        return await start_relay(storage, self._clock, self._settings, SystemRandom())
+        return await start_relay(storage, self._clock, self._settings, self._access, SystemRandom())
 
 
 _NOT_ADDED: Final = (

@@ -16,6 +16,7 @@ from kling_mock.clock import MockClock
 from kling_mock.kling.callbacks.sender import HttpCallbackSender
 from kling_mock.kling.http.handler import KlingHandler
 from kling_mock.kling.http.protocol import KlingProtocol, make_request
+from kling_mock.kling.model.accounts import GivenKeys
 from kling_mock.kling.world import World
 from kling_mock.web.connections import Listener
 from kling_mock.web.limits import Limits
@@ -44,10 +45,12 @@ class Emulator:
         public_url: Scheme, host and port of result URLs; `None` is what the client used.
         callback_hosts: Hosts that callbacks may go to besides this computer.
         journal_size: How many requests the journal keeps.
+        keys: Keys of the account that every server has, instead of made ones.
         document: Makes the OpenAPI document.
         admin: Answers requests of the admin API; `None` if there is none.
 
     Attributes:
+        clock: As given.
         limits: What connections may take; it counts from the next start.
     """
 
@@ -63,11 +66,12 @@ class Emulator:
         public_url: str | None,
         callback_hosts: Collection[str],
         journal_size: int,
+        keys: GivenKeys,
         document: Callable[[], bytes],
         admin: Callable[[web.BaseRequest, str, str], Awaitable[web.StreamResponse]] | None,
     ) -> None:
         self.limits = Limits()
-        self._clock = clock
+        self.clock = clock
         self._key_seed = key_seed
         self._host = host
         self._port = port
@@ -76,6 +80,7 @@ class Emulator:
         self._tls = tls
         self._callback_hosts = callback_hosts
         self._journal_size = journal_size
+        self._keys = keys
         self._sender = HttpCallbackSender()
         self._world = self._new_world(seed)
         self._handler = KlingHandler(self._world, public_url, document, admin)
@@ -115,7 +120,7 @@ class Emulator:
         make = partial(KlingProtocol, http)
         self._listener = Listener(bound, make, self.limits, self._tls, _log, "kling mock")
         self._bound_port = self._last_port = bound.getsockname()[1]
-        self._clock.start(asyncio.get_running_loop())
+        self.clock.start(asyncio.get_running_loop())
 
     async def close(self, drain: float) -> None:
         """Close all connections; the clock has been stopped.
@@ -142,7 +147,7 @@ class Emulator:
         """Return a snapshot of the state, of the clock, and of *relay*; see `take`."""
         from kling_mock.kling.snapshots import take  # most servers take none
 
-        return take(self._world, relay, self._clock, self._sender)
+        return take(self._world, relay, self.clock, self._sender)
 
     def restore(self, snapshot: Snapshot) -> Any:
         """Replace the state and the clock's time; return what *snapshot* holds of the relay."""
@@ -155,11 +160,12 @@ class Emulator:
     def _new_world(self, seed: int) -> World:
         return World(
             seed,
-            self._clock,
+            self.clock,
             self._sender,
             self._callback_hosts,
             self._key_seed,
             self._journal_size,
+            keys=self._keys,
         )
 
     def _replace_world(self, world: World) -> None:

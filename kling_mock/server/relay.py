@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from random import Random, SystemRandom
 from secrets import token_bytes
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import attrs
 
 from kling_mock.clock import MockClock
 from kling_mock.server.emulator import Emulator
+from kling_mock.web.access import AccessPolicy
 from kling_mock.web.loop_thread import LoopThread
+from kling_mock.web.tls import ServerCertificate
 
 if TYPE_CHECKING:
     from kling_mock.relay.app import Relay
@@ -64,10 +66,10 @@ class EmbeddedRelay:
         key_seed: Makes its token and its callback secret.
         is_seeded: Whether tokens of further users are made from the seed as well; `False`
             takes random ones.
-        admin_token: What the operator's requests carry.
-        operator: Who may call the operator API.
+        access: Who may call the operator API.
         host: The address to listen on.
         tls: With it, https only.
+        certificate: The server's own, with *tls*.
         callback_hosts: Hosts that callbacks may go to besides this computer.
 
     Raises:
@@ -83,10 +85,10 @@ class EmbeddedRelay:
         *,
         key_seed: int,
         is_seeded: bool,
-        admin_token: str,
-        operator: Literal["off", "local", "remote"],
+        access: AccessPolicy,
         host: str,
         tls: ssl.SSLContext | None,
+        certificate: ServerCertificate | None,
         callback_hosts: frozenset[str],
     ) -> None:
         from kling_mock.relay.host import RelayHost
@@ -97,8 +99,8 @@ class EmbeddedRelay:
         self._clock = clock
         self._key_seed = key_seed
         self._is_seeded = is_seeded
-        self._admin_token = admin_token
-        self._operator: Literal["off", "local", "remote"] = operator
+        self._access = access
+        self._certificate = certificate
         self._callback_hosts = callback_hosts
         self._state: RelayState | None = None
         self.host = RelayHost(host, settings.port, tls, self._build, settings.limits)
@@ -189,8 +191,10 @@ class EmbeddedRelay:
             state.storage,
             self._clock,
             self._effective_settings(url),
+            self._access,
             state.random,
             token_bytes=None if self._is_seeded else token_bytes,
+            certificate=self._certificate,
             emulated=True,
         )
         if self._settings.test_callback:
@@ -209,8 +213,6 @@ class EmbeddedRelay:
             upstream_url=self._emulator.url,
             upstream_key=f"{pair.access_key}|{pair.secret_key}",
             token=self.token,
-            admin_token=self._admin_token,
-            operator=self._operator,
             reads_at_once=1,  # Kling is on the same thread, and so none waits for the other
         )
 

@@ -107,7 +107,9 @@ class Plugin:
         _refuse_trio(request)
 
         limits = httpx.Limits(max_keepalive_connections=0)
-        client = httpx.AsyncClient(limits=limits, trust_env=False)
+        tls = mock.ssl_context
+        verify = True if tls is None else tls
+        client = httpx.AsyncClient(limits=limits, trust_env=False, verify=verify)
         return mock.async_client(http_client=client)
 
     # ------------------------------------------------------------ hooks

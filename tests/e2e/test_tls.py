@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,3 +64,23 @@ async def test_a_host_with_a_certificate_of_nobody_gets_nothing(mock: KlingMock)
             await akling.text2video.create(prompt="a kitten")
         assert not caught.value.maybe_sent
     assert not mock.journal
+
+
+@pytest.mark.parametrize("proxy", ["", "http://127.0.0.1:9"])
+async def test_a_client_trusts_what_its_context_names(
+    mock: KlingMock, certificate: tuple[Path, Path], proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ssl_context` is for one client alone, also where the environment names a proxy."""
+    context = ssl.create_default_context(cafile=str(certificate[0]))
+    if proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with Kling(key(mock), base_url=mock.kling_url, ssl_context=context, retries=0) as kling:
+        assert kling.text2video.create(prompt="a kitten").task_id
+    async with AsyncKling(key(mock), base_url=mock.kling_url, ssl_context=context) as akling:
+        assert (await akling.text2video.create(prompt="a kitten")).task_id
+    with (
+        Kling(key(mock), base_url=mock.kling_url, retries=0) as kling,
+        pytest.raises(TransportError),
+    ):
+        kling.text2video.create(prompt="a kitten")

@@ -39,6 +39,7 @@ from kling_mock.storage.steps import Statement, Transaction
 from kling_mock.storage.transactions.lifecycle import video
 from kling_mock.storage.transactions.settlement import settle
 from kling_mock.storage.values import NewNotice, Settlement, TaskResult
+from kling_mock.web.access import AccessPolicy
 
 __all__ = ["NAMES", "ProcessOptions", "run_relay"]
 
@@ -258,7 +259,8 @@ async def _run_relay(options: ProcessOptions, pipe: Pipe, switch: KillSwitch) ->
 
     async def relay(url: str) -> Any:
         settings = attrs.evolve(options.settings, public_url=url)
-        return await start_relay(storage, clock, settings, SystemRandom())
+        access = AccessPolicy(settings.operator, settings.admin_token)
+        return await start_relay(storage, clock, settings, access, SystemRandom())
 
     host = RelayHost("127.0.0.1", options.port, None, relay)
     url = host.listen()

@@ -16,9 +16,11 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-__all__ = ["ANY_HOST", "CallbackSender", "HttpCallbackSender", "Receipt"]
+from kling_mock.web.addresses import ANY_HOST
+from kling_mock.web.listening import is_loopback
 
-ANY_HOST = "*"
+__all__ = ["CallbackSender", "HttpCallbackSender", "Receipt"]
+
 _EXCERPT = 1024  # bytes of a reply's body
 _HELP = "only this computer is called; to allow more: KlingMock(callback_hosts=[...])"
 
@@ -113,7 +115,7 @@ class HttpCallbackSender:
         """
         try:
             target = URL(url)
-            free = ANY_HOST in allowed or target.host in allowed
+            free = _is_free(target.host or "", allowed)
             if not free and _is_elsewhere(target.host):
                 return Receipt(0, _HELP, blocked=True)
             options: dict[str, Any] = {} if free else {"ssl": False}  # certificates of one's own
@@ -151,6 +153,14 @@ class HttpCallbackSender:
                 headers={"User-Agent": "kling-mock"},
             )
         return session
+
+
+def _is_free(host: str, allowed: Collection[str]) -> bool:
+    """Return whether *host* is allowed by its name, and judged by nothing else.
+
+    This computer is allowed in any case, and so its certificates stay one's own.
+    """
+    return not is_loopback(host) and (ANY_HOST in allowed or host in allowed)
 
 
 def _is_elsewhere(host: str | None) -> bool:

@@ -23,6 +23,7 @@ __all__ = [
     "Account",
     "AccountApiKey",
     "Accounts",
+    "GivenKeys",
     "KeyPair",
     "RateLimit",
     "WebhookSecret",
@@ -176,6 +177,20 @@ class _Token:
     pair: KeyPair
     begins: float  # nbf, Unix seconds
     ends: float  # exp, Unix seconds
+
+
+class GivenKeys(NamedTuple):
+    """The keys of an account that a user has chosen; "" is made.
+
+    Attributes:
+        access_key: The access key of its first pair.
+        secret_key: The secret of that pair.
+        api_key: Its first static key.
+    """
+
+    access_key: str = ""
+    secret_key: str = ""
+    api_key: str = ""
 
 
 class Accounts:

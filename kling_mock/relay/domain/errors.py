@@ -42,6 +42,7 @@ BAD_TOKEN: Final = ErrorKind(401, "authentication_error", "invalid_token")
 NO_QUOTA: Final = ErrorKind(402, "insufficient_quota", "insufficient_quota")
 DISABLED_USER: Final = ErrorKind(403, "permission_error", "user_disabled")
 NOT_LOCAL: Final = ErrorKind(403, "permission_error", "not_local")
+WRONG_HOST: Final = ErrorKind(403, "permission_error", "wrong_host")
 NOT_FOUND: Final = ErrorKind(404, "not_found_error", "not_found")
 WRONG_METHOD: Final = ErrorKind(405, "invalid_request_error", "method_not_allowed")
 TIMEOUT: Final = ErrorKind(408, "invalid_request_error", "request_timeout")
@@ -67,6 +68,7 @@ KINDS: Final = (
     NO_QUOTA,
     DISABLED_USER,
     NOT_LOCAL,
+    WRONG_HOST,
     NOT_FOUND,
     WRONG_METHOD,
     TIMEOUT,

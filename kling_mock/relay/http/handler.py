@@ -18,7 +18,7 @@ from aiohttp import web
 from kling_mock.clock import MockClock
 from kling_mock.relay.domain import errors, wire
 from kling_mock.relay.domain.errors import RelayError
-from kling_mock.relay.http.pages import Page, is_local
+from kling_mock.relay.http.pages import Page
 from kling_mock.relay.http.routes import (
     CALLBACK,
     HEALTH,
@@ -34,6 +34,7 @@ from kling_mock.relay.service.callbacks import CallbackReceiver
 from kling_mock.relay.service.tasks import RelayService
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.web.connections import BodyTimeoutError
+from kling_mock.web.listening import comes_from_here
 from kling_mock.web.replies import add_header, json_reply
 from kling_mock.web.request_log import REQUEST_ID, REQUEST_ID_HEADER, chosen_id
 
@@ -50,11 +51,6 @@ _LIMITS: Final[Mapping[str, int]] = {
     "omni-video": 96 * _MIB,
 }
 
-_NOT_LOCAL: Final = (
-    "the operator's API takes calls from this computer only, and none through a proxy; to allow "
-    "more: KlingMock(admin='remote') or kling-mock serve --admin remote"
-)
-
 
 class RelayHandler:
     """The aiohttp handler of one relay.
@@ -62,8 +58,7 @@ class RelayHandler:
     Args:
         service: What users can do.
         callbacks: Receives the callbacks of Kling.
-        operator: The operator's API; `None` does not serve it.
-        operator_is_local: Whether the operator's API takes calls from this computer only.
+        operator: The operator's API.
         health: Returns whether the relay can serve, and the body of `/health`.
         clock: The time, for the `Date` header.
         pages: What else is served, by path.
@@ -75,16 +70,13 @@ class RelayHandler:
         self,
         service: RelayService,
         callbacks: CallbackReceiver,
-        operator: OperatorApi | None,
+        operator: OperatorApi,
         health: Callable[[], Awaitable[tuple[bool, dict[str, Any]]]],
         clock: MockClock,
         pages: Mapping[str, Page],
         metrics: Metrics,
         new_id: Callable[[], str],
-        *,
-        operator_is_local: bool = False,
     ) -> None:
-        self._operator_is_local = operator_is_local
         self._pages = pages
         self._service = service
         self._callbacks = callbacks
@@ -139,13 +131,15 @@ class RelayHandler:
             errors.check_method(request.method, "GET", "HEAD")
             healthy, body = await self._health()
             return 200 if healthy else 503, body
-        if path.startswith(f"{OPERATOR}/") and self._operator is not None:
-            if self._operator_is_local and not is_local(request):
-                raise RelayError(errors.NOT_LOCAL, _NOT_LOCAL)
-            raw = await read_body(request, _MIB)
-            token = request.headers.get("Authorization")
-            rest = path[len(OPERATOR) :]
-            return await self._operator(request.method, rest, request.query, raw, token)
+        if path.startswith(f"{OPERATOR}/") and self._operator.is_on:
+            return await self._operator(
+                request.remote,
+                request.headers,
+                request.method,
+                path[len(OPERATOR) :],
+                request.query,
+                partial(read_body, request, _MIB),
+            )
         raise _no_path(path)
 
     async def _videos(self, request: web.BaseRequest, rest: str) -> dict[str, Any]:
@@ -167,9 +161,8 @@ class RelayHandler:
     async def _callback(self, request: web.BaseRequest, task_id: str | None) -> dict[str, str]:
         errors.check_method(request.method, "POST")
         raw = await read_body(request, _MIB)
-        return await self._callbacks.receive(
-            task_id, raw, request.headers, partial(is_local, request)
-        )
+        is_local = partial(comes_from_here, request.remote, request.headers)
+        return await self._callbacks.receive(task_id, raw, request.headers, is_local)
 
     def _refuse(self, request: web.BaseRequest, path: str, error: RelayError) -> web.StreamResponse:
         level = logging.ERROR if error.http >= 500 else logging.INFO

@@ -14,14 +14,14 @@ from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.http.routes import METRICS, OPENAPI
 from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.operator.http import OperatorApi
 from kling_mock.relay.operator.service import STUCK_AFTER
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import Backlog, StoreSummary
-from kling_mock.web.listening import comes_from_here
 from kling_mock.web.replies import json_reply
 
-__all__ = ["MonitoringPages", "Page", "is_local"]
+__all__ = ["MonitoringPages", "Page"]
 
 _DATABASE_TIMEOUT: Final = 5.0  # seconds of real time that the database gets for one scrape
 
@@ -35,8 +35,7 @@ class MonitoringPages:
         metrics: The counters of this process.
         storage: The relay's store.
         clock: The time.
-        check: Checks an `Authorization` header for the admin token, and raises a `RelayError`.
-        has_operator: Whether the operator's API is served.
+        operator: The operator's API, which knows who may read the metrics.
     """
 
     def __init__(
@@ -44,27 +43,24 @@ class MonitoringPages:
         metrics: Metrics,
         storage: Storage,
         clock: MockClock,
-        check: Callable[[str | None], None],
-        *,
-        has_operator: bool = True,
+        operator: OperatorApi,
     ) -> None:
-        self._has_operator = has_operator
+        self._operator = operator
         self._metrics = metrics
         self._storage = storage
         self._clock = clock
-        self._check = check
         self.by_path: Mapping[str, Page] = {METRICS: self.metrics, OPENAPI: self.openapi}
 
     async def metrics(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a scrape.
 
         Raises:
-            RelayError: 401 from another computer without the admin token, 501 without the
+            RelayError: 401 without the admin token from another computer, through a proxy or by
+                a name that is not this relay's, 501 without the
                 extra.
         """
         errors.check_method(request.method, "GET", "HEAD")
-        if not is_local(request):
-            self._check(request.headers.get("Authorization"))
+        self._operator.check_reader(request.remote, request.headers)
         try:
             # Loaded with the first scrape, and beside the loop.
             prometheus = await asyncio.to_thread(
@@ -83,7 +79,7 @@ class MonitoringPages:
         errors.check_method(request.method, "GET", "HEAD")
         from kling_mock.relay.http.openapi import openapi_bytes
 
-        body = openapi_bytes(with_operator=self._has_operator)
+        body = openapi_bytes(with_operator=self._operator.is_on)
         return json_reply(request, 200, body, self._clock.now())
 
     async def _store_counts(self) -> tuple[Backlog, StoreSummary] | None:
@@ -95,11 +91,6 @@ class MonitoringPages:
                 return backlog, await self._storage.summary(now=now)
         except (StorageError, TimeoutError):
             return None
-
-
-def is_local(request: web.BaseRequest) -> bool:
-    """Whether *request* comes from this computer, and not through a proxy."""
-    return comes_from_here(request.remote, request.headers)
 
 
 _MISSING: Final = (

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Final
 
 from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.json_body import read_object
 from kling_mock.relay.operator.operations import CALLS, relay_errors
 from kling_mock.relay.operator.service import OperatorService
+from kling_mock.web.access import AccessPolicy
+from kling_mock.web.errors import ApiError
 from kling_mock.web.operations import JsonObject
 
 __all__ = ["OperatorApi"]
+
+
+_KINDS: Final = {
+    "not_local": errors.NOT_LOCAL,
+    "wrong_host": errors.WRONG_HOST,
+    "no_token": errors.BAD_TOKEN,
+    "wrong_token": errors.BAD_TOKEN,
+}
 
 
 class OperatorApi:
@@ -20,50 +31,61 @@ class OperatorApi:
 
     Args:
         service: Runs the calls.
-        token: The admin token.
-
-    Raises:
-        ValueError: The token is empty, so that nobody would need one.
+        access: Who may call it.
     """
 
-    def __init__(self, service: OperatorService, token: str) -> None:
-        if not token:
-            raise ValueError("admin_token: must not be empty")
+    def __init__(self, service: OperatorService, access: AccessPolicy) -> None:
         self._service = service
-        self._token = token.encode()
+        self._access = access
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it is served at all."""
+        return self._access.is_on
 
     async def __call__(
         self,
+        peer: str | None,
+        headers: Mapping[str, str],
         method: str,
         path: str,
         query: Mapping[str, str],
-        raw: bytes,
-        authorization: str | None,
+        read: Callable[[], Awaitable[bytes]],
     ) -> tuple[int, JsonObject]:
         """Return HTTP status and body of the reply.
 
         Args:
+            peer: The address that the call came from.
+            headers: Its headers.
             method: The HTTP method.
             path: What follows `/__kling/relay`, percent-encoded.
             query: The query.
-            raw: The body; empty is an empty object.
-            authorization: The `Authorization` header.
+            read: Returns the body; empty is an empty object. Nobody else's is read.
 
         Raises:
             RelayError: The caller is not the operator, or the call was refused.
         """
-        self.check_token(authorization)
+        with _access_errors():
+            self._access.check(peer, headers)
+        raw = await read()
         with relay_errors():
             call, parameters = CALLS.route(method, path)
             body = read_object(raw) if raw and call.body is not None else None
             return call.status, await call.run(self._service, parameters, query.items(), body)
 
-    def check_token(self, authorization: str | None) -> None:
-        """Check an `Authorization` header.
+    def check_reader(self, peer: str | None, headers: Mapping[str, str]) -> None:
+        """Check who reads the metrics; see `AccessPolicy.check_reader`.
 
         Raises:
-            RelayError: 401 if it does not hold the admin token.
+            RelayError: 401.
         """
-        given = (authorization or "").partition(" ")[2].strip().encode()
-        if not hmac.compare_digest(given, self._token):
-            raise RelayError(errors.BAD_TOKEN, "the admin token is missing or wrong")
+        with _access_errors():
+            self._access.check_reader(peer, headers)
+
+
+@contextmanager
+def _access_errors() -> Generator[None]:
+    try:
+        yield
+    except ApiError as error:
+        raise RelayError(_KINDS[error.code], error.message) from None

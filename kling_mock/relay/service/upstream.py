@@ -6,7 +6,7 @@ Retrying is the relay's own decision, since a retry may go to another channel.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import aiohttp
@@ -15,6 +15,7 @@ from kling_mock.clock import MockClock
 from kling_mock.relay.domain.credentials import ChannelKey
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.storage.text import ID_RULE, is_external_id
+from kling_mock.web.tls import ServerCertificate
 from kling_sdk import (
     ENDPOINTS,
     AsyncKling,
@@ -29,27 +30,35 @@ __all__ = ["Upstream"]
 
 
 class Upstream:
-    """The SDK's clients of all channels, over one pool of connections.
+    """The SDK's clients of all channels, over one pool of connections for each kind of trust.
 
     Args:
         clock: The time by which tokens are signed.
         timeout: Seconds of real time that one attempt may take.
         metrics: Counts the calls.
+        certificates: What a server is known by, where no authority has issued it, by base URL.
 
     Attributes:
         answered: Whether Kling replied to the last call; `None` before the first.
     """
 
-    def __init__(self, clock: MockClock, timeout: float, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        clock: MockClock,
+        timeout: float,
+        metrics: Metrics,
+        certificates: Mapping[str, ServerCertificate] | None = None,
+    ) -> None:
+        self._certificates = certificates or {}
         self._metrics = metrics
         self._clock = clock
         self._timeout = timeout
         self._clients: dict[tuple[str, str], AsyncKling] = {}
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[ServerCertificate | None, aiohttp.ClientSession] = {}
         self.answered: bool | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_clients": {}, "_session": None}  # connections are no state
+        return self.__dict__ | {"_clients": {}, "_sessions": {}}  # connections are no state
 
     async def create(
         self, base_url: str, key: ChannelKey, endpoint: str, body: dict[str, Any]
@@ -80,9 +89,9 @@ class Upstream:
 
     async def close(self) -> None:
         """Close the connections."""
-        session, self._session = self._session, None
+        sessions, self._sessions = self._sessions, {}
         self._clients.clear()
-        if session is not None:
+        for session in sessions.values():
             await session.close()
 
     async def _answered(self, call: Awaitable[Task]) -> Task:
@@ -106,16 +115,10 @@ class Upstream:
     def _client(self, base_url: str, key: ChannelKey) -> AsyncKling:
         client = self._clients.get((base_url, key.text))
         if client is None:
-            if self._session is None:
-                # No limit: how many tasks run at a time is limited by the channels.
-                connector = aiohttp.TCPConnector(limit=0)
-                self._session = aiohttp.ClientSession(
-                    connector=connector, cookie_jar=aiohttp.DummyCookieJar()
-                )
             client = self._clients[base_url, key.text] = AsyncKling(
                 key.text,
                 base_url=base_url,
-                http_client=self._session,
+                http_client=self._session(base_url),
                 clock=self._clock,
                 timeout=self._timeout,
                 # These would count on the relay's clock, which may be fast.
@@ -126,3 +129,15 @@ class Upstream:
                 look_up=False,
             )
         return client
+
+    def _session(self, base_url: str) -> aiohttp.ClientSession:
+        certificate = self._certificates.get(base_url.rstrip("/"))
+        session = self._sessions.get(certificate)
+        if session is None:
+            # No limit: how many tasks run at a time is limited by the channels.
+            trust = True if certificate is None else certificate.client_context
+            session = self._sessions[certificate] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ssl=trust),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return session

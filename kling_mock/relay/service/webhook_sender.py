@@ -10,10 +10,10 @@ import aiohttp
 from yarl import URL
 
 from kling_mock.relay.domain.user_webhooks import is_public
+from kling_mock.web.addresses import ANY_HOST
 
 __all__ = ["WebhookReply", "WebhookSender"]
 
-ANY_HOST: Final = "*"
 _TIMEOUT: Final = 15.0  # seconds of real time for everything (Standard Webhooks asks for 15 to 30)
 _BLOCKED: Final = "the address is not public"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.mock.testing.conftest import Run
@@ -267,3 +269,37 @@ def test_unused_it_loads_nothing(run: Run) -> None:
         plugins=[],
     )
     result.assert_outcomes(passed=1)
+
+
+def test_the_clients_trust_a_server_with_a_certificate_of_its_own(
+    run: Run, certificate: tuple[Path, Path]
+) -> None:
+    """A fixture of one's own may start the server with TLS: all clients work, and no other."""
+    cert, key = certificate
+    result = run(f"""
+        import pytest
+
+        from kling_mock import KlingMock
+        from kling_sdk import Kling, TransportError
+
+        @pytest.fixture
+        def kling_mock():
+            with KlingMock(tls_cert={str(cert)!r}, tls_key={str(key)!r}) as mock:
+                yield mock
+
+        def test_sync(kling, kling_relay, kling_mock):
+            assert kling_mock.kling_url.startswith("https://")
+            assert kling.text2video.run(prompt="a kitten").is_succeed
+            assert kling_relay.text2video.run(prompt="a kitten").is_succeed
+
+        @pytest.mark.asyncio
+        async def test_async(async_kling):
+            assert (await async_kling.text2video.run(prompt="a kitten")).is_succeed
+
+        def test_others_do_not_trust_it(kling_mock):
+            key, url = kling_mock.api_key, kling_mock.kling_url
+            with Kling(key, base_url=url, trust_env=False, retries=0) as kling:
+                with pytest.raises(TransportError):
+                    kling.text2video.list()
+    """)
+    result.assert_outcomes(passed=3)

@@ -9,9 +9,6 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock, RelaySettings
-from kling_mock.cli.operator import operator_on
-from kling_mock.relay.operator.http import OperatorApi
-from kling_mock.storage.memory import MemoryStorage
 from tests.mock.relay.http_calls import PRICE, Caller, error_of
 
 CHANNEL = {"name": "two", "base_url": "http://127.0.0.1:1", "key": "access|verysecret"}
@@ -61,12 +58,6 @@ def test_a_wrong_order_is_refused(
 ) -> None:
     """What does not exist, is taken or makes no sense is refused in the relay's shape."""
     assert refused(caller, method, path, body)[0] == status
-
-
-def test_an_empty_admin_token_is_refused() -> None:
-    """It would let everybody in."""
-    with pytest.raises(ValueError, match="admin_token"):
-        OperatorApi(operator_on(MemoryStorage()), "")
 
 
 def test_keys_and_secrets_go_in_and_never_come_out(caller: Caller) -> None:

@@ -1,0 +1,211 @@
+"""How clients find a server and its relay: URLs, keys, and clients that are wired to them."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from kling_mock.controls.loop_proxy import LoopProxy
+from kling_mock.kling.http.handler import ADMIN
+from kling_mock.server.controls import ServerControls
+from kling_mock.server.emulator import Emulator
+from kling_mock.server.relay import EmbeddedRelay
+from kling_mock.web.access import AccessPolicy
+from kling_mock.web.loop_thread import LoopThread
+from kling_mock.web.tls import ServerCertificate
+
+if TYPE_CHECKING:
+    from kling_mock.controls.ledger import LedgerHandle
+    from kling_sdk import AsyncKling, Kling
+
+__all__ = ["ServerClients"]
+
+
+class ServerClients(ServerControls):
+    """A server's controls, and what it has for its clients.
+
+    Args:
+        proxy: See `ServerControls`.
+        thread: Runs the server's loop.
+        emulator: The emulated Kling.
+        relay: The relay in front of it; `None` is none.
+        access: Who may call the admin API.
+        certificate: What the server is known by; `None` without TLS.
+    """
+
+    def __init__(
+        self,
+        proxy: LoopProxy,
+        thread: LoopThread,
+        emulator: Emulator,
+        relay: EmbeddedRelay | None,
+        access: AccessPolicy,
+        certificate: ServerCertificate | None,
+    ) -> None:
+        super().__init__(proxy)
+        self._thread = thread
+        self._emulator = emulator
+        self._relay = relay
+        self._access = access
+        self._certificate = certificate
+
+    # ------------------------------------------------------------ the emulated Kling's clients
+
+    @property
+    def kling_url(self) -> str:
+        """The base URL of the emulated Kling, without a slash at the end.
+
+        Raises:
+            RuntimeError: The server does not run.
+        """
+        if not self._emulator.is_listening:
+            raise self._thread.refusal()
+        return self._emulator.url
+
+    @property
+    def dashboard_url(self) -> str | None:
+        """The page that shows the server at work; `None` if the admin API is off.
+
+        Raises:
+            RuntimeError: The server does not run.
+        """
+        return None if not self._access.is_on else f"{self.kling_url}{ADMIN}"
+
+    @property
+    def access_key(self) -> str:
+        """The access key of the account that every server has."""
+        return self._emulator.world.account.key_pairs[0].access_key
+
+    @property
+    def secret_key(self) -> str:
+        """The secret of `access_key`."""
+        return self._emulator.world.account.key_pairs[0].secret_key
+
+    @property
+    def api_key(self) -> str:
+        """A static API key of the same account."""
+        return self._emulator.world.account.api_keys[0].key
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables by which an app finds this server, its relay and the keys.
+
+        `KLING_BASE_URL`, `KLING_ACCESS_KEY` and `KLING_SECRET_KEY` are those that `Kling()` reads;
+        `KLING_RELAY_URL` and `KLING_RELAY_TOKEN` are for `Kling.relay(url, token)`, and missing
+        if there is no relay.
+
+        Raises:
+            RuntimeError: The server does not run.
+        """
+        found = {
+            "KLING_BASE_URL": self.kling_url,
+            "KLING_ACCESS_KEY": self.access_key,
+            "KLING_SECRET_KEY": self.secret_key,
+        }
+        if self._relay is not None:
+            found |= {"KLING_RELAY_URL": self.relay_url, "KLING_RELAY_TOKEN": self.relay_token}
+        return found
+
+    def client(self, **options: Any) -> Kling:
+        """Return an SDK client wired to this server: its URL, keys and clock.
+
+        Args:
+            options: Passed on to `kling_sdk.Kling`; they win over what is set here.
+        """
+        from kling_sdk import Kling
+
+        return Kling(**(self._client_options() | options))
+
+    def async_client(self, **options: Any) -> AsyncKling:
+        """Return an async SDK client wired to this server: its URL, keys and clock.
+
+        Args:
+            options: Passed on to `kling_sdk.AsyncKling`; they win over what is set here.
+        """
+        from kling_sdk import AsyncKling
+
+        return AsyncKling(**(self._client_options() | options))
+
+    def _client_options(self) -> dict[str, Any]:
+        return {
+            "access_key": self.access_key,
+            "secret_key": self.secret_key,
+            "base_url": self.kling_url,
+            "trust_env": False,  # no proxy knows the way to this computer
+            "ssl_context": self.ssl_context,
+            "clock": self._emulator.clock,
+        }
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """TLS for a client of your own, which trusts this server's certificate and no other.
+
+        `httpx.Client(verify=mock.ssl_context)`; `None` if the server has no TLS. It is the same
+        for the relay. Clients that are made here have it already.
+        """
+        return None if self._certificate is None else self._certificate.client_context
+
+    # ------------------------------------------------------------ the relay's clients
+
+    @property
+    def relay_url(self) -> str:
+        """The base URL of the relay, without a slash at the end.
+
+        Raises:
+            RuntimeError: The server does not run, or has no relay.
+        """
+        return self._existing_relay().url
+
+    @property
+    def relay_token(self) -> str:
+        """The token of the relay's user `default`, `sk-...`.
+
+        Raises:
+            RuntimeError: The server has no relay.
+        """
+        return self._existing_relay().token
+
+    def relay_client(self, **options: Any) -> Kling:
+        """Return an SDK client wired to the relay: its URL, token and clock.
+
+        Args:
+            options: Passed on to `kling_sdk.Kling.relay`; they win over what is set here.
+        """
+        from kling_sdk import Kling
+
+        return Kling.relay(**(self._relay_client_options() | options))
+
+    def async_relay_client(self, **options: Any) -> AsyncKling:
+        """Return an async SDK client wired to the relay: its URL, token and clock.
+
+        Args:
+            options: Passed on to `kling_sdk.AsyncKling.relay`; they win over what is set here.
+        """
+        from kling_sdk import AsyncKling
+
+        return AsyncKling.relay(**(self._relay_client_options() | options))
+
+    @property
+    def ledger(self) -> LedgerHandle:
+        """The money of the relay's users: `mock.ledger.assert_balanced()`.
+
+        Raises:
+            RuntimeError: The server has no relay.
+        """
+        from kling_mock.controls.ledger import LedgerHandle
+
+        return LedgerHandle(self._existing_relay().run, lambda: int(self._emulator.clock.now()))
+
+    def _existing_relay(self) -> EmbeddedRelay:
+        if self._relay is None:
+            raise RuntimeError("This server has no relay: it was made with relay=False.")
+        return self._relay
+
+    def _relay_client_options(self) -> dict[str, Any]:
+        return {
+            "url": self.relay_url,
+            "token": self.relay_token,
+            "trust_env": False,  # no proxy knows the way to this computer
+            "ssl_context": self.ssl_context,
+            "clock": self._emulator.clock,
+        }

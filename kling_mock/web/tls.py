@@ -1,0 +1,67 @@
+"""TLS of a server, and the trust of its own clients in its certificate."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = ["ServerCertificate", "server_context"]
+
+_FIRST: Final = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def server_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:
+    """Return the TLS of a server; `None` without a certificate.
+
+    Args:
+        cert: Path of a PEM file that begins with the server's certificate.
+        key: Path of its key; `None` if it is in the same file.
+
+    Raises:
+        ValueError: There is a key alone.
+        OSError: A file cannot be read, or is no such file.
+    """
+    if cert is None:
+        if key is not None:
+            raise ValueError("tls_key: must come with tls_cert")
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return context
+
+
+class ServerCertificate:
+    """The certificate of one server, by which clients of that server know it.
+
+    Args:
+        path: A PEM file that begins with it.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It has no certificate.
+    """
+
+    def __init__(self, path: str) -> None:
+        found = _FIRST.search(Path(path).read_text("utf-8", "replace"))
+        if found is None:
+            raise ValueError(f"tls_cert: {path} must have a certificate in PEM; it has none")
+        self._pem = found[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_pem": self._pem}  # a context cannot be written out
+
+    @cached_property
+    def client_context(self) -> ssl.SSLContext:
+        """A client's TLS that trusts this certificate, and no other and no authority."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        # The certificate itself is compared, so the names in it decide nothing: it may be one of
+        # "localhost" for a server that is called by 127.0.0.1.
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_REQUIRED
+        # Also one that an authority has issued is trusted by itself.
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+        context.load_verify_locations(cadata=self._pem)
+        return context
