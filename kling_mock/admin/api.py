@@ -16,11 +16,12 @@ from kling_mock.admin.context import AdminContext
 from kling_mock.dashboard import page as dashboard
 from kling_mock.kling.endpoints.validation import read_object
 from kling_mock.kling.http.handler import ADMIN
-from kling_mock.kling.http.requests import read_body
+from kling_mock.kling.http.requests import ClientGoneError, read_body
 from kling_mock.kling.model.lifecycle import IllegalTransitionError
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.web.access import AccessPolicy
 from kling_mock.web.errors import ApiError
+from kling_mock.web.replies import Silence, has_next
 
 __all__ = ["MAX_BODY", "PREFIX", "AdminApi"]
 
@@ -47,19 +48,28 @@ class AdminApi:
         headers: Mapping[str, str] = {}
         try:
             self._access.check_origin(request.remote, request.headers)
-            if path == ADMIN and request.method == "GET":
+            reads = request.method in {"GET", "HEAD"}
+            if path == PREFIX and reads:  # as a browser's user types it
+                there = f"{ADMIN}?{query}" if query else ADMIN
+                return web.Response(status=308, headers={"Location": there})
+            if path == ADMIN and reads:
                 return web.Response(text=dashboard.page(), headers=dashboard.headers())
             self._access.check_token(request.headers)
             status, reply = await self._serve(request, path, query)
             body = json.dumps(reply).encode()
         except ApiError as error:
             status, body, headers = error.status, error.body(), error.headers
+        except ClientGoneError:
+            return Silence()
         except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer
             _log.exception("The admin API failed on %s %s", request.method, path)
             broken = ApiError(500, "broken", "The mock itself failed; see its log.")
             status, body = broken.status, broken.body()
         more = {"Content-Type": "application/json;charset=UTF-8", "Cache-Control": "no-store"}
-        return web.Response(status=status, body=body, headers={**more, **headers})
+        response = web.Response(status=status, body=body, headers={**more, **headers})
+        if not has_next(request, status):
+            response.force_close()
+        return response
 
     async def _serve(
         self, request: web.BaseRequest, path: str, query: str
@@ -89,14 +99,12 @@ async def _read(request: web.BaseRequest) -> dict[str, object]:
     Raises:
         ApiError: 400 or 413.
     """
-    too_large = ApiError(413, "too_large", f"A body must not exceed {MAX_BODY} bytes.")
-    if (request.content_length or 0) > MAX_BODY:
-        raise too_large
     try:
-        body = await read_body(request)
-        if len(body) > MAX_BODY:
-            raise too_large
+        body = await read_body(request, MAX_BODY)
         return read_object(body) if body else {}
     except Refusal as refusal:
         status = HTTPStatus(refusal.http).value
+        if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            text = f"A body must not exceed {MAX_BODY} bytes."
+            raise ApiError(status, "too_large", text) from None
         raise ApiError(status, "invalid_body", refusal.message) from None

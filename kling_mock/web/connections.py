@@ -47,7 +47,8 @@ class Connection(web.RequestHandler):
     def __init__(self, server: web.Server, open_: dict[Connection, Seen]) -> None:
         no_access_log: Any = None  # aiohttp takes it; its annotation does not say so
         loop = asyncio.get_running_loop()
-        super().__init__(server, loop=loop, access_log=no_access_log)
+        # Who reads a body inflates it: see `kling_mock.web.bodies`.
+        super().__init__(server, loop=loop, access_log=no_access_log, auto_decompress=False)
         self._open = open_
 
     def connection_lost(self, exc: BaseException | None) -> None:

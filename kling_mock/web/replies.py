@@ -15,7 +15,15 @@ from wsgiref.handlers import format_date_time
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
-__all__ = ["Silence", "add_header", "drop_connection", "head", "json_reply", "retry_after_line"]
+__all__ = [
+    "Silence",
+    "add_header",
+    "drop_connection",
+    "has_next",
+    "head",
+    "json_reply",
+    "retry_after_line",
+]
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -39,7 +47,7 @@ def json_reply(
         retry_after: Seconds for a `Retry-After` header; `None` sends none.
     """
     more = retry_after_line(retry_after)
-    stays = request.keep_alive and status != HTTPStatus.REQUEST_TIMEOUT
+    stays = request.keep_alive and has_next(request, status)
     if stays and request.version == HttpVersion11 and request.method != "HEAD":
         return _OneWrite(status, body, now, more)
     headers = {"Content-Type": _TYPE}
@@ -49,6 +57,21 @@ def json_reply(
     if not stays:
         reply.force_close()
     return reply
+
+
+def has_next(request: web.BaseRequest, status: int) -> bool:
+    """Return whether another request can follow on the connection after an answer.
+
+    It cannot where the rest of a body is refused: a client that has asked before it sends it
+    (`Expect: 100-continue`) may never send it, and its next request would be taken for it.
+
+    Args:
+        request: What is answered.
+        status: The HTTP status of the answer.
+    """
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return request.content.is_eof()
+    return status != HTTPStatus.REQUEST_TIMEOUT
 
 
 def add_header(reply: web.StreamResponse, name: str, value: str) -> None:

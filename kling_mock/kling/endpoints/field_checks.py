@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from kling_mock.kling.endpoints.fields import Field, FieldShape, FieldType
+from kling_mock.kling.endpoints.images import check_length
 from kling_mock.kling.service_codes import invalid, shortened
 from kling_mock.web.addresses import is_http_url
 
@@ -110,6 +111,7 @@ def _image(field: Field, value: object, path: str) -> None:
         return  # never fetched: this server opens no connection for a request
     if value.startswith("data:"):
         raise invalid(path, "must be raw base64 without a data: prefix", value)
+    check_length(value, path)  # first: decoding takes long
     try:
         base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):

@@ -54,7 +54,7 @@ class KlingHandler:
         path, _, query = request.raw_path.partition("?")
         if not path.startswith("/"):
             path = request.rel_url.raw_path  # a proxy's form, with scheme and host
-        if path.startswith(ADMIN) and self._admin is not None:
+        if self._admin is not None and (path.startswith(ADMIN) or path == ADMIN[:-1]):
             return await self._admin(request, path, query)
         faults = None
         if world.faults.on_requests:

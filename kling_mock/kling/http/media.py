@@ -127,8 +127,10 @@ class _FileReply(web.StreamResponse):
 def _head_of(request: web.BaseRequest, task: EmulatedTask, clip: Clip) -> web.StreamResponse:
     """Return the reply before its body: a `_FileReply`, or one without a file."""
     headers = _headers(clip, task)
-    if clip.etag in request.headers.get("If-None-Match", ""):
+    if _has_it(request.headers.get("If-None-Match"), clip.etag):
         return web.Response(status=304, headers=headers)
+    if request.method == "HEAD":  # ranges are for GET only (RFC 9110, 14.2)
+        return _FileReply(200, headers, 0, clip.size)
     # A client that resumes names the file that it has begun; another file is sent from its start.
     same = request.headers.get("If-Range", clip.etag) in {clip.etag, headers["Last-Modified"]}
     try:
@@ -140,6 +142,15 @@ def _head_of(request: web.BaseRequest, task: EmulatedTask, clip: Clip) -> web.St
     start, stop = part
     shown = {"Content-Range": f"bytes {start}-{stop - 1}/{clip.size}"}
     return _FileReply(206, headers | shown, start, stop)
+
+
+def _has_it(header: str | None, etag: str) -> bool:
+    """Return whether an `If-None-Match` header says that the client has the file with this tag.
+
+    The comparison is the weak one (RFC 9110, 13.1.2); `*` is any file.
+    """
+    tags = [] if header is None else [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return tags == ["*"] or etag in tags
 
 
 def _headers(clip: Clip, task: EmulatedTask) -> dict[str, str]:

@@ -9,7 +9,6 @@ from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 
-from kling_mock.kling.http.requests import MAX_BODY
 from kling_mock.kling.wire.v1 import envelope
 from kling_mock.web.connections import Connection
 
@@ -58,6 +57,5 @@ def make_request(
     writer: AbstractStreamWriter,
     task: asyncio.Task[None],
 ) -> web.BaseRequest:
-    """Make aiohttp's request object, with this server's limit for bodies."""
-    loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY)
+    """Make aiohttp's request object; the handler enforces the limit of bodies."""
+    return web.BaseRequest(message, payload, protocol, writer, task, asyncio.get_running_loop())

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from kling_mock.kling.service_codes import Refusal
+from kling_mock.web import bodies
 from kling_mock.web.connections import BodyTimeoutError
 
 __all__ = ["MAX_BODY", "ClientGoneError", "origin_of", "read_body"]
@@ -22,42 +23,30 @@ class ClientGoneError(ConnectionError):
     """The client closed its connection before it had sent the whole body."""
 
 
-async def read_body(request: web.BaseRequest) -> bytes:
+async def read_body(request: web.BaseRequest, most: int | None = None) -> bytes:
     """Return the request's body.
 
+    Args:
+        request: The request.
+        most: Bytes that it may have; `None` is `MAX_BODY`.
+
     Raises:
-        Refusal: It is too large (413), or it is not encoded as its headers declare (400).
+        Refusal: It is too large (413), it is not encoded as its headers declare (400), or it
+            does not come in time (408).
         ClientGoneError: It never comes.
     """
-    content = request.content
-    if content.is_eof() and content.exception() is None:
-        # The whole body came with the head, as small ones do: `read` would cost as much again
-        # as all that is done with it.
-        return _not_too_large(content.read_nowait())
+    limit = MAX_BODY if most is None else most
     try:
-        if request.headers.get("Expect", "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0  # or aiohttp would think that the reply has begun
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise _too_large() from None
+        return await bodies.read_body(request, limit)
+    except bodies.BodyTooLargeError:
+        text = f"The body is too large; it must have at most {limit} bytes."
+        raise Refusal(1200, text, http=413) from None
+    except bodies.BodyEncodingError:
+        raise Refusal(1200, "The body is not encoded as its headers declare.") from None
     except BodyTimeoutError:
         raise Refusal(1200, "The body did not come in time.", http=408) from None
-    except web.RequestPayloadError:
-        raise Refusal(1200, "The body is not encoded as its headers declare.") from None
     except ConnectionError:
         raise ClientGoneError from None
-
-
-def _not_too_large(body: bytes) -> bytes:
-    if len(body) > MAX_BODY:
-        raise _too_large()
-    return body
-
-
-def _too_large() -> Refusal:
-    limit = f"The body is too large; it must have at most {MAX_BODY} bytes."
-    return Refusal(1200, limit, http=413)
 
 
 def origin_of(request: web.BaseRequest) -> str:

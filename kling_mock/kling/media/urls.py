@@ -25,7 +25,7 @@ RETENTION = documented("pages-2026-09", "pages-2026-04", as_of="2026-09-20")
 RETENTION_SECONDS = 30 * 24 * 3600  # after the task has ended
 
 _NAME = re.compile(r"([0-9]{18})(-watermark)?\.mp4")
-_RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))")
+_RANGE = re.compile(r"(?i:bytes)=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))")
 
 
 class UnsatisfiableError(ValueError):
@@ -65,7 +65,7 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     """Return the first byte and the byte after the last one, or `None` for the whole file.
 
     A header that cannot be read, or that has several ranges, means the whole file, as
-    RFC 9110 (14.2) allows.
+    RFC 9110 (14.2) allows. The name of the unit may be in any case (14.1).
 
     Args:
         header: The `Range` header, if any.

@@ -33,6 +33,7 @@ from kling_mock.relay.operator.http import OperatorApi
 from kling_mock.relay.service.callbacks import CallbackReceiver
 from kling_mock.relay.service.tasks import RelayService
 from kling_mock.storage.errors import StorageUnavailableError
+from kling_mock.web import bodies
 from kling_mock.web.connections import BodyTimeoutError
 from kling_mock.web.listening import comes_from_here
 from kling_mock.web.replies import add_header, json_reply
@@ -182,35 +183,17 @@ async def read_body(request: web.BaseRequest, most: int) -> bytes:
         RelayError: It is larger (413), did not arrive in time (408), or does not match its
             headers (400).
     """
-    if (request.content_length or 0) > most:
-        raise _too_large(most)
-    content = request.content
-    if content.is_eof() and content.exception() is None:
-        # A small body arrives together with the head: no turn of the loop for it.
-        whole = content.read_nowait()
-        if len(whole) > most:
-            raise _too_large(most)
-        return whole
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # or aiohttp would think that the reply has begun
-    body = bytearray()
     try:
-        async for chunk in content.iter_any():
-            body += chunk
-            if len(body) > most:
-                raise _too_large(most)
+        return await bodies.read_body(request, most)
+    except bodies.BodyTooLargeError:
+        text = f"the body is too large; the limit is {most} bytes"
+        raise RelayError(errors.TOO_LARGE, text) from None
+    except bodies.BodyEncodingError:
+        raise RelayError(errors.INVALID, "the body does not match its headers") from None
     except BodyTimeoutError:
         raise RelayError(
             errors.TIMEOUT, "the body did not arrive in time; send it faster"
         ) from None
-    except web.RequestPayloadError:
-        raise RelayError(errors.INVALID, "the body does not match its headers") from None
-    return bytes(body)
-
-
-def _too_large(most: int) -> RelayError:
-    return RelayError(errors.TOO_LARGE, f"the body is too large; the limit is {most} bytes")
 
 
 def _no_path(path: str) -> RelayError:

@@ -39,6 +39,23 @@ def browse(mock: KlingMock, *click: str, token: str | None = None) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_address_without_its_slash_leads_to_it(mock: KlingMock, method: str) -> None:
+    """As somebody types it; a query stays."""
+    url = f"{mock.kling_url}/__kling?a=1"
+    with httpx.Client(trust_env=False) as http:
+        reply = http.request(method, url)
+        assert (reply.status_code, reply.headers["location"]) == (308, "/__kling/?a=1")
+        assert http.request(method, url, follow_redirects=True).status_code == 200
+
+
+def test_control_other_addresses_do_not_lead_there(mock: KlingMock) -> None:
+    """Without the admin API there is nothing, as at a path that only begins like it."""
+    with KlingMock(admin="off") as other:
+        for url in (f"{other.kling_url}/__kling", f"{mock.kling_url}/__klingx"):
+            assert httpx.get(url, trust_env=False).status_code == 404
+
+
 def test_it_is_served_without_a_token_and_holds_none(mock: KlingMock) -> None:
     """Anybody on this computer gets the page; what it shows needs the token."""
     assert mock.dashboard_url == f"{mock.kling_url}/__kling/"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kling_mock.kling.endpoints.images import check_length, inspect
 from kling_mock.kling.service_codes import Refusal
 from tests.mock.kling.endpoints.requests import URL, plan
 
@@ -386,3 +387,33 @@ def test_a_plan_keeps_what_later_steps_need() -> None:
     )
     assert (made.external_task_id, made.callback_url, made.watermark) == ("e", "http://a/", True)
     assert made.prompt == "a\na"
+
+
+def test_an_image_is_measured_by_its_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a large one only that is decoded: eight whole ones would hold other requests up."""
+    sizes: list[int] = []
+    decode = base64.b64decode
+
+    def counting(text: str) -> bytes:
+        sizes.append(len(text))
+        return decode(text)
+
+    large = png(640, 480, 9 * 1024 * 1024)
+    monkeypatch.setattr(base64, "b64decode", counting)
+    assert inspect(large, "image") == (640, 480)
+    assert sizes
+    assert max(sizes) < 3 * 1024 * 1024
+
+
+def test_a_size_behind_a_long_header_is_found() -> None:
+    """A JPEG may begin with megabytes of other segments."""
+    segment = b"\xff\xe2" + struct.pack(">H", 65_535) + bytes(65_533)
+    start = base64.b64decode(jpeg(640, 480))
+    long = base64.b64encode(start[:2] + segment * 40 + start[2:]).decode()
+    assert inspect(long, "image") == (640, 480)
+
+
+def test_an_image_that_is_too_large_is_not_decoded() -> None:
+    """Its length tells; the refusal states its size."""
+    with pytest.raises(Refusal, match="at most 10 MB, got 11534337 bytes"):
+        check_length("A" * (11 * 1024 * 1024 // 3 * 4 + 4), "image")

@@ -71,6 +71,37 @@ def test_not_modified(api: Any, video: dict[str, str]) -> None:
     assert (reply.status_code, reply.content) == (304, b"")
 
 
+@pytest.mark.parametrize("given", ["*", "W/{}", '"a", {}', '"a" ,W/{}'])
+def test_not_modified_by_other_forms(api: Any, video: dict[str, str], given: str) -> None:
+    """`*` is any file, tags may be weak or in a list (RFC 9110, 13.1.2)."""
+    etag = api.http.get(video["url"]).headers["etag"]
+    reply = api.http.get(video["url"], headers={"If-None-Match": given.format(etag)})
+    assert (reply.status_code, reply.content, reply.headers["etag"]) == (304, b"", etag)
+
+
+@pytest.mark.parametrize("given", ['"a"', '"*"', "a{}", '"*", "a"'])
+def test_control_another_tag_is_no_match(api: Any, video: dict[str, str], given: str) -> None:
+    """The whole file comes; part of a tag, and a star among tags, are other tags."""
+    etag = api.http.get(video["url"]).headers["etag"]
+    reply = api.http.get(video["url"], headers={"If-None-Match": given.format(etag)})
+    assert reply.status_code == 200
+
+
+def test_head_knows_no_ranges(api: Any, video: dict[str, str]) -> None:
+    """It is as without them, also behind the end: they are for GET only (RFC 9110, 14.2)."""
+    size = len(api.http.get(video["url"]).content)
+    for given in ("bytes=0-99", f"bytes={size}-"):
+        head = api.http.head(video["url"], headers={"Range": given})
+        assert (head.status_code, int(head.headers["content-length"])) == (200, size)
+        assert "content-range" not in head.headers
+
+
+def test_the_unit_of_a_range_is_in_any_case(api: Any, video: dict[str, str]) -> None:
+    """`Bytes=` is `bytes=` (RFC 9110, 14.1)."""
+    reply = api.http.get(video["url"], headers={"Range": "Bytes=0-99"})
+    assert (reply.status_code, len(reply.content)) == (206, 100)
+
+
 def test_behind_the_end(api: Any, video: dict[str, str]) -> None:
     """416 with the length of the file."""
     size = len(api.http.get(video["url"]).content)
@@ -130,6 +161,7 @@ def test_results_are_kept_for_30_days(api: Any, mock: Any, video: dict[str, str]
         ("bytes=-10", (90, 100)),
         ("bytes=-1000", (0, 100)),
         (" bytes=1-2 ", (1, 3)),
+        ("BYTES=1-2", (1, 3)),
         ("bytes=5-4", None),
         ("bytes=0-1,5-6", None),
         ("bytes=-", None),

@@ -231,7 +231,6 @@ def test_messages_stay_short(api: Any, value: Any) -> None:
 @pytest.mark.parametrize("size", [1001, 1_000_000])
 def test_a_body_that_is_too_large(api: Any, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """413 in the envelope, in one piece or many, and the connection goes on."""
-    monkeypatch.setattr("kling_mock.kling.http.protocol.MAX_BODY", 1000)
     monkeypatch.setattr("kling_mock.kling.http.requests.MAX_BODY", 1000)
     assert api.http.post(LIST, content=b"x" * 1000, headers=api.headers()).status_code == 400
     reply = api.http.post(LIST, content=b"x" * size, headers=api.headers())

@@ -1,0 +1,143 @@
+"""Reading the body of a request within a limit, which also holds for what it inflates to.
+
+aiohttp would inflate a body as it comes, read or not, and a few hundred kilobytes can inflate to
+hundreds of megabytes. Here a body is inflated only when somebody reads it, in small steps, and
+others get their turn between two of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
+
+from aiohttp import web
+
+__all__ = ["STEP", "BodyEncodingError", "BodyTooLargeError", "Inflater", "read_body"]
+
+STEP: Final = 256 * 1024  # bytes that are inflated at a time, in about a millisecond
+_MEMBERS: Final = 100  # gzip files that one body may consist of
+_INFLATED: Final = frozenset({"gzip", "deflate"})
+_NOT_INFLATED: Final = frozenset({"br", "zstd"})  # aiohttp knows them, given more libraries
+
+
+class BodyTooLargeError(ValueError):
+    """The body is larger than it may be, or announced to be."""
+
+
+class BodyEncodingError(ValueError):
+    """The body is not encoded as its headers declare."""
+
+
+async def read_body(request: web.BaseRequest, most: int) -> bytes:
+    """Return the body of *request*, inflated if it is compressed.
+
+    Args:
+        request: The request.
+        most: Bytes that the body may have, as it comes and inflated. No more are kept, and none
+            are asked for or read if more are announced.
+
+    Raises:
+        BodyTooLargeError: It has more.
+        BodyEncodingError: It is not encoded as its headers declare, or in an unknown way.
+        BodyTimeoutError: It did not come in time.
+        ConnectionError: The client has gone.
+    """
+    content = request.content
+    headers = request.headers
+    coding = headers.get("Content-Encoding")
+    if content.is_eof() and content.exception() is None:
+        # The whole body came with the head, as small ones do: `read` would cost as much again
+        # as all that is done with it.
+        whole = content.read_nowait()
+        if len(whole) > most:
+            raise BodyTooLargeError
+        return whole if coding is None else await _joined(_once(whole), coding, most)
+    if (request.content_length or 0) > most:
+        raise BodyTooLargeError
+    if headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # or aiohttp would think that the reply has begun
+    try:
+        return await _joined(content.iter_any(), coding or "", most)
+    except web.RequestPayloadError:
+        raise BodyEncodingError from None
+
+
+async def _joined(chunks: AsyncIterator[bytes], coding: str, most: int) -> bytes:
+    """Return *chunks* as one, inflated as *coding* says.
+
+    Raises:
+        BodyTooLargeError: They come to more than *most* bytes.
+        BodyEncodingError: They cannot be inflated.
+    """
+    coding = coding.strip().lower()
+    if coding in _NOT_INFLATED:
+        raise BodyEncodingError
+    inflater = Inflater(coding) if coding in _INFLATED else None
+    body, size = io.BytesIO(), 0  # it hands its bytes out without a copy
+    async for chunk in chunks:
+        for piece in (chunk,) if inflater is None else inflater.feed(chunk):
+            size += len(piece)
+            if size > most:
+                raise BodyTooLargeError
+            body.write(piece)
+            if inflater is not None and len(piece) == STEP:
+                await asyncio.sleep(0)  # others get their turn
+    if inflater is not None:
+        inflater.end()
+    return body.getvalue()
+
+
+async def _once(whole: bytes) -> AsyncIterator[bytes]:
+    yield whole
+
+
+class Inflater:
+    """Inflates one body, at most `STEP` bytes at a time.
+
+    Args:
+        coding: `gzip` or `deflate`; the latter with or without zlib's header.
+    """
+
+    def __init__(self, coding: str) -> None:
+        self._coding = coding
+        self._decoder: Any = None  # zlib's; its type has no public name
+        self._members = 0
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what *chunk* inflates to.
+
+        Raises:
+            BodyEncodingError: It cannot be inflated, or consists of too many gzip files.
+        """
+        piece = b""
+        while chunk or len(piece) == STEP:
+            if self._decoder is None or (self._decoder.eof and chunk):
+                self._decoder = self._next(chunk)
+            try:
+                piece = self._decoder.decompress(chunk, STEP)
+            except zlib.error:
+                raise BodyEncodingError from None
+            chunk = self._decoder.unconsumed_tail or self._decoder.unused_data
+            yield piece
+
+    def end(self) -> None:
+        """Check that nothing is missing.
+
+        Raises:
+            BodyEncodingError: Something is.
+        """
+        if self._decoder is not None and not self._decoder.eof:
+            raise BodyEncodingError
+
+    def _next(self, chunk: bytes) -> Any:
+        self._members += 1
+        if self._members > _MEMBERS:
+            raise BodyEncodingError
+        if self._coding == "gzip":
+            return zlib.decompressobj(zlib.MAX_WBITS + 16)
+        has_header = chunk[0] & 0xF == zlib.DEFLATED  # RFC 1950; some clients leave it out
+        return zlib.decompressobj(zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS)
