@@ -234,7 +234,8 @@ class ManualClock(SteppedClock):
             return asyncio.run_coroutine_threadsafe(self._advance(duration), self._loop)
 
     def _duration(self, seconds: float) -> float:
-        if not (seconds >= 0 and math.isfinite(seconds)):
+        is_number = type(seconds) in {int, float}
+        if not (is_number and 0 <= seconds < math.inf):  # a bool, or text, is a mistake
             raise ValueError(f"seconds: must be a number of 0 or more, got {seconds!r}")
         if self.now() + seconds >= _END:
             raise ValueError("seconds: the clock cannot be moved beyond the year 9999")

@@ -17,7 +17,9 @@ __all__ = ["RealClock", "ScaledClock"]
 # for each of a thousand tasks would cost more than all their requests.
 _GRAIN = 0.005
 
-_FASTEST = 1_000_000_000  # a second of real time is then 31 years
+# A second of real time is then 11 days, and a token of the SDK, which is good for half an hour,
+# lasts 2 ms: on a faster clock it expires on its way, and creates are refused.
+_FASTEST = 1_000_000
 
 
 class _Segment(NamedTuple):
@@ -179,6 +181,6 @@ class RealClock(ScaledClock):
 
 
 def _checked(speed: float) -> float:
-    if not 0 < speed <= _FASTEST:
+    if type(speed) not in {int, float} or not 0 < speed <= _FASTEST:
         raise ValueError(f"speed: must be a number above 0 and up to {_FASTEST}, got {speed!r}")
     return speed

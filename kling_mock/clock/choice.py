@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from kling_mock.clock import ManualClock, MockClock, RealClock, ScaledClock
 
 __all__ = ["SEEDED_START", "check_seed", "first_instant", "make_clock"]
@@ -11,6 +9,7 @@ __all__ = ["SEEDED_START", "check_seed", "first_instant", "make_clock"]
 SEEDED_START = 1_767_225_600.0  # 2026-01-01T00:00:00Z: where the clock of a seeded server starts
 
 
+_SEED_BITS = 4096  # Python does not write much longer numbers
 _LAST = 253_402_300_799.0  # the end of the year 9999, which is the last in an HTTP date
 
 
@@ -18,10 +17,15 @@ def check_seed(seed: int | None) -> None:
     """Check a seed.
 
     Raises:
-        ValueError: It is no whole number.
+        ValueError: It is no whole number, or has thousands of digits.
     """
-    if seed is not None and type(seed) is not int:
-        raise ValueError(f"seed: must be a whole number or None, got {seed!r}")
+    if seed is None:
+        return
+    if type(seed) is not int or seed.bit_length() > _SEED_BITS:
+        shown = seed if type(seed) is not int else "a longer one"
+        raise ValueError(
+            f"seed: must be a whole number of at most {_SEED_BITS} bits or None, got {shown!r}"
+        )
 
 
 def first_instant(clock: str | float, seed: int | None, start: float | str | None) -> float | None:
@@ -40,11 +44,11 @@ def first_instant(clock: str | float, seed: int | None, start: float | str | Non
             return None
         case None:
             return SEEDED_START if seed is not None and clock != "real" else None
-        case bool() | str():
-            pass
+        case int() | float() if not isinstance(start, bool):
+            if 0 <= start <= _LAST:  # and so finite
+                return float(start)
         case _:
-            if math.isfinite(start) and 0 <= start <= _LAST:
-                return start
+            pass
     raise ValueError(f"start: must be 'now' or Unix seconds from 0 to {_LAST:.0f}, got {start!r}")
 
 
@@ -65,9 +69,9 @@ def make_clock(clock: str | float, start: float | None) -> MockClock:
             if start is not None:
                 raise ValueError("start: the real clock is always now; use clock=1.0 or 'manual'")
             return RealClock()
-        case bool() | str():
+        case int() | float() if not isinstance(clock, bool):
+            return ScaledClock(clock, start)
+        case _:
             raise ValueError(
                 f"clock: must be 'manual', 'real' or a speed such as 60, got {clock!r}"
             )
-        case _:
-            return ScaledClock(clock, start)

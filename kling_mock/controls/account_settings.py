@@ -13,6 +13,7 @@ from kling_mock.kling.model.accounts import Account, RateLimit
 from kling_mock.kling.model.packs import Pack
 from kling_mock.kling.world import World
 from kling_mock.web.decimals import BOUND, bounded_decimal
+from kling_mock.web.values import as_flag, as_items, as_number, as_text, as_whole
 
 __all__ = [
     "AccountSetting",
@@ -76,14 +77,12 @@ def read_flag(given: object) -> bool:
 
 def read_slots(given: int | None) -> int | None:
     """Return *given*, which must be a number of tasks, or None for no limit."""
-    if given is not None and (type(given) is not int or given < 0):
-        raise ValueError(f"slots: must be a whole number of 0 or more, or None; got {given!r}")
-    return given
+    return None if given is None else as_whole("slots", given, 0)
 
 
 def read_denied(given: Iterable[str]) -> frozenset[str]:
     """Return the models and endpoints in *given*."""
-    names = frozenset([given] if isinstance(given, str) else given)
+    names = frozenset(as_items("denied", given, str, "names of models and endpoints"))
     known = {*ENDPOINTS.with_tasks, *ENDPOINTS.models}
     unknown = sorted(names - known)
     if unknown:
@@ -93,7 +92,7 @@ def read_denied(given: Iterable[str]) -> frozenset[str]:
 
 def read_models(given: Iterable[str]) -> frozenset[str]:
     """Return the models in *given*."""
-    names = frozenset([given] if isinstance(given, str) else given)
+    names = frozenset(as_items("discontinued", given, str, "names of models"))
     known = ENDPOINTS.models
     unknown = sorted(names - known)
     if unknown:
@@ -104,18 +103,19 @@ def read_models(given: Iterable[str]) -> frozenset[str]:
 
 def read_characters(given: Iterable[int]) -> frozenset[int]:
     """Return the element ids in *given*."""
-    ids = frozenset(given)
-    wrong = [one for one in ids if type(one) is not int]
-    if wrong:
-        raise ValueError(f"characters: must be element ids, whole numbers; got {wrong[0]!r}")
-    return ids
+    return frozenset(as_items("characters", given, int, "element ids, whole numbers"))
 
 
 def read_networks(given: Iterable[str | Network] | None) -> tuple[Network, ...] | None:
     """Return the networks in *given*; None is any."""
     if given is None:
         return None
-    return tuple(ip_network(one) for one in ([given] if isinstance(given, str) else given))
+    kinds = "addresses and networks such as '10.0.0.0/8', or None for any"
+    items = as_items("allowed_ips", given, (str, IPv4Network, IPv6Network), kinds)
+    try:
+        return tuple(ip_network(one) for one in items)
+    except ValueError as error:  # it says what is wrong with which one
+        raise ValueError(f"allowed_ips: must be {kinds}; {error}") from None
 
 
 def read_rate(given: object) -> RateLimit | None:
@@ -125,10 +125,10 @@ def read_rate(given: object) -> RateLimit | None:
     if not isinstance(given, RateLimit):
         text = f"rate_limit: must be RateLimit(5, seconds=1) or None, got {given!r}"
         raise ValueError(text)  # noqa: TRY004 - one kind for all settings
-    if type(given.requests) is not int or given.requests < 1:
-        raise ValueError(f"requests: must be a whole number of 1 or more, got {given.requests!r}")
-    if not (given.seconds > 0 and math.isfinite(given.seconds)):
-        raise ValueError(f"seconds: must be a number above 0, got {given.seconds!r}")
+    as_whole("requests", given.requests, 1)
+    as_number("seconds", given.seconds, above=True)
+    as_flag("retry_after", given.retry_after)
+    as_flag("creates_only", given.creates_only)
     return given
 
 
@@ -148,7 +148,16 @@ def make_pack(
     begins_in: float,
     lasts: float | None,
 ) -> Pack:
-    """Return a new resource pack; its parameters are those of `AccountHandle.add_pack`."""
+    """Return a new resource pack; its parameters are those of `AccountHandle.add_pack`.
+
+    Raises:
+        ValueError: One is out of range.
+    """
+    as_number("begins_in", begins_in, unit="seconds")
+    if lasts is not None:
+        as_number("lasts", lasts, above=True, unit="seconds")
+    if name is not None:
+        as_text("name", name)
     now = world.clock.now()
     begins = now + begins_in
     ends = math.inf if lasts is None else begins + lasts

@@ -24,6 +24,7 @@ from kling_mock.controls.loop_proxy import LoopProxy
 from kling_mock.kling.model.accounts import Account, AccountApiKey, KeyPair, RateLimit
 from kling_mock.kling.model.packs import Pack, left
 from kling_mock.kling.world import World
+from kling_mock.web.values import as_flag, as_text
 from kling_mock.web.webhook_signing import check_secret
 
 __all__ = ["AccountHandle", "AccountsHandle", "NewKeyPair"]
@@ -182,6 +183,7 @@ class AccountHandle(KnownAttributes):
         Raises:
             ValueError: *secret* is not of this form.
         """
+        as_flag("emergency", emergency)
         given = None if secret is None else check_secret(secret)
 
         def work(account: Account, world: World) -> str:
@@ -243,6 +245,9 @@ class AccountHandle(KnownAttributes):
             slots: Tasks at a time that it allows; of several packs the largest number counts.
             begins_in: Seconds of the mock's clock until it counts.
             lasts: Seconds that it then counts for; `None` is for ever.
+
+        Raises:
+            ValueError: An argument is out of range.
         """
         amount, limit = read_units(units), read_slots(slots)
 
@@ -275,8 +280,9 @@ class AccountsHandle(KnownAttributes):
         """Make an account with a key pair and an API key, and return it.
 
         Raises:
-            ValueError: There is one of this name.
+            ValueError: There is one of this name, or it is no name.
         """
+        as_text("name", name, can_be_empty=False)
         self._proxy.call(lambda world: world.new_account(name))
         return AccountHandle(self._proxy, name)
 

@@ -10,6 +10,7 @@ from kling_mock.controls.attributes import KnownAttributes
 from kling_mock.controls.loop_proxy import HasTaskId, LoopProxy, id_of
 from kling_mock.kling.callbacks.log import Delivery
 from kling_mock.kling.world import World
+from kling_mock.web.values import as_items, as_number, is_one_of
 
 __all__ = ["CallbacksHandle", "DeliveriesHandle"]
 
@@ -30,14 +31,15 @@ class CallbacksHandle(KnownAttributes):
 
     @retries.setter
     def retries(self, given: Iterable[float]) -> None:
-        delays = tuple(given)
-        if not all(_is_number(seconds) and seconds >= 0 for seconds in delays):
-            raise ValueError(
-                f"retries: must be numbers of seconds, 0 or more, such as (10, 30); got {given!r}"
-            )
+        what = "numbers of seconds, 0 or more, such as (10, 30)"
+        items = as_items("retries", given, (int, float), what)
+        try:
+            delays = tuple(as_number("retries", seconds) for seconds in items)
+        except ValueError:
+            raise ValueError(f"retries: must be {what}; got {given!r}") from None
 
         def work(world: World) -> None:
-            world.callbacks.retries = tuple(map(float, delays))
+            world.callbacks.retries = delays
 
         self._proxy.call(work)
 
@@ -48,11 +50,10 @@ class CallbacksHandle(KnownAttributes):
 
     @timeout.setter
     def timeout(self, given: float) -> None:
-        if not (_is_number(given) and given > 0):
-            raise ValueError(f"timeout: must be a number above 0, got {given!r}")
+        seconds = as_number("timeout", given, above=True)
 
         def work(world: World) -> None:
-            world.callbacks.timeout = float(given)
+            world.callbacks.timeout = seconds
 
         self._proxy.call(work)
 
@@ -67,7 +68,7 @@ class CallbacksHandle(KnownAttributes):
 
     @timestamps.setter
     def timestamps(self, given: Literal["clock", "real"]) -> None:
-        if given not in {"clock", "real"}:
+        if not is_one_of(given, {"clock", "real"}):
             raise ValueError(f"timestamps: must be 'clock' or 'real', got {given!r}")
 
         def work(world: World) -> None:

@@ -46,9 +46,12 @@ class LedgerHandle(KnownAttributes):
         """Add *amount* to a user's balance, or take it away if it is negative.
 
         Raises:
+            ValueError: *amount* is no whole number.
             KeyError: There is none of that name.
             InsufficientQuotaError: It would take more than is neither spent nor held.
         """
+        if type(amount) is not int:
+            raise ValueError(f"amount: must be a whole number of quota, got {amount!r}")
         user = self.user(username)
         count = len(self.entries(username))
         reference = f"test-{user.id}-{count}"

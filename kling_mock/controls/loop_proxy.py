@@ -24,8 +24,15 @@ class HasTaskId(Protocol):
 
 
 def id_of(task: str | HasTaskId) -> str:
-    """Return the id of a task, or the id that was given."""
-    return task if isinstance(task, str) else task.task_id
+    """Return the id of a task, or the id that was given.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    found = task if isinstance(task, str) else getattr(task, "task_id", None)
+    if not isinstance(found, str):
+        raise ValueError(f"task: must be a task or its task id, got {task!r}")  # noqa: TRY004 - one kind for all
+    return found
 
 
 class LoopProxy:

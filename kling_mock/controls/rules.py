@@ -59,15 +59,25 @@ class FaultsHandle(KnownAttributes):
         rows: Sequence[tuple[Any, str, Any]]
         if isinstance(profile, list):
             rows = read_rows(profile)
-        else:
+        elif isinstance(profile, str | Path):
             text = profile.read_text(encoding="utf-8") if isinstance(profile, Path) else profile
             rows = read_profile(text)
+        else:
+            raise ValueError(  # noqa: TRY004 - one kind for all
+                f"profile: must be JSON text, a path or a list of mappings; got {profile!r}"
+            )
 
         faults = [make_fault(*row) for row in rows]
         return self._proxy.call(lambda world: world.faults.add(faults))
 
     def remove(self, fault: Fault) -> None:
-        """End one fault; harmless if it has ended."""
+        """End one fault; harmless if it has ended.
+
+        Raises:
+            ValueError: It is no `Fault`.
+        """
+        if not isinstance(fault, Fault):
+            raise ValueError(f"fault: must be a Fault, as add() returns it; got {fault!r}")  # noqa: TRY004 - one kind for all
         self._proxy.call(lambda world: world.faults.remove(fault))
 
     def clear(self) -> None:

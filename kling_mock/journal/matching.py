@@ -16,6 +16,8 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import NamedTuple, TypedDict
 
+from kling_mock.web.values import as_items, as_text
+
 __all__ = [
     "STATUSES",
     "RequestTarget",
@@ -100,11 +102,14 @@ class Where:
         account: str | None = None,
         statuses: Iterable[str] = (),
     ) -> None:
+        for name, given in (("prompt", prompt), ("external_id", external_id), ("account", account)):
+            if given is not None:
+                as_text(name, given)
         self.method, self.path = read_match(match)
         self.prompt = None if prompt is None else prompt.casefold()
         self.external_id = external_id
         self.account = account
-        self.statuses = frozenset([statuses] if isinstance(statuses, str) else statuses)
+        self.statuses = frozenset(as_items("statuses", statuses, str, f"of {', '.join(STATUSES)}"))
         unknown = sorted(self.statuses.difference(STATUSES))
         if unknown:
             raise ValueError(f"statuses: must be of {', '.join(STATUSES)}; got {unknown[0]!r}")
@@ -133,13 +138,13 @@ class Where:
         return f"<{self}>"
 
 
-def read_match(match: str) -> tuple[str, str]:
+def read_match(match: object) -> tuple[str, str]:
     """Return the method and the path of *match*; "*" for one that it has not.
 
     Raises:
         ValueError: It is not a method, a path or both.
     """
-    parts = match.split()
+    parts = match.split() if isinstance(match, str) else []
     if len(parts) == 1:
         parts = ["*", *parts] if parts[0].startswith(("/", "*")) else [*parts, "*"]
     if len(parts) != 2 or not _METHOD.fullmatch(parts[0]) or parts[1][0] not in "/*":

@@ -7,9 +7,12 @@ reports, rows of tables) is named, and stays the same object.
 
 from __future__ import annotations
 
+import contextlib
+import copyreg
+import gc
 import io
 import pickle
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,10 +77,11 @@ def take(world: World, relay: object, clock: MockClock, sender: CallbackSender) 
         RuntimeError: Something waits on the clock that is no part of the world or the relay,
             and cannot be written out.
     """
-    names = {id(thing): name for name, thing in _outside(clock, sender, world.endpoints).items()}
     written = io.BytesIO()
+    writer = _Writer(written, _outside(clock, sender, world.endpoints))
     try:
-        _Writer(written, names).dump((world, relay, clock.save()))
+        with _no_collection():
+            writer.dump((world, relay, clock.save()))
     except (TypeError, AttributeError, pickle.PicklingError) as error:
         raise RuntimeError(
             "snapshot: something waits on this clock that is no part of the emulated Kling or "
@@ -97,7 +101,8 @@ def put_back(snapshot: Snapshot, sender: CallbackSender) -> tuple[World, Any]:
     reader = _Reader(io.BytesIO(snapshot.state), _outside(clock, sender, snapshot.endpoints))
     world: World
     moment: ClockState
-    world, relay, moment = reader.load()
+    with _no_collection():
+        world, relay, moment = reader.load()
     clock.load(moment)
     return world, relay
 
@@ -116,13 +121,44 @@ def _outside(
     }
 
 
-class _Writer(pickle.Pickler):
-    def __init__(self, to: io.BytesIO, names: Mapping[int, str]) -> None:
-        super().__init__(to, pickle.HIGHEST_PROTOCOL)
-        self._names = names
+@contextlib.contextmanager
+def _no_collection() -> Generator[None]:
+    """Suspend the collection of garbage: there is none, and looking for it takes most of the time.
 
-    def persistent_id(self, obj: Any) -> str | None:
-        return self._names.get(id(obj))
+    Whoever has switched it off finds it off.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _outside_thing(name: str) -> object:  # pragma: no cover - written out, never called
+    """Stand for what is not copied; the reader has its own in this place."""
+    raise RuntimeError(f"{name} is read by a snapshot only")
+
+
+class _Writer(pickle.Pickler):
+    """Writes names for *things*.
+
+    By their types and not by `persistent_id`, which would be called for each of the millions of
+    texts and numbers of a large state.
+    """
+
+    def __init__(self, to: io.BytesIO, things: Mapping[str, object]) -> None:
+        super().__init__(to, pickle.HIGHEST_PROTOCOL)
+        self._names = {id(thing): name for name, thing in things.items()}
+        types = {type(thing) for thing in things.values()}
+        self.dispatch_table = copyreg.dispatch_table | dict.fromkeys(types, self._reduced)
+
+    def _reduced(self, thing: object) -> Any:
+        name = self._names.get(id(thing))
+        if name is None:
+            return thing.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+        return _outside_thing, (name,)
 
 
 class _Reader(pickle.Unpickler):
@@ -130,5 +166,7 @@ class _Reader(pickle.Unpickler):
         super().__init__(written)
         self._things = things
 
-    def persistent_load(self, pid: str) -> object:
-        return self._things[pid]
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == (__name__, _outside_thing.__name__):
+            return self._things.__getitem__
+        return super().find_class(module, name)

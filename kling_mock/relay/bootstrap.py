@@ -59,8 +59,13 @@ async def start_relay(
 ) -> Relay:
     """Return a relay that runs, with its first user, token and channel; see `bootstrap`."""
     relay = Relay(storage, clock, settings, access, random, token_bytes, certificate)
-    await relay.start()
-    await bootstrap(relay.storage, settings, int(clock.now()), emulated=emulated)
+    try:
+        await relay.start()
+        await bootstrap(relay.storage, settings, int(clock.now()), emulated=emulated)
+    except BaseException:  # also a start that is interrupted: nobody else knows the relay
+        relay.stop()
+        await relay.close()
+        raise
     return relay
 
 

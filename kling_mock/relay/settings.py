@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any, Final, Literal
 
 import attrs
-from attrs.validators import ge, gt, in_, le
 
 from kling_mock.web.access import CALLERS
 from kling_mock.web.addresses import read_base_url, read_hosts
 from kling_mock.web.limits import Limits
+from kling_mock.web.values import as_flag, as_number, as_text, as_whole
 
 __all__ = ["CREATE_LEASE", "RelaySettings"]
 
@@ -19,8 +19,57 @@ __all__ = ["CREATE_LEASE", "RelaySettings"]
 CREATE_LEASE: Final = 45
 
 
-def _trimmed(url: str) -> str:
-    return url.rstrip("/")
+def _upstream_url(given: str) -> str:
+    return "" if given == "" else read_base_url("upstream_url", given)
+
+
+def _flag(_settings: object, field: attrs.Attribute[Any], value: object) -> None:
+    as_flag(field.name, value)
+
+
+def _text(_settings: object, field: attrs.Attribute[Any], value: object) -> None:
+    try:
+        as_text(field.name, value)
+    except ValueError:  # most of them are secrets
+        kind = type(value).__name__
+        raise ValueError(f"{field.name}: must be a string, got one of type {kind}") from None
+
+
+def _seconds(_settings: object, field: attrs.Attribute[Any], value: object) -> None:
+    as_number(field.name, value, above=True, unit="seconds")
+
+
+def _whole(low: int, high: int | None = None) -> Any:
+    def check(_settings: object, field: attrs.Attribute[Any], value: object) -> None:
+        as_whole(field.name, value, low, high)
+
+    return check
+
+
+def _one_of(*names: str) -> Any:
+    def check(_settings: object, field: attrs.Attribute[Any], value: object) -> None:
+        if not (isinstance(value, str) and value in names):
+            known = ", ".join(map(repr, names))
+            raise ValueError(f"{field.name}: must be one of {known}, got {value!r}")
+
+    return check
+
+
+def _database(_settings: object, field: attrs.Attribute[Any], value: object) -> None:
+    # Which URLs there are is the storage's to say, with their extras; an error shows no password.
+    if value is not None and not (isinstance(value, str) and value):
+        raise ValueError(f"{field.name}: must be a URL such as 'sqlite:///relay.db', or None")
+
+
+def _bytes(_settings: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, bytes):
+        kind = type(value).__name__
+        raise ValueError(f"{field.name}: must be bytes, got one of type {kind}")  # noqa: TRY004 - one kind for all
+
+
+def _limits(_settings: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, Limits):
+        raise ValueError(f"{field.name}: must be Limits(...), got {value!r}")  # noqa: TRY004 - one kind for all
 
 
 def _public_url(given: str | None) -> str | None:
@@ -96,28 +145,28 @@ class RelaySettings:
         ValueError: A value is out of range.
     """
 
-    database: str | None = None
-    port: int = attrs.field(default=0, validator=[ge(0), le(65535)])
+    database: str | None = attrs.field(default=None, validator=_database)
+    port: int = attrs.field(default=0, validator=_whole(0, 65535))
     public_url: str | None = attrs.field(default=None, converter=_public_url)
     pricing: Literal["units", "guide"] = attrs.field(
-        default="units", validator=in_(("units", "guide"))
+        default="units", validator=_one_of("units", "guide")
     )
-    plain_check: bool = False
-    test_callback: bool = False
+    plain_check: bool = attrs.field(default=False, validator=_flag)
+    test_callback: bool = attrs.field(default=False, validator=_flag)
     callback_hosts: frozenset[str] = attrs.field(default=frozenset(), converter=_callback_hosts)
-    callback_secret: bytes = attrs.field(default=b"", repr=False)
-    upstream_url: str = attrs.field(default="", converter=_trimmed)
-    upstream_key: str = attrs.field(default="", repr=False)
-    token: str = attrs.field(default="", repr=False)
-    admin_token: str = attrs.field(default="", repr=False)
+    callback_secret: bytes = attrs.field(default=b"", repr=False, validator=_bytes)
+    upstream_url: str = attrs.field(default="", converter=_upstream_url)
+    upstream_key: str = attrs.field(default="", repr=False, validator=_text)
+    token: str = attrs.field(default="", repr=False, validator=_text)
+    admin_token: str = attrs.field(default="", repr=False, validator=_text)
     operator: Literal["remote", "local", "off"] = attrs.field(
-        default="remote", validator=in_(CALLERS)
+        default="remote", validator=_one_of(*CALLERS)
     )
     admin_hosts: frozenset[str] = attrs.field(default=frozenset(), converter=_admin_hosts)
-    upstream_timeout: float = attrs.field(default=30.0, validator=gt(0))
+    upstream_timeout: float = attrs.field(default=30.0, validator=_seconds)
     create_lease: int = attrs.field(
-        default=CREATE_LEASE, validator=[ge(1), le(CREATE_LEASE), _longer_than_an_attempt]
+        default=CREATE_LEASE, validator=[_whole(1, CREATE_LEASE), _longer_than_an_attempt]
     )
-    reads_at_once: int = attrs.field(default=8, validator=ge(1))
-    sweep_interval: float = attrs.field(default=60.0, validator=gt(0))
-    limits: Limits = attrs.field(factory=Limits)
+    reads_at_once: int = attrs.field(default=8, validator=_whole(1))
+    sweep_interval: float = attrs.field(default=60.0, validator=_seconds)
+    limits: Limits = attrs.field(factory=Limits, validator=_limits)

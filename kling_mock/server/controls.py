@@ -10,6 +10,7 @@ from kling_mock.controls.attributes import KnownAttributes
 from kling_mock.controls.loop_proxy import HasTaskId, LoopProxy, id_of
 from kling_mock.journal.journal import Journal
 from kling_mock.kling.world import World
+from kling_mock.web.values import as_text, as_whole
 
 if TYPE_CHECKING:
     from kling_mock.controls.accounts import AccountHandle, AccountsHandle
@@ -147,5 +148,8 @@ class ServerControls(KnownAttributes):
             IllegalTransitionError: It has ended already.
             ValueError: There is no such code.
         """
+        if message is not None:
+            as_text("message", message)
+        as_whole("code", code, 1)
         self._proxy.call(lambda world: world.fail(world.tasks.any(id_of(task)), code, message))
         self._proxy.settle()

@@ -5,36 +5,37 @@ from __future__ import annotations
 import asyncio
 import secrets as random_source
 import socket
+import warnings
 from collections.abc import Iterable
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, Self
 
-from aiohttp import web
-
 from kling_mock.clock import MockClock
-from kling_mock.clock.choice import SEEDED_START, check_seed, first_instant, make_clock
+from kling_mock.clock.choice import check_seed, first_instant, make_clock
 from kling_mock.controls.loop_proxy import LoopProxy
 from kling_mock.journal.journal import DEFAULT_SIZE
 from kling_mock.kling.model.accounts import GivenKeys
-from kling_mock.kling.world import World, admin_token
+from kling_mock.kling.world import admin_token
 from kling_mock.server.chosen_secrets import Secrets, check_seeded, is_exposed
 from kling_mock.server.clients import ServerClients
 from kling_mock.server.emulator import Emulator
 from kling_mock.server.relay import EmbeddedRelay
+from kling_mock.server.steering import Steering
 from kling_mock.web.access import CALLERS, AccessPolicy, names_of
-from kling_mock.web.addresses import read_base_url, read_hosts
+from kling_mock.web.addresses import read_base_url, read_hosts, read_listening_host
 from kling_mock.web.loop_thread import LoopThread
 from kling_mock.web.tls import ServerCertificate, server_context
+from kling_mock.web.values import as_number, as_whole, is_one_of
 
 if TYPE_CHECKING:
-    from kling_mock.admin.api import AdminApi
     from kling_mock.kling.snapshots import Snapshot
     from kling_mock.relay.settings import RelaySettings
 
 __all__ = ["KlingMock"]
 
 _START_LIMIT = 10.0  # seconds of real time
+_OPENING_LIMIT = 2.0  # seconds of real time that a start which was interrupted may take to end
 _STOP_LIMIT = 5.0  # seconds of real time, beyond those given for draining
 
 
@@ -86,6 +87,7 @@ class KlingMock(ServerClients):
 
     Raises:
         ValueError: An argument is out of range; the text says what it must be.
+        OSError: A file of TLS cannot be read, or is no certificate or key.
     """
 
     clock: Final[MockClock]
@@ -109,16 +111,13 @@ class KlingMock(ServerClients):
         journal_size: int = DEFAULT_SIZE,
         relay: RelaySettings | bool = True,
     ) -> None:
-        if admin not in CALLERS:
+        if not is_one_of(admin, CALLERS):
             raise ValueError(f"admin: must be 'off', 'local' or 'remote', got {admin!r}")
-        if type(journal_size) is not int or journal_size < 1:
-            raise ValueError(
-                f"journal_size: must be a whole number of 1 or more, got {journal_size!r}"
-            )
-        if type(kling_port) is not int or not 0 <= kling_port <= 65535:
-            raise ValueError(f"kling_port: must be a port from 0 to 65535, got {kling_port!r}")
+        as_whole("journal_size", journal_size, 1)
+        as_whole("kling_port", kling_port, 0, 65535)
+        read_listening_host("host", host)
         given = None if isinstance(relay, bool) else relay
-        if given is not None and not isinstance(given, _relay_settings()):
+        if given is relay and not isinstance(given, _relay_settings()):
             text = f"relay: must be RelaySettings(...), True or False, got {given!r}"
             raise ValueError(text)
         if public_url is not None:
@@ -133,7 +132,6 @@ class KlingMock(ServerClients):
         if seed is not None:
             values = None if settings is None else (settings.token, settings.callback_secret)
             check_seeded(host, admin, chosen, values)
-        self._has_start = start is not None
         first_seed = random_source.randbits(64) if seed is None else seed
         # Where others can call, nobody may compute from a seed what is made later.
         is_seeded = not is_exposed(host, admin)
@@ -143,9 +141,10 @@ class KlingMock(ServerClients):
         self.admin_token = chosen.admin_token or admin_token(key_seed)
         access = AccessPolicy(admin, self.admin_token, names)
         certificate = None if tls_cert is None else ServerCertificate(tls_cert)
-        self._admin_api: AdminApi | None = None
         self.clock = make_clock(clock, first_instant(clock, seed, start))
-        emulator = Emulator(
+        # It and not this object is what the server holds: see `__del__`.
+        self._steering = steering = Steering(self.clock, access, has_start=start is not None)
+        emulator = steering.emulator = Emulator(
             self.clock,
             seed=first_seed,
             key_seed=key_seed,
@@ -156,13 +155,14 @@ class KlingMock(ServerClients):
             callback_hosts=hosts,
             journal_size=journal_size,
             keys=GivenKeys(chosen.access_key, chosen.secret_key, chosen.api_key),
-            document=self._openapi,
-            admin=self._serve_admin if access.is_on else None,
+            document=steering.openapi,
+            admin=steering.serve_admin if access.is_on else None,
         )
         thread = LoopThread("kling-mock", "This KlingMock")
+        self._opening: asyncio.Future[None] | None = None
         embedded: EmbeddedRelay | None = None
         if settings is not None:
-            embedded = EmbeddedRelay(
+            embedded = steering.relay = EmbeddedRelay(
                 settings,
                 emulator,
                 thread,
@@ -175,7 +175,7 @@ class KlingMock(ServerClients):
                 certificate=certificate,
                 callback_hosts=hosts,
             )
-        proxy = LoopProxy(thread, self.clock, lambda: emulator.world)
+        proxy = steering.proxy = LoopProxy(thread, self.clock, lambda: emulator.world)
         super().__init__(proxy, thread, emulator, embedded, access, certificate)
 
     # ------------------------------------------------------------ starting and stopping
@@ -195,16 +195,20 @@ class KlingMock(ServerClients):
             raise RuntimeError("This KlingMock runs already; make another one for a second server.")
         if self._thread.state not in {"new", "stopped"}:
             raise self._thread.refusal()
-        # Bound here: a port that is taken is reported at once, and from the caller's own line.
-        bound = self._emulator.bind()
-        self._thread.start()
+        bound: socket.socket | None = None
         try:
+            # Bound here: a port that is taken is reported at once, and from the caller's own line.
+            bound = self._emulator.bind()
+            self._thread.start()
             self._thread.wait(self._open(bound), _START_LIMIT)
-        except BaseException:
-            self._thread.stop(partial(self._close, 0.0), _STOP_LIMIT)
-            bound.close()
+            return self  # noqa: TRY300 - an interrupt at this line stops it, too
+        except BaseException:  # Ctrl-C leaves nothing running either
+            try:
+                self._thread.stop(partial(self._close, 0.0), _STOP_LIMIT)
+            finally:
+                if bound is not None:
+                    bound.close()
             raise
-        return self
 
     def stop(self, drain: float = 0.0) -> None:
         """Stop the server and close its connections; its state stays, and can still be read.
@@ -214,8 +218,13 @@ class KlingMock(ServerClients):
         Args:
             drain: Seconds of real time that requests in progress may take to end, and as long
                 again to be cancelled.
+
+        Raises:
+            ValueError: *drain* is no number of 0 or more.
+            TimeoutError: It did not end in time; the thread is stopped all the same.
         """
-        self._thread.stop(partial(self._close, drain), drain + _STOP_LIMIT)
+        seconds = as_number("drain", drain, unit="seconds")
+        self._thread.stop(partial(self._close, seconds), seconds + _STOP_LIMIT)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -229,7 +238,13 @@ class KlingMock(ServerClients):
         self.stop()
 
     async def __aenter__(self) -> Self:
-        return await asyncio.to_thread(self.start)
+        starting = asyncio.ensure_future(asyncio.to_thread(self.start))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await asyncio.wait([starting])  # a few milliseconds; nobody would stop it later
+            await asyncio.to_thread(self.stop)
+            raise
 
     async def __aexit__(
         self,
@@ -239,15 +254,34 @@ class KlingMock(ServerClients):
     ) -> None:
         await asyncio.to_thread(self.stop)
 
+    def __del__(self) -> None:
+        """Warn of a server that nobody can stop any more; it runs on until the process ends."""
+        thread = self.__dict__.get("_thread")  # missing if an argument was refused
+        if thread is not None and thread.running:
+            warnings.warn(
+                f"{self!r} was dropped while it runs, and keeps its thread and port: use it in a "
+                "`with` statement, or call stop().",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
+
     def __repr__(self) -> str:
         return f"<KlingMock {self.kling_url if self._emulator.is_listening else 'not running'}>"
 
     async def _open(self, bound: socket.socket) -> None:
         await self._emulator.open(bound)
         if self._relay is not None:
-            await self._relay.open()
+            # Shielded: a connection of a database that is given up half-way stays open.
+            self._opening = asyncio.ensure_future(self._relay.open())
+            await asyncio.shield(self._opening)
 
     async def _close(self, drain: float) -> None:
+        opening, self._opening = self._opening, None
+        if opening is not None and not opening.done():  # the start was interrupted
+            await asyncio.wait([opening], timeout=_OPENING_LIMIT)
+            if not opening.cancel():
+                opening.exception()  # nobody else asks for it
         self.clock.stop()
         if self._relay is not None:
             await self._relay.host.close(drain)
@@ -263,16 +297,11 @@ class KlingMock(ServerClients):
         Args:
             seed: Makes the ids and times from now on; `None` is the last one. A manual or
                 scaled clock without `start=` then begins like that of `KlingMock(seed=...)`.
+
+        Raises:
+            ValueError: *seed* is no whole number.
         """
-
-        def work(_: World) -> None:
-            if self._relay is not None:
-                self._relay.reset()
-            self.clock.reset(None if seed is None or self._has_start else SEEDED_START)
-            self._emulator.reset(seed)
-            self._admin_api = None  # and with it the snapshots that it keeps
-
-        self._proxy.call(work)
+        self._steering.reset(seed)
 
     def snapshot(self) -> Snapshot:
         """Return all that this server knows now: state, clock, faults, journal, chance, relay.
@@ -285,12 +314,7 @@ class KlingMock(ServerClients):
                 are in a database; or something else than the emulated Kling and its relay waits
                 on the clock.
         """
-
-        def work(_: World) -> Snapshot:
-            relay = None if self._relay is None else self._relay.snapshot()
-            return self._emulator.snapshot(relay)
-
-        return self._proxy.when_settled(work)
+        return self._steering.snapshot()
 
     def restore(self, snapshot: Snapshot) -> None:
         """Be again what this server was when *snapshot* was taken.
@@ -305,33 +329,7 @@ class KlingMock(ServerClients):
         Raises:
             ValueError: It was taken of another server.
         """
-        if snapshot.clock is not self.clock:
-            raise ValueError("snapshot: must be one of this server; it was taken of another")
-
-        def work(_: World) -> None:
-            relay = self._emulator.restore(snapshot)
-            if self._relay is not None:
-                self._relay.restore(relay)
-
-        self._proxy.call(work)
-
-    # ------------------------------------------------------------ what is loaded when first used
-
-    async def _serve_admin(
-        self, request: web.BaseRequest, path: str, query: str
-    ) -> web.StreamResponse:
-        if self._admin_api is None:
-            from kling_mock.admin.api import AdminApi
-            from kling_mock.admin.context import AdminContext
-
-            context = AdminContext(self._proxy, self.clock, self.reset, self.snapshot, self.restore)
-            self._admin_api = AdminApi(context, self._access)
-        return await self._admin_api(request, path, query)
-
-    def _openapi(self) -> bytes:
-        from kling_mock.reference.documents import openapi_bytes
-
-        return openapi_bytes(with_admin=self._access.is_on)
+        self._steering.restore(snapshot)
 
 
 def _relay_settings() -> type[RelaySettings]:

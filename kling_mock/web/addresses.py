@@ -14,6 +14,7 @@ __all__ = [
     "is_http_url",
     "read_base_url",
     "read_hosts",
+    "read_listening_host",
     "shown_url",
 ]
 
@@ -51,7 +52,7 @@ def read_base_url(name: str, given: object) -> str:
     )
 
 
-def read_hosts(name: str, given: Iterable[str]) -> frozenset[str]:
+def read_hosts(name: str, given: object) -> frozenset[str]:
     """Return hosts in lower case; "*" is any.
 
     Args:
@@ -61,7 +62,28 @@ def read_hosts(name: str, given: Iterable[str]) -> frozenset[str]:
     Raises:
         ValueError: One is none.
     """
-    return frozenset(_host(name, one) for one in ([given] if isinstance(given, str) else given))
+    hosts = [given] if isinstance(given, str) else given
+    if not isinstance(hosts, Iterable) or isinstance(hosts, bytes | dict):
+        raise ValueError(f"{name}: must be a list of names or addresses, got {given!r}")  # noqa: TRY004 - one kind for all
+    return frozenset(_host(name, one) for one in hosts)
+
+
+def read_listening_host(name: str, given: object) -> str:
+    """Return the address to listen on; "" is any of this computer.
+
+    Args:
+        name: What it is called in an error.
+        given: A name or address without a port.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if isinstance(given, str) and (not given or _NAME.fullmatch(given) or is_address(given)):
+        return given
+    raise ValueError(
+        f"{name}: must be an address or a name to listen on, without scheme and port, such as "
+        f"'127.0.0.1' or '::1'; got {given!r}"
+    )
 
 
 def _host(name: str, given: object) -> str:

@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 import attrs
 
+from kling_mock.web.values import as_number, as_whole
+
 __all__ = ["Limits", "Phase", "Seen", "default_connections", "overdue", "room_rank"]
 
 #: Files and sockets of a process that are not connections to this address: the database, the
@@ -31,8 +33,11 @@ def default_connections() -> int:
 
 
 def _positive(_instance: object, field: attrs.Attribute[float], value: float) -> None:
-    if not value > 0:
-        raise ValueError(f"{field.name}: must be more than 0, got {value!r}")
+    as_number(field.name, value, above=True)
+
+
+def _at_least_one(_instance: object, field: attrs.Attribute[int], value: int) -> None:
+    as_whole(field.name, value, 1)
 
 
 @attrs.frozen
@@ -51,10 +56,10 @@ class Limits:
         send_seconds: Without the client taking any byte of an answer.
 
     Raises:
-        ValueError: One is not positive.
+        ValueError: One is no positive number.
     """
 
-    connections: int = attrs.field(factory=default_connections, validator=attrs.validators.ge(1))
+    connections: int = attrs.field(factory=default_connections, validator=_at_least_one)
     header_seconds: float = attrs.field(default=20.0, validator=_positive)
     idle_seconds: float = attrs.field(default=75.0, validator=_positive)
     body_seconds: float = attrs.field(default=30.0, validator=_positive)

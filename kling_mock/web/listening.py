@@ -29,18 +29,22 @@ def bind(host: str, port: int, last: int = 0) -> socket.socket:
         with contextlib.suppress(OSError):  # another server has it now
             return bind(host, last)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound = None
     try:
+        bound = socket.socket(family, socket.SOCK_STREAM)
         # A port of a server that has just ended is free again at once; one that another server
         # listens on is not.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
         bound.listen(BACKLOG)
-    except OSError as error:
-        bound.close()
+        return bound  # noqa: TRY300 - an interrupt at this line closes it, too
+    except BaseException as error:  # also Ctrl-C
+        if bound is not None:
+            bound.close()
+        if not isinstance(error, OSError):
+            raise
         reason = error.strerror or str(error)
         raise OSError(error.errno, f"cannot listen on {host}:{port}: {reason}") from error
-    return bound
 
 
 def url_of(host: str, port: int, *, tls: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
@@ -71,15 +72,20 @@ class LoopThread:
         return RuntimeError(_REFUSALS[self.state].format(self._title, self._pid))
 
     def start(self) -> None:
-        """Start the thread; return once its loop runs."""
-        loop = asyncio.new_event_loop()
-        ready = threading.Event()
-        loop.call_soon(ready.set)
-        self._thread = threading.Thread(target=_run, args=(loop,), name=self._name, daemon=True)
-        self._thread.start()
-        ready.wait()
-        with self._lock:
-            self._loop, self._pid, self._state = loop, os.getpid(), "running"
+        """Start the thread; return once its loop runs.
+
+        An interrupt (Ctrl-C) meanwhile leaves neither a thread nor a descriptor.
+        """
+        before, beginning = self._state, _Beginning(self._name)
+        try:
+            loop = beginning.wait()
+            with self._lock:
+                self._loop, self._thread = loop, beginning.thread
+                self._pid, self._state = os.getpid(), "running"
+        except BaseException:
+            self._loop, self._thread, self._state = None, None, before
+            beginning.undo()
+            raise
 
     def wait(self, work: Coroutine[Any, Any, T], timeout: float | None) -> T:
         """Run *work* on the loop and return its result, or raise its exception.
@@ -92,15 +98,20 @@ class LoopThread:
             TimeoutError: It did not end in time, and was cancelled.
             RuntimeError: The thread takes no work, or stopped before *work* ended.
         """
-        if self.state == "forked":  # first: a thread of the parent may have held the lock
+        try:
+            future = self._submit(work)
+        except BaseException:
             work.close()
+            raise
+        return self._result(future, timeout)
+
+    def _submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        if self.state == "forked":  # first: a thread of the parent may have held the lock
             raise self.refusal()
         with self._lock:
             if self._loop is None or self._state != "running":
-                work.close()
                 raise self.refusal()
-            future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return self._result(future, timeout)
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def _result(self, future: concurrent.futures.Future[T], timeout: float | None) -> T:
         try:
@@ -162,6 +173,58 @@ class LoopThread:
             with self._lock:
                 self._loop = self._thread = None
                 self._state = "stopped"
+
+
+class _Beginning:
+    """A thread with a loop that begins to run.
+
+    The thread makes the loop and closes it, since no signal interrupts it there.
+
+    Args:
+        name: The thread's name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.thread = threading.Thread(target=self._main, name=name, daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ready = threading.Event()
+        self._undone = threading.Event()
+
+    def wait(self) -> asyncio.AbstractEventLoop:
+        """Start the thread; return its loop once that runs.
+
+        Raises:
+            RuntimeError: The system has no thread or no descriptor left.
+        """
+        self.thread.start()
+        self._ready.wait()
+        if self._loop is None:
+            raise RuntimeError("The event loop could not be made; see the error above.")
+        return self._loop
+
+    def undo(self) -> None:
+        """End the thread, wherever `wait` was interrupted."""
+        self._undone.set()
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it is closed already
+                self._loop.call_soon_threadsafe(self._loop.stop)
+        if self.thread.is_alive():
+            self.thread.join()
+
+    def _main(self) -> None:
+        try:
+            if self._undone.is_set():
+                return
+            self._loop = asyncio.new_event_loop()
+            self._loop.call_soon(self._begun)
+            _run(self._loop)
+        finally:
+            self._ready.set()
+
+    def _begun(self) -> None:
+        self._ready.set()
+        if self._undone.is_set() and self._loop is not None:
+            self._loop.stop()
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from kling_mock.web.values import as_text
+
 __all__ = ["ServerCertificate", "server_context"]
 
 _FIRST: Final = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -21,15 +23,25 @@ def server_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:
         key: Path of its key; `None` if it is in the same file.
 
     Raises:
-        ValueError: There is a key alone.
+        ValueError: There is a key alone, or one is no path.
         OSError: A file cannot be read, or is no such file.
     """
     if cert is None:
         if key is not None:
             raise ValueError("tls_key: must come with tls_cert")
         return None
+    as_text("tls_cert", cert, can_be_empty=False)
+    if key is not None:
+        as_text("tls_key", key, can_be_empty=False)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
+    try:
+        context.load_cert_chain(cert, key)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            "tls_cert: must be the path of a PEM certificate, whose key is in the same file or in "
+            f"that of tls_key; {cert!r} cannot be used: {error.strerror or error}",
+        ) from error
     return context
 
 

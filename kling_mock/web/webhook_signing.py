@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from collections.abc import Sequence
 
@@ -20,9 +19,11 @@ def check_secret(secret: str) -> str:
         ValueError: It is not `whsec_` and base64 of 24 to 64 bytes.
     """
     low, high = _KEY_BYTES
+    if not isinstance(secret, str):
+        raise ValueError(f"secret: must be {_PREFIX} and base64, got a {type(secret).__name__}")  # noqa: TRY004 - one kind for all
     try:
         size = len(base64.b64decode(secret.removeprefix(_PREFIX), validate=True))
-    except binascii.Error:
+    except ValueError:  # also letters that are not ASCII
         size = 0
     if not (secret.startswith(_PREFIX) and low <= size <= high):
         raise ValueError(f"secret: must be {_PREFIX} and base64 of {low} to {high} bytes")

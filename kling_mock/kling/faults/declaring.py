@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from kling_mock.journal.matching import STATUSES, TargetOptions, Where
 from kling_mock.kling.faults.kinds import KINDS, FaultSpec
 from kling_mock.kling.faults.matching import Fault
+from kling_mock.web.values import is_one_of
 
 __all__ = [
     "FaultOptions",
@@ -73,7 +74,7 @@ def make_fault(kind: str, match: str, options: Mapping[str, Any]) -> Fault:
     Raises:
         ValueError: Something of this is invalid; the text names what it must be.
     """
-    row = KINDS.get(kind)
+    row = KINDS[kind] if is_one_of(kind, KINDS) else None
     if row is None:
         raise ValueError(f"kind: must be one of {', '.join(KINDS)}; got {kind!r}")
     known = {*_TARGET, "after", "times", "probability", *row.settings}

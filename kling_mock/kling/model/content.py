@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, get_args
 from kling_mock.journal.matching import Subject, Where
 from kling_mock.kling.service_codes import CODES
 from kling_mock.web.facts import documented
+from kling_mock.web.values import as_text, is_one_of
 
 __all__ = ["FACT", "Content", "ContentAction", "ContentDecision"]
 
@@ -73,13 +74,18 @@ class Content:
         Raises:
             ValueError: There is no such kind or code; nothing has changed.
         """
-        if kind not in get_args(ContentAction):
+        if not is_one_of(kind, get_args(ContentAction)):
             raise ValueError(
                 f"kind: must be one of {', '.join(get_args(ContentAction))}; got {kind!r}"
             )
-        if code not in CODES or code == 0:
+        if type(code) is not int or code not in CODES or code == 0:
             possible = ", ".join(str(known) for known in CODES if known)
             raise ValueError(f"code: must be one of {possible}; got {code!r}")
+        if message is not None:
+            as_text("message", message)
+        is_pattern = isinstance(prompt, re.Pattern) and isinstance(prompt.pattern, str)
+        if not (is_pattern or isinstance(prompt, str)):
+            raise ValueError(f"prompt: must be a string or a pattern of one, got {prompt!r}")
         shown = prompt if isinstance(prompt, str) else prompt.pattern
         if isinstance(prompt, str):
             prompt = re.compile(re.escape(prompt), re.IGNORECASE)

@@ -7,6 +7,7 @@ from random import Random
 from typing import Literal, NamedTuple, get_args
 
 from kling_mock.journal.matching import Subject, Where
+from kling_mock.web.values import as_number, as_whole, is_one_of
 
 __all__ = [
     "LONGEST",
@@ -105,7 +106,7 @@ class ProgressRules:
         Raises:
             ValueError: Something of this is invalid; nothing has changed.
         """
-        if kind not in get_args(ProgressKind):
+        if not is_one_of(kind, get_args(ProgressKind)):
             raise ValueError(
                 f"kind: must be one of {', '.join(get_args(ProgressKind))}; got {kind!r}"
             )
@@ -113,10 +114,10 @@ class ProgressRules:
             raise ValueError("seconds: must be given with the kind 'after', and with no other")
         if (polls is not None) is not (kind == "polls"):
             raise ValueError("polls: must be given with the kind 'polls', and with no other")
-        if seconds is not None and not 0 <= seconds <= LONGEST:
-            raise ValueError(f"seconds: must be 0 to {LONGEST:.0f}, got {seconds!r}")
-        if polls is not None and not 1 <= polls <= MOST_POLLS:
-            raise ValueError(f"polls: must be 1 to {MOST_POLLS}, got {polls!r}")
+        if seconds is not None:
+            as_number("seconds", seconds, high=LONGEST)
+        if polls is not None:
+            as_whole("polls", polls, 1, MOST_POLLS)
         self._rules.append((where, ProgressRule(kind, seconds or 0.0, polls or 0)))
         self.any = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from kling_mock import KlingMock
 from kling_mock.clock import ManualClock, MockClock
 from kling_mock.kling.model.tasks import TaskIds
+from kling_mock.kling.snapshots import _Writer
 from kling_mock.server.relay import EmbeddedRelay, RelaySnapshot
 from kling_mock.storage.memory import MemoryStorage
 from tests.mock.conftest import Api
@@ -258,3 +260,52 @@ def test_a_reset_after_a_restore_is_one_of_the_restored_seed(mock: KlingMock) ->
     mock.reset()
     assert api.new() == first
     api.http.close()
+
+
+def calls_of_a_writer(monkeypatch: pytest.MonkeyPatch, mock: KlingMock) -> int:
+    """Return how often Python is called while a state is written out."""
+    calls: list[object] = []
+    reduced = _Writer._reduced
+
+    def counting(self: _Writer, thing: object) -> Any:
+        calls.append(thing)
+        return reduced(self, thing)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Writer, "_reduced", counting)
+        mock.snapshot()
+    return len(calls)
+
+
+def test_the_cost_of_a_snapshot_is_not_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred tasks more are no call more: what is not copied is found once, by its type."""
+    with KlingMock(seed=1, relay=False) as mock, mock.client() as kling:
+        kling.text2video.create(prompt="a kitten")
+        few = calls_of_a_writer(monkeypatch, mock)
+        for _ in range(100):
+            kling.text2video.create(prompt="a kitten")
+        assert calls_of_a_writer(monkeypatch, mock) == few
+    assert few > 0
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_collection_of_garbage_is_as_it_was(*, is_on: bool) -> None:
+    """A snapshot suspends it, and leaves it as the test has it."""
+    with KlingMock(seed=1) as mock:
+        was_on = gc.isenabled()
+        try:
+            (gc.enable if is_on else gc.disable)()
+            mock.restore(mock.snapshot())
+            assert gc.isenabled() is is_on
+        finally:
+            (gc.enable if was_on else gc.disable)()
+
+
+@pytest.mark.parametrize("given", [None, 5, "a snapshot"])
+def test_what_is_no_snapshot_is_refused(given: Any) -> None:
+    """With what it must be."""
+    with (
+        KlingMock(relay=False) as mock,
+        pytest.raises(ValueError, match="snapshot: must be what snapshot"),
+    ):
+        mock.restore(given)
