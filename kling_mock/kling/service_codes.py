@@ -170,7 +170,8 @@ def invalid(path: str, expected: str, got: object = None) -> Refusal:
         expected: What it must be.
         got: What was sent; `None` leaves it out. Its URLs are shown without user info and query.
     """
-    shown = redact_value(got, path.rpartition(".")[2])
+    # Only a text is shown as it came; what is nested could be so too deeply.
+    shown = redact_value(got, path.rpartition(".")[2]) if isinstance(got, str) else got
     sent = "" if got is None else f", got {_show(shown)}"
     return Refusal(1201, f"{path}: {expected}{sent}")
 

@@ -238,6 +238,14 @@ def test_a_body_that_is_too_large(api: Any, monkeypatch: pytest.MonkeyPatch, siz
     assert api.get(LIST).status_code == 200
 
 
+@pytest.mark.parametrize("depth", [100, 600, 900, 100_000])
+def test_a_value_that_is_nested_deeply(api: Any, depth: int) -> None:
+    """It is a 400 like any wrong value, and no failure of the emulator."""
+    raw = b'{"prompt": ' + b"[" * depth + b"]" * depth + b"}"
+    reply = api.http.post(LIST, content=raw, headers=api.headers())
+    assert (reply.status_code, reply.json()["code"]) in {(400, 1200), (400, 1201)}
+
+
 def test_large_images_are_within_the_limit() -> None:
     """Seven inline images of 10 MB fit into a request."""
     assert MAX_BODY > 7 * 10 * 1024 * 1024 * 4 / 3
