@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from kling_mock.journal.entries import Entry
 from kling_mock.journal.matching import STATUSES, Where
+from kling_mock.journal.notes import NoteKind
 from kling_mock.kling.callbacks.log import Delivery, State
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.faults.kinds import KINDS
@@ -190,12 +191,15 @@ ENTRY = closed(
     path=text(),
     query=text("`<hidden>` stands for the values of parameters that the call does not have."),
     status=integer(about="The HTTP status; 0 if a fault kept it from being answered."),
-    code=integer(about="The service code; 0 is success."),
+    code=integer(about="The service code; 0 is success. Without an envelope the HTTP status."),
     request_id=text(),
     account=text("Empty if the request was not authenticated."),
     request=text("The first bytes of the body; its URLs are without user info and query."),
     response=text("The first bytes of the body."),
     fault=text("The faults that happened to it, with `+` between."),
+    notes=array(
+        closed(kind=text(enum=get_args(NoteKind)), field=text(), text=text()),
+    ),
 )
 
 
@@ -214,6 +218,7 @@ def show_entry(number: int, entry: Entry) -> dict[str, Any]:
         "request": entry.request.decode("utf-8", "replace"),
         "response": entry.response.decode("utf-8", "replace"),
         "fault": entry.fault,
+        "notes": [note._asdict() for note in entry.notes],
     }
 
 

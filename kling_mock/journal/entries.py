@@ -7,6 +7,8 @@ import json
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from kling_mock.journal.notes import Note
+
 __all__ = ["BODY_KEPT", "Entry", "keep", "shorten"]
 
 BODY_KEPT = 4_096  # bytes of each body: an inline image would fill the memory
@@ -26,7 +28,8 @@ class Entry(NamedTuple):
             does not have: an app may send a key there. "" if there was none.
         status: The HTTP status of the answer; 0 if none was sent: a fault kept it from being
             served, or the client had gone before its body was complete.
-        code: The service code of the answer; 0 is success.
+        code: The service code of the answer; 0 is success. An answer without an envelope has none:
+            then it is the HTTP status.
         request_id: What the answer's envelope calls this request.
         account: The account's name; "" if the request was not authenticated.
         request: The request's body; the long texts of a large one are shortened. Its URLs are
@@ -34,6 +37,7 @@ class Entry(NamedTuple):
         response: The first bytes of the answer's body; of a result file nothing is kept.
         fault: The faults that happened to it, with a "+" between; "" if none did. The reply
             kept here is the one before the fault.
+        notes: What the emulator has noticed beside; see `Note`.
     """
 
     at: float
@@ -47,6 +51,7 @@ class Entry(NamedTuple):
     request: bytes
     response: bytes
     fault: str = ""
+    notes: tuple[Note, ...] = ()
 
     @property
     def sent(self) -> Any:
@@ -105,12 +110,14 @@ class Entry(NamedTuple):
 
     @property
     def unexpected(self) -> bool:
-        """Whether it was refused before its account was known.
+        """Whether it was refused before its account was known, or has a key that nobody knows.
 
-        Its path or method is not served, its body cannot be read, or its credential is
-        invalid: with the real service that is a bug of the app, whatever its test is about.
-        What a fault did is not.
+        Its path or method is not served, its body cannot be read, its credential is invalid, or
+        a key in its body is ignored that no endpoint has: with the real service that is a bug of
+        the app, whatever its test is about. What a fault did is not.
         """
+        if any(note.kind == "unknown" for note in self.notes):
+            return True
         return bool(self.code) and not (
             self.account or self.fault or self.path.startswith(_RESULTS)
         )

@@ -62,7 +62,7 @@ class Journal:
         queue.append(number)
         if len(self._kept) > self._size:
             self._make_room(number)
-        if entry.code and entry.unexpected:
+        if (entry.code or entry.notes) and entry.unexpected:
             self._unexpected.append(entry)
             self._unexpected_total += 1
 
@@ -116,7 +116,7 @@ class Journal:
 
     @property
     def unexpected(self) -> list[Entry]:
-        """The newest calls that were refused before their account was known; see `Entry`."""
+        """The newest calls that Kling does not know, or of which it ignores a key; see `Entry`."""
         return list(self._unexpected)
 
     def numbered(self) -> list[tuple[int, Entry]]:
@@ -253,7 +253,7 @@ class Journal:
         return list(kept.values())
 
     def assert_no_unexpected(self) -> None:
-        """Check that every call was one that is served, with a valid credential.
+        """Check that every call was one that is served, with a valid credential and known keys.
 
         Raises:
             AssertionError: One was not; the text shows the nearest call that is served.

@@ -56,6 +56,9 @@ def nearest_served(entry: Entry, served: Sequence[str]) -> tuple[str, list[Diffe
 def explain(entry: Entry, served: Sequence[str]) -> str:
     """Return why a call was unexpected, in one line."""
     call = f"{entry.method} {entry.path[:200]}: {entry.status}/{entry.code}"
+    unknown = "; ".join(str(note) for note in entry.notes if note.kind == "unknown")
+    if unknown:
+        return f"{call}, {unknown}"
     found = nearest_served(entry, served)
     if found is None or not found[1]:
         return f"{call} {entry.message}"
@@ -99,6 +102,8 @@ def _fields(entry: Entry) -> list[str]:
     parts += [f"fault {entry.fault}"] if entry.fault else []
     parts += ["unexpected"] if entry.unexpected else []
     parts += [entry.message[:200]] if entry.code and not entry.unexpected else []
+    shown = (note for note in entry.notes if not (entry.unexpected and note.kind == "refused"))
+    parts += [f"({note})" for note in shown]
     return parts
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from kling_mock.kling.endpoints.field_checks import check_fields
+from kling_mock.kling.endpoints.field_checks import FieldReader, check_fields
+from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.record import CallContext, DirectCall, EmulatedEndpoint
 from kling_mock.kling.endpoints.registry import RoutedCall
 from kling_mock.kling.endpoints.validation import make_plan, read_object
@@ -17,7 +19,12 @@ __all__ = ["create", "get", "list_tasks", "reply"]
 
 
 def create(
-    world: World, account: Account, call: RoutedCall, body: bytes, origin: Callable[[], str]
+    world: World,
+    account: Account,
+    call: RoutedCall,
+    body: bytes,
+    origin: Callable[[], str],
+    noticed: Noticed,
 ) -> str:
     """Make a task of a valid request; return the reply's `data` as JSON.
 
@@ -27,12 +34,14 @@ def create(
         call: The endpoint, and the parameter of its path.
         body: The request's body.
         origin: Returns scheme, host and port that result URLs begin with.
+        noticed: Takes the notes.
 
     Raises:
         Refusal: It is refused; nothing has changed.
     """
     record = call.record
     context = CallContext(
+        FieldReader(noticed, world.endpoints.fields),
         call.name,
         world.endpoints.models,
         world.discontinued,
@@ -83,7 +92,14 @@ def list_tasks(
     return record.interface.listed(tasks, origin)
 
 
-def reply(world: World, account: Account, record: EmulatedEndpoint, body: bytes, query: str) -> str:
+def reply(
+    world: World,
+    account: Account,
+    record: EmulatedEndpoint,
+    body: bytes,
+    query: str,
+    noticed: Noticed,
+) -> str:
     """Return the `data` of a call that makes no task, as JSON.
 
     Args:
@@ -92,11 +108,15 @@ def reply(world: World, account: Account, record: EmulatedEndpoint, body: bytes,
         record: The endpoint.
         body: The request's body.
         query: The query string.
+        noticed: Takes the notes.
 
     Raises:
         Refusal: It is refused; nothing has changed.
     """
     if record.reply is None:
         raise Refusal(1202)
-    fields = {} if record.method == "GET" else check_fields(record.fields, read_object(body))
+    fields: dict[str, Any] = {}
+    if record.method != "GET":
+        reader = FieldReader(noticed, world.endpoints.fields)
+        fields = check_fields(record.fields, read_object(body), reader)
     return record.reply(DirectCall(account, fields, query, world.clock.now()))

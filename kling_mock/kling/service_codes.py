@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kling_mock.journal.notes import Note
 from kling_mock.journal.redaction import redact_value
 from kling_mock.web.facts import Fact, assumed, documented, observed
 
@@ -14,6 +15,7 @@ __all__ = [
     "Code",
     "Message",
     "Refusal",
+    "UnknownPathError",
     "invalid",
     "refusal",
     "shortened",
@@ -82,7 +84,7 @@ class Message:
     fact: Fact
 
 
-# Texts seen on the wire. A refusal may go on after them, to name what would be valid.
+# Texts seen on the wire, to the letter: clients compare them. What would be valid is a note.
 MESSAGES: dict[str, Message] = {
     "task_not_found": Message(
         1201,
@@ -123,6 +125,47 @@ MESSAGES: dict[str, Message] = {
             note="the text was seen once; its code and HTTP status were not recorded",
         ),
     ),
+    "value": Message(
+        1201,
+        "{} value '{}' is invalid",
+        observed(
+            "clients", as_of="2026-08-01", confidence="high", note="seen of mode and model_name"
+        ),
+    ),
+    "other_endpoint": Message(
+        1201,
+        "model is not supported",
+        observed("clients", as_of="2026-08-01", note="of a model that another endpoint has"),
+    ),
+    "unreadable": Message(
+        1201,
+        "Failed to resolve the request body",
+        observed("clients", as_of="2026-08-01", note="seen of `sound: true`; others are assumed"),
+    ),
+    "base64": Message(
+        1201,
+        "File is not in a valid base64 format",
+        observed("clients", as_of="2026-08-01", confidence="high"),
+    ),
+    "no_image": Message(
+        1201,
+        "image can not be null",
+        observed("clients", as_of="2026-08-01", confidence="high"),
+    ),
+    "small_image": Message(
+        1201,
+        "Image pixel is invalid",
+        observed(
+            "wire",
+            as_of="2026-08-01",
+            note="since the middle of 2026 also later, as the text of a failed task",
+        ),
+    ),
+    "camera": Message(
+        1201,
+        "camera_control is only supported in std mode with 5s duration and kling-v1",
+        observed("clients", as_of="2026-08-01", note="seen of kling-v1-6 on text2video"),
+    ),
     "combination": Message(
         1201,
         "model/mode/duration({}/{}/{}) is not supported",
@@ -144,6 +187,7 @@ class Refusal(Exception):  # noqa: N818 - it is a reply, not an error of this pr
         message: The text of the envelope; `None` is the code's own.
         http: The HTTP status; `None` is the code's own.
         retry_after: Seconds for a `Retry-After` header; `None` sends none.
+        note: What Kling does not say: the field, and what it must be.
     """
 
     def __init__(
@@ -153,13 +197,28 @@ class Refusal(Exception):  # noqa: N818 - it is a reply, not an error of this pr
         *,
         http: int | None = None,
         retry_after: int | None = None,
+        note: Note | None = None,
     ) -> None:
         row = CODES[code]
         self.retry_after = retry_after
+        self.note = note
         self.code = code
         self.http = row.http if http is None else http
         self.message = row.message if message is None else message
         super().__init__(f"{self.http}/{code}: {self.message}")
+
+
+class UnknownPathError(Refusal):
+    """The reply to a path that does not exist: HTTP 404 without an envelope.
+
+    Args:
+        path: The path.
+        note: What it must be.
+    """
+
+    def __init__(self, path: str, note: str) -> None:
+        super().__init__(1203, http=404, note=Note("refused", "", note))
+        self.path = path
 
 
 def invalid(path: str, expected: str, got: object = None) -> Refusal:
@@ -176,17 +235,18 @@ def invalid(path: str, expected: str, got: object = None) -> Refusal:
     return Refusal(1201, f"{path}: {expected}{sent}")
 
 
-def refusal(name: str, *values: object, more: str = "") -> Refusal:
-    """Return the refusal for the situation *name*, with Kling's text.
+def refusal(name: str, *values: object, field: str = "", note: str = "") -> Refusal:
+    """Return the refusal for the situation *name*, with Kling's text and nothing else.
 
     Args:
         name: A key of `MESSAGES`.
         values: What fills the template.
-        more: What follows Kling's text: the field, and what it must be.
+        field: The field that is refused.
+        note: What it must be, for the journal.
     """
     row = MESSAGES[name]
-    text = row.template.format(*values)
-    return Refusal(row.code, f"{text}; {more}" if more else text)
+    told = Note("refused", field, note) if note else None
+    return Refusal(row.code, row.template.format(*values), note=told)
 
 
 def _show(value: object) -> str:

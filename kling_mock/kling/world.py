@@ -54,6 +54,7 @@ class World:
         tasks: The tasks.
         journal: All requests.
         discontinued: Models that are refused as the real service refuses them.
+        refuses_ignored: Whether a key is refused that the real service ignores.
         progress_rules: How fast tasks move on.
         content: What the content review refuses.
         faults: What goes wrong.
@@ -80,6 +81,7 @@ class World:
         self.tasks = Tasks()
         self.journal = Journal(journal_size, endpoints.served)
         self.discontinued: frozenset[str] = frozenset()
+        self.refuses_ignored = False
         self.progress_rules = ProgressRules()
         self.content = Content()
         self.counts_queries = False

@@ -18,6 +18,7 @@ __all__ = ["BEHAVIOURS"]
 
 _WIRE = observed("wire", "probe-2026-09", as_of="2026-09-22", confidence="high")
 _PROBE = observed("probe-2026-09", as_of="2026-09-22")
+_CLIENTS = observed("clients", as_of="2026-08-01", confidence="high")
 _PAGES = documented("pages-2026-04", "pages-2026-09", as_of="2026-09-20")
 _OLD = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
 
@@ -61,18 +62,31 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     ),
     Behaviour(
         _REQUEST,
-        "An unknown key is refused with 1201; the old name `model` is taken and has no effect.",
-        assumed("that unknown keys are refused", "pages-2026-04"),
+        "A key that the endpoint does not know is ignored, and so is the old name `model`; the "
+        "reply's header `x-kling-mock-note` and the journal name it.",
+        _CLIENTS,
     ),
     Behaviour(
         _REQUEST,
-        '`null` and `""` count as not given, except as an item of a list.',
+        "`cfg_scale` is ignored by models that do not support it.",
+        observed("clients", as_of="2026-08-01", note="three clients send it with every request"),
+    ),
+    Behaviour(
+        _REQUEST,
+        '`null` and `""` count as not given, also of keys that are not known; not as an item of a '
+        "list.",
         assumed("the vendor's own samples send empty strings", "pages-2026-04"),
     ),
     Behaviour(
         _REQUEST,
-        "A number where text is documented is refused, `duration` included.",
-        assumed("whether numbers are converted", "pages-2026-04"),
+        "A number is taken for a text and the reverse, and `true` as text for true; a truth value "
+        "for a text, and an object for anything else, are refused with 1201.",
+        observed(
+            "clients",
+            as_of="2026-08-01",
+            confidence="medium",
+            note="seen of `duration`, `n`, `multi_shot` and `sound`; of other fields assumed",
+        ),
     ),
     Behaviour(
         _REQUEST,
@@ -91,8 +105,18 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     ),
     Behaviour(
         _REQUEST,
-        "An unknown model is 404 with 1203; one that only another endpoint serves is 1201.",
-        assumed("the code table names the model as an example of 1203; no refusal was recorded"),
+        "An unknown model is 1201, and so is one that only another endpoint serves.",
+        observed(
+            "clients",
+            as_of="2026-08-01",
+            confidence="high",
+            note="one prober saw 1203 for retired models in 2026-09",
+        ),
+    ),
+    Behaviour(
+        _REQUEST,
+        "An unknown path is 404 with a body of the web framework's own, without an envelope.",
+        observed("clients", as_of="2026-08-01", note="the body is a sample of 2025-06"),
     ),
     Behaviour(
         _REQUEST,
@@ -107,7 +131,11 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         "A mode given to a model without modes is ignored if it is std or pro.",
         assumed("the pages call `mode` not applicable there", "pages-2026-04"),
     ),
-    Behaviour(_REPLY, "Every reply is the envelope; a refusal has no `data`.", wire.ENVELOPE),
+    Behaviour(
+        _REPLY,
+        "Every reply but that to an unknown path is the envelope; a refusal has no `data`.",
+        wire.ENVELOPE,
+    ),
     Behaviour(_REPLY, "A task has the members that the pages list; times are ms.", wire.TASK),
     Behaviour(
         _REPLY,

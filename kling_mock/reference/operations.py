@@ -10,7 +10,6 @@ from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
 from kling_mock.kling.media.urls import MEDIA, PATHS
 from kling_mock.kling.service_codes import CODES
 from kling_mock.kling.wire.interface import EndpointRoute, InterfaceSchemas
-from kling_mock.kling.wire.v1_schemas import SCHEMAS as V1_SCHEMAS
 from kling_mock.kling.wire.v1_schemas import reference
 from kling_mock.reference.request_schemas import request_schema
 from kling_mock.web.facts import Fact, assumed
@@ -154,7 +153,7 @@ def _media() -> Iterator[ApiOperation]:
         200: video,
         206: ApiReply("The range.", video.schema, "video/mp4", headers),
         304: ApiReply("The client has it already.", headers=headers),
-        404: ApiReply("No such result, or its 30 days are over (1203).", V1_SCHEMAS.refused(1203)),
+        404: ApiReply("No such result, or its 30 days are over.", reference("UnknownPath")),
         416: ApiReply("The range begins behind the end."),
     }
     name = Parameter(

@@ -93,6 +93,7 @@ def _request(shape: FieldShape, **known: Schema) -> Schema:
         "properties": {
             name: _field(field, **known.get(name, {})) for name, field in shape.fields.items()
         },
+        # The service ignores other keys; a client that sends one sends it in vain.
         "additionalProperties": False,
     }
     if shape.required:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Plugin", "plugin_of"]
 
 _MEANT: Final = (
-    "Kling refuses such calls. A test that means them: @pytest.mark.kling_mock(strict=False)"
+    "Kling refuses such calls, or ignores keys that it does not know. A test that means them: "
+    "@pytest.mark.kling_mock(strict=False)"
 )
 _UNUSED: Final = (
     "What they were to test was not tested. A test that does not need them all: "

@@ -32,6 +32,8 @@ SOURCES: dict[str, str] = {
     "digest-2026-02": "a third-party compilation of the vendor's pages, 2026-02",
     "probe-2026-09": "one person's calls of the real service, 2026-09-20 to 22",
     "wire": "real request and reply bodies published by unrelated projects, 2025-12 to 2026-04",
+    "clients": "what unrelated clients send in production, and the replies that they published, "
+    "2025-06 to 2026-09",
     "none": "no source: this emulator had to decide",
 }
 

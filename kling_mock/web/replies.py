@@ -35,7 +35,12 @@ _HEADS = {
 
 
 def json_reply(
-    request: web.BaseRequest, status: int, body: bytes, now: float, retry_after: int | None = None
+    request: web.BaseRequest,
+    status: int,
+    body: bytes,
+    now: float,
+    retry_after: int | None = None,
+    more: str = "",
 ) -> web.StreamResponse:
     """Return the answer to *request*.
 
@@ -45,14 +50,16 @@ def json_reply(
         body: JSON.
         now: Unix seconds, for the `Date` header.
         retry_after: Seconds for a `Retry-After` header; `None` sends none.
+        more: More header lines, each with its line end.
     """
-    more = retry_after_line(retry_after)
+    lines = f"{retry_after_line(retry_after)}{more}"
     stays = request.keep_alive and has_next(request, status)
     if stays and request.version == HttpVersion11 and request.method != "HEAD":
-        return _OneWrite(status, body, now, more)
+        return _OneWrite(status, body, now, lines)
     headers = {"Content-Type": _TYPE}
-    if retry_after is not None:
-        headers["Retry-After"] = str(retry_after)
+    for line in filter(None, lines.split("\r\n")):
+        name, _, value = line.partition(": ")
+        headers[name] = value
     reply = web.Response(body=body, status=status, headers=headers)
     if not stays:
         reply.force_close()

@@ -14,6 +14,7 @@ __all__ = [
     "check_prompt_or_shots",
     "check_shots",
     "check_sound",
+    "ignore_without_effect",
     "require",
 ]
 
@@ -35,9 +36,9 @@ def require(
     row = request.capability
     if feature in row.features and request.seconds in row.narrowed.get(feature, row.durations):
         return
+    note = f"{fields} can be used with {_served(request, feature)}"
     # A template takes as many names as it has use for.
-    more = f"{fields} can be used with {_served(request, feature)}"
-    raise refusal(situation, *request.names, fields, more=more)
+    raise refusal(situation, *request.names, fields, field=fields.split(maxsplit=1)[0], note=note)
 
 
 def check_sound(request: CreateRequest) -> None:
@@ -46,10 +47,23 @@ def check_sound(request: CreateRequest) -> None:
         require(request, "sound", "sound", "sound")
 
 
+def ignore_without_effect(request: CreateRequest, name: str) -> None:
+    """Take note of a field that the model of *request* takes and does not use.
+
+    The pages say that kling-v2.x does not support cfg_scale; three clients send it always, and
+    are served.
+
+    Raises:
+        Refusal: Such fields are refused.
+    """
+    if name in request.fields and name not in request.capability.features:
+        text = f"{request.capability.model} does not use it; {_served(request, name)} do"
+        request.context.reader.noticed.inapplicable(name, text)
+
+
 def check_cfg_scale(request: CreateRequest) -> None:
-    """Refuse `cfg_scale` where the model has none."""
-    if "cfg_scale" in request.fields:
-        require(request, "cfg_scale", "cfg_scale")
+    """Take note of `cfg_scale` where the model has none."""
+    ignore_without_effect(request, "cfg_scale")
 
 
 def check_prompt_or_shots(request: CreateRequest) -> None:
@@ -82,12 +96,20 @@ def check_shots(request: CreateRequest) -> None:
     _check_shot_list(fields["multi_prompt"], request.seconds)
 
 
-def check_camera(request: CreateRequest) -> None:
-    """Check `camera_control`: who has it, and when it needs a config."""
+def check_camera(request: CreateRequest, situation: str = "unsupported") -> None:
+    """Check `camera_control`: who has it, and when it needs a config.
+
+    Args:
+        request: The request.
+        situation: The key of `MESSAGES` with Kling's text for a model that has none.
+
+    Raises:
+        Refusal: It is not possible here.
+    """
     camera = request.fields.get("camera_control")
     if camera is None:
         return
-    require(request, "camera_control", "camera_control")
+    require(request, "camera_control", "camera_control", situation)
     move, config = camera["type"], camera.get("config")
     if move != "simple":
         if config is not None:

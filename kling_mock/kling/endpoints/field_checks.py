@@ -1,6 +1,8 @@
 """Whether a value is one that its field takes; one field at a time.
 
-A refusal is 400/1201 and its text begins with the path of the field, as in
+The real service reads bodies leniently: it ignores keys that it does not know, and takes a number
+for a text and the reverse. So does this, and notes it. What it refuses it refuses in the real
+service's words where these are known; elsewhere the text begins with the path of the field, as in
 `multi_prompt[0].duration: ...`, followed by what it must be and what was sent.
 """
 
@@ -8,89 +10,152 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, NamedTuple, cast
 
 from kling_mock.kling.endpoints.fields import Field, FieldShape, FieldType
 from kling_mock.kling.endpoints.images import check_length
-from kling_mock.kling.service_codes import invalid, shortened
+from kling_mock.kling.endpoints.noticing import Noticed
+from kling_mock.kling.service_codes import Refusal, invalid, refusal, shortened
 from kling_mock.web.addresses import is_http_url
 
-__all__ = ["check_fields"]
+__all__ = ["FieldReader", "check_fields"]
+
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_BOOLEANS: Final = {"true": True, "false": False}
 
 
-def check_fields(shape: FieldShape, body: Mapping[str, object], path: str = "") -> dict[str, Any]:
-    """Return the known fields of *body*, without those that count as absent.
+class FieldReader(NamedTuple):
+    """What fields are read with.
+
+    Attributes:
+        noticed: Takes the notes.
+        known: The names of the fields of all endpoints: any other is unknown.
+    """
+
+    noticed: Noticed
+    known: Collection[str]
+
+
+def check_fields(
+    shape: FieldShape, body: Mapping[str, object], reader: FieldReader, path: str = ""
+) -> dict[str, Any]:
+    """Return the known fields of *body*, as their types want them, without those that are absent.
 
     Args:
         shape: The fields that it may have.
         body: A JSON object.
+        reader: Takes note of what is ignored or coerced.
         path: What comes before a field's name in a message.
 
     Raises:
-        Refusal: 400/1201 for an unknown key, a wrong type, a value out of range, or a
-            required field that is missing.
+        Refusal: 400/1201 for a wrong type, a value out of range, or a required field that is
+            missing.
     """
     found: dict[str, Any] = {}
     fields = shape.fields
     for name, value in body.items():
-        field = fields.get(name)
-        if field is None:
-            raise invalid(path + shortened(name), f"unknown field; expected one of {shape.names}")
-        if value is None or value == "" or field.ignored:
+        if value is None or value == "":
             continue
-        _CHECKS[field.type](field, value, path + name)
-        found[name] = value
+        field = fields.get(name)
+        if field is None or field.ignored:
+            _ignore(field, path, name, shape, reader)
+            continue
+        found[name] = _READERS[field.type](field, value, path + name, reader)
     for field in shape.required:
         if field.name not in found:
             raise invalid(path + field.name, f"required, {_expected(field)}")
     return found
 
 
-def _string(field: Field, value: object, path: str) -> None:
+def _ignore(
+    field: Field | None, path: str, name: str, shape: FieldShape, reader: FieldReader
+) -> None:
+    where = path + shortened(name)
+    if field is not None:
+        reader.noticed.inapplicable(where, "it is the old name of model_name, and has no effect")
+    elif name in reader.known:
+        text = f"it has no effect here; the fields are {shape.names}"
+        reader.noticed.inapplicable(where, text)
+    else:
+        reader.noticed.unknown(where, f"unknown field; expected one of {shape.names}")
+
+
+def _string(field: Field, value: object, path: str, reader: FieldReader) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise _unreadable(field, path)
     if not isinstance(value, str):
-        raise invalid(path, _expected(field), value)
+        value = _text(value)
+        reader.noticed.coerced(path, f"a number was taken for a text; {_expected(field)}")
     if field.enum and value not in field.enum:
-        raise invalid(path, _expected(field), value)
+        raise refusal("value", path, shortened(value), field=path, note=_expected(field))
     if field.high is not None and len(value) > field.high:
         raise invalid(path, f"{_expected(field)}, got {len(value)}")
+    return value
 
 
-def _boolean(field: Field, value: object, path: str) -> None:
-    if not isinstance(value, bool):
-        raise invalid(path, _expected(field), value)
+def _text(number: float) -> str:
+    if number % 1 == 0:
+        number = int(number)
+    # str() of an int with thousands of digits raises.
+    return str(number) if abs(number) < 10**40 else "a huge number"
 
 
-def _number(field: Field, value: object, path: str) -> None:
+def _boolean(field: Field, value: object, path: str, reader: FieldReader) -> bool:
+    if isinstance(value, bool):
+        return value
+    found = _BOOLEANS.get(value) if isinstance(value, str) else None
+    if found is None:
+        raise _unreadable(field, path)
+    reader.noticed.coerced(path, "a text was taken for true or false")
+    return found
+
+
+def _number(field: Field, value: object, path: str, reader: FieldReader) -> float:
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+        reader.noticed.coerced(path, f"a text was taken for a number; {_expected(field)}")
     # A bool is an int to Python, but not to JSON.
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise invalid(path, _expected(field), value)
+        raise _unreadable(field, path)
     _in_range(field, value, value, path)
+    return value
 
 
-def _integer(field: Field, value: object, path: str) -> None:
+def _integer(field: Field, value: object, path: str, reader: FieldReader) -> int:
+    given = value
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value) if "." in value else int(value)
+    if isinstance(value, float) and value.is_integer():  # NaN and infinity are none
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise invalid(path, _expected(field), value)
+        raise _unreadable(field, path)
+    if value is not given:
+        reader.noticed.coerced(path, f"it was taken for a whole number; {_expected(field)}")
     _in_range(field, value, value, path)
+    return value
 
 
-def _object(field: Field, value: object, path: str) -> None:
+def _object(field: Field, value: object, path: str, reader: FieldReader) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise invalid(path, _expected(field), value)
-    check_fields(_members(field), cast("dict[str, object]", value), f"{path}.")
+        raise _unreadable(field, path)
+    return check_fields(_members(field), cast("dict[str, object]", value), reader, f"{path}.")
 
 
-def _array(field: Field, value: object, path: str) -> None:
+def _array(field: Field, value: object, path: str, reader: FieldReader) -> list[dict[str, Any]]:
     if not isinstance(value, list):
-        raise invalid(path, _expected(field), value)
+        raise _unreadable(field, path)
     items = cast("list[object]", value)
     _in_range(field, len(items), items, path)
     members = _members(field)
+    found: list[dict[str, Any]] = []
     for number, item in enumerate(items):
         at = f"{path}[{number}]"
         if not isinstance(item, dict):
-            raise invalid(at, f"must be an object with {members.names}", item)
-        check_fields(members, cast("dict[str, object]", item), f"{at}.")
+            raise _unreadable(field, at)
+        found.append(check_fields(members, cast("dict[str, object]", item), reader, f"{at}."))
+    return found
 
 
 def _members(field: Field) -> FieldShape:
@@ -99,23 +164,33 @@ def _members(field: Field) -> FieldShape:
     return field.members
 
 
-def _url(field: Field, value: object, path: str) -> None:
-    if not (isinstance(value, str) and is_http_url(value)):
-        raise invalid(path, _expected(field), value)
-
-
-def _image(field: Field, value: object, path: str) -> None:
+def _url(field: Field, value: object, path: str, _reader: FieldReader) -> str:
     if not isinstance(value, str):
+        raise _unreadable(field, path)
+    if not is_http_url(value):
         raise invalid(path, _expected(field), value)
+    return value
+
+
+def _image(field: Field, value: object, path: str, _reader: FieldReader) -> str:
+    if not isinstance(value, str):
+        raise _unreadable(field, path)
     if value.startswith(("http://", "https://")):
-        return  # never fetched: this server opens no connection for a request
+        return value  # never fetched: this server opens no connection for a request
     if value.startswith("data:"):
-        raise invalid(path, "must be raw base64 without a data: prefix", value)
+        text = "must be raw base64 without a data: prefix"
+        raise refusal("base64", field=path, note=text)
     check_length(value, path)  # first: decoding takes long
     try:
         base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        raise invalid(path, _expected(field), value) from None
+        raise refusal("base64", field=path, note=_expected(field)) from None
+    return value
+
+
+def _unreadable(field: Field, path: str) -> Refusal:
+    """Return the refusal of a value that cannot be read as the type of its field."""
+    return refusal("unreadable", field=path, note=_expected(field))
 
 
 def _in_range(field: Field, size: float, value: object, path: str) -> None:
@@ -127,7 +202,7 @@ def _in_range(field: Field, size: float, value: object, path: str) -> None:
         raise invalid(path, _expected(field), got)
 
 
-_CHECKS: dict[FieldType, Callable[[Field, object, str], None]] = {
+_READERS: dict[FieldType, Callable[[Field, object, str, FieldReader], Any]] = {
     "string": _string,
     "boolean": _boolean,
     "number": _number,

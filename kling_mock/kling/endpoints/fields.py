@@ -47,7 +47,7 @@ NUMERIC_TEXT = documented(
     "pages-2026-04",
     "digest-2026-01",
     as_of="2026-04-01",
-    note="documented as a string; that a JSON number is refused is assumed",
+    note="documented as a string; a JSON number is taken as well",
 )
 NEWER = documented("pages-2026-04", "pages-2026-09", "pages-2026-05", as_of="2026-09-20")
 

@@ -45,7 +45,7 @@ from kling_mock.kling.endpoints.models import (
 from kling_mock.kling.endpoints.prices import video_prices
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint, silent_or_sound
 from kling_mock.kling.model.plan import nearest_aspect_ratio
-from kling_mock.kling.service_codes import invalid
+from kling_mock.kling.service_codes import invalid, refusal
 from kling_mock.kling.wire.v1 import TASK_CALLS, V1
 from kling_mock.web.facts import documented
 
@@ -210,7 +210,7 @@ def _check_inputs(request: CreateRequest) -> None:
     """Check the images and what goes with them."""
     fields = request.fields
     if "image" not in fields and "image_tail" not in fields:
-        raise invalid("image", "required unless there is an image_tail")
+        raise refusal("no_image", field="image", note="required unless there is an image_tail")
     _check_exclusive(fields)
     if "image_tail" in fields:
         _check_tail(request)

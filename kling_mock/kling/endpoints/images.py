@@ -8,7 +8,7 @@ import io
 import struct
 from typing import Any, NamedTuple
 
-from kling_mock.kling.service_codes import invalid
+from kling_mock.kling.service_codes import invalid, refusal
 from kling_mock.web.facts import documented
 
 __all__ = ["FACT", "MAX_BYTES", "MAX_RATIO", "MIN_SIDE", "ImageSize", "check_length", "inspect"]
@@ -55,11 +55,8 @@ def inspect(value: str, path: str) -> ImageSize | None:
     if size is None:
         raise invalid(path, "must be a whole jpg, jpeg or png image, got a damaged one")
     if min(size.width, size.height) < MIN_SIDE:
-        raise invalid(
-            path,
-            f"must be an image of at least {MIN_SIDE} pixels on each side, "
-            f"got {size.width}x{size.height}",
-        )
+        text = f"must be an image of at least {MIN_SIDE} pixels on each side"
+        raise refusal("small_image", field=path, note=text)
     if max(size.width, size.height) > MAX_RATIO * min(size.width, size.height):
         raise invalid(
             path,

@@ -8,6 +8,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from kling_mock.kling.endpoints.field_checks import FieldReader
 from kling_mock.kling.endpoints.fields import NO_FIELDS, FieldShape
 from kling_mock.kling.endpoints.typical_times import TYPICAL_SECONDS
 from kling_mock.kling.model.accounts import Account
@@ -81,6 +82,7 @@ class CallContext(NamedTuple):
     """What a request is judged by besides its body.
 
     Attributes:
+        reader: What its fields are read with; it takes the notes.
         name: The last part of the path, where the endpoint's path ends in a parameter.
         models: The models of all endpoints: one of another endpoint is refused differently.
         discontinued: Models to refuse as the real service does.
@@ -88,6 +90,7 @@ class CallContext(NamedTuple):
         find_video: Returns the plan of the account's finished task whose result has this id.
     """
 
+    reader: FieldReader
     name: str = ""
     models: Collection[str] = ()
     discontinued: Collection[str] = ()

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 import kling_mock.kling.endpoints as folder
+from kling_mock.kling.endpoints.fields import FieldShape
 from kling_mock.kling.endpoints.record import EmulatedEndpoint
-from kling_mock.kling.service_codes import Refusal
+from kling_mock.kling.service_codes import Refusal, UnknownPathError
 from kling_mock.kling.wire.interface import OperationKind
 
 __all__ = ["ENDPOINTS", "EndpointRegistry", "RoutedCall", "discover"]
@@ -39,6 +40,7 @@ class EndpointRegistry(Mapping[str, EmulatedEndpoint]):
 
     Attributes:
         models: All models.
+        fields: The names of all fields of all bodies, those of objects in them included.
         served: The calls for readers, as `POST /v1/videos/text2video`; `*` is a parameter.
 
     Raises:
@@ -75,6 +77,9 @@ class EndpointRegistry(Mapping[str, EmulatedEndpoint]):
         self.models = frozenset(
             model for record in self._records.values() for model in record.models
         )
+        self.fields = frozenset(
+            name for record in self._records.values() for name in _names(record.fields)
+        )
 
     def __getitem__(self, name: str) -> EmulatedEndpoint:
         return self._records[name]
@@ -94,7 +99,8 @@ class EndpointRegistry(Mapping[str, EmulatedEndpoint]):
         """Return what *method* and *path* stand for.
 
         Raises:
-            Refusal: 404 with 1203 for an unknown path, with 1202 for a method that it has not.
+            UnknownPathError: There is no such path.
+            Refusal: 404 with 1202 for a method that it has not.
         """
         calls = self._exact.get(path)
         if calls is not None:
@@ -106,12 +112,19 @@ class EndpointRegistry(Mapping[str, EmulatedEndpoint]):
         calls = self._with_name.get(head)
         if calls is None or not name:
             known = ", ".join((*self._exact, *(f"{path}/<id>" for path in self._with_name)))
-            raise Refusal(1203, f"The path {path[:100]} does not exist; expected one of {known}")
+            raise UnknownPathError(path, f"no such path; expected one of {known}")
         call = calls.get(method)
         if call is None:
             raise Refusal(1202, f"{method} {head}/<id>: the method must be {' or '.join(calls)}")
         # Not `_replace`, which takes three times as long.
         return RoutedCall(call.record, call.operation, unquote(name) if "%" in name else name)
+
+
+def _names(shape: FieldShape) -> Iterator[str]:
+    for field in shape.fields.values():
+        yield field.name
+        if field.members is not None:
+            yield from _names(field.members)
 
 
 def discover() -> Iterator[EmulatedEndpoint]:

@@ -39,7 +39,7 @@ from kling_mock.kling.endpoints.models import (
     rows,
 )
 from kling_mock.kling.endpoints.prices import video_prices
-from kling_mock.kling.endpoints.record import EmulatedEndpoint
+from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
 from kling_mock.kling.wire.v1 import TASK_CALLS, V1
 from kling_mock.web.facts import documented
 
@@ -140,6 +140,11 @@ _EXAMPLES: Mapping[str, Any] = {
     },
 }
 
+
+def _check_camera(request: CreateRequest) -> None:
+    check_camera(request, "camera")
+
+
 RECORD = EmulatedEndpoint(
     name="text2video",
     interface=V1,
@@ -147,7 +152,7 @@ RECORD = EmulatedEndpoint(
     fact=TASK_CALLS,
     fields=_FIELDS,
     examples=_EXAMPLES,
-    rules=(check_sound, check_cfg_scale, check_prompt_or_shots, check_camera),
+    rules=(check_sound, check_cfg_scale, check_prompt_or_shots, _check_camera),
     capabilities=_CAPABILITIES,
     default_model="kling-v1",
     default_mode="std",

@@ -1,9 +1,7 @@
 """From the bytes of a request to a plan of its task, or to a refusal.
 
-Decided here, because the vendor's pages leave it open: an unknown key is refused (except
-`model`, the old name of `model_name`, which is tolerated and has no effect); a number where a
-string is documented is refused, `duration` included; of a key that is given twice the last one
-counts; the `Content-Type` header is not looked at.
+Decided here, because nobody has seen it: of a key that is given twice the last one counts; the
+`Content-Type` header is not looked at.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from kling_mock.kling.endpoints.record import (
 )
 from kling_mock.kling.endpoints.typical_times import seconds_to_make
 from kling_mock.kling.model.plan import ParentVideo, Plan
-from kling_mock.kling.service_codes import Refusal, invalid, refusal
+from kling_mock.kling.service_codes import Refusal, refusal, shortened
 
 __all__ = ["make_plan", "read_object"]
 
@@ -57,9 +55,9 @@ def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: Cal
         context: What the request is judged by besides.
 
     Raises:
-        Refusal: 400/1201 naming the field and what it must be; 404/1203 for an unknown model.
+        Refusal: 400/1201.
     """
-    fields: Mapping[str, Any] = check_fields(record.fields, body)
+    fields: Mapping[str, Any] = check_fields(record.fields, body, context.reader)
     if record.prepare is not None:
         fields = record.prepare(fields, context)
     request = _resolve(record, fields, context)
@@ -124,8 +122,8 @@ def _resolve(
     if int(duration) not in row.durations:
         mode = str(fields.get("mode", record.default_mode))
         possible = ", ".join(str(seconds) for seconds in row.durations)
-        more = f"duration must be one of {possible}"
-        raise refusal("combination", model, mode, duration, more=more)
+        note = f"must be one of {possible}"
+        raise refusal("combination", model, mode, duration, field="duration", note=note)
     return CreateRequest(record, fields, row, int(duration), context)
 
 
@@ -139,18 +137,16 @@ def _row(
     if row is None:
         possible = ", ".join(name for name in modes if name != "none") or "std, pro"
         duration = str(fields.get("duration", _DEFAULT_DURATION))
-        more = f"mode must be one of {possible}"
-        raise refusal("combination", model, mode, duration, more=more)
+        note = f"must be one of {possible}"
+        raise refusal("combination", model, mode, duration, field="mode", note=note)
     return row
 
 
 def _unknown_model(record: EmulatedEndpoint, model: str, context: CallContext) -> Refusal:
-    possible = f"expected one of {', '.join(record.models)}"
+    note = f"must be one of {', '.join(record.models)}"
     if model in context.models:
-        return invalid("model_name", f"not served by {record.path}; {possible}")
-    # Assumed: the code table names the model as its example of a resource that does not exist,
-    # but no such refusal was ever recorded.
-    return Refusal(1203, f"model_name: the model {model[:40]!r} does not exist; {possible}")
+        return refusal("other_endpoint", field="model_name", note=note)
+    return refusal("value", "model_name", shortened(model), field="model_name", note=note)
 
 
 def _prompt(fields: Mapping[str, Any]) -> str:

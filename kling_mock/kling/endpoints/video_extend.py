@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from kling_mock.kling.endpoints.common_rules import ignore_without_effect
 from kling_mock.kling.endpoints.example_parts import CALLBACK
 from kling_mock.kling.endpoints.fields import (
     CFG_SCALE,
@@ -86,8 +87,7 @@ def _inherit(fields: Mapping[str, Any], context: CallContext) -> Mapping[str, An
 
 def _check_options(request: CreateRequest) -> None:
     for name in _OPTIONS.split():
-        if name in request.fields and name not in request.capability.features:
-            raise invalid(name, f"not taken for a video of {request.capability.model}")
+        ignore_without_effect(request, name)
 
 
 RECORD = EmulatedEndpoint(

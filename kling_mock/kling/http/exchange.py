@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from aiohttp import web
 
 from kling_mock.journal.entries import BODY_KEPT, Entry, keep
+from kling_mock.journal.notes import NOTE_HEADER, header_value
 from kling_mock.journal.redaction import redact_body, redact_query
 from kling_mock.kling import service
+from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.registry import RoutedCall
 from kling_mock.kling.http.requests import ClientGoneError, read_body
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.admission import admit_call
-from kling_mock.kling.service_codes import SUCCEED, Refusal
-from kling_mock.kling.wire.v1 import V1
+from kling_mock.kling.service_codes import SUCCEED, Refusal, UnknownPathError
+from kling_mock.kling.wire.v1 import V1, unknown_path
 from kling_mock.kling.world import World
 from kling_mock.web.replies import Silence, json_reply
 
@@ -45,6 +47,7 @@ class EmulatorReply(NamedTuple):
         request_id: What the envelope calls the request.
         body: The envelope.
         retry_after: Seconds for a `Retry-After` header; `None` sends none.
+        more: More header lines, each with its line end.
     """
 
     http: int
@@ -52,6 +55,11 @@ class EmulatorReply(NamedTuple):
     request_id: str
     body: bytes
     retry_after: int | None = None
+    more: str = ""
+
+    def to(self, request: web.BaseRequest, now: float) -> web.StreamResponse:
+        """Return it as aiohttp sends it; *now* is for its `Date` header."""
+        return json_reply(request, self.http, self.body, now, self.retry_after, self.more)
 
 
 NO_REPLY = EmulatorReply(0, 0, "", b"")
@@ -73,12 +81,14 @@ class Exchange:
         account: The caller; `None` until the request is authenticated, or if it cannot be.
         body: The body; `None` until it is read, or if it cannot be.
         task_fault: The fault that happened to the task that it made; "" if none did.
+        noticed: The notes.
     """
 
     __slots__ = (
         "account",
         "body",
         "call",
+        "noticed",
         "origin",
         "path",
         "query",
@@ -104,6 +114,7 @@ class Exchange:
         self.account: Account | None = None
         self.body: bytes | None = None
         self.task_fault = ""
+        self.noticed = Noticed(refuse=world.refuses_ignored)
 
     async def run(self, faults: FaultHooks | None = None) -> web.StreamResponse:
         """Serve the request and return its reply.
@@ -137,9 +148,7 @@ class Exchange:
         reply = self._reply(200, 0, SUCCEED, data) if refusal is None else self.refused(refusal)
         if faults is not None:
             return await faults.replied(self, reply)
-        return json_reply(
-            self.request, reply.http, reply.body, self.record(reply), reply.retry_after
-        )
+        return reply.to(self.request, self.record(reply))
 
     async def _receive(self) -> None:
         """Find out what the request is about and who sends it.
@@ -166,7 +175,7 @@ class Exchange:
             admit_call(account, world.clock.now(), remote, creates=operation == "create")
         if operation == "create":
             world.faults.on_task = ""
-            data = service.create(world, account, call, self.body or b"", self.origin)
+            data = service.create(world, account, call, self.body or b"", self.origin, self.noticed)
             self.task_fault = world.faults.on_task
             if world.callbacks.early:
                 await world.callbacks.sent_early()
@@ -175,7 +184,8 @@ class Exchange:
             return service.get(world, account, call, self.origin())
         if operation == "list":
             return service.list_tasks(world, account, call.record, self.query, self.origin())
-        return service.reply(world, account, call.record, self.body or b"", self.query)
+        body = self.body or b""
+        return service.reply(world, account, call.record, body, self.query, self.noticed)
 
     def _reply(
         self, http: int, code: int, message: str, data: str | None, retry_after: int | None = None
@@ -183,10 +193,20 @@ class Exchange:
         interface = V1 if self.call is None else self.call.record.interface
         request_id = self.world.request_id()
         body = interface.envelope(code, message, request_id, data)
-        return EmulatorReply(http, code, request_id, body, retry_after)
+        return EmulatorReply(http, code, request_id, body, retry_after, self._lines())
+
+    def _lines(self) -> str:
+        """Return the header lines of the notes."""
+        notes = self.noticed.notes
+        return f"{NOTE_HEADER}: {header_value(notes)}\r\n" if notes else ""
 
     def refused(self, refusal: Refusal) -> EmulatorReply:
         """Return the reply that *refusal* is."""
+        if refusal.note is not None:
+            self.noticed.notes.append(refusal.note)
+        if isinstance(refusal, UnknownPathError):
+            body = unknown_path(refusal.path, self.world.clock.now())
+            return EmulatorReply(refusal.http, refusal.http, "", body, None, self._lines())
         return self._reply(refusal.http, refusal.code, refusal.message, None, refusal.retry_after)
 
     def _shown_query(self) -> str:
@@ -220,6 +240,7 @@ class Exchange:
                 keep(redact_body(self.body or b"")),
                 reply.body[:BODY_KEPT],
                 fault,
+                tuple(self.noticed.notes),
             )
         )
         return now

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from kling_mock.journal.matching import Subject
 from kling_mock.kling import service
+from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.registry import RoutedCall
 from kling_mock.kling.endpoints.validation import read_object
 from kling_mock.kling.faults.matching import Fault
@@ -21,7 +22,7 @@ from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import CODES, Refusal
 from kling_mock.kling.wire.v1 import without_task_info
 from kling_mock.kling.world import World
-from kling_mock.web.replies import Silence, drop_connection, head, json_reply, retry_after_line
+from kling_mock.web.replies import Silence, drop_connection, head, retry_after_line
 
 __all__ = ["FaultHooks"]
 
@@ -72,7 +73,7 @@ class FaultHooks:
             after = self._take("after", subject)
         now = self._record(exchange, reply)
         if after is None or exchange.request.method == "HEAD":
-            return json_reply(exchange.request, reply.http, reply.body, now, reply.retry_after)
+            return reply.to(exchange.request, now)
         return await _send_corrupt(exchange.request, after, reply, now)
 
     async def send_file(
@@ -142,7 +143,7 @@ class FaultHooks:
         if body is not None:
             reply = reply._replace(body=body.encode())
         now = self._record(exchange, reply)
-        return json_reply(exchange.request, reply.http, reply.body, now, reply.retry_after)
+        return reply.to(exchange.request, now)
 
     def _record(self, exchange: Exchange, reply: EmulatorReply) -> float:
         return exchange.record(reply, "+".join(self._struck))
@@ -189,7 +190,8 @@ def _create(
 ) -> None:
     with contextlib.suppress(Refusal):
         call = RoutedCall(world.endpoints[endpoint], "create", name)
-        service.create(world, account, call, body, lambda: origin)
+        noticed = Noticed(refuse=world.refuses_ignored)
+        service.create(world, account, call, body, lambda: origin, noticed)
 
 
 def _refusal(settings: Mapping[str, Any], retry_after: int | None = None) -> Refusal:
@@ -221,7 +223,7 @@ async def _send_corrupt(
     if transport is None or corrupt is None:
         return drop_connection(request)
     pieces, pause = corrupt(reply.body, fault.settings)
-    more = f"Connection: close\r\n{retry_after_line(reply.retry_after)}"
+    more = f"Connection: close\r\n{retry_after_line(reply.retry_after)}{reply.more}"
     transport.write(head(reply.http, len(reply.body), now, more))
     for number, piece in enumerate(pieces):
         if number:

@@ -91,6 +91,16 @@ SCHEMAS = InterfaceSchemas(
             ),
             "description": "There is no `data` in it.",
         },
+        "UnknownPath": {
+            **closed(
+                timestamp={"type": "string"},
+                status={"const": 404},
+                error={"const": "Not Found"},
+                message={"type": "string"},
+                path={"type": "string"},
+            ),
+            "description": "There is no envelope.",
+        },
         "CreatedTask": closed(
             task_id=_ID,
             task_status={"const": "submitted"},

@@ -205,7 +205,7 @@ def test_a_call_that_no_kling_knows_is_unexpected(api: Any, mock: Any) -> None:
     headline, path, method, credential = str(failure.value).splitlines()
     assert headline == "3 calls unexpected:"
     assert path == (
-        f"  POST /v1/video/text2video: 404/1203, nearest is {CREATE}; "
+        f"  POST /v1/video/text2video: 404/404, nearest is {CREATE}; "
         f"differs in path: expected {LIST}, got /v1/video/text2video"
     )
     assert method == (
@@ -226,7 +226,7 @@ def test_what_a_kling_refuses_or_a_fault_breaks_is_not_unexpected(api: Any, mock
     mock.faults.add("status", code=1000, times=1)
     api.http.get(LIST)
 
-    assert [entry.code for entry in mock.journal] == [1201, 1203, 1201, 1203, 1000]
+    assert [entry.code for entry in mock.journal] == [1201, 1201, 1201, 404, 1000]
     assert mock.journal.unexpected == []
     mock.journal.assert_no_unexpected()
 
@@ -255,7 +255,7 @@ def test_the_tail_shows_no_bodies(api: Any, mock: Any) -> None:
     lines = mock.journal.tail(4)
     assert lines[0] == f"#1  +0.0s  {CREATE}  200/0  task {task_id}  submitted"
     assert lines[1].startswith(f"#2  +90.0s  {CREATE}  400/1201  ")
-    assert lines[2] == "#3  +90.0s  GET /v1/nothing  404/1203  unexpected"
+    assert lines[2] == "#3  +90.0s  GET /v1/nothing  404/404  unexpected"
     assert lines[3] == f"#4  +90.0s  GET {LIST}/{task_id}  no answer  fault reset"
     assert mock.journal.tail(1) == lines[-1:]
     assert mock.journal.tail(0) == []

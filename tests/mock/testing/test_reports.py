@@ -33,8 +33,8 @@ def test_an_unexpected_call_fails_the_test(run: Run) -> None:
     result.stdout.fnmatch_lines(
         [
             "1 call unexpected:",
-            "  POST /v1/video/text2video: 404/1203, nearest is POST /v1/videos/text2video; *",
-            "Kling refuses such calls. *kling_mock(strict=False)",
+            "  POST /v1/video/text2video: 404/404, nearest is POST /v1/videos/text2video; *",
+            "Kling refuses such calls, or ignores keys *kling_mock(strict=False)",
         ]
     )
     result.stdout.no_fnmatch_line("*exception*")
@@ -57,6 +57,45 @@ def test_strictness_can_be_switched_off(run: Run, where: str) -> None:
         ini="kling_mock_strict = false" if where == "ini" else "",
     )
     result.assert_outcomes(passed=1, failed=1)
+
+
+def test_a_key_that_kling_ignores_fails_a_test(run: Run) -> None:
+    """It is no failure of the app's call, and another video than was meant."""
+    result = run(
+        """
+        import httpx
+        import pytest
+
+        def call(kling_mock, **body):
+            url = f"{kling_mock.kling_url}/v1/videos/text2video"
+            headers = {"Authorization": f"Bearer {kling_mock.api_key}"}
+            reply = httpx.post(url, json={"prompt": "a secret", **body}, headers=headers)
+            assert reply.json()["code"] == 0
+
+        def test_misspelt(kling_mock):
+            call(kling_mock, durration="10")
+
+        def test_of_another_endpoint_or_type(kling_mock):
+            call(kling_mock, image="", element_list=[], duration=5)
+
+        @pytest.mark.kling_mock(strict=False)
+        def test_on_purpose(kling_mock):
+            call(kling_mock, durration="10")
+
+        def test_that_fails_otherwise(kling_mock):
+            call(kling_mock, duration=5)
+            assert "mine" == "yours"
+        """
+    )
+    result.assert_outcomes(passed=2, failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "1 call unexpected:",
+            "  POST /v1/videos/text2video: 200/0, unknown durration: unknown field; expected one*",
+            "#1 *POST /v1/videos/text2video  200/0*  (coerced duration: *)",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*a secret*")
 
 
 def test_a_failure_of_the_test_is_not_hidden(run: Run) -> None:
@@ -82,7 +121,7 @@ def test_a_failure_of_the_test_is_not_hidden(run: Run) -> None:
         [
             "E *assert 'mine' == 'yours'",
             "*kling_mock: journal of 1 call*",
-            "#1 *POST /v1/video/text2video  404/1203  unexpected",
+            "#1 *POST /v1/video/text2video  404/404  unexpected",
         ]
     )
     result.stdout.no_fnmatch_line("1 call unexpected:")

@@ -1,4 +1,4 @@
-"""What the emulated Kling refuses is refused before it is sent, and nothing that it takes."""
+"""What the emulated Kling refuses is refused before it is sent; what it coerces has one type."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kling_mock import KlingMock
+from kling_mock.journal.notes import Note
 from kling_sdk import (
     ImageToVideo,
     InvalidRequestError,
@@ -54,12 +55,6 @@ REFUSED_BY_BOTH: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
         {"prompt": "x", "camera_control": {"type": 5}},
         "camera_control.type",
         "is a int; expected simple, down_back",
-    ),
-    (
-        TextToVideo,
-        {"prompt": "x", "camera_control": {"type": "simple", "config": {"zoom": "5"}}},
-        "camera_control.config.zoom",
-        "is a str; expected a number from -10 to 10",
     ),
     (TextToVideo, {"prompt": "x", "callback_url": "not a url"}, "callback_url", "is no URL"),
     (TextToVideo, {"prompt": "x", "callback_url": "ftp://example.com/a"}, "callback_url", "http"),
@@ -115,12 +110,6 @@ REFUSED_BY_BOTH: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
     ),
     (
         ImageToVideo,
-        {"image": PNG, "voice_list": [{"voice_id": 5}], "sound": "on"},
-        "voice_list.voice_id",
-        "is a int; expected text",
-    ),
-    (
-        ImageToVideo,
         {"image": URL, "dynamic_masks": [{"mask": URL, "trajectories": [{"x": 0.5, "y": 0}] * 2}]},
         "dynamic_masks.trajectories.x",
         "is a float; expected a whole number of pixels",
@@ -130,6 +119,21 @@ REFUSED_BY_BOTH: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
         {**OWN, "multi_prompt": [{"prompt": None, "duration": 5}]},
         "multi_prompt.prompt",
         "is missing; expected text",
+    ),
+]
+
+COERCED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
+    (
+        TextToVideo,
+        {"prompt": "x", "camera_control": {"type": "simple", "config": {"zoom": "5"}}},
+        "camera_control.config.zoom",
+        "is a str; expected a number from -10 to 10",
+    ),
+    (
+        ImageToVideo,
+        {"image": PNG, "voice_list": [{"voice_id": 5}], "sound": "on"},
+        "voice_list.voice_id",
+        "is a int; expected text",
     ),
     (
         TextToVideo,
@@ -157,18 +161,40 @@ def test_what_is_refused_here_would_be_refused_there(
     make: type[VideoRequest], arguments: dict[str, Any], field: str, words: str
 ) -> None:
     """Sent as it is, the emulated Kling refuses the same field: no check is stricter than it."""
-    asked: dict[str, Any] = {"model_name": NEWEST[make], **arguments}
-    if "camera_control" in arguments:
-        asked["model_name"] = "kling-v1"
-    if "voice_list" in arguments:
-        asked |= {"model_name": "kling-v2-6", "mode": "pro"}
-    if "dynamic_masks" in arguments:
-        asked["model_name"] = "kling-v1"
     with KlingMock(seed=1) as mock, mock.client(check=False) as kling:
         with pytest.raises(InvalidRequestError) as caught:
-            kling.submit(make(**asked, check=False))
-        assert field.partition(".")[0] in caught.value.message
+            kling.submit(make(**asked(make, arguments), check=False))
+        (note, *_) = mock.journal[-1].notes or [Note("refused", "", "")]
+        assert field.partition(".")[0] in f"{caught.value.message} {note}"
         assert caught.value.code == 1201
+
+
+@pytest.mark.parametrize(("make", "arguments", "field", "words"), COERCED)
+def test_a_value_of_another_type_is_refused_here_and_coerced_there(
+    make: type[VideoRequest], arguments: dict[str, Any], field: str, words: str
+) -> None:
+    """A typed client takes one type; the real service, and so the emulated one, is lenient."""
+    with pytest.raises(RequestValidationError) as caught:
+        make(**arguments)
+    assert caught.value.field == field
+    assert words in str(caught.value)
+    with KlingMock(seed=1) as mock, mock.client(check=False) as kling:
+        kling.submit(make(**asked(make, arguments), check=False))
+        noted = mock.journal[-1].notes
+        assert {note.kind for note in noted} == {"coerced"}
+        assert field in {note.field.replace("[0]", "") for note in noted}
+
+
+def asked(make: type[VideoRequest], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments with a model that has all that they use."""
+    given: dict[str, Any] = {"model_name": NEWEST[make], **arguments}
+    if "camera_control" in arguments:
+        given["model_name"] = "kling-v1"
+    if "voice_list" in arguments:
+        given |= {"model_name": "kling-v2-6", "mode": "pro"}
+    if "dynamic_masks" in arguments:
+        given["model_name"] = "kling-v1"
+    return given
 
 
 def test_what_a_check_accepts_at_its_edges() -> None:

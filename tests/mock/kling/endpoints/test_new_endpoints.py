@@ -169,7 +169,7 @@ def test_an_endpoint_without_a_task() -> None:
         assert (reply["code"], reply["data"]) == (0, {"video": "1", "account": "default"})
         assert kling.post("/v1/videos/identify-face", video="1")["code"] == 1201
         assert kling.get("/v1/videos/identify-face")["code"] == 1202
-        assert kling.get("/v1/videos/identify-face/1")["code"] == 1203
+        assert kling.get("/v1/videos/identify-face/1")["error"] == "Not Found"
         assert len(kling.world.tasks) == 0
 
 
@@ -304,7 +304,7 @@ def test_an_endpoint_of_another_interface() -> None:
         ]
         assert kling.world.tasks.any(ids[0]).plan.path == "/text-to-video/kling-3.0"
         wrong = kling.post("/text-to-video/kling-9", prompt="a cat")
-        assert wrong["status_code"] == 1203
+        assert wrong["status_code"] == 1201
         other = kling.post("/text-to-video/kling-o3", prompt="a cat")
         assert other["status_code"] == 1201
         assert kling.post("/v1/videos/identify-face", video_id="1")["code"] == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 import zlib
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from kling_mock.kling.endpoints.images import check_length, inspect
+from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.service_codes import Refusal
 from tests.mock.kling.endpoints.requests import URL, plan
 
@@ -62,7 +64,8 @@ ACCEPTED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("text2video", T2V, SMART),
     ("text2video", T2V, {"multi_shot": False, "shot_type": "customize"}),  # ignored
     ("text2video", T2V, {"multi_shot": False, "multi_prompt": shots("9")["multi_prompt"]}),
-    ("text2video", T2V, {"model": "anything", "negative_prompt": None, "external_task_id": ""}),
+    ("text2video", T2V, {"negative_prompt": None, "external_task_id": ""}),
+    ("text2video", T2V, {"image_tail": None, "promt": "", "seed": None}),  # absent, known or not
     ("text2video", V1, {"camera_control": {"type": "down_back"}}),
     ("text2video", V1, {"camera_control": {"type": "down_back", "config": None}}),
     ("text2video", V1, {"camera_control": {"type": "simple", "config": {"pan": -10, "roll": 0}}}),
@@ -98,21 +101,16 @@ ACCEPTED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("text2video", T2V, {"prompt": None}, "prompt"),
     ("text2video", T2V, {"prompt": ""}, "prompt"),
-    ("text2video", T2V, {"prompt": 5}, "prompt"),
     ("text2video", T2V, {"prompt": "a" * 2501}, "prompt"),
-    ("text2video", T2V, {"promt": "a"}, "promt"),
-    ("text2video", T2V, {"duration": 5}, "duration"),
     ("text2video", T2V, {"duration": "16"}, "duration"),
     ("text2video", T2V, {"cfg_scale": 1.1}, "cfg_scale"),
     ("text2video", T2V, {"cfg_scale": True}, "cfg_scale"),
     ("text2video", T2V, {"aspect_ratio": "4:3"}, "aspect_ratio"),
     ("text2video", T2V, {"sound": True}, "sound"),
-    ("text2video", T2V, {"multi_shot": "true"}, "multi_shot"),
     ("text2video", T2V, {"callback_url": "ftp://a/b"}, "callback_url"),
     ("text2video", T2V, {"callback_url": 1}, "callback_url"),
     ("text2video", T2V, {"watermark_info": {"enabled": "yes"}}, "watermark_info.enabled"),
     ("text2video", T2V, {"watermark_info": True}, "watermark_info"),
-    ("text2video", T2V, {"image": URL}, "image"),
     ("text2video", T2V, {"multi_shot": True}, "shot_type"),
     ("text2video", T2V, {"multi_shot": True, "shot_type": "customize"}, "multi_prompt"),
     ("text2video", {"model_name": "kling-v3"}, SMART, "prompt"),
@@ -126,7 +124,6 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("text2video", T2V, shots("9" * 5000), "multi_prompt"),
     ("text2video", T2V, shots("5", prompt=None), "multi_prompt[0].prompt"),
     ("text2video", T2V, shots("5", prompt="a" * 513), "multi_prompt[0].prompt"),
-    ("text2video", T2V, shots("5", more=1), "multi_prompt[0].more"),
     ("text2video", T2V | {"duration": "7"}, shots(*"1111111"), "multi_prompt"),
     ("text2video", T2V, {"multi_shot": True, "multi_prompt": {}}, "multi_prompt"),
     ("text2video", T2V, {"multi_shot": True, "multi_prompt": [1]}, "multi_prompt[0]"),
@@ -167,9 +164,7 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("image2video", I2V, {"image": png(299, 400)}, "image"),
     ("image2video", I2V, {"image": png(300, 751)}, "image"),
     ("image2video", I2V, {"image": png(400, 400, 10 * 1024 * 1024)}, "image"),
-    ("image2video", I2V, {"aspect_ratio": "1:1"}, "aspect_ratio"),
     ("image2video", I2V, {"element_list": elements(4)}, "element_list"),
-    ("image2video", I2V, {"element_list": [{"element_id": "1"}]}, "element_list[0].element_id"),
     ("image2video", TAIL, {"sound": "on"}, "sound"),
     ("image2video", TAIL, {"image": None}, "image_tail"),
     ("image2video", BRUSH, {"image_tail": URL, "static_mask": URL}, "image_tail"),
@@ -260,7 +255,6 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         {"video_list": [VIDEO | {"refer_type": "feature"}]} | shots("5"),
         "shot_type",
     ),
-    ("omni-video", OMNI, {"negative_prompt": "rain"}, "negative_prompt"),
     ("omni-video", O1, {"sound": "on"}, "sound"),
     ("omni-video", O1, {"duration": "7"}, "duration"),
     ("omni-video", O1, {"duration": "7", "image_list": [FIRST]}, "duration"),
@@ -270,8 +264,47 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("multi-image2video", MULTI, {"image_list": [{"image": URL}] * 5}, "image_list"),
     ("multi-image2video", MULTI, {"prompt": None}, "prompt"),
     ("multi-image2video", MULTI, {"duration": "6"}, "duration"),
-    ("multi-image2video", MULTI, {"cfg_scale": 0.5}, "cfg_scale"),
     ("multi-image2video", MULTI, {"image_list": [{"image": png(10, 10)}]}, "image_list[0].image"),
+]
+
+# What the real service takes all the same: the kind of the note, and its field.
+NOTICED: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
+    ("text2video", T2V, {"promt": "a"}, "unknown", "promt"),
+    ("text2video", T2V, {"seed": 0}, "unknown", "seed"),
+    ("text2video", T2V, shots("5", more=1), "unknown", "multi_prompt[0].more"),
+    ("text2video", T2V, {"image": URL}, "inapplicable", "image"),
+    ("text2video", T2V, {"model": "kling-v3"}, "inapplicable", "model"),
+    ("image2video", I2V, {"aspect_ratio": "1:1"}, "inapplicable", "aspect_ratio"),
+    ("image2video", I2V, {"aspect_ratio": 5}, "inapplicable", "aspect_ratio"),
+    ("omni-video", OMNI, {"negative_prompt": "rain"}, "inapplicable", "negative_prompt"),
+    ("multi-image2video", MULTI, {"cfg_scale": 0.5}, "inapplicable", "cfg_scale"),
+    (
+        "text2video",
+        T2V | {"model_name": "kling-v2-6"},
+        {"cfg_scale": 0.5},
+        "inapplicable",
+        "cfg_scale",
+    ),
+    ("text2video", T2V, {"duration": 5}, "coerced", "duration"),
+    ("text2video", T2V, {"duration": 5.0}, "coerced", "duration"),
+    ("text2video", T2V, {"prompt": 5}, "coerced", "prompt"),
+    ("text2video", T2V, {"cfg_scale": "0.5"}, "coerced", "cfg_scale"),
+    ("text2video", T2V, shots("5") | {"multi_shot": "true"}, "coerced", "multi_shot"),
+    (
+        "text2video",
+        T2V,
+        {"watermark_info": {"enabled": "false"}},
+        "coerced",
+        "watermark_info.enabled",
+    ),
+    ("text2video", T2V, shots("5", index="1"), "coerced", "multi_prompt[0].index"),
+    (
+        "image2video",
+        I2V,
+        {"element_list": [{"element_id": "1"}]},
+        "coerced",
+        "element_list[0].element_id",
+    ),
 ]
 
 CHARACTERS = range(100, 200)
@@ -285,12 +318,57 @@ def test_accepted(endpoint: str, base: dict[str, Any], change: dict[str, Any]) -
 
 @pytest.mark.parametrize(("endpoint", "base", "change", "field"), REFUSED)
 def test_refused(endpoint: str, base: dict[str, Any], change: dict[str, Any], field: str) -> None:
-    """A request that breaks one rule is 400/1201, and the text names the field."""
+    """A request that breaks one rule is 400/1201, and the text or its note names the field."""
     with pytest.raises(Refusal) as caught:
         plan(endpoint, base | change, characters=CHARACTERS)
     assert (caught.value.http, caught.value.code) == (400, 1201)
-    assert field in caught.value.message
+    assert field in f"{caught.value.message} {caught.value.note}"
     assert len(caught.value.message) < 500
+
+
+@pytest.mark.parametrize(("endpoint", "base", "change", "kind", "field"), NOTICED)
+def test_accepted_with_a_note(
+    endpoint: str, base: dict[str, Any], change: dict[str, Any], kind: str, field: str
+) -> None:
+    """What the real service ignores or coerces makes the same task, and one note."""
+    noticed = Noticed()
+    made = plan(endpoint, base | change, noticed, characters=CHARACTERS)
+
+    assert [(note.kind, note.field) for note in noticed.notes] == [(kind, field)]
+    if kind != "coerced":
+        assert made == plan(endpoint, base | {k: v for k, v in change.items() if k != field})
+
+
+@pytest.mark.parametrize(("endpoint", "base", "change", "kind", "field"), NOTICED)
+def test_what_would_be_ignored_can_be_refused(
+    endpoint: str, base: dict[str, Any], change: dict[str, Any], kind: str, field: str
+) -> None:
+    """For a test of a client that is to send nothing in vain; coercing is no ignoring."""
+    noticed = Noticed(refuse=True)
+    if kind == "coerced":
+        assert plan(endpoint, base | change, noticed, characters=CHARACTERS)
+        return
+    with pytest.raises(Refusal, match=re.escape(f"{field}: ")) as caught:
+        plan(endpoint, base | change, noticed, characters=CHARACTERS)
+    assert (caught.value.http, caught.value.code) == (400, 1201)
+
+
+@pytest.mark.parametrize(
+    ("change", "duration", "prompt"),
+    [({"duration": 10}, 10, "a cat"), ({"duration": 10.0}, 10, "a cat"), ({"prompt": 7}, 5, "7")],
+)
+def test_a_number_is_taken_for_a_text(change: dict[str, Any], duration: int, prompt: str) -> None:
+    """As it would be written."""
+    made = plan("text2video", T2V | change)
+    assert (made.seconds, made.prompt) == (duration, prompt)
+
+
+def test_a_text_is_taken_for_a_number_or_a_truth() -> None:
+    """Their values count, not only their types."""
+    made = plan("text2video", T2V | {"watermark_info": {"enabled": "true"}})
+    assert made.watermark
+    with pytest.raises(Refusal, match="cfg_scale: must be a number from 0 to 1"):
+        plan("text2video", T2V | {"cfg_scale": "1.5"})
 
 
 @pytest.mark.parametrize(
@@ -311,13 +389,38 @@ def test_refused(endpoint: str, base: dict[str, Any], change: dict[str, Any], fi
             {"model_name": "kling-v2-6", "image": URL, "static_mask": URL},
             "kling-v2-6 is not supported with motion brush",
         ),
+        (
+            "text2video",
+            {"model_name": "kling-v1-6", "prompt": "a", "camera_control": {"type": "down_back"}},
+            "camera_control is only supported in std mode with 5s duration and kling-v1",
+        ),
+        ("text2video", T2V | {"mode": "professional"}, "mode value 'professional' is invalid"),
+        (
+            "omni-video",
+            {"model_name": "kling-video-o3", "prompt": "a"},
+            "model_name value 'kling-video-o3' is invalid",
+        ),
+        ("text2video", {"model_name": "kling-video-o1", "prompt": "a"}, "model is not supported"),
+        ("text2video", T2V | {"sound": True}, "Failed to resolve the request body"),
+        ("text2video", T2V | {"watermark_info": 5}, "Failed to resolve the request body"),
+        ("image2video", {"model_name": "kling-v3"}, "image can not be null"),
+        ("image2video", I2V | {"image": png(299, 400)}, "Image pixel is invalid"),
+        (
+            "image2video",
+            I2V | {"image": "data:image/png;base64,AAAA"},
+            "File is not in a valid base64 format",
+        ),
+        ("image2video", I2V | {"image": "no base64!"}, "File is not in a valid base64 format"),
     ],
 )
 def test_words_that_were_seen(endpoint: str, request_body: dict[str, Any], text: str) -> None:
-    """Where Kling's own text is known, the message begins with it."""
+    """Where Kling's own text is known it is the whole message: clients compare it."""
     with pytest.raises(Refusal) as caught:
         plan(endpoint, request_body)
-    assert caught.value.message.startswith(f"{text}; ")
+    assert (caught.value.http, caught.value.code) == (400, 1201)
+    assert caught.value.message == text
+    assert caught.value.note is not None
+    assert caught.value.note.text
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 
 import kling_sdk
 from kling_mock.kling.endpoints.models import DISCONTINUED
+from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.record import Capability
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.service_codes import Refusal
@@ -206,7 +207,7 @@ def requests(endpoint: str, row: Capability) -> Iterator[tuple[tuple[str, ...], 
 
 def emulator_accepts(endpoint: str, body: dict[str, Any]) -> bool:
     try:
-        plan(endpoint, body)
+        plan(endpoint, body, Noticed(refuse=True))  # what has no effect is not let through here
     except Refusal:
         return False
     return True

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from kling_mock.kling.endpoints.record import CallContext
+from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.endpoints.validation import make_plan
 from kling_mock.kling.model.plan import ParentVideo, Plan
 from kling_mock.kling.service_codes import Refusal
 from tests.endpoints import URL
+from tests.mock.kling.endpoints.requests import context
 
 PRICES = {
     ("kling-v1", "std"): "1",
@@ -25,16 +26,16 @@ PRICES = {
 
 
 def made(endpoint: str, **fields: Any) -> Plan:
-    return make_plan(ENDPOINTS[endpoint], fields, CallContext(models=ENDPOINTS.models))
+    return make_plan(ENDPOINTS[endpoint], fields, context())
 
 
 def picture_video(model: str, mode: str) -> Plan:
     return made("image2video", image=URL, model_name=model, mode=mode)
 
 
-def extended(source: Plan | None, **fields: Any) -> Plan:
-    context = CallContext(models=ENDPOINTS.models, find_video=lambda _: source)
-    return make_plan(ENDPOINTS["video-extend"], {"video_id": "7", **fields}, context)
+def extended(source: Plan | None, noticed: Noticed | None = None, **fields: Any) -> Plan:
+    judged = context(noticed, find_video=lambda _: source)
+    return make_plan(ENDPOINTS["video-extend"], {"video_id": "7", **fields}, judged)
 
 
 @pytest.mark.parametrize(("model", "mode"), PRICES)
@@ -62,10 +63,11 @@ def test_a_result_can_be_extended_again_up_to_180_seconds() -> None:
 
 @pytest.mark.parametrize("option", [{"negative_prompt": "rain"}, {"cfg_scale": 0.7}])
 def test_options_are_not_for_the_oldest_model(option: dict[str, Any]) -> None:
-    """Newer sources take them."""
-    assert extended(picture_video("kling-v1-5", "std"), **option)
-    with pytest.raises(Refusal, match=f"{next(iter(option))}: not taken"):
-        extended(picture_video("kling-v1", "std"), **option)
+    """Newer sources use them; for these they have no effect, and there is a note."""
+    for model, kinds in {"kling-v1-5": [], "kling-v1": ["inapplicable"]}.items():
+        noticed = Noticed()
+        assert extended(picture_video(model, "std"), noticed, **option)
+        assert [note.kind for note in noticed.notes] == kinds
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def test_what_is_not_there(api: Any, mock: Any, video: dict[str, str]) -> None:
         "a.mp4",
     ):
         reply = api.http.get(f"{base}/{name}")
-        assert (reply.status_code, reply.json()["code"]) == (404, 1203)
+        assert (reply.status_code, reply.json()["error"]) == (404, "Not Found")
     assert api.http.post(video["url"]).status_code == 404
 
 

@@ -160,26 +160,47 @@ def test_pages_out_of_range(api: Any, query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "code"),
+    ("method", "path"),
     [
-        ("GET", "/", 1203),
-        ("GET", "/v1/videos", 1203),
-        ("GET", "/v1/videos/text2video/", 1203),
-        ("GET", "/v1/videos/text2video/a/b", 1203),
-        ("POST", "/v1/videos/lip-sync", 1203),
-        ("GET", "/media/videos/nothing.mp4", 1203),
-        ("PUT", "/v1/videos/text2video", 1202),
-        ("DELETE", "/v1/videos/text2video/1", 1202),
-        ("POST", "/v1/videos/text2video/1", 1202),
-        ("PATCH", "/v1/videos/omni-video", 1202),
+        ("PUT", "/v1/videos/text2video"),
+        ("DELETE", "/v1/videos/text2video/1"),
+        ("POST", "/v1/videos/text2video/1"),
+        ("PATCH", "/v1/videos/omni-video"),
     ],
 )
-def test_unknown_paths_and_methods(api: Any, method: str, path: str, code: int) -> None:
+def test_unknown_methods(api: Any, method: str, path: str) -> None:
     """404 in the envelope, with or without credentials."""
     anonymous: dict[str, str] = {}
     for headers in (anonymous, api.headers()):
         reply = api.http.request(method, path, headers=headers)
-        assert (reply.status_code, reply.json()["code"]) == (404, code)
+        assert (reply.status_code, reply.json()["code"]) == (404, 1202)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/v1/videos"),
+        ("GET", "/v1/videos/text2video/"),
+        ("GET", "/v1/videos/text2video/a/b"),
+        ("POST", "/v1/videos/lip-sync"),
+        ("GET", "/media/videos/nothing.mp4"),
+        ("GET", "/v1/%22%0a"),
+    ],
+)
+def test_unknown_paths(api: Any, method: str, path: str) -> None:
+    """404 without an envelope, as the web framework of the real service replies."""
+    reply = api.http.request(method, path, headers=api.headers())
+    assert reply.status_code == 404
+    assert reply.json() == {
+        "timestamp": "2026-01-01T00:00:00.000+0000",
+        "status": 404,
+        "error": "Not Found",
+        "message": "No message available",
+        "path": path,
+    }
+    entry = api.mock.journal[-1]
+    assert (entry.status, entry.code, entry.request_id) == (404, 404, "")
 
 
 @pytest.mark.parametrize(
@@ -408,7 +429,7 @@ def test_any_external_id_can_be_asked_for(api: Any, name: str) -> None:
     assume(name not in {".", ".."})  # a client takes these for a path before it sends them
     reply = api.get(f"{LIST}/{quote(name, safe='')}")
     assert reply.status_code in {400, 404}
-    assert reply.json()["code"] in {1201, 1203}
+    assert reply.json().get("code") in {1201, None}  # a path that does not exist has no envelope
 
 
 def test_reading_a_body_is_pure() -> None:

@@ -1,0 +1,67 @@
+"""What the emulator has to say of a request beside its reply, which is Kling's own.
+
+The real service ignores and coerces silently and refuses in few words. A test wants to know more,
+and the reply has no place for it that could not break a client: so there are notes, in the journal
+entry, in the report of a failed test and in a response header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Literal, NamedTuple
+
+__all__ = ["NOTE_HEADER", "Note", "NoteKind", "header_value"]
+
+#: `unknown`: a key that no endpoint knows, and that was ignored. `inapplicable`: one that does
+#: nothing here. `coerced`: a value of another type than documented. `refused`: what would have
+#: been accepted.
+NoteKind = Literal["unknown", "inapplicable", "coerced", "refused"]
+
+NOTE_HEADER: Final = "x-kling-mock-note"
+_LONGEST: Final = 500  # bytes of the header's value
+_NAME_SHOWN: Final = 40  # characters of a field's name; it comes from the client
+
+
+class Note(NamedTuple):
+    """One thing that the emulator has noticed.
+
+    Attributes:
+        kind: See `NoteKind`.
+        field: The field, as `name`, `name.member` or `name[0].member`; "" for the whole request.
+        text: What was done or what would be valid. It holds no value that was sent.
+    """
+
+    kind: NoteKind
+    field: str
+    text: str
+
+    def __str__(self) -> str:
+        where = f" {self.field[:_NAME_SHOWN]}" if self.field else ""
+        return f"{self.kind}{where}: {self.text}"
+
+
+def header_value(notes: Iterable[Note]) -> str:
+    """Return the notes as a header's value: kinds and fields, and never a value.
+
+    Such as `unknown=style,seed; coerced=duration`: ASCII, at most 500 bytes, cut after a field.
+    """
+    fields: dict[str, list[str]] = {}
+    for note in notes:
+        fields.setdefault(note.kind, []).append(_plain(note.field))
+    value = ""
+    for kind, names in fields.items():
+        for place, name in enumerate(dict.fromkeys(names)):
+            start = f"{'; ' if value else ''}{kind}=" if place == 0 else ","
+            longer = f"{value}{start}{name}"
+            if len(longer) > _LONGEST:
+                return value
+            value = longer
+    return value
+
+
+def _plain(name: str) -> str:
+    """Return a field's name as it can stand in a header, with `?` for what it may not hold."""
+    shown = name[:_NAME_SHOWN]
+    return "".join(
+        mark if mark.isascii() and (mark.isalnum() or mark in "_-.[]") else "?" for mark in shown
+    )

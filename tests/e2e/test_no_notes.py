@@ -1,0 +1,40 @@
+"""The client sends nothing that the service would ignore or coerce."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kling_mock import KlingMock
+from kling_mock.kling.endpoints.registry import ENDPOINTS
+from kling_sdk import RequestValidationError
+from kling_sdk.endpoints import request_class
+from tests.endpoints import source_video
+
+EXAMPLES = [
+    pytest.param(name, example, id=f"{name}-{what}")
+    for name in ENDPOINTS.with_tasks
+    for what, example in ENDPOINTS[name].examples.items()
+]
+
+
+@pytest.mark.parametrize(("endpoint", "example"), EXAMPLES)
+@pytest.mark.filterwarnings("ignore::kling_sdk.CapabilityWarning")  # of models that may be gone
+def test_every_example_is_sent_without_a_note(endpoint: str, example: dict[str, Any]) -> None:
+    """With the client's own types, which may differ from those of the wire."""
+    fields = {name: value for name, value in example.items() if value != ""}
+    with KlingMock(seed=1) as mock, mock.client() as kling:
+        parent = ENDPOINTS[endpoint].parent_field
+        if parent:
+            fields[parent] = source_video(mock)
+        kling.submit(request_class(endpoint)(**fields))
+        assert [entry.notes for entry in mock.journal if entry.notes] == []
+
+
+def test_what_would_have_no_effect_is_refused_before_it_is_sent() -> None:
+    """The other way round: a parameter that the service ignores buys a video in vain."""
+    with KlingMock(seed=1) as mock, mock.client() as kling:
+        with pytest.raises(RequestValidationError, match="cfg_scale"):
+            kling.text2video.create(prompt="x", model_name="kling-v2-6", cfg_scale=0.5)
+        assert len(mock.journal) == 0
