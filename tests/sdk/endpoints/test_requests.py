@@ -30,6 +30,14 @@ from kling_sdk.endpoints.values import QualityMode
 from kling_sdk.wire import V1Wire
 
 ALL = tuple(request_class(name) for name in ENDPOINTS)
+PLAINEST: list[tuple[Any, dict[str, Any]]] = [
+    (TextToVideo, {"prompt": "x"}),
+    (ImageToVideo, {"image": "https://example.com/a.png", "model_name": "kling-v1-6"}),
+    (OmniVideo, {"prompt": "x"}),
+    (MultiImageToVideo, {"prompt": "x", "image_list": ["https://example.com/a.png"] * 2}),
+    (VideoExtend, {"video_id": "1"}),
+]
+WITH_SCALE = {TextToVideo, ImageToVideo, VideoExtend}
 
 
 def png(width: int, height: int) -> bytes:
@@ -408,3 +416,30 @@ def test_both_kinds_of_masks_are_one_control() -> None:
     with pytest.raises(RequestValidationError) as refused:
         ImageToVideo(image=png(400, 400), image_tail=png(400, 400), **both)
     assert refused.value.field == "static_mask"
+
+
+@pytest.mark.parametrize("made", ALL, ids=lambda one: one.__name__)
+def test_the_longest_id_of_the_caller_s_own(made: Any) -> None:
+    """200 characters are taken, and one more is refused by its name, unchecked requests too."""
+    given = next(one for cls, one in PLAINEST if cls is made)
+    assert made(**given, external_task_id="x" * 200).external_task_id == "x" * 200
+    for check in (True, False):
+        with pytest.raises(RequestValidationError) as refused:
+            made(**given, external_task_id="x" * 201, check=check)
+        assert refused.value.field == "external_task_id"
+
+
+@pytest.mark.parametrize(("made", "given"), [one for one in PLAINEST if one[0] in WITH_SCALE])
+def test_cfg_scale_is_from_0_to_1(made: Any, given: dict[str, Any]) -> None:
+    """Both ends belong to it."""
+    for scale in (0, 1):
+        assert made(**given, cfg_scale=scale).cfg_scale == scale
+    for scale in (-0.01, 1.01):
+        with pytest.raises(RequestValidationError) as refused:
+            made(**given, cfg_scale=scale)
+        assert refused.value.field == "cfg_scale"
+
+
+def test_every_class_has_a_plainest_request() -> None:
+    """Or the tests above would leave one out."""
+    assert {made for made, _ in PLAINEST} == set(ALL)

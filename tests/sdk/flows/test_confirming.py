@@ -124,3 +124,15 @@ def test_a_lost_look_up_is_repeated() -> None:
 
     assert played.result.task_id == "1"
     assert played.sent == [POST, LOOK, LOOK]
+
+
+def test_a_create_that_stays_open_is_unknown_when_it_cannot_be_asked_for() -> None:
+    """The first failure is the cause, and what the look-up met is in the text."""
+    lost = TransportError("reset")
+    refused_key = reply(answer(401, 1002, "no such key"))
+    played = created(lost, refused_key, retries=0)
+
+    assert isinstance(played.error, OutcomeUnknownError)
+    assert "asking failed with AuthenticationError" in str(played.error)
+    assert played.error.__cause__ is lost
+    assert played.sent == [POST, LOOK]
