@@ -432,7 +432,7 @@ def test_the_longest_id_of_the_caller_s_own(made: Any) -> None:
 @pytest.mark.parametrize(("made", "given"), [one for one in PLAINEST if one[0] in WITH_SCALE])
 def test_cfg_scale_is_from_0_to_1(made: Any, given: dict[str, Any]) -> None:
     """Both ends belong to it."""
-    for scale in (0, 1):
+    for scale in (0.0, 1.0):
         assert made(**given, cfg_scale=scale).cfg_scale == scale
     for scale in (-0.01, 1.01):
         with pytest.raises(RequestValidationError) as refused:

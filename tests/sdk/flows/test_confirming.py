@@ -6,7 +6,14 @@ from typing import Any, Final
 
 import pytest
 
-from kling_sdk import ConflictError, OutcomeUnknownError, Task, TextToVideo, TransportError
+from kling_sdk import (
+    ConflictError,
+    InvalidRequestError,
+    OutcomeUnknownError,
+    Task,
+    TextToVideo,
+    TransportError,
+)
 from kling_sdk.flows import Send
 from kling_sdk.flows.create import create
 from kling_sdk.wire import Reply
@@ -136,3 +143,14 @@ def test_a_create_that_stays_open_is_unknown_when_it_cannot_be_asked_for() -> No
     assert "asking failed with AuthenticationError" in str(played.error)
     assert played.error.__cause__ is lost
     assert played.sent == [POST, LOOK]
+
+
+def test_a_refusal_over_a_used_connection_is_unknown_when_nobody_can_be_asked() -> None:
+    """It may have been the reply to another request, so it proves nothing by itself."""
+    refusal = reply(answer(400, 1201, "no"))
+    played = created(refusal, reply(answer(401, 1002, "no such key")), reuse_connections=True)
+
+    assert isinstance(played.error, OutcomeUnknownError)
+    assert "asking failed with AuthenticationError" in str(played.error)
+    assert isinstance(played.error.__cause__, InvalidRequestError)
+    assert [send.fresh for send in played.sends] == [False, True]
