@@ -6,7 +6,7 @@ What the fixtures need is in `kling_mock.testing`, and is loaded by the first te
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,6 +20,12 @@ _MARKER = (
     "kling_mock(clock='manual', seed=None, strict=True, faults=(), journal_size=2000, "
     "unused_faults='report'): settings of the emulated Kling in this test; clock is 'manual', "
     "'real' or a speed, faults are kinds or mappings, unused ones are in the report or 'fail'."
+)
+
+_MOST_LATE = 100  # lines
+_LATE = (
+    "Kling refuses such calls, so the run has failed. End what a test starts before the test ends; "
+    "a test that means them: @pytest.mark.kling_mock(strict=False)"
 )
 
 
@@ -55,8 +61,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker."""
+    """Declare the marker, and collect late calls where reports arrive."""
     config.addinivalue_line("markers", _MARKER)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_LateCalls(), "kling_mock_late_calls")
+
+
+class _LateCalls:
+    """Fails a run in which a test made unexpected calls after its end.
+
+    Its verdict has been given by then, and no other test is to blame.
+    """
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        late: list[str] = getattr(report, "kling_mock_late", [])
+        self._texts += [f"{text}; {report.nodeid} ran" for text in late]
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self._texts and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self._texts:
+            terminalreporter.section("kling_mock: unexpected calls of tests that had ended")
+            for text in self._texts[:_MOST_LATE]:
+                terminalreporter.line(text)
+            if len(self._texts) > _MOST_LATE:
+                terminalreporter.line(f"... and {len(self._texts) - _MOST_LATE} more")
+            terminalreporter.line(_LATE)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -38,6 +38,8 @@ class Entry(NamedTuple):
         fault: The faults that happened to it, with a "+" between; "" if none did. The reply
             kept here is the one before the fault.
         notes: What the emulator has noticed beside; see `Note`.
+        late_of: The earlier test that this call comes from, which had ended; else "". Known only
+            in a run of pytest with the plugin, and as far as docs/testing.md says.
     """
 
     at: float
@@ -52,6 +54,7 @@ class Entry(NamedTuple):
     response: bytes
     fault: str = ""
     notes: tuple[Note, ...] = ()
+    late_of: str = ""
 
     @property
     def sent(self) -> Any:

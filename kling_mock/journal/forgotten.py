@@ -102,6 +102,12 @@ class Forgotten:
         """Return the kinds of which some or all may match *call*, with their numbers."""
         return {kind: count for kind, count in self if could_be(call, kind)}
 
+    def __str__(self) -> str:
+        return describe(dict(self))
+
+    def __repr__(self) -> str:
+        return f"<Forgotten {self.total}: {self}>" if self.total else "<Forgotten none>"
+
     def __iter__(self) -> Iterator[tuple[ForgottenKind, int]]:
         # A copy: the server may forget more while a test reads.
         return ((ForgottenKind(*key), count) for key, count in tuple(self._counts.items()))
@@ -131,9 +137,14 @@ def could_be(call: Call, kind: ForgottenKind) -> bool:
     )
 
 
-def describe(kinds: Mapping[ForgottenKind, int]) -> str:
-    """Return kinds and their numbers as text, the most frequent first."""
+def describe(kinds: Mapping[ForgottenKind, int], shown: int = _SHOWN) -> str:
+    """Return kinds and their numbers as text, the most frequent first.
+
+    Args:
+        kinds: The kinds, and how many of each.
+        shown: How many kinds are named; the number of all others is given in one.
+    """
     found = sorted(kinds.items(), key=lambda one: -one[1])
-    parts = [f"{count:,} x {kind}" for kind, count in found[:_SHOWN]]
-    more = sum(count for _, count in found[_SHOWN:])
+    parts = [f"{count:,} x {kind}" for kind, count in found[:shown]]
+    more = sum(count for _, count in found[shown:])
     return "; ".join([*parts, f"{more:,} others"] if more else parts)

@@ -49,6 +49,7 @@ class Journal:
         self._forgotten = Forgotten(served)
         self._unexpected: deque[Entry] = deque(maxlen=_UNEXPECTED_KEPT)
         self._unexpected_total = 0
+        self._late_total = 0
         self._served = served
         self._total = 0
         self._cleared = 0  # what `total` was when everything was forgotten on purpose
@@ -65,6 +66,7 @@ class Journal:
         if (entry.code or entry.notes) and entry.unexpected:
             self._unexpected.append(entry)
             self._unexpected_total += 1
+            self._late_total += bool(entry.late_of)
 
     def _make_room(self, newest: int) -> None:
         # The newest entry stays, whatever it is: `journal[-1]` is always the last call.
@@ -83,6 +85,7 @@ class Journal:
         self._forgotten.clear()
         self._unexpected.clear()
         self._unexpected_total = 0
+        self._late_total = 0
         self._cleared = self._total
 
     @property
@@ -113,6 +116,11 @@ class Journal:
     def unexpected_total(self) -> int:
         """How many calls were unexpected, also those that `unexpected` no longer has."""
         return self._unexpected_total
+
+    @property
+    def late_total(self) -> int:
+        """How many of the unexpected calls came from a test that had ended; see `Entry.late_of`."""
+        return self._late_total
 
     @property
     def unexpected(self) -> list[Entry]:
@@ -252,15 +260,21 @@ class Journal:
             raise self._incomplete(doubtful, "whether exactly these calls came in this order")
         return list(kept.values())
 
-    def assert_no_unexpected(self) -> None:
+    def assert_no_unexpected(self, *, late: bool = True) -> None:
         """Check that every call was one that is served, with a valid credential and known keys.
+
+        Args:
+            late: Whether calls of tests that had ended count, too.
 
         Raises:
             AssertionError: One was not; the text shows the nearest call that is served.
         """
         __tracebackhide__ = True
         found, count = self.unexpected, self._unexpected_total
-        if found:
+        if not late:
+            found = [entry for entry in found if not entry.late_of]
+            count -= self._late_total
+        if count:
             headline = f"{_calls(count)} unexpected:"
             if count > len(found):
                 headline = f"{_calls(count)} unexpected, of which the newest {len(found)} are:"
@@ -305,6 +319,8 @@ class Journal:
     def _failure(self, *text: str) -> AssertionError:
         calls = self.tail() or ["no calls at all"]
         text = (*text, "the journal has", *(f"  {one}" for one in calls))
+        if self.forgotten:
+            text = (*text, f"and has forgotten {_calls(self.forgotten)}: {self._forgotten}")
         return AssertionError("\n".join(text))
 
     def _incomplete(self, calls: Iterable[Call], question: str) -> IncompleteJournalError:

@@ -101,6 +101,7 @@ def _fields(entry: Entry) -> list[str]:
     parts += [entry.task_status] if entry.task_status else []
     parts += [f"fault {entry.fault}"] if entry.fault else []
     parts += ["unexpected"] if entry.unexpected else []
+    parts += [f"late, of {entry.late_of}"] if entry.late_of else []
     parts += [entry.message[:200]] if entry.code and not entry.unexpected else []
     shown = (note for note in entry.notes if not (entry.unexpected and note.kind == "refused"))
     parts += [f"({note})" for note in shown]

@@ -12,6 +12,7 @@ import pytest
 
 from kling_mock.testing.report import sections
 from kling_mock.testing.settings import PluginSettings, of_ini, with_marker
+from kling_mock.web.origins import ORIGINS, TestRun
 
 if TYPE_CHECKING:
     from kling_mock import KlingMock
@@ -44,8 +45,8 @@ class _Test:
 
     settings: PluginSettings
     fresh: list[KlingMock] = field(default_factory=list)
-    was_judged: bool = False  # after its body has passed
-    judged: dict[KlingMock, int] = field(default_factory=dict)  # server -> unexpected calls then
+    #: How many unexpected calls of its own each server had when it was last asked.
+    judged: dict[KlingMock, int] = field(default_factory=dict)
 
 
 class Plugin:
@@ -60,12 +61,19 @@ class Plugin:
         seed = self._defaults.seed
         self._shared_seed = crc32(b"kling_mock_server") if seed is None else seed
         self._faults = ""  # those of the test that runs
+        self._around = ORIGINS.running  # of a run inside a test of another
+        ORIGINS.unknown = TestRun(ORIGINS.unknown.name, self._defaults.strict)
 
     # ------------------------------------------------------------ for the fixtures
 
     def begin(self, item: pytest.Item) -> None:
         """Read the settings of a test, and make the shared server ready for it."""
         settings = self._test(item).settings
+        running = ORIGINS.running
+        if running is None or running.name != item.nodeid:  # the first one that uses a fixture
+            running = TestRun(item.nodeid)
+            ORIGINS.begin(running)
+        running.strict = settings.strict
         names: Collection[str] = getattr(item, "fixturenames", ())
         if "kling_mock_server" in names:
             for name in ("clock", "seed", "journal_size"):
@@ -115,12 +123,32 @@ class Plugin:
 
     # ------------------------------------------------------------ hooks
 
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Note that a test begins, whether it uses a fixture or not."""
+        ORIGINS.begin(TestRun(nodeid, self._defaults.strict))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[object]
+    ) -> Generator[None, object, object]:
+        """Let what a fixture of a wider scope starts belong to no single test."""
+        if fixturedef.scope == "function":
+            return (yield)
+        with ORIGINS.for_no_test():
+            return (yield)
+
+    def pytest_unconfigure(self) -> None:
+        """Give the process back to the test that this run was started in, if any."""
+        if self._around is None:
+            ORIGINS.stop()
+        else:
+            ORIGINS.begin(self._around)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Fail a test that has made unexpected calls, unless it has failed already."""
         result = yield
         test = self._test(item)
-        test.was_judged = True
         for _, mock in self._servers(item):
             if test.settings.strict:
                 self._check_calls(mock, test)
@@ -134,20 +162,28 @@ class Plugin:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
         """Fail the teardown if fixtures have made unexpected calls there."""
-        result = yield
         test = self._test(item)
-        if test.settings.strict and test.was_judged:
-            for _, mock in self._servers(item):
-                self._check_calls(mock, test)
-        return result
+        # The last test of a run stops the shared server, whose calls are judged nevertheless.
+        servers = [*test.fresh, *([] if self._shared is None else [self._shared])]
+        for mock in servers:
+            # Those of a body that has not passed are in its own report.
+            test.judged[mock] = _own_unexpected(mock)
+        try:
+            result = yield
+            if test.settings.strict:
+                for mock in servers:
+                    self._check_calls(mock, test)
+            return result
+        finally:
+            ORIGINS.end()  # what comes from now on is late
 
     def _check_calls(self, mock: KlingMock, test: _Test) -> None:
-        """Fail if there are more unexpected calls than when this was last asked."""
-        before, count = test.judged.get(mock, 0), mock.journal.unexpected_total
+        """Fail if the test has made more unexpected calls than when this was last asked."""
+        before, count = test.judged.get(mock, 0), _own_unexpected(mock)
         test.judged[mock] = count
         if count > before:
             try:
-                mock.journal.assert_no_unexpected()
+                mock.journal.assert_no_unexpected(late=False)
             except AssertionError as error:
                 raise _failed(f"{error}\n{_MEANT}") from None
 
@@ -157,6 +193,9 @@ class Plugin:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Show in the report of a failed test what was called; forget it after the test."""
         report = yield
+        late = ORIGINS.take_late()
+        if late:  # it crosses to xdist's controller with the report; see _kling_mock_pytest
+            report.kling_mock_late = late  # type: ignore[attr-defined] # reports keep any attribute
         if report.failed:
             lines = self._test(item).settings.lines
             for name, mock in self._servers(item):
@@ -217,6 +256,11 @@ def _refuse_trio(request: pytest.FixtureRequest) -> None:
     library = backend[0] if isinstance(backend, tuple) else backend
     if library == "trio":
         raise _failed(_TRIO)
+
+
+def _own_unexpected(mock: KlingMock) -> int:
+    """Return how many unexpected calls there were that no earlier test has made."""
+    return mock.journal.unexpected_total - mock.journal.late_total
 
 
 def _load(mock: KlingMock, profile: str) -> None:

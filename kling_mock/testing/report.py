@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kling_mock.journal.forgotten import describe
 from kling_mock.journal.journal import Journal
 from kling_mock.kling.callbacks.log import Delivery
 from kling_mock.kling.faults.matching import Fault
@@ -46,7 +47,10 @@ def sections(
     calls = journal.tail(lines)
     if calls:
         title = f"{name}: journal of {_many(journal.total, 'call')}"
-        title += f", {journal.forgotten} of them forgotten" if journal.forgotten else ""
+        if journal.forgotten:
+            title += f", {journal.forgotten} of them forgotten"
+            kinds = describe(dict(journal.forgotten_kinds), lines)
+            calls.insert(0, f"forgotten: {kinds}")
         made.append((title, "\n".join(calls)))
     shown = deliveries[-lines:] if lines else ()
     if shown:

@@ -22,12 +22,14 @@ from kling_mock.journal.redaction import redact_body, redact_query
 from kling_mock.kling import service
 from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.registry import RoutedCall
+from kling_mock.kling.http.protocol import late_call
 from kling_mock.kling.http.requests import ClientGoneError, read_body
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.admission import admit_call
 from kling_mock.kling.service_codes import SUCCEED, Refusal, UnknownPathError
 from kling_mock.kling.wire.v1 import V1, unknown_path
 from kling_mock.kling.world import World
+from kling_mock.web.origins import ORIGINS
 from kling_mock.web.replies import Silence, json_reply
 
 if TYPE_CHECKING:  # most servers have no faults
@@ -61,6 +63,9 @@ class EmulatorReply(NamedTuple):
         """Return it as aiohttp sends it; *now* is for its `Date` header."""
         return json_reply(request, self.http, self.body, now, self.retry_after, self.more)
 
+
+# The dates of a token that an earlier test has made are wrong after a reset of the clock.
+_TOO_EARLY_OR_LATE = frozenset({1003, 1004})
 
 NO_REPLY = EmulatorReply(0, 0, "", b"")
 
@@ -227,20 +232,26 @@ class Exchange:
             fault = f"{self.task_fault}+{fault}".rstrip("+")
         world, account = self.world, self.account
         now = world.clock.now()
-        world.journal.add(
-            Entry(
-                now,
-                self.request.method,
-                self.path,
-                self._shown_query(),
-                reply.http,
-                reply.code,
-                reply.request_id,
-                "" if account is None else account.name,
-                keep(redact_body(self.body or b"")),
-                reply.body[:BODY_KEPT],
-                fault,
-                tuple(self.noticed.notes),
-            )
+        entry = Entry(
+            now,
+            self.request.method,
+            self.path,
+            self._shown_query(),
+            reply.http,
+            reply.code,
+            reply.request_id,
+            "" if account is None else account.name,
+            keep(redact_body(self.body or b"")),
+            reply.body[:BODY_KEPT],
+            fault,
+            tuple(self.noticed.notes),
         )
+        is_unexpected = bool(reply.code or entry.notes) and entry.unexpected
+        if is_unexpected or ORIGINS.has_left:
+            origin = late_call(self.request, by_connection=is_unexpected)
+            if origin is not None:
+                entry = entry._replace(late_of=origin.name)
+                if is_unexpected and reply.code not in _TOO_EARLY_OR_LATE:
+                    ORIGINS.note_late(origin, world.journal.explain(entry))
+        world.journal.add(entry)
         return now

@@ -11,8 +11,10 @@ from aiohttp.http_parser import RawRequestMessage
 
 from kling_mock.kling.wire.v1 import envelope
 from kling_mock.web.connections import Connection
+from kling_mock.web.limits import Seen
+from kling_mock.web.origins import ORIGINS, TestRun
 
-__all__ = ["KlingProtocol", "make_request"]
+__all__ = ["KlingProtocol", "late_call", "make_request"]
 
 _log = logging.getLogger("kling_mock")
 
@@ -23,9 +25,16 @@ class KlingProtocol(Connection):
     aiohttp answers a request that it cannot parse by itself, as plain text; this replies
     as to any other bad request. The connection ends after it: where the next request begins
     in such bytes, nobody knows.
+
+    Attributes:
+        origin: The test in which it was opened; `None` if that belongs to no test.
     """
 
-    __slots__ = ()
+    __slots__ = ("origin",)
+
+    def __init__(self, server: web.Server, open_: dict[Connection, Seen]) -> None:
+        super().__init__(server, open_)
+        self.origin = ORIGINS.owner  # the test that opened it
 
     def handle_error(
         self,
@@ -59,3 +68,20 @@ def make_request(
 ) -> web.BaseRequest:
     """Make aiohttp's request object; the handler enforces the limit of bodies."""
     return web.BaseRequest(message, payload, protocol, writer, task, asyncio.get_running_loop())
+
+
+def late_call(request: web.BaseRequest, *, by_connection: bool) -> TestRun | None:
+    """Return the earlier test that *request* comes from; `None` if it is of the one that runs.
+
+    Args:
+        request: The request.
+        by_connection: Whether its connection decides where no thread is found.
+    """
+    protocol, transport = request.protocol, request.transport
+    if not isinstance(protocol, KlingProtocol) or transport is None:
+        return None  # the client has gone
+    client, server = (transport.get_extra_info(name) for name in ("peername", "sockname"))
+    if not isinstance(client, tuple) or not isinstance(server, tuple):
+        return None
+    ports = client[1], server[1]
+    return ORIGINS.late_call(protocol.origin, ports, by_connection=by_connection)

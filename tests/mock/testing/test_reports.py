@@ -192,6 +192,33 @@ def test_the_report_can_be_short(run: Run) -> None:
     result.stdout.no_fnmatch_line("*kling_mock: journal*")
 
 
+def test_the_report_says_what_the_journal_has_forgotten(run: Run) -> None:
+    """Kinds, and how many of each, as many as there are lines."""
+    source = """
+        import pytest
+
+        @pytest.mark.kling_mock(journal_size=3)
+        def test_it(kling):
+            for _ in range(5):
+                kling.text2video.list()
+            kling.image2video.list()
+            for _ in range(3):
+                kling.text2video.list()
+            assert False
+    """
+    polled = "GET /v1/videos/text2video, answered 200/0"
+    result = run(source)
+    result.stdout.fnmatch_lines(
+        [
+            "*kling_mock: journal of 9 calls, 6 of them forgotten*",
+            f"forgotten: 5 x {polled}; 1 x {polled.replace('text', 'image')}",
+            "#7-#9 *",
+        ]
+    )
+    result = run(source, ini="kling_mock_journal_lines = 1")
+    result.stdout.fnmatch_lines(["forgotten: 5 x GET /v1/videos/text2video, *; 1 others"])
+
+
 def test_passing_tests_report_nothing(run: Run) -> None:
     """A log of calls is for failures."""
     result = run("def test_it(kling): kling.text2video.list()", "-rA")
