@@ -2,216 +2,44 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, find, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
-from hypothesis.errors import NoSuchExample
 
 from kling_mock import Call, IncompleteJournalError, KlingMock
-from kling_mock.journal.entries import BODY_KEPT, Entry, keep
+from kling_mock.journal.entries import Entry
 from kling_mock.journal.forgotten import Forgotten, ForgottenKind, could_be
 from kling_mock.journal.journal import Journal
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from tests.mock.admin_client import Admin
+from tests.mock.journal.histories import MADE, Made, entry_of, wanted_calls
 
 LIST = "/v1/videos/text2video"
 CREATE = f"POST {LIST}"
 OTHER = "/v1/videos/image2video"
 
-# ------------------------------------------------------------ the property
 
-PATHS = (LIST, OTHER, f"{LIST}/1", f"{LIST}/2", "/account/costs", "/x", "/x/*/y")
-PATTERNS = (*PATHS, "*", "/v1/*", "/v1/videos/*", f"{LIST}/*", "*/1", f"{LIST}/[12]", "/x/?/y")
-# A list of numbers is not shortened: a long body is cut, and its members are unknown.
-LONG = {"duration": "5", "others": list(range(2000))}
-BODIES: tuple[dict[str, Any], ...] = ({}, {"duration": "5"}, {"duration": "10"}, LONG)
-
-
-@st.composite
-def entries(draw: st.DrawFn) -> Entry:
-    method = draw(st.sampled_from(["GET", "GET", "POST", "PURGE"]))
-    body = draw(st.sampled_from(BODIES)) if method == "POST" else {}
-    code = draw(st.sampled_from([0, 0, 1201, 1303]))
-    task = {"task_id": draw(st.sampled_from(["1", "2"])), "task_status": "submitted"}
-    return Entry(
-        0.0,
-        method,
-        draw(st.sampled_from(PATHS)),
-        "",
-        200 if code == 0 else 400,
-        code,
-        "",
-        draw(st.sampled_from(["", "default"])),
-        json.dumps(body).encode() if body else b"",
-        json.dumps({"code": code, "data": task}).encode(),
-        draw(st.sampled_from(["", "", "latency", "latency+status"])),
-    )
-
-
-@st.composite
-def calls(draw: st.DrawFn) -> Call:
-    filters: dict[str, Any] = draw(
-        st.fixed_dictionaries(
-            {},
-            optional={
-                "method": st.sampled_from(["GET", "POST"]),
-                "path": st.sampled_from(PATTERNS),
-                "status": st.sampled_from([200, 400]),
-                "code": st.sampled_from([0, 1201, 1303]),
-                "account": st.sampled_from(["", "default"]),
-                "task_id": st.sampled_from(["1", "2"]),
-                "external_task_id": st.sampled_from(["1", "order"]),
-                "fault": st.sampled_from(["", "latency"]),
-                "body": st.sampled_from([{"duration": "5"}, {"duration": "10"}]),
-            },
-        )
-    )
-    return Call(**filters)
-
-
-Question = Callable[[Journal], object]
-
-
-def _arguments(call: Call) -> dict[str, Any]:
-    body = {"body": call.body} if call.body else {}
-    return {"method": call.method, "path": call.path, **call.filters, **body}
-
-
-@st.composite
-def questions(draw: st.DrawFn) -> Question:
-    """Return what a test may say of a journal."""
-    kind = draw(st.sampled_from(["called", "times", "never", "sequence", "exact", "none"]))
-    if kind in {"sequence", "exact"}:
-        wanted = draw(st.lists(calls(), max_size=4))
-        return lambda journal: journal.assert_sequence(wanted, exact=kind == "exact")
-    given = _arguments(draw(calls()))
-    times = draw(st.integers(0, 4))
-    match kind:
-        case "called":
-            return lambda journal: journal.assert_called(**given)
-        case "times":
-            return lambda journal: journal.assert_called(times=times, **given)
-        case "never":
-            return lambda journal: journal.assert_not_called(**given)
-        case _:
-            return lambda journal: _nothing(journal.where(**given))
-
-
-def _nothing(found: list[Entry]) -> None:
-    assert found == []
-
-
-def verdict(question: Question, journal: Journal) -> str:
-    try:
-        question(journal)
-    except AssertionError:
-        return "fails"
-    except IncompleteJournalError:
-        return "unknown"
-    return "passes"
-
-
-def filled(journal: Journal, history: Sequence[Entry], cleared: int | None) -> Journal:
-    for number, entry in enumerate(history):
-        if number == cleared:
-            journal.clear()
-        whole = isinstance(journal, Whole)
-        journal.add(entry if whole else entry._replace(request=keep(entry.request)))
-    return journal
-
-
-class Whole(Journal):
-    """The oracle: it keeps everything, also bodies that are too long for others."""
-
-    def __init__(self) -> None:
-        super().__init__(10**6, ENDPOINTS.served)
-
-
-def is_honest(
-    make: Callable[[int], Journal],
-    size: int,
-    history: Sequence[Entry],
-    cleared: int | None,
-    question: Question,
-) -> bool:
-    """Return whether a bounded journal says what the whole history says, or that it cannot."""
-    whole = verdict(question, filled(Whole(), history, cleared))
-    bounded = verdict(question, filled(make(size), history, cleared))
-    return bounded in {"unknown", whole}
-
-
-def made(size: int) -> Journal:
-    return Journal(size, ENDPOINTS.served)
-
-
-HISTORIES = st.lists(entries(), max_size=12)
-
-
-@settings(max_examples=1500, suppress_health_check=[HealthCheck.too_slow])
-@given(st.integers(1, 6), HISTORIES, st.none() | st.integers(0, 12), questions())
-@pytest.mark.slow
-def test_no_verdict_differs_from_that_of_the_whole_history(
-    size: int, history: list[Entry], cleared: int | None, question: Question
-) -> None:
-    """What passes would pass, what fails would fail, and the rest is `IncompleteJournalError`."""
-    assert is_honest(made, size, history, cleared, question)
-
-
-class Naive(Journal):
-    """As many write it, and as this one was: the oldest entry goes, without a word."""
-
-    def add(self, entry: Entry) -> None:
-        super().add(entry)
-        self._forgotten.clear()
-
-
-@pytest.mark.slow
-def test_the_property_catches_a_journal_that_forgets_silently() -> None:
-    """Canary: without the counts of what is forgotten, an assertion passes wrongly."""
-
-    def is_caught(case: tuple[int, list[Entry], Question]) -> bool:
-        size, history, question = case
-        return not is_honest(
-            lambda size: Naive(size, ENDPOINTS.served), size, history, None, question
-        )
-
-    cases = st.tuples(st.integers(1, 6), HISTORIES, questions())
-    with contextlib.suppress(NoSuchExample):
-        find(cases, is_caught, settings=settings(max_examples=3000, database=None))
-        return
-    pytest.fail("the naive journal passed")
-
-
-@given(HISTORIES, questions())
-@pytest.mark.slow
-def test_a_journal_that_has_forgotten_nothing_always_decides(
-    history: list[Entry], question: Question
-) -> None:
-    """No question is left open that the kept entries answer, unless a body was cut."""
-    kept = [entry for entry in history if len(entry.request) < BODY_KEPT]
-    assert verdict(question, filled(made(100), kept, None)) != "unknown"
-
-
-@given(calls(), entries())
-@example(Call(path="/x/?/y"), Entry(0.0, "GET", "/x/*/y", "", 200, 0, "", "", b"", b"{}"))
-def test_a_kind_that_cannot_match_has_no_entry_that_does(call: Call, entry: Entry) -> None:
+@given(wanted_calls(), MADE)
+@example({"path": "/x/?/y"}, Made("GET", "/x/*/y", 0, "", "", {}, "1"))
+def test_a_kind_that_cannot_match_has_no_entry_that_does(wanted: Any, made: Made) -> None:
     """What is proven of a kind is true of each entry that was counted in it."""
+    call, entry = Call(**wanted), entry_of(made, 0)
     forgotten = Forgotten(ENDPOINTS.served)
     forgotten.add(entry)
     if call.accepts(entry):
         assert forgotten.matching(call)
 
 
-@given(st.lists(entries(), min_size=1, max_size=30), st.integers(1, 6))
+@given(st.lists(MADE, min_size=1, max_size=30), st.integers(1, 6))
 @pytest.mark.slow
-def test_queries_make_room_before_everything_else(history: list[Entry], size: int) -> None:
+def test_queries_make_room_before_everything_else(history: list[Made], size: int) -> None:
     """No create, refusal or faulty call goes while a successful query is kept, but the newest."""
-    journal = filled(made(size), history, None)
+    journal = Journal(size, ENDPOINTS.served)
+    for number, made in enumerate(history):
+        journal.add(entry_of(made, number))
     assert len(journal) == min(size, len(history))
     assert len(journal) + journal.forgotten == journal.total == len(history)
     assert journal[-1].path == history[-1].path
@@ -297,6 +125,30 @@ def test_what_depends_on_forgotten_creates_is_not_decided(small: KlingMock) -> N
         journal.assert_sequence([CREATE, f"POST {OTHER}"])
     with pytest.raises(AssertionError):
         journal.assert_sequence([f"POST {OTHER}", *[CREATE] * 13], exact=True)
+
+
+def test_a_failure_says_what_is_forgotten(small: KlingMock) -> None:
+    """Kinds, and how many of each, the most frequent first; nothing of it if nothing is."""
+    with small.client() as kling:
+        kling.text2video.create(prompt="a kitten")
+    with pytest.raises(AssertionError) as failure:
+        small.journal.assert_not_called(CREATE)
+    assert "forgotten" not in str(failure.value)
+    assert repr(small.journal.forgotten_kinds) == "<Forgotten none>"
+    poll(small, 12)
+    with small.client() as kling:
+        kling.image2video.list()
+        kling.image2video.list()
+    with pytest.raises(AssertionError) as failure:
+        small.journal.assert_not_called(CREATE)
+    kinds = f"5 x GET {LIST}, answered 200/0"
+    assert str(failure.value).endswith(f"\nand has forgotten 5 calls: {kinds}")
+    assert repr(small.journal.forgotten_kinds) == f"<Forgotten 5: {kinds}>"
+    poll(small, 10)
+    assert (
+        str(small.journal.forgotten_kinds)
+        == f"13 x GET {LIST}, answered 200/0; 2 x GET {OTHER}, answered 200/0"
+    )
 
 
 def test_a_body_that_was_cut_is_not_taken_for_another(small: KlingMock) -> None:

@@ -1,0 +1,219 @@
+"""Histories of calls and questions about them, and what a naive list answers.
+
+Nothing of the journal is used here: a mistake that both share would pass every test.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import attrs
+from hypothesis import strategies as st
+
+from kling_mock.journal.entries import Entry, keep
+
+__all__ = [
+    "HISTORIES",
+    "LONG",
+    "MADE",
+    "QUESTIONS",
+    "Answer",
+    "Made",
+    "Question",
+    "answer",
+    "entry_of",
+    "is_unexpected",
+    "wanted_calls",
+]
+
+LIST: Final = "/v1/videos/text2video"
+OTHER: Final = "/v1/videos/image2video"
+PATHS: Final = (LIST, OTHER, f"{LIST}/1", f"{LIST}/2", "/account/costs", "/media/1.mp4", "/x/*/y")
+PATTERNS: Final = (
+    *("*", "/v1/*", "/v1/videos/*", f"{LIST}/*", "*/1", f"{LIST}/[12]", "/x/?/y", "/media/*"),
+    *PATHS,
+)
+# A list of numbers is not shortened: a long body is cut, and its members are unknown.
+LONG: Final = {"duration": "5", "others": list(range(2000))}
+BODIES: Final[tuple[dict[str, Any], ...]] = (
+    *({}, {"duration": "5"}, {"duration": "10"}, LONG),
+    {"duration": "5", "external_task_id": "order"},
+)
+Filters = Mapping[str, Any]
+
+
+class Made(NamedTuple):
+    """One call, as its maker knows it."""
+
+    method: str
+    path: str
+    code: int
+    account: str
+    fault: str
+    body: dict[str, Any]
+    task_id: str
+
+    @property
+    def status(self) -> int:
+        return 200 if self.code == 0 else 400
+
+
+class Question(NamedTuple):
+    """What a test may ask or say of a journal.
+
+    Attributes:
+        kind: `where`, `called`, `not called`, `sequence`, `exact` or `unexpected`.
+        calls: The filters of the calls that it is about.
+        times: How many there have to be; `None` is any number.
+    """
+
+    kind: str
+    calls: Sequence[Filters] = ()
+    times: int | None = None
+
+
+@attrs.frozen
+class Answer:
+    """What a list of all calls says.
+
+    Attributes:
+        holds: Whether the assertion passes.
+        found: The positions of the calls that are returned, where that is one list only.
+    """
+
+    holds: bool
+    found: list[int] | None = None
+
+
+# ------------------------------------------------------------ what there may be
+
+METHODS: Final = ("GET", "GET", "POST", "PURGE")
+MADE: Final = st.builds(
+    Made,
+    st.sampled_from(METHODS),
+    st.sampled_from(PATHS),
+    st.sampled_from([0, 0, 1201, 1303]),
+    st.sampled_from(["", "default"]),
+    st.sampled_from(["", "", "latency", "latency+status"]),
+    st.sampled_from(BODIES),
+    st.sampled_from(["1", "2"]),
+).map(lambda one: one if one.method == "POST" else one._replace(body={}))
+HISTORIES: Final = st.lists(MADE, max_size=12)
+
+
+def wanted_calls() -> st.SearchStrategy[dict[str, Any]]:
+    """Return filters, as of `where`."""
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "method": st.sampled_from(["GET", "POST"]),
+            "path": st.sampled_from(PATTERNS),
+            "status": st.sampled_from([200, 400]),
+            "code": st.sampled_from([0, 1201, 1303]),
+            "account": st.sampled_from(["", "default"]),
+            "task_id": st.sampled_from(["1", "2"]),
+            "external_task_id": st.sampled_from(["1", "order"]),
+            "fault": st.sampled_from(["", "latency", "status"]),
+            "body": st.sampled_from([{"duration": "5"}, {"duration": "10"}]),
+        },
+    )
+
+
+_ONE: Final = wanted_calls().map(lambda one: [one])
+_SOME: Final = st.lists(wanted_calls(), max_size=4)
+QUESTIONS: Final = st.one_of(
+    st.builds(Question, st.just("where"), _ONE),
+    st.builds(Question, st.just("called"), _ONE, st.none() | st.integers(0, 4)),
+    st.builds(Question, st.just("not called"), _ONE),
+    st.builds(Question, st.just("sequence"), _SOME),
+    st.builds(Question, st.just("exact"), _SOME),
+    st.just(Question("unexpected")),
+)
+
+
+def entry_of(made: Made, number: int) -> Entry:
+    """Return the entry of a call; its time is its number, by which it can be told from others."""
+    return Entry(
+        float(number),
+        made.method,
+        made.path,
+        "",
+        made.status,
+        made.code,
+        "",
+        made.account,
+        keep(json.dumps(made.body).encode() if made.body else b""),
+        json.dumps({"code": made.code, "data": {"task_id": made.task_id}}).encode(),
+        made.fault,
+    )
+
+
+# ------------------------------------------------------------ the naive list
+
+
+def answer(question: Question, history: Sequence[Made]) -> Answer:
+    """Return what a list of all calls says to a question."""
+    calls = question.calls
+    found = _matching(calls[0], history) if len(calls) == 1 else []
+    match question.kind:
+        case "where":
+            result = Answer(holds=True, found=found)
+        case "called" if question.times is None:
+            result = Answer(holds=bool(found))
+        case "called":
+            result = Answer(len(found) == question.times, found)
+        case "not called":
+            result = Answer(holds=not found)
+        case "sequence":
+            left = list(calls)
+            for made in history:
+                if left and _accepts(left[0], made):
+                    left.pop(0)
+            result = Answer(holds=not left)
+        case "exact":
+            same = len(calls) == len(history) and all(map(_accepts, calls, history))
+            result = Answer(same, list(range(len(history))))
+        case _:
+            result = Answer(holds=not any(map(is_unexpected, history)))
+    return result
+
+
+def is_unexpected(made: Made) -> bool:
+    """Return whether a call was refused before its account was known."""
+    refused = made.code != 0
+    return refused and made.account == made.fault == "" and not made.path.startswith("/media/")
+
+
+def _matching(call: Filters, history: Sequence[Made]) -> list[int]:
+    return [at for at, made in enumerate(history) if _accepts(call, made)]
+
+
+def _accepts(call: Filters, made: Made) -> bool:
+    asked = made.path.split("/")[-1] if made.method == "GET" else None
+    has: dict[str, tuple[Any, ...]] = {
+        "method": (made.method,),
+        "status": (made.status,),
+        "code": (made.code,),
+        "account": (made.account,),
+        "task_id": (made.task_id, asked),
+        "external_task_id": (made.body.get("external_task_id"), asked),
+        "fault": tuple(made.fault.split("+")),
+    }
+    for name, value in call.items():
+        if name == "path":
+            if not _is_like(value, made.path):
+                return False
+        elif name == "body":
+            if not all(made.body.get(member) == wanted for member, wanted in value.items()):
+                return False
+        elif value not in has[name]:
+            return False
+    return True
+
+
+def _is_like(pattern: str, path: str) -> bool:
+    letters = {"*": ".*", "?": ".", "[": "[", "]": "]"}
+    return bool(re.fullmatch("".join(letters.get(one, re.escape(one)) for one in pattern), path))
