@@ -31,17 +31,22 @@ _PAUSE: Final = 0.001  # seconds of real time between two looks, in which it goe
 _Held = socket.socket | int  # a socket, or a file of a selector
 
 
-def thread_at(port: int, server: int) -> threading.Thread | None:
+def thread_at(port: int, server: int, patience: float = 0.0) -> threading.Thread | None:
     """Return the thread that has the client's end of a connection in hand; `None` if none is found.
 
     Args:
         port: The client's port, 1 to 65535. It alone says nothing: connections to different
             servers may have the same one.
         server: The server's port, 1 to 65535.
+        patience: Seconds of real time to look for at least, if it is not found: on a busy
+            computer a thread may not get on for so long.
     """
-    for look in range(_LOOKS):
-        if look:
+    until = time.monotonic() + patience
+    looks = 0
+    while looks < _LOOKS or time.monotonic() < until:
+        if looks:
             time.sleep(_PAUSE)
+        looks += 1
         for thread, held in _held_by_threads():
             if _ports_of(held) == (port, server):
                 return thread

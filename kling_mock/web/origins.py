@@ -24,6 +24,7 @@ from kling_mock.web.callers import thread_at
 
 __all__ = ["ORIGINS", "Origins", "TestRun"]
 
+_PATIENCE: Final = 0.25  # seconds of real time that a thread is looked for
 _MOST_LATE: Final = 100  # lines on late calls that are kept until they are taken
 
 
@@ -54,7 +55,9 @@ class Origins:
         unknown: What a call comes from that was made while no test ran, if it is not known.
     """
 
-    def __init__(self, find: Callable[[int, int], threading.Thread | None] = thread_at) -> None:
+    def __init__(
+        self, find: Callable[[int, int, float], threading.Thread | None] = thread_at
+    ) -> None:
         self.unknown = TestRun("a test that is not known")
         self._find = find
         self._running: TestRun | None = None
@@ -121,7 +124,9 @@ class Origins:
         """
         if not self._is_watching:
             return None
-        thread = self._find(*ports)
+        # Only a thread that was left behind can make an innocent test fail: then it is worth time.
+        patience = _PATIENCE if any(one.is_alive() for one in self._left) else 0.0
+        thread = self._find(*ports, patience)
         if thread is not None:
             origin = self._begun.get(thread, self._owner)
         else:

@@ -44,7 +44,7 @@ def came_from(test: str, during: str) -> list[str]:
     """Return the lines of the summary on one late call."""
     return [
         SECTION,
-        f"POST /v1/video/text2video: 404/1203, *; it came from *::{test}; *::{during} ran",
+        f"POST /v1/video/text2video: 404/404, *; it came from *::{test}; *::{during} ran",
         "Kling refuses such calls, so the run has failed. *",
     ]
 
@@ -72,7 +72,7 @@ def test_what_the_innocent_test_does_wrong_itself_is_still_its_own(run: Run) -> 
         [
             "1 call unexpected:",
             "*kling_mock_server: journal of 2 calls*",
-            "*404/1203  unexpected  late, of *::test_leaks",
+            "*404/404  unexpected  late, of *::test_leaks",
             *came_from("test_leaks", "test_innocent"),
         ]
     )
