@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 _FIXTURES = frozenset({"async_kling", "kling", "kling_mock", "kling_mock_server", "kling_relay"})
 _MARKER = (
     "kling_mock(clock='manual', seed=None, strict=True, faults=(), journal_size=2000, "
-    "unused_faults='report'): settings of the emulated Kling in this test; clock is 'manual', "
-    "'real' or a speed, faults are kinds or mappings, unused ones are in the report or 'fail'."
+    "unused_faults='report', ignored_fields='note', unexpected_notes=('unknown',)): settings of "
+    "the emulated Kling in this test; clock is 'manual', 'real' or a speed, faults are kinds or "
+    "mappings, unused ones are in the report or 'fail', ignored fields are noted or 'refuse'd."
 )
 
 _MOST_LATE = 100  # lines
@@ -49,6 +50,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "kling_mock_unused_faults",
         "what a fault does that never happened: report or fail",
         default="report",
+    )
+    parser.addini(
+        "kling_mock_ignored_fields",
+        "what becomes of keys that Kling ignores: note or refuse",
+        default="note",
+    )
+    parser.addini(
+        "kling_mock_unexpected_notes",
+        "kinds of notes that make a call unexpected: unknown, inapplicable, coerced, refused",
+        default="unknown",
     )
     parser.addini(
         "kling_mock_journal_lines", "lines of calls in the report of a failed test", default="20"

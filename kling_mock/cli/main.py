@@ -119,6 +119,12 @@ def _parser(first: str) -> argparse.ArgumentParser:
         default=_env("JOURNAL_SIZE", "2000"),
         help="how many requests the journal keeps (default 2000)",
     )
+    option(
+        "--ignored-fields",
+        choices=("note", "refuse"),
+        default=_env("IGNORED_FIELDS", "note"),
+        help="keys that the real service ignores are noted (the default) or refused",
+    )
     add_database_option(serve, "database URL of the relay (default: in memory)", required=False)
     option(
         "--callback-domain",
@@ -198,6 +204,7 @@ def _serve(options: argparse.Namespace) -> int:
             tls_key=options.tls_key,
             callback_hosts=options.callback_host,
             journal_size=options.journal_size,
+            ignored_fields=options.ignored_fields,
             relay=RelaySettings(
                 port=options.port,
                 database=options.db,

@@ -113,13 +113,14 @@ class Entry(NamedTuple):
 
     @property
     def unexpected(self) -> bool:
-        """Whether it was refused before its account was known, or has a key that nobody knows.
+        """Whether it was refused before its account was known, or has a note of such a kind.
 
         Its path or method is not served, its body cannot be read, its credential is invalid, or
         a key in its body is ignored that no endpoint has: with the real service that is a bug of
-        the app, whatever its test is about. What a fault did is not.
+        the app, whatever its test is about. What a fault did is not. Which kinds of notes count
+        is `unexpected_notes` of `KlingMock`.
         """
-        if any(note.kind == "unknown" for note in self.notes):
+        if any(note.unexpected for note in self.notes):
             return True
         return bool(self.code) and not (
             self.account or self.fault or self.path.startswith(_RESULTS)

@@ -8,14 +8,30 @@ entry, in the report of a failed test and in a response header.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
-__all__ = ["NOTE_HEADER", "Note", "NoteKind", "header_value"]
+from kling_mock.web.values import as_items, is_one_of
+
+__all__ = [
+    "IGNORED",
+    "NOTE_HEADER",
+    "IgnoredFields",
+    "Note",
+    "NoteKind",
+    "NotePolicy",
+    "header_value",
+]
 
 #: `unknown`: a key that no endpoint knows, and that was ignored. `inapplicable`: one that does
 #: nothing here. `coerced`: a value of another type than documented. `refused`: what would have
 #: been accepted.
 NoteKind = Literal["unknown", "inapplicable", "coerced", "refused"]
+
+_KINDS: Final = get_args(NoteKind)
+
+#: What becomes of a key that the real service ignores: a note, or a refusal.
+IgnoredFields = Literal["note", "refuse"]
+IGNORED: Final[tuple[IgnoredFields, ...]] = get_args(IgnoredFields)
 
 NOTE_HEADER: Final = "x-kling-mock-note"
 _LONGEST: Final = 500  # bytes of the header's value
@@ -29,15 +45,49 @@ class Note(NamedTuple):
         kind: See `NoteKind`.
         field: The field, as `name`, `name.member` or `name[0].member`; "" for the whole request.
         text: What was done or what would be valid. It holds no value that was sent.
+        unexpected: Whether it makes its call an unexpected one; see `NotePolicy`.
     """
 
     kind: NoteKind
     field: str
     text: str
+    unexpected: bool = False
 
     def __str__(self) -> str:
         where = f" {self.field[:_NAME_SHOWN]}" if self.field else ""
         return f"{self.kind}{where}: {self.text}"
+
+
+class NotePolicy(NamedTuple):
+    """What notes lead to.
+
+    Attributes:
+        refuses: Whether a key is refused that the real service ignores.
+        unexpected: The kinds of notes that make a call unexpected, so that a strict test fails.
+    """
+
+    refuses: bool = False
+    unexpected: frozenset[str] = frozenset({"unknown"})
+
+    @classmethod
+    def of(cls, ignored_fields: object, unexpected_notes: Any) -> NotePolicy:
+        """Return the policy that a user has set.
+
+        Args:
+            ignored_fields: `"note"` or `"refuse"`.
+            unexpected_notes: Kinds of notes; a string is one.
+
+        Raises:
+            ValueError: One is something else.
+        """
+        if not is_one_of(ignored_fields, IGNORED):
+            raise ValueError(f"ignored_fields: must be 'note' or 'refuse', got {ignored_fields!r}")
+        known = f"of {', '.join(_KINDS)}"
+        kinds = as_items("unexpected_notes", unexpected_notes, str, known)
+        for kind in kinds:
+            if kind not in _KINDS:
+                raise ValueError(f"unexpected_notes: must be {known}, got {kind!r}")
+        return cls(ignored_fields == "refuse", frozenset(kinds))
 
 
 def header_value(notes: Iterable[Note]) -> str:

@@ -56,9 +56,9 @@ def nearest_served(entry: Entry, served: Sequence[str]) -> tuple[str, list[Diffe
 def explain(entry: Entry, served: Sequence[str]) -> str:
     """Return why a call was unexpected, in one line."""
     call = f"{entry.method} {entry.path[:200]}: {entry.status}/{entry.code}"
-    unknown = "; ".join(str(note) for note in entry.notes if note.kind == "unknown")
-    if unknown:
-        return f"{call}, {unknown}"
+    noted = "; ".join(str(note) for note in entry.notes if note.unexpected)
+    if noted:
+        return f"{call}, {noted}"
     found = nearest_served(entry, served)
     if found is None or not found[1]:
         return f"{call} {entry.message}"
@@ -103,7 +103,9 @@ def _fields(entry: Entry) -> list[str]:
     parts += ["unexpected"] if entry.unexpected else []
     parts += [f"late, of {entry.late_of}"] if entry.late_of else []
     parts += [entry.message[:200]] if entry.code and not entry.unexpected else []
-    shown = (note for note in entry.notes if not (entry.unexpected and note.kind == "refused"))
+    # What a path or a credential must be is explained elsewhere, and takes a long line.
+    is_plain = entry.unexpected and not any(note.unexpected for note in entry.notes)
+    shown = () if is_plain else entry.notes
     parts += [f"({note})" for note in shown]
     return parts
 

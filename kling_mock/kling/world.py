@@ -12,6 +12,7 @@ from random import Random
 
 from kling_mock.clock import MockClock
 from kling_mock.journal.journal import DEFAULT_SIZE, Journal
+from kling_mock.journal.notes import NotePolicy
 from kling_mock.kling.callbacks.queue import CallbackQueue
 from kling_mock.kling.callbacks.sender import CallbackSender
 from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
@@ -30,6 +31,7 @@ from kling_mock.kling.service_codes import CODES, Refusal
 __all__ = ["World", "admin_token"]
 
 _MADE = GivenKeys()
+_NOTES = NotePolicy()
 
 
 class World:
@@ -42,6 +44,7 @@ class World:
         callback_hosts: Hosts that reports may go to besides this computer.
         key_seed: Makes the keys instead of *seed*, for a world that takes another's place.
         journal_size: How many requests the journal keeps.
+        note_policy: What notes lead to.
         endpoints: What is served.
         keys: Keys of the account that every server has, instead of made ones.
 
@@ -54,7 +57,7 @@ class World:
         tasks: The tasks.
         journal: All requests.
         discontinued: Models that are refused as the real service refuses them.
-        refuses_ignored: Whether a key is refused that the real service ignores.
+        note_policy: What notes lead to.
         progress_rules: How fast tasks move on.
         content: What the content review refuses.
         faults: What goes wrong.
@@ -71,6 +74,7 @@ class World:
         callback_hosts: Collection[str] = (),
         key_seed: int | None = None,
         journal_size: int = DEFAULT_SIZE,
+        note_policy: NotePolicy = _NOTES,
         endpoints: EndpointRegistry = ENDPOINTS,
         keys: GivenKeys = _MADE,
     ) -> None:
@@ -81,7 +85,7 @@ class World:
         self.tasks = Tasks()
         self.journal = Journal(journal_size, endpoints.served)
         self.discontinued: frozenset[str] = frozenset()
-        self.refuses_ignored = False
+        self.note_policy = note_policy
         self.progress_rules = ProgressRules()
         self.content = Content()
         self.counts_queries = False

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from kling_mock.clock import MockClock
+from kling_mock.journal.notes import NotePolicy
 from kling_mock.kling.callbacks.sender import HttpCallbackSender
 from kling_mock.kling.http.handler import KlingHandler
 from kling_mock.kling.http.protocol import KlingProtocol, make_request
@@ -45,6 +46,7 @@ class Emulator:
         public_url: Scheme, host and port of result URLs; `None` is what the client used.
         callback_hosts: Hosts that callbacks may go to besides this computer.
         journal_size: How many requests the journal keeps.
+        note_policy: What notes lead to.
         keys: Keys of the account that every server has, instead of made ones.
         document: Makes the OpenAPI document.
         admin: Answers requests of the admin API; `None` if there is none.
@@ -66,6 +68,7 @@ class Emulator:
         public_url: str | None,
         callback_hosts: Collection[str],
         journal_size: int,
+        note_policy: NotePolicy,
         keys: GivenKeys,
         document: Callable[[], bytes],
         admin: Callable[[web.BaseRequest, str, str], Awaitable[web.StreamResponse]] | None,
@@ -80,6 +83,7 @@ class Emulator:
         self._tls = tls
         self._callback_hosts = callback_hosts
         self._journal_size = journal_size
+        self._note_policy = note_policy
         self._keys = keys
         self._sender = HttpCallbackSender()
         self._world = self._new_world(seed)
@@ -165,6 +169,7 @@ class Emulator:
             self._callback_hosts,
             self._key_seed,
             self._journal_size,
+            self._note_policy,
             keys=self._keys,
         )
 

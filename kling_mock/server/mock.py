@@ -15,6 +15,7 @@ from kling_mock.clock import MockClock
 from kling_mock.clock.choice import check_seed, first_instant, make_clock
 from kling_mock.controls.loop_proxy import LoopProxy
 from kling_mock.journal.journal import DEFAULT_SIZE
+from kling_mock.journal.notes import NoteKind, NotePolicy
 from kling_mock.kling.model.accounts import GivenKeys
 from kling_mock.kling.world import admin_token
 from kling_mock.server.chosen_secrets import Secrets, check_seeded, is_exposed
@@ -76,6 +77,9 @@ class KlingMock(ServerClients):
             `localhost`, *host* and the hosts of the public URLs; a string is one, "*" is any.
         secrets: Secrets that are given and not made.
         journal_size: How many requests the journal keeps, 1 or more.
+        ignored_fields: What becomes of keys in a body that the real service ignores: a `"note"`,
+            or `"refuse"` for a 400.
+        unexpected_notes: The kinds of `Note` that make a call unexpected.
         relay: How the relay in front of the emulated Kling works; `True` is
             `RelaySettings()`, `False` is no relay. The server itself sets where its Kling is,
             and that the operator API is for the callers of *admin*, with `admin_token`. A
@@ -109,11 +113,14 @@ class KlingMock(ServerClients):
         admin_hosts: Iterable[str] = (),
         secrets: Secrets | None = None,
         journal_size: int = DEFAULT_SIZE,
+        ignored_fields: Literal["note", "refuse"] = "note",
+        unexpected_notes: Iterable[NoteKind] = ("unknown",),
         relay: RelaySettings | bool = True,
     ) -> None:
         if not is_one_of(admin, CALLERS):
             raise ValueError(f"admin: must be 'off', 'local' or 'remote', got {admin!r}")
         as_whole("journal_size", journal_size, 1)
+        policy = NotePolicy.of(ignored_fields, unexpected_notes)
         as_whole("kling_port", kling_port, 0, 65535)
         read_listening_host("host", host)
         given = None if isinstance(relay, bool) else relay
@@ -154,6 +161,7 @@ class KlingMock(ServerClients):
             public_url=public_url,
             callback_hosts=hosts,
             journal_size=journal_size,
+            note_policy=policy,
             keys=GivenKeys(chosen.access_key, chosen.secret_key, chosen.api_key),
             document=steering.openapi,
             admin=steering.serve_admin if access.is_on else None,

@@ -33,6 +33,7 @@ _TRIO: Final = (
     "it with asyncio (anyio: a fixture anyio_backend that returns 'asyncio'), or use the sync "
     "client in a thread: await trio.to_thread.run_sync(...)."
 )
+_OF_A_SERVER: Final = ("clock", "seed", "journal_size", "ignored_fields", "unexpected_notes")
 _SHARED: Final = (
     "the server of the fixture kling_mock_server is one for all tests, so a marker cannot set its "
     "{}; use the fixture kling_mock, or kling_mock_{} in the ini file"
@@ -76,7 +77,7 @@ class Plugin:
         running.strict = settings.strict
         names: Collection[str] = getattr(item, "fixturenames", ())
         if "kling_mock_server" in names:
-            for name in ("clock", "seed", "journal_size"):
+            for name in _OF_A_SERVER:
                 if getattr(settings, name) != getattr(self._defaults, name):
                     raise _failed(f"kling_mock: {_SHARED.format(name, name)}")
         # Also where no fixture names the shared server: it may be asked for later, or be called
@@ -283,10 +284,14 @@ def _make(settings: PluginSettings, seed: int) -> KlingMock:
         from kling_mock import KlingMock
     except ImportError as error:  # the extra is not installed
         raise _failed(str(error)) from None
-    size = settings.journal_size
-    if settings.seed is None:
-        return KlingMock(clock=settings.clock, seed=seed, start="now", journal_size=size)
-    return KlingMock(clock=settings.clock, seed=settings.seed, journal_size=size)
+    return KlingMock(
+        clock=settings.clock,
+        seed=seed if settings.seed is None else settings.seed,
+        start="now" if settings.seed is None else None,
+        journal_size=settings.journal_size,
+        ignored_fields=settings.ignored_fields,
+        unexpected_notes=settings.unexpected_notes,
+    )
 
 
 _PLUGIN: Final = pytest.StashKey[Plugin]()

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from kling_mock.journal.notes import IgnoredFields, NoteKind, NotePolicy
+
 __all__ = ["PluginSettings", "of_ini", "with_marker"]
 
 _CLOCKS: Final = "'manual', 'real' or a speed such as 60"
@@ -24,6 +26,9 @@ class PluginSettings:
         faults: What goes wrong from the beginning, as a JSON profile; "" is nothing.
         lines: How many lines of calls the report of a failed test has, at most.
         journal_size: How many requests the journal keeps.
+        ignored_fields: What becomes of keys in a body that the real service ignores: `note` or
+            `refuse`.
+        unexpected_notes: The kinds of notes that make a call unexpected.
         unused_faults: What a fault does that happened to nothing: `report` shows it in the report
             of a test that fails, `fail` fails the test.
     """
@@ -35,6 +40,8 @@ class PluginSettings:
     lines: int = 20
     journal_size: int = 2000
     unused_faults: Literal["report", "fail"] = "report"
+    ignored_fields: IgnoredFields = "note"
+    unexpected_notes: tuple[NoteKind, ...] = ("unknown",)
 
 
 def of_ini(get: Callable[[str], Any]) -> PluginSettings:
@@ -56,6 +63,8 @@ def of_ini(get: Callable[[str], Any]) -> PluginSettings:
             lines=_lines(_number(int, lines)),
             journal_size=_journal_size(_number(int, size)),
             unused_faults=_unused_faults(get("kling_mock_unused_faults")),
+            ignored_fields=_ignored_fields(get("kling_mock_ignored_fields")),
+            unexpected_notes=_unexpected_notes(get("kling_mock_unexpected_notes").split()),
         )
     except ValueError as error:
         raise ValueError(f"ini file: kling_mock_{error}") from None
@@ -130,6 +139,16 @@ def _unused_faults(given: Any) -> Literal["report", "fail"]:
     raise ValueError(f"unused_faults: must be 'report' or 'fail', got {given!r}")
 
 
+def _ignored_fields(given: Any) -> Any:
+    NotePolicy.of(given, ())
+    return given
+
+
+def _unexpected_notes(given: Any) -> Any:
+    NotePolicy.of("note", given)
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
 def _faults(given: Any) -> str:
     """Return faults as a profile: each is a kind, or a mapping as in a profile."""
     from kling_mock.kling.faults.declaring import read_profile  # few tests have any
@@ -153,4 +172,6 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "faults": _faults,
     "journal_size": _journal_size,
     "unused_faults": _unused_faults,
+    "ignored_fields": _ignored_fields,
+    "unexpected_notes": _unexpected_notes,
 }

@@ -28,7 +28,7 @@ _FRAMES: Final = 12  # of a stack that are looked at, the innermost ones
 _DEPTH: Final = 2  # of members: a connection has a stream, which has a socket
 _LOOKS: Final = 4  # a thread that has just sent its request may be between two functions
 _PAUSE: Final = 0.001  # seconds of real time between two looks, in which it goes on to wait
-_Held = socket.socket | int  # a socket, or a file of a selector
+_Held = socket.socket | tuple[selectors.BaseSelector, int]  # a socket, or a file of a selector
 
 
 def thread_at(port: int, server: int, patience: float = 0.0) -> threading.Thread | None:
@@ -68,10 +68,10 @@ def _held_by_threads() -> list[tuple[threading.Thread, _Held]]:
         if ident != here and ident in threads
     ]
     found = [
-        # Sockets first: the number of a file may have become another one's meanwhile.
-        ((isinstance(held, int), depth), thread, held)
+        ((isinstance(held, tuple), depth), thread, held)  # sockets first: they are sure
         for thread, stack in stacks
         for depth, frame in enumerate(stack)
+        if frame.f_globals is not globals()  # another server that looks has found them, too
         if frame.f_locals is not frame.f_globals  # a module that is being imported
         for value in tuple(frame.f_locals.values())
         for held in _held(value, _DEPTH)
@@ -83,8 +83,7 @@ def _held(value: Any, depth: int) -> Iterator[_Held]:
     if isinstance(value, socket.socket):
         yield value
     elif isinstance(value, selectors.BaseSelector):
-        with suppress(RuntimeError):  # its thread has changed it meanwhile
-            yield from [key.fd for key in tuple((value.get_map() or {}).values())]
+        yield from [(value, file) for file in _files_of(value)]
     elif depth and not isinstance(value, ModuleType):
         members = getattr(value, "__dict__", None)
         if type(members) is dict:
@@ -98,12 +97,23 @@ def _ports_of(held: _Held) -> tuple[int, int] | None:
         if isinstance(held, socket.socket):
             own, peer = held.getsockname(), held.getpeername()
             return (own[1], peer[1]) if isinstance(own, tuple) else None
-        file = os.dup(held)
+        selector, file = held
+        own_file = os.dup(file)
         try:
-            copy = socket.socket(fileno=file)
+            copy = socket.socket(fileno=own_file)
         except OSError:
-            os.close(file)
+            os.close(own_file)
             raise
         with copy:
-            return _ports_of(copy)
+            ports = _ports_of(copy)
+        # A loop may have closed the file since it was listed, and the very client that is looked
+        # for may have got its number. It forgets the file before it closes it: so what it still
+        # has now was its own.
+        return ports if file in _files_of(selector) else None
     return None
+
+
+def _files_of(selector: selectors.BaseSelector) -> set[int]:
+    with suppress(RuntimeError):  # its thread has changed it meanwhile
+        return {key.fd for key in tuple((selector.get_map() or {}).values())}
+    return set()

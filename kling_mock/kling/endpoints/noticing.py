@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from kling_mock.journal.notes import Note
+from kling_mock.journal.notes import Note, NoteKind, NotePolicy
 from kling_mock.kling.service_codes import invalid
 
 __all__ = ["Noticed"]
+
+_USUAL = NotePolicy()
 
 
 class Noticed:
     """The notes of one request.
 
     Args:
-        refuse: Whether a key is refused that the real service ignores.
+        policy: What they lead to.
 
     Attributes:
         notes: In the order in which they were made.
     """
 
-    __slots__ = ("_refuse", "notes")
+    __slots__ = ("_policy", "notes")
 
-    def __init__(self, *, refuse: bool = False) -> None:
-        self._refuse = refuse
+    def __init__(self, policy: NotePolicy = _USUAL) -> None:
+        self._policy = policy
         self.notes: list[Note] = []
 
     def unknown(self, field: str, text: str) -> None:
@@ -30,7 +32,7 @@ class Noticed:
         Raises:
             Refusal: 400/1201, such keys are refused.
         """
-        self._ignored(Note("unknown", field, text))
+        self._ignored("unknown", field, text)
 
     def inapplicable(self, field: str, text: str) -> None:
         """Note that a key was ignored which does nothing here.
@@ -38,13 +40,17 @@ class Noticed:
         Raises:
             Refusal: 400/1201, such keys are refused.
         """
-        self._ignored(Note("inapplicable", field, text))
+        self._ignored("inapplicable", field, text)
 
     def coerced(self, field: str, text: str) -> None:
         """Note that a value was taken which has another type than documented."""
-        self.notes.append(Note("coerced", field, text))
+        self.add(Note("coerced", field, text))
 
-    def _ignored(self, note: Note) -> None:
-        if self._refuse:
-            raise invalid(note.field, note.text)
-        self.notes.append(note)
+    def add(self, note: Note) -> None:
+        """Keep a note."""
+        self.notes.append(note._replace(unexpected=note.kind in self._policy.unexpected))
+
+    def _ignored(self, kind: NoteKind, field: str, text: str) -> None:
+        if self._policy.refuses:
+            raise invalid(field, text)
+        self.add(Note(kind, field, text))

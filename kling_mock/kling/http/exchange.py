@@ -119,7 +119,7 @@ class Exchange:
         self.account: Account | None = None
         self.body: bytes | None = None
         self.task_fault = ""
-        self.noticed = Noticed(refuse=world.refuses_ignored)
+        self.noticed = Noticed(world.note_policy)
 
     async def run(self, faults: FaultHooks | None = None) -> web.StreamResponse:
         """Serve the request and return its reply.
@@ -208,7 +208,7 @@ class Exchange:
     def refused(self, refusal: Refusal) -> EmulatorReply:
         """Return the reply that *refusal* is."""
         if refusal.note is not None:
-            self.noticed.notes.append(refusal.note)
+            self.noticed.add(refusal.note)
         if isinstance(refusal, UnknownPathError):
             body = unknown_path(refusal.path, self.world.clock.now())
             return EmulatorReply(refusal.http, refusal.http, "", body, None, self._lines())

@@ -190,7 +190,7 @@ def _create(
 ) -> None:
     with contextlib.suppress(Refusal):
         call = RoutedCall(world.endpoints[endpoint], "create", name)
-        noticed = Noticed(refuse=world.refuses_ignored)
+        noticed = Noticed(world.note_policy)
         service.create(world, account, call, body, lambda: origin, noticed)
 
 

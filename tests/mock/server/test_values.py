@@ -31,6 +31,8 @@ MOCK: Final[dict[str, list[Any]]] = {
     "admin_hosts": [5, None, [5], "a:80", "http://a"],
     "secrets": [5, "secret", True],
     "journal_size": ["5", 1.5, True, None, 0, -1],
+    "ignored_fields": [None, True, "drop", ""],
+    "unexpected_notes": [None, 5, "all", ["unknown", "all"], [5]],
     "relay": [None, 5, "units", RelaySettings],
 }
 RELAY: Final[dict[str, list[Any]]] = {
@@ -111,6 +113,8 @@ def test_a_certificate_that_cannot_be_read_is_named() -> None:
         {"host": "localhost"},
         {"host": "::1"},
         {"callback_hosts": ["a", "10.0.0.5"], "journal_size": 1},
+        {"ignored_fields": "refuse", "unexpected_notes": []},
+        {"unexpected_notes": "coerced"},
         {"relay": RelaySettings(upstream_url="http://a/", sweep_interval=1)},
     ],
 )

@@ -82,16 +82,32 @@ def test_a_key_that_kling_ignores_fails_a_test(run: Run) -> None:
         def test_on_purpose(kling_mock):
             call(kling_mock, durration="10")
 
+        @pytest.mark.kling_mock(unexpected_notes=[])
+        def test_that_does_not_mind(kling_mock):
+            call(kling_mock, durration="10")
+
+        @pytest.mark.kling_mock(unexpected_notes=["coerced"])
+        def test_that_minds_types(kling_mock):
+            call(kling_mock, durration="10", duration=5)
+
+        @pytest.mark.kling_mock(ignored_fields="refuse", strict=False)
+        def test_of_a_client_that_sends_nothing_in_vain(kling_mock):
+            url = f"{kling_mock.kling_url}/v1/videos/text2video"
+            headers = {"Authorization": f"Bearer {kling_mock.api_key}"}
+            reply = httpx.post(url, json={"prompt": "x", "durration": "5"}, headers=headers)
+            assert (reply.status_code, reply.json()["code"]) == (400, 1201)
+
         def test_that_fails_otherwise(kling_mock):
             call(kling_mock, duration=5)
             assert "mine" == "yours"
         """
     )
-    result.assert_outcomes(passed=2, failed=2)
+    result.assert_outcomes(passed=4, failed=3)
     result.stdout.fnmatch_lines(
         [
             "1 call unexpected:",
             "  POST /v1/videos/text2video: 200/0, unknown durration: unknown field; expected one*",
+            "  POST /v1/videos/text2video: 200/0, coerced duration: a number was taken for a text*",
             "#1 *POST /v1/videos/text2video  200/0*  (coerced duration: *)",
         ]
     )

@@ -16,6 +16,8 @@ INI: dict[str, Any] = {
     "kling_mock_journal_lines": "3",
     "kling_mock_journal_size": "50",
     "kling_mock_unused_faults": "fail",
+    "kling_mock_ignored_fields": "refuse",
+    "kling_mock_unexpected_notes": "unknown coerced",
 }
 
 
@@ -120,7 +122,7 @@ def test_faults_of_a_marker_strike_the_shared_server_in_that_test_only(run: Run)
         (
             ("manual",),
             {},
-            "arguments must be given by name .clock, .*, unused_faults., got 'manual'",
+            "arguments must be given by name .clock, .*, unexpected_notes., got 'manual'",
         ),
         ((), {"clock": "slow"}, "clock: must be 'manual', 'real' or a speed such as 60; "),
         ((), {"clock": 0}, "clock: must be .*; got 0"),
@@ -150,7 +152,9 @@ def test_a_wrong_marker_is_reported_before_the_test(run: Run) -> None:
         def test_none(): ...
     """)
     result.assert_outcomes(errors=3)
-    arguments = "clock, seed, strict, faults, journal_size, unused_faults"
+    arguments = (
+        "clock, seed, strict, faults, journal_size, unused_faults, ignored_fields, unexpected_notes"
+    )
     text = f"@pytest.mark.kling_mock: sede: unknown; the arguments are {arguments}"
     result.stdout.fnmatch_lines([text] * 3)
     result.stdout.no_fnmatch_line("*exception*")
@@ -224,7 +228,14 @@ def test_the_settings_are_listed(run: Run) -> None:
 def test_settings_are_read_without_pytest() -> None:
     """The rules are plain functions over values."""
     assert of_ini(INI.__getitem__) == PluginSettings(
-        2.5, None, strict=False, lines=3, journal_size=50, unused_faults="fail"
+        2.5,
+        None,
+        strict=False,
+        lines=3,
+        journal_size=50,
+        unused_faults="fail",
+        ignored_fields="refuse",
+        unexpected_notes=("unknown", "coerced"),
     )
     assert with_marker(PluginSettings(strict=False), (), {"strict": True}) == PluginSettings()
     assert with_marker(PluginSettings(), (), {"faults": ()}).faults == "[]"
@@ -236,6 +247,8 @@ def test_settings_are_read_without_pytest() -> None:
         ("journal_size", "0", "journal_size: must be a whole number of 1 or more, got 0"),
         ("journal_size", "all", "journal_size: must be .*, got 'all'"),
         ("unused_faults", "ignore", "unused_faults: must be 'report' or 'fail', got 'ignore'"),
+        ("ignored_fields", "drop", "ignored_fields: must be 'note' or 'refuse', got 'drop'"),
+        ("unexpected_notes", "unknown all", "unexpected_notes: must be of unknown, .*, got 'all'"),
     ):
         wrong = INI | {f"kling_mock_{name}": value}
         with pytest.raises(ValueError, match=f"^ini file: kling_mock_{text}"):

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 import aiohttp
 import httpx
 import pytest
 
+from kling_mock.web import callers
 from kling_mock.web.callers import thread_at
 from kling_sdk import Kling
 from kling_sdk.errors import KlingError
@@ -223,3 +224,37 @@ def test_closed_sockets_and_files_that_are_no_sockets_are_passed_over() -> None:
         thread.join()
         os.close(read)
         os.close(write)
+
+
+def test_another_server_that_looks_at_the_same_time_is_not_taken_for_the_client() -> None:
+    """It has the sockets of all threads in its hands, and waits for none of them."""
+    end: list[bool] = []
+
+    def looks(held: socket.socket, end: list[bool]) -> None:
+        while not end:
+            pass
+
+    def receives(connection: socket.socket) -> None:
+        called(connection.recv, 1)
+
+    def called(function: Callable[[int], bytes], size: int) -> None:
+        function(size)
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as stack:
+        client = stack.enter_context(socket.create_connection(server.getsockname()))
+        client.settimeout(20)
+        accepted, _ = server.accept()
+        stack.enter_context(accepted)
+        # A frame of the module, with the socket in its hands.
+        looker = FunctionType(looks.__code__, vars(callers))
+        other = threading.Thread(target=looker, args=(client, end))
+        waiting = threading.Thread(target=receives, args=(client,))
+        for one in (other, waiting):
+            one.start()
+        try:
+            assert thread_at(client.getsockname()[1], client.getpeername()[1]) is waiting
+        finally:
+            end.append(True)
+            accepted.sendall(b"x")
+            for one in (other, waiting):
+                one.join()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kling_mock.journal.notes import NotePolicy
 from kling_mock.kling.endpoints.images import check_length, inspect
 from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.service_codes import Refusal
@@ -344,7 +345,7 @@ def test_what_would_be_ignored_can_be_refused(
     endpoint: str, base: dict[str, Any], change: dict[str, Any], kind: str, field: str
 ) -> None:
     """For a test of a client that is to send nothing in vain; coercing is no ignoring."""
-    noticed = Noticed(refuse=True)
+    noticed = Noticed(NotePolicy(refuses=True))
     if kind == "coerced":
         assert plan(endpoint, base | change, noticed, characters=CHARACTERS)
         return

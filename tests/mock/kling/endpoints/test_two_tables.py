@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import kling_sdk
+from kling_mock.journal.notes import NotePolicy
 from kling_mock.kling.endpoints.models import DISCONTINUED
 from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.record import Capability
@@ -207,7 +208,9 @@ def requests(endpoint: str, row: Capability) -> Iterator[tuple[tuple[str, ...], 
 
 def emulator_accepts(endpoint: str, body: dict[str, Any]) -> bool:
     try:
-        plan(endpoint, body, Noticed(refuse=True))  # what has no effect is not let through here
+        plan(
+            endpoint, body, Noticed(NotePolicy(refuses=True))
+        )  # what has no effect is not let through here
     except Refusal:
         return False
     return True
