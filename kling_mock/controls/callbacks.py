@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
@@ -153,7 +152,3 @@ class DeliveriesHandle(KnownAttributes):
 
     def __repr__(self) -> str:
         return f"<Deliveries: {self.total}, {len(self)} kept>"
-
-
-def _is_number(given: object) -> bool:
-    return isinstance(given, int | float) and type(given) is not bool and math.isfinite(given)

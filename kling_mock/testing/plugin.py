@@ -196,7 +196,7 @@ class Plugin:
         report = yield
         late = ORIGINS.take_late()
         if late:  # it crosses to xdist's controller with the report; see _kling_mock_pytest
-            report.kling_mock_late = late  # type: ignore[attr-defined] # reports keep any attribute
+            vars(report)["kling_mock_late"] = late  # reports keep any attribute
         if report.failed:
             lines = self._test(item).settings.lines
             for name, mock in self._servers(item):

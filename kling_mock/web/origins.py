@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -101,7 +101,7 @@ class Origins:
         self._left = []
 
     @contextmanager
-    def for_no_test(self) -> Iterator[None]:
+    def for_no_test(self) -> Generator[None]:
         """Let threads and connections of this block belong to no test: several will use them."""
         self._settle()
         owner, self._owner = self._owner, None
