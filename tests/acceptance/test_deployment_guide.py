@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.mock.storage.databases import Database, Mysql, SqliteFile, need
+from tests.started import SERVE, started
 
 pytestmark = [
     pytest.mark.slow,
@@ -140,7 +141,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 @contextmanager
 def deployed(database: Database, log_file: Path, *options: str) -> Iterator[Deployment]:
     # A video of two minutes takes about one second.
-    words = ("serve", "--port", "0", "--kling-port", "0", "--speed", "100", *options)
+    words = (*SERVE, "--speed", "100", *options)
     process = subprocess.Popen(
         [sys.executable, "-m", "kling_mock", *words, "--db", database.url],
         stdout=subprocess.PIPE,
@@ -258,21 +259,14 @@ def test_the_relay_alone_in_front_of_a_kling(tmp_path: Path) -> None:
     from kling_sdk import Kling
 
     with KlingMock(clock=1000.0) as mock:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "kling_mock", "relay", "--port", "0"),
-                *("--upstream", mock.kling_url, "--db", f"sqlite:///{tmp_path / 'alone.db'}"),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ
-            | {"KLING_ACCESS_KEY": mock.access_key, "KLING_SECRET_KEY": mock.secret_key}
-            | {"KLING_MOCK_RELAY_TOKEN": "sk-mine"},
-        )
-        try:
-            assert process.stdout is not None
-            ready = json.loads(process.stdout.readline())
+        words = ("relay", "--port", "0", "--upstream", mock.kling_url)
+        database = ("--db", f"sqlite:///{tmp_path / 'alone.db'}")
+        given = {
+            "KLING_ACCESS_KEY": mock.access_key,
+            "KLING_SECRET_KEY": mock.secret_key,
+            "KLING_MOCK_RELAY_TOKEN": "sk-mine",
+        }
+        with started(*words, *database, given=given) as (process, ready):
             assert ready["relay_token"] == "sk-mine"
             with Kling.relay(ready["relay_url"], ready["relay_token"]) as relay:
                 task = relay.text2video.create(prompt="a kitten")
@@ -280,9 +274,6 @@ def test_the_relay_alone_in_front_of_a_kling(tmp_path: Path) -> None:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=20)
             assert process.returncode == 0
-        finally:
-            process.kill()
-            process.communicate()
 
 
 def test_the_relay_alone_says_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import subprocess
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -16,6 +13,8 @@ from typing import Any, Final, NamedTuple
 
 import aiohttp
 from aiohttp import web
+
+from tests.started import SERVE, started
 
 __all__ = ["Measure", "Served", "growth", "load", "serve"]
 
@@ -76,20 +75,9 @@ class Measure(NamedTuple):
 @contextmanager
 def serve(*options: str) -> Iterator[Served]:
     """Run `kling-mock serve` on free ports."""
-    command = [sys.executable, "-m", "kling_mock", "serve", "--port", "0", "--kling-port", "0"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    with subprocess.Popen(
-        [*command, "--speed", str(SPEED), *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            ready = json.loads(process.stdout.readline())
-            yield Served(ready["kling_url"], ready["api_key"], process.pid)
-        finally:
-            process.terminate()
+    words = (*SERVE, "--speed", str(SPEED), *options)
+    with started(*words, errors=subprocess.DEVNULL) as (process, ready):
+        yield Served(ready["kling_url"], ready["api_key"], process.pid)
 
 
 class _Load:

@@ -38,8 +38,8 @@ def test_every_failure_names_its_own_cause_and_no_innocent_test_fails(tmp_path: 
         found = faults_of(run)
         late += bool(run.late)
         wrong += found
-        if found:
-            print(f"\nsuite: seed {seed}\n" + "\n".join(found))  # noqa: T201 - the seed to repeat
+        if found:  # with what pytest printed, in which a worker that crashed says where
+            print(f"\nsuite: seed {seed}\n" + "\n".join([*found, run.output]))  # noqa: T201 - the seed to repeat
     print(  # noqa: T201 - the figure
         f"\nsuite: {RUNS} runs, seeds 1 to {RUNS}: {len(CAUSES)} tests fail on purpose in each, "
         f"{len(wrong)} faults; {late} runs show late calls"

@@ -7,14 +7,12 @@ found out by the next process; the ledger is balanced.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +22,7 @@ import pytest
 from tests.mock.storage.databases import Mysql, SqliteFile, need
 from tests.proof.relay_processes import VIDEO, VIDEOS
 from tests.proof.task_lifecycles import prepared, running
+from tests.started import SERVE, started
 
 pytestmark = pytest.mark.slow
 
@@ -42,23 +41,6 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stored]
     asyncio.run(made.make())
     yield made
     asyncio.run(made.drop())
-
-
-@contextmanager
-def command(arguments: Sequence[str], given: Mapping[str, str]) -> Iterator[Any]:
-    """Run `kling-mock`; yield the process and what it says when it serves."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **given}
-    with subprocess.Popen(
-        [sys.executable, "-m", "kling_mock", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            yield process, json.loads(process.stdout.readline())
-        finally:
-            process.kill()
 
 
 async def until_stopped(process: Any, url: str, token: str) -> list[str]:
@@ -106,7 +88,7 @@ def test_sigterm_under_load_loses_no_accepted_request(database: Stored) -> None:
             "KLING_MOCK_ADMIN_TOKEN": settings.admin_token,
         }
         arguments = ["relay", "--upstream", kling.kling_url, "--db", database.url, "--port", "0"]
-        with command(arguments, given) as (process, ready):
+        with started(*arguments, given=given, errors=subprocess.DEVNULL) as (process, ready):
             answered = stopped(process, ready, settings.token)
         kling.faults.clear()
         with running(environment) as scenario:
@@ -120,8 +102,8 @@ def test_sigterm_under_load_loses_no_accepted_request(database: Stored) -> None:
 
 def test_the_server_with_its_own_kling_stops_as_well(database: Stored) -> None:
     """`kling-mock serve` ends within ten seconds; each answer has its row and its hold."""
-    arguments = ["serve", "--port", "0", "--kling-port", "0", "--db", database.url]
-    with command(arguments, {}) as (process, ready):
+    arguments = [*SERVE, "--db", database.url]
+    with started(*arguments, errors=subprocess.DEVNULL) as (process, ready):
         answered = stopped(process, ready, ready["relay_token"])
     rows = asyncio.run(database.query("SELECT task_id FROM videos"))
     assert set(answered) <= {row[0] for row in rows}

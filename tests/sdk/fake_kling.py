@@ -88,7 +88,7 @@ class HonestKling:
 
     def open_tasks(self) -> int:
         """Return how many tasks have not ended."""
-        return sum(self._shown(task)["task_status"] == "submitted" for task in self.tasks.values())
+        return sum(self.shown(task)["task_status"] == "submitted" for task in self.tasks.values())
 
     def _create(self, endpoint: str, body: Any) -> Answer:
         external = str(body["external_task_id"])
@@ -105,9 +105,10 @@ class HonestKling:
             "prompt": body.get("prompt"),
         }
         self.by_external[external] = task_id
-        return answer(200, 0, "SUCCEED", self._shown(self.tasks[task_id]))
+        return answer(200, 0, "SUCCEED", self.shown(self.tasks[task_id]))
 
-    def _shown(self, task: Mapping[str, Any]) -> dict[str, Any]:
+    def shown(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a task as replies show it."""
         takes = self.takes if self.takes_of is None else self.takes_of(task["prompt"])
         done = takes is not None and self.now() - task["created"] >= takes
         shown = {
@@ -128,7 +129,7 @@ class HonestKling:
         task = self.tasks.get(self.by_external.get(name, name))
         if task is None or task["endpoint"] != endpoint:
             return answer(400, 1201, f"Task not found by id/external id: {name}")
-        return answer(200, 0, "SUCCEED", self._shown(task))
+        return answer(200, 0, "SUCCEED", self.shown(task))
 
     def _list(self, endpoint: str, query: Mapping[str, str]) -> Answer:
         number, size = int(query.get("pageNum", 1)), int(query.get("pageSize", 30))
@@ -136,7 +137,7 @@ class HonestKling:
             task for task in reversed(self.tasks.values()) if task["endpoint"] == endpoint
         ]
         page = newest_first[(number - 1) * size : number * size]
-        return answer(200, 0, "SUCCEED", [self._shown(task) for task in page])
+        return answer(200, 0, "SUCCEED", [self.shown(task) for task in page])
 
     def file(self, headers: Mapping[str, str]) -> Answer:
         """Answer a request for the video, or for the rest of it (RFC 9110, 14.2)."""

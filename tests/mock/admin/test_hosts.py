@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +10,7 @@ import pytest
 
 from kling_mock import KlingMock, RelaySettings
 from kling_mock.relay.standalone import RelayServer
-from tests.mock.cli.test_main import serve
+from tests.started import SERVE, started
 
 ADMIN = "/__kling/clock"
 DASHBOARD = "/__kling/"
@@ -143,20 +139,12 @@ def test_the_body_of_a_stranger_is_not_read(mock: KlingMock, url: str) -> None:
 def test_the_commands_take_names() -> None:
     """`kling-mock serve` and `kling-mock relay` have `--admin-host`, for as many as there are."""
     names = ("--admin-host", "one.test", "--admin-host", "two.test")
-    with serve("--port", "0", "--kling-port", "0", *names) as (_, ready):
+    with started(*SERVE, *names) as (_, ready):
         for url in (ready["kling_url"] + ADMIN, ready["relay_url"] + OPERATOR):
             found = [ask(url, ready["admin_token"], name) for name in ("two.test", REBOUND)]
             assert [reply.status_code for reply in found] == [200, 403]
     words = ("relay", "--upstream", "http://127.0.0.1:9", "--port", "0", *names)
-    with subprocess.Popen(
-        [sys.executable, "-m", "kling_mock", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {"KLING_API_KEY": "a-key"},
-    ) as process:
-        assert process.stdout is not None
-        ready = json.loads(process.stdout.readline())
+    with started(*words, given={"KLING_API_KEY": "a-key"}) as (_, ready):
         url = ready["relay_url"] + OPERATOR
         found = [ask(url, ready["admin_token"], name) for name in ("one.test", REBOUND)]
-        process.kill()
     assert [reply.status_code for reply in found] == [200, 403]

@@ -10,7 +10,7 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_mock.web.listening import is_loopback
-from tests.mock.cli.test_main import serve
+from tests.started import started
 
 ADMIN_PATHS = ("/__kling/clock", "/__kling/tasks", "/__kling/")
 OPERATOR_PATHS = ("/__kling/relay/users", "/__kling/relay/channels", "/__kling/relay/overview")
@@ -104,7 +104,7 @@ def test_the_command_is_safe_by_default_and_shut_by_its_switch() -> None:
     """`--host 0.0.0.0`: no token but its own; with `--no-admin`: neither API."""
     known = KlingMock(seed=7)
     ports = ("--port", "0", "--kling-port", "0")
-    with serve("--host", "0.0.0.0", *ports) as (_, ready):  # noqa: S104
+    with started("serve", "--host", "0.0.0.0", *ports) as (_, ready):  # noqa: S104
         urls = (ready["kling_url"], ready["relay_url"])
         assert set(ready.values()).isdisjoint(
             {known.admin_token, known.relay_token, known.secret_key, known.api_key}
@@ -113,7 +113,7 @@ def test_the_command_is_safe_by_default_and_shut_by_its_switch() -> None:
         assert set(found.values()) <= {200, 401}
         assert all(status == 401 for url, status in found.items() if not url.endswith("/__kling/"))
         assert set(answers(urls, ready["admin_token"]).values()) == {200}
-    with serve("--host", "0.0.0.0", "--no-admin", *ports) as (_, ready):  # noqa: S104
+    with started("serve", "--host", "0.0.0.0", "--no-admin", *ports) as (_, ready):  # noqa: S104
         urls = (ready["kling_url"], ready["relay_url"])
         assert set(answers(urls, ready["admin_token"]).values()) == {404}
         assert "admin_token" in json.dumps(ready)

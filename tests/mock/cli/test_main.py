@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from kling_mock.cli.main import main
-
-
-@contextmanager
-def serve(*options: str, **environment: str) -> Iterator[tuple[Any, dict[str, str]]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kling_mock", "serve", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | environment,
-    )
-    try:
-        assert process.stdout is not None
-        yield process, json.loads(process.stdout.readline())
-    finally:
-        process.kill()
-        process.communicate()
+from tests.started import SERVE, started
 
 
 def test_serve_prints_one_line_and_ends_on_sigterm() -> None:
     """It accepts connections once the line is out, says nothing else, and exits with 0."""
-    with serve("--port", "0", "--kling-port", "0") as (process, ready):
+    with started(*SERVE) as (process, ready):
         assert set(ready) == {
             "relay_url",
             "kling_url",
@@ -67,13 +46,13 @@ def test_settings_by_flag_and_environment(certificate: tuple[Path, Path]) -> Non
     """A seed by environment, TLS by flag, a speed that makes tasks end, a public URL."""
     cert, key = certificate
     options = ("--tls-cert", str(cert), "--tls-key", str(key), "--speed", "100000")
-    with serve(
-        *options,
-        KLING_MOCK_SEED="3",
-        KLING_MOCK_KLING_PORT="0",
-        KLING_MOCK_PORT="0",
-        KLING_MOCK_PUBLIC_URL="https://k.test",
-    ) as (_, ready):
+    given = {
+        "KLING_MOCK_SEED": "3",
+        "KLING_MOCK_KLING_PORT": "0",
+        "KLING_MOCK_PORT": "0",
+        "KLING_MOCK_PUBLIC_URL": "https://k.test",
+    }
+    with started("serve", *options, given=given) as (_, ready):
         assert ready["kling_url"].startswith("https://127.0.0.1:")
         url = f"{ready['kling_url']}/v1/videos/text2video"
         headers = {"Authorization": f"Bearer {ready['api_key']}"}
@@ -84,7 +63,7 @@ def test_settings_by_flag_and_environment(certificate: tuple[Path, Path]) -> Non
             tasks = (reply.json()["data"] for reply in asked)
             task = next(task for task in tasks if task["task_status"] == "succeed")
         assert task["task_result"]["videos"][0]["url"].startswith("https://k.test/")
-    with serve("--port", "0", "--kling-port", "0", "--seed", "3") as (_, again):
+    with started(*SERVE, "--seed", "3") as (_, again):
         assert again["secret_key"] == ready["secret_key"]
 
 
@@ -148,7 +127,7 @@ def test_faults_and_hosts_by_flag(tmp_path: Path) -> None:
         "--callback-host",
         "a.example",
     )
-    with serve(*options) as (_, ready), httpx.Client(trust_env=False) as client:
+    with started("serve", *options) as (_, ready), httpx.Client(trust_env=False) as client:
         assert client.get(ready["kling_url"]).status_code == 503
         assert client.get(ready["kling_url"]).status_code == 404
 
@@ -157,20 +136,23 @@ def test_a_wrong_profile_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
     """What is wrong in a profile is named, and nothing is served."""
     profile = tmp_path / "faults.json"
     profile.write_text('[{"kind": "explode"}]', encoding="utf-8")
-    assert main(["serve", "--port", "0", "--kling-port", "0", "--faults", str(profile)]) == 1
+    assert main([*SERVE, "--faults", str(profile)]) == 1
     assert "profile[0].kind: must be one of" in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_who_may_steer_it_by_flag() -> None:
     """The admin API is there with its token, and gone with --no-admin or by environment."""
-    with serve("--port", "0", "--kling-port", "0", "--clock", "manual") as (_, ready):
+    with started(*SERVE, "--clock", "manual") as (_, ready):
         headers = {"Authorization": f"Bearer {ready['admin_token']}"}
         with httpx.Client(headers=headers, trust_env=False) as client:
             reply = client.get(f"{ready['kling_url']}/__kling/clock")
             assert reply.json()["kind"] == "manual"
     for options, environment in [(["--no-admin"], {}), ([], {"KLING_MOCK_ADMIN": "off"})]:
-        with serve("--port", "0", "--kling-port", "0", *options, **environment) as (_, ready):
+        with started(*SERVE, *options, given=environment) as (
+            _,
+            ready,
+        ):
             reply = httpx.get(f"{ready['kling_url']}/__kling/clock", trust_env=False)
             assert reply.status_code == 404
             assert ready["dashboard_url"] is None
@@ -178,7 +160,7 @@ def test_who_may_steer_it_by_flag() -> None:
 
 def test_the_size_of_the_journal_is_set_and_checked(capsys: pytest.CaptureFixture[str]) -> None:
     """By flag or environment; a size that is none is refused before anything starts."""
-    with serve("--port", "0", "--kling-port", "0", KLING_MOCK_JOURNAL_SIZE="2") as (_, ready):
+    with started(*SERVE, given={"KLING_MOCK_JOURNAL_SIZE": "2"}) as (_, ready):
         headers = {"Authorization": f"Bearer {ready['api_key']}"}
         asked = {"Authorization": f"Bearer {ready['admin_token']}"}
         with httpx.Client(base_url=ready["kling_url"], trust_env=False) as client:

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.values import NewUser
 from tests.mock.relay.http_calls import GUIDE, PRICE, VIDEOS, Caller
 from tests.mock.storage.databases import Mysql, SqliteFile, need
+from tests.started import SERVE, started
 
 KEY = "access|a-very-secret-key"
 CHANNEL = ("channel", "add", "--name", "two", "--base-url", "http://127.0.0.1:1")
@@ -195,23 +195,11 @@ async def test_long_lists_are_listed_whole() -> None:
 @pytest.fixture
 def relay(shell: Shell, tmp_path: Path) -> Iterator[dict[str, str]]:
     """`kling-mock serve` over the shell's database; two seconds of its clock are 20 ms."""
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "kling_mock", "serve", "--port", "0", "--kling-port", "0"),
-            *("--speed", "100", "--db", shell.url),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        yield json.loads(process.stdout.readline())
+    words = (*SERVE, "--speed", "100", "--db", shell.url)
+    with started(*words) as (process, ready):
+        yield ready
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @pytest.mark.slow

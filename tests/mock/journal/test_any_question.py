@@ -64,16 +64,20 @@ def ask(question: Question, journal: Journal) -> list[Entry] | None:
     return None
 
 
-def lies(
-    make: Make, size: int, history: Sequence[Made], cleared: int | None, question: Question
-) -> str:
-    """Return in what a bounded journal differs from a list of all calls; "" for nothing."""
-    journal = make(size)
+def recorded(journal: Journal, history: Sequence[Made], cleared: int | None) -> tuple[Journal, int]:
+    """Return *journal* with these calls, and the number of the first one after it was cleared."""
     for number, one in enumerate(history):
         if number == cleared:
             journal.clear()
         journal.add(entry_of(one, number))
-    first = cleared if cleared is not None and cleared < len(history) else 0
+    return journal, cleared if cleared is not None and cleared < len(history) else 0
+
+
+def lies(
+    make: Make, size: int, history: Sequence[Made], cleared: int | None, question: Question
+) -> str:
+    """Return in what a bounded journal differs from a list of all calls; "" for nothing."""
+    journal, first = recorded(make(size), history, cleared)
     known = answer(question, history[first:])
     try:
         found = ask(question, journal)
@@ -152,12 +156,7 @@ def test_the_property_finds_it_by_itself() -> None:
 @pytest.mark.slow
 def test_the_numbers_add_up(size: int, history: list[Made], cleared: int | None) -> None:
     """Kept and forgotten calls are all calls, by kind too, and unexpected ones are counted."""
-    journal = made(size)
-    for number, one in enumerate(history):
-        if number == cleared:
-            journal.clear()
-        journal.add(entry_of(one, number))
-    first = cleared if cleared is not None and cleared < len(history) else 0
+    journal, first = recorded(made(size), history, cleared)
     known = history[first:]
     kinds = dict(journal.forgotten_kinds)
     assert journal.total == len(history)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import pickle
 import signal
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +29,7 @@ from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import NewChannel, NewToken, NewUser
 from tests.mock.relay.http_calls import GUIDE, VIDEOS
 from tests.mock.storage.databases import Mysql, Postgres, SqliteFile, need
+from tests.started import started
 
 NOW = 1_700_000_000
 FIRST = RelaySettings(
@@ -330,26 +327,12 @@ def relay(
 ) -> Iterator[tuple[dict[str, Any], Path]]:
     """`kling-mock relay`; yields its ready line and the file of its log."""
     log = folder / f"log{len(list(folder.glob('log*')))}"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("KLING_")}
-    with log.open("w") as lines:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "kling_mock", "relay", "--port", "0"),
-                *("--upstream", upstream, *words),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=lines,
-            text=True,
-            env={**kept, "KLING_API_KEY": "key-of-the-environment", **given},
-        )
-        try:
-            assert process.stdout is not None
-            yield json.loads(process.stdout.readline()), log
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
-        finally:
-            process.kill()
-            process.communicate()
+    own = {"KLING_API_KEY": "key-of-the-environment", **given}
+    command = ("relay", "--port", "0", "--upstream", upstream, *words)
+    with log.open("w") as lines, started(*command, given=own, errors=lines) as (process, ready):
+        yield ready, log
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 
 from kling_mock import KlingMock, RelaySettings, Secrets
 from kling_mock.server.chosen_secrets import check_seeded
-from tests.mock.cli.test_main import serve
+from tests.started import started
 
 ALL = "0.0.0.0"  # noqa: S104 - what is tested
 SECRET = "secret-of-mine-" + "x" * 20
@@ -166,7 +166,7 @@ def test_the_command_refuses_a_seed_and_takes_secrets_from_the_environment() -> 
         "KLING_MOCK_RELAY_TOKEN": "sk-relay",
         "KLING_MOCK_CALLBACK_SECRET": "callbacks",
     }
-    with serve(*options, **environment) as (_, ready):
+    with started("serve", *options, given=environment) as (_, ready):
         assert (ready["access_key"], ready["secret_key"]) == ("ak", SECRET)
         assert (ready["api_key"], ready["admin_token"]) == ("ap", "ad")
         assert ready["relay_token"] == "sk-relay"

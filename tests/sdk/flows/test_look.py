@@ -240,3 +240,26 @@ def test_a_page_of_strangers_is_no_reason_to_stop_before_our_rows() -> None:
     assert set(found.found) == {task.task_id for task in ours}
     assert (len(played.sent), found.requests, found.rows) == (2, 2, 503)
     assert [send.fresh for send in played.sends] == [False, False]  # connections are used again
+
+
+@pytest.mark.parametrize(("older", "requests"), [(60, 1), (400, 1 + 30)])
+def test_a_list_with_the_oldest_tasks_first_serves_while_ours_are_on_its_page(
+    older: int, requests: int
+) -> None:
+    """The vendor states no order. A page has 100 rows at least; beyond it each task is queried."""
+    scene = Scene()
+    scene.existing(older)
+    ours = scene.existing(30)
+
+    def oldest_first(effect: Send) -> Reply:
+        listed = asked(scene.kling, effect)
+        if not effect.call.params:
+            return listed
+        size = int(effect.call.params["pageSize"])
+        tasks = [scene.kling.shown(one) for one in list(scene.kling.tasks.values())[:size]]
+        return reply(answer(200, 0, "SUCCEED", tasks))
+
+    played = watch(scene, ours, oldest_first)
+
+    assert errors(played) == [None] * 30
+    assert len(played.sends) == requests

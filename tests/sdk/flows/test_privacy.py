@@ -123,8 +123,8 @@ def failing(reason: str) -> HonestKling:
     """Return a Kling whose every task fails for a reason."""
 
     class Failing(HonestKling):
-        def _shown(self, task: Any) -> dict[str, Any]:
-            return super()._shown(task) | {"task_status": "failed", "task_status_msg": reason}
+        def shown(self, task: Any) -> dict[str, Any]:
+            return super().shown(task) | {"task_status": "failed", "task_status_msg": reason}
 
     return Failing()
 
