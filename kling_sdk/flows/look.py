@@ -140,7 +140,8 @@ def look_at_pages(
 
     *rows* is how far down our open tasks probably are: those that have ended stay listed.
     """
-    size = min(ctx.wire_for(record).max_page_size, max(_SMALLEST_PAGE, rows))
+    largest = ctx.wire_for(record).max_page_size
+    size = min(largest, max(_SMALLEST_PAGE, rows))
     if math.ceil(len(unseen) / size) >= len(unseen):
         return
     # A page without an open task of ours is no reason to stop before.
@@ -167,9 +168,14 @@ def look_at_pages(
                 seen.found[key] = task
                 shown, seen.rows = shown + 1, max(seen.rows, row)
         read += 1
-        # A page of strangers says that the rest is far down: query it singly.
-        if not page.has_next or (not shown and read >= min(reach, len(unseen))):
+        if not page.has_next:
             return
+        if not shown and read >= min(reach, len(unseen)):
+            # A page of strangers says that the rest is far down, or at the other end: the vendor
+            # states no order. The largest page may still show it; if not, query it singly.
+            if size == largest or len(unseen) <= 2:
+                return
+            size, reach, read, page = largest, math.ceil(rows / largest), 0, None
 
 
 def _page(

@@ -242,11 +242,11 @@ def test_a_page_of_strangers_is_no_reason_to_stop_before_our_rows() -> None:
     assert [send.fresh for send in played.sends] == [False, False]  # connections are used again
 
 
-@pytest.mark.parametrize(("older", "requests"), [(60, 1), (400, 1 + 30)])
+@pytest.mark.parametrize(("older", "requests"), [(60, 1), (400, 2), (600, 2 + 30)])
 def test_a_list_with_the_oldest_tasks_first_serves_while_ours_are_on_its_page(
     older: int, requests: int
 ) -> None:
-    """The vendor states no order. A page has 100 rows at least; beyond it each task is queried."""
+    """The vendor states no order. The largest page has 500 rows; beyond it tasks are queried."""
     scene = Scene()
     scene.existing(older)
     ours = scene.existing(30)
