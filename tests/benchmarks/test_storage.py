@@ -159,6 +159,7 @@ def test_the_old_table_has_each_index_alone_and_none_in_the_end() -> None:
 # ---------------------------------------------------------------- the plans
 
 
+@pytest.mark.slow
 def test_no_hot_statement_reads_a_whole_table_on_sqlite() -> None:
     """The gate at a small size; and the negative control: without its indexes, it is seen."""
     with sqlite() as session:

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
         ),
     ],
 )
+@pytest.mark.slow
 def test_the_command_writes_what_is_committed(
     module: str, folder: str, names: list[str], tmp_path: Path
 ) -> None:

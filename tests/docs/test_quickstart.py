@@ -41,6 +41,7 @@ def test_it_leaves_four_files_and_says_where(tmp_path: Path) -> None:
         assert file.read_bytes()[4:8] == b"ftyp"
 
 
+@pytest.mark.slow
 def test_the_real_service_is_asked_for_a_key_first(tmp_path: Path) -> None:
     """Without a key, `--real` says which variables to set, and calls nothing."""
     answer = run("--real", "--out", str(tmp_path))

@@ -321,6 +321,7 @@ def test_the_check_catches_a_client_that_is_forked_with_its_connection(
     assert verdict.mixed_up + verdict.lost > 0
 
 
+@pytest.mark.slow
 async def test_the_check_catches_a_client_that_is_cancelled_in_silence(
     server: FaultyKling,
 ) -> None:

@@ -6,6 +6,8 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -28,6 +30,7 @@ def test_no_class_name_is_used_twice() -> None:
     assert twice == {}
 
 
+@pytest.mark.slow
 def test_the_search_finds_what_is_there() -> None:
     """The check is not empty: it knows the classes that everybody uses."""
     found = classes("kling_sdk", "kling_mock")

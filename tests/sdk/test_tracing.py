@@ -387,6 +387,7 @@ def test_the_event_hook_and_the_spans_do_not_disturb_each_other(
     assert len(traces.spans) == 1
 
 
+@pytest.mark.slow
 def test_a_program_without_opentelemetry_is_not_made_to_load_it() -> None:
     """Calls of a program that does not trace load nothing of OpenTelemetry, nor our own part."""
     code = """

@@ -113,6 +113,7 @@ def test_without_the_extra() -> None:
     assert "pip install 'kling-sdk[mock]'" in done.stderr
 
 
+@pytest.mark.slow
 def test_faults_and_hosts_by_flag(tmp_path: Path) -> None:
     """A profile of faults strikes from the first request on; a wrong one ends the command."""
     profile = tmp_path / "faults.json"
@@ -158,6 +159,7 @@ def test_who_may_steer_it_by_flag() -> None:
             assert ready["dashboard_url"] is None
 
 
+@pytest.mark.slow
 def test_the_size_of_the_journal_is_set_and_checked(capsys: pytest.CaptureFixture[str]) -> None:
     """By flag or environment; a size that is none is refused before anything starts."""
     with started(*SERVE, given={"KLING_MOCK_JOURNAL_SIZE": "2"}) as (_, ready):

@@ -99,7 +99,7 @@ def check(size: int, history: list[Made], cleared: int | None, question: Questio
 
 
 @given(SIZES, HISTORIES, CLEARED, QUESTIONS)
-@settings(max_examples=100)
+@settings(max_examples=40)
 def test_no_answer_differs_from_that_of_a_list_of_all_calls(
     size: int, history: list[Made], cleared: int | None, question: Question
 ) -> None:

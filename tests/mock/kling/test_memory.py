@@ -52,6 +52,7 @@ def place() -> Place:
     return Place()
 
 
+@pytest.mark.slow
 def test_an_old_task_is_forgotten_once_many_newer_ones_have_ended(place: Place) -> None:
     """So memory does not grow with every task; queries and lists know it no more."""
     old = place.new("order-1")

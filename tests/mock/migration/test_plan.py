@@ -100,6 +100,7 @@ def test_nothing_of_the_operators_is_lost(found: Table) -> None:
 
 
 @given(old_tables())
+@pytest.mark.slow
 def test_mysql_gets_no_syntax_that_it_lacks(found: Table) -> None:
     """The statement for MySQL is the one ALTER without IF EXISTS, which only MariaDB reads."""
     steps = plan(found, goal(found, WANTED))

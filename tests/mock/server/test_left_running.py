@@ -122,6 +122,7 @@ class Careless:
 
 
 @needs_descriptors
+@pytest.mark.slow
 def test_control_a_careless_start_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The check above sees the thread that an interrupt behind its start leaves."""
     end = threading.Event()
@@ -203,6 +204,7 @@ def test_a_server_that_is_dropped_warns(use: Callable[[KlingMock], object]) -> N
     end(*parts)
 
 
+@pytest.mark.slow
 def test_a_client_alone_keeps_working() -> None:
     """The warning says that nobody stops the server; it is not stopped under its clients."""
     held = [KlingMock().start()]
@@ -214,6 +216,7 @@ def test_a_client_alone_keeps_working() -> None:
     end(*parts)
 
 
+@pytest.mark.slow
 def test_control_other_servers_do_not_warn() -> None:
     """Neither one that was stopped, nor one that was never started or never made."""
     with warnings.catch_warnings(record=True) as seen:

@@ -57,6 +57,7 @@ def test_the_shared_server_keeps_its_address_and_nothing_else(run: Run) -> None:
     result.assert_outcomes(passed=4)
 
 
+@pytest.mark.slow
 def test_the_client_is_of_the_server_that_the_test_uses(run: Run) -> None:
     """With both servers in a test, the clients are of its own one."""
     result = run("""
@@ -255,6 +256,7 @@ def test_without_the_extra_a_fixture_names_the_command(run: Run, pytester: pytes
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
+@pytest.mark.slow
 def test_unused_it_loads_nothing(run: Run) -> None:
     """A run without our fixtures loads neither aiohttp nor anything of this project."""
     result = run(

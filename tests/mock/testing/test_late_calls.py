@@ -257,6 +257,7 @@ def test_a_call_that_fails_the_body_is_not_told_again_in_teardown(run: Run) -> N
     result.assert_outcomes(failed=1)
 
 
+@pytest.mark.slow
 def test_a_call_in_the_teardown_of_a_session_is_noticed(run: Run) -> None:
     """A fixture of a wider scope ends in the teardown of the last test that uses it."""
     result = run(

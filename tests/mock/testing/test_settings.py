@@ -69,6 +69,7 @@ def test_the_ini_file_sets_the_defaults(run: Run) -> None:
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_without_a_seed_a_test_is_the_same_every_day(run: Run) -> None:
     """The ids come from the test's name, the clock begins in the present."""
     source = """

@@ -73,6 +73,7 @@ def test_a_dripping_client_ends(limits: Limits, drops: list[int]) -> None:
 
 
 @given(limits=LIMITS, more=st.lists(st.integers(0, 5000), min_size=60, max_size=60))
+@pytest.mark.slow
 def test_a_client_that_keeps_up_the_rate_is_left_alone(limits: Limits, more: list[int]) -> None:
     """A body may take as long as it likes if it comes fast enough, and an answer likewise."""
     rate = int(limits.body_rate)

@@ -95,6 +95,7 @@ def test_nothing_that_a_check_refuses_is_refused_without_it(
 @given(
     st.sampled_from(sorted(ENDPOINTS)), st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6)
 )
+@pytest.mark.slow
 def test_whatever_json_can_carry_is_sent(endpoint: str, fields: dict[str, Any]) -> None:
     """No value of any type, in any field, makes the request, its repr or its price fail."""
     fields = {name: value for name, value in fields.items() if name not in ALWAYS}

@@ -32,6 +32,7 @@ def give(
 
 
 @given(cuts=CUTS, resumes=st.booleans())
+@pytest.mark.slow
 def test_a_stream_gets_every_byte_once(cuts: list[int], *, resumes: bool) -> None:
     """Whether the host goes on where it was cut, or begins again each time."""
     stream = io.BytesIO()

@@ -108,6 +108,7 @@ def test_a_server_that_asks_to_wait_is_not_asked_for_a_slot_sooner() -> None:
     assert min(later) >= 40
 
 
+@pytest.mark.slow
 def test_a_batch_may_take_longer_than_one_wait() -> None:
     """While tasks end, the queue goes on: a long batch does not fail for its length."""
     scene = Scene()

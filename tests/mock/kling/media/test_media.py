@@ -148,6 +148,7 @@ def test_every_file_lasts_exactly_as_long_as_asked(wish: dict[str, Any]) -> None
 
 @given(CLIPS)
 @settings(max_examples=150, deadline=None)
+@pytest.mark.slow
 def test_the_index_describes_every_byte_of_the_samples(wish: dict[str, Any]) -> None:
     """Each sample lies where the index says, none overlap, and nothing is left over."""
     data = clip_of(wish).read()
@@ -185,6 +186,7 @@ def test_the_frame_has_the_size_asked_for(wish: dict[str, Any]) -> None:
 
 @given(CLIPS, st.integers(0, 300_000), st.integers(0, 300_000), st.integers(1, 100_000))
 @settings(max_examples=200, deadline=None)
+@pytest.mark.slow
 def test_any_range_equals_that_slice_of_the_file(
     wish: dict[str, Any], one: int, other: int, chunk_size: int
 ) -> None:

@@ -292,6 +292,7 @@ def test_a_report_that_is_cut_is_still_json(report: dict[str, Any], most: int) -
     assert set(kept) == {"incomplete", "bytes", "text"}
 
 
+@pytest.mark.slow
 def test_a_report_that_is_nested_too_deeply_is_still_kept() -> None:
     """A report that cannot be written out leaves a mark of itself."""
     report: dict[str, Any] = {}
