@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from kling_mock import KlingMock
+    from kling_mock import KlingMock, RecordedKling
     from kling_mock.testing.plugin import Plugin
     from kling_sdk import AsyncKling, Kling
 
@@ -21,6 +21,11 @@ _MARKER = (
     "unused_faults='report', ignored_fields='note', unexpected_notes=('unknown',)): settings of "
     "the emulated Kling in this test; clock is 'manual', 'real' or a speed, faults are kinds or "
     "mappings, unused ones are in the report or 'fail', ignored fields are noted or 'refuse'd."
+)
+_RECORDING = (
+    "kling_recording(file, strict=True): the recorded session that kling_recorded plays back; the "
+    "file is relative to the test's folder. A request that was not recorded fails the test, unless "
+    "strict is False."
 )
 
 _MOST_LATE = 100  # lines
@@ -72,8 +77,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker, and collect late calls where reports arrive."""
+    """Declare the markers, and collect late calls where reports arrive."""
     config.addinivalue_line("markers", _MARKER)
+    config.addinivalue_line("markers", _RECORDING)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_LateCalls(), "kling_mock_late_calls")
 
@@ -145,6 +151,20 @@ def kling_relay(request: pytest.FixtureRequest) -> Iterator[Kling]:
 def async_kling(request: pytest.FixtureRequest) -> AsyncKling:
     """The async client; it keeps no connection open, so it need not be closed."""
     return _plugin(request.config).async_client(request, _server(request))
+
+
+@pytest.fixture
+def kling_recorded(request: pytest.FixtureRequest) -> Iterator[RecordedKling]:
+    """The session of the marker `kling_recording`, played back; see docs/recording.md."""
+    try:
+        from kling_mock.testing.recorded import recorded_of
+    except ImportError as error:  # the extra is not installed
+        from kling_mock import MISSING_EXTRA
+
+        raise pytest.fail.Exception(MISSING_EXTRA, pytrace=False) from error
+
+    with recorded_of(request.node) as recorded:
+        yield recorded
 
 
 def _plugin(config: pytest.Config) -> Plugin:

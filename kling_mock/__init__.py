@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         Unexplained,
         User,
     )
+    from kling_mock.testing.recorded import RecordedKling
     from kling_mock.web.limits import Limits
 
     __version__: str
@@ -90,6 +91,7 @@ __all__ = [
     "RateLimit",
     "RealClock",
     "Reconciliation",
+    "RecordedKling",
     "RelaySettings",
     "RequestTarget",
     "ScaledClock",
@@ -127,6 +129,7 @@ _NAMES: Final[Mapping[str, str]] = {  # module below this package -> names in it
     "server.mock": "KlingMock",
     "storage.errors": "InsufficientQuotaError",
     "storage.values": "LedgerEntry LedgerKind LateReport Reconciliation Unexplained User",
+    "testing.recorded": "RecordedKling",
     "web.limits": "Limits",
 }
 _MODULE_OF: Final = {name: module for module, names in _NAMES.items() for name in names.split()}

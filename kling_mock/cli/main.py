@@ -14,6 +14,7 @@ from typing import Any, Literal, overload
 
 from kling_mock.cli.database import add_to as add_db_commands
 from kling_mock.cli.database_option import add_database_option
+from kling_mock.cli.recording import add_recording_commands
 from kling_mock.cli.relay import add_relay_commands, settle_memory
 from kling_mock.storage.errors import StorageError
 from kling_mock.web.listening import is_loopback
@@ -143,6 +144,7 @@ def _parser(first: str) -> argparse.ArgumentParser:
         default=bool(_env("NO_TEST_CALLBACK")),
         help="do not let unsigned callbacks from this computer end tasks of the emulated Kling",
     )
+    add_recording_commands(commands)
     add_relay_commands(commands)
     _add_operators(commands, first)
     add_db_commands(commands)

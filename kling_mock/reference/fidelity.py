@@ -28,6 +28,8 @@ places. So every row states how far it is known:
 - **assumed**: this emulator had to decide. The note names what is not known.
 
 The date is that of the newest source. Confidence is high with two sources or more.
+
+Whoever has a key can settle a row that is assumed: see [recording.md](recording.md).
 """
 
 _ORIGIN = ("kind", "sources", "as of", "confidence", "note")

@@ -31,11 +31,12 @@ class BodyEncodingError(ValueError):
     """The body is not encoded as its headers declare."""
 
 
-async def read_body(request: web.BaseRequest, most: int) -> bytes:
+async def read_body(request: web.BaseRequest, most: int, *, inflate: bool = True) -> bytes:
     """Return the body of *request*, inflated if it is compressed.
 
     Args:
         request: The request.
+        inflate: Whether it is inflated; else it is as it came.
         most: Bytes that the body may have, as it comes and inflated. No more are kept, and none
             are asked for or read if more are announced.
 
@@ -47,7 +48,7 @@ async def read_body(request: web.BaseRequest, most: int) -> bytes:
     """
     content = request.content
     headers = request.headers
-    coding = headers.get("Content-Encoding")
+    coding = headers.get("Content-Encoding") if inflate else None
     if content.is_eof() and content.exception() is None:
         # The whole body came with the head, as small ones do: `read` would cost as much again
         # as all that is done with it.

@@ -1,0 +1,1 @@
+"""Recorded sessions with the real service: written, played back, and compared with the emulator."""

@@ -1,0 +1,183 @@
+"""The player: a server that answers with what a session holds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self
+
+from aiohttp import web
+
+from kling_mock.clock import MockClock
+from kling_mock.recording.mapping import MEDIA_HOST
+from kling_mock.recording.placeholders import placeholder
+from kling_mock.recording.playback import MEDIA_PATH, Playback, Unrecorded
+from kling_mock.recording.serving import MOST_BYTES, LocalServer, envelope
+from kling_mock.recording.session import RecordedReply, read_session
+from kling_mock.web.bodies import BodyEncodingError, BodyTooLargeError, read_body
+from kling_mock.web.connections import BodyTimeoutError
+from kling_mock.web.replies import drop_connection
+
+__all__ = ["Player"]
+
+_MOST_UNRECORDED: Final = 100
+_LENGTHS: Final = range(3, 16)  # seconds of a video that can be made
+_PIXELS: Final = (1280, 720)
+_KINDS: Final = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "m4a": "audio/mp4",
+    "mov": "video/quicktime",
+    "mp4": "video/mp4",
+}
+_BY_LIST: Final = {"videos": "mp4", "images": "png", "series_images": "png", "audios": "mp3"}
+_SMALL: Final = 10_000  # bytes of what is no video
+
+
+class _MediaFile(NamedTuple):
+    extension: str
+    seconds: int
+
+
+class Player:
+    """Plays a session back. It listens on this computer only.
+
+    Args:
+        path: The file.
+        port: The port to listen on; 0 is any free one.
+
+    Raises:
+        OSError: The file cannot be read.
+        SessionFileError: It is no recorded session.
+    """
+
+    def __init__(self, path: Path, *, port: int = 0) -> None:
+        self._session = read_session(path)
+        self._files = dict(_files(self._session.exchanges))
+        self._unrecorded: list[str] = []
+        self._playback: Playback | None = None
+        self._clock: MockClock | None = None
+        self._server = LocalServer(
+            self._handle, "kling-mock-replay", port, self._start_clock, self._stop_clock
+        )
+
+    @property
+    def start_time(self) -> float:
+        """The instant at which the session was begun, Unix seconds, as its replies have times."""
+        return self._session.header.start
+
+    def carries(self, clock: MockClock) -> None:
+        """Run *clock*, which clients sleep on, while the server runs."""
+        self._clock = clock
+
+    @property
+    def url(self) -> str:
+        """The base URL for clients, without a slash at the end."""
+        return self._server.url
+
+    @property
+    def unrecorded(self) -> tuple[str, ...]:
+        """The requests that were not recorded, each with the nearest one that was."""
+        return tuple(self._unrecorded)
+
+    def start(self) -> Self:
+        """Start; return once it accepts connections.
+
+        Raises:
+            OSError: The address cannot be bound.
+        """
+        self._server.start()
+        return self
+
+    def stop(self, drain: float = 0.0) -> None:
+        """Stop.
+
+        Args:
+            drain: Seconds of real time that requests in progress may take.
+        """
+        self._server.stop(drain)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    async def _start_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.start(asyncio.get_running_loop())
+
+    async def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.stop()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        name = request.rel_url.path.removeprefix(MEDIA_PATH)
+        if name in self._files and request.method in {"GET", "HEAD"}:
+            return self._media(self._files[name])
+        try:
+            body = await read_body(request, MOST_BYTES)
+        except (BodyTooLargeError, BodyEncodingError, BodyTimeoutError):
+            return envelope(400, 1200, "kling-mock replay: the body cannot be read")
+        if self._playback is None:
+            self._playback = Playback(self._session, self.url)
+        found = self._playback.answer(request.method, request.raw_path, body)
+        if isinstance(found, Unrecorded):
+            if len(self._unrecorded) < _MOST_UNRECORDED:
+                self._unrecorded.append(found.message)
+            return envelope(404, 1203, f"kling-mock replay: {found.message}")
+        return drop_connection(request) if found.reply is None else _answer(found.reply)
+
+    def _media(self, file: _MediaFile) -> web.Response:
+        kind = _KINDS.get(file.extension, "application/octet-stream")
+        if kind == "video/mp4":
+            from kling_mock.kling.media.clip import frame_size, render  # few need it
+
+            clip = render(
+                *frame_size("std", "16:9"), fps=24, seconds=file.seconds, sound=True, tag=""
+            )
+            return web.Response(body=clip.read(), headers={"Content-Type": kind})
+        content = placeholder(kind, _SMALL, _PIXELS)
+        return web.Response(body=content, headers={"Content-Type": kind})
+
+
+def _answer(reply: RecordedReply) -> web.Response:
+    if reply.text is not None:
+        body = reply.text.encode()
+    else:
+        body = b"" if reply.body is None else json.dumps(reply.body).encode()
+    return web.Response(status=reply.status, body=body, headers=reply.headers)
+
+
+def _files(value: Any, within: str = "") -> Iterator[tuple[str, _MediaFile]]:
+    """Yield the names of the files that replies have URLs of."""
+    if isinstance(value, tuple):
+        for exchange in value:
+            yield from _files(None if exchange.reply is None else exchange.reply.body)
+    elif isinstance(value, Mapping):
+        seconds = _seconds(value.get("duration"))
+        for name, one in value.items():
+            if isinstance(one, str) and f"://{MEDIA_HOST}/" in one:
+                file = one.rpartition("/")[2]
+                extension = file.rpartition(".")[2] if "." in file else _BY_LIST.get(within, "")
+                yield file, _MediaFile(extension, seconds)
+            else:
+                yield from _files(one, name)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _files(one, within)
+
+
+def _seconds(given: Any) -> int:
+    try:
+        seconds = round(float(given))
+    except (TypeError, ValueError, OverflowError):
+        return 5
+    return min(max(seconds, _LENGTHS[0]), _LENGTHS[-1])

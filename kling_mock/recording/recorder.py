@@ -1,0 +1,309 @@
+"""The recorder: a proxy in front of the real service that writes a session.
+
+Every request is forwarded as it came, and its reply is handed back as it came. What is written is
+what `redaction` leaves of both. The recorder sends no request of its own and repeats none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from secrets import token_bytes
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+from kling_mock.recording.authorization import auth_kind, secrets_of
+from kling_mock.recording.ceiling import refusal_of
+from kling_mock.recording.pricing import price_of
+from kling_mock.recording.redaction import NOT_JSON, Redactor, read_json
+from kling_mock.recording.serving import MOST_BYTES, LocalServer, envelope
+from kling_mock.recording.session import RecordedExchange, RecordedReply
+from kling_mock.recording.writer import SessionWriter
+from kling_mock.web.addresses import read_base_url
+from kling_mock.web.bodies import BodyEncodingError, BodyTooLargeError, Inflater, read_body
+from kling_mock.web.connections import BodyTimeoutError
+from kling_mock.web.listening import is_loopback
+
+__all__ = ["Recorder"]
+
+_log: Final = logging.getLogger("kling_mock.recording")
+
+_CONNECT_LIMIT: Final = 30.0  # seconds of real time
+_SILENCE_LIMIT: Final = 300.0  # seconds of real time between two pieces of a reply
+_HOP: Final = frozenset(  # headers that belong to one connection (RFC 9110, 7.6.1)
+    [
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "host",
+        "content-length",
+        "expect",
+    ]
+)
+_READABLE: Final = ("gzip", "deflate", "identity")  # content codings
+_NO_REPLY: Final = "kling-mock record: no reply came from the real service"
+_KEPT_HEADERS: Final = frozenset({"content-type", "retry-after"})
+
+
+class Recorder:
+    """Records a session. It listens on this computer only.
+
+    Args:
+        upstream: Base URL of the real service.
+        out: The file; a session that is there is continued.
+        max_units: Units that may be spent, those of the file's earlier creates included.
+        allows_unpriced: Whether creates are forwarded whose price is not known.
+        port: The port to listen on; 0 is any free one.
+        certificates: A PEM file of certificates to trust instead of the system's.
+
+    Raises:
+        ValueError: An argument is out of range, or the file is no session with this host.
+        OSError: The file cannot be written, or the certificates cannot be read.
+    """
+
+    def __init__(
+        self,
+        upstream: str,
+        out: Path,
+        max_units: Decimal,
+        *,
+        allows_unpriced: bool = False,
+        port: int = 0,
+        certificates: Path | None = None,
+    ) -> None:
+        self._upstream = read_base_url("upstream", upstream)
+        if not (max_units.is_finite() and max_units >= 0):
+            raise ValueError(f"max_units: must be a number of units of 0 or more, got {max_units}")
+        self._most = max_units
+        self._allows_unpriced = allows_unpriced
+        self._tls = ssl.create_default_context(cafile=certificates)
+        host = urlsplit(self._upstream).hostname or ""
+        self._trusts_environment = not is_loopback(host)
+        self._session: aiohttp.ClientSession | None = None
+        self._server = LocalServer(self._handle, "kling-mock-record", port, self._open, self._close)
+        self._writer = SessionWriter(out, host, time.time(), lambda: token_bytes(16))
+        self._redactor = Redactor(self._writer.names)
+
+    @property
+    def url(self) -> str:
+        """The base URL for clients, without a slash at the end."""
+        return self._server.url
+
+    @property
+    def spent(self) -> Decimal:
+        """Units of the creates that were sent, those of the file's earlier ones included."""
+        return self._writer.spent
+
+    def start(self) -> Self:
+        """Start; return once it accepts connections.
+
+        Raises:
+            OSError: The address cannot be bound.
+        """
+        try:
+            self._server.start()
+        except BaseException:
+            self._writer.close()
+            raise
+        return self
+
+    def stop(self, drain: float = 0.0) -> None:
+        """Stop, and close the file.
+
+        Args:
+            drain: Seconds of real time that requests in progress may take.
+        """
+        try:
+            self._server.stop(drain)
+        finally:
+            self._writer.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # ------------------------------------------------------------ on the server's loop
+
+    async def _open(self) -> None:
+        timeout = aiohttp.ClientTimeout(
+            connect=_CONNECT_LIMIT, sock_read=_SILENCE_LIMIT, total=None
+        )
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._tls, limit=0),
+            timeout=timeout,
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            trust_env=self._trusts_environment,
+        )
+        # aiohttp repeats a GET whose connection was closed; its own test client sets this, too.
+        self._session._retry_connection = False  # noqa: SLF001 - there is no public way
+
+    async def _close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if not request.raw_path.startswith("/"):  # it would be read as part of the host
+            return envelope(400, 1200, "kling-mock record: the request must have a path")
+        try:
+            body = await read_body(request, MOST_BYTES, inflate=False)
+        except BodyTooLargeError:
+            return envelope(413, 1200, f"kling-mock record: the body has over {MOST_BYTES} bytes")
+        except (BodyTimeoutError, BodyEncodingError):
+            return envelope(408, 1200, "kling-mock record: the body did not come as announced")
+        plain = _inflated(body, request.headers)
+        price = price_of(request.method, request.rel_url.path, plain)
+        # No other request runs between this look and the line that counts the units.
+        refusal = refusal_of(
+            price, self._writer.spent, self._most, allows_unpriced=self._allows_unpriced
+        )
+        if refusal is not None:
+            _log.warning("%s", refusal.message)
+            return envelope(refusal.http, refusal.code, refusal.message, x_kling_mock_record="1")
+        create = 0 if price.is_free else self._writer.begin_create(price.units)
+        return await self._forward(request, body, plain, create)
+
+    async def _forward(
+        self, request: web.BaseRequest, body: bytes, plain: bytes, create: int
+    ) -> web.StreamResponse:
+        loop = asyncio.get_running_loop()
+        started, sent_at = loop.time(), time.time()
+        # What the request holds is replaced first, so that it is found where the reply repeats it.
+        exchange = self._request(request, plain, sent_at, create)
+        answer, reply = envelope(502, 5000, _NO_REPLY), None
+        try:
+            status, reason, headers, content = await self._fetch(request, body)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            _log.warning("no reply came: %s", type(error).__name__)
+        else:
+            answer = web.Response(
+                status=status, reason=reason, body=content, headers=_forwarded(headers)
+            )
+            reply = self._reply(status, headers, _inflated(content, headers))
+        ms = int((loop.time() - started) * 1000)
+        self._write(replace(exchange, ms=ms, reply=reply), secrets_of(request.headers))
+        return answer
+
+    async def _fetch(
+        self, request: web.BaseRequest, body: bytes
+    ) -> tuple[int, str | None, Mapping[str, str], bytes]:
+        if self._session is None:
+            raise ConnectionError
+        url = URL(f"{self._upstream}{request.raw_path}", encoded=True)
+        headers = _forwarded(request.headers)
+        _keep_readable(headers)
+        async with self._session.request(
+            request.method, url, headers=headers, data=body or None, allow_redirects=False
+        ) as reply:
+            return reply.status, reply.reason, reply.headers, await reply.read()
+
+    # ------------------------------------------------------------ what is written
+
+    def _request(
+        self, request: web.BaseRequest, plain: bytes, sent_at: float, create: int
+    ) -> RecordedExchange:
+        path, _, query = request.raw_path.partition("?")
+        body, text = self._body(plain, self._redactor.request)
+        return RecordedExchange(
+            at=self._writer.since_start(sent_at),
+            ms=0,
+            method=request.method,
+            path=self._redactor.path(path),
+            query=self._redactor.query(query),
+            auth=auth_kind(request.headers.get("Authorization"), sent_at),
+            body=body,
+            text=text,
+            headers=self._headers(request.headers),
+            create=create,
+        )
+
+    def _reply(self, status: int, headers: Mapping[str, str], plain: bytes) -> RecordedReply:
+        try:
+            body, text = self._body(plain, self._redactor.reply)
+        except Exception:  # noqa: BLE001 - a client must get what it has paid for, whatever is wrong here
+            _log.exception("a reply could not be redacted, and is left out of the file")
+            return RecordedReply(status)
+        return RecordedReply(status, body, text, self._headers(headers))
+
+    def _write(self, exchange: RecordedExchange, secrets: tuple[str, ...]) -> None:
+        try:
+            self._writer.add(exchange, lambda line: self._redactor.scrub(line, secrets))
+        except OSError as error:  # as above
+            _log.error("an exchange is not in the file: %s", error.strerror)
+
+    def _body(self, plain: bytes, redact: Callable[[Any], Any]) -> tuple[Any, str | None]:
+        if not plain:
+            return None, None
+        found = read_json(plain)
+        try:
+            if found is not NOT_JSON:
+                return redact(found), None
+        except RecursionError:  # too deep for this, though not for the decoder
+            pass
+        return None, self._redactor.plain(plain)
+
+    def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return self._redactor.headers(
+            {
+                name.lower(): value
+                for name, value in headers.items()
+                if name.lower() in _KEPT_HEADERS
+            }
+        )
+
+
+def _forwarded(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    """Return the headers without those that belong to the connection."""
+    named = {name.strip().lower() for name in headers.get("Connection", "").split(",")}
+    dropped = _HOP | named
+    return CIMultiDict(
+        (name, value) for name, value in headers.items() if name.lower() not in dropped
+    )
+
+
+def _keep_readable(headers: CIMultiDict[str]) -> None:
+    """Ask for no coding that cannot be read here; the one thing that is changed of a request."""
+    given = headers.get("Accept-Encoding")
+    if given is not None:
+        codings = [one.strip() for one in given.split(",")]
+        kept = [one for one in codings if one.partition(";")[0].strip().lower() in _READABLE]
+        headers["Accept-Encoding"] = ", ".join(kept) or "identity"
+
+
+def _inflated(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """Return *body* as it is meant; as it is if it cannot be inflated."""
+    coding = headers.get("Content-Encoding", "").strip().lower()
+    if coding not in {"gzip", "deflate"} or not body:
+        return body
+    inflater, pieces, size = Inflater(coding), [], 0
+    try:
+        for piece in inflater.feed(body):
+            pieces.append(piece)
+            size += len(piece)
+            if size > MOST_BYTES:
+                return body
+    except (BodyEncodingError, zlib.error):
+        return body
+    return b"".join(pieces)

@@ -1,0 +1,129 @@
+"""One program of the SDK: against the emulator through a recorder, and against what was recorded.
+
+Both must come to the same, as far as it is not private; and the emulator must not differ from what
+it has said itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from kling_mock import KlingMock, RecordedKling
+from kling_mock.recording.comparison import compare
+from kling_mock.recording.placeholders import placeholder
+from kling_mock.recording.recorder import Recorder
+from kling_mock.recording.session import read_session
+from kling_sdk import (
+    AsyncKling,
+    Kling,
+    NotFoundError,
+    TaskFailedError,
+    TextToVideo,
+)
+
+pytestmark = pytest.mark.slow
+
+PICTURE = placeholder("image/png", 4000, (400, 300))
+REQUESTS = [TextToVideo(prompt=f"kitten {number} on the grass", duration=5) for number in range(6)]
+
+
+def program(kling: Kling, folder: Path) -> list[Any]:
+    """Return what an app would see: a wait, a failure, a repeat, a list, many, a download."""
+    seen: list[Any] = []
+    task = kling.text2video.create(prompt="a kitten on the grass", external_task_id="first-17")
+    seen.append(task.status)
+    task = kling.text2video.wait(task)
+    seen += [task.status, len(task.videos), task.videos[0].duration, task.external_task_id]
+    again = kling.text2video.create(prompt="a kitten on the grass", external_task_id="first-17")
+    seen += [again.reused, again.task_id == task.task_id]
+    with pytest.raises(TaskFailedError) as failed:
+        kling.image2video.run(image=PICTURE, prompt="it explodes", model_name="kling-v2-6")
+    seen += [failed.value.task.status]
+    with pytest.raises(NotFoundError):
+        kling.text2video.get("nothing-of-this-name")
+    seen.append([one.status for one in kling.text2video.list(page_size=5)])
+    seen.append(sorted(one.task.status for one in kling.run_many(REQUESTS) if one.task))
+    seen.append(kling.download(task.videos[0], folder / "kitten.mp4").size > 1000)
+    return seen
+
+
+async def async_program(kling: AsyncKling) -> list[Any]:
+    task = await kling.text2video.run(prompt="a kitten swims", duration=5)
+    outcomes = [one async for one in kling.run_many(REQUESTS[:3])]
+    return [task.status, len(task.videos), sorted(one.task.status for one in outcomes if one.task)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "session.jsonl"
+
+
+def test_a_program_sees_the_same_in_a_replay(path: Path, tmp_path: Path) -> None:
+    """Created, waited for, failed, repeated, listed, many at once, downloaded."""
+    with KlingMock(relay=False) as mock:
+        mock.content.add("explodes", "fail")
+        with (
+            Recorder(mock.kling_url, path, Decimal(100)) as recorder,
+            mock.client(base_url=recorder.url) as kling,
+        ):
+            real = program(kling, tmp_path)
+    with RecordedKling(path) as recorded, recorded.client() as kling:
+        played = program(kling, tmp_path)
+        assert recorded.unrecorded == ()
+    assert played == real
+    assert real[1] == "succeed"
+
+
+def test_an_async_program_sees_the_same_in_a_replay(path: Path) -> None:
+    """The async client shares the clock with the server that plays back."""
+    with KlingMock(relay=False) as mock, Recorder(mock.kling_url, path, Decimal(100)) as recorder:
+
+        async def record() -> list[Any]:
+            async with mock.async_client(base_url=recorder.url) as kling:
+                return await async_program(kling)
+
+        real = asyncio.run(record())
+    with RecordedKling(path) as recorded:
+
+        async def play() -> list[Any]:
+            async with recorded.async_client() as kling:
+                return await async_program(kling)
+
+        assert asyncio.run(play()) == real
+
+
+def test_the_emulator_does_not_differ_from_what_it_said_to_the_sdk(
+    path: Path, tmp_path: Path
+) -> None:
+    """The whole program's session, compared."""
+    with KlingMock(relay=False) as mock:
+        mock.content.add("explodes", "fail")
+        with (
+            Recorder(mock.kling_url, path, Decimal(100)) as recorder,
+            mock.client(base_url=recorder.url) as kling,
+        ):
+            program(kling, tmp_path)
+    found = compare(read_session(path))
+    assert found.differences == ()
+    assert found.skipped == ()
+    assert found.compared > 20
+
+
+def test_an_app_in_another_process_finds_the_session(path: Path) -> None:
+    """By the environment that `Kling()` reads; any key is taken, at any time."""
+    with KlingMock(relay=False) as mock, Recorder(mock.kling_url, path, Decimal(9)) as recorder:
+        headers = {"Authorization": f"Bearer {mock.api_key}"}
+        url = f"{recorder.url}/v1/videos/text2video"
+        made = httpx.post(url, json={"prompt": "a"}, headers=headers, trust_env=False).json()
+    with RecordedKling(path) as recorded:
+        url = f"{recorded.environment['KLING_BASE_URL']}/v1/videos/text2video"
+        played = httpx.post(url, json={"prompt": "a"}, trust_env=False)
+    assert played.json()["data"]["task_status"] == made["data"]["task_status"]
+    assert "task_id" in json.dumps(played.json())

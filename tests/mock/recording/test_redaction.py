@@ -1,0 +1,279 @@
+"""Bodies, paths, queries and messages without what is private."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kling_mock.kling.endpoints.registry import ENDPOINTS
+from kling_mock.recording.mapping import Pseudonyms
+from kling_mock.recording.redaction import NOT_JSON, Redactor, read_json
+
+SALT = bytes(range(16))
+CANARIES = st.text(alphabet="abcdefghijklmnopqrstuvwxyz", min_size=9, max_size=20).map(
+    lambda text: f"{text}xq"
+)
+NAMES = st.sampled_from(
+    [
+        "prompt",
+        "negative_prompt",
+        "text",
+        "message",
+        "external_task_id",
+        "task_id",
+        "id",
+        "url",
+        "image",
+        "callback_url",
+        "model",
+        "model_name",
+        "mode",
+        "duration",
+        "api_key",
+        "cursor",
+        "unknown_field",
+        "path",
+        "created_at",
+        "status",
+        "name",
+    ]
+)
+
+
+def redactor() -> Redactor:
+    return Redactor(Pseudonyms(SALT))
+
+
+def documents(canary: str) -> st.SearchStrategy[Any]:
+    """Return bodies of any shape, with the canary in their texts."""
+    texts = st.sampled_from(
+        [
+            canary,
+            f"{canary} and more",
+            f"a '{canary}' b",
+            f"https://{canary}.example/{canary}.png?sig={canary}",
+            f"{canary}@{canary}.example",
+            f"@{canary} runs",
+            f"<<<{canary}_1>>>",
+            f"data:image/{canary};base64,AAAA",
+            f"{canary},{canary}2",
+            f"kling-{canary}",
+            f"/v1/videos/{canary}",
+            f"中文{canary}中文",
+        ]
+    )
+    leaves = texts | st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False)
+    return st.recursive(
+        leaves,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+        max_leaves=12,
+    )
+
+
+@pytest.mark.slow
+@given(CANARIES.flatmap(lambda canary: st.tuples(st.just(canary), documents(canary))))
+def test_no_canary_survives_wherever_it_is(case: tuple[str, Any]) -> None:
+    """In any text of any member, of any shape of body; in paths and queries, too."""
+    canary, document = case
+    redact = redactor()
+    assert canary not in json.dumps(redact.request(document), ensure_ascii=False)
+    redact.request({"prompt": canary})
+    assert canary not in json.dumps(redact.reply(document), ensure_ascii=False)
+    assert canary not in redact.path(f"/v1/videos/text2video/{canary}?x={canary}")
+    assert canary not in redact.query(f"external_task_ids={canary},b&q={canary}&{canary}")
+    assert canary not in redact.plain(json.dumps(document).encode()[1:])
+
+
+@pytest.mark.slow
+@given(documents("wilhelmina"))
+def test_the_shape_stays(document: Any) -> None:
+    """Names, lists, types: what a comparison is about."""
+
+    def shape(value: Any) -> Any:
+        match value:
+            case dict():
+                return {name: shape(one) for name, one in value.items()}
+            case list():
+                return [shape(one) for one in value]
+            case _:
+                return type(value).__name__
+
+    assert shape(redactor().request(document)) == shape(document)
+    assert shape(redactor().reply(document)) == shape(document)
+
+
+@pytest.mark.slow
+@given(documents("wilhelmina"))
+def test_the_same_body_gives_the_same_body(document: Any) -> None:
+    """In another process, after other bodies."""
+    other = redactor()
+    other.request({"prompt": "something else", "task_id": "17"})
+    assert redactor().request(document) == other.request(document)
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_settings_stay(name: str) -> None:
+    """Of the example requests of all endpoints, models and enums stay: a comparison needs them."""
+    record = ENDPOINTS[name]
+    for body in record.examples.values():
+        redacted = redactor().request(body)
+        for field in record.fields.fields.values():
+            if field.name in body and (field.enum or field.name == "model_name"):
+                assert redacted[field.name] == body[field.name]
+
+
+def test_a_request_of_the_other_interface() -> None:
+    """Values are judged by what they look like, so no endpoint has to be known."""
+    body = {
+        "contents": [
+            {"type": "prompt", "text": "@hero walks with @image_01"},
+            {"type": "refer_image", "url": "https://x.example/a.png?sig=1", "id": "hero"},
+        ],
+        "settings": {
+            "resolution": "1080p",
+            "aspect_ratio": "16:9",
+            "duration": 6,
+            "audio": "native",
+        },
+        "options": {"external_task_id": "job-wilhelmina", "watermark_info": {"enabled": False}},
+    }
+    found = redactor().request(body)
+    assert found["settings"] == body["settings"]
+    assert found["contents"][0]["type"] == "prompt"
+    assert f"@{found['contents'][1]['id']} " in found["contents"][0]["text"]
+    assert found["contents"][0]["text"].endswith("@image_01")
+    assert found["contents"][1]["url"].startswith("https://media.test/")
+    assert len(found["options"]["external_task_id"]) == len("job-wilhelmina")
+    assert "wilhelmina" not in json.dumps(found)
+
+
+def test_one_id_is_one_id_everywhere() -> None:
+    """In a body, a path, a query, a list of ids, a message and a reply."""
+    redact = redactor()
+    sent = redact.request({"external_task_id": "order-wilhelmina-17"})["external_task_id"]
+    assert redact.path("/v1/videos/text2video/order-wilhelmina-17").endswith(f"/{sent}")
+    assert sent in redact.query("external_task_ids=a%2Corder-wilhelmina-17")
+    message = redact.reply({"message": "External_task_id order-wilhelmina-17 already exists"})
+    assert message == {"message": f"External_task_id {sent} already exists"}
+    task = {"task_info": {"external_task_id": "order-wilhelmina-17"}}
+    assert redact.reply(task)["task_info"]["external_task_id"] == sent
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "SUCCEED",
+        "model/mode/duration(kling-v1/std/5) is not supported with image_tail",
+        "model_name value 'kling-video-o3' is invalid",
+        "mode value 'pro' is invalid",
+        "settings.resolution value '4k' is invalid, allowed values: 480p, 720p, 1080p, 4k",
+        "Something went wrong when we tried to get the contents of the file.",
+        "Failed to resolve the request body",
+        "parallel task over resource pack limit",
+        "image can not be null",
+    ],
+)
+def test_messages_stay(message: str) -> None:
+    """They are what a recording is for."""
+    redact = redactor()
+    redact.request({"prompt": "an image of a cat, pro mode, value for money"})
+    assert redact.reply({"message": message}) == {"message": message}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "the word Wilhelmina is not allowed",
+        "prompt 'A zebra named Wilh...' is refused",
+        "see https://x.example/wilhelmina?token=1",
+        "mail wilhelmina@zebra.example",
+        "敏感词: 威廉",
+        "A zebra named Wilhelm",
+        "WILHELMINA",
+    ],
+)
+def test_what_a_message_repeats_of_a_prompt_is_replaced(message: str) -> None:
+    """As a whole, shortened, or as a word of it; in the letters of another script, too."""
+    redact = redactor()
+    redact.request({"prompt": "A zebra named Wilhelmina crosses the bridge, 威廉明娜在桥上"})
+    found = redact.reply({"message": message})["message"]
+    for word in ("wilhelmina", "wilhelm", "zebra", "威廉", "token"):
+        assert word not in found.lower()
+    assert len(found.split(" ")) == len(message.split(" "))
+
+
+def test_a_message_of_a_request_is_private() -> None:
+    """Only what the service says is kept."""
+    found = redactor().request({"message": "dear wilhelmina", "error": "zebra"})
+    assert "wilhelmina" not in found["message"]
+    assert found["error"] != "zebra"
+
+
+def test_letters_in_ids_are_no_words() -> None:
+    """An id in hexadecimal digits may have "be" or "added" in it."""
+    redact = redactor()
+    redact.reply({"request_id": "0be1added2fed3a4b5c6d7e8f90a1b2c", "task_id": "be-7"})
+    redact.request({"prompt": "to be a cat, or not to be"})
+    message = {"message": "The body must be a JSON object, added or not."}
+    assert redact.reply(message) == message
+    assert "cat" not in redact.reply({"message": "a cat is not allowed"})["message"].split()
+
+
+def test_a_body_that_is_no_json_keeps_its_punctuation() -> None:
+    """So it stays a body that cannot be read."""
+    found = redactor().plain(b'{"prompt": "wilhelmina" "mode": pro')
+    assert found[:2] == '{"'
+    assert found.count('"') == 6
+    assert "wilhelmina" not in found
+    assert read_json(found.encode()) is NOT_JSON
+
+
+@pytest.mark.parametrize("body", [b"", b"nul", b'{"a": NaN}', b"\xff", b"[" * 100_000])
+def test_what_is_no_json(body: bytes) -> None:
+    """Also what Python would take."""
+    assert read_json(body) is NOT_JSON
+
+
+def test_numbers() -> None:
+    """Settings stay, long ones are ids, and what no JSON can hold is made one that it can."""
+    found = redactor().request(
+        {
+            "cfg_scale": 0.5,
+            "n": 9,
+            "element_id": 829836802793406551,
+            "seed": 12345678901,
+            "x": 1e999,
+        }
+    )
+    assert (found["cfg_scale"], found["n"]) == (0.5, 9)
+    assert found["element_id"] != 829836802793406551
+    assert found["seed"] != 12345678901
+    json.dumps(found, allow_nan=False)
+
+
+def test_names_of_members() -> None:
+    """Those of the service stay, also unknown ones; what looks like no name is replaced."""
+    found = redactor().request({"brand_new_field": 1, "erika@example.com": 2, "k1234567890": 3})
+    assert "brand_new_field" in found
+    assert not {"erika@example.com", "k1234567890"} & set(found)
+
+
+def test_the_body_of_an_unknown_path() -> None:
+    """Its time is shifted, its path is judged as a path."""
+    given = {
+        "timestamp": "2025-06-14T08:13:14.793+0000",
+        "status": 404,
+        "error": "Not Found",
+        "message": "No message available",
+        "path": "/v1/videos/wilhelmina",
+    }
+    found = redactor().reply(given)
+    assert found["timestamp"] != given["timestamp"]
+    assert found["timestamp"].endswith(".793+00:00")
+    assert (found["error"], found["message"]) == (given["error"], given["message"])
+    assert found["path"].startswith("/v1/videos/")
+    assert "wilhelmina" not in found["path"]
