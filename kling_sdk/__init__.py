@@ -78,6 +78,7 @@ if TYPE_CHECKING:
         TaskResource,
     )
     from kling_sdk.results import Download, Image, Outcome, Page, ResourcePack, Task, Video
+    from kling_sdk.tasks import AnyTaskResource, AsyncAnyTaskResource
     from kling_sdk.transports import Clock
     from kling_sdk.wire import Reply
 
@@ -88,6 +89,8 @@ __all__ = [
     "PRICES",
     "AccountError",
     "AlreadyExistsError",
+    "AnyTaskResource",
+    "AsyncAnyTaskResource",
     "AsyncCallResource",
     "AsyncKling",
     "AsyncTaskResource",
@@ -186,6 +189,7 @@ _HOMES = {
     "prices": "PRICES Estimate Price",
     "resources": "AsyncCallResource AsyncTaskResource CallResource TaskResource",
     "results": "Download Image Outcome Page ResourcePack Task Video",
+    "tasks": "AnyTaskResource AsyncAnyTaskResource",
     "transports": "Clock",
     "version": "__version__",
     "wire": "Reply",

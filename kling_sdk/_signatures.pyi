@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypedDict
 
 from kling_sdk.endpoints.converters import AnyMapping, Switch
+from kling_sdk.endpoints.interfaces import Audio, Interface, Resolution
 from kling_sdk.endpoints.values import (
     AspectRatio,
     CameraControl,
@@ -22,7 +23,7 @@ from kling_sdk.endpoints.values import (
     Voice,
 )
 from kling_sdk.files import ImageSource
-from kling_sdk.flows.core import Event
+from kling_sdk.flows.context import Event
 from kling_sdk.resources import (
     AsyncTaskResource,
     TaskResource,
@@ -122,12 +123,18 @@ class ImageToVideoResource(TaskResource):
             "kling-v2-5-turbo",
             "kling-v2-6",
             "kling-v3",
+            "kling-2.5-turbo",
+            "kling-2.6",
+            "kling-3.0",
+            "kling-3.0-turbo",
         ]
         | str = "kling-v2-6",
         negative_prompt: str | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
         sound: bool | Switch | str | None = None,
+        audio: Audio | str | None = None,
         voice_list: Iterable[Voice | AnyMapping | str] | None = None,
         element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         cfg_scale: float | None = None,
@@ -140,6 +147,7 @@ class ImageToVideoResource(TaskResource):
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
         timeout: float | None = None,
@@ -149,9 +157,10 @@ class ImageToVideoResource(TaskResource):
 
         Args:
             image: First frame: path object, bytes, binary file, URL, data-URI or base64. JPEG or
-                PNG, at most 10 MB, at least 300 px a side, 1:2.5 to 2.5:1.
-            prompt: What to show, at most 2500 characters. The vendor's pages disagree on whether it
-                may be absent; it is not asked for here.
+                PNG, at most 10 MB (with the model in the path 50 MB), at least 300 px a side, 1:2.5
+                to 2.5:1.
+            prompt: What to show, at most 2500 characters (kling-3.0: 3072). The vendor's pages
+                disagree on whether it may be absent; it is not asked for here.
             image_tail: Last frame, as image. At least one of the two is needed; a last frame alone
                 works on kling-v1-5 and kling-v1-6 in mode pro.
             model_name: Always sent; the vendor's own default is a discontinued model.
@@ -159,19 +168,22 @@ class ImageToVideoResource(TaskResource):
             duration: Length in whole seconds, 3 to 15, as int or text; models before v3 take 5 and
                 10. None: the vendor's default, 5 s.
             mode: std (720p), pro (1080p) or 4k (2160p). None: std.
+            resolution: 720p, 1080p or 4k: another name for mode.
             sound: on or off, or a bool. None: off.
+            audio: native or off: another name for sound.
             voice_list: At most 2 voices, with sound on; excludes element_list.
-            element_list: At most 3 elements; kling-v3.
+            element_list: At most 3 elements; kling-v3, kling-3.0.
             cfg_scale: How closely to follow the prompt, 0 to 1; models v1.x. None: 0.5.
             static_mask: Picture marking what stands still, of the image's ratio.
             dynamic_masks: At most 6 areas that move.
             camera_control: A camera movement; kling-v1-5 in mode pro, 5 s, simple.
-            multi_shot: True for a video of several shots; kling-v3.
+            multi_shot: True for a video of several shots; kling-v3, kling-3.0. None: one shot.
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
             timeout: Seconds one attempt may take; None takes the client's.
@@ -197,12 +209,18 @@ class ImageToVideoResource(TaskResource):
             "kling-v2-5-turbo",
             "kling-v2-6",
             "kling-v3",
+            "kling-2.5-turbo",
+            "kling-2.6",
+            "kling-3.0",
+            "kling-3.0-turbo",
         ]
         | str = "kling-v2-6",
         negative_prompt: str | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
         sound: bool | Switch | str | None = None,
+        audio: Audio | str | None = None,
         voice_list: Iterable[Voice | AnyMapping | str] | None = None,
         element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         cfg_scale: float | None = None,
@@ -215,6 +233,7 @@ class ImageToVideoResource(TaskResource):
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
         timeout: float | None = None,
@@ -224,9 +243,10 @@ class ImageToVideoResource(TaskResource):
 
         Args:
             image: First frame: path object, bytes, binary file, URL, data-URI or base64. JPEG or
-                PNG, at most 10 MB, at least 300 px a side, 1:2.5 to 2.5:1.
-            prompt: What to show, at most 2500 characters. The vendor's pages disagree on whether it
-                may be absent; it is not asked for here.
+                PNG, at most 10 MB (with the model in the path 50 MB), at least 300 px a side, 1:2.5
+                to 2.5:1.
+            prompt: What to show, at most 2500 characters (kling-3.0: 3072). The vendor's pages
+                disagree on whether it may be absent; it is not asked for here.
             image_tail: Last frame, as image. At least one of the two is needed; a last frame alone
                 works on kling-v1-5 and kling-v1-6 in mode pro.
             model_name: Always sent; the vendor's own default is a discontinued model.
@@ -234,19 +254,22 @@ class ImageToVideoResource(TaskResource):
             duration: Length in whole seconds, 3 to 15, as int or text; models before v3 take 5 and
                 10. None: the vendor's default, 5 s.
             mode: std (720p), pro (1080p) or 4k (2160p). None: std.
+            resolution: 720p, 1080p or 4k: another name for mode.
             sound: on or off, or a bool. None: off.
+            audio: native or off: another name for sound.
             voice_list: At most 2 voices, with sound on; excludes element_list.
-            element_list: At most 3 elements; kling-v3.
+            element_list: At most 3 elements; kling-v3, kling-3.0.
             cfg_scale: How closely to follow the prompt, 0 to 1; models v1.x. None: 0.5.
             static_mask: Picture marking what stands still, of the image's ratio.
             dynamic_masks: At most 6 areas that move.
             camera_control: A camera movement; kling-v1-5 in mode pro, 5 s, simple.
-            multi_shot: True for a video of several shots; kling-v3.
+            multi_shot: True for a video of several shots; kling-v3, kling-3.0. None: one shot.
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
             timeout: Seconds one attempt may take; None takes the client's.
@@ -275,12 +298,18 @@ class AsyncImageToVideoResource(AsyncTaskResource):
             "kling-v2-5-turbo",
             "kling-v2-6",
             "kling-v3",
+            "kling-2.5-turbo",
+            "kling-2.6",
+            "kling-3.0",
+            "kling-3.0-turbo",
         ]
         | str = "kling-v2-6",
         negative_prompt: str | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
         sound: bool | Switch | str | None = None,
+        audio: Audio | str | None = None,
         voice_list: Iterable[Voice | AnyMapping | str] | None = None,
         element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         cfg_scale: float | None = None,
@@ -293,6 +322,7 @@ class AsyncImageToVideoResource(AsyncTaskResource):
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
         timeout: float | None = None,
@@ -302,9 +332,10 @@ class AsyncImageToVideoResource(AsyncTaskResource):
 
         Args:
             image: First frame: path object, bytes, binary file, URL, data-URI or base64. JPEG or
-                PNG, at most 10 MB, at least 300 px a side, 1:2.5 to 2.5:1.
-            prompt: What to show, at most 2500 characters. The vendor's pages disagree on whether it
-                may be absent; it is not asked for here.
+                PNG, at most 10 MB (with the model in the path 50 MB), at least 300 px a side, 1:2.5
+                to 2.5:1.
+            prompt: What to show, at most 2500 characters (kling-3.0: 3072). The vendor's pages
+                disagree on whether it may be absent; it is not asked for here.
             image_tail: Last frame, as image. At least one of the two is needed; a last frame alone
                 works on kling-v1-5 and kling-v1-6 in mode pro.
             model_name: Always sent; the vendor's own default is a discontinued model.
@@ -312,19 +343,22 @@ class AsyncImageToVideoResource(AsyncTaskResource):
             duration: Length in whole seconds, 3 to 15, as int or text; models before v3 take 5 and
                 10. None: the vendor's default, 5 s.
             mode: std (720p), pro (1080p) or 4k (2160p). None: std.
+            resolution: 720p, 1080p or 4k: another name for mode.
             sound: on or off, or a bool. None: off.
+            audio: native or off: another name for sound.
             voice_list: At most 2 voices, with sound on; excludes element_list.
-            element_list: At most 3 elements; kling-v3.
+            element_list: At most 3 elements; kling-v3, kling-3.0.
             cfg_scale: How closely to follow the prompt, 0 to 1; models v1.x. None: 0.5.
             static_mask: Picture marking what stands still, of the image's ratio.
             dynamic_masks: At most 6 areas that move.
             camera_control: A camera movement; kling-v1-5 in mode pro, 5 s, simple.
-            multi_shot: True for a video of several shots; kling-v3.
+            multi_shot: True for a video of several shots; kling-v3, kling-3.0. None: one shot.
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
             timeout: Seconds one attempt may take; None takes the client's.
@@ -350,12 +384,18 @@ class AsyncImageToVideoResource(AsyncTaskResource):
             "kling-v2-5-turbo",
             "kling-v2-6",
             "kling-v3",
+            "kling-2.5-turbo",
+            "kling-2.6",
+            "kling-3.0",
+            "kling-3.0-turbo",
         ]
         | str = "kling-v2-6",
         negative_prompt: str | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
         sound: bool | Switch | str | None = None,
+        audio: Audio | str | None = None,
         voice_list: Iterable[Voice | AnyMapping | str] | None = None,
         element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         cfg_scale: float | None = None,
@@ -368,6 +408,7 @@ class AsyncImageToVideoResource(AsyncTaskResource):
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
         timeout: float | None = None,
@@ -377,9 +418,10 @@ class AsyncImageToVideoResource(AsyncTaskResource):
 
         Args:
             image: First frame: path object, bytes, binary file, URL, data-URI or base64. JPEG or
-                PNG, at most 10 MB, at least 300 px a side, 1:2.5 to 2.5:1.
-            prompt: What to show, at most 2500 characters. The vendor's pages disagree on whether it
-                may be absent; it is not asked for here.
+                PNG, at most 10 MB (with the model in the path 50 MB), at least 300 px a side, 1:2.5
+                to 2.5:1.
+            prompt: What to show, at most 2500 characters (kling-3.0: 3072). The vendor's pages
+                disagree on whether it may be absent; it is not asked for here.
             image_tail: Last frame, as image. At least one of the two is needed; a last frame alone
                 works on kling-v1-5 and kling-v1-6 in mode pro.
             model_name: Always sent; the vendor's own default is a discontinued model.
@@ -387,19 +429,22 @@ class AsyncImageToVideoResource(AsyncTaskResource):
             duration: Length in whole seconds, 3 to 15, as int or text; models before v3 take 5 and
                 10. None: the vendor's default, 5 s.
             mode: std (720p), pro (1080p) or 4k (2160p). None: std.
+            resolution: 720p, 1080p or 4k: another name for mode.
             sound: on or off, or a bool. None: off.
+            audio: native or off: another name for sound.
             voice_list: At most 2 voices, with sound on; excludes element_list.
-            element_list: At most 3 elements; kling-v3.
+            element_list: At most 3 elements; kling-v3, kling-3.0.
             cfg_scale: How closely to follow the prompt, 0 to 1; models v1.x. None: 0.5.
             static_mask: Picture marking what stands still, of the image's ratio.
             dynamic_masks: At most 6 areas that move.
             camera_control: A camera movement; kling-v1-5 in mode pro, 5 s, simple.
-            multi_shot: True for a video of several shots; kling-v3.
+            multi_shot: True for a video of several shots; kling-v3, kling-3.0. None: one shot.
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
             timeout: Seconds one attempt may take; None takes the client's.
@@ -421,10 +466,12 @@ class MultiImageToVideoResource(TaskResource):
         negative_prompt: str | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
         aspect_ratio: AspectRatio | str | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
         timeout: float | None = None,
@@ -440,10 +487,12 @@ class MultiImageToVideoResource(TaskResource):
             negative_prompt: What to avoid, at most 2500 characters.
             duration: Length in seconds, 5 or 10, as int or text. None: 5 s.
             mode: std (720p) or pro (1080p). None: std.
+            resolution: 720p or 1080p: another name for mode.
             aspect_ratio: 16:9, 9:16 or 1:1. None: 16:9.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
             timeout: Seconds one attempt may take; None takes the client's.
@@ -462,10 +511,12 @@ class MultiImageToVideoResource(TaskResource):
         negative_prompt: str | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
         aspect_ratio: AspectRatio | str | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
         timeout: float | None = None,
@@ -481,10 +532,12 @@ class MultiImageToVideoResource(TaskResource):
             negative_prompt: What to avoid, at most 2500 characters.
             duration: Length in seconds, 5 or 10, as int or text. None: 5 s.
             mode: std (720p) or pro (1080p). None: std.
+            resolution: 720p or 1080p: another name for mode.
             aspect_ratio: 16:9, 9:16 or 1:1. None: 16:9.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
             timeout: Seconds one attempt may take; None takes the client's.
@@ -506,10 +559,12 @@ class AsyncMultiImageToVideoResource(AsyncTaskResource):
         negative_prompt: str | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
         aspect_ratio: AspectRatio | str | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
         timeout: float | None = None,
@@ -525,10 +580,12 @@ class AsyncMultiImageToVideoResource(AsyncTaskResource):
             negative_prompt: What to avoid, at most 2500 characters.
             duration: Length in seconds, 5 or 10, as int or text. None: 5 s.
             mode: std (720p) or pro (1080p). None: std.
+            resolution: 720p or 1080p: another name for mode.
             aspect_ratio: 16:9, 9:16 or 1:1. None: 16:9.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
             timeout: Seconds one attempt may take; None takes the client's.
@@ -547,10 +604,12 @@ class AsyncMultiImageToVideoResource(AsyncTaskResource):
         negative_prompt: str | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
         aspect_ratio: AspectRatio | str | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
         timeout: float | None = None,
@@ -566,10 +625,12 @@ class AsyncMultiImageToVideoResource(AsyncTaskResource):
             negative_prompt: What to avoid, at most 2500 characters.
             duration: Length in seconds, 5 or 10, as int or text. None: 5 s.
             mode: std (720p) or pro (1080p). None: std.
+            resolution: 720p or 1080p: another name for mode.
             aspect_ratio: 16:9, 9:16 or 1:1. None: 16:9.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
             timeout: Seconds one attempt may take; None takes the client's.
@@ -586,20 +647,24 @@ class OmniVideoResource(TaskResource):
         self,
         *,
         prompt: str | None = None,
-        model_name: Literal["kling-video-o1", "kling-v3-omni"] | str = "kling-v3-omni",
+        model_name: Literal["kling-video-o1", "kling-v3-omni", "kling-o1", "kling-3.0-omni"]
+        | str = "kling-v3-omni",
         image_list: Iterable[OmniImage | AnyMapping | ImageSource] | None = None,
         element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         video_list: Iterable[OmniVideoReference | AnyMapping | str] | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
         aspect_ratio: AspectRatio | str | None = None,
         sound: bool | Switch | str | None = None,
+        audio: Audio | str | None = None,
         multi_shot: bool | None = None,
         shot_type: ShotType | str | None = None,
         multi_prompt: Iterable[Shot | AnyMapping] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
         timeout: float | None = None,
@@ -608,9 +673,9 @@ class OmniVideoResource(TaskResource):
         """Create a task and return it at once, while the vendor works on it.
 
         Args:
-            prompt: What to show, at most 2500 characters; <<<image_1>>>, <<<element_1>>> and
-                <<<video_1>>> name the references, counted from 1.
-            model_name: Always sent. Known: kling-v3-omni, kling-video-o1.
+            prompt: What to show, at most 2500 characters (kling-3.0-omni: 3072); <<<image_1>>>,
+                <<<element_1>>> and <<<video_1>>> name the references, counted from 1.
+            model_name: Always sent. Known: kling-v3-omni, kling-video-o1, kling-3.0-omni, kling-o1.
             image_list: Pictures, or OmniImage objects that say which frame they are. With elements
                 at most 7, beside a video at most 4.
             element_list: Elements, as ids or objects.
@@ -618,16 +683,21 @@ class OmniVideoResource(TaskResource):
             duration: Length in whole seconds, 3 to 15 (kling-video-o1: 3 to 10), as int or text.
                 None: 5 s. Without effect beside a base video.
             mode: std (720p), pro (1080p) or 4k (2160p). None: pro.
+            resolution: 720p, 1080p or 4k: another name for mode.
             aspect_ratio: 16:9, 9:16 or 1:1. The vendor's pages disagree on whether it may be absent
                 without a first frame or base video; 16:9, the default one of them states, is then
                 sent.
             sound: on or off, or a bool; off beside a video. None: off.
-            multi_shot: True for a video of several shots; kling-v3-omni.
+            audio: native, off or original: another name for sound, and for whether the sound of the
+                video is kept.
+            multi_shot: True for a video of several shots; kling-v3-omni, kling-3.0-omni. None: one
+                shot.
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
             timeout: Seconds one attempt may take; None takes the client's.
@@ -641,20 +711,24 @@ class OmniVideoResource(TaskResource):
         self,
         *,
         prompt: str | None = None,
-        model_name: Literal["kling-video-o1", "kling-v3-omni"] | str = "kling-v3-omni",
+        model_name: Literal["kling-video-o1", "kling-v3-omni", "kling-o1", "kling-3.0-omni"]
+        | str = "kling-v3-omni",
         image_list: Iterable[OmniImage | AnyMapping | ImageSource] | None = None,
         element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         video_list: Iterable[OmniVideoReference | AnyMapping | str] | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
         aspect_ratio: AspectRatio | str | None = None,
         sound: bool | Switch | str | None = None,
+        audio: Audio | str | None = None,
         multi_shot: bool | None = None,
         shot_type: ShotType | str | None = None,
         multi_prompt: Iterable[Shot | AnyMapping] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
         timeout: float | None = None,
@@ -663,9 +737,9 @@ class OmniVideoResource(TaskResource):
         """Create a task and return it once it has ended well.
 
         Args:
-            prompt: What to show, at most 2500 characters; <<<image_1>>>, <<<element_1>>> and
-                <<<video_1>>> name the references, counted from 1.
-            model_name: Always sent. Known: kling-v3-omni, kling-video-o1.
+            prompt: What to show, at most 2500 characters (kling-3.0-omni: 3072); <<<image_1>>>,
+                <<<element_1>>> and <<<video_1>>> name the references, counted from 1.
+            model_name: Always sent. Known: kling-v3-omni, kling-video-o1, kling-3.0-omni, kling-o1.
             image_list: Pictures, or OmniImage objects that say which frame they are. With elements
                 at most 7, beside a video at most 4.
             element_list: Elements, as ids or objects.
@@ -673,16 +747,21 @@ class OmniVideoResource(TaskResource):
             duration: Length in whole seconds, 3 to 15 (kling-video-o1: 3 to 10), as int or text.
                 None: 5 s. Without effect beside a base video.
             mode: std (720p), pro (1080p) or 4k (2160p). None: pro.
+            resolution: 720p, 1080p or 4k: another name for mode.
             aspect_ratio: 16:9, 9:16 or 1:1. The vendor's pages disagree on whether it may be absent
                 without a first frame or base video; 16:9, the default one of them states, is then
                 sent.
             sound: on or off, or a bool; off beside a video. None: off.
-            multi_shot: True for a video of several shots; kling-v3-omni.
+            audio: native, off or original: another name for sound, and for whether the sound of the
+                video is kept.
+            multi_shot: True for a video of several shots; kling-v3-omni, kling-3.0-omni. None: one
+                shot.
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
             timeout: Seconds one attempt may take; None takes the client's.
@@ -699,20 +778,24 @@ class AsyncOmniVideoResource(AsyncTaskResource):
         self,
         *,
         prompt: str | None = None,
-        model_name: Literal["kling-video-o1", "kling-v3-omni"] | str = "kling-v3-omni",
+        model_name: Literal["kling-video-o1", "kling-v3-omni", "kling-o1", "kling-3.0-omni"]
+        | str = "kling-v3-omni",
         image_list: Iterable[OmniImage | AnyMapping | ImageSource] | None = None,
         element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         video_list: Iterable[OmniVideoReference | AnyMapping | str] | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
         aspect_ratio: AspectRatio | str | None = None,
         sound: bool | Switch | str | None = None,
+        audio: Audio | str | None = None,
         multi_shot: bool | None = None,
         shot_type: ShotType | str | None = None,
         multi_prompt: Iterable[Shot | AnyMapping] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
         timeout: float | None = None,
@@ -721,9 +804,9 @@ class AsyncOmniVideoResource(AsyncTaskResource):
         """Create a task and return it at once, while the vendor works on it.
 
         Args:
-            prompt: What to show, at most 2500 characters; <<<image_1>>>, <<<element_1>>> and
-                <<<video_1>>> name the references, counted from 1.
-            model_name: Always sent. Known: kling-v3-omni, kling-video-o1.
+            prompt: What to show, at most 2500 characters (kling-3.0-omni: 3072); <<<image_1>>>,
+                <<<element_1>>> and <<<video_1>>> name the references, counted from 1.
+            model_name: Always sent. Known: kling-v3-omni, kling-video-o1, kling-3.0-omni, kling-o1.
             image_list: Pictures, or OmniImage objects that say which frame they are. With elements
                 at most 7, beside a video at most 4.
             element_list: Elements, as ids or objects.
@@ -731,16 +814,21 @@ class AsyncOmniVideoResource(AsyncTaskResource):
             duration: Length in whole seconds, 3 to 15 (kling-video-o1: 3 to 10), as int or text.
                 None: 5 s. Without effect beside a base video.
             mode: std (720p), pro (1080p) or 4k (2160p). None: pro.
+            resolution: 720p, 1080p or 4k: another name for mode.
             aspect_ratio: 16:9, 9:16 or 1:1. The vendor's pages disagree on whether it may be absent
                 without a first frame or base video; 16:9, the default one of them states, is then
                 sent.
             sound: on or off, or a bool; off beside a video. None: off.
-            multi_shot: True for a video of several shots; kling-v3-omni.
+            audio: native, off or original: another name for sound, and for whether the sound of the
+                video is kept.
+            multi_shot: True for a video of several shots; kling-v3-omni, kling-3.0-omni. None: one
+                shot.
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
             timeout: Seconds one attempt may take; None takes the client's.
@@ -754,20 +842,24 @@ class AsyncOmniVideoResource(AsyncTaskResource):
         self,
         *,
         prompt: str | None = None,
-        model_name: Literal["kling-video-o1", "kling-v3-omni"] | str = "kling-v3-omni",
+        model_name: Literal["kling-video-o1", "kling-v3-omni", "kling-o1", "kling-3.0-omni"]
+        | str = "kling-v3-omni",
         image_list: Iterable[OmniImage | AnyMapping | ImageSource] | None = None,
         element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         video_list: Iterable[OmniVideoReference | AnyMapping | str] | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
         aspect_ratio: AspectRatio | str | None = None,
         sound: bool | Switch | str | None = None,
+        audio: Audio | str | None = None,
         multi_shot: bool | None = None,
         shot_type: ShotType | str | None = None,
         multi_prompt: Iterable[Shot | AnyMapping] | None = None,
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
         timeout: float | None = None,
@@ -776,9 +868,9 @@ class AsyncOmniVideoResource(AsyncTaskResource):
         """Create a task and return it once it has ended well.
 
         Args:
-            prompt: What to show, at most 2500 characters; <<<image_1>>>, <<<element_1>>> and
-                <<<video_1>>> name the references, counted from 1.
-            model_name: Always sent. Known: kling-v3-omni, kling-video-o1.
+            prompt: What to show, at most 2500 characters (kling-3.0-omni: 3072); <<<image_1>>>,
+                <<<element_1>>> and <<<video_1>>> name the references, counted from 1.
+            model_name: Always sent. Known: kling-v3-omni, kling-video-o1, kling-3.0-omni, kling-o1.
             image_list: Pictures, or OmniImage objects that say which frame they are. With elements
                 at most 7, beside a video at most 4.
             element_list: Elements, as ids or objects.
@@ -786,16 +878,21 @@ class AsyncOmniVideoResource(AsyncTaskResource):
             duration: Length in whole seconds, 3 to 15 (kling-video-o1: 3 to 10), as int or text.
                 None: 5 s. Without effect beside a base video.
             mode: std (720p), pro (1080p) or 4k (2160p). None: pro.
+            resolution: 720p, 1080p or 4k: another name for mode.
             aspect_ratio: 16:9, 9:16 or 1:1. The vendor's pages disagree on whether it may be absent
                 without a first frame or base video; 16:9, the default one of them states, is then
                 sent.
             sound: on or off, or a bool; off beside a video. None: off.
-            multi_shot: True for a video of several shots; kling-v3-omni.
+            audio: native, off or original: another name for sound, and for whether the sound of the
+                video is kept.
+            multi_shot: True for a video of several shots; kling-v3-omni, kling-3.0-omni. None: one
+                shot.
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
             timeout: Seconds one attempt may take; None takes the client's.
@@ -820,13 +917,19 @@ class TextToVideoResource(TaskResource):
             "kling-v2-5-turbo",
             "kling-v2-6",
             "kling-v3",
+            "kling-2.5-turbo",
+            "kling-2.6",
+            "kling-3.0",
+            "kling-3.0-turbo",
         ]
         | str = "kling-v2-6",
         negative_prompt: str | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
         aspect_ratio: AspectRatio | str | None = None,
         sound: bool | Switch | str | None = None,
+        audio: Audio | str | None = None,
         cfg_scale: float | None = None,
         camera_control: CameraControl | AnyMapping | None = None,
         multi_shot: bool | None = None,
@@ -835,6 +938,7 @@ class TextToVideoResource(TaskResource):
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
         timeout: float | None = None,
@@ -843,22 +947,26 @@ class TextToVideoResource(TaskResource):
         """Create a task and return it at once, while the vendor works on it.
 
         Args:
-            prompt: What to show, at most 2500 characters. Needed unless shot_type is customize.
+            prompt: What to show, at most 2500 characters (kling-3.0: 3072). Needed unless shot_type
+                is customize.
             model_name: Always sent; the vendor's own default is a discontinued model.
             negative_prompt: What to avoid, at most 2500 characters.
             duration: Length in whole seconds, 3 to 15, as int or text; models before v3 take 5 and
                 10. None: the vendor's default, 5 s.
             mode: std (720p), pro (1080p) or 4k (2160p). None: std.
+            resolution: 720p, 1080p or 4k: another name for mode.
             aspect_ratio: 16:9, 9:16 or 1:1. None: 16:9.
             sound: on or off, or a bool. None: off.
+            audio: native or off: another name for sound.
             cfg_scale: How closely to follow the prompt, 0 to 1; models v1.x. None: 0.5.
             camera_control: A camera movement; kling-v1 in mode std, 5 s.
-            multi_shot: True for a video of several shots; kling-v3.
+            multi_shot: True for a video of several shots; kling-v3, kling-3.0. None: one shot.
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
             timeout: Seconds one attempt may take; None takes the client's.
@@ -880,13 +988,19 @@ class TextToVideoResource(TaskResource):
             "kling-v2-5-turbo",
             "kling-v2-6",
             "kling-v3",
+            "kling-2.5-turbo",
+            "kling-2.6",
+            "kling-3.0",
+            "kling-3.0-turbo",
         ]
         | str = "kling-v2-6",
         negative_prompt: str | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
         aspect_ratio: AspectRatio | str | None = None,
         sound: bool | Switch | str | None = None,
+        audio: Audio | str | None = None,
         cfg_scale: float | None = None,
         camera_control: CameraControl | AnyMapping | None = None,
         multi_shot: bool | None = None,
@@ -895,6 +1009,7 @@ class TextToVideoResource(TaskResource):
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
         timeout: float | None = None,
@@ -903,22 +1018,26 @@ class TextToVideoResource(TaskResource):
         """Create a task and return it once it has ended well.
 
         Args:
-            prompt: What to show, at most 2500 characters. Needed unless shot_type is customize.
+            prompt: What to show, at most 2500 characters (kling-3.0: 3072). Needed unless shot_type
+                is customize.
             model_name: Always sent; the vendor's own default is a discontinued model.
             negative_prompt: What to avoid, at most 2500 characters.
             duration: Length in whole seconds, 3 to 15, as int or text; models before v3 take 5 and
                 10. None: the vendor's default, 5 s.
             mode: std (720p), pro (1080p) or 4k (2160p). None: std.
+            resolution: 720p, 1080p or 4k: another name for mode.
             aspect_ratio: 16:9, 9:16 or 1:1. None: 16:9.
             sound: on or off, or a bool. None: off.
+            audio: native or off: another name for sound.
             cfg_scale: How closely to follow the prompt, 0 to 1; models v1.x. None: 0.5.
             camera_control: A camera movement; kling-v1 in mode std, 5 s.
-            multi_shot: True for a video of several shots; kling-v3.
+            multi_shot: True for a video of several shots; kling-v3, kling-3.0. None: one shot.
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
             timeout: Seconds one attempt may take; None takes the client's.
@@ -943,13 +1062,19 @@ class AsyncTextToVideoResource(AsyncTaskResource):
             "kling-v2-5-turbo",
             "kling-v2-6",
             "kling-v3",
+            "kling-2.5-turbo",
+            "kling-2.6",
+            "kling-3.0",
+            "kling-3.0-turbo",
         ]
         | str = "kling-v2-6",
         negative_prompt: str | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
         aspect_ratio: AspectRatio | str | None = None,
         sound: bool | Switch | str | None = None,
+        audio: Audio | str | None = None,
         cfg_scale: float | None = None,
         camera_control: CameraControl | AnyMapping | None = None,
         multi_shot: bool | None = None,
@@ -958,6 +1083,7 @@ class AsyncTextToVideoResource(AsyncTaskResource):
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
         timeout: float | None = None,
@@ -966,22 +1092,26 @@ class AsyncTextToVideoResource(AsyncTaskResource):
         """Create a task and return it at once, while the vendor works on it.
 
         Args:
-            prompt: What to show, at most 2500 characters. Needed unless shot_type is customize.
+            prompt: What to show, at most 2500 characters (kling-3.0: 3072). Needed unless shot_type
+                is customize.
             model_name: Always sent; the vendor's own default is a discontinued model.
             negative_prompt: What to avoid, at most 2500 characters.
             duration: Length in whole seconds, 3 to 15, as int or text; models before v3 take 5 and
                 10. None: the vendor's default, 5 s.
             mode: std (720p), pro (1080p) or 4k (2160p). None: std.
+            resolution: 720p, 1080p or 4k: another name for mode.
             aspect_ratio: 16:9, 9:16 or 1:1. None: 16:9.
             sound: on or off, or a bool. None: off.
+            audio: native or off: another name for sound.
             cfg_scale: How closely to follow the prompt, 0 to 1; models v1.x. None: 0.5.
             camera_control: A camera movement; kling-v1 in mode std, 5 s.
-            multi_shot: True for a video of several shots; kling-v3.
+            multi_shot: True for a video of several shots; kling-v3, kling-3.0. None: one shot.
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
             timeout: Seconds one attempt may take; None takes the client's.
@@ -1003,13 +1133,19 @@ class AsyncTextToVideoResource(AsyncTaskResource):
             "kling-v2-5-turbo",
             "kling-v2-6",
             "kling-v3",
+            "kling-2.5-turbo",
+            "kling-2.6",
+            "kling-3.0",
+            "kling-3.0-turbo",
         ]
         | str = "kling-v2-6",
         negative_prompt: str | None = None,
         duration: int | str | None = None,
         mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
         aspect_ratio: AspectRatio | str | None = None,
         sound: bool | Switch | str | None = None,
+        audio: Audio | str | None = None,
         cfg_scale: float | None = None,
         camera_control: CameraControl | AnyMapping | None = None,
         multi_shot: bool | None = None,
@@ -1018,6 +1154,7 @@ class AsyncTextToVideoResource(AsyncTaskResource):
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         watermark_info: bool | Mapping[str, bool] | None = None,
         timeout: float | None = None,
@@ -1026,22 +1163,26 @@ class AsyncTextToVideoResource(AsyncTaskResource):
         """Create a task and return it once it has ended well.
 
         Args:
-            prompt: What to show, at most 2500 characters. Needed unless shot_type is customize.
+            prompt: What to show, at most 2500 characters (kling-3.0: 3072). Needed unless shot_type
+                is customize.
             model_name: Always sent; the vendor's own default is a discontinued model.
             negative_prompt: What to avoid, at most 2500 characters.
             duration: Length in whole seconds, 3 to 15, as int or text; models before v3 take 5 and
                 10. None: the vendor's default, 5 s.
             mode: std (720p), pro (1080p) or 4k (2160p). None: std.
+            resolution: 720p, 1080p or 4k: another name for mode.
             aspect_ratio: 16:9, 9:16 or 1:1. None: 16:9.
             sound: on or off, or a bool. None: off.
+            audio: native or off: another name for sound.
             cfg_scale: How closely to follow the prompt, 0 to 1; models v1.x. None: 0.5.
             camera_control: A camera movement; kling-v1 in mode std, 5 s.
-            multi_shot: True for a video of several shots; kling-v3.
+            multi_shot: True for a video of several shots; kling-v3, kling-3.0. None: one shot.
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
             timeout: Seconds one attempt may take; None takes the client's.
@@ -1065,6 +1206,7 @@ class VideoExtendResource(TaskResource):
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         timeout: float | None = None,
         extra_headers: Mapping[str, str] | None = None,
@@ -1083,6 +1225,7 @@ class VideoExtendResource(TaskResource):
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             timeout: Seconds one attempt may take; None takes the client's.
             extra_headers: Further headers, see Options.extra_headers; None takes the client's.
@@ -1101,6 +1244,7 @@ class VideoExtendResource(TaskResource):
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         timeout: float | None = None,
         extra_headers: Mapping[str, str] | None = None,
@@ -1119,6 +1263,7 @@ class VideoExtendResource(TaskResource):
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             timeout: Seconds one attempt may take; None takes the client's.
             extra_headers: Further headers, see Options.extra_headers; None takes the client's.
@@ -1140,6 +1285,7 @@ class AsyncVideoExtendResource(AsyncTaskResource):
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         timeout: float | None = None,
         extra_headers: Mapping[str, str] | None = None,
@@ -1158,6 +1304,7 @@ class AsyncVideoExtendResource(AsyncTaskResource):
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             timeout: Seconds one attempt may take; None takes the client's.
             extra_headers: Further headers, see Options.extra_headers; None takes the client's.
@@ -1176,6 +1323,7 @@ class AsyncVideoExtendResource(AsyncTaskResource):
         external_task_id: str | None = None,
         callback_url: str | None = None,
         extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
         check: bool = True,
         timeout: float | None = None,
         extra_headers: Mapping[str, str] | None = None,
@@ -1194,6 +1342,7 @@ class AsyncVideoExtendResource(AsyncTaskResource):
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             timeout: Seconds one attempt may take; None takes the client's.
             extra_headers: Further headers, see Options.extra_headers; None takes the client's.

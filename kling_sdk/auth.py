@@ -223,6 +223,11 @@ class CallKeys:
     _held: bool = attrs.field(default=False, init=False)
 
     @property
+    def current(self) -> AccessKey | ApiKey:
+        """The key that signed last, or will sign first."""
+        return self._used or self.ring.current
+
+    @property
     def keys(self) -> Sequence[AccessKey | ApiKey]:
         """The keys that may be used."""
         return (self._used,) if self._held and self._used is not None else self.ring.keys

@@ -20,15 +20,14 @@ import base64
 import binascii
 import hmac
 from collections.abc import Iterable, Mapping
-from decimal import Context, Decimal
 from typing import Any, Final
 
 import attrs
 
 from kling_sdk.errors import CallbackVerificationError, TransportError
-from kling_sdk.results import Task, Video, decimal, instant, text
+from kling_sdk.results import Task
+from kling_sdk.wire import model_path, v1
 from kling_sdk.wire.messages import read_json
-from kling_sdk.wire.v1 import task_from
 
 __all__ = ["CallbackEvent", "check_signature", "parse_callback"]
 
@@ -45,8 +44,6 @@ Headers = (
 )
 
 _SIGNED: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
-# Exact for any sum of the numbers in a body, whatever the program's own context rounds to.
-_EXACT: Final = Context(prec=100)
 
 
 @attrs.frozen
@@ -58,7 +55,8 @@ class CallbackEvent:
         verified: True when a signature was checked. False is a hint only: read the task
             again with your own key before anything depends on it.
         webhook_id: The delivery's id, equal for repeats of it; None when it is unsigned.
-        generation: `legacy` (`task_status`, `succeed`) or `new` (`status`, `succeeded`).
+        generation: The form of the body: `legacy` is that of /v1, `new` that of the interface
+            with the model in the path.
     """
 
     task: Task
@@ -272,67 +270,12 @@ def _read(body: bytes) -> tuple[Task, str]:
     if not isinstance(data, dict):
         raise CallbackVerificationError("the body is no JSON object")
     try:
-        task, generation = (
-            (task_from(data), "legacy") if "task_id" in data else (_new_task(data), "new")
-        )
+        if "task_id" in data:
+            task, generation = v1.task_from(data), "legacy"
+        else:
+            task, generation = model_path.task_from(data), "new"
     except TransportError as error:
         raise CallbackVerificationError(f"the body is no task: {error}") from None
     if not task.task_id.isprintable():  # half of a surrogate pair cannot even be logged
         raise CallbackVerificationError("the body is no task: its id holds control characters")
     return task, generation
-
-
-def _new_task(raw: dict[str, Any]) -> Task:
-    """Return a task from the body of the vendor's newer interface."""
-    task_id, status = text(raw.get("id")), text(raw.get("status"))
-    if not task_id or not status:
-        raise TransportError("no id or status")
-    outputs = raw.get("outputs")
-    return Task(
-        task_id=task_id,
-        status=status,
-        external_task_id=text(raw.get("external_id")) or None,
-        status_msg=text(raw.get("message")),
-        videos=tuple(
-            Video(
-                id=text(item.get("id")),
-                url=url,
-                duration=decimal(item.get("duration")),
-                watermark_url=text(item.get("watermark_url")) or None,
-                raw=item,
-            )
-            for item in (outputs if isinstance(outputs, list) else ())
-            if isinstance(item, dict)
-            and item.get("type", "video") == "video"
-            and (url := text(item.get("url")))
-        ),
-        created_at=instant(raw.get("create_time")),
-        updated_at=instant(raw.get("update_time")),
-        units=_package_units(raw.get("billing")),
-        raw=raw,
-    )
-
-
-def _package_units(billing: object) -> Decimal | None:
-    """Return the units that packages paid, summed; None unless they paid all of it.
-
-    An item of another kind, such as one paid from the balance, has an amount of money and no
-    units, so a sum over the rest would be too small.
-    """
-    amounts: list[Decimal] = []
-    for item in billing if isinstance(billing, list) else ():
-        if not isinstance(item, dict):
-            continue
-        amount = decimal(item.get("amount"))
-        if item.get("package_type"):
-            if amount is None:
-                return None
-            amounts.append(amount)
-        elif item.get("amount") is not None and amount != 0:
-            return None
-    if not amounts:
-        return None
-    total = Decimal(0)
-    for amount in amounts:
-        total = _EXACT.add(total, amount)
-    return total

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kling_sdk import _signatures as typed
     from kling_sdk._signatures import OptionOverrides
     from kling_sdk.endpoints.base import Request
+    from kling_sdk.tasks import AnyTaskResource, AsyncAnyTaskResource
     from kling_sdk.wire import Reply
 
 __all__ = ["AsyncKling", "Kling"]
@@ -122,6 +123,13 @@ class Kling(ClientBase, Downloads):
     def _set_up(self, settings: ClientSettings, shared: Shared) -> None:
         super()._set_up(settings, shared)
         self._runner = SyncRunner(settings, shared)
+
+    @property
+    def tasks(self) -> AnyTaskResource:
+        """Tasks of any product."""
+        from kling_sdk.tasks import AnyTaskResource  # most programs ask an endpoint
+
+        return AnyTaskResource(self._runner)
 
     def submit(
         self,
@@ -312,6 +320,13 @@ class AsyncKling(ClientBase, AsyncDownloads):
     def _set_up(self, settings: ClientSettings, shared: Shared) -> None:
         super()._set_up(settings, shared)
         self._runner = AsyncRunner(settings, shared)
+
+    @property
+    def tasks(self) -> AsyncAnyTaskResource:
+        """Tasks of any product; see `Kling.tasks`."""
+        from kling_sdk.tasks import AsyncAnyTaskResource  # as above
+
+        return AsyncAnyTaskResource(self._runner)
 
     async def submit(
         self,

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Context, Flow, Operation, once, repeat
-from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.results import Page, ResourcePack, Task, Video
 from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.v1 import packs_from
@@ -33,13 +32,17 @@ __all__ = [
     "download",
     "estimate",
     "get",
+    "get_any",
+    "get_several",
     "list_page",
     "raw_request",
     "request",
     "run",
     "run_many",
+    "search",
     "submit",
     "wait",
+    "wait_any",
     "wait_many",
 ]
 
@@ -110,26 +113,74 @@ def wait(record: EndpointRecord, task: Task | str) -> Operation[Task]:
 
 def get(record: EndpointRecord, task_id: str) -> Operation[Task]:
     """Read a task."""
+    from kling_sdk.flows.asking import find_task
 
     def start(ctx: Context) -> Flow[Task]:
-        wire, expected = ctx.wire_for(record), ExpectedTask(either=task_id)
-        return repeat(
-            ctx,
-            wire.get(record, task_id),
-            lambda reply: expected.check(wire.task(reply, record), reply),
-        )
+        return find_task(ctx, record, task_id, partial(repeat, ctx))
 
     return Operation("get", start, record.name)
 
 
+def get_any(task_id: str) -> Operation[Task]:
+    """Read a task of any product."""
+    from kling_sdk.flows.any_task import get_any
+
+    return Operation("get", lambda ctx: get_any(ctx, task_id))
+
+
+def get_several(ids: Iterable[str]) -> Operation[dict[str, Task]]:
+    """Read tasks of any product."""
+    from kling_sdk.flows.any_task import get_several
+
+    given: object = ids  # a caller may not run a type checker
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(f"get_many takes several ids, not a {type(given).__name__}")
+    names = list(ids)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"get_many takes ids as text, not a {type(name).__name__}")
+    about = {"tasks": len(names)}
+    return Operation("get_many", lambda ctx: get_several(ctx, names), about=about)
+
+
+def search(
+    page: int,
+    page_size: int,
+    *,
+    start: datetime | int | None = None,
+    end: datetime | int | None = None,
+    **wanted: str | None,
+) -> Operation[Page]:
+    """Read a page of tasks of all products."""
+    from kling_sdk.flows.any_task import search
+
+    times = {
+        name: None if when is None else _milliseconds(when)
+        for name, when in (("start_time", start), ("end_time", end))
+    }
+    return Operation("list", lambda ctx: search(ctx, {**wanted, **times}, page, page_size))
+
+
+def wait_any(task: Task | str) -> Operation[Task]:
+    """Wait for a task of any product."""
+    from kling_sdk.flows.any_task import wait_any
+    from kling_sdk.flows.interrupted import naming
+
+    given: object = task  # a caller may not run a type checker
+    if not isinstance(given, Task | str):
+        raise TypeError(f"wait takes a task or its id, not a {type(given).__name__}")
+    about = {"task_id": task.task_id} if isinstance(task, Task) else {}
+    return Operation("wait", lambda ctx: naming(wait_any(ctx, task), task), about=about)
+
+
 def list_page(
-    record: EndpointRecord, page: int, page_size: int, before: int | None = None
+    record: EndpointRecord, page: int, page_size: int, after: str | None = None
 ) -> Operation[Page]:
     """Read a page of tasks."""
 
     def start(ctx: Context) -> Flow[Page]:
         wire = ctx.wire_for(record)
-        call = wire.list(record, page, page_size, before)
+        call = wire.list(record, page, page_size, after)
         return repeat(ctx, call, lambda reply: wire.page(reply, record, page, page_size))
 
     return Operation("list", start, record.name)

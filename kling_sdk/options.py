@@ -13,7 +13,7 @@ import attrs
 from kling_sdk.spelling import nearest
 
 if TYPE_CHECKING:
-    from kling_sdk.flows.core import Event
+    from kling_sdk.flows.context import Event
     from kling_sdk.results import Task
 
 __all__ = ["CALL_OPTIONS", "Options"]

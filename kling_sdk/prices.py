@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 
+from kling_sdk.endpoints.interfaces import one_vocabulary
 from kling_sdk.errors import RequestValidationError
 
 if TYPE_CHECKING:
@@ -126,6 +127,35 @@ _BY_SECOND: Final[tuple[tuple[str, str, str, Use, str, tuple[int, ...], _List], 
     ("omni-video", "kling-v3-omni", "4k", "silent", "3", _ANY, _NEW),
     ("omni-video", "kling-v3-omni", "4k", "sound", "3", _ANY, _NEW),
     ("omni-video", "kling-v3-omni", "4k", "video", "3", _ANY, _ONE),
+    # The list has the same prices for these as for the models of /v1 that they are.
+    (_PLAIN, "kling-2.5-turbo", "std", "silent", "0.3", _CLIPS, _NEW),
+    (_PLAIN, "kling-2.5-turbo", "pro", "silent", "0.5", _CLIPS, _NEW),
+    (_PLAIN, "kling-2.6", "std", "silent", "0.3", _CLIPS, _NEW),
+    (_PLAIN, "kling-2.6", "pro", "silent", "0.5", _CLIPS, _NEW),
+    (_PLAIN, "kling-2.6", "pro", "sound", "1", _CLIPS, _NEW),
+    ("image2video", "kling-2.6", "pro", "voice", "1.2", _CLIPS, _NEW),
+    (_PLAIN, "kling-3.0", "std", "silent", "0.6", _ANY, _NEW),
+    (_PLAIN, "kling-3.0", "std", "sound", "0.9", _ANY, _NEW),
+    (_PLAIN, "kling-3.0", "pro", "silent", "0.8", _ANY, _NEW),
+    (_PLAIN, "kling-3.0", "pro", "sound", "1.2", _ANY, _NEW),
+    (_PLAIN, "kling-3.0", "4k", "silent", "3", _ANY, _NEW),
+    (_PLAIN, "kling-3.0", "4k", "sound", "3", _ANY, _NEW),
+    # Every video of it has sound, which is in the price.
+    (_PLAIN, "kling-3.0-turbo", "std", "silent", "0.8", _ANY, _NEW),
+    (_PLAIN, "kling-3.0-turbo", "pro", "silent", "1", _ANY, _NEW),
+    ("omni-video", "kling-o1", "std", "silent", "0.6", _ANY, _NEW),
+    ("omni-video", "kling-o1", "std", "video", "0.9", _ANY, _NEW),
+    ("omni-video", "kling-o1", "pro", "silent", "0.8", _ANY, _NEW),
+    ("omni-video", "kling-o1", "pro", "video", "1.2", _ANY, _NEW),
+    ("omni-video", "kling-3.0-omni", "std", "silent", "0.6", _ANY, _NEW),
+    ("omni-video", "kling-3.0-omni", "std", "sound", "0.8", _ANY, _NEW),
+    ("omni-video", "kling-3.0-omni", "std", "video", "0.9", _ANY, _NEW),
+    ("omni-video", "kling-3.0-omni", "pro", "silent", "0.8", _ANY, _NEW),
+    ("omni-video", "kling-3.0-omni", "pro", "sound", "1", _ANY, _NEW),
+    ("omni-video", "kling-3.0-omni", "pro", "video", "1.2", _ANY, _NEW),
+    ("omni-video", "kling-3.0-omni", "4k", "silent", "3", _ANY, _NEW),
+    ("omni-video", "kling-3.0-omni", "4k", "sound", "3", _ANY, _NEW),
+    ("omni-video", "kling-3.0-omni", "4k", "video", "3", _ANY, _ONE),
 )
 # endpoint, model, mode, units per call, list
 _BY_CALL: Final[tuple[tuple[str, str, str, str, _List], ...]] = (
@@ -168,7 +198,7 @@ def estimate(request: Request) -> Estimate:
         The units, or None for what the list does not have, such as a model that is not known
         here, and where the price depends on what the request does not say.
     """
-    given, model = request.given(), request.model
+    given, model = one_vocabulary(request.given()), request.model
     rows = [row for row in PRICES if request.endpoint in row.endpoints]
     if "extra_body" in given:
         return _unknown("the fields of extra_body may change the price")

@@ -180,7 +180,7 @@ class TaskResource(_Resource):
         yield from page
         while page.has_next:
             page = self._runner.run(
-                operations.list_page(self.record, page.page + 1, page_size, page.next_before)
+                operations.list_page(self.record, page.page + 1, page_size, page.next_cursor)
             )
             yield from page
 
@@ -270,7 +270,7 @@ class AsyncTaskResource(_Resource):
             yield task
         while page.has_next:
             page = await self._runner.run(
-                operations.list_page(self.record, page.page + 1, page_size, page.next_before)
+                operations.list_page(self.record, page.page + 1, page_size, page.next_cursor)
             )
             for task in page:
                 yield task

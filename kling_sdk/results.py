@@ -19,8 +19,9 @@ from kling_sdk.errors import KlingError
 
 __all__ = ["Download", "Image", "Outcome", "Page", "ResourcePack", "Task", "Video", "redact_url"]
 
-#: The statuses after which a task never changes. Legacy interface: `succeed`; the
-#: vendor's newer interface spells it `succeeded`, and both mean the same here.
+#: The statuses after which a task never changes. The interface with the model in the path
+#: spells it `succeeded`, which its replies are read as `succeed`; a task that was made by hand
+#: may have either.
 SUCCEED: Final = frozenset({"succeed", "succeeded"})
 FAILED: Final = frozenset({"failed"})
 
@@ -109,11 +110,14 @@ class Task:
         updated_at: When it last changed, aware UTC, or None when unknown.
         units: Units finally deducted, or None before the end.
         endpoint: Which endpoint made it, such as `text2video`; "" when unknown.
+        interface: Which interface's reply this is, and where the task is asked for: `v1`,
+            `model-path`, `relay`; "" when unknown, which counts as /v1.
         kling_task_id: Relay only: the id at Kling, or None.
         reused: True when `create` was given an `external_task_id` that an earlier create
             has used: this is the earlier task, whatever was requested now. Kling does not
             compare the requests; a relay refuses another request by itself.
-        raw: The object as received, with every field we do not know.
+        raw: The object as received, in the form of its interface, with every field we do not
+            know.
     """
 
     task_id: str
@@ -126,6 +130,7 @@ class Task:
     updated_at: datetime | None = None
     units: Decimal | None = None
     endpoint: str = ""
+    interface: str = ""
     kling_task_id: str | None = None
     reused: bool = False
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
@@ -193,6 +198,7 @@ class Page:
         page_size: How many tasks were requested.
         next_before: Relay only: key of the next page, or None after the last.
         has_next: True when another page may follow.
+        next_cursor: `kling.tasks` and a relay: key of the next page, or None after the last.
     """
 
     tasks: tuple[Task, ...]
@@ -200,6 +206,7 @@ class Page:
     page_size: int
     next_before: int | None = None
     has_next: bool = False
+    next_cursor: str | None = None
 
     def __iter__(self) -> Iterator[Task]:
         return iter(self.tasks)

@@ -32,7 +32,26 @@ def _context_of(settings: ClientSettings) -> Context:
         cancel.is_set if cancel is not None else bool,
         settings.server,
         settings.board,
+        api_keys=settings.api_keys,
+        has_model_path=_has_model_path(settings.base_url),
+        warned=settings.warned,
     )
+
+
+def _api_keys_of(settings: ClientSettings) -> Keyring | None:
+    """Return the API keys of a client, or None when it has only pairs."""
+    keys = [key for key in settings.keys.keys if isinstance(key, ApiKey)]
+    if len(keys) == len(settings.keys.keys):
+        return settings.keys
+    return Keyring(keys) if keys else None
+
+
+def _has_model_path(url: str) -> bool:
+    """Return whether a server may have the interface with the model in the path.
+
+    The vendor's older one was seen to have /v1 only.
+    """
+    return urlsplit(url).hostname != "api.klingai.com"
 
 
 @attrs.frozen(eq=False)
@@ -47,6 +66,10 @@ class ClientSettings:
     random: Randomness
     server: Server = attrs.field(factory=Server)
     board: Board = attrs.field(factory=Board)
+    api_keys: Keyring | None = attrs.field(
+        repr=False, default=attrs.Factory(_api_keys_of, takes_self=True)
+    )
+    warned: set[str] = attrs.field(factory=set)
     _context: Context = attrs.field(
         init=False, repr=False, default=attrs.Factory(_context_of, takes_self=True)
     )

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 import attrs
 
 from kling_sdk.endpoints import ENDPOINTS
+from kling_sdk.endpoints.interfaces import RESOLUTIONS
 from kling_sdk.endpoints.models import ABSENT, AVAILABILITY
 from kling_sdk.endpoints.record import EndpointRecord
 
 __all__ = ["ModelRow", "model_rows", "seconds_text"]
-
-#: Vendor page, several copies agree. A model without modes has a size of its own.
-_RESOLUTIONS: Final = {"std": "720p", "pro": "1080p", "4k": "4k"}
 
 
 @attrs.frozen
@@ -54,16 +51,17 @@ def _rows(record: EndpointRecord) -> Iterator[ModelRow]:
     if not record.models:
         yield ModelRow(record.name, None, False, None, None, (), False, (), None)  # noqa: FBT003 - a row
     for model in record.models:
-        doubt = AVAILABILITY.get(model.name)
+        doubt = AVAILABILITY.get(model.name) or AVAILABILITY.get(record.name)
         for mode, limits in model.modes.items():
             yield ModelRow(
                 endpoint=record.name,
                 model=model.name,
                 default=model.name == record.default_model,
                 mode=None if mode == ABSENT else mode,
-                resolution=_RESOLUTIONS.get(mode),
+                # A model without modes has a size of its own.
+                resolution=RESOLUTIONS.get(mode),
                 durations=limits.seconds,
-                audio="sound" in limits.features,
+                audio="sound" in limits.features or model.sound == "always",
                 features=tuple(sorted(limits.features - {"sound"})),
                 note=None if doubt is None else f"{doubt.state} (as of {doubt.as_of})",
             )

@@ -57,6 +57,7 @@ _WORDS: Final = tuple(
         (r"Known: .*", ""),
         (r"None: the vendor's default,", "Default:"),
         (r"None: ", "Default: "),
+        (r"None takes that of the model's name", "that of the model's name if not given"),
         (r"None generates one", "a new one if there is none"),
         (r"^False to check nothing.*", "What is known of the model is checked before it is sent."),
         (r"^True (?:for|to) (\w)", lambda found: found[1].upper()),

@@ -62,6 +62,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypedDict
 
 from kling_sdk.endpoints.converters import AnyMapping, Switch
+from kling_sdk.endpoints.interfaces import Audio, Interface, Resolution
 from kling_sdk.endpoints.values import (
     AspectRatio,
     CameraControl,
@@ -76,7 +77,7 @@ from kling_sdk.endpoints.values import (
     Voice,
 )
 from kling_sdk.files import ImageSource
-from kling_sdk.flows.core import Event
+from kling_sdk.flows.context import Event
 from kling_sdk.resources import (
     AsyncCallResource,
     AsyncTaskResource,
@@ -175,9 +176,10 @@ def _table(classes: list[type[Request]]) -> str:
     for cls in classes:
         record = cls.record
         models = ", ".join(f"`{name}`" for name in record.model_names) or "that of the source"
-        rows.append(
-            f"| `kling.{record.attribute}` | `{cls.__name__}` | `POST {record.path}` | {models} |"
-        )
+        path = f"`POST {record.path}`"
+        if record.product:
+            path += f", `POST /{record.product}/{{model}}`"
+        rows.append(f"| `kling.{record.attribute}` | `{cls.__name__}` | {path} | {models} |")
     return "\n".join(rows)
 
 

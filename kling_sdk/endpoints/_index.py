@@ -14,6 +14,12 @@ CLASSES: Final = {
 }
 MODELS: Final = frozenset(
     {
+        "kling-2.5-turbo",
+        "kling-2.6",
+        "kling-3.0",
+        "kling-3.0-omni",
+        "kling-3.0-turbo",
+        "kling-o1",
         "kling-v1",
         "kling-v1-5",
         "kling-v1-6",

@@ -11,6 +11,8 @@ import attrs
 
 from kling_sdk.endpoints import checks, is_known
 from kling_sdk.endpoints.converters import to_extra_body, to_watermark
+from kling_sdk.endpoints.interfaces import Interface, check_agreement
+from kling_sdk.endpoints.models import MAX_PROMPT
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.endpoints.values import media
 from kling_sdk.errors import RequestValidationError
@@ -90,6 +92,9 @@ def _unknown(cls: type, name: str) -> RequestValidationError:
     text = f"unknown parameter {name!r:.60}; {hint}"
     return RequestValidationError(name, "is unknown", names, text)
 
+
+#: Parameters of ours, which are no fields of the vendor's.
+_OURS: Final = frozenset({"check", "interface"})
 
 # A lost create is found again by its external id, so these two are checked in any case.
 _ALWAYS_CHECKED: Final = frozenset({"external_task_id", "extra_body"})
@@ -173,6 +178,8 @@ class Request(metaclass=_RequestType):
         callback_url: Where the vendor posts each change of status: an http(s) URL.
         extra_body: Further fields of the body, by the vendor's names: for what this package
             does not know yet. They are merged in last, and `external_id_for` counts them.
+        interface: `v1` or `model-path`: which of the vendor's interfaces takes the request. None:
+            the one that the model's name belongs to. Without effect on a relay.
         check: False to check nothing: values go out as they are, and a parameter that is not
             known here as a field of the body. A client made with `check=False` makes all its
             requests so.
@@ -186,10 +193,16 @@ class Request(metaclass=_RequestType):
     extra_body: Mapping[str, Any] | None = attrs.field(
         default=None, converter=to_extra_body, repr=_keys_repr, hash=False
     )
+    interface: Interface | None = attrs.field(
+        default=None, validator=checks.word(Interface), repr=False
+    )
     check: bool = attrs.field(default=True, validator=checks.flag, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         self._complete()
+        if getattr(self, "resolution", None) or getattr(self, "audio", None):
+            videos = getattr(self, "video_list", None) or ()
+            check_agreement(self.given(), [video.keep_original_sound for video in videos])
         if self.has_known_limits:
             for rule in type(self).rules:
                 rule(self)
@@ -209,6 +222,12 @@ class Request(metaclass=_RequestType):
         return name if isinstance(name, str) else ""
 
     @property
+    def prompt_limit(self) -> int:
+        """The longest prompt that its model takes, in characters."""
+        limits = self.record.limits_of(self.model)
+        return MAX_PROMPT if limits is None else limits.prompt_max
+
+    @property
     def has_known_limits(self) -> bool:
         """Whether limits can be checked: a model that no endpoint knows may take more."""
         return not self.model or is_known(self.model) or self.model in self.record.model_names
@@ -223,7 +242,7 @@ class Request(metaclass=_RequestType):
         return {
             field.name: value
             for field in attrs.fields(type(self))
-            if field.name != "check" and (value := getattr(self, field.name)) is not None
+            if field.name not in _OURS and (value := getattr(self, field.name)) is not None
         }
 
 
@@ -252,6 +271,7 @@ class VideoRequest(Request):
             the same id never makes a second task. None lets the client generate one.
         callback_url: Where the vendor posts each change of status: an http(s) URL.
         extra_body: See `Request`.
+        interface: See `Request`.
         check: See `Request`.
         watermark_info: True to get a second copy with a watermark; the vendor's object
             `{"enabled": true}` is taken too.

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import attrs
 
+from kling_sdk.endpoints.interfaces import RESOLUTIONS, one_vocabulary
 from kling_sdk.endpoints.models import ABSENT, AVAILABILITY, ModeLimits, ModelLimits
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import RequestValidationError
@@ -22,7 +23,7 @@ __all__ = ["CapabilityWarning", "Problem", "check", "parameter_of", "require"]
 
 
 class CapabilityWarning(UserWarning):
-    """A model may not do what the request asks for: an unofficial source says so."""
+    """A model may have gone, or may not do what is requested: an unofficial source says so."""
 
 
 @attrs.frozen
@@ -46,6 +47,7 @@ class Problem:
 _FIELD_OF: Final = {
     "camera_move": "camera_control",
     "own_shots": "shot_type",
+    "keep_original_sound": "audio",
 }
 
 # What to use instead of a feature, where another model is no answer.
@@ -68,23 +70,32 @@ def check(record: EndpointRecord, given: Mapping[str, Any]) -> tuple[Problem, ..
     from kling_sdk.endpoints import is_known
 
     name = str(given.get("model_name"))
-    limits = next((model for model in record.models if model.name == name), None)
+    limits = record.limits_of(name)
     if limits is None:
         if not is_known(name):
             return ()
         return (Problem("model_name", f"{name} has no {record.name}", _other(record, name)),)
-    problems = [*_availability(name), *_problems(record, limits, given)]
+    problems = _problems(record, limits, one_vocabulary(given))
     return tuple(sorted(problems, key=lambda problem: not problem.certain))
 
 
-def require(record: EndpointRecord, given: Mapping[str, Any]) -> None:
+def require(
+    record: EndpointRecord, given: Mapping[str, Any], warned: set[str] | None = None
+) -> None:
     """Refuse what the model is known not to do; warn of what it may not do.
+
+    Args:
+        record: The endpoint.
+        given: The request's fields that are not None.
+        warned: The models and endpoints that were warned of already: once is enough. Those that
+            are warned of now are added.
 
     Raises:
         RequestValidationError: naming the parameter, the limit and what it must be.
 
     Warns:
-        CapabilityWarning: only a low-confidence source says so.
+        CapabilityWarning: only a low-confidence source says so, or the model or the endpoint was
+            seen retired.
     """
     for problem in check(record, given):
         field, limit, expected = problem.field, problem.limit, problem.expected
@@ -96,6 +107,16 @@ def require(record: EndpointRecord, given: Mapping[str, Any]) -> None:
             CapabilityWarning,
             stacklevel=2,
         )
+    warned = set() if warned is None else warned
+    for name in (str(given.get("model_name")), record.name):
+        if name in AVAILABILITY and name not in warned:
+            warned.add(name)
+            found = AVAILABILITY[name]
+            warnings.warn(
+                f"{name} is {found.state} on {found.as_of}; it is sent as requested",
+                CapabilityWarning,
+                stacklevel=2,
+            )
 
 
 def _other(record: EndpointRecord, name: str) -> str:
@@ -111,16 +132,6 @@ def _other(record: EndpointRecord, name: str) -> str:
     return f"{models}{hint}; {name} goes with {' or '.join(homes)}"
 
 
-def _availability(model: str) -> Iterator[Problem]:
-    if found := AVAILABILITY.get(model):
-        yield Problem(
-            "model_name",
-            f"{model} is {found.state} (as of {found.as_of})",
-            "a current model",
-            certain=found.confidence != "low",
-        )
-
-
 def _problems(
     record: EndpointRecord, model: ModelLimits, given: Mapping[str, Any]
 ) -> Iterator[Problem]:
@@ -128,16 +139,27 @@ def _problems(
     if ABSENT in model.modes:
         mode = model.modes[ABSENT]
         if name is not None:
-            yield Problem("mode", f"{model.name} has no modes", "no `mode`", certain=False)
+            field = "resolution" if given.get("resolution") else "mode"
+            yield Problem(field, f"{model.name} has no {field}s", f"no `{field}`", certain=False)
     else:
         name = name or record.default_mode
         if name not in model.modes:
-            yield Problem("mode", f"{model.name} has no mode {name}", _list(model.modes))
+            yield _no_mode(model, name, given)
             return
         mode = model.modes[name]
+    if model.sound == "always" and given.get("sound") == "off":
+        field = "audio" if given.get("audio") else "sound"
+        yield Problem(field, f"every video of {model.name} has sound", f"no `{field}`")
     features = frozenset(record.features(given))
     yield from _feature_problems(record, model, mode, name, features)
     yield from _duration_problems(model, mode, features, given)
+
+
+def _no_mode(model: ModelLimits, name: object, given: Mapping[str, Any]) -> Problem:
+    if (resolution := given.get("resolution")) is None:
+        return Problem("mode", f"{model.name} has no mode {name}", _list(model.modes))
+    known = _list(RESOLUTIONS[mode] for mode in model.modes)
+    return Problem("resolution", f"{model.name} has no resolution {resolution}", known)
 
 
 def _feature_problems(

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final, get_args
 from urllib.parse import urlsplit
 
+from kling_sdk.endpoints.interfaces import interface_for
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.files import image_problem
 
@@ -22,10 +23,12 @@ __all__ = [
     "items",
     "number",
     "one_of",
+    "prompt",
     "require_json",
     "seconds",
     "text",
     "web_url",
+    "word",
 ]
 
 # attrs.Attribute is generic in the value's type, which a shared validator does not know.
@@ -50,6 +53,11 @@ def text(maximum: int | None = None) -> Validator:
             )
 
     return check
+
+
+def prompt(request: Any, attribute: Any, value: object) -> None:
+    """Accept text of as many characters as the request's model takes, or None."""
+    text(request.prompt_limit)(request, attribute, value)
 
 
 def required_text(maximum: int | None = None) -> Validator:
@@ -78,6 +86,18 @@ def one_of(literal: Any) -> Validator:
             raise _wrong_type(attribute.name, value, choices)
         if value not in accepted and request.has_known_limits:
             raise RequestValidationError(attribute.name, f"is {value[:40]!r}", choices)
+
+    return check
+
+
+def word(literal: Any) -> Validator:
+    """Accept a value of the `Literal` type *literal*, or None, whatever the model."""
+    accepted = get_args(literal)
+
+    def check(_request: Any, attribute: Any, value: object) -> None:
+        if value is not None and value not in accepted:
+            shown = repr(value)[:40] if isinstance(value, str) else f"a {type(value).__name__}"
+            raise RequestValidationError(attribute.name, f"is {shown}", ", ".join(accepted))
 
     return check
 
@@ -131,12 +151,17 @@ def items(minimum: int, maximum: int) -> Validator:
 def image(request: Any, attribute: Any, value: str | None) -> None:
     """Accept a picture within the vendor's limits, or None."""
     if value is not None and request.has_known_limits:
-        check_image(attribute.name, value)
+        check_image(request, attribute.name, value)
 
 
-def check_image(field: str, value: str) -> None:
+#: Most megabytes of a picture with the model in the path (one official copy); /v1 takes 10.
+_LARGE_MB: Final = 50
+
+
+def check_image(request: Any, field: str, value: str) -> None:
     """Raise `RequestValidationError` when the picture in *value* breaks a limit."""
-    problem = image_problem(value)
+    is_new = interface_for(request) == "model-path"
+    problem = image_problem(value, _LARGE_MB) if is_new else image_problem(value)
     if problem:
         raise RequestValidationError(field, *problem)
 

@@ -1,4 +1,4 @@
-"""`POST /v1/videos/image2video`: a video from a picture."""
+"""`POST /v1/videos/image2video`, `POST /image-to-video/{model}`: a video from a picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import attrs
 from kling_sdk.endpoints import checks, common_rules, converters
 from kling_sdk.endpoints.base import Rules, VideoRequest
 from kling_sdk.endpoints.checks import check_image
-from kling_sdk.endpoints.models import ABSENT, CLIPS, V3_SECONDS, ModelLimits, mode_limits
+from kling_sdk.endpoints.interfaces import Audio, Resolution
+from kling_sdk.endpoints.models import (
+    ABSENT,
+    CLIPS,
+    LONG_PROMPT,
+    V3_SECONDS,
+    ModelLimits,
+    mode_limits,
+)
 from kling_sdk.endpoints.record import EndpointRecord, common_features
 from kling_sdk.endpoints.values import (
     MAX_PROMPT,
@@ -53,6 +61,7 @@ def _features(given: Mapping[str, Any]) -> Iterator[str]:
 _RECORD: Final = EndpointRecord(
     name="image2video",
     path="/v1/videos/image2video",
+    product="image-to-video",
     features=_features,
     feature_fields={
         "first_last_frame": "image_tail",
@@ -128,6 +137,46 @@ _RECORD: Final = EndpointRecord(
             "kling-v3",
             {"std": _V3_IMAGE, "pro": _V3_IMAGE, "4k": _V3_IMAGE_4K},
         ),
+        # The model path: one official copy of each page (confidence medium).
+        ModelLimits(
+            "kling-2.5-turbo",
+            {"std": mode_limits(CLIPS, ""), "pro": mode_limits(CLIPS, "first_last_frame")},
+            "medium",
+            sound="never",
+        ),
+        ModelLimits(
+            "kling-2.6",
+            {
+                "std": mode_limits(CLIPS, ""),
+                "pro": mode_limits(
+                    CLIPS,
+                    "sound first_last_frame voice_list",
+                    excludes=(("first_last_frame", "sound"),),
+                    requires=(("voice_list", "sound"),),
+                ),
+            },
+            "medium",
+        ),
+        ModelLimits(
+            "kling-3.0",
+            dict.fromkeys(
+                ("std", "pro", "4k"),
+                mode_limits(V3_SECONDS, "sound multi_shot first_last_frame element_list"),
+            ),
+            "medium",
+            multi_shot_setting=True,
+            prompt_max=LONG_PROMPT,
+        ),
+        # As for text2video; the page of this product has the shorter prompt.
+        ModelLimits(
+            "kling-3.0-turbo",
+            dict.fromkeys(
+                ("std", "pro"),
+                mode_limits(V3_SECONDS, "multi_shot", requires=(("multi_shot", "own_shots"),)),
+            ),
+            "medium",
+            sound="always",
+        ),
     ),
 )
 
@@ -167,7 +216,7 @@ def _voices_or_elements(request: Any) -> None:
 def _mask_points(request: Any) -> None:
     """A moving area has a picture within the limits and a trajectory of 2 to 77 points."""
     for mask in request.dynamic_masks or ():
-        check_image("dynamic_masks.mask", mask.mask)
+        check_image(request, "dynamic_masks.mask", mask.mask)
         if not 2 <= len(mask.trajectories) <= MAX_POINTS:
             raise RequestValidationError(
                 "dynamic_masks.trajectories",
@@ -180,11 +229,14 @@ def _mask_points(request: Any) -> None:
 class ImageToVideo(VideoRequest):
     """A video from a picture: `POST /v1/videos/image2video`.
 
+    With the model in the path it is `POST /image-to-video/{model}`.
+
     Attributes:
         image: First frame: path object, bytes, binary file, URL, data-URI or base64.
-            JPEG or PNG, at most 10 MB, at least 300 px a side, 1:2.5 to 2.5:1.
-        prompt: What to show, at most 2500 characters. The vendor's pages disagree on
-            whether it may be absent; it is not asked for here.
+            JPEG or PNG, at most 10 MB (with the model in the path 50 MB), at least 300 px a
+            side, 1:2.5 to 2.5:1.
+        prompt: What to show, at most 2500 characters (`kling-3.0`: 3072). The vendor's
+            pages disagree on whether it may be absent; it is not asked for here.
         image_tail: Last frame, as `image`. At least one of the two is needed; a last
             frame alone works on `kling-v1-5` and `kling-v1-6` in mode `pro`.
         model_name: Always sent; the vendor's own default is a discontinued model.
@@ -192,20 +244,24 @@ class ImageToVideo(VideoRequest):
         duration: Length in whole seconds, 3 to 15, as int or text; models before v3 take
             5 and 10. None: the vendor's default, 5 s.
         mode: `std` (720p), `pro` (1080p) or `4k` (2160p). None: `std`.
+        resolution: `720p`, `1080p` or `4k`: another name for `mode`.
         sound: `on` or `off`, or a bool. None: `off`.
+        audio: `native` or `off`: another name for `sound`.
         voice_list: At most 2 voices, with `sound` on; excludes `element_list`.
-        element_list: At most 3 elements; `kling-v3`.
+        element_list: At most 3 elements; `kling-v3`, `kling-3.0`.
         cfg_scale: How closely to follow the prompt, 0 to 1; models v1.x. None: 0.5.
         static_mask: Picture marking what stands still, of the image's ratio.
         dynamic_masks: At most 6 areas that move.
         camera_control: A camera movement; `kling-v1-5` in mode `pro`, 5 s, `simple`.
-        multi_shot: True for a video of several shots; `kling-v3`.
+        multi_shot: True for a video of several shots; `kling-v3`, `kling-3.0`. None: one
+            shot.
         shot_type: `customize` (your `multi_prompt`) or `intelligence`; needed with
             `multi_shot`.
         multi_prompt: 1 to 6 shots whose durations add up to `duration`.
         external_task_id: Your own id of the task, unique in the account; None generates one.
         callback_url: Where the vendor posts each change of status: an http(s) URL.
         extra_body: Further fields of the body, by the vendor's names, merged in last.
+        interface: `v1` or `model-path`; None takes that of the model's name.
         check: False to check nothing before it is sent; see `Request`.
         watermark_info: True to get a second copy with a watermark.
 
@@ -227,7 +283,7 @@ class ImageToVideo(VideoRequest):
     image: str | None = attrs.field(
         default=None, converter=converters.optional_image, validator=checks.image, repr=media
     )
-    prompt: str | None = attrs.field(default=None, validator=checks.text(MAX_PROMPT), repr=hidden)
+    prompt: str | None = attrs.field(default=None, validator=checks.prompt, repr=hidden)
     image_tail: str | None = attrs.field(
         default=None, converter=converters.optional_tail, validator=checks.image, repr=media
     )
@@ -239,9 +295,13 @@ class ImageToVideo(VideoRequest):
         default=None, converter=converters.to_seconds, validator=checks.seconds(3, 15)
     )
     mode: QualityMode | str | None = attrs.field(default=None, validator=checks.one_of(QualityMode))
+    resolution: Resolution | str | None = attrs.field(
+        default=None, validator=checks.one_of(Resolution)
+    )
     sound: str | None = attrs.field(
         default=None, converter=converters.to_switch, validator=checks.one_of(converters.Switch)
     )
+    audio: Audio | str | None = attrs.field(default=None, validator=checks.one_of(Audio))
     voice_list: tuple[Voice, ...] | None = attrs.field(
         default=None, converter=converters.to_voices, validator=checks.items(1, 2)
     )

@@ -29,7 +29,7 @@ def model_table(records: Iterable[EndpointRecord]) -> str:
 
 def _row(record: EndpointRecord, model: ModelLimits) -> str:
     name = f"`{model.name}`"
-    if found := AVAILABILITY.get(model.name):
+    if found := AVAILABILITY.get(model.name) or AVAILABILITY.get(record.name):
         name += f" ({found.state}, {found.as_of})"
     if model.name == record.default_model:
         name += " (default)"

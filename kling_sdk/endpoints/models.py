@@ -17,6 +17,8 @@ __all__ = [
     "ABSENT",
     "AVAILABILITY",
     "CLIPS",
+    "LONG_PROMPT",
+    "MAX_PROMPT",
     "V3_SECONDS",
     "Availability",
     "Confidence",
@@ -29,6 +31,8 @@ Confidence = Literal["high", "medium", "low"]
 
 ABSENT: Final = ""  # name of the only "mode" of a model that takes no `mode`
 CLIPS: Final = (5, 10)  # seconds
+MAX_PROMPT: Final = 2500  # characters
+LONG_PROMPT: Final = 3072  # of `kling-3.0` and its kin (one official copy)
 V3_SECONDS: Final = tuple(range(3, 16))
 
 
@@ -79,24 +83,56 @@ def mode_limits(
 
 @attrs.frozen(eq=False)
 class ModelLimits:
-    """One model on one endpoint: its modes, by name."""
+    """One model on one endpoint.
+
+    Attributes:
+        name: The model.
+        modes: What it does in each mode, by the mode's name. A `resolution` is a mode: 720p is
+            `std`, 1080p `pro`.
+        confidence: How far to trust the row.
+        sound: Whether a video has sound: as requested, `never` or `always`.
+        multi_shot_setting: Whether it has `settings.multi_shot`, whose own default is true;
+            models of the model path only.
+        prompt_max: The longest prompt, in characters.
+    """
 
     name: str
     modes: dict[str, ModeLimits]
     confidence: Confidence = "high"
+    sound: Literal["requested", "never", "always"] = "requested"
+    multi_shot_setting: bool = False
+    prompt_max: int = MAX_PROMPT
 
 
 @attrs.frozen(eq=False)
 class Availability:
-    """Whether a model can still be used, where there is doubt."""
+    """That a model or an endpoint may have gone.
+
+    Attributes:
+        state: What was seen.
+        as_of: When.
+    """
 
     state: str
     as_of: str
-    confidence: Confidence
 
 
-#: Models that may have gone. A live refusal of kling-v1 was seen once, on 2026-09-20; the
-#: others are only missing from the newest maps, which says nothing about their state.
-AVAILABILITY: Final = {
-    "kling-v1": Availability("discontinued: the server was seen refusing it", "2026-09-20", "low"),
+_REFUSED: Final = Availability("retired: the server was seen refusing it", "2026-09-28")
+
+#: Models and endpoints that may have gone, by name. They warn and are never refused here: each
+#: refusal was seen with one account (`kling-v1` with two), after the vendor's page had announced
+#: retirements from 2026-09-15 (confidence medium).
+AVAILABILITY: Final[dict[str, Availability]] = {
+    "kling-v1": Availability("retired: the server was seen refusing it", "2026-09-20"),
+    **dict.fromkeys(
+        (
+            "kling-v1-5",
+            "kling-v1-6",
+            "kling-v2-1",
+            "kling-v2-master",
+            "kling-v2-1-master",
+            "multi-image2video",
+        ),
+        _REFUSED,
+    ),
 }

@@ -9,6 +9,7 @@ import attrs
 from kling_sdk.endpoints import checks, converters
 from kling_sdk.endpoints.base import Rules, VideoRequest
 from kling_sdk.endpoints.checks import check_image
+from kling_sdk.endpoints.interfaces import Resolution
 from kling_sdk.endpoints.models import CLIPS, ModelLimits, mode_limits
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.endpoints.values import (
@@ -40,7 +41,7 @@ _RECORD: Final = EndpointRecord(
 def _subject_pictures(request: Any) -> None:
     """Each subject's picture keeps the limits of a picture."""
     for item in request.image_list:
-        check_image("image_list.image", item.image)
+        check_image(request, "image_list.image", item.image)
 
 
 @attrs.frozen(kw_only=True)
@@ -55,10 +56,12 @@ class MultiImageToVideo(VideoRequest):
         negative_prompt: What to avoid, at most 2500 characters.
         duration: Length in seconds, 5 or 10, as int or text. None: 5 s.
         mode: `std` (720p) or `pro` (1080p). None: `std`.
+        resolution: `720p` or `1080p`: another name for `mode`.
         aspect_ratio: `16:9`, `9:16` or `1:1`. None: `16:9`.
         external_task_id: Your own id of the task, unique in the account; None generates one.
         callback_url: Where the vendor posts each change of status: an http(s) URL.
         extra_body: Further fields of the body, by the vendor's names, merged in last.
+        interface: `v1` or `model-path`; None takes that of the model's name.
         check: False to check nothing before it is sent; see `Request`.
         watermark_info: True to get a second copy with a watermark.
 
@@ -82,6 +85,9 @@ class MultiImageToVideo(VideoRequest):
         default=None, converter=converters.to_seconds, validator=checks.seconds(5, 10)
     )
     mode: QualityMode | str | None = attrs.field(default=None, validator=checks.one_of(QualityMode))
+    resolution: Resolution | str | None = attrs.field(
+        default=None, validator=checks.one_of(Resolution)
+    )
     aspect_ratio: AspectRatio | str | None = attrs.field(
         default=None, validator=checks.one_of(AspectRatio)
     )

@@ -1,4 +1,4 @@
-"""`POST /v1/videos/omni-video`: a video from a prompt, pictures, elements and a video."""
+"""`POST /v1/videos/omni-video`, `POST /omni-video/{model}`: a video from words and references."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ import attrs
 from kling_sdk.endpoints import checks, common_rules, converters
 from kling_sdk.endpoints.base import Rules, VideoRequest
 from kling_sdk.endpoints.checks import check_image, is_web_url
-from kling_sdk.endpoints.models import CLIPS, V3_SECONDS, ModelLimits, mode_limits
+from kling_sdk.endpoints.interfaces import Audio, Resolution
+from kling_sdk.endpoints.models import (
+    CLIPS,
+    LONG_PROMPT,
+    V3_SECONDS,
+    ModelLimits,
+    mode_limits,
+)
 from kling_sdk.endpoints.record import EndpointRecord, common_features
 from kling_sdk.endpoints.values import (
-    MAX_PROMPT,
     AspectRatio,
     Element,
     FrameType,
@@ -83,11 +89,21 @@ def _features(given: Mapping[str, Any]) -> Iterator[str]:
 _RECORD: Final = EndpointRecord(
     name="omni-video",
     path="/v1/videos/omni-video",
+    product="omni-video",
     default_mode="pro",
     default_model="kling-v3-omni",
     models=(
         ModelLimits("kling-video-o1", {"std": _O1_MODE, "pro": _O1_MODE}),
         ModelLimits("kling-v3-omni", dict.fromkeys(("std", "pro", "4k"), _V3_OMNI)),
+        # The model path: one official copy of each page (confidence medium).
+        ModelLimits("kling-o1", {"std": _O1_MODE, "pro": _O1_MODE}, "medium", sound="never"),
+        ModelLimits(
+            "kling-3.0-omni",
+            dict.fromkeys(("std", "pro", "4k"), _V3_OMNI),
+            "medium",
+            multi_shot_setting=True,
+            prompt_max=LONG_PROMPT,
+        ),
     ),
     features=_features,
     feature_fields={
@@ -130,7 +146,7 @@ def _omni_references(request: Any) -> None:
     videos = request.video_list or ()
     kinds = [item.type for item in images if item.type]
     for item in images:
-        check_image("image_list.image_url", item.image_url)
+        check_image(request, "image_list.image_url", item.image_url)
         _check_word("image_list.type", item.type, FrameType)
     for kind in get_args(FrameType):
         if kinds.count(kind) > 1:
@@ -164,12 +180,16 @@ def _omni_references(request: Any) -> None:
 
 @attrs.frozen(kw_only=True)
 class OmniVideo(VideoRequest):
-    """A video from words, pictures, elements and a video: `POST /v1/videos/omni-video`.
+    """A video from words and references: `POST /v1/videos/omni-video`.
+
+    With the model in the path it is `POST /omni-video/{model}`.
 
     Attributes:
-        prompt: What to show, at most 2500 characters; `<<<image_1>>>`, `<<<element_1>>>`
-            and `<<<video_1>>>` name the references, counted from 1.
-        model_name: Always sent. Known: `kling-v3-omni`, `kling-video-o1`.
+        prompt: What to show, at most 2500 characters (`kling-3.0-omni`: 3072);
+            `<<<image_1>>>`, `<<<element_1>>>` and `<<<video_1>>>` name the references,
+            counted from 1.
+        model_name: Always sent. Known: `kling-v3-omni`, `kling-video-o1`, `kling-3.0-omni`,
+            `kling-o1`.
         image_list: Pictures, or `OmniImage` objects that say which frame they are. With
             elements at most 7, beside a video at most 4.
         element_list: Elements, as ids or objects.
@@ -177,17 +197,22 @@ class OmniVideo(VideoRequest):
         duration: Length in whole seconds, 3 to 15 (`kling-video-o1`: 3 to 10), as int or
             text. None: 5 s. Without effect beside a base video.
         mode: `std` (720p), `pro` (1080p) or `4k` (2160p). None: `pro`.
+        resolution: `720p`, `1080p` or `4k`: another name for `mode`.
         aspect_ratio: `16:9`, `9:16` or `1:1`. The vendor's pages disagree on whether it
             may be absent without a first frame or base video; `16:9`, the default one of
             them states, is then sent.
         sound: `on` or `off`, or a bool; off beside a video. None: `off`.
-        multi_shot: True for a video of several shots; `kling-v3-omni`.
+        audio: `native`, `off` or `original`: another name for `sound`, and for whether the
+            sound of the video is kept.
+        multi_shot: True for a video of several shots; `kling-v3-omni`, `kling-3.0-omni`. None:
+            one shot.
         shot_type: `customize` (your `multi_prompt`) or `intelligence`; needed with
             `multi_shot`.
         multi_prompt: 1 to 6 shots whose durations add up to `duration`.
         external_task_id: Your own id of the task, unique in the account; None generates one.
         callback_url: Where the vendor posts each change of status: an http(s) URL.
         extra_body: Further fields of the body, by the vendor's names, merged in last.
+        interface: `v1` or `model-path`; None takes that of the model's name.
         check: False to check nothing before it is sent; see `Request`.
         watermark_info: True to get a second copy with a watermark.
 
@@ -203,7 +228,7 @@ class OmniVideo(VideoRequest):
         _omni_references,
     )
 
-    prompt: str | None = attrs.field(default=None, validator=checks.text(MAX_PROMPT), repr=hidden)
+    prompt: str | None = attrs.field(default=None, validator=checks.prompt, repr=hidden)
     model_name: str = attrs.field(default=_RECORD.default_model, validator=checks.required_text())
     image_list: tuple[OmniImage, ...] | None = attrs.field(
         default=None, converter=converters.to_omni_images
@@ -218,12 +243,16 @@ class OmniVideo(VideoRequest):
         default=None, converter=converters.to_seconds, validator=checks.seconds(3, 15)
     )
     mode: QualityMode | str | None = attrs.field(default=None, validator=checks.one_of(QualityMode))
+    resolution: Resolution | str | None = attrs.field(
+        default=None, validator=checks.one_of(Resolution)
+    )
     aspect_ratio: AspectRatio | str | None = attrs.field(
         default=None, validator=checks.one_of(AspectRatio)
     )
     sound: str | None = attrs.field(
         default=None, converter=converters.to_switch, validator=checks.one_of(converters.Switch)
     )
+    audio: Audio | str | None = attrs.field(default=None, validator=checks.one_of(Audio))
     multi_shot: bool | None = attrs.field(default=None, validator=checks.flag)
     shot_type: ShotType | str | None = attrs.field(default=None, validator=checks.one_of(ShotType))
     multi_prompt: tuple[Shot, ...] | None = attrs.field(

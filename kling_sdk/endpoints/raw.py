@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from kling_sdk.endpoints.base import check_external_id
+from kling_sdk.endpoints.interfaces import Interface
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import RequestValidationError
 
@@ -20,11 +21,14 @@ class RawRequest:
 
     Attributes:
         record: The endpoint.
-        body: The body's fields, by the vendor's names.
+        body: The body's fields, by the vendor's names: those of /v1 for every model, with
+            `resolution` and `audio` beside them, and those of the model's own interface.
+        interface: Which interface takes it; None for the one that the model's name belongs to.
     """
 
     record: EndpointRecord
     body: Mapping[str, Any] = attrs.field(repr=False)
+    interface: Interface | None = None
 
     def __attrs_post_init__(self) -> None:
         given = self.body.get("external_task_id")

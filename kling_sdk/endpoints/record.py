@@ -35,6 +35,8 @@ def common_features(given: Mapping[str, Any]) -> Iterator[str]:
         yield "cfg_scale"
     if given.get("sound") == "on":
         yield "sound"
+    if given.get("audio") == "original":
+        yield "keep_original_sound"
     camera = given.get("camera_control")
     if camera and camera.type != "simple":
         yield "camera_move"
@@ -51,7 +53,10 @@ class EndpointRecord:
     Attributes:
         name: As in `Task.endpoint`, `kling create NAME` and the paths of a relay.
         path: Path under the base URL: POST creates, GET lists, GET `path/{id}` reads.
-        interface: Which of the vendor's interfaces serves it: a key of `kling_sdk.wire.WIRES`.
+        product: The first part of its path on the interface that has the model in the path, such
+            as `text-to-video`; "" when that does not serve it.
+        interface: At which of the vendor's interfaces its tasks are asked for: a key of
+            `kling_sdk.wire.WIRES`. A task that says its own is asked for there.
         result: What a finished task has: the attribute of `Task` that must not be empty.
         returns: None for an endpoint that makes a task. Otherwise the call is synchronous, and
             this makes its result of the reply's payload.
@@ -71,6 +76,7 @@ class EndpointRecord:
 
     name: str
     path: str
+    product: str = ""
     interface: str = "v1"
     result: ResultKind = "videos"
     returns: Callable[[Any], Any] | None = None
@@ -87,6 +93,10 @@ class EndpointRecord:
     def attribute(self) -> str:
         """The client's attribute, such as `omni_video`."""
         return self.name.replace("-", "_")
+
+    def limits_of(self, model: str) -> ModelLimits | None:
+        """Return what is known of a model; None when nothing is."""
+        return next((one for one in self.models if one.name == model), None)
 
     @property
     def model_names(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""`POST /v1/videos/text2video`: a video from a prompt."""
+"""`POST /v1/videos/text2video`, `POST /text-to-video/{model}`: a video from a prompt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ import attrs
 
 from kling_sdk.endpoints import checks, common_rules, converters
 from kling_sdk.endpoints.base import Rules, VideoRequest
-from kling_sdk.endpoints.models import ABSENT, CLIPS, V3_SECONDS, ModelLimits, mode_limits
+from kling_sdk.endpoints.interfaces import Audio, Resolution
+from kling_sdk.endpoints.models import (
+    ABSENT,
+    CLIPS,
+    LONG_PROMPT,
+    V3_SECONDS,
+    ModelLimits,
+    mode_limits,
+)
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.endpoints.values import (
     MAX_PROMPT,
@@ -28,6 +36,7 @@ _V3: Final = mode_limits(V3_SECONDS, f"{_FREE} sound multi_shot", doubtful="cfg_
 _RECORD: Final = EndpointRecord(
     name="text2video",
     path="/v1/videos/text2video",
+    product="text-to-video",
     default_model="kling-v2-6",
     models=(
         ModelLimits(
@@ -60,6 +69,46 @@ _RECORD: Final = EndpointRecord(
             "kling-v3",
             dict.fromkeys(("std", "pro", "4k"), _V3),
         ),
+        # The model path: one official copy of each page (confidence medium).
+        ModelLimits(
+            "kling-2.5-turbo",
+            dict.fromkeys(("std", "pro"), mode_limits(CLIPS, "aspect_ratio")),
+            "medium",
+            sound="never",
+        ),
+        ModelLimits(
+            "kling-2.6",
+            {
+                "std": mode_limits(CLIPS, "aspect_ratio"),
+                "pro": mode_limits(CLIPS, "aspect_ratio sound"),
+            },
+            "medium",
+        ),
+        ModelLimits(
+            "kling-3.0",
+            dict.fromkeys(
+                ("std", "pro", "4k"), mode_limits(V3_SECONDS, "aspect_ratio sound multi_shot")
+            ),
+            "medium",
+            multi_shot_setting=True,
+            prompt_max=LONG_PROMPT,
+        ),
+        # It has no setting for shots, and takes them in the prompt. That its videos always have
+        # sound was observed once, and the price list agrees.
+        ModelLimits(
+            "kling-3.0-turbo",
+            dict.fromkeys(
+                ("std", "pro"),
+                mode_limits(
+                    V3_SECONDS,
+                    "aspect_ratio multi_shot",
+                    requires=(("multi_shot", "own_shots"),),
+                ),
+            ),
+            "medium",
+            sound="always",
+            prompt_max=LONG_PROMPT,
+        ),
     ),
 )
 
@@ -68,25 +117,31 @@ _RECORD: Final = EndpointRecord(
 class TextToVideo(VideoRequest):
     """A video from words: `POST /v1/videos/text2video`.
 
+    With the model in the path it is `POST /text-to-video/{model}`.
+
     Attributes:
-        prompt: What to show, at most 2500 characters. Needed unless `shot_type` is
-            `customize`.
+        prompt: What to show, at most 2500 characters (`kling-3.0`: 3072). Needed unless
+            `shot_type` is `customize`.
         model_name: Always sent; the vendor's own default is a discontinued model.
         negative_prompt: What to avoid, at most 2500 characters.
         duration: Length in whole seconds, 3 to 15, as int or text; models before v3 take
             5 and 10. None: the vendor's default, 5 s.
         mode: `std` (720p), `pro` (1080p) or `4k` (2160p). None: `std`.
+        resolution: `720p`, `1080p` or `4k`: another name for `mode`.
         aspect_ratio: `16:9`, `9:16` or `1:1`. None: `16:9`.
         sound: `on` or `off`, or a bool. None: `off`.
+        audio: `native` or `off`: another name for `sound`.
         cfg_scale: How closely to follow the prompt, 0 to 1; models v1.x. None: 0.5.
         camera_control: A camera movement; `kling-v1` in mode `std`, 5 s.
-        multi_shot: True for a video of several shots; `kling-v3`.
+        multi_shot: True for a video of several shots; `kling-v3`, `kling-3.0`. None: one
+            shot.
         shot_type: `customize` (your `multi_prompt`) or `intelligence`; needed with
             `multi_shot`.
         multi_prompt: 1 to 6 shots whose durations add up to `duration`.
         external_task_id: Your own id of the task, unique in the account; None generates one.
         callback_url: Where the vendor posts each change of status: an http(s) URL.
         extra_body: Further fields of the body, by the vendor's names, merged in last.
+        interface: `v1` or `model-path`; None takes that of the model's name.
         check: False to check nothing before it is sent; see `Request`.
         watermark_info: True to get a second copy with a watermark.
 
@@ -98,7 +153,7 @@ class TextToVideo(VideoRequest):
     record: ClassVar[EndpointRecord] = _RECORD
     rules: ClassVar[Rules] = (common_rules.multi_shot_or_prompt, common_rules.camera_config)
 
-    prompt: str | None = attrs.field(default=None, validator=checks.text(MAX_PROMPT), repr=hidden)
+    prompt: str | None = attrs.field(default=None, validator=checks.prompt, repr=hidden)
     model_name: str = attrs.field(default=_RECORD.default_model, validator=checks.required_text())
     negative_prompt: str | None = attrs.field(
         default=None, validator=checks.text(MAX_PROMPT), repr=hidden
@@ -107,12 +162,16 @@ class TextToVideo(VideoRequest):
         default=None, converter=converters.to_seconds, validator=checks.seconds(3, 15)
     )
     mode: QualityMode | str | None = attrs.field(default=None, validator=checks.one_of(QualityMode))
+    resolution: Resolution | str | None = attrs.field(
+        default=None, validator=checks.one_of(Resolution)
+    )
     aspect_ratio: AspectRatio | str | None = attrs.field(
         default=None, validator=checks.one_of(AspectRatio)
     )
     sound: str | None = attrs.field(
         default=None, converter=converters.to_switch, validator=checks.one_of(converters.Switch)
     )
+    audio: Audio | str | None = attrs.field(default=None, validator=checks.one_of(Audio))
     cfg_scale: float | None = attrs.field(default=None, validator=checks.number(0, 1))
     camera_control: CameraControl | None = attrs.field(default=None, converter=converters.to_camera)
     multi_shot: bool | None = attrs.field(default=None, validator=checks.flag)

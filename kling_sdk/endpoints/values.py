@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeVar, cast, get_args
 
 import attrs
 
+from kling_sdk.endpoints.models import MAX_PROMPT
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.files import ImageSource, to_image
 from kling_sdk.results import shown_url
@@ -42,8 +43,6 @@ CameraType = Literal["simple", "down_back", "forward_up", "right_turn_forward", 
 FrameType = Literal["first_frame", "end_frame"]
 ReferType = Literal["base", "feature"]
 KeepSound = Literal["yes", "no"]
-
-MAX_PROMPT: Final = 2500  # characters
 
 
 def hidden(value: object) -> str:

@@ -35,6 +35,7 @@ class VideoExtend(Request):
         external_task_id: Your own id of the task, unique in the account; None generates one.
         callback_url: Where the vendor posts each change of status: an http(s) URL.
         extra_body: Further fields of the body, by the vendor's names, merged in last.
+        interface: `v1` or `model-path`; None takes that of the model's name.
         check: False to check nothing before it is sent; see `Request`.
         watermark_info: True to get a second copy with a watermark.
 

@@ -25,8 +25,8 @@ __all__ = ["ImageSource", "image_problem", "takes_long", "to_image"]
 #: bytes of a JPEG or PNG; or a binary file object, read from its current position.
 ImageSource = str | bytes | os.PathLike[str] | BinaryIO
 
-# Limits of the legacy interface (vendor page, several copies agree).
-MAX_BYTES: Final = 10 * 1024 * 1024
+# Limits of /v1 (vendor page, several copies agree).
+MAX_MB: Final = 10
 MIN_PIXELS: Final = 300
 MAX_RATIO: Final = 2.5
 
@@ -124,7 +124,7 @@ def _check_base64(text: str, *, is_last: bool) -> None:
         raise ValueError("padding in the middle")
 
 
-def image_problem(value: str) -> tuple[str, str] | None:
+def image_problem(value: str, max_mb: int = MAX_MB) -> tuple[str, str] | None:
     """Return what the vendor would refuse about a picture, as (limit, accepted), or None.
 
     Only the header is read; no pixel is decoded, so a picture of a billion pixels costs
@@ -132,12 +132,13 @@ def image_problem(value: str) -> tuple[str, str] | None:
 
     Args:
         value: A URL or raw base64, as `to_image` returns it.
+        max_mb: Most binary megabytes.
     """
     if value.startswith(("http://", "https://")):
         return None
     length = len(value) * 3 // 4 - value[-2:].count("=")
-    if length > MAX_BYTES:
-        return f"is {length:,} bytes", f"at most {MAX_BYTES:,} bytes (10 MB)"
+    if length > (most := max_mb * 1024 * 1024):
+        return f"is {length:,} bytes", f"at most {most:,} bytes ({max_mb} MB)"
     size = _size_of(base64.b64decode(value[:_HEAD]))
     if size is None and len(value) > _HEAD:
         size = _size_of(base64.b64decode(value))

@@ -4,7 +4,8 @@ Here is what every flow needs. The flows themselves, `create`, `wait`, `many` an
 `download`, are imported from their modules by whoever runs them, when it does.
 """
 
-from kling_sdk.flows.core import Context, Event, Operation, Randomness, once, repeat
+from kling_sdk.flows.context import Context, Event, Operation, Randomness
+from kling_sdk.flows.core import once, repeat
 from kling_sdk.flows.effects import (
     NO_ITEM,
     Effect,

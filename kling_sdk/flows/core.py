@@ -1,25 +1,13 @@
-"""What flows are given and report, and the one exchange that all flows are made of."""
+"""The one exchange that all flows are made of."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import (
-    Any,
-    ClassVar,
-    Final,
-    Generic,
-    Literal,
-    NamedTuple,
-    Protocol,
-    cast,
-)
+from collections.abc import Callable
+from typing import ClassVar, Final, cast
 
 import attrs
 
-from kling_sdk.auth import CallKeys, Keyring
-from kling_sdk.endpoints.record import WAIT_TIMEOUT, EndpointRecord
+from kling_sdk.auth import CallKeys
 from kling_sdk.errors import (
     AuthenticationError,
     KlingAPIError,
@@ -30,144 +18,29 @@ from kling_sdk.errors import (
     TransportError,
     UnnamedReplyError,
 )
-from kling_sdk.flows.board import Board
+from kling_sdk.flows.context import Context, Event, log
 from kling_sdk.flows.effects import Flow, Send, Sleep, T
-from kling_sdk.flows.identity import Server
 from kling_sdk.flows.privacy import discreet, private_texts
-from kling_sdk.flows.retry import Policy
-from kling_sdk.options import Options
-from kling_sdk.results import Task
-from kling_sdk.wire import WIRES, HttpCall, Reply, Wire
+from kling_sdk.wire import HttpCall, Reply
 
 __all__ = [
-    "Context",
-    "Event",
-    "Operation",
-    "Randomness",
+    "WRONG_ADDRESS",
     "RepeatedPages",
     "ask",
     "exchange",
+    "note_retry",
     "once",
     "reason",
     "repeat",
 ]
 
-log: Final = logging.getLogger("kling_sdk")
-
 _NOT_YET_VALID, _EXPIRED = 1003, 1004
 _KEY_REFUSED = frozenset({1000, 1001, 1002})
-_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 #: What the same page for three attempts means.
 WRONG_ADDRESS: Final = (
     "each attempt got the same page, which is not the API's: base_url is probably wrong, "
     "or a proxy or firewall answers in its place"
 )
-
-
-class Randomness(Protocol):
-    """The part of `random.Random` that flows use."""
-
-    def random(self) -> float:
-        """Return a number from 0 up to 1."""
-        ...
-
-    def getrandbits(self, k: int, /) -> int:
-        """Return *k* random bits."""
-        ...
-
-
-@attrs.frozen
-class Event:
-    """Something a client did, for metrics and traces. Holds no secret, prompt or signature.
-
-    Attributes:
-        kind: `request` (about to be sent), `response` (came), `retry` (will be repeated),
-            `poll` (a wait looked), `task` (a task's status changed).
-        method: HTTP method.
-        path: Path without query; of a download, the URL without query.
-        attempt: Counted from 1.
-        status: HTTP status of a response.
-        pause: Seconds until the repeat.
-        error: What made it repeat.
-        task: The task as it is now.
-    """
-
-    kind: Literal["request", "response", "retry", "poll", "task"]
-    method: str = ""
-    path: str = ""
-    attempt: int = 1
-    status: int | None = None
-    pause: float | None = None
-    error: KlingError | None = None
-    task: Task | None = None
-
-
-@attrs.frozen(eq=False)
-class Context:
-    """What flows are given: who and where to call, the time, randomness, the settings."""
-
-    wire: Wire
-    keys: Keyring | CallKeys
-    options: Options
-    time: Callable[[], float]
-    monotonic: Callable[[], float]
-    random: Randomness
-    cancelled: Callable[[], bool] = bool
-    server: Server = attrs.field(factory=Server)
-    board: Board = attrs.field(factory=Board)
-    headers: Mapping[str, str] = _NONE
-
-    @property
-    def policy(self) -> Policy:
-        """When to repeat a failed call."""
-        return Policy(
-            self.options.retries,
-            self.random.random,
-            self.server.answered,
-            self.server.reached,
-            self.options.wait_for_server,
-        )
-
-    def wire_for(self, record: EndpointRecord) -> Wire:
-        """Return how an endpoint is called: a relay serves those of every interface."""
-        return self.wire if self.wire.name == "relay" else WIRES[record.interface]
-
-    def wait_seconds(self, record: EndpointRecord | None) -> float:
-        """Return how long a wait for a task may take; None is an endpoint that is not known."""
-        given = self.options.wait_timeout
-        if given is not None:
-            return given
-        return WAIT_TIMEOUT if record is None else record.wait_timeout
-
-    def emit(self, event: Event) -> None:
-        """Call the event hook, if there is one."""
-        if self.options.on_event is None:
-            return
-        try:
-            self.options.on_event(event)
-        except Exception:
-            # Who watches must not cost a task that was paid for.
-            log.exception("on_event failed at %r", event.kind)
-
-    def until(self, seconds: float) -> float:
-        """Return the monotonic time *seconds* from now."""
-        return self.monotonic() + seconds
-
-
-class Operation(NamedTuple, Generic[T]):
-    """One call of the user's: the flow that makes it, and what a trace may say of it.
-
-    Attributes:
-        name: The method's name.
-        start: Returns the flow.
-        endpoint: The endpoint, such as `text2video`; "" when there is none.
-        about: What is known before it starts, such as the model; nothing private.
-    """
-
-    name: str
-    start: Callable[[Context], Flow[T]]
-    endpoint: str = ""
-    about: Mapping[str, str | int] = _NONE
 
 
 def exchange(
@@ -186,9 +59,11 @@ def exchange(
     Both are refusals before anything happened, so this is still one attempt.
     """
     seen: set[int] = set()
-    turns = len(ctx.keys.keys) - 1
+    # Those of a create are chosen with its call, and may be held to one.
+    keys = ctx.keys if isinstance(ctx.keys, CallKeys) else ctx.ring_for(call)
+    turns = len(keys.keys) - 1
     while True:
-        header = ctx.keys.header(ctx.time(), fresh=bool(seen))
+        header = keys.header(ctx.time(), fresh=bool(seen))
         try:
             return (yield from _send(ctx, call, header, read, until, attempt, fresh))
         except KlingAPIError as error:
@@ -201,7 +76,7 @@ def exchange(
                 fresh = True  # it may be the reply to a request that another key has signed
             elif error.code in _KEY_REFUSED and turns > 0:
                 turns -= 1
-                ctx.keys.turn(header)
+                keys.turn(header)
             else:
                 raise
 

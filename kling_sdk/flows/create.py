@@ -11,6 +11,7 @@ invite a second buy.
 from __future__ import annotations
 
 import json
+from functools import partial
 from hashlib import sha256
 from typing import Final
 
@@ -34,15 +35,9 @@ from kling_sdk.errors import (
     TransportError,
     UnreachableError,
 )
-from kling_sdk.flows.core import (
-    WRONG_ADDRESS,
-    Context,
-    RepeatedPages,
-    exchange,
-    log,
-    note_retry,
-    repeat,
-)
+from kling_sdk.flows.asking import TASKS, read_task
+from kling_sdk.flows.context import Context, log
+from kling_sdk.flows.core import WRONG_ADDRESS, RepeatedPages, exchange, note_retry, repeat
 from kling_sdk.flows.effects import Flow, Sleep
 from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.flows.interrupted import interrupted, unanswered
@@ -115,15 +110,16 @@ def create(
             or was not made because `options.look_up` is False.
     """
     if ctx.options.check and isinstance(request, Request) and request.check:
-        require(request.record, request.given())
+        require(request.record, request.given(), ctx.warned)
+    wire = ctx.wire_of(request)
     if not request.record.takes_external_id:
-        wire = ctx.wire_for(request.record)
-        return (yield from send_once(ctx, request, lambda reply: wire.task(reply, request.record)))
-    keys = CallKeys(ctx.keys.ring if isinstance(ctx.keys, CallKeys) else ctx.keys)
-    ctx = attrs.evolve(ctx, keys=keys)
+        return (
+            yield from send_once(ctx, request, lambda reply: wire.created(reply, request.record))
+        )
     external_id = request.external_task_id or external_id or new_external_id(ctx)
-    wire = ctx.wire_for(request.record)
     call = wire.create(request, external_id)
+    keys = CallKeys(ctx.ring_for(call))
+    ctx = attrs.evolve(ctx, keys=keys)
     attempts = _Attempts(
         ctx,
         wire,
@@ -165,6 +161,11 @@ class _Attempts:
     #: Whether the server may have accepted the task, or may be accepting it now.
     is_open: bool = attrs.field(default=False, init=False)
 
+    @property
+    def place(self) -> EndpointRecord:
+        """Where the task is asked for."""
+        return TASKS if self.wire.interface == "model-path" else self.record
+
     def __attrs_post_init__(self) -> None:
         self.expected = ExpectedTask(external_task_id=self.external_id)
 
@@ -204,7 +205,7 @@ class _Attempts:
 
     def _read(self, reply: Reply) -> tuple[Task, Reply]:
         """Return the reply's task, which is ours or does not say whose it is."""
-        task = self.wire.task(reply, self.record)
+        task = self.wire.created(reply, self.record)
         named = self.expected.named_by(task)
         if named is False:
             raise MismatchedReplyError(
@@ -255,32 +256,38 @@ class _Attempts:
         except KlingError as failure:
             raise self.unknown("its id is taken, but the task cannot be read") from failure
         if task is None:
-            yield from self._raise_if_elsewhere(error)
+            task = yield from self._find_elsewhere(error)
+            if task is not None:  # so it is not what this create has made
+                return self._reused(self._named(task), error)
             # The server knows the id and does not show the task: ask again later.
             raise self.unknown("its id is taken, but no task is shown") from error
         task = self._named(task)
         if attempt > 1 or self.uncertain is not None or self.is_own_id:
             return task
+        return self._reused(task, error)
+
+    def _reused(self, task: Task, error: KlingAPIError) -> Task:
         log.info("external_task_id %s had a task already: %s", self.external_id, task.task_id)
         if self.ctx.options.if_exists == "error":
             raise error.about(task_id=task.task_id, external_task_id=self.external_id)
         return attrs.evolve(task, reused=True)
 
-    def _raise_if_elsewhere(self, error: KlingAPIError) -> Flow[None]:
-        """Raise `ConflictError` if the task with our id was made by another endpoint.
+    def _find_elsewhere(self, error: KlingAPIError) -> Flow[Task | None]:
+        """Return the task with our id if the other interface has it, or None.
 
-        An account accepts an id once over all its endpoints, so ours was not accepted.
+        An account accepts an id once over all its endpoints and both interfaces. `/tasks` does
+        not tell of which product a task is, so there it counts as an earlier one of ours.
+
+        Raises:
+            ConflictError: another endpoint of /v1 has it, so ours was not accepted.
         """
         if not self.wire.shares_external_ids:
-            return
+            return None
         for record in ENDPOINTS.values():
-            if record is self.record or not record.takes_external_id:
+            if record is self.place or not record.takes_external_id:
                 continue
-            try:
-                task = yield from self._look_up(record)
-            except KlingError:
-                continue  # it cannot be asked; the outcome stays unknown
-            if task is not None:
+            task = yield from self._look_elsewhere(record)
+            if task is not None and record is not self.record:
                 raise ConflictError(
                     f"external_task_id {self.external_id} belongs to a task of {record.name}; "
                     f"nothing was created. Use another id for this {self.record.name} request",
@@ -289,6 +296,17 @@ class _Attempts:
                     request_id=error.request_id,
                     is_refusal=True,
                 ).about(task_id=task.task_id, external_task_id=self.external_id) from error
+            if task is not None:  # of the same endpoint, at the other interface
+                return task
+        if self.place is not TASKS and self.ctx.can_ask_tasks:
+            return (yield from self._look_elsewhere(TASKS))
+        return None
+
+    def _look_elsewhere(self, place: EndpointRecord) -> Flow[Task | None]:
+        try:
+            return (yield from self._look_up(place))
+        except KlingError:
+            return None  # it cannot be asked; the outcome stays unknown
 
     def _give_up(self, error: KlingError) -> Flow[Task]:
         """Raise what is known: a refusal if every attempt was refused, else ask once more."""
@@ -350,25 +368,23 @@ class _Attempts:
         left = max(_LOOKUP_RESERVE, self.until - self.ctx.monotonic())
         options = attrs.evolve(self.ctx.options, deadline=left)
         ctx = attrs.evolve(self.ctx, options=options)
-        where = record or self.record
-        wire = ctx.wire_for(where)
+        asking = partial(repeat, ctx)
         try:
             return (
-                yield from repeat(
-                    ctx,
-                    wire.get(where, self.external_id),
-                    lambda reply: self.expected.check(wire.task(reply, where), reply),
-                    fresh=fresh,
-                )
+                yield from read_task(ctx, record or self.place, self.expected, asking, fresh=fresh)
             )
         except NotFoundError:
             return None
 
     def _named(self, task: Task) -> Task:
-        """Return *task* with its external id, which some replies leave out."""
-        if task.external_task_id:
+        """Return *task* with its external id and endpoint, which some replies leave out."""
+        if task.external_task_id and task.endpoint:
             return task
-        return attrs.evolve(task, external_task_id=self.external_id)
+        return attrs.evolve(
+            task,
+            external_task_id=task.external_task_id or self.external_id,
+            endpoint=task.endpoint or self.record.name,
+        )
 
     def unknown(self, why: str) -> OutcomeUnknownError:
         return OutcomeUnknownError(

@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from kling_sdk.errors import DownloadError, TransportError
-from kling_sdk.flows.core import Context, Event, log
+from kling_sdk.flows.context import Context, Event, log
 from kling_sdk.flows.effects import Fetch, Flow, Sink, Sleep, Work
 from kling_sdk.results import redact_url
 from kling_sdk.wire import HttpCall, Reply

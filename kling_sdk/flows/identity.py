@@ -18,7 +18,7 @@ from kling_sdk.errors import (
     UnreachableError,
 )
 from kling_sdk.results import Task
-from kling_sdk.wire import Reply
+from kling_sdk.wire import NameKind, Reply
 
 __all__ = ["ExpectedTask", "Server"]
 
@@ -65,6 +65,15 @@ class ExpectedTask:
     task_id: str | None = None
     external_task_id: str | None = None
     either: str | None = None
+
+    @property
+    def name(self) -> tuple[str, NameKind]:
+        """What to ask for it by, and which kind of id that is."""
+        if self.task_id is not None:
+            return self.task_id, "task_id"
+        if self.external_task_id is not None:
+            return self.external_task_id, "external_id"
+        return self.either or "", "either"
 
     @classmethod
     def of(cls, task: Task) -> ExpectedTask:

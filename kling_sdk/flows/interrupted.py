@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kling_sdk.errors import KlingError
-from kling_sdk.flows.core import log
+from kling_sdk.flows.context import log
 from kling_sdk.flows.effects import Flow, T
 from kling_sdk.results import Task
 

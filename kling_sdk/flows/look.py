@@ -1,18 +1,19 @@
 """One look at many open tasks, with the fewest requests.
 
-Tasks are read by list pages where that costs fewer requests than one query per task; a task
-that the pages do not show is queried singly. A bare id, which says nothing of its endpoint, is
-asked for at one endpoint after the other until it is found.
+Tasks are read by list pages where that costs fewer requests than queries; a task that the pages
+do not show is queried, singly or, where its model is in the path, with others by their ids. A bare
+id, which says nothing of its endpoint, is asked for with others at `/tasks` if there is an API
+key, and then at one endpoint after the other until it is found.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import attrs
 
-from kling_sdk.endpoints import ENDPOINTS
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import (
     KlingAPIError,
@@ -21,12 +22,15 @@ from kling_sdk.errors import (
     RequestValidationError,
     TransportError,
 )
-from kling_sdk.flows.core import Context, Event, ask, exchange, log
+from kling_sdk.flows.asking import TASKS, Asking, find_anywhere, read_task
+from kling_sdk.flows.context import Context, Event, log
+from kling_sdk.flows.core import ask, exchange
 from kling_sdk.flows.effects import Flow
 from kling_sdk.flows.identity import ExpectedTask
+from kling_sdk.flows.look_by_ids import look_at_ids, look_for_names
 from kling_sdk.flows.retry import is_transient
 from kling_sdk.results import Page, Task
-from kling_sdk.wire import Reply
+from kling_sdk.wire import HttpCall, Reply
 
 __all__ = ["Look", "Wanted", "look", "look_at_pages"]
 
@@ -70,8 +74,9 @@ class Look:
         retry_after: The longest pause in seconds that a server asked for, or 0.
         watched: How many tasks the caller had watched until then.
         rows: How many rows of a list had to be read to see what they showed of ours.
-        without_list: The endpoints whose lists cannot be read.
+        without_list: The paths of the lists that cannot be read.
         found_at: The endpoint at which a bare id was found last; "" for none.
+        unchanged: The ids of tasks of /v1 that `/tasks` has shown as they were before.
     """
 
     started: float
@@ -84,6 +89,7 @@ class Look:
     rows: int = 0
     without_list: set[str] = attrs.field(factory=set)
     found_at: str = ""
+    unchanged: set[str] = attrs.field(factory=set)
 
     def stumbled(self, error: KlingError) -> None:
         """Take note of a failed call."""
@@ -112,96 +118,150 @@ def look(
     else:
         rows = watched
     late = ctx.until(ctx.options.timeout)
-    for record, keys in _by_endpoint(wanted).items():
-        unseen = {wanted[key].name: key for key in keys}
-        if record is not None and record.name not in seen.without_list:
-            yield from look_at_pages(ctx, record, unseen, rows + _MORE, seen)
-        for key in unseen.values():
-            # When calls take long, a deadline that passed meanwhile is not looked over.
-            if ctx.monotonic() <= max(late, wanted[key].until):
-                yield from _look_at(ctx, key, wanted[key], seen)
+
+    def is_due(key: str) -> bool:
+        # When calls take long, a deadline that passed meanwhile is not looked over.
+        return ctx.monotonic() <= max(late, wanted[key].until)
+
+    for place, keys in _by_place(wanted).items():
+        unseen = {wanted[key].name: key for key in keys if wanted[key].name not in seen.unchanged}
+        unsure: set[str] = set()
+        if place is None and ctx.can_ask_tasks:
+            unsure = yield from look_for_names(ctx, unseen, is_due, seen)
+        elif place is not None and place.path not in seen.without_list:
+            others = _elsewhere(wanted) if place is TASKS else {}
+            yield from look_at_pages(ctx, place, unseen, rows + _MORE, seen, others)
+        if place is not None and ctx.wire_for(place).max_ids > 1:
+            yield from look_at_ids(ctx, unseen, is_due, seen)
+        for name, key in unseen.items():
+            if is_due(key):
+                yield from _look_at(ctx, key, wanted[key], seen, is_unsure=name in unsure)
     return seen
 
 
-def _by_endpoint(wanted: Mapping[str, Wanted]) -> dict[EndpointRecord | None, list[str]]:
+def _by_place(wanted: Mapping[str, Wanted]) -> dict[EndpointRecord | None, list[str]]:
     groups: dict[EndpointRecord | None, list[str]] = {}
     for key, one in wanted.items():
         groups.setdefault(one.record, []).append(key)
-    return groups
+    # `/tasks` first: its pages save queries at the other places.
+    return dict(sorted(groups.items(), key=lambda group: group[0] is not TASKS))
+
+
+def _elsewhere(wanted: Mapping[str, Wanted]) -> dict[str, str]:
+    """Return the statuses of the tasks of /v1, by id."""
+    return {
+        one.name: one.task.status
+        for one in wanted.values()
+        if one.task is not None and one.record is not TASKS and not one.task.is_done
+    }
 
 
 # ---------------------------------------------------------------- pages
 
 
 def look_at_pages(
-    ctx: Context, record: EndpointRecord, unseen: dict[str, str], rows: int, seen: Look
+    ctx: Context,
+    place: EndpointRecord,
+    unseen: dict[str, str],
+    rows: int,
+    seen: Look,
+    others: Mapping[str, str] = MappingProxyType({}),
 ) -> Flow[None]:
     """Read list pages while each may still save queries; take what they show out of *unseen*.
 
-    *rows* is how far down our open tasks probably are: those that have ended stay listed.
+    Args:
+        ctx: Where, who, when.
+        place: Whose list.
+        unseen: The tasks that are looked for: task id -> key.
+        rows: How far down our open tasks probably are: those that have ended stay listed.
+        seen: What was found.
+        others: Tasks of /v1 that are open: task id -> status. One that is shown with the same
+            status need not be asked for; what has changed is, so that its `raw` is of /v1.
     """
-    largest = ctx.wire_for(record).max_page_size
+    wire = ctx.wire_for(place)
+
+    def queries() -> int:  # that it would take without a further page
+        return math.ceil(len(unseen) / wire.max_ids)
+
+    largest = wire.max_page_size
     size = min(largest, max(_SMALLEST_PAGE, rows))
-    if math.ceil(len(unseen) / size) >= len(unseen):
-        return
     # A page without an open task of ours is no reason to stop before.
     reach = math.ceil(rows / size)
+    if math.ceil(len(unseen) / size) >= queries():
+        return
     read = 0
     page: Page | None = None
-    while len(unseen) > 1:
-        number, before = (page.page + 1, page.next_before) if page else (1, None)
+    while queries() > 1:
+        number, after = (page.page + 1, page.next_cursor) if page else (1, None)
         try:
             seen.requests += 1
-            page = yield from _page(ctx, record, number, size, before)
+            page = yield from _page(ctx, place, number, size, after)
         except (KlingAPIError, TransportError, RequestValidationError) as error:
             if is_transient(error):
                 seen.stumbled(error)
                 unseen.clear()  # this look has failed; the next one comes in a moment
                 seen.rows = rows - _MORE
             else:
-                log.info("no list of %s can be read (%s)", record.name, type(error).__name__)
-                seen.without_list.add(record.name)
+                log.info("no list at %s can be read (%s)", place.path, type(error).__name__)
+                seen.without_list.add(place.path)
             return
-        shown = 0
-        for row, task in enumerate(page, start=read * size + 1):
-            if (key := unseen.pop(task.task_id, None)) is not None:
-                seen.found[key] = task
-                shown, seen.rows = shown + 1, max(seen.rows, row)
+        shown = _take(page, read * size, unseen, others, seen)
         read += 1
         if not page.has_next:
             return
-        if not shown and read >= min(reach, len(unseen)):
+        if not shown and read >= min(reach, queries()):
             # A page of strangers says that the rest is far down, or at the other end: the vendor
-            # states no order. The largest page may still show it; if not, query it singly.
-            if size == largest or len(unseen) <= 2:
+            # states no order. The largest page may still show it; if not, query it.
+            if size == largest or queries() <= 2:
                 return
             size, reach, read, page = largest, math.ceil(rows / largest), 0, None
 
 
+def _take(
+    page: Page, before: int, unseen: dict[str, str], others: Mapping[str, str], seen: Look
+) -> int:
+    """Take what a page with *before* rows before it shows; return how many were looked for."""
+    shown = 0
+    for row, task in enumerate(page, start=before + 1):
+        if (key := unseen.pop(task.task_id, None)) is not None:
+            seen.found[key] = task
+            shown += 1
+        elif others.get(task.task_id) == task.status:
+            seen.unchanged.add(task.task_id)
+        else:
+            continue
+        seen.rows = max(seen.rows, row)
+    return shown
+
+
 def _page(
-    ctx: Context, record: EndpointRecord, number: int, size: int, before: int | None
+    ctx: Context, place: EndpointRecord, number: int, size: int, after: str | None
 ) -> Flow[Page]:
-    wire = ctx.wire_for(record)
+    wire = ctx.wire_for(place)
 
     def read(reply: Reply) -> Page:
-        return wire.page(reply, record, number, size)
+        return wire.page(reply, place, number, size)
 
-    call = wire.list(record, number, size, before)
+    call = wire.list(place, number, size, after)
     return (yield from exchange(ctx, call, read, ctx.until(ctx.options.timeout)))
 
 
 # ---------------------------------------------------------------- one task
 
 
-def _look_at(ctx: Context, key: str, wanted: Wanted, seen: Look) -> Flow[None]:
+def _look_at(ctx: Context, key: str, wanted: Wanted, seen: Look, *, is_unsure: bool) -> Flow[None]:
+    """Ask for one task; *is_unsure* says that it may be where it could not be asked for."""
+    asking = _counted(ctx, seen)
     try:
         if wanted.record is None:
-            found = yield from _find(ctx, wanted, seen)
+            seen.found_at, found = yield from find_anywhere(
+                ctx, wanted.name, asking, first=seen.found_at, at_tasks=False
+            )
         else:
-            found = yield from _get(ctx, wanted.record, wanted, seen)
+            found = yield from read_task(ctx, wanted.record, wanted.expected, asking)
     except (KlingAPIError, TransportError) as error:
         # A task that was seen once exists: not finding it is the server's hiccup.
-        exists = wanted.task is not None and isinstance(error, NotFoundError)
+        exists = (wanted.task is not None or is_unsure) and isinstance(error, NotFoundError)
         if exists or is_transient(error):
             seen.stumbled(error)
         else:
@@ -210,42 +270,9 @@ def _look_at(ctx: Context, key: str, wanted: Wanted, seen: Look) -> Flow[None]:
         seen.found[key] = found
 
 
-def _find(ctx: Context, wanted: Wanted, seen: Look) -> Flow[Task]:
-    """Return the task with an id, or with an external id, of whatever endpoint.
+def _counted(ctx: Context, seen: Look) -> Asking:
+    def asking(call: HttpCall, read: Callable[[Reply], Task], /, *, fresh: bool) -> Flow[Task]:
+        seen.requests += 1
+        return ask(ctx, call, read, ctx.until(ctx.options.timeout), fresh=fresh)
 
-    Raises:
-        NotFoundError: no endpoint knows it.
-        KlingAPIError: it was not found, and an endpoint refused to answer.
-        TransportError: a call got no answer.
-    """
-    missing: KlingError | None = None
-    for name in sorted(ENDPOINTS, key=lambda name: name != seen.found_at):
-        record = ENDPOINTS[name]
-        if record.returns is not None:
-            continue  # it makes no tasks
-        try:
-            # Most will not know it, which only a connection of one's own proves.
-            task = yield from _get(ctx, record, wanted, seen, fresh=True)
-        except KlingAPIError as error:
-            if is_transient(error):
-                raise
-            if missing is None or not isinstance(error, NotFoundError):
-                missing = error
-        else:
-            seen.found_at = name
-            return task
-    assert missing is not None  # noqa: S101 - there is at least one endpoint
-    raise missing
-
-
-def _get(
-    ctx: Context, record: EndpointRecord, wanted: Wanted, seen: Look, *, fresh: bool = False
-) -> Flow[Task]:
-    wire, expected = ctx.wire_for(record), wanted.expected
-
-    def read(reply: Reply) -> Task:
-        return expected.check(wire.task(reply, record), reply)
-
-    seen.requests += 1
-    call = wire.get(record, wanted.name)
-    return (yield from ask(ctx, call, read, ctx.until(ctx.options.timeout), fresh=fresh))
+    return asking

@@ -25,7 +25,8 @@ from kling_sdk.errors import (
     NotCreatedError,
     OutcomeUnknownError,
 )
-from kling_sdk.flows.core import Context, reason
+from kling_sdk.flows.context import Context
+from kling_sdk.flows.core import reason
 from kling_sdk.flows.create import create, new_external_id
 from kling_sdk.flows.effects import NO_ITEM, Emit, Ended, Flow, Next, Spawn, Take
 from kling_sdk.flows.interrupted import interrupted, open_tasks, unanswered

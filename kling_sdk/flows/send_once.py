@@ -9,7 +9,8 @@ from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.capabilities import require
 from kling_sdk.endpoints.raw import RawRequest
 from kling_sdk.errors import KlingError, OutcomeUnknownError
-from kling_sdk.flows.core import Context, exchange
+from kling_sdk.flows.context import Context
+from kling_sdk.flows.core import exchange
 from kling_sdk.flows.effects import Flow
 from kling_sdk.flows.interrupted import interrupted
 from kling_sdk.flows.retry import maybe_done
@@ -30,8 +31,8 @@ def call_once(ctx: Context, request: Request) -> Flow[Any]:
         OutcomeUnknownError: it may have been carried out, and its result is lost.
     """
     if ctx.options.check and request.check:
-        require(request.record, request.given())
-    wire, returns = ctx.wire_for(request.record), request.record.returns
+        require(request.record, request.given(), ctx.warned)
+    wire, returns = ctx.wire_of(request), request.record.returns
     assert returns is not None  # noqa: S101 - what makes no task says how its reply is read
     return (yield from send_once(ctx, request, lambda reply: returns(wire.data(reply))))
 
@@ -42,7 +43,7 @@ def send_once(ctx: Context, request: Request | RawRequest, read: Callable[[Reply
     Raises:
         OutcomeUnknownError: the reply is lost. The others are those of `call_once`.
     """
-    call = ctx.wire_for(request.record).create(request, "")
+    call = ctx.wire_of(request).create(request, "")
     until = ctx.until(ctx.options.create_deadline)
     lost = "nothing can be asked: this endpoint takes no external_task_id"
     try:

@@ -15,7 +15,8 @@ from kling_sdk.errors import (
     WaitCancelledError,
     WaitTimeoutError,
 )
-from kling_sdk.flows.core import Context, Event, log
+from kling_sdk.flows.asking import TASKS
+from kling_sdk.flows.context import Context, Event, log
 from kling_sdk.flows.privacy import discreet
 from kling_sdk.results import Task
 
@@ -121,8 +122,10 @@ def place_of(
         task: The task, or None when only an id of it is known.
         record: The endpoint that made it, as far as the caller knows.
     """
-    if ctx.wire.name == "relay":
+    if ctx.is_relay:
         return _ANY_ENDPOINT
+    if task is not None and task.interface == TASKS.interface:
+        return TASKS
     if task is None or (not task.endpoint and record is None):
         return record
     return record_of(task, record)

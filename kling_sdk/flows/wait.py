@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from kling_sdk.endpoints.base import Request
@@ -21,8 +22,10 @@ from kling_sdk.errors import (
     TransportError,
     UnreachableError,
 )
+from kling_sdk.flows.asking import find_task, read_task
 from kling_sdk.flows.board import Waiting
-from kling_sdk.flows.core import Context, Event, ask, log
+from kling_sdk.flows.context import Context, Event, log
+from kling_sdk.flows.core import ask
 from kling_sdk.flows.create import create
 from kling_sdk.flows.effects import Flow, Sleep
 from kling_sdk.flows.identity import ExpectedTask
@@ -34,6 +37,7 @@ from kling_sdk.flows.tasks import (
     is_complete,
     merged,
     note_change,
+    place_of,
     record_of,
     timed_out,
 )
@@ -99,6 +103,7 @@ def _wait(
     stack: contextlib.ExitStack,
 ) -> Flow[Task]:
     known = task if isinstance(task, Task) else None
+    place = _place(ctx, record, known)
     seconds = ctx.wait_seconds(record)
     until = ctx.until(seconds)
     pause = _first_look(ctx, known) if known is not None else 0.0
@@ -111,7 +116,7 @@ def _wait(
         if looked_at >= until:
             raise timed_out(_last(task, known), seconds) from trouble
         if own is None and known is not None:
-            own = stack.enter_context(waiting(ctx, record, known))
+            own = stack.enter_context(waiting(ctx, place, known))
         # A last look is taken at the deadline itself rather than missed by a second.
         yield from _pause(ctx, max(0.0, min(pause, remaining)), task, known)
         looks += 1
@@ -120,7 +125,7 @@ def _wait(
         try:
             fresh = started - max(pause / 2, ctx.options.poll_interval[0])
             after = until if started >= until else max(math.nextafter(before, math.inf), fresh)
-            looked_at, seen = yield from _look(ctx, record, own, known or str(task), until, after)
+            looked_at, seen = yield from _look(ctx, place, own, known or str(task), until, after)
         except (KlingAPIError, TransportError) as error:
             # A task that was seen once exists: not finding it is the server's hiccup.
             lost = not is_transient(error) or ctx.policy.is_hopeless(error, looks)
@@ -132,6 +137,7 @@ def _wait(
             seen = merged(known, seen) if known is not None else seen
             note_change(ctx, known, seen)
             known, trouble = seen, None
+            place = _place(ctx, record, known)
             if seen.is_done:
                 return finished(seen, private)
         # What another wait has seen is as old as its request.
@@ -159,7 +165,7 @@ def _server_pause(trouble: KlingError | None, pause: float) -> float:
 
 def _look(
     ctx: Context,
-    record: EndpointRecord,
+    place: EndpointRecord,
     own: Waiting | None,
     task: Task | str,
     until: float,
@@ -171,29 +177,24 @@ def _look(
     """
     ctx.emit(Event("poll", "GET"))
     if own is not None and isinstance(task, Task):
-        shown = yield from shared_look(ctx, record, own, task, after)
+        shown = yield from shared_look(ctx, place, own, task, after)
         if shown is not None:
             return shown
-    return ctx.monotonic(), (yield from _get(ctx, record, task, until))
+    return ctx.monotonic(), (yield from _get(ctx, place, task, until))
 
 
-def _get(ctx: Context, record: EndpointRecord, task: Task | str, until: float) -> Flow[Task]:
-    wire = ctx.wire_for(record)
+def _get(ctx: Context, place: EndpointRecord, task: Task | str, until: float) -> Flow[Task]:
     # At the deadline one attempt still gets its full time.
-    until = max(until, ctx.until(ctx.options.timeout))
-    name, expected = (
-        (task.task_id, ExpectedTask.of(task))
-        if isinstance(task, Task)
-        else (task, ExpectedTask(either=task))
-    )
-    return (
-        yield from ask(
-            ctx,
-            wire.get(record, name),
-            lambda reply: expected.check(wire.task(reply, record), reply),
-            until,
-        )
-    )
+    asking = partial(ask, ctx, until=max(until, ctx.until(ctx.options.timeout)))
+    if isinstance(task, Task):
+        return (yield from read_task(ctx, place, ExpectedTask.of(task), asking))
+    return (yield from find_task(ctx, place, task, asking))
+
+
+def _place(ctx: Context, record: EndpointRecord, known: Task | None) -> EndpointRecord:
+    """Return where the task is asked for, as far as that is known."""
+    place = place_of(ctx, known, record)
+    return record if place is None or ctx.is_relay else place
 
 
 def _pause(ctx: Context, seconds: float, task: Task | str, known: Task | None) -> Flow[None]:

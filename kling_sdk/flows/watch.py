@@ -11,7 +11,7 @@ import attrs
 
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import KlingError, RequestValidationError, UnreachableError
-from kling_sdk.flows.core import Context
+from kling_sdk.flows.context import Context
 from kling_sdk.flows.effects import Flow
 from kling_sdk.flows.look import Look, Wanted, look
 from kling_sdk.flows.tasks import (
@@ -139,7 +139,8 @@ class Watch:
             record = place_of(self.ctx, known, record)
             try:
                 if record is not None:
-                    self.ctx.wire_for(record).get(record, name)
+                    for call in self.ctx.wire_for(record).get(record, name):
+                        self.ctx.ring_for(call)
             except RequestValidationError as error:  # nobody can be asked for it
                 self.ended.append(Outcome(index, known, error))
                 return

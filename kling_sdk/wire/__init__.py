@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kling_sdk.results import Page, Task
-from kling_sdk.wire.messages import HttpCall, Reply
+from kling_sdk.wire.messages import HttpCall, NameKind, Reply
 from kling_sdk.wire.relay import RelayWire
 from kling_sdk.wire.v1 import V1Wire
 
@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from kling_sdk.endpoints.raw import RawRequest
     from kling_sdk.endpoints.record import EndpointRecord
 
-__all__ = ["WIRES", "HttpCall", "RelayWire", "Reply", "V1Wire", "Wire"]
+__all__ = [
+    "WIRES",
+    "HttpCall",
+    "NameKind",
+    "RelayWire",
+    "Reply",
+    "V1Wire",
+    "Wire",
+]
 
 
 class Wire(Protocol):
@@ -23,6 +31,16 @@ class Wire(Protocol):
     @property
     def name(self) -> str:
         """A name for logs and reprs."""
+        ...
+
+    @property
+    def interface(self) -> str:
+        """The interface's name, as in `Task.interface`."""
+        ...
+
+    @property
+    def max_ids(self) -> int:
+        """Most tasks that one call asks for by their ids."""
         ...
 
     @property
@@ -49,14 +67,16 @@ class Wire(Protocol):
         """Return the call that creates a task."""
         ...
 
-    def get(self, record: EndpointRecord, task_id: str) -> HttpCall:
-        """Return the call that reads one task."""
+    def get(
+        self, record: EndpointRecord, task_id: str, kind: NameKind = "either"
+    ) -> tuple[HttpCall, ...]:
+        """Return the calls that read one task; the first that knows it counts."""
         ...
 
     def list(
-        self, record: EndpointRecord, page: int, page_size: int, before: int | None
+        self, record: EndpointRecord, page: int, page_size: int, after: str | None
     ) -> HttpCall:
-        """Return the call that reads one page of tasks."""
+        """Return the call that reads one page of tasks; *after* is a `Page.next_cursor`."""
         ...
 
     def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> HttpCall:
@@ -67,8 +87,12 @@ class Wire(Protocol):
         """Return a reply's payload, or raise what the server refused."""
         ...
 
+    def created(self, reply: Reply, record: EndpointRecord) -> Task:
+        """Return the task in a reply to create."""
+        ...
+
     def task(self, reply: Reply, record: EndpointRecord) -> Task:
-        """Return the task in a reply."""
+        """Return the task in a reply to get."""
         ...
 
     def page(self, reply: Reply, record: EndpointRecord, page: int, page_size: int) -> Page:
@@ -76,5 +100,16 @@ class Wire(Protocol):
         ...
 
 
+class _Wires(dict[str, Wire]):
+    """Wires by name. That of the model path is loaded by who uses it."""
+
+    def __missing__(self, name: str) -> Wire:
+        if name != "model-path":
+            raise KeyError(name)
+        from kling_sdk.wire.model_path import MODEL_PATH
+
+        return self.setdefault(name, MODEL_PATH)
+
+
 #: The vendor's interfaces, by the name that an `EndpointRecord` gives.
-WIRES: Final[dict[str, Wire]] = {"v1": V1Wire()}
+WIRES: Final[dict[str, Wire]] = _Wires(v1=V1Wire())

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from datetime import UTC
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from kling_sdk.errors import TransportError, UnreachableError
 
 __all__ = [
     "HttpCall",
+    "NameKind",
     "Reply",
     "is_redirect",
     "json_object",
@@ -39,6 +40,10 @@ _LONGEST_DATE: Final = 40  # characters; the longest form has 33
 _TRANSIENT: Final = frozenset({408, 425, 429})
 
 
+#: What a task is named by; `either` is a name of which that is not known.
+NameKind = Literal["task_id", "external_id", "either"]
+
+
 class HttpCall(NamedTuple):
     """An HTTP call, without host and authorization.
 
@@ -48,6 +53,7 @@ class HttpCall(NamedTuple):
         params: Query parameters.
         json: Body, or None for none.
         headers: Further headers.
+        needs_api_key: Whether it must be signed by an API key: no key pair will do.
     """
 
     method: str
@@ -55,6 +61,7 @@ class HttpCall(NamedTuple):
     params: Mapping[str, str | int] | None = None
     json: Any = None
     headers: Mapping[str, str] = _NONE
+    needs_api_key: bool = False
 
     def __repr__(self) -> str:
         # The body may hold a prompt, the headers a key.

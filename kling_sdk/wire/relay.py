@@ -7,6 +7,7 @@ own code kept where Kling refused. Source: this project's relay.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from kling_sdk.errors import RequestValidationError, TransportError
 from kling_sdk.results import Page, Task, Video, decimal, instant, text
 from kling_sdk.wire.messages import (
     HttpCall,
+    NameKind,
     Reply,
     json_object,
     names_asked_path,
@@ -37,6 +39,8 @@ class RelayWire:
     """Paths, bodies and replies of a relay."""
 
     name: str = "relay"
+    interface: str = "relay"
+    max_ids: int = 1
     default_base_url: str = "http://127.0.0.1:3000"
     max_page_size: int = 100
     sends_request_id: bool = True
@@ -48,30 +52,36 @@ class RelayWire:
         body = wire_body(request, external_task_id)
         return HttpCall("POST", f"{_ROOT}/{request.endpoint}", json=body)
 
-    def get(self, record: EndpointRecord, task_id: str) -> HttpCall:  # noqa: ARG002 - one path for all endpoints
-        """Return the call that reads one task, by task id or external id."""
-        return HttpCall("GET", f"{_ROOT}/{quote(checked_id(task_id), safe='')}")
+    def get(
+        self,
+        record: EndpointRecord,  # noqa: ARG002 - one path for all endpoints
+        task_id: str,
+        kind: NameKind = "either",  # noqa: ARG002 - and for ids of both kinds
+    ) -> tuple[HttpCall, ...]:
+        """Return the calls that read one task, by task id or external id: here always one."""
+        return (HttpCall("GET", f"{_ROOT}/{quote(checked_id(task_id), safe='')}"),)
 
     def list(
         self,
         record: EndpointRecord,  # noqa: ARG002 - one list for all endpoints
         page: int,
         page_size: int,
-        before: int | None,
+        after: str | None,
     ) -> HttpCall:
-        """Return the call that reads the page before the key *before* (None: the newest)."""
-        if page > 1 and before is None:
+        """Return the call that reads the page behind the key *after* (None: the newest)."""
+        if page > 1 and after is None:
             raise RequestValidationError(
                 "page", f"is {page} on a relay", "page 1, or iter(): a relay's pages have keys"
             )
+        return self.search({} if after is None else {"before": after}, page_size)
+
+    def search(self, params: Mapping[str, str | int], page_size: int) -> HttpCall:
+        """Return the call that reads a page of the tasks that *params* choose."""
         if not 1 <= page_size <= self.max_page_size:
             raise RequestValidationError(
                 "page_size", f"is {page_size}", f"1 to {self.max_page_size}"
             )
-        params: dict[str, str | int] = {"limit": page_size}
-        if before is not None:
-            params["before"] = before
-        return HttpCall("GET", _ROOT, params=params)
+        return HttpCall("GET", _ROOT, params={"limit": page_size, **params})
 
     def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> HttpCall:  # noqa: ARG002 - the protocol's signature
         """Raise: a relay bills its own users and shows no account of Kling."""
@@ -112,8 +122,12 @@ class RelayWire:
             complete=complete or unknown_path,
         )
 
+    def created(self, reply: Reply, record: EndpointRecord) -> Task:
+        """Return the task in a reply to create."""
+        return _task_from(self.data(reply), record.name)
+
     def task(self, reply: Reply, record: EndpointRecord) -> Task:
-        """Return the task in a reply to create or get."""
+        """Return the task in a reply to get."""
         return _task_from(self.data(reply), record.name)
 
     def page(self, reply: Reply, record: EndpointRecord, page: int, page_size: int) -> Page:
@@ -124,7 +138,14 @@ class RelayWire:
             raise TransportError(f"HTTP {reply.status}: a page without a list of tasks")
         tasks = tuple(_task_from(item, record.name) for item in data)
         key = before if isinstance(before, int) else None
-        return Page(tasks, page, page_size, next_before=key, has_next=key is not None)
+        return Page(
+            tasks,
+            page,
+            page_size,
+            next_before=key,
+            has_next=key is not None,
+            next_cursor=None if key is None else str(key),
+        )
 
 
 def _task_from(data: object, endpoint: str) -> Task:
@@ -145,6 +166,7 @@ def _task_from(data: object, endpoint: str) -> Task:
         created_at=instant(raw.get("created_at"), per_second=1),
         updated_at=instant(raw.get("updated_at"), per_second=1),
         endpoint=endpoint,
+        interface="relay",
         kling_task_id=text(raw.get("kling_task_id")) or None,
         raw=raw,
     )

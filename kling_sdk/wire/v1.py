@@ -16,6 +16,7 @@ from kling_sdk.errors import RequestValidationError, TransportError
 from kling_sdk.results import Image, Page, ResourcePack, Task, Video, decimal, instant, text
 from kling_sdk.wire.messages import (
     HttpCall,
+    NameKind,
     Reply,
     json_object,
     names_asked_path,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from kling_sdk.endpoints.raw import RawRequest
     from kling_sdk.endpoints.record import EndpointRecord
 
-__all__ = ["REGIONS", "V1Wire", "checked_id", "wire_body"]
+__all__ = ["REGIONS", "V1Wire", "checked_id", "plain_body", "wire_body"]
 
 
 def _plain(value: Any) -> Any:
@@ -51,27 +52,36 @@ def _plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     return body
 
 
-def wire_body(request: Request | RawRequest, external_task_id: str) -> dict[str, Any]:
-    """Return the JSON body of a create, as Kling and relays take it.
+def plain_body(
+    request: Request | RawRequest, external_task_id: str
+) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Return a request's fields in our vocabulary, and what it has in `extra_body`.
 
-    An empty *external_task_id* is not sent.
+    An empty *external_task_id* is left out.
+    """
+    from kling_sdk.endpoints.raw import RawRequest  # a program that only reads needs none
+
+    sent_id = {"external_task_id": external_task_id} if external_task_id else {}
+    if isinstance(request, RawRequest):
+        return {**request.body, **sent_id}, {}
+    fields = request.given()
+    extra = fields.pop("extra_body", {})
+    body = {**_plain_fields(fields), **sent_id}
+    if isinstance(body.get("watermark_info"), bool):
+        body["watermark_info"] = {"enabled": body["watermark_info"]}
+    return body, extra
+
+
+def wire_body(request: Request | RawRequest, external_task_id: str) -> dict[str, Any]:
+    """Return the JSON body of a create as relays take it: our vocabulary, whatever the model.
 
     Raises:
         RequestValidationError: JSON cannot carry a value.
     """
-    from kling_sdk.endpoints.checks import require_json  # a program that only reads needs none
-    from kling_sdk.endpoints.raw import RawRequest
+    from kling_sdk.endpoints.checks import require_json  # as above
 
-    sent_id = {"external_task_id": external_task_id} if external_task_id else {}
-    if isinstance(request, RawRequest):
-        body = {**request.body, **sent_id}
-    else:
-        fields = request.given()
-        extra = fields.pop("extra_body", {})
-        body = {**_plain_fields(fields), **sent_id}
-        if isinstance(body.get("watermark_info"), bool):
-            body["watermark_info"] = {"enabled": body["watermark_info"]}
-        body |= extra
+    body, extra = plain_body(request, external_task_id)
+    body |= extra
     require_json("", body)
     return body
 
@@ -88,6 +98,10 @@ class V1Wire:
     """Paths, bodies and replies of the vendor's servers."""
 
     name: str = "kling"
+    #: The interface's name, as in `Task.interface`.
+    interface: str = "v1"
+    #: Most tasks that one call asks for by their ids.
+    max_ids: int = 1
     default_base_url: str = REGIONS["global"]
     #: Whether each attempt carries an `x-request-id`, which the server may repeat.
     sends_request_id: bool = False
@@ -98,19 +112,36 @@ class V1Wire:
     shares_external_ids: bool = True
 
     def create(self, request: Request | RawRequest, external_task_id: str) -> HttpCall:
-        """Return the call that creates a task."""
-        return HttpCall("POST", request.record.path, json=wire_body(request, external_task_id))
+        """Return the call that creates a task.
 
-    def get(self, record: EndpointRecord, task_id: str) -> HttpCall:
-        """Return the call that reads one task, by task id or external id."""
-        return HttpCall("GET", f"{_known_path(record)}/{quote(checked_id(task_id), safe='')}")
+        Raises:
+            RequestValidationError: JSON cannot carry a value, or /v1 has no word for one.
+        """
+        body = wire_body(request, external_task_id)
+        if "resolution" in body or "audio" in body:
+            from kling_sdk.wire.translation import to_v1  # few requests need it
+
+            body = to_v1(body)
+        return HttpCall("POST", request.record.path, json=body)
+
+    def get(
+        self,
+        record: EndpointRecord,
+        task_id: str,
+        kind: NameKind = "either",  # noqa: ARG002 - one path for ids of both kinds
+    ) -> tuple[HttpCall, ...]:
+        """Return the calls that read one task, by task id or external id: here always one."""
+        path = f"{_known_path(record)}/{quote(checked_id(task_id), safe='')}"
+        return (HttpCall("GET", path),)
 
     def list(
-        self, record: EndpointRecord, page: int, page_size: int, before: int | None
+        self,
+        record: EndpointRecord,
+        page: int,
+        page_size: int,
+        after: str | None,  # noqa: ARG002 - its pages have numbers
     ) -> HttpCall:
-        """Return the call that reads one page; *before* is the relay's and must be None."""
-        if before is not None:
-            raise RequestValidationError("before", "is given", "page and page_size")
+        """Return the call that reads one page."""
         if not 1 <= page <= self.max_page:
             raise RequestValidationError("page", f"is {page}", f"1 to {self.max_page}")
         if not 1 <= page_size <= self.max_page_size:
@@ -158,8 +189,12 @@ class V1Wire:
             complete=bool(request_id) or unknown_path,
         )
 
+    def created(self, reply: Reply, record: EndpointRecord) -> Task:
+        """Return the task in a reply to create."""
+        return task_from(self.data(reply), record.name)
+
     def task(self, reply: Reply, record: EndpointRecord) -> Task:
-        """Return the task in a reply to create or get."""
+        """Return the task in a reply to get."""
         return task_from(self.data(reply), record.name)
 
     def page(self, reply: Reply, record: EndpointRecord, page: int, page_size: int) -> Page:
@@ -183,13 +218,12 @@ def _known_path(record: EndpointRecord) -> str:
     return record.path
 
 
-def checked_id(task_id: str) -> str:
+def checked_id(task_id: str, field: str = "task_id") -> str:
     """Return an id that can stand in a URL path, or raise `RequestValidationError`."""
     given: object = task_id  # a caller may not run a type checker
     if not isinstance(given, str) or not task_id.strip(". ") or len(task_id) > 200:
-        raise RequestValidationError(
-            "task_id", "is empty, too long or no text", "a task id or external id as text"
-        )
+        expected = "a task id or external id as text" if field == "task_id" else "its name"
+        raise RequestValidationError(field, "is empty, too long or no text", expected)
     return task_id
 
 
@@ -219,6 +253,7 @@ def task_from(data: object, endpoint: str = "") -> Task:
         updated_at=instant(raw.get("updated_at")),
         units=decimal(raw.get("final_unit_deduction")),
         endpoint=endpoint,
+        interface="v1",
         raw=raw,
     )
 

@@ -1,7 +1,8 @@
 """A program that uses a client, forks, and creates tasks in all processes at once.
 
-Run as `python forking.py URL sync|async|naive preload|multiprocessing`. Prints a line of JSON
-for each create: the prompt, and the id of the task that was returned, or null.
+Run as `python forking.py URL sync|async|naive preload|multiprocessing KEY MODEL`; an empty MODEL is
+the default. Prints a line of JSON for each create: the prompt, and the id of the task that was
+returned, or null.
 """
 
 from __future__ import annotations
@@ -21,16 +22,21 @@ CHILDREN = 4
 EACH = 39  # creates of a process after the fork; one more was made before it, by the parent
 
 
-def sync_client(url: str) -> Callable[[list[str]], list[str | None]]:
-    kling = Kling("AK|SK", base_url=url)
-    return lambda prompts: [kling.text2video.create(prompt=one).task_id for one in prompts]
+def sync_client(
+    url: str, key: str, extra: dict[str, Any]
+) -> Callable[[list[str]], list[str | None]]:
+    kling = Kling(key, base_url=url)
+    return lambda prompts: [kling.text2video.create(prompt=one, **extra).task_id for one in prompts]
 
 
-def async_client(url: str) -> Callable[[list[str]], list[str | None]]:
-    kling = AsyncKling("AK|SK", base_url=url)
+def async_client(
+    url: str, key: str, extra: dict[str, Any]
+) -> Callable[[list[str]], list[str | None]]:
+    kling = AsyncKling(key, base_url=url)
 
     async def create(prompts: list[str]) -> list[str | None]:
-        tasks = await asyncio.gather(*(kling.text2video.create(prompt=one) for one in prompts))
+        creates = [kling.text2video.create(prompt=one, **extra) for one in prompts]
+        tasks = await asyncio.gather(*creates)
         return [task.task_id for task in tasks]
 
     # One loop for all, which a child inherits as well.
@@ -38,7 +44,9 @@ def async_client(url: str) -> Callable[[list[str]], list[str | None]]:
     return lambda prompts: loop.run_until_complete(create(prompts))
 
 
-def naive_client(url: str) -> Callable[[list[str]], list[str | None]]:
+def naive_client(
+    url: str, _key: str, _extra: dict[str, Any]
+) -> Callable[[list[str]], list[str | None]]:
     host, _, port = url.removeprefix("http://").partition(":")
     connection = socket.create_connection((host, int(port)), timeout=2)
 
@@ -62,8 +70,9 @@ def work(create: Callable[[list[str]], list[str | None]], name: str, count: int)
         os.write(1, f"{json.dumps(line)}\n".encode())
 
 
-def main(url: str, client: str, how: str) -> None:
-    create = {"sync": sync_client, "async": async_client, "naive": naive_client}[client](url)
+def main(url: str, client: str, how: str, key: str, model: str) -> None:
+    make = {"sync": sync_client, "async": async_client, "naive": naive_client}[client]
+    create = make(url, key, {"model_name": model} if model else {})
     work(create, "before", 5)
     if how == "multiprocessing":
         context = multiprocessing.get_context("fork")

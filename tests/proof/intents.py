@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import attrs
 
@@ -14,6 +15,22 @@ from tests.sdk.faulty_server import FaultyKling
 
 KEY = "AK|SK"
 IN_FLIGHT = 32
+
+
+@attrs.frozen
+class Side:
+    """One of the vendor's interfaces: the key of its client, and what its requests have besides."""
+
+    name: str
+    key: str
+    extra: dict[str, Any]
+
+
+#: The same requests for both: only the model, and what the client's key is, differ.
+SIDES = {
+    "v1": Side("v1", KEY, {}),
+    "model-path": Side("model-path", "an-api-key", {"model_name": "kling-3.0"}),
+}
 
 
 @attrs.define
@@ -91,10 +108,10 @@ def prompts(count: int) -> list[str]:
     return [f"intent {number}" for number in range(count)]
 
 
-def with_sdk(kling: AsyncKling) -> Create:
+def with_sdk(kling: AsyncKling, **extra: Any) -> Create:
     async def create(prompt: str) -> Told:
         try:
-            return Told((await kling.text2video.create(prompt=prompt)).task_id)
+            return Told((await kling.text2video.create(prompt=prompt, **extra)).task_id)
         except OutcomeUnknownError as error:
             return Told(unknown=error.external_task_id)
         except KlingAPIError:

@@ -1,6 +1,7 @@
 """P1: one create, one task, over a network that breaks three requests in ten.
 
-Every intent has a prompt of its own, so the server's books show what each one bought.
+Each proof runs over both interfaces of the vendor. Every intent has a prompt of its own, so the
+server's books show what each one bought.
 The checker compares the books with what the callers were told. Two naive clients, which
 do what many programs do, must fail the same check: else it would prove nothing.
 """
@@ -24,7 +25,17 @@ from kling_sdk import (
     OutcomeUnknownError,
     TextToVideo,
 )
-from tests.proof.intents import KEY, Create, Told, everybody, judge, prompts, show, with_sdk
+from tests.proof.intents import (
+    SIDES,
+    Create,
+    Side,
+    Told,
+    everybody,
+    judge,
+    prompts,
+    show,
+    with_sdk,
+)
 from tests.sdk.fake_kling import HonestKling
 from tests.sdk.faulty_server import Fault, FaultyKling
 from tests.sdk.scripted import ClockPerTask, FakeClock
@@ -50,39 +61,48 @@ def server(request: pytest.FixtureRequest) -> Iterator[FaultyKling]:
         yield server
 
 
-async def test_two_thousand_creates_make_two_thousand_tasks(server: FaultyKling) -> None:
+@pytest.fixture(params=SIDES)
+def side(request: pytest.FixtureRequest) -> Side:
+    return SIDES[request.param]
+
+
+async def test_two_thousand_creates_make_two_thousand_tasks(
+    server: FaultyKling, side: Side
+) -> None:
     """With 30 % of requests reset at random bytes, no video is bought twice and none is lost."""
     started = time.monotonic()
-    async with AsyncKling(KEY, base_url=server.url, clock=ClockPerTask()) as kling:
-        told = await everybody(with_sdk(kling), prompts(2000))
+    async with AsyncKling(side.key, base_url=server.url, clock=ClockPerTask()) as kling:
+        told = await everybody(with_sdk(kling, **side.extra), prompts(2000))
 
         verdict = judge(told, server.kling)
-        show("httpx, 32 in flight", verdict, server, time.monotonic() - started)
+        show(f"httpx, 32 in flight, {side.name}", verdict, server, time.monotonic() - started)
         assert verdict.is_sound
         assert verdict.tasks >= verdict.intents - verdict.unknown
         assert server.unread > 200
 
 
-async def test_creates_over_aiohttp_make_one_task_each(server: FaultyKling) -> None:
+async def test_creates_over_aiohttp_make_one_task_each(server: FaultyKling, side: Side) -> None:
     """The promise does not depend on the HTTP library."""
     started = time.monotonic()
     async with aiohttp.ClientSession() as session:
-        kling = AsyncKling(KEY, base_url=server.url, clock=ClockPerTask(), http_client=session)
-        told = await everybody(with_sdk(kling), prompts(500))
+        kling = AsyncKling(side.key, base_url=server.url, clock=ClockPerTask(), http_client=session)
+        told = await everybody(with_sdk(kling, **side.extra), prompts(500))
 
     verdict = judge(told, server.kling)
-    show("aiohttp, 32 in flight", verdict, server, time.monotonic() - started)
+    show(f"aiohttp, 32 in flight, {side.name}", verdict, server, time.monotonic() - started)
     assert verdict.is_sound
 
 
-async def test_a_client_that_never_repeats_still_loses_nothing(server: FaultyKling) -> None:
+async def test_a_client_that_never_repeats_still_loses_nothing(
+    server: FaultyKling, side: Side
+) -> None:
     """With retries off, each answer that was lost is an error whose id finds out the truth."""
     started = time.monotonic()
-    async with AsyncKling(KEY, base_url=server.url, clock=ClockPerTask(), retries=0) as kling:
-        told = await everybody(with_sdk(kling), prompts(300))
+    async with AsyncKling(side.key, base_url=server.url, clock=ClockPerTask(), retries=0) as kling:
+        told = await everybody(with_sdk(kling, **side.extra), prompts(300))
 
         verdict = judge(told, server.kling)
-        show("httpx, no repeats", verdict, server, time.monotonic() - started)
+        show(f"httpx, no repeats, {side.name}", verdict, server, time.monotonic() - started)
         assert verdict.is_sound
         assert verdict.unknown > 20
         server.heal()
@@ -95,23 +115,27 @@ async def test_a_client_that_never_repeats_still_loses_nothing(server: FaultyKli
                 assert found == server.kling.by_external.get(word.unknown)
 
 
-def test_creates_one_after_the_other_make_one_task_each(server: FaultyKling) -> None:
+def test_creates_one_after_the_other_make_one_task_each(server: FaultyKling, side: Side) -> None:
     """The sync client keeps the same promise."""
     started, told = time.monotonic(), dict[str, Told]()
-    with Kling(KEY, base_url=server.url, clock=ClockPerTask()) as kling:
+    with Kling(side.key, base_url=server.url, clock=ClockPerTask()) as kling:
         for prompt in prompts(300):
             try:
-                told[prompt] = Told(kling.text2video.create(prompt=prompt).task_id)
+                told[prompt] = Told(kling.text2video.create(prompt=prompt, **side.extra).task_id)
             except OutcomeUnknownError as error:
                 told[prompt] = Told(unknown=error.external_task_id)
 
     verdict = judge(told, server.kling)
-    show("sync httpx", verdict, server, time.monotonic() - started)
+    show(f"sync httpx, {side.name}", verdict, server, time.monotonic() - started)
     assert verdict.is_sound
 
 
 #: The clock moves while one create pauses, and so ages all: no deadline may end them.
 PATIENT: Any = {"create_deadline": 1e9, "wait_timeout": 1e9}
+
+
+def requests_of(side: Side, count: int) -> list[TextToVideo]:
+    return [TextToVideo(prompt=text, **side.extra) for text in prompts(count)]
 
 
 def told_by(outcomes: list[Outcome], requests: list[TextToVideo]) -> dict[str, Told]:
@@ -124,29 +148,33 @@ def told_by(outcomes: list[Outcome], requests: list[TextToVideo]) -> dict[str, T
     return told
 
 
-async def test_a_batch_of_an_async_client_makes_one_task_per_request(server: FaultyKling) -> None:
+async def test_a_batch_of_an_async_client_makes_one_task_per_request(
+    server: FaultyKling, side: Side
+) -> None:
     """`run_many` creates at the same time, and keeps the promise for each request."""
-    started, requests = time.monotonic(), [TextToVideo(prompt=text) for text in prompts(500)]
+    started, requests = time.monotonic(), requests_of(side, 500)
     server.kling.takes = 0.0
-    async with AsyncKling(KEY, base_url=server.url, clock=FakeClock(), **PATIENT) as kling:
+    async with AsyncKling(side.key, base_url=server.url, clock=FakeClock(), **PATIENT) as kling:
         batch = kling.run_many(requests, max_concurrent=32)
         told = told_by([outcome async for outcome in batch], requests)
 
     verdict = judge(told, server.kling)
-    show("run_many, 32 in flight", verdict, server, time.monotonic() - started)
+    show(f"run_many, 32 in flight, {side.name}", verdict, server, time.monotonic() - started)
     assert verdict.is_sound
     assert verdict.tasks == verdict.intents == 500
 
 
-def test_a_batch_of_a_sync_client_makes_one_task_per_request(server: FaultyKling) -> None:
+def test_a_batch_of_a_sync_client_makes_one_task_per_request(
+    server: FaultyKling, side: Side
+) -> None:
     """The same, in threads."""
-    started, requests = time.monotonic(), [TextToVideo(prompt=text) for text in prompts(300)]
+    started, requests = time.monotonic(), requests_of(side, 300)
     server.kling.takes = 0.0
-    with Kling(KEY, base_url=server.url, clock=FakeClock(), **PATIENT) as kling:
+    with Kling(side.key, base_url=server.url, clock=FakeClock(), **PATIENT) as kling:
         told = told_by(list(kling.run_many(requests, max_concurrent=16)), requests)
 
     verdict = judge(told, server.kling)
-    show("sync run_many, 16 in flight", verdict, server, time.monotonic() - started)
+    show(f"sync run_many, 16 in flight, {side.name}", verdict, server, time.monotonic() - started)
     assert verdict.is_sound
     assert verdict.tasks == verdict.intents == 300
 

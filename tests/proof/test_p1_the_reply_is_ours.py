@@ -1,8 +1,8 @@
 """P1: a create is answered with its own task, however replies get out of step.
 
-Connections that are one reply behind, replies that do not name their task, forks that share
-sockets, pages of gateways, and callers that are cancelled at every await. Each check is held
-against a naive client, which it must catch.
+Over both interfaces of the vendor: connections that are one reply behind, replies that do not name
+their task, forks that share sockets, pages of gateways, and callers that are cancelled at every
+await. Each check is held against a naive client, which it must catch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,18 @@ import httpx2
 import pytest
 
 from kling_sdk import AsyncKling, Kling, KlingAPIError, OutcomeUnknownError
-from tests.proof.intents import KEY, Create, Told, everybody, judge, prompts, show, with_sdk
+from tests.proof.intents import (
+    KEY,
+    SIDES,
+    Create,
+    Side,
+    Told,
+    everybody,
+    judge,
+    prompts,
+    show,
+    with_sdk,
+)
 from tests.sdk.fake_kling import Answer, HonestKling, answer
 from tests.sdk.faulty_server import Fault, FaultyKling
 from tests.sdk.scripted import ClockPerTask
@@ -73,8 +84,13 @@ def server() -> Iterator[FaultyKling]:
         yield server
 
 
+@pytest.fixture(params=SIDES)
+def side(request: pytest.FixtureRequest) -> Side:
+    return SIDES[request.param]
+
+
 @asynccontextmanager
-async def over(client: str, url: str, **options: Any) -> AsyncIterator[AsyncKling]:
+async def over(client: str, url: str, key: str, **options: Any) -> AsyncIterator[AsyncKling]:
     """Yield a client of *url* over the default connections, or over a library's own client."""
     makers: dict[str, Callable[[], AbstractAsyncContextManager[Any]]] = {
         "default": contextlib.nullcontext,
@@ -84,7 +100,7 @@ async def over(client: str, url: str, **options: Any) -> AsyncIterator[AsyncKlin
     }
     async with (
         makers[client]() as http,
-        AsyncKling(KEY, base_url=url, clock=ClockPerTask(), http_client=http, **options) as kling,
+        AsyncKling(key, base_url=url, clock=ClockPerTask(), http_client=http, **options) as kling,
     ):
         yield kling
 
@@ -100,6 +116,7 @@ CLIENTS: Final = [
 @pytest.mark.slow
 async def test_no_create_gets_the_task_of_another(
     server: FaultyKling,
+    side: Side,
     client: str,
     names: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
@@ -107,11 +124,16 @@ async def test_no_create_gets_the_task_of_another(
     started = time.monotonic()
     server.kling.names = names
     server.plan = out_of_step(seed=1, mixed=names)
-    async with over(client, server.url) as kling:
-        told = await everybody(with_sdk(kling), prompts(200))
+    async with over(client, server.url, side.key) as kling:
+        told = await everybody(with_sdk(kling, **side.extra), prompts(200))
 
     verdict = judge(told, server.kling)
-    show(f"{client}, out of step, names={names}", verdict, server, time.monotonic() - started)
+    show(
+        f"{client}, {side.name}, out of step, names={names}",
+        verdict,
+        server,
+        time.monotonic() - started,
+    )
     assert verdict.is_sound
     assert verdict.tasks == 200
 
@@ -120,21 +142,27 @@ async def test_no_create_gets_the_task_of_another(
 @pytest.mark.slow
 def test_no_create_of_the_sync_client_gets_the_task_of_another(
     server: FaultyKling,
+    side: Side,
     names: bool,  # noqa: FBT001 - as above
 ) -> None:
     """The sync client keeps the same promise."""
     started, told = time.monotonic(), dict[str, Told]()
     server.kling.names = names
     server.plan = out_of_step(seed=2, mixed=names)
-    with Kling(KEY, base_url=server.url, clock=ClockPerTask()) as kling:
+    with Kling(side.key, base_url=server.url, clock=ClockPerTask()) as kling:
         for prompt in prompts(300):
             try:
-                told[prompt] = Told(kling.text2video.create(prompt=prompt).task_id)
+                told[prompt] = Told(kling.text2video.create(prompt=prompt, **side.extra).task_id)
             except OutcomeUnknownError as error:
                 told[prompt] = Told(unknown=error.external_task_id)
 
     verdict = judge(told, server.kling)
-    show(f"sync, out of step, names={names}", verdict, server, time.monotonic() - started)
+    show(
+        f"sync, {side.name}, out of step, names={names}",
+        verdict,
+        server,
+        time.monotonic() - started,
+    )
     assert verdict.is_sound
     assert verdict.tasks == 300
 
@@ -142,24 +170,28 @@ def test_no_create_of_the_sync_client_gets_the_task_of_another(
 class HalfRefusing(HonestKling):
     """An account that refuses every prompt with an odd number."""
 
-    def _create(self, endpoint: str, body: Any) -> Answer:
-        if int(str(body["prompt"]).split()[-1]) % 2:
+    def _made(self, endpoint: str, external: str, prompt: Any, shown: Any) -> Answer:
+        if int(str(prompt).split()[-1]) % 2:
             return answer(400, 1301, "the prompt is refused")
-        return super()._create(endpoint, body)
+        return super()._made(endpoint, external, prompt, shown)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.slow
-async def test_no_refusal_of_another_request_hides_a_task(server: FaultyKling, client: str) -> None:
+async def test_no_refusal_of_another_request_hides_a_task(
+    server: FaultyKling, side: Side, client: str
+) -> None:
     """A refusal names no task; one that came for another request is not believed."""
     started = time.monotonic()
     server.kling = HalfRefusing(takes=None)
     server.plan = out_of_step(seed=3, mixed=False)
-    async with over(client, server.url) as kling:
-        told = await everybody(with_sdk(kling), prompts(200))
+    async with over(client, server.url, side.key) as kling:
+        told = await everybody(with_sdk(kling, **side.extra), prompts(200))
 
     verdict = judge(told, server.kling)
-    show(f"{client}, refusals out of step", verdict, server, time.monotonic() - started)
+    show(
+        f"{client}, {side.name}, refusals out of step", verdict, server, time.monotonic() - started
+    )
     assert verdict.is_sound
     assert verdict.tasks == 100
 
@@ -167,16 +199,16 @@ async def test_no_refusal_of_another_request_hides_a_task(server: FaultyKling, c
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.slow
 async def test_no_page_of_a_gateway_says_that_nothing_was_created(
-    server: FaultyKling, client: str
+    server: FaultyKling, side: Side, client: str
 ) -> None:
     """A 4xx without an envelope proves nothing, whether it came before or after acceptance."""
     started = time.monotonic()
     server.plan = pages(seed=4)
-    async with over(client, server.url) as kling:
-        told = await everybody(with_sdk(kling), prompts(250))
+    async with over(client, server.url, side.key) as kling:
+        told = await everybody(with_sdk(kling, **side.extra), prompts(250))
 
     verdict = judge(told, server.kling)
-    show(f"{client}, pages", verdict, server, time.monotonic() - started)
+    show(f"{client}, {side.name}, pages", verdict, server, time.monotonic() - started)
     assert verdict.is_sound
     assert verdict.tasks >= 250 - verdict.unknown
 
@@ -190,22 +222,32 @@ FORKING: Final = Path(__file__).with_name("forking.py")
 @pytest.mark.parametrize("how", ["preload", "multiprocessing"])
 @pytest.mark.parametrize("client", ["sync", "async"])
 @pytest.mark.slow
-def test_a_fork_shares_no_connection(server: FaultyKling, client: str, how: str) -> None:
+def test_a_fork_shares_no_connection(
+    server: FaultyKling, side: Side, client: str, how: str
+) -> None:
     """A client that was used before a fork gives the parent and each child their own tasks."""
-    told = forked(server, client, how)
+    told = forked(server, client, how, side)
 
     verdict = judge(told, server.kling)
-    show(f"{client}, {how}", verdict, server, 0.0)
+    show(f"{client}, {side.name}, {how}", verdict, server, 0.0)
     assert verdict.intents == 200
     assert verdict.is_sound
     assert verdict.tasks == 200
 
 
-def forked(server: FaultyKling, client: str, how: str) -> dict[str, Told]:
+def forked(server: FaultyKling, client: str, how: str, side: Side) -> dict[str, Told]:
     # The first answers after the fork come when all processes have asked.
     server.breaks(*[None] * 5, *[Fault("waits")] * 10)
     done = subprocess.run(
-        [sys.executable, str(FORKING), server.url, client, how],
+        [
+            sys.executable,
+            str(FORKING),
+            server.url,
+            client,
+            how,
+            side.key,
+            side.extra.get("model_name", ""),
+        ],
         check=True,
         capture_output=True,
         text=True,
@@ -220,25 +262,27 @@ def forked(server: FaultyKling, client: str, how: str) -> dict[str, Told]:
 
 @pytest.mark.slow
 async def test_a_create_that_is_cancelled_at_any_await_leaves_its_id(
-    server: FaultyKling, caplog: pytest.LogCaptureFixture
+    server: FaultyKling, side: Side, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whoever is cancelled can find out what was bought: the id is in a warning."""
     started, told = time.monotonic(), dict[str, Told]()
     dice = random.Random(5)  # noqa: S311 - the same faults each time
     faults = [None, Fault("accepted"), Fault("mixed"), Fault("mangled", reply=Answer(403, b"no"))]
-    async with AsyncKling(KEY, base_url=server.url, clock=ClockPerTask()) as kling:
+    async with AsyncKling(side.key, base_url=server.url, clock=ClockPerTask()) as kling:
         for number, prompt in enumerate(prompts(600)):
             server.breaks(dice.choice(faults), dice.choice(faults))
             caplog.clear()
             with caplog.at_level(logging.WARNING, "kling_sdk"):
-                told[prompt] = await cancelled_after(with_sdk(kling)(prompt), number % 40)
+                told[prompt] = await cancelled_after(
+                    with_sdk(kling, **side.extra)(prompt), number % 40
+                )
             if told[prompt] == Told():
                 named = re.findall(r"sdk-[0-9a-f]{32}", caplog.text)
                 told[prompt] = Told(unknown=named[0] if named else None)
 
     await settled(server)
     verdict = judge(told, server.kling)
-    show("cancelled at every await", verdict, server, time.monotonic() - started)
+    show(f"cancelled at every await, {side.name}", verdict, server, time.monotonic() - started)
     assert verdict.is_sound
     assert verdict.unknown > 100
     assert verdict.unknown < 600
@@ -316,7 +360,7 @@ def test_the_check_catches_a_client_that_is_forked_with_its_connection(
     server: FaultyKling,
 ) -> None:
     """Parent and children read each other's replies from the socket that they share."""
-    verdict = judge(forked(server, "naive", "preload"), server.kling)
+    verdict = judge(forked(server, "naive", "preload", SIDES["v1"]), server.kling)
     show("naive, preload", verdict, server, 0.0)
     assert verdict.mixed_up + verdict.lost > 0
 

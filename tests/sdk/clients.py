@@ -15,10 +15,11 @@ import httpx2
 from kling_sdk import AsyncKling, Kling
 from tests.sdk.scripted import FakeClock
 
-__all__ = ["CLIENTS", "KEY", "PROMPT", "Calls", "over"]
+__all__ = ["API_KEY", "CLIENTS", "KEY", "PROMPT", "Calls", "over"]
 
 T = TypeVar("T")
 KEY = "AK-canary-access|SK-canary-secret"
+API_KEY = "canary-api-key"
 PROMPT = "a negative control sings on a wire"
 
 
@@ -29,19 +30,32 @@ def _tls() -> Any:
 
 @attrs.frozen
 class Calls:
-    """The four calls of the API, as functions of a client of either colour."""
+    """The four calls of the API, as functions of a client of either colour.
+
+    With *is_new* they are of the interface with the model in the path.
+    """
 
     external_id: str | None = None
     place: Path = Path()
     url: str = ""
+    is_new: bool = False
+
+    @property
+    def key(self) -> str:
+        return API_KEY if self.is_new else KEY
 
     def create(self, kling: Any) -> Any:
-        return kling.text2video.create(prompt=PROMPT, external_task_id=self.external_id)
+        model = {"model_name": "kling-3.0"} if self.is_new else {}
+        return kling.text2video.create(prompt=PROMPT, external_task_id=self.external_id, **model)
 
     def get(self, kling: Any) -> Any:
+        if self.is_new:
+            return kling.tasks.get_many([self.external_id])
         return kling.text2video.get(self.external_id)
 
     def list(self, kling: Any) -> Any:
+        if self.is_new:
+            return kling.tasks.list(page_size=5)
         return kling.text2video.list(page_size=5)
 
     def download(self, kling: Any) -> Any:
@@ -54,33 +68,37 @@ class Calls:
         return lambda kling: kling.download(self.url, stream, **options)
 
 
-def _httpx(use: Callable[[Kling], T], **settings: Any) -> T:
-    with Kling(KEY, **settings) as kling:
+def _httpx(use: Callable[[Kling], T], key: str = KEY, **settings: Any) -> T:
+    with Kling(key, **settings) as kling:
         return use(kling)
 
 
-def _httpx2(use: Callable[[Kling], T], **settings: Any) -> T:
-    with httpx2.Client(verify=_tls()) as http, Kling(KEY, http_client=http, **settings) as kling:
+def _httpx2(use: Callable[[Kling], T], key: str = KEY, **settings: Any) -> T:
+    with httpx2.Client(verify=_tls()) as http, Kling(key, http_client=http, **settings) as kling:
         return use(kling)
 
 
-async def _async_httpx(use: Callable[[AsyncKling], Awaitable[T]], **settings: Any) -> T:
-    async with AsyncKling(KEY, **settings) as kling:
+async def _async_httpx(
+    use: Callable[[AsyncKling], Awaitable[T]], key: str = KEY, **settings: Any
+) -> T:
+    async with AsyncKling(key, **settings) as kling:
         return await use(kling)
 
 
-async def _async_httpx2(use: Callable[[AsyncKling], Awaitable[T]], **settings: Any) -> T:
+async def _async_httpx2(
+    use: Callable[[AsyncKling], Awaitable[T]], key: str = KEY, **settings: Any
+) -> T:
     async with (
         httpx2.AsyncClient(verify=_tls()) as http,
-        AsyncKling(KEY, http_client=http, **settings) as kling,
+        AsyncKling(key, http_client=http, **settings) as kling,
     ):
         return await use(kling)
 
 
-async def _aiohttp(use: Callable[[AsyncKling], Awaitable[T]], **settings: Any) -> T:
+async def _aiohttp(use: Callable[[AsyncKling], Awaitable[T]], key: str = KEY, **settings: Any) -> T:
     async with (
         aiohttp.ClientSession() as session,
-        AsyncKling(KEY, http_client=session, **settings) as kling,
+        AsyncKling(key, http_client=session, **settings) as kling,
     ):
         return await use(kling)
 
@@ -102,5 +120,8 @@ CLIENTS: dict[str, Callable[..., Any]] = {
 def over(
     client: str, use: Callable[[Any], Any], base_url: str, clock: FakeClock, **options: Any
 ) -> Any:
-    """Return what *use* makes of a new client that talks to *base_url*."""
+    """Return what *use* makes of a new client that talks to *base_url*.
+
+    Its key is `KEY`, unless the options have another.
+    """
     return CLIENTS[client](use, base_url=base_url, clock=clock, **options)

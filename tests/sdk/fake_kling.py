@@ -1,4 +1,4 @@
-"""A minimal Kling that does what the `/v1` interface documents, as plain state.
+"""A minimal Kling that does what both of its interfaces document, as plain state.
 
 No sockets and no clock of its own: `tests.sdk.faulty_server` serves it over TCP, and tests of
 flows put requests to it by hand.
@@ -17,6 +17,7 @@ import attrs
 
 VIDEO = bytes(range(256)) * 1024  # 256 KiB that no two offsets share within a page
 ETAG = '"clip-1"'
+PRODUCTS = frozenset({"text-to-video", "image-to-video", "omni-video"})
 
 
 @attrs.frozen
@@ -41,7 +42,7 @@ def answer(status: int, code: int, message: str, data: Any = None, **headers: st
 
 @attrs.define(eq=False)
 class HonestKling:
-    """One account: its tasks, each under its own id and its external id.
+    """One account: its tasks of both interfaces, each under its own id and its external id.
 
     Attributes:
         now: Returns the server's time in seconds.
@@ -52,6 +53,9 @@ class HonestKling:
         video: The bytes of every video.
         etag: The validator the file host sends for them; None for none.
         names: Whether a task is shown with its external id, as some real replies are not.
+        fails_of: Returns why a task with this prompt fails; "" for one that does not.
+        units: What a task has cost; "" where that is not said.
+        crosses: Whether `/tasks` shows the tasks of /v1 as well.
     """
 
     now: Callable[[], float] = lambda: 1_790_000_000.0
@@ -62,6 +66,9 @@ class HonestKling:
     video: bytes = VIDEO
     etag: str | None = ETAG
     names: bool = True
+    fails_of: Callable[[str], str] = lambda _prompt: ""
+    units: str = ""
+    crosses: bool = True
     tasks: dict[str, dict[str, Any]] = attrs.field(factory=dict, init=False)
     by_external: dict[str, str] = attrs.field(factory=dict, init=False)
     _ids: itertools.count[int] = attrs.field(factory=lambda: itertools.count(1), init=False)
@@ -84,14 +91,24 @@ class HonestKling:
                 return self._get(parts[2], parts[3])
             if parts[:2] == ["v1", "videos"]:
                 return self._list(parts[2], query)
+            if parts[0] in PRODUCTS or parts == ["tasks"]:
+                return self._model_path(method, parts, query, headers, body)
             return self.file(headers)
 
     def open_tasks(self) -> int:
         """Return how many tasks have not ended."""
-        return sum(self.shown(task)["task_status"] == "submitted" for task in self.tasks.values())
+        return sum(self._status(task) == "submitted" for task in self.tasks.values())
 
     def _create(self, endpoint: str, body: Any) -> Answer:
-        external = str(body["external_task_id"])
+        return self._made(endpoint, str(body["external_task_id"]), body.get("prompt"), self.shown)
+
+    def _made(
+        self,
+        endpoint: str,
+        external: str,
+        prompt: Any,
+        shown: Callable[[Mapping[str, Any]], dict[str, Any]],
+    ) -> Answer:
         if external in self.by_external:
             return answer(400, 1201, f"External_task_id {external} already exists")
         if self.slots is not None and self.open_tasks() >= self.slots:
@@ -102,25 +119,34 @@ class HonestKling:
             "endpoint": endpoint,
             "created": self.now(),
             "external": external,
-            "prompt": body.get("prompt"),
+            "prompt": prompt,
         }
         self.by_external[external] = task_id
-        return answer(200, 0, "SUCCEED", self.shown(self.tasks[task_id]))
+        return answer(200, 0, "SUCCEED", shown(self.tasks[task_id]))
+
+    def _status(self, task: Mapping[str, Any]) -> str:
+        takes = self.takes if self.takes_of is None else self.takes_of(task["prompt"])
+        if takes is None or self.now() - task["created"] < takes:
+            return "submitted"
+        return "failed" if self.fails_of(task["prompt"]) else "succeed"
 
     def shown(self, task: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a task as replies show it."""
-        takes = self.takes if self.takes_of is None else self.takes_of(task["prompt"])
-        done = takes is not None and self.now() - task["created"] >= takes
+        """Return a task as replies of /v1 show it."""
+        status = self._status(task)
         shown = {
             "task_id": task["task_id"],
-            "task_status": "succeed" if done else "submitted",
+            "task_status": status,
             "task_info": {"external_task_id": task["external"]},
             "created_at": int(task["created"] * 1000),
             "updated_at": int(task["created"] * 1000),
         }
         if not self.names:
             del shown["task_info"]
-        if done:
+        if status == "failed":
+            shown["task_status_msg"] = self.fails_of(task["prompt"])
+        if status == "succeed":
+            if self.units:
+                shown["final_unit_deduction"] = self.units
             video = {"id": f"v{task['task_id']}", "url": self.file_url, "duration": "5.1"}
             shown["task_result"] = {"videos": [video]}
         return shown
@@ -138,6 +164,80 @@ class HonestKling:
         ]
         page = newest_first[(number - 1) * size : number * size]
         return answer(200, 0, "SUCCEED", [self.shown(task) for task in page])
+
+    # ------------------------------------------------------------ the model in the path
+
+    def _model_path(
+        self,
+        method: str,
+        parts: list[str],
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: Any,
+    ) -> Answer:
+        """Answer what has the model in its path, and `/tasks`."""
+        if headers.get("authorization", "").count(".") == 2:  # a token made of a key pair
+            return answer(401, 1002, "AK/SK not supported")
+        if parts != ["tasks"]:
+            texts = [one["text"] for one in body.get("contents", ()) if one["type"] == "prompt"]
+            external = str(body["options"]["external_task_id"])
+            prompt = body.get("prompt", "".join(texts))
+            return self._made("/".join(parts), external, prompt, self.shown_at_tasks)
+        seen = [
+            task
+            for task in reversed(self.tasks.values())
+            if self.crosses or task["endpoint"].partition("/")[0] in PRODUCTS
+        ]
+        if method == "POST":
+            return self._search(seen, body)
+        ids, external_ids = (
+            [name for name in query.get(kind, "").split(",") if name]
+            for kind in ("task_ids", "external_task_ids")
+        )
+        if bool(ids) == bool(external_ids) or len(ids + external_ids) > 20:
+            return answer(400, 1201, "task_ids or external_task_ids is required")
+        named = [
+            self.shown_at_tasks(task)
+            for task in seen
+            if task["task_id"] in ids or task["external"] in external_ids
+        ]
+        return answer(200, 0, "SUCCEED", named)
+
+    def _search(self, seen: list[dict[str, Any]], body: Any) -> Answer:
+        words = {"succeeded": "succeed"}
+        for one in body.get("filters", ()):
+            if one["key"] == "status":
+                wanted = {words.get(value, value) for value in one["values"]}
+                seen = [task for task in seen if self._status(task) in wanted]
+        start, limit = int(body.get("cursor", 0)), int(body.get("limit", 100))
+        page, more = seen[start : start + limit], len(seen) > start + limit
+        found: dict[str, Any] = {"count": len(page), "has_more": more}
+        if page:
+            found["result"] = [self.shown_at_tasks(task) for task in page]
+            found["next_cursor"] = str(start + limit)
+        return answer(200, 0, "SUCCEED", found)
+
+    def shown_at_tasks(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a task as replies of the interface with the model in the path show it."""
+        status = self._status(task)
+        shown = {
+            "id": task["task_id"],
+            "status": "succeeded" if status == "succeed" else status,
+            "message": self.fails_of(task["prompt"]) if status == "failed" else "",
+            "create_time": int(task["created"] * 1000),
+            "update_time": int(task["created"] * 1000),
+            "external_id": task["external"],
+        }
+        if not self.names:
+            del shown["external_id"]
+        if status == "failed":
+            shown["billing"] = [{"amount": "0"}]
+        if status == "succeed":
+            video = {"id": f"v{task['task_id']}", "url": self.file_url, "duration": "5.1"}
+            shown["outputs"] = [{"type": "video", **video}]
+            paid = {"charge_type": "unit", "amount": self.units, "package_type": "video"}
+            shown["billing"] = [paid] if self.units else []
+        return shown
 
     def file(self, headers: Mapping[str, str]) -> Answer:
         """Answer a request for the video, or for the rest of it (RFC 9110, 14.2)."""

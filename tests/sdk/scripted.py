@@ -162,19 +162,22 @@ def context(
     clock: FakeClock,
     *,
     keys: Keyring | None = None,
+    with_tasks: bool = False,
     cancelled: Callable[[], bool] = bool,
     seed: int = 1,
     **options: Any,
 ) -> Context:
-    """Return what flows need, around *clock*."""
+    """Return what flows need, around *clock*; *with_tasks* for a client that can ask `/tasks`."""
+    keys = keys or Keyring((ApiKey("key-1"),))
     return Context(
         V1Wire(),
-        keys or Keyring((ApiKey("key-1"),)),
+        keys,
         Options(**options),
         clock.time,
         clock.monotonic,
         random.Random(seed),  # noqa: S311 - a test wants the same numbers each time
         cancelled,
+        api_keys=keys if with_tasks else None,
     )
 
 
@@ -260,12 +263,22 @@ class Scene:
     )
 
     def existing(self, count: int, endpoint: str = "text2video") -> list[Task]:
+        """Return so many tasks of an endpoint; `text-to-video/...` has the model in the path."""
         before = len(self.kling.tasks)
+        is_new = "/" in endpoint
         for number in range(before, before + count):
-            body = {"external_task_id": f"order-{number}"}
-            self.kling.answer("POST", f"/v1/videos/{endpoint}", {}, {}, body)
+            options = {"external_task_id": f"order-{number}"}
+            body = {"options": options} if is_new else options
+            path = f"/{endpoint}" if is_new else f"/v1/videos/{endpoint}"
+            self.kling.answer("POST", path, {}, {}, body)
         made = instant(self.clock.now * 1000)
         return [
-            Task(task_id, "submitted", endpoint=endpoint, created_at=made)
+            Task(
+                task_id,
+                "submitted",
+                endpoint="text2video" if is_new else endpoint,
+                interface="model-path" if is_new else "v1",
+                created_at=made,
+            )
             for task_id in list(self.kling.tasks)[before:]
         ]

@@ -48,7 +48,8 @@ CALLS: list[tuple[str, Callable[[Any], Any], str]] = [
         lambda kling: kling.video_extend.create(video_id="1", colour="red"),
         (
             "unknown parameter 'colour'; VideoExtend takes video_id, prompt, negative_prompt, "
-            "cfg_scale, watermark_info, external_task_id, callback_url, extra_body, check"
+            "cfg_scale, watermark_info, external_task_id, callback_url, extra_body, interface, "
+            "check"
         ),
     ),
     (
@@ -133,7 +134,8 @@ CALLS: list[tuple[str, Callable[[Any], Any], str]] = [
         lambda kling: kling.text2video.create(prompt="a kitten", model_name="kling-v3-omni"),
         (
             "model_name: kling-v3-omni has no text2video; expected kling-v1, kling-v1-6, "
-            "kling-v2-master, kling-v2-1-master, kling-v2-5-turbo, kling-v2-6, kling-v3 "
+            "kling-v2-master, kling-v2-1-master, kling-v2-5-turbo, kling-v2-6, kling-v3, "
+            "kling-2.5-turbo, kling-2.6, kling-3.0, kling-3.0-turbo "
             "(nearest: kling-v3); kling-v3-omni goes with kling.omni_video"
         ),
     ),

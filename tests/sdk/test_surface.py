@@ -20,6 +20,8 @@ import pytest
 import kling_sdk
 from kling_sdk import (
     ENDPOINTS,
+    AnyTaskResource,
+    AsyncAnyTaskResource,
     AsyncCallResource,
     AsyncKling,
     AsyncTaskResource,
@@ -156,7 +158,14 @@ def test_every_error_survives_a_process_boundary(error: KlingError) -> None:
 def test_no_public_class_is_missing_from_the_pickle_examples() -> None:
     """A class that is added to the surface must be added to the tests above."""
     seen = {type(value) for value in [*EXAMPLES, *error_examples()]}
-    held_by_clients = {TaskResource, AsyncTaskResource, CallResource, AsyncCallResource}
+    held_by_clients = {
+        TaskResource,
+        AsyncTaskResource,
+        CallResource,
+        AsyncCallResource,
+        AnyTaskResource,
+        AsyncAnyTaskResource,
+    }
     bases_and_protocols = {kling_sdk.Request, kling_sdk.VideoRequest, kling_sdk.Clock}
     not_sent_anywhere = {
         Kling,
@@ -185,6 +194,7 @@ def shape(function: Any) -> list[tuple[str, Any, Any]]:
         (Kling, AsyncKling),
         (TaskResource, AsyncTaskResource),
         (CallResource, AsyncCallResource),
+        (AnyTaskResource, AsyncAnyTaskResource),
     ],
 )
 def test_the_twins_have_the_same_methods_with_the_same_parameters(sync: type, twin: type) -> None:
@@ -195,6 +205,8 @@ def test_the_twins_have_the_same_methods_with_the_same_parameters(sync: type, tw
         if isinstance(member, _Attribute):  # the next test looks at what it makes
             assert isinstance(other, _Attribute)
             assert other.endpoint == member.endpoint
+        elif isinstance(member, property):  # what it returns are twins, too
+            assert isinstance(other, property)
         else:
             assert shape(member) == shape(other), name
     inits = (inspect.getattr_static(cls, "__init__") for cls in (sync, twin))

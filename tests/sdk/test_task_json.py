@@ -48,6 +48,7 @@ TASK = Task(
     created_at=datetime(2026, 11, 1, 12, tzinfo=UTC),
     units=Decimal("1.50"),
     endpoint="text2video",
+    interface="v1",
     raw={"task_id": "800000000000000001", "new_field": [1]},
 )
 
@@ -87,6 +88,7 @@ def test_the_form_is_plain_json() -> None:
         "updated_at": None,
         "units": "1.50",
         "endpoint": "text2video",
+        "interface": "v1",
         "kling_task_id": None,
         "reused": False,
         "raw": {"task_id": "800000000000000001", "new_field": [1]},

@@ -193,7 +193,7 @@ def test_camera_and_shots_are_json(run: Run) -> None:
         "create", "text2video", "--prompt", PROMPT, "--model-name", "kling-v1", "--mode", "std",
         "--camera-control", camera,
     )  # fmt: skip
-    assert "kling: warning: model_name: kling-v1 is discontinued" in said.err
+    assert "kling: warning: kling-v1 is retired" in said.err
     shots = ["--multi-prompt", '{"prompt": "x", "duration": 2}'] * 2
     said = run(
         "create", "text2video", "--model-name", "kling-v3", "--multi-shot", "--shot-type",

@@ -37,7 +37,7 @@ def test_every_mode_of_every_model_has_a_row(capsys: pytest.CaptureFixture[str])
                     == (record.name, model.name, mode)
                 ]
                 assert row["durations"] == list(limits.seconds)
-                assert row["audio"] is ("sound" in limits.features)
+                assert row["audio"] is ("sound" in limits.features or model.sound == "always")
                 assert {*row["features"], "sound"} == {*limits.features, "sound"}
                 assert row["default"] is (model.name == record.default_model)
 
@@ -52,8 +52,9 @@ def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert "text2video kling-v3 pro 1080p 3-15 s yes" in shown
     assert "text2video kling-v3 4k 4k 3-15 s yes" in shown
     assert "text2video kling-v2-6 (default) std 720p 5, 10 s no" in shown
-    assert "text2video kling-v2-master - - 5, 10 s no" in shown
-    assert any("kling-v1 " in line and "discontinued" in line for line in shown)
+    assert "text2video kling-3.0 pro 1080p 3-15 s yes" in shown
+    assert any(line.startswith("text2video kling-v2-master - - 5, 10 s no") for line in shown)
+    assert any("kling-v1 " in line and "retired" in line for line in shown)
 
 
 def test_an_endpoint_without_a_model_is_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from kling_sdk import (
     ENDPOINTS,
     CapabilityWarning,
     ImageToVideo,
+    Kling,
     MultiImageToVideo,
     OmniVideo,
     RequestValidationError,
@@ -20,6 +21,8 @@ from kling_sdk import (
 from kling_sdk.endpoints.capabilities import check, require
 from kling_sdk.endpoints.models import ABSENT, ModelLimits
 from kling_sdk.endpoints.record import EndpointRecord
+from tests.sdk.clients import KEY
+from tests.sdk.faulty_server import FaultyKling
 
 PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (400).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
@@ -99,6 +102,21 @@ REFUSED: list[tuple[VideoRequest, str, str]] = [
         "expected kling-v1-6",
     ),
     (MultiImageToVideo(image_list=[PNG], prompt="x", duration=7), "duration", "5, 10 s"),
+    (text("kling-2.6", resolution="4k"), "resolution", "720p, 1080p"),
+    (text("kling-2.6", resolution="720p", audio="native"), "sound", "mode pro"),
+    (text("kling-2.5-turbo", sound="on"), "sound", "kling-2.6"),
+    (text("kling-3.0", negative_prompt="rain"), "negative_prompt", "kling-v3"),
+    (text("kling-3.0", audio="original"), "audio", "no keep_original_sound"),
+    (text("kling-3.0-turbo", audio="off"), "audio", "has sound"),
+    (text("kling-3.0-turbo", sound=False), "sound", "has sound"),
+    (
+        text("kling-3.0-turbo", multi_shot=True, shot_type="intelligence"),
+        "multi_shot",
+        "own_shots",
+    ),
+    (image("kling-2.6", resolution="720p", image_tail=PNG), "image_tail", "mode pro"),
+    (image("kling-3.0-turbo", image_tail=PNG), "image_tail", "kling-3.0"),
+    (omni("kling-o1", duration=11), "duration", "3, 4, 5"),
 ]
 
 
@@ -115,7 +133,6 @@ def test_what_a_model_is_known_not_to_do_is_refused_with_what_would_work(
 
 
 WARNED: list[tuple[VideoRequest, str]] = [
-    (text("kling-v1"), "discontinued"),
     (text("kling-v3", cfg_scale=0.5), "cfg_scale"),
     (image("kling-v3", camera_control=CAMERA), "camera_control"),
     (text("kling-v2-master", mode="pro"), "has no modes"),
@@ -129,23 +146,67 @@ def test_what_only_one_weak_source_says_warns_and_passes(
 ) -> None:
     """A doubtful fact never stops a call that may work."""
     with pytest.warns(CapabilityWarning, match=words):
-        require(request_.record, request_.given())
+        require(request_.record, request_.given(), {"kling-v2-master"})
+
+
+RETIRED: list[tuple[VideoRequest, str]] = [
+    (text("kling-v1"), "kling-v1 is retired: .* 2026-09-20"),
+    *(
+        (image(name), f"{name} is retired: .* 2026-09-28")
+        for name in ("kling-v1-5", "kling-v1-6", "kling-v2-1", "kling-v2-master")
+    ),
+    (text("kling-v2-1-master"), "kling-v2-1-master is retired: .* 2026-09-28"),
+    (
+        MultiImageToVideo(image_list=[PNG], prompt="x", model_name="kling-v9"),
+        "multi-image2video is retired: .* 2026-09-28",
+    ),
+]
+
+
+@pytest.mark.parametrize(("request_", "words"), RETIRED)
+def test_what_was_seen_retired_warns_once_with_the_date(request_: VideoRequest, words: str) -> None:
+    """It is never refused here: each was seen with one account."""
+    warned: set[str] = set()
+    with pytest.warns(CapabilityWarning, match=words):
+        require(request_.record, request_.given(), warned)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        require(request_.record, request_.given(), warned)
+    assert not any(problem.certain for problem in check(request_.record, request_.given()))
+
+
+def test_a_client_warns_once_of_what_was_seen_retired() -> None:
+    """Its copies, too; another client warns again. Each request is sent."""
+    with FaultyKling() as server:
+        for _ in range(2):
+            with (
+                warnings.catch_warnings(record=True) as caught,
+                Kling(KEY, base_url=server.url) as kling,
+            ):
+                warnings.simplefilter("always")
+                for client in (kling, kling, kling.with_options(timeout=5.0)):
+                    client.text2video.create(prompt="a cat", model_name="kling-v1-6")
+            assert [one.category for one in caught] == [CapabilityWarning]
+        assert len(server.kling.tasks) == 6
 
 
 PASSED: list[VideoRequest] = [
     TextToVideo(prompt="x"),
     ImageToVideo(image=PNG),
     OmniVideo(prompt="x"),
-    MultiImageToVideo(image_list=[PNG], prompt="x"),
     text("kling-v2-6", mode="pro", sound="on", duration=10, aspect_ratio="9:16"),
     text("kling-v3", mode="4k", duration=15, sound=True),
     image("kling-v3", element_list=[1, 2, 3], duration=3),
-    image("kling-v1-6", image=None, image_tail=PNG, mode="pro"),
     omni("kling-video-o1", duration=9, image_list=[PNG]),
     omni("kling-video-o1", duration=7, image_list=[FIRST, PNG]),
     omni("kling-v3-omni", duration=15, mode="4k", sound=True),
     omni("kling-v3-omni", video_list=["https://example.com/v.mp4"], duration=4),
     text("kling-v9", mode="16k", duration=99),
+    text("kling-3.0", resolution="4k", audio="native", duration=15),
+    text("kling-3.0-turbo", resolution="1080p", duration=3),
+    image("kling-2.6", audio="native", resolution="1080p", voice_list=["v"]),
+    omni("kling-o1", audio="original", video_list=["https://example.com/v.mp4"]),
+    omni("kling-4.0", resolution="720p", duration=30),
 ]
 
 
@@ -185,7 +246,12 @@ def test_every_model_accepts_its_own_modes_and_seconds_and_no_others(
 def test_models_are_listed_per_endpoint() -> None:
     """A record lists the models of its endpoint."""
     assert ENDPOINTS["multi-image2video"].model_names == ("kling-v1-6",)
-    assert ENDPOINTS["omni-video"].model_names == ("kling-video-o1", "kling-v3-omni")
+    assert ENDPOINTS["omni-video"].model_names == (
+        "kling-video-o1",
+        "kling-v3-omni",
+        "kling-o1",
+        "kling-3.0-omni",
+    )
     assert "kling-v1-5" not in ENDPOINTS["text2video"].model_names
 
 

@@ -27,7 +27,7 @@ from kling_sdk import (
 from kling_sdk.endpoints import __main__ as generator
 from kling_sdk.endpoints import checks
 from kling_sdk.resources import make_resource
-from kling_sdk.wire import WIRES, HttpCall, Reply, V1Wire
+from kling_sdk.wire import WIRES, HttpCall, NameKind, Reply, V1Wire
 from kling_sdk.wire.messages import json_object
 from tests.sdk.fake_kling import Answer, HonestKling, answer
 from tests.sdk.faulty_server import Fault, FaultyKling
@@ -120,8 +120,13 @@ class TasksWire(V1Wire):
         body = {"prompt": request.prompt, "options": {"external_task_id": external_task_id}}
         return HttpCall("POST", request.record.path, json=body)
 
-    def get(self, record: EndpointRecord, task_id: str) -> HttpCall:
-        return HttpCall("GET", "/tasks", params={"task_ids": task_id})
+    def get(
+        self, record: EndpointRecord, task_id: str, kind: NameKind = "either"
+    ) -> tuple[HttpCall, ...]:
+        return (HttpCall("GET", "/tasks", params={"task_ids": task_id}),)
+
+    def created(self, reply: Reply, record: EndpointRecord) -> Task:
+        return self.task(reply, record)
 
     def task(self, reply: Reply, record: EndpointRecord) -> Task:
         item = json_object(reply)["data"][0]

@@ -121,7 +121,7 @@ def test_no_look_up_is_made_for_a_reply_that_names_our_id() -> None:
     """One request for one task."""
     played = created(shown("1", "order-1"))
 
-    assert played.result == Task("1", "submitted", "order-1", endpoint="text2video")
+    assert played.result == Task("1", "submitted", "order-1", endpoint="text2video", interface="v1")
     assert played.sent == [POST]
 
 

@@ -155,7 +155,7 @@ def test_a_look_up_by_external_id_that_names_none_is_asked_again_on_a_new_connec
     look = ExpectedTask(either="order-1")
     flow = repeat(
         ctx,
-        ctx.wire.get(TextToVideo.record, "order-1"),
+        ctx.wire.get(TextToVideo.record, "order-1")[0],
         lambda got: look.check(ctx.wire.task(got, TextToVideo.record), got),
     )
 
@@ -175,7 +175,7 @@ def test_a_task_that_is_not_found_on_a_used_connection_is_asked_for_again() -> N
     look = ExpectedTask(either="order-1")
     flow = repeat(
         ctx,
-        ctx.wire.get(TextToVideo.record, "order-1"),
+        ctx.wire.get(TextToVideo.record, "order-1")[0],
         lambda got: look.check(ctx.wire.task(got, TextToVideo.record), got),
     )
 

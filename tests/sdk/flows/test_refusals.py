@@ -189,7 +189,7 @@ def test_the_same_page_three_times_ends_a_read_with_the_reason() -> None:
     ctx = context(clock)
     flow = repeat(
         ctx,
-        ctx.wire.get(TextToVideo.record, task.task_id),
+        ctx.wire.get(TextToVideo.record, task.task_id)[0],
         lambda got: ctx.wire.task(got, TextToVideo.record),
     )
 

@@ -54,7 +54,7 @@ def test_a_task_without_an_external_id_is_created_once(request_: Any) -> None:
     """Over a connection of its own: a reply that names no id can only be its own there."""
     played = created(ACCEPTED, request_)
 
-    assert played.result == Task("1", "submitted", endpoint="silent")
+    assert played.result == Task("1", "submitted", endpoint="silent", interface="v1")
     assert played.sent == [POST]
     (send,) = played.sends
     assert send.fresh

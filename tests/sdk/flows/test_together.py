@@ -23,7 +23,7 @@ from kling_sdk import (
 )
 from kling_sdk.flows import Emit, Flow, Next, Send, Spawn
 from kling_sdk.flows.board import ENOUGH, Board, Waiting
-from kling_sdk.flows.core import Context
+from kling_sdk.flows.context import Context
 from kling_sdk.flows.together import PATIENCE
 from kling_sdk.flows.wait import wait
 from kling_sdk.wire import Reply

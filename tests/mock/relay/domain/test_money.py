@@ -64,6 +64,20 @@ HELD = {
     ("kling-v3-omni", "std"): {"silent": "0.6", "sound": "0.8", "video": "0.9"},
     ("kling-v3-omni", "pro"): {"silent": "0.8", "sound": "1", "video": "1.2"},
     ("kling-v3-omni", "4k"): {"silent": "3", "sound": "3", "video": "3"},
+    ("kling-2.5-turbo", "std"): {"silent": "0.3"},
+    ("kling-2.5-turbo", "pro"): {"silent": "0.5"},
+    ("kling-2.6", "std"): {"silent": "0.3"},
+    ("kling-2.6", "pro"): {"silent": "0.5", "sound": "1", "voice": "1.2"},
+    ("kling-3.0", "std"): {"silent": "0.6", "sound": "0.9"},
+    ("kling-3.0", "pro"): {"silent": "0.8", "sound": "1.2"},
+    ("kling-3.0", "4k"): {"silent": "3", "sound": "3"},
+    ("kling-3.0-turbo", "std"): {"silent": "0.8"},
+    ("kling-3.0-turbo", "pro"): {"silent": "1"},
+    ("kling-o1", "std"): {"silent": "0.6", "video": "0.9"},
+    ("kling-o1", "pro"): {"silent": "0.8", "video": "1.2"},
+    ("kling-3.0-omni", "std"): {"silent": "0.6", "sound": "0.8", "video": "0.9"},
+    ("kling-3.0-omni", "pro"): {"silent": "0.8", "sound": "1", "video": "1.2"},
+    ("kling-3.0-omni", "4k"): {"silent": "3", "sound": "3", "video": "3"},
 }
 
 

@@ -1,0 +1,131 @@
+"""The vendor's two interfaces: which one serves a request, and one vocabulary for both.
+
+`v1` has the model in the body (`POST /v1/videos/text2video`), `model-path` in the path
+(`POST /text-to-video/kling-3.0`). Source: the vendor's pages and its migration guide of
+2026-07-15 (several copies agree), with what one account observed until 2026-10.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+from kling_sdk.errors import RequestValidationError
+
+if TYPE_CHECKING:
+    from kling_sdk.endpoints.base import Request
+    from kling_sdk.endpoints.raw import RawRequest
+
+__all__ = [
+    "RESOLUTIONS",
+    "Audio",
+    "Interface",
+    "Resolution",
+    "check_agreement",
+    "interface_for",
+    "interface_of",
+    "mode_of",
+    "model_path_name_of",
+    "one_vocabulary",
+    "v1_name_of",
+]
+
+Interface = Literal["v1", "model-path"]
+Resolution = Literal["720p", "1080p", "4k"]
+Audio = Literal["native", "off", "original"]
+
+#: `mode` -> `resolution`: two names for one thing.
+RESOLUTIONS: Final[Mapping[str, str]] = {"std": "720p", "pro": "1080p", "4k": "4k"}
+_MODES: Final = {resolution: mode for mode, resolution in RESOLUTIONS.items()}
+
+#: Models of the model path -> the same model on /v1. `kling-3.0-turbo` has none.
+_V1_NAMES: Final = {
+    "kling-2.5-turbo": "kling-v2-5-turbo",
+    "kling-2.6": "kling-v2-6",
+    "kling-3.0": "kling-v3",
+    "kling-3.0-omni": "kling-v3-omni",
+    "kling-o1": "kling-video-o1",
+}
+_ON_MODEL_PATH: Final = re.compile(r"kling-(?:[0-9]+\.[0-9]|o[0-9])")
+
+
+def interface_of(model: str) -> Interface:
+    """Return the interface that a model's name belongs to: `kling-N.N...` and `kling-oN`."""
+    return "model-path" if _ON_MODEL_PATH.match(model) else "v1"
+
+
+def interface_for(request: Request | RawRequest) -> str:
+    """Return the interface that serves a request: its own choice, else by its model's name.
+
+    A product that is not on the model path has the interface of its record.
+
+    Raises:
+        RequestValidationError: the model path has no such product.
+    """
+    if request.interface is not None and request.interface not in get_args(Interface):
+        raise RequestValidationError("interface", "is unknown", "v1 or model-path")
+    if request.interface == "model-path" and not request.record.product:
+        raise RequestValidationError(
+            "interface", f"is model-path, which has no {request.endpoint}", "v1"
+        )
+    if not request.record.product:
+        return request.record.interface
+    return request.interface or interface_of(request.model)
+
+
+def v1_name_of(model: str) -> str | None:
+    """Return what a model of the model path is called on /v1, or None where it is not served."""
+    return _V1_NAMES.get(model)
+
+
+def model_path_name_of(model: str) -> str:
+    """Return what a model is called on the model path; one that is not known as it is."""
+    return next((new for new, old in _V1_NAMES.items() if old == model), model)
+
+
+def mode_of(resolution: str) -> str | None:
+    """Return the `mode` of a `resolution`, or None when it has none."""
+    return _MODES.get(resolution)
+
+
+def one_vocabulary(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request's fields with `mode` and `sound` where it has `resolution` and `audio`."""
+    fields = dict(given)
+    resolution, audio = fields.get("resolution"), fields.get("audio")
+    if isinstance(resolution, str) and not fields.get("mode"):
+        fields["mode"] = _MODES.get(resolution, resolution)
+    if isinstance(audio, str) and not fields.get("sound"):
+        fields["sound"] = "on" if audio == "native" else "off"
+    return fields
+
+
+def check_agreement(given: Mapping[str, Any], keeps: Iterable[Any] = ()) -> None:
+    """Refuse two names for one thing that disagree.
+
+    Args:
+        given: A request's fields, as objects or as a body has them.
+        keeps: The `keep_original_sound` of each of its videos.
+
+    Raises:
+        RequestValidationError: `mode` and `resolution`, or `sound`, `audio` and
+            `keep_original_sound`, name different things.
+    """
+    mode, resolution = given.get("mode"), given.get("resolution")
+    meant = RESOLUTIONS.get(mode, mode) if isinstance(mode, str) else mode
+    if mode and resolution and meant != resolution:
+        raise RequestValidationError(
+            "resolution", f"is {resolution!r:.40} beside mode {mode!r:.40}", "one of the two"
+        )
+    sound, audio = given.get("sound"), given.get("audio")
+    if audio and sound and (sound == "on") != (audio == "native"):
+        raise RequestValidationError(
+            "audio", f"is {audio!r:.40} beside sound {sound!r:.40}", "one of the two"
+        )
+    for keep in keeps:
+        if (audio and keep == "yes" and audio != "original") or (
+            audio == "original" and keep == "no"
+        ):
+            raise RequestValidationError(
+                "audio", f"is {audio!r:.40} beside keep_original_sound {keep}", "one of the two"
+            )

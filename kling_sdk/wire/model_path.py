@@ -1,0 +1,243 @@
+"""The interface with the model in the path: `POST /text-to-video/kling-3.0`, and `/tasks`.
+
+Envelope and codes are those of `/v1`. A task is `{id, status, message, create_time, update_time,
+external_id, outputs, billing}` whatever the product, and is read at `/tasks`. Source: the vendor's
+pages as copied 2026-09-20, and what one account observed until 2026-10 (confidence medium).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Context, Decimal
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from kling_sdk.errors import NotFoundError, RequestValidationError, TransportError
+from kling_sdk.results import Image, Page, Task, Video, decimal, instant, text
+from kling_sdk.wire.messages import HttpCall, NameKind, Reply, json_object
+from kling_sdk.wire.v1 import V1Wire, checked_id, plain_body
+
+if TYPE_CHECKING:
+    from kling_sdk.endpoints.base import Request
+    from kling_sdk.endpoints.raw import RawRequest
+    from kling_sdk.endpoints.record import EndpointRecord
+
+__all__ = ["MODEL_PATH", "ModelPathWire", "looks_like_task_id", "task_from"]
+
+_TASKS: Final = "/tasks"
+#: Another word than on /v1 for the same status.
+_STATUSES: Final = {"succeeded": "succeed"}
+# Exact for any sum of the numbers in a body, whatever the program's own context rounds to.
+_EXACT: Final = Context(prec=100)
+
+
+class ModelPathWire(V1Wire):
+    """Paths, bodies and replies of the interface with the model in the path."""
+
+    name: str = "kling"
+    interface: str = "model-path"
+    #: Most tasks that one call asks for by their ids (observed: a 21st is refused).
+    max_ids: int = 20
+
+    def create(self, request: Request | RawRequest, external_task_id: str) -> HttpCall:
+        """Return the call that creates a task.
+
+        Raises:
+            RequestValidationError: the body has no place for a field, or the id has a comma, by
+                which it could not be asked for.
+        """
+        from kling_sdk.endpoints.checks import require_json  # a program that only reads needs none
+        from kling_sdk.endpoints.interfaces import model_path_name_of
+        from kling_sdk.wire.translation import to_model_path
+
+        if not request.model:
+            raise RequestValidationError("model_name", "is missing", "the model, which is the path")
+        if "," in external_task_id:
+            raise RequestValidationError(
+                "external_task_id", "has a comma", "an id without one: /tasks takes lists of ids"
+            )
+        record = request.record
+        limits = record.limits_of(model_path_name_of(request.model))
+        body, extra = plain_body(request, external_task_id)
+        body = to_model_path(body, record.product, limits, extra)
+        require_json("", body)
+        model = quote(checked_id(request.model, "model_name"), safe="")
+        return HttpCall("POST", f"/{record.product}/{model}", json=body, needs_api_key=True)
+
+    def get(
+        self,
+        record: EndpointRecord,  # noqa: ARG002 - one path for all products
+        task_id: str,
+        kind: NameKind = "either",
+    ) -> tuple[HttpCall, ...]:
+        """Return the calls that read one task, the likelier first."""
+        checked_id(task_id)
+        if kind == "either":
+            # A task id has 18 digits; an external id may have as well, so both are tried.
+            kinds: tuple[NameKind, ...] = ("external_id", "task_id")
+            if looks_like_task_id(task_id):
+                kinds = ("task_id", "external_id")
+        else:
+            kinds = (kind,)
+        return tuple(self.get_many([task_id], one) for one in kinds)
+
+    def get_many(self, names: Iterable[str], kind: NameKind) -> HttpCall:
+        """Return the call that reads up to 20 tasks, all named by the same kind of id."""
+        parameter = "external_task_ids" if kind == "external_id" else "task_ids"
+        return HttpCall("GET", _TASKS, params={parameter: ",".join(names)}, needs_api_key=True)
+
+    def list(
+        self,
+        record: EndpointRecord,  # noqa: ARG002 - one list for all products
+        page: int,
+        page_size: int,
+        after: str | None,
+    ) -> HttpCall:
+        """Return the call that reads the page behind the cursor *after* (None: the newest)."""
+        if page > 1 and after is None:
+            raise RequestValidationError(
+                "page", f"is {page} at /tasks", "page 1, or iter(): its pages have cursors"
+            )
+        return self.search({"cursor": after} if after is not None else {}, page_size)
+
+    def search(self, body: Mapping[str, Any], page_size: int) -> HttpCall:
+        """Return the call that reads a page of tasks of all products."""
+        if not 1 <= page_size <= self.max_page_size:
+            raise RequestValidationError(
+                "page_size", f"is {page_size}", f"1 to {self.max_page_size}"
+            )
+        return HttpCall("POST", _TASKS, json={**body, "limit": page_size}, needs_api_key=True)
+
+    def created(self, reply: Reply, record: EndpointRecord) -> Task:
+        """Return the task in a reply to create."""
+        return task_from(self.data(reply), record.name)
+
+    def task(self, reply: Reply, record: EndpointRecord) -> Task:
+        """Return the only task in a reply to get.
+
+        Raises:
+            NotFoundError: the list is empty: ids that are not known are left out.
+        """
+        data = self.data(reply)
+        if not isinstance(data, list):
+            raise TransportError(f"HTTP {reply.status}: no list of tasks")
+        if not data:
+            envelope = json_object(reply)
+            raise NotFoundError(
+                "the server knows no task with this id",
+                code=0,
+                http_status=reply.status,
+                request_id=text(envelope.get("request_id")),
+                retryable=False,
+                is_refusal=True,
+            )
+        return task_from(data[0], record.name)
+
+    def tasks(self, reply: Reply, record: EndpointRecord) -> tuple[Task, ...]:
+        """Return the tasks in a reply to `get_many`."""
+        data = self.data(reply)
+        if not isinstance(data, list):
+            raise TransportError(f"HTTP {reply.status}: no list of tasks")
+        return tuple(task_from(item, record.name) for item in data)
+
+    def page(self, reply: Reply, record: EndpointRecord, page: int, page_size: int) -> Page:
+        """Return the tasks in a reply to list."""
+        data = self.data(reply)
+        # A page without tasks was seen to have no list.
+        items = data.get("result") or [] if isinstance(data, dict) else None
+        if not isinstance(data, dict) or not isinstance(items, list):
+            raise TransportError(f"HTTP {reply.status}: a page without a list of tasks")
+        cursor = text(data.get("next_cursor")) or None
+        more = cursor is not None and data.get("has_more") is not False
+        tasks = tuple(task_from(item, record.name) for item in items)
+        return Page(tasks, page, page_size, has_next=more, next_cursor=cursor if more else None)
+
+
+MODEL_PATH: Final = ModelPathWire()
+
+
+def looks_like_task_id(name: str) -> bool:
+    """Return whether a name has the form of the vendor's ids."""
+    return len(name) >= 15 and name.isascii() and name.isdigit()
+
+
+def task_from(data: object, endpoint: str = "") -> Task:
+    """Return a task from the vendor's object, whatever else it holds.
+
+    Raises:
+        TransportError: it has no id or status, so it identifies no task.
+    """
+    if not isinstance(data, dict):
+        raise TransportError(f"a task that is a {type(data).__name__}, not an object")
+    raw: dict[str, Any] = data
+    task_id, status = text(raw.get("id")), text(raw.get("status"))
+    if not task_id or not status:
+        raise TransportError("a task without id or status")
+    return Task(
+        task_id=task_id,
+        status=_STATUSES.get(status, status),
+        external_task_id=text(raw.get("external_id")) or None,
+        status_msg=text(raw.get("message")),
+        videos=tuple(_videos(raw.get("outputs"))),
+        images=tuple(_images(raw.get("outputs"))),
+        created_at=instant(raw.get("create_time")),
+        updated_at=instant(raw.get("update_time")),
+        units=_package_units(raw.get("billing")),
+        endpoint=endpoint,
+        interface="model-path",
+        raw=raw,
+    )
+
+
+def _outputs(outputs: object, kind: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """Yield URL and object of each output of a kind; a video need not say that it is one."""
+    for item in outputs if isinstance(outputs, list) else ():
+        is_one = isinstance(item, dict) and item.get("type", "video") == kind
+        if is_one and (url := text(item.get("url"))):
+            yield url, item
+
+
+def _videos(outputs: object) -> Iterable[Video]:
+    for url, item in _outputs(outputs, "video"):
+        yield Video(
+            id=text(item.get("id")),
+            url=url,
+            duration=decimal(item.get("duration")),
+            watermark_url=text(item.get("watermark_url")) or None,
+            raw=item,
+        )
+
+
+def _images(outputs: object) -> Iterable[Image]:
+    for number, (url, item) in enumerate(_outputs(outputs, "image")):
+        yield Image(
+            url=url,
+            index=number,
+            watermark_url=text(item.get("watermark_url")) or None,
+            raw=item,
+        )
+
+
+def _package_units(billing: object) -> Decimal | None:
+    """Return the units that packages paid, summed; None unless they paid all of it.
+
+    An item of another kind, such as one paid from the balance, has an amount of money and no
+    units, so a sum over the rest would be too small.
+    """
+    amounts: list[Decimal] = []
+    for item in billing if isinstance(billing, list) else ():
+        if not isinstance(item, dict):
+            continue
+        amount = decimal(item.get("amount"))
+        if item.get("package_type"):
+            if amount is None:
+                return None
+            amounts.append(amount)
+        elif item.get("amount") is not None and amount != 0:
+            return None
+    if not amounts:
+        return None
+    total = Decimal(0)
+    for amount in amounts:
+        total = _EXACT.add(total, amount)
+    return total
