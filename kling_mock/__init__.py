@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kling_mock.journal.forgotten import Forgotten, ForgottenKind, IncompleteJournalError
     from kling_mock.journal.journal import Journal
     from kling_mock.journal.matching import RequestTarget, Where
-    from kling_mock.journal.notes import Note, NoteKind
+    from kling_mock.journal.notes import Note, NoteKind, RetiredWarning
     from kling_mock.kling.callbacks.log import Delivery, DeliveryAttempt
     from kling_mock.kling.faults.declaring import FaultOptions
     from kling_mock.kling.faults.kinds import FaultSetting, FaultSpec
@@ -94,6 +94,7 @@ __all__ = [
     "RecordedKling",
     "RelaySettings",
     "RequestTarget",
+    "RetiredWarning",
     "ScaledClock",
     "Secrets",
     "Snapshot",
@@ -112,7 +113,7 @@ _NAMES: Final[Mapping[str, str]] = {  # module below this package -> names in it
     "controls.rules": "ContentHandle FaultsHandle ProgressHandle",
     "journal.calls": "Call CallFilters",
     "journal.entries": "Entry",
-    "journal.notes": "Note NoteKind",
+    "journal.notes": "Note NoteKind RetiredWarning",
     "journal.forgotten": "Forgotten ForgottenKind IncompleteJournalError",
     "journal.journal": "Journal",
     "journal.matching": "RequestTarget Where",

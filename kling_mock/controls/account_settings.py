@@ -23,7 +23,6 @@ __all__ = [
     "read_characters",
     "read_denied",
     "read_flag",
-    "read_models",
     "read_networks",
     "read_rate",
     "read_slots",
@@ -87,17 +86,6 @@ def read_denied(given: Iterable[str]) -> frozenset[str]:
     unknown = sorted(names - known)
     if unknown:
         raise ValueError(f"denied: must be of {', '.join(sorted(known))}; got {unknown[0]!r}")
-    return names
-
-
-def read_models(given: Iterable[str]) -> frozenset[str]:
-    """Return the models in *given*."""
-    names = frozenset(as_items("discontinued", given, str, "names of models"))
-    known = ENDPOINTS.models
-    unknown = sorted(names - known)
-    if unknown:
-        names_known = ", ".join(sorted(known))
-        raise ValueError(f"discontinued: must be of {names_known}; got {unknown[0]!r}")
     return names
 
 

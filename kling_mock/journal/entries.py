@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from typing import Any, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from kling_mock.journal.notes import Note
 
-__all__ = ["BODY_KEPT", "Entry", "keep", "shorten"]
+__all__ = ["BODY_KEPT", "TASKS", "Entry", "keep", "shorten"]
 
+TASKS = "/tasks"  # the path of queries on the model-path interface
 BODY_KEPT = 4_096  # bytes of each body: an inline image would fill the memory
 _TEXT_KEPT = 256  # characters of each text in a body that is too long
 _TEXT_SHOWN = 64  # characters of a text that is shortened
@@ -73,24 +74,44 @@ class Entry(NamedTuple):
 
     @property
     def task_id(self) -> str:
-        """The task that the answer is about; "" if it is about none, or about a list."""
-        return _text(_member(self.answered, "data"), "task_id")
+        """The task that the answer is about; "" if it is about none, or about several."""
+        task = self._task
+        return _text(task, "task_id") or _text(task, "id")
 
     @property
     def task_status(self) -> str:
-        """The status that the answer has of `task_id`; "" if it has none."""
-        return _text(_member(self.answered, "data"), "task_status")
+        """The status that the answer has of `task_id`, in its own words; "" if it has none."""
+        task = self._task
+        return _text(task, "task_status") or _text(task, "status")
 
     @property
     def external_task_id(self) -> str:
         """The caller's own id of the task, as the request or the answer has it; or ""."""
-        info = _member(_member(self.answered, "data"), "task_info")
-        return _text(self.sent, "external_task_id") or _text(info, "external_task_id")
+        sent, task = self.sent, self._task
+        return (
+            _text(sent, "external_task_id")
+            or _text(_member(sent, "options"), "external_task_id")
+            or _text(_member(task, "task_info"), "external_task_id")
+            or _text(task, "external_id")
+        )
+
+    @property
+    def _task(self) -> Any:
+        """The task in the answer, if it has one: that of /v1, or of the model-path interface."""
+        data = _member(self.answered, "data")
+        if self.path == TASKS and isinstance(data, list) and len(data) == 1:
+            return data[0]  # a list of /v1 is about no task, whatever its length
+        return data
 
     @property
     def queried_id(self) -> str:
-        """The id in the path of a query: a task id or an external id; "" for other calls."""
-        return unquote(self.path.rpartition("/")[2]) if self.method == "GET" else ""
+        """The id in a query: a task id or an external id; "" for other calls, and for several."""
+        if self.method != "GET":
+            return ""
+        if self.path != TASKS:
+            return unquote(self.path.rpartition("/")[2])
+        named = [value for name, value in parse_qsl(self.query) if name.endswith("task_ids")]
+        return named[0] if len(named) == 1 and "," not in named[0] else ""
 
     @property
     def request_is_cut(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Unpack
 
 from kling_mock.journal.calls import Call, CallFilters
-from kling_mock.journal.entries import Entry
+from kling_mock.journal.entries import TASKS, Entry
 from kling_mock.journal.forgotten import Forgotten, IncompleteJournalError, could_be, describe
 from kling_mock.journal.reports import explain, lines, nearest_miss
 
@@ -50,6 +50,7 @@ class Journal:
         self._unexpected: deque[Entry] = deque(maxlen=_UNEXPECTED_KEPT)
         self._unexpected_total = 0
         self._late_total = 0
+        self._retired: dict[str, None] = {}
         self._served = served
         self._total = 0
         self._cleared = 0  # what `total` was when everything was forgotten on purpose
@@ -67,6 +68,8 @@ class Journal:
             self._unexpected.append(entry)
             self._unexpected_total += 1
             self._late_total += bool(entry.late_of)
+        if entry.notes and not entry.late_of:
+            self._retired.update((one.text, None) for one in entry.notes if one.kind == "retired")
 
     def _make_room(self, newest: int) -> None:
         # The newest entry stays, whatever it is: `journal[-1]` is always the last call.
@@ -86,7 +89,13 @@ class Journal:
         self._unexpected.clear()
         self._unexpected_total = 0
         self._late_total = 0
+        self._retired.clear()
         self._cleared = self._total
+
+    @property
+    def retired(self) -> list[str]:
+        """What was served that the real service was seen to refuse: each once, with the date."""
+        return [*self._retired]
 
     @property
     def total(self) -> int:
@@ -358,7 +367,8 @@ class Journal:
 
 def _is_query(entry: Entry) -> bool:
     """Return whether *entry* is one of the many that a waiting client makes, and went well."""
-    return entry.method == "GET" and not entry.code and not entry.fault and entry.status == 200
+    asks = entry.method == "GET" or entry.path == TASKS
+    return asks and not entry.code and not entry.fault and entry.status == 200
 
 
 def _in_order(

@@ -19,13 +19,14 @@ __all__ = [
     "Note",
     "NoteKind",
     "NotePolicy",
+    "RetiredWarning",
     "header_value",
 ]
 
 #: `unknown`: a key that no endpoint knows, and that was ignored. `inapplicable`: one that does
-#: nothing here. `coerced`: a value of another type than documented. `refused`: what would have
-#: been accepted.
-NoteKind = Literal["unknown", "inapplicable", "coerced", "refused"]
+#: nothing here. `coerced`: a value of another type than documented. `retired`: something was
+#: served that the real service was seen to refuse. `refused`: what would have been accepted.
+NoteKind = Literal["unknown", "inapplicable", "coerced", "retired", "refused"]
 
 _KINDS: Final = get_args(NoteKind)
 
@@ -36,6 +37,10 @@ IGNORED: Final[tuple[IgnoredFields, ...]] = get_args(IgnoredFields)
 NOTE_HEADER: Final = "x-kling-mock-note"
 _LONGEST: Final = 500  # bytes of the header's value
 _NAME_SHOWN: Final = 40  # characters of a field's name; it comes from the client
+
+
+class RetiredWarning(UserWarning):
+    """A test uses a model or an endpoint that the real service was seen to refuse."""
 
 
 class Note(NamedTuple):

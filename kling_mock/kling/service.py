@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from kling_mock.kling.endpoints.field_checks import FieldReader, check_fields
@@ -12,6 +13,7 @@ from kling_mock.kling.endpoints.registry import RoutedCall
 from kling_mock.kling.endpoints.validation import make_plan, read_object
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.progress import TYPICAL
+from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.kling.world import World
 
@@ -40,11 +42,12 @@ def create(
         Refusal: It is refused; nothing has changed.
     """
     record = call.record
+    known = world.endpoints.names[record.interface.name]
     context = CallContext(
-        FieldReader(noticed, world.endpoints.fields),
+        FieldReader(noticed, known.fields),
         call.name,
-        world.endpoints.models,
-        world.discontinued,
+        known.models,
+        world.retired,
         account.characters,
         lambda video_id: world.tasks.plan_of_video(account, video_id),
     )
@@ -63,11 +66,16 @@ def get(world: World, account: Account, call: RoutedCall, origin: str) -> str:
         Refusal: The account has no such task on this endpoint.
     """
     task = world.tasks.find(account, call.record.name, call.name)
+    return _show(world, call.record, origin, task)
+
+
+def _show(world: World, record: EmulatedEndpoint, origin: str, task: EmulatedTask) -> str:
+    """Return a task as a query of the endpoint shows it; what waits for queries moves on."""
     if world.counts_queries:
         world.count_query(task)
     if world.busy_polling is not None:
         world.note_query(world.busy_polling, task)
-    return call.record.interface.queried(task, origin)
+    return record.interface.queried(task, origin)
 
 
 def list_tasks(
@@ -98,6 +106,7 @@ def reply(
     record: EmulatedEndpoint,
     body: bytes,
     query: str,
+    origin: Callable[[], str],
     noticed: Noticed,
 ) -> str:
     """Return the `data` of a call that makes no task, as JSON.
@@ -108,6 +117,7 @@ def reply(
         record: The endpoint.
         body: The request's body.
         query: The query string.
+        origin: Returns scheme, host and port that result URLs begin with.
         noticed: Takes the notes.
 
     Raises:
@@ -117,6 +127,7 @@ def reply(
         raise Refusal(1202)
     fields: dict[str, Any] = {}
     if record.method != "GET":
-        reader = FieldReader(noticed, world.endpoints.fields)
+        reader = FieldReader(noticed, world.endpoints.names[record.interface.name].fields)
         fields = check_fields(record.fields, read_object(body), reader)
-    return record.reply(DirectCall(account, fields, query, world.clock.now()))
+    show = partial(_show, world, record, origin())
+    return record.reply(DirectCall(account, fields, query, world.clock.now(), world.tasks, show))

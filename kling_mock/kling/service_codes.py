@@ -1,4 +1,4 @@
-"""Kling's service codes and the texts that come with them."""
+"""Kling's service codes, and the refusals that carry them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from kling_mock.journal.notes import Note
 from kling_mock.journal.redaction import redact_value
-from kling_mock.web.facts import Fact, assumed, documented, observed
+from kling_mock.kling.refusal_texts import MESSAGES
+from kling_mock.web.facts import Fact, documented
 
 __all__ = [
     "CODES",
-    "MESSAGES",
     "SUCCEED",
     "Code",
-    "Message",
     "Refusal",
     "UnknownPathError",
     "invalid",
@@ -75,110 +74,6 @@ CODES: dict[int, Code] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """The text of one situation, with `{}` where values of the request go."""
-
-    code: int
-    template: str
-    fact: Fact
-
-
-# Texts seen on the wire, to the letter: clients compare them. What would be valid is a note.
-MESSAGES: dict[str, Message] = {
-    "task_not_found": Message(
-        1201,
-        "Task not found by id/external id: {}",
-        observed("probe-2026-09", "wire", as_of="2026-09-22", confidence="high"),
-    ),
-    "external_id_exists": Message(
-        1201,
-        "External_task_id {} already exists",
-        observed("probe-2026-09", as_of="2026-09-22"),
-    ),
-    "token_parts": Message(
-        1002,
-        "The token was expected to have 3 parts, but got {}",
-        observed("probe-2026-09", as_of="2026-09-22", note="only the count 0 was seen"),
-    ),
-    "image_tail": Message(
-        1201,
-        "model/mode/duration({}/{}/{}) is not supported with image_tail",
-        observed("wire", as_of="2026-04-28"),
-    ),
-    "sound": Message(
-        1201,
-        "model/mode({}/{}) is not supported with sound on",
-        observed("wire", as_of="2026-04-28"),
-    ),
-    "motion_brush": Message(
-        1201,
-        "{} is not supported with motion brush",
-        observed("wire", as_of="2026-04-28"),
-    ),
-    "discontinued": Message(
-        1201,
-        "The model '{}' has been discontinued and is no longer available.",
-        observed(
-            "probe-2026-09",
-            as_of="2026-09-20",
-            note="the text was seen once; its code and HTTP status were not recorded",
-        ),
-    ),
-    "value": Message(
-        1201,
-        "{} value '{}' is invalid",
-        observed(
-            "clients", as_of="2026-08-01", confidence="high", note="seen of mode and model_name"
-        ),
-    ),
-    "other_endpoint": Message(
-        1201,
-        "model is not supported",
-        observed("clients", as_of="2026-08-01", note="of a model that another endpoint has"),
-    ),
-    "unreadable": Message(
-        1201,
-        "Failed to resolve the request body",
-        observed("clients", as_of="2026-08-01", note="seen of `sound: true`; others are assumed"),
-    ),
-    "base64": Message(
-        1201,
-        "File is not in a valid base64 format",
-        observed("clients", as_of="2026-08-01", confidence="high"),
-    ),
-    "no_image": Message(
-        1201,
-        "image can not be null",
-        observed("clients", as_of="2026-08-01", confidence="high"),
-    ),
-    "small_image": Message(
-        1201,
-        "Image pixel is invalid",
-        observed(
-            "wire",
-            as_of="2026-08-01",
-            note="since the middle of 2026 also later, as the text of a failed task",
-        ),
-    ),
-    "camera": Message(
-        1201,
-        "camera_control is only supported in std mode with 5s duration and kling-v1",
-        observed("clients", as_of="2026-08-01", note="seen of kling-v1-6 on text2video"),
-    ),
-    "combination": Message(
-        1201,
-        "model/mode/duration({}/{}/{}) is not supported",
-        assumed("worded like the refusal of image_tail"),
-    ),
-    "unsupported": Message(
-        1201,
-        "model/mode/duration({}/{}/{}) is not supported with {}",
-        assumed("worded like the refusal of image_tail"),
-    ),
-}
-
-
 class Refusal(Exception):  # noqa: N818 - it is a reply, not an error of this program
     """A reply other than success.
 
@@ -235,7 +130,9 @@ def invalid(path: str, expected: str, got: object = None) -> Refusal:
     return Refusal(1201, f"{path}: {expected}{sent}")
 
 
-def refusal(name: str, *values: object, field: str = "", note: str = "") -> Refusal:
+def refusal(
+    name: str, *values: object, field: str = "", note: str = "", **named: object
+) -> Refusal:
     """Return the refusal for the situation *name*, with Kling's text and nothing else.
 
     Args:
@@ -243,10 +140,11 @@ def refusal(name: str, *values: object, field: str = "", note: str = "") -> Refu
         values: What fills the template.
         field: The field that is refused.
         note: What it must be, for the journal.
+        named: What fills it by name; more than it has use for may be given.
     """
     row = MESSAGES[name]
     told = Note("refused", field, note) if note else None
-    return Refusal(row.code, row.template.format(*values), note=told)
+    return Refusal(row.code, row.template.format(*values, **named), note=told)
 
 
 def _show(value: object) -> str:

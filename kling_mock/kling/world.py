@@ -23,12 +23,17 @@ from kling_mock.kling.model.busy_polling import BusyPolling
 from kling_mock.kling.model.content import Content, ContentDecision
 from kling_mock.kling.model.lifecycle import Event
 from kling_mock.kling.model.packs import take
-from kling_mock.kling.model.plan import Plan
+from kling_mock.kling.model.plan import LaterFailure, Plan
 from kling_mock.kling.model.progress import STUCK, TYPICAL, ProgressRule, ProgressRules, schedule
 from kling_mock.kling.model.tasks import EmulatedTask, TaskIds, Tasks, subject_of
+from kling_mock.kling.refusal_texts import MESSAGES
 from kling_mock.kling.service_codes import CODES, Refusal
 
 __all__ = ["World", "admin_token"]
+
+UNREACHABLE_MEDIA = LaterFailure(
+    MESSAGES["unreachable_media"].code, MESSAGES["unreachable_media"].template
+)
 
 _MADE = GivenKeys()
 _NOTES = NotePolicy()
@@ -56,7 +61,7 @@ class World:
         account: The account that every server has.
         tasks: The tasks.
         journal: All requests.
-        discontinued: Models that are refused as the real service refuses them.
+        retired: Models and endpoints that are refused as the real service refuses them.
         note_policy: What notes lead to.
         progress_rules: How fast tasks move on.
         content: What the content review refuses.
@@ -84,7 +89,7 @@ class World:
         self.accounts = Accounts()
         self.tasks = Tasks()
         self.journal = Journal(journal_size, endpoints.served)
-        self.discontinued: frozenset[str] = frozenset()
+        self.retired: frozenset[str] = frozenset()
         self.note_policy = note_policy
         self.progress_rules = ProgressRules()
         self.content = Content()
@@ -147,7 +152,8 @@ class World:
                 or the account may not have it (403/1103; 429 with 1101, 1102, 1303).
         """
         self.tasks.check_new(account, plan.external_task_id)
-        progress, decision = TYPICAL, None
+        progress: ProgressRule = TYPICAL
+        decision: ContentDecision | LaterFailure | None = plan.failure
         if self.faults.any or self.progress_rules.any or self.content.any:
             progress, decision = self._rule(account, plan)
         now = self.clock.now()
@@ -166,8 +172,10 @@ class World:
             self.callbacks.report(task)
         return task
 
-    def _rule(self, account: Account, plan: Plan) -> tuple[ProgressRule, ContentDecision | None]:
-        """Return how a new task moves on, and what the content review will find.
+    def _rule(
+        self, account: Account, plan: Plan
+    ) -> tuple[ProgressRule, ContentDecision | LaterFailure | None]:
+        """Return how a new task moves on, and why it will fail.
 
         Raises:
             Refusal: The content review refuses it at once.
@@ -176,8 +184,11 @@ class World:
         decision = self.content.judge(subject)
         if decision is not None and decision.kind == "refuse":
             raise Refusal(decision.code, decision.message)
-        stuck = self.faults.take("task", subject) is not None
-        return STUCK if stuck else self.progress_rules.choose(subject), decision
+        fault = self.faults.take("task", subject)
+        if fault is not None and fault.kind.name == "stuck":
+            return STUCK, decision
+        failure = plan.failure if fault is None else UNREACHABLE_MEDIA
+        return self.progress_rules.choose(subject), decision or failure
 
     def _schedule(self, task: EmulatedTask, now: float) -> None:
         plan, progress = task.plan, task.progress
@@ -224,7 +235,7 @@ class World:
             task.timer = self.clock.call_at(task.due, self.end, task)
 
     def end(self, task: EmulatedTask) -> None:
-        """Let *task* end as it has to: well, unless the content review found something."""
+        """Let *task* end as it has to: well, unless something was found that lets it fail."""
         if task.decision is None:
             self.complete(task)
         else:

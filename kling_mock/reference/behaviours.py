@@ -10,8 +10,8 @@ from kling_mock.kling.endpoints import images, typical_times
 from kling_mock.kling.http.requests import MAX_BODY
 from kling_mock.kling.media import urls as media_urls
 from kling_mock.kling.model import accounts, admission, content, packs, tasks
+from kling_mock.kling.wire import model_path, model_path_schemas, v1_schemas
 from kling_mock.kling.wire import v1 as wire
-from kling_mock.kling.wire import v1_schemas
 from kling_mock.web.facts import Behaviour, assumed, documented, observed
 
 __all__ = ["BEHAVIOURS"]
@@ -48,6 +48,18 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         _AUTH,
         "A credential without three parts is 1002, with the count of its parts.",
         _PROBE,
+    ),
+    Behaviour(
+        _AUTH,
+        "The model-path interface takes API keys only: a token of a key pair, or anything else, is "
+        "1002.",
+        observed(
+            "probe-2026-09",
+            "pages-2026-09",
+            as_of="2026-09-22",
+            confidence="high",
+            note="the pages say that key pairs are for /v1; the refusal was seen",
+        ),
     ),
     Behaviour(
         _AUTH,
@@ -122,8 +134,67 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         _REQUEST,
         f"An image in base64 is a jpg or png of at most {images.MAX_BYTES >> 20} MB and at least "
         f"{images.MIN_SIDE} pixels a side, with a ratio from 1:{images.MAX_RATIO} to "
-        f"{images.MAX_RATIO}:1. URLs are not fetched.",
+        f"{images.MAX_RATIO}:1; 50 MB on the model-path interface. URLs are not fetched.",
         images.FACT,
+    ),
+    Behaviour(
+        _REQUEST,
+        "A picture that is too small fails the task later.",
+        observed(
+            "wire",
+            as_of="2026-08-01",
+            note="since the middle of 2026; a refusal before that. That on the model-path "
+            "interface, too, is assumed",
+        ),
+    ),
+    Behaviour(
+        _REQUEST,
+        "A file that cannot be fetched fails the task later; here that is one whose host ends in "
+        "`.invalid`.",
+        observed(
+            "probe-2026-10",
+            as_of="2026-09-28",
+            note="seen once, on the model-path interface; on /v1 assumed",
+        ),
+    ),
+    Behaviour(
+        _REQUEST,
+        "On the model-path interface unknown keys beside `prompt`, `contents`, `settings` and "
+        "`options` are ignored, and so is a `callback_url` there.",
+        observed("probe-2026-10", as_of="2026-10-07", note="of keys inside these it is assumed"),
+    ),
+    Behaviour(
+        _REQUEST,
+        "On the model-path interface `duration` is not checked at create; one that the model "
+        "cannot make fails the task later.",
+        observed(
+            "probe-2026-10",
+            as_of="2026-10-07",
+            note="that 0, 1, 20 and text pass was seen; what the job then does is assumed",
+        ),
+    ),
+    Behaviour(
+        _REQUEST,
+        "An element is taken by any number as its id, a voice by any text.",
+        assumed(
+            "the real service refuses ids that the account has not; this one keeps no elements",
+            "probe-2026-10",
+        ),
+    ),
+    Behaviour(
+        _REQUEST,
+        "An item of `contents` of a type that only other products have is ignored; one that only "
+        "other models have is refused.",
+        assumed(
+            "seen of image and video on omni-video, which are ignored, and of audio modes, which "
+            "are refused",
+            "probe-2026-10",
+        ),
+    ),
+    Behaviour(
+        _REQUEST,
+        "What was seen retired is served, with a note; `mock.retired` refuses it.",
+        assumed("the code of the refusals, 1201, and what /v1 keeps until when"),
     ),
     Behaviour(_RULES, "The durations of own shots add up to `duration`.", _PAGES),
     Behaviour(
@@ -147,8 +218,29 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     Behaviour(_REPLY, "An `external_task_id` can be used once per account.", tasks.EXTERNAL_IDS),
     Behaviour(
         _REPLY,
-        "A task is found on its own endpoint only.",
+        "On /v1 a task is found on its own endpoint only.",
         assumed("whether one endpoint shows the tasks of another"),
+    ),
+    Behaviour(
+        _REPLY,
+        "A task of the model-path interface has `id`, `status`, `message`, `create_time` and "
+        "`update_time`, and `external_id` if one was given.",
+        model_path.TASK,
+    ),
+    Behaviour(
+        _REPLY,
+        "It has `outputs` once it has succeeded, and `billing` once it has ended.",
+        model_path.UNFINISHED,
+    ),
+    Behaviour(
+        _REPLY,
+        "A success is billed by unit, amount and kind of pack; a failure has the amount 0 alone.",
+        model_path.BILLING,
+    ),
+    Behaviour(
+        _REPLY,
+        "The `duration` of a video is 0.041 seconds more than was requested.",
+        model_path.DURATION,
     ),
     Behaviour(
         _REPLY,
@@ -157,6 +249,22 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     ),
     Behaviour(_LIST, "Pages of 1 to 500 tasks, 30 by default, without a total.", v1_schemas.PAGES),
     Behaviour(_LIST, "The newest task comes first.", assumed("the order of a list")),
+    Behaviour(
+        _LIST,
+        "`GET /tasks` returns up to 20 tasks of both interfaces by their ids, in the order of the "
+        "query; unknown ids are left out.",
+        model_path_schemas.BY_IDS,
+    ),
+    Behaviour(
+        _LIST,
+        "21 ids, ids of both kinds and none at all are 1201.",
+        observed(
+            "probe-2026-09",
+            "probe-2026-10",
+            as_of="2026-10-07",
+            note="that both kinds exclude each other is documented",
+        ),
+    ),
     Behaviour(
         _LIST,
         "A page number or size out of range is 1201; a page behind the end is empty.",
@@ -209,6 +317,26 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     ),
     Behaviour(_CALLBACK, "Every change of status is reported.", callbacks.TRIGGERS),
     Behaviour(_CALLBACK, "A report has the members of a task, in no envelope.", wire.REPORT),
+    Behaviour(
+        _CALLBACK,
+        "The path of the create request decides whose form a report has.",
+        documented(
+            "pages-2026-09",
+            as_of="2026-09-20",
+            confidence="medium",
+            note="one place says by path, another by model",
+        ),
+    ),
+    Behaviour(
+        _CALLBACK,
+        "Reports of the model-path interface are tasks as queries show them.",
+        model_path.REPORT,
+    ),
+    Behaviour(
+        _CALLBACK,
+        "There is no call for a test report.",
+        assumed("the pages mention one; its path is not known", "pages-2026-09"),
+    ),
     Behaviour(_CALLBACK, "A report is repeated after 10, 30 and 60 seconds.", callbacks.RETRIES),
     Behaviour(_CALLBACK, "Any 2xx reply is a success.", callbacks.SUCCESS),
     Behaviour(_CALLBACK, "A receiver has 5 seconds for its reply.", callbacks.TIMEOUT),

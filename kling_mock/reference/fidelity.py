@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from kling_mock.kling.endpoints.fields import Field, FieldShape
-from kling_mock.kling.endpoints.models import DISCONTINUED
+from kling_mock.kling.endpoints.models import RETIRED
 from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.endpoints.typical_times import FACT as TIMES
-from kling_mock.kling.service_codes import CODES, MESSAGES
+from kling_mock.kling.refusal_texts import MESSAGES
+from kling_mock.kling.service_codes import CODES
+from kling_mock.reference.changes import CHANGES
 from kling_mock.web.facts import Behaviour, Fact
 from kling_mock.web.openapi import ApiOperation
 
@@ -54,13 +56,16 @@ def page(
         _HEAD,
         _counts(operations, behaviours, endpoints.values()),
         _section("Sources", ("key", "what"), sources.items()),
+        _section("What changed", ("before", "now", "why"), CHANGES),
         _section("Calls", ("call", *_ORIGIN), _calls(operations)),
         "## Behaviour\n",
         *_behaviours(behaviours),
         *(part for record in endpoints.values() for part in _endpoint(record)),
         _section("Service codes", ("code", "HTTP", "text", "retry", *_ORIGIN), _codes()),
         _section("Texts of refusals", ("code", "text", *_ORIGIN), _messages()),
-        _section("Models seen refused", ("model", *_ORIGIN), _discontinued()),
+        _section(
+            "Seen refused", ("model or endpoint", "since", *_ORIGIN), _retired(endpoints.values())
+        ),
         _section(
             "Typical times", ("model", "seconds for 5 s, std", *_ORIGIN), _times(endpoints.values())
         ),
@@ -158,6 +163,8 @@ def _values(field: Field) -> str:
         texts.append(f"{field.low}{units} or more")
     if field.required:
         texts.append("required")
+    if field.default is not None:
+        texts.append(f"default {str(field.default).lower()}")
     return "; ".join(texts)
 
 
@@ -166,6 +173,8 @@ def _mode(mode: str) -> str:
 
 
 def _seconds(seconds: tuple[int, ...]) -> str:
+    if not seconds:
+        return "as its video"
     whole = seconds == tuple(range(seconds[0], seconds[-1] + 1))
     return f"{seconds[0]}-{seconds[-1]}" if whole else ", ".join(map(str, seconds))
 
@@ -185,9 +194,11 @@ def _messages() -> Iterator[Row]:
         yield str(row.code), row.template, *_origin(row.fact)
 
 
-def _discontinued() -> Iterator[Row]:
-    for model, fact in DISCONTINUED.items():
-        yield model, *_origin(fact)
+def _retired(records: Iterable[EmulatedEndpoint]) -> Iterator[Row]:
+    gone = dict(RETIRED)
+    gone |= {record.name: record.retired for record in records if record.retired is not None}
+    for name, retirement in gone.items():
+        yield name, retirement.seen, *_origin(retirement.fact)
 
 
 def _times(records: Iterable[EmulatedEndpoint]) -> Iterator[Row]:

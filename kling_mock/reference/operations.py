@@ -24,9 +24,9 @@ _AUTHENTICATION = (1000, 1001, 1002, 1003, 1004)
 _ACCOUNT = (1100, 1101, 1102, 1103, 1302, 1303, 1304)
 _SERVER = (5000, 5001, 5002)
 _QUERY_CODES = (*_AUTHENTICATION, 1100, 1103, 1201, 1302, 1304, *_SERVER)
+_BODY_CODES = (*_QUERY_CODES, 1200)
 _CREATE_CODES = (*_AUTHENTICATION, *_ACCOUNT, 1200, 1201, 1203, 1300, 1301, *_SERVER)
 
-_MODEL = Parameter("model", "path", {"type": "string", "minLength": 1}, "The model.")
 _ID = Parameter(
     "id",
     "path",
@@ -45,6 +45,10 @@ def _answers(known: InterfaceSchemas, data: Schema, codes: tuple[int, ...]) -> d
         text = "; ".join(f"{code}: {CODES[code].message}" for code in found)
         made[status] = ApiReply(text, known.refused(*found))
     return made
+
+
+def _too_large(known: InterfaceSchemas) -> dict[int, ApiReply]:
+    return {413: ApiReply("The body is too large (1200).", known.refused(1200))}
 
 
 def operations(endpoints: EndpointRegistry) -> Iterator[ApiOperation]:
@@ -82,8 +86,10 @@ def _operation(record: EmulatedEndpoint, route: EndpointRoute) -> ApiOperation:
     if route.operation == "create":
         return _create(record, route)
     tasks: Schema = {"type": "array", "items": reference(known.task), "maxItems": 500}
+    shared = route.operation == "list" and known.shared_list != ""
+    group = known.shared_list if shared else name
     name, summary, data, parameters = {
-        "list": (f"list-{name}", "List tasks", tasks, known.paging),
+        "list": (f"list-{group}", "List tasks", tasks, known.paging),
         "get": (f"get-{name}", "Query a task", reference(known.task), (_ID,)),
         "reply": (name, record.summary, record.reply_schema, record.parameters),
     }[route.operation]
@@ -91,20 +97,21 @@ def _operation(record: EmulatedEndpoint, route: EndpointRoute) -> ApiOperation:
         route.method,
         route.path,
         name,
-        record.name,
+        group,
         summary,
-        record.fact,
-        _answers(known, data, _QUERY_CODES),
+        known.shared_list_fact if shared else record.fact,
+        _answers(known, data, _BODY_CODES) | _too_large(known)
+        if route.method == "POST"
+        else _answers(known, data, _QUERY_CODES),
         parameters=parameters,
         body=reference(f"create-{record.name}") if route.method == "POST" else None,
         examples=record.examples if route.method == "POST" else {},
-        security="key",
+        security="api-key" if record.interface.api_key_only else "key",
     )
 
 
 def _create(record: EmulatedEndpoint, route: EndpointRoute) -> ApiOperation:
-    known, model = record.interface.schemas, route.path.endswith("}")
-    too_large = ApiReply("The body is too large (1200).", known.refused(1200))
+    known = record.interface.schemas
     return ApiOperation(
         "POST",
         route.path,
@@ -112,13 +119,18 @@ def _create(record: EmulatedEndpoint, route: EndpointRoute) -> ApiOperation:
         record.name,
         record.summary,
         record.fact,
-        _answers(known, reference(known.created), _CREATE_CODES) | {413: too_large},
-        parameters=(_MODEL,) if model else (),
+        _answers(known, reference(known.created), _CREATE_CODES) | _too_large(known),
+        parameters=(_model(record),) if route.path.endswith("}") else (),
         body=reference(f"create-{record.name}"),
         examples=record.examples,
-        security="key",
+        security="api-key" if record.interface.api_key_only else "key",
         extra={"x-kling-capabilities": [_capability(row) for row in record.capabilities]},
     )
+
+
+def _model(record: EmulatedEndpoint) -> Parameter:
+    names = [*record.models, *record.aliases]
+    return Parameter("model", "path", {"type": "string", "enum": names}, "The model.")
 
 
 def _capability(row: Capability) -> dict[str, Any]:

@@ -55,6 +55,10 @@ def _boolean(_field: Field) -> Schema:
     return {"type": "boolean"}
 
 
+def _texts(_field: Field) -> Schema:
+    return {"type": "array", "items": {"type": "string"}}
+
+
 def _image(_field: Field) -> Schema:
     return {
         "type": "string",
@@ -76,6 +80,7 @@ _TYPES: Mapping[FieldType, Callable[[Field], Schema]] = {
     "array": _array,
     "image": _image,
     "url": _url,
+    "texts": _texts,
 }
 
 
@@ -83,6 +88,8 @@ def _field(field: Field, **more: Any) -> Schema:
     if field.ignored:
         return {"description": "Taken, and not looked at."}
     made = _TYPES[field.type](field) | more
+    if field.default is not None:
+        made["default"] = field.default
     return made if field.required else {"anyOf": [made, reference("Absent")]}
 
 
@@ -103,6 +110,8 @@ def _request(shape: FieldShape, **known: Schema) -> Schema:
 
 def request_schema(record: EmulatedEndpoint) -> Schema:
     """Return the schema of the body of a request to this endpoint."""
+    if "model_name" not in record.fields.fields:
+        return _request(record.fields)
     known: dict[str, Schema] = {
         "model_name": {"enum": list(record.models), "default": record.default_model},
         "mode": {"default": record.default_mode},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -87,22 +88,24 @@ class ServerControls(KnownAttributes):
         return self._proxy.world.journal
 
     @property
-    def discontinued(self) -> frozenset[str]:
-        """Models that create calls are refused with, as the vendor ends them; none at first.
+    def retired(self) -> frozenset[str]:
+        """Models and endpoints that create calls are refused with, as the vendor ends them.
 
-        `mock.discontinued = {"kling-v1"}`. The text of the refusal was seen of kling-v1 in
-        September 2026; its code was not recorded (1201 is assumed).
+        None at first: they are served, with a note `retired`. `mock.retired = "2026-09-28"`, or
+        a `datetime.date`, refuses what the real service was seen to refuse until that day;
+        `mock.retired = {"kling-v1", "multi-image2video"}` what is named; `None` nothing. The
+        texts of the refusals were seen; their code was not recorded (1201 is assumed).
         """
-        return self._proxy.call(lambda world: world.discontinued)
+        return self._proxy.call(lambda world: world.retired)
 
-    @discontinued.setter
-    def discontinued(self, models: Iterable[str]) -> None:
-        from kling_mock.controls.account_settings import read_models
+    @retired.setter
+    def retired(self, given: str | date | Iterable[str] | None) -> None:
+        from kling_mock.controls.retirement import read_retired
 
-        ended = read_models(models)
+        names = read_retired(given)
 
         def work(world: World) -> None:
-            world.discontinued = ended
+            world.retired = names
 
         self._proxy.call(work)
 

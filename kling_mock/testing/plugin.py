@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator
+import warnings
+from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +11,7 @@ from zlib import crc32
 
 import pytest
 
+from kling_mock.journal.notes import RetiredWarning
 from kling_mock.testing.report import sections
 from kling_mock.testing.settings import PluginSettings, of_ini, with_marker
 from kling_mock.web.origins import ORIGINS, TestRun
@@ -150,7 +152,8 @@ class Plugin:
         """Fail a test that has made unexpected calls, unless it has failed already."""
         result = yield
         test = self._test(item)
-        for _, mock in self._servers(item):
+        servers = [mock for _, mock in self._servers(item)]
+        for mock in servers:
             if test.settings.strict:
                 self._check_calls(mock, test)
             if test.settings.unused_faults == "fail":
@@ -158,6 +161,7 @@ class Plugin:
                     mock.faults.assert_used()
                 except AssertionError as error:
                     raise _failed(f"{error}\n{_UNUSED}") from None
+        _warn_of_retired(servers)  # last: where it is an error it would hide the others
         return result
 
     @pytest.hookimpl(wrapper=True)
@@ -262,6 +266,12 @@ def _refuse_trio(request: pytest.FixtureRequest) -> None:
 def _own_unexpected(mock: KlingMock) -> int:
     """Return how many unexpected calls there were that no earlier test has made."""
     return mock.journal.unexpected_total - mock.journal.late_total
+
+
+def _warn_of_retired(servers: Iterable[KlingMock]) -> None:
+    """Warn of each model and endpoint that the real service would have refused, once per test."""
+    for text in dict.fromkeys(text for mock in servers for text in mock.journal.retired):
+        warnings.warn(text, RetiredWarning, stacklevel=2)
 
 
 def _load(mock: KlingMock, profile: str) -> None:

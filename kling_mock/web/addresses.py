@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 __all__ = [
     "ANY_HOST",
     "HIDDEN",
+    "host_of",
     "is_address",
     "is_http_url",
     "read_base_url",
@@ -32,6 +33,15 @@ def is_http_url(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0
+
+
+def host_of(url: str) -> str:
+    """Return the host of *url* in lower case, without a dot at the end; "" if it has none."""
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        return ""
+    return (host or "").rstrip(".")
 
 
 def read_base_url(name: str, given: object) -> str:

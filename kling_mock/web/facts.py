@@ -31,6 +31,8 @@ SOURCES: dict[str, str] = {
     "digest-2026-01": "a condensed copy of the vendor's pages, about 2026-01, and its price list",
     "digest-2026-02": "a third-party compilation of the vendor's pages, 2026-02",
     "probe-2026-09": "one person's calls of the real service, 2026-09-20 to 22",
+    "probe-2026-10": "another person's calls of the real service from one account, 2026-09-28 to "
+    "10-07",
     "wire": "real request and reply bodies published by unrelated projects, 2025-12 to 2026-04",
     "clients": "what unrelated clients send in production, and the replies that they published, "
     "2025-06 to 2026-09",

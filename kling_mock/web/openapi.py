@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 Schema = Mapping[str, Any]  # JSON Schema, dialect 2020-12
-Security = Literal["", "key", "token", "admin"]
+Security = Literal["", "key", "api-key", "token", "admin"]
 
 JSON = "application/json"
 
@@ -31,6 +31,11 @@ _SECURITY: Mapping[str, Mapping[str, str]] = {
         "scheme": "bearer",
         "description": "A static API key, or a token (JWT, HS256) with `iss` (the access key), "
         "`exp` and `nbf`, signed with the secret key.",
+    },
+    "api-key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A static API key; a token of a key pair is refused.",
     },
     "token": {
         "type": "http",
@@ -97,8 +102,8 @@ class ApiOperation:
         body: The request's body, always JSON; `None` is none.
         optional_body: Whether the body may be left out.
         examples: Bodies, by name.
-        security: What it requires: an account's key or token, a token of the relay's, the admin
-            token, or nothing.
+        security: What it requires: an account's key or token, a static key, a token of the
+            relay's, the admin token, or nothing.
         extra: Members of the operation whose names begin with `x-`.
     """
 

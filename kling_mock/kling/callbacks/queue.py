@@ -21,7 +21,6 @@ from kling_mock.kling.model.accounts import Accounts
 from kling_mock.kling.model.lifecycle import Status
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import CODES
-from kling_mock.kling.wire.v1 import without_task_info
 from kling_mock.web.facts import assumed, documented
 from kling_mock.web.webhook_signing import signed_headers
 
@@ -127,7 +126,8 @@ class CallbackQueue:
         duplicate = faults.take("callback-duplicate", subject)
         copies = duplicate.settings["copies"] if duplicate is not None else 1
         if faults.take("callback-omit-task-info", subject):
-            delivery = delivery._replace(body=without_task_info(delivery.body))
+            interface = self._endpoints[task.plan.endpoint].interface
+            delivery = delivery._replace(body=interface.without_external_id(delivery.body))
             self.log.update(delivery)
         delayed = faults.take("callback-delayed", subject)
         if faults.take("callback-dropped", subject):

@@ -15,12 +15,12 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 from kling_mock.kling.endpoints.fields import Field, FieldShape, FieldType
-from kling_mock.kling.endpoints.images import check_length
+from kling_mock.kling.endpoints.images import MAX_BYTES, check_length
 from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.service_codes import Refusal, invalid, refusal, shortened
 from kling_mock.web.addresses import is_http_url
 
-__all__ = ["FieldReader", "check_fields"]
+__all__ = ["FieldReader", "check_fields", "check_image"]
 
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -84,19 +84,21 @@ def _ignore(
 
 def _string(field: Field, value: object, path: str, reader: FieldReader) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise _unreadable(field, path)
+        raise _unreadable(field, path, value)
     if not isinstance(value, str):
         value = _text(value)
         reader.noticed.coerced(path, f"a number was taken for a text; {_expected(field)}")
     if field.enum and value not in field.enum:
-        raise refusal("value", path, shortened(value), field=path, note=_expected(field))
+        choices = ", ".join(field.enum)
+        told = {"path": path, "value": shortened(value), "choices": choices}
+        raise refusal(field.wrong_value, field=path, note=_expected(field), **told)
     if field.high is not None and len(value) > field.high:
         raise invalid(path, f"{_expected(field)}, got {len(value)}")
     return value
 
 
 def _text(number: float) -> str:
-    if number % 1 == 0:
+    if number % 1 == 0:  # neither NaN nor infinity
         number = int(number)
     # str() of an int with thousands of digits raises.
     return str(number) if abs(number) < 10**40 else "a huge number"
@@ -107,7 +109,7 @@ def _boolean(field: Field, value: object, path: str, reader: FieldReader) -> boo
         return value
     found = _BOOLEANS.get(value) if isinstance(value, str) else None
     if found is None:
-        raise _unreadable(field, path)
+        raise _unreadable(field, path, value)
     reader.noticed.coerced(path, "a text was taken for true or false")
     return found
 
@@ -118,7 +120,7 @@ def _number(field: Field, value: object, path: str, reader: FieldReader) -> floa
         reader.noticed.coerced(path, f"a text was taken for a number; {_expected(field)}")
     # A bool is an int to Python, but not to JSON.
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _unreadable(field, path)
+        raise _unreadable(field, path, value)
     _in_range(field, value, value, path)
     return value
 
@@ -130,7 +132,7 @@ def _integer(field: Field, value: object, path: str, reader: FieldReader) -> int
     if isinstance(value, float) and value.is_integer():  # NaN and infinity are none
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise _unreadable(field, path)
+        raise _unreadable(field, path, value)
     if value is not given:
         reader.noticed.coerced(path, f"it was taken for a whole number; {_expected(field)}")
     _in_range(field, value, value, path)
@@ -139,13 +141,13 @@ def _integer(field: Field, value: object, path: str, reader: FieldReader) -> int
 
 def _object(field: Field, value: object, path: str, reader: FieldReader) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _unreadable(field, path)
+        raise _unreadable(field, path, value)
     return check_fields(_members(field), cast("dict[str, object]", value), reader, f"{path}.")
 
 
 def _array(field: Field, value: object, path: str, reader: FieldReader) -> list[dict[str, Any]]:
     if not isinstance(value, list):
-        raise _unreadable(field, path)
+        raise _unreadable(field, path, value)
     items = cast("list[object]", value)
     _in_range(field, len(items), items, path)
     members = _members(field)
@@ -153,7 +155,7 @@ def _array(field: Field, value: object, path: str, reader: FieldReader) -> list[
     for number, item in enumerate(items):
         at = f"{path}[{number}]"
         if not isinstance(item, dict):
-            raise _unreadable(field, at)
+            raise _unreadable(field, at, item, "object")
         found.append(check_fields(members, cast("dict[str, object]", item), reader, f"{at}."))
     return found
 
@@ -166,7 +168,7 @@ def _members(field: Field) -> FieldShape:
 
 def _url(field: Field, value: object, path: str, _reader: FieldReader) -> str:
     if not isinstance(value, str):
-        raise _unreadable(field, path)
+        raise _unreadable(field, path, value)
     if not is_http_url(value):
         raise invalid(path, _expected(field), value)
     return value
@@ -174,23 +176,57 @@ def _url(field: Field, value: object, path: str, _reader: FieldReader) -> str:
 
 def _image(field: Field, value: object, path: str, _reader: FieldReader) -> str:
     if not isinstance(value, str):
-        raise _unreadable(field, path)
+        raise _unreadable(field, path, value)
+    return check_image(value, path)
+
+
+def check_image(value: str, path: str, most: int = MAX_BYTES) -> str:
+    """Return *value*, which must be a URL or base64 of an image of at most *most* bytes.
+
+    Args:
+        value: What was sent.
+        path: The field, for the message.
+        most: Bytes that an image may have.
+
+    Raises:
+        Refusal: 400/1201, it is neither, or too large.
+    """
     if value.startswith(("http://", "https://")):
         return value  # never fetched: this server opens no connection for a request
     if value.startswith("data:"):
         text = "must be raw base64 without a data: prefix"
         raise refusal("base64", field=path, note=text)
-    check_length(value, path)  # first: decoding takes long
+    check_length(value, path, most)  # first: decoding takes long
     try:
         base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        raise refusal("base64", field=path, note=_expected(field)) from None
+        raise refusal("base64", field=path, note="must be a URL or raw base64") from None
     return value
 
 
-def _unreadable(field: Field, path: str) -> Refusal:
+def _texts(field: Field, value: object, path: str, _reader: FieldReader) -> list[str]:
+    if not isinstance(value, list):
+        raise _unreadable(field, path, value)
+    items = cast("list[object]", value)
+    for number, item in enumerate(items):
+        if not isinstance(item, str):
+            raise _unreadable(field, f"{path}[{number}]", item, "string")
+    return cast("list[str]", items)
+
+
+def _unreadable(field: Field, path: str, value: object, expected: str = "") -> Refusal:
     """Return the refusal of a value that cannot be read as the type of its field."""
-    return refusal("unreadable", field=path, note=_expected(field))
+    told = {"path": path, "value": _plain(value), "expected": expected or field.type}
+    return refusal(field.wrong_type, field=path, note=_expected(field), **told)
+
+
+def _plain(value: object) -> str:
+    """Show a value of a wrong type, and never look into it."""
+    if isinstance(value, str):
+        return shortened(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _text(value) if isinstance(value, int | float) else type(value).__name__
 
 
 def _in_range(field: Field, size: float, value: object, path: str) -> None:
@@ -211,6 +247,7 @@ _READERS: dict[FieldType, Callable[[Field, object, str, FieldReader], Any]] = {
     "array": _array,
     "url": _url,
     "image": _image,
+    "texts": _texts,
 }
 
 
@@ -229,6 +266,7 @@ def _expected(field: Field) -> str:
         "object": f"must be an object with {members}",
         "url": "must be an http or https URL with a host",
         "image": "must be a URL or raw base64",
+        "texts": "must be a list of strings",
     }
     if field.type == "string" and field.high is None:
         return "must be a string"

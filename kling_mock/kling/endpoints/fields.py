@@ -33,7 +33,9 @@ __all__ = [
     "field_shape",
 ]
 
-FieldType = Literal["string", "boolean", "number", "integer", "object", "array", "image", "url"]
+FieldType = Literal[
+    "string", "boolean", "number", "integer", "object", "array", "image", "url", "texts"
+]
 
 _PAGES = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
 _URL = assumed("that a callback_url is refused if it is not http or https, or has no host or port")
@@ -57,7 +59,8 @@ class Field(NamedTuple):
 
     Attributes:
         name: The key.
-        type: `image` is a URL or raw base64 without a `data:` prefix; `url` is http or https.
+        type: `image` is a URL or raw base64 without a `data:` prefix; `url` is http or https;
+            `texts` is a list of strings.
         required: Whether every request must have it. `null` and "" count as absent, except
             in a list (assumed: the vendor's own samples send empty strings).
         enum: The possible strings; empty is any.
@@ -65,6 +68,9 @@ class Field(NamedTuple):
         members: What an object holds, or each item of an array.
         ignored: Taken, and not looked at.
         fact: Where the row comes from.
+        default: What a request without it means, where the value itself says so.
+        wrong_value: The key of `MESSAGES` with the text for a string that is not of *enum*.
+        wrong_type: The same for a value that cannot be read as *type*.
     """
 
     name: str
@@ -76,6 +82,9 @@ class Field(NamedTuple):
     members: FieldShape | None = None
     ignored: bool = False
     fact: Fact = _PAGES
+    default: str | int | bool | None = None
+    wrong_value: str = "value"
+    wrong_type: str = "unreadable"
 
 
 class FieldShape(NamedTuple):

@@ -42,6 +42,7 @@ from kling_mock.kling.endpoints.models import (
     V3,
     rows,
 )
+from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.prices import video_prices
 from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint, silent_or_sound
 from kling_mock.kling.model.plan import nearest_aspect_ratio
@@ -226,11 +227,13 @@ def _aspect_ratio(request: CreateRequest) -> str:
     Raises:
         Refusal: 400/1201, the image is not one that Kling takes.
     """
-    sizes = [
-        size
+    fields, noticed = request.fields, request.context.reader.noticed
+    found = [
+        inspect(fields[field], field, noticed)
         for field in ("image", "image_tail")
-        if field in request.fields and (size := inspect(request.fields[field], field)) is not None
+        if field in fields
     ]
+    sizes = [size for size in found if size is not None]
     return nearest_aspect_ratio(sizes[0].width, sizes[0].height) if sizes else "16:9"
 
 
@@ -265,14 +268,17 @@ def _check_masks(request: CreateRequest) -> None:
         masks.append(("static_mask", request.fields["static_mask"]))
     for number, row in enumerate(request.fields.get("dynamic_masks", ())):
         masks.append((f"dynamic_masks[{number}].mask", row["mask"]))
-    _check_mask_sizes(inspect(request.fields["image"], "image"), masks)
+    noticed = request.context.reader.noticed
+    _check_mask_sizes(inspect(request.fields["image"], "image", noticed), masks, noticed)
 
 
-def _check_mask_sizes(image: ImageSize | None, masks: list[tuple[str, str]]) -> None:
+def _check_mask_sizes(
+    image: ImageSize | None, masks: list[tuple[str, str]], noticed: Noticed
+) -> None:
     """All masks have one resolution and the image's ratio; URLs are taken on trust."""
     first: ImageSize | None = None
     for path, value in masks:
-        size = inspect(value, path)
+        size = inspect(value, path, noticed)
         if size is None:
             continue
         first = first or size

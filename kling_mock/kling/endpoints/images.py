@@ -8,16 +8,31 @@ import io
 import struct
 from typing import Any, NamedTuple
 
-from kling_mock.kling.service_codes import invalid, refusal
+from kling_mock.kling.endpoints.noticing import Noticed
+from kling_mock.kling.service_codes import invalid
+from kling_mock.web.addresses import host_of
 from kling_mock.web.facts import documented
 
-__all__ = ["FACT", "MAX_BYTES", "MAX_RATIO", "MIN_SIDE", "ImageSize", "check_length", "inspect"]
+__all__ = [
+    "FACT",
+    "MAX_BYTES",
+    "MAX_RATIO",
+    "MIN_SIDE",
+    "UNREACHABLE",
+    "ImageSize",
+    "check_length",
+    "check_reachable",
+    "inspect",
+]
 
 FACT = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
 
 MAX_BYTES = 10 * 1024 * 1024
 MIN_SIDE = 300  # pixels, each side
 MAX_RATIO = 2.5  # of the longer to the shorter side
+
+#: No host has such a name (RFC 2606), so what is there cannot be had.
+UNREACHABLE = ".invalid"
 
 # Of an image that are decoded to find its size, in base64: 1.5 MiB of it, which is more than any
 # usual header. Decoding all of eight images would hold other requests up.
@@ -33,19 +48,30 @@ class ImageSize(NamedTuple):
     height: int
 
 
-def inspect(value: str, path: str) -> ImageSize | None:
+def check_reachable(url: str, noticed: Noticed) -> None:
+    """Let the task fail later if nobody could fetch *url*: its host is of `UNREACHABLE`."""
+    if f".{host_of(url)}".endswith(UNREACHABLE):
+        noticed.fails_later("unreachable_media")
+
+
+def inspect(value: str, path: str, noticed: Noticed, most: int = MAX_BYTES) -> ImageSize | None:
     """Return the size of the image in *value*, or `None` for a URL, which is never fetched.
+
+    One that is too small, or that cannot be had, lets the task fail later.
 
     Args:
         value: A URL, or valid base64.
         path: The field, for the message.
+        noticed: Takes note of what lets the task fail.
+        most: Bytes that an image may have.
 
     Raises:
-        Refusal: 400/1201 if it is too large, neither JPEG nor PNG, too small or too narrow.
+        Refusal: 400/1201 if it is too large, neither JPEG nor PNG, or too narrow.
     """
     if value.startswith(("http://", "https://")):
+        check_reachable(value, noticed)
         return None
-    check_length(value, path)
+    check_length(value, path, most)
     content = base64.b64decode(value[:_HEAD])
     if not content.startswith(_MAGIC):
         raise invalid(path, "must be a jpg, jpeg or png image")
@@ -55,8 +81,7 @@ def inspect(value: str, path: str) -> ImageSize | None:
     if size is None:
         raise invalid(path, "must be a whole jpg, jpeg or png image, got a damaged one")
     if min(size.width, size.height) < MIN_SIDE:
-        text = f"must be an image of at least {MIN_SIDE} pixels on each side"
-        raise refusal("small_image", field=path, note=text)
+        noticed.fails_later("small_image")
     if max(size.width, size.height) > MAX_RATIO * min(size.width, size.height):
         raise invalid(
             path,
@@ -66,19 +91,20 @@ def inspect(value: str, path: str) -> ImageSize | None:
     return size
 
 
-def check_length(value: str, path: str) -> None:
+def check_length(value: str, path: str, most: int = MAX_BYTES) -> None:
     """Check that base64 is no larger than an image may be, without decoding it.
 
     Args:
         value: Base64.
         path: The field, for the message.
+        most: Bytes that it may have.
 
     Raises:
         Refusal: 400/1201, it is too large.
     """
     size = len(value) * 3 // 4 - value[-2:].count("=")
-    if size > MAX_BYTES:
-        raise invalid(path, f"must be an image of at most 10 MB, got {size} bytes")
+    if size > most:
+        raise invalid(path, f"must be an image of at most {most >> 20} MB, got {size} bytes")
 
 
 def _measure(content: bytes) -> ImageSize | None:

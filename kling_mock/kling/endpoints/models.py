@@ -4,28 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from kling_mock.kling.endpoints.record import Capability
+from kling_mock.kling.endpoints.record import Capability, Retirement
 from kling_mock.web.facts import Fact, documented, observed
 
 __all__ = [
     "CLIPS",
-    "DISCONTINUED",
     "FHD24",
     "FHD30",
     "HD24",
     "HD30",
     "OLD",
     "PAGES",
+    "RETIRED",
     "SECONDS",
     "UHD24",
     "V3",
     "rows",
 ]
 
-# Models that the real service was seen to refuse. This emulator serves them unless a test
-# decides otherwise: kling-v1 is what a request without model_name means, and was served in 2026-04.
-DISCONTINUED: Mapping[str, Fact] = {
-    "kling-v1": observed("probe-2026-09", as_of="2026-09-20", note="served on 2026-04-28"),
+_GONE = observed(
+    "probe-2026-10",
+    as_of="2026-09-28",
+    confidence="medium",
+    note="one account; announced since 09-15",
+)
+
+# Video models that the real service was seen to refuse. This emulator serves them, with a note,
+# unless a test decides otherwise: kling-v1 is what a request without model_name means, and was
+# served in 2026-04.
+RETIRED: Mapping[str, Retirement] = {
+    "kling-v1": Retirement(
+        "2026-09-20",
+        observed(
+            "probe-2026-09",
+            "probe-2026-10",
+            as_of="2026-09-28",
+            confidence="medium",
+            note="served on 2026-04-28",
+        ),
+    ),
+    **dict.fromkeys(
+        (
+            "kling-v1-5",
+            "kling-v1-6",
+            "kling-v2-1",
+            "kling-v2-master",
+            "kling-v2-1-master",
+        ),
+        Retirement("2026-09-28", _GONE),
+    ),
 }
 
 CLIPS = (5, 10)

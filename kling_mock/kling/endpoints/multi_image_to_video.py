@@ -18,8 +18,9 @@ from kling_mock.kling.endpoints.fields import (
 from kling_mock.kling.endpoints.images import inspect
 from kling_mock.kling.endpoints.models import CLIPS, FHD24, HD24, OLD, rows
 from kling_mock.kling.endpoints.prices import video_prices
-from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
+from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint, Retirement
 from kling_mock.kling.wire.v1 import TASK_CALLS, V1
+from kling_mock.web.facts import observed
 
 __all__ = ["RECORD"]
 
@@ -69,7 +70,7 @@ _EXAMPLES: Mapping[str, Any] = {
 
 def _check_images(request: CreateRequest) -> None:
     for number, row in enumerate(request.fields["image_list"]):
-        inspect(row["image"], f"image_list[{number}].image")
+        inspect(row["image"], f"image_list[{number}].image", request.context.reader.noticed)
 
 
 RECORD = EmulatedEndpoint(
@@ -83,5 +84,9 @@ RECORD = EmulatedEndpoint(
     capabilities=_CAPABILITIES,
     default_model="kling-v1-6",
     default_mode="std",
+    retired=Retirement(
+        "2026-09-28",
+        observed("probe-2026-10", as_of="2026-09-28", confidence="medium", note="one account"),
+    ),
     prices=video_prices(_CAPABILITIES),
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from kling_mock.journal.notes import Note, NoteKind, NotePolicy
+from kling_mock.kling.model.plan import LaterFailure
+from kling_mock.kling.refusal_texts import MESSAGES
 from kling_mock.kling.service_codes import invalid
 
 __all__ = ["Noticed"]
@@ -18,13 +20,15 @@ class Noticed:
 
     Attributes:
         notes: In the order in which they were made.
+        failure: Why the task of the request will fail; `None` if nothing is known.
     """
 
-    __slots__ = ("_policy", "notes")
+    __slots__ = ("_policy", "failure", "notes")
 
     def __init__(self, policy: NotePolicy = _USUAL) -> None:
         self._policy = policy
         self.notes: list[Note] = []
+        self.failure: LaterFailure | None = None
 
     def unknown(self, field: str, text: str) -> None:
         """Note that a key was ignored which no endpoint knows.
@@ -45,6 +49,21 @@ class Noticed:
     def coerced(self, field: str, text: str) -> None:
         """Note that a value was taken which has another type than documented."""
         self.add(Note("coerced", field, text))
+
+    def retired(self, field: str, text: str) -> None:
+        """Note that something was served which the real service was seen to refuse."""
+        self.add(Note("retired", field, text))
+
+    def fails_later(self, situation: str, **values: object) -> None:
+        """Note that the task will be taken, and will fail; of several reasons the first counts.
+
+        Args:
+            situation: A key of `MESSAGES`.
+            values: What fills its template.
+        """
+        if self.failure is None:
+            row = MESSAGES[situation]
+            self.failure = LaterFailure(row.code, row.template.format(**values))
 
     def add(self, note: Note) -> None:
         """Keep a note."""

@@ -24,7 +24,7 @@ from kling_mock.kling.endpoints.fields import (
     Field,
     field_shape,
 )
-from kling_mock.kling.endpoints.images import inspect
+from kling_mock.kling.endpoints.images import check_reachable, inspect
 from kling_mock.kling.endpoints.models import FHD24, HD24, SECONDS, UHD24, rows
 from kling_mock.kling.endpoints.prices import video_prices
 from kling_mock.kling.endpoints.record import (
@@ -202,8 +202,9 @@ def _aspect_ratio(request: CreateRequest) -> str:
         Refusal: 400/1201, an image is not one that Kling takes.
     """
     shape = str(request.fields.get("aspect_ratio", "16:9"))
+    noticed = request.context.reader.noticed
     for number, row in enumerate(request.fields.get("image_list", ())):
-        size = inspect(row["image_url"], f"image_list[{number}].image_url")
+        size = inspect(row["image_url"], f"image_list[{number}].image_url", noticed)
         if size is not None and row.get("type") == "first_frame":
             shape = nearest_aspect_ratio(size.width, size.height)
     return shape
@@ -271,6 +272,8 @@ def _check_frames(inputs: _Inputs) -> None:
 def _check_video(request: CreateRequest, inputs: _Inputs) -> None:
     if not inputs.video:
         return
+    video = request.fields["video_list"][0]
+    check_reachable(video["video_url"], request.context.reader.noticed)
     if request.fields.get("sound") == "on":
         raise invalid("sound", "must be off with video_list", "on")
     if request.fields.get("multi_shot") is True:

@@ -13,6 +13,7 @@ from kling_mock.kling.endpoints.fields import NO_FIELDS, FieldShape
 from kling_mock.kling.endpoints.typical_times import TYPICAL_SECONDS
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.plan import Plan, ResultKind
+from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.web.facts import Fact
 from kling_mock.web.openapi import Parameter, Schema
@@ -23,6 +24,7 @@ __all__ = [
     "CreateRequest",
     "DirectCall",
     "EmulatedEndpoint",
+    "Retirement",
     "UnitPrice",
 ]
 
@@ -51,6 +53,18 @@ class Capability(NamedTuple):
     fps: int
     fact: Fact
     narrowed: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+
+
+class Retirement(NamedTuple):
+    """A model or an endpoint that the real service was seen to refuse.
+
+    Attributes:
+        seen: The ISO date on which it was seen first.
+        fact: Where that comes from.
+    """
+
+    seen: str
+    fact: Fact
 
 
 class UnitPrice(NamedTuple):
@@ -84,8 +98,9 @@ class CallContext(NamedTuple):
     Attributes:
         reader: What its fields are read with; it takes the notes.
         name: The last part of the path, where the endpoint's path ends in a parameter.
-        models: The models of all endpoints: one of another endpoint is refused differently.
-        discontinued: Models to refuse as the real service does.
+        models: The models of all endpoints of the interface: one of another endpoint is refused
+            differently.
+        retired: Models and endpoints to refuse as the real service does.
         characters: Ids of the account's elements that are video characters.
         find_video: Returns the plan of the account's finished task whose result has this id.
     """
@@ -93,7 +108,7 @@ class CallContext(NamedTuple):
     reader: FieldReader
     name: str = ""
     models: Collection[str] = ()
-    discontinued: Collection[str] = ()
+    retired: Collection[str] = ()
     characters: Collection[int] = ()
     find_video: Callable[[str], Plan | None] = _no_video
 
@@ -130,12 +145,16 @@ class DirectCall(NamedTuple):
         fields: The fields of the body, without those that count as absent; none of a GET.
         query: The query string.
         now: Unix seconds on the server's clock.
+        tasks: All tasks.
+        show: Returns a task of the caller as queries show it, and counts as one.
     """
 
     account: Account
     fields: Mapping[str, Any]
     query: str
     now: float
+    tasks: Tasks
+    show: Callable[[EmulatedTask], str]
 
 
 def _one(_request: CreateRequest) -> int:
@@ -157,7 +176,8 @@ class EmulatedEndpoint:
     """One endpoint: all that is known of it, and nowhere else.
 
     Attributes:
-        name: Its name in this emulator; on /v1 the last part of the path.
+        name: Its name in this emulator; on /v1 the last part of the path, and where the path names
+            the model that of the product with `model-path-` before it.
         interface: How its paths, requests and replies are written.
         path: The path of a create request or of a direct call. It may end in a parameter in
             braces.
@@ -171,6 +191,7 @@ class EmulatedEndpoint:
         capabilities: A row per model and mode. An endpoint without models has one row, whose
             model is "" and whose mode is `none`.
         default_model: The model of a request without `model_name`.
+        aliases: Names that mean a model of the table, where the path names the model.
         default_mode: The mode of a request without `mode`.
         parent_field: The field with the id of the earlier result that a request works on; "" if
             there is none.
@@ -183,6 +204,7 @@ class EmulatedEndpoint:
         typical_seconds: Seconds from submitted to done, by model, for a clip of 5 seconds in
             mode std or without modes.
         result: What a finished task has.
+        retired: Since when the real service was seen to refuse it; `None` if it was not.
         behaviours: What the emulator does beyond all this, each with its source.
         method: The HTTP method of a direct call.
         reply: Makes the `data` of the reply, as JSON, where there is no task.
@@ -202,6 +224,7 @@ class EmulatedEndpoint:
     rules: tuple[Callable[[CreateRequest], None], ...] = ()
     capabilities: tuple[Capability, ...] = ()
     default_model: str = ""
+    aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     default_mode: str = "none"
     parent_field: str = ""
     fixed_seconds: Callable[[Mapping[str, Any], CallContext], int | None] | None = None
@@ -213,6 +236,7 @@ class EmulatedEndpoint:
     use: Callable[[CreateRequest], str] = silent_or_sound
     typical_seconds: Mapping[str, float] = field(default_factory=lambda: TYPICAL_SECONDS)
     result: ResultKind = "videos"
+    retired: Retirement | None = None
     behaviours: tuple[tuple[str, Fact], ...] = ()
     # Without a task
     method: Literal["GET", "POST"] = "POST"

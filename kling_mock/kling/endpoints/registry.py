@@ -14,7 +14,7 @@ from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.service_codes import Refusal, UnknownPathError
 from kling_mock.kling.wire.interface import OperationKind
 
-__all__ = ["ENDPOINTS", "EndpointRegistry", "RoutedCall", "discover"]
+__all__ = ["ENDPOINTS", "EndpointRegistry", "KnownNames", "RoutedCall", "discover"]
 
 
 class RoutedCall(NamedTuple):
@@ -31,6 +31,18 @@ class RoutedCall(NamedTuple):
     name: str = ""
 
 
+class KnownNames(NamedTuple):
+    """What a request of an interface may name.
+
+    Attributes:
+        models: The models of its endpoints.
+        fields: The names of all fields of all its bodies, those of objects in them included.
+    """
+
+    models: frozenset[str]
+    fields: frozenset[str]
+
+
 class EndpointRegistry(Mapping[str, EmulatedEndpoint]):
     """Records by name, and by their routes.
 
@@ -40,7 +52,7 @@ class EndpointRegistry(Mapping[str, EmulatedEndpoint]):
 
     Attributes:
         models: All models.
-        fields: The names of all fields of all bodies, those of objects in them included.
+        names: What a request may name, by the name of the interface.
         served: The calls for readers, as `POST /v1/videos/text2video`; `*` is a parameter.
 
     Raises:
@@ -77,9 +89,10 @@ class EndpointRegistry(Mapping[str, EmulatedEndpoint]):
         self.models = frozenset(
             model for record in self._records.values() for model in record.models
         )
-        self.fields = frozenset(
-            name for record in self._records.values() for name in _names(record.fields)
-        )
+        self.names = {
+            interface: _known(self._records.values(), interface)
+            for interface in {record.interface.name for record in self._records.values()}
+        }
 
     def __getitem__(self, name: str) -> EmulatedEndpoint:
         return self._records[name]
@@ -118,6 +131,14 @@ class EndpointRegistry(Mapping[str, EmulatedEndpoint]):
             raise Refusal(1202, f"{method} {head}/<id>: the method must be {' or '.join(calls)}")
         # Not `_replace`, which takes three times as long.
         return RoutedCall(call.record, call.operation, unquote(name) if "%" in name else name)
+
+
+def _known(records: Iterable[EmulatedEndpoint], interface: str) -> KnownNames:
+    own = [record for record in records if record.interface.name == interface]
+    return KnownNames(
+        frozenset(model for record in own for model in record.models),
+        frozenset(name for record in own for name in _names(record.fields)),
+    )
 
 
 def _names(shape: FieldShape) -> Iterator[str]:

@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 
 from kling_mock.kling.endpoints.field_checks import check_fields
+from kling_mock.kling.endpoints.models import RETIRED
 from kling_mock.kling.endpoints.record import (
     CallContext,
     Capability,
     CreateRequest,
     EmulatedEndpoint,
+    Retirement,
 )
 from kling_mock.kling.endpoints.typical_times import seconds_to_make
 from kling_mock.kling.model.plan import ParentVideo, Plan
@@ -57,6 +59,7 @@ def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: Cal
     Raises:
         Refusal: 400/1201.
     """
+    _check_endpoint(record, context)
     fields: Mapping[str, Any] = check_fields(record.fields, body, context.reader)
     if record.prepare is not None:
         fields = record.prepare(fields, context)
@@ -86,7 +89,22 @@ def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: Cal
         result=record.result,
         results=count,
         parent_video=_parent(record, fields, context),
+        failure=context.reader.noticed.failure,
     )
+
+
+def _check_endpoint(record: EmulatedEndpoint, context: CallContext) -> None:
+    """Refuse what the path alone decides: an endpoint that is gone, and a model in it."""
+    if record.name in context.retired:
+        raise refusal("api_retired")
+    if record.retired is not None:
+        context.reader.noticed.retired("path", _gone(record.name, record.retired))
+    if context.name and record.aliases.get(context.name, context.name) not in record.modes:
+        raise _unknown_model(record, context.name, context)
+
+
+def _gone(name: str, retirement: Retirement) -> str:
+    return f"{name}: the real service was seen to refuse it on {retirement.seen}; see mock.retired"
 
 
 def _parent(
@@ -111,8 +129,10 @@ def _resolve(
     modes = record.modes.get(model)
     if modes is None:
         raise _unknown_model(record, model, context)
-    if model in context.discontinued:
-        raise refusal("discontinued", model)
+    if model in context.retired:
+        raise refusal("model_retired", model)
+    if model in RETIRED:
+        context.reader.noticed.retired("model_name", _gone(model, RETIRED[model]))
     row = _row(record, model, modes, fields)
     if record.fixed_seconds is not None:
         seconds = record.fixed_seconds(fields, context)
@@ -143,10 +163,10 @@ def _row(
 
 
 def _unknown_model(record: EmulatedEndpoint, model: str, context: CallContext) -> Refusal:
-    note = f"must be one of {', '.join(record.models)}"
-    if model in context.models:
-        return refusal("other_endpoint", field="model_name", note=note)
-    return refusal("value", "model_name", shortened(model), field="model_name", note=note)
+    field, note = "model_name", f"must be one of {', '.join(record.models)}"
+    if context.name or model in context.models:
+        return refusal("other_endpoint", field="path" if context.name else field, note=note)
+    return refusal("value", path=field, value=shortened(model), field=field, note=note)
 
 
 def _prompt(fields: Mapping[str, Any]) -> str:

@@ -41,6 +41,7 @@ FaultKind = Literal[
     "slow-body",
     "wrong-length",
     "stuck",
+    "unreachable-media",
     "callback-duplicate",
     "callback-shuffled",
     "callback-delayed",
@@ -173,8 +174,8 @@ KINDS: Mapping[str, FaultSpec] = {
         FaultSpec(
             "omit-task-info",
             "reply",
-            "the reply to a successful create, query or list has no `task_info`, and so no "
-            "external id; all else is as usual",
+            "the reply to a successful create, query or list has no `task_info` (of tasks of the "
+            "model-path interface: no `external_id`), and so no external id; all else is as usual",
         ),
         FaultSpec(
             "response-lost",
@@ -210,6 +211,11 @@ KINDS: Mapping[str, FaultSpec] = {
         ),
         FaultSpec("stuck", "task", "the task becomes processing, and never ends by itself"),
         FaultSpec(
+            "unreachable-media",
+            "task",
+            "the task fails when it would have succeeded, as if its files could not be fetched",
+        ),
+        FaultSpec(
             "callback-duplicate",
             "report",
             "the report comes several times at once",
@@ -241,7 +247,8 @@ KINDS: Mapping[str, FaultSpec] = {
         FaultSpec(
             "callback-omit-task-info",
             "report",
-            "the report has no `task_info`, and so no external id; all else is as usual",
+            "the report has no `task_info`, or no `external_id`, and so no external id; all else "
+            "is as usual",
         ),
     )
 }

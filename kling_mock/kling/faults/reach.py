@@ -16,6 +16,7 @@ _FILES: Final = f"{MEDIA}*"
 _NEVER_HIT: Final = ("/openapi.json", "/__kling/*")  # no part of Kling's API
 _NOT_OF_FILES: Final = frozenset({"malformed-body", "delayed-acceptance", "omit-task-info"})
 _ENDS: Final = frozenset({"succeed", "failed"})
+_NAMING: Final = ("/*", "/tasks")  # how paths end whose calls may name a task
 # Kinds whose reports have a certain status -> the statuses that they may have.
 _STATUSES: Final = {
     "callback-contradicting": _ENDS,
@@ -96,7 +97,7 @@ def _why_fields(where: Where, served: Sequence[str]) -> str:
     if not (has_prompt or has_id) or where.method in {"*", "POST"}:
         return ""
     # A query has them of its task, if it names one.
-    named = [p for method, p in map(str.split, served) if method == "GET" and p.endswith("/*")]
+    named = [p for method, p in map(str.split, served) if method == "GET" and p.endswith(_NAMING)]
     named = [*named, _FILES] if where.method == "GET" else [_FILES] * (where.method == "HEAD")
     if any(may_overlap(where.path, path) for path in named):
         return ""

@@ -166,7 +166,8 @@ class Exchange:
         self.call = world.endpoints.route(method, self.path)
         self.body = await read_body(request) if method == "POST" else b""
         header = request.headers.get("Authorization")
-        self.account = world.accounts.authenticate(header, world.clock)
+        only_keys = self.call.record.interface.api_key_only
+        self.account = world.accounts.authenticate(header, world.clock, only_keys=only_keys)
 
     async def _serve(self, call: RoutedCall, account: Account) -> str:
         """Do what the call is for; return the reply's `data`.
@@ -190,7 +191,9 @@ class Exchange:
         if operation == "list":
             return service.list_tasks(world, account, call.record, self.query, self.origin())
         body = self.body or b""
-        return service.reply(world, account, call.record, body, self.query, self.noticed)
+        return service.reply(
+            world, account, call.record, body, self.query, self.origin, self.noticed
+        )
 
     def _reply(
         self, http: int, code: int, message: str, data: str | None, retry_after: int | None = None

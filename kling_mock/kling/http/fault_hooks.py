@@ -20,7 +20,7 @@ from kling_mock.kling.http.media import Damage, send_result
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import CODES, Refusal
-from kling_mock.kling.wire.v1 import without_task_info
+from kling_mock.kling.wire.interface import Interface
 from kling_mock.kling.world import World
 from kling_mock.web.replies import Silence, drop_connection, head, retry_after_line
 
@@ -67,7 +67,7 @@ class FaultHooks:
         after: Fault | None = None
         subject = self._subject
         if subject is not None:
-            shortened = without_task_info(reply.body) if reply.code == 0 else reply.body
+            shortened = _without_external_id(exchange, reply)
             if shortened != reply.body and self._take("reply", subject) is not None:
                 reply = reply._replace(body=shortened)
             after = self._take("after", subject)
@@ -157,32 +157,34 @@ def _subject_of(exchange: Exchange) -> Subject:
     account, call = exchange.account, exchange.call
     if account is not None:
         subject = subject._replace(account=account.name)
-    if exchange.body:
-        return _with_body(subject, exchange.body)
-    if account is None or call is None or not call.name:
+    if call is None:
         return subject
-    task = exchange.world.tasks.peek(account, call.name)
+    if exchange.body:
+        return _with_body(subject, exchange.body, call.record.interface)
+    names = [call.name] if call.name else call.record.interface.named(exchange.query)
+    if account is None or len(names) != 1:
+        return subject
+    task = exchange.world.tasks.peek(account, names[0])
     if task is None:
         return subject
     plan = task.plan
     return subject._replace(prompt=plan.prompt, external_id=plan.external_task_id)
 
 
-def _with_body(subject: Subject, body: bytes) -> Subject:
+def _without_external_id(exchange: Exchange, reply: EmulatorReply) -> bytes:
+    if exchange.call is None or reply.code != 0:
+        return reply.body
+    return exchange.call.record.interface.without_external_id(reply.body)
+
+
+def _with_body(subject: Subject, body: bytes, interface: Interface) -> Subject:
     """Add what a create request brings, as far as it can be read."""
     try:
         fields = read_object(body)
     except Refusal:
         return subject
-    shots = fields.get("multi_prompt")
-    texts = [fields.get("prompt")]
-    if isinstance(shots, list):
-        texts += [shot.get("prompt") for shot in shots if isinstance(shot, dict)]
-    external_id = fields.get("external_task_id")
-    return subject._replace(
-        prompt="\n".join(text for text in texts if isinstance(text, str)),
-        external_id=external_id if isinstance(external_id, str) else "",
-    )
+    prompt, external_id = interface.described(fields)
+    return subject._replace(prompt=prompt, external_id=external_id)
 
 
 def _create(

@@ -251,16 +251,20 @@ class Accounts:
         account.api_keys.append(key)
         self._api_keys[key.key] = (account, key)
 
-    def authenticate(self, authorization: str | None, clock: MockClock) -> Account:
+    def authenticate(
+        self, authorization: str | None, clock: MockClock, *, only_keys: bool = False
+    ) -> Account:
         """Return the account that an `Authorization` header belongs to.
 
         Args:
             authorization: The header's value; `None` if there is none.
             clock: Judges the times of a token.
+            only_keys: Whether a token is refused, as the model-path interface does.
 
         Raises:
-            Refusal: 401 with 1001 (no header, or empty), 1002 (not a token), 1000 (unknown
-                key or wrong secret), 1003 (not yet valid) or 1004 (expired).
+            Refusal: 401 with 1001 (no header, or empty), 1002 (not a token, or a token where
+                only keys are taken), 1000 (unknown key or wrong secret), 1003 (not yet valid) or
+                1004 (expired).
         """
         scheme, _, credential = (authorization or "").strip().partition(" ")
         credential = credential.strip()
@@ -273,6 +277,8 @@ class Accounts:
             if not owner[1].active:
                 raise Refusal(1000)
             return owner[0]
+        if only_keys:
+            raise refusal("api_key_only", note="must be one of the account's API keys")
         token = self._tokens.get(credential) or self._verify(credential)
         if not token.pair.active:
             raise Refusal(1000)

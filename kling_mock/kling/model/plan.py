@@ -5,7 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-__all__ = ["ASPECT_RATIOS", "ParentVideo", "Plan", "ResultKind", "nearest_aspect_ratio"]
+__all__ = [
+    "ASPECT_RATIOS",
+    "LaterFailure",
+    "ParentVideo",
+    "Plan",
+    "ResultKind",
+    "nearest_aspect_ratio",
+]
 
 ResultKind = Literal["videos", "images"]
 
@@ -18,6 +25,18 @@ class ParentVideo(NamedTuple):
 
     id: str
     seconds: int
+
+
+class LaterFailure(NamedTuple):
+    """What is found out only when a task is processed.
+
+    Attributes:
+        code: The service code; it is on no wire.
+        message: The reason, as queries show it.
+    """
+
+    code: int
+    message: str
 
 
 class Plan(NamedTuple):
@@ -42,6 +61,7 @@ class Plan(NamedTuple):
         result: What it has when it succeeds.
         results: How many of these.
         parent_video: The earlier result that it works on; `None` if there is none.
+        failure: Why the task fails when it would have succeeded; `None` if it does not.
     """
 
     endpoint: str
@@ -62,6 +82,7 @@ class Plan(NamedTuple):
     result: ResultKind = "videos"
     results: int = 1
     parent_video: ParentVideo | None = None
+    failure: LaterFailure | None = None
 
 
 def nearest_aspect_ratio(width: int, height: int) -> str:

@@ -15,7 +15,7 @@ from kling_mock.journal.matching import Subject
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.content import ContentDecision
 from kling_mock.kling.model.lifecycle import TERMINAL, Event, Status, after
-from kling_mock.kling.model.plan import Plan
+from kling_mock.kling.model.plan import LaterFailure, Plan
 from kling_mock.kling.model.progress import TYPICAL, ProgressRule
 from kling_mock.kling.service_codes import refusal
 from kling_mock.web.facts import observed
@@ -76,7 +76,8 @@ class EmulatedTask:
         timer: What is due for it next.
         progress: How it moves on.
         queries: How often it was queried, as far as *progress* needs it.
-        decision: What the content review found wrong with it; `None` if nothing.
+        decision: What the content review found wrong with it, or why else it will fail; `None`
+            if nothing is known.
         origin: Scheme, host and port that result URLs in its reports begin with.
         given: Its result, if a test has given it one.
     """
@@ -93,7 +94,7 @@ class EmulatedTask:
     timer: Timer | None = None
     progress: ProgressRule = TYPICAL
     queries: int = 0
-    decision: ContentDecision | None = None
+    decision: ContentDecision | LaterFailure | None = None
     origin: str = ""
     given: GivenVideo | None = None
 
@@ -225,10 +226,20 @@ class Tasks:
 
     def peek(self, account: Account, name: str) -> EmulatedTask | None:
         """Return the account's task with the task id or external id *name*, on any endpoint."""
-        task = self._by_id.get(name)
-        if task is None or task.account is not account:
-            task = self._by_external_id.get(account, {}).get(name)
-        return task
+        return self.by_id(account, name) or self.by_external_id(account, name)
+
+    def by_id(self, account: Account, task_id: str) -> EmulatedTask | None:
+        """Return the account's task with this task id, on any endpoint."""
+        task = self._by_id.get(task_id)
+        return None if task is None or task.account is not account else task
+
+    def by_external_id(self, account: Account, external_id: str) -> EmulatedTask | None:
+        """Return the account's task with this external id, on any endpoint."""
+        return self._by_external_id.get(account, {}).get(external_id)
+
+    def newest(self, account: Account) -> Iterator[EmulatedTask]:
+        """Yield the account's tasks of all endpoints, newest first."""
+        return (task for task in reversed(self._by_id.values()) if task.account is account)
 
     def find(self, account: Account, endpoint: str, name: str) -> EmulatedTask:
         """Return the task with the task id or external id *name*.

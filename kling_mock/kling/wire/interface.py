@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.lifecycle import Status
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
+from kling_mock.web.facts import Fact
 from kling_mock.web.openapi import Parameter, Schema
 
 __all__ = ["EndpointRoute", "Interface", "InterfaceSchemas", "OperationKind"]
@@ -40,6 +41,8 @@ class InterfaceSchemas(NamedTuple):
         created: The name of the `data` of a create request.
         task: The name of a task.
         paging: The query parameters of a list.
+        shared_list: The name of the list, where all endpoints have one and the same.
+        shared_list_fact: Where that list comes from.
     """
 
     components: Mapping[str, Schema]
@@ -48,6 +51,12 @@ class InterfaceSchemas(NamedTuple):
     created: str
     task: str
     paging: tuple[Parameter, ...]
+    shared_list: str = ""
+    shared_list_fact: Fact | None = None
+
+
+def _no_names(_query: str) -> Sequence[str]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -59,12 +68,18 @@ class Interface:
         task_routes: Returns the calls of an endpoint that makes tasks, from its path.
         envelope: Returns the body of a reply, from code, message, request id and `data` (JSON,
             `None` leaves it out).
+        api_key_only: Whether tokens of key pairs are refused.
         select: Returns the tasks that a list shows, of an account, an endpoint and a query. It
             refuses a query that is wrong.
         created: Returns the `data` of the reply to a create request.
         queried: Returns a task, with result URLs that begin with this origin.
         listed: Returns the `data` of a list, likewise.
         reported: Returns the body of a report (callback) of a status with its message.
+        without_external_id: Returns such a body, or that of a reply, without what names the
+            caller's own id; unchanged if there is nothing to leave out.
+        described: Returns the prompt and the external id in the body of a create request, as far
+            as they can be read.
+        named: Returns the ids that the query of a list names.
         schemas: What all these look like.
     """
 
@@ -76,4 +91,8 @@ class Interface:
     queried: Callable[[EmulatedTask, str], str]
     listed: Callable[[Iterable[EmulatedTask], str], str]
     reported: Callable[[EmulatedTask, Status, str, str], bytes]
+    without_external_id: Callable[[bytes], bytes]
+    described: Callable[[Mapping[str, object]], tuple[str, str]]
     schemas: InterfaceSchemas
+    named: Callable[[str], Sequence[str]] = _no_names
+    api_key_only: bool = False

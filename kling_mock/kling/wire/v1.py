@@ -32,7 +32,6 @@ __all__ = [
     "V1",
     "envelope",
     "unknown_path",
-    "without_task_info",
 ]
 
 # The calls of an endpoint that makes tasks.
@@ -165,7 +164,7 @@ def _listed(tasks: Iterable[EmulatedTask], origin: str) -> str:
     return f"[{','.join(_queried(task, origin) for task in tasks)}]"
 
 
-def without_task_info(body: bytes) -> bytes:
+def _without_task_info(body: bytes) -> bytes:
     """Return *body*, an envelope or a report, with no `task_info` in any of its tasks.
 
     Args:
@@ -178,6 +177,19 @@ def without_task_info(body: bytes) -> bytes:
     for task in found if isinstance(found, list) else [found]:
         task.pop("task_info", None)
     return json.dumps(read, separators=(",", ":")).encode("ascii")
+
+
+def _described(fields: Mapping[str, object]) -> tuple[str, str]:
+    """Return the prompt, with those of the shots, and the external id of a create request."""
+    texts = [fields.get("prompt")]
+    shots = fields.get("multi_prompt")
+    if isinstance(shots, list):
+        texts += [shot.get("prompt") for shot in shots if isinstance(shot, dict)]
+    external_id = fields.get("external_task_id")
+    return (
+        "\n".join(text for text in texts if isinstance(text, str)),
+        external_id if isinstance(external_id, str) else "",
+    )
 
 
 def _deduction(task: EmulatedTask, status: Status | None = None) -> str:
@@ -245,5 +257,7 @@ V1 = Interface(
     queried=_queried,
     listed=_listed,
     reported=_reported,
+    without_external_id=_without_task_info,
+    described=_described,
     schemas=SCHEMAS,
 )

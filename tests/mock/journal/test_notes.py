@@ -45,6 +45,7 @@ def test_whatever_a_client_sends_makes_a_valid_header(notes: list[Note]) -> None
 @pytest.fixture
 def replies(mock: KlingMock, api: Any) -> Any:
     def send(path: str = "/v1/videos/text2video", **body: Any) -> Any:
+        body = {"model_name": "kling-v2-6"} | body
         return api.http.post(path, json=body, headers=api.headers())
 
     return send

@@ -71,10 +71,11 @@ def test_the_examples_of_all_endpoints_have_a_price() -> None:
     for record in ENDPOINTS.values():
         if record.makes_tasks and not record.parent_field:
             for body in record.examples.values():
-                path = record.path.replace("{model}", next(iter(record.models), ""))
-                found = price_of("POST", path, json.dumps(body).encode())
-                assert found.units is not None, (record.name, found.reason)
-                assert found.units > 0
+                # Not every model of a path that names it can do what an example shows.
+                paths = [record.path.replace("{model}", one) for one in record.models or ("",)]
+                found = [price_of("POST", path, json.dumps(body).encode()) for path in paths]
+                reasons = [one.reason for one in found]
+                assert any(one.units for one in found), (record.name, reasons)
 
 
 def test_the_ceiling() -> None:

@@ -128,8 +128,8 @@ def test_an_unknown_attribute_is_refused() -> None:
         mock.account.slotz = 2  # type: ignore[attr-defined] # what is tested
     with pytest.raises(AttributeError, match="Did you mean 'timestamps'"):
         mock.callbacks.timestamp = "real"  # type: ignore[attr-defined] # as above
-    with pytest.raises(AttributeError, match="Did you mean 'discontinued'"):
-        mock.discontinue = {"kling-v1"}  # type: ignore[attr-defined] # as above
+    with pytest.raises(AttributeError, match="Did you mean 'retired'"):
+        mock.retire = {"kling-v1"}  # type: ignore[attr-defined] # as above
     with pytest.raises(AttributeError, match="nothing of it can be set"):
         mock.faults.times = 2  # type: ignore[attr-defined] # as above
     for handle in (mock, mock.accounts, mock.account, mock.progress, mock.content, mock.deliveries):

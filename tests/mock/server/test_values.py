@@ -153,7 +153,7 @@ HANDLES: Final[dict[str, dict[str, list[Any]]]] = {
         "timeout": ["5", None, True, 0, NAN, math.inf, 1e300],
         "timestamps": [5, None, [], "foo"],
     },
-    "mock": {"discontinued": NO_NAMES},
+    "mock": {"retired": [5, True, "", "2026", "kling-v1", ["kling-0"], [5], [None], [[]]]},
 }
 
 

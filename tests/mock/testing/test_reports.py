@@ -69,7 +69,8 @@ def test_a_key_that_kling_ignores_fails_a_test(run: Run) -> None:
         def call(kling_mock, **body):
             url = f"{kling_mock.kling_url}/v1/videos/text2video"
             headers = {"Authorization": f"Bearer {kling_mock.api_key}"}
-            reply = httpx.post(url, json={"prompt": "a secret", **body}, headers=headers)
+            known = {"prompt": "a secret", "model_name": "kling-v2-6"}
+            reply = httpx.post(url, json={**known, **body}, headers=headers)
             assert reply.json()["code"] == 0
 
         def test_misspelt(kling_mock):

@@ -181,7 +181,8 @@ def test_a_value_of_another_type_is_refused_here_and_coerced_there(
     with KlingMock(seed=1) as mock, mock.client(check=False) as kling:
         kling.submit(make(**asked(make, arguments), check=False))
         noted = mock.journal[-1].notes
-        assert {note.kind for note in noted} == {"coerced"}
+        # Some of the models are retired, which has a note of its own.
+        assert {note.kind for note in noted} - {"retired"} == {"coerced"}
         assert field in {note.field.replace("[0]", "") for note in noted}
 
 

@@ -10,11 +10,14 @@ from kling_mock.kling.endpoints.record import CallContext
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.endpoints.validation import make_plan
 from kling_mock.kling.model.plan import Plan
+from kling_mock.kling.wire.v1 import V1
 from tests.endpoints import SOURCE, SOURCE_VIDEO, URL, body
 
-__all__ = ["NEEDS", "PLAIN", "URL", "context", "plan"]
+__all__ = ["NEEDS", "PLAIN", "URL", "V1_ENDPOINTS", "context", "plan"]
 
-PLAIN = {name: body(name) for name in ENDPOINTS.with_tasks}
+# The endpoints of /v1. Those of the model-path interface have tests of their own.
+V1_ENDPOINTS = {name: record for name, record in ENDPOINTS.items() if record.interface is V1}
+PLAIN = {name: body(name) for name, record in V1_ENDPOINTS.items() if record.makes_tasks}
 # By endpoint: what a request needs besides its prompt.
 NEEDS = {
     name: {field: value for field, value in plain.items() if field != "prompt"}
@@ -22,10 +25,11 @@ NEEDS = {
 }
 
 
-def context(noticed: Noticed | None = None, **given: Any) -> CallContext:
+def context(noticed: Noticed | None = None, interface: str = "v1", **given: Any) -> CallContext:
     """Return what a request is judged by besides its body."""
-    reader = FieldReader(noticed or Noticed(), ENDPOINTS.fields)
-    return CallContext(reader, models=ENDPOINTS.models, **given)
+    known = ENDPOINTS.names[interface]
+    reader = FieldReader(noticed or Noticed(), known.fields)
+    return CallContext(reader, models=known.models, **given)
 
 
 _SOURCE = make_plan(ENDPOINTS["text2video"], SOURCE, context())
@@ -37,5 +41,6 @@ def _found(video_id: str) -> Plan | None:
 
 def plan(endpoint: str, body: dict[str, Any], noticed: Noticed | None = None, **given: Any) -> Plan:
     """Return what the emulator makes of a request to one of Kling's endpoints."""
-    judged = context(noticed, find_video=_found, **given)
+    interface = ENDPOINTS[endpoint].interface.name
+    judged = context(noticed, interface, find_video=_found, **given)
     return make_plan(ENDPOINTS[endpoint], body, judged)

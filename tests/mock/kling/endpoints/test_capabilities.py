@@ -13,18 +13,18 @@ from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.model.plan import Plan
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.web.facts import SOURCES
-from tests.mock.kling.endpoints.requests import PLAIN, URL, plan
+from tests.mock.kling.endpoints.requests import PLAIN, URL, V1_ENDPOINTS, plan
 
 SHOTS = [{"index": 1, "prompt": "a cat", "duration": "5"}]
 # Records whose requests name a model. The others inherit it, as video-extend does.
 RECORDS = [
     pytest.param(record, id=name)
-    for name, record in ENDPOINTS.items()
+    for name, record in V1_ENDPOINTS.items()
     if "model_name" in record.fields.fields
 ]
 ROWS = [
     pytest.param(record, row, id=f"{record.name}-{row.model}-{row.mode}")
-    for record in ENDPOINTS.values()
+    for record in V1_ENDPOINTS.values()
     if "model_name" in record.fields.fields
     for row in record.capabilities
 ]
@@ -148,7 +148,7 @@ def test_modes_that_a_model_has_not(record: EmulatedEndpoint) -> None:
 def test_models_of_other_endpoints(record: EmulatedEndpoint) -> None:
     """A model of another endpoint and one of nowhere are 400/1201, in words of their own."""
     row = record.capabilities[0]
-    for model in ENDPOINTS.models - set(record.models):
+    for model in ENDPOINTS.names["v1"].models - set(record.models):
         refused = refusal(record, body(record, row, model_name=model))
         assert (refused.http, refused.code) == (400, 1201)
         assert refused.message == "model is not supported"
@@ -158,19 +158,19 @@ def test_models_of_other_endpoints(record: EmulatedEndpoint) -> None:
     assert record.models[0] in str(refused.note)
 
 
-def test_a_discontinued_model_is_refused_on_request(api: Any, mock: KlingMock) -> None:
+def test_a_retired_model_is_refused_on_request(api: Any, mock: KlingMock) -> None:
     """A server refuses kling-v1 on request, named or not, with the text that was seen."""
-    assert mock.discontinued == frozenset()
-    mock.discontinued = {"kling-v1"}
+    assert mock.retired == frozenset()
+    mock.retired = {"kling-v1"}
     for named in ({"model_name": "kling-v1"}, {"model_name": None}):
         reply = api.create(**named)
         assert (reply.status_code, reply.json()["code"]) == (400, 1201)
         text = "The model 'kling-v1' has been discontinued and is no longer available."
         assert reply.json()["message"] == text
     assert api.create().status_code == 200
-    with pytest.raises(ValueError, match=r"discontinued: must be of kling-v1, .*; got 'kling-0'"):
-        mock.discontinued = {"kling-v1", "kling-0"}
-    assert mock.discontinued == {"kling-v1"}
+    with pytest.raises(ValueError, match=r"retired: must be of .*kling-v1, .*; got 'kling-0'"):
+        mock.retired = {"kling-v1", "kling-0"}
+    assert mock.retired == {"kling-v1"}
     mock.reset()
     assert api.create(model_name="kling-v1").status_code == 200
 
@@ -185,8 +185,8 @@ def test_defaults_are_rows(record: EmulatedEndpoint) -> None:
 def test_the_tables_fit_together(record: EmulatedEndpoint) -> None:
     """Every row has a price for silence, a typical time and a source that is listed."""
     for (model, mode), row in record.rows.items():
-        assert (model, mode, "silent") in record.prices
-        if "sound" in row.features:
+        assert any((model, mode, use) in record.prices for use in ("silent", "sound", "motion"))
+        if row.features & {"sound", "audio_native", "always_sound"}:
             assert (model, mode, "sound") in record.prices
         assert model in record.typical_seconds
         assert set(row.fact.sources) <= set(SOURCES)

@@ -219,7 +219,7 @@ def test_an_endpoint_that_makes_images() -> None:
 
 
 def task_routes(path: str) -> tuple[EndpointRoute, ...]:
-    return (EndpointRoute("POST", path, "create"), EndpointRoute("GET", "/tasks", "list"))
+    return (EndpointRoute("POST", path, "create"), EndpointRoute("GET", "/another/tasks", "list"))
 
 
 def wrapped(code: int, message: str, request_id: str, data: str | None) -> bytes:
@@ -252,7 +252,7 @@ def flat(fields: Mapping[str, Any], context: CallContext) -> Mapping[str, Any]:
 
 
 MODEL_PATH = Interface(
-    name="model-path",
+    name="another",
     task_routes=task_routes,
     envelope=wrapped,
     select=by_ids,
@@ -260,6 +260,8 @@ MODEL_PATH = Interface(
     queried=shown,
     listed=listed,
     reported=reported,
+    without_external_id=lambda body: body,
+    described=lambda fields: (str(fields.get("prompt", "")), ""),
     schemas=V1.schemas,
 )
 
@@ -268,7 +270,7 @@ def on_model_path(product: str, model: str) -> EmulatedEndpoint:
     return EmulatedEndpoint(
         name=product,
         interface=MODEL_PATH,
-        path=f"/{product}/{{model}}",
+        path=f"/another/{product}/{{model}}",
         fact=FACT,
         fields=field_shape(
             Field("prompt", "string", required=True),
@@ -291,21 +293,21 @@ TEXT, IMAGE = (
 def test_an_endpoint_of_another_interface() -> None:
     """Paths, envelope, bodies and tasks are those of its interface, beside those of /v1."""
     with serve(TEXT, IMAGE, IDENTIFY) as kling:
-        first = kling.post("/text-to-video/kling-3.0", prompt="a cat")
+        first = kling.post("/another/text-to-video/kling-3.0", prompt="a cat")
         assert (first["status_code"], first["data"]["status"]) == (0, "submitted")
         options = {"external_task_id": "job-7"}
-        second = kling.post("/image-to-video/kling-o3", prompt="a dog", options=options)
+        second = kling.post("/another/image-to-video/kling-o3", prompt="a dog", options=options)
         ids = [reply["data"]["id"] for reply in (first, second)]
         kling.complete(ids[1])
-        found = kling.get(f"/tasks?task_ids={ids[0]},job-7,none")["data"]
+        found = kling.get(f"/another/tasks?task_ids={ids[0]},job-7,none")["data"]
         assert found == [
             {"id": ids[0], "status": "submitted"},
             {"id": ids[1], "status": "succeed"},
         ]
-        assert kling.world.tasks.any(ids[0]).plan.path == "/text-to-video/kling-3.0"
-        wrong = kling.post("/text-to-video/kling-9", prompt="a cat")
+        assert kling.world.tasks.any(ids[0]).plan.path == "/another/text-to-video/kling-3.0"
+        wrong = kling.post("/another/text-to-video/kling-9", prompt="a cat")
         assert wrong["status_code"] == 1201
-        other = kling.post("/text-to-video/kling-o3", prompt="a cat")
+        other = kling.post("/another/text-to-video/kling-o3", prompt="a cat")
         assert other["status_code"] == 1201
         assert kling.post("/v1/videos/identify-face", video_id="1")["code"] == 0
 
@@ -366,4 +368,8 @@ def test_which_calls_there_are() -> None:
         "GET /v1/videos/text2video/*",
         "GET /account/costs",
     } <= set(ENDPOINTS.served)
-    assert [call for call in ALL.served if "tasks" in call] == ["GET /tasks"]
+    assert [call for call in ALL.served if "tasks" in call] == [
+        "GET /tasks",
+        "POST /tasks",
+        "GET /another/tasks",
+    ]

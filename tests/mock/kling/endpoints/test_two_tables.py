@@ -14,25 +14,26 @@ import pytest
 
 import kling_sdk
 from kling_mock.journal.notes import NotePolicy
-from kling_mock.kling.endpoints.models import DISCONTINUED
+from kling_mock.kling.endpoints.models import RETIRED
 from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.record import Capability
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.service_codes import Refusal
+from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.relay.domain import wire as relay_wire
 from kling_sdk import RequestValidationError
 from kling_sdk.endpoints import request_class
 from kling_sdk.endpoints.capabilities import check
-from kling_sdk.endpoints.interfaces import interface_of
+from kling_sdk.endpoints.interfaces import RESOLUTIONS, interface_of
 from kling_sdk.endpoints.models import ABSENT, AVAILABILITY, ModeLimits
-from tests.mock.kling.endpoints.requests import NEEDS, URL, plan
+from tests.mock.kling.endpoints.requests import NEEDS, PLAIN, URL, V1_ENDPOINTS, plan
 
 VIDEO = "https://example.com/a.mp4"
 CLASSES = {name: request_class(name) for name in kling_sdk.ENDPOINTS}
 
 CAPABILITIES: dict[tuple[str, str, str], Capability] = {
     (name, row.model, row.mode): row
-    for name, record in ENDPOINTS.items()
+    for name, record in V1_ENDPOINTS.items()
     for row in record.capabilities
     if "model_name" in record.fields.fields
 }
@@ -79,7 +80,7 @@ def test_all_three_have_the_same_endpoints() -> None:
     """An endpoint of the SDK, the emulator or the relay is in the other two as well."""
     served = {
         "the SDK": set(CLASSES),
-        "the emulator": set(ENDPOINTS.with_tasks),
+        "the emulator": set(PLAIN),
         "the relay": set(relay_wire.ENDPOINTS),
     }
     assert missing(served) == []
@@ -92,7 +93,35 @@ def test_all_three_have_the_same_endpoints() -> None:
 def test_both_know_the_same_models_and_modes() -> None:
     """No endpoint, model or mode is in one table only; of a discontinued model the SDK warns."""
     assert of_sdk().keys() == CAPABILITIES.keys()
-    assert DISCONTINUED.keys() <= AVAILABILITY.keys()
+
+
+def test_both_know_since_when_models_and_endpoints_were_seen_refused() -> None:
+    """The SDK warns of what the emulator notes, with the same date."""
+    seen = {name: retirement.seen for name, retirement in RETIRED.items()}
+    seen |= {name: one.retired.seen for name, one in ENDPOINTS.items() if one.retired is not None}
+    assert {name: found.as_of for name, found in AVAILABILITY.items()} == seen
+
+
+def test_both_know_the_same_models_and_resolutions_with_the_model_in_the_path() -> None:
+    """A product of the SDK is a path of the emulator; what only the emulator has is to come."""
+    products = {
+        record.path.split("/")[1]: record
+        for record in ENDPOINTS.values()
+        if record.interface is MODEL_PATH and record.makes_tasks
+    }
+    emulated = {
+        (product, row.model, row.mode)
+        for product, record in products.items()
+        for row in record.capabilities
+    }
+    known = {
+        (record.product, model.name, RESOLUTIONS[mode])
+        for record in kling_sdk.ENDPOINTS.values()
+        for model in record.models
+        if interface_of(model.name) == "model-path"
+        for mode in model.modes
+    }
+    assert known == {row for row in emulated if row[0] != "motion-control"}
 
 
 @pytest.mark.parametrize("key", CAPABILITIES, ids="-".join)

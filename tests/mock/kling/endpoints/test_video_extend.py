@@ -67,7 +67,7 @@ def test_options_are_not_for_the_oldest_model(option: dict[str, Any]) -> None:
     for model, kinds in {"kling-v1-5": [], "kling-v1": ["inapplicable"]}.items():
         noticed = Noticed()
         assert extended(picture_video(model, "std"), noticed, **option)
-        assert [note.kind for note in noticed.notes] == kinds
+        assert [note.kind for note in noticed.notes] == ["retired", *kinds]
 
 
 @pytest.mark.parametrize(

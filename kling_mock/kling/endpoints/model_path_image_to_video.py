@@ -1,0 +1,183 @@
+"""`POST /image-to-video/{model}`: a video from its first frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE
+from kling_mock.kling.endpoints.fields import field_shape
+from kling_mock.kling.endpoints.model_path_contents import (
+    LIMITS,
+    ContentLimit,
+    Contents,
+    check_contents,
+    shape_of_image,
+)
+from kling_mock.kling.endpoints.model_path_fields import (
+    AUDIO,
+    DURATION,
+    MULTI_SHOT,
+    OPTIONS,
+    PAGES,
+    RESOLUTION,
+    SEED,
+    VOICE_ID,
+    contents,
+    settings,
+)
+from kling_mock.kling.endpoints.model_path_requests import (
+    audio_use,
+    check_audio,
+    check_multi_shot,
+    check_prompt,
+    flattened,
+    seconds_of,
+)
+from kling_mock.kling.endpoints.models import CLIPS, FHD24, HD24, SECONDS, UHD24, rows
+from kling_mock.kling.endpoints.prices import path_prices
+from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
+from kling_mock.kling.service_codes import refusal
+from kling_mock.kling.wire.model_path import CREATES, MODEL_PATH
+from kling_mock.web.facts import assumed
+
+__all__ = ["RECORD"]
+
+_FIELDS = field_shape(
+    contents(VOICE_ID), settings(RESOLUTION, DURATION, AUDIO, MULTI_SHOT, SEED), OPTIONS
+)
+_LIMITS = (
+    ContentLimit("prompt", everywhere=True),
+    ContentLimit("first_frame", required=True),
+    ContentLimit("last_frame"),
+    ContentLimit("element", 3),
+    ContentLimit("voice", 2),
+)
+
+_V3 = "first_frame last_frame element audio_native multi_shot"
+_TURBO = "first_frame always_sound"
+
+_CAPABILITIES = rows(
+    (
+        ("kling-3.0-turbo", "720p", _TURBO, HD24, PAGES, SECONDS, ""),
+        ("kling-3.0-turbo", "1080p", _TURBO, FHD24, PAGES, SECONDS, ""),
+        ("kling-3.0", "720p", _V3, HD24, PAGES, SECONDS, ""),
+        ("kling-3.0", "1080p", _V3, FHD24, PAGES, SECONDS, ""),
+        ("kling-3.0", "4k", _V3, UHD24, PAGES, SECONDS, ""),
+        ("kling-2.6", "720p", "first_frame", HD24, PAGES, CLIPS, ""),
+        (
+            "kling-2.6",
+            "1080p",
+            "first_frame last_frame voice audio_native",
+            FHD24,
+            PAGES,
+            CLIPS,
+            "",
+        ),
+        ("kling-2.5-turbo", "720p", "first_frame", HD24, PAGES, CLIPS, ""),
+        ("kling-2.5-turbo", "1080p", "first_frame last_frame", FHD24, PAGES, CLIPS, ""),
+    )
+)
+
+# Characters of a prompt.
+_PROMPTS: Mapping[str, int] = {
+    "kling-3.0-turbo": 2500,
+    "kling-3.0": 3072,
+    "kling-2.6": 2500,
+    "kling-2.5-turbo": 2500,
+}
+
+_EXAMPLES: Mapping[str, Any] = {
+    "first-frame": {
+        "contents": [
+            {"type": "prompt", "text": "The cat yawns."},
+            {"type": "first_frame", "url": IMAGE},
+        ],
+        "settings": {"resolution": "1080p", "duration": 5},
+    },
+    "both-frames-and-an-element": {
+        "contents": [
+            {"type": "prompt", "text": "@tom wakes up."},
+            {"type": "first_frame", "url": IMAGE},
+            {"type": "last_frame", "url": IMAGE},
+            {"type": "element", "element_id": "829836802793406551", "id": "tom"},
+        ],
+        "settings": {
+            "resolution": "720p",
+            "duration": 10,
+            "audio": "native",
+            "multi_shot": False,
+            "seed": 7,
+        },
+        "options": {
+            "callback_url": CALLBACK,
+            "external_task_id": "image-to-video-1",
+            "watermark_info": {"enabled": True},
+        },
+    },
+    "a-voice": {
+        "contents": [
+            {"type": "prompt", "text": "The cat says in @v: good morning."},
+            {"type": "first_frame", "url": IMAGE},
+            {"type": "voice", "voice_id": "829836802793406553", "id": "v"},
+        ],
+        "settings": {"resolution": "1080p", "audio": "native"},
+    },
+}
+
+
+def _check_silent_and_spoken(request: CreateRequest, contents: Contents) -> None:
+    """With kling-2.6 a last frame is silent, and a voice needs sound."""
+    sounds = request.fields["sound"] == "on"
+    if request.capability.model != "kling-2.6":
+        return
+    if "last_frame" in contents and sounds:
+        raise refusal("content_conflict", "last_frame", "audio mode 'native'", field="contents")
+    if "voice" in contents and not sounds:
+        raise refusal("content_conflict", "voice", "audio mode 'off'", field="contents")
+
+
+def _use(request: CreateRequest) -> str:
+    spoken = any(item["type"] == "voice" for item in request.fields["contents"])
+    return "voice" if spoken and "voice" in request.capability.features else audio_use(request)
+
+
+RECORD = EmulatedEndpoint(
+    name="model-path-image-to-video",
+    interface=MODEL_PATH,
+    path="/image-to-video/{model}",
+    fact=CREATES,
+    summary="Create a video from its first frame",
+    fields=_FIELDS,
+    examples=_EXAMPLES,
+    prepare=flattened(_CAPABILITIES, {}),
+    rules=(
+        check_contents(_LIMITS, _check_silent_and_spoken),
+        check_prompt(_PROMPTS),
+        check_audio,
+        check_multi_shot,
+    ),
+    capabilities=_CAPABILITIES,
+    fixed_seconds=seconds_of,
+    aspect_ratio=shape_of_image("first_frame", "last_frame"),
+    prices=path_prices(_CAPABILITIES, ("silent", "sound", "voice")),
+    use=_use,
+    behaviours=(
+        (
+            "A first frame is required; some models take a last one, 3 elements or 2 voices.",
+            LIMITS,
+        ),
+        (
+            "A first frame is required with kling-3.0-turbo too.",
+            assumed("its page does not mark it as required"),
+        ),
+        (
+            "With kling-2.6 a last frame needs 1080p and silence, a voice 1080p and native audio.",
+            LIMITS,
+        ),
+        (
+            "A prompt may have 3,072 characters with kling-3.0, else 2,500.",
+            PAGES,
+        ),
+    ),
+)

@@ -1,0 +1,172 @@
+"""`POST /tasks`: the tasks of an account, of both interfaces, in pages."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+from kling_mock.kling.endpoints.fields import Field, field_shape
+from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint
+from kling_mock.kling.model.tasks import EmulatedTask
+from kling_mock.kling.service_codes import refusal, shortened
+from kling_mock.kling.wire.model_path import MODEL_PATH
+from kling_mock.kling.wire.model_path_schemas import PAGE, STATUSES, TASKS, package_type
+from kling_mock.web.facts import assumed, documented, observed
+
+__all__ = ["RECORD"]
+
+_PAGES = documented(
+    "pages-2026-09",
+    "probe-2026-09",
+    as_of="2026-09-22",
+    note="numbers and texts are both taken for times",
+)
+_FILTERS = documented(
+    "pages-2026-09",
+    as_of="2026-09-20",
+    confidence="medium",
+    note="that they are written as those of /account/billing is assumed",
+)
+_WINDOW: Final = 30 * 24 * 3600 * 1000  # milliseconds that are shown unless times are given
+_USUAL: Final = 100
+_CURSOR: Final = re.compile(r"([0-9]{1,16})-([0-9]{1,16})-([0-9]{18})")
+
+
+class _Position(NamedTuple):
+    """Where a page begins.
+
+    Attributes:
+        start: Unix milliseconds of the earliest task.
+        end: The same of the latest one.
+        before: Only tasks with smaller ids; "" is any.
+    """
+
+    start: int
+    end: int
+    before: str = ""
+
+
+def _search(call: DirectCall) -> str:
+    """Return one page, the newest task first.
+
+    Raises:
+        Refusal: 400/1201, the cursor is none of ours.
+    """
+    fields = call.fields
+    place, limit = _position(fields, int(call.now * 1000)), fields.get("limit", _USUAL)
+    found = list(islice(_matching(call, place), limit + 1))
+    shown = found[:limit]
+    if not shown:
+        return '{"count":0,"has_more":false}'
+    more = "true" if len(found) > limit else "false"
+    cursor = _encode(place._replace(before=shown[-1].task_id))
+    rows = ",".join(call.show(task) for task in shown)
+    return f'{{"result":[{rows}],"count":{len(shown)},"next_cursor":"{cursor}","has_more":{more}}}'
+
+
+def _position(fields: Mapping[str, Any], now: int) -> _Position:
+    if "cursor" in fields:
+        return _decode(fields["cursor"])
+    end = fields.get("end_time", now)
+    return _Position(fields.get("start_time", end - _WINDOW), end)
+
+
+def _encode(place: _Position) -> str:
+    text = f"{max(place.start, 0)}-{place.end}-{place.before}"
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def _decode(cursor: str) -> _Position:
+    try:
+        text = base64.urlsafe_b64decode(cursor.encode()).decode("ascii")
+    except (binascii.Error, ValueError):
+        text = ""
+    found = _CURSOR.fullmatch(text)
+    if found is None:
+        note = "must be the next_cursor of an earlier reply"
+        told = {"path": "cursor", "value": shortened(cursor)}
+        raise refusal("value", field="cursor", note=note, **told)
+    return _Position(int(found[1]), int(found[2]), found[3])
+
+
+def _matching(call: DirectCall, place: _Position) -> Iterator[EmulatedTask]:
+    wanted: dict[str, set[str]] = {}
+    for row in call.fields.get("filters", ()):
+        wanted.setdefault(row["key"], set()).update(row["values"])
+    for task in call.tasks.newest(call.account):
+        if not place.start <= task.created <= place.end:
+            continue
+        if place.before and task.task_id >= place.before:
+            continue
+        shown = {
+            "status": STATUSES[task.status],
+            "product_type": package_type(task.plan.result),
+        }
+        if all(shown[key] in values for key, values in wanted.items()):
+            yield task
+
+
+RECORD = EmulatedEndpoint(
+    name="search-tasks",
+    interface=MODEL_PATH,
+    path=TASKS,
+    fact=_PAGES,
+    summary="List tasks of both interfaces",
+    fields=field_shape(
+        Field("start_time", "integer", low=0, high=10**15, fact=_PAGES),
+        Field("end_time", "integer", low=0, high=10**15, fact=_PAGES),
+        Field("cursor", "string", fact=_PAGES),
+        Field("limit", "integer", low=1, high=500, fact=_PAGES, default=_USUAL),
+        Field(
+            "filters",
+            "array",
+            members=field_shape(
+                Field(
+                    "key",
+                    "string",
+                    required=True,
+                    enum=("status", "product_type"),
+                    fact=_FILTERS,
+                ),
+                Field("values", "texts", required=True, fact=_FILTERS),
+            ),
+            fact=_FILTERS,
+        ),
+    ),
+    examples={
+        "everything": {},
+        "filtered": {
+            "start_time": 1781000000000,
+            "end_time": 1789000000000,
+            "limit": 20,
+            "filters": [
+                {"key": "status", "values": ["succeeded", "failed"]},
+                {"key": "product_type", "values": ["video", "image", "try_on"]},
+            ],
+        },
+        "next-page": {"cursor": _encode(_Position(0, 1789000000000, "850000000000000001"))},
+    },
+    reply=_search,
+    reply_schema=PAGE,
+    behaviours=(
+        (
+            "The tasks of the last 30 days are listed unless times are given; a cursor has them.",
+            _PAGES,
+        ),
+        ("100 tasks on a page, 500 at most.", _PAGES),
+        (
+            "An empty page has `count` and `has_more` only.",
+            observed("probe-2026-09", as_of="2026-09-22"),
+        ),
+        ("The newest task comes first.", assumed("the order of a list")),
+        ("`count` is that of the page.", assumed("what the number counts")),
+        (
+            "A cursor that is none, and a limit out of range, are 1201.",
+            assumed("what a wrong page gives"),
+        ),
+    ),
+)

@@ -1,0 +1,210 @@
+"""The interface with the model in the path: its paths, and a task in its replies.
+
+One form of a task serves every reply and report, and tasks that were made on /v1 are shown in it
+as well. The JSON is written out here, as in the module `v1`, and for the same reason.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import parse_qsl
+
+from kling_mock.kling.media.urls import image_url, video_url
+from kling_mock.kling.model.accounts import Account
+from kling_mock.kling.model.lifecycle import TERMINAL, Status
+from kling_mock.kling.model.tasks import EmulatedTask, Tasks
+from kling_mock.kling.service_codes import refusal
+from kling_mock.kling.wire.interface import EndpointRoute, Interface
+from kling_mock.kling.wire.model_path_schemas import (
+    MOST_IDS,
+    SCHEMAS,
+    STATUSES,
+    TASKS,
+    package_type,
+)
+from kling_mock.kling.wire.v1 import envelope
+from kling_mock.web.facts import assumed, documented, observed
+
+__all__ = [
+    "BILLING",
+    "CREATES",
+    "DURATION",
+    "MODEL_PATH",
+    "REPORT",
+    "TASK",
+    "UNFINISHED",
+]
+
+CREATES = documented(
+    "pages-2026-09", "probe-2026-09", "probe-2026-10", as_of="2026-10-07", confidence="high"
+)
+TASK = observed("probe-2026-10", "probe-2026-09", as_of="2026-10-07", confidence="medium")
+BILLING = observed("probe-2026-10", as_of="2026-10-07", note="of a success and of a failure")
+DURATION = observed(
+    "probe-2026-10", "probe-2026-09", as_of="2026-10-07", note="5.041 and 3.041 were seen"
+)
+UNFINISHED = assumed("which members a task has before it ends", "pages-2026-09")
+REPORT = documented(
+    "pages-2026-09", as_of="2026-09-20", note="a task without an envelope, as queries show it"
+)
+
+_FREE = '[{"amount":"0"}]'  # a failed task
+_EXTRA_MILLISECONDS = "041"  # a result is one frame longer than requested
+
+_quote = json.JSONEncoder().encode  # of a string: quoted, and ASCII whatever it holds
+
+
+def _task_routes(path: str) -> tuple[EndpointRoute, ...]:
+    return (EndpointRoute("POST", path, "create"), EndpointRoute("GET", TASKS, "list"))
+
+
+def _ids(query: str) -> tuple[list[str], list[str]]:
+    """Return the task ids and the external ids that a query names, each once."""
+    given = dict(parse_qsl(query)) if query else {}
+    found: list[list[str]] = []
+    for name in ("task_ids", "external_task_ids"):
+        names = (one.strip() for one in given.get(name, "").split(","))
+        found.append([*dict.fromkeys(one for one in names if one)])
+    return found[0], found[1]
+
+
+def _named(query: str) -> Sequence[str]:
+    """Return all ids that a query names."""
+    ids, external_ids = _ids(query)
+    return ids + external_ids
+
+
+def _select(tasks: Tasks, account: Account, _endpoint: str, query: str) -> Sequence[EmulatedTask]:
+    """Return the tasks that the query names, in its order, of either interface.
+
+    Raises:
+        Refusal: 400/1201, it names none, too many, or both kinds of ids.
+    """
+    ids, external_ids = _ids(query)
+    if not ids and not external_ids:
+        raise refusal("ids_required")
+    if len(ids) + len(external_ids) > MOST_IDS:
+        raise refusal("too_many_ids", MOST_IDS)
+    if ids and external_ids:
+        raise refusal("both_ids")
+    by_name = [tasks.by_id(account, name) for name in ids]
+    by_name += [tasks.by_external_id(account, name) for name in external_ids]
+    return [task for task in by_name if task is not None]
+
+
+def _created(task: EmulatedTask) -> str:
+    """Return the `data` of the reply to a create request, as JSON."""
+    return _task(task, task.status, "", "")
+
+
+def _queried(task: EmulatedTask, origin: str) -> str:
+    """Return a task as queries and lists show it, as JSON."""
+    return _task(task, task.status, task.message, origin)
+
+
+def _reported(task: EmulatedTask, status: Status, message: str, origin: str) -> bytes:
+    """Return the body of a report (callback) of a status."""
+    return _task(task, status, message, origin).encode("ascii")
+
+
+def _listed(tasks: Iterable[EmulatedTask], origin: str) -> str:
+    """Return tasks, as JSON."""
+    return f"[{','.join(_queried(task, origin) for task in tasks)}]"
+
+
+def _task(task: EmulatedTask, status: Status, message: str, origin: str) -> str:
+    """Return a task in a status.
+
+    Args:
+        task: The task.
+        status: What is shown of it.
+        message: Why it failed; "" otherwise.
+        origin: Scheme, host and port that its result URLs begin with.
+    """
+    external_id = task.plan.external_task_id
+    own = f',"external_id":{_quote(external_id)}' if external_id else ""
+    ended = ""
+    if status in TERMINAL:
+        ended = f',"billing":{_FREE}' if status == "failed" else _result(task, origin)
+    return (
+        f'{{"id":"{task.task_id}","status":"{STATUSES[status]}","message":{_quote(message)},'
+        f'"create_time":{task.created},"update_time":{task.updated}{own}{ended}}}'
+    )
+
+
+def _result(task: EmulatedTask, origin: str) -> str:
+    plan = task.plan
+    shown = _images(task, origin) if plan.result == "images" else _video(task, origin)
+    return (
+        f',"outputs":[{shown}],"billing":[{{"charge_type":"unit",'
+        f'"amount":"{plan.units.normalize():f}","package_type":"{package_type(plan.result)}"}}]'
+    )
+
+
+def _video(task: EmulatedTask, origin: str) -> str:
+    if task.given is not None:
+        one = task.given
+        return (
+            f'{{"type":"video","id":{_quote(one.id)},"url":{_quote(one.url)},'
+            f'"watermark_url":"","duration":{_quote(one.duration)}}}'
+        )
+    name = task.video_id
+    marked = video_url(origin, name, watermark=True) if task.plan.watermark else ""
+    return (
+        f'{{"type":"video","id":"{name}","url":{_quote(video_url(origin, name))},'
+        f'"watermark_url":{_quote(marked)},'
+        f'"duration":"{task.plan.seconds}.{_EXTRA_MILLISECONDS}"}}'
+    )
+
+
+def _images(task: EmulatedTask, origin: str) -> str:
+    plan, name = task.plan, task.video_id
+    return ",".join(
+        f'{{"type":"image","url":{_quote(image_url(origin, name, index))},"watermark_url":'
+        f"{_quote(image_url(origin, name, index, watermark=True) if plan.watermark else '')}}}"
+        for index in range(plan.results)
+    )
+
+
+def _without_external_id(body: bytes) -> bytes:
+    """Return *body*, a reply or a report, with no `external_id` in any of its tasks."""
+    if b'"external_id"' not in body:
+        return body
+    read = json.loads(body)
+    found = read.get("data", read)
+    if isinstance(found, dict) and "result" in found:
+        found = found["result"]
+    for task in found if isinstance(found, list) else [found]:
+        task.pop("external_id", None)
+    return json.dumps(read, separators=(",", ":")).encode("ascii")
+
+
+def _described(fields: Mapping[str, object]) -> tuple[str, str]:
+    """Return the prompt and the external id in the body of a create request."""
+    texts = [fields.get("prompt")]
+    contents, options = fields.get("contents"), fields.get("options")
+    if isinstance(contents, list):
+        texts += [one.get("text") for one in contents if isinstance(one, dict)]
+    external_id = options.get("external_task_id") if isinstance(options, dict) else None
+    return (
+        "\n".join(text for text in texts if isinstance(text, str)),
+        external_id if isinstance(external_id, str) else "",
+    )
+
+
+MODEL_PATH = Interface(
+    name="model-path",
+    task_routes=_task_routes,
+    envelope=envelope,
+    select=_select,
+    created=_created,
+    queried=_queried,
+    listed=_listed,
+    reported=_reported,
+    without_external_id=_without_external_id,
+    described=_described,
+    named=_named,
+    api_key_only=True,
+    schemas=SCHEMAS,
+)

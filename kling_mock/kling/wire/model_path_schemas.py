@@ -1,0 +1,125 @@
+"""What the replies of the model-path interface look like, as JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kling_mock.kling.model.lifecycle import Status
+from kling_mock.kling.model.plan import ResultKind
+from kling_mock.kling.wire.interface import InterfaceSchemas
+from kling_mock.kling.wire.v1_schemas import SCHEMAS as V1_SCHEMAS
+from kling_mock.kling.wire.v1_schemas import closed, reference
+from kling_mock.web.facts import documented
+from kling_mock.web.openapi import Parameter, Schema
+
+__all__ = ["BY_IDS", "MOST_IDS", "PAGE", "SCHEMAS", "STATUSES", "TASKS", "package_type"]
+
+BY_IDS: Final = documented(
+    "pages-2026-09",
+    "probe-2026-09",
+    as_of="2026-09-22",
+    note="that unknown ids are left out, and 21 ids refused, was seen",
+)
+TASKS: Final = "/tasks"
+MOST_IDS: Final = 20
+
+#: The interface's own words for the states of a task.
+STATUSES: Final[Mapping[Status, str]] = {
+    "submitted": "submitted",
+    "processing": "processing",
+    "succeed": "succeeded",
+    "failed": "failed",
+}
+
+
+def package_type(result: ResultKind) -> str:
+    """Return what the units of such a result are taken from."""
+    return "image" if result == "images" else "video"
+
+
+_MILLISECONDS: Schema = {"type": "integer", "description": "Unix time in milliseconds."}
+_URL: Schema = {"type": "string", "format": "uri"}
+_WATERMARK_URL: Schema = {
+    "type": "string",
+    "description": "Empty unless a watermark was requested.",
+}
+_AMOUNT: Schema = {
+    "type": "string",
+    "pattern": "^[0-9]+([.][0-9]+)?$",
+    "description": "Kling units; 0 for a failed task.",
+}
+_TASK: dict[str, Any] = {
+    "id": {"type": "string", "pattern": "^[0-9]{18}$"},
+    "status": {"enum": [*STATUSES.values()]},
+    "message": {"type": "string", "description": "Why it failed; else empty."},
+    "create_time": _MILLISECONDS,
+    "update_time": _MILLISECONDS,
+    "external_id": {"type": "string", "description": "Left out if none was given."},
+}
+_OUTPUT: Schema = {
+    "oneOf": [
+        closed(
+            type={"const": "video"},
+            id={"type": "string", "minLength": 1},
+            url=_URL,
+            watermark_url=_WATERMARK_URL,
+            duration={
+                "type": "string",
+                "pattern": "^[0-9]+([.][0-9]+)?$",
+                "description": "Seconds.",
+            },
+        ),
+        closed(type={"const": "image"}, url=_URL, watermark_url=_WATERMARK_URL),
+    ]
+}
+_BILLING = closed(
+    ("charge_type", "package_type"),
+    charge_type={"const": "unit"},
+    amount=_AMOUNT,
+    package_type={"enum": ["video", "image"]},
+)
+
+#: The `data` of `POST /tasks`.
+PAGE: Schema = closed(
+    ("result", "next_cursor"),
+    result={"type": "array", "items": reference("PathTask"), "minItems": 1, "maxItems": 500},
+    count={"type": "integer", "minimum": 0, "description": "Tasks in this reply."},
+    next_cursor={"type": "string"},
+    has_more={"type": "boolean"},
+)
+
+SCHEMAS = InterfaceSchemas(
+    components={
+        **{name: V1_SCHEMAS.components[name] for name in ("Absent", "Refusal", "UnknownPath")},
+        "CreatedPathTask": closed(
+            ("external_id",), **_TASK | {"status": {"const": "submitted"}, "message": {"const": ""}}
+        ),
+        "PathTask": closed(
+            ("external_id", "outputs", "billing"),
+            **_TASK,
+            outputs={"type": "array", "minItems": 1, "items": _OUTPUT},
+            billing={"type": "array", "minItems": 1, "maxItems": 1, "items": _BILLING},
+        ),
+    },
+    envelope=V1_SCHEMAS.envelope,
+    refused=V1_SCHEMAS.refused,
+    created="CreatedPathTask",
+    task="PathTask",
+    paging=(
+        Parameter(
+            "task_ids",
+            "query",
+            {"type": "string"},
+            f"Task ids with commas between, {MOST_IDS} at most.",
+        ),
+        Parameter(
+            "external_task_ids",
+            "query",
+            {"type": "string"},
+            "External task ids likewise, instead of `task_ids`.",
+        ),
+    ),
+    shared_list="tasks",
+    shared_list_fact=BY_IDS,
+)
