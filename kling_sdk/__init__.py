@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request, VideoRequest
     from kling_sdk.endpoints.capabilities import CapabilityWarning
     from kling_sdk.endpoints.image_to_video import ImageToVideo
+    from kling_sdk.endpoints.interfaces import interface_of
     from kling_sdk.endpoints.multi_image_to_video import MultiImageToVideo
     from kling_sdk.endpoints.omni_video import OmniVideo
     from kling_sdk.endpoints.record import EndpointRecord
@@ -156,6 +157,7 @@ __all__ = [
     "WaitTimeoutError",
     "check_signature",
     "external_id_for",
+    "interface_of",
     "parse_callback",
 ]
 
@@ -166,6 +168,7 @@ _HOMES = {
     "endpoints.base": "Request VideoRequest",
     "endpoints.capabilities": "CapabilityWarning",
     "endpoints.image_to_video": "ImageToVideo",
+    "endpoints.interfaces": "interface_of",
     "endpoints.multi_image_to_video": "MultiImageToVideo",
     "endpoints.omni_video": "OmniVideo",
     "endpoints.record": "EndpointRecord",

@@ -86,8 +86,9 @@ class Kling(ClientBase, Downloads):
 
         Args:
             key: `AK|SK` or an API key; several of the same account, one per line, are tried
-                in turn when the server refuses one. Without any key the environment is read:
-                `KLING_ACCESS_KEY` and `KLING_SECRET_KEY`, or `KLING_API_KEY`.
+                in turn when the server refuses one, and the first that the interface takes is
+                used. Without any key the environment is read: `KLING_ACCESS_KEY` and
+                `KLING_SECRET_KEY`, `KLING_API_KEY`, or all three, which must be of one account.
             access_key: Access key, with *secret_key*.
             secret_key: Secret key.
             api_key: Static API key.

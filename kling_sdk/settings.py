@@ -136,13 +136,16 @@ def _keyring(
         )
     if given:
         return Keyring(parse_keys(given[0]))
-    names = ("access_key", "secret_key")
-    if not has_pair:
-        names = ("KLING_ACCESS_KEY", "KLING_SECRET_KEY")
-        access_key, secret_key = (environment.get(name) or None for name in names)
-        if not (access_key and secret_key) and environment.get("KLING_API_KEY"):
-            return Keyring(parse_keys(environment["KLING_API_KEY"]))
-    return Keyring((_pair(names, access_key, secret_key),))
+    if has_pair:
+        return Keyring((_pair(("access_key", "secret_key"), access_key, secret_key),))
+    names = ("KLING_ACCESS_KEY", "KLING_SECRET_KEY")
+    access_key, secret_key = (environment.get(name) or None for name in names)
+    static = environment.get("KLING_API_KEY")
+    keys = parse_keys(static) if static else ()
+    if (access_key and secret_key) or not keys:
+        # The pair first, as it was before there were models that only API keys open.
+        keys = (_pair(names, access_key, secret_key), *keys)
+    return Keyring(keys)
 
 
 def _pair(names: tuple[str, str], access_key: str | None, secret_key: str | None) -> AccessKey:

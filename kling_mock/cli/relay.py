@@ -114,7 +114,7 @@ def _relay(options: argparse.Namespace) -> int:
 
         settings = RelaySettings(
             upstream_url=options.upstream,
-            upstream_key=_key(),
+            upstream_key=_keys(),
             port=options.port,
             database=options.db,
             public_url=options.callback_domain,
@@ -147,12 +147,16 @@ def _limits(options: argparse.Namespace) -> Any:
     return Limits(**{name: value for name, value in given.items() if value is not None})
 
 
-def _key() -> str:
+def _keys() -> str:
+    """Return the keys of the environment, which are of one account, one per line."""
     access, secret = os.environ.get("KLING_ACCESS_KEY"), os.environ.get("KLING_SECRET_KEY")
-    key = f"{access}|{secret}" if access and secret else os.environ.get("KLING_API_KEY")
-    if not key:
-        raise ValueError("no key; set KLING_ACCESS_KEY and KLING_SECRET_KEY, or KLING_API_KEY")
-    return key
+    keys = [f"{access}|{secret}" if access and secret else "", os.environ.get("KLING_API_KEY", "")]
+    if not any(keys):
+        raise ValueError(
+            "no key; set KLING_ACCESS_KEY and KLING_SECRET_KEY, or KLING_API_KEY, which models "
+            "such as kling-3.0 need, or all three"
+        )
+    return "\n".join(filter(None, keys))
 
 
 def _reconcile(options: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ import attrs
 
 from kling_mock.clock import MockClock
 from kling_mock.relay.app import Relay
-from kling_mock.relay.domain.credentials import parse_keys, token_hash
+from kling_mock.relay.domain.credentials import ChannelKey, parse_keys, token_hash
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.errors import ExistsError
@@ -149,22 +149,23 @@ async def _ensure_channel(
     )
 
 
-def _keys(channel: Channel) -> list[str]:
+def _keys(text: str) -> list[ChannelKey]:
     try:
-        return [key.text for key in parse_keys(channel.api_keys)]
+        return [*parse_keys(text)]
     except RelayError:
         return []
 
 
 def _leads_to(channel: Channel, settings: RelaySettings) -> bool:
-    return channel.base_url.rstrip("/") == settings.upstream_url and settings.upstream_key in _keys(
-        channel
-    )
+    is_there = channel.base_url.rstrip("/") == settings.upstream_url
+    return is_there and set(_keys(settings.upstream_key)) <= set(_keys(channel.api_keys))
 
 
 def _is_emulated(channel: Channel, settings: RelaySettings) -> bool:
     """Whether *channel* is the channel that a process with an emulated Kling has created."""
-    if channel.name != _CHANNEL or len(_keys(channel)) != 1:
+    is_pair = [key.is_pair for key in _keys(channel.api_keys)]
+    # It has made a key pair, and an API key since it serves models that need one.
+    if channel.name != _CHANNEL or is_pair not in ([True], [False], [True, False]):
         return False
     try:
         host = urlsplit(channel.base_url).hostname or ""

@@ -119,8 +119,8 @@ class RelaySettings:
         callback_secret: Secret from which the `whsec_` secret of each user is derived; empty
             makes a new one at each start.
         upstream_url: Base URL of Kling. `KlingMock` sets it to its emulated Kling.
-        upstream_key: `AK|SK` or an API key. An empty database gets a channel with
-            `upstream_url` and this key. `KlingMock` sets it.
+        upstream_key: `AK|SK` or an API key; more of the same account stand on further lines. An
+            empty database gets a channel with `upstream_url` and these keys. `KlingMock` sets it.
         token: Token of the user `default`, such as `sk-` and 48 hexadecimal digits. An empty
             database gets this user and token. Empty makes a new one.
         admin_token: Bearer token of the operator's API; empty makes a new one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kling_mock.controls.loop_proxy import LoopProxy
@@ -101,6 +102,7 @@ class ServerClients(ServerControls):
             "KLING_BASE_URL": self.kling_url,
             "KLING_ACCESS_KEY": self.access_key,
             "KLING_SECRET_KEY": self.secret_key,
+            "KLING_API_KEY": self.api_key,
         }
         if self._relay is not None:
             found |= {"KLING_RELAY_URL": self.relay_url, "KLING_RELAY_TOKEN": self.relay_token}
@@ -114,7 +116,7 @@ class ServerClients(ServerControls):
         """
         from kling_sdk import Kling
 
-        return Kling(**(self._client_options() | options))
+        return Kling(**self._client_options(options))
 
     def async_client(self, **options: Any) -> AsyncKling:
         """Return an async SDK client wired to this server: its URL, keys and clock.
@@ -124,17 +126,21 @@ class ServerClients(ServerControls):
         """
         from kling_sdk import AsyncKling
 
-        return AsyncKling(**(self._client_options() | options))
+        return AsyncKling(**self._client_options(options))
 
-    def _client_options(self) -> dict[str, Any]:
-        return {
-            "access_key": self.access_key,
-            "secret_key": self.secret_key,
+    def _client_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        own: dict[str, Any] = {
             "base_url": self.kling_url,
             "trust_env": False,  # no proxy knows the way to this computer
             "ssl_context": self.ssl_context,
             "clock": self._emulator.clock,
         }
+        if given.keys().isdisjoint(("key", "api_key", "access_key", "secret_key")):
+            # The API key is for the interface that takes no pair; the other one has the pair first.
+            own["key"] = f"{self.access_key}|{self.secret_key}\n{self.api_key}"
+        elif given.keys().isdisjoint(("key", "api_key")):
+            own |= {"access_key": self.access_key, "secret_key": self.secret_key}
+        return {**own, **given}
 
     @property
     def ssl_context(self) -> ssl.SSLContext | None:

@@ -204,14 +204,16 @@ class EmbeddedRelay:
     def _effective_settings(self, url: str) -> RelaySettings:
         """Return the settings with what follows from the server; *url* is the relay's own."""
         given = self._settings
-        pair = self._emulator.world.account.key_pairs[0]
+        account = self._emulator.world.account
+        pair, api_key = account.key_pairs[0], account.api_keys[0].key
         return attrs.evolve(
             given,
             public_url=given.public_url or url,
             callback_hosts=given.callback_hosts | _LOCAL | self._callback_hosts,
             callback_secret=given.callback_secret or self._random("callbacks").randbytes(32),
             upstream_url=self._emulator.url,
-            upstream_key=f"{pair.access_key}|{pair.secret_key}",
+            # Only the API key opens the interface with the model in the path.
+            upstream_key=f"{pair.access_key}|{pair.secret_key}\n{api_key}",
             token=self.token,
             reads_at_once=1,  # Kling is on the same thread, and so none waits for the other
         )

@@ -276,7 +276,7 @@ def _naive(value: object) -> Decimal | None:
 MISTAKES: Final = {
     "create: duration": ("kling_mock.relay.domain.wire.bounded_decimal", "1e-20000000"),
     "reading: duration": ("kling_sdk.wire.v1.decimal", "1e-20000000"),
-    "newer callback: duration": ("kling_sdk.callbacks.decimal", "1e-20000000"),
+    "newer callback: duration": ("kling_sdk.wire.model_path.decimal", "1e-20000000"),
     "operator: units": (
         "kling_mock.controls.account_settings.bounded_decimal",
         "1e20000000",
@@ -297,7 +297,7 @@ def test_the_checker_catches_a_number_without_bounds(
 
 def test_the_checker_catches_a_sum_without_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: a sum of unbounded amounts fails with another error than a refusal."""
-    monkeypatch.setattr("kling_sdk.callbacks.decimal", _naive)
+    monkeypatch.setattr("kling_sdk.wire.model_path.decimal", _naive)
     with pytest.raises(ArithmeticError):
         PLACES["newer callback: billing"]('"9e999999"')
 

@@ -89,21 +89,21 @@ def test_a_refused_key_gives_way_to_the_next_once_per_refusal() -> None:
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        ({"KLING_ACCESS_KEY": "ak", "KLING_SECRET_KEY": "sk"}, AccessKey("ak", "sk")),
-        ({"KLING_API_KEY": "key"}, ApiKey("key")),
-        ({"KLING_ACCESS_KEY": "ak", "KLING_API_KEY": "key"}, ApiKey("key")),
+        ({"KLING_ACCESS_KEY": "ak", "KLING_SECRET_KEY": "sk"}, [AccessKey("ak", "sk")]),
+        ({"KLING_API_KEY": "key"}, [ApiKey("key")]),
+        ({"KLING_ACCESS_KEY": "ak", "KLING_API_KEY": "key"}, [ApiKey("key")]),
         (
             {"KLING_ACCESS_KEY": "ak", "KLING_SECRET_KEY": "sk", "KLING_API_KEY": "key"},
-            AccessKey("ak", "sk"),
+            [AccessKey("ak", "sk"), ApiKey("key")],
         ),
     ],
 )
 def test_the_environment_is_read_when_no_key_is_given(
-    environment: dict[str, str], expected: AccessKey | ApiKey
+    environment: dict[str, str], expected: list[AccessKey | ApiKey]
 ) -> None:
-    """`Kling()` takes its key from the environment, a whole pair before an API key."""
+    """`Kling()` takes its keys from the environment, a whole pair before an API key."""
     settings = settings_from(environment, None, None, None, None, None, None, {})
-    assert tuple(settings.keys.keys) == (expected,)
+    assert list(settings.keys.keys) == expected
     assert settings.base_url == "https://api-singapore.klingai.com"
 
 

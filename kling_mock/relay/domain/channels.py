@@ -9,7 +9,13 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from kling_mock.relay.domain.credentials import ChannelKey
 from kling_mock.relay.domain.errors import invalid
-from kling_sdk import AlreadyExistsError, KlingAPIError, KlingError, TransportError
+from kling_sdk import (
+    AlreadyExistsError,
+    KlingAPIError,
+    KlingError,
+    RequestValidationError,
+    TransportError,
+)
 
 __all__ = [
     "KELING",
@@ -156,8 +162,13 @@ def failover_decision(error: KlingError) -> FailoverDecision:
     """Return what *error* proves about a create that failed with it.
 
     A refusal is a complete error of Kling's with an HTTP status below 500; one about the channel
-    also has the status that belongs to its code. Anything else may come from something in between.
+    also has the status that belongs to its code. What the SDK refuses was never sent: the model if
+    this channel's server does not have it, anything else because no server would take it.
+    Anything else may come from something in between.
     """
+    if isinstance(error, RequestValidationError):
+        of_channel = error.field == "model_name"
+        return FailoverDecision.NEXT if of_channel else FailoverDecision.REFUSED
     if isinstance(error, TransportError):
         return FailoverDecision.UNKNOWN if error.maybe_sent else FailoverDecision.NEXT
     if not isinstance(error, KlingAPIError) or isinstance(error, AlreadyExistsError):

@@ -63,6 +63,11 @@ class ChannelKey(NamedTuple):
     text: str
     fingerprint: str
 
+    @property
+    def is_pair(self) -> bool:
+        """Whether it is a key pair, which signs tokens."""
+        return "|" in self.text
+
     def __repr__(self) -> str:
         return f"ChannelKey(fingerprint={self.fingerprint!r})"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final, NamedTuple
 
-from kling_sdk import KlingAPIError, KlingError
+from kling_sdk import KlingAPIError, KlingError, RequestValidationError
 
 __all__ = [
     "KINDS",
@@ -153,6 +153,8 @@ _WAIT: Final = 5  # seconds, if Kling names none: about a queue's step
 
 def upstream_refusal(error: KlingError) -> RelayError:
     """Return the error for the user when Kling refused, or could not be reached at all."""
+    if isinstance(error, RequestValidationError):  # the SDK's own words, on the user's parameter
+        return RelayError(INVALID, str(error)[:_LONGEST])
     if not isinstance(error, KlingAPIError):
         return RelayError(UNREACHABLE, "Kling cannot be reached; nothing was created.")
     http = _STATUS_OF_CODE.get(error.code, 502)

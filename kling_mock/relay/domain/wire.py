@@ -59,6 +59,8 @@ LONGEST_NAME: Final = 100  # `videos.model`
 LONGEST_URL: Final = 2048
 MAX_PROMPT: Final = 65_535  # bytes as UTF-8: `videos.prompt`
 _DEFAULT_SECONDS: Final = Decimal(5)  # vendor's pages; confidence high
+#: `resolution` -> `mode` (the vendor's migration guide; confidence high).
+_MODES: Final = {"720p": "std", "1080p": "pro", "4k": "4k"}
 _LONGEST_INPUT: Final = Decimal(10)  # seconds of a video that is edited (vendor's omni page)
 MOST_SECONDS: Final = Decimal(3600)
 _LONGEST_SECONDS: Final = 20  # characters, written out: `videos.duration`
@@ -122,7 +124,7 @@ def read_create(endpoint: str, raw: bytes) -> CreateTaskRequest:
         endpoint=endpoint,
         body=body,
         model=_model(body, endpoint),
-        mode=_text(body, "mode", LONGEST_WORD),
+        mode=_mode(body),
         seconds=_seconds(body),
         use=_use(body),
         aspect_ratio=_text(body, "aspect_ratio", LONGEST_WORD),
@@ -145,6 +147,8 @@ def upstream_body(
         callback_url: Where Kling reports to; `None` if this relay cannot be reached.
     """
     own = {"model", "model_name", "mode", "duration", "external_task_id", "callback_url"}
+    if target.mode:
+        own.add("resolution")  # the same in the words of `mode`, which the price is of
     body = {name: value for name, value in request.body.items() if name not in own}
     if target.model:
         body["model_name"] = target.model
@@ -200,12 +204,23 @@ def _seconds(body: Mapping[str, Any]) -> Decimal:
     return seconds
 
 
+def _mode(body: Mapping[str, Any]) -> str:
+    """Return the mode; `resolution` is another name for it, and one that is not known is none."""
+    mode = _text(body, "mode", LONGEST_WORD)
+    resolution = _text(body, "resolution", LONGEST_WORD)
+    meant = _MODES.get(resolution, "")
+    if mode and resolution and mode != meant:
+        raise invalid("resolution", "differs from mode; send one of the two")
+    return mode or meant
+
+
 def _use(body: Mapping[str, Any]) -> Use:
     if body.get("video_list"):
         return "video"
     if body.get("voice_list"):
         return "voice"
-    return "sound" if body.get("sound") == "on" else "silent"
+    sounds = body.get("sound") == "on" or body.get("audio") == "native"
+    return "sound" if sounds else "silent"
 
 
 def _external_id(value: object) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from kling_mock.clock import MockClock
@@ -18,6 +18,7 @@ from kling_mock.relay.domain.credentials import ChannelKey, parse_keys
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import ENABLED, KELING, Channel, VideoRow
+from kling_sdk import interface_of
 
 __all__ = ["FRESH", "ChannelRegistry", "ChannelRoute"]
 
@@ -67,15 +68,18 @@ class ChannelRegistry:
     async def routes(self, model: str, mode: str) -> list[ChannelRoute]:
         """Return the routes for a task of *model*, in the order in which they are tried.
 
-        Each has the key whose turn it is. Disabled and deleted channels take no tasks.
+        Each has the key whose turn it is. Disabled and deleted channels take no tasks, nor do
+        those without a key that Kling takes for the model.
         """
         known = await self._known()
         able = [one.channel for one in known.values() if one.takes(model)]
-        ordered = [known[channel.id] for channel in order(able, self._chance)]
-        return [
-            ChannelRoute(one.channel, self._next_key(one), model_target(model, mode, one.mapping))
-            for one in ordered
-        ]
+        routes: list[ChannelRoute] = []
+        for channel in order(able, self._chance):
+            one = known[channel.id]
+            target = model_target(model, mode, one.mapping)
+            if keys := one.keys_for(target.model):
+                routes.append(ChannelRoute(channel, self._next_key(channel, keys), target))
+        return routes
 
     async def sent_through(self, row: VideoRow) -> tuple[Channel, ChannelKey] | None:
         """Return the channel and key with which *row* was sent; `None` if the key is gone.
@@ -99,10 +103,10 @@ class ChannelRegistry:
         """Return the ids of the channels that take no tasks because their texts are broken."""
         return [number for number, one in (await self._known()).items() if one.problem]
 
-    def _next_key(self, one: _Known) -> ChannelKey:
-        turn = self._turns.get(one.channel.id, 0)
-        self._turns[one.channel.id] = turn + 1
-        return rotated(one.keys, turn)
+    def _next_key(self, channel: Channel, keys: Sequence[ChannelKey]) -> ChannelKey:
+        turn = self._turns.get(channel.id, 0)
+        self._turns[channel.id] = turn + 1
+        return rotated(keys, turn)
 
     async def _known(self) -> dict[int, _Known]:
         now = self._clock.monotonic()
@@ -149,6 +153,15 @@ class _Known:
         except RelayError as error:
             self.problem = "" if channel.is_deleted else error.message
         self._models = frozenset(filter(None, (m.strip() for m in channel.models.split(","))))
+
+    def keys_for(self, model: str) -> Sequence[ChannelKey]:
+        """Return the keys that Kling takes for *model*, as the channel calls it.
+
+        The interface with the model in the path takes API keys only (vendor's pages).
+        """
+        if interface_of(model) == "v1":
+            return self.keys
+        return [key for key in self.keys if not key.is_pair]
 
     def takes(self, model: str) -> bool:
         """Whether the channel takes new tasks of *model*."""

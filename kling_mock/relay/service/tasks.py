@@ -34,6 +34,7 @@ from kling_mock.storage.values import (
     NewTask,
     VideoRow,
 )
+from kling_sdk import interface_of
 
 __all__ = ["RelayService"]
 
@@ -129,7 +130,10 @@ class RelayService:
         name = request.external_task_id
         first = await self._storage.get_task(caller.user.id, name) if name else None
         if first is None or first.external_task_id != name:
-            raise RelayError(errors.NO_CHANNEL, f"no enabled channel takes {request.model}")
+            text = f"no enabled channel takes {request.model}"
+            if interface_of(request.model) != "v1":
+                text += "; the channel of such a model needs an API key, not AK|SK"
+            raise RelayError(errors.NO_CHANNEL, text)
         if first.request_hash != request.request_hash:
             raise conflict(first, request)
         return await self._repeats.reply(first, caller.token.id)

@@ -14,6 +14,7 @@ def test_the_environment_has_the_relay(mock: KlingMock) -> None:
         "KLING_BASE_URL": mock.kling_url,
         "KLING_ACCESS_KEY": mock.access_key,
         "KLING_SECRET_KEY": mock.secret_key,
+        "KLING_API_KEY": mock.api_key,
         "KLING_RELAY_URL": mock.relay_url,
         "KLING_RELAY_TOKEN": mock.relay_token,
     }

@@ -20,7 +20,12 @@ from kling_mock.relay.domain.channels import (
 )
 from kling_mock.relay.domain.credentials import parse_keys
 from kling_mock.relay.domain.errors import RelayError
-from kling_sdk.errors import KlingError, OutcomeUnknownError, TransportError
+from kling_sdk.errors import (
+    KlingError,
+    OutcomeUnknownError,
+    RequestValidationError,
+    TransportError,
+)
 from kling_sdk.wire.refusals import api_error
 
 
@@ -138,6 +143,11 @@ def refused(
     ("error", "verdict"),
     [
         (TransportError("cannot connect", maybe_sent=False), FailoverDecision.NEXT),
+        (
+            RequestValidationError("model_name", "is not served", "one that is"),
+            FailoverDecision.NEXT,
+        ),
+        (RequestValidationError("cfg_scale", "has no place", "none"), FailoverDecision.REFUSED),
         (TransportError("reset"), FailoverDecision.UNKNOWN),
         (OutcomeUnknownError("who knows", external_task_id="x"), FailoverDecision.UNKNOWN),
         (refused(1100, 429), FailoverDecision.NEXT),

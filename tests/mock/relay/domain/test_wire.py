@@ -15,7 +15,7 @@ from kling_mock.relay.domain import errors, wire
 from kling_mock.relay.domain.channels import ModelTarget, model_target
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.storage.values import VideoRow
-from kling_sdk.errors import TransportError
+from kling_sdk.errors import RequestValidationError, TransportError
 from kling_sdk.wire.refusals import api_error
 
 GUIDE = {
@@ -74,6 +74,28 @@ def test_what_the_relay_does_not_know_is_passed_on() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "mode", "use"),
+    [
+        ({"resolution": "720p"}, "std", "silent"),
+        ({"resolution": "1080p", "audio": "native"}, "pro", "sound"),
+        ({"resolution": "4k", "mode": "4k", "audio": "off"}, "4k", "silent"),
+        ({"audio": "original"}, "", "silent"),
+        ({"resolution": "8k"}, "", "silent"),
+    ],
+)
+def test_resolution_and_audio_are_priced_as_mode_and_sound(
+    given: dict[str, str], mode: str, use: str
+) -> None:
+    """They are the same in other words; a resolution of tomorrow is passed on as it is."""
+    ask = read({"model_name": "kling-3.0", "prompt": "x", **given})
+    assert (ask.mode, ask.use) == (mode, use)
+    body = wire.upstream_body(ask, ModelTarget(ask.model, ask.mode), "kling_1", None)
+    assert body.get("mode") == (mode or None)
+    assert body.get("audio") == given.get("audio")
+    assert body.get("resolution") == (None if mode else given.get("resolution"))
+
+
+@pytest.mark.parametrize(
     ("body", "seconds"),
     [
         ({}, "5"),
@@ -104,6 +126,8 @@ def test_seconds_are_read_from_numbers_and_text(body: dict[str, Any], seconds: s
         ({"model": "a", "model_name": "b"}, "model"),
         ({"prompt": ["x"]}, "prompt"),
         ({"mode": 1}, "mode"),
+        ({"resolution": 720}, "resolution"),
+        ({"mode": "std", "resolution": "1080p"}, "resolution"),
         ({"external_task_id": "x" * 201}, "external_task_id"),
         ({"external_task_id": "trailing "}, "external_task_id"),
         ({"external_task_id": "new\nline"}, "external_task_id"),
@@ -232,6 +256,14 @@ def test_kling_s_own_code_is_kept(
     refusal = errors.upstream_refusal(api_error("kling's words", code=code, http_status=http))
     assert (refusal.http, refusal.code, refusal.retry_after) == (shown_http, code, retry_after)
     assert (refusal.message == "kling's words") == (shown_http < 500)
+
+
+def test_what_the_client_refuses_is_the_user_s_400() -> None:
+    """A parameter that the model's interface has no place for is named; nothing is sent."""
+    error = RequestValidationError("cfg_scale", "has no place", "no such field")
+    refusal = errors.upstream_refusal(error)
+    assert (refusal.http, refusal.code) == (400, "invalid_request")
+    assert refusal.message.startswith("cfg_scale has no place")
 
 
 def test_a_kling_that_is_away_is_a_503() -> None:
