@@ -14,6 +14,8 @@ from functools import cache, partial
 from inspect import Parameter, Signature, cleandoc, signature
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from kling_sdk import operations
 from kling_sdk.endpoints import request_class
 from kling_sdk.files import takes_long
@@ -23,6 +25,7 @@ from kling_sdk.transports.threads import in_thread, refuse_trio
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
+    from kling_sdk.endpoints.interfaces import Interface
     from kling_sdk.endpoints.raw import RawRequest
     from kling_sdk.runner import AsyncRunner, SyncRunner
 
@@ -85,14 +88,16 @@ class _Resource:
             parameters = {"check": False, **parameters}
         return self.request_class(**parameters), call_options(**options)
 
-    def _accepted(self, request: Request | Mapping[str, Any]) -> Request | RawRequest:
+    def _accepted(
+        self, request: Request | Mapping[str, Any], interface: Interface | None
+    ) -> Request | RawRequest:
         """Return what to create, or raise TypeError."""
         if isinstance(request, self.request_class):
-            return request
+            return request if interface is None else attrs.evolve(request, interface=interface)
         if isinstance(request, Mapping):
             from kling_sdk.endpoints.raw import RawRequest  # few programs write bodies themselves
 
-            return RawRequest(self.record, request)
+            return RawRequest(self.record, request, interface)
         raise TypeError(
             f"{self.record.name} takes a {self.request_class.__name__}, or a body as a mapping, "
             f"not a {type(request).__name__}"
@@ -123,14 +128,16 @@ class TaskResource(_Resource):
         self,
         request: Request | Mapping[str, Any],
         *,
+        interface: Interface | None = None,
         timeout: float | None = None,
         extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task from a prepared request.
 
         Args:
-            request: The request; or a body as it goes over the wire, of which nothing is
-                checked. Either way the create is as safe to repeat as any other.
+            request: The request; or a body in the words of /v1, of which nothing is checked.
+                Either way the create is as safe to repeat as any other.
+            interface: See `Request`. None takes the request's, or that of the body's model.
             timeout: Seconds one attempt may take; None takes the client's.
             extra_headers: Further headers; see `Options.extra_headers`. None takes the client's.
 
@@ -141,7 +148,8 @@ class TaskResource(_Resource):
             OutcomeUnknownError: it may have been accepted; the error carries the id to ask with.
         """
         options = call_options(timeout=timeout, extra_headers=extra_headers)
-        return self._runner.run(operations.create(self._accepted(request)), **options)
+        work = operations.create(self._accepted(request, interface))
+        return self._runner.run(work, **options)
 
     def get(self, task_id: str, *, timeout: float | None = None) -> Task:
         """Return a task by its task id or external id.
@@ -240,12 +248,14 @@ class AsyncTaskResource(_Resource):
         self,
         request: Request | Mapping[str, Any],
         *,
+        interface: Interface | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - as in the sync method; it bounds attempts
         extra_headers: Mapping[str, str] | None = None,
     ) -> Task:
         """Create a task from a prepared request; see `TaskResource.submit`."""
         options = call_options(timeout=timeout, extra_headers=extra_headers)
-        return await self._runner.run(operations.create(self._accepted(request)), **options)
+        work = operations.create(self._accepted(request, interface))
+        return await self._runner.run(work, **options)
 
     async def get(self, task_id: str, *, timeout: float | None = None) -> Task:  # noqa: ASYNC109 - as in the sync method; it bounds attempts
         """Return a task by its task id or external id; see `TaskResource.get`."""

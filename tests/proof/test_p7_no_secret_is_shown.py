@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from kling_sdk import AsyncKling, Kling, KlingError, TextToVideo
 from kling_sdk.flows import Send
 from kling_sdk.flows.create import create
-from tests.sdk.clients import CLIENTS, KEY, PROMPT, Calls, over
+from tests.sdk.clients import API_KEY, CLIENTS, KEY, PROMPT, Calls, over
 from tests.sdk.fake_kling import HonestKling
 from tests.sdk.faulty_server import Fault, FaultyKling
 from tests.sdk.scripted import FakeClock, context
@@ -75,13 +75,16 @@ class Printed:
     def __attrs_post_init__(self) -> None:
         self.provider.add_span_processor(SimpleSpanProcessor(self.spans))
 
-    def attempt(self, client: str, server: FaultyKling, call: Any, timeout: float) -> None:
+    def attempt(
+        self, client: str, server: FaultyKling, call: Any, timeout: float, key: str
+    ) -> None:
         try:
             result = over(
                 client,
                 call,
                 server.url,
                 FakeClock(),
+                key=key,
                 on_event=lambda event: self.said.append(repr(event)),
                 tracer_provider=self.provider,
                 timeout=timeout,
@@ -108,7 +111,7 @@ def secrets(server: FaultyKling) -> list[str]:
     """Return what must not be seen, the tokens that were really sent included."""
     sent = (request.headers.get("authorization", "") for request in server.requests)
     tokens = {header.removeprefix("Bearer ") for header in sent if header}
-    return [KEY.partition("|")[2], PROMPT, *SIGNATURES, *tokens]
+    return [KEY.partition("|")[2], API_KEY, PROMPT, *SIGNATURES, *tokens]
 
 
 def leaks(server: FaultyKling, text: str) -> list[str]:
@@ -122,8 +125,10 @@ def verbose(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("weather", WEATHER)
 @pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("is_new", [False, True], ids=["v1", "model-path"])
 def test_nothing_that_is_printed_holds_a_secret(
     server: FaultyKling,
+    is_new: bool,  # noqa: FBT001 - a parameter of the test
     client: str,
     weather: str,
     tmp_path: Path,
@@ -132,13 +137,13 @@ def test_nothing_that_is_printed_holds_a_secret(
     """Whatever breaks, logs at DEBUG, results, events, errors, tracebacks and traces are clean."""
     verbose(caplog)
     fault, printed, timeout = WEATHER[weather], Printed(), 0.02 if weather == "timeout" else 5.0
-    calls = Calls("order-1", tmp_path / "a.mp4", server.kling.file_url)
+    calls = Calls("order-1", tmp_path / "a.mp4", server.kling.file_url, is_new=is_new)
 
     reads = () if weather in READ_LATER else (calls.get, calls.list)
     for call in (calls.create, *reads, calls.download):
         for faults, then in (((fault,), None), ((None, fault), None), ((), fault)):
             server.breaks(*faults, then=then)
-            printed.attempt(client, server, call, timeout)
+            printed.attempt(client, server, call, timeout, calls.key)
 
     everything = printed.everything(caplog.text)
     assert len(printed.said) >= 9
@@ -147,11 +152,16 @@ def test_nothing_that_is_printed_holds_a_secret(
     assert leaks(server, everything) == []
 
 
-def test_no_url_of_the_api_holds_a_secret(server: FaultyKling, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_new", [False, True], ids=["v1", "model-path"])
+def test_no_url_of_the_api_holds_a_secret(
+    server: FaultyKling,
+    is_new: bool,  # noqa: FBT001 - as above
+    tmp_path: Path,
+) -> None:
     """Keys travel in a header and prompts in a body; a proxy's log of URLs tells neither."""
-    calls = Calls("order-1", tmp_path / "a.mp4", server.kling.file_url)
+    calls = Calls("order-1", tmp_path / "a.mp4", server.kling.file_url, is_new=is_new)
     for call in (calls.create, calls.get, calls.list):
-        over("httpx", call, server.url, FakeClock())
+        over("httpx", call, server.url, FakeClock(), key=calls.key)
 
     urls = [f"{request.path} {dict(request.query)}" for request in server.requests]
     assert len(urls) == 3

@@ -206,6 +206,19 @@ def test_tasks_of_both_are_waited_for_together(program: Program) -> None:
     ] * 3
 
 
+def submitting(request: Any, interface: Any) -> Callable[[Any], Any]:
+    return lambda kling: kling.text2video.submit(request, interface=interface)
+
+
+def test_a_call_chooses_for_a_body_and_for_a_request(program: Program) -> None:
+    """What the name of its model does not say."""
+    for request in ({"prompt": "a cat", "model_name": "klong"}, TextToVideo(prompt="a cat")):
+        task = program.use(submitting(request, "model-path"))
+        assert task.interface == "model-path"
+    paths = [one.path for one in program.server.requests]
+    assert paths == ["/text-to-video/klong", f"/text-to-video/{TextToVideo.record.default_model}"]
+
+
 # ---------------------------------------------------------------- keys
 
 
