@@ -23,6 +23,7 @@ import contextlib
 import logging
 import sqlite3
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +54,7 @@ T = TypeVar("T")
 
 _log = logging.getLogger("kling_mock.storage")
 
+_SWITCH_PAUSE: Final = 0.02  # seconds
 _Call: TypeAlias = tuple[Callable[[], Any], asyncio.AbstractEventLoop, asyncio.Future[Any]]
 
 #: Seconds that a writer waits for another process's lock.
@@ -253,6 +255,34 @@ class Reader:
         self._far.close()
 
 
+def switch_to_wal(
+    raw: sqlite3.Connection, timeout: float, sleep: Callable[[float], object] = time.sleep
+) -> None:
+    """Switch a file to WAL, which it stays in.
+
+    SQLite does not wait, whatever its own timeout is, for another process that is about to write
+    in the old mode, or that switches as well: relays that start together on a new file. So it is
+    tried again.
+
+    Args:
+        raw: A connection in no transaction.
+        timeout: Seconds until it is given up.
+        sleep: Waits for so many seconds between two attempts.
+
+    Raises:
+        sqlite3.OperationalError: The file is locked all the time, or cannot be written.
+    """
+    for left in range(round(timeout / _SWITCH_PAUSE), -1, -1):
+        try:
+            raw.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or not left:
+                raise
+            sleep(_SWITCH_PAUSE)
+        else:
+            return
+
+
 class SqliteEngine:
     """Runs transactions on a SQLite database.
 
@@ -340,7 +370,7 @@ class SqliteEngine:
         """
         try:
             with contextlib.closing(self._connect()) as connection:
-                connection.raw.execute("PRAGMA journal_mode = WAL")
+                switch_to_wal(connection.raw, self._busy_timeout)
                 connection.raw.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
             with contextlib.ExitStack() as stack:
                 opened = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import sys
 from importlib import resources
@@ -12,6 +13,7 @@ from typing import Any
 import attrs
 import pytest
 
+from kling_mock.storage.adapters.sqlite import switch_to_wal
 from kling_mock.storage.connect import connect
 from kling_mock.storage.errors import SchemaError, StorageUnavailableError
 from kling_mock.storage.schema import SCRIPTS, TABLES, VERSION, Dialect, script, table_named
@@ -114,6 +116,42 @@ async def test_many_processes_may_open_it_at_the_same_time(database: SqliteFile)
 
     await asyncio.gather(*(start() for _ in range(6)))
     assert await database.query("SELECT version FROM schema_version") == [(VERSION,)]
+
+
+def test_a_process_that_is_about_to_write_is_waited_for(database: SqliteFile) -> None:
+    """SQLite itself would not wait here: a second relay would fail to start with "locked"."""
+    with (
+        contextlib.closing(sqlite3.connect(database.path, isolation_level=None)) as other,
+        contextlib.closing(sqlite3.connect(database.path, isolation_level=None)) as own,
+    ):
+        other.execute("CREATE TABLE a (b)")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            own.execute("PRAGMA journal_mode = WAL")  # control
+        pauses: list[float] = []
+
+        def ends_meanwhile(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 3:
+                other.execute("COMMIT")
+
+        switch_to_wal(own, 5.0, ends_meanwhile)
+        assert own.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert len(pauses) == 3
+
+
+def test_a_file_that_stays_locked_is_given_up(database: SqliteFile) -> None:
+    """After the time that a writer waits for another."""
+    with (
+        contextlib.closing(sqlite3.connect(database.path, isolation_level=None)) as other,
+        contextlib.closing(sqlite3.connect(database.path, isolation_level=None)) as own,
+    ):
+        other.execute("CREATE TABLE a (b)")
+        other.execute("BEGIN IMMEDIATE")
+        pauses: list[float] = []
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            switch_to_wal(own, 1.0, pauses.append)
+    assert sum(pauses) == pytest.approx(1.0)
 
 
 async def test_an_interrupted_creation_is_finished(database: SqliteFile) -> None:
