@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kling_sdk.auth import AccessKey, ApiKey, Keyring, mint, parse_keys
+from kling_sdk.auth import AccessKey, ApiKey, CallKeys, Keyring, mint, parse_keys
 from kling_sdk.settings import settings_from
 
 NOW = 1_790_000_000.0
@@ -50,12 +50,30 @@ def test_a_token_sent_is_always_valid_with_a_margin_and_minted_seldom(steps: lis
     assert len(minted) <= 1 + sum(steps) / 1499
 
 
+def test_a_token_is_used_until_it_has_300_seconds_left() -> None:
+    """And not a second longer."""
+    keys = Keyring([PAIR])
+    first = keys.header(NOW)
+
+    assert keys.header(NOW + 1499.9) == first
+    assert keys.header(NOW + 1500) != first
+
+
 def test_a_clock_that_was_set_back_gets_a_new_token() -> None:
     """After the clock jumps back, the token of the future (1003) is not sent again."""
     keys = Keyring([PAIR])
     before = keys.header(NOW)
 
     assert keys.header(NOW - 3600) != before
+
+
+def test_a_call_sends_the_token_at_hand_unless_a_new_one_is_asked_for() -> None:
+    """The keys of one call mint no tokens beside those of the client."""
+    keys = Keyring([PAIR])
+    before = keys.header(NOW)
+
+    assert CallKeys(keys).header(NOW + 60) == before
+    assert CallKeys(keys).header(NOW + 60, fresh=True) != before
 
 
 def test_a_short_secret_signs_without_a_warning() -> None:

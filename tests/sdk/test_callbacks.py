@@ -330,6 +330,14 @@ def test_units_are_summed_exactly() -> None:
     assert units == Decimal("1234567.2500001")
 
 
+def test_a_body_may_have_a_mebibyte() -> None:
+    """A callback has a few hundred bytes; what is larger is not even parsed."""
+    largest = body().ljust(1024 * 1024)
+    assert parse_callback(largest, verify=False).task.task_id
+    with pytest.raises(CallbackVerificationError, match="larger than 1,048,576 bytes"):
+        parse_callback(largest + b" ", verify=False)
+
+
 @pytest.mark.parametrize(
     "raw",
     [

@@ -53,6 +53,7 @@ def jpeg(width: int, height: int, before: bytes = b"") -> bytes:
 PNG = png(400, 400)
 SHOTS: list[dict[str, Any]] = [{"prompt": "one", "duration": 2}, {"prompt": "two", "duration": "3"}]
 V3 = {"model_name": "kling-v3", "prompt": "x"}
+OWN_SHOTS = {**V3, "multi_shot": True, "shot_type": "customize"}
 MASK = {"mask": PNG, "trajectories": [{"x": 0, "y": 0}, {"x": 9, "y": 9}]}
 REF = {"video_url": "https://example.com/v.mp4"}
 
@@ -86,6 +87,24 @@ REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
         {**V3, "multi_shot": True, "shot_type": "customize", "multi_prompt": SHOTS, "duration": 6},
         "multi_prompt.duration",
         "adds up to 5 s; expected the video's duration, 6 s",
+    ),
+    (
+        TextToVideo,
+        {**OWN_SHOTS, "multi_prompt": [{"prompt": "x" * 513, "duration": 5}]},
+        "multi_prompt.prompt",
+        "has 513 characters; expected 1 to 512 characters",
+    ),
+    (
+        TextToVideo,
+        {**OWN_SHOTS, "multi_prompt": [{"prompt": "", "duration": 5}]},
+        "multi_prompt.prompt",
+        "has 0 characters",
+    ),
+    (
+        TextToVideo,
+        {**OWN_SHOTS, "multi_prompt": [{"prompt": "x", "duration": n} for n in (5, 0)]},
+        "multi_prompt.duration",
+        "is 0 s; expected at least 1 s",
     ),
     (TextToVideo, {**V3, "multi_prompt": SHOTS * 4}, "multi_prompt", "1 to 6 items"),
     (TextToVideo, {**V3, "multi_prompt": [{"prompt": "x"}]}, "multi_prompt.duration", "missing"),

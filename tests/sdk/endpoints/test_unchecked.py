@@ -181,6 +181,13 @@ def test_an_unchecked_request_stays_one() -> None:
         assert copy.check is False
 
 
+def test_whether_it_was_checked_is_no_part_of_what_is_requested() -> None:
+    """The same body makes the same request: a set of jobs holds it once."""
+    checked, unchecked = (TextToVideo(prompt="x", check=check) for check in (True, False))
+    assert checked == unchecked
+    assert len({checked, unchecked}) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

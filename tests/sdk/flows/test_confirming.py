@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final
 
 import pytest
@@ -58,12 +59,19 @@ def test_a_reply_without_an_external_id_is_confirmed(look: Reply) -> None:
     assert [send.fresh for send in played.sends] == [True, True]
 
 
-def test_a_server_without_look_ups_by_external_id_is_believed() -> None:
-    """It has no such path: the page says so three times, and no look-up can ever confirm."""
-    played = created(shown("1"), *[PAGE] * 3)
+def test_a_server_without_look_ups_by_external_id_is_believed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It has no such path: the page says so three times, and no look-up can ever confirm.
+
+    A log says so: the id will not find the task later.
+    """
+    with caplog.at_level(logging.INFO, "kling_sdk"):
+        played = created(shown("1"), *[PAGE] * 3)
 
     assert played.result.task_id == "1"
     assert played.result.external_task_id == "order-1"
+    assert "task 1: the server knows no external_task_id order-1" in caplog.messages
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import AsyncIterator
 
 import pytest
 
 from kling_sdk import (
     AccountError,
     NotCreatedError,
+    VideoRequest,
     WaitCancelledError,
     WaitTimeoutError,
 )
@@ -79,6 +81,24 @@ def test_refusals_of_one_request_do_not(code: int) -> None:
     played = run(scene, requests(5), lambda _: reply(answer(400, code, "no")), RunLimits(1))
 
     assert creates(played) == 5
+
+
+def test_a_request_that_was_being_read_when_the_creating_stopped_has_its_outcome() -> None:
+    """An async input may be giving the next request at that moment; no more is read."""
+    taken = list[int]()
+
+    async def jobs() -> AsyncIterator[VideoRequest]:
+        for request in requests(5):
+            taken.append(len(taken))
+            yield request
+
+    played = run(Scene(), jobs(), lambda _: BROKE, RunLimits(2))
+
+    refused, not_created = errors(played)
+    assert isinstance(refused, AccountError)
+    assert isinstance(not_created, NotCreatedError)
+    assert not_created.__cause__ is refused
+    assert taken == [0, 1]
 
 
 def test_a_timeout_bounds_the_whole_call() -> None:

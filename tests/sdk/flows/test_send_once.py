@@ -15,12 +15,15 @@ from kling_sdk import (
     OutcomeUnknownError,
     RateLimitError,
     Request,
+    RequestValidationError,
     Task,
     TransportError,
 )
+from kling_sdk.endpoints.models import ModelLimits, mode_limits
 from kling_sdk.endpoints.raw import RawRequest
 from kling_sdk.flows import Send
 from kling_sdk.flows.create import create
+from kling_sdk.flows.send_once import call_once
 from kling_sdk.wire import Reply
 from tests.sdk.fake_kling import answer
 from tests.sdk.scripted import FakeClock, Played, context, in_turn, play, reply
@@ -88,6 +91,49 @@ def test_a_refusal_is_one(refusal: Reply | Exception, error: type[KlingError]) -
 
     assert type(played.error) is error
     assert played.sent == [POST]
+
+
+@attrs.frozen(kw_only=True)
+class Faces(Request):
+    """An endpoint that makes no task, of a model with one mode."""
+
+    record: ClassVar = EndpointRecord(
+        "faces",
+        "/v1/videos/faces",
+        returns=list,
+        takes_external_id=False,
+        models=(ModelLimits("kling-v2-6", {"std": mode_limits((5,), "")}),),
+    )
+
+    model_name: str = "kling-v2-6"
+    mode: str
+
+
+@pytest.mark.parametrize(
+    ("request_", "is_checked", "sent"),
+    [
+        (Faces(mode="std"), True, ["POST /v1/videos/faces"]),
+        (Faces(mode="4k"), True, []),
+        (Faces(mode="4k"), False, ["POST /v1/videos/faces"]),
+        (Faces(mode="4k", check=False), True, ["POST /v1/videos/faces"]),
+    ],
+)
+def test_what_the_model_is_known_not_to_do_is_not_sent(
+    *, request_: Faces, is_checked: bool, sent: list[str]
+) -> None:
+    """Also where no task is made: unless the client or the request is not to be checked."""
+    clock = FakeClock()
+    faces = reply(answer(200, 0, "SUCCEED", ["a face"]))
+
+    flow = call_once(context(clock, check=is_checked), request_)
+    played = play(flow, clock, in_turn([faces]))
+
+    assert played.sent == sent
+    if sent:
+        assert played.result == ["a face"]
+    else:
+        assert isinstance(played.error, RequestValidationError)
+        assert played.error.field == "mode"
 
 
 def test_what_interrupts_it_is_told_that_nothing_can_be_asked(

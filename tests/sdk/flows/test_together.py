@@ -91,6 +91,18 @@ def test_two_hundred_waits_cost_about_as_many_requests_as_one_for_all() -> None:
     assert one_by_one.clock.monotonic() <= 300 + 20
 
 
+def test_the_page_has_room_for_tasks_of_other_programs() -> None:
+    """Some that were created after ours do not cost a second page."""
+    scene = Scene()
+    scene.kling.takes = 0
+    ours = scene.existing(150)
+    scene.existing(15)
+
+    played = play(scene, ours, first_look=10.0)
+
+    assert played.sent == [LIST]
+
+
 @pytest.mark.parametrize("count", [1, 2, ENOUGH - 1])
 def test_a_few_waits_ask_each_for_its_own_task(count: int) -> None:
     """A list page would be no cheaper."""
@@ -229,6 +241,28 @@ def test_cancelled_waits_end_at_once() -> None:
 
     assert all(isinstance(error, WaitCancelledError) for error in results(played).values())
     assert scene.clock.monotonic() < 60
+
+
+def test_who_waits_for_the_page_of_another_wait_is_cancelled_at_once() -> None:
+    """It waits neither for the page nor for its own turn."""
+    scene = Scene()
+    scene.kling.takes = None
+    pages: list[float] = []
+
+    def takes(effect: Send) -> float:
+        if effect.call.params is None:
+            return 0.1
+        pages.append(scene.clock.monotonic())
+        return 30.0
+
+    def is_cancelled() -> bool:
+        return bool(pages) and scene.clock.monotonic() > pages[0]
+
+    played = play(scene, scene.existing(20), takes=takes, first_look=10.0, cancelled=is_cancelled)
+
+    assert all(isinstance(error, WaitCancelledError) for error in results(played).values())
+    assert played.sent == [LIST]
+    assert sum(time < pages[0] + PATIENCE for time in played.item_times) == 19
 
 
 def test_waits_for_tasks_of_an_unknown_endpoint_end_at_once_and_send_nothing() -> None:

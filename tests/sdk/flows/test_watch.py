@@ -19,6 +19,7 @@ from kling_sdk import (
     WaitTimeoutError,
 )
 from kling_sdk.flows import Send
+from kling_sdk.flows.look import Look
 from kling_sdk.flows.watch import Watch
 from kling_sdk.wire import Reply
 from tests.sdk.fake_kling import answer
@@ -32,6 +33,21 @@ FAULTS: Final[dict[str, Reply | Exception]] = {
     "500": Reply(500, {}, b""),
     "1302": reply(answer(429, 1302, "slow down")),
 }
+
+
+def test_deadlines_close_together_share_a_look() -> None:
+    """A look is taken at a deadline, but no two looks within a second."""
+    scene = Scene()
+    watched = Watch(context(scene.clock))
+    for index, task in enumerate(scene.existing(3)):
+        watched.add(index, task, 100.0 + index / 10)
+    scene.clock.now += 98.0
+    watched.looked(Look(98.0, requests=1))
+    assert watched.next_look() == 100.0
+
+    scene.clock.now += 1.5
+    watched.looked(Look(99.5, requests=1))
+    assert watched.next_look() == 100.5
 
 
 @pytest.mark.slow
@@ -243,6 +259,20 @@ def test_a_look_reads_as_far_as_our_tasks_reach() -> None:
         if effect.call.params
     ]
     assert sizes == [120]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_page_that_may_come_later_is_not_made_up_for_by_a_query_for_each_task(fault: str) -> None:
+    """A server in trouble gets one request of a look; the next look comes in a moment."""
+    scene = Scene()
+    watched = Watch(context(scene.clock))
+    for index, task in enumerate(scene.existing(100)):
+        watched.add(index, task, 600.0)
+
+    looked = play(watched.look(), scene.clock, lambda _: FAULTS[fault])
+
+    assert looked.sent == [LIST]
+    assert looked.result.has_stumbled
 
 
 def test_finished_and_repeated_tasks_are_handed_out_too() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from kling_sdk import TransportError
 from kling_sdk.wire import Reply
-from kling_sdk.wire.messages import MAX_REPLY, plain_body, read_json
+from kling_sdk.wire.messages import MAX_REPLY, no_answer, plain_body, read_json
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32-be"])
@@ -70,3 +70,11 @@ def test_a_compression_that_cannot_be_read_is_no_answer(
 ) -> None:
     with pytest.raises(TransportError, match=words):
         plain_body(Reply(200, {"content-encoding": encoding}, body))
+
+
+def test_a_page_is_told_by_its_type_which_is_cut_at_60_characters() -> None:
+    """Who reads the error sees what kind of page came, and no gateway can fill a log."""
+    page = Reply(502, {"content-type": "text/html; charset=utf-8"}, b"<html>")
+    long = page._replace(headers={"content-type": "x" * 61})
+    assert "(6 bytes, text/html): not an answer of the API" in str(no_answer(page, "came"))
+    assert f"(6 bytes, {'x' * 60}):" in str(no_answer(long, "came"))

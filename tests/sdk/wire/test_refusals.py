@@ -83,6 +83,13 @@ def test_without_a_documented_code_the_status_decides(
     assert (found.code, found.retryable) == (code, passes)
 
 
+def test_what_a_reply_does_not_say_is_not_made_up() -> None:
+    """No id of a request, no pause, and no proof that nothing was created."""
+    found = api_error("no", code=0, http_status=400)
+
+    assert (found.request_id, found.retry_after, found.is_refusal) == ("", None, False)
+
+
 @pytest.mark.parametrize("wire", [V1Wire(), RelayWire()], ids=lambda wire: wire.name)
 @pytest.mark.parametrize("body", [b"", b"<html>moved</html>"])
 def test_a_redirect_names_the_address_to_use(wire: Wire, body: bytes) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from kling_sdk import KlingAPIError, TextToVideo, TransportError
+from kling_sdk import KlingAPIError, RequestValidationError, TextToVideo, TransportError
 from kling_sdk.wire import RelayWire, Reply, V1Wire, Wire
 from kling_sdk.wire.v1 import packs_from
 
@@ -18,6 +18,19 @@ def test_the_packs_of_an_account_are_asked_for_by_time_and_name() -> None:
     times = {"start_time": 1, "end_time": 2}
     assert V1Wire().account_costs(1, 2, None).params == times
     assert V1Wire().account_costs(1, 2, "a").params == {**times, "resource_pack_name": "a"}
+
+
+def test_pages_go_from_1_to_1000_with_1_to_500_tasks() -> None:
+    """The vendor's limits; beyond them nothing is sent."""
+    wire, record = V1Wire(), TextToVideo.record
+    for page, size in ((1, 1), (1000, 500)):
+        assert wire.list(record, page, size, None).params == {"pageNum": page, "pageSize": size}
+    for page, size, field in ((0, 1, "page"), (1001, 1, "page"), (1, 0, "page_size")):
+        with pytest.raises(RequestValidationError) as refused:
+            wire.list(record, page, size, None)
+        assert refused.value.field == field
+    with pytest.raises(RequestValidationError, match="page_size is 501; expected 1 to 500"):
+        wire.list(record, 1, 501, None)
 
 
 @pytest.mark.parametrize(
