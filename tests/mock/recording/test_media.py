@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import Any
 
 import imagesize  # type: ignore[import-untyped]  # ships no types
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from kling_mock.recording.mapping import Pseudonyms
 from kling_mock.recording.media import describe, expand
 from kling_mock.recording.placeholders import placeholder
+from tests.ffmpeg import NEEDS_FFMPEG, decode, probe
 
 NAMES = Pseudonyms(bytes(range(16)))
 
@@ -86,10 +86,15 @@ def test_what_describes_nothing(text: str) -> None:
     assert expand(text) is None
 
 
-def test_the_pictures_can_be_shown() -> None:
-    """Where Pillow is installed, it decodes them."""
-    image: Any = pytest.importorskip("PIL.Image", exc_type=ImportError)
-    for kind in ("image/png", "image/jpeg"):
-        picture = image.open(io.BytesIO(placeholder(kind, 9000, (311, 207))))
-        picture.load()
-        assert picture.size == (311, 207)
+@pytest.mark.slow
+@NEEDS_FFMPEG
+@pytest.mark.parametrize(("kind", "codec"), [("image/png", "png"), ("image/jpeg", "mjpeg")])
+def test_the_pictures_can_be_shown(kind: str, codec: str) -> None:
+    """A decoder that is not ours takes them, at the size that they promise."""
+    picture = placeholder(kind, 9000, (311, 207))
+
+    (stream,) = probe(picture)["streams"]
+
+    assert (stream["codec_name"], stream["width"], stream["height"]) == (codec, 311, 207)
+    # Grey or black: one byte for each pixel of the first plane.
+    assert len(decode(picture, "-f", "rawvideo", "-pix_fmt", "gray")) == 311 * 207

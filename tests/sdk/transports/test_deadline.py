@@ -42,6 +42,7 @@ def call(client: str, name: str, server: Dripping, place: Path = Path()) -> Any:
 
 @pytest.mark.parametrize("drip", DRIPS)
 @pytest.mark.parametrize("client", OWN_SOCKETS)
+@pytest.mark.slow  # in real time
 def test_a_reply_that_drips_ends_at_the_timeout(dripping: Dripping, drip: str, client: str) -> None:
     """The timeout is of the attempt as a whole, however lively the server looks."""
     with pytest.raises(TransportError):
@@ -51,6 +52,7 @@ def test_a_reply_that_drips_ends_at_the_timeout(dripping: Dripping, drip: str, c
 
 @pytest.mark.parametrize("drip", ["head"])
 @pytest.mark.parametrize("client", OWN_SOCKETS)
+@pytest.mark.slow  # in real time
 def test_a_create_whose_reply_drips_may_have_been_accepted(
     dripping: Dripping, drip: str, client: str
 ) -> None:
@@ -63,6 +65,7 @@ def test_a_create_whose_reply_drips_may_have_been_accepted(
 
 @pytest.mark.parametrize("drip", ["head", "interim replies"])
 @pytest.mark.parametrize("client", OWN_SOCKETS)
+@pytest.mark.slow  # in real time
 def test_a_file_whose_head_drips_ends_at_the_timeout(
     dripping: Dripping, drip: str, client: str, tmp_path: Path
 ) -> None:
@@ -73,6 +76,7 @@ def test_a_file_whose_head_drips_ends_at_the_timeout(
 
 
 @pytest.mark.parametrize("drip", ["body", "chunks"])
+@pytest.mark.slow  # in real time
 def test_a_sync_client_of_ones_own_ends_a_dripping_body(dripping: Dripping, drip: str) -> None:
     """Between two pieces of a body the time is looked at for any client."""
     with pytest.raises(TransportError):

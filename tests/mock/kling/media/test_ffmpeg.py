@@ -1,8 +1,6 @@
 """ffmpeg, a decoder that is not ours, accepts the video files and shows what they promise."""
 
 import itertools
-import json
-import shutil
 import subprocess
 from pathlib import Path
 from struct import unpack_from
@@ -11,36 +9,12 @@ from typing import Any
 import pytest
 
 from kling_mock.kling.media.clip import frame_size, render
+from tests.ffmpeg import NEEDS_FFMPEG, decode, probe, run
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (shutil.which("ffmpeg") and shutil.which("ffprobe")),
-        reason="ffmpeg and ffprobe are not on PATH",
-    ),
-]
+pytestmark = [pytest.mark.slow, NEEDS_FFMPEG]
 SIZES = [
     frame_size(*wish) for wish in itertools.product(("std", "pro", "4k"), ("16:9", "9:16", "1:1"))
 ]
-
-
-def run(program: str, *arguments: str, feed: bytes) -> bytes:
-    """Run a program on a file in a pipe: it cannot seek, so the index must come first."""
-    command = [program, "-v", "error", *arguments]
-    done = subprocess.run(command, input=feed, capture_output=True, check=True)
-    assert done.stderr == b""
-    return done.stdout
-
-
-def decode(data: bytes, *arguments: str) -> bytes:
-    strict = ["-xerror", "-err_detect", "explode", "-threads", "2"]
-    return run("ffmpeg", *strict, "-i", "-", *arguments, "-", feed=data)
-
-
-def probe(data: bytes) -> dict[str, Any]:
-    answer = run("ffprobe", "-show_streams", "-show_format", "-of", "json", "-", feed=data)
-    found: dict[str, Any] = json.loads(answer)
-    return found
 
 
 def check_probe(size: tuple[int, int], **wish: Any) -> None:
