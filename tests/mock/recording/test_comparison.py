@@ -30,8 +30,6 @@ from tests.mock.recording.recorded_sessions import (
 
 __all__ = ["receiver"]
 
-pytestmark = pytest.mark.slow
-
 Lines = list[dict[str, Any]]
 
 
