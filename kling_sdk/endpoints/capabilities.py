@@ -53,6 +53,13 @@ _FIELD_OF: Final = {
 # What to use instead of a feature, where another model is no answer.
 _INSTEAD: Final = {"camera_move": ("camera_control", "type simple with a config")}
 
+# Features in the words of their parameters.
+_SHOWN: Final = {
+    "keep_original_sound": "audio original",
+    "own_shots": "shot_type customize",
+    "video_base": "a base video",
+}
+
 # Only situations, not features: limits refer to them, and they are never refused themselves.
 _SITUATIONS: Final = frozenset({"own_shots"})
 
@@ -183,7 +190,12 @@ def _feature_problems(
             yield Problem(field, f"{model.name} excludes {other} here", f"{feature} or {other}")
     for feature, other in mode.requires:
         if feature in features and other not in features:
-            yield Problem(feature, f"{model.name} needs {other} here", f"{feature} with {other}")
+            shown, needed = _SHOWN.get(feature, feature), _SHOWN.get(other, other)
+            yield Problem(
+                _field_of(record, feature),
+                f"{model.name} needs {needed} here",
+                f"{shown} with {needed}",
+            )
 
 
 def _field_of(record: EndpointRecord, feature: str) -> str:

@@ -41,28 +41,42 @@ _O1_FEATURES: Final = (
     "aspect_ratio image_list first_frame first_last_frame element_list"
     " video_feature video_base keep_original_sound"
 )
+_O1_EXCLUDES: Final = (
+    ("first_last_frame", "element_list"),
+    ("first_last_frame", "more_than_two_images"),
+    ("first_frame", "more_than_two_images"),
+)
 _O1_MODE: Final = mode_limits(
     _O1_SECONDS,
     _O1_FEATURES,
-    excludes=(
-        ("first_last_frame", "element_list"),
-        ("first_last_frame", "more_than_two_images"),
-        ("first_frame", "more_than_two_images"),
-    ),
+    excludes=_O1_EXCLUDES,
     doubtful_seconds={"text_only": CLIPS},
     first_frame_only=CLIPS,
 )
-_V3_OMNI: Final = mode_limits(
-    V3_SECONDS,
-    f"{_O1_FEATURES} sound multi_shot",
-    # Shots beside a video: the release note of 2026-06-17, and for a base video the page of
-    # the newer interface (confidence medium: one official copy each).
-    excludes=(
-        ("sound", "video_feature"),
-        ("sound", "video_base"),
-        ("multi_shot", "video_base"),
-        ("own_shots", "video_feature"),
-    ),
+_V3_FEATURES: Final = f"{_O1_FEATURES} sound multi_shot"
+# Shots beside a video: the release note of 2026-06-17, and for a base video the page of
+# the newer interface (confidence medium: one official copy each).
+_V3_EXCLUDES: Final = (
+    ("sound", "video_feature"),
+    ("sound", "video_base"),
+    ("multi_shot", "video_base"),
+    ("own_shots", "video_feature"),
+)
+_V3_OMNI: Final = mode_limits(V3_SECONDS, _V3_FEATURES, excludes=_V3_EXCLUDES)
+
+# The model path. That only a video can keep its sound was observed; that a feature video has
+# none, and allows kling-o1 a first frame only, is on the page.
+_KEEPS_SOUND: Final = (("keep_original_sound", "video_base"),)
+_NEW_O1: Final = mode_limits(
+    _O1_SECONDS,
+    _O1_FEATURES,
+    excludes=(*_O1_EXCLUDES, ("first_last_frame", "video_feature")),
+    requires=_KEEPS_SOUND,
+    doubtful_seconds={"text_only": CLIPS},
+    first_frame_only=CLIPS,
+)
+_NEW_OMNI: Final = mode_limits(
+    V3_SECONDS, _V3_FEATURES, excludes=_V3_EXCLUDES, requires=_KEEPS_SOUND
 )
 
 
@@ -96,10 +110,10 @@ _RECORD: Final = EndpointRecord(
         ModelLimits("kling-video-o1", {"std": _O1_MODE, "pro": _O1_MODE}),
         ModelLimits("kling-v3-omni", dict.fromkeys(("std", "pro", "4k"), _V3_OMNI)),
         # The model path: one official copy of each page (confidence medium).
-        ModelLimits("kling-o1", {"std": _O1_MODE, "pro": _O1_MODE}, "medium", sound="never"),
+        ModelLimits("kling-o1", {"std": _NEW_O1, "pro": _NEW_O1}, "medium", sound="never"),
         ModelLimits(
             "kling-3.0-omni",
-            dict.fromkeys(("std", "pro", "4k"), _V3_OMNI),
+            dict.fromkeys(("std", "pro", "4k"), _NEW_OMNI),
             "medium",
             multi_shot_setting=True,
             prompt_max=LONG_PROMPT,
@@ -111,7 +125,6 @@ _RECORD: Final = EndpointRecord(
         "first_frame": "image_list",
         "video_feature": "video_list",
         "video_base": "video_list",
-        "keep_original_sound": "video_list",
     },
     situations=frozenset({"first_frame_only", "text_only", "more_than_two_images"}),
 )

@@ -112,7 +112,7 @@ REFUSED: list[tuple[VideoRequest, str, str]] = [
     (
         text("kling-3.0-turbo", multi_shot=True, shot_type="intelligence"),
         "multi_shot",
-        "own_shots",
+        "shot_type customize",
     ),
     (image("kling-2.6", resolution="720p", image_tail=PNG), "image_tail", "mode pro"),
     (image("kling-3.0-turbo", image_tail=PNG), "image_tail", "kling-3.0"),
@@ -285,3 +285,18 @@ def test_a_first_frame_beside_more_pictures_names_the_pictures() -> None:
     (problem,) = check(request.record, {**request.given(), "mode": "pro"})
     assert problem.field == "image_list"
     assert "more_than_two_images" in problem.expected
+
+
+@pytest.mark.parametrize("model", ["kling-3.0-omni", "kling-o1"])
+@pytest.mark.parametrize("videos", [None, [FEATURE]])
+def test_only_a_base_video_keeps_its_sound(model: str, videos: Any) -> None:
+    """With the model in the path; what was given is named, and what it needs."""
+    request = omni(model, audio="original", video_list=videos)
+
+    (problem,) = check(request.record, request.given())
+
+    assert (problem.field, problem.certain) == ("audio", True)
+    assert problem.limit == f"{model} needs a base video here"
+    assert problem.expected == "audio original with a base video"
+    edited = omni(model, audio="original", video_list=[BASE])
+    assert check(edited.record, edited.given()) == ()
