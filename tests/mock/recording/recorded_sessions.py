@@ -78,7 +78,8 @@ def record_everything(path: Path, receiver: Receiver) -> tuple[str, ...]:
     """Record a session that has a bit of everything; return the tokens that it used.
 
     A poll, a callback URL, a failed task, a duplicate id, a picture in base64, a list, refusals
-    of every kind, both ways to authenticate, a body that is no JSON.
+    of every kind, both ways to authenticate, a body that is no JSON; and the same with the model
+    in the path.
     """
     with canary_mock() as mock, Recorder(mock.kling_url, path, Decimal(100)) as recorder:
         bearer = token()
@@ -126,6 +127,37 @@ def _talk(http: httpx.Client, mock: KlingMock, bearer: str, callback_url: str) -
     http.get(url)
     http.get(url, headers={"Authorization": "Bearer wrong-canary-key-77"})
     http.get("/account/costs", params={"start_time": 1, "end_time": 2}, headers=by_key)
+    _talk_with_the_model_in_the_path(http, mock, by_key, callback_url)
+
+
+def _talk_with_the_model_in_the_path(
+    http: httpx.Client, mock: KlingMock, by_key: dict[str, str], callback_url: str
+) -> None:
+    own = f"{EXTERNAL_ID}-new"
+    video = {
+        "prompt": PROMPT,
+        "settings": {"resolution": "1080p", "duration": 5, "audio": "native", "multi_shot": False},
+        "options": {"external_task_id": own, "callback_url": callback_url},
+    }
+    url = "/text-to-video/kling-3.0"
+    made = http.post(url, json=video, headers=by_key).json()["data"]["id"]
+    assert http.post(url, json=video, headers=by_key).status_code == 400  # the same id again
+    http.get("/tasks", params={"task_ids": made}, headers=by_key)
+    mock.clock.advance(1800)
+    (ended,) = http.get("/tasks", params={"external_task_ids": own}, headers=by_key).json()["data"]
+    assert ended["status"] == "succeeded"
+    contents = [
+        {"type": "prompt", "text": PROMPT},
+        {"type": "first_frame", "url": PICTURE},
+        {"type": "voice", "voice_id": VOICE_ID, "id": "wilhelmina"},
+    ]
+    spoken = {"contents": contents, "settings": {"resolution": "1080p", "audio": "native"}}
+    failing = http.post("/image-to-video/kling-2.6", json=spoken, headers=by_key)
+    failed = failing.json()["data"]["id"]
+    mock.fail(failed, 1301, FAILURE)
+    http.get("/tasks", params={"task_ids": f"{failed},{made}"}, headers=by_key)
+    http.post("/tasks", json={"limit": 2}, headers=by_key)
+    http.get("/tasks", headers=by_key)  # without ids
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
