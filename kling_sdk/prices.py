@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 
-from kling_sdk.endpoints.interfaces import one_vocabulary
+from kling_sdk.endpoints.interfaces import model_path_name_of, one_vocabulary
 from kling_sdk.errors import RequestValidationError
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ _V1_6: Final = "text2video image2video multi-image2video"
 _CLIPS: Final = (5, 10)
 _ANY: Final = ()
 
+# A model with two names stands here under the one of /v1; `PRICES` has it under both.
 # endpoints, model, mode, use, units per second, lengths, list
 _BY_SECOND: Final[tuple[tuple[str, str, str, Use, str, tuple[int, ...], _List], ...]] = (
     (_PLAIN, "kling-v1", "std", "silent", "0.2", _CLIPS, _OLD),
@@ -127,35 +128,9 @@ _BY_SECOND: Final[tuple[tuple[str, str, str, Use, str, tuple[int, ...], _List], 
     ("omni-video", "kling-v3-omni", "4k", "silent", "3", _ANY, _NEW),
     ("omni-video", "kling-v3-omni", "4k", "sound", "3", _ANY, _NEW),
     ("omni-video", "kling-v3-omni", "4k", "video", "3", _ANY, _ONE),
-    # The list has the same prices for these as for the models of /v1 that they are.
-    (_PLAIN, "kling-2.5-turbo", "std", "silent", "0.3", _CLIPS, _NEW),
-    (_PLAIN, "kling-2.5-turbo", "pro", "silent", "0.5", _CLIPS, _NEW),
-    (_PLAIN, "kling-2.6", "std", "silent", "0.3", _CLIPS, _NEW),
-    (_PLAIN, "kling-2.6", "pro", "silent", "0.5", _CLIPS, _NEW),
-    (_PLAIN, "kling-2.6", "pro", "sound", "1", _CLIPS, _NEW),
-    ("image2video", "kling-2.6", "pro", "voice", "1.2", _CLIPS, _NEW),
-    (_PLAIN, "kling-3.0", "std", "silent", "0.6", _ANY, _NEW),
-    (_PLAIN, "kling-3.0", "std", "sound", "0.9", _ANY, _NEW),
-    (_PLAIN, "kling-3.0", "pro", "silent", "0.8", _ANY, _NEW),
-    (_PLAIN, "kling-3.0", "pro", "sound", "1.2", _ANY, _NEW),
-    (_PLAIN, "kling-3.0", "4k", "silent", "3", _ANY, _NEW),
-    (_PLAIN, "kling-3.0", "4k", "sound", "3", _ANY, _NEW),
     # Every video of it has sound, which is in the price.
     (_PLAIN, "kling-3.0-turbo", "std", "silent", "0.8", _ANY, _NEW),
     (_PLAIN, "kling-3.0-turbo", "pro", "silent", "1", _ANY, _NEW),
-    ("omni-video", "kling-o1", "std", "silent", "0.6", _ANY, _NEW),
-    ("omni-video", "kling-o1", "std", "video", "0.9", _ANY, _NEW),
-    ("omni-video", "kling-o1", "pro", "silent", "0.8", _ANY, _NEW),
-    ("omni-video", "kling-o1", "pro", "video", "1.2", _ANY, _NEW),
-    ("omni-video", "kling-3.0-omni", "std", "silent", "0.6", _ANY, _NEW),
-    ("omni-video", "kling-3.0-omni", "std", "sound", "0.8", _ANY, _NEW),
-    ("omni-video", "kling-3.0-omni", "std", "video", "0.9", _ANY, _NEW),
-    ("omni-video", "kling-3.0-omni", "pro", "silent", "0.8", _ANY, _NEW),
-    ("omni-video", "kling-3.0-omni", "pro", "sound", "1", _ANY, _NEW),
-    ("omni-video", "kling-3.0-omni", "pro", "video", "1.2", _ANY, _NEW),
-    ("omni-video", "kling-3.0-omni", "4k", "silent", "3", _ANY, _NEW),
-    ("omni-video", "kling-3.0-omni", "4k", "sound", "3", _ANY, _NEW),
-    ("omni-video", "kling-3.0-omni", "4k", "video", "3", _ANY, _ONE),
 )
 # endpoint, model, mode, units per call, list
 _BY_CALL: Final[tuple[tuple[str, str, str, str, _List], ...]] = (
@@ -167,11 +142,18 @@ _BY_CALL: Final[tuple[tuple[str, str, str, str, _List], ...]] = (
     ("video-extend", "kling-v1-6", "pro", "3.5", _OLD),
 )
 
+
+def _names_of(model: str) -> tuple[str, ...]:
+    """Return every name that a model is sold under: its price is the same on both interfaces."""
+    return tuple(dict.fromkeys((model, model_path_name_of(model))))
+
+
 #: The price list of the endpoints that this package has.
 PRICES: Final[tuple[Price, ...]] = (
     *(
-        Price(tuple(endpoints.split()), model, mode, use, Decimal(units), "second", clips, *source)
+        Price(tuple(endpoints.split()), name, mode, use, Decimal(units), "second", clips, *source)
         for endpoints, model, mode, use, units, clips, source in _BY_SECOND
+        for name in _names_of(model)
     ),
     *(
         Price((endpoint,), model, mode, "silent", Decimal(units), "call", _ANY, *source)
