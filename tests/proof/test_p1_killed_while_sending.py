@@ -1,9 +1,9 @@
 """P1: a relay that is killed while it sends, and a lost answer with a concurrent repeat.
 
-Two processes of `kling-mock relay` over one database, SQLite and MariaDB, and the sync and the
-async client. Kling holds each create: it has accepted it before the kill, or accepts it after. Then
-the client repeats it, and a second client sends the same request under the same id, to the process
-that was started again or to the other one. The checker
+Two processes of `kling-mock relay` over one database, SQLite and MariaDB, the sync and the async
+client, and a model of each of the vendor's interfaces. Kling holds each create: it has accepted it
+before the kill, or accepts it after. Then the client repeats it, and a second client sends the same
+request under the same id, to the process that was started again or to the other one. The checker
 compares Kling's books and the relay's rows with what both clients got. A relay that only passes
 creates on has to fail the same check. `KLING_PROOF_SIZE=full` takes the sizes that are published;
 `-s` shows figures.
@@ -12,6 +12,7 @@ creates on has to fail the same check. `KLING_PROOF_SIZE=full` takes the sizes t
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import subprocess
@@ -19,11 +20,12 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 import httpx
@@ -33,6 +35,7 @@ from kling_sdk import AsyncKling, Event, Kling, KlingError, Task
 from tests.mock.relay.scripted_kling import ReceivedRequest, Reply, ScriptedKling
 from tests.mock.storage.databases import Mysql, SqliteFile, need
 from tests.mock.storage.proxy import Proxy
+from tests.proof.intents import SIDES, Side
 from tests.proof.relay_processes import VIDEOS
 from tests.sdk.fake_kling import HonestKling
 from tests.sdk.faulty_server import Fault, FaultyKling
@@ -73,7 +76,9 @@ class HoldingKling:
         return accepted or self._carry_out(asked)
 
     def _carry_out(self, asked: ReceivedRequest) -> Reply:
-        answer = self.books.answer(asked.method, asked.path, {}, {}, asked.body)
+        url = urlsplit(asked.path)
+        query = dict(parse_qsl(url.query))
+        answer = self.books.answer(asked.method, url.path, query, asked.headers, asked.body)
         return answer.status, answer.body
 
     def bought(self) -> Counter[str]:
@@ -84,8 +89,11 @@ class HoldingKling:
 class RelayProcess:
     """A relay in a process of its own, which can be killed and started again at its address."""
 
-    def __init__(self, command: Callable[[int], Sequence[str]], log: Path) -> None:
+    def __init__(
+        self, command: Callable[[int], Sequence[str]], keys: Mapping[str, str], log: Path
+    ) -> None:
         self._command = command
+        self._keys = keys
         self._log = log
         self.url = ""
         self._process: subprocess.Popen[str]
@@ -94,9 +102,8 @@ class RelayProcess:
         port = httpx.URL(self.url).port if self.url else 0
         given = {
             "PYTHONPATH": str(Path(__file__).parents[2]),
-            "KLING_ACCESS_KEY": "AK",
-            "KLING_SECRET_KEY": "SK",
             "KLING_MOCK_RELAY_TOKEN": TOKEN,
+            **self._keys,
         }
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
@@ -117,8 +124,13 @@ class RelayProcess:
 
 @attrs.frozen
 class Stage:
-    """Two relay processes over one database, and the Kling behind them."""
+    """Two relay processes over one database, and the Kling behind them.
 
+    Attributes:
+        side: The vendor's interface that the creates are for.
+    """
+
+    side: Side
     kling: HoldingKling
     relay: RelayProcess
     other: RelayProcess
@@ -135,8 +147,23 @@ class Stage:
         return ""
 
 
+#: Where a create arrives, by interface.
+PLACES: Final = {"v1": "text2video", "model-path": "text-to-video/kling-3.0"}
+#: What a relay's environment has, by interface: with a key pair there is no model in the path.
+KEYS: Final = {
+    "v1": {"KLING_ACCESS_KEY": "AK", "KLING_SECRET_KEY": "SK", "KLING_API_KEY": ""},
+    "model-path": {
+        "KLING_ACCESS_KEY": "",
+        "KLING_SECRET_KEY": "",
+        "KLING_API_KEY": SIDES["model-path"].key,
+    },
+}
+
+
 @contextmanager
-def staged(command: Callable[[str, int], Sequence[str]], folder: Path) -> Iterator[Stage]:
+def staged(
+    side: Side, command: Callable[[str, int], Sequence[str]], folder: Path
+) -> Iterator[Stage]:
     """Start two relays in front of a Kling that holds; *command* is given its URL and a port."""
     kling = HoldingKling()
     with ExitStack() as stack:
@@ -144,11 +171,12 @@ def staged(command: Callable[[str, int], Sequence[str]], folder: Path) -> Iterat
         stack.callback(kling.released.set)
         pair: list[RelayProcess] = []
         for log in ("relay.log", "other.log"):
-            relay = RelayProcess(lambda port: command(upstream.url, port), folder / log)
+            start = functools.partial(command, upstream.url)
+            relay = RelayProcess(start, KEYS[side.name], folder / log)
             relay.start()
             stack.callback(relay.kill)
             pair.append(relay)
-        yield Stage(kling, *pair)
+        yield Stage(side, kling, *pair)
 
 
 def the_relay(database: str) -> Callable[[str, int], Sequence[str]]:
@@ -161,6 +189,11 @@ def the_relay(database: str) -> Callable[[str, int], Sequence[str]]:
 
 def a_naive_relay(url: str, port: int) -> Sequence[str]:
     return (str(Path(__file__).with_name("forwarding_relay.py")), url, str(port))
+
+
+@pytest.fixture(params=SIDES)
+def side(request: pytest.FixtureRequest) -> Side:
+    return SIDES[request.param]
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
@@ -179,7 +212,11 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteF
 
 
 def create(
-    kind: str, url: str, external_id: str, on_event: Callable[[Event], object] | None = None
+    side: Side,
+    kind: str,
+    url: str,
+    external_id: str,
+    on_event: Callable[[Event], object] | None = None,
 ) -> Got:
     """Create a task with a new client; its prompt is its id."""
     options: dict[str, Any] = {
@@ -187,7 +224,7 @@ def create(
         "on_event": on_event,
         "trust_env": False,
     }
-    request: dict[str, Any] = {"prompt": external_id, "external_task_id": external_id}
+    request = {"prompt": external_id, "external_task_id": external_id, **side.extra}
 
     async def awaited() -> Task:
         async with AsyncKling.relay(url, TOKEN, **options) as kling:
@@ -228,24 +265,32 @@ def killed_while_sending(stage: Stage) -> tuple[list[str], dict[str, list[Got]]]
     }
     with ThreadPoolExecutor(2 * len(kinds)) as threads:
         first = {
-            one: threads.submit(create, kind, stage.relay.url, one) for one, kind in kinds.items()
+            one: threads.submit(create, stage.side, kind, stage.relay.url, one)
+            for one, kind in kinds.items()
         }
         spin(lambda: stage.kling.received == len(kinds))
         stage.relay.kill()
         stage.relay.start()
         second = {
-            one: threads.submit(create, *second_client[kind], one) for one, kind in kinds.items()
+            one: threads.submit(create, stage.side, *second_client[kind], one)
+            for one, kind in kinds.items()
         }
         stage.kling.released.set()
         return list(kinds), {one: [first[one].result(), second[one].result()] for one in kinds}
 
 
 def wrong(stage: Stage, ids: Sequence[str], got: dict[str, list[Got]]) -> list[str]:
-    """The checker: return what is not one task per id, the same for both of its clients."""
+    """The checker: return what is not one task per id, the same for both of its clients.
+
+    Each has to be of the interface that the proof is about.
+    """
     bought = stage.kling.bought()
     found = [f"{one}: {bought[one]} bought" for one in ids if bought[one] != 1]
     found += [f"{one}: {tasks}" for one, tasks in got.items() if len(set(tasks)) != 1]
     found += [f"{one}: {tasks}" for one, tasks in got.items() if tasks[0].endswith("Error")]
+    places = {task["endpoint"] for task in stage.kling.books.tasks.values()}
+    if places != {PLACES[stage.side.name]}:
+        found.append(f"created at {places}")
     return found
 
 
@@ -275,24 +320,25 @@ def in_rows(stage: Stage, database: SqliteFile | Mysql, got: dict[str, list[Got]
 
 
 def test_a_relay_that_is_killed_while_it_sends_buys_each_task_once(
-    database: SqliteFile | Mysql, tmp_path: Path
+    database: SqliteFile | Mysql, tmp_path: Path, side: Side
 ) -> None:
     """Both clients of an id get one task, whether Kling accepted it before the kill or after."""
     started = time.monotonic()
-    with staged(the_relay(database.url), tmp_path) as stage:
+    with staged(side, the_relay(database.url), tmp_path) as stage:
         ids, got = killed_while_sending(stage)
         mistakes = wrong(stage, ids, got) or in_rows(stage, database, got)
         tasks = len(stage.kling.books.tasks)
+    seconds = time.monotonic() - started
     print(  # noqa: T201 - the figure
-        f"\nP1 killed while sending, {type(database).__name__}: {len(ids)} creates by 2 clients "
-        f"each, {tasks} tasks, {len(mistakes)} wrong; {time.monotonic() - started:.1f} s"
+        f"\nP1 killed while sending, {side.name}, {type(database).__name__}: {len(ids)} creates "
+        f"by 2 clients each, {tasks} tasks, {len(mistakes)} wrong; {seconds:.1f} s"
     )
     assert mistakes == []
 
 
-def test_the_check_catches_a_relay_that_only_passes_creates_on(tmp_path: Path) -> None:
+def test_the_check_catches_a_relay_that_only_passes_creates_on(tmp_path: Path, side: Side) -> None:
     """Negative control: it buys again for each repeat, and its clients get different tasks."""
-    with staged(a_naive_relay, tmp_path) as stage:
+    with staged(side, a_naive_relay, tmp_path) as stage:
         ids, got = killed_while_sending(stage)
         mistakes = wrong(stage, ids, got)
         bought = stage.kling.bought()
@@ -302,21 +348,21 @@ def test_the_check_catches_a_relay_that_only_passes_creates_on(tmp_path: Path) -
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_a_lost_answer_with_a_concurrent_repeat_buys_one_task(
-    database: SqliteFile | Mysql, tmp_path: Path, kind: str
+    database: SqliteFile | Mysql, tmp_path: Path, side: Side, kind: str
 ) -> None:
     """The first answer is cut off while Kling holds the create; both then wait for one task.
 
     The second client calls the process that does not send.
     """
-    with staged(the_relay(database.url), tmp_path) as stage:
+    with staged(side, the_relay(database.url), tmp_path) as stage:
         got = repeated_concurrently(stage, kind)
         mistakes = wrong(stage, ["order-before"], got) or in_rows(stage, database, got)
     assert mistakes == []
 
 
-def test_the_check_catches_it_in_a_concurrent_repeat(tmp_path: Path) -> None:
+def test_the_check_catches_it_in_a_concurrent_repeat(tmp_path: Path, side: Side) -> None:
     """Negative control: the same, to a relay that only passes creates on, buys three."""
-    with staged(a_naive_relay, tmp_path) as stage:
+    with staged(side, a_naive_relay, tmp_path) as stage:
         got = repeated_concurrently(stage, "sync")
         assert wrong(stage, ["order-before"], got)
         assert stage.kling.bought() == {"order-before": 3}
@@ -332,11 +378,11 @@ def repeated_concurrently(stage: Stage, kind: str) -> dict[str, list[Got]]:
     target = httpx.URL(stage.relay.url)
     with Proxy((target.host, target.port or 0)) as proxy, ThreadPoolExecutor(2) as threads:
         through = f"http://127.0.0.1:{proxy.port}"
-        first = threads.submit(create, kind, through, "order-before", count)
+        first = threads.submit(create, stage.side, kind, through, "order-before", count)
         spin(lambda: stage.kling.received == 1)
         proxy.go_away()
         proxy.come_back()
-        second = threads.submit(create, kind, stage.other.url, "order-before", count)
+        second = threads.submit(create, stage.side, kind, stage.other.url, "order-before", count)
         # The first client sends its second request, the second client its first one.
         spin(lambda: seen["retry"] >= 1 and seen["request"] >= 3)
         stage.kling.released.set()
@@ -344,26 +390,26 @@ def repeated_concurrently(stage: Stage, kind: str) -> dict[str, list[Got]]:
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
-def test_the_same_at_kling_itself(kind: str) -> None:
+def test_the_same_at_kling_itself(side: Side, kind: str) -> None:
     """Without a relay: the lost answer's repeat and a second client find the one task."""
     with FaultyKling(HonestKling(takes=None)) as server, ThreadPoolExecutor(2) as threads:
         server.breaks(Fault("accepted"), Fault("accepted"))
         got = [
             one.result()
-            for one in [threads.submit(created_at_kling, kind, server.url) for _ in range(2)]
+            for one in [threads.submit(created_at_kling, side, kind, server.url) for _ in range(2)]
         ]
-    assert len(server.kling.tasks) == 1
+    assert [task["endpoint"] for task in server.kling.tasks.values()] == [PLACES[side.name]]
     assert got == [next(iter(server.kling.tasks))] * 2
 
 
-def created_at_kling(kind: str, url: str) -> Got:
-    request: dict[str, Any] = {"prompt": "a kitten", "external_task_id": "order-1"}
+def created_at_kling(side: Side, kind: str, url: str) -> Got:
+    request = {"prompt": "a kitten", "external_task_id": "order-1", **side.extra}
 
     async def awaited() -> Task:
-        async with AsyncKling("AK|SK", base_url=url, trust_env=False) as kling:
+        async with AsyncKling(side.key, base_url=url, trust_env=False) as kling:
             return await kling.text2video.create(**request)
 
     if kind == "async":
         return asyncio.run(awaited()).task_id
-    with Kling("AK|SK", base_url=url, trust_env=False) as kling:
+    with Kling(side.key, base_url=url, trust_env=False) as kling:
         return kling.text2video.create(**request).task_id

@@ -14,10 +14,11 @@ __all__ = ["ReceivedRequest", "ScriptedKling", "accepted", "envelope", "refusal"
 
 
 class ReceivedRequest(NamedTuple):
-    """A request of the relay's."""
+    """A request of the relay's; the names of its headers are in lower case."""
 
     method: str
     path: str
+    headers: dict[str, str]
     body: dict[str, Any]
 
     @property
@@ -78,7 +79,8 @@ class ScriptedKling:
 
             def do_GET(self) -> None:
                 raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                asked = ReceivedRequest(self.command, self.path, json.loads(raw or b"{}"))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                asked = ReceivedRequest(self.command, self.path, headers, json.loads(raw or b"{}"))
                 owner.asked.append(asked)
                 status, body = owner.answer(asked)
                 self.send_response(status)
