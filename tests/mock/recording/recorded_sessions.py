@@ -26,7 +26,7 @@ SECRET_KEY = "canarysecretkey0123456789abcdef0"
 PROMPT = "A zebra named Wilhelmina crosses the Oberbaumbruecke at midnight, 威廉明娜在桥上 🦓"
 NEGATIVE = "watermelons, umbrellas"
 IMAGE_URL = "https://bucket.example.com/pictures/wilhelmina.png?X-Amz-Signature=c0ffee1234abcd"
-EXTERNAL_ID = "invoice-wilhelmina-2291"
+EXTERNAL_ID = "invoice-wilhelmina-22914806735"  # long enough to be in no other id by chance
 VOICE_ID = "829836802793406551"
 FAILURE = f"the subject Wilhelmina of {EXTERNAL_ID} is not allowed"
 USER_AGENT = "canary-agent/9.9 (workstation of Erika Mustermann)"
@@ -43,7 +43,7 @@ def canaries(callback_url: str, tokens: tuple[str, ...]) -> dict[str, tuple[str,
         "negative prompt": ("watermelons", "umbrellas"),
         "signed URL": ("bucket.example", "wilhelmina.png", "X-Amz", "c0ffee1234abcd"),
         "media": (PICTURE[:40], PICTURE[200:240], "iVBORw0KGgo"),
-        "external id": (EXTERNAL_ID, "invoice-", "2291"),
+        "external id": (EXTERNAL_ID, "invoice-", "22914806735"),
         "voice id": (VOICE_ID,),
         "callback URL": (callback_url, "hooktoken"),
         "user agent": ("canary-agent", "Mustermann"),
