@@ -113,6 +113,7 @@ def _replay(options: argparse.Namespace) -> int:
     try:
         from kling_mock.recording.player import Player
 
+        _log_to_stderr()
         player = Player(options.file, port=options.port).start()
     except (ImportError, OSError, ValueError) as error:
         print_error(error)

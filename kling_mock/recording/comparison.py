@@ -15,10 +15,11 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 import jwt
 
 from kling_mock.kling.model.lifecycle import IllegalTransitionError
-from kling_mock.recording.differences import TASK_ID, Ids, ReplyDifference, differences, tasks_in
+from kling_mock.recording.differences import Ids, ReplyDifference, differences
 from kling_mock.recording.media import expand
 from kling_mock.recording.redaction import NOT_JSON, read_json
 from kling_mock.recording.session import RecordedExchange, RecordedReply, RecordedSession
+from kling_mock.recording.tasks import is_task, tasks_in
 from kling_mock.server.mock import KlingMock
 
 __all__ = ["ComparedSession", "ExchangeDifference", "SkippedExchange", "compare"]
@@ -29,7 +30,6 @@ _LIFETIME: Final = 1800  # seconds of a token
 _UNKNOWN_PAIR: Final = 1000
 _WRONG_TOKEN: Final = 1002
 _WRONG_KEY: Final = frozenset({_UNKNOWN_PAIR, _WRONG_TOKEN})
-_DONE: Final = {"succeed": "succeed", "succeeded": "succeed", "failed": "failed"}
 
 
 class ExchangeDifference(NamedTuple):
@@ -120,7 +120,7 @@ class _Comparison:
             return ""
         named = [unquote(part) for part in exchange.path.split("/")]
         data = reply.body.get("data") if isinstance(reply.body, dict) else None
-        if _is_task(data) and not any(self._ids.knows(part) for part in named):
+        if is_task(data) and not any(self._ids.knows(part) for part in named):
             return "its task was not made in the session, or the emulator refused it"
         return ""
 
@@ -133,17 +133,17 @@ class _Comparison:
         """Bring each task that a reply shows to the status that it had there, if it can be."""
         body = None if exchange.reply is None else exchange.reply.body
         named = unquote(exchange.path.rpartition("/")[2])
-        for task, status, message in tasks_in(body):
-            known = task if self._ids.knows(task) else named
+        for task in tasks_in(body):
+            known = task.task_id if self._ids.knows(task.task_id) else named
             if not self._ids.knows(known):
                 continue  # a create, or a task that the emulator does not have
             emulated = self._ids.emulated(known)
             try:
-                if _DONE.get(status) == "succeed":
+                if task.end == "succeed":
                     self._mock.complete(emulated)
-                elif _DONE.get(status) == "failed":
-                    self._mock.fail(emulated, message=message)
-                elif status == "processing":
+                elif task.end == "failed":
+                    self._mock.fail(emulated, message=task.message)
+                elif task.status == "processing":
                     self._mock.process(emulated)
             except (IllegalTransitionError, KeyError):
                 continue  # it is there already, or the recording is impossible: a difference
@@ -186,11 +186,6 @@ class _Comparison:
             del claims["exp"]
         token = jwt.encode(claims, self._mock.secret_key, "HS256")
         return {"authorization": f"Bearer {token}"}
-
-
-def _is_task(data: Any) -> bool:
-    """Return whether the `data` of a reply is one task, of either interface."""
-    return isinstance(data, dict) and any(isinstance(data.get(name), str) for name in TASK_ID)
 
 
 def _sent(exchange: RecordedExchange, ids: Ids) -> bytes | None:

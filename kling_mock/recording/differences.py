@@ -12,16 +12,15 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, NamedTuple
 
 from kling_mock.recording.session import RecordedReply
+from kling_mock.recording.tasks import tasks_in
 from kling_mock.recording.vocabulary import kind_of, vocabulary
 
-__all__ = ["TASK_ID", "DifferenceKind", "Ids", "ReplyDifference", "differences", "tasks_in"]
+__all__ = ["DifferenceKind", "Ids", "ReplyDifference", "differences"]
 
 DifferenceKind = Literal[
     "status", "code", "message", "missing key", "new key", "type", "value", "id", "length"
 ]
 
-TASK_ID: Final = ("task_id", "id")
-_STATUS: Final = ("task_status", "status")
 _UNITS: Final = frozenset({"final_unit_deduction", "amount"})
 _SHOWN: Final = 80  # characters
 
@@ -98,24 +97,6 @@ def differences(
     elif recorded.text is None:
         found += _compare(recorded.body, emulated.body, "", "", ids)
     return found
-
-
-def tasks_in(body: Any) -> Iterator[tuple[str, str, str]]:
-    """Yield task id, status and message of each task in a reply of either interface."""
-    match body:
-        case dict():
-            ids = [body[name] for name in TASK_ID if isinstance(body.get(name), str)]
-            states = [body[name] for name in _STATUS if isinstance(body.get(name), str)]
-            if ids and states:
-                message = body.get("task_status_msg", body.get("message", ""))
-                yield ids[0], states[0], message if isinstance(message, str) else ""
-            for one in body.values():
-                yield from tasks_in(one)
-        case list():
-            for one in body:
-                yield from tasks_in(one)
-        case _:
-            pass
 
 
 def _compare(
@@ -195,7 +176,7 @@ def _is_enum(recorded: str, emulated: str, kind: str) -> bool:
 
 def _id_of(value: Any) -> str:
     """Return the id of a task; "" if *value* is none."""
-    return next((task_id for task_id, *_ in tasks_in(value)), "")
+    return next((task.task_id for task in tasks_in(value)), "")
 
 
 def _kind(value: Any) -> str:

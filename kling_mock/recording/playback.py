@@ -4,6 +4,9 @@ A request belongs to a recorded one with the same method, path, query and body, 
 private in it was replaced as in the recording. What a client makes anew each time is not compared:
 external ids, callback URLs, times. An external id is taken for the recorded one that the first
 fitting create has, and stands in the replies instead of it.
+
+A create with a callback URL is followed by the callback about the end of its task, if the session
+shows that. From then on queries of the task show its end, as they did when the callback was sent.
 """
 
 from __future__ import annotations
@@ -15,19 +18,35 @@ from difflib import SequenceMatcher
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
+from kling_mock.recording.ends import RecordedEnds, callback_body
 from kling_mock.recording.mapping import MEDIA_HOST, Pseudonyms
 from kling_mock.recording.pricing import reads_only
 from kling_mock.recording.redaction import NOT_JSON, Redactor, read_json
 from kling_mock.recording.session import RecordedExchange, RecordedReply, RecordedSession
+from kling_mock.recording.tasks import option_of, tasks_in
 from kling_mock.recording.vocabulary import kind_of, vocabulary
+from kling_mock.web.addresses import is_http_url
 
-__all__ = ["MEDIA_PATH", "Playback", "Played", "Unrecorded"]
+__all__ = ["MEDIA_PATH", "Callback", "Playback", "Played", "Unrecorded"]
 
 MEDIA_PATH: Final = "/media/"
 
 # What a client makes anew.
 _CHOSEN: Final = frozenset({"external_task_id", "callback_url", "start_time", "end_time"})
+_EXTERNAL_ID: Final = "external_task_id"
 _ANY: Final = "*"
+
+
+class Callback(NamedTuple):
+    """A callback to be sent.
+
+    Attributes:
+        url: Where to.
+        body: A JSON value, in which the client's own ids are.
+    """
+
+    url: str
+    body: Any
 
 
 class Played(NamedTuple):
@@ -36,10 +55,12 @@ class Played(NamedTuple):
     Attributes:
         exchange: The recorded exchange.
         reply: Its reply, in which the client's own ids are; `None` if none came.
+        callback: What is sent after it; `None` for nothing.
     """
 
     exchange: RecordedExchange
     reply: RecordedReply | None
+    callback: Callback | None
 
 
 class Unrecorded(NamedTuple):
@@ -64,6 +85,7 @@ class _Asked(NamedTuple):
     query: str
     body: Any
     external_id: str  # as the client calls it; "" is none
+    callback_url: str  # as the client has sent it; "" is none
 
 
 class Playback:
@@ -90,6 +112,13 @@ class Playback:
         self._used: set[int] = set()  # lines of requests that are played back once
         self._recorded_as: dict[str, str] = {}  # the client's external ids, and the recorded ones
         self._called: dict[str, str] = {}  # the reverse
+        self._ends = RecordedEnds(session.exchanges)
+        # By recorded id: the queries of the task alone, and the first reply that shows its end.
+        self._shown_at: dict[str, list[tuple[str, int]]] = defaultdict(list)
+        for key, group in self._groups.items():
+            for task_id, index in _first_ends(group).items():
+                self._shown_at[task_id].append((key, index))
+        self._reported: set[str] = set()  # recorded ids of tasks whose end was reported
 
     def answer(self, method: str, target: str, body: bytes) -> Played | Unrecorded:
         """Return what belongs to a request.
@@ -109,7 +138,8 @@ class Playback:
             found = self._unused(group, asked)
         if found is None:
             return Unrecorded(method, asked.path, self._explain(asked, used_up=bool(group)))
-        return Played(found, None if found.reply is None else self._reply(found.reply))
+        reply = None if found.reply is None else self._reply(found.reply)
+        return Played(found, reply, self._callback(found, asked))
 
     # ------------------------------------------------------------ requests
 
@@ -121,15 +151,16 @@ class Playback:
         known = [(name, self._recorded_list(value)) for name, value in pairs]
         query = self._redactor.query(urlencode(known))
         content: Any = None
-        external_id = ""
+        external_id = callback_url = ""
         if body:
             content = read_json(body)
             if content is NOT_JSON:
                 content = self._redactor.plain(body)
             else:
-                external_id = _external_id(content)
+                external_id = option_of(content, _EXTERNAL_ID)
+                callback_url = option_of(content, "callback_url")
                 content = self._redactor.request(self._translated(content))
-        return _Asked(method, path, query, content, external_id)
+        return _Asked(method, path, query, content, external_id, callback_url)
 
     def _recorded(self, text: str) -> str:
         """Return what *text* is in the recording, if the client or this server has renamed it."""
@@ -157,14 +188,15 @@ class Playback:
         given = asked.external_id
         same = self._recorded_as.get(given) or self._redactor.external_id(given)
         unused = [one for one in group if one.line not in self._used]
-        found = next((one for one in unused if _external_id(one.body) == same), None)
+        found = next((one for one in unused if option_of(one.body, _EXTERNAL_ID) == same), None)
         if found is None and given not in self._recorded_as:
             found = next(
-                (one for one in unused if _external_id(one.body) not in self._called), None
+                (one for one in unused if option_of(one.body, _EXTERNAL_ID) not in self._called),
+                None,
             )
         if found is not None:
             self._used.add(found.line)
-            recorded = _external_id(found.body)
+            recorded = option_of(found.body, _EXTERNAL_ID)
             if recorded and given:
                 self._recorded_as[given] = recorded
                 self._called[recorded] = given
@@ -197,6 +229,21 @@ class Playback:
             for recorded, called in self._called.items():
                 text = text.replace(recorded, called)
         return text
+
+    # ------------------------------------------------------------ callbacks
+
+    def _callback(self, create: RecordedExchange, asked: _Asked) -> Callback | None:
+        """Return what follows the reply to a create; from now on its task is seen to have ended."""
+        if not is_http_url(asked.callback_url):
+            return None
+        end = self._ends.of(create)
+        if end is None or end.task_id in self._reported:
+            return None
+        self._reported.add(end.task_id)
+        for key, index in self._shown_at.get(end.task_id, ()):
+            self._next[key] = max(self._next[key], index)
+        body = callback_body(end, option_of(create.body, _EXTERNAL_ID))
+        return Callback(asked.callback_url, self._renamed(body))
 
     # ------------------------------------------------------------ what was not recorded
 
@@ -234,14 +281,14 @@ def _open(value: Any, name: str = "") -> Any:
             return _ANY if name in _CHOSEN and value else value
 
 
-def _external_id(body: Any) -> str:
-    """Return the external id of a create of either interface; "" if it has none."""
-    if not isinstance(body, Mapping):
-        return ""
-    options = body.get("options")
-    inner: Mapping[str, Any] = options if isinstance(options, Mapping) else {}
-    found = body.get("external_task_id") or inner.get("external_task_id")
-    return found if isinstance(found, str) else ""
+def _first_ends(group: list[RecordedExchange]) -> dict[str, int]:
+    """Return which of the replies to one query is the first that shows a task alone, and ended."""
+    found: dict[str, int] = {}
+    for index, exchange in enumerate(group):
+        shown = list(tasks_in(None if exchange.reply is None else exchange.reply.body))
+        if len(shown) == 1 and shown[0].end:
+            found.setdefault(shown[0].task_id, index)
+    return found
 
 
 def _pseudonyms(exchange: RecordedExchange) -> Iterator[str]:

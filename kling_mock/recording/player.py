@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -11,18 +12,23 @@ from typing import Any, Final, NamedTuple, Self
 from aiohttp import web
 
 from kling_mock.clock import MockClock
+from kling_mock.kling.callbacks.sender import HttpCallbackSender
 from kling_mock.recording.mapping import MEDIA_HOST
 from kling_mock.recording.placeholders import placeholder
-from kling_mock.recording.playback import MEDIA_PATH, Playback, Unrecorded
+from kling_mock.recording.playback import MEDIA_PATH, Callback, Playback, Unrecorded
 from kling_mock.recording.serving import MOST_BYTES, LocalServer, envelope
 from kling_mock.recording.session import RecordedReply, read_session
+from kling_mock.web.addresses import shown_url
 from kling_mock.web.bodies import BodyEncodingError, BodyTooLargeError, read_body
 from kling_mock.web.connections import BodyTimeoutError
 from kling_mock.web.replies import drop_connection
 
 __all__ = ["Player"]
 
+_log: Final = logging.getLogger("kling_mock.recording")
+
 _MOST_UNRECORDED: Final = 100
+_CALLBACK_LIMIT: Final = 5.0  # seconds of real time, as the emulator has it
 _LENGTHS: Final = range(3, 16)  # seconds of a video that can be made
 _PIXELS: Final = (1280, 720)
 _KINDS: Final = {
@@ -47,7 +53,7 @@ class _MediaFile(NamedTuple):
 
 
 class Player:
-    """Plays a session back. It listens on this computer only.
+    """Plays a session back. It listens on this computer only, and calls nobody else.
 
     Args:
         path: The file.
@@ -64,9 +70,9 @@ class Player:
         self._unrecorded: list[str] = []
         self._playback: Playback | None = None
         self._clock: MockClock | None = None
-        self._server = LocalServer(
-            self._handle, "kling-mock-replay", port, self._start_clock, self._stop_clock
-        )
+        self._sender: HttpCallbackSender | None = None
+        self._sending: set[asyncio.Task[None]] = set()
+        self._server = LocalServer(self._handle, "kling-mock-replay", port, self._open, self._close)
 
     @property
     def start_time(self) -> float:
@@ -110,11 +116,17 @@ class Player:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    async def _start_clock(self) -> None:
+    async def _open(self) -> None:
+        self._sender = HttpCallbackSender()
         if self._clock is not None:
             self._clock.start(asyncio.get_running_loop())
 
-    async def _stop_clock(self) -> None:
+    async def _close(self) -> None:
+        for task in self._sending:
+            task.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
+        if self._sender is not None:
+            await self._sender.close()
         if self._clock is not None:
             self._clock.stop()
 
@@ -133,7 +145,33 @@ class Player:
             if len(self._unrecorded) < _MOST_UNRECORDED:
                 self._unrecorded.append(found.message)
             return envelope(404, 1203, f"kling-mock replay: {found.message}")
-        return drop_connection(request) if found.reply is None else _answer(found.reply)
+        response = drop_connection(request) if found.reply is None else _answer(found.reply)
+        if found.callback is not None:
+            try:
+                await response.prepare(request)
+                await response.write_eof()  # the client knows its task before it hears of it
+            finally:
+                self._report(found.callback)
+        return response
+
+    def _report(self, callback: Callback) -> None:
+        task = asyncio.create_task(self._send(callback))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _send(self, callback: Callback) -> None:
+        if self._sender is None:
+            return
+        headers = (("Content-Type", "application/json"),)
+        body = json.dumps(callback.body).encode()
+        receipt = await self._sender.send(callback.url, headers, body, _CALLBACK_LIMIT, ())
+        if receipt.blocked:
+            reason = "it is not on this computer, and nothing else is called"
+        elif 200 <= receipt.status < 300:
+            return
+        else:
+            reason = receipt.error or f"it answered {receipt.status}"
+        _log.warning("no callback at %s: %s", shown_url(callback.url), reason)
 
     def _media(self, file: _MediaFile) -> web.Response:
         kind = _KINDS.get(file.extension, "application/octet-stream")

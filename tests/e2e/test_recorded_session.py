@@ -7,7 +7,9 @@ it has said itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import threading
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,14 @@ from kling_sdk import (
     AsyncKling,
     Kling,
     NotFoundError,
+    Task,
     TaskFailedError,
     TextToVideo,
+    parse_callback,
 )
+from tests.mock.receiver import Receiver, receiver
+
+__all__ = ["receiver"]
 
 pytestmark = pytest.mark.slow
 
@@ -127,3 +134,61 @@ def test_an_app_in_another_process_finds_the_session(path: Path) -> None:
         played = httpx.post(url, json={"prompt": "a"}, trust_env=False)
     assert played.json()["data"]["task_status"] == made["data"]["task_status"]
     assert "task_id" in json.dumps(played.json())
+
+
+def ended_by_callback(kling: Kling, receiver: Receiver, model: str) -> list[Any]:
+    """Create two tasks with a callback URL and ask for both; return their last callbacks."""
+    found = list[Any]()
+    for prompt in ("a kitten on the grass", "it explodes"):
+        task = kling.text2video.create(
+            prompt=prompt, model_name=model, external_task_id=prompt[:4], callback_url=receiver.url
+        )
+        with contextlib.suppress(TaskFailedError):
+            kling.text2video.wait(task)
+        found.append(last_callback(receiver, task))
+    return found
+
+
+def last_callback(receiver: Receiver, task: Task) -> Any:
+    """Return the callback about the end of a task, once it has come."""
+    waiting = threading.Event()
+    for _ in range(1000):
+        for received in receiver.received:
+            told = parse_callback(received.body, received.headers, verify=False)
+            if told.task.task_id == task.task_id and told.task.is_done:
+                return received.task
+        waiting.wait(0.005)
+    raise AssertionError(f"no callback about {task.task_id}")
+
+
+def shape(value: Any) -> Any:
+    """Return which members there are."""
+    if isinstance(value, dict):
+        return {name: shape(one) for name, one in value.items()}
+    return [shape(one) for one in value] if isinstance(value, list) else type(value)
+
+
+@pytest.mark.parametrize("model", ["kling-v3", "kling-3.0"])
+def test_the_callbacks_of_a_replay_are_those_of_the_service(
+    path: Path, receiver: Receiver, model: str
+) -> None:
+    """Of a success and a failure on either interface: the same members, at the new address.
+
+    The recorder has seen none of them.
+    """
+    with KlingMock(relay=False) as mock:
+        mock.account.clear_webhook_secrets()
+        mock.content.add("explodes", "fail")
+        with (
+            Recorder(mock.kling_url, path, Decimal(100)) as recorder,
+            mock.client(base_url=recorder.url) as kling,
+        ):
+            real = ended_by_callback(kling, receiver, model)
+    receiver.received.clear()
+    with RecordedKling(path) as recorded, recorded.client() as kling:
+        played = ended_by_callback(kling, receiver, model)
+        assert recorded.unrecorded == ()
+    assert [shape(one) for one in played] == [shape(one) for one in real]
+    assert len(receiver.received) == 2
+    external = "task_info" if model == "kling-v3" else "external_id"
+    assert [one[external] for one in played] == [one[external] for one in real]

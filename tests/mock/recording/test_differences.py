@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kling_mock.recording.differences import Ids, differences, tasks_in
+from kling_mock.recording.differences import Ids, differences
 from kling_mock.recording.session import RecordedReply
 
 TASK: dict[str, Any] = {
@@ -162,11 +162,3 @@ def test_a_list_leaves_out_the_tasks_of_others() -> None:
 def test_nothing_differs_from_itself(body: Any) -> None:
     """Whatever it is."""
     assert between(body, copy.deepcopy(body)) == []
-
-
-def test_tasks_of_both_interfaces() -> None:
-    """With what they are called, where they stand, and why they failed."""
-    old = {"data": {"task_id": "1", "task_status": "failed", "task_status_msg": "why"}}
-    new = {"result": [{"id": "2", "status": "failed", "message": "why"}, {"id": "3"}]}
-    assert list(tasks_in([old, new])) == [("1", "failed", "why"), ("2", "failed", "why")]
-    assert list(tasks_in({"id": 7, "status": "x"})) == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kling_mock.recording.mapping import Pseudonyms
-from kling_mock.recording.playback import Playback, Played, Unrecorded
+from kling_mock.recording.playback import Callback, Playback, Played, Unrecorded
 from kling_mock.recording.redaction import Redactor
 from kling_mock.recording.session import (
     RecordedExchange,
@@ -33,6 +33,7 @@ class Writing:
         self, method: str, target: str, body: Any, reply: Any, status: int = 200, **more: Any
     ) -> None:
         path, _, query = target.partition("?")
+        answer = None if reply is None else RecordedReply(status, self.redactor.reply(reply))
         exchange = RecordedExchange(
             at=len(self.exchanges),
             ms=1,
@@ -41,7 +42,7 @@ class Writing:
             query=self.redactor.query(query),
             body=self.redactor.request(body),
             line=len(self.exchanges) + 2,
-            reply=RecordedReply(status, self.redactor.reply(reply)),
+            reply=answer,
         )
         self.exchanges.append(exchange)
 
@@ -210,3 +211,97 @@ def test_an_empty_session() -> None:
     """Nothing is near."""
     found = ask(Writing().playback(), "GET", T2V)
     assert "neither was anything else" in found.message
+
+
+URL = "http://127.0.0.1:9/hook?token=mine"
+
+
+def callbacks(playback: Playback, target: str, body: Any, times: int = 1) -> list[Callback | None]:
+    """Return what follows the reply to a create, which is sent a number of times."""
+    found = [playback.answer("POST", target, json.dumps(body).encode()) for _ in range(times)]
+    return [one.callback if isinstance(one, Played) else None for one in found]
+
+
+def test_a_create_with_a_callback_url_is_followed_by_the_end_of_its_task() -> None:
+    """In the form of /v1, at the client's own address, with the client's id and this server."""
+    writing = Writing()
+    given = {"prompt": "a", "callback_url": "https://app.example/hook"}
+    writing.add("POST", T2V, given | {"external_task_id": "x1"}, task("811", "x1"))
+    result = {"videos": [{"url": "https://cdn.example/1.mp4"}]}
+    writing.add("GET", f"{T2V}/811", None, task("811", "x1", "succeed", task_result=result))
+    mine = {"prompt": "a", "callback_url": URL, "external_task_id": "mine"}
+    (callback,) = callbacks(writing.playback(), T2V, mine)
+    assert callback is not None
+    assert callback.url == URL
+    assert callback.body["task_status"] == "succeed"
+    assert callback.body["task_info"] == {"external_task_id": "mine"}
+    assert callback.body["task_result"]["videos"][0]["url"].startswith(f"{ORIGIN}/media/")
+
+
+def test_a_callback_with_the_model_in_the_path() -> None:
+    """In the form of /tasks."""
+    writing = Writing()
+    new = "/text-to-video/kling-3.0"
+    options = {"callback_url": "https://app.example/hook", "external_task_id": "x1"}
+    made = {"id": "811", "status": "submitted", "external_id": "x1"}
+    writing.add("POST", new, {"prompt": "a", "options": options}, {"code": 0, "data": made})
+    ended = made | {"status": "succeeded", "outputs": []}
+    writing.add("GET", "/tasks?task_ids=811", None, {"code": 0, "data": [ended]})
+    own = {"callback_url": URL, "external_task_id": "mine"}
+    (callback,) = callbacks(writing.playback(), new, {"prompt": "a", "options": own})
+    assert callback is not None
+    assert callback.url == URL
+    assert callback.body == {
+        "id": writing.redactor.reply({"id": "811"})["id"],
+        "status": "succeeded",
+        "external_id": "mine",
+        "outputs": [],
+    }
+
+
+def test_what_was_reported_is_what_queries_of_the_task_show() -> None:
+    """An app that asks after a callback finds the same; lists go on as they were recorded."""
+    writing = Writing()
+    body = {"prompt": "a", "callback_url": "https://app.example/hook"}
+    writing.add("POST", T2V, body, task("811", "x1"))
+    for status in ("submitted", "processing", "succeed"):
+        writing.add("GET", f"{T2V}/811", None, task("811", "x1", status))
+        one, other = task("811", "x1", status)["data"], task("822", "x2")["data"]
+        writing.add("GET", T2V, None, {"code": 0, "data": [one, other]})
+    playback = writing.playback()
+    (callback,) = callbacks(playback, T2V, body)
+    assert callback is not None
+    name = callback.body["task_id"]
+    seen = [ask(playback, "GET", f"{T2V}/{name}")["data"]["task_status"] for _ in range(2)]
+    assert seen == ["succeed", "succeed"]
+    assert ask(playback, "GET", T2V)["data"][0]["task_status"] == "submitted"
+
+
+@pytest.mark.parametrize("url", [None, "", "not a url", 7, "ftp://127.0.0.1/"])
+def test_without_a_url_nothing_is_called(url: Any) -> None:
+    """Whatever the client put there; it was recorded so."""
+    writing = Writing()
+    body = {"prompt": "a", "callback_url": url}
+    writing.add("POST", T2V, body, task("811", "x1"))
+    writing.add("GET", f"{T2V}/811", None, task("811", "x1", "succeed"))
+    playback = writing.playback()
+    assert callbacks(playback, T2V, body) == [None]
+    assert ask(playback, "GET", f"{T2V}/{_name(writing)}")["data"]["task_status"] == "succeed"
+
+
+def _name(writing: Writing) -> str:
+    name: str = writing.redactor.reply({"id": "811"})["id"]
+    return name
+
+
+def test_one_task_is_reported_once() -> None:
+    """A create that was repeated after no reply made one task."""
+    writing = Writing()
+    body = {"prompt": "a", "callback_url": "https://app.example/", "external_task_id": "x1"}
+    refused = {"code": 1201, "message": "External_task_id x1 already exists"}
+    writing.add("POST", T2V, body, None)
+    writing.add("POST", T2V, body, None)
+    writing.add("POST", T2V, body, refused, 400)
+    writing.add("GET", f"{T2V}/x1", None, task("811", "x1", "succeed"))
+    found = callbacks(writing.playback(), T2V, body, times=3)
+    assert [one and one.body["task_id"] for one in found] == [_name(writing), None, None]

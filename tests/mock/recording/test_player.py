@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,9 @@ import pytest
 
 from kling_mock.recording.player import Player
 from kling_mock.recording.session import SessionFileError
+from tests.mock.receiver import Receiver, closed_url, receiver
+
+__all__ = ["receiver"]
 
 HEADER = {
     "kling_recording": 1,
@@ -94,3 +100,96 @@ def test_a_file_that_is_no_session(tmp_path: Path) -> None:
     path.write_text("Dear all,\n")
     with pytest.raises(SessionFileError, match="letter, line 1"):
         Player(path)
+
+
+T2V = "/v1/videos/text2video"
+TASK = {"task_id": "811", "task_status": "submitted"}
+ENDED = {"task_id": "811", "task_status": "succeed", "task_result": {"videos": []}}
+
+
+def reported(url: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a create with a callback URL, and a query that shows the end of its task."""
+    made = {"status": 200, "body": {"code": 0, "data": TASK}}
+    ended = {"status": 200, "body": {"code": 0, "data": ENDED}}
+    return (
+        exchange(T2V, made, method="POST", body={"callback_url": url}),
+        exchange(f"{T2V}/811", ended),
+    )
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Return once something has happened on another thread."""
+    waiting = threading.Event()
+    for _ in range(1000):
+        if condition():
+            return
+        waiting.wait(0.005)
+    raise AssertionError("it has not happened")
+
+
+def test_the_callback_comes_after_the_reply(tmp_path: Path, receiver: Receiver) -> None:
+    """One POST of JSON, of a task that the client knows by then."""
+    with playing(tmp_path, *reported("https://callback.test/1")) as (_, http):
+        made = http.post(T2V, json={"callback_url": receiver.url}).json()["data"]
+        until(lambda: receiver.received)
+    (received,) = receiver.received
+    assert received.headers["content-type"] == "application/json"
+    assert received.task == ENDED | {"task_id": made["task_id"], "task_info": {}}
+
+
+def test_a_callback_follows_a_reply_that_did_not_come(tmp_path: Path, receiver: Receiver) -> None:
+    """The service had the create."""
+    body = {"callback_url": "https://callback.test/1", "external_task_id": "x"}
+    shown = ENDED | {"task_info": {"external_task_id": "x"}}
+    create = exchange(T2V, None, method="POST", body=body)
+    query = exchange(f"{T2V}/811", {"status": 200, "body": {"data": shown}})
+    with playing(tmp_path, create, query) as (_, http):
+        with pytest.raises(httpx.TransportError):
+            http.post(T2V, json={"callback_url": receiver.url, "external_task_id": "mine"})
+        until(lambda: receiver.received)
+    assert receiver.received[0].task["task_info"] == {"external_task_id": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://192.0.2.1/hook?token=secret", "it is not on this computer"),
+        ("{closed}hook?token=secret", "ClientConnectorError"),
+    ],
+)
+def test_a_callback_that_cannot_be_sent_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, url: str, reason: str
+) -> None:
+    """Without the token that the URL may have; the create has its reply."""
+    url = url.format(closed=closed_url())
+    with playing(tmp_path, *reported("https://callback.test/1")) as (_, http):
+        assert http.post(T2V, json={"callback_url": url}).json()["code"] == 0
+        until(lambda: caplog.records)
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert reason in record.getMessage()
+    assert "secret" not in record.getMessage()
+
+
+def test_a_receiver_that_refuses_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, receiver: Receiver
+) -> None:
+    """There is one attempt: nobody knows how the real service repeats them."""
+    receiver.answers = [500]
+    with playing(tmp_path, *reported("https://callback.test/1")) as (_, http):
+        http.post(T2V, json={"callback_url": receiver.url})
+        until(lambda: caplog.records)
+    assert "it answered 500" in caplog.records[0].getMessage()
+    assert len(receiver.received) == 1
+
+
+def test_a_receiver_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """The server stops at once, with the callback still on its way."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with playing(tmp_path, *reported("https://callback.test/1")) as (player, http):
+            http.post(T2V, json={"callback_url": url})
+            accepted, _ = silent.accept()
+            with accepted:
+                player.stop()
+                assert accepted.recv(10_000).startswith(b"POST / HTTP/1.1")
