@@ -1,4 +1,4 @@
-"""One video from each of the four endpoints, first sync, then async.
+"""Four videos: of a text, of a picture, with sound, of two pictures; first sync, then async.
 
     python examples/quickstart.py            # against a Kling that runs inside this program
     python examples/quickstart.py --real     # against the real one: costs units, takes minutes
@@ -22,7 +22,6 @@ from kling_sdk import (
     ImageToVideo,
     Kling,
     KlingError,
-    MultiImageToVideo,
     OmniVideo,
     Task,
     TextToVideo,
@@ -39,11 +38,15 @@ IMAGE = ImageToVideo(image=PICTURE, prompt="the colour begins to move", mode="pr
 OMNI = OmniVideo(
     prompt="a lighthouse in a storm", aspect_ratio="9:16", duration=3, mode="std", sound=True
 )
-MULTI = MultiImageToVideo(
-    image_list=[PICTURE, PICTURE], prompt="both meet", aspect_ratio="1:1", duration=5
+PICTURES = OmniVideo(
+    prompt="<<<image_1>>> meets <<<image_2>>>",
+    image_list=[PICTURE, PICTURE],
+    aspect_ratio="1:1",
+    duration=5,
+    mode="std",
 )
 
-Row = tuple[str, Task, Path, int]
+Row = tuple[Task, Path, int]
 
 
 def sync_half(kling: Kling, folder: Path) -> list[Row]:
@@ -52,28 +55,30 @@ def sync_half(kling: Kling, folder: Path) -> list[Row]:
     for resource, request in ((kling.text2video, TEXT), (kling.image2video, IMAGE)):
         task = resource.submit(request)
         task = resource.wait(task)
-        file = kling.download(task.videos[0], folder / f"{request.endpoint}.mp4")
-        rows.append((request.endpoint, task, file.path, file.size))
+        file = kling.download(task.videos[0], folder / f"{task.endpoint}.mp4")
+        rows.append((task, file.path, file.size))
     return rows
 
 
 async def async_half(kling: AsyncKling, folder: Path) -> list[Row]:
     """Make two videos at the same time."""
+    names = ("omni-video", "omni-video-pictures")
 
-    async def make(task: Task) -> Row:
-        file = await kling.download(task.videos[0], folder / f"{task.endpoint}.mp4")
-        return task.endpoint, task, file.path, file.size
+    async def keep(name: str, task: Task) -> Row:
+        file = await kling.download(task.videos[0], folder / f"{name}.mp4")
+        return task, file.path, file.size
 
     async with kling:
-        return [await make(outcome.result()) async for outcome in kling.run_many([OMNI, MULTI])]
+        ended = kling.run_many([OMNI, PICTURES])
+        return [await keep(names[one.index], one.result()) async for one in ended]
 
 
 def show(rows: list[Row], seconds: float) -> None:
     """Print what was made and where it is."""
-    print(f"{'endpoint':<18} {'task':<20} {'status':<8} {'video':>6} {'bytes':>9}  file")
-    for endpoint, task, path, size in rows:
-        length = f"{task.videos[0].duration} s"
-        print(f"{endpoint:<18} {task.task_id:<20} {task.status:<8} {length:>6} {size:>9,}  {path}")
+    print(f"{'endpoint':<12} {'task':<20} {'status':<8} {'video':>6} {'bytes':>9}  file")
+    for task, path, size in rows:
+        length, name = f"{task.videos[0].duration} s", task.endpoint
+        print(f"{name:<12} {task.task_id:<20} {task.status:<8} {length:>6} {size:>9,}  {path}")
     print(f"{len(rows)} videos in {seconds:.1f} s")
 
 
