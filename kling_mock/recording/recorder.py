@@ -242,15 +242,18 @@ class Recorder:
     def _reply(self, status: int, headers: Mapping[str, str], plain: bytes) -> RecordedReply:
         try:
             body, text = self._body(plain, self._redactor.reply)
-        except Exception:  # noqa: BLE001 - a client must get what it has paid for, whatever is wrong here
-            _log.exception("a reply could not be redacted, and is left out of the file")
+        except Exception as error:  # noqa: BLE001 - a client must get what it has paid for, whatever is wrong here
+            _log.error(
+                "a reply could not be redacted, and is left out of the file: %s",
+                type(error).__name__,
+            )
             return RecordedReply(status)
         return RecordedReply(status, body, text, self._headers(headers))
 
     def _write(self, exchange: RecordedExchange, secrets: tuple[str, ...]) -> None:
         try:
             self._writer.add(exchange, lambda line: self._redactor.scrub(line, secrets))
-        except OSError as error:  # as above
+        except OSError as error:  # the client gets its reply all the same
             _log.error("an exchange is not in the file: %s", error.strerror)
 
     def _body(self, plain: bytes, redact: Callable[[Any], Any]) -> tuple[Any, str | None]:

@@ -283,9 +283,16 @@ def test_any_reply_is_written(upstream: Upstream, path: Path, body: bytes, membe
 
 
 def test_a_client_gets_what_it_has_paid_for(
-    upstream: Upstream, path: Path, monkeypatch: pytest.MonkeyPatch
+    upstream: Upstream,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Whatever is wrong with the recorder: a reply that it cannot write is handed back."""
+    """Whatever is wrong with the recorder: a reply that it cannot write is handed back.
+
+    The log says so, without what the error quotes of the reply.
+    """
+    upstream.body = b'{"code":0,"message":"canary","data":{}}'
 
     def broken(_: Redactor, given: Any) -> Any:
         raise ValueError(given)
@@ -294,6 +301,8 @@ def test_a_client_gets_what_it_has_paid_for(
     with recording(upstream.url, path) as (_, http):
         assert http.post(T2V, json=BODY).content == upstream.body
     assert exchanges(path)[0]["reply"] == {"status": 200}
+    assert "left out of the file: ValueError" in caplog.text
+    assert "canary" not in caplog.text
 
 
 @pytest.mark.parametrize("target", ["http://other.example/v1", "@other.example/", "*"])
