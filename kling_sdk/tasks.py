@@ -26,9 +26,9 @@ ProductType = Literal["video", "image", "try_on"]
 class AnyTaskResource:
     """Tasks of any product of a `Kling` client.
 
-    At Kling, lists and several ids at a time need an API key: they are read at `/tasks`, which
-    shows the tasks of both interfaces (that it shows those of /v1 was observed once). A relay has
-    one list of all tasks.
+    At Kling, `list` and `iter` need an API key: they read `/tasks`, which shows the tasks of both
+    interfaces (that it shows those of /v1 was observed once). `get`, `get_many` and `wait` ask it
+    too if there is such a key, else each endpoint of /v1. A relay has one list of all tasks.
     """
 
     def __init__(self, runner: SyncRunner) -> None:
@@ -55,7 +55,8 @@ class AnyTaskResource:
         """Return the tasks that are known, by the id that each was asked for by, in that order.
 
         Args:
-            ids: Task ids and external ids; 20 of them take one request with an API key.
+            ids: Task ids and external ids. With an API key 20 of them take one request, without
+                one each takes its own.
             timeout: Seconds one attempt may take; None takes the client's.
         """
         return self._runner.run(operations.get_several(ids), **call_options(timeout=timeout))
@@ -210,5 +211,5 @@ class AsyncAnyTaskResource:
 
 
 def _behind(page: Page, page_size: int, wanted: dict[str, Any]) -> Operation[Page]:
-    """Return the reading of the next page; its cursor stands for the times alone."""
+    """Return the reading of the next page: its cursor stands for the times, not for filters."""
     return operations.search(page.page + 1, page_size, cursor=page.next_cursor, **wanted)

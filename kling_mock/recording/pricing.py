@@ -15,9 +15,9 @@ from kling_mock.kling.service_codes import Refusal, UnknownPathError
 
 __all__ = ["RequestPrice", "price_of", "reads_only"]
 
-# Calls that make nothing although they are POST: lists of both kinds, bills, and deletions.
-_FREE: Final = re.compile(r"/tasks|/solutions|/account/.+|/v1/general/delete-[a-z-]+")
+# Calls that make nothing although they are POST: lists and bills, and deletions.
 _READS: Final = re.compile(r"/tasks|/solutions|/account/.+")
+_DELETIONS: Final = re.compile(r"/v1/general/delete-[a-z-]+")
 _ASKS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _NO_PRICE: Final = "the emulator has no price for this endpoint"
 
@@ -28,7 +28,7 @@ class RequestPrice(NamedTuple):
     Attributes:
         is_free: Whether it makes nothing.
         units: Its price; `None` is unknown.
-        reason: Why it is unknown, without any value of the request.
+        reason: Why it is unknown, without any value of the request; "" if it is known.
     """
 
     is_free: bool
@@ -36,7 +36,7 @@ class RequestPrice(NamedTuple):
     reason: str = ""
 
 
-FREE: Final = RequestPrice(is_free=True, units=Decimal(0))
+_NOTHING: Final = RequestPrice(is_free=True, units=Decimal(0))
 
 
 def reads_only(method: str, path: str) -> bool:
@@ -52,13 +52,14 @@ def price_of(method: str, path: str, body: bytes) -> RequestPrice:
         path: The path.
         body: The body, not compressed.
     """
-    if method in _ASKS or _FREE.fullmatch(path) is not None:
-        return FREE
+    if reads_only(method, path) or _DELETIONS.fullmatch(path) is not None:
+        return _NOTHING
     try:
         call = ENDPOINTS.route(method, path)
         if call.operation in {"get", "list"}:
-            return FREE
-        units, reason = _units(call, body), _NO_PRICE
+            return _NOTHING
+        units = _units(call, body)
+        reason = _NO_PRICE if units is None else ""
     except UnknownPathError:
         units, reason = None, "the emulator does not know this path"
     except Refusal as refusal:

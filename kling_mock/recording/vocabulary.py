@@ -1,7 +1,7 @@
 """What a session may hold as it was: names of fields, models and settings, words of messages.
 
-Whatever a text of a body is that is not listed here is taken for private. What the emulator's
-records know is taken from there; the lists below are of what it does not serve.
+Whatever a text of a body is that is not known here is taken for private. What the emulator's
+records know is taken from there; the lists below have what only the real service has.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _KINDS: Final[Mapping[ValueKind, frozenset[str]]] = {
             "description",
         )
     ),
-    # The first four: a handful for everybody.
+    # Of each of the first four there are a handful, the same for everybody.
     "setting": frozenset(("face_id", "object_id", "tag_id", "index", "model_name")),
     "id": frozenset(("id", "ids", "cursor", "next_cursor")),
     "time": frozenset(("timestamp",)),
@@ -61,59 +61,73 @@ _ENDINGS: Final[tuple[tuple[str, ValueKind], ...]] = (
 _SECRET: Final = re.compile(r"(?i)key|secret|token|password|signature|cookie|authorization")
 
 _VALUES: Final = """
-submitted processing succeed succeeded failed std pro 4k 480p 720p 1080p 1k 2k 8k native off on
-original yes no true false none auto prompt image video element first_frame last_frame end_frame
-middle_frame refer_image base_video feature_video voice audio text base feature customize
-intelligence subject face single series image_refer video_refer text2video audio2video file url zh
-en unit cash balance test_balance general try_on try-on refer reference kling CNY USD
-decreasing_total constant_period toBeOnline online expired runOut deleted object_seg head_seg
-face_seg cloth_seg is_contain jpg jpeg png mp4 mov mp3 wav addition swap removal SUCCEED SUCCESS
+submitted processing succeed succeeded failed 1k 2k 8k true false none auto middle_frame audio text
+subject face single series image_refer video_refer text2video audio2video file url zh en unit cash
+balance test_balance general try_on try-on refer reference kling CNY USD decreasing_total
+constant_period toBeOnline online expired runOut deleted object_seg head_seg face_seg cloth_seg
+is_contain jpg jpeg png mp4 mov mp3 wav addition swap removal SUCCEED SUCCESS
 """
 
-_AMOUNTS: Final = """
-pageNum pageSize limit final_unit_deduction amount quota list_price unit_before unit_after deduction
-deduction_amount duration mp3_duration wav_duration duration_mp3 duration_wav fps width height
-aspect_ratio resolution face_id object_id
-"""
+# Whose numbers may be texts.
+_AMOUNTS: Final = frozenset(
+    [
+        "pageNum",
+        "pageSize",
+        "final_unit_deduction",
+        "amount",
+        "quota",
+        "list_price",
+        "unit_before",
+        "unit_after",
+        "deduction",
+        "deduction_amount",
+        "mp3_duration",
+        "wav_duration",
+        "duration_mp3",
+        "duration_wav",
+        "fps",
+        "width",
+        "height",
+        "face_id",
+        "object_id",
+    ]
+)
 
 _PATH_WORDS: Final = """
-v1 videos images audio general account tasks solutions text2video image2video omni-video
-multi-image2video video-extend lip-sync advanced-lip-sync identify-face avatar effects
-motion-control multi-elements init-selection add-selection delete-selection clear-selection
-preview-selection image-recognize text-to-audio video-to-audio tts custom-voices presets-voices
-delete-voices advanced-custom-elements advanced-presets-elements delete-advanced-elements
-custom-elements presets-elements delete-elements ai-multi-shot generations omni-image
-multi-image2image editing expand kolors-virtual-try-on costs billing balance package text-to-video
-image-to-video virtual_try_on e-commerce clothing_dupe goods_studio talking_agent drama_subtitle
-video2video motion-brush character face-swap omni edit models callback test
+images audio general solutions lip-sync advanced-lip-sync identify-face avatar effects
+multi-elements init-selection add-selection delete-selection clear-selection preview-selection
+image-recognize text-to-audio video-to-audio tts custom-voices presets-voices delete-voices
+advanced-custom-elements advanced-presets-elements delete-advanced-elements custom-elements
+presets-elements delete-elements ai-multi-shot generations omni-image multi-image2image editing
+expand kolors-virtual-try-on billing balance package virtual_try_on e-commerce clothing_dupe
+goods_studio talking_agent drama_subtitle video2video motion-brush character face-swap omni edit
+models callback test
 """
 
 _MESSAGE_WORDS: Final = """
 a add all am an and any api are as ask at be but by can did do due end few for get got had has her
 his how id ids if in is it its kb key let low mb max may me min ms must my new no non nor not now of
 off ok old on one only or our out own per px qps s see set she so sum the to too top try two up upon
-url us use via was way we who why yet you
-brush camera discontinued mask masks motion part parts retired simple trajectory wide
-able about above account actual after again aligned allowed already also amount among another
-array aspect available balance base64 been before being below between blank boolean bytes call
-cannot card check code combination common contact contain contains content contents control could
-create current currently dangerous data database date days deleted different directly does done
-double down duplicate duration each element elements empty enough error even exceed exceeded
-exceeds exist exists expected expired external face failed failure false field file files first
-float format found frame frames from general generate given good have height high http https image
-images in incorrect input inputs integer internal invalid item items json kind kling last later
-length less letters limit limits list long longer make maximum media message minimum mode model
-models more most must name native need needed negative next none normal null number numbers object
-objects once only operation original other over pack package parallel param parameter parameters
-parse part pass path permission permitted pixel pixels place platform please point points policy
-positive present prompt provide provided quality quota range rate ratio read received refer
-reference request requested required resolve resolution resource resources result results retry
-risk same second seconds server service session settings shot shots should side sides size some
-something sound specified start state status string submit submitted support supported supports
-system task tasks than that their them then there these they third this time times token tried
-true type types unable under understand unknown unless until upload used user using valid value
-values version video videos voice wait watermark went were what when where which while width with
-within without wrong your zero
+url us use via was way we who why yet you brush camera discontinued mask masks motion part parts
+retired simple trajectory wide able about above account actual after again aligned allowed already
+also amount among another array aspect available balance base64 been before being below between
+blank boolean bytes call cannot card check code combination common contact contain contains content
+contents control could create current currently dangerous data database date days deleted different
+directly does done double down duplicate duration each element elements empty enough error even
+exceed exceeded exceeds exist exists expected expired external face failed failure false field file
+files first float format found frame frames from general generate given good have height high http
+https image images incorrect input inputs integer internal invalid item items json kind kling last
+later length less letters limit limits list long longer make maximum media message minimum mode
+model models more most name native need needed negative next none normal null number numbers object
+objects once operation original other over pack package parallel param parameter parameters parse
+pass path permission permitted pixel pixels place platform please point points policy positive
+present prompt provide provided quality quota range rate ratio read received refer reference request
+requested required resolve resolution resource resources result results retry risk same second
+seconds server service session settings shot shots should side sides size some something sound
+specified start state status string submit submitted support supported supports system task tasks
+than that their them then there these they third this time times token tried true type types unable
+under understand unknown unless until upload used user using valid value values version video videos
+voice wait watermark went were what when where which while width with within without wrong your zero
 """
 
 _MODEL: Final = re.compile(
@@ -187,7 +201,7 @@ def is_setting(text: str, name: str = "") -> bool:
         return True
     if name == "effect_scene":
         return _EFFECT.fullmatch(text) is not None
-    known = not name or name in vocabulary().fields or name in _AMOUNTS.split()
+    known = not name or name in vocabulary().fields or name in _AMOUNTS
     return known and _SETTING.fullmatch(text) is not None
 
 

@@ -63,8 +63,8 @@ def search(ctx: Context, wanted: Mapping[str, Any], page: int, page_size: int) -
 
     Args:
         ctx: Where, who, when.
-        wanted: What is wanted of them: `status`, `product_type`, `start_time` and `end_time` in
-            Unix milliseconds, or `cursor` alone.
+        wanted: What is wanted of them: `status`, `product_type`, and `start_time` and `end_time` in
+            Unix milliseconds or the `cursor` that stands for them.
         page: Its number, for `Page.page`.
         page_size: Most tasks on it.
 
