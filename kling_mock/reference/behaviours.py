@@ -177,7 +177,8 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
         _REQUEST,
         "An element is taken by any number as its id, a voice by any text.",
         assumed(
-            "the real service refuses ids that the account has not; this one keeps no elements",
+            "the real one says `Element id not found: 1` of an id that the account has not "
+            "(400/1201, seen on the model-path interface); elements are not kept here",
             "probe-2026-10",
         ),
     ),
