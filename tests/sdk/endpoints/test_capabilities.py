@@ -300,3 +300,48 @@ def test_only_a_base_video_keeps_its_sound(model: str, videos: Any) -> None:
     assert problem.expected == "audio original with a base video"
     edited = omni(model, audio="original", video_list=[BASE])
     assert check(edited.record, edited.given()) == ()
+
+
+def test_certain_problems_come_first() -> None:
+    """A refusal is not hidden behind a warning."""
+    request = text("kling-v2-master", mode="pro", sound=True)
+    assert [one.certain for one in check(request.record, request.given())] == [True, False]
+
+
+def test_a_refusal_reads_field_first() -> None:
+    """Then what is wrong, and what would work."""
+    request = text("kling-v2-6", mode="4k")
+    with pytest.raises(RequestValidationError) as refused:
+        require(request.record, request.given())
+    assert str(refused.value) == "mode: kling-v2-6 has no mode 4k; expected std, pro"
+    parts = (refused.value.field, refused.value.limit, refused.value.expected)
+    assert parts == ("mode", "kling-v2-6 has no mode 4k", "std, pro")
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (
+            text("kling-v3", cfg_scale=0.5),
+            (
+                "cfg_scale: kling-v3 in mode std has no cfg_scale on text2video; it must be models "
+                "kling-v1, kling-v1-6 (confidence low)"
+            ),
+        ),
+        (
+            text("kling-v1"),
+            (
+                "kling-v1 is retired: the server was seen refusing it on 2026-09-20; it is sent as "
+                "requested"
+            ),
+        ),
+    ],
+)
+def test_a_warning_says_how_sure_it_is_and_shows_who_asked(
+    request_: VideoRequest, words: str
+) -> None:
+    """The line that it shows is the one that calls the check, not one of the package."""
+    with pytest.warns(CapabilityWarning) as warned:
+        require(request_.record, request_.given())
+    assert [str(one.message) for one in warned] == [words]
+    assert {one.filename for one in warned} == {__file__}
