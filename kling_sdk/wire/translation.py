@@ -65,8 +65,6 @@ def to_v1(body: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         RequestValidationError: they name what /v1 has no word for, or disagree with another field.
     """
-    if "resolution" not in body and "audio" not in body:
-        return dict(body)
     videos = _videos(body)
     check_agreement(body, [video.get("keep_original_sound") for video in videos])
     made = {name: value for name, value in body.items() if name not in {"resolution", "audio"}}
@@ -283,12 +281,12 @@ def _shots(shots: Any) -> str:
     """Return shots as `shot n, seconds, words;`, in the order of their numbers."""
     found = _objects("multi_prompt", shots)
     numbered = [
-        (index if isinstance(index := shot.get("index"), int) else place, place, shot)
+        (index if isinstance(index := shot.get("index"), int) else place, shot)
         for place, shot in enumerate(found, start=1)
     ]
     return " ".join(
         f"shot {number}, {shot.get('duration', '')}, {shot.get('prompt', '')};"
-        for number, (_, _, shot) in enumerate(sorted(numbered, key=lambda one: one[:2]), start=1)
+        for number, (_, shot) in enumerate(sorted(numbered, key=lambda one: one[0]), start=1)
     )
 
 
@@ -350,7 +348,8 @@ def _word(field: str, value: Any, table: Mapping[str, str]) -> str:
     """Return a type's word in this interface; one of tomorrow as it is."""
     if value is not None and not isinstance(value, str):
         raise RequestValidationError(field, f"is a {type(value).__name__}", "text")
-    return table.get(value or "", value or "")
+    word = value or ""
+    return table.get(word, word)
 
 
 def _videos(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:

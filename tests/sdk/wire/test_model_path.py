@@ -19,9 +19,10 @@ from kling_sdk import (
     TransportError,
     Video,
 )
+from kling_sdk.endpoints.raw import RawRequest
 from kling_sdk.flows.asking import TASKS
 from kling_sdk.wire import Reply
-from kling_sdk.wire.model_path import MODEL_PATH
+from kling_sdk.wire.model_path import MODEL_PATH, looks_like_task_id
 
 RECORD = TextToVideo.record
 DONE: dict[str, Any] = {
@@ -147,3 +148,223 @@ def test_a_model_s_name_stays_one_part_of_the_path() -> None:
     """Whatever is in it."""
     request = TextToVideo(prompt="a cat", model_name="kling-3.0/../x?y", interface="model-path")
     assert MODEL_PATH.create(request, "").path == "/text-to-video/kling-3.0%2F..%2Fx%3Fy"
+
+
+@pytest.mark.parametrize(
+    ("name", "looks"),
+    [
+        ("1" * 14, False),
+        ("1" * 15, True),
+        ("1" * 18, True),
+        ("1" * 14 + "a", False),
+        ("\u0661" * 15, False),
+        ("", False),
+    ],
+)
+def test_an_id_of_the_vendor_s_has_15_digits_or_more(*, name: str, looks: bool) -> None:
+    """Digits of ASCII: others are no ids."""
+    assert looks_like_task_id(name) is looks
+
+
+def test_calls_have_an_api_key_a_path_and_a_body() -> None:
+    """Each call that the interface knows, whole."""
+    known = [
+        MODEL_PATH.get_many(["1", "2"], "task_id"),
+        MODEL_PATH.get_many(["a", "b"], "external_id"),
+        MODEL_PATH.list(TASKS, 1, 500, None),
+        MODEL_PATH.list(TASKS, 2, 1, "c"),
+        MODEL_PATH.search({"filters": []}, 7),
+    ]
+    assert [(call.method, call.path, call.params, call.json) for call in known] == [
+        ("GET", "/tasks", {"task_ids": "1,2"}, None),
+        ("GET", "/tasks", {"external_task_ids": "a,b"}, None),
+        ("POST", "/tasks", None, {"limit": 500}),
+        ("POST", "/tasks", None, {"cursor": "c", "limit": 1}),
+        ("POST", "/tasks", None, {"filters": [], "limit": 7}),
+    ]
+    assert all(call.needs_api_key for call in known)
+    assert (MODEL_PATH.max_ids, MODEL_PATH.interface, MODEL_PATH.name) == (
+        20,
+        "model-path",
+        "kling",
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: MODEL_PATH.list(TASKS, 2, 100, None),
+            "page is 2 at /tasks; expected page 1, or iter(): its pages have cursors",
+        ),
+        (lambda: MODEL_PATH.list(TASKS, 1, 0, None), "page_size is 0; expected 1 to 500"),
+        (lambda: MODEL_PATH.search({}, 501), "page_size is 501; expected 1 to 500"),
+        (
+            lambda: MODEL_PATH.create(TextToVideo(prompt="a", model_name="kling-3.0"), "a,b"),
+            "external_task_id has a comma; expected an id without one: /tasks takes lists of ids",
+        ),
+        (
+            lambda: MODEL_PATH.create(RawRequest(RECORD, {}, "model-path"), ""),
+            "model_name is missing; expected the model, which is the path",
+        ),
+        (
+            lambda: MODEL_PATH.create(RawRequest(RECORD, {"model_name": "."}, "model-path"), ""),
+            "model_name is empty, too long or no text; expected its name",
+        ),
+        (
+            lambda: MODEL_PATH.create(
+                RawRequest(RECORD, {"model_name": "kling-3.0", "seed": object()}), ""
+            ),
+            (
+                "seed is a object; expected what JSON can carry: text, finite numbers, True, "
+                "False, None, lists, dicts"
+            ),
+        ),
+        (
+            lambda: MODEL_PATH.get(TASKS, "."),
+            ("task_id is empty, too long or no text; expected a task id or external id as text"),
+        ),
+    ],
+)
+def test_what_cannot_be_asked_for_reads(call: Any, words: str) -> None:
+    """Nothing is sent, and the text says what to do."""
+    with pytest.raises(RequestValidationError) as refused:
+        call()
+    assert str(refused.value) == words
+
+
+@pytest.mark.parametrize(
+    ("read", "words"),
+    [
+        (lambda: MODEL_PATH.task(reply({}), RECORD), "HTTP 200: no list of tasks"),
+        (lambda: MODEL_PATH.tasks(reply(None), RECORD), "HTTP 200: no list of tasks"),
+        (
+            lambda: MODEL_PATH.page(reply([]), RECORD, 1, 1),
+            "HTTP 200: a page without a list of tasks",
+        ),
+        (
+            lambda: MODEL_PATH.page(reply({"result": {}, "count": 1}), RECORD, 1, 1),
+            None,
+        ),
+        (
+            lambda: MODEL_PATH.page(reply({"result": {"id": "1"}}), RECORD, 1, 1),
+            "HTTP 200: a page without a list of tasks",
+        ),
+        (lambda: MODEL_PATH.created(reply(5), RECORD), "a task that is a int, not an object"),
+        (lambda: MODEL_PATH.created(reply({"id": "1"}), RECORD), "a task without id or status"),
+        (
+            lambda: MODEL_PATH.created(reply({"status": "submitted"}), RECORD),
+            "a task without id or status",
+        ),
+    ],
+)
+def test_a_reply_of_another_shape_reads(read: Any, words: str | None) -> None:
+    """It says nothing about the task; a page with an empty result is one without tasks."""
+    if words is None:
+        assert len(read()) == 0
+        return
+    with pytest.raises(TransportError) as caught:
+        read()
+    assert str(caught.value) == words
+
+
+def test_a_task_that_is_not_known_is_refused_whole() -> None:
+    """It is an answer: the server knows no such task."""
+    with pytest.raises(NotFoundError) as caught:
+        MODEL_PATH.task(reply([]), RECORD)
+    found = caught.value
+    assert str(found).startswith("the server knows no task with this id")
+    assert (found.code, found.retryable, found.is_refusal) == (0, False, True)
+
+
+@pytest.mark.parametrize(
+    ("page", "cursor", "more"),
+    [
+        ({"next_cursor": "c"}, "c", True),
+        ({"next_cursor": "c", "has_more": True}, "c", True),
+        ({"next_cursor": "c", "has_more": False}, None, False),
+        ({"next_cursor": "", "has_more": True}, None, False),
+        ({"has_more": True}, None, False),
+        ({"result": None}, None, False),
+    ],
+)
+def test_there_are_more_while_there_is_a_cursor(
+    *, page: dict[str, Any], cursor: str | None, more: bool
+) -> None:
+    """Unless the page says that there are none."""
+    found = MODEL_PATH.page(reply(page), TASKS, 3, 7)
+    assert (found.next_cursor, found.has_next) == (cursor, more)
+    assert (found.page, found.page_size) == (3, 7)
+
+
+@pytest.mark.parametrize(
+    ("billing", "units"),
+    [
+        ([{"amount": "3", "package_type": "video"}], Decimal(3)),
+        ([{"amount": "3", "package_type": "a"}, {"amount": 0.5, "package_type": "b"}], "3.5"),
+        ([{"amount": "3", "package_type": "a"}, {"amount": "0"}], Decimal(3)),
+        ([{"amount": "3", "package_type": "a"}, {"amount": "1"}], None),
+        ([{"amount": "1"}, {"amount": "3", "package_type": "a"}], None),
+        ([{"amount": "3", "package_type": "a"}, {"amount": "x"}], None),
+        ([{"amount": "3", "package_type": "a"}, {"charge_type": "x"}], Decimal(3)),
+        ([{"amount": "3", "package_type": "a"}, {"package_type": "b"}], None),
+        ([{"amount": "3", "package_type": "a"}, 5], Decimal(3)),
+        ([5, {"amount": "3", "package_type": "a"}], Decimal(3)),
+        ([{"amount": "0", "package_type": "a"}], Decimal(0)),
+        ([{"amount": "0"}], None),
+        ([], None),
+        ({}, None),
+        (None, None),
+        (
+            [
+                {"amount": "1234567890123456789012345678", "package_type": "a"},
+                {"amount": "0.000001", "package_type": "a"},
+            ],
+            "1234567890123456789012345678.000001",
+        ),
+    ],
+)
+def test_units_are_what_packages_paid_if_they_paid_all(
+    billing: Any, units: Decimal | str | None
+) -> None:
+    """Summed exactly; an amount of money is no number of units."""
+    task = MODEL_PATH.created(reply({"id": "1", "status": "x", "billing": billing}), RECORD)
+    assert task.units == (None if units is None else Decimal(units))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "videos", "images"),
+    [
+        ([{"url": "https://a"}], ["https://a"], []),
+        ([{"url": "https://a", "type": "image"}], [], ["https://a"]),
+        ([{"url": "", "type": "video"}, 5, None, {"type": "video"}], [], []),
+        ({"url": "https://a"}, [], []),
+        (
+            [{"type": "image", "url": "https://a"}, {"type": "image", "url": "https://b"}],
+            [],
+            ["https://a", "https://b"],
+        ),
+    ],
+)
+def test_an_output_is_what_its_type_says(
+    outputs: Any, videos: list[str], images: list[str]
+) -> None:
+    """One without a type is a video; one without a URL is none."""
+    shown = {"id": "1", "status": "succeeded", "outputs": outputs}
+    task = MODEL_PATH.created(reply(shown), RECORD)
+    assert [one.url for one in task.videos] == videos
+    assert [one.url for one in task.images] == images
+    assert [one.index for one in task.images] == list(range(len(images)))
+
+
+def test_an_output_with_a_watermark_has_both_urls() -> None:
+    """Videos and pictures alike."""
+    both = {"url": "https://a", "watermark_url": "https://w", "id": "7", "duration": "5"}
+    shown = {"id": "1", "status": "x", "outputs": [both, {**both, "type": "image"}]}
+    task = MODEL_PATH.created(reply(shown), RECORD)
+    assert [one.watermark_url for one in task.videos] == ["https://w"]
+    assert [one.watermark_url for one in task.images] == ["https://w"]
+    assert task.videos == (Video("7", "https://a", Decimal(5), "https://w"),)
+    assert task.videos[0].raw == both
+    assert task.images[0].raw == {**both, "type": "image"}
+    assert (task.external_task_id, task.status_msg) == (None, "")

@@ -6,8 +6,10 @@ import pytest
 
 from kling_sdk import (
     AccountError,
+    AlreadyExistsError,
     AuthenticationError,
     ConcurrencyLimitError,
+    ConflictError,
     ContentPolicyError,
     InvalidRequestError,
     IPNotAllowedError,
@@ -15,6 +17,7 @@ from kling_sdk import (
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
+    RequestInProgressError,
     ServerError,
     UnreachableError,
 )
@@ -96,3 +99,70 @@ def test_a_redirect_names_the_address_to_use(wire: Wire, body: bytes) -> None:
     """It is not followed, since the key would go along."""
     with pytest.raises(UnreachableError, match=r"redirects to https://api\.example"):
         wire.data(Reply(302, {"location": "https://api.example/v1"}, body))
+
+
+@pytest.mark.parametrize(
+    ("status", "proves"), [(399, False), (400, True), (409, False), (499, True), (500, False)]
+)
+def test_a_complete_refusal_without_a_known_code_proves_by_its_status(
+    *, status: int, proves: bool
+) -> None:
+    """4xx says that nothing was created, but for 409: that may be about an earlier attempt."""
+    assert api_error("no", code=0, http_status=status, complete=True).is_refusal is proves
+    assert not api_error("no", code=0, http_status=status).is_refusal
+
+
+@pytest.mark.parametrize(("code", "error"), [row[:2] for row in CODES])
+def test_a_documented_code_proves_that_nothing_was_created(
+    code: int, error: type[KlingAPIError]
+) -> None:
+    """Unless it says that the server failed."""
+    found = api_error("no", code=code, http_status=200)
+    assert found.is_refusal is (error is not ServerError)
+
+
+@pytest.mark.parametrize(
+    ("relay_code", "status", "error", "passes", "proves"),
+    [
+        ("external_task_id_conflict", 409, ConflictError, False, True),
+        ("request_in_progress", 409, RequestInProgressError, True, False),
+        ("other", 409, KlingAPIError, False, False),
+        ("external_task_id_conflict", 400, InvalidRequestError, False, True),
+        ("request_in_progress", 429, RateLimitError, True, True),
+    ],
+)
+def test_a_relay_s_own_code_counts_with_its_status(
+    *, relay_code: str, status: int, error: type[KlingAPIError], passes: bool, proves: bool
+) -> None:
+    """Its two conflicts come with HTTP 409."""
+    found = api_error("no", code=0, http_status=status, relay_code=relay_code, complete=True)
+    assert (type(found), found.retryable, found.is_refusal) == (error, passes, proves)
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "error"),
+    [
+        ("Task not found by id 1", 1201, NotFoundError),
+        ("TASK NOT FOUND BY ID 1", 1201, NotFoundError),
+        ("External_task_id x already exists", 1201, AlreadyExistsError),
+        ("the picture already exists", 1201, InvalidRequestError),
+        ("external_task_id is wrong", 1201, InvalidRequestError),
+        ("not found", 1201, InvalidRequestError),
+        ("Task not found by id 1", 1200, NotFoundError),
+        ("Task not found by id 1", 1300, ContentPolicyError),
+        ("External_task_id x already exists", 1000, AuthenticationError),
+    ],
+)
+def test_two_refusals_that_share_a_code_are_told_apart_by_their_words(
+    message: str, code: int, error: type[KlingAPIError]
+) -> None:
+    """Whatever the case of the letters; no other class is changed by a message."""
+    found = api_error(message, code=code, http_status=400)
+    assert type(found) is error
+    assert (found.code, found.http_status, str(found)[: len(message)]) == (code, 400, message)
+
+
+def test_a_refusal_keeps_what_the_reply_says() -> None:
+    """The server's id of the request, and the pause that it asks for."""
+    found = api_error("no", code=1303, http_status=429, request_id="r", retry_after=2.5)
+    assert (found.request_id, found.retry_after, found.http_status) == ("r", 2.5, 429)

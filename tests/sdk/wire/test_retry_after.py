@@ -30,6 +30,20 @@ def test_a_date_is_so_many_seconds_away(date: str) -> None:
     assert seconds_until(date, None) is None
 
 
+def test_a_date_in_another_zone_is_so_many_seconds_away() -> None:
+    """HTTP knows none but UTC; a server that names one means it."""
+    assert seconds_until("Mon, 21 Sep 2026 16:14:20 +0200", START) == 60
+
+
+def test_a_date_has_at_most_40_characters() -> None:
+    """The longest form has 33; what is longer is not looked at."""
+    padded = LATER.replace("Mon, ", "Mon, " + " " * 11)
+    assert len(padded) == 40
+    assert seconds_until(padded, START) == 60
+    assert seconds_until(" " + padded, START) is None
+    assert seconds_until("", START) is None
+
+
 @given(st.text(max_size=60) | st.from_regex(r"\w{3}, \d+ \w{3} \d+ [0-9:]+ \w+", fullmatch=True))
 def test_no_text_breaks_the_reading(text: str) -> None:
     """Whatever a server sends is a number of seconds, or nothing."""
@@ -43,6 +57,10 @@ def test_no_text_breaks_the_reading(text: str) -> None:
     ("headers", "received_at", "expected"),
     [
         ({"retry-after": "7"}, None, 7),
+        ({"retry-after": " 0 "}, None, 0),
+        ({"retry-after": "999999"}, None, 999_999),
+        ({"retry-after": "1000000"}, None, None),
+        ({"retry-after": "\u0667"}, START, None),
         ({"retry-after": LATER, "date": NOW}, None, 60),
         # The server's own clock counts, however wrong ours is.
         ({"retry-after": LATER, "date": NOW}, START - 3600, 60),

@@ -5,12 +5,25 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from kling_sdk import KlingAPIError, RequestValidationError, TextToVideo, TransportError
-from kling_sdk.wire import RelayWire, Reply, V1Wire, Wire
-from kling_sdk.wire.v1 import packs_from
+from kling_sdk import (
+    EndpointRecord,
+    InvalidRequestError,
+    KlingAPIError,
+    RequestValidationError,
+    ServerError,
+    TextToVideo,
+    TransportError,
+    Video,
+)
+from kling_sdk.endpoints.raw import RawRequest
+from kling_sdk.wire import WIRES, RelayWire, Reply, V1Wire, Wire
+from kling_sdk.wire.v1 import packs_from, task_from
+
+RECORD = TextToVideo.record
 
 
 def test_the_packs_of_an_account_are_asked_for_by_time_and_name() -> None:
@@ -82,3 +95,164 @@ def test_a_relay_tells_times_in_seconds() -> None:
     task = RelayWire().task(Reply(200, {}, json.dumps(shown).encode()), TextToVideo.record)
     assert task.created_at == datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
     assert task.updated_at == datetime(1970, 1, 1, 1, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (5, "5"),
+        (5.5, "5.5"),
+        (10**9 - 1, "999999999"),
+        (-(10**9) + 1, "-999999999"),
+        (10**9, 10**9),
+        (-(10**9), -(10**9)),
+        (True, True),
+        ("5", "5"),
+    ],
+)
+def test_a_length_is_sent_as_text(given: Any, sent: Any) -> None:
+    """What is no number, or a number that nobody computes with, goes as it is."""
+    request = TextToVideo(prompt="a", duration=given, check=False)
+    assert V1Wire().create(request, "").json["duration"] == sent
+
+
+def test_an_external_id_is_sent_if_there_is_one() -> None:
+    """Of a request and of a body that the caller wrote."""
+    raw = RawRequest(RECORD, {"prompt": "a"})
+    for request in (TextToVideo(prompt="a", model_name="kling-v9"), raw):
+        sent = V1Wire().create(request, "job-7").json
+        assert sent["external_task_id"] == "job-7"
+        assert "external_task_id" not in V1Wire().create(request, "").json
+
+
+def test_a_watermark_is_an_object_of_the_vendor_s() -> None:
+    """True and False; what the caller wrote stays."""
+    for given, sent in ((True, {"enabled": True}), (False, {"enabled": False}), ("x", "x")):
+        request = TextToVideo(prompt="a", watermark_info=given, check=False)  # type: ignore[arg-type]  # "x" is a mistake
+        assert V1Wire().create(request, "").json["watermark_info"] == sent
+
+
+@pytest.mark.parametrize(
+    ("task_id", "is_taken"),
+    [("x" * 200, True), ("x" * 201, False), ("", False), (" ", False), ("..", False), (5, False)],
+)
+def test_an_id_that_is_asked_for_has_1_to_200_characters(*, task_id: Any, is_taken: bool) -> None:
+    """It is one part of a path."""
+    if is_taken:
+        assert V1Wire().get(RECORD, task_id)[0].path == f"/v1/videos/text2video/{task_id}"
+        return
+    with pytest.raises(RequestValidationError) as refused:
+        V1Wire().get(RECORD, task_id)
+    assert str(refused.value) == (
+        "task_id is empty, too long or no text; expected a task id or external id as text"
+    )
+
+
+def test_a_task_of_an_endpoint_that_is_not_known_cannot_be_asked_for() -> None:
+    """There is a path per endpoint."""
+    with pytest.raises(RequestValidationError) as refused:
+        V1Wire().get(EndpointRecord("dream", path=""), "1")
+    assert str(refused.value) == (
+        "task.endpoint is 'dream', which is not known here; expected a known endpoint"
+    )
+
+
+@pytest.mark.parametrize(("page", "more"), [(1, True), (999, True), (1000, False)])
+def test_a_full_page_may_have_another_behind_it(*, page: int, more: bool) -> None:
+    """Up to page 1000; a page that is not full is the last."""
+    shown = [{"task_id": str(n), "task_status": "submitted"} for n in range(2)]
+    full = Reply(200, {}, json.dumps({"code": 0, "data": shown}).encode())
+    assert V1Wire().page(full, RECORD, page, 2).has_next is more
+    assert V1Wire().page(full, RECORD, page, 3).has_next is False
+    assert V1Wire().page(full, RECORD, page, 1).has_next is more
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "words"),
+    [
+        (299, {"code": 1}, KlingAPIError, "HTTP 299 without a message"),
+        (300, {"code": 0}, TransportError, "HTTP 300 without the code of an envelope"),
+        (200, {"code": True}, TransportError, "HTTP 200 without the code of an envelope"),
+        (200, {"code": "0"}, TransportError, "HTTP 200 without the code of an envelope"),
+        (499, {}, TransportError, "HTTP 499 without the code of an envelope"),
+        (500, {}, ServerError, "HTTP 500 without a message"),
+        (400, {"code": 1201, "message": "no"}, InvalidRequestError, "no"),
+    ],
+)
+def test_a_reply_without_data_reads(
+    status: int, body: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    """A refusal has a code; any HTTP 5xx is a failure of the server."""
+    with pytest.raises(error) as caught:
+        V1Wire().data(Reply(status, {}, json.dumps(body).encode()))
+    assert str(caught.value).startswith(words)
+
+
+@pytest.mark.parametrize("status", [200, 299])
+def test_any_2xx_with_code_0_has_data(status: int) -> None:
+    """The envelope counts."""
+    body = json.dumps({"code": 0, "data": 5}).encode()
+    assert V1Wire().data(Reply(status, {}, body)) == 5
+
+
+def test_a_page_of_a_gateway_with_5xx_is_a_failure_and_with_4xx_no_answer() -> None:
+    """It is no JSON, so only the status says something."""
+    with pytest.raises(ServerError):
+        V1Wire().data(Reply(500, {}, b"<html>"))
+    with pytest.raises(TransportError, match="HTTP 499 without a JSON object"):
+        V1Wire().data(Reply(499, {}, b"<html>"))
+
+
+def test_the_results_of_a_task_are_those_with_a_url() -> None:
+    """Videos and pictures, each as the vendor shows it."""
+    video = {"id": "7", "url": "https://a", "duration": "5.1", "watermark_url": "https://w"}
+    image = {"index": 3, "url": "https://b", "watermark_url": "https://w"}
+    result = {"videos": [video, {"id": "8"}, 5], "images": [image, {"url": "https://c"}, 5]}
+    shown = {"task_id": "1", "task_status": "succeed", "task_result": result}
+    task = task_from(shown)
+    assert task.videos == (Video("7", "https://a", Decimal("5.1"), "https://w"),)
+    assert [(one.url, one.index) for one in task.images] == [("https://b", 3), ("https://c", None)]
+    assert [one.watermark_url for one in task.images] == ["https://w", None]
+    for nothing in (None, 5, {"videos": 5, "images": 5}, {}):
+        empty = task_from({**shown, "task_result": nothing})
+        assert (empty.videos, empty.images) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"task_info": {"external_task_id": "a"}, "external_task_id": "b"}, "a"),
+        ({"task_info": {}, "external_task_id": "b"}, "b"),
+        ({"task_info": "x", "external_task_id": "b"}, "b"),
+        ({"task_info": {"external_task_id": "a"}}, "a"),
+        ({}, None),
+    ],
+)
+def test_an_external_id_stands_inside_task_info_or_at_the_top(
+    given: dict[str, Any], found: str | None
+) -> None:
+    """The documents have it inside."""
+    assert task_from({"task_id": "1", "task_status": "x", **given}).external_task_id == found
+
+
+@pytest.mark.parametrize("data", [None, 5, [], {"resource_pack_subscribe_infos": 5}])
+def test_no_packs_are_none(data: Any) -> None:
+    """Whatever stands in their place."""
+    assert packs_from(data) == ()
+
+
+def test_each_interface_has_a_wire_and_no_other_name_has_one() -> None:
+    """By the names that a record gives."""
+    assert [WIRES[name].interface for name in ("v1", "model-path")] == ["v1", "model-path"]
+    assert WIRES["model-path"] is WIRES["model-path"]
+    with pytest.raises(KeyError, match="'v2'"):
+        WIRES["v2"]
+
+
+def test_the_limits_of_the_classic_interface_are() -> None:
+    """Names and numbers that the vendor's pages state."""
+    wire = V1Wire()
+    assert (wire.name, wire.interface, wire.max_ids) == ("kling", "v1", 1)
+    assert (wire.max_page, wire.max_page_size) == (1000, 500)
+    assert (wire.sends_request_id, wire.shares_external_ids) == (False, True)
+    assert wire.default_base_url == "https://api-singapore.klingai.com"
