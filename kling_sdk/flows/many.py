@@ -255,10 +255,9 @@ class _Batch:
 
     def _create(self, job: _Job) -> Flow[Task]:
         ctx, options = self.ctx, self.ctx.options
-        if self.until < math.inf:
-            left = max(0.0, self.until - ctx.monotonic())
-            options = attrs.evolve(options, create_deadline=min(options.create_deadline, left))
-            ctx = attrs.evolve(ctx, options=options)
+        left = max(0.0, self.until - ctx.monotonic())
+        options = attrs.evolve(options, create_deadline=min(options.create_deadline, left))
+        ctx = attrs.evolve(ctx, options=options)
         return create(ctx, job.request, external_id=job.external_id, wait_for_slot=False)
 
     def _can_pay(self, job: _Job) -> bool:
@@ -285,7 +284,8 @@ class _Batch:
 
     def _ended(self, child: Ended) -> None:
         job = child.key
-        if child.error is not None and not isinstance(child.error, KlingError):
+        is_create = isinstance(job, _Job)
+        if child.error is not None and not (is_create and isinstance(child.error, KlingError)):
             raise child.error  # what it was creating is still named
         if isinstance(job, _Job):
             self.creating.discard(job)
@@ -294,8 +294,6 @@ class _Batch:
                 self._not_created(job, child.error)
             else:
                 self._created(job, child.value)
-        elif child.error is not None:
-            raise child.error
         elif job == _INPUT:
             self.is_reading = False
             self._queue(self.source.taken(child.value))

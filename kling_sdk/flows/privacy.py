@@ -54,7 +54,9 @@ def discreet(message: str, texts: Iterable[str]) -> str:
     """
     if len(message) > LONGEST:
         message = message[:LONGEST] + GAP
-    message = _URL_OR_MEDIA.sub(lambda found: redact_url(found[1]) if found[1] else GAP, message)
+    message = _URL_OR_MEDIA.sub(
+        lambda found: redact_url(url) if (url := found[1]) else GAP, message
+    )
     for text in texts:
         message = _without(message, text.strip())
     return message
@@ -68,7 +70,7 @@ def _without(message: str, text: str) -> str:
     cut = bytearray(len(message))
     for start, end in (*_whole(low, known), *_in_marks(low, known), *_runs(low, known)):
         cut[start:end] = b"\x01" * (end - start)
-    shown = [GAP if gone else letter for letter, gone in zip(message, cut, strict=True)]
+    shown = [GAP if cut[at] else letter for at, letter in enumerate(message)]
     return re.sub(f"{GAP}{{2,}}", GAP, "".join(shown))
 
 
@@ -77,9 +79,9 @@ def _lower(text: str) -> str:
 
 
 def _whole(message: str, text: str) -> Iterator[tuple[int, int]]:
-    # A short prompt is a quotation only where it stands as words of its own.
-    before, after = ("", "") if _is_long(text) else (r"(?<!\w)", r"(?!\w)")
-    for found in re.finditer(f"{before}{re.escape(text)}{after}", message):
+    # A short prompt is a quotation only where it stands as words of its own; of a long one each
+    # run of letters is.
+    for found in re.finditer(rf"(?<!\w){re.escape(text)}(?!\w)", message):
         yield found.span()
 
 

@@ -179,3 +179,79 @@ def test_what_an_error_says_of_a_signed_url_is_its_path() -> None:
 def test_a_request_knows_its_prompts(request_: VideoRequest, prompts: tuple[str, ...]) -> None:
     """All texts that a person wrote are known, those of shots included."""
     assert request_.prompts() == prompts
+
+
+@pytest.mark.parametrize(
+    ("words", "prompt", "shown"),
+    [
+        # A short prompt stands as words of its own; within a word it is no quotation.
+        ("a cat", "cat", "a …"),
+        ("cat!", "cat", "…!"),
+        ("category", "cat", "category"),
+        ("a tomcat", "cat", "a tomcat"),
+        # Twelve letters in a row, wherever they stand; eleven may be common words.
+        ("xxabcdefghijklyy", "abcdefghijkl", "xx…yy"),
+        ("xxabcdefghijkyy", "abcdefghijk", "xxabcdefghijkyy"),
+        ("xxabcdefghijklyy", "0abcdefghijkl0", "xx…yy"),
+        # Four letters of a script that is written without spaces.
+        ("x红色的气x", "红色的气", "x…x"),
+        ("x红色的x", "红色的", "x红色的x"),
+        ("x红色的ax", "红色的a", "x红色的ax"),
+        ("x" + "\u2e80" * 4 + "x", "\u2e80" * 4, "x…x"),
+        ("x" + "\u0e01" * 4 + "x", "\u0e01" * 4, "x" + "\u0e01" * 4 + "x"),
+        # Within marks, without the spaces; nothing within marks is no quotation.
+        ("the word ( cat ) is", "my cat", "the word (…) is"),
+        ("the word (  ) is", "my cat", "the word (  ) is"),
+        ("the word (dog) is", "my cat", "the word (dog) is"),
+        # What is cut out beside each other is one gap; without a prompt nothing is.
+        ("cat cat", "cat", "… …"),
+        ("no……", "", "no……"),
+        ("no……", " ", "no……"),
+        # Letters change their case; one whose length that changes is left.
+        ("A CAT", "a Cat", "…"),
+        ("\u0130 CAT", "cat", "\u0130 …"),
+    ],
+)
+def test_a_quotation_is(words: str, prompt: str, shown: str) -> None:
+    """Each rule by itself, both sides of it."""
+    assert discreet(words, [prompt]) == shown
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("no! " * 500, "no! " * 500),
+        ("no! " * 500 + "x", "no! " * 500 + "…"),
+        ("A" * 99, "A" * 99),
+        ("A" * 100, "…"),
+        ("see HTTPS://a.test/x?sign=1 now", "see HTTPS://a.test/x now"),
+        ("'https://a.test/x?sign=1'", "'https://a.test/x'"),
+        ("<https://a.test/x?sign=1>", "<https://a.test/x>"),
+        ("https://a.test/" + "A" * 200, "https://a.test/" + "A" * 200),
+    ],
+)
+def test_what_no_message_needs_is_cut(words: str, shown: str) -> None:
+    """More than 2000 characters, base64 of 100 or more, and what follows a URL's path."""
+    assert discreet(words, []) == shown
+
+
+def test_each_private_text_is_cut_out() -> None:
+    """Of several."""
+    assert discreet("dog or cat", ["cat", "dog"]) == "… or …"
+    assert discreet("dog or cat", []) == "dog or cat"
+
+
+@pytest.mark.parametrize(
+    ("body", "texts"),
+    [
+        ({"text": "a", "texts": "b", "image": "c"}, ["a"]),
+        ({"prompt": 5, "negative_prompt": None, "prompts": ["d"]}, []),
+        ([{"prompt": "a"}, ({"text": "b"},)], ["a", "b"]),
+        ({"input": {"deep": [{"my_prompt": "a"}]}}, ["a"]),
+        ("prompt", []),
+        (5, []),
+    ],
+)
+def test_a_private_text_is_one_by_the_name_of_its_field(body: Any, texts: list[str]) -> None:
+    """`prompt` within the name, or `text`; at any depth."""
+    assert list(private_texts(body)) == texts
