@@ -148,3 +148,93 @@ def test_an_option_that_makes_no_sense_is_refused(changes: dict[str, float]) -> 
         settings_from({}, "a|b", None, None, None, None, None, changes)
     with pytest.raises(TypeError, match="unknown option 'retires'"):
         settings_from({}, "a|b", None, None, None, None, None, {"retires": 1})
+
+
+OLD, NEW = ApiKey("old"), ApiKey("new")
+FORMS = "a key is 'AK|SK', an access key with its secret key, or an API key"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", f"the key is empty; {FORMS}, several of them one per line"),
+        ("|sk", "the key has an empty half; a pair must be 'AK|SK'"),
+        ("ak| ", "the key has an empty half; a pair must be 'AK|SK'"),
+        ("Bearer x", f"the key begins with 'Bearer'; give the key alone; {FORMS}"),
+        ("https://a", f"the key is a URL; an address is given as base_url; {FORMS}"),
+        ("'key", f"the key is in quotation marks; leave them out; {FORMS}"),
+        ('key"', f"the key is in quotation marks; leave them out; {FORMS}"),
+        ("ak\uff5csk", f"the key has a full-width bar; it must be |; {FORMS}"),
+        ("a k", f"the key has a space or line break in the middle; {FORMS}"),
+        ("k\xe9y", f"the key has a character that no key has; copy it again; {FORMS}"),
+        ("k\x00y", f"the key has a character that no key has; copy it again; {FORMS}"),
+        ("a k|sk", f"the access key has a space or line break in the middle; {FORMS}"),
+        ("ak|s k", f"the secret key has a space or line break in the middle; {FORMS}"),
+    ],
+)
+def test_what_cannot_be_a_key_reads(text: str, words: str) -> None:
+    """What is wrong with it; never the key."""
+    with pytest.raises(ValueError, match=r".") as refused:
+        parse_keys(text)
+    assert str(refused.value) == words
+    with pytest.raises(TypeError, match=r"^the key is a int; it must be text: a key is"):
+        parse_keys(5)  # type: ignore[arg-type]  # the mistake under test
+
+
+def test_a_key_shows_no_secret() -> None:
+    """Of a pair the beginning of the public half, of a ring neither keys nor tokens."""
+    assert repr(AccessKey("access", "secret")) == "AccessKey(access_key='acce...')"
+    assert repr(NEW) == "ApiKey()"
+    ring = Keyring([PAIR])
+    ring.header(NOW)
+    assert "secret" not in repr(ring)
+    assert "eyJ" not in repr(ring)
+
+
+def test_a_ring_turns_round_and_only_for_the_key_in_use() -> None:
+    """Behind the last key comes the first; another thread may have turned already."""
+    ring = Keyring([OLD, PAIR, NEW])
+    assert ring.turn("Bearer other")
+    assert ring.current is OLD
+    for key in (PAIR, NEW, OLD):
+        assert ring.turn(ring.header(NOW))
+        assert ring.current is key
+    ring = Keyring([PAIR, NEW])
+    assert ring.turn("Bearer other")
+    assert ring.current is PAIR
+
+
+def test_a_token_belongs_to_its_key() -> None:
+    """Two pairs take turns, each with a token of its own."""
+    other = AccessKey("other", "secret".ljust(32))
+    ring = Keyring([PAIR, other])
+    first = ring.header(NOW)
+    assert ring.header(NOW + 1) == first
+    assert ring.header_of(other, NOW) != first
+    assert ring.header(NOW, fresh=True) == first  # minted in the same second
+    assert claims(ring.header_of(other, NOW))["iss"] == "other"
+
+
+def test_a_call_that_is_held_uses_one_key_whatever_the_server_says() -> None:
+    """Only that one can find out what became of its create."""
+    ring = Keyring([OLD, NEW])
+    call = CallKeys(ring)
+    assert (call.current, list(call.keys)) == (OLD, [OLD, NEW])
+    call.hold()
+    assert list(call.keys) == [OLD, NEW]  # none was used yet
+    assert call.header(NOW) == "Bearer old"
+    assert (call.current, list(call.keys)) == (OLD, [OLD])
+    assert not call.turn("Bearer old")
+    ring.turn("Bearer old")
+    assert (call.header(NOW), call.current) == ("Bearer old", OLD)
+
+
+def test_a_call_that_is_not_held_follows_the_ring() -> None:
+    """Each of its requests is signed by the key in use."""
+    ring = Keyring([OLD, NEW])
+    call = CallKeys(ring)
+    assert call.header(NOW) == "Bearer old"
+    assert call.turn("Bearer old")
+    assert (call.current, call.header(NOW), call.current) == (OLD, "Bearer new", NEW)
+    call.hold()
+    assert list(call.keys) == [NEW]

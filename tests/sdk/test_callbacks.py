@@ -356,3 +356,85 @@ def test_a_body_that_is_no_task_is_refused(raw: bytes) -> None:
     """Garbage, deep nesting and huge bodies end in the same error."""
     with pytest.raises(CallbackVerificationError):
         parse_callback(raw, verify=False)
+
+
+@pytest.mark.parametrize(
+    ("before", "is_taken"),
+    [
+        (["v1,!"], True),
+        (["v1,AAAA", "v2,AAAA", "v1"], True),
+        (["v1,AAAA"] * 19, True),
+        (["v1,AAAA"] * 20, False),
+    ],
+)
+def test_a_signature_counts_wherever_it_stands_among_the_first_twenty(
+    *, before: list[str], is_taken: bool
+) -> None:
+    """Behind what is no base64 as well; nobody can make us compare without end."""
+    signatures = " ".join([*before, HEADERS["Webhook-Signature"]])
+    headers = {**HEADERS, "Webhook-Signature": signatures}
+    if is_taken:
+        assert parse_callback(BODY, headers, SECRET, now=SENT).verified
+        return
+    with pytest.raises(CallbackVerificationError, match="does not match"):
+        parse_callback(BODY, headers, SECRET, now=SENT)
+
+
+def signed(timestamp: str, payload: bytes = BODY) -> dict[str, str]:
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    digest = hmac.digest(key, f"1.{timestamp}.".encode() + payload, "sha256")
+    mark = f"v1,{base64.b64encode(digest).decode()}"
+    return {"webhook-id": "1", "webhook-timestamp": timestamp, "webhook-signature": mark}
+
+
+def test_a_timestamp_has_at_most_12_digits_and_is_no_future_of_milliseconds() -> None:
+    """The last number that is read, and the first that is not."""
+    for timestamp, words in (("9" * 12, "must be within 300 s"), ("9" * 13, "is no number")):
+        with pytest.raises(CallbackVerificationError, match=words):
+            parse_callback(BODY, signed(timestamp), SECRET, now=SENT)
+    assert parse_callback(BODY, signed(f"{SENT:012}"), SECRET, now=SENT).webhook_id == "1"
+
+
+@pytest.mark.parametrize(
+    ("shown", "generation", "task_id"),
+    [
+        ({"task_id": "1", "task_status": "submitted"}, "legacy", "1"),
+        ({"id": "2", "status": "submitted"}, "new", "2"),
+        ({"data": {"task_id": "3", "task_status": "submitted"}}, "legacy", "3"),
+        ({"data": {"id": "4", "status": "submitted"}}, "new", "4"),
+        (
+            {"task_id": "5", "task_status": "submitted", "data": {"task_id": "6"}},
+            "legacy",
+            "5",
+        ),
+        ({"data": 5, "id": "7", "status": "submitted"}, "new", "7"),
+    ],
+)
+def test_either_interface_may_stand_in_an_envelope(
+    shown: dict[str, Any], generation: str, task_id: str
+) -> None:
+    """What names a task itself is no envelope."""
+    event = parse_callback(json.dumps(shown).encode(), verify=False)
+    assert (event.generation, event.task.task_id) == (generation, task_id)
+    assert (event.verified, event.webhook_id) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"[]", "the body is no JSON object"),
+        (b"no", "the body is no JSON object"),
+        (b"[" * 100_000, "the body is no JSON object"),
+        (b'{"task_id": "1"}', "the body is no task: a task without task_id or task_status"),
+        (b'{"id": "1"}', "the body is no task: a task without id or status"),
+        (
+            b'{"id": "\\ud800", "status": "x"}',
+            "the body is no task: its id holds control characters",
+        ),
+    ],
+)
+def test_a_body_that_is_no_task_reads(raw: bytes, words: str) -> None:
+    """Answer 400, and the log says why."""
+    with pytest.raises(CallbackVerificationError) as refused:
+        parse_callback(raw, verify=False)
+    assert str(refused.value) == words
