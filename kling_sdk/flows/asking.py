@@ -7,6 +7,7 @@ path. A bare id does not say at which of the two its task is: that of the endpoi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Final, Protocol
 
 from kling_sdk.endpoints import ENDPOINTS
@@ -58,10 +59,8 @@ def read_task(
 
     calls = wire.get(place, *expected.name)
     for call in calls[:-1]:
-        try:
+        with suppress(NotFoundError):
             return (yield from asking(call, read, fresh=fresh))
-        except NotFoundError:
-            continue
     return (yield from asking(calls[-1], read, fresh=fresh))
 
 

@@ -9,7 +9,6 @@ import attrs
 
 from kling_sdk.auth import CallKeys
 from kling_sdk.errors import (
-    AuthenticationError,
     KlingAPIError,
     KlingError,
     MismatchedReplyError,
@@ -68,8 +67,6 @@ def exchange(
             return (yield from _send(ctx, call, header, read, until, attempt, fresh))
         except KlingAPIError as error:
             error.reword(discreet(error.message, private_texts(call.json)))
-            if not isinstance(error, AuthenticationError):
-                raise
             if error.code in {_NOT_YET_VALID, _EXPIRED} and error.code not in seen:
                 seen.add(error.code)
             elif error.code in _KEY_REFUSED and turns and error.over_used_connection and not fresh:

@@ -11,11 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kling_sdk import Kling, NotFoundError, Task, TextToVideo, TransportError, WaitTimeoutError
+from kling_sdk import (
+    Kling,
+    NotFoundError,
+    Task,
+    TextToVideo,
+    TransportError,
+    UnreachableError,
+    WaitTimeoutError,
+)
 from kling_sdk.errors import MismatchedReplyError, UnnamedReplyError
 from kling_sdk.flows import Send
 from kling_sdk.flows.core import repeat
-from kling_sdk.flows.identity import ExpectedTask
+from kling_sdk.flows.identity import ExpectedTask, Server
 from kling_sdk.flows.wait import wait
 from kling_sdk.wire import Reply
 from tests.sdk.clients import CLIENTS, over
@@ -273,3 +281,37 @@ def test_kling_itself_is_sent_no_request_id() -> None:
         Kling("AK|SK", http_client=http).text2video.get("1")
 
     assert all("x-request-id" not in request.headers for request in seen)
+
+
+@pytest.mark.parametrize(
+    ("status", "answered"),
+    [(200, True), (299, True), (300, False), (399, False), (400, True), (503, True)],
+)
+def test_any_reply_but_a_redirect_is_an_answer(*, status: int, answered: bool) -> None:
+    """And whatever it is, the server was reached."""
+    server = Server()
+    server.failed(UnreachableError("no such host"))
+    assert server.trouble is not None
+    server.replied(status)
+    assert (server.answered, server.trouble) == (answered, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "reached", "trouble"),
+    [
+        (TransportError("reset"), True, False),
+        (TransportError("refused", maybe_sent=False), False, False),
+        (UnreachableError("HTTP 302 redirects", maybe_sent=True), False, True),
+        (UnreachableError("no such host", maybe_sent=False), False, True),
+    ],
+)
+def test_a_request_that_was_sent_reached_the_server(
+    *, error: TransportError, reached: bool, trouble: bool
+) -> None:
+    """Unless the address is somebody else's."""
+    server = Server()
+    server.failed(error)
+    assert (server.reached, server.answered) == (reached, False)
+    assert (server.trouble is error) is trouble
+    server.failed(TransportError("reset"))
+    assert (server.reached, server.trouble) == (True, None)

@@ -1,0 +1,256 @@
+"""What becomes of a create by what the server answers: which calls, and in which words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+import pytest
+
+from kling_sdk import (
+    AlreadyExistsError,
+    ConflictError,
+    InvalidRequestError,
+    OutcomeUnknownError,
+    RequestValidationError,
+    Task,
+    TextToVideo,
+    TransportError,
+    UnreachableError,
+)
+from kling_sdk.auth import AccessKey, Keyring
+from kling_sdk.flows import Send
+from kling_sdk.flows.create import create, external_id_for
+from kling_sdk.wire import RelayWire, Reply
+from tests.sdk.fake_kling import answer
+from tests.sdk.scripted import FakeClock, Played, context, play, reply
+
+ID: Final = "order-1"
+POST, LOOK = "POST /v1/videos/text2video", f"GET /v1/videos/text2video/{ID}"
+ELSEWHERE = [
+    f"GET /v1/videos/{name}/{ID}"
+    for name in ("image2video", "multi-image2video", "omni-video", "video-extend")
+]
+NOT_FOUND: Final = reply(answer(400, 1201, f"Task not found by id/external id: {ID}"))
+TAKEN: Final = reply(answer(400, 1201, f"External_task_id {ID} already exists"))
+NOBODY: Final = reply(answer(200, 0, "SUCCEED", []))
+REFUSED: Final = reply(answer(400, 1200, "no"))
+LOST: Final = TransportError("reset")
+ASK = (
+    f"; do not send it under another id. Ask with get({ID!r}), or repeat it with "
+    f"external_task_id={ID!r}"
+)
+
+
+def shown(external: str | None = ID, task_id: str = "7") -> Reply:
+    info = {} if external is None else {"task_info": {"external_task_id": external}}
+    return reply(
+        answer(200, 0, "SUCCEED", {"task_id": task_id, "task_status": "submitted", **info})
+    )
+
+
+def unknown(why: str) -> str:
+    return f"the create may have been accepted ({why}){ASK}"
+
+
+def created(
+    answers: Mapping[str, Any],
+    *,
+    own_id: bool = True,
+    model: str = "kling-v2-6",
+    with_tasks: bool = False,
+    **options: Any,
+) -> Played[Task]:
+    """Create a task; each call gets the answer of its `METHOD path`, several in turn."""
+    clock = FakeClock()
+    left = {path: iter(given) for path, given in answers.items() if isinstance(given, list)}
+
+    def respond(effect: Send) -> Reply | Exception:
+        path = f"{effect.call.method} {effect.call.path}"
+        found: Any = next(left[path]) if path in left else answers.get(path, NOT_FOUND)
+        return found  # type: ignore[no-any-return]  # an answer
+
+    own = ID if own_id else None
+    request = TextToVideo(prompt="a kitten", model_name=model, external_task_id=own)
+    keys = None if with_tasks else Keyring((AccessKey("ak", "sk"),))
+    ctx = context(clock, keys=keys, with_tasks=with_tasks, **options)
+    return play(create(ctx, request, external_id=ID), clock, respond)
+
+
+def text(played: Played[Task]) -> str:
+    """Return the error's own words, without the ids behind them."""
+    assert played.error is not None
+    return str(played.error.args[0])
+
+
+# ---------------------------------------------------------------- the id is taken
+
+
+def test_a_task_that_has_the_id_is_returned_and_marked() -> None:
+    """It was made by an earlier create; under an id of ours it is our own."""
+    played = created({POST: TAKEN, LOOK: shown()})
+    assert (played.sent, played.result.task_id, played.result.reused) == ([POST, LOOK], "7", True)
+    assert created({POST: TAKEN, LOOK: shown()}, own_id=False).result.reused is False
+    assert created({POST: [LOST, TAKEN], LOOK: shown()}).result.reused is False
+    busy = reply(answer(429, 1302, "slow down"))
+    assert created({POST: [busy, TAKEN], LOOK: shown()}).result.reused is False
+
+
+def test_a_caller_may_refuse_an_id_that_was_used() -> None:
+    """With both ids in the error."""
+    played = created({POST: TAKEN, LOOK: shown()}, if_exists="error")
+    assert isinstance(played.error, AlreadyExistsError)
+    assert (played.error.task_id, played.error.external_task_id) == ("7", ID)
+
+
+def test_a_taken_id_that_may_not_be_asked_for_is_unknown() -> None:
+    """Without permission, and without an answer."""
+    played = created({POST: TAKEN}, look_up=False)
+    assert isinstance(played.error, OutcomeUnknownError)
+    assert (played.sent, text(played)) == ([POST], unknown("its id is taken"))
+    assert isinstance(played.error.__cause__, AlreadyExistsError)
+
+    played = created({POST: TAKEN, LOOK: reply(answer(401, 1002, "no"))})
+    assert text(played) == unknown("its id is taken, but the task cannot be read")
+
+
+def test_a_taken_id_is_looked_for_at_each_other_endpoint() -> None:
+    """Once more over a new connection at each; if none shows it, the server may show it later."""
+    played = created({POST: TAKEN})
+    assert Counter(played.sent) == {POST: 1, **dict.fromkeys([LOOK, *ELSEWHERE], 2)}
+    assert text(played) == unknown("its id is taken, but no task is shown")
+    assert isinstance(played.error, OutcomeUnknownError)
+    assert played.error.external_task_id == ID
+
+    played = created({POST: TAKEN}, with_tasks=True)
+    assert Counter(played.sent)["GET /tasks"] == 2
+
+
+@pytest.mark.parametrize("path", ELSEWHERE)
+def test_an_id_of_another_endpoint_s_task_is_a_conflict(path: str) -> None:
+    """Nothing was created; the error names the endpoint and both ids."""
+    played = created({POST: TAKEN, path: shown(task_id="9")})
+    error = played.error
+    assert isinstance(error, ConflictError)
+    name = path.split("/")[3]
+    assert error.message == (
+        f"external_task_id {ID} belongs to a task of {name}; nothing was created. "
+        "Use another id for this text2video request"
+    )
+    assert (error.task_id, error.external_task_id, error.is_refusal) == ("9", ID, True)
+    assert (error.code, error.http_status, error.request_id) == (1201, 400, "req-1")
+
+
+def test_an_id_of_the_other_interface_s_task_is_that_task() -> None:
+    """`/tasks` does not tell of which product it is; /v1 does."""
+    at_tasks = reply(
+        answer(200, 0, "SUCCEED", [{"id": "8", "status": "submitted", "external_id": ID}])
+    )
+    played = created({POST: TAKEN, "GET /tasks": at_tasks}, with_tasks=True)
+    assert (played.result.task_id, played.result.reused) == ("8", True)
+
+    new = "POST /text-to-video/kling-3.0"
+    played = created(
+        {new: TAKEN, "GET /tasks": NOBODY, LOOK: shown()}, model="kling-3.0", with_tasks=True
+    )
+    assert (played.result.task_id, played.result.reused) == ("7", True)
+    played = created({new: TAKEN, "GET /tasks": NOBODY}, model="kling-3.0", with_tasks=True)
+    assert Counter(played.sent) == {
+        new: 1,
+        **dict.fromkeys(["GET /tasks", LOOK, *ELSEWHERE], 2),
+    }
+    assert text(played) == unknown("its id is taken, but no task is shown")
+
+
+def test_a_relay_finds_an_id_whatever_the_endpoint() -> None:
+    """So it is asked once."""
+    clock = FakeClock()
+    ctx = attrs.evolve(context(clock), wire=RelayWire())
+
+    def respond(effect: Send) -> Reply:
+        sent = effect.call.headers["x-request-id"]
+        words = "External_task_id x already exists" if effect.call.json else "not found by id"
+        body = b'{"error": {"message": "%s", "type": "t", "code": "1201"}}' % words.encode()
+        return Reply(400, {"x-request-id": sent}, body)
+
+    request = TextToVideo(prompt="a kitten", external_task_id=ID)
+    played = play(create(ctx, request), clock, respond)
+    assert played.sent == ["POST /kling/v1/videos/text2video", f"GET /kling/v1/videos/{ID}"]
+    assert text(played) == unknown("its id is taken, but no task is shown")
+
+
+# ---------------------------------------------------------------- it may have been accepted
+
+
+def test_a_lost_create_is_asked_for_at_last() -> None:
+    """Found, not shown yet, not to be asked for: each in its words."""
+    answers = {POST: [LOST, REFUSED]}
+    assert created({**answers, LOOK: shown()}).result.task_id == "7"
+    played = created(answers)
+    assert text(played) == unknown("no task is shown yet")
+    assert isinstance(played.error, OutcomeUnknownError)
+    assert isinstance(played.error.__cause__, InvalidRequestError)
+    played = created(answers, look_up=False)
+    assert (text(played), played.sent) == (
+        unknown("it failed with InvalidRequestError"),
+        [POST, POST],
+    )
+    played = created({**answers, LOOK: reply(answer(401, 1002, "no"))})
+    assert text(played) == unknown("asking failed with AuthenticationError")
+
+
+def test_a_409_without_a_known_code_may_be_about_another_request() -> None:
+    """A task that has the id proves nothing then."""
+    played = created({POST: [LOST, reply(answer(409, 7777, "conflict"))], LOOK: shown()})
+    assert text(played) == unknown("the reply is a 409 without a known code")
+    assert played.sent == [POST, POST]
+
+
+def test_an_address_that_is_probably_wrong_is_not_asked() -> None:
+    """A request may have been sent to somebody else."""
+    wrong = UnreachableError("HTTP 302 redirects", maybe_sent=True)
+    played = created({POST: [wrong] * 9})
+    assert text(played) == unknown("the address is probably wrong: HTTP 302 redirects")
+    assert played.sent == [POST] * 3
+
+
+def test_a_refusal_over_a_used_connection_is_believed_if_no_task_is_shown() -> None:
+    """It may have been the reply to another request; then there is a task of ours."""
+    options: dict[str, Any] = {"reuse_connections": True}
+    played = created({POST: REFUSED}, **options)
+    assert isinstance(played.error, InvalidRequestError)
+    assert [send.fresh for send in played.sends] == [False, True]
+    assert played.error.external_task_id == ID
+    played = created({POST: REFUSED, LOOK: shown(None)}, **options)
+    assert (played.result.task_id, played.result.external_task_id) == ("7", ID)
+    assert played.result.endpoint == "text2video"
+
+
+def test_a_refusal_over_a_new_connection_is_one() -> None:
+    """No other reply can have come over it."""
+    played = created({POST: REFUSED, LOOK: shown()})
+    assert isinstance(played.error, InvalidRequestError)
+    assert played.sent == [POST]
+
+
+# ---------------------------------------------------------------- ids that change with requests
+
+
+@pytest.mark.parametrize("name", ["", "x" * 181, 5, None])
+def test_a_name_has_1_to_180_characters(name: Any) -> None:
+    """Its own name stands in the refusal."""
+    with pytest.raises(RequestValidationError) as refused:
+        external_id_for(TextToVideo(prompt="a"), name)
+    assert str(refused.value) == "name is empty, too long or no text; expected 1 to 180 characters"
+
+
+def test_the_longest_name_makes_an_id_that_is_taken() -> None:
+    """180 characters, a hyphen and 16 of the digest."""
+    made = external_id_for(TextToVideo(prompt="a"), "x" * 180)
+    assert (len(made), made[:181]) == (197, "x" * 180 + "-")
+    assert TextToVideo(prompt="a", external_task_id=made).external_task_id == made
+    assert external_id_for(TextToVideo(prompt="a", external_task_id="b"), "x") == (
+        external_id_for(TextToVideo(prompt="a"), "x")
+    )
