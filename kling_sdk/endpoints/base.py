@@ -108,8 +108,7 @@ def _unchecked(cls: type[Request], given: Mapping[str, Any]) -> Request:
     """
     fields = attrs.fields_dict(cls)
     unknown = {name: value for name, value in given.items() if name not in fields}
-    if unknown:
-        given = {**given, "extra_body": unknown | (to_extra_body(given.get("extra_body")) or {})}
+    given = {**given, "extra_body": unknown | (to_extra_body(given.get("extra_body")) or {})}
     made = cls.__new__(cls)
     for name, field in fields.items():
         value = given[name] if name in given else _default(field)

@@ -223,7 +223,7 @@ def seconds_until(date: str, now: float | None) -> float | None:
 
 def http_date(text: str) -> float | None:
     """Return an HTTP date in seconds since the Unix epoch, or None if it is none."""
-    if not 0 < len(text) <= _LONGEST_DATE:
+    if not text or len(text) > _LONGEST_DATE:
         return None
     from email.utils import parsedate_to_datetime  # few replies have a date that counts
 

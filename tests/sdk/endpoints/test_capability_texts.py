@@ -76,6 +76,16 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
             )
         ],
     ),
+    (
+        MultiImageToVideo(prompt="x", image_list=[URL], model_name="kling-2.5-turbo"),
+        [
+            Problem(
+                "model_name",
+                "kling-2.5-turbo has no multi-image2video",
+                "kling-v1-6; kling-2.5-turbo goes with kling.image2video or kling.text2video",
+            )
+        ],
+    ),
     (text("kling-v9", mode="4k", duration=3), []),
     # ------------------------------------------------------------ the mode
     (text("kling-v2-6", mode="4k"), [Problem("mode", "kling-v2-6 has no mode 4k", "std, pro")]),
@@ -343,6 +353,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
         text("kling-v1", camera_control=CAMERA, duration=10),
         [Problem("duration", "kling-v1 makes no 10 s video with camera_control", "5 s")],
     ),
+    (image("kling-v1", image_tail=URL, duration=5), []),
     (
         image("kling-v1", image_tail=URL, duration=10),
         [Problem("duration", "kling-v1 makes no 10 s video with first_last_frame", "5 s")],

@@ -134,7 +134,15 @@ def test_a_watermark_is_an_object_of_the_vendor_s() -> None:
 
 @pytest.mark.parametrize(
     ("task_id", "is_taken"),
-    [("x" * 200, True), ("x" * 201, False), ("", False), (" ", False), ("..", False), (5, False)],
+    [
+        ("X", True),
+        ("x" * 200, True),
+        ("x" * 201, False),
+        ("", False),
+        (" ", False),
+        ("..", False),
+        (5, False),
+    ],
 )
 def test_an_id_that_is_asked_for_has_1_to_200_characters(*, task_id: Any, is_taken: bool) -> None:
     """It is one part of a path."""
