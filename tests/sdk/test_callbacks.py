@@ -361,6 +361,7 @@ def test_a_body_that_is_no_task_is_refused(raw: bytes) -> None:
 @pytest.mark.parametrize(
     ("before", "is_taken"),
     [
+        ([], True),
         (["v1,!"], True),
         (["v1,AAAA", "v2,AAAA", "v1"], True),
         (["v1,AAAA"] * 19, True),
@@ -372,6 +373,9 @@ def test_a_signature_counts_wherever_it_stands_among_the_first_twenty(
 ) -> None:
     """Behind what is no base64 as well; nobody can make us compare without end."""
     signatures = " ".join([*before, HEADERS["Webhook-Signature"]])
+    junk = {**HEADERS, "Webhook-Signature": signatures.replace("v1,U", "v1,!U!")}
+    with pytest.raises(CallbackVerificationError, match="does not match"):
+        parse_callback(BODY, junk, SECRET, now=SENT)
     headers = {**HEADERS, "Webhook-Signature": signatures}
     if is_taken:
         assert parse_callback(BODY, headers, SECRET, now=SENT).verified

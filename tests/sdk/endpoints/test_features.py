@@ -311,7 +311,8 @@ def test_looser_spellings_are_taken() -> None:
         assert text(watermark_info=given).watermark_info is found
     assert text(external_task_id="X").external_task_id == "X"
     assert [one.element_id for one in image(element_list=["7", 8]).element_list or ()] == [7, 8]
-    assert omni(image_list=(1,), check=False).image_list == [1]
+    unchecked: Any = omni(image_list=(1,), check=False).image_list
+    assert unchecked == [1]
     assert [_seconds(one) for one in ((5, 10), (5, 6), (3, 4, 5), (3, 5, 7))] == [
         "5, 10",
         "5, 6",
@@ -320,3 +321,9 @@ def test_looser_spellings_are_taken() -> None:
     ]
     made = MultiImageToVideo(prompt="x", image_list=[{"image": URL}, URL])
     assert [one.image for one in made.image_list] == [URL, URL]
+
+
+def test_a_record_is_shown_by_its_name() -> None:
+    """It has hundreds of limits."""
+    assert repr(ENDPOINTS["omni-video"]) == "<endpoint omni-video>"
+    assert (ENDPOINTS["omni-video"].attribute, len(ENDPOINTS)) == ("omni_video", 5)

@@ -20,7 +20,7 @@ from kling_sdk import (
     TransportError,
     UnreachableError,
 )
-from kling_sdk.auth import AccessKey, Keyring
+from kling_sdk.auth import AccessKey, ApiKey, Keyring
 from kling_sdk.flows import Send
 from kling_sdk.flows.create import create, external_id_for
 from kling_sdk.wire import RelayWire, Reply
@@ -254,3 +254,17 @@ def test_the_longest_name_makes_an_id_that_is_taken() -> None:
     assert external_id_for(TextToVideo(prompt="a", external_task_id="b"), "x") == (
         external_id_for(TextToVideo(prompt="a"), "x")
     )
+
+
+def test_a_look_up_is_signed_by_the_key_of_the_create_alone() -> None:
+    """With a key of another account, which nothing rules out, the task would not be shown."""
+    clock = FakeClock()
+    ring = Keyring((ApiKey("one"), ApiKey("two")))
+
+    def respond(effect: Send) -> Reply:
+        return TAKEN if effect.call.method == "POST" else reply(answer(401, 1002, "no"))
+
+    request = TextToVideo(prompt="a kitten", external_task_id=ID)
+    played = play(create(context(clock, keys=ring), request), clock, respond)
+    assert text(played) == unknown("its id is taken, but the task cannot be read")
+    assert {send.call.headers["authorization"] for send in played.sends} == {"Bearer one"}

@@ -210,6 +210,12 @@ def test_pages_are_read_while_each_may_save_queries() -> None:
     assert (sizes, len(found.found), list(left), found.rows) == ([100], 2, [ours[0].task_id], 2)
 
 
+def test_a_page_that_shows_some_of_ours_is_followed_by_the_next() -> None:
+    """Of the same size."""
+    scene = Scene()
+    assert pages(scene, scene.existing(150), 100)[1] == [100, 100]
+
+
 def test_pages_of_strangers_lead_to_one_of_the_largest() -> None:
     """If more than two are looked for: then the rest may be far down, or at the other end."""
     for count, sizes in ((2, [100]), (3, [100, 500]), (9, [100, 500])):

@@ -335,3 +335,20 @@ def test_an_account_s_refusal_stops_the_creating_and_another_does_not() -> None:
         if count == 1:
             assert isinstance(last, NotCreatedError)
             assert f"an earlier request was refused: HTTP {http}, code {code}" in str(last)
+
+
+def test_what_is_queued_is_tried_until_the_time_of_a_wait_is_over() -> None:
+    """While tasks are open, or creates are under way, they may free a slot."""
+    batch, clock = batch_of(limits=RunLimits(max_concurrent=1), wait_timeout=600.0)
+    assert batch._queue_until() == float("inf")
+    clock.now += 5.0
+    start(batch)
+    (job,) = batch.creating
+    batch._not_created(job, ConcurrencyLimitError("no", code=1303, http_status=429))
+    assert batch._queue_until() == float("inf")
+    batch.creating.clear()
+    assert batch._queue_until() == 600.0
+    batch.moved_at = 7.0
+    assert batch._queue_until() == 607.0
+    batch.watch.add(0, OPEN, 600.0)
+    assert batch._queue_until() == float("inf")
