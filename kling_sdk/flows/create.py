@@ -25,6 +25,7 @@ from kling_sdk.endpoints.raw import RawRequest
 from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import (
     AlreadyExistsError,
+    ConcurrencyLimitError,
     ConflictError,
     KlingAPIError,
     KlingError,
@@ -41,7 +42,7 @@ from kling_sdk.flows.core import WRONG_ADDRESS, RepeatedPages, exchange, note_re
 from kling_sdk.flows.effects import Flow, Sleep
 from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.flows.interrupted import interrupted, unanswered
-from kling_sdk.flows.retry import is_transient, is_unexplained_conflict, maybe_done
+from kling_sdk.flows.retry import is_unexplained_conflict, maybe_done
 from kling_sdk.flows.send_once import send_once
 from kling_sdk.results import Task
 from kling_sdk.wire import HttpCall, Reply, Wire
@@ -397,4 +398,4 @@ class _Attempts:
 
 def error_is_busy(error: KlingError) -> bool:
     """Return True for 1303: all slots are taken."""
-    return is_transient(error) and getattr(error, "code", 0) == 1303
+    return isinstance(error, ConcurrencyLimitError)

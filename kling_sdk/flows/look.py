@@ -91,11 +91,11 @@ class Look:
     found_at: str = ""
     unchanged: set[str] = attrs.field(factory=set)
 
-    def stumbled(self, error: KlingError) -> None:
+    def stumbled(self, error: KlingAPIError | TransportError) -> None:
         """Take note of a failed call."""
         self.has_stumbled = True
-        if isinstance(error, KlingAPIError | TransportError):
-            self.retry_after = max(self.retry_after, error.retry_after or 0.0)
+        if error.retry_after is not None:
+            self.retry_after = max(self.retry_after, error.retry_after)
 
 
 def look(
@@ -219,13 +219,13 @@ def look_at_pages(
 
 def _take(
     page: Page, before: int, unseen: dict[str, str], others: Mapping[str, str], seen: Look
-) -> int:
-    """Take what a page with *before* rows before it shows; return how many were looked for."""
-    shown = 0
+) -> bool:
+    """Take what a page with *before* rows before it shows; return whether one was looked for."""
+    shown = False
     for row, task in enumerate(page, start=before + 1):
         if (key := unseen.pop(task.task_id, None)) is not None:
             seen.found[key] = task
-            shown += 1
+            shown = True
         elif others.get(task.task_id) == task.status:
             seen.unchanged.add(task.task_id)
         else:

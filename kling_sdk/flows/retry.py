@@ -7,7 +7,7 @@ means that all slots are busy, for which the vendor advises to start at 1 s or m
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from kling_sdk.errors import (
     ConcurrencyLimitError,
@@ -26,7 +26,7 @@ BUSY_BASE: Final = 2.0  # s
 BUSY_LONGEST: Final = 15.0  # s
 
 
-def is_transient(error: KlingError) -> bool:
+def is_transient(error: KlingError) -> TypeGuard[KlingAPIError | TransportError]:
     """Return True when the same call may pass later.
 
     No answer, 1302, 1303, 5xx, and a relay's 409 for a request that is in progress.
@@ -95,7 +95,6 @@ class Policy(NamedTuple):
         pause = self.random() * min(longest, base * 2.0 ** min(attempt - 1, 10))
         if busy:
             pause = max(1.0, pause)
-        wanted = error.retry_after if isinstance(error, KlingAPIError | TransportError) else None
-        if wanted is not None:
-            pause = max(pause, wanted)
+        if error.retry_after is not None:
+            pause = max(pause, error.retry_after)
         return pause if pause < remaining else None

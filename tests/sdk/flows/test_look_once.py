@@ -10,7 +10,6 @@ import pytest
 
 from kling_sdk import (
     ENDPOINTS,
-    KlingError,
     Task,
     TextToVideo,
     TransportError,
@@ -59,7 +58,6 @@ def test_a_look_has_found_nothing_at_first() -> None:
 @pytest.mark.parametrize(
     ("errors", "longest"),
     [
-        ([KlingError("no")], 0.0),
         ([LOST], 0.0),
         ([TransportError("503", retry_after=0.5)], 0.5),
         ([TransportError("503", retry_after=7.0), LOST], 7.0),
@@ -67,9 +65,9 @@ def test_a_look_has_found_nothing_at_first() -> None:
     ],
 )
 def test_the_longest_pause_that_was_asked_for_counts(
-    errors: list[KlingError], longest: float
+    errors: list[TransportError], longest: float
 ) -> None:
-    """An error that asks for none, or could not, changes nothing."""
+    """An error that asks for none changes nothing."""
     found = Look(0.0)
     for error in errors:
         found.stumbled(error)

@@ -50,3 +50,28 @@ def test_a_try_that_is_accepted_is_followed_by_the_next_at_once() -> None:
     assert slots.started(115.0)
     slots.accepted(was_try=True)
     assert slots.opens_at(open_tasks=3, creating=0) == AT_ONCE
+
+
+def test_each_create_takes_one_of_the_free_slots() -> None:
+    """The last one leaves none; the next only tries."""
+    slots = Slots()
+    assert not slots.started(0.0)
+    slots.ended()
+    free = [slots.known_free]  # None: no create was refused
+    slots.refused(100.0, retry_after=None)
+    for _ in range(3):
+        slots.ended()
+    assert [slots.started(100.0) for _ in range(4)] == [False, False, False, True]
+    assert [*free, slots.known_free] == [None, 0]
+    assert slots.try_at == 115.0
+    slots.accepted(was_try=False)
+    assert slots.try_at == 115.0
+
+
+def test_a_pause_of_the_server_s_is_no_shorter_for_being_none() -> None:
+    """0 s is one, None is not."""
+    slots = Slots()
+    slots.refused(100.0, retry_after=0.0)
+    assert slots.blocked_until == 100.0
+    slots.refused(200.0, retry_after=None)
+    assert slots.blocked_until == 100.0

@@ -29,7 +29,8 @@ RECORD = TextToVideo.record
 def test_the_packs_of_an_account_are_asked_for_by_time_and_name() -> None:
     """Without a name all packs are asked for, and no empty name is sent."""
     times = {"start_time": 1, "end_time": 2}
-    assert V1Wire().account_costs(1, 2, None).params == times
+    call = V1Wire().account_costs(1, 2, None)
+    assert (call.method, call.path, call.params) == ("GET", "/account/costs", times)
     assert V1Wire().account_costs(1, 2, "a").params == {**times, "resource_pack_name": "a"}
 
 
@@ -209,6 +210,23 @@ def test_a_page_of_a_gateway_with_5xx_is_a_failure_and_with_4xx_no_answer() -> N
         V1Wire().data(Reply(500, {}, b"<html>"))
     with pytest.raises(TransportError, match="HTTP 499 without a JSON object"):
         V1Wire().data(Reply(499, {}, b"<html>"))
+
+
+def test_a_task_has_its_times_its_reason_and_its_cost() -> None:
+    """Under the vendor's names."""
+    shown = {
+        "task_id": "1",
+        "task_status": "failed",
+        "task_status_msg": "no",
+        "created_at": 1_790_000_000_000,
+        "updated_at": 1_790_000_060_000,
+        "final_unit_deduction": "1.5",
+    }
+    task = task_from(shown, "text2video")
+    assert task.created_at == datetime.fromtimestamp(1_790_000_000, UTC)
+    assert task.updated_at == datetime.fromtimestamp(1_790_000_060, UTC)
+    assert (task.status, task.status_msg, task.units) == ("failed", "no", Decimal("1.5"))
+    assert (task.endpoint, task.interface, task.raw) == ("text2video", "v1", shown)
 
 
 def test_the_results_of_a_task_are_those_with_a_url() -> None:
