@@ -190,7 +190,7 @@ def _resolution(given: Mapping[str, Any], product: str) -> Any:
 
 def _decides_ratio(given: Mapping[str, Any], videos: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether a first frame or a base video decides the aspect ratio."""
-    images = _objects("image_list", given.get("image_list"))
+    images = given.get("image_list") or ()  # objects: the contents were made of them
     return any(image.get("type") for image in images) or any(map(_is_base, videos))
 
 

@@ -216,7 +216,9 @@ def test_an_address_that_is_probably_wrong_is_not_asked() -> None:
     assert played.sent == [POST] * 3
 
 
-def test_a_refusal_over_a_used_connection_is_believed_if_no_task_is_shown() -> None:
+def test_a_refusal_over_a_used_connection_is_believed_if_no_task_is_shown(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """It may have been the reply to another request; then there is a task of ours."""
     options: dict[str, Any] = {"reuse_connections": True}
     played = created({POST: REFUSED}, **options)
@@ -226,6 +228,7 @@ def test_a_refusal_over_a_used_connection_is_believed_if_no_task_is_shown() -> N
     played = created({POST: REFUSED, LOOK: shown(None)}, **options)
     assert (played.result.task_id, played.result.external_task_id) == ("7", ID)
     assert played.result.endpoint == "text2video"
+    assert caplog.messages == [f"a refusal was another request's: {ID} is 7"]
 
 
 def test_a_refusal_over_a_new_connection_is_one() -> None:

@@ -260,3 +260,11 @@ def test_nothing_is_behind_what_was_received() -> None:
     played, _ = fetched(part, said(416, content_range="bytes */100"), WHOLE)
     headers = [one.call.headers for one in played.effects if isinstance(one, Fetch)]
     assert ["range" in one for one in headers] == [False, True, False]
+
+
+def test_an_attempt_that_got_further_does_not_count() -> None:
+    """As many as the caller allows may fail behind it."""
+    part = said(200, FILE[:100], total=len(FILE), etag='"v1"')
+    assert fetched(part, said(503), WHOLE, retries=1)[0].error is None
+    assert fetched(said(503), part, said(503), WHOLE, retries=1)[0].error is None
+    assert words(fetched(part, said(503), said(503), WHOLE, retries=1)[0]).endswith("100 bytes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -246,11 +247,14 @@ def test_a_list_that_ends_is_read_to_its_end() -> None:
     ("trouble", "stumbled", "left", "rows"), [(LOST, True, 0, 80), (REFUSED, False, 3, 0)]
 )
 def test_a_list_that_cannot_be_read_now_is_read_later_and_one_that_is_refused_is_not(
-    *, trouble: Any, stumbled: bool, left: int, rows: int
+    *, trouble: Any, stumbled: bool, left: int, rows: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Of a failed look nothing is asked for singly; of a refused list everything is."""
     scene = Scene()
-    found, sizes, unseen = pages(scene, scene.existing(3), 100, lambda _: trouble)
+    with caplog.at_level(logging.INFO, "kling_sdk"):
+        found, sizes, unseen = pages(scene, scene.existing(3), 100, lambda _: trouble)
+    refusal = f"no list at {RECORD.path} can be read (PermissionDeniedError)"
+    assert caplog.messages == ([] if stumbled else [refusal])
     assert (found.has_stumbled, len(unseen), found.rows) == (stumbled, left, rows)
     assert found.without_list == (set() if stumbled else {RECORD.path})
     assert sizes == [100]

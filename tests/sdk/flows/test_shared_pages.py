@@ -11,6 +11,7 @@ import pytest
 
 from kling_sdk import EndpointRecord, Task, TextToVideo, TransportError, WaitCancelledError
 from kling_sdk.flows import Context, Send, Sleep
+from kling_sdk.flows.asking import TASKS
 from kling_sdk.flows.board import Waiting
 from kling_sdk.flows.together import MOMENT, PATIENCE, SLOW, shared_look, waiting
 from kling_sdk.wire import Reply
@@ -170,3 +171,24 @@ def test_a_reader_that_fails_lets_another_read() -> None:
         with pytest.raises(ZeroDivisionError):
             looked(ctx, scene, first, tasks[0], breaks)
         assert ctx.board.claim(RECORD.path, second, 0.0)
+
+
+def test_tasks_of_the_newer_interface_that_a_page_leaves_out_are_asked_for_by_their_ids() -> None:
+    """Twenty in a call, by who reads the page; all waits see them."""
+    scene = Scene()
+    tasks = scene.existing(4, "text-to-video/kling-3.0")
+    ctx = context(scene.clock, with_tasks=True)
+    others = reply(answer(200, 0, "SUCCEED", {"count": 0}))
+
+    def respond(effect: Send) -> Reply:
+        return others if effect.call.method == "POST" else asked(scene.kling, effect)
+
+    with ExitStack() as stack:
+        all_waits = [stack.enter_context(waiting(ctx, TASKS, one)) for one in tasks]
+        flow = shared_look(ctx, TASKS, all_waits[0], tasks[0], 0.0)
+        played = play(flow, scene.clock, respond)
+        assert played.value is not None
+        assert played.value[1].task_id == tasks[0].task_id
+        shown = [wait.news[1] for wait in all_waits]
+        assert [one and one.task_id for one in shown] == [one.task_id for one in tasks]
+        assert played.sent[-1] == "GET /tasks"

@@ -17,7 +17,7 @@ from kling_sdk import (
     WaitCancelledError,
     WaitTimeoutError,
 )
-from kling_sdk.flows.wait import _next_look, wait
+from kling_sdk.flows.wait import _first_look, _next_look, wait
 from kling_sdk.results import instant
 from tests.sdk.fake_kling import answer
 from tests.sdk.flows.test_wait import DONE, NEW, shown, waited
@@ -165,3 +165,8 @@ def test_no_look_follows_one_that_began_at_the_deadline() -> None:
     )
     assert isinstance(played.error, WaitTimeoutError)
     assert [round(time) for time in played.send_times] == [30, 75]
+
+
+def test_a_task_of_an_unknown_age_is_looked_at_at_once() -> None:
+    """It may have ended long ago."""
+    assert _first_look(context(FakeClock()), Task("1", "submitted")) == 0.0

@@ -8,7 +8,14 @@ from typing import Any
 import attrs
 import pytest
 
-from kling_sdk import Outcome, Task, UnreachableError, WaitCancelledError, WaitTimeoutError
+from kling_sdk import (
+    KlingError,
+    Outcome,
+    Task,
+    UnreachableError,
+    WaitCancelledError,
+    WaitTimeoutError,
+)
 from kling_sdk.flows.look import Look
 from kling_sdk.flows.watch import Watch
 from tests.sdk.scripted import FakeClock, context
@@ -282,3 +289,19 @@ def test_a_task_keeps_what_only_an_earlier_reply_had() -> None:
     assert outcome.task is not None
     ids = (outcome.task.external_task_id, outcome.task.endpoint, outcome.task.reused)
     assert ids == ("a", "text2video", True)
+
+
+def test_open_tasks_keep_their_order() -> None:
+    """A task that was seen stays in its place."""
+    watch, _ = watching(3)
+    watch.look()
+    watch.looked(Look(0.0, found={"0": task("0", "processing")}, requests=1))
+    assert list(watch.tasks()) == [task("0", "processing"), task("1"), task("2")]
+
+
+def test_an_error_of_what_is_no_longer_open_is_nobody_s() -> None:
+    """It may have become another name's."""
+    watch, _ = watching()
+    watch.look()
+    assert watch.looked(Look(0.0, failed={"9": KlingError("no")}, requests=1)) == 0
+    assert (len(watch), len(watch.ended)) == (1, 0)
