@@ -462,3 +462,9 @@ def test_cfg_scale_is_from_0_to_1(made: Any, given: dict[str, Any]) -> None:
 def test_every_class_has_a_plainest_request() -> None:
     """Or the tests above would leave one out."""
     assert {made for made, _ in PLAINEST} == set(ALL)
+
+
+@pytest.mark.parametrize("made", ALL, ids=lambda one: one.__name__)
+def test_every_field_of_a_request_goes_by_its_name(made: Any) -> None:
+    """For its own constructor as well, which type checkers read."""
+    assert [field.name for field in attrs.fields(made) if not field.kw_only] == []

@@ -305,3 +305,15 @@ def test_an_error_of_what_is_no_longer_open_is_nobody_s() -> None:
     watch.look()
     assert watch.looked(Look(0.0, failed={"9": KlingError("no")}, requests=1)) == 0
     assert (len(watch), len(watch.ended)) == (1, 0)
+
+
+def test_a_wait_says_how_long_it_took_itself() -> None:
+    """From when it was added, and not from the beginning of the batch."""
+    watch, clock = watching()
+    clock.now += 20.0
+    watch.add(1, task("1"), 10.0)
+    watch.look()
+    watch.looked(Look(30.0, requests=1))
+    assert [str(one.error).partition(";")[0] for one in watch.ended] == [
+        "task 1 is submitted after 10 s"
+    ]
