@@ -25,7 +25,7 @@ from kling_sdk.flows import Send
 from kling_sdk.flows.create import create, external_id_for
 from kling_sdk.wire import RelayWire, Reply
 from tests.sdk.fake_kling import answer
-from tests.sdk.scripted import FakeClock, Played, context, play, reply
+from tests.sdk.scripted import FakeClock, Played, context, in_turn, play, reply
 
 ID: Final = "order-1"
 POST, LOOK = "POST /v1/videos/text2video", f"GET /v1/videos/text2video/{ID}"
@@ -271,3 +271,35 @@ def test_a_look_up_is_signed_by_the_key_of_the_create_alone() -> None:
     played = play(create(context(clock, keys=ring), request), clock, respond)
     assert text(played) == unknown("its id is taken, but the task cannot be read")
     assert {send.call.headers["authorization"] for send in played.sends} == {"Bearer one"}
+
+
+CONFLICT = Reply(
+    409, {}, b'{"error": {"message": "no", "type": "t", "code": "external_task_id_conflict"}}'
+)
+
+
+def after_a_conflict(*then: Reply | Exception) -> Played[Task]:
+    """Create on a relay whose conflict comes over a used connection."""
+    clock = FakeClock()
+    ctx = attrs.evolve(context(clock), wire=RelayWire())
+    ctx.server.echoes = True
+    request = TextToVideo(prompt="a kitten", external_task_id=ID)
+    return play(create(ctx, request), clock, in_turn([CONFLICT, *then]))
+
+
+def test_a_conflict_over_a_used_connection_is_asked_for_once_more() -> None:
+    """It may have been the reply to another request; a look-up would find that one's task."""
+    again = after_a_conflict(CONFLICT)
+    assert isinstance(again.error, ConflictError)
+    assert (again.error.external_task_id, [send.fresh for send in again.sends]) == (
+        ID,
+        [False, True],
+    )
+    assert [send.call.method for send in again.sends] == ["POST", "POST"]
+    lost = after_a_conflict(LOST)
+    assert isinstance(lost.error, OutcomeUnknownError)
+    assert text(lost) == unknown("repeating it failed with TransportError")
+    assert isinstance(lost.error.__cause__, ConflictError)
+    accepted = Reply(200, {}, b'{"task_id": "kling_1", "status": "submitted"}')
+    found = after_a_conflict(accepted, accepted).result
+    assert (found.task_id, found.external_task_id) == ("kling_1", ID)
