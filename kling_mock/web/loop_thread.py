@@ -6,9 +6,10 @@ import asyncio
 import concurrent.futures
 import contextlib
 import os
+import queue
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 __all__ = ["LoopState", "LoopThread"]
 
@@ -99,29 +100,32 @@ class LoopThread:
             RuntimeError: The thread takes no work, or stopped before *work* ended.
         """
         try:
-            future = self._submit(work)
+            handed = _Handover(work)
         except BaseException:
             work.close()
             raise
-        return self._result(future, timeout)
+        try:
+            self._submit(handed)
+        except BaseException:
+            handed.drop()
+            raise
+        return self._result(handed, timeout)
 
-    def _submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+    def _submit(self, handed: _Handover[Any]) -> None:
         if self.state == "forked":  # first: a thread of the parent may have held the lock
             raise self.refusal()
         with self._lock:
             if self._loop is None or self._state != "running":
                 raise self.refusal()
-            return asyncio.run_coroutine_threadsafe(work, self._loop)
+            handed.give(self._loop)
 
-    def _result(self, future: concurrent.futures.Future[T], timeout: float | None) -> T:
+    def _result(self, handed: _Handover[T], timeout: float | None) -> T:
         try:
-            return future.result(timeout)
+            return handed.result(timeout)
         except concurrent.futures.CancelledError:
             if self.running:
                 raise
             raise self.refusal() from None  # the loop ends: it cancels what is left
-        finally:
-            future.cancel()  # on a timeout or an interrupt; otherwise it has ended
 
     def call(self, function: Callable[[], T]) -> T:
         """Run *function* on the loop's thread and return its result; also from that thread.
@@ -166,7 +170,9 @@ class LoopThread:
             await last()
 
         try:
-            self._result(asyncio.run_coroutine_threadsafe(work(), loop), timeout)
+            handed = _Handover(work())
+            handed.give(loop)
+            self._result(handed, timeout)
         finally:
             loop.call_soon_threadsafe(loop.stop)
             thread.join(timeout)
@@ -175,10 +181,74 @@ class LoopThread:
                 self._state = "stopped"
 
 
+class _Handover(Generic[T]):
+    """A coroutine that one thread gives to the loop of another, and its result.
+
+    Neither side takes a lock that is written in Python, as those of `threading.Event` and of
+    futures are: an interrupt (Ctrl-C) inside one leaves it locked, and the loop would wait for it
+    for ever.
+
+    Args:
+        work: What to run.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, T]) -> None:
+        self._work = work
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[T] | None = None  # the loop's thread alone uses it
+        self._is_dropped = False  # likewise
+        self._ended: queue.SimpleQueue[asyncio.Task[T]] = queue.SimpleQueue()
+
+    def give(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let *loop* run it."""
+        self._loop = loop
+        loop.call_soon_threadsafe(self._begin)
+
+    def result(self, timeout: float | None) -> T:
+        """Wait for its result; after a timeout or an interrupt it is dropped.
+
+        Raises:
+            TimeoutError: It did not end in time.
+            concurrent.futures.CancelledError: It was cancelled.
+        """
+        try:
+            task = self._ended.get(timeout=timeout)
+        except BaseException as error:
+            self.drop()
+            if isinstance(error, queue.Empty):
+                raise TimeoutError from None
+            raise
+        if task.cancelled():
+            raise concurrent.futures.CancelledError
+        return task.result()
+
+    def drop(self) -> None:
+        """Cancel it, or close it if no loop has begun it."""
+        loop = self._loop
+        if loop is None:
+            self._work.close()
+            return
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and has cancelled it
+            loop.call_soon_threadsafe(self._drop)
+
+    def _begin(self) -> None:
+        if not self._is_dropped:
+            self._task = asyncio.get_running_loop().create_task(self._work)
+            self._task.add_done_callback(self._ended.put)
+
+    def _drop(self) -> None:
+        self._is_dropped = True
+        if self._task is None:  # an interrupt came before it was given
+            self._work.close()
+        else:
+            self._task.cancel()
+
+
 class _Beginning:
     """A thread with a loop that begins to run.
 
-    The thread makes the loop and closes it, since no signal interrupts it there.
+    The thread makes the loop and closes it, since no signal interrupts it there. For what the two
+    threads share, see `_Handover`.
 
     Args:
         name: The thread's name.
@@ -187,8 +257,8 @@ class _Beginning:
     def __init__(self, name: str) -> None:
         self.thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ready = threading.Event()
-        self._undone = threading.Event()
+        self._ready: queue.SimpleQueue[asyncio.AbstractEventLoop | None] = queue.SimpleQueue()
+        self._is_undone = False
 
     def wait(self) -> asyncio.AbstractEventLoop:
         """Start the thread; return its loop once that runs.
@@ -197,14 +267,14 @@ class _Beginning:
             RuntimeError: The system has no thread or no descriptor left.
         """
         self.thread.start()
-        self._ready.wait()
-        if self._loop is None:
+        loop = self._ready.get()
+        if loop is None:
             raise RuntimeError("The event loop could not be made; see the error above.")
-        return self._loop
+        return loop
 
     def undo(self) -> None:
         """End the thread, wherever `wait` was interrupted."""
-        self._undone.set()
+        self._is_undone = True
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # it is closed already
                 self._loop.call_soon_threadsafe(self._loop.stop)
@@ -213,18 +283,18 @@ class _Beginning:
 
     def _main(self) -> None:
         try:
-            if self._undone.is_set():
+            if self._is_undone:
                 return
-            self._loop = asyncio.new_event_loop()
-            self._loop.call_soon(self._begun)
-            _run(self._loop)
+            loop = self._loop = asyncio.new_event_loop()
+            loop.call_soon(self._begun, loop)
+            _run(loop)
         finally:
-            self._ready.set()
+            self._ready.put(None)
 
-    def _begun(self) -> None:
-        self._ready.set()
-        if self._undone.is_set() and self._loop is not None:
-            self._loop.stop()
+    def _begun(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._ready.put(loop)
+        if self._is_undone:
+            loop.stop()
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
