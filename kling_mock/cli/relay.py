@@ -82,6 +82,13 @@ def add_relay_commands(commands: Any) -> None:
     )
     reconcile.set_defaults(run=_reconcile)
     add_database_option(reconcile)
+    reconcile.add_argument(
+        "--repair",
+        action="store_true",
+        help="print the ledger entries and corrections that would make the tables keep the rules; "
+        "nothing is changed without --yes",
+    )
+    reconcile.add_argument("--yes", action="store_true", help="with --repair: make these changes")
     stats = commands.add_parser(
         "stats",
         help="tasks per day, tasks that are stuck, slow statements",
@@ -160,14 +167,23 @@ def _keys() -> str:
 
 
 def _reconcile(options: argparse.Namespace) -> int:
-    from kling_mock.relay.operator.views import show_reconciliation
+    from kling_mock.relay.operator.views import show_reconciliation, show_repair
+
+    if options.yes and not options.repair:
+        print_error(ValueError("--yes: only with --repair"))
+        return 2
 
     async def work(storage: Any) -> Any:
-        return await storage.reconcile()
+        now = int(time.time())
+        repairs = await storage.repair(now=now, commit=options.yes) if options.repair else ()
+        return repairs, await storage.reconcile()
 
-    found = run_on_database(options.db, work)
-    if found is None:
+    done = run_on_database(options.db, work)
+    if done is None:
         return 2
+    repairs, found = done
+    for repair in repairs:
+        print_json(show_repair(repair, done=options.yes))
     for row in found:
         print_json(show_reconciliation(row))
     return 0 if all(row.is_explained for row in found) else 1

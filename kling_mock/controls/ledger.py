@@ -92,7 +92,7 @@ class LedgerHandle(KnownAttributes):
 
 
 def _problem(row: Reconciliation) -> str:
-    rows = "; ".join(f"{one.task_id} {one.why} ({one.quota})" for one in row.unexplained)
+    rows = "; ".join(f"{one.rule}: {one.row}: {one.why} ({one.quota})" for one in row.unexplained)
     return (
         f"user {row.username!r}: opening {row.opening} + credits {row.credits} - charged"
         f" {row.charged} differs from the balance {row.quota} by {row.difference}; held {row.held},"

@@ -16,7 +16,8 @@ from kling_mock.migration.rows.data_checks import check_rows
 from kling_mock.migration.schema.known_schemas import KnownSchema, goal, recognise
 from kling_mock.migration.schema.rebuild import BEFORE
 from kling_mock.migration.state import MigrationState
-from kling_mock.storage.schema import Table, quoted
+from kling_mock.migration.versions import table_version
+from kling_mock.storage.schema import VERSION, Table, quoted
 
 __all__ = ["CheckReport", "CheckVerdict", "check", "left_over"]
 
@@ -42,6 +43,7 @@ class CheckReport:
         found: The table's description; None when there is no table.
         definition: The statements that the database itself gave for it, read after `found`
             and before it was compared with the database.
+        version: The version of the relay's own tables; None where there are none.
     """
 
     shape: KnownSchema
@@ -50,6 +52,7 @@ class CheckReport:
     findings: tuple[Finding, ...] = ()
     found: Table | None = None
     definition: tuple[str, ...] = ()
+    version: int | None = None
 
     @property
     def blockers(self) -> tuple[Finding, ...]:
@@ -65,7 +68,7 @@ class CheckReport:
     def verdict(self) -> CheckVerdict:
         """The result."""
         if self.shape is KnownSchema.OURS:
-            return CheckVerdict.WANTED
+            return _of_version(self.version)
         if not self.shape.upgradable:
             return CheckVerdict.UNKNOWN
         return CheckVerdict.BLOCKED if self.blockers else CheckVerdict.POSSIBLE
@@ -77,10 +80,18 @@ class CheckReport:
             "means": self.shape.means,
             "verdict": self.verdict.name.lower(),
             "rows": self.rows,
+            "tables_version": self.version,
             "facts": attrs.asdict(self.facts) if self.facts else None,
             "estimate": attrs.asdict(self.estimate) if self.estimate else None,
             "findings": [attrs.asdict(one) for one in self.findings],
         }
+
+
+def _of_version(version: int | None) -> CheckVerdict:
+    """Return what the relay's tables need where `videos` needs nothing."""
+    if version is None or version == VERSION:
+        return CheckVerdict.WANTED
+    return CheckVerdict.BLOCKED if version > VERSION else CheckVerdict.POSSIBLE
 
 
 _ORDER = {"blocker": 0, "warning": 1, "note": 2}
@@ -89,9 +100,9 @@ _ORDER = {"blocker": 0, "warning": 1, "note": 2}
 def check(session: Session, wanted: Table) -> CheckReport:
     """Inspect the table that *wanted* describes; nothing is written."""
     found = read_table(session, wanted.name)
-    shape = recognise(found, wanted)
+    shape, version = recognise(found, wanted), table_version(session)
     if found is None or not shape.upgradable:
-        return CheckReport(shape, found=found)
+        return CheckReport(shape, found=found, version=version)
     text, facts = definition(session, found.name), look(session, found.name)
     findings = unsupported(session, found, wanted)
     if types(session, found, wanted):  # no question about the rows makes sense then
@@ -110,6 +121,7 @@ def check(session: Session, wanted: Table) -> CheckReport:
         tuple(sorted(findings, key=lambda one: _ORDER[one.severity])),
         found,
         text,
+        version,
     )
 
 

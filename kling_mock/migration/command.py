@@ -6,6 +6,7 @@ import argparse
 import json
 import secrets
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -27,7 +28,8 @@ from kling_mock.migration.script import downgrade_script, upgrade_script
 from kling_mock.migration.state import MigrationState
 from kling_mock.migration.upgrade import Upgrade
 from kling_mock.migration.verify import verify
-from kling_mock.storage.schema import Dialect
+from kling_mock.migration.versions import upgrade_tables
+from kling_mock.storage.schema import VERSION, Dialect
 
 __all__ = ["run"]
 
@@ -92,6 +94,8 @@ def _check(session: Session, options: argparse.Namespace) -> int:
 
 def _reported(report: CheckReport) -> list[str]:
     lines = [f"shape     {report.shape.value}: {report.shape.means}"]
+    if report.version is not None:
+        lines.append(f"tables    version {report.version} of {VERSION}")
     facts, costs = report.facts, report.estimate
     if facts is not None and costs is not None:
         free = "unknown" if facts.free is None else f"{_mega(facts.free)} free"
@@ -160,12 +164,14 @@ def _upgraded(session: Session, options: argparse.Namespace) -> int:
         online.abandon()
         _print("what the unfinished upgrade left is removed; the table is as before")
         return 0
+    others = upgrade_tables(session, int(time.time()), _print)
     if options.backup and job.needed("online" if options.online else "direct"):
         rows = backup(options.db, Path(options.backup))
         _print(f"backup of {rows:,} rows in {options.backup}")
     shape = online.run() if options.online else job.run()
     if shape is KnownSchema.OURS:
-        _print("nothing to do: the table is in the target schema")
+        done = "videos needs nothing" if others else "nothing to do"
+        _print(f"{done}: the table is in the target schema")
     else:
         _print(f"upgraded from {shape.value}; see kling-mock db verify")
     return 0

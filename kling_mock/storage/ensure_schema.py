@@ -44,9 +44,10 @@ async def ensure_schema(engine: Engine) -> None:
         await engine.execute_script(script_statements(engine.dialect))
     version = await engine.run(_version, TransactionMode.WRITE)
     if version != VERSION:
+        what = "is of a newer program; use that one" if version > VERSION else _UPGRADE
         raise SchemaError(
-            f"the database has version {version} of the tables, this program needs {VERSION}."
-            f" {_UPGRADE}"
+            f"the database has version {version} of the tables, this program needs {VERSION}:"
+            f" {what}"
         )
 
 

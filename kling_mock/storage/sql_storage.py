@@ -19,6 +19,7 @@ from kling_mock.storage.transactions import (
     create,
     lifecycle,
     monitoring,
+    repair,
     reports,
     settlement,
     webhooks,
@@ -27,6 +28,7 @@ from kling_mock.storage.values import (
     REPEATS,
     Created,
     NewTask,
+    Repair,
     SlowRecord,
     SlowTransaction,
     StoreStatistics,
@@ -136,6 +138,22 @@ class SqlStorage:
         return await self.run(
             "create_task", create.creating(task, now, next_poll_at), TransactionMode.WRITE
         )
+
+    async def repair(self, *, now: int, commit: bool) -> tuple[Repair, ...]:
+        """Make the tables keep the rules of `reconcile` again, where it is clear how.
+
+        Args:
+            now: Unix seconds, for the entries that are added.
+            commit: Whether to do it; else nothing is changed.
+
+        Returns:
+            The changes that were made, or would be.
+        """
+        make = partial(repair.repair, now=now, commit=commit)
+        try:
+            return await self.run("repair", make, TransactionMode.WRITE)
+        except repair.NotCommittedError as planned:
+            return planned.repairs
 
     ping = _read(monitoring.ping)
 

@@ -55,6 +55,8 @@ RELEASE_USER: Final = write("UPDATE users SET held_quota = held_quota - ? WHERE 
 # ---------------------------------------------------------------- ledger
 
 INSERT_LEDGER: Final = insert("ledger", names(LedgerEntry)[1:])
+#: Two entries at once.
+INSERT_TWO_ENTRIES: Final = insert("ledger", names(LedgerEntry)[1:], rows=2)
 #: (reference, kind)
 LEDGER_ENTRY: Final = select(LedgerEntry, "FROM ledger WHERE reference = ? AND kind = ?")
 #: (user, id below, limit)
@@ -292,19 +294,45 @@ OPEN_HOLDS: Final = read("""
 LATE_SUCCESSES: Final = read("""
     SELECT user_id, COUNT(*) FROM reports
     WHERE status = 'succeed' AND user_id BETWEEN ? AND ? GROUP BY user_id""")
-#: Successes without their charge or with another one.
-UNCHARGED: Final = read("""
-    SELECT v.task_id, v.user_id, v.quota, l.amount FROM videos v
-    LEFT JOIN ledger l ON l.reference = v.task_id AND l.kind = 'charge'
-    WHERE v.status = 'succeed' AND v.legacy = 0 AND v.user_id BETWEEN ? AND ?
-        AND (l.id IS NULL OR l.amount + v.quota <> 0)
-    ORDER BY v.id""")
-#: Charges without their success.
-UNEARNED: Final = read("""
-    SELECT l.reference, l.user_id, l.amount FROM ledger l
-    LEFT JOIN videos v ON v.task_id = l.reference AND v.status = 'succeed'
-    WHERE l.kind = 'charge' AND l.user_id BETWEEN ? AND ? AND v.id IS NULL
-    ORDER BY l.id""")
+# The repairs of `transactions.repair`.
+
+LAST_ENTRY: Final = read("SELECT MAX(id) FROM ledger")
+#: One repair at a time: the row stays as it is, and locked.
+LOCK_REPAIRS: Final = write("UPDATE schema_version SET version = version")
+#: Open tasks that hold something, without its entry: those of a process without such entries.
+WITHOUT_HOLD: Final = read("""
+    SELECT v.task_id, v.user_id, v.token_id, v.held_quota FROM videos v
+    LEFT JOIN ledger h ON h.reference = v.task_id AND h.kind = 'hold'
+    WHERE v.next_poll_at IS NOT NULL AND v.held_quota > 0 AND h.id IS NULL ORDER BY v.id""")
+#: Tasks that have ended, with a hold and without its release. (hold's id from, to)
+WITHOUT_RELEASE: Final = read("""
+    SELECT v.task_id, v.user_id, v.token_id, v.channel_id, h.amount, COALESCE(c.uncollected, 0)
+    FROM ledger h JOIN videos v ON v.task_id = h.reference AND v.user_id = h.user_id
+    LEFT JOIN ledger r ON r.reference = h.reference AND r.kind = 'release'
+    LEFT JOIN ledger c ON c.reference = h.reference AND c.kind = 'charge'
+    WHERE h.kind = 'hold' AND r.id IS NULL AND v.status IN ('succeed', 'failed')
+        AND h.id BETWEEN ? AND ? ORDER BY v.id""")
+#: Charges of a process that names neither token nor channel in entries get those of the task.
+#: (id from, to)
+NAME_CHARGES: Final = write("""
+    UPDATE ledger SET
+        token_id = (SELECT v.token_id FROM videos v WHERE v.task_id = ledger.reference),
+        channel_id = (SELECT v.channel_id FROM videos v WHERE v.task_id = ledger.reference)
+    WHERE id BETWEEN ? AND ? AND kind = 'charge' AND token_id = 0 AND channel_id = 0 AND EXISTS (
+        SELECT 1 FROM videos v WHERE v.task_id = ledger.reference
+            AND (v.token_id <> 0 OR v.channel_id <> 0))""")
+#: Change a column that is a sum of entries, by table and column. (amount, id)
+ADD_TO: Final = {
+    (table, column): write(f"UPDATE {table} SET {column} = {column} + ? WHERE id = ?")  # noqa: S608 - our own names
+    for table, column in (
+        ("users", "held_quota"),
+        ("users", "used_quota"),
+        ("users", "request_count"),
+        ("tokens", "held_quota"),
+        ("tokens", "used_quota"),
+        ("channels", "used_quota"),
+    )
+}
 
 #: Days are UTC. (since)
 STATS: Final = read("""

@@ -103,10 +103,10 @@ def select(row: type[attrs.AttrsInstance], rest: str) -> Statement:
     return read(f"SELECT {', '.join(names(row))} {rest}")
 
 
-def insert(table: str, columns: Sequence[str]) -> Statement:
-    """Return an INSERT of one row."""
-    marks = ", ".join("?" * len(columns))
-    return write(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})")  # noqa: S608 - names of our own
+def insert(table: str, columns: Sequence[str], rows: int = 1) -> Statement:
+    """Return an INSERT of so many rows."""
+    marks = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
+    return write(f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks}")  # noqa: S608 - names of our own
 
 
 def drive(transaction: Transaction[T], execute: Callable[[Statement, tuple[Any, ...]], Any]) -> T:

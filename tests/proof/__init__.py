@@ -66,6 +66,14 @@ proof/test_p4_no_overdraft.py
     P4 negative test_the_checker_catches_a_hold_that_leaks
     P4 proof    test_a_row_of_a_migration_is_never_charged
     P4 negative test_the_checker_catches_a_sweeper_that_charges_it
+proof/test_p4_reconcile.py
+    P4 proof    test_every_change_of_a_row_is_noticed
+    P4 proof    test_each_of_these_corruptions_is_noticed
+    P4 proof    test_nothing_is_noticed_in_a_healthy_history
+    P4 control  test_every_rule_and_every_column_is_on_the_page
+    P4 control  test_every_exception_is_on_the_page
+    P4 control  test_the_storage_in_memory_finds_the_same
+    P4 negative test_the_check_catches_a_reconcile_that_only_adds_up
 proof/test_p5_killed_anywhere.py
     P5 proof    test_a_relay_that_is_killed_anywhere_loses_and_doubles_nothing
     P5 proof    test_the_same_over_mariadb

@@ -127,7 +127,7 @@ def test_the_checker_catches_a_hold_that_leaks(
 ) -> None:
     """Negative control: a relay that forgets the release holds money for failed tasks."""
 
-    def forget(_: Any) -> Transaction[None]:
+    def forget(*_: Any) -> Transaction[None]:
         yield statements.PING, ()
 
     monkeypatch.setattr(settlement, "_release", forget)

@@ -42,6 +42,8 @@ BY_OTHERS: Final = {
     "REPLAY_NOTICE",
     "INSERT_SCHEMA_VERSION",
     "CLOSE_ATTEMPT",
+    "LOCK_REPAIRS",
+    "NAME_CHARGES",
 }
 #: Attempts to reach a point: concurrent work may pass the last points of a scenario in another
 #: order, or with one fewer.
@@ -151,7 +153,7 @@ def test_every_change_of_a_task_s_life_is_a_point(points: dict[str, list[Point]]
     assert changes - passed == BY_OTHERS
     network = {"send POST", "sent POST", "answered POST", "send GET", "sent GET", "answered GET"}
     assert network | {"BEGIN", "reply to POST", "reply to GET"} <= passed
-    for last in ("INSERT_VIDEO", "ACCEPT", "INSERT_NOTICE", "RECORD_DELIVERY"):
+    for last in ("INSERT_LEDGER", "ACCEPT", "INSERT_NOTICE", "RECORD_DELIVERY"):
         assert {f"COMMIT {last}", f"COMMITTED {last}"} <= passed
 
 

@@ -15,8 +15,10 @@ from kling_mock.storage.values import (
     DELETED,
     DISABLED,
     ENABLED,
+    UNNUMBERED,
     Channel,
     Reconciliation,
+    Repair,
     Token,
     User,
     VideoRow,
@@ -35,6 +37,7 @@ __all__ = [
     "schema_of",
     "show_channel",
     "show_reconciliation",
+    "show_repair",
     "show_stuck",
     "show_token",
     "show_user",
@@ -142,6 +145,18 @@ def show_reconciliation(row: Reconciliation) -> Body:
         "held_difference": row.held_difference,
         "is_explained": row.is_explained,
     }
+
+
+def show_repair(repair: Repair, *, done: bool) -> Body:
+    """Return a `Repair`, made or only planned, as JSON."""
+    shown: Body = {"repair": repair.rule, "row": repair.row, "done": done}
+    if repair.entry is not None:
+        return shown | {"insert": attrs.asdict(repair.entry, filter=_is_numbered)}
+    return shown | {"column": repair.column, "add": repair.amount}
+
+
+def _is_numbered(attribute: attrs.Attribute[Any], value: Any) -> bool:
+    return attribute.name != "id" or value != UNNUMBERED
 
 
 def show_stuck(row: VideoRow) -> Body:

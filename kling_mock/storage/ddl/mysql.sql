@@ -105,6 +105,8 @@ CREATE TABLE IF NOT EXISTS ledger (
     kind VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     reference VARCHAR(200) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     user_id INT NOT NULL,
+    token_id INT NOT NULL DEFAULT 0,
+    channel_id INT NOT NULL DEFAULT 0,
     amount BIGINT NOT NULL,
     uncollected BIGINT NOT NULL DEFAULT 0,
     note VARCHAR(255) NOT NULL DEFAULT '',

@@ -116,6 +116,8 @@ CREATE TABLE IF NOT EXISTS ledger (
     kind VARCHAR(20) NOT NULL,
     reference VARCHAR(200) NOT NULL,
     user_id INTEGER NOT NULL,
+    token_id INTEGER NOT NULL DEFAULT 0,
+    channel_id INTEGER NOT NULL DEFAULT 0,
     amount INTEGER NOT NULL,
     uncollected INTEGER NOT NULL DEFAULT 0,
     note VARCHAR(255) NOT NULL DEFAULT '',

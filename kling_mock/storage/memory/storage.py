@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import attrs
 
 from kling_mock.storage.errors import UnknownError
+from kling_mock.storage.memory.reconcile import reconciled
 from kling_mock.storage.memory.tasks import MemoryTasks
 from kling_mock.storage.money_rules import check_limit
 from kling_mock.storage.protocol import Storage
@@ -16,16 +17,12 @@ from kling_mock.storage.values import (
     Backlog,
     DailyTotals,
     LateReport,
-    LedgerEntry,
-    LedgerKind,
     Notice,
     NoticeState,
     Reconciliation,
     SlowRecord,
     StoreStatistics,
     StoreSummary,
-    Unexplained,
-    User,
     VideoRow,
     WebhookDelivery,
 )
@@ -138,69 +135,7 @@ class MemoryStorage(MemoryTasks, Storage):
         return found[::-1][:limit]
 
     async def reconcile(self, user_id: int | None = None) -> Sequence[Reconciliation]:
-        if user_id is not None:
-            return [self._reconcile(self.tables.user(user_id))]
-        return [self._reconcile(user) for user in self.tables.users.values()]
-
-    def _reconcile(self, user: User) -> Reconciliation:
-        entries = [one for one in self.tables.ledger.values() if one.user_id == user.id]
-        rows = [one for one in self.tables.videos.values() if one.user_id == user.id]
-        sums = Counter[LedgerKind]()
-        for entry in entries:
-            sums[entry.kind] += entry.amount
-        late = [
-            one
-            for one in self.tables.reports.values()
-            if one.user_id == user.id and one.status == "succeed"
-        ]
-        return Reconciliation(
-            user_id=user.id,
-            username=user.username,
-            opening=sums[LedgerKind.OPENING],
-            credits=sums[LedgerKind.CREDIT],
-            charged=-sums[LedgerKind.CHARGE],
-            quota=user.quota,
-            held=user.held_quota,
-            open_holds=sum(row.held_quota for row in rows if row.is_open and not row.legacy),
-            used=user.used_quota,
-            uncollected=sum(entry.uncollected for entry in entries),
-            late=len(late),
-            unexplained=tuple(self._unexplained(rows, entries)),
-        )
-
-    def _unexplained(
-        self, rows: Sequence[VideoRow], entries: Sequence[LedgerEntry]
-    ) -> list[Unexplained]:
-        found: list[Unexplained] = []
-        charges = {one.reference: one for one in entries if one.kind is LedgerKind.CHARGE}
-        for row in rows:
-            if row.legacy or row.status != "succeed":
-                continue
-            if (charge := charges.get(row.task_id)) is None:
-                found.append(
-                    Unexplained(row.task_id, row.user_id, "succeeded without a charge", row.quota)
-                )
-            elif -charge.amount != row.quota:
-                found.append(
-                    Unexplained(
-                        row.task_id,
-                        row.user_id,
-                        "charged another amount than its row says",
-                        -charge.amount,
-                    )
-                )
-        for charge in charges.values():
-            charged = self.tables.videos.get(charge.reference)
-            if charged is None or charged.status != "succeed":
-                found.append(
-                    Unexplained(
-                        charge.reference,
-                        charge.user_id,
-                        "charged without having succeeded",
-                        -charge.amount,
-                    )
-                )
-        return found
+        return reconciled(self.tables, user_id)
 
     async def stats(self, *, since: int) -> Sequence[DailyTotals]:
         days: dict[int, list[VideoRow]] = {}

@@ -84,11 +84,24 @@ class MemoryTables:
         amount: int,
         *,
         now: int,
+        token_id: int = 0,
+        channel_id: int = 0,
         uncollected: int = 0,
         note: str = "",
     ) -> LedgerEntry:
         """Add a ledger entry."""
         number = self.next_id("ledger")
-        entry = LedgerEntry(number, kind, reference, user_id, amount, uncollected, note, now)
+        entry = LedgerEntry(
+            number,
+            kind,
+            reference,
+            user_id,
+            token_id,
+            channel_id,
+            amount,
+            uncollected,
+            note,
+            now,
+        )
         self.ledger[kind, reference] = entry
         return entry

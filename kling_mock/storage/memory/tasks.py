@@ -89,6 +89,8 @@ class MemoryTasks(MemoryAccounts):
             not_found_at=None,
         )
         self.tables.videos[row.task_id] = row
+        if not task.overdraft:
+            self._add_hold(row, now)
         return Created(attrs.evolve(row, id=UNNUMBERED), is_new=True)
 
     def _before(self, task: NewTask) -> VideoRow | None:
@@ -246,23 +248,18 @@ class MemoryTasks(MemoryAccounts):
     def _pay(self, row: VideoRow, charged: int, uncollected: int | None, now: int) -> None:
         """Move the money; *uncollected* is None for a failure, which only releases the hold."""
         user = self.tables.users[row.user_id]
-        once = 0
+        if row.held_quota and (LedgerKind.HOLD, row.task_id) not in self.tables.ledger:
+            self._add_hold(row, now)
+        if (LedgerKind.HOLD, row.task_id) in self.tables.ledger:
+            self._add_end(LedgerKind.RELEASE, row, -row.held_quota, uncollected or 0, now)
         if uncollected is not None:
-            once = 1
-            self.tables.add_entry(
-                LedgerKind.CHARGE,
-                row.task_id,
-                row.user_id,
-                -charged,
-                uncollected=uncollected,
-                now=now,
-            )
+            self._add_end(LedgerKind.CHARGE, row, -charged, uncollected, now)
         self.tables.users[user.id] = attrs.evolve(
             user,
             quota=user.quota - charged,
             held_quota=user.held_quota - row.held_quota,
             used_quota=user.used_quota + charged,
-            request_count=user.request_count + once,
+            request_count=user.request_count + (uncollected is not None),
         )
         if (token := self.tables.tokens.get(row.token_id)) is not None:
             self.tables.tokens[token.id] = attrs.evolve(
@@ -275,6 +272,26 @@ class MemoryTasks(MemoryAccounts):
             self.tables.channels[channel.id] = attrs.evolve(
                 channel, used_quota=channel.used_quota + charged
             )
+
+    def _add_hold(self, row: VideoRow, now: int) -> None:
+        held, token = row.held_quota, row.token_id
+        self.tables.add_entry(
+            LedgerKind.HOLD, row.task_id, row.user_id, held, token_id=token, now=now
+        )
+
+    def _add_end(
+        self, kind: LedgerKind, row: VideoRow, amount: int, uncollected: int, now: int
+    ) -> None:
+        self.tables.add_entry(
+            kind,
+            row.task_id,
+            row.user_id,
+            amount,
+            now=now,
+            token_id=row.token_id,
+            channel_id=row.channel_id,
+            uncollected=uncollected,
+        )
 
     async def keep_report(self, result: TaskResult, *, status: str, now: int) -> None:
         self._report(self.tables.video(result.task_id), result, now, status=status)

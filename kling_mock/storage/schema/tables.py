@@ -12,7 +12,7 @@ from kling_mock.storage.schema.model import Check, Column, Dialect, Index, Table
 __all__ = ["ADDED", "TABLES", "TABLE_NAMES", "VERSION", "table_named"]
 
 #: Raised by one with every change of a table; `schema_version` holds it.
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 @attrs.frozen
@@ -264,6 +264,8 @@ def _ledger(c: _Columns) -> Table:
             c.ascii("kind", 20),
             c.ascii("reference", 200),
             c.integer("user_id", None),
+            c.integer("token_id"),
+            c.integer("channel_id"),
             c.big("amount", None),
             c.big("uncollected"),
             c.string("note", 255),

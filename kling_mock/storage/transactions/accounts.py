@@ -46,7 +46,7 @@ def create_user(user: NewUser, *, now: int) -> Transaction[User]:
         raise RetryTransactionError from None
     made = yield from find_user(user.username)
     assert made is not None  # noqa: S101 - inserted above, in this transaction
-    opening = (LedgerKind.OPENING.value, str(made.id), made.id, user.quota, 0, "", now)
+    opening = (LedgerKind.OPENING.value, str(made.id), made.id, 0, 0, user.quota, 0, "", now)
     yield sql.INSERT_LEDGER, opening
     return made
 
@@ -85,7 +85,7 @@ def credit(
         return before
     try:
         # The ledger before the user: its unique key is what makes two credits one.
-        entry = (key[1], key[0], user_id, signed_amount(amount), 0, note, now)
+        entry = (key[1], key[0], user_id, 0, 0, signed_amount(amount), 0, note, now)
         yield sql.INSERT_LEDGER, entry
     except DuplicateError:
         raise RetryTransactionError from None

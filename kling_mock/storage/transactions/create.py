@@ -25,6 +25,7 @@ from kling_mock.storage.values import (
     UNNUMBERED,
     Attempt,
     Created,
+    LedgerKind,
     NewTask,
     Token,
     VideoRow,
@@ -44,7 +45,7 @@ def creating(task: NewTask, now: int, next_poll_at: int) -> TransactionFactory[C
 
 
 def create_task(task: NewTask, now: int, next_poll_at: int, *, look: bool) -> Transaction[Created]:
-    """Hold the price, and insert the row.
+    """Hold the price, and insert the row and the ledger's entry of the hold.
 
     Args:
         task: As in `Storage.create_task`.
@@ -67,6 +68,8 @@ def create_task(task: NewTask, now: int, next_poll_at: int, *, look: bool) -> Tr
     row = _row(task, now, next_poll_at)
     try:
         yield sql.INSERT_VIDEO, row
+        if not task.overdraft:
+            yield sql.INSERT_LEDGER, _hold_entry(task, now)
     except DuplicateError:
         raise RetryTransactionError from None  # the next run finds who has the id
     return Created(VideoRow(UNNUMBERED, *row), is_new=True)
@@ -122,6 +125,11 @@ def _hold_token(task: NewTask, token_id: int, now: int) -> Transaction[None]:
         raise InsufficientQuotaError("token", task.price, left)
     if task.price and not task.overdraft:
         raise RetryTransactionError
+
+
+def _hold_entry(task: NewTask, now: int) -> tuple[Any, ...]:
+    kind = LedgerKind.HOLD.value
+    return (kind, task.task_id, task.user_id, task.token_id or 0, 0, task.price, 0, "", now)
 
 
 def _row(task: NewTask, now: int, next_poll_at: int) -> tuple[Any, ...]:

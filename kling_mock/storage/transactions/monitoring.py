@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from kling_mock.storage import statements as sql
 from kling_mock.storage.errors import UnknownError
+from kling_mock.storage.rule_queries import RULE_QUERIES
 from kling_mock.storage.steps import Transaction
 from kling_mock.storage.values import (
+    DELETED,
     Backlog,
     DailyTotals,
     LedgerKind,
@@ -26,7 +28,7 @@ def ping() -> Transaction[None]:
 def reconcile(user_id: int | None = None) -> Transaction[Sequence[Reconciliation]]:
     users = sql.between(user_id)
     rows = yield sql.USERS_BETWEEN, users
-    found = [User(*row) for row in rows]
+    found = {row[0]: User(*row) for row in rows}
     if user_id is not None and not found:
         raise UnknownError("user", user_id)
     rows = yield sql.LEDGER_SUMS, users
@@ -36,13 +38,26 @@ def reconcile(user_id: int | None = None) -> Transaction[Sequence[Reconciliation
     holds = {row[0]: int(row[1]) for row in rows}
     rows = yield sql.LATE_SUCCESSES, users
     late = {row[0]: int(row[1]) for row in rows}
-    unexplained = yield from _unexplained(users)
+    broken: defaultdict[int, list[Unexplained]] = defaultdict(list)
+    for check in RULE_QUERIES:
+        if check.of_users or user_id is None:
+            rule = check.rule
+            rows = yield check.query, users * check.pairs
+            for owner, key, amount, *texts in rows:
+                if check.differs and str(texts[0]) == texts[1]:
+                    continue
+                one = Unexplained(rule.name, f"{rule.table} {key}", owner, rule.says, int(amount))
+                broken[owner].append(one)
+    nobody = dict.fromkeys(sorted({*broken} - {*found}))
     return [
-        _reconciliation(
-            user, sums, holds.get(user.id, 0), late.get(user.id, 0), unexplained[user.id]
-        )
-        for user in found
+        _reconciliation(user, sums, holds.get(user.id, 0), late.get(user.id, 0), broken[user.id])
+        for user in (*found.values(), *map(_missing, nobody))
     ]
+
+
+def _missing(user_id: int) -> User:
+    """Return what stands for a user that has rows but is none; 0 has the rows of channels."""
+    return User(user_id, "", DELETED, 0, 0, 0, 0, 0)
 
 
 def _reconciliation(
@@ -52,38 +67,22 @@ def _reconciliation(
     late: int,
     unexplained: Sequence[Unexplained],
 ) -> Reconciliation:
-    opening, credits_, charges = (sums.get((user.id, kind.value), (0, 0)) for kind in LedgerKind)
+    totals = {kind: sums.get((user.id, kind.value), (0, 0)) for kind in LedgerKind}
+    charged, uncollected = totals[LedgerKind.CHARGE]
     return Reconciliation(
         user_id=user.id,
         username=user.username,
-        opening=opening[0],
-        credits=credits_[0],
-        charged=-charges[0],
+        opening=totals[LedgerKind.OPENING][0],
+        credits=totals[LedgerKind.CREDIT][0],
+        charged=-charged,
         quota=user.quota,
         held=user.held_quota,
         open_holds=open_holds,
         used=user.used_quota,
-        uncollected=charges[1],
+        uncollected=uncollected,
         late=late,
         unexplained=tuple(unexplained),
     )
-
-
-def _unexplained(users: tuple[int, int]) -> Transaction[Mapping[int, Sequence[Unexplained]]]:
-    found: defaultdict[int, list[Unexplained]] = defaultdict(list)
-    rows = yield sql.UNCHARGED, users
-    for task_id, user_id, quota, amount in rows:
-        if amount is None:
-            one = Unexplained(task_id, user_id, "succeeded without a charge", quota)
-        else:
-            why = "charged another amount than its row says"
-            one = Unexplained(task_id, user_id, why, -amount)
-        found[user_id].append(one)
-    rows = yield sql.UNEARNED, users
-    for task_id, user_id, amount in rows:
-        why = "charged without having succeeded"
-        found[user_id].append(Unexplained(task_id, user_id, why, -amount))
-    return found
 
 
 def stats(*, since: int) -> Transaction[Sequence[DailyTotals]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 from kling_mock.storage import statements as sql
@@ -46,7 +48,7 @@ def settle(
             yield from record_report(row, result, now, status=UNMETERED)
         yield from _charge(row, due, now)
     else:
-        yield from _release(row)
+        yield from _release(row, now)
     if result.free_external_id and not succeeded:
         yield sql.FREE_EXTERNAL_ID, (row.task_id,)
         ended = attrs.evolve(ended, external_task_id=None)
@@ -96,16 +98,12 @@ def _end(row: VideoRow, result: TaskResult, charged: int, now: int) -> Transacti
 
 
 def _charge(row: VideoRow, due: Amounts, now: int) -> Transaction[None]:
-    entry = (
-        LedgerKind.CHARGE.value,
-        row.task_id,
-        row.user_id,
-        -due.charged,
-        due.uncollected,
-        "",
-        now,
-    )
-    yield sql.INSERT_LEDGER, entry
+    charge = _entry(row, LedgerKind.CHARGE, -due.charged, now, due.uncollected)
+    if (yield from _has_hold(row, now)):
+        release = _entry(row, LedgerKind.RELEASE, -row.held_quota, now, due.uncollected)
+        yield sql.INSERT_TWO_ENTRIES, release + charge
+    else:
+        yield sql.INSERT_LEDGER, charge
     money = (due.charged, row.held_quota, due.charged)
     changed = yield sql.CHARGE_USER, (*money, row.user_id)
     if changed != 1:
@@ -116,11 +114,39 @@ def _charge(row: VideoRow, due: Amounts, now: int) -> Transaction[None]:
         yield sql.CHARGE_CHANNEL, (due.charged, row.channel_id)
 
 
-def _release(row: VideoRow) -> Transaction[None]:
-    if row.held_quota and not row.legacy:
+def _release(row: VideoRow, now: int) -> Transaction[None]:
+    if row.legacy:
+        return
+    if (yield from _has_hold(row, now)):
+        yield sql.INSERT_LEDGER, _entry(row, LedgerKind.RELEASE, -row.held_quota, now)
+    if row.held_quota:
         yield sql.RELEASE_USER, (row.held_quota, row.user_id)
         if row.token_id:
             yield sql.RELEASE_TOKEN, (row.held_quota, row.token_id)
+
+
+def _has_hold(row: VideoRow, now: int) -> Transaction[bool]:
+    """Return whether the ledger has the hold of a row, after adding one that is missing.
+
+    It is missing where a process that writes no such entries has created the row; of a task
+    under the plain check there is none.
+    """
+    rows = yield sql.LEDGER_ENTRY, (row.task_id, LedgerKind.HOLD.value)
+    if not rows and row.held_quota:
+        try:
+            yield sql.INSERT_LEDGER, _entry(row, LedgerKind.HOLD, row.held_quota, now)
+        except DuplicateError:
+            raise RetryTransactionError from None
+    return bool(rows or row.held_quota)
+
+
+def _entry(
+    row: VideoRow, kind: LedgerKind, amount: int, now: int, uncollected: int = 0
+) -> tuple[Any, ...]:
+    """Return the columns of a ledger entry of a task, without its number."""
+    channel = 0 if kind is LedgerKind.HOLD else row.channel_id
+    owner = (row.user_id, row.token_id, channel)
+    return (kind.value, row.task_id, *owner, amount, uncollected, "", now)
 
 
 def _notify(row: VideoRow, notice: NewNotice | None, now: int) -> Transaction[None]:
@@ -163,7 +189,7 @@ def expire(
         return False
     result = TaskResult(task_id, "failed", "sweeper", fail_reason=reason)
     yield from _end(row, result, 0, now)
-    yield from _release(row)
+    yield from _release(row, now)
     yield from _notify(row, notice, now)
     return True
 
@@ -185,6 +211,6 @@ def report_not_found(
         )
         if changed != 1:
             raise RetryTransactionError
-        yield from _release(row)
+        yield from _release(row, queried_at)
         yield from _notify(row, notice, queried_at)
     return decision

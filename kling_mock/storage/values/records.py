@@ -19,6 +19,7 @@ __all__ = [
     "Notice",
     "NoticeState",
     "Reconciliation",
+    "Repair",
     "StoreSummary",
     "Unexplained",
     "WebhookDelivery",
@@ -34,26 +35,42 @@ UNCONFIRMED: Final = "unconfirmed"
 
 
 class LedgerKind(StrEnum):
-    """Why quota moved."""
+    """Why quota moved, or was held."""
 
     OPENING = "opening"
     CREDIT = "credit"
+    #: A task was created: its price is held.
+    HOLD = "hold"
+    #: The task has ended: nothing is held for it any more.
+    RELEASE = "release"
     CHARGE = "charge"
+
+    @property
+    def moves_balance(self) -> bool:
+        """Whether its amount is added to the balance; a hold or release only reserves it."""
+        return self in {LedgerKind.OPENING, LedgerKind.CREDIT, LedgerKind.CHARGE}
 
 
 @attrs.frozen
 class LedgerEntry:
-    """A movement of quota. The amounts of a user's entries add up to its balance.
+    """A movement of quota, or a hold. Entries are never changed.
+
+    The amounts of a user's openings, credits and charges add up to its balance, those of its
+    holds and releases to what is held; the latter are also those of a token.
 
     Attributes:
         id: Its number.
-        kind: Why quota moved.
-        reference: Unique within its kind: the `task_id` of a charge, the caller's own
-            reference of a credit, the user's number of an opening.
+        kind: Why quota moved or was held.
+        reference: Unique within its kind: the `task_id` of a hold, release or charge, the
+            caller's own reference of a credit, the user's number of an opening.
         user_id: Whose quota.
-        amount: Added to the balance: positive for an opening, negative or 0 for a charge,
-            either for a credit.
-        uncollected: Of a charge: what the final amount was above the hold.
+        token_id: The token of the task; 0 is none.
+        channel_id: The channel that the task had when it ended; 0 is none, and of a hold, which
+            covers every channel that may get the task.
+        amount: At least 0 for an opening or hold; at most 0 for a release or charge; either for
+            a credit. What is free has entries of 0.
+        uncollected: What the final amount was above the hold: of a charge, and repeated on the
+            release of its hold.
         note: For people.
         created_at: Unix seconds.
     """
@@ -62,6 +79,8 @@ class LedgerEntry:
     kind: LedgerKind = attrs.field(converter=LedgerKind)
     reference: str
     user_id: int
+    token_id: int
+    channel_id: int
     amount: int
     uncollected: int
     note: str
@@ -175,16 +194,19 @@ class LateReport:
 
 @attrs.frozen
 class Unexplained:
-    """A row that breaks an invariant.
+    """A row that breaks a rule.
 
     Attributes:
-        task_id: The task; of a charge, its reference.
+        rule: Name of the rule, as in docs/storage.md.
+        row: The table and the row's key: its `task_id`, of `outbox` its `event_id`, else its
+            number.
         user_id: Whose.
-        why: One sentence.
+        why: What must be so, one sentence.
         quota: The amount in question.
     """
 
-    task_id: str
+    rule: str
+    row: str
     user_id: int
     why: str
     quota: int
@@ -195,8 +217,8 @@ class Reconciliation:
     """Whether the ledger explains a user's balance.
 
     Attributes:
-        user_id: Who.
-        username: Its name.
+        user_id: Who. A number of no user, where rows name it; 0 has the channels.
+        username: Its name; "" of no user.
         opening: Sum of the opening entries.
         credits: Sum of the credits.
         charged: Sum of the charges, as a positive number.
@@ -206,7 +228,7 @@ class Reconciliation:
         used: `used_quota` on the user's row.
         uncollected: Sum over the charges; not a difference.
         late: Successes that were reported too late to be charged; not a difference.
-        unexplained: Rows that break an invariant.
+        unexplained: Rows that break a rule.
     """
 
     user_id: int
@@ -236,6 +258,26 @@ class Reconciliation:
     def is_explained(self) -> bool:
         """Whether there is no difference."""
         return not (self.difference or self.held_difference or self.unexplained)
+
+
+@attrs.frozen
+class Repair:
+    """A change that makes the tables keep a rule again.
+
+    Attributes:
+        rule: The rule.
+        row: The table, and the row's key where it is one row.
+        entry: The ledger entry that is added; its number is 0.
+        column: Else the column that is changed.
+        amount: What is added to it; of `entry-task`, how many entries get the token and channel
+            of their task.
+    """
+
+    rule: str
+    row: str
+    entry: LedgerEntry | None = None
+    column: str = ""
+    amount: int = 0
 
 
 @attrs.frozen

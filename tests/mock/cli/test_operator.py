@@ -18,6 +18,7 @@ import pytest
 from kling_mock import KlingMock, RelaySettings
 from kling_mock.cli.main import main
 from kling_mock.cli.operator import OperatorRequest, _rows, operator_on
+from kling_mock.migration.database.session import connect
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.values import NewUser
 from tests.mock.relay.http_calls import GUIDE, PRICE, VIDEOS, Caller
@@ -120,6 +121,32 @@ def test_users_and_their_money(shell: Shell) -> None:
     assert shell.run("user", "list") == (0, [], "")
     assert shell.does("user", "list", "--deleted")["username"] == "alice"
     assert shell.does("reconcile")["is_explained"]
+
+
+def test_a_repair_is_shown_before_it_is_made(shell: Shell) -> None:
+    """Status 1 while something is wrong; only `--yes` changes anything."""
+    shell.does("user", "add", "alice", "--quota", "500")
+    assert shell.run("reconcile", "--repair")[0] == 0
+    with connect(shell.url) as session:
+        session.execute("UPDATE users SET quota = 510, request_count = 3")
+    for _ in range(2):
+        status, (balance, requests, user), _ = shell.run("reconcile", "--repair")
+        assert (status, user["is_explained"], user["difference"]) == (1, False, 10)
+        assert (balance["repair"], balance["done"]) == ("user-balance", False)
+        assert (balance["insert"]["kind"], balance["insert"]["amount"]) == ("credit", 10)
+        assert "id" not in balance["insert"]
+        assert requests == {
+            "repair": "user-requests",
+            "row": "users 1",
+            "done": False,
+            "column": "request_count",
+            "add": -3,
+        }
+    status, (balance, requests, user), _ = shell.run("reconcile", "--repair", "--yes")
+    assert (status, user["is_explained"], user["quota"]) == (0, True, 510)
+    assert (balance["done"], requests["done"]) == (True, True)
+    assert shell.does("reconcile", "--repair", "--yes")["is_explained"]
+    assert "--repair" in shell.refuses(2, "reconcile", "--yes")
 
 
 def test_a_token_is_shown_once(shell: Shell) -> None:

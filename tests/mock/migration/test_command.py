@@ -22,6 +22,7 @@ from kling_mock.migration.database.introspect import definition, read_table
 from kling_mock.migration.database.session import DatabaseError, Session, connect
 from kling_mock.migration.schema.known_schemas import KnownSchema, recognise, target_schema
 from kling_mock.storage.connect import connect as connect_storage
+from kling_mock.storage.schema import VERSION
 from tests.mock.migration import legacy, tables
 from tests.mock.migration.watched_session import Watched
 
@@ -222,7 +223,7 @@ def test_tables_that_the_relay_used_stay_after_a_downgrade(
         assert read_table(session, "ledger") is not None
     say("upgrade", "--db", url)
     with connect(url) as session:
-        assert session.query("SELECT version FROM schema_version") == [(1,)]
+        assert session.query("SELECT version FROM schema_version") == [(VERSION,)]
 
 
 # ---------------------------------------------------------------- backup

@@ -113,6 +113,7 @@ class Shop:
         """Create a task of this user through this channel; *changes* are stored in it."""
         fields = {
             "token_id": self.token.id,
+            "username": self.user.username,
             "attempt": Attempt(self.channel.id, "key-1", NOW + 120),
         } | changes
         made = await self.store.create_task(

@@ -122,6 +122,7 @@ class Model(RuleBasedStateMachine):
                     price=price,
                     external_task_id=external,
                     request_hash=kit.digest(body),
+                    username=("ann", "bob")[who],
                     attempt=Attempt(side.channels[who], "key", self.now + 60),
                 ),
                 now=self.now,

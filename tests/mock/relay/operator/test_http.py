@@ -92,7 +92,7 @@ def test_the_operator_sees_what_the_money_did(caller: Caller) -> None:
     caller.mock.clock.advance(3600)
     caller.operate("POST", "users/1/credit", json={"amount": 5, "reference": "gift", "note": "hi"})
     kinds = [one["kind"] for one in caller.operate("GET", "users/1/ledger")["data"]]
-    assert kinds == ["credit", "charge", "opening"]
+    assert kinds == ["credit", "charge", "release", "hold", "opening"]
     (balance,) = caller.operate("GET", "reconcile")["data"]
     assert (balance["charged"], balance["credits"], balance["is_explained"]) == (PRICE, 5, True)
     (day,) = caller.operate("GET", "stats")["data"]

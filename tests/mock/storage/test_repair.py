@@ -1,0 +1,182 @@
+"""`SqlStorage.repair`: what is added, what is made equal to its entries, and what is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from kling_mock.storage.sql_storage import SqlStorage
+from kling_mock.storage.values import LedgerKind, Reconciliation, TaskResult
+from tests.mock.storage.conftest import store_on
+from tests.mock.storage.databases import SqliteFile
+from tests.mock.storage.samples import LATER, NOW, Shop, failed, succeed
+from tests.proof.history import everything
+
+REPAIRED = LATER + 60
+
+
+@pytest.fixture
+async def database(tmp_path: Path, sqlite_template: Path) -> SqliteFile:
+    return SqliteFile(tmp_path, sqlite_template)
+
+
+async def opened(database: SqliteFile) -> SqlStorage:
+    store = store_on(database, "sqlite")
+    await store.open()
+    return store
+
+
+async def test_a_database_in_order_needs_nothing(database: SqliteFile) -> None:
+    store = await opened(database)
+    await everything(store)
+    assert await store.repair(now=REPAIRED, commit=True) == ()
+    await store.close()
+
+
+async def test_nothing_is_changed_before_it_is_allowed(database: SqliteFile) -> None:
+    """The plan is what is done afterwards, and then there is nothing left to do."""
+    store = await opened(database)
+    ann, bob = await everything(store)
+    await database.query("UPDATE users SET quota = quota + 7, used_quota = 1, request_count = 0")
+    await database.query("UPDATE tokens SET held_quota = 5, used_quota = used_quota - 1")
+    await database.query("UPDATE channels SET used_quota = 3")
+    before = await store.list_ledger(ann.user.id, limit=1_000), await store.reconcile()
+    planned = await store.repair(now=REPAIRED, commit=False)
+    assert (await store.list_ledger(ann.user.id, limit=1_000), await store.reconcile()) == before
+    assert await store.repair(now=REPAIRED, commit=True) == planned
+    assert {one.rule for one in planned} == {
+        "user-balance",
+        "user-used",
+        "user-requests",
+        "token-held",
+        "token-used",
+        "channel-used",
+    }
+    assert all(one.is_explained for one in await store.reconcile())
+    assert (await store.get_user(bob.user.id)).quota == bob.user.quota - 40 - charged(before[1]) + 7
+    assert await store.repair(now=REPAIRED, commit=True) == ()
+    await store.close()
+
+
+def charged(books: Sequence[Reconciliation]) -> int:
+    return next(one.charged for one in books if one.username == "bob")
+
+
+async def test_a_balance_is_explained_as_it_was_found(database: SqliteFile) -> None:
+    """An operator who has changed it by hand meant it: it stays, and a credit says why."""
+    store = await opened(database)
+    shop = await Shop.fill(store)
+    await database.query("UPDATE users SET quota = quota - 300")
+    (repair,) = await store.repair(now=REPAIRED, commit=True)
+    assert repair.entry is not None
+    assert (repair.rule, repair.entry.kind, repair.entry.amount) == (
+        "user-balance",
+        LedgerKind.CREDIT,
+        -300,
+    )
+    assert (await shop.me()).quota == 700
+    (entry, _) = await store.list_ledger(shop.user.id)
+    assert (entry.reference, entry.created_at) == (
+        f"reconcile-{shop.user.id}-{REPAIRED}",
+        REPAIRED,
+    )
+    await shop.assert_explained()
+    await store.close()
+
+
+#: What a process that writes no holds leaves behind; see `test_versions` of the migration.
+OLDER: dict[str, str] = {
+    "creates": "DELETE FROM ledger WHERE kind = 'hold' AND reference = '{}'",
+    "ends": "DELETE FROM ledger WHERE kind = 'release' AND reference = '{}'",
+    "does both": "DELETE FROM ledger WHERE kind <> 'charge' AND reference = '{}'",
+    "charges": "UPDATE ledger SET token_id = 0, channel_id = 0"
+    " WHERE kind = 'charge' AND reference = '{}'",
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "end", "added"),
+    [
+        ("creates", None, {LedgerKind.HOLD: 100}),
+        ("ends", succeed, {LedgerKind.RELEASE: -100}),
+        ("ends", failed, {LedgerKind.RELEASE: -100}),
+        ("does both", succeed, {}),  # nothing says what was held, and nothing is wrong
+        ("charges", succeed, {None: 1}),
+    ],
+)
+async def test_what_an_older_process_leaves_out_is_added(
+    database: SqliteFile,
+    what: str,
+    end: Callable[[str], TaskResult] | None,
+    added: dict[LedgerKind | None, int],
+) -> None:
+    """The entries are those that a process of today would have written."""
+    store = await opened(database)
+    shop = await Shop.fill(store)
+    row = await shop.accepted()
+    if end is not None:
+        await shop.settle(end(row.task_id))
+    entries = await store.list_ledger(shop.user.id)
+    await database.query(OLDER[what].format(row.task_id))
+    done = await store.repair(now=REPAIRED, commit=True)
+    assert {
+        one.entry and one.entry.kind: one.entry.amount if one.entry else one.amount for one in done
+    } == added
+    await shop.assert_explained()
+    if added:
+        again = await store.list_ledger(shop.user.id)
+        assert {(e.kind, e.amount, e.token_id, e.channel_id) for e in again} == {
+            (e.kind, e.amount, e.token_id, e.channel_id) for e in entries
+        }
+    await store.close()
+
+
+@pytest.mark.parametrize("end", [succeed, failed])
+async def test_the_end_of_a_task_adds_the_hold_that_is_missing(
+    database: SqliteFile, end: Callable[[str], TaskResult]
+) -> None:
+    """So that old and new processes may run side by side."""
+    store = await opened(database)
+    shop = await Shop.fill(store)
+    row = await shop.accepted()
+    await database.query(OLDER["creates"].format(row.task_id))
+    await shop.settle(end(row.task_id))
+    kinds = {entry.kind for entry in await store.list_ledger(shop.user.id)}
+    assert {LedgerKind.HOLD, LedgerKind.RELEASE} <= kinds
+    await shop.assert_explained()
+    await store.close()
+
+
+async def test_what_contradicts_itself_is_left_to_people(database: SqliteFile) -> None:
+    """A charge of a failed task may have been earned, or not."""
+    store = await opened(database)
+    shop = await Shop.fill(store)
+    row = await shop.accepted()
+    await shop.settle(succeed(row.task_id))
+    await database.query("UPDATE videos SET status = 'failed'")
+    assert await store.repair(now=REPAIRED, commit=True) == ()
+    (one,) = await store.reconcile()
+    assert {found.rule for found in one.unexplained} == {"charge-earned", "failure-free"}
+    await store.close()
+
+
+async def test_holds_and_releases_name_their_task(database: SqliteFile) -> None:
+    """The hold names the token; the release and the charge the channel that the task had too."""
+    store = await opened(database)
+    shop = await Shop.fill(store)
+    row = await shop.accepted(price=50)
+    await shop.settle(succeed(row.task_id, quota=90))
+    entries = [
+        (e.kind.value, e.reference, e.token_id, e.channel_id, e.amount, e.uncollected, e.created_at)
+        for e in await store.list_ledger(shop.user.id)
+        if e.kind is not LedgerKind.OPENING
+    ]
+    token, channel, task = shop.token.id, shop.channel.id, row.task_id
+    assert sorted(entries) == [
+        ("charge", task, token, channel, -50, 40, LATER),
+        ("hold", task, token, 0, 50, 0, NOW),
+        ("release", task, token, channel, -50, 40, LATER),
+    ]
+    await store.close()
