@@ -14,8 +14,8 @@ Times are arguments in whole Unix seconds: a storage has no clock of its own. Mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from kling_mock.storage.values import (
     Absence,
@@ -209,6 +209,20 @@ class Storage(Protocol):
         """
         ...
 
+    async def change_channel(self, channel_id: int, settings: Mapping[str, Any]) -> Channel:
+        """Change some settings of a channel; what others change meanwhile stays.
+
+        Args:
+            channel_id: The channel.
+            settings: By the name that `NewChannel` has for each.
+
+        Raises:
+            ExistsError: Another one that is not deleted has its name.
+            UnknownError: There is none, or it is deleted.
+            ValueError: A value does not fit.
+        """
+        ...
+
     async def delete_channel(self, channel_id: int) -> Channel:
         """Delete a channel softly: no new tasks, its name is free, its row stays.
 
@@ -287,7 +301,7 @@ class Storage(Protocol):
         """Lease open rows that are due to be read upstream, the longest overdue first.
 
         No other caller gets them before *lease_until*. If the caller is killed before it calls
-        `schedule_poll`, they are free again after that time.
+        `end_poll`, they are free again after that time.
         """
         ...
 
@@ -300,17 +314,35 @@ class Storage(Protocol):
         """
         ...
 
-    async def schedule_poll(
-        self, task_id: str, at: int, *, lease_until: int | None = None, only_sooner: bool = False
-    ) -> None:
+    async def schedule_poll(self, task_id: str, at: int) -> None:
         """Set when the sweeper reads an open row next; rows that have ended are left alone.
 
         Args:
             task_id: The row.
             at: When.
-            lease_until: A new lease, before whose end no other caller reads it; None keeps the old
-                one.
-            only_sooner: Change nothing if it is due sooner.
+        """
+        ...
+
+    async def schedule_sooner(self, task_id: str, at: int, *, now: int) -> None:
+        """Have the sweeper read an open row at some time, at the latest.
+
+        If it is being read at this moment, it is read again: what that reading shows may be older
+        than what the caller knows.
+
+        Args:
+            task_id: The row.
+            at: When.
+            now: The present.
+        """
+        ...
+
+    async def end_poll(self, row: VideoRow, at: int, *, lease_until: int) -> None:
+        """Set when a row that was claimed is read next, unless that was set since the claim.
+
+        Args:
+            row: The row, as `claim_due` returned it.
+            at: When.
+            lease_until: A new lease, before whose end no other caller reads it.
         """
         ...
 

@@ -182,6 +182,7 @@ class SqlStorage:
     get_channel = _look(channels.get_channel)
     list_channels = _look(channels.list_channels)
     replace_channel = _write(channels.replace_channel)
+    change_channel = _write(channels.change_channel)
     delete_channel = _write(channels.delete_channel)
 
     # ------------------------------------------------------------ tasks: before the end
@@ -193,6 +194,8 @@ class SqlStorage:
     claim_due = _write(lifecycle.claim_due)
     claim_read = _write(lifecycle.claim_read)
     schedule_poll = _write(lifecycle.schedule_poll)
+    schedule_sooner = _write(lifecycle.schedule_sooner)
+    end_poll = _write(lifecycle.end_poll)
 
     # ------------------------------------------------------------ tasks: the end
 

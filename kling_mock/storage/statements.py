@@ -122,6 +122,11 @@ REPLACE_CHANNEL: Final = write(
     f"UPDATE channels SET {' = ?, '.join(names(NewChannel))} = ?"  # noqa: S608 - our column names
     " WHERE id = ? AND deleted_id = 0"
 )
+#: Change one setting of a channel, so that changes of others made meanwhile stay. (value, id)
+SET_CHANNEL: Final = {
+    name: write(f"UPDATE channels SET {name} = ? WHERE id = ? AND deleted_id = 0")  # noqa: S608 - our column names
+    for name in names(NewChannel)
+}
 #: (id)
 DELETE_CHANNEL: Final = write("""
     UPDATE channels SET status = 2, deleted_id = id WHERE id = ? AND deleted_id = 0""")
@@ -196,13 +201,20 @@ CLAIM_DUE: Final = write("""
 CLAIM_READ: Final = write("""
     UPDATE videos SET lease_until = ?
     WHERE task_id = ? AND lease_until <= ? AND status NOT IN ('succeed', 'failed')""")
-#: (at, task_id, due later than)
+#: (at, task_id)
 SCHEDULE: Final = write("""
-    UPDATE videos SET next_poll_at = ? WHERE task_id = ? AND next_poll_at > ?""")
-#: (at, lease until, task_id, due later than)
-SCHEDULE_AND_LEASE: Final = write("""
-    UPDATE videos SET next_poll_at = ?, lease_until = ?
-    WHERE task_id = ? AND next_poll_at > ?""")
+    UPDATE videos SET next_poll_at = ? WHERE task_id = ? AND next_poll_at IS NOT NULL""")
+#: Poll again at some time, at the latest. While the row is being read, that reading may be too
+#: old to count, although the row was due. (at, task_id, at, now)
+SCHEDULE_SOONER: Final = write("""
+    UPDATE videos SET next_poll_at = ?
+    WHERE task_id = ? AND next_poll_at IS NOT NULL AND (next_poll_at > ? OR lease_until > ?)""")
+#: The end of a poll: the next one, unless another was scheduled since the row was claimed.
+#: (next poll as claimed, at, lease until, task_id)
+END_POLL: Final = write("""
+    UPDATE videos SET
+        next_poll_at = CASE WHEN next_poll_at = ? THEN ? ELSE next_poll_at END, lease_until = ?
+    WHERE task_id = ? AND next_poll_at IS NOT NULL""")
 
 # ---------------------------------------------------------------- tasks: the end
 

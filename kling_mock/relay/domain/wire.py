@@ -61,7 +61,9 @@ MAX_PROMPT: Final = 65_535  # bytes as UTF-8: `videos.prompt`
 _DEFAULT_SECONDS: Final = Decimal(5)  # vendor's pages; confidence high
 #: `resolution` -> `mode` (the vendor's migration guide; confidence high).
 _MODES: Final = {"720p": "std", "1080p": "pro", "4k": "4k"}
-_LONGEST_INPUT: Final = Decimal(10)  # seconds of a video that is edited (vendor's omni page)
+#: Seconds of a video that is edited, at most (vendor's omni page; confidence high).
+_LONGEST_INPUT: Final = Decimal(15)
+_LONGEST_INPUTS: Final = {"kling-video-o1": Decimal(10), "kling-o1": Decimal(10)}
 MOST_SECONDS: Final = Decimal(3600)
 _LONGEST_SECONDS: Final = 20  # characters, written out: `videos.duration`
 _ID: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
@@ -119,13 +121,13 @@ def read_create(endpoint: str, raw: bytes) -> CreateTaskRequest:
         RelayError: 400 naming the field and what it must be.
     """
     body = read_object(raw)
-    external = _external_id(body.get("external_task_id"))
+    external, model = _external_id(body.get("external_task_id")), _model(body, endpoint)
     return CreateTaskRequest(
         endpoint=endpoint,
         body=body,
-        model=_model(body, endpoint),
+        model=model,
         mode=_mode(body),
-        seconds=_seconds(body),
+        seconds=_seconds(body, model),
         use=_use(body),
         aspect_ratio=_text(body, "aspect_ratio", LONGEST_WORD),
         prompt=_prompt(body),
@@ -190,10 +192,11 @@ def _model(body: Mapping[str, Any], endpoint: str) -> str:
     return named or short or ENDPOINTS[endpoint]
 
 
-def _seconds(body: Mapping[str, Any]) -> Decimal:
+def _seconds(body: Mapping[str, Any], model: str) -> Decimal:
     value = body.get("duration")
+    longest = _LONGEST_INPUTS.get(model, _LONGEST_INPUT)
     if value is None or value == "":
-        return _LONGEST_INPUT if body.get("video_list") else _DEFAULT_SECONDS
+        return longest if body.get("video_list") else _DEFAULT_SECONDS
     seconds = bounded_decimal(value)
     if seconds is None or not 0 < seconds <= MOST_SECONDS or len(f"{seconds:f}") > _LONGEST_SECONDS:
         raise invalid(
@@ -201,7 +204,16 @@ def _seconds(body: Mapping[str, Any]) -> Decimal:
             f"must be a number of seconds above 0 and up to {MOST_SECONDS}, with at most "
             f"{_LONGEST_SECONDS} characters written out, as number or text, such as 5 or '5'",
         )
-    return seconds
+    # Kling ignores the duration beside a base video, and bills the length of that.
+    return max(seconds, longest) if _has_base_video(body) else seconds
+
+
+def _has_base_video(body: Mapping[str, Any]) -> bool:
+    """Whether a video is to be edited: `base` is what a video is that does not say."""
+    videos = body.get("video_list")
+    if not isinstance(videos, list):
+        return bool(videos)
+    return any(not isinstance(one, dict) or one.get("refer_type") != "feature" for one in videos)
 
 
 def _mode(body: Mapping[str, Any]) -> str:

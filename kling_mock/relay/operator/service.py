@@ -203,27 +203,23 @@ class OperatorService:
 
     async def replace_channel(self, parameters: Parameters) -> Body:
         """Replace all settings of a channel."""
-        return await self._replace(
-            await self._channel(parameters), NewChannel(**_declared(parameters))
-        )
+        before, new = await self._channel(parameters), NewChannel(**_declared(parameters))
+        _check_new_name(before, new.name)
+        channel = await self._storage.replace_channel(before.id, new)
+        self._on_channel_change()
+        return show_channel(channel)
 
     async def change_channel(self, parameters: Parameters) -> Body:
         """Change the given settings of a channel."""
-        channel = await self._channel(parameters)
-        declared = (field.name for field in attrs.fields(NewChannel))
-        before = {name: getattr(channel, name) for name in declared}
-        return await self._replace(channel, NewChannel(**(before | _declared(parameters))))
+        before, settings = await self._channel(parameters), _declared(parameters)
+        _check_new_name(before, settings.get("name", before.name))
+        channel = await self._storage.change_channel(before.id, settings)
+        self._on_channel_change()
+        return show_channel(channel)
 
     async def delete_channel(self, parameters: Parameters) -> Body:
         """Delete a channel."""
         channel = await self._storage.delete_channel((await self._channel(parameters)).id)
-        self._on_channel_change()
-        return show_channel(channel)
-
-    async def _replace(self, before: Channel, new: NewChannel) -> Body:
-        if new.name != before.name:
-            check_name("name", new.name)
-        channel = await self._storage.replace_channel(before.id, new)
         self._on_channel_change()
         return show_channel(channel)
 
@@ -308,6 +304,11 @@ def _token_id(parameters: Parameters) -> int:
 
 def _without_id(parameters: Parameters) -> Body:
     return {name: value for name, value in parameters.items() if name != "id"}
+
+
+def _check_new_name(before: Channel, name: str) -> None:
+    if name != before.name:
+        check_name("name", name)
 
 
 def _declared(parameters: Parameters) -> Body:

@@ -153,8 +153,9 @@ class CallbackReceiver:
 
     async def _poll_again(self, row: VideoRow) -> None:
         """Have a row polled that was read a moment ago, and may have changed since."""
-        soon = int(self._clock.now()) + READ_INTERVAL
-        await self._storage.schedule_poll(row.task_id, soon, only_sooner=True)
+        now = int(self._clock.now())
+        soon = now + READ_INTERVAL
+        await self._storage.schedule_sooner(row.task_id, soon, now=now)
         self._schedule_sweep(soon)
 
     def _may_read(self, row: VideoRow, now: int) -> bool:

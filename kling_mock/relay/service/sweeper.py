@@ -95,7 +95,7 @@ class Sweeper:
             return
         known = row.kling_task_id is not None
         at = next_poll(now, row.created_at, self._chance()) if known else now + UNKNOWN_PAUSE
-        await self._storage.schedule_poll(row.task_id, at, lease_until=now + READ_INTERVAL)
+        await self._storage.end_poll(row, at, lease_until=now + READ_INTERVAL)
         self._schedule_sweep(at)
 
     async def _read(self, row: VideoRow) -> bool:

@@ -5,11 +5,12 @@ No SQL and no HTTP: it uses the storage protocol, and handlers parse, call and r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from kling_mock.clock import MockClock
 from kling_mock.relay.domain import errors, wire
+from kling_mock.relay.domain.channels import ModelTarget
 from kling_mock.relay.domain.credentials import token_hash
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.pricing import BillableRequest, price_list
@@ -117,7 +118,7 @@ class RelayService:
         if not routes:
             return await self._without_channel(caller, request)
         lease = self._dispatcher.lease()
-        task = self._new_task(caller, request, routes[0], lease)
+        task = self._new_task(caller, request, routes, lease)
         row = await self._insert(task, request, self._dispatcher.schedule_check(lease))
         # Not `is_new`: a row that this very call has inserted, and whose COMMIT got no reply, is
         # found by the second run, and nobody else will send it.
@@ -164,22 +165,14 @@ class RelayService:
         return wire.list_reply(rows, following)
 
     def _new_task(
-        self, caller: Caller, request: CreateTaskRequest, route: ChannelRoute, lease: int
+        self, caller: Caller, request: CreateTaskRequest, routes: Sequence[ChannelRoute], lease: int
     ) -> NewTask:
-        billable = BillableRequest(
-            request.endpoint,
-            request.model,
-            route.target.model,
-            route.target.mode,
-            request.seconds,
-            request.use,
-            request.aspect_ratio,
-        )
+        route = routes[0]
         return NewTask(
             task_id=self._new_id(),
             user_id=caller.user.id,
             request_hash=request.request_hash,
-            price=self._prices.quota(billable),
+            price=max(self._price(request, target) for target in {one.target for one in routes}),
             type=request.endpoint,
             model=request.model,
             token_id=caller.token.id,
@@ -191,6 +184,20 @@ class RelayService:
             callback_url=request.callback_url,
             attempt=Attempt(route.channel.id, route.key.fingerprint, lease),
             overdraft=self._settings.plain_check,
+        )
+
+    def _price(self, request: CreateTaskRequest, target: ModelTarget) -> int:
+        """Return the price on a channel that sends *target* for the requested model."""
+        return self._prices.quota(
+            BillableRequest(
+                request.endpoint,
+                request.model,
+                target.model,
+                target.mode,
+                request.seconds,
+                request.use,
+                request.aspect_ratio,
+            )
         )
 
     async def _insert(self, task: NewTask, request: CreateTaskRequest, poll_at: int) -> VideoRow:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 
@@ -192,6 +193,11 @@ class MemoryAccounts:
         self._check_free(channel.name, channel_id)
         self.tables.channels[channel_id] = after = attrs.evolve(before, **attrs.asdict(channel))
         return after
+
+    async def change_channel(self, channel_id: int, settings: Mapping[str, Any]) -> Channel:
+        before = self.tables.channel(channel_id)
+        declared = {field.name: getattr(before, field.name) for field in attrs.fields(NewChannel)}
+        return await self.replace_channel(channel_id, NewChannel(**declared | dict(settings)))
 
     async def delete_channel(self, channel_id: int) -> Channel:
         channel = attrs.evolve(

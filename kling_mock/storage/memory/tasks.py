@@ -189,15 +189,23 @@ class MemoryTasks(MemoryAccounts):
         self.tables.change(row, lease_until=lease_until)
         return True
 
-    async def schedule_poll(
-        self, task_id: str, at: int, *, lease_until: int | None = None, only_sooner: bool = False
-    ) -> None:
+    async def schedule_poll(self, task_id: str, at: int) -> None:
+        row = self.tables.videos.get(task_id)
+        if row is not None and row.next_poll_at is not None:
+            self.tables.change(row, next_poll_at=at)
+
+    async def schedule_sooner(self, task_id: str, at: int, *, now: int) -> None:
         row = self.tables.videos.get(task_id)
         if row is None or row.next_poll_at is None:
             return
-        if not only_sooner or row.next_poll_at > at:
-            lease = row.lease_until if lease_until is None else lease_until
-            self.tables.change(row, next_poll_at=at, lease_until=lease)
+        if row.next_poll_at > at or row.lease_until > now:
+            self.tables.change(row, next_poll_at=at)
+
+    async def end_poll(self, row: VideoRow, at: int, *, lease_until: int) -> None:
+        now = self.tables.videos.get(row.task_id)
+        if now is not None and now.next_poll_at is not None:
+            next_at = at if now.next_poll_at == row.next_poll_at else now.next_poll_at
+            self.tables.change(now, next_poll_at=next_at, lease_until=lease_until)
 
     # ------------------------------------------------------------ the end
 

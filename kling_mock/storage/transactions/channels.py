@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import attrs
 
 from kling_mock.storage import statements as sql
 from kling_mock.storage.errors import ExistsError, UnknownError
-from kling_mock.storage.steps import DuplicateError, RetryTransactionError, Transaction
+from kling_mock.storage.steps import (
+    DuplicateError,
+    RetryTransactionError,
+    Statement,
+    Transaction,
+)
 from kling_mock.storage.values import Channel, NewChannel
 
 _DECLARED = tuple(field.name for field in attrs.fields(NewChannel))
 
 
-def _declared(channel: Channel | NewChannel) -> tuple[object, ...]:
+def _declared(channel: Channel | NewChannel) -> tuple[Any, ...]:
     return tuple(getattr(channel, name) for name in _DECLARED)
 
 
@@ -47,11 +53,25 @@ def list_channels(*, with_deleted: bool = False) -> Transaction[Sequence[Channel
 
 
 def replace_channel(channel_id: int, channel: NewChannel) -> Transaction[Channel]:
+    return (yield from _change(channel_id, [(sql.REPLACE_CHANNEL, _declared(channel))]))
+
+
+def change_channel(channel_id: int, settings: Mapping[str, Any]) -> Transaction[Channel]:
+    before = yield from get_channel(channel_id)
+    attrs.evolve(NewChannel(*_declared(before)), **settings)  # checks the values
+    changes = [(sql.SET_CHANNEL[name], (value,)) for name, value in settings.items()]
+    return (yield from _change(channel_id, changes))
+
+
+def _change(
+    channel_id: int, changes: Iterable[tuple[Statement, tuple[Any, ...]]]
+) -> Transaction[Channel]:
     before = yield from get_channel(channel_id)
     if before.is_deleted:
         raise UnknownError("channel", channel_id)
     try:
-        yield sql.REPLACE_CHANNEL, (*_declared(channel), channel_id)
+        for statement, values in changes:
+            yield statement, (*values, channel_id)
     except DuplicateError:
         raise ExistsError("channel", "name") from None
     after = yield from get_channel(channel_id)

@@ -166,13 +166,15 @@ def claim_read(task_id: str, *, now: int, lease_until: int) -> Transaction[bool]
     return bool(changed)
 
 
-def schedule_poll(
-    task_id: str, at: int, *, lease_until: int | None = None, only_sooner: bool = False
-) -> Transaction[None]:
-    if not is_task_id(task_id):
-        return
-    later_than = at if only_sooner else -1
-    if lease_until is None:
-        yield sql.SCHEDULE, (at, task_id, later_than)
-    else:
-        yield sql.SCHEDULE_AND_LEASE, (at, lease_until, task_id, later_than)
+def schedule_poll(task_id: str, at: int) -> Transaction[None]:
+    if is_task_id(task_id):
+        yield sql.SCHEDULE, (at, task_id)
+
+
+def schedule_sooner(task_id: str, at: int, *, now: int) -> Transaction[None]:
+    if is_task_id(task_id):
+        yield sql.SCHEDULE_SOONER, (at, task_id, at, now)
+
+
+def end_poll(row: VideoRow, at: int, *, lease_until: int) -> Transaction[None]:
+    yield sql.END_POLL, (row.next_poll_at, at, lease_until, row.task_id)

@@ -38,15 +38,33 @@ async def test_an_ended_task_is_never_due(shop: Shop) -> None:
 async def test_rescheduling_sets_the_time_and_can_end_the_lease(shop: Shop) -> None:
     """After a read the row is due later; a hint may bring that forward and never put it off."""
     row = await shop.create()
-    await shop.store.schedule_poll(row.task_id, NOW + 50, lease_until=NOW + 5)
+    await shop.store.end_poll(row, NOW + 50, lease_until=NOW + 5)
     after = await shop.row(row.task_id)
     assert (after.next_poll_at, after.lease_until) == (NOW + 50, NOW + 5)
-    await shop.store.schedule_poll(row.task_id, NOW + 90, only_sooner=True)
+    await shop.store.schedule_sooner(row.task_id, NOW + 90, now=NOW + 6)
     assert (await shop.row(row.task_id)).next_poll_at == NOW + 50
-    await shop.store.schedule_poll(row.task_id, NOW + 10, only_sooner=True)
+    await shop.store.schedule_sooner(row.task_id, NOW + 10, now=NOW + 6)
     after = await shop.row(row.task_id)
     assert (after.next_poll_at, after.lease_until) == (NOW + 10, NOW + 5)
-    await shop.store.schedule_poll("kling_unknown", NOW)
+    for call in (
+        shop.store.schedule_poll("kling_unknown", NOW),
+        shop.store.schedule_sooner("kling_unknown", NOW, now=NOW),
+    ):
+        await call
+
+
+async def test_a_hint_during_a_reading_is_not_forgotten(shop: Shop) -> None:
+    """What that reading shows may be older than the hint, so it does not put off the next one."""
+    created = await shop.accepted()
+    now = NOW + 40
+    (row,) = await shop.store.claim_due(now=now, lease_until=now + 60, limit=1)
+    await shop.store.schedule_sooner(row.task_id, now + 5, now=now)
+    await shop.store.end_poll(row, now + 600, lease_until=now + 5)
+    after = await shop.row(created.task_id)
+    assert (after.next_poll_at, after.lease_until) == (now + 5, now + 5)
+    (row,) = await shop.store.claim_due(now=now + 5, lease_until=now + 65, limit=1)
+    await shop.store.end_poll(row, now + 600, lease_until=now + 10)
+    assert (await shop.row(created.task_id)).next_poll_at == now + 600
 
 
 async def test_a_task_is_read_at_most_once_per_lease(shop: Shop) -> None:

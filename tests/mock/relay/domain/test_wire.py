@@ -103,11 +103,19 @@ def test_resolution_and_audio_are_priced_as_mode_and_sound(
         ({"duration": "10"}, "10"),
         ({"duration": 10}, "10"),
         ({"duration": "5.041"}, "5.041"),
-        ({"video_list": [{"video_url": "https://x/y"}]}, "10"),
+        ({"video_list": [{"video_url": "https://x/y"}]}, "15"),
+        ({"video_list": [{"refer_type": "base"}], "duration": "3"}, "15"),
+        ({"video_list": [{}], "duration": "3", "model_name": "kling-video-o1"}, "10"),
+        ({"video_list": [{}], "duration": "3", "model_name": "kling-o1"}, "10"),
+        ({"video_list": [{"refer_type": "base"}], "duration": "60"}, "60"),
+        ({"video_list": [{"refer_type": "feature"}], "duration": "3"}, "3"),
+        ({"video_list": ["?"], "duration": "3"}, "15"),
+        ({"video_list": "?", "duration": "3"}, "15"),
+        ({"video_list": [], "duration": "3"}, "3"),
     ],
 )
 def test_seconds_are_read_from_numbers_and_text(body: dict[str, Any], seconds: str) -> None:
-    """A duration as text costs what it costs as a number."""
+    """A duration as text costs what it costs as a number; beside a base video Kling ignores it."""
     assert read(body).seconds == Decimal(seconds)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +141,27 @@ def test_a_restart_keeps_what_the_operator_has_set(tmp_path: Path) -> None:
         shown = (channel["webhook_secrets"], channel["priority"], channel["status"])
         assert shown == (1, 7, "disabled")
         assert channel["base_url"] == mock.kling_url
+
+
+@pytest.mark.slow
+def test_two_changes_of_a_channel_at_the_same_time_are_both_made(tmp_path: Path) -> None:
+    """Each names one setting, at another process; neither writes back what the other one had."""
+    settings = RelaySettings(database=f"sqlite:///{tmp_path / 'relay.db'}")
+    with (
+        KlingMock(relay=settings) as one,
+        KlingMock(relay=settings) as two,
+        httpx.Client(base_url=one.relay_url) as first,
+        httpx.Client(base_url=two.relay_url) as second,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        callers = [Caller(first, one), Caller(second, two)]
+        path = f"channels/{callers[0].operate('POST', 'channels', json=CHANNEL)['id']}"
+        for turn in range(1, 61):
+            orders: list[dict[str, Any]] = [{"priority": turn}, {"weight": turn + 100}]
+            list(pool.map(lambda who, what: who.operate("PATCH", path, json=what), callers, orders))
+            channel = next(
+                channel
+                for channel in callers[0].operate("GET", "channels")["data"]
+                if channel["name"] == CHANNEL["name"]
+            )
+            assert (channel["priority"], channel["weight"]) == (turn, turn + 100)

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import httpx
 import pytest
 
 from kling_mock import KlingMock
 from kling_mock.relay.domain.channels import FailoverDecision
-from kling_mock.relay.domain.schedule import DEADLINE
+from kling_mock.relay.domain.pricing import PRICES, QUOTA_PER_UNIT
+from kling_mock.relay.domain.schedule import DEADLINE, READ_INTERVAL
 from tests.mock.relay.http_calls import PRICE, Caller
+from tests.mock.relay.scripted_kling import (
+    ReceivedRequest,
+    Reply,
+    ScriptedKling,
+    accepted,
+    envelope,
+    task,
+)
 
 DAY = 24 * 3600
 
@@ -360,3 +370,65 @@ def test_a_channel_that_is_away_is_passed_over() -> None:
             add_channel(caller, other, priority=5, base_url=url)
             assert caller.create().json()["kling_task_id"]
             assert creates(mock) == 1
+
+
+def test_a_hint_that_comes_during_a_reading_is_followed_up(caller: Caller) -> None:
+    """The sweeper is answered "processing", and the callback that comes meanwhile is newer."""
+    finished = False
+    hinted = threading.Event()
+
+    def answer(asked: ReceivedRequest) -> Reply:
+        nonlocal finished
+        if asked.method == "POST":
+            return accepted(asked)
+        if not finished:
+            finished = True
+            body = task("873", "succeed", final_unit_deduction="2")
+            caller.http.post(f"/kling/callback/{task_id}", json=body)
+            hinted.set()
+            return envelope(task("873", "processing"))
+        return envelope(task("873", "succeed", final_unit_deduction="2"))
+
+    with ScriptedKling(answer) as kling:
+        kling.serve(caller)
+        task_id = caller.created()
+        caller.mock.clock.advance(21)
+        assert hinted.is_set()
+        caller.mock.clock.advance(READ_INTERVAL + 1)
+        assert caller.operate("GET", f"tasks/{task_id}")["status"] == "succeed"
+
+
+@pytest.mark.parametrize("first", ["kling-v1-6", "kling-v2-master"])
+def test_the_hold_covers_the_dearest_channel_that_may_get_the_task(first: str) -> None:
+    """A channel may sell another model under the same name; whoever makes it can be paid."""
+    other = {"kling-v1-6": "kling-v2-master", "kling-v2-master": "kling-v1-6"}[first]
+    with KlingMock() as mock, KlingMock() as second, httpx.Client(base_url=mock.relay_url) as http:
+        caller = Caller(http, mock)
+        caller.operate("PATCH", "channels/1", json={"status": "disabled"})
+        add_channel(caller, mock, name="first", priority=9, model_mapping={"ours": first})
+        add_channel(caller, second, name="second", priority=8, model_mapping={"ours": other})
+        task_id = caller.created(model="ours")
+        dearest = max(
+            QUOTA_PER_UNIT * 5 * PRICES[model, mode, "silent"]
+            for model, mode in (("kling-v1-6", "std"), ("kling-v2-master", ""))
+        )
+        assert caller.operate("GET", f"tasks/{task_id}")["held_quota"] == dearest
+
+
+@pytest.mark.parametrize("kind", ["base", None])
+def test_a_duration_that_kling_ignores_lowers_no_price(caller: Caller, kind: str | None) -> None:
+    """Beside a base video Kling bills that video's length, so all of it is collected."""
+    video = {"video_url": "https://example.com/a.mp4"} | ({"refer_type": kind} if kind else {})
+
+    def answer(asked: ReceivedRequest) -> Reply:
+        if asked.method == "POST":
+            return accepted(asked)
+        return envelope(task("873", "succeed", final_unit_deduction="12"))
+
+    with ScriptedKling(answer) as kling:
+        kling.serve(caller)
+        fields = {"model": "kling-video-o1", "duration": "3", "video_list": [video]}
+        caller.created(endpoint="omni-video", **fields)
+        caller.mock.clock.advance(60)
+    (charge,) = [one for one in caller.mock.ledger.entries() if one.kind == "charge"]
+    assert (charge.amount, charge.uncollected) == (-12 * QUOTA_PER_UNIT, 0)
