@@ -24,7 +24,8 @@ __all__ = ["main"]
 
 _OPERATORS = {
     "channel": "the relay's channels to Kling: add, list, set, enable, disable, delete",
-    "user": "the relay's users: add, list, topup, enable, disable, delete",
+    "user": "the relay's users: add, list, topup, enable, disable, delete, rotate-secret",
+    "receiver": "the receivers of users' webhooks that fail: list, enable, disable",
     "token": "the users' tokens: add, list, enable, disable, delete",
 }
 _DRAIN = 3.0  # seconds that requests in progress get after SIGTERM

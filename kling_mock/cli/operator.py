@@ -1,4 +1,4 @@
-"""`kling-mock channel`, `user` and `token`: the operator's calls from a shell.
+"""`kling-mock channel`, `user`, `token` and `receiver`: the operator's calls from a shell.
 
 They work on the relay's database itself, whether a relay runs or not, and make the same calls as
 the HTTP API: rows of `relay.operator.operations.CALLS`.
@@ -51,8 +51,13 @@ class OperatorRequest(NamedTuple):
 
 
 def add_actions(group: str, parser: argparse.ArgumentParser) -> None:
-    """Add its actions to the parser of `channel`, `user` or `token`."""
-    add = {"channel": _add_channel, "user": _add_user, "token": _add_token}[group]
+    """Add its actions to the parser of `channel`, `user`, `token` or `receiver`."""
+    add = {
+        "channel": _add_channel,
+        "user": _add_user,
+        "token": _add_token,
+        "receiver": _add_receiver,
+    }[group]
     add(parser.add_subparsers(required=True, metavar="ACTION"))
 
 
@@ -179,6 +184,28 @@ def _add_user(group: Any) -> None:
     option = _command(group, "delete", "delete a user", _named("delete_user", "user"), about)
     option("user", help=_NAME)
 
+    option = _command(
+        group,
+        "rotate-secret",
+        "have a new secret sign a user's webhooks",
+        _secret_rotated,
+        "Both sign during the overlap. The new secret is shown by the operator's API, GET users/ID,"
+        " and here if KLING_MOCK_CALLBACK_SECRET is set as it is for the relay.",
+    )
+    option("user", help=f"whose: {_NAME}")
+    option(
+        "--overlap",
+        type=int,
+        default=86_400,
+        metavar="SECONDS",
+        help="for how long the old one signs too (default 86400, a day; 0: it is known to others)",
+    )
+
+
+def _secret_rotated(options: argparse.Namespace) -> OperatorRequest:
+    body = {"overlap_seconds": options.overlap}
+    return OperatorRequest("rotate_webhook_secret", options.user, body)
+
 
 def _user_added(options: argparse.Namespace) -> OperatorRequest:
     return OperatorRequest("add_user", body={"username": options.user, "quota": options.quota})
@@ -227,6 +254,26 @@ def _token_added(options: argparse.Namespace) -> OperatorRequest:
     return OperatorRequest("add_token", options.user, body)
 
 
+# ---------------------------------------------------------------- receivers
+
+
+def _add_receiver(group: Any) -> None:
+    request_of: Callable[[argparse.Namespace], OperatorRequest] = _all_receivers
+    _command(group, "list", "list the receivers that fail or are disabled", request_of)
+    about = {
+        "enable": "What was kept back for it is sent.",
+        "disable": "Its webhooks are kept back until it is enabled.",
+    }
+    for action in _SWITCHES:
+        request_of = _switched("set_receiver_status", "receiver", action)
+        option = _command(group, action, f"{action} a receiver", request_of, about[action])
+        option("receiver", help="its id, as shown by `receiver list`")
+
+
+def _all_receivers(_options: argparse.Namespace) -> OperatorRequest:
+    return OperatorRequest("list_receivers")
+
+
 # ---------------------------------------------------------------- running
 
 
@@ -257,7 +304,10 @@ def _run(options: argparse.Namespace) -> int:
     from kling_mock.relay.domain.errors import RelayError
 
     async def work(storage: Any) -> list[Mapping[str, Any]]:
-        return [row async for row in _rows(operator_on(storage), request)]
+        shows_secret = request.call == "rotate_webhook_secret"
+        given = os.environ.get("KLING_MOCK_CALLBACK_SECRET", "") if shows_secret else ""
+        service = operator_on(storage, given.encode() or None)
+        return [row async for row in _rows(service, request)]
 
     try:
         rows = run_on_database(options.db, work)
@@ -271,8 +321,8 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def operator_on(storage: Storage) -> OperatorService:
-    """Return the operator's calls on a store that is open."""
+def operator_on(storage: Storage, secret: bytes | None = None) -> OperatorService:
+    """Return the operator's calls on a store that is open; only with *secret* they show secrets."""
     from kling_mock.clock import RealClock
     from kling_mock.relay.operator.service import OperatorService
 
@@ -280,7 +330,7 @@ def operator_on(storage: Storage) -> OperatorService:
     def ignore() -> None:
         return None
 
-    return OperatorService(storage, RealClock(), secrets.token_bytes, ignore, ignore, None)
+    return OperatorService(storage, RealClock(), secrets.token_bytes, ignore, ignore, secret)
 
 
 async def _rows(

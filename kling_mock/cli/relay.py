@@ -24,6 +24,18 @@ _TIMEOUTS = {
     "body": "for a body, and one more per 8192 bytes (default 30)",
     "send": "without the client reading any of a reply (default 60)",
 }
+#: Option, which is also the setting: its default, its kind, and what it limits. A relay for tests
+#: has no limits for tokens, one that serves others has.
+_RELAY_LIMITS: dict[str, tuple[float, type, str]] = {
+    "token-rate": (50.0, float, "requests of a token per second; 0 is any number"),
+    "token-burst": (200, int, "requests of a token that may come at once"),
+    "open-tasks-per-token": (1000, int, "open tasks of a token; 0 is any number"),
+    "reads-at-once": (64, int, "tasks that are polled at Kling concurrently"),
+    "reads-per-channel": (8, int, "of these, those of one channel"),
+    "webhooks-at-once": (128, int, "webhooks that are sent concurrently"),
+    "webhooks-per-receiver": (4, int, "of these, those to one receiver"),
+    "receiver-off-days": (5.0, float, "days of failures after which a receiver is switched off"),
+}
 
 
 def add_relay_commands(commands: Any) -> None:
@@ -71,6 +83,10 @@ def add_relay_commands(commands: Any) -> None:
         metavar="N",
         help="open connections (default: the limit of open files less 256, at most 10000)",
     )
+    for name, (default, kind, text) in _RELAY_LIMITS.items():
+        option(
+            f"--{name}", type=kind, default=default, metavar="N", help=f"{text} (default {default})"
+        )
     for name, text in _TIMEOUTS.items():
         option(f"--{name}-timeout", type=float, metavar="SECONDS", help=text)
 
@@ -129,6 +145,7 @@ def _relay(options: argparse.Namespace) -> int:
             callback_hosts=options.callback_host,
             admin_hosts=options.admin_host,
             limits=_limits(options),
+            **{name: vars(options)[name] for name in map(_setting_of, _RELAY_LIMITS)},
             token=os.environ.get("KLING_MOCK_RELAY_TOKEN", ""),
             admin_token=os.environ.get("KLING_MOCK_ADMIN_TOKEN", ""),
             callback_secret=os.environ.get("KLING_MOCK_CALLBACK_SECRET", "").encode(),
@@ -144,6 +161,10 @@ def _relay(options: argparse.Namespace) -> int:
     ended.wait()
     server.stop(_DRAIN)
     return 0
+
+
+def _setting_of(option: str) -> str:
+    return option.replace("-", "_")
 
 
 def _limits(options: argparse.Namespace) -> Any:

@@ -7,17 +7,22 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from kling_mock.clock import MockClock
+from kling_mock.relay.domain.breaker import BreakerState
+from kling_mock.relay.domain.rates import TokenBuckets
+from kling_mock.relay.domain.shares import Shares
 from kling_mock.relay.http.handler import RelayHandler
 from kling_mock.relay.http.pages import MonitoringPages
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.operator.http import OperatorApi
 from kling_mock.relay.operator.service import OperatorService
+from kling_mock.relay.service.breakers import Breakers
 from kling_mock.relay.service.callbacks import CallbackReceiver
 from kling_mock.relay.service.channel_registry import ChannelRegistry
 from kling_mock.relay.service.dispatch import Dispatcher
+from kling_mock.relay.service.open_tasks import OpenTasks
 from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.relay.service.repeats import RepeatedCreates
 from kling_mock.relay.service.scheduler import Scheduler
@@ -35,6 +40,9 @@ from kling_mock.web.tls import ServerCertificate
 
 __all__ = ["Relay"]
 
+#: Receivers of one user that may be sent to at a time, with all that one of them may get.
+_RECEIVERS: Final = 4
+_DAY: Final = 86_400  # seconds
 _PING: Final = 2.0  # seconds of real time for the reply of the database
 
 
@@ -85,30 +93,41 @@ class Relay:
         self._deliveries = deliveries = Scheduler(
             clock, settings.sweep_interval, None if alone is None else alone.next_notice_due
         )
+        self._metrics = metrics
+        self._breakers = breakers = Breakers(clock.monotonic, self._on_channel)
         self._upstream = Upstream(
             clock,
             settings.upstream_timeout,
             metrics,
+            breakers,
             {} if certificate is None else {settings.upstream_url: certificate},
         )
         self._webhook_sender = WebhookSender(settings.callback_hosts)
         self._channels = ChannelRegistry(storage, clock, by_weight)
         reconciler = TaskReconciler(
-            storage, self._channels, self._upstream, clock, deliveries.run_now, metrics
+            storage, self._channels, breakers, self._upstream, clock, deliveries.run_now, metrics
         )
         # An attempt's time limit is real time: on a fast clock it takes longer.
         lease = round(settings.create_lease * max(1.0, clock.speed or 1.0))
         dispatcher = Dispatcher(
-            storage, self._upstream, clock, settings.public_url, lease, sweeps.schedule, metrics
+            storage,
+            self._upstream,
+            breakers,
+            clock,
+            settings.public_url,
+            lease,
+            sweeps.schedule,
+            metrics,
         )
         self._sweeper = Sweeper(
             storage,
             reconciler,
             clock,
             jitter,
-            sweeps.schedule,
+            sweeps,
             deliveries.run_now,
-            settings.reads_at_once,
+            Shares(settings.reads_at_once, (settings.reads_per_channel,)),
+            breakers,
             metrics,
         )
         self._webhooks = WebhookQueue(
@@ -117,7 +136,10 @@ class Relay:
             clock,
             retries,
             settings.callback_secret,
-            deliveries.schedule,
+            deliveries,
+            _webhook_shares(settings),
+            Breakers(clock.monotonic, self._on_receiver),
+            round(settings.receiver_off_days * _DAY),
             metrics,
         )
         self.callbacks = CallbackReceiver(
@@ -126,12 +148,15 @@ class Relay:
         service = RelayService(
             storage,
             self._channels,
+            breakers,
+            OpenTasks(storage, settings.open_tasks_per_token, perf_counter, metrics),
             reconciler,
             dispatcher,
             RepeatedCreates(storage, clock, metrics),
             clock,
             settings,
             partial(_new_task_id, random),
+            _token_buckets(settings),
             metrics,
         )
         operator = OperatorApi(
@@ -144,8 +169,9 @@ class Relay:
                 settings.callback_secret,
             ),
             access,
+            metrics,
         )
-        pages = MonitoringPages(metrics, storage, clock, operator)
+        pages = MonitoringPages(metrics, breakers, storage, clock, operator)
         self.handler = RelayHandler(
             service,
             self.callbacks,
@@ -164,8 +190,8 @@ class Relay:
             StorageError: The store cannot be used.
         """
         await self.storage.open()
-        self._sweeps.start(self._sweeper.sweep)
-        self._deliveries.start(self._webhooks.deliver)
+        self._sweeps.start(self._sweeper.run)
+        self._deliveries.start(self._webhooks.run)
 
     def stop(self) -> None:
         """Begin no further work."""
@@ -182,14 +208,13 @@ class Relay:
         """Return whether the relay can serve, and what `/health` shows.
 
         Kling is not called for it: `upstream` is the result of the last call. `degraded`, if
-        present, lists the channels that take no tasks, and why.
+        present, lists the channels that take no tasks or do not answer, and why.
         """
         degraded: list[dict[str, Any]] = []
         try:
             async with asyncio.timeout(_PING):
                 await self.storage.ping()
-                unreadable = await self._channels.unreadable()
-            degraded = [{"channel": number, "reason": "unreadable"} for number in unreadable]
+                degraded = await self._degraded()
             healthy = True
         except (StorageError, TimeoutError):
             healthy = False
@@ -200,6 +225,38 @@ class Relay:
             "upstream": upstream,
         }
         return healthy, shown | ({"degraded": degraded} if degraded else {})
+
+    async def _degraded(self) -> list[dict[str, Any]]:
+        reasons = dict.fromkeys(await self._channels.unreadable(), "unreadable")
+        in_use = await self._channels.in_use()
+        for path, state in self._breakers.states().items():
+            if state is not BreakerState.CLOSED:
+                (number,) = cast("tuple[int]", path)
+                if number in in_use:
+                    reasons.setdefault(number, "unreachable")
+        for number in self._upstream.refused_keys & in_use:
+            reasons.setdefault(number, "key_refused")
+        return [{"channel": one, "reason": reason} for one, reason in sorted(reasons.items())]
+
+    def _on_channel(self, state: BreakerState) -> None:
+        self._metrics.breaker(state)
+        if state is BreakerState.CLOSED:
+            self._sweeps.run_now()  # what was left alone is read now
+
+    def _on_receiver(self, state: BreakerState) -> None:
+        if state is BreakerState.CLOSED:
+            self._deliveries.run_now()
+
+
+def _webhook_shares(settings: RelaySettings) -> Shares:
+    each = settings.webhooks_per_receiver
+    return Shares(settings.webhooks_at_once, (_RECEIVERS * each, each))
+
+
+def _token_buckets(settings: RelaySettings) -> TokenBuckets | None:
+    if not settings.token_rate:
+        return None
+    return TokenBuckets(settings.token_rate, settings.token_burst, perf_counter)
 
 
 def _new_task_id(random: Random) -> str:

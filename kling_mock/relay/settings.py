@@ -39,6 +39,10 @@ def _seconds(_settings: object, field: attrs.Attribute[Any], value: object) -> N
     as_number(field.name, value, above=True, unit="seconds")
 
 
+def _number(_settings: object, field: attrs.Attribute[Any], value: object) -> None:
+    as_number(field.name, value)
+
+
 def _whole(low: int, high: int | None = None) -> Any:
     def check(_settings: object, field: attrs.Attribute[Any], value: object) -> None:
         as_whole(field.name, value, low, high)
@@ -137,6 +141,16 @@ class RelaySettings:
             clock, times its speed if that is above 1: attempts take real time.
         reads_at_once: How many tasks the sweeper polls concurrently, 1 or more. With 1 the order
             of results does not depend on the network; `KlingMock` sets 1.
+        reads_per_channel: How many of them may be of one channel, 1 or more.
+        webhooks_at_once: How many webhooks are sent to users concurrently, 1 or more.
+        webhooks_per_receiver: How many of them may go to one receiver, which is a user and a host,
+            1 or more; of one user four times as many.
+        receiver_off_days: Days, 0 or more, for which a receiver may fail without a success before
+            it is switched off; 0 switches none off.
+        token_rate: Requests that a user's token may make per second, 0 or more; 0 is any number.
+            Seconds are real time, and each process counts for itself.
+        token_burst: How many of them may come at once, 1 or more.
+        open_tasks_per_token: Open tasks that a token may have, 0 or more; 0 is any number.
         sweep_interval: Seconds on the relay's clock, above 0, between searches for tasks and
             webhooks that other processes have left behind.
         limits: Limits of the connections to the relay.
@@ -167,6 +181,13 @@ class RelaySettings:
     create_lease: int = attrs.field(
         default=CREATE_LEASE, validator=[_whole(1, CREATE_LEASE), _longer_than_an_attempt]
     )
-    reads_at_once: int = attrs.field(default=8, validator=_whole(1))
+    reads_at_once: int = attrs.field(default=64, validator=_whole(1))
+    reads_per_channel: int = attrs.field(default=8, validator=_whole(1))
+    webhooks_at_once: int = attrs.field(default=128, validator=_whole(1))
+    webhooks_per_receiver: int = attrs.field(default=4, validator=_whole(1))
+    receiver_off_days: float = attrs.field(default=5.0, validator=_number)
+    token_rate: float = attrs.field(default=0.0, validator=_number)
+    token_burst: int = attrs.field(default=200, validator=_whole(1))
+    open_tasks_per_token: int = attrs.field(default=0, validator=_whole(0))
     sweep_interval: float = attrs.field(default=60.0, validator=_seconds)
     limits: Limits = attrs.field(factory=Limits, validator=_limits)

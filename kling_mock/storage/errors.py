@@ -1,7 +1,7 @@
 """What a storage refuses.
 
     StorageError
-    ├── UnknownError               no such user, token, channel, task, notice
+    ├── UnknownError               no such user, token, channel, task, notice, receiver
     ├── ExistsError                a name, token or id that has to be unique is taken
     ├── ExternalIdConflictError    the same external_task_id with another request
     ├── KlingTaskClashError        Kling's id of one task turned up for another
@@ -31,7 +31,7 @@ __all__ = [
     "UnknownError",
 ]
 
-RecordKind = Literal["user", "token", "channel", "task", "notice"]
+RecordKind = Literal["user", "token", "channel", "task", "notice", "receiver", "webhook secret"]
 
 
 class StorageError(Exception):

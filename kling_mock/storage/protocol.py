@@ -26,6 +26,8 @@ from kling_mock.storage.values import (
     Channel,
     Created,
     DailyTotals,
+    DueNotice,
+    DueTask,
     LateReport,
     LedgerEntry,
     NewChannel,
@@ -35,7 +37,10 @@ from kling_mock.storage.values import (
     NewUser,
     Notice,
     NoticeState,
+    Receiver,
+    ReceiverCounts,
     Reconciliation,
+    SecretRotation,
     Settlement,
     SlowRecord,
     StoreStatistics,
@@ -305,6 +310,32 @@ class Storage(Protocol):
         """
         ...
 
+    async def list_due_tasks(
+        self, *, now: int, after: tuple[int, int] = (0, 0), limit: int
+    ) -> Sequence[DueTask]:
+        """Return a page of open rows that are due and not leased, the longest overdue first.
+
+        Args:
+            now: The time.
+            after: `next_poll_at` and `id` of the last row of the page before.
+            limit: How many at most.
+        """
+        ...
+
+    async def claim_tasks(
+        self, task_ids: Sequence[str], *, now: int, lease_until: int
+    ) -> Sequence[VideoRow]:
+        """Lease those of some rows that are still due; see `claim_due`."""
+        ...
+
+    async def put_off_tasks(self, task_ids: Sequence[str], at: int, *, now: int) -> None:
+        """Have some rows that nobody has leased read at *at*, unless they are due later."""
+        ...
+
+    async def count_open_by_token(self) -> Mapping[int, int]:
+        """Return how many open tasks each token has; one without any may be missing."""
+        ...
+
     async def claim_read(self, task_id: str, *, now: int, lease_until: int) -> bool:
         """Lease an open row for one reading upstream.
 
@@ -443,8 +474,37 @@ class Storage(Protocol):
 
     # ------------------------------------------------------------ outgoing callbacks
 
-    async def claim_notices(self, *, now: int, lease_until: int, limit: int) -> Sequence[Notice]:
-        """Lease pending notices that are due; no other caller gets them before *lease_until*."""
+    async def list_due_notices(
+        self, *, now: int, after: tuple[int, int] = (0, 0), limit: int
+    ) -> Sequence[DueNotice]:
+        """Return a page of pending notices that are due and not leased, the first due first.
+
+        Args:
+            now: The time.
+            after: `next_at` and `id` of the last notice of the page before.
+            limit: How many at most.
+        """
+        ...
+
+    async def claim_notices(
+        self, event_ids: Sequence[str], *, now: int, lease_until: int
+    ) -> Sequence[Notice]:
+        """Lease those of some notices that are still due, in their order.
+
+        No other caller gets them before *lease_until*.
+        """
+        ...
+
+    async def put_off_notices(self, event_ids: Sequence[str], at: int, *, now: int) -> None:
+        """Have some notices that nobody has leased sent at *at*, unless they are due later."""
+        ...
+
+    async def stop_notice(self, event_id: str, *, now: int) -> bool:
+        """Keep a pending notice back, because its receiver is switched off; see `replay_notice`.
+
+        Returns:
+            Whether it was pending.
+        """
         ...
 
     async def record_delivery(self, delivery: WebhookDelivery, *, now: int) -> bool:
@@ -472,6 +532,61 @@ class Storage(Protocol):
         limit: int = 100,
     ) -> Sequence[Notice]:
         """Return notices with ids below *before*, the newest first."""
+        ...
+
+    # ------------------------------------------------------------ receivers of callbacks
+
+    async def find_receiver(self, user_id: int, host: str) -> Receiver | None:
+        """Return a receiver that fails or is switched off; None for any other."""
+        ...
+
+    async def list_receivers(self, *, after: int = 0, limit: int = 100) -> Sequence[Receiver]:
+        """Return receivers that fail or are switched off, ids above *after*, lowest first."""
+        ...
+
+    async def count_receivers(self) -> ReceiverCounts:
+        """Return how many receivers fail, and how many are switched off."""
+        ...
+
+    async def record_failure(
+        self, user_id: int, host: str, *, now: int, off_from: int, least: int
+    ) -> Receiver:
+        """Count a failed attempt of a receiver, and switch it off if that is due.
+
+        Args:
+            user_id: Whose receiver.
+            host: Its host.
+            now: The time.
+            off_from: It is switched off if it fails since then or longer,
+            least: and so often in a row.
+        """
+        ...
+
+    async def record_success(self, user_id: int, host: str) -> None:
+        """Forget the failures of a receiver that is not switched off."""
+        ...
+
+    async def switch_receiver(self, receiver_id: int, *, off_at: int, now: int) -> Receiver:
+        """Switch a receiver off at *off_at*, or on with 0; its failures begin anew at *now*.
+
+        Raises:
+            UnknownError: There is none.
+        """
+        ...
+
+    async def find_webhook_secret(self, user_id: int) -> SecretRotation | None:
+        """Return which secret signs a user's callbacks; None if it was never rotated."""
+        ...
+
+    async def rotate_webhook_secret(
+        self, user_id: int, *, generation: int, overlap_until: int
+    ) -> SecretRotation:
+        """Have the secret of *generation* sign, and until *overlap_until* the one before it too.
+
+        Raises:
+            ExistsError: The secret was rotated since the caller has looked.
+            UnknownError: There is no such user.
+        """
         ...
 
     # ------------------------------------------------------------ operations

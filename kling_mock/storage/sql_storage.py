@@ -17,8 +17,10 @@ from kling_mock.storage.transactions import (
     accounts,
     channels,
     create,
+    due,
     lifecycle,
     monitoring,
+    receivers,
     repair,
     reports,
     settlement,
@@ -192,6 +194,10 @@ class SqlStorage:
     accept = _write(lifecycle.accept)
     mark_open = _write(lifecycle.mark_open)
     claim_due = _write(lifecycle.claim_due)
+    list_due_tasks = _read(due.list_due_tasks)
+    claim_tasks = _write(due.claim_tasks)
+    put_off_tasks = _write(due.put_off_tasks)
+    count_open_by_token = _read(due.count_open_by_token)
     claim_read = _write(lifecycle.claim_read)
     schedule_poll = _write(lifecycle.schedule_poll)
     schedule_sooner = _write(lifecycle.schedule_sooner)
@@ -213,10 +219,24 @@ class SqlStorage:
 
     # ------------------------------------------------------------ outgoing callbacks
 
+    list_due_notices = _read(webhooks.list_due_notices)
     claim_notices = _write(webhooks.claim_notices)
+    put_off_notices = _write(webhooks.put_off_notices)
+    stop_notice = _write(webhooks.stop_notice)
     record_delivery = _write(webhooks.record_delivery)
     replay_notice = _write(webhooks.replay_notice)
     list_notices = _read(webhooks.list_notices)
+
+    # ------------------------------------------------------------ receivers of callbacks
+
+    find_receiver = _look(receivers.find_receiver)
+    list_receivers = _read(receivers.list_receivers)
+    count_receivers = _look(receivers.count_receivers)
+    record_failure = _write(receivers.record_failure)
+    record_success = _write(receivers.record_success)
+    switch_receiver = _write(receivers.switch_receiver)
+    find_webhook_secret = _look(receivers.find_webhook_secret)
+    rotate_webhook_secret = _write(receivers.rotate_webhook_secret)
 
     # ------------------------------------------------------------ operations
 

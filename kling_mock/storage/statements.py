@@ -14,10 +14,14 @@ from typing import Final
 from kling_mock.storage.steps import insert, names, read, select, write
 from kling_mock.storage.values import (
     Channel,
+    DueNotice,
+    DueTask,
     LateReport,
     LedgerEntry,
     NewChannel,
     Notice,
+    Receiver,
+    SecretRotation,
     Token,
     User,
     VideoRow,
@@ -193,6 +197,20 @@ MARK_OPEN: Final = write("""
 DUE: Final = read("""
     SELECT task_id FROM videos WHERE next_poll_at <= ? AND lease_until <= ?
     ORDER BY next_poll_at, id LIMIT ?""")
+#: A page of what is due, after a row. (now, now, next poll from, above, id above, limit)
+DUE_TASKS: Final = select(
+    DueTask,
+    """FROM videos WHERE next_poll_at <= ? AND lease_until <= ?
+        AND next_poll_at >= ? AND (next_poll_at > ? OR id > ?)
+    ORDER BY next_poll_at, id LIMIT ?""",
+)
+#: Put off a row that nobody reads. (at, task_id, due later than, now)
+PUT_OFF: Final = write("""
+    UPDATE videos SET next_poll_at = ?
+    WHERE task_id = ? AND next_poll_at < ? AND lease_until <= ?""")
+#: Open tasks by token, over the index of next polls, which has a number for open rows alone.
+OPEN_BY_TOKEN: Final = read("""
+    SELECT token_id, COUNT(*) FROM videos WHERE next_poll_at >= 0 GROUP BY token_id""")
 #: (lease until, task_id, now, now)
 CLAIM_DUE: Final = write("""
     UPDATE videos SET lease_until = ?
@@ -248,10 +266,21 @@ NOTE_ABSENCE: Final = write("""
 INSERT_NOTICE: Final = insert("outbox", names(Notice)[1:])
 #: (event_id)
 NOTICE: Final = select(Notice, "FROM outbox WHERE event_id = ?")
-#: (now, now, limit)
-DUE_NOTICES: Final = read("""
-    SELECT event_id FROM outbox WHERE state = 'pending' AND next_at <= ? AND lease_until <= ?
-    ORDER BY next_at, id LIMIT ?""")
+#: A page of what is due, after a notice. (now, now, due from, above, id above, limit)
+DUE_NOTICES: Final = select(
+    DueNotice,
+    """FROM outbox WHERE state = 'pending' AND next_at <= ? AND lease_until <= ?
+        AND next_at >= ? AND (next_at > ? OR id > ?)
+    ORDER BY next_at, id LIMIT ?""",
+)
+#: Put off a notice that nobody sends. (at, event_id, due later than, now)
+PUT_OFF_NOTICE: Final = write("""
+    UPDATE outbox SET next_at = ?
+    WHERE event_id = ? AND state = 'pending' AND next_at < ? AND lease_until <= ?""")
+#: Its receiver is switched off. (now, event_id)
+STOP_NOTICE: Final = write("""
+    UPDATE outbox SET state = 'stopped', lease_until = 0, updated_at = ?
+    WHERE event_id = ? AND state = 'pending'""")
 #: (lease until, event_id, now, now)
 CLAIM_NOTICE: Final = write("""
     UPDATE outbox SET lease_until = ?
@@ -272,6 +301,39 @@ NOTICES: Final = select(
     """FROM outbox WHERE state BETWEEN ? AND ? AND user_id BETWEEN ? AND ? AND id < ?
     ORDER BY id DESC LIMIT ?""",
 )
+
+# ---------------------------------------------------------------- receivers of callbacks
+
+#: (user, host)
+RECEIVER: Final = select(Receiver, "FROM receivers WHERE user_id = ? AND host = ?")
+#: (id)
+RECEIVER_BY_ID: Final = select(Receiver, "FROM receivers WHERE id = ?")
+#: (id above, limit)
+RECEIVERS: Final = select(Receiver, "FROM receivers WHERE id > ? ORDER BY id LIMIT ?")
+#: Failing ones, and those that are off.
+RECEIVER_COUNTS: Final = read("""
+    SELECT COALESCE(SUM(CASE WHEN off_at = 0 THEN 1 ELSE 0 END), 0),
+        COALESCE(SUM(CASE WHEN off_at > 0 THEN 1 ELSE 0 END), 0) FROM receivers""")
+INSERT_RECEIVER: Final = insert("receivers", names(Receiver)[1:])
+#: The number of failures is compared, so that each is counted once.
+#: (failures + 1, now, off at, id, failures)
+COUNT_FAILURE: Final = write("""
+    UPDATE receivers SET failures = ?, last_at = ?, off_at = ?
+    WHERE id = ? AND failures = ? AND off_at = 0""")
+#: (user, host)
+FORGET_RECEIVER: Final = write(
+    "DELETE FROM receivers WHERE user_id = ? AND host = ? AND off_at = 0"
+)
+#: (failing since, off at, id)
+SWITCH_RECEIVER: Final = write("""
+    UPDATE receivers SET failures = 0, failing_since = ?, off_at = ? WHERE id = ?""")
+#: (user)
+WEBHOOK_SECRET: Final = select(SecretRotation, "FROM webhook_secrets WHERE user_id = ?")
+INSERT_WEBHOOK_SECRET: Final = insert("webhook_secrets", names(SecretRotation))
+#: (generation, overlap until, user, generation before)
+ROTATE_WEBHOOK_SECRET: Final = write("""
+    UPDATE webhook_secrets SET generation = ?, overlap_until = ?
+    WHERE user_id = ? AND generation = ?""")
 
 # ---------------------------------------------------------------- reports
 

@@ -72,10 +72,13 @@ def relay(upstream: str, database: str, folder: Path, users: int = 1) -> Iterato
     """Run `kling-mock relay` with users of its own; its log is in *folder*."""
     command = ("-m", "kling_mock", "relay", "--upstream", upstream, "--db", database)
     reached = ("--port", "0", "--callback-domain", "http://127.0.0.1:9")
+    # On, and out of reach: what they cost is measured.
+    high = "1000000"
+    limits = ("--token-rate", high, "--token-burst", high, "--open-tasks-per-token", high)
     given = {**os.environ, "KLING_API_KEY": "api-key-of-the-benchmark"}
     with (
         (folder / "relay.log").open("a") as log,
-        python(*command, *reached, given=given, log=log) as (line, _),
+        python(*command, *reached, *limits, given=given, log=log) as (line, _),
     ):
         ready = json.loads(line)
         yield Side(ready["relay_url"], _set_up(ready, upstream, users))

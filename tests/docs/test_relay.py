@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import re
@@ -11,22 +12,42 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from kling_mock.cli.main import main
+from kling_mock.cli.main import _parser, main
+from kling_mock.cli.relay import _RELAY_LIMITS, _TIMEOUTS
+from kling_mock.relay.domain.breaker import FAILURES
+from kling_mock.relay.domain.json_body import MAX_DEPTH, MAX_VALUES
 from kling_mock.relay.domain.repeats import WAIT_LIMIT, WAITING_PER_TOKEN, in_progress
+from kling_mock.relay.domain.stored_values import _MAX_REASON, _MAX_URL
 from kling_mock.relay.domain.user_webhooks import DELAYS
+from kling_mock.relay.domain.wire import (
+    LONGEST_ID,
+    LONGEST_NAME,
+    LONGEST_URL,
+    LONGEST_WORD,
+    MAX_PROMPT,
+    MOST_SECONDS,
+)
+from kling_mock.relay.http.handler import body_limit
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.metrics.prometheus import exposition
 from kling_mock.relay.operator.operations import CALLS
+from kling_mock.relay.service.webhook_sender import _TIMEOUT
 from kling_mock.relay.settings import CREATE_LEASE, RelaySettings
+from kling_mock.storage.text import MAX_ID, TEXT_BYTES
 from kling_mock.storage.values import (
     REPEATS,
     Backlog,
+    ReceiverCounts,
     SlowTransaction,
     StoreStatistics,
     StoreSummary,
 )
+from kling_mock.web.damping import FREE
+from kling_mock.web.decimals import MAX_DIGITS
+from kling_mock.web.limits import _MOST, _RESERVE, Limits
 
 PAGE = (Path(__file__).parents[2] / "docs" / "relay.md").read_text("utf-8")
 
@@ -73,17 +94,107 @@ def test_every_metric_is_in_the_table() -> None:
     statistics = StoreStatistics(
         dict.fromkeys(REPEATS, 0), (SlowTransaction("settle", 1, 2.0),), 1.0
     )
-    store_counts = Backlog(), StoreSummary(0, 0, 0, 0, 0)
+    store_counts = Backlog(), StoreSummary(0, 0, 0, 0, 0), ReceiverCounts(0, 0)
     for family in text_string_to_metric_families(
-        exposition(metrics, statistics, store_counts, "")[0].decode()
+        exposition(metrics, {}, statistics, store_counts, "")[0].decode()
     ):
         name = family.name.removeprefix("kling_relay_")
         assert f"`{name}{'_total' if family.type == 'counter' else ''}`" in PAGE
         for sample in family.samples:
             for label, word in sample.labels.items():
-                if label in {"outcome", "source", "call", "reason"}:
+                if label in {"outcome", "source", "call", "reason", "limit"}:
                     assert f"`{word}`" in PAGE
                 assert label == "le" or f"`{label}`" in PAGE
+
+
+LIMITS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in re.findall(r"<!-- limits -->\n(.*?)\n\n", PAGE, re.DOTALL)[0].splitlines()[2:]
+]
+RELAY_OPTIONS: dict[str, argparse.Action] = {
+    name.removeprefix("--"): action
+    for group in _parser("relay")._actions
+    if isinstance(group.choices, dict)
+    for action in group.choices["relay"]._actions
+    for name in action.option_strings
+}
+
+
+def plain(text: str) -> str:
+    """Return *text* with its numbers as a program writes them: 10000 for 10 000."""
+    return re.sub(r"(?<=\d)[ ,](?=\d{3})", "", text)
+
+
+def mebibytes(endpoint: str) -> int:
+    return body_limit(endpoint) // 1024**2
+
+
+#: The fixed limits, by a word of their row: what the page says, from the code.
+FIXED: dict[str, str] = {
+    "bytes of a body": f"text2video {mebibytes('text2video')} MiB, image2video "
+    f"{mebibytes('image2video')}, multi-image2video {mebibytes('multi-image2video')}, omni-video "
+    f"{mebibytes('omni-video')}; all other calls {mebibytes('')} MiB",
+    "levels and values": f"{MAX_DEPTH}, {MAX_VALUES}",
+    "digits of a number": f"{MAX_DIGITS}",
+    "`duration`": f"above 0 and up to {MOST_SECONDS} seconds, 20 characters written out",
+    "`prompt`": f"{MAX_PROMPT} bytes of UTF-8",
+    "characters of `model`": f"{LONGEST_NAME}, {LONGEST_WORD}, {LONGEST_WORD}, {LONGEST_ID}, "
+    f"{LONGEST_URL}",
+    "repeats of a token": f"{WAITING_PER_TOKEN}",
+    "wrong admin tokens": f"{FREE}",
+    "leaves unanswered": f"{FAILURES}",
+    "seconds of a call": f"{RelaySettings().upstream_timeout:g}, {_TIMEOUT:g}",
+    "characters of Kling's id": f"{LONGEST_ID}",
+    "characters of URL": f"{_MAX_URL}, {MAX_ID}",
+    "characters of `fail_reason`": f"{_MAX_REASON}",
+    "bytes of `json_data`": f"{TEXT_BYTES}",
+    "bytes of a channel's": f"{TEXT_BYTES}",
+}
+
+
+@pytest.mark.parametrize("row", LIMITS, ids=[row[0][:40] for row in LIMITS])
+def test_every_limit_is_as_the_table_says(row: list[str]) -> None:
+    """A setting exists under its name and has that default; a fixed limit is that of the code."""
+    what, setting, default, beyond = row
+    assert beyond
+    if setting == "fixed":
+        (fixed,) = (text for word, text in FIXED.items() if word in what)
+        assert plain(default) == plain(fixed)
+        return
+    option = setting.strip("`").removeprefix("--")
+    shown = RELAY_OPTIONS[option]
+    assert shown.help is not None
+    if option == "max-connections":
+        assert shown.default is None
+        assert f"less {_RESERVE}, at most {_MOST}" in plain(default)
+        assert f"less {_RESERVE}, at most {_MOST}" in shown.help
+    elif option.endswith("-timeout"):
+        name = option.removesuffix("-timeout")
+        assert float(default) == getattr(Limits(), f"{name}_seconds")
+        assert f"(default {default})" in shown.help
+    else:
+        assert float(default) == shown.default
+        assert hasattr(RelaySettings(), option.replace("-", "_"))
+
+
+def test_every_limit_that_can_be_set_is_in_the_table() -> None:
+    """An option that is added later is missing here."""
+    listed = {setting.strip("`").removeprefix("--") for _, setting, _, _ in LIMITS} - {"fixed"}
+    assert listed == {
+        "max-connections",
+        *(f"{name}-timeout" for name in _TIMEOUTS),
+        *_RELAY_LIMITS,
+    }
+    assert len(FIXED) == sum(setting == "fixed" for _, setting, _, _ in LIMITS)
+
+
+def test_a_relay_has_the_limits_of_its_command() -> None:
+    """But for those of tokens, which a relay for tests has none of."""
+    settings = RelaySettings()
+    off = {name for name in _RELAY_LIMITS if not getattr(settings, name.replace("-", "_"))}
+    assert off == {"token-rate", "open-tasks-per-token"}
+    for name in _RELAY_LIMITS.keys() - off:
+        assert getattr(settings, name.replace("-", "_")) == _RELAY_LIMITS[name][0]
 
 
 def test_the_commands_run(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from kling_mock.clock import ManualClock
 from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.service.breakers import Breakers
 from kling_mock.relay.service.channel_registry import ChannelRegistry
 from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.relay.service.upstream import Upstream
@@ -79,8 +80,15 @@ def reports_on(store: MemoryStorage) -> TaskReconciler:
     clock = ManualClock(kit.NOW)
     directory = ChannelRegistry(store, clock, Random(1).random)  # noqa: S311 - draws a channel
     metrics = Metrics(clock.now)
+    breakers = Breakers(clock.monotonic, lambda _state: None)
     return TaskReconciler(
-        store, directory, Upstream(clock, 1, metrics), clock, lambda: None, metrics
+        store,
+        directory,
+        breakers,
+        Upstream(clock, 1, metrics, breakers),
+        clock,
+        lambda: None,
+        metrics,
     )
 
 

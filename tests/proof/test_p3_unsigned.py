@@ -21,6 +21,7 @@ import pytest
 from kling_mock.clock import ManualClock
 from kling_mock.relay.domain.stored_values import MAX_HINT
 from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.service.breakers import Breakers
 from kling_mock.relay.service.callbacks import ALREADY, CallbackReceiver
 from kling_mock.relay.service.channel_registry import ChannelRegistry
 from kling_mock.relay.service.reconciler import TaskReconciler
@@ -61,8 +62,15 @@ class Relay:
         store, clock = make(), ManualClock(kit.NOW)
         directory = ChannelRegistry(store, clock, Random(1).random)  # noqa: S311 - draws a channel
         metrics = Metrics(clock.now)
+        breakers = Breakers(clock.monotonic, lambda _state: None)
         reports = TaskReconciler(
-            store, directory, Upstream(clock, 1, metrics), clock, lambda: None, metrics
+            store,
+            directory,
+            breakers,
+            Upstream(clock, 1, metrics, breakers),
+            clock,
+            lambda: None,
+            metrics,
         )
         callbacks = CallbackReceiver(store, directory, reports, clock, lambda _: None, metrics)
         shop = await Shop.fill(store, quota=10**9)

@@ -23,6 +23,7 @@ __all__ = [
     "ModelTarget",
     "check_mapping",
     "failover_decision",
+    "is_refused_key",
     "model_target",
     "order",
     "rotated",
@@ -143,6 +144,15 @@ class FailoverDecision(StrEnum):
     NEXT = "next"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+
+
+#: Kling's codes of a key that it does not take (vendor's error page).
+_OF_THE_KEY: Final = frozenset({1000, 1001, 1002, 1003, 1004})
+
+
+def is_refused_key(error: KlingError) -> bool:
+    """Return whether Kling has refused the key of a call."""
+    return isinstance(error, KlingAPIError) and error.code in _OF_THE_KEY
 
 
 # Account, permission, rate, concurrency and address: refusals that are about the channel, each

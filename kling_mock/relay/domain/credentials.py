@@ -13,12 +13,14 @@ import hmac
 from typing import Final, NamedTuple
 
 from kling_mock.relay.domain.errors import invalid
+from kling_mock.storage.values import SecretRotation
 
 __all__ = [
     "ChannelKey",
     "check_secrets",
     "new_token",
     "parse_keys",
+    "signing_secrets",
     "token_hash",
     "user_secret",
 ]
@@ -113,14 +115,35 @@ def check_secrets(text: str) -> str:
     return text
 
 
-def user_secret(secret: bytes, user_id: int) -> str:
-    """Return the `whsec_` secret of one user.
+def user_secret(secret: bytes, user_id: int, generation: int = 0) -> str:
+    """Return a `whsec_` secret of one user.
 
     It is derived: none is stored, and no user can sign for another one.
 
     Args:
         secret: The relay's own secret.
         user_id: Whose.
+        generation: How often it was rotated.
     """
-    key = hmac.digest(secret, f"callbacks of user {user_id}".encode(), "sha256")
+    purpose = f"callbacks of user {user_id}" + (f", {generation}" if generation else "")
+    key = hmac.digest(secret, purpose.encode(), "sha256")
     return f"whsec_{base64.b64encode(key).decode()}"
+
+
+def signing_secrets(
+    secret: bytes, user_id: int, rotated: SecretRotation | None, now: int
+) -> tuple[str, ...]:
+    """Return the secrets that sign a user's webhooks now, the newest first.
+
+    Args:
+        secret: The relay's own secret.
+        user_id: Whose.
+        rotated: Which one signs; `None` if it was never rotated.
+        now: Unix seconds.
+    """
+    if rotated is None:
+        return (user_secret(secret, user_id),)
+    newest = user_secret(secret, user_id, rotated.generation)
+    if now >= rotated.overlap_until:
+        return (newest,)
+    return newest, user_secret(secret, user_id, rotated.generation - 1)

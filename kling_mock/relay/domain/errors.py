@@ -7,6 +7,7 @@ Kling's own number, so that a client can tell 1303 from 1301 behind a relay too.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Final, NamedTuple
 
 from kling_sdk import KlingAPIError, KlingError, RequestValidationError
@@ -17,6 +18,7 @@ __all__ = [
     "RelayError",
     "check_method",
     "invalid",
+    "paused",
     "read_refusal",
     "stored_refusal",
     "upstream_refusal",
@@ -51,6 +53,9 @@ IN_PROGRESS: Final = ErrorKind(409, "conflict_error", "request_in_progress")
 TAKEN: Final = ErrorKind(409, "conflict_error", "already_exists")
 AMBIGUOUS: Final = ErrorKind(409, "conflict_error", "ambiguous_name")
 TOO_LARGE: Final = ErrorKind(413, "invalid_request_error", "body_too_large")
+TOO_MANY: Final = ErrorKind(429, "rate_limit_error", "too_many_requests")
+TOO_MANY_OPEN: Final = ErrorKind(429, "rate_limit_error", "too_many_open_tasks")
+DAMPED: Final = ErrorKind(429, "rate_limit_error", "too_many_wrong_tokens")
 UPSTREAM: Final = ErrorKind(502, "upstream_error", "upstream_error")
 NO_CHANNEL: Final = ErrorKind(503, "upstream_error", "no_channel")
 UNREACHABLE: Final = ErrorKind(503, "upstream_error", "upstream_unreachable")
@@ -77,6 +82,9 @@ KINDS: Final = (
     TAKEN,
     AMBIGUOUS,
     TOO_LARGE,
+    TOO_MANY,
+    TOO_MANY_OPEN,
+    DAMPED,
     UPSTREAM,
     NO_CHANNEL,
     UNREACHABLE,
@@ -134,6 +142,12 @@ def check_method(method: str, *methods: str) -> None:
 def invalid(field: str, problem: str) -> RelayError:
     """Return the 400 about one field."""
     return RelayError(INVALID, f"{field}: {problem}")
+
+
+def paused(wait: float) -> RelayError:
+    """Return the 503 for a create whose channels are all left alone; *wait* is in seconds."""
+    text = "Kling does not answer at present, so it is left alone for a while; nothing was created."
+    return RelayError(UNREACHABLE, text, retry_after=max(1, math.ceil(wait)))
 
 
 # Kling's code -> the HTTP status for the relay's user. Any other is 502, a matter for the relay's

@@ -39,7 +39,7 @@ from kling_mock.web.listening import comes_from_here
 from kling_mock.web.replies import add_header, json_reply
 from kling_mock.web.request_log import REQUEST_ID, REQUEST_ID_HEADER, chosen_id
 
-__all__ = ["RelayHandler"]
+__all__ = ["RelayHandler", "body_limit"]
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
@@ -152,7 +152,7 @@ class RelayHandler:
             errors.check_method(request.method, "GET")
             return await self._service.list(caller, wire.read_list(request.query))
         if name in wire.ENDPOINTS and request.method == "POST":
-            raw = await read_body(request, _LIMITS.get(name, _MIB))
+            raw = await read_body(request, body_limit(name))
             return await self._service.create(caller, name, raw)
         if name in wire.ENDPOINTS:
             errors.check_method(request.method, "POST")
@@ -170,6 +170,11 @@ class RelayHandler:
         code = error.code
         _log.log(level, "kling relay error %d %s on %s %s", error.http, code, request.method, path)
         return json_reply(request, error.http, error.body(), self._clock.now(), error.retry_after)
+
+
+def body_limit(endpoint: str) -> int:
+    """Return how many bytes the body of a create may have; of any other call for ""."""
+    return _LIMITS.get(endpoint, _MIB)
 
 
 async def read_body(request: web.BaseRequest, most: int) -> bytes:

@@ -54,7 +54,7 @@ _ABOUT: Final[Mapping[int, str]] = {
     409: "Something unique is taken, or a name is also the id of another.",
     408: "The body did not arrive in time; the connection is closed.",
     413: "The body is too large.",
-    429: "Kling limits the rate; try again later.",
+    429: "Kling limits the rate, or the token is at a limit of the relay; try again later.",
     501: "An extra is not installed; the message names the command.",
     502: "Kling has refused the relay's channel.",
     503: "No channel takes it, Kling cannot be reached, or the database is unavailable.",
@@ -193,7 +193,7 @@ def _users() -> Iterator[ApiOperation]:
         "tasks",
         "List your own tasks, newest first",
         ApiReply("A page.", page),
-        (400, 401, 403),
+        (400, 401, 403, 429),
         "token",
         parameters=parameters,
     )
@@ -204,7 +204,7 @@ def _users() -> Iterator[ApiOperation]:
         "tasks",
         "Query a task",
         ApiReply("The task.", _named("Task")),
-        (401, 403, 404, 405),
+        (401, 403, 404, 405, 429),
         "token",
         parameters=(_NAME,),
     )
@@ -228,7 +228,9 @@ def _callbacks() -> Iterator[ApiOperation]:
 
 def _monitoring() -> Iterator[ApiOperation]:
     status = text(enum=["ok", "unavailable"])
-    degraded = array(closed(channel=integer(), reason=text(enum=["unreadable"])))
+    degraded = array(
+        closed(channel=integer(), reason=text(enum=["unreadable", "unreachable", "key_refused"]))
+    )
     health = closed(
         ("degraded",),
         degraded=degraded,
@@ -252,7 +254,7 @@ def _monitoring() -> Iterator[ApiOperation]:
         "monitoring",
         "Get the metrics; open to this computer, to others with the admin token",
         ApiReply("Prometheus' text.", {"type": "string"}, "text/plain"),
-        (401, 501),
+        (401, 429, 501),
     )
     yield _operation(
         "GET",
@@ -271,7 +273,7 @@ def _operator_call(row: ApiCall[OperatorService]) -> ApiOperation:
     for name, schema in row.query.items():
         parameters.append(Parameter(name, "query", schema, schema.get("description", name)))
     takes = row.body is not None
-    refusals = {401, 403}
+    refusals = {401, 403, 429}
     if takes or row.query or by_id:
         refusals.add(400)
     if by_id or "user_id" in row.query:

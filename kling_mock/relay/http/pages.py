@@ -16,9 +16,10 @@ from kling_mock.relay.http.routes import METRICS, OPENAPI
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.operator.http import OperatorApi
 from kling_mock.relay.operator.service import STUCK_AFTER
+from kling_mock.relay.service.breakers import Breakers
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import Backlog, StoreSummary
+from kling_mock.storage.values import Backlog, ReceiverCounts, StoreSummary
 from kling_mock.web.replies import json_reply
 
 __all__ = ["MonitoringPages", "Page"]
@@ -33,6 +34,7 @@ class MonitoringPages:
 
     Args:
         metrics: The counters of this process.
+        breakers: Those of the channels.
         storage: The relay's store.
         clock: The time.
         operator: The operator's API, which knows who may read the metrics.
@@ -41,12 +43,14 @@ class MonitoringPages:
     def __init__(
         self,
         metrics: Metrics,
+        breakers: Breakers,
         storage: Storage,
         clock: MockClock,
         operator: OperatorApi,
     ) -> None:
         self._operator = operator
         self._metrics = metrics
+        self._breakers = breakers
         self._storage = storage
         self._clock = clock
         self.by_path: Mapping[str, Page] = {METRICS: self.metrics, OPENAPI: self.openapi}
@@ -70,7 +74,11 @@ class MonitoringPages:
             raise RelayError(errors.NOT_INSTALLED, _MISSING) from None
         accept = request.headers.get("Accept", "")
         body, media_type = prometheus.exposition(
-            self._metrics, self._storage.statistics(), await self._store_counts(), accept
+            self._metrics,
+            self._breakers.count(),
+            self._storage.statistics(),
+            await self._store_counts(),
+            accept,
         )
         return web.Response(body=body, headers={"Content-Type": media_type})
 
@@ -82,13 +90,14 @@ class MonitoringPages:
         body = openapi_bytes(with_operator=self._operator.is_on)
         return json_reply(request, 200, body, self._clock.now())
 
-    async def _store_counts(self) -> tuple[Backlog, StoreSummary] | None:
+    async def _store_counts(self) -> tuple[Backlog, StoreSummary, ReceiverCounts] | None:
         """Return the counts in the store; `None` if it is unavailable or too slow."""
         now = int(self._clock.now())
         try:
             async with asyncio.timeout(_DATABASE_TIMEOUT):
                 backlog = await self._storage.backlog(now=now, stuck_until=now - STUCK_AFTER)
-                return backlog, await self._storage.summary(now=now)
+                summary = await self._storage.summary(now=now)
+                return backlog, summary, await self._storage.count_receivers()
         except (StorageError, TimeoutError):
             return None
 

@@ -16,6 +16,7 @@ from itertools import product
 from types import TracebackType
 from typing import Final, Literal, TypeAlias, get_args
 
+from kling_mock.relay.domain.breaker import BreakerState
 from kling_mock.storage.values import NoticeState
 from kling_sdk import KlingAPIError, KlingError, NotFoundError, TransportError
 
@@ -36,6 +37,7 @@ CallbackOutcome: TypeAlias = Literal[
     "unknown_task",
     "invalid",
 ]
+Limit: TypeAlias = Literal["token_rate", "open_tasks", "channels_paused", "wrong_admin_tokens"]
 Call: TypeAlias = Literal["create", "read"]
 CallOutcome: TypeAlias = Literal["ok", "refused", "not_found", "error", "no_answer", "unreachable"]
 
@@ -45,7 +47,9 @@ CALLS: Final[tuple[str, ...]] = get_args(Call)
 CALL_OUTCOMES: Final[tuple[str, ...]] = get_args(CallOutcome)
 ENDS: Final[tuple[str, ...]] = ("succeed", "failed")
 SOURCES: Final[tuple[str, ...]] = ("create", "query", "callback", "sweeper")
+LIMITS: Final[tuple[str, ...]] = get_args(Limit)
 DELIVERIES: Final[tuple[str, ...]] = tuple(NoticeState)
+BREAKER_CHANGES: Final[tuple[str, ...]] = (BreakerState.OPEN, BreakerState.CLOSED)
 
 _FIRST_SERVER_ERROR: Final = 500  # HTTP
 
@@ -86,6 +90,8 @@ class Metrics:
         upstream: Calls to Kling, by call and outcome.
         upstream_seconds: By call.
         deliveries: Attempts to deliver a webhook, by its state after them.
+        limited: Requests that were refused, by the limit that they were beyond.
+        breakers: Changes of the circuit breakers of channels, by their new state.
     """
 
     def __init__(self, timer: Callable[[], float]) -> None:
@@ -101,6 +107,8 @@ class Metrics:
         self.upstream = dict.fromkeys(product(CALLS, CALL_OUTCOMES), 0)
         self.upstream_seconds = {call: Durations() for call in CALLS}
         self.deliveries: dict[str, int] = dict.fromkeys(DELIVERIES, 0)
+        self.limited: dict[str, int] = dict.fromkeys(LIMITS, 0)
+        self.breakers: dict[str, int] = dict.fromkeys(BREAKER_CHANGES, 0)
 
     def begin(self) -> float:
         """Return the instant at which a request begins, for `request`."""
@@ -146,6 +154,14 @@ class Metrics:
     def delivery(self, state: str) -> None:
         """Count an attempt to deliver a webhook."""
         self.deliveries[state] += 1
+
+    def limit(self, limit: Limit) -> None:
+        """Count a request that is beyond a limit."""
+        self.limited[limit] += 1
+
+    def breaker(self, state: str) -> None:
+        """Count a channel's breaker that has opened or closed."""
+        self.breakers[state] += 1
 
     def calling(self, call: Call) -> AbstractContextManager[None]:
         """Count a call to Kling, which is made in the context."""

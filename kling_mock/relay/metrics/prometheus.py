@@ -12,30 +12,36 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
+from kling_mock.relay.domain.breaker import BreakerState
 from kling_mock.relay.metrics.counters import BOUNDS, Durations, Metrics
-from kling_mock.storage.values import Backlog, StoreStatistics, StoreSummary
+from kling_mock.storage.values import Backlog, ReceiverCounts, StoreStatistics, StoreSummary
 
 __all__ = ["StoreCounts", "exposition"]
 
 _PREFIX: Final = "kling_relay_"
 
 #: Counts in the store; `None` if it is unavailable.
-StoreCounts = tuple[Backlog, StoreSummary] | None
+StoreCounts = tuple[Backlog, StoreSummary, ReceiverCounts] | None
 
 
 def exposition(
-    metrics: Metrics, statistics: StoreStatistics, store_counts: StoreCounts, accept: str
+    metrics: Metrics,
+    breakers: Mapping[BreakerState, int],
+    statistics: StoreStatistics,
+    store_counts: StoreCounts,
+    accept: str,
 ) -> tuple[bytes, str]:
     """Return the metrics, and their content type.
 
     Args:
         metrics: The counters of this process.
+        breakers: How many channels have a circuit breaker in each state.
         statistics: Statistics of its use of the store.
         store_counts: Counts in the store.
         accept: The `Accept` header, which may name OpenMetrics.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(metrics, statistics, store_counts))
+    registry.register(_Collector(metrics, breakers, statistics, store_counts))
     encode, media_type = choose_encoder(accept)
     return encode(registry), media_type
 
@@ -44,9 +50,14 @@ class _Collector:
     """The collector that `prometheus_client` reads the families from."""
 
     def __init__(
-        self, metrics: Metrics, statistics: StoreStatistics, store_counts: StoreCounts
+        self,
+        metrics: Metrics,
+        breakers: Mapping[BreakerState, int],
+        statistics: StoreStatistics,
+        store_counts: StoreCounts,
     ) -> None:
         self._metrics = metrics
+        self._breakers = breakers
         self._statistics = statistics
         self._store_counts = store_counts
 
@@ -54,7 +65,7 @@ class _Collector:
         """Return the families."""
         yield from _requests(self._metrics)
         yield from _tasks(self._metrics)
-        yield from _upstream(self._metrics)
+        yield from _upstream(self._metrics, self._breakers)
         yield from _storage(self._statistics, self._store_counts)
 
 
@@ -105,14 +116,35 @@ def _tasks(metrics: Metrics) -> Iterator[Metric]:
         ("state",),
         _single(metrics.deliveries),
     )
+    yield _counter(
+        "limited_requests",
+        "Requests that were refused, by the limit that they were beyond.",
+        ("limit",),
+        _single(metrics.limited),
+    )
 
 
-def _upstream(metrics: Metrics) -> Iterator[Metric]:
+def _upstream(metrics: Metrics, breakers: Mapping[BreakerState, int]) -> Iterator[Metric]:
     yield _counter(
         "upstream_calls", "Calls to Kling, by outcome.", ("call", "outcome"), metrics.upstream
     )
     yield _histogram(
         "upstream_seconds", "Seconds that calls to Kling took.", "call", metrics.upstream_seconds
+    )
+    yield _counter(
+        "channel_breaker_changes",
+        "Circuit breakers of channels that have opened or closed, by their new state.",
+        ("state",),
+        _single(metrics.breakers),
+    )
+    yield _gauges(
+        "paused_channels",
+        "Channels that do not answer and are left alone: for a while, or probed at present.",
+        "state",
+        {
+            str(state): breakers.get(state, 0)
+            for state in (BreakerState.OPEN, BreakerState.HALF_OPEN)
+        },
     )
 
 
@@ -134,7 +166,7 @@ def _storage(statistics: StoreStatistics, store_counts: StoreCounts) -> Iterator
     )
     if store_counts is None:
         return
-    backlog, overview = store_counts
+    backlog, overview, receivers = store_counts
     yield _gauges(
         "open_tasks",
         "Open tasks by state.",
@@ -153,6 +185,12 @@ def _storage(statistics: StoreStatistics, store_counts: StoreCounts) -> Iterator
         "Webhooks to users: waiting for delivery, and given up.",
         "state",
         {"pending": overview.pending_notices, "dead": overview.dead_notices},
+    )
+    yield _gauges(
+        "failing_receivers",
+        "Receivers of webhooks that fail: still tried, and switched off.",
+        "state",
+        {"failing": receivers.failing, "off": receivers.off},
     )
     yield _gauge("reports", "Reported results that were not applied, in all.", overview.reports)
 

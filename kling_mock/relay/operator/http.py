@@ -9,6 +9,7 @@ from typing import Final
 from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.json_body import read_object
+from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.operator.operations import CALLS, relay_errors
 from kling_mock.relay.operator.service import OperatorService
 from kling_mock.web.access import AccessPolicy
@@ -23,6 +24,7 @@ _KINDS: Final = {
     "wrong_host": errors.WRONG_HOST,
     "no_token": errors.BAD_TOKEN,
     "wrong_token": errors.BAD_TOKEN,
+    "too_many_wrong_tokens": errors.DAMPED,
 }
 
 
@@ -32,9 +34,11 @@ class OperatorApi:
     Args:
         service: Runs the calls.
         access: Who may call it.
+        metrics: Counts the calls that are refused after too many wrong tokens.
     """
 
-    def __init__(self, service: OperatorService, access: AccessPolicy) -> None:
+    def __init__(self, service: OperatorService, access: AccessPolicy, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._service = service
         self._access = access
 
@@ -65,7 +69,7 @@ class OperatorApi:
         Raises:
             RelayError: The caller is not the operator, or the call was refused.
         """
-        with _access_errors():
+        with self._access_errors():
             self._access.check(peer, headers)
         raw = await read()
         with relay_errors():
@@ -77,15 +81,18 @@ class OperatorApi:
         """Check who reads the metrics; see `AccessPolicy.check_reader`.
 
         Raises:
-            RelayError: 401.
+            RelayError: 401, 429.
         """
-        with _access_errors():
+        with self._access_errors():
             self._access.check_reader(peer, headers)
 
-
-@contextmanager
-def _access_errors() -> Generator[None]:
-    try:
-        yield
-    except ApiError as error:
-        raise RelayError(_KINDS[error.code], error.message) from None
+    @contextmanager
+    def _access_errors(self) -> Generator[None]:
+        try:
+            yield
+        except ApiError as error:
+            kind = _KINDS[error.code]
+            wait = int(error.headers["Retry-After"]) if kind is errors.DAMPED else None
+            if kind is errors.DAMPED:
+                self._metrics.limit("wrong_admin_tokens")
+            raise RelayError(kind, error.message, retry_after=wait) from None

@@ -47,6 +47,7 @@ def _page(items: Schema, **more: Schema) -> Schema:
     return closed(data=array(items), **more)
 
 
+_OVERLAP: Final = 366 * 86_400  # seconds
 _STATUS: Final = closed(status=text(enum=[*views.STATUS]))
 _QUOTA: Final = integer(0, MAX_AMOUNT, "Whole quota; 500 000 are one US dollar.")
 _CHANNEL: Final[Mapping[str, Schema]] = {
@@ -123,6 +124,20 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
                 402: "The balance is smaller than the deduction.",
                 409: "The reference belongs to another credit.",
             },
+        ),
+        ApiCall(
+            "POST",
+            "/users/{id}/webhook_secret",
+            OperatorService.rotate_webhook_secret,
+            "Rotate the secret that signs a user's webhooks",
+            views.SECRET,
+            body=closed(
+                EVERY,
+                overlap_seconds=integer(
+                    0, _OVERLAP, "Seconds for which the one before signs too; default one day."
+                ),
+            ),
+            errors={409: "It was rotated at the same moment, or the name is another's id."},
         ),
         ApiCall(
             "GET",
@@ -248,6 +263,22 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             OperatorService.replay_notice,
             "Send a webhook to a user again",
             views.schema_of(Notice),
+        ),
+        ApiCall(
+            "GET",
+            "/receivers",
+            OperatorService.list_receivers,
+            "List receivers of webhooks that fail or are disabled, a hundred at a time",
+            _page(views.RECEIVER, next_after=nullable(integer())),
+            query={"after": integer(0, _MOST, "Only receivers with a larger id.")},
+        ),
+        ApiCall(
+            "POST",
+            "/receivers/{id}/status",
+            OperatorService.set_receiver_status,
+            "Enable a receiver and send what was kept back, or disable it",
+            views.RECEIVER,
+            body=_STATUS,
         ),
         ApiCall(
             "GET",

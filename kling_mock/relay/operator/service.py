@@ -19,15 +19,18 @@ from kling_mock.relay.domain.credentials import (
     check_secrets,
     new_token,
     parse_keys,
+    signing_secrets,
     token_hash,
     user_secret,
 )
 from kling_mock.relay.domain.errors import invalid
 from kling_mock.relay.domain.naming import check_name, number_of, resolve_name
+from kling_mock.relay.domain.receivers import host_of_url
 from kling_mock.relay.operator.views import (
     STATUS,
     Body,
     show_channel,
+    show_receiver,
     show_reconciliation,
     show_stuck,
     show_token,
@@ -43,6 +46,7 @@ from kling_mock.storage.values import (
     NewToken,
     NewUser,
     NoticeState,
+    Receiver,
     User,
 )
 from kling_mock.web.operations import Parameters
@@ -92,11 +96,11 @@ class OperatorService:
         found = await self._storage.list_users(after=parameters.get("after", 0), limit=_PAGE)
         shown = [user for user in found if _is_shown(user.status, parameters)]
         following = found[-1].id if len(found) == _PAGE else None
-        return {"data": [self._shown(user) for user in shown], "next_after": following}
+        return {"data": [await self._shown(user) for user in shown], "next_after": following}
 
     async def get_user(self, parameters: Parameters) -> Body:
         """Show a user."""
-        return self._shown(await self._storage.get_user(await self._user_id(parameters)))
+        return await self._shown(await self._storage.get_user(await self._user_id(parameters)))
 
     async def add_user(self, parameters: Parameters) -> Body:
         """Add a user."""
@@ -104,7 +108,7 @@ class OperatorService:
         made = await self._storage.create_user(
             NewUser(parameters["username"], parameters.get("quota", 0)), now=self._now()
         )
-        return self._shown(made)
+        return await self._shown(made)
 
     async def delete_user(self, parameters: Parameters) -> Body:
         """Delete a user permanently."""
@@ -134,7 +138,7 @@ class OperatorService:
 
     async def _set_user(self, parameters: Parameters, status: int) -> Body:
         user_id = await self._user_id(parameters)
-        return self._shown(await self._storage.set_user_status(user_id, status))
+        return await self._shown(await self._storage.set_user_status(user_id, status))
 
     async def _user_id(self, parameters: Parameters) -> int:
         """Return the id of the user that the path names, by id or by name.
@@ -151,10 +155,26 @@ class OperatorService:
                 numbered = await self._storage.get_user(number)
         return resolve_name("user", parameters["id"], named, numbered).id
 
-    def _shown(self, user: User) -> Body:
+    async def rotate_webhook_secret(self, parameters: Parameters) -> Body:
+        """Have a new secret sign a user's webhooks, and for a while the one before it too."""
+        user_id = await self._user_id(parameters)
+        before = await self._storage.find_webhook_secret(user_id)
+        rotated = await self._storage.rotate_webhook_secret(
+            user_id,
+            generation=1 + (0 if before is None else before.generation),
+            overlap_until=self._now() + parameters.get("overlap_seconds", _DAY),
+        )
+        shown = attrs.asdict(rotated)
+        if self._secret is not None:
+            shown["webhook_secret"] = user_secret(self._secret, user_id, rotated.generation)
+        return shown
+
+    async def _shown(self, user: User) -> Body:
         if self._secret is None:
             return show_user(user)
-        return show_user(user) | {"webhook_secret": user_secret(self._secret, user.id)}
+        rotated = await self._storage.find_webhook_secret(user.id)
+        newest = signing_secrets(self._secret, user.id, rotated, self._now())[0]
+        return show_user(user) | {"webhook_secret": newest}
 
     # ------------------------------------------------------------ tokens
 
@@ -236,6 +256,42 @@ class OperatorService:
         numbered = (one for one in channels if one.id == number)
         return resolve_name("channel", parameters["id"], next(named, None), next(numbered, None))
 
+    # ------------------------------------------------------------ receivers of webhooks
+
+    async def list_receivers(self, parameters: Parameters) -> Body:
+        """List receivers that fail or are switched off."""
+        found = await self._storage.list_receivers(after=parameters.get("after", 0), limit=_PAGE)
+        following = found[-1].id if len(found) == _PAGE else None
+        return {"data": [show_receiver(one) for one in found], "next_after": following}
+
+    async def set_receiver_status(self, parameters: Parameters) -> Body:
+        """Switch a receiver off, or on again: then what was kept back is sent.
+
+        It can be repeated: a receiver that is on keeps its row until it has got something.
+        """
+        now = self._now()
+        off_at = 0 if parameters["status"] == "enabled" else now
+        receiver = await self._storage.switch_receiver(
+            _number(parameters, "receiver"), off_at=off_at, now=now
+        )
+        if not receiver.is_off:
+            await self._send_stopped(receiver)
+            self._on_replay()
+        return show_receiver(receiver)
+
+    async def _send_stopped(self, receiver: Receiver) -> None:
+        before: int | None = None
+        while True:
+            page = await self._storage.list_notices(
+                state=NoticeState.STOPPED, user_id=receiver.user_id, before=before, limit=_PAGE
+            )
+            for notice in page:
+                if host_of_url(notice.url) == receiver.host:
+                    await self._storage.replay_notice(notice.event_id, now=self._now())
+            if len(page) < _PAGE:
+                return
+            before = page[-1].id
+
     # ------------------------------------------------------------ inspection
 
     async def get_task(self, parameters: Parameters) -> Body:
@@ -296,9 +352,13 @@ def _is_shown(status: int, parameters: Parameters) -> bool:
 
 
 def _token_id(parameters: Parameters) -> int:
+    return _number(parameters, "token")
+
+
+def _number(parameters: Parameters, what: str) -> int:
     number = number_of(parameters["id"])
     if number is None:
-        raise invalid("path", f"{parameters['id'][:40]!r} is no token id; expected a number")
+        raise invalid("path", f"{parameters['id'][:40]!r} is no {what} id; expected a number")
     return number
 
 

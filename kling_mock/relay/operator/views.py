@@ -17,6 +17,7 @@ from kling_mock.storage.values import (
     ENABLED,
     UNNUMBERED,
     Channel,
+    Receiver,
     Reconciliation,
     Repair,
     Token,
@@ -29,13 +30,16 @@ from kling_mock.web.json_schema import optional as nullable
 __all__ = [
     "CHANNEL",
     "NEW_TOKEN",
+    "RECEIVER",
     "RECONCILIATION",
+    "SECRET",
     "STATUS",
     "STUCK",
     "TOKEN",
     "USER",
     "schema_of",
     "show_channel",
+    "show_receiver",
     "show_reconciliation",
     "show_repair",
     "show_stuck",
@@ -99,6 +103,14 @@ CHANNEL: Final = schema_of(
     keys=array(text(), about="Fingerprints of its keys."),
     webhook_secrets=integer(about="The number of its webhook secrets."),
 )
+RECEIVER: Final = schema_of(Receiver, status=text(enum=["enabled", "disabled"]))
+SECRET: Final = closed(
+    ("webhook_secret",),
+    user_id=integer(),
+    generation=integer(about="How often it was rotated."),
+    overlap_until=integer(about="Unix seconds until which the one before signs too."),
+    webhook_secret=text("The new secret."),
+)
 RECONCILIATION: Final = schema_of(
     Reconciliation,
     difference=integer(),
@@ -136,6 +148,11 @@ def _fingerprints(channel: Channel) -> list[str]:
         return [key.fingerprint for key in parse_keys(channel.api_keys)]
     except RelayError:
         return []  # keys that cannot be read can still be replaced
+
+
+def show_receiver(receiver: Receiver) -> Body:
+    """Return a receiver as JSON."""
+    return attrs.asdict(receiver) | {"status": "disabled" if receiver.is_off else "enabled"}
 
 
 def show_reconciliation(row: Reconciliation) -> Body:

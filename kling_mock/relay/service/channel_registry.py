@@ -103,6 +103,15 @@ class ChannelRegistry:
         """Return the ids of the channels that take no tasks because their texts are broken."""
         return [number for number, one in (await self._known()).items() if one.problem]
 
+    async def in_use(self) -> set[int]:
+        """Return the ids of the channels that are neither disabled nor deleted."""
+        known = (await self._known()).items()
+        return {
+            number
+            for number, one in known
+            if one.channel.status == ENABLED and not one.channel.is_deleted
+        }
+
     def _next_key(self, channel: Channel, keys: Sequence[ChannelKey]) -> ChannelKey:
         turn = self._turns.get(channel.id, 0)
         self._turns[channel.id] = turn + 1

@@ -9,10 +9,11 @@ from typing import Final
 from kling_mock.clock import MockClock
 from kling_mock.relay.domain import wire
 from kling_mock.relay.domain.channels import FailoverDecision, failover_decision
-from kling_mock.relay.domain.errors import RelayError, stored_refusal, upstream_refusal
+from kling_mock.relay.domain.errors import RelayError, paused, stored_refusal, upstream_refusal
 from kling_mock.relay.domain.schedule import UNKNOWN_PAUSE, first_poll
 from kling_mock.relay.domain.wire import CreateTaskRequest
 from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.service.breakers import Breakers
 from kling_mock.relay.service.channel_registry import ChannelRoute
 from kling_mock.relay.service.reconciler import error_summary
 from kling_mock.relay.service.upstream import Upstream
@@ -34,6 +35,7 @@ class Dispatcher:
     Args:
         storage: Where the rows are.
         upstream: Kling.
+        breakers: Those of the channels.
         clock: The time.
         public_url: Where Kling's callbacks reach the relay; `None` asks for none.
         lease: Seconds for which an attempt counts as being under way; longer than it may take.
@@ -45,6 +47,7 @@ class Dispatcher:
         self,
         storage: Storage,
         upstream: Upstream,
+        breakers: Breakers,
         clock: MockClock,
         public_url: str | None,
         lease: int,
@@ -54,6 +57,7 @@ class Dispatcher:
         self._metrics = metrics
         self._storage = storage
         self._upstream = upstream
+        self._breakers = breakers
         self._clock = clock
         self._public_url = public_url
         self._lease = lease
@@ -94,11 +98,16 @@ class Dispatcher:
         self, row: VideoRow, request: CreateTaskRequest, routes: Sequence[ChannelRoute]
     ) -> dict[str, str]:
         error: KlingError | None = None
+        wait = 0.0
         for turn, route in enumerate(routes):
+            path = (route.channel.id,)
+            if not self._breakers.is_admitted(path):
+                wait = max(wait, self._breakers.wait(path))
+                continue
             # A process that was stopped for so long has lost its lease before it sends.
             renew = turn > 0 or self._now() >= row.attempt_until
             if renew and not await self._bind(row, route, self.lease()):
-                break  # it was found or given up meanwhile
+                break
             try:
                 task = await self._attempt(row, request, route)
             except KlingError as failure:
@@ -116,20 +125,38 @@ class Dispatcher:
                 if decision is FailoverDecision.REFUSED:
                     break
             else:
-                return await self._accepted(row, task, route)
-        if error is None:
-            return wire.create_reply(await self._storage.find_task(row.task_id) or row)
-        return await self._refused(row, error)
+                if task is not None:
+                    return await self._accepted(row, task, route)
+                wait = max(wait, self._breakers.wait(path))
+        return await self._not_accepted(row, error, wait)
+
+    async def _not_accepted(
+        self, row: VideoRow, error: KlingError | None, wait: float
+    ) -> dict[str, str]:
+        """Refuse a create that no channel has taken.
+
+        Args:
+            row: Its row.
+            error: The last refusal, if it was sent to any.
+            wait: Seconds until one of those that were left alone is tried again; 0 if none was.
+
+        Raises:
+            RelayError: It was refused.
+        """
+        if error is not None:
+            return await self._refused(row, upstream_refusal(error), error_summary(error))
+        if wait > 0:
+            return await self._refused(row, paused(wait), "no channel answers")
+        # It was found or given up meanwhile.
+        return wire.create_reply(await self._storage.find_task(row.task_id) or row)
 
     async def _attempt(
         self, row: VideoRow, request: CreateTaskRequest, route: ChannelRoute
-    ) -> Task:
+    ) -> Task | None:
         public = self._public_url
         callback = None if public is None else f"{public}/kling/callback/{row.task_id}"
         body = wire.upstream_body(request, route.target, row.task_id, callback)
-        return await self._upstream.create(
-            route.channel.base_url, route.key, request.endpoint, body
-        )
+        return await self._upstream.create(route.channel, route.key, request.endpoint, body)
 
     async def _bind(self, row: VideoRow, route: ChannelRoute, until: int) -> bool:
         attempt = Attempt(route.channel.id, route.key.fingerprint, until)
@@ -186,7 +213,7 @@ class Dispatcher:
             _log.exception("kling task error: %s is unknown, not stored", row.task_id)
         return wire.create_reply(row)
 
-    async def _refused(self, row: VideoRow, error: KlingError) -> dict[str, str]:
+    async def _refused(self, row: VideoRow, refusal: RelayError, why: str) -> dict[str, str]:
         """Release the hold; the user may repeat the request under the same external id.
 
         The refusal is stored for the repeats that wait for the end of this create, in whichever
@@ -196,12 +223,11 @@ class Dispatcher:
         Raises:
             RelayError: It was refused.
         """
-        refusal = upstream_refusal(error)
         result = TaskResult(
             row.task_id,
             "failed",
             "create",
-            fail_reason=f"refused: {error_summary(error)}",
+            fail_reason=f"refused: {why}",
             json_data=stored_refusal(refusal),
             free_external_id=True,
         )

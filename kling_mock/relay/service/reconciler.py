@@ -24,6 +24,7 @@ from kling_mock.relay.domain.stored_values import (
 )
 from kling_mock.relay.domain.user_webhooks import webhook_of
 from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.service.breakers import Breakers
 from kling_mock.relay.service.channel_registry import ChannelRegistry
 from kling_mock.relay.service.upstream import Upstream
 from kling_mock.storage.errors import KlingTaskClashError
@@ -69,6 +70,7 @@ class TaskReconciler:
     Args:
         storage: Where the rows are.
         channels: The channels.
+        breakers: Those of the channels.
         upstream: Kling.
         clock: The time.
         send_webhooks: Called when a webhook to a user is due.
@@ -79,6 +81,7 @@ class TaskReconciler:
         self,
         storage: Storage,
         channels: ChannelRegistry,
+        breakers: Breakers,
         upstream: Upstream,
         clock: MockClock,
         send_webhooks: Callable[[], None],
@@ -87,6 +90,7 @@ class TaskReconciler:
         self._metrics = metrics
         self._storage = storage
         self._channels = channels
+        self._breakers = breakers
         self._upstream = upstream
         self._clock = clock
         self._send_webhooks = send_webhooks
@@ -99,8 +103,11 @@ class TaskReconciler:
             source: What triggered it, for the operator: `query`, `callback`.
 
         Returns:
-            False if it was read within the last 5 seconds, by whichever process.
+            False if it was read within the last 5 seconds, by whichever process, or if its
+            channel does not answer and is left alone for a while.
         """
+        if not self._breakers.is_admitted((row.channel_id,)):
+            return False
         now = self._now()
         until = now + READ_INTERVAL
         if not await self._storage.claim_read(row.task_id, now=now, lease_until=until):
@@ -127,7 +134,7 @@ class TaskReconciler:
         sent_at = self._now()
         name = row.kling_task_id or row.task_id
         try:
-            task = await self._upstream.read(channel.base_url, key, row.type, name)
+            task = await self._upstream.read(channel, key, row.type, name)
         except NotFoundError as error:
             if error.code:  # else it is a page of something between us and Kling
                 await self._absent(row, sent_at, source)
@@ -136,6 +143,8 @@ class TaskReconciler:
             _log.warning(
                 "kling task error: %s cannot be read (%s)", row.task_id, error_summary(error)
             )
+            return False
+        if task is None:  # the channel is left alone for a while
             return False
         await self.apply(row, task, source)
         return True

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 from kling_mock.clock import MockClock
 from kling_mock.relay.domain.schedule import (
@@ -15,12 +14,16 @@ from kling_mock.relay.domain.schedule import (
     is_expired,
     next_poll,
 )
+from kling_mock.relay.domain.shares import Path, Shares
 from kling_mock.relay.domain.user_webhooks import webhook_of
 from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.service.breakers import Breakers
+from kling_mock.relay.service.due_work import DueWork
 from kling_mock.relay.service.reconciler import TaskReconciler
+from kling_mock.relay.service.scheduler import Scheduler
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import TaskResult, VideoRow
+from kling_mock.storage.values import DueTask, TaskResult, VideoRow
 
 __all__ = ["Sweeper"]
 
@@ -28,23 +31,34 @@ _log: Final = logging.getLogger("kling_mock.relay")
 
 EXPIRED: Final = "The task did not end within its deadline."
 
-_BATCH: Final = 64  # rows that one process takes at a time
-_LEASE: Final = 120  # seconds: longer than reading a batch takes
+_LEASE: Final = 120  # seconds: longer than one reading takes
 
 
-class Sweeper:
+class _Poll(NamedTuple):
+    """One row to be polled, and the chance of its next poll.
+
+    The chance is drawn when polls begin: they may end in any order.
+    """
+
+    row: VideoRow
+    chance: float
+
+
+class Sweeper(DueWork[DueTask, _Poll]):
     """Polls the rows that are due, and fails those past their deadline.
 
-    Any number of processes may do so at a time: a row is leased to one of them.
+    Any number of processes may do so at a time: a row is leased to one of them. Rows are taken in
+    shares per channel, so that one that hangs delays nobody else's.
 
     Args:
         storage: Where the rows are.
         reconciler: Reads tasks from Kling.
         clock: The time.
         chance: Returns a number from 0 up to 1, so that polls spread.
-        schedule_sweep: Called with the instant of a row's next poll.
+        scheduler: Runs the sweeps.
         send_webhooks: Called when a webhook to a user is due.
-        at_once: How many rows are read concurrently.
+        shares: How many rows are read concurrently, in all and of a channel.
+        breakers: Those of the channels.
         metrics: Counts the tasks that expire.
     """
 
@@ -54,38 +68,49 @@ class Sweeper:
         reconciler: TaskReconciler,
         clock: MockClock,
         chance: Callable[[], float],
-        schedule_sweep: Callable[[float], None],
+        scheduler: Scheduler,
         send_webhooks: Callable[[], None],
-        at_once: int,
+        shares: Shares,
+        breakers: Breakers,
         metrics: Metrics,
     ) -> None:
+        super().__init__(clock, scheduler, shares, breakers)
         self._metrics = metrics
         self._storage = storage
         self._reconciler = reconciler
-        self._clock = clock
         self._chance = chance
-        self._schedule_sweep = schedule_sweep
         self._send_webhooks = send_webhooks
-        self._at_once = at_once
 
-    async def sweep(self) -> None:
-        """Poll every row that is due."""
-        more = True
-        while more:
-            now = self._now()
-            rows = await self._storage.claim_due(now=now, lease_until=now + _LEASE, limit=_BATCH)
-            at_once = asyncio.Semaphore(self._at_once)
-            await asyncio.gather(*(self._guarded(row, at_once) for row in rows))
-            more = len(rows) == _BATCH
+    async def _page(self, now: int, after: tuple[int, int], limit: int) -> Sequence[DueTask]:
+        return await self._storage.list_due_tasks(now=now, after=after, limit=limit)
 
-    async def _guarded(self, row: VideoRow, at_once: asyncio.Semaphore) -> None:
-        async with at_once:
-            try:
-                await self._poll(row)
-            except Exception:  # noqa: BLE001 - one broken row must not keep others waiting
-                _log.exception("kling task error: %s cannot be polled", row.task_id)
+    def _position_of(self, due: DueTask) -> tuple[int, int]:
+        return due.next_poll_at, due.id
 
-    async def _poll(self, row: VideoRow) -> None:
+    def _path_of(self, due: DueTask) -> Path:
+        return (due.channel_id,)
+
+    async def _claim(self, chosen: Sequence[DueTask], now: int) -> Sequence[_Poll | None]:
+        ids = [due.task_id for due in chosen]
+        rows = await self._storage.claim_tasks(ids, now=now, lease_until=now + _LEASE)
+        polls = {row.task_id: _Poll(row, self._chance()) for row in rows}
+        return [polls.get(task_id) for task_id in ids]
+
+    async def _put_off(self, due: Sequence[DueTask], at: int, now: int) -> None:
+        await self._storage.put_off_tasks([one.task_id for one in due], at, now=now)
+
+    def _is_last_call(self, due: DueTask, now: int) -> bool:
+        # Its deadline has passed, also that of an upstream that cannot be read.
+        return is_expired(now, due.created_at, readable=False)
+
+    async def _do(self, work: _Poll) -> None:
+        try:
+            await self._poll(work)
+        except Exception:  # noqa: BLE001 - one broken row must not keep others waiting
+            _log.exception("kling task error: %s cannot be polled", work.row.task_id)
+
+    async def _poll(self, poll: _Poll) -> None:
+        row = poll.row
         readable = await self._read(row)
         now = self._now()
         if is_expired(now, row.created_at, readable=readable) and (
@@ -94,9 +119,9 @@ class Sweeper:
         ):
             return
         known = row.kling_task_id is not None
-        at = next_poll(now, row.created_at, self._chance()) if known else now + UNKNOWN_PAUSE
+        at = next_poll(now, row.created_at, poll.chance) if known else now + UNKNOWN_PAUSE
         await self._storage.end_poll(row, at, lease_until=now + READ_INTERVAL)
-        self._schedule_sweep(at)
+        self._scheduler.schedule(at)
 
     async def _read(self, row: VideoRow) -> bool:
         try:
@@ -121,6 +146,3 @@ class Sweeper:
             self._metrics.settled("failed", "sweeper")
             self._send_webhooks()
         return expired
-
-    def _now(self) -> int:
-        return int(self._clock.now())

@@ -5,6 +5,7 @@ No SQL and no HTTP: it uses the storage protocol, and handlers parse, call and r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -14,11 +15,14 @@ from kling_mock.relay.domain.channels import ModelTarget
 from kling_mock.relay.domain.credentials import token_hash
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.pricing import BillableRequest, price_list
+from kling_mock.relay.domain.rates import TokenBuckets
 from kling_mock.relay.domain.repeats import conflict
 from kling_mock.relay.domain.wire import CreateTaskRequest, ListQuery
 from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.service.breakers import Breakers
 from kling_mock.relay.service.channel_registry import ChannelRegistry, ChannelRoute
 from kling_mock.relay.service.dispatch import Dispatcher
+from kling_mock.relay.service.open_tasks import OpenTasks
 from kling_mock.relay.service.reconciler import TaskReconciler
 from kling_mock.relay.service.repeats import RepeatedCreates
 from kling_mock.relay.settings import RelaySettings
@@ -49,12 +53,15 @@ class RelayService:
     Args:
         storage: The store.
         channels: The channels.
+        breakers: Those of the channels.
+        open_tasks: Limits the open tasks of a token.
         reconciler: Reads tasks from Kling.
         dispatcher: Sends tasks to Kling.
         repeats: Replies to repeated creates.
         clock: The time.
         settings: The settings of the relay.
         new_id: Returns a new `kling_<32 hex>`.
+        buckets: Limit the requests of a token; `None` limits none.
         metrics: Counts the creates that are not sent.
     """
 
@@ -62,17 +69,23 @@ class RelayService:
         self,
         storage: Storage,
         channels: ChannelRegistry,
+        breakers: Breakers,
+        open_tasks: OpenTasks,
         reconciler: TaskReconciler,
         dispatcher: Dispatcher,
         repeats: RepeatedCreates,
         clock: MockClock,
         settings: RelaySettings,
         new_id: Callable[[], str],
+        buckets: TokenBuckets | None,
         metrics: Metrics,
     ) -> None:
+        self._buckets = buckets
         self._metrics = metrics
         self._storage = storage
         self._channels = channels
+        self._breakers = breakers
+        self._open_tasks = open_tasks
         self._reconciler = reconciler
         self._dispatcher = dispatcher
         self._repeats = repeats
@@ -85,12 +98,17 @@ class RelayService:
         """Return the user and token of an `Authorization` header.
 
         Raises:
-            RelayError: 401 for the token, 403 for a disabled user.
+            RelayError: 401 for the token, 403 for a disabled user, 429 for too many requests.
         """
         scheme, _, token = (header or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise RelayError(errors.BAD_TOKEN, _BAD_TOKEN)
-        caller = await self._storage.authenticate(token_hash(token.strip()))
+        hashed = token_hash(token.strip())
+        if self._buckets is not None and (wait := self._buckets.take(hashed)):
+            self._metrics.limit("token_rate")
+            text = "this token makes too many requests; make fewer per second"
+            raise RelayError(errors.TOO_MANY, text, retry_after=max(1, math.ceil(wait)))
+        caller = await self._storage.authenticate(hashed)
         now = int(self._clock.now())
         if caller is None or caller.token.status != ENABLED or caller.token.is_expired(now):
             raise RelayError(errors.BAD_TOKEN, _BAD_TOKEN)
@@ -114,9 +132,11 @@ class RelayService:
                 error: it gets a reply, and the sweeper finds the outcome.
         """
         request = wire.read_create(endpoint, raw)
-        routes = await self._channels.routes(request.model, request.mode)
-        if not routes:
-            return await self._without_channel(caller, request)
+        try:
+            routes = await self._routes(request)
+            await self._open_tasks.take(caller.token.id)
+        except RelayError as refusal:
+            return await self._first_task(caller, request, refusal)
         lease = self._dispatcher.lease()
         task = self._new_task(caller, request, routes, lease)
         row = await self._insert(task, request, self._dispatcher.schedule_check(lease))
@@ -126,15 +146,32 @@ class RelayService:
             return await self._repeats.reply(row, caller.token.id)
         return await self._dispatcher.send(row, request, routes)
 
-    async def _without_channel(self, caller: Caller, request: CreateTaskRequest) -> dict[str, str]:
-        """Reply to a create that no channel takes; a repeat gets its first task all the same."""
-        name = request.external_task_id
-        first = await self._storage.get_task(caller.user.id, name) if name else None
-        if first is None or first.external_task_id != name:
+    async def _routes(self, request: CreateTaskRequest) -> list[ChannelRoute]:
+        """Return the routes whose channels take the task now.
+
+        Raises:
+            RelayError: There is none.
+        """
+        routes = await self._channels.routes(request.model, request.mode)
+        if not routes:
             text = f"no enabled channel takes {request.model}"
             if interface_of(request.model) != "v1":
                 text += "; the channel of such a model needs an API key, not AK|SK"
             raise RelayError(errors.NO_CHANNEL, text)
+        able = [one for one in routes if self._breakers.is_admitted((one.channel.id,))]
+        if not able:
+            self._metrics.limit("channels_paused")
+            raise errors.paused(min(self._breakers.wait((one.channel.id,)) for one in routes))
+        return able
+
+    async def _first_task(
+        self, caller: Caller, request: CreateTaskRequest, refusal: RelayError
+    ) -> dict[str, str]:
+        """Refuse a create, unless it repeats one: then it gets the first task all the same."""
+        name = request.external_task_id
+        first = await self._storage.get_task(caller.user.id, name) if name else None
+        if first is None or first.external_task_id != name:
+            raise refusal
         if first.request_hash != request.request_hash:
             raise conflict(first, request)
         return await self._repeats.reply(first, caller.token.id)

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 
 from kling_mock.clock import MockClock
+from kling_mock.relay.domain.channels import is_refused_key
 from kling_mock.relay.domain.credentials import ChannelKey
-from kling_mock.relay.metrics.counters import Metrics
+from kling_mock.relay.metrics.counters import CallOutcome, Metrics, upstream_outcome
+from kling_mock.relay.service.breakers import Breakers
 from kling_mock.storage.text import ID_RULE, is_external_id
+from kling_mock.storage.values import Channel
 from kling_mock.web.tls import ServerCertificate
 from kling_sdk import (
     ENDPOINTS,
@@ -22,11 +25,15 @@ from kling_sdk import (
     AsyncTaskResource,
     KlingError,
     OutcomeUnknownError,
+    RequestValidationError,
     Task,
     TransportError,
 )
 
 __all__ = ["Upstream"]
+
+#: What shows that a channel answers, be it with a refusal.
+_REPLIES: Final = frozenset({"ok", "refused", "not_found"})
 
 
 class Upstream:
@@ -36,10 +43,12 @@ class Upstream:
         clock: The time by which tokens are signed.
         timeout: Seconds of real time that one attempt may take.
         metrics: Counts the calls.
+        breakers: Those of the channels, which learn from each call.
         certificates: What a server is known by, where no authority has issued it, by base URL.
 
     Attributes:
         answered: Whether Kling replied to the last call; `None` before the first.
+        refused_keys: Ids of the channels whose key was refused by the last reply.
     """
 
     def __init__(
@@ -47,45 +56,56 @@ class Upstream:
         clock: MockClock,
         timeout: float,
         metrics: Metrics,
+        breakers: Breakers,
         certificates: Mapping[str, ServerCertificate] | None = None,
     ) -> None:
         self._certificates = certificates or {}
         self._metrics = metrics
+        self._breakers = breakers
         self._clock = clock
         self._timeout = timeout
         self._clients: dict[tuple[str, str], AsyncKling] = {}
         self._sessions: dict[ServerCertificate | None, aiohttp.ClientSession] = {}
         self.answered: bool | None = None
+        self.refused_keys: set[int] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_clients": {}, "_sessions": {}}  # connections are no state
 
     async def create(
-        self, base_url: str, key: ChannelKey, endpoint: str, body: dict[str, Any]
-    ) -> Task:
-        """Create a task.
+        self, channel: Channel, key: ChannelKey, endpoint: str, body: dict[str, Any]
+    ) -> Task | None:
+        """Create a task; return `None`, and send nothing, if the channel's breaker is open.
 
         Raises:
             KlingError: It was refused, not sent, or the outcome is unknown; see
                 `channels.failover_decision`. A task with an id that no database can store
                 counts as no reply.
         """
+        if not self._breakers.begin((channel.id,)):
+            return None
         with self._metrics.calling("create"):
             try:
-                return await self._answered(self._resource(base_url, key, endpoint).submit(body))
+                call = self._resource(channel.base_url, key, endpoint).submit(body)
+                return await self._answered(channel.id, call)
             except OutcomeUnknownError as error:
                 # The reason, if there is one.
                 cause = error.__cause__
                 raise cause if isinstance(cause, KlingError) else error from None
 
-    async def read(self, base_url: str, key: ChannelKey, endpoint: str, name: str) -> Task:
-        """Return a task by Kling's id or by ours.
+    async def read(
+        self, channel: Channel, key: ChannelKey, endpoint: str, name: str
+    ) -> Task | None:
+        """Return a task by Kling's id or by ours; `None` if the channel's breaker is open.
 
         Raises:
             KlingError: It could not be read.
         """
+        if not self._breakers.begin((channel.id,)):
+            return None
         with self._metrics.calling("read"):
-            return await self._answered(self._resource(base_url, key, endpoint).get(name))
+            call = self._resource(channel.base_url, key, endpoint).get(name)
+            return await self._answered(channel.id, call)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -94,18 +114,40 @@ class Upstream:
         for session in sessions.values():
             await session.close()
 
-    async def _answered(self, call: Awaitable[Task]) -> Task:
+    async def _answered(self, channel_id: int, call: Awaitable[Task]) -> Task:
         """Return the result of *call*, and remember whether Kling replied."""
+        outcome: CallOutcome | None = None
         try:
             task = await call
+            outcome = "ok"
+        except RequestValidationError:
+            raise  # it was never sent
         except KlingError as error:
             # A refusal is a reply of Kling; silence and a gateway's page are not.
-            self.answered = bool(getattr(error.__cause__ or error, "code", 0))
+            cause = error.__cause__ if isinstance(error.__cause__, KlingError) else error
+            self.answered = bool(getattr(cause, "code", 0))
+            outcome = upstream_outcome(cause)
+            if is_refused_key(cause):
+                self.refused_keys.add(channel_id)
+            elif outcome in _REPLIES:
+                self.refused_keys.discard(channel_id)
             raise
+        finally:
+            self._learn(channel_id, outcome)
         self.answered = True
+        if self.refused_keys:
+            self.refused_keys.discard(channel_id)
         if not is_external_id(task.task_id):
             raise TransportError(f"a task id that no database can store; an id has {ID_RULE}")
         return task
+
+    def _learn(self, channel_id: int, outcome: CallOutcome | None) -> None:
+        if outcome in _REPLIES:
+            self._breakers.replied((channel_id,))
+        elif outcome is None:
+            self._breakers.abandoned((channel_id,))
+        else:
+            self._breakers.failed((channel_id,))
 
     def _resource(self, base_url: str, key: ChannelKey, endpoint: str) -> AsyncTaskResource:
         client = self._client(base_url, key)

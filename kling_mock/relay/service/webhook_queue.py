@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 from kling_mock.clock import MockClock
-from kling_mock.relay.domain.credentials import user_secret
-from kling_mock.relay.domain.user_webhooks import delivery_decision
+from kling_mock.relay.domain.credentials import signing_secrets
+from kling_mock.relay.domain.receivers import LEAST_FAILURES, host_of_url
+from kling_mock.relay.domain.shares import Path, Shares
+from kling_mock.relay.domain.user_webhooks import DeliveryDecision, delivery_decision
 from kling_mock.relay.metrics.counters import Metrics
-from kling_mock.relay.service.webhook_sender import WebhookSender
+from kling_mock.relay.service.breakers import Breakers
+from kling_mock.relay.service.due_work import DueWork
+from kling_mock.relay.service.scheduler import Scheduler
+from kling_mock.relay.service.webhook_sender import WebhookReply, WebhookSender
 from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import Notice, NoticeState, WebhookDelivery
+from kling_mock.storage.values import DueNotice, Notice, NoticeState, Receiver, WebhookDelivery
 from kling_mock.web.webhook_signing import signed_headers
 
 __all__ = ["WebhookQueue"]
 
 _log: Final = logging.getLogger("kling_mock.relay")
 
-_BATCH: Final = 32
 _LEASE: Final = 60  # seconds: longer than an attempt takes
 
 
-class WebhookQueue:
+class _Delivery(NamedTuple):
+    """One attempt, and the chance of the pause after it.
+
+    The chance is drawn when attempts begin: their replies may arrive in any order.
+    """
+
+    notice: Notice
+    path: Path
+    chance: float
+
+
+class WebhookQueue(DueWork[DueNotice, _Delivery]):
     """Sends the webhooks that are due; any number of processes may share a store.
+
+    They are sent in shares per user and receiver, so that one that hangs delays nobody else's.
 
     Args:
         storage: Where webhooks are queued.
         sender: Sends one.
         clock: The time.
         chance: Returns a number from 0 up to 1, so that retries spread.
-        secret: From which each user's secret is derived.
-        schedule: Called with the instant of a next attempt.
+        secret: From which each user's secrets are derived.
+        scheduler: Runs the deliveries.
+        shares: How many attempts are made concurrently: in all, for a user, and for a receiver.
+        breakers: Those of the receivers.
+        off_after: Seconds of failures in a row after which a receiver is switched off; 0 is never.
         metrics: Counts the attempts.
     """
 
@@ -44,35 +63,104 @@ class WebhookQueue:
         clock: MockClock,
         chance: Callable[[], float],
         secret: bytes,
-        schedule: Callable[[float], None],
+        scheduler: Scheduler,
+        shares: Shares,
+        breakers: Breakers,
+        off_after: int,
         metrics: Metrics,
     ) -> None:
+        super().__init__(clock, scheduler, shares, breakers)
         self._metrics = metrics
         self._storage = storage
         self._sender = sender
-        self._clock = clock
         self._chance = chance
         self._secret = secret
-        self._schedule = schedule
+        self._off_after = off_after
 
-    async def deliver(self) -> None:
-        """Send every webhook that is due."""
-        more = True
-        while more:
-            now = self._now()
-            due = await self._storage.claim_notices(now=now, lease_until=now + _LEASE, limit=_BATCH)
-            # Drawn here, in order: the replies may arrive in any.
-            await asyncio.gather(*(self._send(notice, self._chance()) for notice in due))
-            more = len(due) == _BATCH
+    async def _page(self, now: int, after: tuple[int, int], limit: int) -> Sequence[DueNotice]:
+        return await self._storage.list_due_notices(now=now, after=after, limit=limit)
 
-    async def _send(self, notice: Notice, chance: float) -> None:
+    def _position_of(self, due: DueNotice) -> tuple[int, int]:
+        return due.next_at, due.id
+
+    def _path_of(self, due: DueNotice) -> Path:
+        return due.user_id, host_of_url(due.url)
+
+    async def _claim(self, chosen: Sequence[DueNotice], now: int) -> Sequence[_Delivery | None]:
+        ids = [due.event_id for due in chosen]
+        notices = await self._storage.claim_notices(ids, now=now, lease_until=now + _LEASE)
+        paths = {due.event_id: self._path_of(due) for due in chosen}
+        begun = {
+            one.event_id: _Delivery(one, paths[one.event_id], self._chance()) for one in notices
+        }
+        for delivery in begun.values():
+            self._breakers.begin(delivery.path)
+        return [begun.get(event_id) for event_id in ids]
+
+    async def _put_off(self, due: Sequence[DueNotice], at: int, now: int) -> None:
+        await self._storage.put_off_notices([one.event_id for one in due], at, now=now)
+
+    async def _do(self, work: _Delivery) -> None:
+        known = False
+        try:
+            known = await self._deliver(work)
+        finally:
+            if not known:
+                self._breakers.abandoned(work.path)
+
+    async def _deliver(self, delivery: _Delivery) -> bool:
+        """Make one attempt, unless the receiver is off; return whether it showed anything."""
+        notice = delivery.notice
+        receiver = await self._storage.find_receiver(
+            notice.user_id, host := host_of_url(notice.url)
+        )
+        if receiver is not None and receiver.is_off:
+            await self._storage.stop_notice(notice.event_id, now=self._now())
+            self._metrics.delivery(NoticeState.STOPPED)
+            return False
+        reply = await self._send(notice)
+        decision = delivery_decision(notice, reply.status, reply.retry_after, delivery.chance)
+        if decision.state in {NoticeState.DELIVERED, NoticeState.GONE}:
+            self._breakers.replied(delivery.path)
+            if receiver is not None:
+                await self._storage.record_success(notice.user_id, host)
+        else:
+            self._breakers.failed(delivery.path)
+            await self._count_failure(notice, host)
+        await self._record(notice, reply, decision)
+        return True
+
+    async def _send(self, notice: Notice) -> WebhookReply:
         body = notice.body.encode()
-        secret = user_secret(self._secret, notice.user_id)
-        signed = signed_headers((secret,), notice.event_id, self._now(), body)
-        headers = {"Content-Type": "application/json", **dict(signed)}
-        reply = await self._sender.send(notice.url, headers, body)
         now = self._now()
-        decision = delivery_decision(notice, reply.status, reply.retry_after, chance)
+        stored = await self._storage.find_webhook_secret(notice.user_id)
+        secrets = signing_secrets(self._secret, notice.user_id, stored, now)
+        signed = signed_headers(secrets, notice.event_id, now, body)
+        headers = {"Content-Type": "application/json", **dict(signed)}
+        return await self._sender.send(notice.url, headers, body)
+
+    async def _count_failure(self, notice: Notice, host: str) -> None:
+        now = self._now()
+        receiver: Receiver = await self._storage.record_failure(
+            notice.user_id,
+            host,
+            now=now,
+            off_from=now - self._off_after if self._off_after else -1,
+            least=LEAST_FAILURES,
+        )
+        if receiver.off_at == now:
+            _log.error(
+                "kling relay error: receiver %d of user %d has failed for days and is switched"
+                " off; to switch it on again: kling-mock receiver enable %d",
+                receiver.id,
+                notice.user_id,
+                receiver.id,
+            )
+
+    async def _record(
+        self, notice: Notice, reply: WebhookReply, decision: DeliveryDecision
+    ) -> None:
+        now = self._now()
         at = now + decision.wait
         await self._storage.record_delivery(
             WebhookDelivery(
@@ -94,7 +182,4 @@ class WebhookQueue:
             reply.status,
         )
         if decision.state is NoticeState.PENDING:
-            self._schedule(at)
-
-    def _now(self) -> int:
-        return int(self._clock.now())
+            self._scheduler.schedule(at)

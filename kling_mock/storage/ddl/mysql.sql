@@ -153,6 +153,25 @@ CREATE TABLE IF NOT EXISTS reports (
     UNIQUE KEY idx_reports_task (task_id, status)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
 
+CREATE TABLE IF NOT EXISTS receivers (
+    id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+    user_id INT NOT NULL,
+    host VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    failures INT NOT NULL DEFAULT 0,
+    failing_since BIGINT NOT NULL DEFAULT 0,
+    last_at BIGINT NOT NULL DEFAULT 0,
+    off_at BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (id),
+    UNIQUE KEY idx_receivers_host (user_id, host)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
+
+CREATE TABLE IF NOT EXISTS webhook_secrets (
+    user_id INT NOT NULL,
+    generation INT NOT NULL DEFAULT 0,
+    overlap_until BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (user_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
+
 CREATE TABLE IF NOT EXISTS schema_version (
     version INT NOT NULL,
     PRIMARY KEY (version)

@@ -166,6 +166,25 @@ CREATE TABLE IF NOT EXISTS reports (
 
 CREATE UNIQUE INDEX IF NOT EXISTS idx_reports_task ON reports (task_id, status);
 
+CREATE TABLE IF NOT EXISTS receivers (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL,
+    host VARCHAR(255) NOT NULL,
+    failures INTEGER NOT NULL DEFAULT 0,
+    failing_since INTEGER NOT NULL DEFAULT 0,
+    last_at INTEGER NOT NULL DEFAULT 0,
+    off_at INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE UNIQUE INDEX IF NOT EXISTS idx_receivers_host ON receivers (user_id, host);
+
+CREATE TABLE IF NOT EXISTS webhook_secrets (
+    user_id INTEGER NOT NULL,
+    generation INTEGER NOT NULL DEFAULT 0,
+    overlap_until INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (user_id)
+);
+
 CREATE TABLE IF NOT EXISTS schema_version (
     version INTEGER NOT NULL,
     PRIMARY KEY (version)

@@ -1,15 +1,12 @@
-"""Outgoing callbacks, reconciliation and statistics in memory."""
+"""Reconciliation and statistics in memory."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 
-import attrs
-
-from kling_mock.storage.errors import UnknownError
 from kling_mock.storage.memory.reconcile import reconciled
-from kling_mock.storage.memory.tasks import MemoryTasks
+from kling_mock.storage.memory.webhooks import MemoryWebhooks
 from kling_mock.storage.money_rules import check_limit
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import (
@@ -17,14 +14,12 @@ from kling_mock.storage.values import (
     Backlog,
     DailyTotals,
     LateReport,
-    Notice,
     NoticeState,
     Reconciliation,
     SlowRecord,
     StoreStatistics,
     StoreSummary,
     VideoRow,
-    WebhookDelivery,
 )
 
 __all__ = ["MemoryStorage"]
@@ -32,7 +27,7 @@ __all__ = ["MemoryStorage"]
 _DAY = 86_400
 
 
-class MemoryStorage(MemoryTasks, Storage):
+class MemoryStorage(MemoryWebhooks, Storage):
     """A `Storage` without persistence: for tests, and to compare the SQL storages with."""
 
     async def open(self) -> None:
@@ -47,7 +42,7 @@ class MemoryStorage(MemoryTasks, Storage):
     # ------------------------------------------------------------ when something is due
 
     def next_poll_due(self) -> int | None:
-        """Return when `claim_due` will next find a row, Unix seconds; `None` if never."""
+        """Return when a row will next be due, Unix seconds; `None` if never."""
         return min(
             (
                 max(row.next_poll_at, row.lease_until)
@@ -58,69 +53,9 @@ class MemoryStorage(MemoryTasks, Storage):
         )
 
     def next_notice_due(self) -> int | None:
-        """Return when `claim_notices` will next find one, Unix seconds; `None` if never."""
+        """Return when one will next be due, Unix seconds; `None` if never."""
         pending = (n for n in self.tables.notices.values() if n.state is NoticeState.PENDING)
         return min((max(n.next_at, n.lease_until) for n in pending), default=None)
-
-    # ------------------------------------------------------------ outgoing callbacks
-
-    async def claim_notices(self, *, now: int, lease_until: int, limit: int) -> Sequence[Notice]:
-        check_limit(limit)
-        due = [
-            one
-            for one in self.tables.notices.values()
-            if one.state is NoticeState.PENDING and one.next_at <= now and one.lease_until <= now
-        ]
-        due.sort(key=lambda one: (one.next_at, one.id))
-        claimed = [attrs.evolve(one, lease_until=lease_until) for one in due[:limit]]
-        self.tables.notices.update((one.event_id, one) for one in claimed)
-        return claimed
-
-    async def record_delivery(self, delivery: WebhookDelivery, *, now: int) -> bool:
-        notice = self.tables.notices.get(delivery.event_id)
-        if (
-            notice is None
-            or notice.state is not NoticeState.PENDING
-            or notice.attempts != delivery.attempts
-        ):
-            return False
-        self.tables.notices[notice.event_id] = attrs.evolve(
-            notice,
-            state=delivery.state,
-            attempts=notice.attempts + 1,
-            next_at=delivery.next_at,
-            lease_until=0,
-            http_status=delivery.http_status,
-            error=delivery.error,
-            updated_at=now,
-        )
-        return True
-
-    async def replay_notice(self, event_id: str, *, now: int) -> Notice:
-        if (notice := self.tables.notices.get(event_id)) is None:
-            raise UnknownError("notice", event_id)
-        self.tables.notices[event_id] = again = attrs.evolve(
-            notice, state=NoticeState.PENDING, attempts=0, next_at=now, lease_until=0
-        )
-        return again
-
-    async def list_notices(
-        self,
-        *,
-        state: NoticeState | None = None,
-        user_id: int | None = None,
-        before: int | None = None,
-        limit: int = 100,
-    ) -> Sequence[Notice]:
-        check_limit(limit)
-        found = [
-            one
-            for one in self.tables.notices.values()
-            if state in {None, one.state}
-            and user_id in {None, one.user_id}
-            and (before is None or one.id < before)
-        ]
-        return found[::-1][:limit]
 
     # ------------------------------------------------------------ operations
 

@@ -13,6 +13,8 @@ from kling_mock.storage.values import (
     LedgerEntry,
     LedgerKind,
     Notice,
+    Receiver,
+    SecretRotation,
     Token,
     User,
     VideoRow,
@@ -36,6 +38,8 @@ class MemoryTables:
     ledger: dict[tuple[LedgerKind, str], LedgerEntry] = attrs.field(factory=dict)
     notices: dict[str, Notice] = attrs.field(factory=dict)
     reports: dict[tuple[str, str], LateReport] = attrs.field(factory=dict)
+    receivers: dict[tuple[int, str], Receiver] = attrs.field(factory=dict)
+    webhook_secrets: dict[int, SecretRotation] = attrs.field(factory=dict)
     _ids: dict[str, int] = attrs.field(factory=dict, repr=False)
 
     def next_id(self, table: str) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -27,6 +28,7 @@ from kling_mock.storage.values import (
     Acceptance,
     Attempt,
     Created,
+    DueTask,
     LateReport,
     LedgerKind,
     NewNotice,
@@ -181,6 +183,41 @@ class MemoryTasks(MemoryAccounts):
         ]
         rows = [row for _, _, row in sorted(due, key=lambda one: one[:2])[:limit]]
         return [self.tables.change(row, lease_until=lease_until) for row in rows]
+
+    async def list_due_tasks(
+        self, *, now: int, after: tuple[int, int] = (0, 0), limit: int
+    ) -> Sequence[DueTask]:
+        check_limit(limit)
+        due = [
+            DueTask(row.id, row.task_id, row.channel_id, row.created_at, row.next_poll_at)
+            for row in self.tables.videos.values()
+            if row.next_poll_at is not None
+            and row.next_poll_at <= now
+            and row.lease_until <= now
+            and (row.next_poll_at, row.id) > after
+        ]
+        return sorted(due, key=lambda one: (one.next_poll_at, one.id))[:limit]
+
+    async def claim_tasks(
+        self, task_ids: Sequence[str], *, now: int, lease_until: int
+    ) -> Sequence[VideoRow]:
+        found = [self.tables.videos[one] for one in task_ids if one in self.tables.videos]
+        return [
+            self.tables.change(row, lease_until=lease_until)
+            for row in found
+            if row.next_poll_at is not None and row.next_poll_at <= now and row.lease_until <= now
+        ]
+
+    async def put_off_tasks(self, task_ids: Sequence[str], at: int, *, now: int) -> None:
+        for task_id in task_ids:
+            row = self.tables.videos.get(task_id)
+            if row is not None and row.next_poll_at is not None and row.lease_until <= now:
+                self.tables.change(row, next_poll_at=max(row.next_poll_at, at))
+
+    async def count_open_by_token(self) -> Mapping[int, int]:
+        return Counter(
+            row.token_id for row in self.tables.videos.values() if row.next_poll_at is not None
+        )
 
     async def claim_read(self, task_id: str, *, now: int, lease_until: int) -> bool:
         row = self.tables.videos.get(task_id)

@@ -1,4 +1,4 @@
-"""The eight tables. No foreign keys: they would lock rows in an order of their own."""
+"""The ten tables. No foreign keys: they would lock rows in an order of their own."""
 
 from __future__ import annotations
 
@@ -328,6 +328,35 @@ def _reports(c: _Columns) -> Table:
     )
 
 
+def _receivers(c: _Columns) -> Table:
+    return Table(
+        "receivers",
+        (
+            c.key(),
+            c.integer("user_id", None),
+            c.ascii("host", 255),
+            c.integer("failures"),
+            c.big("failing_since"),
+            c.big("last_at"),
+            c.big("off_at"),
+        ),
+        _ID,
+        (Index("idx_receivers_host", ("user_id", "host"), unique=True),),
+    )
+
+
+def _webhook_secrets(c: _Columns) -> Table:
+    return Table(
+        "webhook_secrets",
+        (
+            c.integer("user_id", None),
+            c.integer("generation"),
+            c.big("overlap_until"),
+        ),
+        ("user_id",),
+    )
+
+
 def _schema_version(c: _Columns) -> Table:
     return Table(
         "schema_version",
@@ -346,6 +375,8 @@ def _tables(columns: _Columns) -> tuple[Table, ...]:
         _ledger(columns),
         _outbox(columns),
         _reports(columns),
+        _receivers(columns),
+        _webhook_secrets(columns),
         _schema_version(columns),
     )
 

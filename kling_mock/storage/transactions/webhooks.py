@@ -9,21 +9,41 @@ from kling_mock.storage.errors import UnknownError
 from kling_mock.storage.money_rules import check_limit
 from kling_mock.storage.steps import Transaction
 from kling_mock.storage.text import is_task_id
-from kling_mock.storage.values import Notice, NoticeState, WebhookDelivery
+from kling_mock.storage.values import DueNotice, Notice, NoticeState, WebhookDelivery
 
 
-def claim_notices(*, now: int, lease_until: int, limit: int) -> Transaction[Sequence[Notice]]:
+def list_due_notices(
+    *, now: int, after: tuple[int, int] = (0, 0), limit: int
+) -> Transaction[Sequence[DueNotice]]:
     check_limit(limit)
-    rows = yield sql.DUE_NOTICES, (now, now, limit)
-    due: list[str] = [row[0] for row in rows]
+    at, number = after
+    rows = yield sql.DUE_NOTICES, (now, now, at, at, number, limit)
+    return [DueNotice(*row) for row in rows]
+
+
+def claim_notices(
+    event_ids: Sequence[str], *, now: int, lease_until: int
+) -> Transaction[Sequence[Notice]]:
     claimed: dict[str, Notice] = {}
     # Sorted, so that two senders lock the rows in the same order.
-    for event_id in sorted(due):
+    for event_id in sorted(filter(is_task_id, event_ids)):
         changed = yield sql.CLAIM_NOTICE, (lease_until, event_id, now, now)
         if changed == 1:
             found = yield sql.NOTICE, (event_id,)
             claimed[event_id] = Notice(*found[0])
-    return [claimed[event_id] for event_id in due if event_id in claimed]
+    return [claimed[event_id] for event_id in event_ids if event_id in claimed]
+
+
+def put_off_notices(event_ids: Sequence[str], at: int, *, now: int) -> Transaction[None]:
+    for event_id in sorted(filter(is_task_id, event_ids)):
+        yield sql.PUT_OFF_NOTICE, (at, event_id, at, now)
+
+
+def stop_notice(event_id: str, *, now: int) -> Transaction[bool]:
+    if not is_task_id(event_id):
+        return False
+    changed = yield sql.STOP_NOTICE, (now, event_id)
+    return bool(changed)
 
 
 def record_delivery(delivery: WebhookDelivery, *, now: int) -> Transaction[bool]:

@@ -13,13 +13,17 @@ __all__ = [
     "UNCONFIRMED",
     "UNMETERED",
     "DailyTotals",
+    "DueNotice",
     "LateReport",
     "LedgerEntry",
     "LedgerKind",
     "Notice",
     "NoticeState",
+    "Receiver",
+    "ReceiverCounts",
     "Reconciliation",
     "Repair",
+    "SecretRotation",
     "StoreSummary",
     "Unexplained",
     "WebhookDelivery",
@@ -96,6 +100,8 @@ class NoticeState(StrEnum):
     DEAD = "dead"
     #: The receiver answered 410; it can be replayed.
     GONE = "gone"
+    #: Its receiver is switched off; it is sent when the operator switches that on again.
+    STOPPED = "stopped"
 
 
 @attrs.frozen
@@ -133,6 +139,81 @@ class Notice:
     error: str
     created_at: int
     updated_at: int
+
+
+@attrs.frozen
+class DueNotice:
+    """What a sender has to know to choose among notices that are due.
+
+    Attributes:
+        id: Its number.
+        event_id: Its `webhook-id`.
+        user_id: The user who receives it.
+        url: Where to.
+        next_at: Since when it is due, Unix seconds.
+    """
+
+    id: int
+    event_id: str
+    user_id: int
+    url: str = attrs.field(repr=False)
+    next_at: int
+
+
+@attrs.frozen
+class Receiver:
+    """A receiver of webhooks that fails. One that has never failed, or not since, has no row.
+
+    Attributes:
+        id: Its number.
+        user_id: The user whose webhooks it gets.
+        host: The host of their URLs.
+        failures: Attempts in a row that have failed.
+        failing_since: Unix seconds of the first of them.
+        last_at: Unix seconds of the last of them.
+        off_at: Unix seconds at which it was switched off; 0 is on.
+    """
+
+    id: int
+    user_id: int
+    host: str
+    failures: int
+    failing_since: int
+    last_at: int
+    off_at: int
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it is switched off."""
+        return self.off_at > 0
+
+
+@attrs.frozen
+class ReceiverCounts:
+    """How many receivers fail.
+
+    Attributes:
+        failing: Those that are still tried.
+        off: Those that are switched off.
+    """
+
+    failing: int
+    off: int
+
+
+@attrs.frozen
+class SecretRotation:
+    """Which of a user's webhook secrets signs. One that was never rotated has no row.
+
+    Attributes:
+        user_id: The user.
+        generation: How often it was rotated.
+        overlap_until: Unix seconds before which the one before it signs as well.
+    """
+
+    user_id: int
+    generation: int
+    overlap_until: int
 
 
 @attrs.frozen

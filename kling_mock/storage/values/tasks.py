@@ -28,6 +28,7 @@ __all__ = [
     "Acceptance",
     "Attempt",
     "Created",
+    "DueTask",
     "NewNotice",
     "NewTask",
     "Settlement",
@@ -247,6 +248,25 @@ class Absence(Enum):
     NOTED = "noted"
     #: The second one: the row is `failed` and its hold is released.
     FAILED = "failed"
+
+
+@attrs.frozen
+class DueTask:
+    """What a sweeper has to know to choose among open rows that are due to be read.
+
+    Attributes:
+        id: Its number.
+        task_id: Its id.
+        channel_id: The channel that it is read through.
+        created_at: Unix seconds.
+        next_poll_at: Since when it is due, Unix seconds.
+    """
+
+    id: int
+    task_id: str
+    channel_id: int
+    created_at: int
+    next_poll_at: int
 
 
 @attrs.frozen

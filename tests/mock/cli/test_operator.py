@@ -18,7 +18,9 @@ import pytest
 from kling_mock import KlingMock, RelaySettings
 from kling_mock.cli.main import main
 from kling_mock.cli.operator import OperatorRequest, _rows, operator_on
-from kling_mock.migration.database.session import connect
+from kling_mock.migration.database.session import connect as connect_session
+from kling_mock.relay.domain.credentials import user_secret
+from kling_mock.storage.connect import connect
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.values import NewUser
 from tests.mock.relay.http_calls import GUIDE, PRICE, VIDEOS, Caller
@@ -127,7 +129,7 @@ def test_a_repair_is_shown_before_it_is_made(shell: Shell) -> None:
     """Status 1 while something is wrong; only `--yes` changes anything."""
     shell.does("user", "add", "alice", "--quota", "500")
     assert shell.run("reconcile", "--repair")[0] == 0
-    with connect(shell.url) as session:
+    with connect_session(shell.url) as session:
         session.execute("UPDATE users SET quota = 510, request_count = 3")
     for _ in range(2):
         status, (balance, requests, user), _ = shell.run("reconcile", "--repair")
@@ -161,6 +163,42 @@ def test_a_token_is_shown_once(shell: Shell) -> None:
     assert shell.does("token", "delete", "1")["status"] == "deleted"
     assert shell.run("token", "list", "alice") == (0, [], "")
     assert made["token"].removeprefix("sk-") not in shell.printed
+
+
+def test_receivers_are_switched_off_and_on(shell: Shell) -> None:
+    """What fails is listed by user and host; a running relay reads the same rows."""
+    shell.does("user", "add", "alice")
+    assert shell.run("receiver", "list") == (0, [], "")
+
+    async def fail() -> None:
+        store = connect(shell.url)
+        await store.open()
+        await store.record_failure(1, "dead.example", now=5, off_from=0, least=9)
+        await store.close()
+
+    asyncio.run(fail())
+    listed = shell.does("receiver", "list")
+    assert (listed["user_id"], listed["host"], listed["status"]) == (1, "dead.example", "enabled")
+    number = str(listed["id"])
+    assert shell.does("receiver", "disable", number)["status"] == "disabled"
+    assert shell.does("receiver", "list")["status"] == "disabled"
+    assert shell.does("receiver", "enable", number)["status"] == "enabled"
+    assert "there is no receiver 99" in shell.refuses(1, "receiver", "enable", "99")
+    assert "is no receiver id" in shell.refuses(2, "receiver", "enable", "dead.example")
+
+
+def test_a_secret_is_rotated_and_shown_only_where_the_relay_s_own_is_known(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new secret is made from the relay's own, which is no argument and not in the database."""
+    shell.does("user", "add", "alice")
+    first = shell.does("user", "rotate-secret", "alice", "--overlap", "60")
+    assert (first["generation"], "webhook_secret" in first) == (1, False)
+    monkeypatch.setenv("KLING_MOCK_CALLBACK_SECRET", "relay's own")
+    second = shell.does("user", "rotate-secret", "alice", "--overlap", "0")
+    assert second["webhook_secret"] == user_secret(b"relay's own", 1, 2)
+    assert "webhook_secret" not in shell.does("user", "list")
+    assert "overlap_seconds" in shell.refuses(2, "user", "rotate-secret", "alice", "--overlap=-1")
 
 
 def test_what_cannot_be_done_is_told_by_the_exit_status(

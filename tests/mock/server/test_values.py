@@ -53,6 +53,13 @@ RELAY: Final[dict[str, list[Any]]] = {
     "upstream_timeout": ["3", True, None, 0, NAN, math.inf],
     "create_lease": ["3", True, 1.5, None, 0, 46],
     "reads_at_once": ["3", True, 1.5, None, 0],
+    "reads_per_channel": ["3", True, 1.5, None, 0],
+    "webhooks_at_once": ["3", True, 1.5, None, 0],
+    "webhooks_per_receiver": ["3", True, 1.5, None, 0],
+    "receiver_off_days": ["3", True, None, -1, NAN, math.inf],
+    "token_rate": ["3", True, None, -1, NAN, math.inf],
+    "token_burst": ["3", True, 1.5, None, 0],
+    "open_tasks_per_token": ["3", True, 1.5, None, -1],
     "sweep_interval": ["3", True, None, 0, NAN, math.inf],
     "limits": ["3", 5, None],
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Sequence
 from typing import Any, Final
 
 import attrs
@@ -18,6 +19,7 @@ from kling_mock.storage.values import (
     NewTask,
     NewToken,
     NewUser,
+    Notice,
     Settlement,
     TaskResult,
     Token,
@@ -91,6 +93,15 @@ def notice_of(task_id: str, event: str = "end") -> NewNotice:
     return NewNotice(
         event_id=f"msg_{event}_{task_id}", url="https://user.example.com/hook", body='{"é": 1}'
     )
+
+
+async def claim_notices(
+    store: Storage, *, now: int, lease_until: int, limit: int
+) -> Sequence[Notice]:
+    """Lease what is due, as a sender does that has room for *limit*."""
+    due = await store.list_due_notices(now=now, limit=limit)
+    events = [one.event_id for one in due]
+    return await store.claim_notices(events, now=now, lease_until=lease_until)
 
 
 @attrs.define

@@ -76,7 +76,7 @@ class Task:
 
     async def deliver(self) -> None:
         store = self.shop.store
-        await store.claim_notices(now=LATER, lease_until=LATER + 60, limit=9)
+        await kit.claim_notices(store, now=LATER, lease_until=LATER + 60, limit=9)
         event = kit.notice_of(self.task_id).event_id
         done = WebhookDelivery(event, 0, NoticeState.DELIVERED, http_status=200)
         await store.record_delivery(done, now=LATER)

@@ -86,7 +86,9 @@ async def test_a_limit_out_of_range_is_an_error(shop: Shop, limit: int) -> None:
     store = shop.store
     for call in (
         store.claim_due(now=NOW, lease_until=NOW, limit=limit),
-        store.claim_notices(now=NOW, lease_until=NOW, limit=limit),
+        store.list_due_tasks(now=NOW, limit=limit),
+        store.list_due_notices(now=NOW, limit=limit),
+        store.list_receivers(limit=limit),
         store.list_tasks(1, limit=limit),
         store.list_users(limit=limit),
         store.list_ledger(1, limit=limit),

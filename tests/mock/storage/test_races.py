@@ -243,7 +243,7 @@ async def test_a_notice_has_one_sender_and_one_record(pair: tuple[Shop, Shop]) -
         await pair[0].settle(kit.failed(row.task_id), notice=notice, now=NOW)
     claims = await race(
         *(
-            pair[number % 2].store.claim_notices(now=NOW, lease_until=NOW + 30, limit=4)
+            kit.claim_notices(pair[number % 2].store, now=NOW, lease_until=NOW + 30, limit=4)
             for number in range(4)
         )
     )

@@ -124,13 +124,13 @@ async def notices(shop: Shop, number: int) -> list[str]:
 async def test_notices_are_claimed_by_one_sender_at_a_time(shop: Shop) -> None:
     """Due ones come oldest first; a sender that was killed leaves them to the others."""
     events = await notices(shop, 3)
-    first = await shop.store.claim_notices(now=NOW + 1, lease_until=NOW + 31, limit=9)
+    first = await kit.claim_notices(shop.store, now=NOW + 1, lease_until=NOW + 31, limit=9)
     assert [one.event_id for one in first] == events[:2]
     assert first[0].lease_until == NOW + 31
     assert (await shop.store.list_notices(limit=1, before=first[1].id)) == [first[0]]
-    second = await shop.store.claim_notices(now=NOW + 9, lease_until=NOW + 39, limit=9)
+    second = await kit.claim_notices(shop.store, now=NOW + 9, lease_until=NOW + 39, limit=9)
     assert [one.event_id for one in second] == events[2:]
-    again = await shop.store.claim_notices(now=NOW + 31, lease_until=NOW + 61, limit=1)
+    again = await kit.claim_notices(shop.store, now=NOW + 31, lease_until=NOW + 61, limit=1)
     assert [one.event_id for one in again] == events[:1]
 
 
@@ -141,17 +141,17 @@ async def test_a_notice_is_retried_until_its_end_and_can_be_replayed(
     """Attempts are counted, the end is kept, and a replay starts from the beginning."""
     (event,) = await notices(shop, 1)
     store = shop.store
-    (claimed,) = await store.claim_notices(now=NOW, lease_until=NOW + 30, limit=1)
+    (claimed,) = await kit.claim_notices(store, now=NOW, lease_until=NOW + 30, limit=1)
     retry = WebhookDelivery(event, claimed.attempts, NoticeState.PENDING, NOW + 60, 503, "HTTP 503")
     assert await store.record_delivery(retry, now=NOW + 2)
-    assert await store.claim_notices(now=NOW + 59, lease_until=NOW + 89, limit=1) == []
-    (claimed,) = await store.claim_notices(now=NOW + 60, lease_until=NOW + 90, limit=1)
+    assert await kit.claim_notices(store, now=NOW + 59, lease_until=NOW + 89, limit=1) == []
+    (claimed,) = await kit.claim_notices(store, now=NOW + 60, lease_until=NOW + 90, limit=1)
     assert (claimed.attempts, claimed.http_status, claimed.error) == (1, 503, "HTTP 503")
     assert await store.record_delivery(
         WebhookDelivery(event, 1, state, http_status=200), now=NOW + 61
     )
     assert not await store.record_delivery(WebhookDelivery(event, 2, state), now=NOW + 62)
-    assert await store.claim_notices(now=LATER, lease_until=LATER + 1, limit=1) == []
+    assert await kit.claim_notices(store, now=LATER, lease_until=LATER + 1, limit=1) == []
     (ended,) = await store.list_notices(state=state, user_id=shop.user.id)
     assert (ended.state, ended.attempts, ended.updated_at) == (state, 2, NOW + 61)
     assert await store.list_notices(state=NoticeState.PENDING) == []
@@ -159,7 +159,7 @@ async def test_a_notice_is_retried_until_its_end_and_can_be_replayed(
 
     replayed = await store.replay_notice(event, now=LATER)
     assert (replayed.state, replayed.attempts, replayed.next_at) == (NoticeState.PENDING, 0, LATER)
-    (claimed,) = await store.claim_notices(now=LATER, lease_until=LATER + 30, limit=1)
+    (claimed,) = await kit.claim_notices(store, now=LATER, lease_until=LATER + 30, limit=1)
     assert claimed == attrs.evolve(replayed, lease_until=LATER + 30)
     with pytest.raises(UnknownError, match="notice"):
         await store.replay_notice("msg_unknown", now=LATER)
@@ -168,8 +168,8 @@ async def test_a_notice_is_retried_until_its_end_and_can_be_replayed(
 async def test_a_sender_that_lost_its_lease_records_nothing(shop: Shop) -> None:
     """Of two senders of one attempt the first record counts, so attempts are not counted twice."""
     (event,) = await notices(shop, 1)
-    (slow,) = await shop.store.claim_notices(now=NOW, lease_until=NOW + 30, limit=1)
-    (fast,) = await shop.store.claim_notices(now=NOW + 30, lease_until=NOW + 60, limit=1)
+    (slow,) = await kit.claim_notices(shop.store, now=NOW, lease_until=NOW + 30, limit=1)
+    (fast,) = await kit.claim_notices(shop.store, now=NOW + 30, lease_until=NOW + 60, limit=1)
     retry = WebhookDelivery(event, fast.attempts, NoticeState.PENDING, NOW + 90)
     assert await shop.store.record_delivery(retry, now=NOW + 31)
     late = WebhookDelivery(event, slow.attempts, NoticeState.DEAD)

@@ -46,6 +46,8 @@ EXAMPLES: dict[str, Any] = {
     "operator-add-channel": CHANNEL,
     "operator-replace-channel": CHANNEL | {"name": "Kling AI"},
     "operator-change-channel": {"weight": 2},
+    "operator-set-receiver-status": {"status": "enabled"},
+    "operator-rotate-webhook-secret": {"overlap_seconds": 60},
 }
 CHECKS = [
     checks.not_a_server_error,
@@ -137,6 +139,7 @@ def known(mock: KlingMock) -> dict[str, str]:
             "channels": "1",
             "tasks": task_id,
             "notices": notice["event_id"],
+            "receivers": str(caller.operate("GET", "receivers")["data"][0]["id"]),
             "operator-delete-user": "victim",
             "operator-delete-token": "2",
             "operator-delete-channel": "victim",

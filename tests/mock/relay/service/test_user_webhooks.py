@@ -13,7 +13,7 @@ from kling_mock.relay.domain.credentials import user_secret
 from kling_mock.relay.domain.user_webhooks import DELAYS, delivery_decision, is_public
 from kling_mock.relay.service.webhook_sender import WebhookSender
 from kling_mock.storage.values import Notice, NoticeState
-from kling_sdk import parse_callback
+from kling_sdk import CallbackVerificationError, parse_callback
 from tests.mock.receiver import Receiver, receiver
 from tests.mock.relay.http_calls import Caller
 
@@ -164,6 +164,57 @@ def test_each_user_has_a_secret_of_its_own() -> None:
     first, second = user_secret(b"relay", 1), user_secret(b"relay", 2)
     assert first != second != user_secret(b"other relay", 2)
     assert first.startswith("whsec_")
+
+
+def received_by(caller: Caller, receiver: Receiver) -> tuple[bytes, dict[str, str]]:
+    """Have a task end; return body and headers of the webhook about it."""
+    reply = caller.create(callback_url=receiver.url).json()
+    caller.mock.complete(reply["kling_task_id"])
+    caller.mock.clock.advance(0)
+    last = receiver.received[-1]
+    return last.body, last.headers
+
+
+def test_a_secret_is_rotated_with_both_signatures(caller: Caller, receiver: Receiver) -> None:
+    """During the overlap a receiver may know the old or the new secret; afterwards the new one."""
+    user = caller.mock.ledger.user()
+    old = caller.operate("GET", f"users/{user.id}")["webhook_secret"]
+    rotated = caller.operate(
+        "POST", f"users/{user.id}/webhook_secret", json={"overlap_seconds": 3600}
+    )
+    new = rotated["webhook_secret"]
+    assert new != old
+    assert (rotated["generation"], rotated["user_id"]) == (1, user.id)
+    assert caller.operate("GET", "users/default")["webhook_secret"] == new
+
+    body, headers = received_by(caller, receiver)
+    now = int(caller.mock.clock.now())
+    assert len(headers["webhook-signature"].split(" ")) == 2
+    for secret in (old, new):
+        assert parse_callback(body, headers, secret, now).verified
+
+    caller.mock.clock.advance(3600)
+    body, headers = received_by(caller, receiver)
+    now = int(caller.mock.clock.now())
+    assert parse_callback(body, headers, new, now).verified
+    with pytest.raises(CallbackVerificationError):
+        parse_callback(body, headers, old, now)
+
+
+def test_a_secret_that_others_know_is_replaced_at_once(caller: Caller, receiver: Receiver) -> None:
+    """Without an overlap the old secret signs nothing more; other users keep theirs."""
+    other = caller.another()
+    (_, before) = caller.operate("GET", "users")["data"]
+    old = caller.operate("GET", "users/default")["webhook_secret"]
+    path = "users/default/webhook_secret"
+    caller.operate("POST", path, json={"overlap_seconds": 0})
+    body, headers = received_by(caller, receiver)
+    with pytest.raises(CallbackVerificationError):
+        parse_callback(body, headers, old, int(caller.mock.clock.now()))
+    assert len(headers["webhook-signature"].split(" ")) == 1
+    body, headers = received_by(other, receiver)
+    secret = before["webhook_secret"]
+    assert parse_callback(body, headers, secret, int(caller.mock.clock.now())).verified
 
 
 async def test_a_callback_in_the_middle_of_a_loop() -> None:

@@ -1,0 +1,72 @@
+"""The token buckets of the relay's users, on a time that a test moves."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kling_mock.relay.domain import rates
+from kling_mock.relay.domain.rates import TokenBuckets
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_burst_is_let_through_and_then_the_rate() -> None:
+    """Five at once, then one per half second; the refusal says when the next one may come."""
+    time = Time()
+    buckets = TokenBuckets(2.0, 5, time)
+    assert [buckets.take("a") for _ in range(5)] == [0.0] * 5
+    assert buckets.take("a") == pytest.approx(0.5)
+    assert buckets.take("a") == pytest.approx(0.5)  # what is refused takes nothing
+    assert buckets.take("b") == 0.0
+    time.now += 0.25
+    assert buckets.take("a") == pytest.approx(0.25)
+    time.now += 0.25
+    assert buckets.take("a") == 0.0
+    assert buckets.take("a") == pytest.approx(0.5)
+    time.now += 3600
+    assert [buckets.take("a") for _ in range(5)] == [0.0] * 5
+    assert buckets.take("a") > 0.0
+
+
+@given(
+    st.floats(0.1, 1000),
+    st.integers(1, 50),
+    st.lists(st.floats(0, 3), min_size=1, max_size=200),
+)
+def test_never_more_than_burst_and_rate(rate: float, burst: int, pauses: list[float]) -> None:
+    """In any time no more pass than the bucket holds and is filled with meanwhile."""
+    time = Time()
+    buckets = TokenBuckets(rate, burst, time)
+    passed = 0
+    for pause in pauses:
+        time.now += pause
+        wait = buckets.take("a")
+        passed += not wait
+        assert passed <= burst + rate * (time.now - 1000.0) + 1e-3
+        if wait:
+            time.now += wait + 1e-6
+            assert buckets.take("a") == 0.0
+            passed += 1
+
+
+def test_owners_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Full buckets are forgotten first, and then the ones that were used the longest ago."""
+    monkeypatch.setattr(rates, "_REMEMBERED", 10)
+    time = Time()
+    buckets = TokenBuckets(1.0, 3, time)
+    for number in range(10):
+        buckets.take(f"old {number}")
+    time.now += 10
+    for number in range(100):
+        buckets.take(str(number))
+        assert len(buckets._full_at) <= 10
+    assert "old 1" not in buckets._full_at
+    assert "99" in buckets._full_at
