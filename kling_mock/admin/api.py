@@ -54,7 +54,7 @@ class AdminApi:
                 return web.Response(status=308, headers={"Location": there})
             if path == ADMIN and reads:
                 return web.Response(text=dashboard.page(), headers=dashboard.headers())
-            self._access.check_token(request.headers)
+            self._access.check_token(request.remote, request.headers)
             status, reply = await self._serve(request, path, query)
             body = json.dumps(reply).encode()
         except ApiError as error:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hmac
+import math
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, get_args
 from urllib.parse import urlsplit
 
 from kling_mock.web.addresses import ANY_HOST, is_address
+from kling_mock.web.damping import Damper
 from kling_mock.web.errors import ApiError
 from kling_mock.web.listening import comes_from_here
 
@@ -29,6 +31,9 @@ _UNKNOWN: Final = (
     "The request must have the header `Authorization: Bearer <admin_token>`; `mock.admin_token` "
     "and the line that `kling-mock serve` or `kling-mock relay` prints have the token."
 )
+_DAMPED: Final = (
+    "This address has sent too many wrong tokens, so for a while none of its tokens is looked at."
+)
 
 
 class AccessPolicy:
@@ -40,6 +45,8 @@ class AccessPolicy:
         token: What `Authorization: Bearer` has to bring.
         names: Names by which the server is called besides its addresses and `localhost`, in
             lower case; "*" is any.
+        damper: Slows down an address that sends wrong tokens, where any computer may call;
+            `None` makes one.
 
     Attributes:
         callers: As given.
@@ -48,11 +55,19 @@ class AccessPolicy:
         ValueError: The token is empty, so that nobody would need one.
     """
 
-    def __init__(self, callers: Callers, token: str, names: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        callers: Callers,
+        token: str,
+        names: Iterable[str] = (),
+        damper: Damper | None = None,
+    ) -> None:
         if not token:
             raise ValueError("admin_token: must not be empty")
         self.callers: Final = callers
         self._token = token.encode()
+        # Whoever may call from elsewhere may also guess from there.
+        self._damper = (damper or Damper()) if callers == "remote" else None
         self._names = frozenset(names)
 
     @property
@@ -68,10 +83,10 @@ class AccessPolicy:
             headers: Its headers, whose names are compared without case.
 
         Raises:
-            ApiError: 403 or 401.
+            ApiError: 403, 401 or 429.
         """
         self.check_origin(peer, headers)
-        self.check_token(headers)
+        self.check_token(peer, headers)
 
     def check_origin(self, peer: str | None, headers: Mapping[str, str]) -> None:
         """Check all of a call but its token.
@@ -85,27 +100,35 @@ class AccessPolicy:
             shown = host_of(headers.get("Host", ""))[:100]
             raise ApiError(403, "wrong_host", _WRONG_HOST.format(shown))
 
-    def check_token(self, headers: Mapping[str, str]) -> None:
+    def check_token(self, peer: str | None, headers: Mapping[str, str]) -> None:
         """Check the token of a call.
 
         Raises:
-            ApiError: 401 `no_token` or `wrong_token`.
+            ApiError: 401 `no_token` or `wrong_token`; 429 `too_many_wrong_tokens` with
+                `Retry-After`, in which case its token was not looked at.
         """
+        if self._damper is not None and (wait := self._damper.wait(peer)):
+            after = {"Retry-After": str(math.ceil(wait))}
+            raise ApiError(429, "too_many_wrong_tokens", _DAMPED, after)
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         given = token.strip().encode("utf-8", "surrogateescape")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._token):
             code = "wrong_token" if scheme else "no_token"
+            if scheme and self._damper is not None:
+                self._damper.wrong(peer)
             raise ApiError(401, code, _UNKNOWN, {"WWW-Authenticate": "Bearer"})
+        if self._damper is not None:
+            self._damper.right(peer)
 
     def check_reader(self, peer: str | None, headers: Mapping[str, str]) -> None:
         """Check who reads what this computer may read without the token.
 
         Raises:
-            ApiError: 401, from elsewhere, through a proxy or by a foreign name, and without the
-                token.
+            ApiError: 401 or 429, from elsewhere, through a proxy or by a foreign name, and without
+                the token.
         """
         if not (comes_from_here(peer, headers) and self._knows(headers)):
-            self.check_token(headers)
+            self.check_token(peer, headers)
 
     def _knows(self, headers: Mapping[str, str]) -> bool:
         name = host_of(headers.get("Host", ""))

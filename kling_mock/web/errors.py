@@ -17,6 +17,7 @@ TYPES: Mapping[int, str] = {
     405: "method_not_allowed",
     409: "conflict",
     413: "too_large",
+    429: "rate_limit",
     500: "internal",
 }
 
