@@ -24,6 +24,22 @@ _TIMEOUTS = {
     "body": "for a body, and one more per 8192 bytes (default 30)",
     "send": "without the client reading any of a reply (default 60)",
 }
+_NO_DATABASE = (
+    "no database; give --db URL, such as sqlite:///relay.db, or set KLING_MOCK_DB. --db sqlite://"
+    " is one in memory: its users, tasks and balances are lost when the process ends"
+)
+#: Setting -> option, or the variables that it is taken from.
+_OPTIONS = {
+    "upstream_url": "--upstream",
+    "base_url": "--upstream",
+    "upstream_key": "KLING_ACCESS_KEY, KLING_SECRET_KEY or KLING_API_KEY",
+    "api_keys": "KLING_ACCESS_KEY, KLING_SECRET_KEY or KLING_API_KEY",
+    "public_url": "--callback-domain",
+    "callback_hosts": "--callback-host",
+    "admin_hosts": "--admin-host",
+    "connections": "--max-connections",
+    "port": "--port",
+}
 #: Option, which is also the setting: its default, its kind, and what it limits. A relay for tests
 #: has no limits for tokens, one that serves others has.
 _RELAY_LIMITS: dict[str, tuple[float, type, str]] = {
@@ -55,7 +71,9 @@ def add_relay_commands(commands: Any) -> None:
     option("--upstream", required=True, help="base URL of Kling")
     option("--host", default="127.0.0.1", help="address to listen on")
     option("--port", type=int, default=3000, help="port; 0 is any free one (default 3000)")
-    add_database_option(relay, "database URL (default: in memory)", required=False)
+    add_database_option(
+        relay, "database URL; sqlite:// is in memory, gone when the process ends", required=False
+    )
     option(
         "--callback-domain",
         default=os.environ.get("CALLBACK_DOMAIN"),
@@ -139,7 +157,7 @@ def _relay(options: argparse.Namespace) -> int:
             upstream_url=options.upstream,
             upstream_key=_keys(),
             port=options.port,
-            database=options.db,
+            database=_database(options),
             public_url=options.callback_domain,
             pricing=options.pricing,
             callback_hosts=options.callback_host,
@@ -153,7 +171,10 @@ def _relay(options: argparse.Namespace) -> int:
         server = RelayServer(settings, host=options.host, speed=options.speed)
         log_to_stderr()
         server.start()
-    except (ImportError, OSError, ValueError, StorageError) as error:
+    except ValueError as error:
+        print_error(ValueError(_with_option(str(error))))
+        return 1
+    except (ImportError, OSError, StorageError) as error:
         print_error(error)
         return 1
     settle_memory()
@@ -163,8 +184,23 @@ def _relay(options: argparse.Namespace) -> int:
     return 0
 
 
+def _database(options: argparse.Namespace) -> str:
+    if options.db is None:
+        raise ValueError(_NO_DATABASE)
+    url: str = options.db
+    return url
+
+
 def _setting_of(option: str) -> str:
     return option.replace("-", "_")
+
+
+def _with_option(problem: str) -> str:
+    """Return *problem* with the name of the option instead of that of the setting."""
+    name, colon, rest = problem.partition(": ")
+    known = _OPTIONS | {_setting_of(option): f"--{option}" for option in _RELAY_LIMITS}
+    known |= {f"{name}_seconds": f"--{name}-timeout" for name in _TIMEOUTS}
+    return f"{known.get(name, name)}{colon}{rest}"
 
 
 def _limits(options: argparse.Namespace) -> Any:

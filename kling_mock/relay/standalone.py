@@ -15,7 +15,8 @@ import attrs
 from kling_mock.clock import RealClock, ScaledClock
 from kling_mock.relay.app import Relay
 from kling_mock.relay.bootstrap import start_relay
-from kling_mock.relay.domain.credentials import new_token, token_hash
+from kling_mock.relay.domain.credentials import new_token, parse_keys, token_hash
+from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.host import RelayHost
 from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.connect import connect
@@ -43,8 +44,8 @@ class RelayServer:
             that speed; `None` is real time.
 
     Raises:
-        ValueError: The upstream is missing, the speed is not a positive number, or the settings
-            enable the test hook.
+        ValueError: The upstream is missing, its key cannot be one, the speed is not a positive
+            number, or the settings enable the test hook.
     """
 
     def __init__(
@@ -56,6 +57,10 @@ class RelayServer:
     ) -> None:
         if not (settings.upstream_url and settings.upstream_key):
             raise ValueError("upstream_url and upstream_key: both are needed")
+        try:
+            parse_keys(settings.upstream_key)
+        except RelayError as error:
+            raise ValueError(f"upstream_{error.message}") from None
         if settings.test_callback:
             raise ValueError("test_callback: only an emulated Kling has the test hook")
         self._clock = RealClock() if speed is None else ScaledClock(speed)

@@ -280,7 +280,8 @@ def test_the_relay_alone_says_what_it_needs(capsys: pytest.CaptureFixture[str]) 
     """Without a key, or with an unknown database, the commands say so and end."""
     from kling_mock.cli.main import main
 
-    assert main(["relay", "--upstream", "http://127.0.0.1:1", "--port", "0"]) == 1
+    words = ["relay", "--upstream", "http://127.0.0.1:1", "--port", "0", "--db", "sqlite://"]
+    assert main(words) == 1
     assert "no key; set KLING_ACCESS_KEY" in capsys.readouterr().err
     assert main(["reconcile", "--db", "oracle://x"]) == 2
     assert main(["stats", "--db", "oracle://x"]) == 2

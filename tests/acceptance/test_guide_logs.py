@@ -65,7 +65,8 @@ class Server:
 @contextmanager
 def started(folder: Path, kling: KlingMock, upstream: str = "") -> Iterator[Server]:
     (folder / "logs").mkdir()
-    words = ("relay", "--upstream", upstream or kling.kling_url, "--port", "0", "--speed", "100")
+    address = ("--upstream", upstream or kling.kling_url, "--port", "0")
+    words = ("relay", *address, "--speed", "100", "--db", "sqlite://")
     with (folder / "logs" / "oneapi.out").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "kling_mock", *words],

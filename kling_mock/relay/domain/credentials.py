@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from typing import Final, NamedTuple
 
 from kling_mock.relay.domain.errors import invalid
@@ -26,6 +27,8 @@ __all__ = [
 ]
 
 _FINGERPRINT: Final = 16  # hex digits
+
+_KEY: Final = re.compile(r"[!-~]+")  # what fits into a header
 
 _PREFIX: Final = "sk-"
 _DIGITS: Final = 48
@@ -81,7 +84,8 @@ def parse_keys(text: str) -> tuple[ChannelKey, ...]:
     same account, whose tasks it can read.
 
     Raises:
-        RelayError: 400 if there is none, or one is half empty. The text does not show it.
+        RelayError: 400 if there is none, one is half empty, or has a character that cannot be
+            sent. The text does not show it.
     """
     keys: list[ChannelKey] = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -90,6 +94,9 @@ def parse_keys(text: str) -> tuple[ChannelKey, ...]:
         access, bar, secret = (part.strip() for part in line.partition("|"))
         if bar and not (access and secret and "|" not in secret):
             raise invalid("key", f"line {number} is no key pair; expected AK|SK or an API key")
+        if not _KEY.fullmatch(access + secret):
+            text = "has a space or another character that no key of Kling's has"
+            raise invalid("key", f"line {number} {text}; expected AK|SK or an API key")
         named = hashlib.sha256(access.encode()).hexdigest()[:_FINGERPRINT]
         keys.append(ChannelKey(f"{access}|{secret}" if bar else access, named))
     if not keys:

@@ -143,7 +143,8 @@ def test_the_commands_take_names() -> None:
         for url in (ready["kling_url"] + ADMIN, ready["relay_url"] + OPERATOR):
             found = [ask(url, ready["admin_token"], name) for name in ("two.test", REBOUND)]
             assert [reply.status_code for reply in found] == [200, 403]
-    words = ("relay", "--upstream", "http://127.0.0.1:9", "--port", "0", *names)
+    alone = ("relay", "--upstream", "http://127.0.0.1:9", "--port", "0", "--db", "sqlite://")
+    words = (*alone, *names)
     with started(*words, given={"KLING_API_KEY": "a-key"}) as (_, ready):
         url = ready["relay_url"] + OPERATOR
         found = [ask(url, ready["admin_token"], name) for name in ("one.test", REBOUND)]

@@ -386,7 +386,7 @@ def test_the_database_of_the_environment_is_used(tmp_path: Path) -> None:
 
 def test_a_database_in_memory_is_announced(tmp_path: Path) -> None:
     """In the ready line and as a warning, since everything is lost at the end."""
-    with relay("http://127.0.0.1:1", tmp_path) as (ready, log):
+    with relay("http://127.0.0.1:1", tmp_path, "--db", "sqlite://") as (ready, log):
         assert ready["database"] == "memory"
         assert ready["relay_token"].startswith("sk-")
     assert "WARNING kling relay: the database is in memory" in log.read_text()

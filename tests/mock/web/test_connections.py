@@ -525,7 +525,10 @@ def besieged(pid: int, url: str, log: Path) -> None:
     assert len(lines) <= 50
 
 
-RELAY: Final = ("-m", "kling_mock", "relay", "--upstream", "http://127.0.0.1:1", "--port", "0")
+RELAY: Final = (
+    *("-m", "kling_mock", "relay", "--upstream", "http://127.0.0.1:1", "--port", "0"),
+    *("--db", "sqlite://"),
+)
 
 
 @pytest.mark.parametrize("more", [(), ("--max-connections", "5000")], ids=["default", "too many"])
