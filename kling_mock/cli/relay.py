@@ -46,6 +46,7 @@ _RELAY_LIMITS: dict[str, tuple[float, type, str]] = {
     "token-rate": (50.0, float, "requests of a token per second; 0 is any number"),
     "token-burst": (200, int, "requests of a token that may come at once"),
     "open-tasks-per-token": (1000, int, "open tasks of a token; 0 is any number"),
+    "body-memory-mib": (192, int, "MiB of memory for large bodies of creates, 96 or more"),
     "reads-at-once": (64, int, "tasks that are polled at Kling concurrently"),
     "reads-per-channel": (8, int, "of these, those of one channel"),
     "webhooks-at-once": (128, int, "webhooks that are sent concurrently"),

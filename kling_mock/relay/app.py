@@ -14,6 +14,7 @@ from kling_mock.relay.domain.breaker import BreakerState
 from kling_mock.relay.domain.rates import TokenBuckets
 from kling_mock.relay.domain.shares import Shares
 from kling_mock.relay.http.handler import RelayHandler
+from kling_mock.relay.http.large_bodies import LargeBodies
 from kling_mock.relay.http.pages import MonitoringPages
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.operator.http import OperatorApi
@@ -181,6 +182,7 @@ class Relay:
             pages.by_path,
             metrics,
             partial(_new_request_id, request_ids),
+            LargeBodies(settings.body_memory_mib * 1024**2, metrics),
         )
 
     async def start(self) -> None:

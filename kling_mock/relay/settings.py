@@ -147,6 +147,8 @@ class RelaySettings:
             1 or more; of one user four times as many.
         receiver_off_days: Days, 0 or more, for which a receiver may fail without a success before
             it is switched off; 0 switches none off.
+        body_memory_mib: Mebibytes that the bodies of creates may take in memory together, 96 or
+            more; only what a body has beyond its first counts. One token gets three quarters.
         token_rate: Requests that a user's token may make per second, 0 or more; 0 is any number.
             Seconds are real time, and each process counts for itself.
         token_burst: How many of them may come at once, 1 or more.
@@ -186,6 +188,7 @@ class RelaySettings:
     webhooks_at_once: int = attrs.field(default=128, validator=_whole(1))
     webhooks_per_receiver: int = attrs.field(default=4, validator=_whole(1))
     receiver_off_days: float = attrs.field(default=5.0, validator=_number)
+    body_memory_mib: int = attrs.field(default=192, validator=_whole(96))
     token_rate: float = attrs.field(default=0.0, validator=_number)
     token_burst: int = attrs.field(default=200, validator=_whole(1))
     open_tasks_per_token: int = attrs.field(default=0, validator=_whole(0))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
 
 from aiohttp import web
@@ -31,7 +31,13 @@ class BodyEncodingError(ValueError):
     """The body is not encoded as its headers declare."""
 
 
-async def read_body(request: web.BaseRequest, most: int, *, inflate: bool = True) -> bytes:
+async def read_body(
+    request: web.BaseRequest,
+    most: int,
+    *,
+    inflate: bool = True,
+    on_size: Callable[[int], None] | None = None,
+) -> bytes:
     """Return the body of *request*, inflated if it is compressed.
 
     Args:
@@ -39,6 +45,8 @@ async def read_body(request: web.BaseRequest, most: int, *, inflate: bool = True
         inflate: Whether it is inflated; else it is as it came.
         most: Bytes that the body may have, as it comes and inflated. No more are kept, and none
             are asked for or read if more are announced.
+        on_size: Called with the bytes that are kept so far, each time that some have come; what
+            it raises ends the reading.
 
     Raises:
         BodyTooLargeError: It has more.
@@ -55,19 +63,24 @@ async def read_body(request: web.BaseRequest, most: int, *, inflate: bool = True
         whole = content.read_nowait()
         if len(whole) > most:
             raise BodyTooLargeError
-        return whole if coding is None else await _joined(_once(whole), coding, most)
+        return whole if coding is None else await _joined(_once(whole), coding, most, on_size)
     if (request.content_length or 0) > most:
         raise BodyTooLargeError
     if headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # or aiohttp would think that the reply has begun
     try:
-        return await _joined(content.iter_any(), coding or "", most)
+        return await _joined(content.iter_any(), coding or "", most, on_size)
     except web.RequestPayloadError:
         raise BodyEncodingError from None
 
 
-async def _joined(chunks: AsyncIterator[bytes], coding: str, most: int) -> bytes:
+async def _joined(
+    chunks: AsyncIterator[bytes],
+    coding: str,
+    most: int,
+    on_size: Callable[[int], None] | None,
+) -> bytes:
     """Return *chunks* as one, inflated as *coding* says.
 
     Raises:
@@ -84,6 +97,8 @@ async def _joined(chunks: AsyncIterator[bytes], coding: str, most: int) -> bytes
             size += len(piece)
             if size > most:
                 raise BodyTooLargeError
+            if on_size is not None:
+                on_size(size)
             body.write(piece)
             if inflater is not None and len(piece) == STEP:
                 await asyncio.sleep(0)  # others get their turn

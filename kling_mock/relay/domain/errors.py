@@ -59,6 +59,7 @@ DAMPED: Final = ErrorKind(429, "rate_limit_error", "too_many_wrong_tokens")
 UPSTREAM: Final = ErrorKind(502, "upstream_error", "upstream_error")
 NO_CHANNEL: Final = ErrorKind(503, "upstream_error", "no_channel")
 UNREACHABLE: Final = ErrorKind(503, "upstream_error", "upstream_unreachable")
+NO_MEMORY: Final = ErrorKind(503, "server_error", "too_many_large_bodies")
 UNAVAILABLE: Final = ErrorKind(503, "server_error", "unavailable")
 NOT_INSTALLED: Final = ErrorKind(501, "server_error", "not_installed")
 BROKEN: Final = ErrorKind(500, "server_error", "internal_error")
@@ -88,6 +89,7 @@ KINDS: Final = (
     UPSTREAM,
     NO_CHANNEL,
     UNREACHABLE,
+    NO_MEMORY,
     UNAVAILABLE,
     NOT_INSTALLED,
     BROKEN,

@@ -22,6 +22,11 @@ MAX_VALUES: Final = 10_000
 
 _KEY_SHOWN: Final = 40  # characters of a key that a message shows
 _TOO_DEEP: Final = f"is nested too deeply; the limit is {MAX_DEPTH} levels"
+_TOO_MANY: Final = f"has too many values; the limit is {MAX_VALUES}"
+_LARGE: Final = 1024 * 1024  # bytes
+#: Commas that a large body may have: those between its values, and plenty in its texts. A picture
+#: has none, and a prompt at most 65,535.
+_MOST_COMMAS: Final = MAX_VALUES + 200_000
 
 #: Where a value stands: its key and the place of what holds it; None is the body itself.
 _Place = tuple["_Place", str | int] | None
@@ -34,6 +39,8 @@ def read_object(raw: bytes) -> dict[str, Any]:
         RelayError: 400; it is no JSON object, nested more than `MAX_DEPTH` deep, has more than
             `MAX_VALUES` values, or has a number outside `decimals.BOUND`, which is named.
     """
+    if len(raw) > _LARGE and raw.count(b",") > _MOST_COMMAS:
+        raise invalid("body", _TOO_MANY)  # before a list for each of them is made
     try:
         found = _parsed(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -79,7 +86,7 @@ def _check(body: dict[str, Any]) -> None:
         holder, place, depth = waiting.pop()
         values += len(holder)
         if values > MAX_VALUES:
-            raise invalid("body", f"has too many values; the limit is {MAX_VALUES}")
+            raise invalid("body", _TOO_MANY)
         for key, value in _items(holder):
             if isinstance(value, dict | list):
                 if depth == MAX_DEPTH:

@@ -19,6 +19,7 @@ import kling_sdk
 from kling_mock.relay.domain.channels import ModelTarget
 from kling_mock.relay.domain.errors import invalid
 from kling_mock.relay.domain.json_body import read_object
+from kling_mock.relay.domain.long_texts import LONG, hash_in_steps
 from kling_mock.relay.domain.pricing import Use
 from kling_mock.storage.values import VideoRow
 from kling_mock.web.decimals import bounded_decimal
@@ -133,7 +134,7 @@ def read_create(endpoint: str, raw: bytes) -> CreateTaskRequest:
         prompt=_prompt(body),
         external_task_id=external,
         callback_url=_callback_url(body.get("callback_url")),
-        request_hash=_hash(endpoint, body),
+        request_hash=_hash(endpoint, body, len(raw)),
     )
 
 
@@ -263,11 +264,12 @@ def _callback_url(value: object) -> str | None:
     )
 
 
-def _hash(endpoint: str, body: Mapping[str, Any]) -> str:
+def _hash(endpoint: str, body: Mapping[str, Any], size: int) -> str:
     rest = {name: value for name, value in body.items() if name != "external_task_id"}
-    canonical = _CANONICAL.encode([endpoint, rest])
     try:
-        return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
+        if size > LONG:
+            return hash_in_steps([endpoint, rest], _CANONICAL)
+        return hashlib.sha256(_CANONICAL.encode([endpoint, rest]).encode("utf-8")).hexdigest()
     except UnicodeEncodeError:  # legal in JSON, but it cannot be sent on
         raise invalid("body", "holds half of a surrogate pair; must be UTF-8") from None
 

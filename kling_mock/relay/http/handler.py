@@ -18,6 +18,7 @@ from aiohttp import web
 from kling_mock.clock import MockClock
 from kling_mock.relay.domain import errors, wire
 from kling_mock.relay.domain.errors import RelayError
+from kling_mock.relay.http.large_bodies import LargeBodies
 from kling_mock.relay.http.pages import Page
 from kling_mock.relay.http.routes import (
     CALLBACK,
@@ -65,6 +66,7 @@ class RelayHandler:
         pages: What else is served, by path.
         metrics: Counts the requests.
         new_id: Makes the id of a request that brings none.
+        large: Bounds what large bodies take.
     """
 
     def __init__(
@@ -77,7 +79,9 @@ class RelayHandler:
         pages: Mapping[str, Page],
         metrics: Metrics,
         new_id: Callable[[], str],
+        large: LargeBodies,
     ) -> None:
+        self._large = large
         self._pages = pages
         self._service = service
         self._callbacks = callbacks
@@ -152,8 +156,11 @@ class RelayHandler:
             errors.check_method(request.method, "GET")
             return await self._service.list(caller, wire.read_list(request.query))
         if name in wire.ENDPOINTS and request.method == "POST":
-            raw = await read_body(request, body_limit(name))
-            return await self._service.create(caller, name, raw)
+            with self._large.kept(caller.token.id) as kept:
+                raw = await read_body(request, body_limit(name), kept)
+                parsed = await self._large.parse(name, raw)
+                del raw  # for as long as Kling takes, the parsed request is enough
+                return await self._service.create(caller, parsed)
         if name in wire.ENDPOINTS:
             errors.check_method(request.method, "POST")
         errors.check_method(request.method, "GET")
@@ -177,19 +184,22 @@ def body_limit(endpoint: str) -> int:
     return _LIMITS.get(endpoint, _MIB)
 
 
-async def read_body(request: web.BaseRequest, most: int) -> bytes:
+async def read_body(
+    request: web.BaseRequest, most: int, on_size: Callable[[int], None] | None = None
+) -> bytes:
     """Return the request's body.
 
     Args:
         request: The request.
         most: Bytes that it may have, also when it is compressed.
+        on_size: Called with its size as it comes; what it raises ends the reading.
 
     Raises:
         RelayError: It is larger (413), did not arrive in time (408), or does not match its
             headers (400).
     """
     try:
-        return await bodies.read_body(request, most)
+        return await bodies.read_body(request, most, on_size=on_size)
     except bodies.BodyTooLargeError:
         text = f"the body is too large; the limit is {most} bytes"
         raise RelayError(errors.TOO_LARGE, text) from None

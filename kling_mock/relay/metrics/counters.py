@@ -37,7 +37,9 @@ CallbackOutcome: TypeAlias = Literal[
     "unknown_task",
     "invalid",
 ]
-Limit: TypeAlias = Literal["token_rate", "open_tasks", "channels_paused", "wrong_admin_tokens"]
+Limit: TypeAlias = Literal[
+    "token_rate", "open_tasks", "large_bodies", "channels_paused", "wrong_admin_tokens"
+]
 Call: TypeAlias = Literal["create", "read"]
 CallOutcome: TypeAlias = Literal["ok", "refused", "not_found", "error", "no_answer", "unreachable"]
 

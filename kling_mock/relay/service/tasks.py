@@ -116,7 +116,7 @@ class RelayService:
             raise RelayError(errors.DISABLED_USER, "this user is disabled; ask the operator")
         return caller
 
-    async def create(self, caller: Caller, endpoint: str, raw: bytes) -> dict[str, str]:
+    async def create(self, caller: Caller, request: CreateTaskRequest) -> dict[str, str]:
         """Hold the price, insert the row, and only then call Kling; return the reply.
 
         A repeated `external_task_id` with the same request gets the first task; see
@@ -124,14 +124,12 @@ class RelayService:
 
         Args:
             caller: Who pays.
-            endpoint: One of `wire.ENDPOINTS`.
-            raw: The request's body.
+            request: What was sent.
 
         Raises:
             RelayError: It was refused; nothing is held. A create whose outcome is unknown is no
                 error: it gets a reply, and the sweeper finds the outcome.
         """
-        request = wire.read_create(endpoint, raw)
         try:
             routes = await self._routes(request)
             await self._open_tasks.take(caller.token.id)

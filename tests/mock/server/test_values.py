@@ -57,6 +57,7 @@ RELAY: Final[dict[str, list[Any]]] = {
     "webhooks_at_once": ["3", True, 1.5, None, 0],
     "webhooks_per_receiver": ["3", True, 1.5, None, 0],
     "receiver_off_days": ["3", True, None, -1, NAN, math.inf],
+    "body_memory_mib": ["3", True, 1.5, None, 95],
     "token_rate": ["3", True, None, -1, NAN, math.inf],
     "token_burst": ["3", True, 1.5, None, 0],
     "open_tasks_per_token": ["3", True, 1.5, None, -1],

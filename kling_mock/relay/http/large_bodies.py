@@ -1,0 +1,83 @@
+"""What large bodies take: a bounded amount of memory, and the loop only for moments."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Final
+
+from kling_mock.relay.domain import errors, wire
+from kling_mock.relay.domain.errors import RelayError
+from kling_mock.relay.domain.wire import CreateTaskRequest
+from kling_mock.relay.metrics.counters import Metrics
+
+__all__ = ["LARGE", "LargeBodies"]
+
+#: Bytes from which a body is large. What is below counts for nothing.
+LARGE: Final = 1024 * 1024
+_RETRY_AFTER: Final = 5  # seconds
+_BUSY: Final = "too many large bodies are being sent to this relay; try again in a moment"
+
+
+class LargeBodies:
+    """Counts the bytes of large bodies, and parses them one at a time in a thread.
+
+    They count as they come and not as they are announced, so that a slow one takes no room from
+    others, and until the create has been answered: its body is sent on to Kling.
+
+    Args:
+        most: Bytes in memory at a time, of which one token gets three quarters.
+        metrics: Counts the requests that are refused.
+    """
+
+    def __init__(self, most: int, metrics: Metrics) -> None:
+        self._most = most
+        self._of_one = most * 3 // 4
+        self._metrics = metrics
+        self._kept = 0
+        self._by_token = Counter[int]()
+        self._parsing = asyncio.Lock()
+
+    @contextmanager
+    def kept(self, token_id: int) -> Generator[Callable[[int], None]]:
+        """Count a body while it is kept; yield what is told its size as it comes.
+
+        That raises `RelayError`, 503, if there is no room for more.
+        """
+        counted = 0
+
+        def grow(size: int) -> None:
+            nonlocal counted
+            more = size - LARGE - counted
+            if more <= 0:
+                return
+            if self._kept + more > self._most or self._by_token[token_id] + more > self._of_one:
+                self._metrics.limit("large_bodies")
+                raise RelayError(errors.NO_MEMORY, _BUSY, retry_after=_RETRY_AFTER)
+            counted += more
+            self._count(token_id, more)
+
+        try:
+            yield grow
+        finally:
+            if counted:
+                self._count(token_id, -counted)
+
+    async def parse(self, endpoint: str, raw: bytes) -> CreateTaskRequest:
+        """Return a create as `wire.read_create` does.
+
+        Raises:
+            RelayError: 400.
+        """
+        if len(raw) <= LARGE:
+            return wire.read_create(endpoint, raw)
+        async with self._parsing:
+            return await asyncio.to_thread(wire.read_create, endpoint, raw)
+
+    def _count(self, token_id: int, change: int) -> None:
+        self._kept += change
+        self._by_token[token_id] += change
+        if not self._by_token[token_id]:
+            del self._by_token[token_id]
