@@ -8,14 +8,7 @@ from typing import Final
 from kling_mock.storage import statements as sql
 from kling_mock.storage.adapters.engine import Engine, TransactionMode
 from kling_mock.storage.errors import SchemaError
-from kling_mock.storage.schema import (
-    SCRIPTS,
-    TABLE_NAMES,
-    VERSION,
-    Dialect,
-    table_named,
-    table_statements,
-)
+from kling_mock.storage.schema import SCRIPTS, TABLE_NAMES, VERSION, Dialect
 from kling_mock.storage.steps import DuplicateError, RetryTransactionError, Transaction
 
 __all__ = ["ensure_schema", "script_statements"]
@@ -55,16 +48,6 @@ async def ensure_schema(engine: Engine) -> None:
         raise SchemaError(
             f"the database has version {version} of the tables, this program needs {VERSION}:"
             f" {what}"
-        )
-    later = [name for name in TABLE_NAMES if name not in existing]
-    if later and "schema_version" in existing:
-        # Processes that do not know these tables may go on.
-        await engine.execute_script(
-            [
-                statement
-                for name in later
-                for statement in table_statements(table_named(name, engine.dialect), engine.dialect)
-            ]
         )
 
 

@@ -88,6 +88,8 @@ def url(request: pytest.FixtureRequest, databases: Callable[[str], str]) -> str:
     with connect(url) as session:
         for column in ("token_id", "channel_id"):
             session.execute(f"ALTER TABLE ledger DROP COLUMN {column}")
+        for table in ("receivers", "webhook_secrets"):
+            session.execute(f"DROP TABLE {table}")
         session.execute("UPDATE schema_version SET version = 1")
         older = Older(session, shop.user.id, shop.token.id, shop.channel.id)
         for task_id in ("open", "paid", "failed"):
@@ -137,6 +139,8 @@ def test_the_upgrade_command_does_it(url: str, capsys: pytest.CaptureFixture[str
         wanted = table_named("ledger", session.dialect)
         for name in ("token_id", "channel_id"):
             assert ledger.column(name) == wanted.column(name)
+        assert read_table(session, "receivers") is not None
+        assert read_table(session, "webhook_secrets") is not None
     (one,) = books(url)
     assert (one.is_explained, one.charged, one.held) == (True, 60, 100), one
     assert main(["db", "upgrade", "--db", url]) == 0

@@ -21,7 +21,6 @@ from kling_mock.storage.values import (
     Channel,
     LateReport,
     LedgerEntry,
-    NewUser,
     Notice,
     Receiver,
     SecretRotation,
@@ -168,18 +167,6 @@ async def test_an_interrupted_creation_is_finished(database: SqliteFile) -> None
     async with opened(database) as store:
         assert await store.reconcile() == []
     assert await database.query("SELECT version FROM schema_version") == [(VERSION,)]
-
-
-async def test_a_database_without_the_later_tables_gets_them(database: SqliteFile) -> None:
-    """What is there stays as it is; a process that does not know the tables may go on."""
-    async with opened(database) as store:
-        user = await store.create_user(NewUser("ann", 5), now=1)
-        await database.query("DROP TABLE receivers")
-        await database.query("DROP TABLE webhook_secrets")
-        async with opened(database) as later:
-            assert await later.list_receivers() == []
-            assert await later.find_webhook_secret(user.id) is None
-            assert await later.get_user(user.id) == await store.get_user(user.id) == user
 
 
 async def test_a_database_of_another_version_is_refused(database: SqliteFile) -> None:
