@@ -302,14 +302,6 @@ class Storage(Protocol):
         """
         ...
 
-    async def claim_due(self, *, now: int, lease_until: int, limit: int) -> Sequence[VideoRow]:
-        """Lease open rows that are due to be read upstream, the longest overdue first.
-
-        No other caller gets them before *lease_until*. If the caller is killed before it calls
-        `end_poll`, they are free again after that time.
-        """
-        ...
-
     async def list_due_tasks(
         self, *, now: int, after: tuple[int, int] = (0, 0), limit: int
     ) -> Sequence[DueTask]:
@@ -325,7 +317,11 @@ class Storage(Protocol):
     async def claim_tasks(
         self, task_ids: Sequence[str], *, now: int, lease_until: int
     ) -> Sequence[VideoRow]:
-        """Lease those of some rows that are still due; see `claim_due`."""
+        """Lease those of some rows that are still due to be read upstream.
+
+        No other caller gets them before *lease_until*. If the caller is killed before it calls
+        `end_poll`, they are free again after that time.
+        """
         ...
 
     async def put_off_tasks(self, task_ids: Sequence[str], at: int, *, now: int) -> None:
@@ -371,7 +367,7 @@ class Storage(Protocol):
         """Set when a row that was claimed is read next, unless that was set since the claim.
 
         Args:
-            row: The row, as `claim_due` returned it.
+            row: The row, as `claim_tasks` returned it.
             at: When.
             lease_until: A new lease, before whose end no other caller reads it.
         """

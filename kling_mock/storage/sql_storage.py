@@ -193,7 +193,6 @@ class SqlStorage:
     close_attempt = _write(lifecycle.close_attempt)
     accept = _write(lifecycle.accept)
     mark_open = _write(lifecycle.mark_open)
-    claim_due = _write(lifecycle.claim_due)
     list_due_tasks = _read(due.list_due_tasks)
     claim_tasks = _write(due.claim_tasks)
     put_off_tasks = _write(due.put_off_tasks)

@@ -193,10 +193,6 @@ ACCEPT_QUIETLY: Final = write("""
 MARK_OPEN: Final = write("""
     UPDATE videos SET status = ?, updated_at = ?
     WHERE task_id = ? AND status NOT IN ('succeed', 'failed') AND status <> ?""")
-#: (now, now, limit)
-DUE: Final = read("""
-    SELECT task_id FROM videos WHERE next_poll_at <= ? AND lease_until <= ?
-    ORDER BY next_poll_at, id LIMIT ?""")
 #: A page of what is due, after a row. (now, now, next poll from, above, id above, limit)
 DUE_TASKS: Final = select(
     DueTask,

@@ -28,11 +28,12 @@ __all__ = ["COLD", "full_scans", "hot"]
 #: Statements of operators, which may read a whole table, and why.
 COLD: Final[Mapping[str, str]] = {
     **dict.fromkeys(
-        (
-            *("USERS_BETWEEN", "LEDGER_SUMS", "OPEN_HOLDS", "LATE_SUCCESSES"),
-            *("UNCHARGED", "UNEARNED"),
-        ),
+        (*("USERS_BETWEEN", "LEDGER_SUMS", "OPEN_HOLDS", "LATE_SUCCESSES"),),
         "`kling-mock reconcile` recomputes every balance from all rows",
+    ),
+    **dict.fromkeys(
+        ("WITHOUT_HOLD", "WITHOUT_RELEASE", "NAME_CHARGES"),
+        "`kling-mock reconcile --repair` looks at every entry",
     ),
     "STUCK": "`kling-mock stats` lists open tasks in the order of their ids",
     "STATS": "`kling-mock stats` sums up all days that are asked for",

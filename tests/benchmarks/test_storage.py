@@ -169,7 +169,7 @@ def test_no_hot_statement_reads_a_whole_table_on_sqlite() -> None:
         session.execute("DROP INDEX idx_next_poll")
         session.execute("DROP INDEX idx_task_id")
         found = full_scans(session, SIZE)
-    assert {"VIDEO", "CLAIM_DUE", "DUE"} <= set(found)
+    assert {"VIDEO", "CLAIM_DUE", "DUE_TASKS"} <= set(found)
 
 
 def test_every_mark_of_a_hot_statement_gets_a_value_of_its_kind() -> None:
@@ -198,7 +198,7 @@ def test_the_report_shows_the_guides_words_beside_the_figures_and_the_verdict() 
         if one.key != "space"
     ]
     taken = Room({"for the key alone": 7.4}, {"table": 1_100, "idx_tid": 50}, {"table": 1_107})
-    outcome = Outcome("SQLite 3", measured, taken, ["DUE"])
+    outcome = Outcome("SQLite 3", measured, taken, ["DUE_TASKS"])
     found = report({"SQLite": outcome}, SIZE, full_size=True)
     page = markdown(found, command="run", date="2026-01-02", machine=["a"])
     assert "| JOIN by integer, not string | JOIN 操作: 3-10倍 | 1.50x | not reproduced |" in page

@@ -241,6 +241,7 @@ def fleet(database: Database, folder: Path, *, like_mysql: bool = False) -> Iter
             *(script if like_mysql else ["-m", "kling_mock"]),
             *("relay", "--upstream", kling.kling_url, "--db", database.url),
             *("--port", "0", "--speed", str(SPEED)),
+            *("--token-rate", "0", "--open-tasks-per-token", "0"),  # a storm of one user
         ]
         given = {
             "KLING_ACCESS_KEY": kling.access_key,

@@ -183,8 +183,9 @@ def test_the_checker_catches_a_sweeper_that_charges_it(
 ) -> None:
     """Negative control: a sweeper that takes every open row, and settles it as its own, charges."""
     due = read("""
-        SELECT task_id FROM videos WHERE status NOT IN ('succeed', 'failed')
-            AND COALESCE(next_poll_at, 0) <= ? AND lease_until <= ? LIMIT ?""")
+        SELECT id, task_id, channel_id, created_at, COALESCE(next_poll_at, 0) FROM videos
+        WHERE status NOT IN ('succeed', 'failed') AND COALESCE(next_poll_at, 0) <= ?
+            AND lease_until <= ? AND (? + ? + ? >= 0 OR id > 0) LIMIT ?""")
     claim = write("""
         UPDATE videos SET lease_until = ?
         WHERE task_id = ? AND COALESCE(next_poll_at, 0) <= ? AND lease_until <= ?""")
@@ -193,7 +194,7 @@ def test_the_checker_catches_a_sweeper_that_charges_it(
     def own(task_id: str) -> Transaction[Any]:
         return attrs.evolve((yield from plain(task_id)), legacy=False)
 
-    monkeypatch.setattr(statements, "DUE", due)
+    monkeypatch.setattr(statements, "DUE_TASKS", due)
     monkeypatch.setattr(statements, "CLAIM_DUE", claim)
     monkeypatch.setattr(settlement, "video", own)
     assert live_with_a_legacy_row(tmp_path)["legacy"] == 1

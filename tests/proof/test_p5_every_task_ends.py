@@ -79,7 +79,7 @@ def test_the_checker_catches_a_relay_with_one_way_only(
 ) -> None:
     """Negative control: without the sweeper, or without callbacks, the same tasks stay open."""
     if lost == "callbacks":
-        monkeypatch.setattr(Sweeper, "sweep", _no_sweep)
+        monkeypatch.setattr(Sweeper, "run", _no_sweep)
     else:
         monkeypatch.setattr(CallbackReceiver, "receive", _no_callback)
     assert ends(lost, tasks=5)["succeed"] == 0

@@ -88,6 +88,7 @@ def test_sigterm_under_load_loses_no_accepted_request(database: Stored) -> None:
             "KLING_MOCK_ADMIN_TOKEN": settings.admin_token,
         }
         arguments = ["relay", "--upstream", kling.kling_url, "--db", database.url, "--port", "0"]
+        arguments += ["--token-rate", "0"]
         with started(*arguments, given=given, errors=subprocess.DEVNULL) as (process, ready):
             answered = stopped(process, ready, settings.token)
         kling.faults.clear()

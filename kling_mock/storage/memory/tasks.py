@@ -174,16 +174,6 @@ class MemoryTasks(MemoryAccounts):
         self.tables.change(row, status=status, updated_at=now)
         return True
 
-    async def claim_due(self, *, now: int, lease_until: int, limit: int) -> Sequence[VideoRow]:
-        check_limit(limit)
-        due = [
-            (row.next_poll_at, row.id, row)
-            for row in self.tables.videos.values()
-            if row.next_poll_at is not None and row.next_poll_at <= now and row.lease_until <= now
-        ]
-        rows = [row for _, _, row in sorted(due, key=lambda one: one[:2])[:limit]]
-        return [self.tables.change(row, lease_until=lease_until) for row in rows]
-
     async def list_due_tasks(
         self, *, now: int, after: tuple[int, int] = (0, 0), limit: int
     ) -> Sequence[DueTask]:

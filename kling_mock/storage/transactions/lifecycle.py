@@ -145,20 +145,6 @@ def mark_open(task_id: str, status: str, *, now: int) -> Transaction[bool]:
 # ---------------------------------------------------------------- leases
 
 
-def claim_due(*, now: int, lease_until: int, limit: int) -> Transaction[Sequence[VideoRow]]:
-    check_limit(limit)
-    rows = yield sql.DUE, (now, now, limit)
-    due: list[str] = [row[0] for row in rows]
-    claimed: dict[str, VideoRow] = {}
-    # Sorted, so that two sweepers lock the rows in the same order.
-    for task_id in sorted(due):
-        changed = yield sql.CLAIM_DUE, (lease_until, task_id, now, now)
-        if changed == 1:
-            found = yield sql.VIDEO, (task_id,)
-            claimed[task_id] = VideoRow(*found[0])
-    return [claimed[task_id] for task_id in due if task_id in claimed]
-
-
 def claim_read(task_id: str, *, now: int, lease_until: int) -> Transaction[bool]:
     if not is_task_id(task_id):
         return False

@@ -104,6 +104,15 @@ async def claim_notices(
     return await store.claim_notices(events, now=now, lease_until=lease_until)
 
 
+async def claim_due(
+    store: Storage, *, now: int, lease_until: int, limit: int
+) -> Sequence[VideoRow]:
+    """Lease what is due, the longest overdue first, as a sweeper does."""
+    due = await store.list_due_tasks(now=now, limit=limit)
+    ids = [one.task_id for one in due]
+    return await store.claim_tasks(ids, now=now, lease_until=lease_until)
+
+
 @attrs.define
 class Shop:
     """A store with one user, token and channel."""

@@ -14,14 +14,14 @@ async def test_due_rows_are_claimed_the_longest_overdue_first(shop: Shop) -> Non
     rows = [await shop.create() for _ in range(4)]
     for row, at in zip(rows, (NOW + 40, NOW + 20, NOW + 60, NOW + 30), strict=True):
         await shop.store.schedule_poll(row.task_id, at)
-    first = await shop.store.claim_due(now=NOW + 45, lease_until=NOW + 75, limit=2)
+    first = await kit.claim_due(shop.store, now=NOW + 45, lease_until=NOW + 75, limit=2)
     assert [row.task_id for row in first] == [rows[1].task_id, rows[3].task_id]
     assert first[0] == await shop.row(rows[1].task_id)
     assert first[0].lease_until == NOW + 75
-    second = await shop.store.claim_due(now=NOW + 45, lease_until=NOW + 75, limit=9)
+    second = await kit.claim_due(shop.store, now=NOW + 45, lease_until=NOW + 75, limit=9)
     assert [row.task_id for row in second] == [rows[0].task_id]
-    assert await shop.store.claim_due(now=NOW + 50, lease_until=NOW + 80, limit=9) == []
-    again = await shop.store.claim_due(now=NOW + 75, lease_until=NOW + 99, limit=9)
+    assert await kit.claim_due(shop.store, now=NOW + 50, lease_until=NOW + 80, limit=9) == []
+    again = await kit.claim_due(shop.store, now=NOW + 75, lease_until=NOW + 99, limit=9)
     assert [row.task_id for row in again] == [rows[i].task_id for i in (1, 3, 0, 2)]
 
 
@@ -32,7 +32,7 @@ async def test_an_ended_task_is_never_due(shop: Shop) -> None:
         await shop.settle(make(row.task_id))
         await shop.store.schedule_poll(row.task_id, NOW)
         assert (await shop.row(row.task_id)).next_poll_at is None
-    assert await shop.store.claim_due(now=LATER * 2, lease_until=LATER * 3, limit=10) == []
+    assert await kit.claim_due(shop.store, now=LATER * 2, lease_until=LATER * 3, limit=10) == []
 
 
 async def test_rescheduling_sets_the_time_and_can_end_the_lease(shop: Shop) -> None:
@@ -57,12 +57,12 @@ async def test_a_hint_during_a_reading_is_not_forgotten(shop: Shop) -> None:
     """What that reading shows may be older than the hint, so it does not put off the next one."""
     created = await shop.accepted()
     now = NOW + 40
-    (row,) = await shop.store.claim_due(now=now, lease_until=now + 60, limit=1)
+    (row,) = await kit.claim_due(shop.store, now=now, lease_until=now + 60, limit=1)
     await shop.store.schedule_sooner(row.task_id, now + 5, now=now)
     await shop.store.end_poll(row, now + 600, lease_until=now + 5)
     after = await shop.row(created.task_id)
     assert (after.next_poll_at, after.lease_until) == (now + 5, now + 5)
-    (row,) = await shop.store.claim_due(now=now + 5, lease_until=now + 65, limit=1)
+    (row,) = await kit.claim_due(shop.store, now=now + 5, lease_until=now + 65, limit=1)
     await shop.store.end_poll(row, now + 600, lease_until=now + 10)
     assert (await shop.row(created.task_id)).next_poll_at == now + 600
 
@@ -85,7 +85,7 @@ async def test_a_limit_out_of_range_is_an_error(shop: Shop, limit: int) -> None:
     """No page and no claim is empty by mistake or large without bound."""
     store = shop.store
     for call in (
-        store.claim_due(now=NOW, lease_until=NOW, limit=limit),
+        kit.claim_due(store, now=NOW, lease_until=NOW, limit=limit),
         store.list_due_tasks(now=NOW, limit=limit),
         store.list_due_notices(now=NOW, limit=limit),
         store.list_receivers(limit=limit),

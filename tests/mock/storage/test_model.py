@@ -194,7 +194,9 @@ class Model(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 3))
     def sweep(self, limit: int) -> None:
         self.both(
-            lambda side: side.store.claim_due(now=self.now, lease_until=self.now + 40, limit=limit)
+            lambda side: kit.claim_due(
+                side.store, now=self.now, lease_until=self.now + 40, limit=limit
+            )
         )
 
     @rule(who=indexes, amount=st.sampled_from([50, -50, -400]), reference=st.sampled_from("abc"))

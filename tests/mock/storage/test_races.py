@@ -218,13 +218,13 @@ async def test_a_due_row_has_one_reader(pair: tuple[Shop, Shop]) -> None:
     rows = [await pair[0].create(price=1) for _ in range(12)]
     claims = await race(
         *(
-            pair[number % 2].store.claim_due(now=NOW + 60, lease_until=NOW + 90, limit=7)
+            kit.claim_due(pair[number % 2].store, now=NOW + 60, lease_until=NOW + 90, limit=7)
             for number in range(4)
         )
     )
     given = [row.task_id for claim in claims for row in claim]
     assert len(given) == len(set(given))
-    rest = await pair[0].store.claim_due(now=NOW + 60, lease_until=NOW + 90, limit=99)
+    rest = await kit.claim_due(pair[0].store, now=NOW + 60, lease_until=NOW + 90, limit=99)
     assert sorted([*given, *(row.task_id for row in rest)]) == sorted(row.task_id for row in rows)
     reads = await race(
         *(
