@@ -181,6 +181,11 @@ class LoopThread:
                 self._state = "stopped"
 
 
+#: Turns of a loop before it is closed: connections that were closed in its last one let go of
+#: their sockets in the next ones.
+_LAST_TURNS: Final = 3
+
+
 class _Handover(Generic[T]):
     """A coroutine that one thread gives to the loop of another, and its result.
 
@@ -297,6 +302,11 @@ class _Beginning:
             loop.stop()
 
 
+async def _turns(number: int) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
 def _run(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     try:
@@ -307,5 +317,6 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
             task.cancel()
         if left:
             loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(_turns(_LAST_TURNS))
         asyncio.set_event_loop(None)
         loop.close()
