@@ -261,13 +261,15 @@ def try_all(
 ) -> Tally:
     """Make every change of *expected*, each undone before the next; *known* rules notice."""
     tally = Tally()
+    # A server takes ten times as long as SQLite, and the rules are the same statements there.
+    every = 1 if FULL or session.dialect is Dialect.SQLITE else 4
     for (table, column), rules in expected.items():
-        for row, after in list(changes(session, table, column)):
+        for number, (row, after) in enumerate(list(changes(session, table, column))):
             excepted = [
                 words for words, meant in EXCEPTIONS.items() if meant(table, column, row, after)
             ]
             tally.excepted.update(excepted)
-            if excepted:
+            if excepted or number % every:
                 continue
             tally.tried += 1
             with undone(session):

@@ -78,7 +78,7 @@ FIELDS = (
     Field("credit", "ann", "reference", 200, ascii=True, more={"amount": 1, "note": ""}),
     _channel("name", 100),
     _channel("base_url", 255, before="https://"),
-    _channel("key", TEXT_BYTES, bytes=True),
+    _channel("key", TEXT_BYTES, bytes=True, ascii=True),
     _channel("model_mapping", TEXT_BYTES, bytes=True, before='{"a": "', after='"}'),
     _channel("models", TEXT_BYTES, bytes=True),
     _channel("webhook_secrets", TEXT_BYTES, bytes=True, ascii=True, before="whsec_QUJD"),
