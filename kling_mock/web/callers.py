@@ -1,119 +1,75 @@
-"""Which thread of this process waits for the reply to a request.
+"""Which thread of this process has opened a connection to a server in it.
 
-A server sees both ports of a connection. Where the client is in the same process, the thread
-that waits at the other end can be found by its stack: a blocking client is in a function that
-has its socket, an event loop is in one that has its selector. Only those that a test has to be
-told about are looked for, since it takes a look at every thread.
+The interpreter raises an audit event in the thread that connects, before it does. Looking for
+the thread later, in the stacks of all threads, is no way: on CPython 3.11, reading the local
+variables of a frame that another thread runs can crash the process.
 """
 
 from __future__ import annotations
 
 import os
-import selectors
 import socket
 import sys
 import threading
-import time
-from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
-from operator import itemgetter
-from traceback import walk_stack
-from types import ModuleType
 from typing import Any, Final
 
-__all__ = ["thread_at"]
+__all__ = ["Callers"]
 
-_FRAMES: Final = 12  # of a stack that are looked at, the innermost ones
-_DEPTH: Final = 2  # of members: a connection has a stream, which has a socket
-_LOOKS: Final = 4  # a thread that has just sent its request may be between two functions
-_PAUSE: Final = 0.001  # seconds of real time between two looks, in which it goes on to wait
-_Held = socket.socket | tuple[selectors.BaseSelector, int]  # a socket, or a file of a selector
+_EVENT: Final = "socket.connect"  # also of `connect_ex`, and of asyncio's event loops
 
 
-def thread_at(port: int, server: int, patience: float = 0.0) -> threading.Thread | None:
-    """Return the thread that has the client's end of a connection in hand; `None` if none is found.
+class Callers:
+    """The threads that have opened this process's connections.
 
-    Args:
-        port: The client's port, 1 to 65535. It alone says nothing: connections to different
-            servers may have the same one.
-        server: The server's port, 1 to 65535.
-        patience: Seconds of real time to look for at least, if it is not found: on a busy
-            computer a thread may not get on for so long.
+    A connection that several threads use is its opener's. Connections that are opened without
+    Python's `socket`, as by uvloop, or before `watch`, are not known.
     """
-    until = time.monotonic() + patience
-    looks = 0
-    while looks < _LOOKS or time.monotonic() < until:
-        if looks:
-            time.sleep(_PAUSE)
-        looks += 1
-        for thread, held in _held_by_threads():
-            if _ports_of(held) == (port, server):
+
+    def __init__(self) -> None:
+        self._openers: dict[int, threading.Thread] = {}  # by descriptor, as far as it is reused
+        self._is_watching = False
+
+    def watch(self) -> None:
+        """Note who connects from now on until the process ends; audit hooks cannot be removed."""
+        if not self._is_watching:
+            self._is_watching = True
+            sys.addaudithook(self._note)
+
+    def opener_of(self, client: int, server: int) -> threading.Thread | None:
+        """Return the thread that has opened a connection; `None` if it is not known.
+
+        Args:
+            client: The client's port, 1 to 65535. It alone is not enough: connections to
+                different servers may have the same one.
+            server: The server's port, 1 to 65535.
+        """
+        for descriptor, thread in tuple(self._openers.items()):
+            if _ports_of(descriptor) == (client, server):
                 return thread
-    return None
+        return None
+
+    def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event != _EVENT:
+            return
+        here, descriptor = threading.get_ident(), arguments[0].fileno()
+        self._openers.pop(descriptor, None)
+        # Not `current_thread`, which makes an object for a thread that Python has not started.
+        for thread in threading.enumerate():
+            if thread.ident == here:
+                self._openers[descriptor] = thread
 
 
-def _held_by_threads() -> list[tuple[threading.Thread, _Held]]:
-    """Return the sockets and files in the stacks of all other threads, innermost ones first.
-
-    The thread that waits has its socket there; others may have it further out. No port is asked
-    for here: that lets other threads go on, and the stack that is walked would be gone.
-    """
-    threads = {thread.ident: thread for thread in threading.enumerate()}
-    here = threading.get_ident()  # the server's own
-    # All stacks at once: what a frame holds can still be read when its function has returned.
-    stacks = [
-        (threads[ident], [one for one, _ in islice(walk_stack(frame), _FRAMES)])
-        for ident, frame in sys._current_frames().items()  # noqa: SLF001 - documented, for debuggers
-        if ident != here and ident in threads
-    ]
-    found = [
-        ((isinstance(held, tuple), depth), thread, held)  # sockets first: they are sure
-        for thread, stack in stacks
-        for depth, frame in enumerate(stack)
-        if frame.f_globals is not globals()  # another server that looks has found them, too
-        if frame.f_locals is not frame.f_globals  # a module that is being imported
-        for value in tuple(frame.f_locals.values())
-        for held in _held(value, _DEPTH)
-    ]
-    return [(thread, held) for _, thread, held in sorted(found, key=itemgetter(0))]
-
-
-def _held(value: Any, depth: int) -> Iterator[_Held]:
-    if isinstance(value, socket.socket):
-        yield value
-    elif isinstance(value, selectors.BaseSelector):
-        yield from [(value, file) for file in _files_of(value)]
-    elif depth and not isinstance(value, ModuleType):
-        members = getattr(value, "__dict__", None)
-        if type(members) is dict:
-            for member in tuple(members.values()):
-                yield from _held(member, depth - 1)
-
-
-def _ports_of(held: _Held) -> tuple[int, int] | None:
-    """Return both ports of a socket; `None` for one that is not connected, or closed meanwhile."""
+def _ports_of(descriptor: int) -> tuple[int, int] | None:
+    """Return the own and the other port; `None` for what is closed or no connection by TCP."""
     with suppress(OSError):
-        if isinstance(held, socket.socket):
-            own, peer = held.getsockname(), held.getpeername()
-            return (own[1], peer[1]) if isinstance(own, tuple) else None
-        selector, file = held
-        own_file = os.dup(file)
+        copy = os.dup(descriptor)  # its owner may close it, and then its number is another's
         try:
-            copy = socket.socket(fileno=own_file)
+            connection = socket.socket(fileno=copy)
         except OSError:
-            os.close(own_file)
+            os.close(copy)
             raise
-        with copy:
-            ports = _ports_of(copy)
-        # A loop may have closed the file since it was listed, and the very client that is looked
-        # for may have got its number. It forgets the file before it closes it: so what it still
-        # has now was its own.
-        return ports if file in _files_of(selector) else None
+        with connection:
+            own, peer = connection.getsockname(), connection.getpeername()
+        return (own[1], peer[1]) if isinstance(own, tuple) else None
     return None
-
-
-def _files_of(selector: selectors.BaseSelector) -> set[int]:
-    with suppress(RuntimeError):  # its thread has changed it meanwhile
-        return {key.fd for key in tuple((selector.get_map() or {}).values())}
-    return set()

@@ -3,9 +3,9 @@
 A test run tells where its tests begin and end; without one, nothing is known and nothing is late.
 What can be found out of a call:
 
-    thread      If a thread of this process waits for the reply, the call is of the test in which
-                that thread began. One that was there before all tests, or that a fixture of a
-                wider scope has started, calls for the test that runs.
+    thread      If a thread of this process has opened the connection, the call is of the test in
+                which that thread began. One that was there before all tests, or that a fixture of
+                a wider scope has started, calls for the test that runs.
     connection  Otherwise an unexpected call is of the test in which its connection was opened;
                 on one that a fixture of a wider scope has opened it is of the test that runs.
 """
@@ -14,17 +14,16 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from kling_mock.web.callers import thread_at
+from kling_mock.web.callers import Callers
 
 __all__ = ["ORIGINS", "Origins", "TestRun"]
 
-_PATIENCE: Final = 0.25  # seconds of real time that a thread is looked for
 _MOST_LATE: Final = 100  # lines on late calls that are kept until they are taken
 
 
@@ -49,17 +48,15 @@ class Origins:
     The test runner's thread begins and ends tests; any server's thread may ask.
 
     Args:
-        find: Returns the thread that waits at a connection, by the client's and server's port.
+        callers: The threads that have opened connections; watched from the first test on.
 
     Attributes:
         unknown: What a call comes from that was made while no test ran, if it is not known.
     """
 
-    def __init__(
-        self, find: Callable[[int, int, float], threading.Thread | None] = thread_at
-    ) -> None:
+    def __init__(self, callers: Callers | None = None) -> None:
         self.unknown = TestRun("a test that is not known")
-        self._find = find
+        self._callers = callers or Callers()
         self._running: TestRun | None = None
         self._owner: TestRun | None = None  # of what begins now
         self._begun: WeakKeyDictionary[threading.Thread, TestRun | None] = WeakKeyDictionary()
@@ -79,6 +76,7 @@ class Origins:
 
     def begin(self, run: TestRun) -> None:
         """Note that a test begins."""
+        self._callers.watch()
         self._settle()
         self._is_watching = True
         self._running = self._owner = run
@@ -119,14 +117,12 @@ class Origins:
         Args:
             opened: The owner when the connection was opened.
             ports: The client's port and the server's.
-            by_connection: Whether the connection decides where no thread is found; else such a
+            by_connection: Whether the connection decides where no thread is known; else such a
                 call is of the test that runs.
         """
         if not self._is_watching:
             return None
-        # Only a thread that was left behind can make an innocent test fail: then it is worth time.
-        patience = _PATIENCE if any(one.is_alive() for one in self._left) else 0.0
-        thread = self._find(*ports, patience)
+        thread = self._callers.opener_of(*ports)
         if thread is not None:
             origin = self._begun.get(thread, self._owner)
         else:

@@ -75,7 +75,7 @@ def late_call(request: web.BaseRequest, *, by_connection: bool) -> TestRun | Non
 
     Args:
         request: The request.
-        by_connection: Whether its connection decides where no thread is found.
+        by_connection: Whether its connection decides where no thread is known.
     """
     protocol, transport = request.protocol, request.transport
     if not isinstance(protocol, KlingProtocol) or transport is None:

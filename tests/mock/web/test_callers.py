@@ -1,25 +1,23 @@
-"""Which thread of this process waits for a reply, whatever client it uses."""
+"""Which thread of this process has opened a connection, whatever client it uses."""
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import http.client
 import os
-import selectors
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import FunctionType, ModuleType
 
 import aiohttp
 import httpx
 import pytest
 
-from kling_mock.web import callers
-from kling_mock.web.callers import thread_at
+from kling_mock.web.callers import Callers
 from kling_sdk import Kling
 from kling_sdk.errors import KlingError
 
@@ -89,16 +87,24 @@ def descriptors() -> int:
     return len([*Path("/proc/self/fd").iterdir()])
 
 
+@pytest.fixture(scope="module")
+def callers() -> Callers:
+    """One for all tests: an audit hook stays until the process ends."""
+    made = Callers()
+    made.watch()
+    return made
+
+
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_thread_that_waits_for_a_reply_is_found(client: Callable[[str], None]) -> None:
-    """A blocking client by its socket, an event loop by its selector."""
-    with accepted() as (url, accept), ThreadPoolExecutor(2) as pool:
-        other = pool.submit(threading.Event().wait, 0)  # a thread that calls nobody
-        other.result()
+def test_the_thread_that_has_opened_a_connection_is_known(
+    callers: Callers, client: Callable[[str], None]
+) -> None:
+    """A blocking client's own, an event loop's that one."""
+    with accepted() as (url, accept), ThreadPoolExecutor(1) as pool:
         work = pool.submit(client, url)
         connection, port = accept()
         with connection:
-            found = thread_at(port, server_of(url))
+            found = callers.opener_of(port, server_of(url))
             connection.sendall(
                 b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
             )
@@ -108,153 +114,122 @@ def test_a_thread_that_waits_for_a_reply_is_found(client: Callable[[str], None])
         assert found.name.startswith("ThreadPoolExecutor")
 
 
-def test_of_two_threads_that_have_a_connection_the_one_that_waits_is_found() -> None:
-    """A test that holds the connection of its app does not make the app's calls."""
-    with accepted() as (url, accept), ThreadPoolExecutor(1) as pool:
-        client = http.client.HTTPConnection("127.0.0.1", int(url.rpartition(":")[2]))
-        client.connect()
+def test_a_thread_that_has_hidden_its_connection_is_known(callers: Callers) -> None:
+    """It need not wait for the reply, nor have the socket where its stack shows it."""
+    kept: list[socket.socket] = []
+    sent, end = threading.Event(), threading.Event()
 
-        def hold(mine: http.client.HTTPConnection, end: threading.Event) -> None:
-            end.wait(10)
-            mine.close()
+    def call(port: int) -> None:
+        kept.append(socket.create_connection(("127.0.0.1", port)))
+        kept[0].sendall(b"G")
+        sent.set()
+        end.wait(10)
 
-        end = threading.Event()
-        holder = threading.Thread(target=hold, args=[client, end])
-        holder.start()  # begun first, and so looked at first
-
-        def get() -> None:
-            client.request("GET", "/")
-            client.getresponse().read()
-
-        work = pool.submit(get)
-        connection, port = accept()
-        with connection:
-            found = thread_at(port, server_of(url))
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        work.result(10)
-        end.set()
-        holder.join()
-        assert found is not None
-        assert found is not holder
+    with accepted() as (url, accept):
+        thread = threading.Thread(target=call, args=[server_of(url)])
+        thread.start()
+        try:
+            connection, port = accept()
+            with connection:
+                assert sent.wait(10)
+                assert callers.opener_of(port, server_of(url)) is thread
+        finally:
+            end.set()
+            thread.join()
+            kept[0].close()
 
 
-def test_a_connection_to_another_server_from_the_same_port_is_another() -> None:
+def test_a_connection_that_does_not_block_is_known(callers: Callers) -> None:
+    """`connect_ex` begins it, and it may not be there yet."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+        client.settimeout(0)
+        client.connect_ex(server.getsockname())
+        accepted, address = server.accept()
+        with accepted:
+            found = callers.opener_of(address[1], server.getsockname()[1])
+    assert found is threading.current_thread()
+
+
+def test_a_connection_to_another_server_from_the_same_port_is_another(callers: Callers) -> None:
     """Two connections may begin at one port, if their servers differ."""
     with ExitStack() as opened:
-        url, accept = opened.enter_context(accepted())
-        other, accept_other = opened.enter_context(accepted())
+        url, _ = opened.enter_context(accepted())
+        other, _ = opened.enter_context(accepted())
         own, second = (opened.enter_context(socket.socket()) for _ in range(2))
-        pool = opened.enter_context(ThreadPoolExecutor(1))
         for one in (own, second):
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         own.bind(("127.0.0.1", 0))
         second.bind(own.getsockname())
         own.connect(("127.0.0.1", server_of(url)))
-        second.connect(("127.0.0.1", server_of(other)))
-        own.sendall(b"G")
-        second.sendall(b"G")
-        work = pool.submit(lambda mine: mine.recv(1), second)
-        with accept()[0], accept_other()[0] as connection:
-            port = own.getsockname()[1]
-            found = [thread_at(port, server_of(one)) for one in (url, other)]
-            connection.sendall(b"x")
-        work.result(10)
-    assert found[0] is None
+        pool = opened.enter_context(ThreadPoolExecutor(1))
+        pool.submit(second.connect, ("127.0.0.1", server_of(other))).result(10)
+        port = own.getsockname()[1]
+        found = [callers.opener_of(port, server_of(one)) for one in (url, other)]
+    assert found[0] is threading.current_thread()
     assert found[1] is not None
+    assert found[1] is not found[0]
 
 
-def test_a_client_that_is_no_thread_of_this_process_is_not_found() -> None:
-    """The server's own thread is left out, and so is what no stack holds."""
-    with accepted() as (url, accept):
-        port = int(url.rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port)) as own:
-            own.sendall(b"G")
-            connection, client = accept()
-            with connection:
-                assert client == own.getsockname()[1]
-                assert thread_at(client, port) is None
-    assert thread_at(client, port) is None
+def test_the_next_connection_with_the_same_descriptor_is_its_own_openers(callers: Callers) -> None:
+    """A descriptor's number is used again as soon as it is closed."""
+    with accepted() as (url, _), ThreadPoolExecutor(1) as pool:
+        address = ("127.0.0.1", server_of(url))
+        first = socket.create_connection(address)
+        number, gone = first.fileno(), first.getsockname()[1]
+        first.close()
+        with pool.submit(socket.create_connection, address).result(10) as second:
+            assert second.fileno() == number
+            found = callers.opener_of(second.getsockname()[1], server_of(url))
+            assert callers.opener_of(gone, server_of(url)) is None
+    assert found is not None
+    assert found.name.startswith("ThreadPoolExecutor")
 
 
-def test_modules_are_not_searched() -> None:
-    """A thread that imports has all of them in hand: that would take longer than a call waits."""
-    module = ModuleType("with_a_socket")
-    ready, end = threading.Event(), threading.Event()
-    code = "ready.set()\nend.wait(10)"
-
-    def hold(mine: ModuleType) -> None:
-        exec(code, {"ready": ready, "end": end, "socket": vars(mine)["socket"]})  # noqa: S102 - as an import
-
-    with accepted() as (url, _), socket.create_connection(("127.0.0.1", server_of(url))) as own:
-        vars(module)["socket"] = own
-        ports = own.getsockname()[1], server_of(url)
-        thread = threading.Thread(target=hold, args=[module])
-        thread.start()
-        try:
-            assert ready.wait(10)
-            assert thread_at(*ports) is None
-        finally:
-            end.set()
-            thread.join()
-
-
-def test_closed_sockets_and_files_that_are_no_sockets_are_passed_over() -> None:
-    """Whatever another thread has in hand, looking at it does no harm."""
-    ready, end = threading.Event(), threading.Event()
+def test_what_is_unknown_is_none_and_leaves_no_descriptor_open(callers: Callers) -> None:
+    """Closed sockets, files that have got their numbers, and connections without a port."""
+    with accepted() as (url, _):
+        closed = socket.create_connection(("127.0.0.1", server_of(url)))
+    number, port = closed.fileno(), closed.getsockname()[1]
+    closed.close()
     read, write = os.pipe()
-
-    def hold() -> None:
-        closed = socket.socket()
-        closed.close()
-        with selectors.DefaultSelector() as selector:
-            selector.register(read, selectors.EVENT_READ)
-            ready.set()
-            end.wait(10)
-        assert closed.fileno() < 0
-
-    thread = threading.Thread(target=hold)
-    thread.start()
+    left, right = socket.socketpair()
     try:
-        assert ready.wait(10)
+        assert number in {read, write, left.fileno(), right.fileno()}
         before = descriptors()
-        assert thread_at(1, 2) is None
+        assert callers.opener_of(port, server_of(url)) is None
         assert descriptors() == before
     finally:
-        end.set()
-        thread.join()
-        os.close(read)
-        os.close(write)
+        for one in (left, right):
+            one.close()
+        for file in (read, write):
+            os.close(file)
 
 
-def test_another_server_that_looks_at_the_same_time_is_not_taken_for_the_client() -> None:
-    """It has the sockets of all threads in its hands, and waits for none of them."""
-    end: list[bool] = []
+def test_a_connection_from_before_is_not_known() -> None:
+    """Nor is one that its opener made while nobody watched."""
+    callers = Callers()
+    with accepted() as (url, _), socket.create_connection(("127.0.0.1", server_of(url))) as own:
+        assert callers.opener_of(own.getsockname()[1], server_of(url)) is None
 
-    def looks(held: socket.socket, end: list[bool]) -> None:
-        while not end:
-            pass
 
-    def receives(connection: socket.socket) -> None:
-        called(connection.recv, 1)
+def test_a_thread_that_python_has_not_started_is_not_known_and_gets_no_object(
+    callers: Callers,
+) -> None:
+    """A `_DummyThread` would stay in `threading.enumerate()` for ever.
 
-    def called(function: Callable[[int], bytes], size: int) -> None:
-        function(size)
+    Nor is the thread reported that used the same descriptor before.
+    """
+    found: list[threading.Thread | None] = []
+    done = threading.Event()
 
-    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as stack:
-        client = stack.enter_context(socket.create_connection(server.getsockname()))
-        client.settimeout(20)
-        accepted, _ = server.accept()
-        stack.enter_context(accepted)
-        # A frame of the module, with the socket in its hands.
-        looker = FunctionType(looks.__code__, vars(callers))
-        other = threading.Thread(target=looker, args=(client, end))
-        waiting = threading.Thread(target=receives, args=(client,))
-        for one in (other, waiting):
-            one.start()
-        try:
-            assert thread_at(client.getsockname()[1], client.getpeername()[1]) is waiting
-        finally:
-            end.append(True)
-            accepted.sendall(b"x")
-            for one in (other, waiting):
-                one.join()
+    def connect(server: int) -> None:
+        with socket.create_connection(("127.0.0.1", server)) as own:
+            found.append(callers.opener_of(own.getsockname()[1], server))
+        done.set()
+
+    before = threading.active_count()
+    with accepted() as (url, _):
+        _thread.start_new_thread(connect, (server_of(url),))
+        assert done.wait(10)
+    assert found == [None]
+    assert threading.active_count() == before

@@ -8,18 +8,27 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from kling_mock.web.callers import Callers
 from kling_mock.web.origins import Origins, TestRun
 
 PORTS = (50_000, 3001)
 ONE, TWO = TestRun("one"), TestRun("two")
 
 
-class Stage:
+class Stage(Callers):
     """Origins whose calls come from `caller`; `None` is no thread of this process."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.caller: threading.Thread | None = None
-        self.origins = Origins(lambda *_: self.caller)
+        self.origins = Origins(self)
+
+    def watch(self) -> None:
+        """Leave no audit hook behind."""
+
+    def opener_of(self, client: int, server: int) -> threading.Thread | None:
+        assert (client, server) == PORTS
+        return self.caller
 
     def late(self, opened: TestRun | None = None, *, by_connection: bool = True) -> str:
         found = self.origins.late_call(opened, PORTS, by_connection=by_connection)
@@ -95,7 +104,7 @@ def test_what_a_wider_fixture_starts_calls_for_the_test_that_runs(stage: Stage) 
         assert stage.late() == "one"
 
 
-def test_where_no_thread_is_found_the_connection_decides(stage: Stage) -> None:
+def test_where_no_thread_is_known_the_connection_decides(stage: Stage) -> None:
     """Of unexpected calls; others are of the test that runs."""
     stage.origins.begin(ONE)
     stage.origins.end()
