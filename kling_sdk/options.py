@@ -27,8 +27,9 @@ _NUMBERS_OR_NONE: Final = frozenset(
 )
 
 # RFC 9110: a name is a token; a value is visible, with spaces and tabs inside.
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE: Final = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
+# Texts, as `re` compiles them only if there are headers.
+_HEADER_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_HEADER_VALUE: Final = r"(?:[!-~](?:[\t -~]*[!-~])?)?"
 #: Headers that the client or its HTTP library sets: by the key, by which reply it is, by the body.
 _OWN_HEADERS: Final = frozenset(
     {
@@ -68,7 +69,7 @@ def _to_headers(value: Mapping[str, str] | None) -> Mapping[str, str]:
             raise ValueError(
                 f"extra_headers has {name}, which the client sets; it must be another header"
             )
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(text):
+        if not re.fullmatch(_HEADER_NAME, name) or not re.fullmatch(_HEADER_VALUE, text):
             raise ValueError(
                 f"extra_headers cannot send {name!r:.60}; "
                 "name and value must be printable ASCII without line breaks"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Final, cast
 
-import attrs
-
 from kling_sdk.auth import CallKeys
 from kling_sdk.errors import (
     KlingAPIError,
@@ -205,17 +203,17 @@ def repeat(
         attempt += 1
 
 
-@attrs.define
 class RepeatedPages:
     """The pages that came instead of answers, counted from a call's first attempt.
 
     The same page for each of the first attempts says that the address is somebody else's.
     """
 
-    first: str | None = attrs.field(default=None, init=False)
-    count: int = attrs.field(default=0, init=False)
-
     _ENOUGH: ClassVar[int] = 3
+
+    def __init__(self) -> None:
+        self.first: str | None = None
+        self.count = 0
 
     def note(self, error: KlingError) -> None:
         """Count what an attempt ended with."""

@@ -23,7 +23,6 @@ from kling_sdk.wire import NameKind, Reply
 __all__ = ["ExpectedTask", "Server"]
 
 
-@attrs.define(eq=False)
 class Server:
     """What a server's replies have shown of it; shared by all calls of a client.
 
@@ -34,10 +33,13 @@ class Server:
         echoes: It has repeated an `x-request-id`.
     """
 
-    answered: bool = False
-    reached: bool = False
-    trouble: UnreachableError | None = None
-    echoes: bool = False
+    __slots__ = ("answered", "echoes", "reached", "trouble")
+
+    def __init__(self) -> None:
+        self.answered = False
+        self.reached = False
+        self.trouble: UnreachableError | None = None
+        self.echoes = False
 
     def replied(self, status: int) -> None:
         """Take note of a reply."""

@@ -25,12 +25,13 @@ DENSE_RUN: Final = 4
 
 LONGEST: Final = 2000  # characters of a message that are kept
 
-_URL_OR_MEDIA = re.compile(r"(https?://[^\s\"'<>]+)|[A-Za-z0-9+/=_-]{100,}", re.IGNORECASE)
+# Texts, as `re` compiles them only if there is an error to show.
+_URL_OR_MEDIA: Final = r"(?i)(https?://[^\s\"'<>]+)|[A-Za-z0-9+/=_-]{100,}"
 # Between quotation marks and brackets of any script: those of Unicode's Pi, Pf, Ps and Pe
 # that are in use, and the straight ones.
 _OPEN: Final = "\"'`\u2018\u201c\u300c\u300e\u300a\u3008\u3010<(["
 _CLOSE: Final = "\"'`\u2019\u201d\u300d\u300f\u300b\u3009\u3011>)]"
-_MARKS = re.compile(f"(?<=[{re.escape(_OPEN)}])[^{re.escape(_OPEN + _CLOSE)}]+")
+_MARKS: Final = f"(?<=[{re.escape(_OPEN)}])[^{re.escape(_OPEN + _CLOSE)}]+"
 
 
 def private_texts(body: Any) -> Iterator[str]:
@@ -54,8 +55,8 @@ def discreet(message: str, texts: Iterable[str]) -> str:
     """
     if len(message) > LONGEST:
         message = message[:LONGEST] + GAP
-    message = _URL_OR_MEDIA.sub(
-        lambda found: redact_url(url) if (url := found[1]) else GAP, message
+    message = re.sub(
+        _URL_OR_MEDIA, lambda found: redact_url(url) if (url := found[1]) else GAP, message
     )
     for text in texts:
         message = _without(message, text.strip())
@@ -86,7 +87,7 @@ def _whole(message: str, text: str) -> Iterator[tuple[int, int]]:
 
 
 def _in_marks(message: str, text: str) -> Iterator[tuple[int, int]]:
-    for found in _MARKS.finditer(message):
+    for found in re.finditer(_MARKS, message):
         if found[0].strip() and found[0].strip() in text:
             yield found.span()
 

@@ -289,7 +289,8 @@ def test_kling_itself_is_sent_no_request_id() -> None:
 )
 def test_any_reply_but_a_redirect_is_an_answer(*, status: int, answered: bool) -> None:
     """And whatever it is, the server was reached."""
-    server = Server(trouble=UnreachableError("no such host"))
+    server = Server()
+    server.failed(UnreachableError("no such host"))
     server.replied(status)
     assert server.answered is answered
     assert server.trouble is None
