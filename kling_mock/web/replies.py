@@ -8,6 +8,7 @@ case is written out here; everything else is left to `web.Response`.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from http import HTTPStatus
 from socket import SO_LINGER, SOL_SOCKET
 from wsgiref.handlers import format_date_time
@@ -184,12 +185,17 @@ class Silence(_OneWrite):
         return None
 
 
-_dates: dict[int, str] = {}  # a cache of one entry, not state: the same second, the same text
+@lru_cache(maxsize=4)
+def _day(number: int) -> str:
+    """Return the first half of a date: of the day *number* after 1 January 1970."""
+    return format_date_time(number * 86_400).partition("00:00:00")[0]
 
 
 def _date(second: int) -> str:
-    text = _dates.get(second)
-    if text is None:
-        _dates.clear()
-        text = _dates[second] = format_date_time(second)
-    return text
+    """Return Unix seconds as HTTP writes them, like `Fri, 27 Nov 2026 22:39:00 GMT`.
+
+    A fast clock makes each reply one of another second, but hardly one of another day.
+    """
+    day, second = divmod(second, 86_400)
+    minute, second = divmod(second, 60)
+    return f"{_day(day)}{minute // 60:02}:{minute % 60:02}:{second:02} GMT"

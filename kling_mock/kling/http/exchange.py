@@ -218,7 +218,9 @@ class Exchange:
         return self._reply(refusal.http, refusal.code, refusal.message, None, refusal.retry_after)
 
     def _shown_query(self) -> str:
-        if not self.query or self.call is None:
+        if not self.query:
+            return ""
+        if self.call is None:
             return redact_query(self.query, ())
         record = self.call.record
         known = {one.name for one in (*record.interface.schemas.paging, *record.parameters)}
