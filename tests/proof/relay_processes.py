@@ -21,7 +21,7 @@ import attrs
 
 from kling_mock import KlingMock
 from kling_mock.web.webhook_signing import signed_headers
-from tests.mock.storage.databases import Database
+from tests.mock.storage.databases import Database, Mysql, Postgres, SqliteFile, need
 
 PROCESSES: Final = 4
 #: The clocks run so fast that sweepers, which look after five seconds, meet the storm. Processes
@@ -31,6 +31,12 @@ PRICE: Final = 140_000  # kling-v1-6 std, 5 s x 0.4 units
 VIDEO: Final = {"model": "kling-v1-6", "mode": "std", "duration": 5, "prompt": "a kitten"}
 VIDEOS: Final = "/kling/v1/videos"
 CHANNELS: Final = ("one", "two")
+SERVERS: Final[dict[str, type[Mysql | Postgres]]] = {
+    "mariadb": Mysql,
+    "mariadb-like-mysql": Mysql,
+    "postgres": Postgres,
+}
+STORES: Final = ("sqlite", *SERVERS)
 
 
 @attrs.frozen
@@ -39,6 +45,7 @@ class User:
 
     id: int
     opening: int
+    token_id: int
     token: str
 
     @property
@@ -145,28 +152,33 @@ class Fleet:
             self.replies[reply.status] += 1
             return reply.status, await reply.json()
 
-    async def operate(self, method: str, path: str, **body: Any) -> Any:
+    async def operate(self, method: str, path: str, *, process: int = 0, **body: Any) -> Any:
         status, shown = await self.call(
-            method, f"/__kling/relay/{path}", process=0, headers=self._admin, json=body
+            method, f"/__kling/relay/{path}", process=process, headers=self._admin, json=body
         )
         assert status == 200, shown
         return shown
 
     async def set_up_channels(self) -> None:
         """Leave two channels, whose callbacks are signed."""
-        key = f"{self.kling.access_key}|{self.kling.secret_key}"
         present = await self.operate("GET", "channels")
         for name in CHANNELS:
-            await self.operate(
-                "POST",
-                "channels",
-                name=name,
-                base_url=self.kling.kling_url,
-                key=key,
-                webhook_secrets=self._secret,
-            )
+            await self.add_channel(name)
         for channel in present["data"]:
             await self.operate("DELETE", f"channels/{channel['id']}")
+
+    async def add_channel(self, name: str, **settings: Any) -> int:
+        """Make a channel to the emulated Kling, whose callbacks are signed; return its id."""
+        made = await self.operate(
+            "POST",
+            "channels",
+            name=name,
+            base_url=self.kling.kling_url,
+            key=f"{self.kling.access_key}|{self.kling.secret_key}",
+            webhook_secrets=self._secret,
+            **settings,
+        )
+        return int(made["id"])
 
     async def add_user(self, videos: int) -> User:
         """Make a user with money for so many videos."""
@@ -174,13 +186,14 @@ class Fleet:
         name = f"user {secrets.token_hex(4)}"
         user = await self.operate("POST", "users", username=name, quota=opening)
         token = await self.operate("POST", f"users/{user['id']}/tokens")
-        return User(user["id"], opening, token["token"])
+        return User(user["id"], opening, token["id"], token["token"])
 
-    async def create(self, user: User) -> tuple[int, Any]:
-        return await self.call("POST", f"{VIDEOS}/text2video", headers=user.headers, json=VIDEO)
+    async def create(self, user: User, process: int | None = None, **more: Any) -> tuple[int, Any]:
+        path, body = f"{VIDEOS}/text2video", VIDEO | more
+        return await self.call("POST", path, process=process, headers=user.headers, json=body)
 
-    async def created(self, user: User) -> Video:
-        status, shown = await self.create(user)
+    async def created(self, user: User, process: int | None = None, **more: Any) -> Video:
+        status, shown = await self.create(user, process, **more)
         assert status == 200, shown
         return Video(shown["task_id"], shown["kling_task_id"], user)
 
@@ -231,8 +244,21 @@ class Fleet:
 
 
 @contextmanager
-def fleet(database: Database, folder: Path, *, like_mysql: bool = False) -> Iterator[Fleet]:
-    """Start the processes, with the same key and tokens as an operator gives them; stop them."""
+def fleet(
+    database: Database,
+    folder: Path,
+    *,
+    like_mysql: bool = False,
+    options: Sequence[Sequence[str]] = ((),) * PROCESSES,
+) -> Iterator[Fleet]:
+    """Start the processes, with the same key and tokens as an operator gives them; stop them.
+
+    Args:
+        database: What they share.
+        folder: Takes their logs.
+        like_mysql: Whether MariaDB behaves as MySQL does.
+        options: More options of the command, of each process.
+    """
     admin_token = f"admin-{secrets.token_hex(8)}"
     with KlingMock(clock=SPEED, relay=False) as kling:
         kling.progress.add("stuck")  # a task ends when the test says so
@@ -250,5 +276,33 @@ def fleet(database: Database, folder: Path, *, like_mysql: bool = False) -> Iter
             "KLING_MOCK_ADMIN_TOKEN": admin_token,
             "KLING_MOCK_CALLBACK_SECRET": secrets.token_hex(16),
         }
-        with running([command] * PROCESSES, folder, given) as urls:
+        with running([[*command, *more] for more in options], folder, given) as urls:
             yield Fleet(urls, kling, database, folder, admin_token)
+
+
+@contextmanager
+def fleet_over(
+    store: str, folder: Path, options: Sequence[Sequence[str]] = ((),) * PROCESSES
+) -> Iterator[Fleet]:
+    """Start the processes over an empty database of one of `STORES`, with two channels."""
+
+    async def set_up(started: Fleet) -> None:
+        async with started:
+            await started.set_up_channels()
+
+    if store == "sqlite":
+        with fleet(SqliteFile(folder), folder, options=options) as started:
+            asyncio.run(set_up(started))
+            yield started
+        return
+    make = SERVERS[store]
+    need("mysql" if make is Mysql else "postgres")
+    database = make()
+    asyncio.run(database.make())
+    try:
+        like_mysql = store.endswith("mysql")
+        with fleet(database, folder, like_mysql=like_mysql, options=options) as started:
+            asyncio.run(set_up(started))
+            yield started
+    finally:
+        asyncio.run(database.drop())

@@ -22,10 +22,10 @@ import aiohttp
 import attrs
 import pytest
 
-from tests.mock.storage.databases import Database, Mysql, Postgres, SqliteFile, need
+from tests.mock.storage.databases import Database, Mysql, Postgres, SqliteFile
 from tests.proof.checker import Verdict, audit, charges_in, judge
 from tests.proof.naive_relay import SCHEMA
-from tests.proof.relay_processes import PROCESSES, VIDEOS, Fleet, Video, fleet, running
+from tests.proof.relay_processes import PROCESSES, STORES, VIDEOS, Fleet, Video, fleet_over, running
 
 pytestmark = pytest.mark.slow
 
@@ -55,11 +55,6 @@ SIZE: Final = (
     else Size(tasks=10, copies=20, affordable=10, creates=100, seconds=2)
 )
 IN_FLIGHT: Final = 32
-SERVERS: Final[dict[str, type[Mysql | Postgres]]] = {
-    "mariadb": Mysql,
-    "mariadb-like-mysql": Mysql,
-    "postgres": Postgres,
-}
 #: How many deadlocks a server has seen. MariaDB counts those of all its databases.
 DEADLOCKS: Final[dict[type[object], str]] = {
     Mysql: "SHOW GLOBAL STATUS WHERE Variable_name = 'Innodb_deadlocks'",
@@ -73,7 +68,7 @@ def figure(text: str) -> None:
     print(f"\nP2 {text}")  # noqa: T201 - the figure
 
 
-@pytest.fixture(scope="module", params=["sqlite", *SERVERS])
+@pytest.fixture(scope="module", params=STORES)
 def store(request: pytest.FixtureRequest) -> str:
     """The store by turns, and how its connections are set."""
     return str(request.param)
@@ -82,27 +77,8 @@ def store(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def relays(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Four processes over an empty database."""
-    folder = tmp_path_factory.mktemp(store)
-    if store == "sqlite":
-        with fleet(SqliteFile(folder), folder) as started:
-            asyncio.run(_furnished(started))
-            yield started
-        return
-    make = SERVERS[store]
-    need("mysql" if make is Mysql else "postgres")
-    database = make()
-    asyncio.run(database.make())
-    try:
-        with fleet(database, folder, like_mysql=store.endswith("mysql")) as started:
-            asyncio.run(_furnished(started))
-            yield started
-    finally:
-        asyncio.run(database.drop())
-
-
-async def _furnished(relays: Fleet) -> None:
-    async with relays:
-        await relays.set_up_channels()
+    with fleet_over(store, tmp_path_factory.mktemp(store)) as started:
+        yield started
 
 
 async def storm(acts: list[Act], copies: int) -> None:
