@@ -120,6 +120,8 @@ def _channel_options(option: Callable[..., Any]) -> None:
     option("--webhook-secrets-file", metavar="FILE", help="`whsec_...`, one per line; - is stdin")
     option("--priority", type=int, help="higher ones are tried first (default 0)")
     option("--weight", type=int, help="share among channels of one priority (default 1)")
+    about = "label of the upstream, the same for all its channels; '' is the host of the base URL"
+    option("--service", metavar="LABEL", help=about)
 
 
 def _channel_added(options: argparse.Namespace) -> OperatorRequest:
@@ -137,7 +139,10 @@ def _channel_changed(options: argparse.Namespace) -> OperatorRequest:
 
 
 def _channel_body(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("name", "base_url", "model_mapping", "models", "priority", "weight", "status")
+    names = (
+        *("name", "base_url", "model_mapping", "models"),
+        *("priority", "weight", "status", "service"),
+    )
     body = {name: getattr(options, name, None) for name in names}
     body["key"] = _secret(options.key_file, options.key_env)
     body["webhook_secrets"] = _secret(options.webhook_secrets_file, None)

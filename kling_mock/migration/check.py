@@ -67,8 +67,11 @@ class CheckReport:
     @property
     def verdict(self) -> CheckVerdict:
         """The result."""
+        if self.version is not None and self.version > VERSION:
+            return CheckVerdict.BLOCKED
         if self.shape is KnownSchema.OURS:
-            return _of_version(self.version)
+            is_present = self.version in {None, VERSION}
+            return CheckVerdict.WANTED if is_present else CheckVerdict.POSSIBLE
         if not self.shape.upgradable:
             return CheckVerdict.UNKNOWN
         return CheckVerdict.BLOCKED if self.blockers else CheckVerdict.POSSIBLE
@@ -85,13 +88,6 @@ class CheckReport:
             "estimate": attrs.asdict(self.estimate) if self.estimate else None,
             "findings": [attrs.asdict(one) for one in self.findings],
         }
-
-
-def _of_version(version: int | None) -> CheckVerdict:
-    """Return what the relay's tables need where `videos` needs nothing."""
-    if version is None or version == VERSION:
-        return CheckVerdict.WANTED
-    return CheckVerdict.BLOCKED if version > VERSION else CheckVerdict.POSSIBLE
 
 
 _ORDER = {"blocker": 0, "warning": 1, "note": 2}

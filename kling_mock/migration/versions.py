@@ -8,9 +8,9 @@ ended, or by `kling-mock reconcile --repair`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from kling_mock.migration.database.introspect import read_table
 from kling_mock.migration.database.session import DatabaseError, Session, transaction
@@ -20,7 +20,9 @@ from kling_mock.storage.adapters.engine import RUNS
 from kling_mock.storage.schema import (
     TABLE_NAMES,
     VERSION,
+    Dialect,
     column_sql,
+    index_columns,
     quoted,
     table_named,
     table_statements,
@@ -33,15 +35,22 @@ from kling_mock.storage.steps import (
     drive,
 )
 from kling_mock.storage.transactions.repair import add_missing_holds, complete_entries
-from kling_mock.storage.values import Repair
+from kling_mock.storage.transactions.services import label_tasks
+from kling_mock.storage.values import Repair, ServiceClash
 
 __all__ = ["table_version", "upgrade_tables"]
+
+_Result = TypeVar("_Result")
 
 #: The columns that each version has added to a table of the one before.
 _ADDED: Final[Mapping[int, tuple[tuple[str, str], ...]]] = {
     2: (("ledger", "token_id"), ("ledger", "channel_id")),
+    3: (("channels", "service"), ("videos", "service")),
 }
-#: Entries of one transaction, so that it is short.
+#: The index that version 3 has added to `videos`. It comes before the services are recorded, when
+#: it refuses no row yet, so that it can be made beside any clash.
+_SERVICE_INDEX: Final = "idx_kling_service"
+#: Rows of one transaction, so that it is short.
 _AT_A_TIME: Final = 1_000
 #: The code of each database for a row that a unique index refuses.
 _DUPLICATE: Final = frozenset({1062, "23505", "SQLITE_CONSTRAINT_UNIQUE"})
@@ -61,7 +70,7 @@ def table_version(session: Session) -> int | None:
 
 
 def upgrade_tables(session: Session, now: int, log: Callable[[str], None]) -> bool:
-    """Upgrade the tables, and add the ledger entries that older processes have left out.
+    """Upgrade the tables, and add the entries and services that older processes have left out.
 
     Each step can be run again, so a killed upgrade is finished by the next one.
 
@@ -83,6 +92,9 @@ def upgrade_tables(session: Session, now: int, log: Callable[[str], None]) -> bo
     if version > VERSION:
         says = f"the relay's tables have version {version}, this program knows {VERSION}; use the"
         raise BlockedError([Finding("newer-tables", "blocker", f"{says} newer program")])
+    if session.dialect.is_mysql:
+        # Else an UPDATE would lock the gaps too, and with them every new row of the relays.
+        session.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
     for number in range(version + 1, VERSION + 1):
         for table, column in _ADDED.get(number, ()):
             _add_column(session, table, column)
@@ -90,10 +102,12 @@ def upgrade_tables(session: Session, now: int, log: Callable[[str], None]) -> bo
     entries = _add_entries(session, now)
     if entries:
         log(f"{entries} ledger entries were added to, or completed with token and channel")
+    _add_service_index(session)
+    labelled = _record_services(session, log)
     if version < VERSION:
         session.execute("UPDATE schema_version SET version = ?", VERSION)
         log(f"the relay's tables are of version {VERSION} now, before {version}")
-    return bool(entries) or version < VERSION
+    return bool(entries or labelled) or version < VERSION
 
 
 def _make_missing(session: Session) -> None:
@@ -117,17 +131,90 @@ def _add_entries(session: Session, now: int) -> int:
 
     In short transactions, each of which is run again if a relay has changed its rows meanwhile.
     """
-    if session.dialect.is_mysql:
-        # Else an UPDATE would lock the gaps too, and with them every new entry of the relays.
-        session.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-    changed = _run(session, partial(add_missing_holds, now=now))
-    last = session.query(sql.LAST_ENTRY.sql)[0][0] or 0
-    for first in range(0, last + 1, _AT_A_TIME):
-        changed += _run(session, partial(complete_entries, first, first + _AT_A_TIME - 1, now=now))
+    changed = _entries(_run(session, partial(add_missing_holds, now=now)))
+    for first, last in _ranges(session, sql.LAST_ENTRY):
+        changed += _entries(_run(session, partial(complete_entries, first, last, now=now)))
     return changed
 
 
-def _run(session: Session, make: Callable[[], Transaction[list[Repair]]]) -> int:
+def _entries(repairs: Iterable[Repair]) -> int:
+    return sum(one.amount or 1 for one in repairs)
+
+
+def _add_service_index(session: Session) -> None:
+    """Add the index of services, while relays go on writing to the table."""
+    videos = read_table(session, "videos")
+    wanted = table_named("videos", session.dialect).index(_SERVICE_INDEX)
+    if videos is None or wanted is None or not videos.has(*wanted.columns):
+        return
+    name = quoted(_SERVICE_INDEX, session.dialect)
+    if videos.index(_SERVICE_INDEX) is not None:
+        if not _is_half_made(session, _SERVICE_INDEX):
+            return
+        session.execute(f"DROP INDEX CONCURRENTLY {name}")
+    how = "INDEX CONCURRENTLY" if session.dialect is Dialect.POSTGRES else "INDEX"
+    columns = index_columns(wanted, session.dialect)
+    beside = " ALGORITHM=INPLACE LOCK=NONE" if session.dialect.is_mysql else ""
+    table = quoted("videos", session.dialect)
+    session.execute(f"CREATE UNIQUE {how} {name} ON {table} {columns}{beside}")
+
+
+def _is_half_made(session: Session, index: str) -> bool:
+    """Return whether PostgreSQL was interrupted when it made an index; it uses none of these."""
+    if session.dialect is not Dialect.POSTGRES:
+        return False
+    return not session.query(
+        "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(?::text)", index
+    )[0][0]
+
+
+def _record_services(session: Session, log: Callable[[str], None]) -> int:
+    """Record the services of the tasks that have none; return how many rows changed."""
+    videos = read_table(session, "videos")
+    if videos is None or not videos.has("service", "kling_task_id"):
+        return 0
+    changed = 0
+    clashes: dict[tuple[str, str], ServiceClash] = {}
+    for first, last in _ranges(session, sql.LAST_TASK):
+        count, found = _run(session, partial(label_tasks, first, last))
+        changed += count
+        clashes |= {(one.service, one.tasks[0].kling_task_id): one for one in found}
+    if changed:
+        log(f"{changed} tasks got the service that they were sent to")
+    for one in clashes.values():
+        log(_described(one))
+    if clashes:
+        log(
+            f"{len(clashes)} upstream tasks have more than one task here. Nothing was charged or"
+            f" paid back. {_SERVICE_INDEX}, which keeps an upstream id unique within a service,"
+            " holds for the first task of each and for all new ones, and ignores the others: these"
+            " are not charged any more. Those that were charged twice are in kling-mock reconcile"
+            " (upstream-once)"
+        )
+    return changed
+
+
+def _described(clash: ServiceClash) -> str:
+    tasks = [
+        f"{one.task_id} (channel {one.channel_id}, {one.status},"
+        f" {f'charged {one.quota}' if one.is_charged else 'not charged'})"
+        for one in clash.tasks
+    ]
+    upstream = clash.tasks[0].kling_task_id
+    return (
+        f"clash: the upstream task {upstream!r} of the service {clash.service} is of"
+        f" {tasks[0]}, which has the service recorded, and of {', '.join(tasks[1:])}, without it"
+    )
+
+
+def _ranges(session: Session, highest: Statement) -> Iterator[tuple[int, int]]:
+    """Return ranges of ids, from 0 to the highest one, for one transaction each."""
+    last = session.query(highest.sql)[0][0] or 0
+    for first in range(0, last + 1, _AT_A_TIME):
+        yield first, first + _AT_A_TIME - 1
+
+
+def _run(session: Session, make: Callable[[], Transaction[_Result]]) -> _Result:
     """Run a transaction of the storage, again after each conflict."""
 
     def execute(statement: Statement, parameters: tuple[Any, ...]) -> Any:
@@ -145,7 +232,7 @@ def _run(session: Session, make: Callable[[], Transaction[list[Repair]]]) -> int
         try:
             with transaction(session):
                 done = drive(make(), execute)
-        except RetryTransactionError:
+        except (DuplicateError, RetryTransactionError):
             continue
-        return sum(one.amount or 1 for one in done)
-    raise DatabaseError("", f"the ledger was changed by others {RUNS} times in a row; try again")
+        return done
+    raise DatabaseError("", f"the rows were changed by others {RUNS} times in a row; try again")

@@ -99,7 +99,7 @@ class KlingTaskClashError(StorageError):
     def __init__(self, task_id: str, kling_task_id: str) -> None:
         super().__init__(
             f"task {task_id}: Kling's id {kling_task_id!r} belongs to another task of this"
-            " channel, or this task has another one; nothing was changed",
+            " channel or service, or this task has another one; nothing was changed",
             task_id,
             kling_task_id,
         )

@@ -13,6 +13,7 @@ __all__ = [
     "absence",
     "amounts",
     "check_limit",
+    "needs_service",
     "reported",
 ]
 
@@ -50,6 +51,19 @@ def amounts(row: VideoRow, final: int | None) -> Amounts:
         return Amounts(due, 0)
     charged = min(due, row.held_quota)
     return Amounts(charged, due - charged)
+
+
+def needs_service(row: VideoRow, result: TaskResult) -> bool:
+    """Return whether the end of an open *row* has to record its service.
+
+    It does where the row gets Kling's id, and where it is charged: then no other row can be
+    charged for the same task of Kling's.
+    """
+    if row.service is not None:
+        return False
+    if row.kling_task_id is None:
+        return result.kling_task_id is not None
+    return result.status == "succeed" and not row.legacy
 
 
 def reported(row: VideoRow, result: TaskResult) -> int:

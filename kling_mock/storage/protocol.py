@@ -281,9 +281,11 @@ class Storage(Protocol):
     ) -> Acceptance:
         """Record Kling's id of the task. A row that has ended keeps its status.
 
+        A row without a service gets the one of its channel.
+
         Raises:
-            KlingTaskClashError: The row has another id, or another row of its channel has
-                this one; nothing was changed.
+            KlingTaskClashError: The row has another id, or another row of its channel or
+                service has this one; nothing was changed.
             UnknownError: There is no such task.
             ValueError: The id is empty or longer than 200 characters.
         """
@@ -385,11 +387,12 @@ class Storage(Protocol):
         same way changes nothing; one that contradicts is kept in `reports`. A success that is
         *unmetered* leaves a report of that too. The refusal of a create
         (*free_external_id*) changes nothing once the row has Kling's id. A legacy row gets
-        its status and, for a success, a report; no money moves for it.
+        its status and, for a success, a report; no money moves for it. A row without a service
+        that has succeeded gets the one of its channel.
 
         Raises:
             KlingTaskClashError: The report names another `kling_task_id` than the row, or
-                one that another row of the channel has; nothing was changed.
+                another row of its channel or service has the id; nothing was changed.
             UnknownError: There is no such task.
         """
         ...
@@ -459,7 +462,7 @@ class Storage(Protocol):
         ...
 
     async def find_by_kling_id(self, kling_task_id: str) -> Sequence[VideoRow]:
-        """Return the rows with that Kling id; there is at most one per channel."""
+        """Return the rows with that Kling id; there is at most one per service."""
         ...
 
     async def list_tasks(

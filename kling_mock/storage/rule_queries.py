@@ -291,6 +291,17 @@ RULE_QUERIES: Final = (
         ORDER BY v.id"""),
     ),
     RuleQuery(
+        "upstream-once",
+        # COALESCE keeps planners off the index of status, in which each look-up would read all.
+        read("""
+        SELECT v.user_id, v.task_id, v.quota FROM videos v
+        WHERE v.status = 'succeed' AND v.legacy = 0 AND v.user_id BETWEEN ? AND ? AND EXISTS (
+            SELECT 1 FROM videos o WHERE o.kling_task_id = v.kling_task_id AND o.id <> v.id
+                AND COALESCE(o.status, '') = 'succeed' AND o.legacy = 0
+                AND (o.service = v.service OR o.service IS NULL OR v.service IS NULL))
+        ORDER BY v.id"""),
+    ),
+    RuleQuery(
         "charge-earned",
         read("""
         SELECT l.user_id, l.id, l.amount FROM ledger l

@@ -22,6 +22,7 @@ from kling_mock.storage.values import (
     Notice,
     Receiver,
     SecretRotation,
+    SentTask,
     Token,
     User,
     VideoRow,
@@ -171,20 +172,25 @@ STUCK: Final = select(
 # ---------------------------------------------------------------- tasks: before the end
 
 INSERT_VIDEO: Final = insert("videos", names(VideoRow)[1:])
-#: Record through which channel it is sent. (channel, key, attempt until, task_id)
+#: Record through which channel it is sent. (channel, key, attempt until, service, task_id)
 BIND_ATTEMPT: Final = write("""
-    UPDATE videos SET channel_id = ?, channel_key_id = ?, attempt_until = ?, not_found_at = NULL
+    UPDATE videos SET channel_id = ?, channel_key_id = ?, attempt_until = ?, service = ?,
+        not_found_at = NULL
     WHERE task_id = ? AND kling_task_id IS NULL AND legacy = 0
         AND status NOT IN ('succeed', 'failed')""")
 #: (at, task_id, at)
 CLOSE_ATTEMPT: Final = write("""
     UPDATE videos SET attempt_until = ?
     WHERE task_id = ? AND attempt_until > ? AND status NOT IN ('succeed', 'failed')""")
+#: Without a service, the id would be unique within its channel only.
 #: (kling_task_id, next poll, task_id)
 ACCEPT: Final = write("""
     UPDATE videos SET kling_task_id = ?, next_poll_at = ?
-    WHERE task_id = ? AND kling_task_id IS NULL AND legacy = 0
+    WHERE task_id = ? AND kling_task_id IS NULL AND legacy = 0 AND service IS NOT NULL
         AND status NOT IN ('succeed', 'failed')""")
+#: (service, task_id, channel)
+RECORD_SERVICE: Final = write("""
+    UPDATE videos SET service = ? WHERE task_id = ? AND channel_id = ? AND service IS NULL""")
 #: The id of a row that is not polled: it has ended, or is legacy. (kling_task_id, task_id, status)
 ACCEPT_QUIETLY: Final = write("""
     UPDATE videos SET kling_task_id = ?
@@ -391,6 +397,26 @@ NAME_CHARGES: Final = write("""
     WHERE id BETWEEN ? AND ? AND kind = 'charge' AND token_id = 0 AND channel_id = 0 AND EXISTS (
         SELECT 1 FROM videos v WHERE v.task_id = ledger.reference
             AND (v.token_id <> 0 OR v.channel_id <> 0))""")
+LAST_TASK: Final = read("SELECT MAX(id) FROM videos")
+_UNLABELLED: Final = "v.id BETWEEN ? AND ? AND v.service IS NULL AND v.kling_task_id IS NOT NULL"
+#: Channels of the tasks that have an upstream id and no service. (id from, to)
+UNLABELLED_CHANNELS: Final = read(
+    f"SELECT DISTINCT v.channel_id FROM videos v WHERE {_UNLABELLED}"  # noqa: S608 - a constant
+)
+#: Of these tasks the ones that share their upstream id, each with one that has it too.
+#: (id from, to)
+SHARED_IDS: Final = read(f"""
+    SELECT {", ".join(f"v.{name}" for name in names(SentTask))},
+        {", ".join(f"o.{name}" for name in names(SentTask))}
+    FROM videos v JOIN videos o ON o.kling_task_id = v.kling_task_id AND o.id <> v.id
+    WHERE {_UNLABELLED} ORDER BY v.id, o.id""")  # noqa: S608 - our column names
+#: (service, id from, to, channel)
+LABEL_TASKS: Final = write("""
+    UPDATE videos SET service = ? WHERE id BETWEEN ? AND ? AND channel_id = ?
+        AND service IS NULL AND kling_task_id IS NOT NULL""")
+#: Take a label back, if the task has not ended meanwhile. (id, status)
+CLEAR_SERVICE: Final = write("""
+    UPDATE videos SET service = NULL WHERE id = ? AND status = ? AND service IS NOT NULL""")
 #: Change a column that is a sum of entries, by table and column. (amount, id)
 ADD_TO: Final = {
     (table, column): write(f"UPDATE {table} SET {column} = {column} + ? WHERE id = ?")  # noqa: S608 - our own names

@@ -69,6 +69,7 @@ proof/test_p4_no_overdraft.py
 proof/test_p4_reconcile.py
     P4 proof    test_every_change_of_a_row_is_noticed
     P4 proof    test_each_of_these_corruptions_is_noticed
+    P4 proof    test_a_task_that_is_charged_twice_is_noticed_without_the_index
     P4 proof    test_nothing_is_noticed_in_a_healthy_history
     P4 control  test_every_rule_and_every_column_is_on_the_page
     P4 control  test_every_exception_is_on_the_page

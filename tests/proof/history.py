@@ -10,8 +10,22 @@ import attrs
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import Attempt, NewNotice, NewToken, TaskResult, Token
-from tests.mock.storage.samples import LATER, NOW, PRICE, Shop, digest, failed, own_id, succeed
+from tests.mock.storage.samples import (
+    LATER,
+    NOW,
+    PRICE,
+    Shop,
+    channel_named,
+    digest,
+    failed,
+    own_id,
+    succeed,
+)
 
+#: An upstream id that two services have given to a task.
+SHARED: Final = "831922"
+#: The services of all tasks.
+SERVICES: Final = ("127.0.0.1:1", "kling.example")
 #: A row that a migration brought in.
 LEGACY: Final = """
     INSERT INTO videos (task_id, created_at, status, user_id, username, channel_id, quota, legacy)
@@ -21,7 +35,8 @@ LEGACY: Final = """
 async def everything(store: Storage) -> list[Shop]:
     """Fill a store with tasks of each kind and end; return the shops of two users.
 
-    A third one has tasks under the plain check.
+    A third one has tasks under the plain check. Two paid tasks have the upstream id `SHARED`, of
+    different services.
     """
     ann = await Shop.fill(store, quota=2_000)
     bob = await Shop.fill(store, name="bob")
@@ -36,6 +51,11 @@ async def everything(store: Storage) -> list[Shop]:
     for result in (succeed, failed):
         row = await carol.accepted(overdraft=True)
         await carol.settle(result(row.task_id))
+    elsewhere = channel_named("elsewhere", base_url="https://kling.example")
+    other = attrs.evolve(bob, channel=await store.create_channel(elsewhere, now=NOW))
+    for shop in (ann, other):
+        row = await shop.accepted(SHARED)
+        await shop.settle(succeed(row.task_id))
     await store.credit(ann.user.id, 250, reference="invoice-1", now=NOW)
     await store.credit(bob.user.id, -40, reference="invoice-2", now=NOW)
     return [ann, bob]

@@ -40,7 +40,7 @@ from kling_mock.storage.values import (
 )
 from kling_mock.storage.values.rules import RULES
 from tests.mock.storage.databases import Mysql, Postgres, SqliteFile, need, opened
-from tests.proof.history import LEGACY, everything, generated
+from tests.proof.history import LEGACY, SERVICES, SHARED, everything, generated
 
 FULL: Final = os.environ.get("KLING_PROOF_SIZE") == "full"
 PAGE: Final = Path(__file__).parents[2] / "docs" / "storage.md"
@@ -122,6 +122,12 @@ EXCEPTIONS: Final[dict[str, Callable[[str, str, Row, object], bool]]] = {
     "`uncollected` of a charge without a hold": lambda table, column, row, after: (
         (table, column) == ("ledger", "uncollected") and row["user_id"] == 3 and after == 1
     ),
+    "the service of a task, unless a paid task has its upstream id and the service is gone": (
+        lambda table, column, row, after: (
+            (table, column) == ("videos", "service")
+            and not (row["kling_task_id"] == SHARED and after in {None, *SERVICES})
+        )
+    ),
     "the deletion of a hold of 0, before the task ends": lambda table, column, row, after: (
         (table, column) == ("ledger", "a row") and row["kind"] == "hold" and row["amount"] == 0
     ),
@@ -186,6 +192,7 @@ def changes(session: Session, table: str, column: str) -> Iterator[tuple[Row, ob
     names = [one.name for one in table_named(table, session.dialect).columns]
     rows = session.query(f"SELECT {', '.join(names)} FROM {table} ORDER BY id")
     owners = [row[0] for row in session.query("SELECT id FROM users")]
+    services = [row[0] for row in session.query("SELECT DISTINCT service FROM videos")]
     for row in (dict(zip(names, values, strict=True)) for values in rows):
         if column == "a row":
             yield row, None
@@ -198,6 +205,7 @@ def changes(session: Session, table: str, column: str) -> Iterator[tuple[Row, ob
         else:
             others += [(before or 0) + 1, (before or 0) - 1]
             others += owners if column == "user_id" else []
+            others += services if column == "service" else []
         for after in dict.fromkeys([None, *others]):
             if after != before:
                 yield row, after
@@ -405,6 +413,13 @@ CASES: Final = {
         "UPDATE videos SET status = 'failed' WHERE status = 'succeed' AND user_id = 2",
         "charge-earned",
     ),
+    "an upstream task is charged at two tasks, and nothing says that it is two": (
+        (
+            f"UPDATE videos SET kling_task_id = '{SHARED}', service = NULL WHERE id ="
+            " (SELECT MAX(id) FROM videos WHERE status = 'succeed' AND channel_id = 2)"
+        ),
+        "upstream-once",
+    ),
     "a token is deleted": ("DELETE FROM tokens WHERE id = 1", "task-token"),
     "a channel is deleted, not marked": ("DELETE FROM channels WHERE id = 1", "task-channel"),
     "a callback goes to another user": ("UPDATE outbox SET user_id = 2", "notice-user"),
@@ -424,6 +439,19 @@ def test_each_of_these_corruptions_is_noticed(name: str, history: Session) -> No
         for sql in statements.split("; "):
             assert history.execute(sql) >= 1, sql
         assert rule in broken_rules(history)
+
+
+@pytest.mark.slow
+def test_a_task_that_is_charged_twice_is_noticed_without_the_index(history: Session) -> None:
+    """Both rows are named, by the queries and in memory, should the unique index ever be gone."""
+    with undone(history):
+        history.execute("DROP INDEX idx_kling_service")
+        history.execute("UPDATE videos SET service = 'one' WHERE kling_task_id = ?", SHARED)
+        found = reconciliations(history)
+        broken = [one for user in found for one in user.unexplained]
+        assert [one.rule for one in broken] == ["upstream-once"] * 2
+        assert {one.user_id for one in broken} == {1, 2}
+        assert list(found) == list(reconciled(in_memory(history), None))
 
 
 def test_every_rule_and_every_column_is_on_the_page() -> None:

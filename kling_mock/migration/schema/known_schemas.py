@@ -62,7 +62,9 @@ _MEANINGS = {
     KnownSchema.SCRIPT: "migrated by the repository's script",
     KnownSchema.GO_SEED: "migrated by the Go program's own model of December 2025",
     KnownSchema.GO_HEAD: "migrated by the Go program's later model",
-    KnownSchema.PARTLY_OURS: "partly upgraded to the target schema: an upgrade was interrupted",
+    KnownSchema.PARTLY_OURS: (
+        "part of the target schema: of an older version of the relay, or an upgrade was interrupted"
+    ),
     KnownSchema.OURS: "the target schema",
     KnownSchema.UNKNOWN: "an unknown videos table; it is not changed",
 }

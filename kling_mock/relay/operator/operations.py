@@ -33,6 +33,7 @@ from kling_mock.storage.values import (
     StoreSummary,
     VideoRow,
 )
+from kling_mock.storage.values.services import MAX_SERVICE, SERVICE_PATTERN
 from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import EVERY, Schema, array, closed, integer, text
 from kling_mock.web.json_schema import optional as nullable
@@ -66,6 +67,12 @@ _CHANNEL: Final[Mapping[str, Schema]] = {
     "weight": integer(0, 2**31 - 1, "Share of the tasks among channels of one priority."),
     "status": text(enum=[*views.STATUS]),
     "type": integer(0, 2**31 - 1, "one-api's number of the provider; 41 is Kling."),
+    "service": text(
+        "Label of the upstream, the same for all channels of one service; empty is the host of"
+        " base_url.",
+        most=MAX_SERVICE,
+        pattern=SERVICE_PATTERN,
+    ),
 }
 _BEFORE: Final = {"before": integer(0, _MOST, "Only entries with a smaller id.")}
 _NAME_TAKEN: Final = {409: "The name is taken."}

@@ -102,6 +102,7 @@ CHANNEL: Final = schema_of(
     api_keys=None,
     keys=array(text(), about="Fingerprints of its keys."),
     webhook_secrets=integer(about="The number of its webhook secrets."),
+    service=text("Its service: the operator's label, else the host of its base URL."),
 )
 RECEIVER: Final = schema_of(Receiver, status=text(enum=["enabled", "disabled"]))
 SECRET: Final = closed(
@@ -140,6 +141,7 @@ def show_channel(channel: Channel) -> Body:
         "status": _NAMES.get(status, "disabled"),
         "keys": _fingerprints(channel),
         "webhook_secrets": len(channel.webhook_secrets.split()),
+        "service": channel.service_label,
     }
 
 

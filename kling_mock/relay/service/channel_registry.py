@@ -17,7 +17,7 @@ from kling_mock.relay.domain.channels import (
 from kling_mock.relay.domain.credentials import ChannelKey, parse_keys
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import ENABLED, KELING, Channel, VideoRow
+from kling_mock.storage.values import ENABLED, KELING, Attempt, Channel, VideoRow
 from kling_sdk import interface_of
 
 __all__ = ["FRESH", "ChannelRegistry", "ChannelRoute"]
@@ -41,6 +41,15 @@ class ChannelRoute(NamedTuple):
     channel: Channel
     key: ChannelKey
     target: ModelTarget
+
+    def attempt(self, until: int) -> Attempt:
+        """Return the attempt to send a task here.
+
+        Args:
+            until: Unix seconds at which it is surely over.
+        """
+        channel = self.channel
+        return Attempt(channel.id, self.key.fingerprint, until, channel.service_label)
 
 
 class ChannelRegistry:

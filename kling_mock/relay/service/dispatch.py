@@ -19,7 +19,7 @@ from kling_mock.relay.service.reconciler import error_summary
 from kling_mock.relay.service.upstream import Upstream
 from kling_mock.storage.errors import KlingTaskClashError, StorageUnavailableError
 from kling_mock.storage.protocol import Storage
-from kling_mock.storage.values import Attempt, TaskOutcome, TaskResult, VideoRow
+from kling_mock.storage.values import TaskOutcome, TaskResult, VideoRow
 from kling_sdk import KlingError, Task
 
 __all__ = ["Dispatcher"]
@@ -159,8 +159,7 @@ class Dispatcher:
         return await self._upstream.create(route.channel, route.key, request.endpoint, body)
 
     async def _bind(self, row: VideoRow, route: ChannelRoute, until: int) -> bool:
-        attempt = Attempt(route.channel.id, route.key.fingerprint, until)
-        return await self._storage.bind_attempt(row.task_id, attempt)
+        return await self._storage.bind_attempt(row.task_id, route.attempt(until))
 
     async def _accepted(self, row: VideoRow, task: Task, route: ChannelRoute) -> dict[str, str]:
         now = self._now()

@@ -34,7 +34,6 @@ from kling_mock.storage.errors import (
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import (
     ENABLED,
-    Attempt,
     Caller,
     NewTask,
     VideoRow,
@@ -217,7 +216,7 @@ class RelayService:
             mode=route.target.mode,
             duration=f"{request.seconds:f}",
             callback_url=request.callback_url,
-            attempt=Attempt(route.channel.id, route.key.fingerprint, lease),
+            attempt=route.attempt(lease),
             overdraft=self._settings.plain_check,
         )
 

@@ -46,6 +46,7 @@ CREATE TABLE IF NOT EXISTS channels (
     used_quota BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL DEFAULT 0,
     deleted_id BIGINT NOT NULL DEFAULT 0,
+    service VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL DEFAULT '',
     PRIMARY KEY (id),
     UNIQUE KEY idx_channels_name (name, deleted_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
@@ -85,6 +86,7 @@ CREATE TABLE IF NOT EXISTS videos (
     legacy INT NOT NULL DEFAULT 0,
     attempt_until BIGINT NOT NULL DEFAULT 0,
     not_found_at BIGINT,
+    service VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
     PRIMARY KEY (id),
     UNIQUE KEY idx_task_id (task_id),
     KEY idx_created_at (created_at),
@@ -96,6 +98,7 @@ CREATE TABLE IF NOT EXISTS videos (
     KEY idx_channel_created (channel_id, created_at),
     UNIQUE KEY idx_user_external (user_id, external_task_id),
     UNIQUE KEY idx_kling_task (kling_task_id, channel_id),
+    UNIQUE KEY idx_kling_service (kling_task_id, service),
     KEY idx_next_poll (next_poll_at),
     CONSTRAINT chk_videos_printable_task_id CHECK (task_id <> '' AND task_id NOT REGEXP '[^!-~]')
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;

@@ -46,7 +46,8 @@ CREATE TABLE IF NOT EXISTS channels (
     type BIGINT NOT NULL DEFAULT 41,
     used_quota BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL DEFAULT 0,
-    deleted_id BIGINT NOT NULL DEFAULT 0
+    deleted_id BIGINT NOT NULL DEFAULT 0,
+    service VARCHAR(255) COLLATE "C" NOT NULL DEFAULT ''
 );
 
 CREATE UNIQUE INDEX IF NOT EXISTS idx_channels_name ON channels (name, deleted_id);
@@ -86,6 +87,7 @@ CREATE TABLE IF NOT EXISTS videos (
     legacy BIGINT NOT NULL DEFAULT 0,
     attempt_until BIGINT NOT NULL DEFAULT 0,
     not_found_at BIGINT,
+    service VARCHAR(255) COLLATE "C",
     CONSTRAINT chk_videos_printable_task_id CHECK (task_id <> '' AND task_id !~ '[^!-~]')
 );
 
@@ -108,6 +110,8 @@ CREATE INDEX IF NOT EXISTS idx_channel_created ON videos (channel_id, created_at
 CREATE UNIQUE INDEX IF NOT EXISTS idx_user_external ON videos (user_id, external_task_id);
 
 CREATE UNIQUE INDEX IF NOT EXISTS idx_kling_task ON videos (kling_task_id, channel_id);
+
+CREATE UNIQUE INDEX IF NOT EXISTS idx_kling_service ON videos (kling_task_id, service);
 
 CREATE INDEX IF NOT EXISTS idx_next_poll ON videos (next_poll_at);
 

@@ -46,7 +46,8 @@ CREATE TABLE IF NOT EXISTS channels (
     type INTEGER NOT NULL DEFAULT 41,
     used_quota INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL DEFAULT 0,
-    deleted_id INTEGER NOT NULL DEFAULT 0
+    deleted_id INTEGER NOT NULL DEFAULT 0,
+    service VARCHAR(255) NOT NULL DEFAULT ''
 );
 
 CREATE UNIQUE INDEX IF NOT EXISTS idx_channels_name ON channels (name, deleted_id);
@@ -86,6 +87,7 @@ CREATE TABLE IF NOT EXISTS videos (
     legacy INTEGER NOT NULL DEFAULT 0,
     attempt_until INTEGER NOT NULL DEFAULT 0,
     not_found_at INTEGER,
+    service VARCHAR(255),
     CONSTRAINT chk_videos_printable_task_id CHECK (task_id <> '' AND task_id NOT GLOB '*[^!-~]*')
 );
 
@@ -108,6 +110,8 @@ CREATE INDEX IF NOT EXISTS idx_channel_created ON videos (channel_id, created_at
 CREATE UNIQUE INDEX IF NOT EXISTS idx_user_external ON videos (user_id, external_task_id);
 
 CREATE UNIQUE INDEX IF NOT EXISTS idx_kling_task ON videos (kling_task_id, channel_id);
+
+CREATE UNIQUE INDEX IF NOT EXISTS idx_kling_service ON videos (kling_task_id, service);
 
 CREATE INDEX IF NOT EXISTS idx_next_poll ON videos (next_poll_at);
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from kling_mock.storage.memory.tables import MemoryTables
@@ -52,6 +52,7 @@ class _Books:
     def __init__(self, tables: MemoryTables) -> None:
         self._tables = tables
         self._entries = [*tables.ledger.values()]
+        self._charged = self._charged_by_kling_id()
 
     def broken(self) -> Iterator[_Found]:
         """Return what breaks a rule."""
@@ -246,6 +247,22 @@ class _Books:
             charge is None or paid + row.quota or (hold is not None and paid + held < 0)
         ):
             yield "success-charged", row.task_id, row.user_id, row.quota + paid
+        if row.status == "succeed" and self._is_charged_twice(row):
+            yield "upstream-once", row.task_id, row.user_id, row.quota
+
+    def _is_charged_twice(self, row: VideoRow) -> bool:
+        others = (one for one in self._charged.get(row.kling_task_id, ()) if one is not row)
+        return any(
+            one.service == row.service or None in {one.service, row.service} for one in others
+        )
+
+    def _charged_by_kling_id(self) -> Mapping[str | None, list[VideoRow]]:
+        """Return the charged tasks by Kling's id; none for tasks without one."""
+        found: dict[str | None, list[VideoRow]] = {}
+        for row in self._tables.videos.values():
+            if row.status == "succeed" and not row.legacy and row.kling_task_id is not None:
+                found.setdefault(row.kling_task_id, []).append(row)
+        return found
 
 
 def _total(entries: Sequence[LedgerEntry], *, moves: bool) -> int:

@@ -17,7 +17,13 @@ from kling_mock.storage.errors import (
     UnknownError,
 )
 from kling_mock.storage.memory.accounts import MemoryAccounts
-from kling_mock.storage.money_rules import absence, amounts, check_limit, reported
+from kling_mock.storage.money_rules import (
+    absence,
+    amounts,
+    check_limit,
+    needs_service,
+    reported,
+)
 from kling_mock.storage.text import fit, optional_id
 from kling_mock.storage.values import (
     ENABLED,
@@ -40,6 +46,7 @@ from kling_mock.storage.values import (
     TaskResult,
     VideoRow,
 )
+from kling_mock.storage.values.services import service_at
 
 __all__ = ["MemoryTasks"]
 
@@ -89,6 +96,7 @@ class MemoryTasks(MemoryAccounts):
             legacy=False,
             attempt_until=attempt.until,
             not_found_at=None,
+            service=attempt.service,
         )
         self.tables.videos[row.task_id] = row
         if not task.overdraft:
@@ -137,6 +145,7 @@ class MemoryTasks(MemoryAccounts):
             channel_id=attempt.channel_id,
             channel_key_id=attempt.channel_key_id,
             attempt_until=attempt.until,
+            service=attempt.service,
             not_found_at=None,
         )
         return True
@@ -155,10 +164,13 @@ class MemoryTasks(MemoryAccounts):
         if row.kling_task_id == kling_task_id:
             return Acceptance.ALREADY
         self._check_kling_id(row, kling_task_id)
+        service = self._free_service(row, kling_task_id)
         if row.is_open and not row.legacy:
-            self.tables.change(row, kling_task_id=kling_task_id, next_poll_at=next_poll_at)
+            self.tables.change(
+                row, kling_task_id=kling_task_id, service=service, next_poll_at=next_poll_at
+            )
             return Acceptance.RECORDED
-        changed = self.tables.change(row, kling_task_id=kling_task_id)
+        changed = self.tables.change(row, kling_task_id=kling_task_id, service=service)
         if row.status != "failed":
             return Acceptance.RECORDED
         self._report(changed, TaskResult(task_id, "failed", "create"), now, status="accepted")
@@ -264,12 +276,17 @@ class MemoryTasks(MemoryAccounts):
 
     def _end(self, row: VideoRow, result: TaskResult, charged: int, now: int) -> VideoRow:
         freed = result.free_external_id and result.status == "failed"
+        kling_task_id = row.kling_task_id or result.kling_task_id
+        service = row.service
+        if kling_task_id is not None and needs_service(row, result):
+            service = self._free_service(row, kling_task_id)
         return self.tables.change(
             row,
             external_task_id=None if freed else row.external_task_id,
             status=result.status,
             updated_at=now,
-            kling_task_id=row.kling_task_id or result.kling_task_id,
+            kling_task_id=kling_task_id,
+            service=service,
             video_id=result.video_id or row.video_id,
             store_url=result.store_url or row.store_url,
             duration=result.duration or row.duration,
@@ -393,11 +410,25 @@ class MemoryTasks(MemoryAccounts):
 
     def _check_kling_id(self, row: VideoRow, kling_task_id: str) -> None:
         taken = any(
-            one.kling_task_id == kling_task_id and one.channel_id == row.channel_id
+            one.kling_task_id == kling_task_id
+            and (
+                one.channel_id == row.channel_id
+                or (one.service is not None and one.service == row.service)
+            )
             for one in self.tables.videos.values()
         )
         if row.kling_task_id is not None or taken:
             raise KlingTaskClashError(row.task_id, kling_task_id)
+
+    def _free_service(self, row: VideoRow, kling_task_id: str) -> str:
+        """Return the service of a row, in which no other row may have this id of Kling's."""
+        channel = self.tables.channels.get(row.channel_id)
+        label = service_at("", row.channel_id) if channel is None else channel.service_label
+        service = label if row.service is None else row.service
+        for one in self.tables.videos.values():
+            if one.id != row.id and (one.kling_task_id, one.service) == (kling_task_id, service):
+                raise KlingTaskClashError(row.task_id, kling_task_id)
+        return service
 
     def _report(
         self, row: VideoRow, result: TaskResult, now: int, *, status: str | None = None

@@ -12,7 +12,7 @@ from kling_mock.storage.schema.model import Check, Column, Dialect, Index, Table
 __all__ = ["ADDED", "TABLES", "TABLE_NAMES", "VERSION", "table_named"]
 
 #: Raised by one with every change of a table; `schema_version` holds it.
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 @attrs.frozen
@@ -179,6 +179,7 @@ def _channels(c: _Columns) -> Table:
             c.big("used_quota"),
             c.big("created_at"),
             c.big("deleted_id"),
+            c.binary("service", 255),
         ),
         _ID,
         # deleted_id is 0, or the channel's own id once it is deleted: only names in use collide.
@@ -229,6 +230,7 @@ def _added(c: _Columns) -> tuple[Column, ...]:
         c.integer("legacy"),
         c.big("attempt_until"),
         c.big_or_null("not_found_at"),
+        c.binary_or_null("service", 255),
     )
 
 
@@ -249,6 +251,8 @@ def _videos(c: _Columns) -> Table:
             Index("idx_user_external", ("user_id", "external_task_id"), unique=True),
             # Kling's id first: a callback without our own id is looked up by it alone.
             Index("idx_kling_task", ("kling_task_id", "channel_id"), unique=True),
+            # A row without a service is ignored: it is of an older relay, or its id was taken.
+            Index("idx_kling_service", ("kling_task_id", "service"), unique=True),
             # NULL once a row has ended, so the sweeper's index holds open tasks only.
             Index("idx_next_poll", ("next_poll_at",)),
         ),

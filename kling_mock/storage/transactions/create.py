@@ -169,4 +169,5 @@ def _row(task: NewTask, now: int, next_poll_at: int) -> tuple[Any, ...]:
         0,
         attempt.until,
         None,
+        attempt.service,
     )

@@ -10,6 +10,7 @@ from kling_mock.storage.money_rules import check_limit
 from kling_mock.storage.steps import DuplicateError, RetryTransactionError, Transaction
 from kling_mock.storage.text import fit, is_external_id, is_task_id, optional_id
 from kling_mock.storage.transactions.reports import record_report
+from kling_mock.storage.transactions.services import record_service
 from kling_mock.storage.values import TERMINAL, Acceptance, Attempt, TaskResult, VideoRow
 
 # ---------------------------------------------------------------- reading
@@ -76,8 +77,9 @@ def bind_attempt(task_id: str, attempt: Attempt) -> Transaction[bool]:
     row = yield from video(task_id)
     if not row.is_open or row.legacy or row.kling_task_id is not None:
         return False
-    bound = (attempt.channel_id, attempt.channel_key_id, attempt.until)
-    if (row.channel_id, row.channel_key_id, row.attempt_until, row.not_found_at) == (*bound, None):
+    bound = (attempt.channel_id, attempt.channel_key_id, attempt.until, attempt.service)
+    now = (row.channel_id, row.channel_key_id, row.attempt_until, row.service, row.not_found_at)
+    if now == (*bound, None):
         return True  # bound by this call's first run; MySQL would count no change
     changed = yield sql.BIND_ATTEMPT, (*bound, task_id)
     if changed != 1:
@@ -98,7 +100,7 @@ def check_kling_id(row: VideoRow, kling_task_id: str) -> Transaction[None]:
     for one in (VideoRow(*found) for found in rows):
         if one.task_id == row.task_id:
             raise RetryTransactionError  # it has got the id since it was read
-        if one.channel_id == row.channel_id:
+        if one.channel_id == row.channel_id or (one.service and one.service == row.service):
             raise KlingTaskClashError(row.task_id, kling_task_id)
 
 
@@ -112,17 +114,24 @@ def accept(
             changed = yield sql.ACCEPT, (kling_task_id, next_poll_at, task_id)
             if changed == 1:
                 return Acceptance.RECORDED
-        return (yield from _accept_quietly(task_id, kling_task_id, now))
+        return (yield from _accept_seldom(task_id, kling_task_id, now, next_poll_at))
     except DuplicateError:
         raise KlingTaskClashError(task_id, kling_task_id) from None
 
 
-def _accept_quietly(task_id: str, kling_task_id: str, now: int) -> Transaction[Acceptance]:
+def _accept_seldom(
+    task_id: str, kling_task_id: str, now: int, next_poll_at: int
+) -> Transaction[Acceptance]:
+    """Accept a row that has no service yet, has the id already, has ended, or is legacy."""
     row = yield from video(task_id)
     if row.kling_task_id == kling_task_id:
         return Acceptance.ALREADY
     yield from check_kling_id(row, kling_task_id)
-    changed = yield sql.ACCEPT_QUIETLY, (kling_task_id, task_id, row.status)
+    row = yield from record_service(row)
+    if row.is_open and not row.legacy:
+        changed = yield sql.ACCEPT, (kling_task_id, next_poll_at, task_id)
+    else:
+        changed = yield sql.ACCEPT_QUIETLY, (kling_task_id, task_id, row.status)
     if changed != 1:
         raise RetryTransactionError
     if row.status != "failed":

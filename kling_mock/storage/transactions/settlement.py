@@ -8,10 +8,11 @@ import attrs
 
 from kling_mock.storage import statements as sql
 from kling_mock.storage.errors import KlingTaskClashError, StorageError
-from kling_mock.storage.money_rules import Amounts, absence, amounts
+from kling_mock.storage.money_rules import Amounts, absence, amounts, needs_service
 from kling_mock.storage.steps import DuplicateError, RetryTransactionError, Transaction
 from kling_mock.storage.transactions.lifecycle import check_kling_id, video
 from kling_mock.storage.transactions.reports import record_report
+from kling_mock.storage.transactions.services import record_service
 from kling_mock.storage.values import (
     UNMETERED,
     Absence,
@@ -73,6 +74,9 @@ def _end(row: VideoRow, result: TaskResult, charged: int, now: int) -> Transacti
         next_poll_at=None,
     )
     try:
+        if needs_service(row, result):
+            labelled = yield from record_service(row)
+            ended = attrs.evolve(ended, service=labelled.service)
         changed = yield (
             sql.END,
             (

@@ -46,6 +46,7 @@ from kling_mock.storage.values.records import (
     Unexplained,
     WebhookDelivery,
 )
+from kling_mock.storage.values.services import SentTask, ServiceClash
 from kling_mock.storage.values.tasks import (
     TERMINAL,
     UNNUMBERED,
@@ -100,6 +101,8 @@ __all__ = [
     "Repair",
     "RunningStatement",
     "SecretRotation",
+    "SentTask",
+    "ServiceClash",
     "Settlement",
     "SlowRecord",
     "SlowStatement",

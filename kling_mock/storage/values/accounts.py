@@ -8,6 +8,7 @@ from typing import Any, Final
 import attrs
 
 from kling_mock.storage.text import check_fits, is_external_id
+from kling_mock.storage.values.services import check_service, service_at
 
 __all__ = [
     "DELETED",
@@ -89,6 +90,10 @@ def _fits_100(_instance: object, field: attrs.Attribute[Any], value: str) -> Non
 
 def _fits_255(_instance: object, field: attrs.Attribute[Any], value: str) -> None:
     check_fits(field.name, value, 255)
+
+
+def _service(_instance: object, _field: attrs.Attribute[Any], value: str) -> None:
+    check_service(value)
 
 
 def _sha256(_instance: object, field: attrs.Attribute[Any], value: str) -> None:
@@ -220,6 +225,8 @@ class NewChannel:
         weight: Share of the tasks among channels of one priority; 0 and more.
         status: `ENABLED` or `DISABLED`: a disabled one gets no new tasks.
         type: one-api's number of the provider.
+        service: Label of the upstream that it leads to: of channels with one label, an upstream
+            task id is of one task. "" is the host of *base_url*.
     """
 
     name: str = attrs.field(validator=_name)
@@ -232,6 +239,7 @@ class NewChannel:
     weight: int = 1
     status: int = ENABLED
     type: int = KELING
+    service: str = attrs.field(default="", validator=_service)
 
 
 @attrs.frozen
@@ -260,6 +268,12 @@ class Channel:
     used_quota: int
     created_at: int
     deleted_id: int
+    service: str
+
+    @property
+    def service_label(self) -> str:
+        """The label of its service, that of the base URL's host where none was declared."""
+        return self.service or service_at(self.base_url, self.id)
 
     @property
     def is_deleted(self) -> bool:

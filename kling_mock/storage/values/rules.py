@@ -103,6 +103,14 @@ RULES: Final = {
             "videos",
             "a task that succeeded was charged what its row says, and no more than was held",
         ),
+        Rule(
+            "upstream-once",
+            "videos",
+            (
+                "no two tasks that were charged have one upstream id of one service; a task"
+                " whose service is not recorded may be of any"
+            ),
+        ),
         Rule("charge-earned", "ledger", "a charge is of a task that succeeded"),
         Rule("failure-free", "videos", "a task that failed costs nothing"),
         Rule(

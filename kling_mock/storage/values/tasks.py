@@ -75,11 +75,14 @@ class Attempt:
         channel_id: The channel.
         channel_key_id: Fingerprint of the key, at most 64 characters; not its position.
         until: Unix seconds; no create of this attempt can reach Kling after it.
+        service: Label of the service that the channel leads to; None leaves it to the storage,
+            which then records the channel's label together with Kling's id.
     """
 
     channel_id: int
     channel_key_id: str = attrs.field(converter=text64)
     until: int
+    service: str | None = None
 
 
 @attrs.frozen(slots=False)  # as `VideoRow`
@@ -168,6 +171,10 @@ class VideoRow:
         legacy: Whether a migration brought it in: no money moves for it.
         attempt_until: Unix seconds at which its last attempt is surely over; 0 is none yet.
         not_found_at: Unix seconds of the first answer "not found" that counts, or None.
+        service: Label of the service that it was sent to. No two rows have one id of Kling's and
+            one service. None before the first attempt; also of a row that an older relay has
+            written, or whose id an upgrade has found at another row: neither is ever charged
+            without getting the label first.
     """
 
     id: int
@@ -204,6 +211,7 @@ class VideoRow:
     legacy: bool = attrs.field(converter=bool)
     attempt_until: int
     not_found_at: int | None
+    service: str | None
 
     @property
     def is_open(self) -> bool:

@@ -19,6 +19,7 @@ from kling_mock.storage.connect import connect as connect_storage
 from kling_mock.storage.errors import SchemaError
 from kling_mock.storage.schema import VERSION, Dialect, table_named
 from kling_mock.storage.values import Reconciliation
+from tests.mock.migration.older_tables import take_back
 from tests.mock.migration.watched_session import Watched
 from tests.mock.storage.samples import Shop, succeed
 
@@ -86,11 +87,7 @@ def url(request: pytest.FixtureRequest, databases: Callable[[str], str]) -> str:
     url: str = databases(request.param)
     shop = asyncio.run(_filled(url))
     with connect(url) as session:
-        for column in ("token_id", "channel_id"):
-            session.execute(f"ALTER TABLE ledger DROP COLUMN {column}")
-        for table in ("receivers", "webhook_secrets"):
-            session.execute(f"DROP TABLE {table}")
-        session.execute("UPDATE schema_version SET version = 1")
+        take_back(session, 1)
         older = Older(session, shop.user.id, shop.token.id, shop.channel.id)
         for task_id in ("open", "paid", "failed"):
             older.create(task_id)
@@ -126,12 +123,12 @@ def upgraded(session: Session) -> bool:
 
 def test_the_upgrade_command_does_it(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     """`db check` says so before, the relay refuses to start, and nothing is left to do after."""
-    with pytest.raises(SchemaError, match=r"version 1 .* needs 2: .*db upgrade"):
+    with pytest.raises(SchemaError, match=rf"version 1 .* needs {VERSION}: .*db upgrade"):
         books(url)
     assert main(["db", "check", "--db", url]) == 10
-    assert "tables    version 1 of 2" in capsys.readouterr().out
+    assert f"tables    version 1 of {VERSION}" in capsys.readouterr().out
     assert main(["db", "upgrade", "--db", url]) == 0
-    assert "of version 2 now, before 1" in capsys.readouterr().out
+    assert f"of version {VERSION} now, before 1" in capsys.readouterr().out
     assert main(["db", "check", "--db", url]) == 0
     with connect(url) as session:
         ledger = read_table(session, "ledger")

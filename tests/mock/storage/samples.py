@@ -123,10 +123,13 @@ class Shop:
     channel: Channel
 
     @classmethod
-    async def fill(cls, store: Storage, *, quota: int = 1_000, name: str = "ann") -> Shop:
+    async def fill(
+        cls, store: Storage, *, quota: int = 1_000, name: str = "ann", **settings: Any
+    ) -> Shop:
+        """Add a user, a token, and a channel with these *settings*."""
         user = await store.create_user(NewUser(name, quota), now=NOW)
         token = await store.create_token(NewToken(user.id, digest(f"sk-{name}")), now=NOW)
-        channel = await store.create_channel(channel_named(f"Kling of {name}"), now=NOW)
+        channel = await store.create_channel(channel_named(f"Kling of {name}", **settings), now=NOW)
         return cls(store, user, token, channel)
 
     async def create(self, **changes: Any) -> VideoRow:

@@ -146,13 +146,14 @@ class Model(RuleBasedStateMachine):
         pick=picks,
         end=st.sampled_from([kit.succeed, kit.failed]),
         quota=st.sampled_from([None, 0, 30, 100, 500]),
-        also=st.sets(st.sampled_from(["kling_task_id", "notice"])),
+        also=st.sets(st.sampled_from(["kling_task_id", "shared", "notice"])),
     )
     def settle(
         self, pick: int, end: Callable[..., TaskResult], quota: int | None, also: set[str]
     ) -> None:
         task_id = self.task(pick)
         kling_id = f"k-{task_id}" if "kling_task_id" in also else None
+        kling_id = "k-shared" if "shared" in also else kling_id
         result = end(task_id, quota=quota, kling_task_id=kling_id)
         notice = kit.notice_of(task_id) if "notice" in also else None
         self.both(lambda side: side.store.settle(result, now=self.now, notice=notice))
@@ -176,12 +177,12 @@ class Model(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.tasks)
-    @rule(pick=picks, to=indexes)
-    def bind(self, pick: int, to: int) -> None:
+    @rule(pick=picks, to=indexes, service=st.sampled_from([None, "a", "b"]))
+    def bind(self, pick: int, to: int, service: str | None) -> None:
         task_id = self.task(pick)
         self.both(
             lambda side: side.store.bind_attempt(
-                task_id, Attempt(side.channels[to], f"key-{to}", self.now + 60)
+                task_id, Attempt(side.channels[to], f"key-{to}", self.now + 60, service)
             )
         )
 

@@ -60,9 +60,9 @@ async def test_an_id_of_kling_that_turns_up_twice_is_a_loud_error(shop: Shop) ->
     await shop.assert_explained()
 
 
-async def test_two_channels_may_use_the_same_id(shop: Shop) -> None:
-    """Kling's ids are unique per channel only, byte for byte."""
-    other = await Shop.fill(shop.store, name="bob")
+async def test_two_services_may_use_the_same_id(shop: Shop) -> None:
+    """Kling's ids are unique per service only, byte for byte."""
+    other = await Shop.fill(shop.store, name="bob", base_url="https://b.example")
     rows = [await shop.accepted("ID"), await shop.accepted("id"), await other.accepted("ID")]
     found = await shop.store.find_by_kling_id("ID")
     assert sorted(row.id for row in found) == [rows[0].id, rows[2].id]

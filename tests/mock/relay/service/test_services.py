@@ -1,0 +1,133 @@
+"""An upstream task that two channels of one account report is charged once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from kling_mock import KlingMock
+from kling_mock.web.webhook_signing import signed_headers
+from tests.mock.relay.http_calls import PRICE, Caller
+from tests.mock.relay.scripted_kling import (
+    ReceivedRequest,
+    Reply,
+    ScriptedKling,
+    accepted,
+    envelope,
+    task,
+)
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+DAYS = 3 * 86_400  # seconds: longer than any task stays open
+
+
+@pytest.fixture
+def caller() -> Iterator[Caller]:
+    with KlingMock(seed=7) as mock, httpx.Client(base_url=mock.relay_url, timeout=60) as http:
+        yield Caller(http, mock)
+
+
+def one_task(asked: ReceivedRequest) -> Reply:
+    """Answer every create and every reading with one and the same task."""
+    if asked.method == "POST":
+        return accepted(asked, "873")
+    own = asked.external_task_id
+    info = {"task_info": {"external_task_id": own}} if own.startswith("kling_") else {}
+    return envelope(task("873", "succeed", final_unit_deduction="2", **info))
+
+
+def second_channel(caller: Caller, url: str, **settings: object) -> None:
+    """Make another channel the only one that takes new tasks."""
+    (first,) = caller.operate("GET", "channels")["data"]
+    caller.operate("PATCH", f"channels/{first['id']}", json={"status": "disabled"})
+    channel = {"name": "second", "base_url": url, "key": "AK-by-hand-2|SK-by-hand-2"} | settings
+    caller.operate("POST", "channels", json=channel)
+
+
+def statuses(caller: Caller, tasks: list[str]) -> list[str]:
+    return [caller.query(one)["status"] for one in tasks]
+
+
+def test_two_channels_of_one_account_charge_a_task_once(caller: Caller) -> None:
+    """The second row is reported in the log, stays open with its hold, and ends as failed."""
+    with ScriptedKling(one_task) as kling:
+        kling.serve(caller)
+        first = caller.created()
+        second_channel(caller, kling.url)
+        second = caller.created()
+        caller.mock.clock.advance(3600)
+        user = caller.mock.ledger.user()
+        assert (user.used_quota, user.held_quota) == (PRICE, PRICE)
+        caller.mock.clock.advance(DAYS)
+        assert statuses(caller, [first, second]) == ["succeed", "failed"]
+    user = caller.mock.ledger.user()
+    assert (user.used_quota, user.held_quota) == (PRICE, 0)
+    caller.mock.ledger.assert_balanced()
+
+
+def test_channels_of_two_hosts_charge_their_own_tasks(caller: Caller) -> None:
+    """The same id of another server is another task."""
+    with ScriptedKling(one_task) as one, ScriptedKling(one_task) as two:
+        one.serve(caller)
+        tasks = [caller.created()]
+        second_channel(caller, two.url)
+        tasks.append(caller.created())
+        caller.mock.clock.advance(3600)
+        assert statuses(caller, tasks) == ["succeed", "succeed"]
+    user = caller.mock.ledger.user()
+    assert (user.used_quota, user.held_quota) == (2 * PRICE, 0)
+    caller.mock.ledger.assert_balanced()
+
+
+def test_hosts_with_one_label_are_one_service(caller: Caller) -> None:
+    """As an operator says of two hosts of one vendor."""
+    with ScriptedKling(one_task) as one, ScriptedKling(one_task) as two:
+        one.serve(caller)
+        (first,) = caller.operate("GET", "channels")["data"]
+        caller.operate("PATCH", f"channels/{first['id']}", json={"service": "kling"})
+        caller.created()
+        second_channel(caller, two.url, service="kling")
+        caller.created()
+        caller.mock.clock.advance(3600)
+    assert caller.mock.ledger.user().used_quota == PRICE
+    caller.mock.ledger.assert_balanced()
+
+
+def test_a_signed_callback_of_the_second_row_charges_nothing(caller: Caller) -> None:
+    """One that names no task of ours is found by Kling's id, at the first row."""
+    with ScriptedKling(one_task) as kling:
+        kling.serve(caller)
+        caller.created()
+        second_channel(caller, kling.url, webhook_secrets=SECRET)
+        second = caller.created()
+        caller.mock.clock.advance(3600)
+        info = {"external_task_id": second}
+        body = task("873", "succeed", final_unit_deduction="2", task_info=info)
+        raw = json.dumps(body).encode()
+        signed = dict(signed_headers([SECRET], "msg_1", int(caller.mock.clock.now()), raw))
+        posted = caller.http.post(f"/kling/callback/{second}", content=raw, headers=signed)
+        assert posted.json() == {"message": "success"}
+        body = {"task_id": "873", "task_status": "succeed"}
+        reply = caller.http.post("/kling/internal/callback", json=body)
+        assert reply.json() == {"message": "already processed"}
+    assert caller.mock.ledger.user().used_quota == PRICE
+
+
+def test_the_operator_sees_and_sets_the_service(caller: Caller) -> None:
+    """The host of the base URL, unless there is a label; a row shows what it was sent to."""
+    (channel,) = caller.operate("GET", "channels")["data"]
+    host = caller.mock.kling_url.removeprefix("http://")
+    assert channel["service"] == host
+    path = f"channels/{channel['id']}"
+    assert caller.operate("GET", f"tasks/{caller.created()}")["service"] == host
+    assert caller.operate("PATCH", path, json={"service": "kling"})["service"] == "kling"
+    assert caller.operate("GET", f"tasks/{caller.created()}")["service"] == "kling"
+    assert caller.operate("PATCH", path, json={"service": ""})["service"] == host
+    headers = {"Authorization": f"Bearer {caller.mock.admin_token}"}
+    for wrong in ("Kling", "a b", "a" * 256, 7):
+        url = f"/__kling/relay/{path}"
+        reply = caller.http.patch(url, json={"service": wrong}, headers=headers)
+        assert (reply.status_code, "service" in reply.text) == (400, True), reply.text
