@@ -151,6 +151,7 @@ def _relay(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     try:
+        from kling_mock.clock import ScaledClock
         from kling_mock.relay.settings import RelaySettings
         from kling_mock.relay.standalone import RelayServer
 
@@ -169,7 +170,8 @@ def _relay(options: argparse.Namespace) -> int:
             admin_token=os.environ.get("KLING_MOCK_ADMIN_TOKEN", ""),
             callback_secret=os.environ.get("KLING_MOCK_CALLBACK_SECRET", "").encode(),
         )
-        server = RelayServer(settings, host=options.host, speed=options.speed)
+        clock = None if options.speed is None else ScaledClock(options.speed)
+        server = RelayServer(settings, host=options.host, clock=clock)
         log_to_stderr()
         server.start()
     except ValueError as error:

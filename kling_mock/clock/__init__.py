@@ -1,7 +1,8 @@
 """The one time of a mock server: tasks, tokens, expiry, callbacks and wired clients.
 
 `RealClock` is the computer's, `ScaledClock` runs faster or slower, `ManualClock` moves when it
-is advanced. All durations are seconds, all instants Unix seconds (UTC). A clock has two users:
+is advanced, `NodeClock` is set to the time that several processes share. All durations are
+seconds, all instants Unix seconds (UTC). A clock has two users:
 
 * the server calls `now()` and `call_at()`. Timer functions run on the server's event loop, in
   time order, and start what takes longer with `spawn()`;
@@ -12,12 +13,13 @@ is advanced. All durations are seconds, all instants Unix seconds (UTC). A clock
 from kling_mock.clock._base import ClockState, MockClock, Timer, TokenWindow
 from kling_mock.clock._calls import event_loop_here
 from kling_mock.clock._manual import ManualClock
-from kling_mock.clock._running import RealClock, ScaledClock
+from kling_mock.clock._running import NodeClock, RealClock, ScaledClock
 
 __all__ = [
     "ClockState",
     "ManualClock",
     "MockClock",
+    "NodeClock",
     "RealClock",
     "ScaledClock",
     "Timer",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from kling_mock.clock._base import ClockState, MockClock, TokenWindow
 
-__all__ = ["RealClock", "ScaledClock"]
+__all__ = ["NodeClock", "RealClock", "ScaledClock"]
 
 # Seconds of real time: timers that are due closer together than this run together. Waking up
 # for each of a thousand tasks would cost more than all their requests.
@@ -36,6 +36,18 @@ class _Segment(NamedTuple):
     passed: float
     since: float
     speed: float
+
+
+class Glance(NamedTuple):
+    """Both clocks of a computer at one instant.
+
+    Attributes:
+        wall: The wall clock, Unix seconds.
+        steady: The monotonic clock, seconds.
+    """
+
+    wall: float
+    steady: float
 
 
 class ScaledClock(MockClock):
@@ -161,10 +173,20 @@ class ScaledClock(MockClock):
 
 
 class RealClock(ScaledClock):
-    """The computer's own time."""
+    """The computer's own time.
 
-    def __init__(self) -> None:
-        super().__init__(1.0)
+    Args:
+        wall: Its wall clock, Unix seconds.
+        steady: Its monotonic clock, seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(1.0, wall=wall, steady=steady)
 
     def now(self) -> float:
         """Return the wall clock, Unix seconds."""
@@ -178,6 +200,41 @@ class RealClock(ScaledClock):
     @speed.setter
     def speed(self, given: float) -> None:  # noqa: ARG002 - the scaled clock's
         raise RuntimeError("The real clock keeps its speed; use KlingMock(clock=1.0) to change it.")
+
+
+class NodeClock(ScaledClock):
+    """The clock of one process among several: real time, set to the time that they share.
+
+    It starts at the wall clock and goes on at the pace of the monotonic one until it is set, so
+    a wall clock that jumps does not move it.
+
+    Args:
+        wall: The wall clock of this computer, Unix seconds.
+        steady: Its monotonic clock, seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(1.0, wall=wall, steady=steady)
+
+    def time(self) -> float:
+        """Return the wall clock, which the tokens of wired clients are signed by.
+
+        A server judges them by its own clock. That the shared time is right is not known.
+        """
+        return self._wall()
+
+    def glance(self) -> Glance:
+        """Read both clocks of this computer at once."""
+        return Glance(self._wall(), self._steady())
+
+    def set_to(self, now: float) -> None:
+        """Go on from *now*, Unix seconds; what has come due runs."""
+        self._set_speed(now, self._segment.speed)
 
 
 def _checked(speed: float) -> float:

@@ -22,6 +22,7 @@ from kling_mock.relay.operator.service import OperatorService
 from kling_mock.relay.service.breakers import Breakers
 from kling_mock.relay.service.callbacks import CallbackReceiver
 from kling_mock.relay.service.channel_registry import ChannelRegistry
+from kling_mock.relay.service.clock_watch import ClockWatch
 from kling_mock.relay.service.dispatch import Dispatcher
 from kling_mock.relay.service.open_tasks import OpenTasks
 from kling_mock.relay.service.reconciler import TaskReconciler
@@ -87,6 +88,7 @@ class Relay:
         by_weight, jitter, retries = (Random(random.getrandbits(64)).random for _ in range(3))  # noqa: S311 - spreads work, guards nothing
         request_ids = Random(random.getrandbits(64))  # noqa: S311 - they are names, not secrets
         metrics = Metrics(perf_counter)
+        self._clock_watch = watch = ClockWatch(storage, clock)
         alone = storage if isinstance(storage, MemoryStorage) else None  # no other writes to it
         self._sweeps = sweeps = Scheduler(
             clock, settings.sweep_interval, None if alone is None else alone.next_poll_due
@@ -106,7 +108,14 @@ class Relay:
         self._webhook_sender = WebhookSender(settings.callback_hosts)
         self._channels = ChannelRegistry(storage, clock, by_weight)
         reconciler = TaskReconciler(
-            storage, self._channels, breakers, self._upstream, clock, deliveries.run_now, metrics
+            storage,
+            self._channels,
+            breakers,
+            self._upstream,
+            clock,
+            deliveries.run_now,
+            metrics,
+            watch.may_expire,
         )
         # An attempt's time limit is real time: on a fast clock it takes longer.
         lease = round(settings.create_lease * max(1.0, clock.speed or 1.0))
@@ -130,6 +139,7 @@ class Relay:
             Shares(settings.reads_at_once, (settings.reads_per_channel,)),
             breakers,
             metrics,
+            watch.may_expire,
         )
         self._webhooks = WebhookQueue(
             storage,
@@ -172,7 +182,7 @@ class Relay:
             access,
             metrics,
         )
-        pages = MonitoringPages(metrics, breakers, storage, clock, operator)
+        pages = MonitoringPages(metrics, breakers, watch.status, storage, clock, operator)
         self.handler = RelayHandler(
             service,
             self.callbacks,
@@ -192,11 +202,13 @@ class Relay:
             StorageError: The store cannot be used.
         """
         await self.storage.open()
+        await self._clock_watch.start()
         self._sweeps.start(self._sweeper.run)
         self._deliveries.start(self._webhooks.run)
 
     def stop(self) -> None:
         """Begin no further work."""
+        self._clock_watch.stop()
         self._sweeps.stop()
         self._deliveries.stop()
 
@@ -210,7 +222,8 @@ class Relay:
         """Return whether the relay can serve, and what `/health` shows.
 
         Kling is not called for it: `upstream` is the result of the last call. `degraded`, if
-        present, lists the channels that take no tasks or do not answer, and why.
+        present, lists the channels that take no tasks or do not answer, and why; `clock`, if
+        present, is what is wrong with the clocks.
         """
         degraded: list[dict[str, Any]] = []
         try:
@@ -226,7 +239,8 @@ class Relay:
             "database": "ok" if healthy else "unavailable",
             "upstream": upstream,
         }
-        return healthy, shown | ({"degraded": degraded} if degraded else {})
+        listed = {"degraded": degraded} if degraded else {}
+        return healthy, shown | listed | self._clock_watch.shown()
 
     async def _degraded(self) -> list[dict[str, Any]]:
         reasons = dict.fromkeys(await self._channels.unreadable(), "unreadable")

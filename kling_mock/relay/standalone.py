@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from kling_mock.clock import RealClock, ScaledClock
+from kling_mock.clock import MockClock, NodeClock
 from kling_mock.relay.app import Relay
 from kling_mock.relay.bootstrap import start_relay
 from kling_mock.relay.domain.credentials import new_token, parse_keys, token_hash
@@ -40,12 +40,12 @@ class RelayServer:
         settings: The settings; `upstream_url` and `upstream_key` are needed. Secrets that are
             empty are generated.
         host: The address to listen on.
-        speed: Seconds on the relay's clock in one real second, in front of an emulated Kling of
-            that speed; `None` is real time.
+        clock: The relay's clock; `None` is real time, set to the database's. In front of an
+            emulated Kling that is not in real time, a clock that shows the same as its own.
 
     Raises:
-        ValueError: The upstream is missing, its key cannot be one, the speed is not a positive
-            number, or the settings enable the test hook.
+        ValueError: The upstream is missing, its key cannot be one, or the settings enable the
+            test hook.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class RelayServer:
         settings: RelaySettings,
         *,
         host: str = "127.0.0.1",
-        speed: float | None = None,
+        clock: MockClock | None = None,
     ) -> None:
         if not (settings.upstream_url and settings.upstream_key):
             raise ValueError("upstream_url and upstream_key: both are needed")
@@ -63,7 +63,7 @@ class RelayServer:
             raise ValueError(f"upstream_{error.message}") from None
         if settings.test_callback:
             raise ValueError("test_callback: only an emulated Kling has the test hook")
-        self._clock = RealClock() if speed is None else ScaledClock(speed)
+        self._clock = NodeClock() if clock is None else clock
         self._thread = LoopThread("kling-relay")
         self._token_was_given = bool(settings.token)
         self._token_is_valid = False

@@ -14,7 +14,7 @@ Times are arguments in whole Unix seconds: a storage has no clock of its own. Mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from kling_mock.storage.values import (
@@ -70,6 +70,25 @@ class Storage(Protocol):
 
     async def close(self) -> None:
         """Finish pending calls and disconnect; harmless when it is closed."""
+        ...
+
+    def on_connect(self, call: Callable[[], None]) -> None:
+        """Call *call* whenever a connection to the database was opened, on the event loop.
+
+        Args:
+            call: Must not block; it replaces the one before.
+        """
+        ...
+
+    async def read_clock(self) -> float | None:
+        """Return the database's time, Unix seconds with fractions.
+
+        Returns:
+            `None` if it has no clock but that of this computer: in memory, and SQLite.
+
+        Raises:
+            StorageUnavailableError: It is away.
+        """
         ...
 
     async def ping(self) -> None:

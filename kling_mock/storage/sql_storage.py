@@ -10,6 +10,7 @@ from types import CoroutineType
 from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 
 from kling_mock.storage.adapters.engine import Engine, TransactionMode
+from kling_mock.storage.database_clock import read_clock
 from kling_mock.storage.ensure_schema import ensure_schema
 from kling_mock.storage.slow_statements import slow_record
 from kling_mock.storage.steps import Transaction, TransactionFactory
@@ -158,6 +159,14 @@ class SqlStorage:
             return planned.repairs
 
     ping = _read(monitoring.ping)
+
+    def on_connect(self, call: Callable[[], None]) -> None:
+        """Call *call* whenever a connection was opened."""
+        self._engine.on_connect = call
+
+    async def read_clock(self) -> float | None:
+        """Read the database's time."""
+        return await read_clock(self._engine)
 
     # ------------------------------------------------------------ users
 

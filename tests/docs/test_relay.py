@@ -20,6 +20,7 @@ from kling_mock.cli.relay import _RELAY_LIMITS, _TIMEOUTS
 from kling_mock.relay.domain.breaker import FAILURES
 from kling_mock.relay.domain.json_body import MAX_DEPTH, MAX_VALUES
 from kling_mock.relay.domain.repeats import WAIT_LIMIT, WAITING_PER_TOKEN, in_progress
+from kling_mock.relay.domain.shared_time import ClockStatus
 from kling_mock.relay.domain.stored_values import _MAX_REASON, _MAX_URL
 from kling_mock.relay.domain.user_webhooks import DELAYS
 from kling_mock.relay.domain.wire import (
@@ -96,7 +97,7 @@ def test_every_metric_is_in_the_table() -> None:
     )
     store_counts = Backlog(), StoreSummary(0, 0, 0, 0, 0), ReceiverCounts(0, 0)
     for family in text_string_to_metric_families(
-        exposition(metrics, {}, statistics, store_counts, "")[0].decode()
+        exposition(metrics, {}, ClockStatus(None), statistics, store_counts, "")[0].decode()
     ):
         name = family.name.removeprefix("kling_relay_")
         assert f"`{name}{'_total' if family.type == 'counter' else ''}`" in PAGE

@@ -83,6 +83,14 @@ proof/test_p5_killed_anywhere.py
 proof/test_p5_every_task_ends.py
     P5 proof    test_every_task_ends_by_the_other_way
     P5 negative test_the_checker_catches_a_relay_with_one_way_only
+proof/test_p5_wrong_clocks.py
+    P5 proof    test_a_process_with_a_wrong_clock_harms_nobody
+    P5 proof    test_a_wall_clock_that_jumps_harms_nobody
+    P5 proof    test_a_wall_clock_that_jumps_on_sqlite_harms_nobody
+    P5 proof    test_while_the_clocks_disagree_nothing_ends_for_its_age
+    P5 negative test_the_checker_catches_a_clock_that_is_not_corrected
+    P5 negative test_the_checker_catches_leases_that_are_far_away
+    P5 negative test_the_checker_catches_a_jump_that_is_believed
 proof/test_p5_broken_creates.py
     P5 proof    test_a_create_that_breaks_off_ends
     P5 negative test_the_checker_catches_a_create_that_is_told_to_have_failed

@@ -89,6 +89,7 @@ def reports_on(store: MemoryStorage) -> TaskReconciler:
         clock,
         lambda: None,
         metrics,
+        lambda: True,
     )
 
 

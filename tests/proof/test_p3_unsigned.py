@@ -71,6 +71,7 @@ class Relay:
             clock,
             lambda: None,
             metrics,
+            lambda: True,
         )
         callbacks = CallbackReceiver(store, directory, reports, clock, lambda _: None, metrics)
         shop = await Shop.fill(store, quota=10**9)

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Final
 
 from kling_mock.relay.domain.errors import KINDS
+from kling_mock.relay.domain.shared_time import ClockFault
 from kling_mock.relay.domain.wire import (
     ENDPOINTS,
     LONGEST_ID,
@@ -231,9 +232,15 @@ def _monitoring() -> Iterator[ApiOperation]:
     degraded = array(
         closed(channel=integer(), reason=text(enum=["unreadable", "unreachable", "key_refused"]))
     )
+    clock = closed(
+        fault=text(enum=[fault.value for fault in ClockFault]),
+        ahead_seconds=integer(),
+        jumped_seconds=integer(),
+    )
     health = closed(
-        ("degraded",),
+        ("degraded", "clock"),
         degraded=degraded,
+        clock=clock,
         status=status,
         database=status,
         upstream=text(enum=["ok", "unreachable", "unknown"]),

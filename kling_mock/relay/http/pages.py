@@ -12,6 +12,7 @@ from aiohttp import web
 from kling_mock.clock import MockClock
 from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError
+from kling_mock.relay.domain.shared_time import ClockStatus
 from kling_mock.relay.http.routes import METRICS, OPENAPI
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.operator.http import OperatorApi
@@ -35,6 +36,7 @@ class MonitoringPages:
     Args:
         metrics: The counters of this process.
         breakers: Those of the channels.
+        clock_status: Returns what can be said of the clocks.
         storage: The relay's store.
         clock: The time.
         operator: The operator's API, which knows who may read the metrics.
@@ -44,6 +46,7 @@ class MonitoringPages:
         self,
         metrics: Metrics,
         breakers: Breakers,
+        clock_status: Callable[[], ClockStatus],
         storage: Storage,
         clock: MockClock,
         operator: OperatorApi,
@@ -51,6 +54,7 @@ class MonitoringPages:
         self._operator = operator
         self._metrics = metrics
         self._breakers = breakers
+        self._clock_status = clock_status
         self._storage = storage
         self._clock = clock
         self.by_path: Mapping[str, Page] = {METRICS: self.metrics, OPENAPI: self.openapi}
@@ -76,6 +80,7 @@ class MonitoringPages:
         body, media_type = prometheus.exposition(
             self._metrics,
             self._breakers.count(),
+            self._clock_status(),
             self._storage.statistics(),
             await self._store_counts(),
             accept,

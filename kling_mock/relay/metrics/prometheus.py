@@ -13,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
 from kling_mock.relay.domain.breaker import BreakerState
+from kling_mock.relay.domain.shared_time import ClockFault, ClockStatus
 from kling_mock.relay.metrics.counters import BOUNDS, Durations, Metrics
 from kling_mock.storage.values import Backlog, ReceiverCounts, StoreStatistics, StoreSummary
 
@@ -27,6 +28,7 @@ StoreCounts = tuple[Backlog, StoreSummary, ReceiverCounts] | None
 def exposition(
     metrics: Metrics,
     breakers: Mapping[BreakerState, int],
+    clocks: ClockStatus,
     statistics: StoreStatistics,
     store_counts: StoreCounts,
     accept: str,
@@ -36,12 +38,13 @@ def exposition(
     Args:
         metrics: The counters of this process.
         breakers: How many channels have a circuit breaker in each state.
+        clocks: What can be said of the clocks.
         statistics: Statistics of its use of the store.
         store_counts: Counts in the store.
         accept: The `Accept` header, which may name OpenMetrics.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(metrics, breakers, statistics, store_counts))
+    registry.register(_Collector(metrics, breakers, clocks, statistics, store_counts))
     encode, media_type = choose_encoder(accept)
     return encode(registry), media_type
 
@@ -53,11 +56,13 @@ class _Collector:
         self,
         metrics: Metrics,
         breakers: Mapping[BreakerState, int],
+        clocks: ClockStatus,
         statistics: StoreStatistics,
         store_counts: StoreCounts,
     ) -> None:
         self._metrics = metrics
         self._breakers = breakers
+        self._clocks = clocks
         self._statistics = statistics
         self._store_counts = store_counts
 
@@ -66,6 +71,7 @@ class _Collector:
         yield from _requests(self._metrics)
         yield from _tasks(self._metrics)
         yield from _upstream(self._metrics, self._breakers)
+        yield from _time(self._clocks)
         yield from _storage(self._statistics, self._store_counts)
 
 
@@ -145,6 +151,20 @@ def _upstream(metrics: Metrics, breakers: Mapping[BreakerState, int]) -> Iterato
             str(state): breakers.get(state, 0)
             for state in (BreakerState.OPEN, BreakerState.HALF_OPEN)
         },
+    )
+
+
+def _time(clocks: ClockStatus) -> Iterator[Metric]:
+    yield _gauge(
+        "clock_ahead_seconds",
+        "Seconds that this computer's clock is ahead of the time that the processes share.",
+        clocks.ahead,
+    )
+    yield _gauges(
+        "clock_fault",
+        "Whether the clocks cannot be trusted, so that no task fails for its age, by reason.",
+        "fault",
+        {fault.value: int(fault is clocks.fault) for fault in ClockFault},
     )
 
 

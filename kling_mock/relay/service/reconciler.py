@@ -75,6 +75,7 @@ class TaskReconciler:
         clock: The time.
         send_webhooks: Called when a webhook to a user is due.
         metrics: Counts how tasks end.
+        may_expire: Returns whether the time can be trusted, so that a task may fail after some.
     """
 
     def __init__(
@@ -86,8 +87,10 @@ class TaskReconciler:
         clock: MockClock,
         send_webhooks: Callable[[], None],
         metrics: Metrics,
+        may_expire: Callable[[], bool],
     ) -> None:
         self._metrics = metrics
+        self._may_expire = may_expire
         self._storage = storage
         self._channels = channels
         self._breakers = breakers
@@ -257,6 +260,8 @@ class TaskReconciler:
             self._send_webhooks()
 
     async def _absent(self, row: VideoRow, sent_at: int, source: str) -> None:
+        if not self._may_expire():  # how long it has been unknown, is unknown as well
+            return
         failed = TaskResult(row.task_id, "failed", source, fail_reason=NEVER_CREATED)
         absence = await self._storage.report_not_found(
             row.task_id,

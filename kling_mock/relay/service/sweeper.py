@@ -60,6 +60,7 @@ class Sweeper(DueWork[DueTask, _Poll]):
         shares: How many rows are read concurrently, in all and of a channel.
         breakers: Those of the channels.
         metrics: Counts the tasks that expire.
+        may_expire: Returns whether the time can be trusted, so that a task may fail for its age.
     """
 
     def __init__(
@@ -73,9 +74,11 @@ class Sweeper(DueWork[DueTask, _Poll]):
         shares: Shares,
         breakers: Breakers,
         metrics: Metrics,
+        may_expire: Callable[[], bool],
     ) -> None:
         super().__init__(clock, scheduler, shares, breakers)
         self._metrics = metrics
+        self._may_expire = may_expire
         self._storage = storage
         self._reconciler = reconciler
         self._chance = chance
@@ -113,7 +116,8 @@ class Sweeper(DueWork[DueTask, _Poll]):
         row = poll.row
         readable = await self._read(row)
         now = self._now()
-        if is_expired(now, row.created_at, readable=readable) and (
+        expired = is_expired(now, row.created_at, readable=readable) and self._may_expire()
+        if expired and (
             await self._reconciler.settle_unconfirmed(row)
             or await self._expire(row, now, expires_before(now, readable=readable))
         ):

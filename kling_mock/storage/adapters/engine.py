@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final, Protocol, TypeVar
 
 from kling_mock.storage.schema import Dialect
 from kling_mock.storage.steps import TransactionFactory
 
-__all__ = ["RUNS", "Engine", "TransactionMode"]
+__all__ = ["RUNS", "Engine", "TransactionMode", "call_nothing"]
 
 T = TypeVar("T")
 
 #: Runs of one transaction, each aborted by a concurrent one, before it fails. Each means that
 #: another one was committed, so this many in a row is a database in trouble, not a busy one.
 RUNS: Final = 200
+
+
+def call_nothing() -> None:
+    """Do nothing: what an engine calls at a connect until something else is wanted."""
 
 
 class TransactionMode(Enum):
@@ -38,10 +42,12 @@ class Engine(Protocol):
     Attributes:
         dialect: The SQL dialect.
         repeats: Runs of transactions that were not committed, by reason; see `values.REPEATS`.
+        on_connect: Called when a connection to a server was opened.
     """
 
     dialect: Dialect
     repeats: Counter[str]
+    on_connect: Callable[[], None]
 
     async def open(self) -> None:
         """Connect.

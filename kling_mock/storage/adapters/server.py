@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from kling_mock.storage.adapters.engine import RUNS, TransactionMode
+from kling_mock.storage.adapters.engine import RUNS, TransactionMode, call_nothing
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.schema import Dialect
 from kling_mock.storage.steps import (
@@ -216,6 +216,7 @@ class ServerEngine(ABC):
         self._size = pool_size
         self._silence = silence
         self.repeats = Counter[str]()
+        self.on_connect: Callable[[], None] = call_nothing
         self._pool: Pool | None = None
 
     @abstractmethod
@@ -234,7 +235,7 @@ class ServerEngine(ABC):
 
     async def open(self) -> None:
         """Prepare to connect; the first query shows whether that works."""
-        self._pool = Pool(self.connect, self._size, self._silence)
+        self._pool = Pool(self._connected, self._size, self._silence)
 
     async def close(self) -> None:
         """Disconnect."""
@@ -276,6 +277,11 @@ class ServerEngine(ABC):
     async def execute_script(self, statements: Sequence[str]) -> None:
         """Run a script; another process may be running the same one."""
         await self._opened().run_script(statements)
+
+    async def _connected(self) -> PooledConnection:
+        session = await self.connect()
+        self.on_connect()
+        return session
 
     def _opened(self) -> Pool:
         if self._pool is None:

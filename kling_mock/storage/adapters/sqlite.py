@@ -31,7 +31,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final, TypeAlias, TypeVar
 
-from kling_mock.storage.adapters.engine import TransactionMode
+from kling_mock.storage.adapters.engine import TransactionMode, call_nothing
 from kling_mock.storage.adapters.sqlite_groups import (
     Job,
     PartialGroupError,
@@ -297,6 +297,7 @@ class SqliteEngine:
         self._path = path
         self._busy_timeout = busy_timeout
         self.repeats = Counter[str]()
+        self.on_connect = call_nothing
         self._waiting: WriterThread | None = None
         self._memory: SqliteConnection | None = None
         self._writer: Writer | None = None

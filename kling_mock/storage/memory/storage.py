@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kling_mock.storage.memory.reconcile import reconciled
 from kling_mock.storage.memory.webhooks import MemoryWebhooks
@@ -38,6 +38,12 @@ class MemoryStorage(MemoryWebhooks, Storage):
 
     async def ping(self) -> None:
         pass
+
+    def on_connect(self, call: Callable[[], None]) -> None:
+        pass
+
+    async def read_clock(self) -> float | None:
+        return None
 
     # ------------------------------------------------------------ when something is due
 

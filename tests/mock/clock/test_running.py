@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kling_mock.clock import MockClock, RealClock, ScaledClock
+from kling_mock.clock import MockClock, NodeClock, RealClock, ScaledClock
 
 START = 1_700_000_000.0
 
@@ -63,3 +63,29 @@ async def test_only_a_manual_clock_can_be_advanced(clock: MockClock) -> None:
         clock.advance(1)
     with pytest.raises(RuntimeError, match="manual"):
         await clock.aadvance(1)
+
+
+def test_a_node_clock_is_set_and_keeps_the_pace_of_the_monotonic_one(served: Any) -> None:
+    """A wall clock that jumps does not move it, and what comes due as it is set runs."""
+    wall, steady = [START], [100.0]
+    clock = NodeClock(wall=lambda: wall[0], steady=lambda: steady[0])
+    assert clock.now() == START
+    wall[0] += 500
+    steady[0] += 2
+    assert clock.now() == START + 2
+    assert clock.time() == clock.glance().wall == START + 500
+    assert clock.glance().steady == clock.monotonic() + 100.0 == 102.0
+    due = threading.Event()
+    with served(clock) as server:
+        server.run(clock.call_at, START + 1000, due.set)
+        server.run(clock.set_to, START + 1000)
+        assert due.wait(10)
+    assert clock.now() == START + 1000
+    assert clock.monotonic() == 2.0
+
+
+def test_a_real_clock_takes_its_clocks_as_arguments() -> None:
+    """It shows the wall clock, and measures time by the monotonic one."""
+    clock = RealClock(wall=lambda: START, steady=lambda: 7.0)
+    assert clock.now() == clock.time() == START
+    assert clock.monotonic() == 0.0

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 import httpx
 
 from kling_mock import KlingMock
+from kling_mock.clock import MockClock, ScaledClock
 from kling_mock.relay.settings import RelaySettings
 from kling_mock.relay.standalone import RelayServer
 from tests.mock.relay.http_calls import Caller
@@ -25,11 +26,16 @@ class _Tokens(NamedTuple):
 
 @contextmanager
 def standalone(
-    upstream_url: str, *, speed: float | None = None, **settings: Any
+    upstream_url: str,
+    *,
+    speed: float | None = None,
+    clock: MockClock | None = None,
+    **settings: Any,
 ) -> Iterator[Caller]:
     """Run a relay in front of *upstream_url*; yield its user, who is also its operator."""
     given = {"upstream_url": upstream_url, "upstream_key": "AK-1|SK-1"} | settings
-    server = RelayServer(RelaySettings(**given), speed=speed)
+    chosen = clock if speed is None else ScaledClock(speed)
+    server = RelayServer(RelaySettings(**given), clock=chosen)
     server.start()
     try:
         ready = server.ready()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kling_mock.storage.adapters.engine import TransactionMode
+from kling_mock.storage.adapters.engine import TransactionMode, call_nothing
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.schema import Dialect
 from kling_mock.storage.slow_statements import slow_record
@@ -26,6 +26,7 @@ class Server:
     def __init__(self, dialect: Dialect, **tables: Rows) -> None:
         self.dialect = dialect
         self.repeats = Counter[str]()
+        self.on_connect = call_nothing
         self.asked: list[tuple[Any, ...]] = []
         self._tables = tables
 

@@ -1,0 +1,120 @@
+"""The time that processes share: what it follows, and when it can be trusted."""
+
+from __future__ import annotations
+
+import pytest
+
+from kling_mock.relay.domain.shared_time import (
+    LIMIT,
+    ClockFault,
+    ClockReading,
+    ClockStatus,
+    SharedTime,
+)
+
+NOW = 1_700_000_000.0
+DAY = 86_400.0
+DIFFERS, JUMPED = ClockFault.DIFFERS, ClockFault.JUMPED
+
+
+def reading(seconds: float, *, wall: float = 0.0, database: float | None = 0.0) -> ClockReading:
+    """Return a reading so many *seconds* after the first; clocks are as far ahead as given."""
+    own = None if database is None else NOW + seconds + database
+    return ClockReading(NOW + seconds + wall, 50.0 + seconds, own)
+
+
+def after(*readings: ClockReading) -> SharedTime:
+    known = SharedTime.begin(readings[0])
+    for one in readings[1:]:
+        known = known.after(one)
+    return known
+
+
+def seen(known: SharedTime, seconds: float, *, wall: float = 0.0) -> ClockStatus:
+    return known.status(NOW + seconds + wall, 50.0 + seconds)
+
+
+def now(known: SharedTime, seconds: float) -> float:
+    """Return how far ahead of the true time the shared one is."""
+    return known.now(50.0 + seconds) - NOW - seconds
+
+
+@pytest.mark.parametrize("wall", [0.0, 5.0, -LIMIT, 25 * 3600.0, -2 * 3600.0])
+def test_the_databases_time_is_the_shared_one(wall: float) -> None:
+    """Whatever this computer's clock shows."""
+    known = after(reading(0, wall=wall))
+    assert now(known, 0) == now(known, 59) == 0.0
+    assert seen(known, 59, wall=wall).ahead == wall
+
+
+@pytest.mark.parametrize(
+    ("wall", "fault"),
+    [
+        (0.0, None),
+        (LIMIT, None),
+        (-LIMIT, None),
+        (LIMIT + 1, DIFFERS),
+        (-LIMIT - 1, DIFFERS),
+        (25 * 3600.0, DIFFERS),
+    ],
+)
+def test_clocks_agree_within_a_minute(wall: float, fault: ClockFault | None) -> None:
+    """On either side of it."""
+    assert seen(after(reading(0, wall=wall)), 30, wall=wall).fault is fault
+
+
+def test_a_wall_clock_that_jumps_is_noticed_before_the_next_reading() -> None:
+    """Of two clocks that agreed one has moved; the shared time has not."""
+    known = after(reading(0))
+    assert seen(known, 1, wall=DAY) == ClockStatus(DIFFERS, DAY, 0.0)
+    assert now(known, 1) == 0.0
+    assert seen(known, 2).fault is None  # it is back
+
+
+def test_a_clock_that_is_set_right_agrees_at_once() -> None:
+    """One that was wrong from the start, too."""
+    known = after(reading(0, wall=DAY))
+    assert seen(known, 30, wall=DAY).fault is DIFFERS
+    assert seen(known, 31).fault is None
+    assert seen(known.after(reading(60)), 61).fault is None
+
+
+def test_a_database_that_jumps_is_followed_and_not_trusted() -> None:
+    """All processes follow it, so that they agree; none fails a task by it until it is back."""
+    jumped = after(reading(0), reading(60, database=DAY))
+    assert now(jumped, 61) == DAY
+    assert seen(jumped, 61).fault is DIFFERS
+    on_one_computer = after(reading(0), reading(60, wall=DAY, database=DAY))
+    assert seen(on_one_computer, 61, wall=DAY) == ClockStatus(JUMPED, 0.0, DAY)
+    for_long = on_one_computer.after(reading(3600, wall=DAY, database=DAY))
+    assert seen(for_long, 3601, wall=DAY).fault is JUMPED
+    back = for_long.after(reading(3660))
+    assert seen(back, 3661) == ClockStatus(None, 0.0, 0.0)
+    assert now(back, 3661) == 0.0
+
+
+def test_slow_differences_are_followed() -> None:
+    """Clocks that drift against the monotonic one, a little at each reading, do not jump."""
+    readings = [reading(60.0 * turn, wall=turn * 10.0, database=turn * 10.0) for turn in range(20)]
+    known = after(*readings)
+    assert seen(known, 60.0 * 19, wall=190.0) == ClockStatus(None, 0.0, 0.0)
+
+
+def test_without_a_database_the_time_begins_at_the_wall_clock() -> None:
+    """And follows it at each reading, as long as it does not jump."""
+    known = after(reading(0, wall=7.0, database=None))
+    assert now(known, 0) == 7.0
+    assert seen(known, 0, wall=7.0) == ClockStatus(None, 0.0, 0.0)
+    assert now(known.after(reading(60, wall=9.0, database=None)), 61) == 9.0
+
+
+@pytest.mark.parametrize("jump", [DAY, -DAY, LIMIT + 1])
+def test_without_a_database_a_jump_moves_nothing(jump: float) -> None:
+    """The time goes on by the monotonic clock, and is not trusted until the wall clock is back."""
+    known = after(reading(0, database=None))
+    assert seen(known, 1, wall=jump) == ClockStatus(JUMPED, jump, 0.0)
+    known = known.after(reading(60, wall=jump, database=None))
+    assert now(known, 61) == 0.0
+    assert seen(known, 61, wall=jump).fault is JUMPED
+    known = known.after(reading(120, database=None))
+    assert seen(known, 121) == ClockStatus(None, 0.0, 0.0)

@@ -1,0 +1,165 @@
+"""A process's clock is kept at the shared time, and what is wrong with it is reported."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from kling_mock.clock import ManualClock, NodeClock
+from kling_mock.relay.domain.shared_time import INTERVAL, ClockFault, ClockStatus
+from kling_mock.relay.service.clock_watch import ClockWatch
+from kling_mock.storage.errors import StorageUnavailableError
+from kling_mock.storage.memory import MemoryStorage
+
+NOW = 1_700_000_000.0
+DAY = 86_400.0
+
+
+class Computer:
+    """A computer with a database, whose clocks a test moves."""
+
+    def __init__(self, ahead: float = 0.0, database: float | None = 0.0) -> None:
+        self.passed = 0.0
+        self.ahead = ahead
+        self.database = database
+        self.clock = NodeClock(wall=self.wall, steady=lambda: 50.0 + self.passed)
+        self.storage = Store(self)
+        self.watch = ClockWatch(self.storage, self.clock)
+
+    def wall(self) -> float:
+        return NOW + self.passed + self.ahead
+
+    @property
+    def error(self) -> float:
+        """How far ahead of the true time the relay's clock is."""
+        return self.clock.now() - NOW - self.passed
+
+
+class Store(MemoryStorage):
+    """A store with a clock, which takes a second to read."""
+
+    def __init__(self, computer: Computer) -> None:
+        super().__init__()
+        self._computer = computer
+        self.is_away = False
+        self.readings = 0
+        self.connected: Callable[[], None] = lambda: None
+
+    def on_connect(self, call: Callable[[], None]) -> None:
+        self.connected = call
+
+    async def read_clock(self) -> float | None:
+        self.readings += 1
+        if self.is_away:
+            raise StorageUnavailableError("the database is away")
+        own = self._computer.database
+        self._computer.passed += 0.5
+        found = None if own is None else NOW + self._computer.passed + own
+        self._computer.passed += 0.5
+        return found
+
+
+async def test_the_clock_is_set_to_the_databases_time() -> None:
+    """In the middle of the reading; the tokens for Kling are signed by the computer's own."""
+    computer = Computer(ahead=25 * 3600.0)
+    assert computer.error == 25 * 3600.0
+    await computer.watch.start()
+    assert computer.error == pytest.approx(0.0)
+    assert computer.clock.time() == computer.wall()
+
+
+async def test_a_fault_is_reported_once_and_so_is_its_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """In the log, and in what `/health` shows; tasks do not expire meanwhile."""
+    caplog.set_level(logging.INFO, "kling_mock.relay")
+    computer = Computer(ahead=7200.0)
+    await computer.watch.start()
+    await computer.watch.measure()
+    assert not computer.watch.may_expire()
+    shown = {"fault": "differs", "ahead_seconds": 7200, "jumped_seconds": 0}
+    assert computer.watch.shown() == {"clock": shown}
+    (line,) = [one.message for one in caplog.records if one.levelno == logging.ERROR]
+    assert "this computer's clock is 7200 s ahead of the database's" in line
+    computer.ahead = 0.0
+    assert computer.watch.may_expire()
+    assert computer.watch.shown() == {}
+    assert caplog.records[-1].message.startswith("kling relay: the clocks agree")
+
+
+async def test_a_jump_of_the_wall_clock_moves_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Where the database has no clock the monotonic one is the witness."""
+    computer = Computer(database=None)
+    await computer.watch.start()
+    assert computer.watch.may_expire()
+    computer.ahead = DAY
+    assert computer.error == pytest.approx(0.0)
+    assert not computer.watch.may_expire()
+    await computer.watch.measure()
+    assert computer.error == pytest.approx(0.0)
+    assert computer.watch.status().fault is ClockFault.JUMPED
+    assert "the time has jumped by 86400 s" in caplog.text
+    assert caplog.text.count("kling relay error") == 1
+
+
+async def test_a_database_that_is_away_keeps_what_is_known() -> None:
+    """The clock goes on, and is read again later."""
+    computer = Computer()
+    await computer.watch.start()
+    computer.storage.is_away = True
+    computer.passed += 300
+    await computer.watch.measure()
+    assert computer.watch.may_expire()
+    assert computer.error == pytest.approx(0.0)
+
+
+async def test_nothing_expires_before_the_first_reading() -> None:
+    """A process that does not know the time says so, and asks again within seconds."""
+    computer = Computer(ahead=DAY)
+    computer.storage.is_away = True
+    computer.clock.start(asyncio.get_running_loop())
+    await computer.watch.start()
+    assert not computer.watch.may_expire()
+    assert computer.watch.shown()["clock"]["fault"] == "unread"
+    (timer,) = computer.clock.save().timers
+    assert timer[0] - computer.clock.now() < INTERVAL / 10
+    computer.watch.stop()
+    computer.clock.stop()
+
+
+async def test_it_is_read_every_minute_and_after_each_connect() -> None:
+    """A connection may lead to another server."""
+    computer = Computer()
+    computer.clock.start(asyncio.get_running_loop())
+    await computer.watch.start()
+    (timer,) = computer.clock.save().timers
+    assert timer[0] - computer.clock.now() == pytest.approx(INTERVAL)
+    timer[2].fire()
+    await computer.clock.drain()
+    assert computer.storage.readings == 2
+    computer.storage.connected()
+    computer.storage.connected()
+    await computer.clock.drain()
+    assert 3 <= computer.storage.readings <= 4
+    computer.watch.stop()
+    before = computer.storage.readings
+    computer.storage.connected()
+    await computer.clock.drain()
+    assert computer.storage.readings == before
+    computer.clock.stop()
+
+
+async def test_a_clock_that_a_test_moves_is_the_time() -> None:
+    """It is not set, and tasks expire by it."""
+    clock = ManualClock(NOW)
+    store = Computer(ahead=DAY).storage
+    watch = ClockWatch(store, clock)
+    await watch.start()
+    await watch.measure()
+    assert clock.now() == NOW
+    assert watch.status() == ClockStatus(None)
+    assert watch.may_expire()
+    assert store.readings == 0
