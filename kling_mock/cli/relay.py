@@ -93,7 +93,8 @@ def add_relay_commands(commands: Any) -> None:
         "--speed",
         type=float,
         default=None,
-        help="seconds on its clock in one real second, in front of an emulated Kling of that speed",
+        help="seconds on its clock in one real second, in front of an emulated Kling of that "
+        "speed, which must be running: its clock is read at the start",
     )
 
     option(
@@ -151,7 +152,7 @@ def _relay(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     try:
-        from kling_mock.clock import ScaledClock
+        from kling_mock.cli.emulated_clock import emulated_clock
         from kling_mock.relay.settings import RelaySettings
         from kling_mock.relay.standalone import RelayServer
 
@@ -170,7 +171,7 @@ def _relay(options: argparse.Namespace) -> int:
             admin_token=os.environ.get("KLING_MOCK_ADMIN_TOKEN", ""),
             callback_secret=os.environ.get("KLING_MOCK_CALLBACK_SECRET", "").encode(),
         )
-        clock = None if options.speed is None else ScaledClock(options.speed)
+        clock = None if options.speed is None else emulated_clock(options.speed, options.upstream)
         server = RelayServer(settings, host=options.host, clock=clock)
         log_to_stderr()
         server.start()

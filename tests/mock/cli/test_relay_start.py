@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from kling_mock.cli.main import main
+from tests.started import SERVE, started
 
 START = ("relay", "--port", "0")
 UPSTREAM = ("--upstream", "http://127.0.0.1:9")
@@ -80,3 +82,35 @@ def test_a_key_that_cannot_be_one_ends_the_start(
     assert why in complaint
     assert "KLING_API_KEY" in complaint
     assert "secret" not in complaint
+
+
+#: A token lives for 1800 s of the emulated Kling's clock: at this speed for 0.36 s.
+FAST = ("--speed", "5000")
+
+
+@pytest.mark.slow
+def test_a_fast_relay_may_be_started_long_after_the_emulator() -> None:
+    """It takes the emulator's time, and so makes tokens that have not expired."""
+    with started(*SERVE, *FAST) as (_, kling):
+        pair = {"KLING_ACCESS_KEY": kling["access_key"], "KLING_SECRET_KEY": kling["secret_key"]}
+        words = (*START, *MEMORY, "--upstream", kling["kling_url"], *FAST)
+        with started(*words, given=pair) as (_, relay):
+            reply = httpx.post(
+                f"{relay['relay_url']}/kling/v1/videos/text2video",
+                json={"model": "kling-v1-6", "prompt": "a kitten", "duration": 5},
+                headers={"Authorization": f"Bearer {relay['relay_token']}"},
+                timeout=60,
+            )
+            assert reply.status_code == 200, reply.text
+            assert reply.json()["kling_task_id"]
+
+
+def test_a_fast_relay_without_its_emulator_does_not_start(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It cannot know the time there; the sentence says what to start first."""
+    assert main([*START, *WELL, *FAST]) == 1
+    output, complaint = capsys.readouterr()
+    assert output == ""
+    assert complaint.startswith("kling-mock: --speed: the clock of the emulated Kling")
+    assert "Start `kling-mock serve --speed N` first" in complaint
