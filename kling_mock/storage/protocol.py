@@ -149,7 +149,7 @@ class Storage(Protocol):
         Raises:
             ExistsError: The reference belongs to another user or amount.
             InsufficientQuotaError: It would take more than is neither spent nor held.
-            UnknownError: There is no such user.
+            UnknownError: There is no such user, or it is deleted.
             ValueError: The amount or the reference is not one, or the balance would pass
                 `MAX_BALANCE`.
         """
@@ -172,7 +172,7 @@ class Storage(Protocol):
 
         Raises:
             ExistsError: Its hash is taken.
-            UnknownError: There is no such user.
+            UnknownError: There is no such user, or it is deleted.
         """
         ...
 
@@ -197,7 +197,7 @@ class Storage(Protocol):
 
         Raises:
             InsufficientQuotaError: Its open tasks hold more than that.
-            UnknownError: There is none.
+            UnknownError: There is none, or it is deleted.
             ValueError: It is not a whole number from 0 to `MAX_AMOUNT`.
         """
         ...
@@ -603,7 +603,7 @@ class Storage(Protocol):
 
         Raises:
             ExistsError: The secret was rotated since the caller has looked.
-            UnknownError: There is no such user.
+            UnknownError: There is no such user, or it is deleted.
         """
         ...
 

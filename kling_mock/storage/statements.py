@@ -40,11 +40,11 @@ USERS: Final = select(User, "FROM users WHERE id > ? ORDER BY id LIMIT ?")
 INSERT_USER: Final = insert("users", ("username", "status", "quota", "created_at"))
 #: (status, id)
 SET_USER_STATUS: Final = write("UPDATE users SET status = ? WHERE id = ? AND status <> 3")
-#: Move a balance, unless that takes what is held or passes the largest one.
+#: Move a balance, unless that takes what is held or passes the largest one, or it is deleted.
 #: (amount, id, amount, amount, largest balance)
 CREDIT_USER: Final = write("""
     UPDATE users SET quota = quota + ?
-    WHERE id = ? AND quota - held_quota + ? >= 0 AND quota + ? <= ?""")
+    WHERE id = ? AND status <> 3 AND quota - held_quota + ? >= 0 AND quota + ? <= ?""")
 #: Hold a price, if the user may spend it. (price, id, price)
 HOLD_USER: Final = write("""
     UPDATE users SET held_quota = held_quota + ?

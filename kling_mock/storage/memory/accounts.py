@@ -86,7 +86,7 @@ class MemoryAccounts:
             if (before.user_id, before.amount) != (user_id, amount):
                 raise ExistsError("user", "credit reference")
             return before
-        user = self.tables.user(user_id)
+        user = self.tables.living_user(user_id)
         if user.quota + amount > MAX_BALANCE:
             raise ValueError(f"a balance is at most {MAX_BALANCE}")
         if user.available + amount < 0:
@@ -113,7 +113,7 @@ class MemoryAccounts:
     # ------------------------------------------------------------ tokens
 
     async def create_token(self, token: NewToken, *, now: int) -> Token:
-        self.tables.user(token.user_id)
+        self.tables.living_user(token.user_id)
         for one in self.tables.tokens.values():
             if one.token_hash == token.token_hash:
                 if (one.user_id, one.name, one.created_at) == (token.user_id, token.name, now):
@@ -155,6 +155,8 @@ class MemoryAccounts:
         if remain_quota is not None:
             check_amount("remain_quota", remain_quota)
         token = self.tables.token(token_id)
+        if token.status == DELETED:
+            raise UnknownError("token", token_id)
         if remain_quota is not None and remain_quota < token.held_quota:
             raise InsufficientQuotaError("token", token.held_quota, remain_quota)
         token = attrs.evolve(token, unlimited=remain_quota is None, remain_quota=remain_quota or 0)

@@ -8,6 +8,7 @@ import attrs
 
 from kling_mock.storage.errors import UnknownError
 from kling_mock.storage.values import (
+    DELETED,
     Channel,
     LateReport,
     LedgerEntry,
@@ -53,6 +54,13 @@ class MemoryTables:
             return self.users[user_id]
         except KeyError:
             raise UnknownError("user", user_id) from None
+
+    def living_user(self, user_id: int) -> User:
+        """Return a user that is not deleted, or raise `UnknownError`."""
+        user = self.user(user_id)
+        if user.status == DELETED:
+            raise UnknownError("user", user_id)
+        return user
 
     def token(self, token_id: int) -> Token:
         """Return a token, or raise `UnknownError`."""

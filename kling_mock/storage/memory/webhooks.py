@@ -166,7 +166,7 @@ class MemoryWebhooks(MemoryTasks):
     async def rotate_webhook_secret(
         self, user_id: int, *, generation: int, overlap_until: int
     ) -> SecretRotation:
-        self.tables.user(user_id)
+        self.tables.living_user(user_id)
         wanted = SecretRotation(user_id, generation, overlap_until)
         before = self.tables.webhook_secrets.get(user_id)
         if before == wanted:

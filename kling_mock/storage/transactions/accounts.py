@@ -34,6 +34,14 @@ def get_user(user_id: int) -> Transaction[User]:
     return User(*rows[0])
 
 
+def living_user(user_id: int) -> Transaction[User]:
+    """Return a user that is not deleted, or raise `UnknownError`."""
+    user = yield from get_user(user_id)
+    if user.status == DELETED:
+        raise UnknownError("user", user_id)
+    return user
+
+
 def create_user(user: NewUser, *, now: int) -> Transaction[User]:
     before = yield from find_user(user.username)
     if before is not None:
@@ -91,7 +99,7 @@ def credit(
         raise RetryTransactionError from None
     changed = yield sql.CREDIT_USER, (amount, user_id, amount, amount, MAX_BALANCE)
     if changed != 1:
-        user = yield from get_user(user_id)
+        user = yield from living_user(user_id)
         if user.quota + amount > MAX_BALANCE:
             raise ValueError(f"a balance is at most {MAX_BALANCE}")
         if user.available + amount >= 0:
@@ -120,7 +128,7 @@ def find_charge(task_id: str) -> Transaction[LedgerEntry | None]:
 
 
 def create_token(token: NewToken, *, now: int) -> Transaction[Token]:
-    yield from get_user(token.user_id)
+    yield from living_user(token.user_id)
     before = yield sql.TOKEN_BY_HASH, (token.token_hash,)
     if before:
         return _same_token(Token(*before[0]), token, now)
@@ -187,6 +195,8 @@ def set_token_quota(token_id: int, remain_quota: int | None) -> Transaction[Toke
     limit = (int(remain_quota is None), remain_quota or 0)
     yield sql.SET_TOKEN_QUOTA, (*limit, token_id, *limit)
     token = yield from _token(token_id)
+    if token.status == DELETED:
+        raise UnknownError("token", token_id)
     # Not the count of changed rows: MySQL counts none if the values are the same as before.
     if (token.unlimited, token.remain_quota) != limit:
         raise InsufficientQuotaError("token", token.held_quota, limit[1])

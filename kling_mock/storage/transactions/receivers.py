@@ -8,6 +8,7 @@ from kling_mock.storage import statements as sql
 from kling_mock.storage.errors import ExistsError, UnknownError
 from kling_mock.storage.money_rules import check_limit
 from kling_mock.storage.steps import DuplicateError, RetryTransactionError, Transaction
+from kling_mock.storage.transactions.accounts import living_user
 from kling_mock.storage.values import Receiver, ReceiverCounts, SecretRotation
 
 
@@ -71,8 +72,7 @@ def find_webhook_secret(user_id: int) -> Transaction[SecretRotation | None]:
 def rotate_webhook_secret(
     user_id: int, *, generation: int, overlap_until: int
 ) -> Transaction[SecretRotation]:
-    if not (yield sql.USER_BY_ID, (user_id,)):
-        raise UnknownError("user", user_id)
+    yield from living_user(user_id)
     wanted = SecretRotation(user_id, generation, overlap_until)
     before = yield from find_webhook_secret(user_id)
     if before == wanted:

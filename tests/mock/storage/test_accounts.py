@@ -296,3 +296,23 @@ async def test_a_deleted_user_or_token_does_not_come_back(shop: Shop) -> None:
     assert caller is not None
     assert (caller.token.status, caller.user.status) == (DELETED, DELETED)
     await shop.assert_explained()
+
+
+async def test_nothing_is_given_to_a_deleted_user_or_token(shop: Shop) -> None:
+    """No money, token, quota or secret, which nobody could use; what was booked is shown."""
+    booked = await shop.store.credit(shop.user.id, 5, reference="before", now=kit.NOW)
+    await shop.store.set_token_status(shop.token.id, DELETED)
+    with pytest.raises(UnknownError, match=f"no token {shop.token.id}"):
+        await shop.store.set_token_quota(shop.token.id, 7)
+    await shop.store.set_user_status(shop.user.id, DELETED)
+    with pytest.raises(UnknownError, match=f"no user {shop.user.id}"):
+        await shop.store.credit(shop.user.id, 5, reference="after", now=kit.NOW)
+    with pytest.raises(UnknownError, match=f"no user {shop.user.id}"):
+        await shop.store.create_token(NewToken(shop.user.id, "f" * 64, "late"), now=kit.NOW)
+    with pytest.raises(UnknownError, match=f"no user {shop.user.id}"):
+        await shop.store.rotate_webhook_secret(shop.user.id, generation=1, overlap_until=kit.NOW)
+    again = await shop.store.credit(shop.user.id, 5, reference="before", now=kit.NOW + 9)
+    assert again == booked
+    assert (await shop.store.get_user(shop.user.id)).quota == 1_005
+    assert len(await shop.store.list_tokens(shop.user.id)) == 1
+    await shop.assert_explained()
