@@ -83,13 +83,17 @@ def _seconds(retry_after: str) -> float:
 
 # ---------------------------------------------------------------- addresses
 
-# What Python 3.11's `is_global` takes for public: an IPv4 address inside of an IPv6 one, and
-# addresses for protocols.
+# What Python 3.11's `is_global` takes for public: an IPv4 address inside of an IPv6 one, addresses
+# for protocols and documentation, site-local ones, and that of Azure's services inside a network.
 _INWARD: Final[tuple[IPv4Network | IPv6Network, ...]] = (
+    IPv4Network("168.63.129.16/32"),
     IPv4Network("192.0.0.0/24"),
+    IPv4Network("192.88.99.0/24"),
     IPv6Network("64:ff9b::/96"),
     IPv6Network("64:ff9b:1::/48"),
     IPv6Network("2002::/16"),
+    IPv6Network("3fff::/20"),
+    IPv6Network("fec0::/10"),
 )
 
 

@@ -161,10 +161,14 @@ class RelayHandler:
                 parsed = await self._large.parse(name, raw)
                 del raw  # for as long as Kling takes, the parsed request is enough
                 return await self._service.create(caller, parsed)
-        if name in wire.ENDPOINTS:
-            errors.check_method(request.method, "POST")
-        errors.check_method(request.method, "GET")
-        return await self._service.query(caller, name)
+        is_endpoint = name in wire.ENDPOINTS
+        errors.check_method(request.method, *(("POST", "GET") if is_endpoint else ("GET",)))
+        try:
+            return await self._service.query(caller, name)
+        except RelayError as error:
+            if is_endpoint and error.kind is errors.NOT_FOUND:
+                errors.check_method(request.method, "POST")  # no task has this external id
+            raise
 
     async def _callback(self, request: web.BaseRequest, task_id: str | None) -> dict[str, str]:
         errors.check_method(request.method, "POST")

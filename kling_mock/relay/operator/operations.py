@@ -85,7 +85,7 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             "/users",
             OperatorService.list_users,
             "List users, a hundred at a time",
-            _page(views.USER, next_after=nullable(integer())),
+            _page(views.LISTED_USER, next_after=nullable(integer())),
             query={"after": integer(0, _MOST, "Only users with a larger id.")} | _DELETED,
         ),
         ApiCall(

@@ -92,11 +92,11 @@ class OperatorService:
     # ------------------------------------------------------------ users
 
     async def list_users(self, parameters: Parameters) -> Body:
-        """List users."""
+        """List users, without the secrets of their webhooks."""
         found = await self._storage.list_users(after=parameters.get("after", 0), limit=_PAGE)
         shown = [user for user in found if _is_shown(user.status, parameters)]
         following = found[-1].id if len(found) == _PAGE else None
-        return {"data": [await self._shown(user) for user in shown], "next_after": following}
+        return {"data": [show_user(user) for user in shown], "next_after": following}
 
     async def get_user(self, parameters: Parameters) -> Body:
         """Show a user."""

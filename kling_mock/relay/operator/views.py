@@ -29,6 +29,7 @@ from kling_mock.web.json_schema import optional as nullable
 
 __all__ = [
     "CHANNEL",
+    "LISTED_USER",
     "NEW_TOKEN",
     "RECEIVER",
     "RECONCILIATION",
@@ -92,6 +93,7 @@ _STATUS: Final = text(enum=[*_NAMES.values()])
 USER: Final = schema_of(
     User, status=_STATUS, webhook_secret=text("Its webhooks are signed with it.")
 )
+LISTED_USER: Final = schema_of(User, status=_STATUS)
 TOKEN: Final = schema_of(Token, status=_STATUS, token_hash=None)
 NEW_TOKEN: Final = schema_of(
     Token, status=_STATUS, token_hash=None, token=text("The token; no later call shows it.")

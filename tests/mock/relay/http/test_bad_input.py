@@ -18,13 +18,34 @@ from tests.mock.relay.http_calls import GUIDE, VIDEOS, Caller, error_of
 
 @pytest.mark.parametrize(
     "header",
-    ["", "Bearer", "Bearer sk-wrong", "Basic abc", "Bearer é", "sk-wrong"],
+    [
+        b"",
+        b"Bearer",
+        b"Bearer sk-wrong",
+        b"Basic abc",
+        "Bearer é".encode(),
+        b"sk-wrong",
+        b"Bearer \xff",
+        b"Bearer \xed\xa0\x80",
+        b"\xff",
+    ],
 )
-def test_a_wrong_token_is_a_401(caller: Caller, header: str) -> None:
+def test_a_wrong_token_is_a_401(caller: Caller, header: bytes) -> None:
     """A missing, foreign or garbled token is refused before anything is looked at."""
     for method, path in (("POST", f"{VIDEOS}/text2video"), ("GET", VIDEOS), ("GET", f"{VIDEOS}/x")):
-        reply = caller.http.request(method, path, headers=[(b"Authorization", header.encode())])
+        reply = caller.http.request(method, path, headers=[(b"Authorization", header)])
         assert error_of(reply) == (401, "authentication_error", "invalid_token")
+    reply = caller.http.get("/__kling/relay/users", headers=[(b"Authorization", header)])
+    assert error_of(reply)[:2] == (401, "authentication_error")
+
+
+@pytest.mark.parametrize("name", ["text2video", "omni-video"])
+def test_an_external_id_may_be_the_name_of_an_endpoint(caller: Caller, name: str) -> None:
+    """Its owner gets the task; without one the path is only for creates."""
+    task_id = caller.created(external_task_id=name)
+    assert caller.query(name)["task_id"] == task_id
+    other = caller.another()
+    assert error_of(other.call("GET", f"{VIDEOS}/{name}"))[::2] == (405, "method_not_allowed")
 
 
 def test_a_disabled_token_or_user_is_refused(caller: Caller) -> None:
