@@ -31,7 +31,9 @@ __all__ = [
     "UnknownError",
 ]
 
-RecordKind = Literal["user", "token", "channel", "task", "notice", "receiver", "webhook secret"]
+RecordKind = Literal[
+    "user", "token", "channel", "task", "notice", "receiver", "credit", "webhook secret"
+]
 
 
 class StorageError(Exception):

@@ -121,13 +121,16 @@ class AccessPolicy:
             self._damper.right(peer)
 
     def check_reader(self, peer: str | None, headers: Mapping[str, str]) -> None:
-        """Check who reads what this computer may read without the token.
+        """Check who reads what this computer may read without the token, unless others call too.
+
+        Behind a proxy every caller is at this computer, and not every proxy says so.
 
         Raises:
-            ApiError: 401 or 429, from elsewhere, through a proxy or by a foreign name, and without
-                the token.
+            ApiError: 401 or 429 without the token: of a server that others may call; of any other
+                one from elsewhere, through a proxy, or by a foreign name.
         """
-        if not (comes_from_here(peer, headers) and self._knows(headers)):
+        is_ours = comes_from_here(peer, headers) and self._knows(headers)
+        if self.callers == "remote" or not is_ours:
             self.check_token(peer, headers)
 
     def _knows(self, headers: Mapping[str, str]) -> bool:

@@ -160,7 +160,8 @@ def test_a_process_with_a_wrong_clock_harms_nobody(
         clock = health(caller)["clock"]
         assert clock["fault"] == "differs"
         assert abs(clock["ahead_seconds"] - hours * HOUR) < 5
-        metrics = caller.call("GET", "/metrics").text
+        admin = {"Authorization": f"Bearer {caller.mock.admin_token}"}
+        metrics = caller.http.get("/metrics", headers=admin).text
         assert 'kling_relay_clock_fault{fault="differs"} 1.0' in metrics
     assert "this computer's clock is" in caplog.text
     assert scene.statuses() == Counter(processing=TASKS)

@@ -165,6 +165,7 @@ _STATUS_OF_CODE: Final = {
     1303: 429,
 }
 _WAIT: Final = 5  # seconds, if Kling names none: about a queue's step
+_LONGEST_WAIT: Final = 300  # seconds: whatever a channel names, another one may be free by then
 
 
 def upstream_refusal(error: KlingError) -> RelayError:
@@ -176,7 +177,8 @@ def upstream_refusal(error: KlingError) -> RelayError:
     http = _STATUS_OF_CODE.get(error.code, 502)
     wait = None
     if http == 429:
-        wait = _WAIT if error.retry_after is None else max(1, round(error.retry_after))
+        asked = _WAIT if error.retry_after is None else error.retry_after
+        wait = max(1, round(min(asked, _LONGEST_WAIT)))
     message = error.message[:_LONGEST] if http < 500 else "Kling refused this relay's channel."
     return RelayError(UPSTREAM, message, code=error.code or None, http=http, retry_after=wait)
 

@@ -63,9 +63,8 @@ class MonitoringPages:
         """Answer a scrape.
 
         Raises:
-            RelayError: 401 without the admin token from another computer, through a proxy or by
-                a name that is not this relay's, 501 without the
-                extra.
+            RelayError: 401 without the admin token, unless this relay is for this computer only
+                and called from there by its own name; 501 without the extra.
         """
         errors.check_method(request.method, "GET", "HEAD")
         self._operator.check_reader(request.remote, request.headers)

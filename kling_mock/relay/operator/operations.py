@@ -262,7 +262,7 @@ CALLS: Final[ApiTable[OperatorService]] = ApiTable(
             OperatorService.list_notices,
             "List webhooks to users, newest first",
             _page(views.schema_of(Notice)),
-            query={"state": text(enum=[*NoticeState])},
+            query={"state": text(enum=[*NoticeState])} | _BEFORE,
         ),
         ApiCall(
             "POST",

@@ -309,7 +309,9 @@ class OperatorService:
     async def list_notices(self, parameters: Parameters) -> Body:
         """List callbacks to users."""
         state = parameters.get("state")
-        found = await self._storage.list_notices(state=None if not state else NoticeState(state))
+        found = await self._storage.list_notices(
+            state=None if not state else NoticeState(state), before=parameters.get("before")
+        )
         return {"data": [attrs.asdict(notice) for notice in found]}
 
     async def replay_notice(self, parameters: Parameters) -> Body:

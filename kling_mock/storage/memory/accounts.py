@@ -84,7 +84,7 @@ class MemoryAccounts:
         before = self.tables.ledger.get((LedgerKind.CREDIT, task_id(reference)))
         if before is not None:
             if (before.user_id, before.amount) != (user_id, amount):
-                raise ExistsError("user", "credit reference")
+                raise ExistsError("credit", "reference")
             return before
         user = self.tables.living_user(user_id)
         if user.quota + amount > MAX_BALANCE:

@@ -89,7 +89,7 @@ def credit(
     if rows:
         before = LedgerEntry(*rows[0])
         if (before.user_id, before.amount) != (user_id, signed_amount(amount)):
-            raise ExistsError("user", "credit reference")
+            raise ExistsError("credit", "reference")
         return before
     try:
         # The ledger before the user: its unique key is what makes two credits one.

@@ -118,6 +118,17 @@ def test_the_relay_alone_has_the_same_policy(standalone: tuple[str, str]) -> Non
     assert ask(url, "wrong").status_code == 401
 
 
+def test_the_metrics_of_a_relay_that_others_call_need_the_token(
+    standalone: tuple[str, str],
+) -> None:
+    """Behind a proxy every caller is at this computer, and may have been given its name."""
+    url, token = f"{standalone[0]}/metrics", standalone[1]
+    for host in ("localhost:3000", "127.0.0.1", "relay.example"):
+        reply = httpx.get(url, headers={"Host": host}, trust_env=False)
+        assert reply.status_code == 401, host
+    assert ask(url, token).status_code == 200
+
+
 @pytest.mark.parametrize("scheme", ["Basic", "Token", ""])
 def test_both_apis_want_a_bearer(mock: KlingMock, scheme: str) -> None:
     """The same comparison on both ports: another scheme is no token."""

@@ -280,3 +280,14 @@ def test_a_kling_that_is_away_is_a_503() -> None:
     assert (refusal.http, refusal.code) == (503, "upstream_unreachable")
     waiting = api_error("slow down", code=1302, http_status=429, retry_after=2.6)
     assert errors.upstream_refusal(waiting).retry_after == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "passed_on"), [(None, 5), (0.2, 1), (300, 300), (86_400, 300), (10.0**300, 300)]
+)
+def test_a_user_waits_five_minutes_at_most_for_a_channel(
+    asked: float | None, passed_on: int
+) -> None:
+    """Whatever a channel asks for, another one may be free by then."""
+    refusal = api_error("busy", code=1302, http_status=429, retry_after=asked)
+    assert errors.upstream_refusal(refusal).retry_after == passed_on

@@ -35,7 +35,8 @@ Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 def scraped(caller: Caller) -> Series:
     """Return every series by name and labels."""
-    reply = caller.http.get("/metrics")
+    admin = {"Authorization": f"Bearer {caller.mock.admin_token}"}
+    reply = caller.http.get("/metrics", headers=admin)
     assert reply.status_code == 200, reply.text
     assert reply.headers["content-type"].startswith("text/plain")
     families = parse(reply.text)

@@ -165,3 +165,25 @@ def test_two_changes_of_a_channel_at_the_same_time_are_both_made(tmp_path: Path)
                 if channel["name"] == CHANNEL["name"]
             )
             assert (channel["priority"], channel["weight"]) == (turn, turn + 100)
+
+
+def test_all_webhooks_can_be_listed(caller: Caller) -> None:
+    """Page by page, as reports: `before` takes the id of the last one."""
+    for _ in range(3):
+        caller.created(callback_url="http://receiver.invalid/")
+    caller.mock.clock.advance(1800)
+    newest, *others = caller.operate("GET", "notices")["data"]
+    assert len(others) == 2
+    assert caller.operate("GET", f"notices?before={newest['id']}")["data"] == others
+    assert caller.operate("GET", f"notices?before={others[-1]['id']}")["data"] == []
+
+
+def test_a_reference_that_is_taken_is_about_a_credit(caller: Caller) -> None:
+    """The sentence names what is taken: nobody is called so."""
+    credit = {"amount": 5, "reference": "payment-1"}
+    caller.operate("POST", "users/1/credit", json=credit)
+    headers = {"Authorization": f"Bearer {caller.mock.admin_token}"}
+    path = "/__kling/relay/users/1/credit"
+    reply = caller.http.post(path, json=credit | {"amount": 6}, headers=headers)
+    assert error_of(reply)[0] == 409
+    assert "there is a credit with this reference already" in reply.json()["error"]["message"]
