@@ -153,8 +153,9 @@ class Relay:
             round(settings.receiver_off_days * _DAY),
             metrics,
         )
+        large = LargeBodies(settings.body_memory_mib * 1024**2, metrics)
         self.callbacks = CallbackReceiver(
-            storage, self._channels, reconciler, clock, sweeps.schedule, metrics
+            storage, self._channels, reconciler, clock, sweeps.schedule, large.parse, metrics
         )
         service = RelayService(
             storage,
@@ -192,7 +193,7 @@ class Relay:
             pages.by_path,
             metrics,
             partial(_new_request_id, request_ids),
-            LargeBodies(settings.body_memory_mib * 1024**2, metrics),
+            large,
         )
 
     async def start(self) -> None:

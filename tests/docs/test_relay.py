@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from kling_mock.cli.main import _parser, main
 from kling_mock.cli.relay import _RELAY_LIMITS, _TIMEOUTS
 from kling_mock.relay.domain.breaker import FAILURES
+from kling_mock.relay.domain.json_body import LONGEST_NAME as LONGEST_FIELD
 from kling_mock.relay.domain.json_body import MAX_DEPTH, MAX_VALUES
 from kling_mock.relay.domain.repeats import WAIT_LIMIT, WAITING_PER_TOKEN, in_progress
 from kling_mock.relay.domain.shared_time import ClockStatus
@@ -135,7 +136,7 @@ FIXED: dict[str, str] = {
     "bytes of a body": f"text2video {mebibytes('text2video')} MiB, image2video "
     f"{mebibytes('image2video')}, multi-image2video {mebibytes('multi-image2video')}, omni-video "
     f"{mebibytes('omni-video')}; all other calls {mebibytes('')} MiB",
-    "levels and values": f"{MAX_DEPTH}, {MAX_VALUES}",
+    "levels and values": f"{MAX_DEPTH}, {MAX_VALUES}, {LONGEST_FIELD}",
     "digits of a number": f"{MAX_DIGITS}",
     "`duration`": f"above 0 and up to {MOST_SECONDS} seconds, 20 characters written out",
     "`prompt`": f"{MAX_PROMPT} bytes of UTF-8",

@@ -20,6 +20,7 @@ import pytest
 
 from kling_mock.clock import ManualClock
 from kling_mock.relay.domain.stored_values import MAX_HINT
+from kling_mock.relay.http.large_bodies import LargeBodies
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.service.breakers import Breakers
 from kling_mock.relay.service.callbacks import ALREADY, CallbackReceiver
@@ -73,7 +74,9 @@ class Relay:
             metrics,
             lambda: True,
         )
-        callbacks = CallbackReceiver(store, directory, reports, clock, lambda _: None, metrics)
+        callbacks = CallbackReceiver(
+            store, directory, reports, clock, lambda _: None, LargeBodies(0, metrics).parse, metrics
+        )
         shop = await Shop.fill(store, quota=10**9)
         return cls(shop, store, reports, callbacks, metrics)
 

@@ -11,22 +11,25 @@ from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 from kling_mock.relay.domain.errors import RelayError, invalid
+from kling_mock.relay.domain.large_json import HalfPairError, TooManyValuesError, loads_in_steps
 from kling_mock.web.decimals import BOUND, bounded_decimal
 
-__all__ = ["MAX_DEPTH", "MAX_VALUES", "read_object"]
+__all__ = ["HALF_PAIR", "LARGE", "LONGEST_NAME", "MAX_DEPTH", "MAX_VALUES", "read_object"]
 
 #: Levels of objects and lists, the outermost counted. Kling's own bodies have four.
 MAX_DEPTH: Final = 32
+#: Characters of a name in an object. Kling's own have at most 30.
+LONGEST_NAME: Final = 1_000
 #: Values in all objects and lists together. Kling's largest bodies have about a thousand.
 MAX_VALUES: Final = 10_000
 
 _KEY_SHOWN: Final = 40  # characters of a key that a message shows
 _TOO_DEEP: Final = f"is nested too deeply; the limit is {MAX_DEPTH} levels"
+_LONG_NAME: Final = f"has a name that is too long; the limit is {LONGEST_NAME} characters"
 _TOO_MANY: Final = f"has too many values; the limit is {MAX_VALUES}"
-_LARGE: Final = 1024 * 1024  # bytes
-#: Commas that a large body may have: those between its values, and plenty in its texts. A picture
-#: has none, and a prompt at most 65,535.
-_MOST_COMMAS: Final = MAX_VALUES + 200_000
+HALF_PAIR: Final = "holds half of a surrogate pair; must be UTF-8"
+#: Bytes from which a body is parsed in steps.
+LARGE: Final = 64 * 1024
 
 #: Where a value stands: its key and the place of what holds it; None is the body itself.
 _Place = tuple["_Place", str | int] | None
@@ -37,12 +40,16 @@ def read_object(raw: bytes) -> dict[str, Any]:
 
     Raises:
         RelayError: 400; it is no JSON object, nested more than `MAX_DEPTH` deep, has more than
-            `MAX_VALUES` values, or has a number outside `decimals.BOUND`, which is named.
+            `MAX_VALUES` values, has a name of more than `LONGEST_NAME` characters, or a number
+            outside `decimals.BOUND`, which is named.
     """
-    if len(raw) > _LARGE and raw.count(b",") > _MOST_COMMAS:
-        raise invalid("body", _TOO_MANY)  # before a list for each of them is made
     try:
-        found = _parsed(raw.decode("utf-8"))
+        large = len(raw) > LARGE
+        found = loads_in_steps(raw, MAX_VALUES, _parsed) if large else _parsed(raw.decode("utf-8"))
+    except TooManyValuesError:
+        raise invalid("body", _TOO_MANY) from None
+    except HalfPairError:
+        raise invalid("body", HALF_PAIR) from None
     except UnicodeDecodeError as error:
         raise invalid("body", f"is not UTF-8: see byte {error.start}") from None
     except RecursionError:
@@ -88,6 +95,8 @@ def _check(body: dict[str, Any]) -> None:
         if values > MAX_VALUES:
             raise invalid("body", _TOO_MANY)
         for key, value in _items(holder):
+            if isinstance(key, str) and len(key) > LONGEST_NAME:
+                raise invalid("body", _LONG_NAME)
             if isinstance(value, dict | list):
                 if depth == MAX_DEPTH:
                     raise invalid("body", _TOO_DEEP)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import kling_sdk
 from kling_mock.relay.domain.channels import ModelTarget
 from kling_mock.relay.domain.errors import invalid
-from kling_mock.relay.domain.json_body import read_object
+from kling_mock.relay.domain.json_body import HALF_PAIR, read_object
 from kling_mock.relay.domain.long_texts import LONG, hash_in_steps
 from kling_mock.relay.domain.pricing import Use
 from kling_mock.storage.values import VideoRow
@@ -271,7 +271,7 @@ def _hash(endpoint: str, body: Mapping[str, Any], size: int) -> str:
             return hash_in_steps([endpoint, rest], _CANONICAL)
         return hashlib.sha256(_CANONICAL.encode([endpoint, rest]).encode("utf-8")).hexdigest()
     except UnicodeEncodeError:  # legal in JSON, but it cannot be sent on
-        raise invalid("body", "holds half of a surrogate pair; must be UTF-8") from None
+        raise invalid("body", HALF_PAIR) from None
 
 
 class ListQuery(NamedTuple):

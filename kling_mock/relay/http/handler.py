@@ -158,7 +158,7 @@ class RelayHandler:
         if name in wire.ENDPOINTS and request.method == "POST":
             with self._large.kept(caller.token.id) as kept:
                 raw = await read_body(request, body_limit(name), kept)
-                parsed = await self._large.parse(name, raw)
+                parsed = await self._large.parse(partial(wire.read_create, name), raw)
                 del raw  # for as long as Kling takes, the parsed request is enough
                 return await self._service.create(caller, parsed)
         is_endpoint = name in wire.ENDPOINTS

@@ -6,23 +6,24 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar
 
-from kling_mock.relay.domain import errors, wire
+from kling_mock.relay.domain import errors, json_body
 from kling_mock.relay.domain.errors import RelayError
-from kling_mock.relay.domain.wire import CreateTaskRequest
 from kling_mock.relay.metrics.counters import Metrics
 
 __all__ = ["LARGE", "LargeBodies"]
 
-#: Bytes from which a body is large. What is below counts for nothing.
+T = TypeVar("T")
+
+#: Bytes from which a body counts. It is parsed in a thread from `json_body.LARGE` on.
 LARGE: Final = 1024 * 1024
 _RETRY_AFTER: Final = 5  # seconds
 _BUSY: Final = "too many large bodies are being sent to this relay; try again in a moment"
 
 
 class LargeBodies:
-    """Counts the bytes of large bodies, and parses them one at a time in a thread.
+    """Counts the bytes of large bodies, and parses all but small ones one at a time in a thread.
 
     They count as they come and not as they are announced, so that a slow one takes no room from
     others, and until the create has been answered: its body is sent on to Kling.
@@ -65,16 +66,16 @@ class LargeBodies:
             if counted:
                 self._count(token_id, -counted)
 
-    async def parse(self, endpoint: str, raw: bytes) -> CreateTaskRequest:
-        """Return a create as `wire.read_create` does.
+    async def parse(self, read: Callable[[bytes], T], raw: bytes) -> T:
+        """Return what *read* makes of a body, which is called in a thread unless it is small.
 
         Raises:
-            RelayError: 400.
+            Exception: What *read* raises.
         """
-        if len(raw) <= LARGE:
-            return wire.read_create(endpoint, raw)
+        if len(raw) <= json_body.LARGE:
+            return read(raw)
         async with self._parsing:
-            return await asyncio.to_thread(wire.read_create, endpoint, raw)
+            return await asyncio.to_thread(read, raw)
 
     def _count(self, token_id: int, change: int) -> None:
         self._kept += change

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Final, TypeAlias
 
 from kling_mock.clock import MockClock
 from kling_mock.relay.domain import errors
@@ -33,6 +34,8 @@ _log: Final = logging.getLogger("kling_mock.relay")
 DONE: Final = {"message": "success"}
 ALREADY: Final = {"message": "already processed"}
 SIGNATURE: Final = "webhook-signature"  # header of Standard Webhooks
+#: Calls a function with a body, beside the loop if that may take long.
+Parse: TypeAlias = Callable[[Callable[[bytes], CallbackEvent], bytes], Awaitable[CallbackEvent]]
 _REMEMBERED: Final = 1000  # tasks given up whose last reading is remembered
 
 
@@ -45,6 +48,7 @@ class CallbackReceiver:
         reconciler: Reads tasks and applies results.
         clock: The time.
         schedule_sweep: Called with an instant at which the sweeper has work.
+        parse: Calls a function with a body, beside the loop if that may take long.
         metrics: Counts the callbacks.
 
     Attributes:
@@ -59,8 +63,10 @@ class CallbackReceiver:
         reconciler: TaskReconciler,
         clock: MockClock,
         schedule_sweep: Callable[[float], None],
+        parse: Parse,
         metrics: Metrics,
     ) -> None:
+        self._parse = parse
         self._metrics = metrics
         self._storage = storage
         self._channels = channels
@@ -89,7 +95,7 @@ class CallbackReceiver:
             RelayError: 400 if the body is no task, 404 if there is no such task.
         """
         try:
-            event = parse_callback(raw, verify=False)
+            event = await self._parse(partial(parse_callback, verify=False), raw)
         except CallbackVerificationError as error:
             self._metrics.callback("invalid")
             raise invalid("body", str(error)) from None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from functools import partial
 
 import httpx
 import pytest
 
 from kling_mock import KlingMock, RelaySettings
+from kling_mock.relay.domain import wire
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.http.large_bodies import LARGE, LargeBodies
 from kling_mock.relay.metrics.counters import Metrics
@@ -58,7 +60,7 @@ async def test_large_bodies_are_parsed_one_at_a_time() -> None:
     body = {"model": "kling-v1-6", "prompt": "x", "duration": 5}
     small = json.dumps(body).encode()
     padded = small + b" " * LARGE
-    bodies = large(100 * MIB)
+    bodies, read = large(100 * MIB), partial(wire.read_create, "text2video")
     turns = 0
 
     async def count() -> None:
@@ -68,14 +70,12 @@ async def test_large_bodies_are_parsed_one_at_a_time() -> None:
             await asyncio.sleep(0)
 
     counting = asyncio.create_task(count())
-    parsed = await asyncio.gather(*(bodies.parse("text2video", padded) for _ in range(4)))
+    parsed = await asyncio.gather(*(bodies.parse(read, padded) for _ in range(4)))
     counting.cancel()
     assert turns > 1
-    assert {one.request_hash for one in parsed} == {
-        (await bodies.parse("text2video", small)).request_hash
-    }
-    with pytest.raises(RelayError, match="JSON"):
-        await bodies.parse("text2video", b"{" * (LARGE + 1))
+    assert {one.request_hash for one in parsed} == {(await bodies.parse(read, small)).request_hash}
+    with pytest.raises(RelayError, match="values"):
+        await bodies.parse(read, b"[" * (LARGE + 1))
 
 
 @pytest.fixture

@@ -84,7 +84,8 @@ def test_a_deeply_nested_body_is_refused(caller: Caller, depth: int, kind: str) 
     opened, closed = kind[:-1], kind[-1]
     raw = body(f'"extra":{opened * depth}1{closed * depth}')
     if len(raw) < 1024 * 1024:
-        assert "nested too deeply" in refused(caller, raw)
+        text = refused(caller, raw)
+        assert "nested too deeply" in text or (depth > MAX_VALUES and "too many values" in text)
 
 
 def test_a_body_of_many_values_is_refused(caller: Caller) -> None:
