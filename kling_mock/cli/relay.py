@@ -6,6 +6,7 @@ import argparse
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 from typing import Any
@@ -17,6 +18,9 @@ from kling_mock.web.request_log import log_to_stderr
 
 __all__ = ["add_relay_commands", "settle_memory"]
 
+# Seconds for which a thread may run while another one waits. The loop waits at each of its calls
+# of the system while a large body is parsed in a thread, 5 ms each by Python's default.
+_SWITCH = 0.0005
 _DRAIN = 3.0  # seconds that requests in progress get after SIGTERM
 _TIMEOUTS = {
     "header": "for the header of a connection's first request (default 20)",
@@ -49,6 +53,7 @@ _RELAY_LIMITS: dict[str, tuple[float, type, str]] = {
     "body-memory-mib": (192, int, "MiB of memory for large bodies of creates, 96 or more"),
     "reads-at-once": (64, int, "tasks that are polled at Kling concurrently"),
     "reads-per-channel": (8, int, "of these, those of one channel"),
+    "calls-per-channel": (200, int, "calls that wait for a reply of one channel; 0 is any number"),
     "webhooks-at-once": (128, int, "webhooks that are sent concurrently"),
     "webhooks-per-receiver": (4, int, "of these, those to one receiver"),
     "receiver-off-days": (5.0, float, "days of failures after which a receiver is switched off"),
@@ -101,7 +106,7 @@ def add_relay_commands(commands: Any) -> None:
         "--max-connections",
         type=int,
         metavar="N",
-        help="open connections (default: the limit of open files less 256, at most 10000)",
+        help="open connections (default: the limit of open files less 384, at most 10000)",
     )
     for name, (default, kind, text) in _RELAY_LIMITS.items():
         option(
@@ -182,6 +187,7 @@ def _relay(options: argparse.Namespace) -> int:
         print_error(error)
         return 1
     settle_memory()
+    sys.setswitchinterval(_SWITCH)
     print_json(server.ready())
     ended.wait()
     server.stop(_DRAIN)

@@ -97,7 +97,9 @@ class Relay:
             clock, settings.sweep_interval, None if alone is None else alone.next_notice_due
         )
         self._metrics = metrics
-        self._breakers = breakers = Breakers(clock.monotonic, self._on_channel)
+        self._breakers = breakers = Breakers(
+            clock.monotonic, self._on_channel, settings.calls_per_channel
+        )
         self._upstream = Upstream(
             clock,
             settings.upstream_timeout,

@@ -142,6 +142,8 @@ class RelaySettings:
         reads_at_once: How many tasks the sweeper polls concurrently, 1 or more. With 1 the order
             of results does not depend on the network; `KlingMock` sets 1.
         reads_per_channel: How many of them may be of one channel, 1 or more.
+        calls_per_channel: How many calls of Kling, creates included, may wait for a reply of one
+            channel, 0 or more; 0 is any number. Each process counts for itself.
         webhooks_at_once: How many webhooks are sent to users concurrently, 1 or more.
         webhooks_per_receiver: How many of them may go to one receiver, which is a user and a host,
             1 or more; of one user four times as many.
@@ -185,6 +187,7 @@ class RelaySettings:
     )
     reads_at_once: int = attrs.field(default=64, validator=_whole(1))
     reads_per_channel: int = attrs.field(default=8, validator=_whole(1))
+    calls_per_channel: int = attrs.field(default=200, validator=_whole(0))
     webhooks_at_once: int = attrs.field(default=128, validator=_whole(1))
     webhooks_per_receiver: int = attrs.field(default=4, validator=_whole(1))
     receiver_off_days: float = attrs.field(default=5.0, validator=_number)

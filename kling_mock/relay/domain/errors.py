@@ -148,7 +148,7 @@ def invalid(field: str, problem: str) -> RelayError:
 
 def paused(wait: float) -> RelayError:
     """Return the 503 for a create whose channels are all left alone; *wait* is in seconds."""
-    text = "Kling does not answer at present, so it is left alone for a while; nothing was created."
+    text = "Kling does not answer at present, or not fast enough; nothing was created, try again."
     return RelayError(UNREACHABLE, text, retry_after=max(1, math.ceil(wait)))
 
 

@@ -75,19 +75,19 @@ class Upstream:
     async def create(
         self, channel: Channel, key: ChannelKey, endpoint: str, body: dict[str, Any]
     ) -> Task | None:
-        """Create a task; return `None`, and send nothing, if the channel's breaker is open.
+        """Create a task; return `None`, and send nothing, if the channel's breaker refuses it.
 
         Raises:
             KlingError: It was refused, not sent, or the outcome is unknown; see
                 `channels.failover_decision`. A task with an id that no database can store
                 counts as no reply.
         """
+        resource = self._resource(channel.base_url, key, endpoint)
         if not self._breakers.begin((channel.id,)):
             return None
         with self._metrics.calling("create"):
             try:
-                call = self._resource(channel.base_url, key, endpoint).submit(body)
-                return await self._answered(channel.id, call)
+                return await self._answered(channel.id, resource.submit(body))
             except OutcomeUnknownError as error:
                 # The reason, if there is one.
                 cause = error.__cause__
@@ -96,16 +96,16 @@ class Upstream:
     async def read(
         self, channel: Channel, key: ChannelKey, endpoint: str, name: str
     ) -> Task | None:
-        """Return a task by Kling's id or by ours; `None` if the channel's breaker is open.
+        """Return a task by Kling's id or by ours; `None` if the channel's breaker refuses it.
 
         Raises:
             KlingError: It could not be read.
         """
+        resource = self._resource(channel.base_url, key, endpoint)
         if not self._breakers.begin((channel.id,)):
             return None
         with self._metrics.calling("read"):
-            call = self._resource(channel.base_url, key, endpoint).get(name)
-            return await self._answered(channel.id, call)
+            return await self._answered(channel.id, resource.get(name))
 
     async def close(self) -> None:
         """Close the connections."""

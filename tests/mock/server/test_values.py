@@ -53,6 +53,7 @@ RELAY: Final[dict[str, list[Any]]] = {
     "upstream_timeout": ["3", True, None, 0, NAN, math.inf],
     "create_lease": ["3", True, 1.5, None, 0, 46],
     "reads_at_once": ["3", True, 1.5, None, 0],
+    "calls_per_channel": ["3", True, 1.5, None, -1],
     "reads_per_channel": ["3", True, 1.5, None, 0],
     "webhooks_at_once": ["3", True, 1.5, None, 0],
     "webhooks_per_receiver": ["3", True, 1.5, None, 0],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -253,3 +254,33 @@ def test_a_channel_that_is_gone_is_no_longer_shown(scene: Scene) -> None:
     assert scene.caller.create().status_code == 502
     scene.caller.operate("PATCH", f"channels/{scene.channel}", json={"status": "disabled"})
     assert scene.degraded() == []
+
+
+@pytest.mark.slow
+def test_calls_that_wait_for_a_channel_are_limited() -> None:
+    """Each takes two connections; beyond the limit a create is refused at once, or goes on."""
+    kling, well = Kling(), Kling()
+    kling.hangs_on = {"POST", "GET"}
+    with (
+        scripted(kling) as first,
+        scripted(well) as second,
+        standalone(first.url, calls_per_channel=3) as caller,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        waiting = [pool.submit(caller.create) for _ in range(3)]
+        begun = time.monotonic()
+        while len(first.asked) < 3 and time.monotonic() - begun < 20:
+            threading.Event().wait(0.01)
+        took, reply = timed(caller.create)
+        assert error_of(reply) == (503, "upstream_error", "upstream_unreachable")
+        assert reply.headers["Retry-After"] == "1"
+        assert took < 2
+        channel = caller.operate("POST", "channels", json=SECOND | {"base_url": second.url})
+        assert caller.create().status_code == 200
+        assert [one.method for one in second.asked] == ["POST"]
+        caller.operate("DELETE", f"channels/{channel['id']}")
+        kling.released.set()
+        assert [one.result().status_code for one in waiting] == [200] * 3
+        kling.hangs_on = set()
+        assert caller.create().status_code == 200
+        assert len(first.asked) == 4
