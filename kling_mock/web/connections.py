@@ -28,6 +28,7 @@ _TURNS: Final = 4  # of the loop, until an accepted connection has read what it 
 _RETRY: Final = 1.0  # seconds to the next attempt when the process has no descriptor left
 _REPORT: Final = 60.0  # seconds between two warnings about connections that were closed
 _ROOM: Final = 10  # part of the connections that makes room at once: one in so many
+_NO_ROOM: Final = 0.05  # seconds in which nothing is looked for again after nothing was found
 _HANDSHAKE: Final = 0.1  # seconds that a TLS handshake gets when the listener is closed
 _GRACE: Final = 5.0  # seconds that a handler gets to answer that a body was too slow
 
@@ -126,6 +127,7 @@ class Listener:
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = Counter[str]()
         self._no_descriptor = False
+        self._no_room_until = float("-inf")
         self._reported = float("-inf")
         self._closing = False
         bound.setblocking(False)  # noqa: FBT003 - its only argument
@@ -236,6 +238,8 @@ class Listener:
 
     def _make_room(self) -> bool:
         """Close connections that wait for their client; return whether there were any."""
+        if self._loop.time() < self._no_room_until:
+            return False  # a flood would have every connection looked at for each new one
         now = self._look()
         open_ = self._open.items()
         ranks = ((room_rank(seen, now, self._limits), protocol) for protocol, seen in open_)
@@ -243,6 +247,8 @@ class Listener:
         chosen = able[: max(1, self._limits.connections // _ROOM)]
         for _, protocol in chosen:
             self._end(protocol, "made room")
+        if not chosen:
+            self._no_room_until = now + _NO_ROOM
         return bool(chosen)
 
     def _end(self, protocol: Connection, reason: str) -> None:

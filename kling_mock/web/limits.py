@@ -13,11 +13,12 @@ __all__ = ["Limits", "Phase", "Seen", "default_connections", "overdue", "room_ra
 
 #: Files and sockets of a process that are not connections to this address: the database, the
 #: upstream, log files.
-_RESERVE: Final = 256
+_RESERVE: Final = 384
 _LEAST: Final = 64
 _MOST: Final = 10_000
 _FALLBACK: Final = 512  # where the system has no limit to read
 _FRESH: Final = 1.0  # seconds in which a new connection is not called silent
+_ACCEPTED: Final = 0.25  # seconds in which it could not have sent anything on a busy computer
 
 
 def default_connections() -> int:
@@ -129,15 +130,17 @@ def overdue(seen: Seen, now: float, limits: Limits) -> float:
 def room_rank(seen: Seen, now: float, limits: Limits) -> tuple[int, float] | None:
     """Return in which order a connection is closed to make room, the least first; None is never.
 
-    A connection that was accepted a moment ago stays longer than an idle one: its request is on
-    its way, and a client of an idle connection expects that it may be closed. Within a phase the
-    one that is the most over its limit is closed first, so that a body that drips is closed
-    before a large one that began earlier and keeps coming.
+    One that was accepted this very moment comes last, or a flood of connections would close
+    whatever comes between them before it is read. One that was accepted a moment ago stays longer
+    than an idle one: its request is on its way, and a client of an idle connection expects that
+    it may be closed. Within a phase the one that is the most over its limit is closed first, so
+    that a body that drips is closed before a large one that began earlier and keeps coming.
     """
     time_left = -overdue(seen, now, limits)
     match seen.phase:
         case Phase.NEW:
-            return (0 if now - seen.since >= _FRESH else 2), time_left
+            age = now - seen.since
+            return (0 if age >= _FRESH else 2 if age >= _ACCEPTED else 5), time_left
         case Phase.IDLE:
             return 1, time_left
         case Phase.BODY:

@@ -25,6 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kling_mock import KlingMock
+from kling_mock.web.connections import Listener
 from kling_mock.web.limits import Limits, Phase, Seen, default_connections, overdue, room_rank
 
 SHORT: Final = Limits(
@@ -106,7 +107,7 @@ def test_a_limit_is_positive(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("files", "connections"),
-    [(64, 64), (256, 128), (1024, 768), (20_000, 10_000), (resource.RLIM_INFINITY, 10_000)],
+    [(64, 64), (256, 128), (1024, 640), (20_000, 10_000), (resource.RLIM_INFINITY, 10_000)],
 )
 def test_the_limit_of_connections_is_below_that_of_open_files(
     monkeypatch: pytest.MonkeyPatch, files: int, connections: int
@@ -120,7 +121,10 @@ def test_the_limit_of_connections_is_below_that_of_open_files(
 
 
 def test_who_makes_room_first() -> None:
-    """Silent ones, then idle ones, then those whose request may be on its way, then slow bodies."""
+    """Silent ones, then idle ones, then those whose request may be on its way, then slow bodies.
+
+    What came this very moment is last: a flood of connections closes nothing between them.
+    """
     limits = Limits()
 
     def rank(phase: Phase, age: float, size: int = 0) -> tuple[int, float]:
@@ -128,7 +132,8 @@ def test_who_makes_room_first() -> None:
 
     silent, idle = rank(Phase.NEW, 5), rank(Phase.IDLE, 5)
     fresh, body, sending = rank(Phase.NEW, 0.5), rank(Phase.BODY, 5), rank(Phase.SENDING, 5)
-    assert silent < idle < fresh < body < sending
+    accepted = rank(Phase.NEW, 0.1)  # nothing of it may have been read yet
+    assert silent < idle < fresh < body < sending < accepted
     assert rank(Phase.NEW, 9) < silent  # the longest waiting
     assert rank(Phase.SENDING, 9) < sending
     assert body < rank(Phase.BODY, 60, 1_000_000)  # it drips; the other one keeps coming
@@ -391,8 +396,13 @@ def test_bodies_that_are_refused_make_room() -> None:
         assert httpx.get(f"http://{host}:{port}/health", timeout=60).status_code == 200
 
 
-def test_connections_that_are_being_answered_do_not_make_room() -> None:
-    """If all are at work a new connection is closed at once; when they end there is room again."""
+def test_connections_that_are_being_answered_do_not_make_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If all are at work a new connection is closed at once; when they end there is room again.
+
+    For a flood of new ones the others are not looked at each time.
+    """
     with served(attrs.evolve(SHORT, connections=3)) as mock:
         mock.faults.add("hang", "GET /v1/videos/text2video", seconds=600)
 
@@ -425,6 +435,22 @@ def test_connections_that_are_being_answered_do_not_make_room() -> None:
                         refused.sendall(asked("/openapi.json"))
                     assert drained(refused, PATIENCE) == b""
             assert mock._thread.call(at_work) == 3
+            looks: list[float] = []
+            look = Listener._look
+
+            def counted(listener: Listener) -> float:
+                looks.append(look(listener))
+                return looks[-1]
+
+            monkeypatch.setattr(Listener, "_look", counted)
+            with the_loop_held_up(mock):
+                flood = [
+                    stack.enter_context(socket.create_connection(address(mock, "emulator")))
+                    for _ in range(60)
+                ]
+            assert [drained(one, PATIENCE) for one in flood] == [b""] * 60
+            assert len(looks) < 30
+            monkeypatch.undo()
         until(0)
         with socket.create_connection(address(mock, "emulator")) as answered:
             answered.sendall(asked("/v1/videos/image2video"))
