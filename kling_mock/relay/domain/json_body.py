@@ -8,13 +8,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from kling_mock.relay.domain.errors import RelayError, invalid
-from kling_mock.relay.domain.large_json import HalfPairError, TooManyValuesError, loads_in_steps
+from kling_mock.relay.domain.large_json import (
+    HalfPairError,
+    TooManyValuesError,
+    check_values,
+    loads_in_steps,
+)
 from kling_mock.web.decimals import BOUND, bounded_decimal
 
-__all__ = ["HALF_PAIR", "LARGE", "LONGEST_NAME", "MAX_DEPTH", "MAX_VALUES", "read_object"]
+__all__ = [
+    "HALF_PAIR",
+    "LARGE",
+    "LONGEST_NAME",
+    "MAX_DEPTH",
+    "MAX_VALUES",
+    "check_size",
+    "read_object",
+]
 
 #: Levels of objects and lists, the outermost counted. Kling's own bodies have four.
 MAX_DEPTH: Final = 32
@@ -60,6 +74,20 @@ def read_object(raw: bytes) -> dict[str, Any]:
         raise invalid("body", "must be a JSON object")
     _check(found)
     return found
+
+
+def check_size(raw: bytes) -> None:
+    """Check that a body which somebody else parses has not far more than `MAX_VALUES` values.
+
+    Raises:
+        RelayError: 400.
+    """
+    if len(raw) > LARGE:
+        with suppress(ValueError):  # whoever parses it says so
+            try:
+                check_values(raw, MAX_VALUES)
+            except TooManyValuesError:
+                raise invalid("body", _TOO_MANY) from None
 
 
 def _parsed(text: str) -> Any:

@@ -15,7 +15,7 @@ __all__ = ["LONG", "hash_in_steps"]
 
 #: Characters from which a text is long, and bytes from which a body may have one.
 LONG: Final = 4 * 1024
-_STEP: Final = 256 * 1024  # characters: after each, other threads get a turn
+_STEP: Final = 64 * 1024  # characters: after each, other threads get a turn
 # Half of a surrogate pair stands in no request that can be hashed.
 _MARK: Final = re.compile('"\ud800([0-9]+)\ud800"')
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from typing import Final, TypeAlias
 
 from kling_mock.clock import MockClock
-from kling_mock.relay.domain import errors
+from kling_mock.relay.domain import errors, json_body
 from kling_mock.relay.domain.errors import RelayError, invalid
 from kling_mock.relay.domain.schedule import READ_INTERVAL
 from kling_mock.relay.domain.states import TaskState, state_of
@@ -95,7 +94,10 @@ class CallbackReceiver:
             RelayError: 400 if the body is no task, 404 if there is no such task.
         """
         try:
-            event = await self._parse(partial(parse_callback, verify=False), raw)
+            event = await self._parse(_read, raw)
+        except RelayError:
+            self._metrics.callback("invalid")
+            raise
         except CallbackVerificationError as error:
             self._metrics.callback("invalid")
             raise invalid("body", str(error)) from None
@@ -172,6 +174,11 @@ class CallbackReceiver:
         if len(self._lost_reads) > _REMEMBERED:
             self._lost_reads.popitem(last=False)
         return may
+
+
+def _read(raw: bytes) -> CallbackEvent:
+    json_body.check_size(raw)
+    return parse_callback(raw, verify=False)
 
 
 def outcome_of(
