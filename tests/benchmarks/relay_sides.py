@@ -19,7 +19,7 @@ from kling_mock.web.webhook_signing import signed_headers
 from tests.benchmarks.bare_chain import CREATE
 from tests.benchmarks.processes import python
 
-__all__ = ["IN_FLIGHT", "Side", "bare_relay", "kling", "relay", "run_tasks"]
+__all__ = ["IN_FLIGHT", "Side", "bare_relay", "kling", "relay", "run_task", "run_tasks"]
 
 IN_FLIGHT: Final = 32
 
@@ -47,10 +47,12 @@ class Side(NamedTuple):
     Attributes:
         url: Scheme, host and port.
         tokens: Of its users.
+        pid: Its process.
     """
 
     url: str
     tokens: Sequence[str]
+    pid: int
 
 
 @contextmanager
@@ -63,8 +65,8 @@ def kling() -> Iterator[str]:
 @contextmanager
 def bare_relay(upstream: str) -> Iterator[Side]:
     """Run the same hops on bare aiohttp."""
-    with python("-m", "tests.benchmarks.bare_chain", "relay", upstream) as (line, _):
-        yield Side(line.strip(), ("sk-any",))
+    with python("-m", "tests.benchmarks.bare_chain", "relay", upstream) as (line, pid):
+        yield Side(line.strip(), ("sk-any",), pid)
 
 
 @contextmanager
@@ -78,10 +80,10 @@ def relay(upstream: str, database: str, folder: Path, users: int = 1) -> Iterato
     given = {**os.environ, "KLING_API_KEY": "api-key-of-the-benchmark"}
     with (
         (folder / "relay.log").open("a") as log,
-        python(*command, *reached, *limits, given=given, log=log) as (line, _),
+        python(*command, *reached, *limits, given=given, log=log) as (line, pid),
     ):
         ready = json.loads(line)
-        yield Side(ready["relay_url"], _set_up(ready, upstream, users))
+        yield Side(ready["relay_url"], _set_up(ready, upstream, users), pid)
 
 
 def _set_up(ready: dict[str, str], upstream: str, users: int) -> list[str]:
@@ -128,7 +130,7 @@ async def run_tasks(side: Side, tasks: int) -> tuple[float, list[float]]:
     async def worker(session: aiohttp.ClientSession) -> None:
         for _ in waiting:
             begun = time.perf_counter()
-            await _run_task(session, side.url, next(tokens))
+            await run_task(session, side.url, next(tokens))
             took.append(time.perf_counter() - begun)
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
@@ -137,7 +139,12 @@ async def run_tasks(side: Side, tasks: int) -> tuple[float, list[float]]:
         return time.perf_counter() - begun, took
 
 
-async def _run_task(session: aiohttp.ClientSession, url: str, token: str) -> None:
+async def run_task(session: aiohttp.ClientSession, url: str, token: str) -> None:
+    """Create a task and report its success.
+
+    Raises:
+        AssertionError: One of the two was refused.
+    """
     headers = {"Authorization": f"Bearer {token}"}
     async with session.post(url + CREATE, json=_VIDEO, headers=headers) as reply:
         task = await reply.json()

@@ -123,4 +123,10 @@ proof/test_p10_outside_numbers.py
     P10 negative test_the_checker_catches_a_number_without_bounds
     P10 negative test_the_checker_catches_a_sum_without_bounds
     P10 negative test_the_checker_catches_a_body_without_bounds
+proof/test_p10_attacks.py
+    P10 proof    test_an_attack_leaves_the_others_their_service
+    P10 proof    test_the_sweeper_reads_the_tasks_of_a_channel_that_works
+    P10 negative test_the_check_catches_a_relay_without_a_limit_of_connections
+    P10 negative test_the_check_catches_a_relay_whose_channels_have_no_limit
+    P10 negative test_the_check_catches_a_relay_that_has_ended
 """

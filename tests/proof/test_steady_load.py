@@ -9,6 +9,7 @@ import asyncio
 import os
 import socket
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ import attrs
 import pytest
 
 from tests.proof.steady_load import Measure, growth, load, serve
+from tests.proof.steady_relay import busy_relay
+from tests.proof.steady_relay import load as load_relay
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +42,11 @@ class Size:
     tasks: int
     journal: int
     memory: float
+
+    @property
+    def minute(self) -> float:
+        """Seconds of one of the parts whose figures are printed."""
+        return 6 * self.every
 
 
 SIZE: Final = (
@@ -66,6 +74,17 @@ async def test_ten_minutes_of_load_leave_the_server_as_it_was_after_one() -> Non
     )
     assert min(done[one] for one in ("creates", "polls", "callbacks", "downloads")) > 0
     assert growth(settled, measures[-1], SIZE.memory, DESCRIPTORS, THREADS) == []
+
+
+async def test_ten_minutes_of_full_load_leave_the_relay_as_it_was_after_one(
+    tmp_path: Path,
+) -> None:
+    """Tasks from create to settled callback, as fast as they go; each one counts."""
+    with busy_relay(tmp_path) as side:
+        spans = await load_relay(side, SIZE.seconds, SIZE.minute if SIZE.seconds > 60 else 1)
+    print("", *(f"relay: {span}" for span in spans), sep="\n")  # noqa: T201 - the figures
+    sizes = [span.size for span in spans]
+    assert growth(sizes[0], sizes[-1], SIZE.memory, DESCRIPTORS, THREADS) == []
 
 
 async def test_the_check_catches_connections_that_stay_open() -> None:
