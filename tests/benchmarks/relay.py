@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.benchmarks import relay_abuse, relay_chain, relay_rates, storage_pages, storage_raw
+from tests.benchmarks import (
+    relay_abuse,
+    relay_chain,
+    relay_rates,
+    relay_rows,
+    storage_pages,
+    storage_raw,
+)
 from tests.benchmarks.frame import Report
 
 __all__ = ["PACKAGES", "run"]
@@ -20,6 +27,7 @@ def run(*, quick: bool) -> Report:
         relay_rates.run(quick=quick),
         asyncio.run(storage_raw.run(quick=quick)),
         asyncio.run(storage_pages.run(quick=quick)),
+        relay_rows.run(quick=quick),
         relay_abuse.run(quick=quick),
     ]
     return Report(

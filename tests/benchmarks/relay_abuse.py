@@ -97,5 +97,5 @@ def _row(name: str, runs: Sequence[Run]) -> list[str]:
 
 
 def _median(times: Sequence[Sequence[float]]) -> float:
-    """Return the median of the runs' worst times, in seconds; NaN without any."""
-    return statistics.median([max(one, default=math.nan) for one in times])
+    """Return the median of the runs' worst times, in seconds; infinite if there were none."""
+    return statistics.median([max(one, default=math.inf) for one in times])

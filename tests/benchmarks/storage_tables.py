@@ -28,6 +28,7 @@ __all__ = [
     "START",
     "Size",
     "analyse",
+    "fill_relay",
     "make",
     "make_others",
     "task_id",
@@ -246,6 +247,26 @@ def make_others(session: Session, size: Size) -> None:
     for name, (rows, values) in others.items():
         _fill(session, name, rows, values)
     analyse(session, *others)
+
+
+def fill_relay(session: Session, size: Size) -> None:
+    """Fill the tables of a relay that has not started yet, as if it had worked for long.
+
+    Nothing in them is due, and there is no channel.
+    """
+    for sql in _WORDS[session.dialect].filling:
+        session.execute(sql)
+    _functions(session)
+    tables = {name: rows for name, rows in _companions(size).items() if name != "channels"}
+    tables["ledger"] = (size.rows, tables["ledger"][1])
+    tables["videos"] = (size.rows, _new_values(size))
+    for name, (rows, values) in tables.items():
+        _fill(session, name, rows, values)
+    session.execute("UPDATE videos SET next_poll_at = 4000000000 WHERE next_poll_at IS NOT NULL")
+    session.execute("UPDATE outbox SET state = 'done' WHERE state = 'pending'")
+    analyse(session, *tables)
+    if session.dialect == "sqlite":
+        session.execute("PRAGMA synchronous = FULL")
 
 
 def analyse(session: Session, *tables: str) -> None:

@@ -110,6 +110,21 @@ def test_a_wrong_path_or_method_is_told(
     assert error_of(caller.call(method, path))[0] == status
 
 
+def test_a_callback_with_a_flood_of_values_is_not_parsed(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It needs no token, and each list of a million values would hold all others up."""
+
+    def parse(*_: object, **__: object) -> None:
+        raise AssertionError("it is parsed")
+
+    monkeypatch.setattr("kling_mock.relay.service.callbacks.parse_callback", parse)
+    flood = b'{"task_id":"1","task_status":"succeed","x":[%b{}]}' % (b"{}," * 300_000)
+    reply = caller.http.post("/kling/callback/kling_1", content=flood)
+    assert error_of(reply) == (400, "invalid_request_error", "invalid_request")
+    assert "too many values" in reply.json()["error"]["message"]
+
+
 def test_a_callback_that_is_no_task_is_refused(caller: Caller) -> None:
     """A callback for an unknown task is a 404, one that is no report a 400."""
     assert error_of(caller.report("kling_unknown"))[0] == 404
