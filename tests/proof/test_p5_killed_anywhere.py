@@ -19,7 +19,8 @@ import pytest
 from kling_mock.storage import statements
 from kling_mock.storage.steps import Statement
 from tests.mock.storage.databases import Mysql, SqliteFile, need
-from tests.proof.task_lifecycles import SCENARIOS, Checked, Environment, prepared, running
+from tests.proof.lifecycle_scenarios import SCENARIOS
+from tests.proof.task_lifecycles import Checked, Environment, prepared, running
 
 pytestmark = pytest.mark.slow
 
@@ -44,11 +45,10 @@ BY_OTHERS: Final = {
     "CLOSE_ATTEMPT",
     "LOCK_REPAIRS",
     "NAME_CHARGES",
-    "SWITCH_RECEIVER",
     "INSERT_WEBHOOK_SECRET",
     "ROTATE_WEBHOOK_SECRET",
 }
-#: Changes where a channel or a receiver does not answer: one row each, which no money depends on.
+#: Changes where a channel or a receiver does not answer.
 IN_TROUBLE: Final = {
     "PUT_OFF",
     "PUT_OFF_NOTICE",
@@ -154,6 +154,35 @@ def test_the_same_over_mariadb(on_mariadb: Environment) -> None:
     kill_at_points(on_mariadb, "mariadb", drawn)
 
 
+def in_trouble(points: dict[str, list[Point]]) -> list[tuple[str, Point]]:
+    """Return the points at each change that trouble brings: before it, and about its commit."""
+    labels = {
+        f"{prefix}{name}": name for name in IN_TROUBLE for prefix in ("", "COMMIT ", "COMMITTED ")
+    }
+    found = {
+        (labels[point[0]], point[0]): (name, point)
+        for name, all_ in points.items()
+        for point in all_
+        if point[0] in labels
+    }
+    assert {statement for statement, _ in found} == IN_TROUBLE
+    return [*found.values()]
+
+
+def test_a_relay_that_is_killed_while_others_do_not_answer(
+    on_sqlite: Environment, points: dict[str, list[Point]]
+) -> None:
+    """Killed at any change that a silent channel or receiver brings, another one goes on."""
+    kill_at_points(on_sqlite, "sqlite, in trouble", in_trouble(points))
+
+
+def test_the_same_trouble_over_mariadb(on_mariadb: Environment) -> None:
+    """The promise does not depend on the database."""
+    names = ("channel_silent", "receiver_fails_twice", "receiver_silent", "receiver_disabled")
+    found = in_trouble({name: recorded(on_mariadb, name) for name in names})
+    kill_at_points(on_mariadb, "mariadb, in trouble", found)
+
+
 def test_every_change_of_a_task_s_life_is_a_point(points: dict[str, list[Point]]) -> None:
     """A new statement that no scenario passes fails here until one does."""
     changes = {
@@ -162,7 +191,7 @@ def test_every_change_of_a_task_s_life_is_a_point(points: dict[str, list[Point]]
         if isinstance(one, Statement) and not one.reads
     }
     passed = {label for all_ in points.values() for label, _ in all_}
-    assert changes - passed == BY_OTHERS | IN_TROUBLE
+    assert changes - passed == BY_OTHERS
     network = {"send POST", "sent POST", "answered POST", "send GET", "sent GET", "answered GET"}
     assert network | {"BEGIN", "reply to POST", "reply to GET"} <= passed
     for last in ("INSERT_LEDGER", "ACCEPT", "INSERT_NOTICE", "RECORD_DELIVERY"):
