@@ -1,4 +1,4 @@
 """Measures what the tests notice: the code is changed in one place at a time, and tests must fail.
 
-`python -m tests.mutation --seed N --count 220` draws the changes by the seed; see CONTRIBUTING.md.
+`python -m tests.mutation sdk --seed N --count 220` draws changes by a seed; see CONTRIBUTING.md.
 """

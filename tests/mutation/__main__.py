@@ -1,4 +1,4 @@
-"""The command: `python -m tests.mutation --seed N --count 220`."""
+"""The command: `python -m tests.mutation sdk --seed N --count 220`."""
 
 from __future__ import annotations
 
@@ -6,34 +6,28 @@ import argparse
 import json
 import shlex
 import sys
+from collections import Counter
+from itertools import chain
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
+from tests.mutation.equivalent import LIMIT, why_equivalent
 from tests.mutation.mutants import Mutant, draw
-from tests.mutation.run import ROOT, Project, judge
+from tests.mutation.run import ROOT, Project, Result, judge
+from tests.mutation.sets import SETS
 
-#: The code that decides what is bought, and what a reply means.
-TARGETS: Final = tuple(
-    f"kling_sdk/{name}" for name in ("flows", "wire", "endpoints", "auth.py", "callbacks.py")
-)
-#: The second compares the SDK's table of models with the emulator's.
-TESTS: Final = ("tests/sdk", "tests/mock/kling/endpoints/test_two_tables.py")
+Row = dict[str, Any]
+#: What a report must agree in, for its rows to be taken over.
+HEADER: Final = ("set", "seed", "count", "code")
 
 
 def main() -> int:
-    """Print every survivor and the score; 1 when one survives."""
-    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--seed", type=int, help="draws the mutants")
-    which.add_argument("--again", type=Path, help="the survivors of this report, of the same code")
-    parser.add_argument("--count", type=int, default=220, help="how many are drawn (220)")
-    parser.add_argument("--jobs", type=int, default=2, help="how many at a time (2)")
-    parser.add_argument("--report", type=Path, help="write the results there, as JSON")
-    parser.add_argument("--prefix", type=shlex.split, default=(), help="runs each test command")
-    given = parser.parse_args()
-    project = Project(ROOT, TARGETS, TESTS, given.prefix)
+    """Print every survivor and the score; 1 when one survives or mutants are left."""
+    given = _arguments()
+    project = Project(ROOT, SETS[given.set], given.prefix, thorough=given.thorough)
     if given.again:
-        rows = json.loads(given.again.read_text("utf-8"))["mutants"]
+        rows: list[Row] = json.loads(given.again.read_text("utf-8"))["mutants"]
         left = [row for row in rows if row["verdict"] == "survived"]
         drawn = [Mutant(*(row[field] for field in Mutant._fields)) for row in left]
         _print(f"{len(drawn)} survivors of {given.again}")
@@ -42,25 +36,77 @@ def main() -> int:
         drawn = draw(mutants, given.seed, given.count)
         lines = len({(one.file, one.line) for one in mutants})
         _print(f"seed {given.seed}: {len(drawn)} of {lines} lines with {len(mutants)} mutants")
-    sources, results = project.sources(), list[dict[str, Any]]()
-    for mutant, verdict, by in judge(project, drawn, given.jobs):
+    report: Row = {"set": given.set, "seed": given.seed, "count": len(drawn)}
+    report |= {"code": project.digest(), "mutants": []}
+    if given.report and given.report.exists():
+        earlier = json.loads(given.report.read_text("utf-8"))
+        if any(earlier.get(field) != report[field] for field in HEADER):
+            sys.exit(f"{given.report} is of another set, seed, count or code: give another name")
+        report = earlier
+    results: list[Row] = report["mutants"]
+    sources = project.sources()
+    record = given.report.with_suffix(".tests.json") if given.report else None
+    known = {tuple(row[field] for field in Mutant._fields) for row in results}
+    rest, reasons = list[Mutant](), list[Result]()
+    for mutant in drawn:
+        if mutant not in known:
+            why = why_equivalent(mutant.file, *mutant.shown(sources[mutant.file]))
+            if why:
+                reasons.append(Result(mutant, "equivalent", why))
+            else:
+                rest.append(mutant)
+    judged = judge(project, rest, given.jobs, record=record, seconds=given.seconds)
+    for mutant, verdict, by in chain(reasons, judged):
         before, after = mutant.shown(sources[mutant.file])
-        told = {"verdict": verdict, "by": by, "before": before, "after": after}
-        results.append({**mutant._asdict(), **told})
-        _print("{verdict:8} {file}:{line} ({kind}) {by}".format(**results[-1]))
-    survivors = [one for one in results if one["verdict"] == "survived"]
-    for one in survivors:
-        _print("\n{file}:{line} ({kind})\n  - {before}\n  + {after}".format(**one))
-    killed, late = (
-        len(results) - len(survivors),
-        sum(one["verdict"] == "timeout" for one in results),
+        row = {"verdict": verdict, "by": by, "before": before, "after": after}
+        results.append({**mutant._asdict(), **row})
+        _print("{verdict:10} {file}:{line} ({kind}) {by}".format(**results[-1]))
+        if given.report:
+            given.report.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    return _summary(results, len(drawn))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
+    parser.add_argument("set", choices=SETS, help="what is mutated")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--seed", type=int, help="draws the mutants")
+    which.add_argument("--again", type=Path, help="the survivors of this report, of the same code")
+    parser.add_argument("--count", type=int, default=220, help="how many are drawn (220)")
+    parser.add_argument(
+        "--thorough",
+        action="store_true",
+        help="show what survives to slow tests too, and to those that run nothing of its module",
     )
-    score = killed / max(len(results), 1)
-    _print(f"\nkilled {killed} of {len(results)} ({score:.1%}), {late} of them by timeout")
-    if given.report:
-        report = {"seed": given.seed, "score": score, "mutants": results}
-        given.report.write_text(json.dumps(report, indent=1), encoding="utf-8")
-    return int(bool(survivors))
+    parser.add_argument("--jobs", type=int, default=2, help="how many at a time (2)")
+    parser.add_argument(
+        "--report", type=Path, help="write the results there, as JSON; go on with those that it has"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=inf, help="begin with no mutant after so many"
+    )
+    parser.add_argument("--prefix", type=shlex.split, default=(), help="runs each test command")
+    return parser.parse_args()
+
+
+def _summary(results: list[Row], drawn: int) -> int:
+    verdicts = Counter(one["verdict"] for one in results)
+    for one in results:
+        if one["verdict"] in {"survived", "equivalent"}:
+            _print("\n{verdict} {file}:{line} ({kind})\n  - {before}\n  + {after}".format(**one))
+            if one["by"]:
+                _print(f"  {one['by']}")
+    equivalent = verdicts["equivalent"]
+    counted = len(results) - equivalent
+    killed, late = verdicts["killed"] + verdicts["timeout"], verdicts["timeout"]
+    _print(
+        f"\nkilled {killed} of {counted} ({killed / max(counted, 1):.1%}), {late} of them by "
+        f"timeout; {equivalent} equivalent; {drawn - len(results)} left to judge"
+    )
+    too_many = equivalent > LIMIT * len(results)
+    if too_many:
+        _print(f"more than {LIMIT:.0%} are called equivalent")
+    return int(too_many or killed < counted or len(results) < drawn)
 
 
 def _print(line: str) -> None:

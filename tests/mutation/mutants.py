@@ -41,8 +41,8 @@ LOGGING: Final = frozenset({"add_note", "debug", "info", "warning", "error", "ex
 TYPING: Final = frozenset({"TypeVar", "ParamSpec", "NewType", "cast"})
 #: A text with one of these words among others is a sentence.
 SENTENCE: Final = re.compile(
-    r"(?=.* )(?i:.*\b(a|an|and|are|at|by|for|has|have|in|is|must|no|not|of|or|than|the|to|was"
-    r"|with|without)\b)",
+    r"(?=.* )(?i:.*\b(a|an|and|are|at|by|for|has|have|in|is|must|no|not|of|or|than|the|this|to"
+    r"|too|was|with|without)\b)",
     re.DOTALL,
 )
 
@@ -112,6 +112,32 @@ def list_mutants(
     yield from sorted(found, key=lambda one: (one.start, one.end, one.new))
 
 
+def statement_lines(source: bytes, line: int) -> range:
+    """Return the lines of the innermost statement at a line; of one with a body, its head.
+
+    Only some of them are known to be executed when the statement is.
+    """
+    found = range(line, line + 1)
+    for node in ast.walk(ast.parse(source)):  # the outer ones come first
+        if isinstance(node, ast.stmt | ast.match_case):
+            first, last = _extent(node)
+            found = range(first, last + 1) if first <= line <= last else found
+    return found
+
+
+def _extent(node: ast.stmt | ast.match_case) -> tuple[int, int]:
+    body: list[ast.stmt] | list[ast.match_case] = (
+        node.cases if isinstance(node, ast.Match) else getattr(node, "body", [])
+    )
+    first = node.pattern.lineno if isinstance(node, ast.match_case) else node.lineno
+    end = first if isinstance(node, ast.match_case) else node.end_lineno or first
+    if not body:
+        return first, end
+    inner = body[0]
+    start = inner.pattern.lineno if isinstance(inner, ast.match_case) else inner.lineno
+    return first, max(first, start - 1)
+
+
 def _walk(
     node: ast.AST, errors: frozenset[str], *, is_message: bool = False
 ) -> Iterator[tuple[ast.AST, bool]]:
@@ -138,6 +164,7 @@ def _parts(node: ast.AST) -> list[ast.AST]:
         case (
             ast.JoinedStr()  # one text, whatever is computed in it
             | ast.Assign([ast.Name("__all__")])
+            | ast.Subscript(ast.Name("Literal"))
             | ast.FunctionDef(decorator_list=[ast.Name("overload")])
         ):
             return []

@@ -69,18 +69,22 @@ class Plan:
 
     Args:
         seconds: The time of each test without a mutant, in the order to run them.
+        omitted: Tests that are not run.
         margin: Seconds that each may take beside.
         late: A file that is written when a test takes too long.
     """
 
-    def __init__(self, seconds: dict[str, float], margin: float, late: str) -> None:
-        self._seconds, self._margin = seconds, margin
+    def __init__(
+        self, seconds: dict[str, float], omitted: list[str], margin: float, late: str
+    ) -> None:
+        self._seconds, self._omitted, self._margin = seconds, frozenset(omitted), margin
         self._late = Path(late).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
         self._rank = {test: rank for rank, test in enumerate(seconds)}
         faulthandler.dump_traceback_later(COLLECTION_LIMIT, exit=True, file=self._late)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if item.nodeid not in self._omitted]
         items.sort(key=lambda item: self._rank.get(item.nodeid, len(self._rank)))
 
     @pytest.hookimpl(wrapper=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import os
 import queue
@@ -12,39 +13,48 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from tests.mutation.mutants import Mutant, list_mutants, makers_of_errors
+from tests.mutation.mutants import Mutant, list_mutants, makers_of_errors, statement_lines
+from tests.mutation.sets import MutationSet
 
 ROOT: Final = Path(__file__).parents[2]
-NOT_COPIED: Final = shutil.ignore_patterns(".?*", "__pycache__", "build", "dist", "videos")
+NOT_COPIED: Final = shutil.ignore_patterns(".?*", "build", "dist", "videos")
+SLOW: Final = "slow"  # the marker
+NO_TESTS: Final = 5  # the exit code of pytest
+NOT_FOUND: Final = "ERROR: file or directory not found"
+#: What selects the tests of a speed.
+MARKS: Final = {"fast": f"not {SLOW}", SLOW: SLOW}
 
 
 class Project(NamedTuple):
-    """What is mutated, and the tests that must notice.
+    """What is mutated, and how its tests are run.
 
     Attributes:
         root: The tree; it is copied, and not changed.
-        targets: Files and folders below it. Generators and generated files are left out.
-        tests: The folders and files of the tests; those marked slow are left out.
+        parts: What is mutated, and the tests that must notice.
         prefix: Words put before each command, such as `nice`.
         margin: Seconds that each test may take beside a multiple of its time without a mutant.
+        thorough: Whether what survives is shown to slow tests too, and, if an import executes
+            it, to tests that run nothing of its module.
     """
 
     root: Path
-    targets: Sequence[str]
-    tests: Sequence[str]
+    parts: MutationSet
     prefix: Sequence[str] = ()
     margin: float = 30.0
+    thorough: bool = False
 
     def sources(self) -> dict[str, bytes]:
         """Return the files to mutate, by their names below the root."""
         found: dict[str, bytes] = {}
-        for target in self.targets:
+        for target in self.parts.targets:
             place = self.root / target
             for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
                 source = file.read_bytes()
@@ -59,85 +69,199 @@ class Project(NamedTuple):
         errors = makers_of_errors(sources.values())
         return [one for file in sources for one in list_mutants(file, sources[file], errors)]
 
+    def digest(self) -> str:
+        """Return a hash of the code that is mutated."""
+        return hashlib.sha256(b"".join(self.sources().values())).hexdigest()
+
 
 class Result(NamedTuple):
     """What the tests said of a mutant; *by* is the first test that failed, or why none ran."""
 
     mutant: Mutant
-    verdict: Literal["killed", "timeout", "survived"]
+    verdict: Literal["killed", "timeout", "survived", "equivalent"]
     by: str
 
 
-def judge(project: Project, mutants: Sequence[Mutant], jobs: int) -> Iterator[Result]:
-    """Yield what the tests say of each mutant.
+class Stage(NamedTuple):
+    """Tests that are run together: all of some files but those left out, in an order.
+
+    Attributes:
+        tests: The files and folders.
+        seconds: The time of each test without a mutant, in the order to run them.
+        omitted: Tests that are not run.
+        marked: Which tests are chosen by their mark.
+    """
+
+    tests: Sequence[str]
+    seconds: dict[str, float]
+    omitted: Sequence[str] = ()
+    marked: str = MARKS["fast"]
+
+
+def judge(
+    project: Project,
+    mutants: Sequence[Mutant],
+    jobs: int,
+    *,
+    record: Path | None = None,
+    seconds: float = inf,
+) -> Iterator[Result]:
+    """Yield what the tests say of each mutant, in their order.
+
+    Args:
+        project: What is mutated.
+        mutants: The mutants.
+        jobs: How many are judged at a time.
+        record: A file that keeps which test runs which line; it is used again for the same code.
+        seconds: After so many the rest of the mutants is left out.
 
     Raises:
-        RuntimeError: the tests fail without a mutant.
+        RuntimeError: the tests fail without a mutant, or are others than the record has.
     """
+    until = time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         copies = queue.SimpleQueue[Path]()
         for number in range(jobs):
             copy = Path(folder, str(number), "tree")
+            # With what is compiled: it is used for the files that are as they were.
             shutil.copytree(project.root, copy, ignore=NOT_COPIED)
             copies.put(copy)
-        record = Path(folder, "record.json")
         first = copies.get()
-        code, output = _pytest(project, first, KLING_MUTATION_RECORD=str(record))
+        known = _known(project, first, record or Path(folder, "record.json"))
         copies.put(first)
-        if code:
-            raise RuntimeError(f"the tests fail without a mutant:\n{output}")
-        known = json.loads(record.read_text("utf-8"))
 
-        def one(mutant: Mutant) -> Result:
+        def one(mutant: Mutant) -> Result | None:
             copy = copies.get()
             try:
-                return _judge(project, copy, mutant, known)
+                return _judge(project, copy, mutant, known) if time.monotonic() < until else None
             finally:
                 copies.put(copy)
 
         with ThreadPoolExecutor(jobs) as pool:
-            yield from pool.map(one, mutants)
+            yield from filter(None, pool.map(one, mutants))
+
+
+def _known(project: Project, copy: Path, record: Path) -> dict[str, Any]:
+    """Return which test runs which line, and for how long; run all tests if that is not known."""
+    digest = project.digest()
+    if record.exists():
+        known: dict[str, Any] = json.loads(record.read_text("utf-8"))
+        if known["code"] == digest and (SLOW in known or not project.thorough):
+            return known
+    known = {"code": digest, "files": _test_files(project, copy)}
+    for speed, marked in MARKS.items():
+        files = project.parts.slow if speed == SLOW else project.parts.tests
+        if not files or (speed == SLOW and not project.thorough):
+            continue
+        stage = Stage(files, {}, marked=marked)
+        code, output = _pytest(project, copy, stage, KLING_MUTATION_RECORD=str(record))
+        if code:
+            raise RuntimeError(f"the tests fail without a mutant:\n{output}")
+        known[speed] = json.loads(record.read_text("utf-8"))
+        lines = known[speed]["lines"]
+        known[speed]["lines"] = {file: lines.get(file, {}) for file in project.sources()}
+    record.write_text(json.dumps(known), encoding="utf-8")
+    return known
 
 
 def _judge(project: Project, copy: Path, mutant: Mutant, known: dict[str, Any]) -> Result:
     plan, late = copy.with_name("plan.json"), copy.with_name("late.txt")
-    told = {"seconds": _in_order(mutant, known), "margin": project.margin, "late": str(late)}
-    plan.write_text(json.dumps(told), encoding="utf-8")
-    late.unlink(missing_ok=True)
     file = copy / mutant.file
-    source = file.read_bytes()
+    source, times = file.read_bytes(), file.stat()
     file.write_bytes(mutant.apply(source))
     try:
-        code, output = _pytest(project, copy, KLING_MUTATION_PLAN=str(plan))
+        for stage in _stages(project, copy, mutant, source, known):
+            arguments: dict[str, Any] = {"seconds": stage.seconds, "omitted": stage.omitted}
+            arguments |= {"margin": project.margin, "late": str(late)}
+            plan.write_text(json.dumps(arguments), encoding="utf-8")
+            late.unlink(missing_ok=True)
+            code, output = _pytest(project, copy, stage, KLING_MUTATION_PLAN=str(plan))
+            if late.exists() and late.stat().st_size:
+                return Result(mutant, "timeout", "")
+            if NOT_FOUND in output:
+                raise RuntimeError(f"the record is of other tests; delete it: {output}")
+            if code not in {0, NO_TESTS}:
+                failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", output, re.MULTILINE)
+                by = failed[1] if failed else f"exit code {code}: {output[-300:]}"
+                return Result(mutant, "killed", by)
     finally:
         file.write_bytes(source)
-    failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", output, re.MULTILINE)
-    if code == 0:
-        return Result(mutant, "survived", "")
-    if late.exists() and late.stat().st_size:
-        return Result(mutant, "timeout", "")
-    return Result(mutant, "killed", failed[1] if failed else f"exit code {code}: {output[-300:]}")
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))  # as it was compiled
+    return Result(mutant, "survived", "")
 
 
-def _in_order(mutant: Mutant, known: dict[str, Any]) -> dict[str, float]:
-    """Return the times of all tests: first those that run the line, then those of its module."""
-    lines: dict[str, list[str]] = known["lines"].get(mutant.file, {})
-    nearest, near = set(lines.get(str(mutant.line), ())), set().union(*lines.values())
+def _stages(
+    project: Project, copy: Path, mutant: Mutant, source: bytes, known: dict[str, Any]
+) -> Iterator[Stage]:
+    """Yield the tests that can notice, as far as is needed.
+
+    What stands in a function is noticed by tests that run it, what an import executes may be
+    noticed by any: those that run its module come first, and of these, those in the folder that
+    mirrors it, with files that were written after the record. Then come the files that the set
+    names one by one. What a test runs in a process of its own is not seen.
+    """
+    lines = statement_lines(source, mutant.line)
+    for speed, marked in MARKS.items():
+        if speed not in known or (speed == SLOW and not project.thorough):
+            continue
+        tests = known[speed]
+        by_line: dict[str, list[str]] = tests["lines"].get(mutant.file, {})
+        nearest = set[str]().union(*(by_line.get(str(line), ()) for line in lines))
+        near = nearest or set[str]().union(*by_line.values())
+        every = nearest or set(tests["seconds"])
+        mirrored = _mirrored(mutant.file, every)
+        named = {test for test in every if test.partition("::")[0] in project.parts.tests}
+        rest = every if project.thorough else near | mirrored | named
+        new = sorted({*_test_files(project, copy)} - {*known["files"]}) if speed == "fast" else []
+        for group in (_mirrored(mutant.file, near), near, mirrored, rest):
+            if group := group & rest:
+                rest = rest - group
+                files = [*_files(group), *new]
+                new = []
+                yield Stage(files, _ordered(group, tests), _but(group, tests), marked)
+
+
+def _test_files(project: Project, root: Path) -> list[str]:
+    """Return the files of the tests below a root."""
+    places = [root / place for place in project.parts.tests]
+    found = (place.rglob("test_*.py") if place.is_dir() else [place] for place in places)
+    return sorted({file.relative_to(root).as_posix() for files in found for file in files})
+
+
+def _mirrored(file: str, tests: set[str]) -> set[str]:
+    """Return the tests in the folder that mirrors a module's; without one, in the next above."""
+    folder = Path(file.replace("kling_", "tests/", 1)).parent
+    for one in (folder, *folder.parents):
+        if found := {test for test in tests if test.startswith(f"{one.as_posix()}/")}:
+            return found
+    return set()
+
+
+def _ordered(tests: Iterable[str], known: dict[str, Any]) -> dict[str, float]:
+    """Return the times of tests, the shortest first."""
     seconds: dict[str, float] = known["seconds"]
-    order = sorted(seconds, key=lambda one: (one not in nearest, one not in near, seconds[one]))
-    return {test: seconds[test] for test in order}
+    return {test: seconds[test] for test in sorted(tests, key=lambda one: (seconds[one], one))}
 
 
-def _pytest(project: Project, copy: Path, **environment: str) -> tuple[int, str]:
-    """Run the tests in a copy; return the exit code and what they printed."""
+def _but(tests: set[str], known: dict[str, Any]) -> list[str]:
+    return [test for test in known["seconds"] if test not in tests]
+
+
+def _files(tests: set[str]) -> list[str]:
+    return sorted({test.partition("::")[0] for test in tests})
+
+
+def _pytest(project: Project, copy: Path, stage: Stage, **environment: str) -> tuple[int, str]:
+    """Run tests in a copy; return the exit code and what they printed."""
     words = "-m pytest -q -x --tb=no -n 0 -p no:randomly -p no:cacheprovider --timeout 0"
+    words += " -p no:schemathesis"  # it takes a second to start, and no such test is here
     command = [*project.prefix, sys.executable, *words.split(), "-p", "tests.mutation.plugin"]
     path = os.pathsep.join((str(copy), str(ROOT)))  # the copy is imported, not what is installed
     settings = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "CI": "true", **environment}
     settings["COVERAGE_CORE"] = "ctrace"  # the one that knows which test runs
     with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         process = subprocess.Popen(
-            [*command, "-m", "not slow", *project.tests],
+            [*command, "-m", stage.marked, *stage.tests],
             cwd=copy,
             env={**os.environ, **settings},
             stdout=output,

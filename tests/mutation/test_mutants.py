@@ -7,9 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation.__main__ import TARGETS, TESTS
-from tests.mutation.mutants import Mutant, draw, list_mutants, makers_of_errors
+from tests.mutation.equivalent import EQUIVALENT
+from tests.mutation.mutants import (
+    Mutant,
+    draw,
+    list_mutants,
+    makers_of_errors,
+    statement_lines,
+)
 from tests.mutation.run import ROOT, Project, judge
+from tests.mutation.sets import SETS, MutationSet
 
 
 def changes(source: str) -> set[str]:
@@ -56,6 +63,7 @@ def test_a_place_is_changed_in_each_way(source: str, expected: set[str]) -> None
         "def f(a: Literal['x'] | None) -> Literal['y']: '''A docstring.'''",
         "x: Literal['a']",
         "X = Mapping[str, str] | None",
+        "X = Literal['x', 'y']",
         "x = cast('int', y)",
         "class A(Base['B']): x = y",
         "if TYPE_CHECKING:\n    x = 1",
@@ -104,10 +112,46 @@ def test_a_seed_draws_the_same_mutants_each_time() -> None:
 
 def test_generators_and_generated_files_are_left_out() -> None:
     """They are tools, and held to the code by tests of their own."""
-    sources = Project(ROOT, TARGETS, TESTS).sources()
+    sources = Project(ROOT, SETS["sdk"]).sources()
     assert "kling_sdk/flows/create.py" in sources
     assert "kling_sdk/auth.py" in sources
     assert not {name for name in sources if name.endswith(("__main__.py", "_index.py"))}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [(1, [1]), (2, [2, 3]), (3, [2, 3]), (4, [4]), (6, [5, 6]), (8, [8]), (9, [9])],
+)
+def test_a_line_belongs_to_the_innermost_statement(line: int, expected: list[int]) -> None:
+    """Which line of a statement is noted when it runs depends on the Python; a body is no part."""
+    source = b"""\
+def f(a):
+    b = (a,
+         1)
+    match b:
+        case (1,
+              2):
+            pass
+        case c if c:
+            return c
+"""
+    assert [*statement_lines(source, line)] == expected
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_what_a_set_names_is_there(name: str) -> None:
+    """A file that was renamed would be left out without a word."""
+    for place in (*SETS[name].targets, *SETS[name].tests, *SETS[name].slow):
+        assert (ROOT / place).exists(), place
+
+
+def test_what_is_called_equivalent_is_in_the_code() -> None:
+    """A line that has changed needs its reason looked at again."""
+    for (file, before, after), why in EQUIVALENT.items():
+        source = (ROOT / file).read_bytes()
+        shown = {one.shown(source) for one in list_mutants(file, source)}
+        assert (before, after) in shown, (file, before, after)
+        assert why.endswith(".")
 
 
 CODE = """\
@@ -132,7 +176,7 @@ def project(tmp_path: Path) -> Project:
     tmp_path.joinpath("checks").mkdir()
     tmp_path.joinpath("checks", "test_price.py").write_text(CHECKS)
     tmp_path.joinpath("pytest.ini").write_text("[pytest]\nmarkers = slow\n")
-    return Project(tmp_path, ["code_under_test.py"], ["checks"], margin=1)
+    return Project(tmp_path, MutationSet(["code_under_test.py"], ["checks"]), margin=1)
 
 
 @pytest.mark.slow
@@ -144,6 +188,32 @@ def test_a_change_is_noticed_or_survives(project: Project) -> None:
     assert [one.verdict for one in results] == ["survived", "killed", "timeout"]
     assert results[1].by == "checks/test_price.py::test_price"
     assert (project.root / "code_under_test.py").read_text() == CODE
+
+
+@pytest.mark.slow
+def test_slow_tests_are_run_last(project: Project) -> None:
+    """What the fast ones let pass, a slow one may notice."""
+    slow = "import pytest\npytestmark = pytest.mark.slow\n" + CHECKS + "    assert price(1) == 2\n"
+    (project.root / "checks" / "test_slow.py").write_text(slow)
+    (mutant,) = (one for one in project.mutants() if one.new == "(3)")
+    with_slow = project._replace(thorough=True, parts=project.parts._replace(slow=["checks"]))
+    assert [one.verdict for one in judge(project, [mutant], 1)] == ["survived"]
+    (result,) = judge(with_slow, [mutant], 1)
+    assert result.by == "checks/test_slow.py::test_price"
+
+
+@pytest.mark.slow
+def test_a_record_is_used_again_for_the_same_code(project: Project, tmp_path: Path) -> None:
+    """Which test runs which line is found out once; no mutant is begun after the time."""
+    record = tmp_path / "record.json"
+    (mutant,) = (one for one in project.mutants() if one.new == "(3)")
+    assert [*judge(project, [mutant], 1, record=record, seconds=0)] == []
+    before = record.stat().st_mtime_ns
+    assert len([*judge(project, [mutant], 1, record=record)]) == 1
+    assert record.stat().st_mtime_ns == before
+    (project.root / "code_under_test.py").write_text(CODE + "\n")
+    assert len([*judge(project, [mutant], 1, record=record)]) == 1
+    assert record.stat().st_mtime_ns > before
 
 
 @pytest.mark.slow
