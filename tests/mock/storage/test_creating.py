@@ -47,6 +47,14 @@ async def test_the_row_and_the_hold_are_there_before_anything_is_sent(shop: Shop
     await shop.assert_explained()
 
 
+async def test_a_new_row_has_nothing_of_an_end(shop: Shop) -> None:
+    """No result, no reason, no reader that has it reserved, and nothing of a migration."""
+    row = await shop.create()
+    assert (row.fail_reason, row.video_id, row.store_url, row.json_data) == ("", "", "", "")
+    assert (row.lease_until, row.not_found_at, row.legacy, row.credentials) == (0, None, False, "")
+    assert (row.kling_task_id, row.resolution, row.n) == (None, "", 1)
+
+
 async def test_a_task_without_token_channel_or_price_is_kept_too(shop: Shop) -> None:
     """A free task holds nothing and still has its row."""
     row = await shop.create(price=0, token_id=None, attempt=None)

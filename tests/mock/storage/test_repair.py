@@ -82,6 +82,7 @@ async def test_a_balance_is_explained_as_it_was_found(database: SqliteFile) -> N
         f"reconcile-{shop.user.id}-{REPAIRED}",
         REPAIRED,
     )
+    assert (entry.token_id, entry.channel_id, entry.uncollected) == (0, 0, 0)
     await shop.assert_explained()
     await store.close()
 

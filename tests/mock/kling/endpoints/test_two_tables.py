@@ -26,6 +26,7 @@ from kling_sdk.endpoints import request_class
 from kling_sdk.endpoints.capabilities import check
 from kling_sdk.endpoints.interfaces import RESOLUTIONS, interface_of
 from kling_sdk.endpoints.models import ABSENT, AVAILABILITY, ModeLimits
+from kling_sdk.prices import PRICES
 from tests.mock.kling.endpoints.requests import NEEDS, PLAIN, URL, V1_ENDPOINTS, plan
 
 VIDEO = "https://example.com/a.mp4"
@@ -275,3 +276,63 @@ def test_both_judge_requests_alike() -> None:
                 )
     assert unexplained == []
     assert used == LENIENT.keys()  # a reason that is not needed any more is taken off the list
+
+
+# ---------------------------------------------------------------- prices
+
+# The emulator's words for what the SDK's list calls otherwise.
+PRICED_MODES = {"none": "", "720p": "std", "1080p": "pro"}
+PRICED_ENDPOINTS = {
+    "model-path-text-to-video": "text2video",
+    "model-path-image-to-video": "image2video",
+    "model-path-omni-video": "omni-video",
+}
+PriceRow = tuple[str, str, str, str]
+
+
+def prices_of_sdk() -> dict[PriceRow, tuple[Any, ...]]:
+    """Return units, what they are for, date and confidence by endpoint, model, mode and use."""
+    return {
+        (endpoint, row.model, row.mode, row.use): (
+            row.units,
+            row.per,
+            row.priced_on.isoformat(),
+            row.confidence,
+        )
+        for row in PRICES
+        for endpoint in row.endpoints
+    }
+
+
+def prices_of_emulator() -> dict[PriceRow, tuple[Any, ...]]:
+    found: dict[PriceRow, tuple[Any, ...]] = {}
+    for name, record in ENDPOINTS.items():
+        endpoint = PRICED_ENDPOINTS.get(name, name)
+        for (model, mode, use), price in record.prices.items():
+            # Every video of this one has sound: one table says so, the other leaves it out.
+            use_ = "silent" if model == "kling-3.0-turbo" else use
+            row = (endpoint, model, PRICED_MODES.get(mode, mode), use_)
+            found[row] = (price.amount, price.per, price.fact.as_of, price.fact.confidence)
+    return {row: price for row, price in found.items() if row[0] in kling_sdk.ENDPOINTS}
+
+
+def test_the_two_price_lists_have_the_same_rows() -> None:
+    """Each is written from the vendor's list by itself: what one has wrong, the other shows."""
+    sdk, emulator = prices_of_sdk(), prices_of_emulator()
+    assert sdk.keys() == emulator.keys()
+    for row, (units, per, priced_on, _) in sdk.items():
+        assert emulator[row][:3] == (units, per, priced_on), row
+
+
+def test_the_two_price_lists_trust_their_rows_alike() -> None:
+    """They rate their sources by themselves, and differ only as listed here."""
+    sdk, emulator = prices_of_sdk(), prices_of_emulator()
+    assert {
+        row[:2]: (sdk[row][3], emulator[row][3]) for row in sdk if sdk[row] != emulator[row]
+    } == {
+        ("text2video", "kling-3.0-turbo"): ("high", "medium"),
+        ("image2video", "kling-3.0-turbo"): ("high", "medium"),
+        ("video-extend", "kling-v1"): ("low", "medium"),
+        ("video-extend", "kling-v1-5"): ("low", "medium"),
+        ("video-extend", "kling-v1-6"): ("low", "medium"),
+    }

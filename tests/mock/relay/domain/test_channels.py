@@ -65,6 +65,14 @@ def test_channels_share_the_work_by_weight() -> None:
     assert 2850 < first[0] < 3150
 
 
+@pytest.mark.parametrize("chance", [0.0, 0.4, 0.99])
+def test_a_weight_below_zero_counts_as_none(chance: float) -> None:
+    """It comes last among equals, and takes nothing from the others."""
+    odd, one, two = Channel(0, 0, -5), Channel(1, 0, 1), Channel(2, 0, 1)
+    first, *_, last = order([odd, one, two], lambda: chance)
+    assert (first, last) == (one if chance < 0.5 else two, odd)
+
+
 @given(st.floats(0, 1))
 def test_any_chance_finds_a_channel(chance: float) -> None:
     """Whatever the random source returns, its ends included, somebody is chosen."""

@@ -64,6 +64,7 @@ def test_owners_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     buckets = TokenBuckets(1.0, 3, time)
     for number in range(10):
         buckets.take(f"old {number}")
+    assert len(buckets._full_at) == 10  # nobody is forgotten before there are too many
     time.now += 10
     for number in range(100):
         buckets.take(str(number))

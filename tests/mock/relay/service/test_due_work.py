@@ -45,6 +45,7 @@ class Work(DueWork[Due, Due]):
 
     async def _claim(self, chosen: Sequence[Due], now: int) -> Sequence[Due | None]:
         del now
+        assert chosen  # else the database is asked for nothing
         for one in chosen:
             self.ends[one[1]] = asyncio.Event()
         return [None if one[1] in self.taken else one for one in chosen]

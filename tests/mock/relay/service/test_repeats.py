@@ -236,6 +236,23 @@ async def test_a_wait_ends_after_twenty_seconds_on_the_relay_s_clock() -> None:
     assert desk.repeats._metrics.creates["in_progress"] == 1
 
 
+async def test_slow_readings_make_a_wait_no_longer() -> None:
+    """The limit is one of time, not of readings: a database that is slow does not add to it."""
+    desk = await Desk.open()
+    find = desk.shop.store.find_task
+    readings = 0
+
+    async def find_slowly(task_id: str) -> VideoRow | None:
+        nonlocal readings
+        readings += 1
+        await desk.clock.asleep(WAIT_LIMIT / 2)
+        return await find(task_id)
+
+    desk.shop.store.find_task = find_slowly  # type: ignore[method-assign]
+    assert (await desk.refused()).code == "request_in_progress"
+    assert readings <= 2
+
+
 async def test_a_token_has_so_many_repeats_waiting_and_no_more() -> None:
     """One user's repeats take up no more connections; another's wait all the same."""
     desk = await Desk.open(speed=1e-3)
@@ -246,6 +263,9 @@ async def test_a_token_has_so_many_repeats_waiting_and_no_more() -> None:
     assert (await desk.refused(1)).code == "request_in_progress"  # at once
     other = asyncio.ensure_future(desk.repeats.reply(desk.row, 2))
     await until(lambda: desk.repeats._waiting[2] == 1)
+    crowd[0].cancel()  # one gives up: there is room for one again, not for all
+    await until(lambda: desk.repeats._waiting[1] < WAITING_PER_TOKEN)
+    assert desk.repeats._waiting[1] == WAITING_PER_TOKEN - 1
     for one in (*crowd, other):
         one.cancel()
     await asyncio.gather(*crowd, other, return_exceptions=True)
