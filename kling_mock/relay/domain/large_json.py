@@ -115,7 +115,8 @@ def _pieces(raw: bytes, at: int) -> Iterator[tuple[int, int]]:
         quote = raw.find(b'"', at, limit)
         end = limit if quote < 0 else quote
         if raw.find(b"\\", at, end) >= 0:
-            end = _ESCAPED.match(raw, at, limit).end()  # type: ignore[union-attr] # it takes ""
+            escaped = _ESCAPED.match(raw, at, limit)
+            end = at if escaped is None else escaped.end()  # it matches the empty text, too
         is_last = raw[end : end + 1] == b'"'
         if not is_last:
             end = _character_start(raw, at, end)
