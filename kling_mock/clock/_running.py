@@ -202,24 +202,16 @@ class RealClock(ScaledClock):
         raise RuntimeError("The real clock keeps its speed; use KlingMock(clock=1.0) to change it.")
 
 
-class NodeClock(ScaledClock):
+class NodeClock(RealClock):
     """The clock of one process among several: real time, set to the time that they share.
 
     It starts at the wall clock and goes on at the pace of the monotonic one until it is set, so
     a wall clock that jumps does not move it.
-
-    Args:
-        wall: The wall clock of this computer, Unix seconds.
-        steady: Its monotonic clock, seconds.
     """
 
-    def __init__(
-        self,
-        *,
-        wall: Callable[[], float] = time.time,
-        steady: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(1.0, wall=wall, steady=steady)
+    def now(self) -> float:
+        """Return the shared time, Unix seconds."""
+        return ScaledClock.now(self)
 
     def time(self) -> float:
         """Return the wall clock, which the tokens of wired clients are signed by.

@@ -59,6 +59,9 @@ mock/relay/service/test_dispatch.py
     P5 control  test_a_refusal_of_a_task_that_has_ended_is_kept_aside
     P5 control  test_a_refusal_of_the_second_channel_overrules_nothing_either
     P5 negative test_that_catches_a_store_that_obeys_the_refusal
+proof/test_p4_everything_at_once.py
+    P4 proof    test_every_balance_is_right_whatever_goes_on
+    P4 negative test_the_check_catches_wrong_money
 proof/test_p4_no_overdraft.py
     P4 proof    test_a_balance_for_ten_videos_sells_ten
     P4 negative test_the_checker_catches_check_then_write

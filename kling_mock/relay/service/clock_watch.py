@@ -89,7 +89,7 @@ class ClockWatch:
             async with asyncio.timeout(_LONGEST):
                 reading = await self._read(clock)
         except (StorageError, TimeoutError):
-            _log.info("kling relay: the database's time cannot be read; again in a moment")
+            _log.warning("kling relay error: the database's time cannot be read; it is tried again")
         else:
             known = SharedTime.begin(reading) if self._known is None else self._known.after(reading)
             self._known = known
