@@ -67,12 +67,17 @@ class Attack:
     Args:
         target: Who is attacked.
         http: Connections without a limit of their number.
+
+    Attributes:
+        done: How often what happened.
+        begun: Set when it is in full swing.
     """
 
     def __init__(self, target: Target, http: aiohttp.ClientSession) -> None:
         self.target = target
         self.http = http
         self.done = Counter[str]()
+        self.begun = asyncio.Event()
 
     async def post(self, path: str, body: bytes, token: str = "") -> dict[str, Any]:
         """POST to the relay; return the reply, {} if there is none."""
@@ -147,6 +152,7 @@ async def numbers(attack: Attack) -> None:
         path, body = next(bodies)
         await attack.post(path, body, next(tokens))
 
+    attack.begun.set()
     await attack.many(16, one)
 
 
@@ -193,6 +199,7 @@ async def receivers(attack: Attack) -> None:
         others = [_silent(f"127.0.1.{number}", port) for number in range(2, RECEIVERS // 2)]
         for other in others:
             await other.__aenter__()
+        attack.begun.set()
         await attack.many(4, one)
 
 
@@ -205,7 +212,8 @@ async def channel(attack: Attack) -> None:
     hangs = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError, ValueError):
+        # A cancellation would be reported by `asyncio.streams`.
+        with suppress(OSError, asyncio.IncompleteReadError, ValueError, asyncio.CancelledError):
             while not hangs.is_set():
                 head = (await reader.readuntil(b"\r\n\r\n")).lower()
                 length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
@@ -220,14 +228,14 @@ async def channel(attack: Attack) -> None:
                 raw = json.dumps({"code": 0, "request_id": "1", "data": task}).encode()
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(raw) + raw)
             attack.done["hanging calls"] += 1
-            with suppress(asyncio.CancelledError):  # which `asyncio.streams` would report
-                await asyncio.Event().wait()
+            await asyncio.Event().wait()
 
     server = await asyncio.start_server(serve, "127.0.0.1", attack.target.port, backlog=1024)
     body = json.dumps({"model": HANGING_MODEL, "prompt": "x", "duration": 5}).encode()
     create, token = f"{_VIDEOS}/text2video", attack.target.rich
     made = [await attack.post(create, body, token) for _ in range(HANGING_TASKS)]
     hangs.set()
+    attack.begun.set()
     names = itertools.cycle([task["task_id"] for task in made if "task_id" in task])
 
     async def send() -> None:
@@ -286,6 +294,7 @@ async def slowloris(attack: Attack) -> None:
         writer.close()
         await asyncio.sleep(1)  # opened as slowly as the rest is sent
 
+    attack.begun.set()
     await attack.many(HALF_OPEN, one)
 
 
@@ -317,6 +326,7 @@ async def large_bodies(attack: Attack) -> None:
     async def one() -> None:
         path, body = next(bodies)
         await attack.post(path, body, next(tokens))
+        attack.begun.set()
 
     await attack.many(5, one)
 
@@ -335,11 +345,15 @@ async def _attack(name: str, target: Target, seconds: float) -> Counter[str]:
     no_limit = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(connector=connections, timeout=no_limit) as http:
         attack = Attack(target, http)
+        work = asyncio.ensure_future(ATTACKS[name](attack))
+        begun = asyncio.ensure_future(attack.begun.wait())
+        await asyncio.wait([work, begun], return_when=asyncio.FIRST_COMPLETED)
         sys.stdout.write("begun\n")
         sys.stdout.flush()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await ATTACKS[name](attack)
+        await asyncio.wait([work], timeout=seconds)
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work  # raises what ended it early
     return attack.done
 
 
