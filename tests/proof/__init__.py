@@ -81,6 +81,8 @@ proof/test_p4_reconcile.py
 proof/test_p5_killed_anywhere.py
     P5 proof    test_a_relay_that_is_killed_anywhere_loses_and_doubles_nothing
     P5 proof    test_the_same_over_mariadb
+    P5 proof    test_a_relay_that_is_killed_while_others_do_not_answer
+    P5 proof    test_the_same_trouble_over_mariadb
     P5 control  test_every_change_of_a_task_s_life_is_a_point
     P5 negative test_the_checker_catches_a_relay_that_settles_in_two_steps
 proof/test_p5_every_task_ends.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kling_mock.relay.domain.schedule import DEADLINE
 from tests.mock.relay.http_calls import Caller
 from tests.mock.relay.scripted_kling import (
     ReceivedRequest,
@@ -61,3 +62,18 @@ def test_a_task_that_turns_up_waiting_is_submitted(caller: Caller) -> None:
         caller.mock.clock.advance(6)
         row = caller.operate("GET", f"tasks/{task_id}")
     assert (row["kling_task_id"], row["status"]) == ("873", "submitted")
+
+
+def test_a_task_whose_key_is_gone_is_one_that_nobody_can_read(
+    caller: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not shown open by anybody, so it gets twice the time before it fails."""
+    caller.mock.faults.add("callback-dropped")
+    task_id = caller.created()
+    caller.operate("PATCH", "channels/1", json={"key": "AK-of-another|SK-of-another"})
+    caller.mock.clock.advance(DEADLINE + 2000)
+    assert caller.operate("GET", f"tasks/{task_id}")["status"] == "submitted"
+    assert f"{task_id} cannot be read: key" in caplog.text
+    caller.mock.clock.advance(DEADLINE)
+    assert caller.operate("GET", f"tasks/{task_id}")["status"] == "failed"
+    assert caller.mock.ledger.user().held_quota == 0
