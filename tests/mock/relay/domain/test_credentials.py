@@ -6,7 +6,12 @@ import hashlib
 
 import pytest
 
-from kling_mock.relay.domain.credentials import new_token, parse_keys, user_secret
+from kling_mock.relay.domain.credentials import (
+    check_secrets,
+    new_token,
+    parse_keys,
+    user_secret,
+)
 from kling_mock.relay.domain.errors import RelayError
 
 
@@ -40,3 +45,12 @@ def test_a_secret_that_was_never_rotated_is_the_first_one() -> None:
     assert first == user_secret(b"s" * 32, 7, 0)
     others = [user_secret(b"s" * 32, 7, 1), user_secret(b"s" * 32, 8), user_secret(b"t" * 32, 7)]
     assert len({first, *others}) == 4
+
+
+@pytest.mark.parametrize("text", ["whsec_", "whsec_%%%", "whsec_QUJD no-base64!"])
+def test_a_secret_that_cannot_sign_is_refused_by_name(text: str) -> None:
+    """An operator sees which field it is, and not the secret."""
+    with pytest.raises(RelayError, match=r"^webhook_secrets: ") as caught:
+        check_secrets(text)
+    assert "%%%" not in str(caught.value)
+    assert check_secrets("whsec_QUJD") == "whsec_QUJD"
