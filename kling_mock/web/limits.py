@@ -130,22 +130,23 @@ def overdue(seen: Seen, now: float, limits: Limits) -> float:
 def room_rank(seen: Seen, now: float, limits: Limits) -> tuple[int, float] | None:
     """Return in which order a connection is closed to make room, the least first; None is never.
 
-    One that was accepted this very moment comes last, or a flood of connections would close
-    whatever comes between them before it is read. One that was accepted a moment ago stays longer
-    than an idle one: its request is on its way, and a client of an idle connection expects that
-    it may be closed. Within a phase the one that is the most over its limit is closed first, so
-    that a body that drips is closed before a large one that began earlier and keeps coming.
+    One that was accepted this very moment comes late, or a flood of connections would close
+    whatever comes between them before it is read; only an answer that is being sent is later. One
+    that was accepted a moment ago stays longer than an idle one: its request is on its way, and a
+    client of an idle connection expects that it may be closed. Within a phase the one that is the
+    most over its limit is closed first, so that a body that drips is closed before a large one
+    that began earlier and keeps coming.
     """
     time_left = -overdue(seen, now, limits)
     match seen.phase:
         case Phase.NEW:
             age = now - seen.since
-            return (0 if age >= _FRESH else 2 if age >= _ACCEPTED else 5), time_left
+            return (0 if age >= _FRESH else 2 if age >= _ACCEPTED else 4), time_left
         case Phase.IDLE:
             return 1, time_left
         case Phase.BODY:
             return 3, time_left
         case Phase.SENDING:
-            return 4, time_left
+            return 5, time_left
         case Phase.ANSWERING:
             return None

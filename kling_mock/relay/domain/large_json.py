@@ -115,8 +115,7 @@ def _pieces(raw: bytes, at: int) -> Iterator[tuple[int, int]]:
         quote = raw.find(b'"', at, limit)
         end = limit if quote < 0 else quote
         if raw.find(b"\\", at, end) >= 0:
-            escaped = _ESCAPED.match(raw, at, limit)
-            end = at if escaped is None else escaped.end()  # it matches the empty text, too
+            end = next(_ESCAPED.finditer(raw, at, limit)).end()  # it may be empty
         is_last = raw[end : end + 1] == b'"'
         if not is_last:
             end = _character_start(raw, at, end)

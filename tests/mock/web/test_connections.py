@@ -123,7 +123,8 @@ def test_the_limit_of_connections_is_below_that_of_open_files(
 def test_who_makes_room_first() -> None:
     """Silent ones, then idle ones, then those whose request may be on its way, then slow bodies.
 
-    What came this very moment is last: a flood of connections closes nothing between them.
+    What came this very moment is later: a flood of connections closes nothing between them. An
+    answer that is being sent is last.
     """
     limits = Limits()
 
@@ -133,7 +134,7 @@ def test_who_makes_room_first() -> None:
     silent, idle = rank(Phase.NEW, 5), rank(Phase.IDLE, 5)
     fresh, body, sending = rank(Phase.NEW, 0.5), rank(Phase.BODY, 5), rank(Phase.SENDING, 5)
     accepted = rank(Phase.NEW, 0.1)  # nothing of it may have been read yet
-    assert silent < idle < fresh < body < sending < accepted
+    assert silent < idle < fresh < body < accepted < sending
     assert rank(Phase.NEW, 9) < silent  # the longest waiting
     assert rank(Phase.SENDING, 9) < sending
     assert body < rank(Phase.BODY, 60, 1_000_000)  # it drips; the other one keeps coming
