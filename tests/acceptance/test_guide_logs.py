@@ -66,7 +66,8 @@ class Server:
 def started(folder: Path, kling: KlingMock, upstream: str = "") -> Iterator[Server]:
     (folder / "logs").mkdir()
     address = ("--upstream", upstream or kling.kling_url, "--port", "0")
-    words = ("relay", *address, "--speed", "100", "--db", "sqlite://")
+    speed = () if upstream else ("--speed", "100")  # its clock is read at the start
+    words = ("relay", *address, *speed, "--db", "sqlite://")
     with (folder / "logs" / "oneapi.out").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "kling_mock", *words],

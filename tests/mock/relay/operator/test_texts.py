@@ -213,7 +213,8 @@ async def test_control_without_the_check_a_text_is_not_refused(
 
 def _insert(keys: str) -> Callable[[], Transaction[str]]:
     def unit() -> Transaction[str]:
-        yield sql.INSERT_CHANNEL, ("one", "https://a.example", keys, "", "", "", 0, 1, 1, 41, NOW)
+        values = ("one", "https://a.example", keys, "", "", "", 0, 1, 1, 41, "", NOW)
+        yield sql.INSERT_CHANNEL, values
         rows = yield sql.CHANNEL_BY_NAME, ("one",)
         stored: str = rows[0][3]
         return stored
