@@ -133,7 +133,11 @@ class Storm:
         return video
 
     async def call_back(self, video: Video, copies: int = 1) -> None:
-        """Let Kling report how a video ended, as often at the same time."""
+        """Let a video end, and Kling report it, as often at the same time.
+
+        It has ended at Kling, too: the callback of a channel that was deleted is a hint only.
+        """
+        self.end_at_kling(video)
         status = "succeed" if self.videos[video] else "failed"
         await asyncio.gather(*(self.relays.callback(video, status) for _ in range(copies)))
 

@@ -30,6 +30,7 @@ Point = tuple[str, int]
 
 #: Changes that are no part of a task's lifecycle: an operator makes them, or a relay that starts.
 #: `CLOSE_ATTEMPT` is for those who send tasks by the storage's protocol; the relay binds again.
+#: The last three are for rows of relays of an older version, and two of them for an upgrade.
 BY_OTHERS: Final = {
     "INSERT_USER",
     "SET_USER_STATUS",
@@ -47,6 +48,9 @@ BY_OTHERS: Final = {
     "NAME_CHARGES",
     "INSERT_WEBHOOK_SECRET",
     "ROTATE_WEBHOOK_SECRET",
+    "CLEAR_SERVICE",
+    "LABEL_TASKS",
+    "RECORD_SERVICE",
 }
 #: Changes where a channel or a receiver does not answer.
 IN_TROUBLE: Final = {
