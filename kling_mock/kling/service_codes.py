@@ -143,8 +143,8 @@ def refusal(
         named: What fills it by name; more than it has use for may be given.
     """
     row = MESSAGES[name]
-    told = Note("refused", field, note) if note else None
-    return Refusal(row.code, row.template.format(*values, **named), note=told)
+    given = Note("refused", field, note) if note else None
+    return Refusal(row.code, row.template.format(*values, **named), note=given)
 
 
 def _show(value: object) -> str:

@@ -153,9 +153,9 @@ def _compare_texts(
 ) -> Iterator[ReplyDifference]:
     kind = kind_of(name)
     if kind == "message":
-        told = ids.in_recorded(emulated)
-        if recorded != told:
-            yield ReplyDifference("message", at, _shown(recorded), _shown(told))
+        translated = ids.in_recorded(emulated)
+        if recorded != translated:
+            yield ReplyDifference("message", at, _shown(recorded), _shown(translated))
     elif not recorded or not emulated:
         if recorded != emulated:
             yield ReplyDifference("value", at, _shown(recorded), _shown(emulated))

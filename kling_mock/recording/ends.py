@@ -40,7 +40,7 @@ class RecordedEnds:
     def of(self, create: RecordedExchange) -> ShownTask | None:
         """Return how the task of a create ended; `None` if it made none, or that is not shown."""
         is_v1 = create.path.startswith("/v1/")
-        if create.reply is None:  # it made a task, or it did not: its external id tells
+        if create.reply is None:  # whether it made a task, its external id shows
             return self._by_external_id.get((is_v1, option_of(create.body, "external_task_id")))
         made = next(tasks_in(create.reply.body), None)
         return None if made is None else self._by_id.get((is_v1, made.task_id))

@@ -1,7 +1,7 @@
 """Which recorded reply belongs to a request: decided without any I/O.
 
 A request belongs to a recorded one with the same method, path, query and body, after what is
-private in it was replaced as in the recording. What a client makes anew each time is not compared:
+private in it was replaced as in the recording. What a client generates each time is not compared:
 external ids, callback URLs, times. An external id is taken for the recorded one that the first
 fitting create has, and stands in the replies instead of it.
 
@@ -31,7 +31,7 @@ __all__ = ["MEDIA_PATH", "Callback", "Playback", "Played", "Unrecorded"]
 
 MEDIA_PATH: Final = "/media/"
 
-# What a client makes anew.
+# What a client generates each time.
 _CHOSEN: Final = frozenset({"external_task_id", "callback_url", "start_time", "end_time"})
 _EXTERNAL_ID: Final = "external_task_id"
 _ANY: Final = "*"
@@ -271,7 +271,7 @@ def _key(method: str, path: str, query: str, body: Any) -> str:
 
 
 def _open(value: Any, name: str = "") -> Any:
-    """Return a body with a mark for what clients make anew."""
+    """Return a body with a mark for what clients generate each time."""
     match value:
         case dict():
             return {key: _open(one, key) for key, one in value.items()}

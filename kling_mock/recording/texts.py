@@ -17,8 +17,8 @@ from typing import Final
 
 __all__ = ["can_change", "disguise"]
 
-# What a prompt refers to, and how it divides itself into shots. An `@id` that tells nothing stays;
-# any other is an id, which is replaced as it is where it is declared.
+# What a prompt refers to, and how it divides itself into shots. An `@id` that reveals nothing
+# stays; any other is an id, which is replaced as it is where it is declared.
 _KEPT: Final = re.compile(
     r"<<<(?:image|video|element|object|voice|subject)_[0-9]{1,3}>>>"
     r"|@?\b(?:image|video|element|object|voice|frame|audio|ref)_?[0-9]{1,3}(?![0-9A-Za-z_-])"

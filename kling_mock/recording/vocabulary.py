@@ -161,12 +161,12 @@ def vocabulary() -> Vocabulary:
     names = {name for shape in shapes for name in _names(shape)}
     enums = {value for shape in shapes for value in _enums(shape)}
     paths = {part for served in ENDPOINTS.served for part in served.split("/")[1:]} - {"*"}
-    said = {word.lower() for code in CODES.values() for word in re.findall(r"\w+", code.message)}
+    used = {word.lower() for code in CODES.values() for word in re.findall(r"\w+", code.message)}
     return Vocabulary(
         values=frozenset(enums.union(ENDPOINTS.models, _VALUES.split())),
         fields=frozenset(names),
         path=frozenset(paths.union(_PATH_WORDS.split())),
-        words=frozenset(said.union(_MESSAGE_WORDS.split(), (name.lower() for name in names))),
+        words=frozenset(used.union(_MESSAGE_WORDS.split(), (name.lower() for name in names))),
     )
 
 

@@ -192,7 +192,7 @@ class KlingMock(ServerClients):
         """Start the server; return once it accepts connections.
 
         After a stop it goes on with all that it knew: tasks, clock, callbacks not yet delivered.
-        It listens on the same port again if that is still free. `reset()` begins anew.
+        It listens on the same port again if that is still free. `reset()` starts a new world.
 
         Raises:
             OSError: The address cannot be bound, for example because the port is taken.

@@ -585,7 +585,7 @@ class Storage(Protocol):
         ...
 
     async def switch_receiver(self, receiver_id: int, *, off_at: int, now: int) -> Receiver:
-        """Switch a receiver off at *off_at*, or on with 0; its failures begin anew at *now*.
+        """Switch a receiver off at *off_at*, or on with 0; its failures count from *now* on.
 
         Raises:
             UnknownError: There is none.

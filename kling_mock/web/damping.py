@@ -17,7 +17,7 @@ FREE: Final = 5
 #: Seconds of the longest pause.
 LONGEST_PAUSE: Final = 60.0
 _FIRST_PAUSE: Final = 1.0
-_FORGIVEN: Final = 600.0  # seconds after the last wrong token until the address begins anew
+_FORGIVEN: Final = 600.0  # seconds after the last wrong token until the address is forgiven
 _REMEMBERED: Final = 10_000  # addresses
 
 

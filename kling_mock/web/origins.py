@@ -1,6 +1,6 @@
 """From which test a call comes: the one that runs, or an earlier one that left something running.
 
-A test run tells where its tests begin and end; without one, nothing is known and nothing is late.
+A test run reports where its tests begin and end; without one, nothing is known and nothing is late.
 What can be found out of a call:
 
     thread      If a thread of this process has opened the connection, the call is of the test in

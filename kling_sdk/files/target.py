@@ -23,7 +23,7 @@ from kling_sdk.results import Download, Video
 
 __all__ = ["MAX_FILE", "FileTarget", "place_for"]
 
-# On Windows a descriptor is opened for text, and changes line ends, unless told otherwise.
+# On Windows a descriptor is opened for text, and changes line ends, unless it is opened as binary.
 _NEW_FILE: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
 MAX_FILE: Final = 4 * 1024**3  # bytes, where no limit is set
 

@@ -1,6 +1,6 @@
 """How many creates may run at once: up to a given number, or as many as the server accepts.
 
-The vendor tells nobody how many tasks an account may have open. A create beyond that is refused
+The vendor does not publish how many tasks an account may have open. A create beyond that is refused
 with 1303, so the number is learned: after a refusal, one more create is allowed for each task
 that ends. Other programs of the account may free slots, too, so one create tries again from time
 to time.
@@ -26,7 +26,7 @@ class Slots:
     """The slots of one batch.
 
     Attributes:
-        most: Most tasks that may be open or being created, or None when nobody has said.
+        most: Most tasks that may be open or being created, or None when that is not given.
         known_free: How many slots must be free, by the refusals and the ends of tasks; None
             while no create was refused.
         blocked_until: Before this monotonic time nothing is created: the server asked for it.

@@ -130,19 +130,28 @@ class AttackedRelay:
 
     # ------------------------------------------------------------ measuring
 
-    def watch(self, seconds: float, attack: str | None = None) -> Seen:
-        """Return what others notice for so long, while nothing or an attack goes on."""
+    def watch(self, seconds: float, attack: str | None = None, *, until_full: bool = False) -> Seen:
+        """Return what others notice for so long, while nothing or an attack goes on.
+
+        Args:
+            seconds: How long.
+            attack: Its name.
+            until_full: End the attack as soon as the relay has no descriptor left.
+        """
         with ExitStack() as stack:
             attacker = (
                 None if attack is None else stack.enter_context(self._attacker(attack, seconds))
             )
-            return self._watched(seconds, attacker)
+            return self._watched(seconds, attacker, until_full=until_full)
 
-    def _watched(self, seconds: float, attacker: subprocess.Popen[str] | None) -> Seen:
+    def _watched(
+        self, seconds: float, attacker: subprocess.Popen[str] | None, *, until_full: bool
+    ) -> Seen:
         health, creates, callbacks = [], [], []
         failed = Counter[str]()
         until = time.monotonic() + seconds
         descriptors = [self.descriptors()]
+        full = threading.Event()
         self._forget_peak()
 
         def ask() -> None:
@@ -164,10 +173,13 @@ class AttackedRelay:
 
         def count() -> None:
             descriptors.append(self.descriptors())
+            if attacker is not None and until_full and descriptors[-1] >= FILES:
+                attacker.terminate()
+                full.set()
 
         made: list[dict[str, Any]] = []
         works = ((ask, _PAUSE), (use, 0.2), (count, 0.05))
-        threads = [threading.Thread(target=_repeat, args=(*one, until)) for one in works]
+        threads = [threading.Thread(target=_repeat, args=(*one, until, full)) for one in works]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -261,8 +273,8 @@ def _did(attacker: subprocess.Popen[str]) -> Counter[str]:
     return Counter(json.loads(shown.splitlines()[-1]))
 
 
-def _repeat(work: Callable[[], None], pause: float, until: float) -> None:
-    while time.monotonic() < until:
+def _repeat(work: Callable[[], None], pause: float, until: float, ended: threading.Event) -> None:
+    while time.monotonic() < until and not ended.is_set():
         work()
         time.sleep(pause)
 

@@ -1,8 +1,8 @@
 """Those who attack a relay, each in a process of its own at the lowest priority.
 
 `python -m tests.proof.attackers NAME SECONDS` reads a `Target` as JSON from its standard input,
-prints a line when it has begun, attacks for so long, and prints how often what happened. The
-attacks are those of `ATTACKS`.
+prints a line when it has begun, attacks for so long or until SIGTERM, and prints how often what
+happened. The attacks are those of `ATTACKS`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import os
 import resource
 import secrets
+import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -352,6 +353,7 @@ async def _attack(name: str, target: Target, seconds: float) -> Counter[str]:
         await asyncio.wait([work, begun], return_when=asyncio.FIRST_COMPLETED)
         sys.stdout.write("begun\n")
         sys.stdout.flush()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
         await asyncio.wait([work], timeout=seconds)
         work.cancel()
         with suppress(asyncio.CancelledError):

@@ -159,17 +159,20 @@ def test_the_same_over_mariadb(on_mariadb: Environment) -> None:
 
 
 def in_trouble(points: dict[str, list[Point]]) -> list[tuple[str, Point]]:
-    """Return the points at each change that trouble brings: before it, and about its commit."""
+    """Return the points at each change that trouble brings: before it, and about its commit.
+
+    Of each the first one: how many follow depends on what goes on beside it.
+    """
     labels = {
         f"{prefix}{name}": name for name in IN_TROUBLE for prefix in ("", "COMMIT ", "COMMITTED ")
     }
     found = {
-        (labels[point[0]], point[0]): (name, point)
+        label: (name, (label, nth))
         for name, all_ in points.items()
-        for point in all_
-        if point[0] in labels
+        for label, nth in all_
+        if label in labels and nth == 0
     }
-    assert {statement for statement, _ in found} == IN_TROUBLE
+    assert {labels[label] for label in found} == IN_TROUBLE
     return [*found.values()]
 
 

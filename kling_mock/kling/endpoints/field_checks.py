@@ -90,8 +90,8 @@ def _string(field: Field, value: object, path: str, reader: FieldReader) -> str:
         reader.noticed.coerced(path, f"a number was taken for a text; {_expected(field)}")
     if field.enum and value not in field.enum:
         choices = ", ".join(field.enum)
-        told = {"path": path, "value": shortened(value), "choices": choices}
-        raise refusal(field.wrong_value, field=path, note=_expected(field), **told)
+        values = {"path": path, "value": shortened(value), "choices": choices}
+        raise refusal(field.wrong_value, field=path, note=_expected(field), **values)
     if field.high is not None and len(value) > field.high:
         raise invalid(path, f"{_expected(field)}, got {len(value)}")
     return value
@@ -216,8 +216,8 @@ def _texts(field: Field, value: object, path: str, _reader: FieldReader) -> list
 
 def _unreadable(field: Field, path: str, value: object, expected: str = "") -> Refusal:
     """Return the refusal of a value that cannot be read as the type of its field."""
-    told = {"path": path, "value": _plain(value), "expected": expected or field.type}
-    return refusal(field.wrong_type, field=path, note=_expected(field), **told)
+    values = {"path": path, "value": _plain(value), "expected": expected or field.type}
+    return refusal(field.wrong_type, field=path, note=_expected(field), **values)
 
 
 def _plain(value: object) -> str:

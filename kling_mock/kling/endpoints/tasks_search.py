@@ -88,8 +88,8 @@ def _decode(cursor: str) -> _Position:
     found = _CURSOR.fullmatch(text)
     if found is None:
         note = "must be the next_cursor of an earlier reply"
-        told = {"path": "cursor", "value": shortened(cursor)}
-        raise refusal("value", field="cursor", note=note, **told)
+        values = {"path": "cursor", "value": shortened(cursor)}
+        raise refusal("value", field="cursor", note=note, **values)
     return _Position(int(found[1]), int(found[2]), found[3])
 
 

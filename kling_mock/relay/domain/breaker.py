@@ -69,7 +69,7 @@ NEXT: Final[Mapping[BreakerState, Mapping[BreakerEvent, BreakerState]]] = {
     },
     _S.OPEN: {
         _E.REPLIED: _S.CLOSED,  # a call that began before: it is answering again
-        _E.FAILED: _S.OPEN,  # likewise; it tells nothing new
+        _E.FAILED: _S.OPEN,  # likewise; it adds nothing
         _E.TRIPPED: _S.OPEN,
         _E.PROBED: _S.HALF_OPEN,
         _E.ABANDONED: _S.OPEN,

@@ -13,7 +13,7 @@ _LONGEST: Final = 255  # characters: the longest name that DNS has, and the colu
 
 
 def host_of_url(url: str) -> str:
-    """Return the host of a webhook's URL, as receivers are told apart: ASCII in lower case.
+    """Return the host of a webhook's URL, which distinguishes receivers: ASCII in lower case.
 
     All URLs of a user on one host are one receiver: they are alive or dead together.
     """

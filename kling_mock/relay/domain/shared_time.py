@@ -58,7 +58,7 @@ class ClockReading(NamedTuple):
 
 
 class ClockStatus(NamedTuple):
-    """What can be said of the clocks at one instant.
+    """What is known of the clocks at one instant.
 
     Attributes:
         fault: Why no task may fail for its age; `None` if one may.

@@ -43,7 +43,7 @@ class LargeBodies:
 
     @contextmanager
     def kept(self, token_id: int) -> Generator[Callable[[int], None]]:
-        """Count a body while it is kept; yield what is told its size as it comes.
+        """Count a body while it is kept; yield what takes the sizes of its pieces.
 
         That raises `RelayError`, 503, if there is no room for more.
         """

@@ -36,7 +36,7 @@ class MonitoringPages:
     Args:
         metrics: The counters of this process.
         breakers: Those of the channels.
-        clock_status: Returns what can be said of the clocks.
+        clock_status: Returns what is known of the clocks.
         storage: The relay's store.
         clock: The time.
         operator: The operator's API, which knows who may read the metrics.

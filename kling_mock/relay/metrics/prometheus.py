@@ -38,7 +38,7 @@ def exposition(
     Args:
         metrics: The counters of this process.
         breakers: How many channels have a circuit breaker in each state.
-        clocks: What can be said of the clocks.
+        clocks: What is known of the clocks.
         statistics: Statistics of its use of the store.
         store_counts: Counts in the store.
         accept: The `Accept` header, which may name OpenMetrics.

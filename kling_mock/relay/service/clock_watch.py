@@ -60,7 +60,7 @@ class ClockWatch:
             self._timer.cancel()
 
     def status(self) -> ClockStatus:
-        """Return what can be said of the clocks now; a change of it is logged."""
+        """Return what is known of the clocks now; a change of it is logged."""
         if not isinstance(self._clock, NodeClock):
             return ClockStatus(None)
         status = _UNREAD if self._known is None else self._known.status(*self._clock.glance())

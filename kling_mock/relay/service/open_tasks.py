@@ -20,7 +20,7 @@ from kling_mock.storage.protocol import Storage
 
 __all__ = ["RECOUNT_AFTER", "OpenTasks"]
 
-#: Seconds of real time after which a create has all counted anew: until then a process does not
+#: Seconds of real time after which a create has all counted again: until then a process does not
 #: know what others have created.
 RECOUNT_AFTER: Final = 10.0
 _AT_LEAST: Final = 1.0  # seconds between two counts, however many creates are refused

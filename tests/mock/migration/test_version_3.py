@@ -19,7 +19,7 @@ from kling_mock.storage.protocol import Storage
 from kling_mock.storage.schema import Dialect, table_named
 from kling_mock.storage.values import Attempt, TaskOutcome
 from tests.mock.migration.older_tables import take_back
-from tests.mock.migration.watched_session import Watched
+from tests.mock.migration.watched_session import Watched, killed_after_each_statement
 from tests.mock.storage.samples import LATER, NOW, Shop, channel_named, failed, succeed
 
 pytestmark = pytest.mark.slow
@@ -204,28 +204,9 @@ def test_after_it_each_upstream_task_is_charged_once(url: str) -> None:
 # ------------------------------------------------------------ interrupted, and beside others
 
 
-class KilledError(Exception):
-    """The process has ended here."""
-
-
 def test_an_upgrade_that_is_killed_is_finished_by_the_next(url: str) -> None:
     """After each statement in turn."""
-    for step in range(100):
-        left = [step]
-
-        def killed(sql: str, parameters: tuple[object, ...], left: list[int] = left) -> None:
-            del sql, parameters
-            left[0] -= 1
-            if left[0] < 0:
-                raise KilledError
-
-        with connect(url) as session:
-            try:
-                upgraded(Watched(session, killed))
-            except KilledError:
-                continue
-            break
-    assert 5 < step < 99
+    assert killed_after_each_statement(url, upgraded) > 5
     with connect(url) as session:
         assert services(session) == SERVICES
 

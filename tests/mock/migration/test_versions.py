@@ -20,17 +20,13 @@ from kling_mock.storage.errors import SchemaError
 from kling_mock.storage.schema import VERSION, Dialect, table_named
 from kling_mock.storage.values import Reconciliation
 from tests.mock.migration.older_tables import take_back
-from tests.mock.migration.watched_session import Watched
+from tests.mock.migration.watched_session import Watched, killed_after_each_statement
 from tests.mock.storage.samples import Shop, succeed
 
 NOW = 1_770_000_000
 DIALECTS = ["sqlite", "mariadb", "postgresql"]
 
 pytestmark = pytest.mark.slow
-
-
-class KilledError(Exception):
-    """The process has ended here."""
 
 
 @attrs.frozen
@@ -146,22 +142,7 @@ def test_the_upgrade_command_does_it(url: str, capsys: pytest.CaptureFixture[str
 
 def test_an_upgrade_that_is_killed_is_finished_by_the_next(url: str) -> None:
     """After each statement in turn."""
-    for step in range(100):
-        count = [step]
-
-        def killed(sql: str, parameters: tuple[object, ...], left: list[int] = count) -> None:
-            del sql, parameters
-            left[0] -= 1
-            if left[0] < 0:
-                raise KilledError
-
-        with connect(url) as session:
-            try:
-                upgraded(Watched(session, killed))
-            except KilledError:
-                continue
-            break
-    assert 0 < step < 99
+    assert killed_after_each_statement(url, upgraded) > 0
     assert all(one.is_explained for one in books(url))
 
 

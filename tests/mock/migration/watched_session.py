@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from kling_mock.migration.database.session import Session
+from kling_mock.migration.database.session import Session, connect
 from kling_mock.storage.schema import Dialect
 
 
@@ -44,3 +44,31 @@ class Watched:
 
     def close(self) -> None:
         self.session.close()
+
+
+class KilledError(Exception):
+    """The process has ended here."""
+
+
+def killed_after_each_statement(url: str, work: Callable[[Session], object]) -> int:
+    """End *work* after its first statement, after the second of a new try, until it ends itself.
+
+    Returns:
+        How often it was ended.
+    """
+    for step in range(100):
+        left = [step]
+
+        def killed(sql: str, parameters: tuple[object, ...], left: list[int] = left) -> None:
+            del sql, parameters
+            left[0] -= 1
+            if left[0] < 0:
+                raise KilledError
+
+        with connect(url) as session:
+            try:
+                work(Watched(session, killed))
+            except KilledError:
+                continue
+            return step
+    raise AssertionError("it never ends")
