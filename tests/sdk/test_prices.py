@@ -211,3 +211,52 @@ def test_both_clients_estimate_without_sending(client: type[Kling | AsyncKling])
     assert (found.units, found.confidence) == (Decimal(45), "high")
     with pytest.raises(TypeError, match="estimate takes a request, such as TextToVideo"):
         kling.estimate({"prompt": "x"})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+#: The lists that rows come from: how far to trust each, and its date.
+LISTS = {
+    ("the vendor's price list, two copies", "high", date(2026, 9, 20)),
+    ("the vendor's price list, one copy", "medium", date(2026, 9, 20)),
+    ("a condensed copy of the vendor's price list", "low", date(2026, 1, 1)),
+}
+
+
+def test_a_row_is_as_sure_as_its_list() -> None:
+    """High with two copies, medium with one, low with one that is not the vendor's."""
+    assert {(row.source, row.confidence, row.priced_on) for row in PRICES} == LISTS
+    unknown = prices.estimate(TextToVideo(prompt="x", model_name="kling-v9"))
+    assert (unknown.priced_on, unknown.source) == (date(2026, 9, 20), "")
+
+
+def test_a_row_per_second_has_the_lengths_that_are_sold() -> None:
+    """5 or 10 seconds, or any; a call has no length."""
+    assert {row.clips for row in PRICES} == {(5, 10), ()}
+    assert {row.clips for row in PRICES if row.per == "call"} == {()}
+
+
+def test_what_has_no_price_is_named_in_the_words_of_the_request() -> None:
+    """The model, its mode and what else decides."""
+    words = {
+        "silent": "without sound",
+        "sound": "with sound",
+        "voice": "with a voice",
+        "video": "with an input video",
+    }
+    for use, shown in words.items():
+        endpoint = {"video": "omni-video", "voice": "image2video"}.get(use, "text2video")
+        found = prices.estimate(request(endpoint, "kling-v9", "pro", use, 5))
+        assert found.reason == f"the price list has no {endpoint} by kling-v9, pro, {shown}"
+
+
+@pytest.mark.parametrize(("seconds", "units"), [(1, "0.6"), (0, None), (-1, None), (True, None)])
+def test_a_price_is_for_whole_seconds_from_one_on(seconds: Any, units: str | None) -> None:
+    """Whether or not the model makes videos of that length: the vendor may allow it tomorrow."""
+    asked = TextToVideo(prompt="x", model_name="kling-v3", duration=seconds, check=False)
+    assert prices.estimate(asked).units == (units and Decimal(units))
+
+
+def test_a_video_that_is_edited_among_references_decides() -> None:
+    """One base video is enough for its length to count."""
+    base = {"video_url": "https://example.com/b.mp4", "refer_type": "base"}
+    both = OmniVideo(prompt="x", video_list=[FEATURE, base], check=False)
+    assert prices.estimate(both).units is None

@@ -9,7 +9,10 @@ from typing import Any, Final
 
 import attrs
 
+from kling_mock.storage.adapters.engine import TransactionMode
 from kling_mock.storage.protocol import Storage
+from kling_mock.storage.sql_storage import SqlStorage
+from kling_mock.storage.steps import Transaction, write
 from kling_mock.storage.values import (
     UNNUMBERED,
     Attempt,
@@ -111,6 +114,16 @@ async def claim_due(
     due = await store.list_due_tasks(now=now, limit=limit)
     ids = [one.task_id for one in due]
     return await store.claim_tasks(ids, now=now, lease_until=lease_until)
+
+
+async def change(store: Storage, text: str) -> None:
+    """Change rows past the methods of a store over SQL."""
+
+    def transaction() -> Transaction[None]:
+        yield write(text), ()
+
+    assert isinstance(store, SqlStorage)
+    await store.run("change", transaction, TransactionMode.WRITE)
 
 
 @attrs.define

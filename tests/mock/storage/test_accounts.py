@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from kling_mock.storage.errors import ExistsError, InsufficientQuotaError, UnknownError
@@ -41,7 +42,7 @@ async def test_a_username_is_unique_byte_for_byte(store: Storage) -> None:
     """Names that differ in case or accent are different users; the same name is refused."""
     made = [await store.create_user(NewUser(name), now=NOW) for name in ("ann", "Ann", "änn")]
     assert len({user.id for user in made}) == 3
-    with pytest.raises(ExistsError, match="username"):
+    with pytest.raises(ExistsError, match="there is a user with this username already"):
         await store.create_user(NewUser("ann"), now=NOW + 1)
     assert await store.find_user("ANN") is None
     assert await store.list_users() == made
@@ -105,7 +106,7 @@ async def test_a_negative_credit_takes_only_what_is_free(shop: Shop) -> None:
     await shop.create(price=700)
     with pytest.raises(InsufficientQuotaError) as caught:
         await shop.store.credit(shop.user.id, -301, reference="fix", now=NOW)
-    assert (caught.value.needed, caught.value.available) == (301, 300)
+    assert (caught.value.of, caught.value.needed, caught.value.available) == ("user", 301, 300)
     await shop.store.credit(shop.user.id, -300, reference="fix", now=NOW)
     user = await shop.me()
     assert (user.quota, user.held_quota, user.available) == (700, 700, 0)
@@ -127,6 +128,32 @@ async def test_a_balance_has_an_upper_end(shop: Shop) -> None:
     with pytest.raises(ValueError, match="at most"):
         await shop.store.credit(shop.user.id, MAX_AMOUNT, reference="last", now=NOW)
     assert (await shop.me()).quota == MAX_AMOUNT * (steps - 1) + 1_000
+
+
+async def test_a_balance_reaches_its_ends_exactly(shop: Shop) -> None:
+    """The largest one, and 0."""
+    me = shop.user.id
+    for step in range(MAX_BALANCE // MAX_AMOUNT - 1):
+        await shop.store.credit(me, MAX_AMOUNT, reference=f"r{step}", now=NOW)
+    rest = MAX_BALANCE - (await shop.me()).quota
+    with pytest.raises(ValueError, match=f"a balance is at most {MAX_BALANCE}"):
+        await shop.store.credit(me, rest + 1, reference="more", now=NOW)
+    await shop.store.credit(me, rest, reference="rest", now=NOW)
+    assert (await shop.me()).quota == MAX_BALANCE
+    poor = await shop.store.create_user(NewUser("bob", 5), now=NOW)
+    with pytest.raises(InsufficientQuotaError):
+        await shop.store.credit(poor.id, -6, reference="fix", now=NOW)
+    await shop.store.credit(poor.id, -5, reference="fix", now=NOW)
+    assert (await shop.store.get_user(poor.id)).quota == 0
+
+
+async def test_a_note_is_refused_if_a_database_would_change_it(shop: Shop) -> None:
+    """255 characters fit."""
+    for number, note in enumerate(("x" * 256, "nul\0")):
+        with pytest.raises(ValueError, match="note: must have"):
+            await shop.store.credit(shop.user.id, 1, reference=f"{number}", now=NOW, note=note)
+    entry = await shop.store.credit(shop.user.id, 1, reference="r", now=NOW, note="x" * 255)
+    assert len(entry.note) == 255
 
 
 async def test_the_ledger_is_read_in_pages(shop: Shop) -> None:
@@ -154,7 +181,7 @@ async def test_a_token_is_found_by_its_hash_with_its_user(shop: Shop) -> None:
 async def test_a_token_hash_is_unique(shop: Shop) -> None:
     """The same token cannot be given out twice, not even to another user."""
     other = await shop.store.create_user(NewUser("bob"), now=NOW)
-    with pytest.raises(ExistsError, match="token"):
+    with pytest.raises(ExistsError, match="there is a token with this hash already"):
         await shop.store.create_token(NewToken(other.id, shop.token.token_hash), now=NOW)
 
 
@@ -175,8 +202,9 @@ async def test_a_token_can_be_limited_and_freed(shop: Shop) -> None:
     await shop.create()
     limited = await shop.store.set_token_quota(shop.token.id, 100)
     assert (limited.unlimited, limited.remain_quota, limited.held_quota) == (False, 100, 100)
-    with pytest.raises(InsufficientQuotaError):
+    with pytest.raises(InsufficientQuotaError) as caught:
         await shop.store.set_token_quota(shop.token.id, 99)
+    assert (caught.value.of, caught.value.needed, caught.value.available) == ("token", 100, 99)
     for wrong in (-1, MAX_AMOUNT + 1):
         with pytest.raises(ValueError, match="whole number"):
             await shop.store.set_token_quota(shop.token.id, wrong)
@@ -222,10 +250,28 @@ async def test_a_channel_is_declared_anew(shop: Shop) -> None:
         assert after.used_quota == kit.PRICE
 
 
+async def test_a_setting_of_a_channel_is_changed_alone(shop: Shop) -> None:
+    """One that could not be declared is refused, as is the name of another one."""
+    store, number = shop.store, shop.channel.id
+    changed = await store.change_channel(number, {"weight": 7, "priority": 3})
+    assert changed == attrs.evolve(shop.channel, weight=7, priority=3)
+    with pytest.raises(ValueError, match="service: must have"):
+        await store.change_channel(number, {"weight": 8, "service": "Not A Label"})
+    await store.create_channel(kit.channel_named("other"), now=NOW)
+    with pytest.raises(ExistsError, match="there is a channel with this name already"):
+        await store.change_channel(number, {"weight": 8, "name": "other"})
+    assert await shop.my_channel() == changed
+    await store.delete_channel(number)
+    with pytest.raises(UnknownError, match=f"channel {number}"):
+        await store.change_channel(number, {"weight": 8})
+    with pytest.raises(UnknownError, match="channel 77"):
+        await store.change_channel(77, {"weight": 8})
+
+
 async def test_a_channels_name_is_free_after_it_is_deleted(shop: Shop) -> None:
     """Deletion is soft: the row stays readable, and others may take its name."""
     channel = kit.channel_named(shop.channel.name)
-    with pytest.raises(ExistsError, match="channel"):
+    with pytest.raises(ExistsError, match="there is a channel with this name already"):
         await shop.store.create_channel(channel, now=NOW + 1)
     other = await shop.store.create_channel(kit.channel_named("other"), now=NOW)
     with pytest.raises(ExistsError, match="channel"):

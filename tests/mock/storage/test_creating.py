@@ -107,7 +107,7 @@ async def test_a_create_can_be_repeated_after_a_lost_answer(shop: Shop) -> None:
     assert (first.is_new, again.is_new) == (True, False)
     assert first.row == attrs.evolve(again.row, id=UNNUMBERED)
     assert (await shop.me()).held_quota == PRICE
-    with pytest.raises(ExistsError, match="task_id"):
+    with pytest.raises(ExistsError, match="there is a task with this task_id already"):
         await shop.create(task_id=task.task_id, request_hash=kit.digest("a dog"))
     assert (await shop.me()).held_quota == PRICE
 
@@ -132,7 +132,7 @@ async def test_a_tokens_own_quota_limits_it(shop: Shop) -> None:
     await shop.create(token_id=small.id)
     with pytest.raises(InsufficientQuotaError) as caught:
         await shop.create(token_id=small.id)
-    assert (caught.value.of, caught.value.available) == ("token", 50)
+    assert (caught.value.of, caught.value.needed, caught.value.available) == ("token", PRICE, 50)
     assert (await shop.me()).held_quota == PRICE
     await shop.create(token_id=shop.token.id)
 
@@ -167,6 +167,23 @@ async def test_a_task_needs_a_user_and_a_token_of_that_user(shop: Shop) -> None:
         with pytest.raises(UnknownError, match="user 987"):
             await shop.store.create_task(kit.new_task(987, price=price), now=NOW, next_poll_at=NOW)
     assert (await shop.me()).held_quota == 0
+
+
+async def test_the_plain_check_takes_a_price_that_just_fits(shop: Shop) -> None:
+    """Of the user's balance, and of the token's."""
+    small = await shop.store.create_token(
+        NewToken(shop.user.id, kit.digest("small"), remain_quota=1_000), now=NOW
+    )
+    row = await shop.create(price=1_000, overdraft=True, token_id=small.id)
+    assert (row.quota, row.held_quota) == (1_000, 0)
+    await shop.store.credit(shop.user.id, 1, reference="more", now=NOW)
+    with pytest.raises(InsufficientQuotaError) as caught:
+        await shop.create(price=1_001, overdraft=True, token_id=small.id)
+    assert (caught.value.of, caught.value.needed, caught.value.available) == (
+        "token",
+        1_001,
+        1_000,
+    )
 
 
 async def test_the_guides_plain_check_holds_nothing(shop: Shop) -> None:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from kling_mock.storage.values import Absence, TaskOutcome
+from kling_mock.storage.errors import UnknownError
+from kling_mock.storage.values import (
+    Absence,
+    Attempt,
+    NoticeState,
+    TaskOutcome,
+    WebhookDelivery,
+)
 from tests.mock.storage import samples as kit
 from tests.mock.storage.samples import LATER, NOW, PRICE, Shop
 
@@ -98,6 +107,83 @@ async def test_a_limit_out_of_range_is_an_error(shop: Shop, limit: int) -> None:
     ):
         with pytest.raises(ValueError, match="limit must be 1 to 1000"):
             await call
+
+
+NO_IDS = ["", "with space", "nul\0", "ä", "\ud800", "x" * 201]
+
+
+@pytest.mark.parametrize("none", NO_IDS)
+async def test_an_id_that_no_task_can_have_changes_nothing(shop: Shop, none: str) -> None:
+    """No database is asked for it: some would refuse it, some would find another one's row."""
+    row, store = await shop.create(), shop.store
+    assert not await store.claim_read(none, now=NOW, lease_until=LATER)
+    assert not await store.mark_open(none, "processing", now=NOW)
+    assert await store.claim_tasks([none], now=LATER, lease_until=LATER) == []
+    await store.put_off_tasks([none], LATER, now=NOW)
+    await store.close_attempt(none, at=NOW)
+    await store.schedule_poll(none, NOW)
+    await store.schedule_sooner(none, NOW, now=NOW)
+    assert await store.find_report(none, "succeed") is None
+    for call in (
+        store.accept(none, "831922", now=NOW, next_poll_at=NOW),
+        store.bind_attempt(none, Attempt(1, "key-1", NOW)),
+        store.expire(none, created_until=NOW, reason="", now=NOW),
+        store.report_not_found(none, queried_at=NOW, reason=""),
+    ):
+        with pytest.raises(UnknownError, match="there is no task"):
+            await call
+    assert await shop.row(row.task_id) == row
+
+
+@pytest.mark.parametrize("none", NO_IDS)
+async def test_an_id_that_no_notice_can_have_changes_nothing(shop: Shop, none: str) -> None:
+    store = shop.store
+    ended = WebhookDelivery(none, 0, NoticeState.DELIVERED)
+    assert not await store.record_delivery(ended, now=NOW)
+    assert not await store.stop_notice(none, now=NOW)
+    assert await store.claim_notices([none], now=NOW, lease_until=NOW) == []
+    await store.put_off_notices([none], LATER, now=NOW)
+    with pytest.raises(UnknownError, match="there is no notice"):
+        await store.replay_notice(none, now=NOW)
+
+
+@pytest.mark.parametrize("none", ["", "pad ", "nul\0", "\ud800", "x" * 201])
+async def test_a_name_that_no_row_can_have_finds_nothing(shop: Shop, none: str) -> None:
+    store, me = shop.store, shop.user.id
+    await shop.create()
+    assert await store.find_user(none) is None
+    assert await store.authenticate(none) is None
+    assert await store.find_by_kling_id(none) == []
+    assert await store.list_tasks(me, status=none) == []
+
+
+@pytest.mark.parametrize("empty", ["", None])
+async def test_an_acceptance_has_an_id(shop: Shop, empty: Any) -> None:
+    """Without one the row would be taken for one that was never accepted."""
+    row = await shop.create()
+    with pytest.raises(ValueError, match="Kling's id of the task is empty"):
+        await shop.store.accept(row.task_id, empty, now=NOW, next_poll_at=NOW)
+    assert await shop.row(row.task_id) == row
+
+
+async def test_words_for_an_open_status_are_made_to_fit(shop: Shop) -> None:
+    """What only blanks would be left of is none; blanks at the end are dropped everywhere."""
+    row = await shop.create()
+    for wrong in ("", "  ", "failed  "):
+        with pytest.raises(ValueError, match="neither empty nor terminal"):
+            await shop.store.mark_open(row.task_id, wrong, now=NOW)
+    assert await shop.store.mark_open(row.task_id, "queued ", now=NOW)
+    assert not await shop.store.mark_open(row.task_id, "queued", now=NOW)
+    assert (await shop.row(row.task_id)).status == "queued"
+
+
+async def test_a_task_that_is_due_since_ever_is_the_first(shop: Shop) -> None:
+    """The first page begins with the lowest time and number that there are."""
+    task = kit.new_task(shop.user.id)
+    await shop.store.create_task(task, now=NOW, next_poll_at=0)
+    row = await shop.create()
+    due = await shop.store.list_due_tasks(now=NOW + 30, limit=9)
+    assert [one.task_id for one in due] == [task.task_id, row.task_id]
 
 
 # ------------------------------------------------------------ absences

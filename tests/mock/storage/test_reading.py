@@ -10,6 +10,7 @@ from kling_mock.storage.values import (
     REPEATS,
     Backlog,
     DailyTotals,
+    NewUser,
     NoticeState,
     StoreSummary,
     WebhookDelivery,
@@ -199,6 +200,19 @@ async def test_reconcile_explains_every_user(shop: Shop) -> None:
     assert await shop.store.reconcile(other.user.id) == [second]
 
 
+async def test_late_successes_are_counted_per_user(shop: Shop) -> None:
+    """What somebody else pays Kling for is each user's own number."""
+    other = await Shop.fill(shop.store, name="bob")
+    for each, times in ((shop, 3), (other, 2)):
+        for _ in range(times):
+            row = await each.create(price=1)
+            await each.settle(kit.failed(row.task_id))
+            await each.settle(kit.succeed(row.task_id))
+    first, second = await shop.store.reconcile()
+    assert (first.late, second.late) == (3, 2)
+    assert (first.open_holds, second.open_holds) == (0, 0)
+
+
 async def test_totals_are_per_day_newest_first(shop: Shop) -> None:
     """What the guide's monitoring query shows: tasks, successes, failures, and charges."""
     midnight = NOW - NOW % DAY
@@ -268,6 +282,28 @@ async def test_the_backlog_counts_open_tasks_by_state(shop: Shop) -> None:
     )
     soon = await shop.store.backlog(now=NOW, stuck_until=NOW)
     assert (soon.overdue, soon.stuck, soon.lag) == (0, 5, 0)
+
+
+@pytest.mark.parametrize("closed_store", ["memory", "sqlite-memory"], indirect=True)
+async def test_a_page_has_a_hundred_rows_if_nothing_else_is_said(shop: Shop) -> None:
+    """Of a user's tasks, twenty; each list begins with the first row there is."""
+    store = shop.store
+    events = await notices(shop, 101)
+    for event in events:
+        await shop.settle(kit.succeed(event.removeprefix("msg_end_")))
+        await store.record_failure(7, f"{event}.example", now=NOW, off_from=0, least=9)
+        await shop.create(price=1)
+        await store.create_user(NewUser(event), now=NOW)
+    assert len(await store.list_tasks(shop.user.id)) == 20
+    assert len(await store.list_notices()) == 100
+    assert len(await store.list_reports()) == 100
+    assert len(await store.list_ledger(shop.user.id)) == 100
+    receivers = await store.list_receivers()
+    assert (len(receivers), receivers[0].host) == (100, f"{events[0]}.example")
+    users = await store.list_users()
+    assert (len(users), users[0].username) == (100, "ann")
+    stuck = await store.list_stuck(created_until=NOW)
+    assert len(stuck) == 100
 
 
 async def test_a_store_that_had_no_trouble_says_so(shop: Shop) -> None:

@@ -74,7 +74,9 @@ async def test_a_secret_is_rotated_one_generation_at_a_time(shop: Shop) -> None:
     first = SecretRotation(user, 1, LATER)
     for _ in range(2):
         assert await store.rotate_webhook_secret(user, generation=1, overlap_until=LATER) == first
-    with pytest.raises(ExistsError, match="generation 1"):
+    with pytest.raises(
+        ExistsError, match="there is a webhook secret with this generation 1 already"
+    ):
         await store.rotate_webhook_secret(user, generation=1, overlap_until=LATER + 1)
     await store.rotate_webhook_secret(user, generation=2, overlap_until=NOW)
     assert await store.find_webhook_secret(user) == SecretRotation(user, 2, NOW)

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import attrs
 import pytest
 
+from kling_mock.storage.errors import UnknownError
 from kling_mock.storage.sql_storage import SqlStorage
-from kling_mock.storage.values import LedgerKind, Reconciliation, TaskResult
+from kling_mock.storage.values import (
+    LedgerEntry,
+    LedgerKind,
+    Reconciliation,
+    Repair,
+    TaskResult,
+    Unexplained,
+)
+from kling_mock.storage.values.rules import RULES
 from tests.mock.storage.conftest import store_on
 from tests.mock.storage.databases import SqliteFile
 from tests.mock.storage.samples import LATER, NOW, Shop, failed, succeed
@@ -180,4 +190,95 @@ async def test_holds_and_releases_name_their_task(database: SqliteFile) -> None:
         ("hold", task, token, 0, 50, 0, NOW),
         ("release", task, token, channel, -50, 40, LATER),
     ]
+    await store.close()
+
+
+async def test_what_is_added_says_so_and_is_added_now(database: SqliteFile) -> None:
+    """Only an entry that explains a balance needs a note; a task's entry is known by its task."""
+    store = await opened(database)
+    shop = await Shop.fill(store)
+    held, ended = await shop.accepted(price=40), await shop.accepted(price=50)
+    await shop.settle(succeed(ended.task_id, quota=90))
+    await database.query(OLDER["creates"].format(held.task_id))
+    await database.query(OLDER["ends"].format(ended.task_id))
+    await database.query("UPDATE users SET quota = quota + 7")
+    hold, release, credit = (one.entry for one in await store.repair(now=REPAIRED, commit=True))
+    me, token, channel = shop.user.id, shop.token.id, shop.channel.id
+    reference, note = (
+        f"reconcile-{me}-{REPAIRED}",
+        "reconcile: explains the balance as it was found",
+    )
+    assert hold == LedgerEntry(0, LedgerKind.HOLD, held.task_id, me, token, 0, 40, 0, "", REPAIRED)
+    assert release == LedgerEntry(
+        0, LedgerKind.RELEASE, ended.task_id, me, token, channel, -50, 40, "", REPAIRED
+    )
+    assert credit == LedgerEntry(0, LedgerKind.CREDIT, reference, me, 0, 0, 7, 0, note, REPAIRED)
+    stored = await store.list_ledger(me, limit=3)
+    assert [attrs.evolve(one, id=0) for one in stored] == [credit, release, hold]
+    await store.close()
+
+
+async def test_a_repair_names_what_it_changes(database: SqliteFile) -> None:
+    """The rule, the row, the column, and by how much."""
+    store = await opened(database)
+    shop = await Shop.fill(store)
+    await shop.settle(succeed((await shop.accepted(price=50)).task_id))
+    await database.query("UPDATE channels SET used_quota = used_quota + 3")
+    await database.query("UPDATE ledger SET token_id = 0, channel_id = 0 WHERE kind = 'charge'")
+    assert await store.repair(now=REPAIRED, commit=True) == (
+        Repair("entry-task", "ledger", None, "token_id, channel_id", 1),
+        Repair("channel-used", f"channels {shop.channel.id}", None, "used_quota", -3),
+    )
+    await store.close()
+
+
+async def test_rows_of_nobody_are_shown_for_their_number(database: SqliteFile) -> None:
+    """A user that was deleted past the relay has no balance, and its entries are unexplained."""
+    store = await opened(database)
+    shop, other = await Shop.fill(store), await Shop.fill(store, name="bob")
+    await shop.settle(succeed((await shop.accepted(price=50)).task_id))
+    await database.query(f"DELETE FROM users WHERE id = {shop.user.id}")
+    bob, gone = await store.reconcile()
+    assert (bob.user_id, bob.username, bob.unexplained) == (other.user.id, "bob", ())
+    assert (gone.user_id, gone.username, gone.is_explained) == (shop.user.id, "", False)
+    assert (gone.opening, gone.charged) == (1_000, 50)
+    assert (gone.quota, gone.held, gone.used, gone.open_holds) == (0, 0, 0, 0)
+    assert await store.reconcile(other.user.id) == [bob]
+    with pytest.raises(UnknownError, match=f"user {shop.user.id}"):
+        await store.reconcile(shop.user.id)
+    await store.close()
+
+
+async def test_rows_of_channels_are_shown_with_everybody_s(database: SqliteFile) -> None:
+    """They are no user's, so one user's books say nothing of them."""
+    store = await opened(database)
+    shop = await Shop.fill(store)
+    await database.query("UPDATE channels SET used_quota = 3")
+    (mine,) = await store.reconcile(shop.user.id)
+    assert mine.is_explained
+    books = await store.reconcile()
+    assert [(one.user_id, len(one.unexplained)) for one in books] == [(mine.user_id, 0), (0, 1)]
+    await store.close()
+
+
+async def test_what_breaks_a_rule_is_named(database: SqliteFile) -> None:
+    """The rule with its words, the table and the row, whose it is, and the amount in question."""
+    store = await opened(database)
+    await Shop.fill(store, name="eve")
+    shop = await Shop.fill(store)
+    me, token, channel = shop.user.id, shop.token.id, shop.channel.id
+    row = await shop.create(price=40)
+    await database.query(f"UPDATE channels SET used_quota = 3 WHERE id = {channel}")
+    await database.query(f"UPDATE tokens SET held_quota = 45 WHERE id = {token}")
+    await database.query(f"UPDATE videos SET username = 'bob' WHERE id = {row.id}")
+    books = {one.user_id: one.unexplained for one in await store.reconcile()}
+    says = {name: rule.says for name, rule in RULES.items()}
+    assert books == {
+        0: (Unexplained("channel-used", f"channels {channel}", 0, says["channel-used"], 3),),
+        me - 1: (),
+        me: (
+            Unexplained("token-held", f"tokens {token}", me, says["token-held"], 5),
+            Unexplained("task-user", f"videos {row.task_id}", me, says["task-user"], 40),
+        ),
+    }
     await store.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,24 @@ def attempt(shop: Shop, *, names_service: bool) -> Attempt:
 
 
 @pytest.mark.parametrize("names_service", [True, False])
+async def test_an_acceptance_is_recorded_once(shop: Shop, *, names_service: bool) -> None:
+    """The task keeps the id that it has: another one is of another task of Kling's."""
+    row = await shop.create(attempt=attempt(shop, names_service=names_service))
+    accept = partial(shop.store.accept, row.task_id, now=NOW + 1, next_poll_at=NOW + 10)
+    assert await accept("831922") is Acceptance.RECORDED
+    assert await accept("831922") is Acceptance.ALREADY
+    accepted = await shop.row(row.task_id)
+    assert (accepted.kling_task_id, accepted.service) == ("831922", HOST)
+    assert (accepted.next_poll_at, accepted.updated_at) == (NOW + 10, NOW)
+    with pytest.raises(KlingTaskClashError, match="or this task has another one"):
+        await accept("831923")
+    for end in (kit.succeed, kit.failed):
+        with pytest.raises(KlingTaskClashError):
+            await shop.settle(end(row.task_id, kling_task_id="831923"))
+    assert await shop.row(row.task_id) == accepted
+
+
+@pytest.mark.parametrize("names_service", [True, False])
 async def test_two_channels_of_one_service_charge_a_task_once(
     shop: Shop, *, names_service: bool
 ) -> None:
@@ -55,6 +74,32 @@ async def test_two_channels_of_one_service_charge_a_task_once(
     user = await shop.me()
     assert (user.used_quota, user.held_quota) == (PRICE, 0)
     await shop.assert_explained()
+
+
+@pytest.mark.parametrize(
+    ("base_url", "names_service", "clashes"),
+    [
+        (None, False, True),  # the same channel
+        (f"http://{HOST}", True, True),  # another one of the service
+        (f"http://{HOST}", False, False),  # nobody knows yet that it is of the service
+        ("https://b.example", True, False),
+    ],
+)
+async def test_a_late_report_with_the_id_of_another_task_is_not_kept(
+    shop: Shop, base_url: str | None, *, names_service: bool, clashes: bool
+) -> None:
+    """It says nothing of this task, however it has ended."""
+    other = shop if base_url is None else await another(shop, base_url=base_url)
+    await shop.accepted("831922")
+    row = await other.create(attempt=attempt(other, names_service=names_service))
+    await shop.settle(kit.failed(row.task_id))
+    result = kit.succeed(row.task_id, kling_task_id="831922")
+    if clashes:
+        with pytest.raises(KlingTaskClashError):
+            await shop.settle(result)
+    else:
+        assert (await shop.settle(result)).outcome is TaskOutcome.CONTRADICTED
+    assert len(await shop.store.list_reports()) == int(not clashes)
 
 
 async def test_a_result_that_comes_first_takes_the_id(shop: Shop) -> None:

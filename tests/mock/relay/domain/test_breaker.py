@@ -125,3 +125,19 @@ def test_it_always_lets_somebody_try_again(events: list[tuple[BreakerEvent, floa
         breaker = after(breaker, event, now)
         assert is_admitted(breaker, now + LONGEST_PAUSE)
         assert (breaker.state is CLOSED) <= (breaker.failures < FAILURES)
+
+
+def test_the_states_are_words_of_metrics() -> None:
+    """Dashboards and alert rules ask for them."""
+    assert [state.value for state in BreakerState] == ["closed", "open", "half_open"]
+
+
+def test_the_limits_are_those_that_alerts_count_on() -> None:
+    """Five failures; 10 seconds to 5 minutes; a probe is given up after a minute."""
+    assert (FAILURES, FIRST_PAUSE, LONGEST_PAUSE, PROBE_LEASE) == (5, 10.0, 300.0, 60.0)
+    assert [pause(openings) for openings in (1, 2, 5, 6)] == [10.0, 20.0, 160.0, 300.0]
+
+
+def test_a_breaker_of_which_nothing_is_known_admits_calls() -> None:
+    assert Breaker() == Breaker(CLOSED, 0, 0, 0.0) == BREAKER
+    assert is_admitted(BREAKER, -1.0)

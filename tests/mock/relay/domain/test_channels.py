@@ -14,6 +14,7 @@ from kling_mock.relay.domain.channels import (
     FailoverDecision,
     check_mapping,
     failover_decision,
+    is_refused_key,
     model_target,
     order,
     rotated,
@@ -189,3 +190,63 @@ def test_another_channel_is_tried_only_after_proof_of_refusal(
 ) -> None:
     """A task that may have been accepted is never created again on another channel."""
     assert failover_decision(error) is verdict
+
+
+@pytest.mark.parametrize(
+    ("weights", "chance", "chosen"),
+    [
+        ((1, 1), 0.49, 0),
+        ((1, 1), 0.5, 1),  # each has its half, the lower end included
+        ((1, 3), 0.25, 1),
+        ((0, 0), 0.49, 0),
+        ((0, 0), 0.5, 1),
+        ((0, 0), 1.0, 1),
+        ((-1, -1), 0.0, 0),
+        ((2, 1), 1.0, 0),  # beyond the last one: the heaviest
+    ],
+)
+def test_a_channel_is_drawn_by_its_share(
+    weights: tuple[int, int], chance: float, chosen: int
+) -> None:
+    """Without any weight all shares are the same."""
+    pair = [Channel(name, 0, weight) for name, weight in enumerate(weights)]
+    assert order(pair, lambda: chance)[0].name == chosen
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (refused(999), False),
+        *((refused(code), True) for code in (1000, 1001, 1002, 1003, 1004)),
+        (refused(1005), False),
+        (refused(1100), False),
+        (TransportError("reset"), False),
+    ],
+)
+def test_a_refused_key_is_known_by_its_code(error: KlingError, *, expected: bool) -> None:
+    """Kling's codes of authentication, and nothing else."""
+    assert is_refused_key(error) is expected
+
+
+@pytest.mark.parametrize(
+    ("http", "verdict"),
+    [(499, FailoverDecision.REFUSED), (500, FailoverDecision.UNKNOWN)],
+)
+def test_a_server_s_error_proves_nothing(http: int, verdict: FailoverDecision) -> None:
+    """From 500 on something in between may have replied, whatever it says."""
+    assert failover_decision(refused(1201, http, complete=True)) is verdict
+
+
+@pytest.mark.parametrize("mode", ["std", "pro", "4k"])
+def test_a_name_may_end_in_each_mode(mode: str) -> None:
+    """The request's own mode counts more."""
+    assert model_target(f"kling-v3-{mode}", "", {}) == ("kling-v3", mode)
+    assert model_target(f"kling-v3-{mode}", "8k", {}) == ("kling-v3", "8k")
+
+
+@pytest.mark.parametrize("text", ["null", "7", "[" * 100_000, '{"a": ["b"]}', "{'a': 'b'}"])
+def test_a_mapping_is_an_object_of_names(text: str) -> None:
+    """The error shows what one looks like."""
+    expected = r'^model_mapping: must be a JSON object such as {"name": "model"}$'
+    with pytest.raises(RelayError, match=expected):
+        check_mapping(text)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 
 import pytest
 
@@ -10,6 +12,7 @@ from kling_mock.relay.domain.credentials import (
     check_secrets,
     new_token,
     parse_keys,
+    token_hash,
     user_secret,
 )
 from kling_mock.relay.domain.errors import RelayError
@@ -54,3 +57,52 @@ def test_a_secret_that_cannot_sign_is_refused_by_name(text: str) -> None:
         check_secrets(text)
     assert "%%%" not in str(caught.value)
     assert check_secrets("whsec_QUJD") == "whsec_QUJD"
+
+
+@pytest.mark.parametrize("text", ["whsec_", "a b", "whsec_QUJD whsec_"])
+def test_an_empty_secret_signs_nothing(text: str) -> None:
+    with pytest.raises(RelayError, match=r"^webhook_secrets: one is not a secret"):
+        check_secrets(text)
+
+
+def test_secrets_are_kept_as_they_are_written() -> None:
+    """Any number of them, with the prefix or without; none at all is no error."""
+    for text in ("", "QUJD", "whsec_QUJD  QUJE"):
+        assert check_secrets(text) == text
+
+
+def test_a_token_is_found_with_its_prefix_and_without() -> None:
+    """As in one-api: the hash is that of the digits."""
+    expected = hashlib.sha256(b"abc").hexdigest()
+    assert token_hash("sk-abc") == token_hash("abc") == expected
+    assert token_hash("sk-sk-abc") != expected
+    assert token_hash("\ud800") == token_hash("?")  # nobody has it
+
+
+@pytest.mark.parametrize(
+    ("generation", "purpose"), [(0, b"callbacks of user 7"), (2, b"callbacks of user 7, 2")]
+)
+def test_a_users_secret_is_derived_as_ever(generation: int, purpose: bytes) -> None:
+    """Another one after an upgrade would make every receiver refuse its webhooks."""
+    key = hmac.digest(b"relay", purpose, "sha256")
+    assert user_secret(b"relay", 7, generation) == f"whsec_{base64.b64encode(key).decode()}"
+
+
+def test_keys_are_read_with_the_blanks_around_them_removed() -> None:
+    """Every character that a header takes may be part of one."""
+    pair, key = parse_keys(" \n ! | ~ \n\n sk-1 \n")
+    assert (pair.text, pair.is_pair, key.text, key.is_pair) == ("!|~", True, "sk-1", False)
+    assert repr(key) == f"ChannelKey(fingerprint={key.fingerprint!r})"
+
+
+@pytest.mark.parametrize("text", ["one two", "one|two three", "k\x7fey", "schlüssel", "a|\x01"])
+def test_a_key_that_no_header_takes_is_refused(text: str) -> None:
+    with pytest.raises(RelayError, match=r"^key: line 1 has a space or another character"):
+        parse_keys(text)
+
+
+@pytest.mark.parametrize("text", ["a|", "|b", " | ", "a|b|c"])
+def test_half_of_a_pair_is_refused(text: str) -> None:
+    """A pair has two halves, and no third one."""
+    with pytest.raises(RelayError, match=r"^key: line 2 is no key pair; expected AK\|SK"):
+        parse_keys(f"one|two\n{text}")

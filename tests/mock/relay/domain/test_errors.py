@@ -104,3 +104,28 @@ def test_a_create_without_a_channel_at_present_names_the_pause(wait: float, seco
     """Whole seconds, rounded up: an earlier repeat would be refused again."""
     error = paused(wait)
     assert (error.http, error.code, error.retry_after) == (503, "upstream_unreachable", seconds)
+
+
+def test_a_refusal_is_sent_as_one_api_sends_it() -> None:
+    """In UTF-8; half of a surrogate pair is escaped, so that the body stays JSON."""
+    assert (
+        RelayError(errors.INVALID, "prompt: 小猫").body()
+        == '{"error": {"message": "prompt: 小猫", "type": "invalid_request_error",'
+        ' "code": "invalid_request"}}'.encode()
+    )
+    assert b'"message": "\\ud83d"' in RelayError(errors.INVALID, "\ud83d").body()
+    assert b'"code": 1301' in RelayError(errors.UPSTREAM, "no", code=1301, http=400).body()
+
+
+def test_a_refusal_of_kling_s_without_a_code_has_the_relay_s() -> None:
+    """0 is no code of Kling's; what it says to the operator's keys is not for users."""
+    error = upstream_refusal(refused(0, "your key is wrong"))
+    assert (error.code, error.message) == (
+        "upstream_error",
+        "Kling refused this relay's channel.",
+    )
+
+
+def test_kling_s_pause_is_passed_on_up_to_five_minutes() -> None:
+    found = {wait: upstream_refusal(refused(1302, "", wait)).retry_after for wait in (299.0, 301.0)}
+    assert found == {299.0: 299, 301.0: 300}

@@ -128,3 +128,76 @@ def test_a_name_has_so_many_characters() -> None:
     for length in (LONGEST_NAME + 1, 2 * LARGE):
         with pytest.raises(RelayError, match=f"name that is too long; the limit is {LONGEST_NAME}"):
             read_object(b'{"b":{"%b":1}}' % (b"a" * length))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+@pytest.mark.parametrize("pair", ["\\ud83d\\ude00", "\\uDBFF\\uDFFF", "\\uD800\\uDC00"])
+def test_a_pair_of_escapes_is_one_character_wherever_a_step_ends(steps: int, pair: str) -> None:
+    """At the end of each step, not only of the first."""
+    for before in range(steps * STEP - 14, steps * STEP + 2):
+        raw = f'["{"A" * before}{pair}B"]'
+        assert loads_in_steps(raw.encode(), MOST, json.loads) == json.loads(raw)
+
+
+@pytest.mark.parametrize("half", ["\\ud83d", "\\ude00", "\\ude00\\ud83d", "\\ud83dx\\ude00"])
+def test_halves_that_are_no_pair_stay_halves(half: str) -> None:
+    for before in range(STEP - 14, STEP + 2):
+        raw = f'["{"A" * before}{half}"]'
+        assert loads_in_steps(raw.encode(), MOST, json.loads) == json.loads(raw)
+
+
+@pytest.mark.parametrize("character", ["é", "猫", "😀"])
+def test_a_character_is_not_cut_at_the_end_of_a_step(character: str) -> None:
+    """Of two, three and four bytes, wherever they begin."""
+    for before in range(STEP - 5, STEP + 1):
+        raw = f'["{"A" * before}{character * 3}"]'.encode()
+        assert loads_in_steps(raw, MOST, json.loads) == json.loads(raw)
+
+
+def test_names_are_restored_as_values_are() -> None:
+    """A long name of an object, and long texts in lists and objects within each other."""
+    long, other = "A" * (LONG + 1), "B" * (LONG + 1)
+    value = {long: [other, {"x": long}], "short": other}
+    assert loads_in_steps(json.dumps(value).encode(), MOST, json.loads) == value
+
+
+@pytest.mark.parametrize("unit", ["1,", '"",', "[],", "{},"])
+def test_so_many_values_may_pass_and_more_may_not(unit: str) -> None:
+    """Up to what is allowed each body is read; twice as many are refused unread."""
+    fits = f"[{unit * (MOST - 1)}1]".encode()
+    assert len(loads_in_steps(fits, MOST, json.loads)) == MOST
+    flood = f"[{unit * (2 * MOST + 1)}1]".encode()
+    with pytest.raises(large_json.TooManyValuesError):
+        loads_in_steps(flood, MOST, json.loads)
+    with pytest.raises(large_json.TooManyValuesError):
+        large_json.check_values(flood, MOST)
+
+
+def test_a_text_of_more_than_a_kibibyte_is_long() -> None:
+    """With its quotes; only a shorter one can be taken for the mark of a long one."""
+    marked = '"\\udc000' + "A" * 1_015 + '"'
+    assert len(marked) == 1_024
+    with pytest.raises(large_json.HalfPairError):
+        loads_in_steps(f"[{marked}]".encode(), MOST, json.loads)
+    longer = f'[{marked[:-1]}A"]'
+    assert loads_in_steps(longer.encode(), MOST, json.loads) == json.loads(longer)
+
+
+def test_values_are_counted_by_commas_brackets_and_texts() -> None:
+    """Twice as many as there may be pass; what is no JSON is refused by its texts alone."""
+    passes = f"[{'1,' * 200}1]".encode()
+    assert len(loads_in_steps(passes, 100, json.loads)) == 201
+    with pytest.raises(large_json.TooManyValuesError):
+        loads_in_steps(f"[{'1,' * 201}1]".encode(), 100, json.loads)
+    large_json.check_values(b"[" + b'""' * 200, 100)
+    with pytest.raises(large_json.TooManyValuesError):
+        large_json.check_values(b"[" + b'""' * 201, 100)
+
+
+def test_values_are_counted_over_all_steps() -> None:
+    """Commas that stand far apart count as those that stand together."""
+    blanks = " " * STEP
+    wide = f"[{f'1,{blanks}' * 201}1]".encode()
+    with pytest.raises(large_json.TooManyValuesError):
+        large_json.check_values(wide, 100)
+    large_json.check_values(f"[{f'1,{blanks}' * 200}1]".encode(), 100)

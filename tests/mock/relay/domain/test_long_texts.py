@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -65,3 +66,24 @@ def test_a_flood_of_values_is_refused_before_it_is_parsed() -> None:
         read_object(b'{"a":[' + b"{}," * 500_000 + b"{}]}")
     commas = json.dumps({"prompt": "," * 65_535, "image": "A" * 2_000_000}).encode()
     assert len(read_object(commas)) == 2
+
+
+class Counting(json.JSONEncoder):
+    """Notes how much it writes at a time."""
+
+    written = 0
+
+    def encode(self, o: Any) -> str:
+        text = super().encode(o)
+        self.written = max(self.written, len(text))
+        return text
+
+
+@pytest.mark.parametrize("inside", [lambda one: one, lambda one: {"a": one}, lambda one: [[one]]])
+def test_no_step_writes_much(inside: Callable[[str], Any]) -> None:
+    """64 Ki characters at a time, wherever in the request the picture is."""
+    encoder = Counting(ensure_ascii=False)
+    value = {"b": inside("A" * 1_000_000)}
+    whole = json.dumps(value, ensure_ascii=False).encode()
+    assert hash_in_steps(value, encoder) == hashlib.sha256(whole).hexdigest()
+    assert encoder.written <= 64 * 1024 + 2

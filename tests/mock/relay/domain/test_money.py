@@ -18,6 +18,7 @@ from kling_mock.relay.domain.pricing import (
     Pricing,
     UnitPricing,
     final_quota,
+    price_list,
     quota_of,
 )
 
@@ -193,3 +194,61 @@ def test_the_guide_s_formula_takes_prices_of_one_s_own() -> None:
     pricing = GuidePricing({"kling-v1-5-std": Decimal("0.28")})
     assert pricing.quota(asked("kling-v1-5-std", aspect_ratio="1:1")) == 140_000
     assert pricing.quota(asked("kling-v1-6-std", aspect_ratio="1:1")) == 25_000_000
+
+
+@pytest.mark.parametrize(
+    ("ratio", "endpoint", "factor"),
+    [
+        ("", "text2video", "1.2"),  # 16:9 is meant
+        ("16:9", "text2video", "1.2"),
+        ("9:16", "text2video", "1.2"),
+        ("1:1", "text2video", "1"),
+        ("21:9", "text2video", "1.3"),
+        ("9:21", "text2video", "1.3"),
+        ("4:3", "text2video", "1"),
+        ("1:1", "image2video", "1.1"),
+        ("1:1", "omni-video", "1.2"),
+        ("1:1", "multi-image2video", "1.3"),
+        ("1:1", "video-extend", "1"),
+    ],
+)
+def test_the_guide_s_factors(ratio: str, endpoint: str, factor: str) -> None:
+    """By aspect ratio and endpoint; what the guide does not name counts 1."""
+    ask = asked("kling-v2-6", aspect_ratio=ratio, endpoint=endpoint)
+    assert GuidePricing().quota(ask) == Decimal(25_000_000) * Decimal(factor)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "quota"), [("1", 500_000), ("5", 500_000), ("5.000001", 500_000), ("7.5", 750_000)]
+)
+def test_the_guide_s_price_is_cut_off_and_never_below_that_of_five_seconds(
+    seconds: str, quota: int
+) -> None:
+    pricing = GuidePricing(default=Decimal(1))
+    assert pricing.quota(asked("m", seconds=seconds, aspect_ratio="1:1")) == quota
+
+
+def test_the_most_that_a_task_can_cost() -> None:
+    """A thousand million units still fit a BIGINT once they are added up."""
+    assert final_quota(Decimal(1_000_000_000)) == 70_000_000_000_000
+    assert final_quota(Decimal("1000000000.1")) is None
+
+
+def test_a_price_list_is_chosen_by_its_name() -> None:
+    assert isinstance(price_list("units"), UnitPricing)
+    assert isinstance(price_list("guide"), GuidePricing)
+
+
+@pytest.mark.parametrize(
+    ("ask", "units"),
+    [
+        (asked("kling-v3-omni"), "0.6"),  # std is meant
+        (asked("kling-v3-omni", endpoint="omni-video"), "0.8"),  # pro is
+        (asked("kling-v2-master", "pro", use="sound"), "2"),  # the dearest of its rows
+        (asked("kling-v2-6", "pro", use="video"), "1.2"),  # the dearest of its mode
+        (asked("kling-v2-6", "4k", use="video"), "1.2"),  # the dearest of the model
+    ],
+)
+def test_a_line_that_is_missing_is_replaced(ask: BillableRequest, units: str) -> None:
+    """By a dearer one of the mode, else of the model."""
+    assert UnitPricing().per_second(ask) == Decimal(units)

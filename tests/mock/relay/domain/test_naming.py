@@ -17,7 +17,7 @@ from kling_mock import KlingMock
 from kling_mock.cli.main import main
 from kling_mock.cli.operator import operator_on
 from kling_mock.relay.domain.errors import RelayError
-from kling_mock.relay.domain.naming import number_of, resolve_name
+from kling_mock.relay.domain.naming import check_name, number_of, resolve_name
 from kling_mock.relay.operator.operations import run
 from kling_mock.storage.connect import connect
 from kling_mock.storage.errors import UnknownError
@@ -196,3 +196,53 @@ async def test_a_channel_that_has_such_a_name_can_be_changed() -> None:
     await storage.create_channel(NewChannel("7", "https://a.example", "a|b"), now=NOW)
     shown = await run(operator_on(storage), "change_channel", "7", {"weight": 3})
     assert (shown["name"], shown["weight"]) == ("7", 3)
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize(
+    ("key", "number"),
+    [
+        ("0", 0),
+        ("7", 7),
+        ("id:7", 7),
+        ("9" * 18, 10**18 - 1),
+        ("9" * 19, None),
+        ("07", None),
+        ("id:", None),
+        ("id:id:7", None),
+        ("7 ", None),
+        ("-7", None),
+        ("٣", None),
+    ],
+)
+def test_a_key_is_a_number_that_every_database_stores(key: str, number: int | None) -> None:
+    """With at most 18 digits, and no other way to write it."""
+    assert number_of(key) == number
+
+
+@pytest.mark.parametrize("name", ["7", "id:7", "007", "9" * 30])
+def test_a_new_name_is_not_a_number(name: str) -> None:
+    with pytest.raises(RelayError, match=r"^username: must not be digits alone"):
+        check_name("username", name)
+
+
+@pytest.mark.parametrize("name", ["7a", "id:", "id:a", "a7", "ID:7", ""])
+def test_any_other_new_name_is_taken(name: str) -> None:
+    check_name("username", name)
+
+
+def test_what_is_not_found_is_shown_in_part() -> None:
+    """An error does not repeat a whole page."""
+    with pytest.raises(UnknownError) as caught:
+        resolve_name("channel", "x" * 101, None, None)
+    assert f"channel {'x' * 100!r}" in str(caught.value)
+
+
+def test_an_ambiguous_name_says_how_to_write_it() -> None:
+    with pytest.raises(RelayError) as caught:
+        resolve_name("user", "1", Thing(2, "1"), Thing(1, "ann"))
+    assert (caught.value.http, caught.value.code) == (409, "ambiguous_name")
+    assert caught.value.message.endswith("Write id:2 or id:1")
+    assert caught.value.message.startswith("user: '1' is the name of user 2 and the id of another")

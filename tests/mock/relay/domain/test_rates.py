@@ -71,3 +71,48 @@ def test_owners_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(buckets._full_at) <= 10
     assert "old 1" not in buckets._full_at
     assert "99" in buckets._full_at
+
+
+def test_half_of_the_owners_is_remembered_when_there_are_too_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The newest half, so that room is not made again at each call."""
+    monkeypatch.setattr(rates, "_REMEMBERED", 10)
+    buckets = TokenBuckets(1.0, 3, Time())
+    for number in range(10):
+        buckets.take(str(number))
+    buckets.take("9")  # one that is known needs no room
+    assert len(buckets._full_at) == 10
+    buckets.take("new")
+    assert [*buckets._full_at] == ["5", "6", "7", "8", "9", "new"]
+
+
+def test_a_bucket_that_is_full_at_this_instant_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rates, "_REMEMBERED", 4)
+    time = Time()
+    buckets = TokenBuckets(1.0, 3, time)
+    for owner in "abcd":
+        buckets.take(owner)
+        time.now += 0.5
+    time.now = 1001.0  # "a" is full again
+    buckets.take("e")
+    assert [*buckets._full_at] == ["c", "d", "e"]
+
+
+def test_ten_thousand_owners_are_remembered() -> None:
+    """An attacker with so many tokens of its own is needed to be forgotten."""
+    buckets = TokenBuckets(1.0, 1, Time())
+    for number in range(10_000):
+        buckets.take(str(number))
+    assert buckets.take("0") > 0.0
+    buckets.take("new")
+    assert buckets.take("0") == 0.0
+
+
+def test_rounding_does_not_cost_the_last_of_a_burst() -> None:
+    """A third of a second three times is not quite one."""
+    buckets = TokenBuckets(3.0, 30, Time())
+    assert [buckets.take("a") for _ in range(30)] == [0.0] * 30
+    assert buckets.take("a") == pytest.approx(1 / 3)

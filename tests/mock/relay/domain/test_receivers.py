@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kling_mock.relay.domain.credentials import signing_secrets, user_secret
-from kling_mock.relay.domain.receivers import host_of_url
+from kling_mock.relay.domain.receivers import LEAST_FAILURES, host_of_url
+from kling_mock.relay.domain.user_webhooks import DELAYS
 from kling_mock.storage.values import SecretRotation
 
 
@@ -45,3 +46,14 @@ def test_both_secrets_sign_during_the_overlap() -> None:
     assert signing_secrets(b"relay", 7, SecretRotation(7, 1, 200), 199) == (second, first)
     assert signing_secrets(b"relay", 7, SecretRotation(7, 1, 200), 200) == (second,)
     assert signing_secrets(b"relay", 7, SecretRotation(7, 2, 200), 100) == (third, second)
+
+
+def test_a_host_is_cut_at_the_width_of_its_column() -> None:
+    """255 characters, which no name of DNS passes."""
+    assert host_of_url(f"https://{'a' * 300}/") == "a" * 255
+
+
+def test_one_webhook_alone_switches_no_receiver_off() -> None:
+    """It takes ten failures in a row, and a webhook has eight attempts."""
+    assert len(DELAYS) + 1 == 8
+    assert LEAST_FAILURES == 10

@@ -186,3 +186,16 @@ def test_a_refusal_of_an_earlier_version_may_be_repeated(stored: str) -> None:
     """Nothing was stored of it: a 502 proves nothing to a client, which sends the request again."""
     error = read_refusal(stored)
     assert (error.http, error.code) == (502, "upstream_error")
+
+
+def test_the_pauses_of_a_repeat_double_up_to_a_second() -> None:
+    """The last one ends at the limit, 20 seconds."""
+    pauses = [0.0625, 0.125, 0.25, 0.5, *[1.0] * 19, 0.0625]
+    assert list(wait_pauses()) == pauses
+    assert sum(pauses) == 20
+
+
+def test_a_row_that_has_not_failed_was_not_refused(row: VideoRow) -> None:
+    """Most tasks have no id of the user's from the beginning."""
+    for status in ("submitted", "processing", "succeed"):
+        assert not was_refused(attrs.evolve(row, status=status, external_task_id=None))

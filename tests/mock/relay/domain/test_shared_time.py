@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kling_mock.relay.domain.shared_time import (
+    INTERVAL,
     LIMIT,
     ClockFault,
     ClockReading,
@@ -118,3 +119,25 @@ def test_without_a_database_a_jump_moves_nothing(jump: float) -> None:
     assert seen(known, 61, wall=jump).fault is JUMPED
     known = known.after(reading(120, database=None))
     assert seen(known, 121) == ClockStatus(None, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(("seconds", "agrees"), [(60.0, True), (60.5, False)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_minute_is_the_limit_of_everything(seconds: float, sign: int, *, agrees: bool) -> None:
+    """Of clocks that differ, and of jumps, with a database and without; readings are as often."""
+    ahead = sign * seconds
+    assert (seen(after(reading(0)), 1, wall=ahead).fault is None) is agrees
+    alone = after(reading(0, database=None))
+    assert (seen(alone, 1, wall=ahead).fault is None) is agrees
+    moved = after(reading(0), reading(60, wall=ahead, database=ahead))
+    assert (seen(moved, 61, wall=ahead).fault is None) is agrees
+    assert INTERVAL == LIMIT == 60.0
+
+
+def test_a_status_of_clocks_that_agree_is_all_zero() -> None:
+    assert ClockStatus(None) == ClockStatus(None, 0.0, 0.0)
+
+
+def test_the_faults_are_words_of_health_and_metrics() -> None:
+    """Alert rules ask for them."""
+    assert [fault.value for fault in ClockFault] == ["unread", "differs", "jumped"]

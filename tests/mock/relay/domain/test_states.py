@@ -90,6 +90,15 @@ def test_what_cannot_happen_raises(state: TaskState, event: TaskEvent) -> None:
         action(state, event)
 
 
+def test_the_message_of_what_cannot_happen_is_in_words_of_the_table() -> None:
+    """Whoever reads it in a log looks there."""
+    expected = (
+        "refused of a task that is submitted; possible are submitted, processing, succeed, failed"
+    )
+    with pytest.raises(IllegalEventError, match=f"^{expected}$"):
+        action(TaskState.SUBMITTED, TaskEvent.REFUSED)
+
+
 def test_only_a_create_is_refused() -> None:
     """That Kling refused a task ends it only if Kling never named it."""
     assert [state for state in TaskState if TaskEvent.REFUSED in ACTIONS[state]] == [

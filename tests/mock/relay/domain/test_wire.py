@@ -291,3 +291,153 @@ def test_a_user_waits_five_minutes_at_most_for_a_channel(
     """Whatever a channel asks for, another one may be free by then."""
     refusal = api_error("busy", code=1302, http_status=429, retry_after=asked)
     assert errors.upstream_refusal(refusal).retry_after == passed_on
+
+
+@pytest.mark.parametrize(
+    ("field", "fits"),
+    [
+        ("prompt", "x" * 65_535),
+        ("prompt", "猫" * 21_845),  # of three bytes each
+        ("model", "x" * 100),
+        ("model_name", "x" * 100),
+        ("mode", "x" * 20),
+        ("aspect_ratio", "x" * 20),
+        ("resolution", "x" * 20),
+        ("external_task_id", "x"),
+        ("external_task_id", "x" * 200),
+        ("callback_url", "http://host/" + "x" * 2_036),
+        ("duration", "3600"),
+        ("duration", "0." + "0" * 17 + "1"),  # 20 characters
+        ("duration", "0.5"),
+    ],
+)
+def test_what_fits_is_accepted_and_one_more_is_not(field: str, fits: str) -> None:
+    """At its limit, and one character, byte or digit beyond it."""
+    assert read({field: fits}).body[field] == fits
+    more = {"duration": fits + ".1", "external_task_id": fits + " "}.get(field, fits + "x")
+    more = fits.replace("1", "01") if fits.startswith("0.0") else more
+    if fits not in {"x", "0.5"}:
+        with pytest.raises(RelayError, match=rf"^{field}: "):
+            read({field: more})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("prompt", "x" * 65_536, "is too long; the limit is 65535 bytes of UTF-8"),
+        ("mode", "x" * 21, "must have at most 20 characters"),
+        ("mode", 7, "must be text"),
+        ("model", "x" * 101, "must have at most 100 characters"),
+        ("callback_url", 7, "must be an http(s) URL with a host, of at most 2048 characters"),
+    ],
+)
+def test_a_limit_is_named(field: str, value: object, message: str) -> None:
+    with pytest.raises(RelayError) as caught:
+        read({field: value})
+    assert caught.value.message == f"{field}: {message}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://h", "https://user.example:8443/hook?a=b#c", "HTTPS://USER.EXAMPLE/", "http://[::1]/"],
+)
+def test_any_url_of_the_web_is_taken_for_callbacks(url: str) -> None:
+    assert read({"callback_url": url}).callback_url == url
+
+
+@pytest.mark.parametrize("url", ["http://h\n", "http://h/\x00", "//host/", "host", "mailto:a@b"])
+def test_any_other_url_is_refused(url: str) -> None:
+    with pytest.raises(RelayError, match=r"^callback_url: must be an http"):
+        read({"callback_url": url})
+
+
+@pytest.mark.parametrize("none", [None, ""])
+def test_what_is_empty_is_none(none: str | None) -> None:
+    """Fields that a form sends without a value."""
+    fields = ("external_task_id", "callback_url", "duration", "mode", "resolution", "model")
+    ask = read(dict.fromkeys(fields, none))
+    assert (ask.external_task_id, ask.callback_url, ask.seconds) == (None, None, Decimal(5))
+    assert (ask.mode, ask.model, ask.prompt, ask.aspect_ratio) == ("", "kling-v2-6", "", "")
+
+
+@pytest.mark.parametrize(
+    ("body", "use"),
+    [
+        ({"video_list": [{}], "voice_list": [{}], "sound": "on"}, "video"),
+        ({"voice_list": [{}], "sound": "on"}, "voice"),
+        ({"sound": "on"}, "sound"),
+        ({"audio": "native"}, "sound"),
+        ({"sound": "off", "audio": "off", "video_list": [], "voice_list": []}, "silent"),
+    ],
+)
+def test_the_dearest_use_counts(body: dict[str, Any], use: str) -> None:
+    """An input video, a voice, sound, nothing."""
+    assert read(body).use == use
+
+
+def test_an_endpoint_without_models_sends_none() -> None:
+    """An extension has the model of the video that it extends."""
+    ask = read({"video_id": "1"}, "video-extend")
+    assert ask.model == ""
+    body = wire.upstream_body(ask, model_target(ask.model, ask.mode, {}), "kling_1", None)
+    assert body == {"video_id": "1", "external_task_id": "kling_1"}
+
+
+def test_a_channel_s_model_replaces_both_names() -> None:
+    """A number of seconds is sent as text, as Kling has it."""
+    ask = read({"model": "mine", "model_name": "mine", "duration": 5.5})
+    body = wire.upstream_body(ask, ModelTarget("kling-v3", "pro"), "kling_1", None)
+    assert body == {
+        "model_name": "kling-v3",
+        "mode": "pro",
+        "duration": "5.5",
+        "external_task_id": "kling_1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "page"),
+    [
+        ({"limit": "1"}, (1, None, None)),
+        ({"limit": "", "before": "", "status": ""}, (20, None, None)),
+        ({"before": "1"}, (20, 1, None)),
+        ({"before": f"{2**63 - 1}"}, (20, 2**63 - 1, None)),
+        ({"limit": "0" * 17 + "10"}, (10, None, None)),
+    ],
+)
+def test_a_page_at_its_limits(query: dict[str, str], page: tuple[int, Any, Any]) -> None:
+    assert wire.read_list(query) == page
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "most"),
+    [
+        ("limit", "0", 100),
+        ("limit", "101", 100),
+        ("limit", "1.0", 100),
+        ("limit", "0" * 18 + "10", 100),
+        ("before", "0", 2**63 - 1),
+        ("before", f"{2**63}", 2**63 - 1),
+        ("before", "²", 2**63 - 1),
+    ],
+)
+def test_a_page_beyond_its_limits(name: str, value: str, most: int) -> None:
+    with pytest.raises(RelayError) as caught:
+        wire.read_list({name: value})
+    assert caught.value.message == f"{name}: must be a whole number from 1 to {most}"
+
+
+def test_replies_are_written_in_utf_8() -> None:
+    assert wire.to_json({"message": "小猫"}) == '{"message": "小猫"}'.encode()
+
+
+def test_a_request_does_not_show_its_prompt() -> None:
+    """Its repr is for logs."""
+    assert repr(read(GUIDE)) == ("CreateTaskRequest(endpoint='text2video', model='kling-v1-5-std')")
+
+
+def test_a_result_is_shown_after_a_success_only() -> None:
+    """A row that has failed keeps the length that was asked for, which is no result."""
+    for status in ("submitted", "processing", "failed"):
+        shown = wire.task_reply(row(status=status, store_url="https://v", fail_reason="why"))
+        assert (shown["video_url"], shown["duration"], shown["fail_reason"]) == ("", "", "why")
