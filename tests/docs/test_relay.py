@@ -36,6 +36,8 @@ from kling_mock.relay.http.handler import body_limit
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.metrics.prometheus import exposition
 from kling_mock.relay.operator.operations import CALLS
+from kling_mock.relay.service.channel_registry import FRESH
+from kling_mock.relay.service.open_tasks import RECOUNT_AFTER
 from kling_mock.relay.service.webhook_sender import _TIMEOUT
 from kling_mock.relay.settings import CREATE_LEASE, RelaySettings
 from kling_mock.storage.text import MAX_ID, TEXT_BYTES
@@ -87,6 +89,12 @@ def test_the_page_tells_how_long_a_repeat_waits() -> None:
     assert f"`Retry-After: {in_progress().retry_after}`" in PAGE
     assert f"at most {CREATE_LEASE} s (`create_lease`)" in PAGE
     assert f"`upstream_timeout`, {RelaySettings().upstream_timeout:g} s" in PAGE
+
+
+def test_the_page_says_how_late_a_process_learns_of_others() -> None:
+    """Of a changed channel, and of the tasks that other processes have created."""
+    assert f"within {FRESH:g} seconds in other processes" in PAGE
+    assert f"counted at least every {RECOUNT_AFTER:g} seconds" in PAGE
 
 
 def test_every_metric_is_in_the_table() -> None:

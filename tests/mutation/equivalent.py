@@ -124,6 +124,118 @@ EQUIVALENT: Final[Mapping[tuple[str, str, str], str]] = {
         "return float(seconds) if seconds is not None and 0 < seconds <= _LONGEST_WAIT else 0.0",
         "return float(seconds) if seconds is not None and (-1) < seconds <= _LONGEST_WAIT else 0.0",
     ): "The pause is the larger of this and one of five seconds or more.",
+    (
+        "kling_mock/relay/service/reconciler.py",
+        '"processing": TaskEvent.PROCESSING,',
+        "'XXprocessing': TaskEvent.PROCESSING,",
+    ): "A status that is not in the table counts as this one.",
+    (
+        "kling_mock/relay/service/reconciler.py",
+        "if row.kling_task_id is None:",
+        "if (row.kling_task_id is None or True):",
+    ): "To accept the id that a row has changes nothing, and no report with another one gets here.",
+    (
+        "kling_mock/relay/service/reconciler.py",
+        "if was_read:",
+        "if (was_read or True):",
+    ): "A row that was not read is found as it was.",
+    **{
+        (
+            "kling_mock/relay/service/reconciler.py",
+            "if settled.outcome is TaskOutcome.SETTLED and row.callback_url is not None:",
+            f"if {other}:",
+        ): "A run of the queue that finds nothing due does nothing."
+        for other in (
+            "(settled.outcome is TaskOutcome.SETTLED or row.callback_url is not None)",
+            "(settled.outcome is TaskOutcome.SETTLED and row.callback_url is not None or True)",
+        )
+    },
+    (
+        "kling_mock/relay/service/breakers.py",
+        "if key in self._breakers:",
+        "if (key in self._breakers or True):",
+    ): "Neither event changes a breaker that is as new, and what does not change is not reported.",
+    (
+        "kling_mock/relay/service/tasks.py",
+        "raise RelayError(errors.TOO_MANY, text, retry_after=max(1, math.ceil(wait)))",
+        "raise RelayError(errors.TOO_MANY, text, retry_after=max((0), math.ceil(wait)))",
+    ): "The wait is above 0, so its ceiling is 1 or more.",
+    (
+        "kling_mock/relay/service/dispatch.py",
+        "wait = 0.0",
+        "wait = (-1.0)",
+    ): "It is only compared with 0, by `>`, and is the larger of itself and waits of 0 or more.",
+    (
+        "kling_mock/relay/service/tasks.py",
+        'scheme, _, token = (header or "").partition(" ")',
+        """scheme, _, token = (header or 'XX').partition(" ")""",
+    ): "Either is refused: it has no token.",
+    (
+        "kling_mock/relay/service/sweeper.py",
+        'failed = TaskResult(row.task_id, "failed", "sweeper", fail_reason=EXPIRED)',
+        """failed = TaskResult(row.task_id, "failed", 'XXsweeper', fail_reason=EXPIRED)""",
+    ): "It is only read for the webhook, which does not have the source.",
+    (
+        "kling_mock/relay/service/upstream.py",
+        "if self.refused_keys:",
+        "if (self.refused_keys or True):",
+    ): "Nothing is discarded from an empty set.",
+    (
+        "kling_mock/relay/service/webhook_queue.py",
+        "return True",
+        "return False",
+    ): "To abandon a call that has replied or failed changes no breaker that counts no calls.",
+    (
+        "kling_mock/relay/service/webhook_queue.py",
+        "if not known:",
+        "if (not known or True):",
+    ): "To abandon a call that has replied or failed changes no breaker that counts no calls.",
+    (
+        "kling_mock/relay/service/due_work.py",
+        "self._left_some = False",
+        "self._left_some = True",
+    ): "Each run sets it before it is read.",
+    (
+        "kling_mock/relay/service/due_work.py",
+        "position = max(last, self._resume) if position == _START else last",
+        "position = max(last, self._resume) if (position == _START or True) else last",
+    ): "After the first page every position is behind the place of the last run.",
+    (
+        "kling_mock/relay/service/due_work.py",
+        "for due, work in zip(chosen, await self._claim(chosen, now), strict=True):",
+        "for due, work in zip(chosen, await self._claim(chosen, now), strict=False):",
+    ): "One is returned for each that was chosen.",
+    (
+        "kling_mock/relay/service/due_work.py",
+        "begun += 1",
+        "begun += (2)",
+    ): "Only the lease can fail, before the first is begun; after the last more is as good.",
+    (
+        "kling_mock/relay/service/webhook_queue.py",
+        "if decision.state is NoticeState.PENDING:",
+        "if (decision.state is NoticeState.PENDING or True):",
+    ): "A run of the queue that finds nothing due does nothing.",
+    (
+        "kling_mock/relay/service/webhook_queue.py",
+        "if receiver is not None:",
+        "if (receiver is not None or True):",
+    ): "A success of a receiver that is not stored stores none.",
+    **{
+        (
+            "kling_mock/relay/service/due_work.py",
+            "_START: Final = (0, 0)",
+            f"_START: Final = {other}",
+        ): "Nothing is due in the first second of 1970."
+        for other in ("((-1), 0)", "((1), 0)", "(0, (-1))", "(0, (1))")
+    },
+    **{
+        (
+            "kling_mock/relay/service/webhook_queue.py",
+            "off_from=now - self._off_after if self._off_after else -1,",
+            f"off_from=now - self._off_after if self._off_after else {other},",
+        ): "No receiver has failed since the first seconds of 1970."
+        for other in ("(1)", "-(2)", "-(0)")
+    },
 }
 
 

@@ -53,6 +53,7 @@ class Store(MemoryStorage):
 
     async def read_clock(self) -> float | None:
         self.readings += 1
+        await asyncio.sleep(0)
         if self.is_away:
             raise StorageUnavailableError("the database is away")
         own = self._computer.database
@@ -78,12 +79,13 @@ async def test_a_fault_is_reported_once_and_so_is_its_end(
     caplog.set_level(logging.INFO, "kling_mock.relay")
     computer = Computer(ahead=7200.0)
     await computer.watch.start()
+    (line,) = [one.message for one in caplog.records if one.levelno == logging.ERROR]
+    assert "this computer's clock is 7200 s ahead of the database's" in line
     await computer.watch.measure()
     assert not computer.watch.may_expire()
     shown = {"fault": "differs", "ahead_seconds": 7200, "jumped_seconds": 0}
     assert computer.watch.shown() == {"clock": shown}
-    (line,) = [one.message for one in caplog.records if one.levelno == logging.ERROR]
-    assert "this computer's clock is 7200 s ahead of the database's" in line
+    assert [one.message for one in caplog.records if one.levelno == logging.ERROR] == [line]
     computer.ahead = 0.0
     assert computer.watch.may_expire()
     assert computer.watch.shown() == {}
@@ -105,8 +107,31 @@ async def test_a_jump_of_the_wall_clock_moves_nothing(caplog: pytest.LogCaptureF
     assert caplog.text.count("kling relay error") == 1
 
 
-async def test_a_database_that_is_away_keeps_what_is_known() -> None:
-    """The clock goes on, and is read again later."""
+@pytest.mark.parametrize(
+    ("database", "wall", "line"),
+    [
+        (DAY, 0.0, "this computer's clock is -86400 s ahead of the database's"),
+        (DAY, DAY, "the time has jumped by 86400 s"),
+        (DAY, 2 * DAY, "this computer's clock is 86400 s ahead of the database's"),
+    ],
+    ids=["database", "both", "computer further"],
+)
+async def test_what_has_jumped_is_what_is_reported(
+    caplog: pytest.LogCaptureFixture, database: float, wall: float, line: str
+) -> None:
+    """Clocks that differ are reported as such; where they agree, by how much both have moved."""
+    computer = Computer()
+    await computer.watch.start()
+    computer.database, computer.ahead = database, wall
+    await computer.watch.measure()
+    (found,) = [one.getMessage() for one in caplog.records]
+    assert found.startswith(f"kling relay error: {line}")
+
+
+async def test_a_database_that_is_away_keeps_what_is_known(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The clock goes on, and is read again later; the log says so each time."""
     computer = Computer()
     await computer.watch.start()
     computer.storage.is_away = True
@@ -114,6 +139,9 @@ async def test_a_database_that_is_away_keeps_what_is_known() -> None:
     await computer.watch.measure()
     assert computer.watch.may_expire()
     assert computer.error == pytest.approx(0.0)
+    assert [one.message for one in caplog.records] == [
+        "kling relay error: the database's time cannot be read; it is tried again"
+    ]
 
 
 async def test_nothing_expires_before_the_first_reading() -> None:
@@ -125,7 +153,7 @@ async def test_nothing_expires_before_the_first_reading() -> None:
     assert not computer.watch.may_expire()
     assert computer.watch.shown()["clock"]["fault"] == "unread"
     (timer,) = computer.clock.save().timers
-    assert timer[0] - computer.clock.now() < INTERVAL / 10
+    assert timer[0] - computer.clock.now() == pytest.approx(5.0)
     computer.watch.stop()
     computer.clock.stop()
 
@@ -143,8 +171,11 @@ async def test_it_is_read_every_minute_and_after_each_connect() -> None:
     computer.storage.connected()
     computer.storage.connected()
     await computer.clock.drain()
-    assert 3 <= computer.storage.readings <= 4
+    assert computer.storage.readings == 3  # they are read once at a time
+    await computer.watch.measure()
+    assert len(computer.clock.save().timers) == 1
     computer.watch.stop()
+    assert computer.clock.save().timers == ()
     before = computer.storage.readings
     computer.storage.connected()
     await computer.clock.drain()

@@ -13,6 +13,7 @@ from kling_mock import KlingMock
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.values import NewNotice, Settlement, TaskResult
 from tests.mock.relay.http_calls import PRICE, Caller
+from tests.mock.relay.logged import lines_about
 from tests.mock.relay.scripted_kling import (
     ReceivedRequest,
     Reply,
@@ -137,6 +138,18 @@ def test_a_refusal_is_believed_only_when_kling_does_not_show_the_task(caller: Ca
 
     assert (reply.status_code, reply.json()["kling_task_id"]) == (200, "873")
     assert caller.mock.ledger.user().held_quota == PRICE
+
+
+def test_a_refusal_of_a_task_that_kling_shows_is_logged(
+    caller: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is counted as accepted: nobody has been refused anything."""
+    row = refused_after_a_callback(caller, 1303, 429, "processing")
+    line = "WARNING kling task error: the create of ID was refused, but Kling has shown the task"
+    assert line in lines_about(caplog, row["task_id"])
+    relay: Any = caller.mock._existing_relay().host.built
+    counted = relay._metrics.creates
+    assert (counted["accepted"], counted["refused"]) == (1, 0)
 
 
 def test_that_catches_a_store_that_obeys_the_refusal(

@@ -14,6 +14,7 @@ from kling_mock.relay.domain.shares import Path, Shares
 from kling_mock.relay.service.breakers import Breakers
 from kling_mock.relay.service.due_work import DueWork
 from kling_mock.relay.service.scheduler import Scheduler
+from kling_mock.storage.errors import StorageUnavailableError
 
 Due = tuple[int, int, str]  # when, its number, whose
 
@@ -29,10 +30,13 @@ class Work(DueWork[Due, Due]):
         self.begun: list[Due] = []
         self.ends: dict[int, asyncio.Event] = {}
         self.pages = 0
+        self.limits: set[int] = set()
+        self.is_away = False  # its database
         self.taken: set[int] = set()  # by another process
 
     async def _page(self, now: int, after: tuple[int, int], limit: int) -> Sequence[Due]:
         self.pages += 1
+        self.limits.add(limit)
         await asyncio.sleep(0)
         free = (one for one in sorted(self.due) if one[0] <= now and one[1] not in self.ends)
         return [one for one in free if one[:2] > after][:limit]
@@ -46,6 +50,8 @@ class Work(DueWork[Due, Due]):
     async def _claim(self, chosen: Sequence[Due], now: int) -> Sequence[Due | None]:
         del now
         assert chosen  # else the database is asked for nothing
+        if self.is_away:
+            raise StorageUnavailableError("the database is away")
         for one in chosen:
             self.ends[one[1]] = asyncio.Event()
         return [None if one[1] in self.taken else one for one in chosen]
@@ -66,12 +72,18 @@ class Work(DueWork[Due, Due]):
 
 
 class Scene:
-    def __init__(self, clock: ManualClock) -> None:
+    def __init__(self, clock: ManualClock, *, total: int = 64, each: int = 4) -> None:
         self.clock = clock
         self.scheduler = Scheduler(clock, 60)
         self.changes: list[BreakerState] = []
-        self.breakers = Breakers(clock.monotonic, self.changes.append)
-        self.work = Work(clock, self.scheduler, Shares(64, (4,)), self.breakers)
+        self.breakers = Breakers(self.monotonic, self.changes.append)
+        self.shares = Shares(total, (each,))
+        self.work = Work(clock, self.scheduler, self.shares, self.breakers)
+        self.ahead = self.step = 0.0  # of the breakers' clock; the latter with each look at it
+
+    def monotonic(self) -> float:
+        self.ahead += self.step
+        return self.clock.monotonic() + self.ahead
 
     def add(self, owner: str, number: int, *, count: int = 1) -> None:
         now = int(self.clock.now())
@@ -88,10 +100,10 @@ class Scene:
 
 
 @pytest.fixture
-async def scene() -> AsyncIterator[Scene]:
-    clock = ManualClock()
+async def scene(request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
+    clock = ManualClock(1_700_000_000.0)
     clock.start(asyncio.get_running_loop())
-    scene = Scene(clock)
+    scene = Scene(clock, **getattr(request, "param", {}))
     yield scene
     scene.scheduler.stop()
     clock.stop()
@@ -131,7 +143,9 @@ async def test_what_somebody_else_has_taken_takes_no_place(scene: Scene) -> None
     assert [one[1] for one in scene.work.begun] == [3, 4, 5, 6]
 
 
-async def test_a_broken_piece_takes_no_place_for_ever(scene: Scene) -> None:
+async def test_a_broken_piece_takes_no_place_for_ever(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
     """It is logged, and its place is free."""
     scene.add("a", -5, count=5)
     scene.scheduler.start(scene.work.run)
@@ -139,6 +153,7 @@ async def test_a_broken_piece_takes_no_place_for_ever(scene: Scene) -> None:
     scene.end(-5)
     await scene.settle()
     assert len(scene.work.begun) == 5
+    assert "kling relay error: work that was due has failed" in caplog.text
 
 
 async def test_who_is_left_alone_is_put_off_and_then_probed(scene: Scene) -> None:
@@ -170,3 +185,89 @@ async def test_who_is_left_alone_is_put_off_and_then_probed(scene: Scene) -> Non
     assert scene.work.whose() == ["b"] + ["a"] * 5
     assert scene.changes == [BreakerState.OPEN, BreakerState.CLOSED]
     advanced.cancel()
+
+
+async def test_a_run_is_short(scene: Scene) -> None:
+    """It looks at 1,000 in four statements; the next one goes on behind them at once."""
+    scene.add("stuck", 0, count=5000)
+    await scene.work.run()
+    assert (scene.work.pages, scene.work.limits) == (4, {250})
+    assert scene.work._resume == scene.work.due[999][:2]
+    await scene.work.run()  # the beginning, and then what is behind the place of the last one
+    assert scene.work.pages == 8
+    assert scene.work._resume == scene.work.due[1749][:2]
+
+
+@pytest.mark.parametrize(
+    ("scene", "places"),
+    [({"total": 2}, 2), ({"total": 250, "each": 250}, 250)],
+    ids=["few", "a page"],
+    indirect=["scene"],
+)
+async def test_without_room_nothing_is_looked_at(scene: Scene, places: int) -> None:
+    """Until something ends: then the next is begun at once."""
+    scene.add("a", 0, count=300)
+    scene.scheduler.start(scene.work.run)
+    await scene.settle()
+    assert (len(scene.work.begun), scene.work.pages) == (places, 1)  # and no further page
+    scene.end(0)
+    await scene.settle()
+    assert [one[1] for one in scene.work.begun] == [*range(places + 1)]
+    pages = scene.work.pages
+    scene.scheduler.run_now()
+    await scene.settle()
+    assert scene.work.pages == pages
+
+
+async def test_when_all_that_was_due_has_begun_its_end_makes_nobody_look(scene: Scene) -> None:
+    """Nothing waits for the place, so nothing is read."""
+    scene.add("a", 0, count=4)
+    scene.scheduler.start(scene.work.run)
+    await scene.settle()
+    pages = scene.work.pages
+    scene.end(0, 1, 2, 3)
+    await scene.settle()
+    assert (len(scene.work.begun), scene.work.pages) == (4, pages)
+
+
+async def test_what_cannot_be_leased_takes_no_place(scene: Scene) -> None:
+    """A database that is away ends the run; the next one has all places."""
+    scene.add("a", 0, count=4)
+    scene.work.is_away = True
+    with pytest.raises(StorageUnavailableError):
+        await scene.work.run()
+    assert scene.shares.under_way() == 0
+    scene.work.is_away = False
+    scene.work.ends.clear()
+    await scene.work.run()
+    await scene.settle()
+    assert len(scene.work.begun) == 4
+
+
+async def test_what_is_put_off_is_due_at_the_first_second_after_the_pause(scene: Scene) -> None:
+    """It is looked at then; instants of the store are whole seconds."""
+    for _ in range(FAILURES):
+        scene.breakers.failed(("a",))
+    scene.add("a", 0)
+    now = int(scene.clock.now())
+    scene.ahead = FIRST_PAUSE - 0.5
+    scene.scheduler.start(scene.work.run)
+    await scene.settle()
+    assert scene.work.due == [(now + 1, 0, "a")]
+    await scene.clock.aadvance(0.5)
+    assert scene.work.begun == []
+    advanced = asyncio.ensure_future(scene.clock.aadvance(0.5))
+    await scene.settle()
+    assert scene.work.whose() == ["a"]
+    advanced.cancel()
+
+
+async def test_a_pause_that_ends_while_it_is_looked_at_is_one_of_a_second(scene: Scene) -> None:
+    """What is put off until now would be looked at again and again."""
+    for _ in range(FAILURES):
+        scene.breakers.failed(("a",))
+    scene.add("a", 0)
+    now = int(scene.clock.now())
+    scene.ahead, scene.step = FIRST_PAUSE - 0.15, 0.1
+    await scene.work.run()
+    assert scene.work.due == [(now + 1, 0, "a")]

@@ -108,3 +108,16 @@ async def test_a_database_that_is_away_loses_no_count() -> None:
     scene.store.is_away = False
     scene.store.rows = {1: 2}
     assert [await scene.takes(1) for _ in range(2)] == [True, False]
+
+
+async def test_a_token_at_its_limit_stays_there_while_the_database_is_away() -> None:
+    """A count that fails forgets nothing of what a process has created itself."""
+    scene = Scene(3)
+    assert [await scene.takes(1) for _ in range(3)] == [True] * 3
+    scene.store.rows = {1: 3}
+    scene.now += 1
+    scene.store.is_away = True
+    with pytest.raises(StorageUnavailableError):
+        await scene.tasks.take(1)
+    scene.store.is_away = False
+    assert not await scene.takes(1)

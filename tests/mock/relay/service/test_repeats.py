@@ -360,7 +360,7 @@ def test_a_sender_that_was_stopped_past_its_lease_takes_a_new_one(
         self: MemoryStorage, task: NewTask, *, now: int, next_poll_at: int
     ) -> Created:
         made = await plain(self, task, now=now, next_poll_at=next_poll_at)
-        clock._sleepers.move(clock.now() + 60)
+        clock._sleepers.move(made.row.attempt_until)  # now it has just ended
         if given_up:
             await self.expire(task.task_id, created_until=now, reason="gone", now=now)
         return made

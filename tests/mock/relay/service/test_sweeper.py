@@ -8,8 +8,21 @@ import pytest
 
 from kling_mock.relay.domain.breaker import FAILURES
 from kling_mock.relay.domain.schedule import DEADLINE
-from kling_mock.storage.values import VideoRow
+from kling_mock.storage.errors import StorageUnavailableError
+from kling_mock.storage.values import DueTask, VideoRow
+from tests.mock.receiver import Receiver, receiver
 from tests.mock.relay.http_calls import PRICE, Caller
+from tests.mock.relay.logged import lines_about
+from tests.mock.relay.scripted_kling import (
+    ReceivedRequest,
+    Reply,
+    ScriptedKling,
+    accepted,
+    envelope,
+    task,
+)
+
+__all__ = ["receiver"]  # the fixture
 
 
 def test_a_row_that_cannot_be_polled_is_logged_and_delays_no_other(
@@ -48,11 +61,156 @@ def test_tasks_of_a_silent_channel_are_put_off(caller: Caller) -> None:
     assert all(at > now for at in due), (now, due)
 
 
-def test_a_task_that_expires_is_counted_as_failed(caller: Caller) -> None:
+def test_a_task_that_expires_is_counted_as_failed_and_logged(
+    caller: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
     """By the sweeper, which ended it; nothing is charged."""
     caller.mock.faults.add("stuck")
-    caller.created()
+    task_id = caller.created()
     caller.mock.clock.advance(DEADLINE + 2000)
+    line = "WARNING kling task error: ID failed: its deadline has passed"
+    assert lines_about(caplog, task_id) == [line]
     relay: Any = caller.mock._existing_relay().host.built
     counted = relay._sweeper._metrics.settlements
     assert {kind: count for kind, count in counted.items() if count} == {("failed", "sweeper"): 1}
+
+
+def test_a_time_that_cannot_be_trusted_fails_no_task_for_its_age(caller: Caller) -> None:
+    """It goes on being read, and fails once the clocks agree."""
+    caller.mock.faults.add("stuck")
+    task_id = caller.created()
+    relay: Any = caller.mock._existing_relay().host.built
+    relay._sweeper._may_expire = lambda: False
+    caller.mock.clock.advance(DEADLINE + 2000)
+    assert caller.operate("GET", f"tasks/{task_id}")["status"] == "processing"
+    relay._sweeper._may_expire = lambda: True
+    caller.mock.clock.advance(2000)
+    assert caller.operate("GET", f"tasks/{task_id}")["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (RuntimeError("a program's mistake"), "the report of ID cannot be applied"),
+        (StorageUnavailableError("the database is away"), "ID cannot be polled"),
+    ],
+    ids=["report", "database"],
+)
+def test_a_success_that_cannot_be_stored_is_read_again(
+    caller: Caller, caplog: pytest.LogCaptureFixture, error: Exception, line: str
+) -> None:
+    """A report that breaks a program is no reading, and is due as any other; a database that is
+    away leaves the row leased for two minutes, as a killed process does.
+    """
+
+    def kling(asked: ReceivedRequest) -> Reply:
+        if asked.method == "POST":
+            return accepted(asked)
+        return envelope(task("873", "succeed", final_unit_deduction="2"))
+
+    async def settle(*_: Any, **__: Any) -> None:
+        raise error
+
+    relay: Any = caller.mock._existing_relay()
+    with ScriptedKling(kling) as server:
+        server.serve(caller)
+        task_id = caller.created()
+        relay.host.built.storage.settle = settle
+        caller.mock.clock.advance(20)
+        assert lines_about(caplog, task_id) == [f"ERROR kling task error: {line}"]
+        row = relay.run(lambda store: store.find_task(task_id))
+        now = int(caller.mock.clock.now())
+        if "applied" in line:
+            assert relay.run(lambda _: relay.host.built._sweeper._read(row)) is False
+            assert (row.lease_until, 20 <= row.next_poll_at - now <= 24) == (now + 5, True)
+        else:
+            assert (row.lease_until, row.next_poll_at) == (now + 120, now)
+        del relay.host.built.storage.settle
+        caller.mock.clock.advance(300)
+        assert caller.operate("GET", f"tasks/{task_id}")["status"] == "succeed"
+
+
+def test_a_page_goes_on_where_the_last_one_has_ended(caller: Caller) -> None:
+    """Also among rows that are due at the same second."""
+    ids = [caller.created() for _ in range(3)]
+    relay: Any = caller.mock._existing_relay()
+    sweeper, at = relay.host.built._sweeper, int(caller.mock.clock.now()) + 1000
+    found, position = [], (0, 0)
+    for _ in ids:
+        (due,) = relay.run(lambda _, after=position: sweeper._page(at, after, 1))
+        position = sweeper._position_of(due)
+        found.append(due.task_id)
+    assert found == ids
+    assert relay.run(lambda _: sweeper._page(at, position, 1)) == []
+
+
+def readings(server: ScriptedKling) -> int:
+    return [one.method for one in server.asked].count("GET")
+
+
+def test_a_task_that_runs_is_read_after_a_quarter_of_its_age(caller: Caller) -> None:
+    """At the earliest after 20 seconds."""
+
+    def kling(asked: ReceivedRequest) -> Reply:
+        if asked.method == "POST":
+            return accepted(asked)
+        return envelope(task("873", "processing"))
+
+    with ScriptedKling(kling) as server:
+        server.serve(caller)
+        relay: Any = caller.mock._existing_relay().host.built
+        relay._sweeper._chance = lambda: 0.0
+        caller.created()
+        counts = []
+        for seconds in (19, 1, 19, 1, 20, 20, 20, 24, 1):
+            caller.mock.clock.advance(seconds)
+            counts.append(readings(server))
+        assert counts == [0, 1, 1, 2, 3, 4, 5, 5, 6]
+
+
+def test_a_task_that_kling_does_not_know_is_read_after_65_seconds(caller: Caller) -> None:
+    """A little more than the minute after which a second "not found" counts."""
+    with ScriptedKling(lambda _: (500, b"")) as server:
+        server.serve(caller)
+        caller.created()
+        counts = []
+        for seconds in (5, 64, 1, 64, 1):
+            caller.mock.clock.advance(seconds)
+            counts.append(readings(server))
+        assert counts == [1, 1, 2, 2, 3]
+
+
+def test_a_channel_that_is_left_alone_is_called_when_two_days_are_over(caller: Caller) -> None:
+    """The last look at a task, after which it fails; a day is not enough."""
+    caller.operate("GET", "users")  # the relay is made by its first request
+    relay: Any = caller.mock._existing_relay().host.built
+    due = DueTask(1, "kling_1", 1, created_at=1000, next_poll_at=2000)
+    instants = (1000 + DEADLINE + 1, 1000 + 2 * DEADLINE - 1, 1000 + 2 * DEADLINE)
+    assert [relay._sweeper._is_last_call(due, now) for now in instants] == [False, False, True]
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_the_end_of_a_task_at_its_deadline_is_sent_at_once(
+    caller: Caller,
+    receiver: Receiver,
+    caplog: pytest.LogCaptureFixture,
+    has_ended: bool,  # noqa: FBT001 - a case
+) -> None:
+    """Unless it has ended meanwhile: then nothing is counted or logged twice."""
+    caller.mock.faults.add("callback-dropped")
+    made = caller.create(callback_url=receiver.url).json()
+    relay: Any = caller.mock._existing_relay()
+    row: VideoRow = relay.run(lambda store: store.find_task(made["task_id"]))
+    if has_ended:
+        caller.mock.complete(made["kling_task_id"])
+        caller.mock.clock.advance(60)
+        assert receiver.statuses == ["succeed"]
+    now = int(caller.mock.clock.now())
+    expired = relay.run(lambda _: relay.host.built._sweeper._expire(row, now, now))
+    caller.mock.clock.advance(0)
+    assert expired is not has_ended
+    assert receiver.statuses == [("succeed" if has_ended else "failed")]
+    line = "WARNING kling task error: ID failed: its deadline has passed"
+    assert (line in lines_about(caplog, row.task_id)) is not has_ended
+    counted = relay.host.built._metrics.settlements["failed", "sweeper"]
+    assert counted == int(not has_ended)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from kling_mock.relay.domain.breaker import FAILURES, FIRST_PAUSE
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.values import DISABLED
-from tests.mock.relay.http_calls import PRICE, Caller, error_of
+from tests.mock.relay.http_calls import PRICE, VIDEOS, Caller, error_of
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,45 @@ def test_what_is_switched_off_while_a_create_is_checked_is_refused(
     open_tasks.take = take_late
     assert error_of(caller.create()) == expected
     assert caller.mock.ledger.user().held_quota == PRICE  # of the one before
+
+
+def test_a_create_is_refused_while_all_channels_are_left_alone(caller: Caller) -> None:
+    """At once, with the pause until the first of them is tried; it is counted."""
+    caller.operate("GET", "users")  # the relay is made by its first request
+    relay = caller.mock._existing_relay()
+    built: Any = relay.host.built
+
+    async def fail(_: Storage) -> None:
+        for _number in range(FAILURES):
+            built._breakers.failed((1,))
+
+    relay.run(fail)
+    reply = caller.create()
+    assert error_of(reply) == (503, "upstream_error", "upstream_unreachable")
+    assert int(reply.headers["Retry-After"]) == FIRST_PAUSE
+    assert built._metrics.limited["channels_paused"] == 1
+    assert caller.mock.ledger.user().held_quota == 0
+
+
+def test_a_model_that_needs_an_api_key_is_refused_with_the_reason(caller: Caller) -> None:
+    """The channel has a key pair only; of other models there is nothing to say but that."""
+    pair = f"{caller.mock.access_key}|{caller.mock.secret_key}"
+    caller.operate("PATCH", "channels/1", json={"key": pair, "models": "kling-3.0"})
+    for model, reason in (("kling-3.0", True), ("kling-v2-6", False)):
+        reply = caller.create(model=model)
+        assert error_of(reply) == (503, "upstream_error", "no_channel")
+        message = reply.json()["error"]["message"]
+        assert message.startswith(f"no enabled channel takes {model}")
+        assert message.endswith("needs an API key, not AK|SK") is reason
+
+
+def test_a_disabled_user_gets_nothing(caller: Caller) -> None:
+    """Neither new tasks nor a look at its own; once enabled again it has them all."""
+    task_id = caller.created()
+    caller.operate("POST", "users/1/status", json={"status": "disabled"})
+    disabled = (403, "permission_error", "user_disabled")
+    assert error_of(caller.create()) == disabled
+    assert error_of(caller.call("GET", VIDEOS)) == disabled
+    assert error_of(caller.call("GET", f"{VIDEOS}/{task_id}")) == disabled
+    caller.operate("POST", "users/1/status", json={"status": "enabled"})
+    assert caller.query(task_id)["task_id"] == task_id

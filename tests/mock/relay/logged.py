@@ -1,0 +1,16 @@
+"""The lines that the relay's log has about a task."""
+
+from __future__ import annotations
+
+import pytest
+
+__all__ = ["lines_about"]
+
+
+def lines_about(caplog: pytest.LogCaptureFixture, task_id: str) -> list[str]:
+    """Return the level and text of each line that names a task; `ID` stands for its id."""
+    return [
+        f"{record.levelname} {record.getMessage()}".replace(task_id, "ID")
+        for record in caplog.records
+        if record.name == "kling_mock.relay" and task_id in record.getMessage()
+    ]
