@@ -96,11 +96,6 @@ EQUIVALENT: Final[Mapping[tuple[str, str, str], str]] = {
     ): "The status is 400, 429 or 502.",
     (
         "kling_mock/relay/domain/wire.py",
-        'body["duration"] = duration if isinstance(duration, str) else f"{duration}"',
-        'body["duration"] = duration if (isinstance(duration, str) and False) else f"{duration}"',
-    ): "A text that is formatted is itself.",
-    (
-        "kling_mock/relay/domain/wire.py",
         'parts = urlsplit("")',
         "parts = urlsplit('XX')",
     ): "Neither has a scheme, so either is refused.",
@@ -160,11 +155,6 @@ EQUIVALENT: Final[Mapping[tuple[str, str, str], str]] = {
         "raise RelayError(errors.TOO_MANY, text, retry_after=max(1, math.ceil(wait)))",
         "raise RelayError(errors.TOO_MANY, text, retry_after=max((0), math.ceil(wait)))",
     ): "The wait is above 0, so its ceiling is 1 or more.",
-    (
-        "kling_mock/relay/service/dispatch.py",
-        "wait = 0.0",
-        "wait = (-1.0)",
-    ): "It is only compared with 0, by `>`, and is the larger of itself and waits of 0 or more.",
     (
         "kling_mock/relay/service/tasks.py",
         'scheme, _, token = (header or "").partition(" ")',

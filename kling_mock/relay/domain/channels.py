@@ -18,7 +18,6 @@ from kling_sdk import (
 )
 
 __all__ = [
-    "KELING",
     "FailoverDecision",
     "ModelTarget",
     "check_mapping",
@@ -28,9 +27,6 @@ __all__ = [
     "order",
     "rotated",
 ]
-
-#: one-api's number of the channel type "Keling" (constants of one-api; confidence high).
-KELING: Final = 41
 
 _MODES: Final = ("std", "pro", "4k")
 

@@ -159,7 +159,7 @@ def upstream_body(
         body["mode"] = target.mode
     duration = request.body.get("duration")
     if duration is not None:
-        body["duration"] = duration if isinstance(duration, str) else f"{duration}"
+        body["duration"] = f"{duration}"  # as Kling has it
     body["external_task_id"] = task_id
     if callback_url is not None:
         body["callback_url"] = callback_url

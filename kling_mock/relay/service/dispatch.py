@@ -98,11 +98,11 @@ class Dispatcher:
         self, row: VideoRow, request: CreateTaskRequest, routes: Sequence[ChannelRoute]
     ) -> dict[str, str]:
         error: KlingError | None = None
-        wait = 0.0
+        waits: list[float] = []
         for turn, route in enumerate(routes):
             path = (route.channel.id,)
             if not self._breakers.is_admitted(path):
-                wait = max(wait, self._breakers.wait(path))
+                waits.append(self._breakers.wait(path))
                 continue
             # A process that was stopped for so long has lost its lease before it sends.
             renew = turn > 0 or self._now() >= row.attempt_until
@@ -127,26 +127,26 @@ class Dispatcher:
             else:
                 if task is not None:
                     return await self._accepted(row, task, route)
-                wait = max(wait, self._breakers.wait(path))
-        return await self._not_accepted(row, error, wait)
+                waits.append(self._breakers.wait(path))
+        return await self._not_accepted(row, error, waits)
 
     async def _not_accepted(
-        self, row: VideoRow, error: KlingError | None, wait: float
+        self, row: VideoRow, error: KlingError | None, waits: Sequence[float]
     ) -> dict[str, str]:
         """Refuse a create that no channel has taken.
 
         Args:
             row: Its row.
             error: The last refusal, if it was sent to any.
-            wait: Seconds until one of those that were left alone is tried again; 0 if none was.
+            waits: Seconds until each of those that were passed over may be tried again.
 
         Raises:
             RelayError: It was refused.
         """
         if error is not None:
             return await self._refused(row, upstream_refusal(error), error_summary(error))
-        if wait > 0:
-            return await self._refused(row, paused(wait), "no channel answers")
+        if waits:
+            return await self._refused(row, paused(min(waits)), "no channel answers")
         # It was found or given up meanwhile.
         return wire.create_reply(await self._storage.find_task(row.task_id) or row)
 

@@ -35,7 +35,7 @@ ENABLED: Final = 1
 DISABLED: Final = 2
 #: Of a user or a token: permanent; the row stays for what it has been charged.
 DELETED: Final = 3
-#: one-api's channel type of Kling.
+#: one-api's channel type of Kling (constants of one-api; confidence high).
 KELING: Final = 41
 
 #: Largest single price, charge or credit: 2 billion USD at 500,000 quota each.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -180,8 +180,8 @@ def test_an_id_of_another_task_is_an_error(
 # ---------------------------------------------------------------- channels that are left alone
 
 
-def pause_during_the_insert(caller: Caller, *channels: int) -> None:
-    """Have the breakers of channels open while the row of a create is inserted."""
+def pause_during_the_insert(caller: Caller, *channels: int, full: Sequence[int] = ()) -> None:
+    """Have breakers of channels open, and others get too many calls, while a row is inserted."""
     relay = relay_of(caller)
     plain = relay.storage.create_task
 
@@ -189,6 +189,9 @@ def pause_during_the_insert(caller: Caller, *channels: int) -> None:
         for channel in channels:
             for _ in range(FAILURES):
                 relay._breakers.failed((channel,))
+        for channel in full:
+            while relay._breakers.begin((channel,)):
+                pass
         return await plain(*given, **named)
 
     relay.storage.create_task = create_task
@@ -212,18 +215,24 @@ def test_a_create_whose_only_channel_has_too_many_calls_is_refused(caller: Calle
     """A second later there may be room."""
     with ScriptedKling(accepted) as kling:
         kling.serve(caller)
-        relay = relay_of(caller)
-        plain = relay.storage.create_task
-
-        async def create_task(*given: Any, **named: Any) -> Any:
-            while relay._breakers.begin((2,)):
-                pass
-            return await plain(*given, **named)
-
-        relay.storage.create_task = create_task
+        pause_during_the_insert(caller, full=[2])
         reply = caller.create()
         assert error_of(reply) == (503, "upstream_error", "upstream_unreachable")
         assert reply.headers["Retry-After"] == "1"
+        assert kling.asked == []
+
+
+def test_a_create_that_all_channels_pass_over_may_be_repeated_after_the_shortest_pause(
+    caller: Caller,
+) -> None:
+    """Then the first of them may take it, however long another one is left alone."""
+    with ScriptedKling(accepted) as kling:
+        kling.serve(caller)
+        channel = {"name": "second", "base_url": kling.url, "key": "AK-2|SK-2"}
+        caller.operate("POST", "channels", json=channel)
+        pause_during_the_insert(caller, 2, full=[3])
+        reply = caller.create()
+        assert (reply.status_code, reply.headers["Retry-After"]) == (503, "1")
         assert kling.asked == []
 
 

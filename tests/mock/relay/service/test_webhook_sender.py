@@ -100,7 +100,7 @@ async def test_a_receiver_that_never_answers_is_given_up(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("url", "error"),
     [
-        (closed_url(), "ClientConnectorError"),
+        pytest.param(closed_url(), "ClientConnectorError", id="nobody listens"),
         ("http://localhost:1/a?secret=1", "the address is not public"),
         ("http://[::1]:1/a?secret=1", "the address is not public"),
         ("http://127.0.0.1:port/a?secret=1", "ValueError"),
