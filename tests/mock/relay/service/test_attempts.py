@@ -120,7 +120,7 @@ def test_what_becomes_of_a_create_is_logged(
         assert reply.status_code == 200, reply.text
         task_id = reply.json()["task_id"]
         assert reply.json()["kling_task_id"] == ("873" if SUBMITTED in lines else "")
-        assert lines_about(caplog, task_id) == lines
+        assert lines_about(caplog, task_id, logging.INFO) == lines
         assert relay_of(caller)._metrics.creates[counted] == 1
         for name in failing:
             delattr(relay_of(caller).storage, name)

@@ -159,13 +159,14 @@ def test_each_change_of_a_task_is_a_line(
     """With what was charged, and what was not; what changes nothing is no line."""
     task_id = scene.caller.created()
     caplog.set_level(logging.INFO, "kling_mock.relay")
+    caplog.clear()
     stated = {} if units is None else {"final_unit_deduction": str(units)}
     scene.shown = envelope(task("873", status, **stated))
     scene.caller.mock.clock.advance(20)
-    found = lines_about(caplog, task_id)
+    found = lines_about(caplog, task_id, logging.INFO)
     assert found == lines
     scene.caller.mock.clock.advance(60)
-    assert lines_about(caplog, task_id) == found
+    assert lines_about(caplog, task_id, logging.INFO) == found
     counts = scene.relay._metrics
     assert counts.unmetered == (UNMETERED in lines)
     assert sum(counts.settlements.values()) == (status in {"succeed", "succeeded", "failed"})

@@ -58,7 +58,7 @@ def test_each_attempt_is_stored_counted_and_logged(
     caplog.set_level(logging.INFO, "kling_mock.relay")
     task_id = end(caller, receiver)
     line = f"INFO kling task ID: webhook to user 1 {state} (HTTP {status})"
-    assert lines_about(caplog, task_id)[-1] == line
+    assert lines_about(caplog, task_id, logging.INFO)[-1] == line
     (shown,) = notices(caller)
     assert (shown["state"], shown["attempts"], shown["http_status"]) == (state, 1, status)
     assert shown["error"] == ""
