@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import os
 import signal
@@ -21,6 +22,8 @@ __all__ = ["add_relay_commands", "settle_memory"]
 # Seconds for which a thread may run while another one waits. The loop waits at each of its calls
 # of the system while a large body is parsed in a thread, 5 ms each by Python's default.
 _SWITCH = 0.0005
+_MMAP_THRESHOLD = -3  # of `mallopt`, in glibc's malloc.h
+_LARGE = 1024 * 1024  # bytes
 _DRAIN = 3.0  # seconds that requests in progress get after SIGTERM
 _TIMEOUTS = {
     "header": "for the header of a connection's first request (default 20)",
@@ -152,6 +155,19 @@ def settle_memory() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+def _return_large_blocks() -> None:
+    """Have the allocator return the memory of a large body to the system when it is freed.
+
+    glibc keeps blocks of up to 32 MiB once it has seen some, in pieces of its heap that smaller
+    ones then cut up.
+    """
+    if sys.platform == "linux":
+        import ctypes  # no other command needs it
+
+        with contextlib.suppress(AttributeError):  # of a C library without it
+            ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
+
+
 def _relay(options: argparse.Namespace) -> int:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -187,6 +203,7 @@ def _relay(options: argparse.Namespace) -> int:
         print_error(error)
         return 1
     settle_memory()
+    _return_large_blocks()
     sys.setswitchinterval(_SWITCH)
     print_json(server.ready())
     ended.wait()

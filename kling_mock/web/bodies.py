@@ -91,20 +91,23 @@ async def _joined(
     if coding in _NOT_INFLATED:
         raise BodyEncodingError
     inflater = Inflater(coding) if coding in _INFLATED else None
-    body, size = io.BytesIO(), 0  # it hands its bytes out without a copy
-    async for chunk in chunks:
-        for piece in (chunk,) if inflater is None else inflater.feed(chunk):
-            size += len(piece)
-            if size > most:
-                raise BodyTooLargeError
-            if on_size is not None:
-                on_size(size)
-            body.write(piece)
-            if inflater is not None and len(piece) == STEP:
-                await asyncio.sleep(0)  # others get their turn
-    if inflater is not None:
-        inflater.end()
-    return body.getvalue()
+    size = 0
+    # It hands its bytes out without a copy. It is closed whatever happens: an error of aiohttp's
+    # reader keeps this frame until a garbage collection.
+    with io.BytesIO() as body:
+        async for chunk in chunks:
+            for piece in (chunk,) if inflater is None else inflater.feed(chunk):
+                size += len(piece)
+                if size > most:
+                    raise BodyTooLargeError
+                if on_size is not None:
+                    on_size(size)
+                body.write(piece)
+                if inflater is not None and len(piece) == STEP:
+                    await asyncio.sleep(0)  # others get their turn
+        if inflater is not None:
+            inflater.end()
+        return body.getvalue()
 
 
 async def _once(whole: bytes) -> AsyncIterator[bytes]:

@@ -132,8 +132,11 @@ class RelayService:
         try:
             routes = await self._routes(request)
             await self._open_tasks.take(caller.token.id)
-        except RelayError as refusal:
-            return await self._first_task(caller, request, refusal)
+        except RelayError:
+            first = await self._first_task(caller, request)
+            if first is None:
+                raise
+            return first
         lease = self._dispatcher.lease()
         task = self._new_task(caller, request, routes, lease)
         row = await self._insert(task, request, self._dispatcher.schedule_check(lease))
@@ -162,13 +165,13 @@ class RelayService:
         return able
 
     async def _first_task(
-        self, caller: Caller, request: CreateTaskRequest, refusal: RelayError
-    ) -> dict[str, str]:
-        """Refuse a create, unless it repeats one: then it gets the first task all the same."""
+        self, caller: Caller, request: CreateTaskRequest
+    ) -> dict[str, str] | None:
+        """Return the reply to a create that would be refused, if it repeats one."""
         name = request.external_task_id
         first = await self._storage.get_task(caller.user.id, name) if name else None
         if first is None or first.external_task_id != name:
-            raise refusal
+            return None
         if first.request_hash != request.request_hash:
             raise conflict(first, request)
         return await self._repeats.reply(first, caller.token.id)

@@ -193,12 +193,16 @@ def _is_over(connection: SqliteConnection, error: BaseException) -> bool:
 
 
 def _translated(error: BaseException) -> BaseException:
-    """Translate an error of SQLite; any other is the transaction's own."""
+    """Translate an error of SQLite; any other is the transaction's own.
+
+    A refusal has no traceback: its frames have the jobs, whose futures have the refusal, and such
+    a cycle would keep all that the caller has, be it a request of 80 MB, until it is collected.
+    """
     if isinstance(error, sqlite3.OperationalError):
         return StorageUnavailableError(f"SQLite: {error}")
     if isinstance(error, sqlite3.Error):
         return StorageError(f"the database refused a statement: SQLite: {error}")
-    return error
+    return error.with_traceback(None) if isinstance(error, StorageError) else error
 
 
 def read(connection: SqliteConnection, make: Callable[[], Any], *, snapshot: bool) -> Any:

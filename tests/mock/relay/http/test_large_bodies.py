@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import tracemalloc
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -13,10 +17,13 @@ import pytest
 from kling_mock import KlingMock, RelaySettings
 from kling_mock.relay.domain import wire
 from kling_mock.relay.domain.errors import RelayError
+from kling_mock.relay.domain.wire import CreateTaskRequest
 from kling_mock.relay.http.large_bodies import LARGE, LargeBodies
 from kling_mock.relay.metrics.counters import Metrics
+from tests.mock.garbage import garbage
 from tests.mock.relay.http_calls import Caller, error_of
 from tests.mock.relay.scripted_kling import ScriptedKling, accepted
+from tests.mock.storage.databases import SqliteFile
 
 MIB = 1024 * 1024
 
@@ -100,3 +107,50 @@ def test_a_body_that_has_no_room_is_refused(caller: Caller) -> None:
         usual = caller.create("image2video", model="kling-v1-6", image="A" * (13 * MIB))
         assert usual.status_code == 200, usual.text
         assert kling.asked[0].body["image"] == "A" * (13 * MIB)
+
+
+# ---------------------------------------------------------------- what is left of a refused one
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def poor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Caller]:
+    """A user without a balance."""
+    url = None if request.param == "memory" else SqliteFile(tmp_path).url
+    with (
+        KlingMock(seed=7, relay=RelaySettings(database=url)) as mock,
+        httpx.Client(base_url=mock.relay_url, timeout=20) as http,
+    ):
+        yield Caller(http, mock).another(quota=0)
+
+
+@pytest.mark.parametrize(("model", "http"), [("kling-v1-6", 402), ("of nobody", 503)])
+def test_nothing_of_a_refused_create_waits_for_a_garbage_collection(
+    poor: Caller, model: str, http: int
+) -> None:
+    """It may have 80 MB, and collections are rare: a few of them would take all memory."""
+    poor.operate("PATCH", "channels/1", json={"models": "kling-v1-6"})
+    poor.create(model=model)
+    with garbage() as found:
+        assert poor.create(model=model).status_code == http
+    assert [one for one in found if isinstance(one, CreateTaskRequest)] == []
+
+
+def test_nothing_of_a_body_that_is_cut_off_waits_for_a_garbage_collection(caller: Caller) -> None:
+    """Whoever sends most of a body and hangs up, again and again, takes no more memory."""
+    address = urlsplit(caller.mock.relay_url)
+    head = f"Authorization: Bearer {caller.token}\r\nHost: a\r\nContent-Length: {8 * MIB}\r\n\r\n"
+    caller.operate("GET", "users")
+    tracemalloc.start()
+    try:
+        with garbage():
+            for _ in range(4):
+                with socket.create_connection((address.hostname, address.port)) as client:
+                    client.sendall(
+                        b"POST /kling/v1/videos/image2video HTTP/1.1\r\n" + head.encode()
+                    )
+                    client.sendall(b"A" * 7 * MIB)
+                caller.operate("GET", "users")  # by then the relay has noticed it
+            taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 2 * 7 * MIB
