@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ T = TypeVar("T")
 #: Bytes from which a body counts. It is parsed in a thread from `json_body.LARGE` on.
 LARGE: Final = 1024 * 1024
 _RETRY_AFTER: Final = 5  # seconds
+_SOON: Final = 0.2  # seconds: by then a request that was refused has ended
 _BUSY: Final = "too many large bodies are being sent to this relay; try again in a moment"
 
 
@@ -26,7 +28,9 @@ class LargeBodies:
     """Counts the bytes of large bodies, and parses all but small ones one at a time in a thread.
 
     They count as they come and not as they are announced, so that a slow one takes no room from
-    others, and until the create has been answered: its body is sent on to Kling.
+    others, and until the create has been answered: its body is sent on to Kling. Then garbage
+    is collected: an error whose frames have the body may be part of a cycle, ours or a library's,
+    and the process's own collections are too rare for cycles of 80 MB.
 
     Args:
         most: Bytes in memory at a time, of which one token gets three quarters.
@@ -39,6 +43,7 @@ class LargeBodies:
         self._metrics = metrics
         self._kept = 0
         self._by_token = Counter[int]()
+        self._is_collecting = False
         self._parsing = asyncio.Lock()
 
     @contextmanager
@@ -65,6 +70,17 @@ class LargeBodies:
         finally:
             if counted:
                 self._count(token_id, -counted)
+                self._collect_soon()
+
+    def _collect_soon(self) -> None:
+        """Collect garbage once, however many bodies end until then."""
+        if not self._is_collecting:
+            self._is_collecting = True
+            asyncio.get_running_loop().call_later(_SOON, self._collect)
+
+    def _collect(self) -> None:
+        self._is_collecting = False
+        gc.collect()
 
     async def parse(self, read: Callable[[bytes], T], raw: bytes) -> T:
         """Return what *read* makes of a body, which is called in a thread unless it is small.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
+import time
 import tracemalloc
 from collections.abc import Iterator
 from functools import partial
@@ -22,7 +24,7 @@ from kling_mock.relay.http.large_bodies import LARGE, LargeBodies
 from kling_mock.relay.metrics.counters import Metrics
 from tests.mock.garbage import garbage
 from tests.mock.relay.http_calls import Caller, error_of
-from tests.mock.relay.scripted_kling import ScriptedKling, accepted
+from tests.mock.relay.scripted_kling import ScriptedKling, accepted, refusal
 from tests.mock.storage.databases import SqliteFile
 
 MIB = 1024 * 1024
@@ -32,7 +34,7 @@ def large(most: int) -> LargeBodies:
     return LargeBodies(most, Metrics(lambda: 0.0))
 
 
-def test_bodies_count_while_they_are_kept() -> None:
+async def test_bodies_count_while_they_are_kept() -> None:
     """Beyond their first MiB, as they come; what is answered makes room."""
     bodies = large(100 * MIB)
     with bodies.kept(1) as grow:
@@ -51,7 +53,7 @@ def test_bodies_count_while_they_are_kept() -> None:
     assert not bodies._by_token
 
 
-def test_one_token_leaves_room_for_the_others() -> None:
+async def test_one_token_leaves_room_for_the_others() -> None:
     """It gets three quarters, in one body or in many."""
     bodies = large(100 * MIB)
     with bodies.kept(1) as grow, bodies.kept(1) as second:
@@ -154,3 +156,23 @@ def test_nothing_of_a_body_that_is_cut_off_waits_for_a_garbage_collection(caller
     finally:
         tracemalloc.stop()
     assert taken < 2 * 7 * MIB
+
+
+@pytest.mark.slow
+def test_bodies_that_kling_refuses_do_not_wait_for_a_garbage_collection(caller: Caller) -> None:
+    """Errors of the client are part of cycles, which are collected soon after a large body."""
+    with ScriptedKling(lambda _: refusal(1301, 400)) as kling:
+        kling.serve(caller)
+        gc.disable()
+        try:
+            for _ in range(5):
+                reply = caller.create("image2video", model="kling-v1-6", image="A" * (13 * MIB))
+                assert reply.status_code == 400
+                del reply
+                kling.asked.clear()
+                deadline = time.monotonic() + 5
+                while any(isinstance(one, CreateTaskRequest) for one in gc.get_objects()):
+                    assert time.monotonic() < deadline
+                    caller.operate("GET", "users")
+        finally:
+            gc.enable()
