@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -40,10 +40,10 @@ def _mariadb_dump(parts: SplitResult, target: Path) -> tuple[list[str], dict[str
     address = mysql_address(parts)
     command = [
         tool,
-        f"--host={address['host']}",
-        f"--port={address['port']}",
-        f"--user={address['user']}",
-        *_connected(address, tool),
+        f"--host={address.hosts[0].name}",
+        f"--port={address.hosts[0].port}",
+        f"--user={address.arguments['user']}",
+        *_connected(address.arguments, tool),
         "--single-transaction",  # one snapshot, without a lock
         "--quick",  # row by row, not the table in memory
         "--hex-blob",
@@ -52,16 +52,16 @@ def _mariadb_dump(parts: SplitResult, target: Path) -> tuple[list[str], dict[str
         "--skip-extended-insert",  # a row is a line, so rows can be counted
         "--no-autocommit",
         f"--result-file={target}",
-        str(address["database"]),
+        str(address.arguments["database"]),
         "videos",
     ]
-    return command, {"MYSQL_PWD": str(address["password"])}
+    return command, {"MYSQL_PWD": str(address.arguments["password"])}
 
 
-def _connected(address: dict[str, Any], tool: str) -> list[str]:
+def _connected(arguments: Mapping[str, Any], tool: str) -> list[str]:
     """Return the options for a socket and for a verified server."""
-    options = [f"--socket={address['unix_socket']}"] if "unix_socket" in address else []
-    if "ssl" in address:
+    options = [f"--socket={arguments['unix_socket']}"] if "unix_socket" in arguments else []
+    if "ssl" in arguments:
         mariadb = "mariadb" in Path(tool).name
         options += ["--ssl-verify-server-cert"] if mariadb else ["--ssl-mode=VERIFY_IDENTITY"]
     return options

@@ -37,6 +37,7 @@ from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.errors import StorageError
 from kling_mock.storage.memory import MemoryStorage
 from kling_mock.storage.protocol import Storage
+from kling_mock.storage.values import DatabaseNode
 from kling_mock.web.access import AccessPolicy
 from kling_mock.web.tls import ServerCertificate
 
@@ -45,7 +46,7 @@ __all__ = ["Relay"]
 #: Receivers of one user that may be sent to at a time, with all that one of them may get.
 _RECEIVERS: Final = 4
 _DAY: Final = 86_400  # seconds
-_PING: Final = 2.0  # seconds of real time for the reply of the database
+_PING: Final = 1.0  # seconds of real time for the reply of the database
 
 
 class Relay:
@@ -224,24 +225,29 @@ class Relay:
     async def health(self) -> tuple[bool, dict[str, Any]]:
         """Return whether the relay can serve, and what `/health` shows.
 
-        Kling is not called for it: `upstream` is the result of the last call. `degraded`, if
-        present, lists the channels that take no tasks or do not answer, and why; `clock`, if
+        A table is read for it. `node`, if present, is the database server that is used, and whether
+        it takes writes. Kling is not called: `upstream` is the result of the last call. `degraded`,
+        if present, lists the channels that take no tasks or do not answer, and why; `clock`, if
         present, is what is wrong with the clocks.
         """
         degraded: list[dict[str, Any]] = []
+        node = DatabaseNode()
+        healthy = False
         try:
             async with asyncio.timeout(_PING):
-                await self.storage.ping()
+                node = await self.storage.ping()
                 degraded = await self._degraded()
-            healthy = True
+            healthy = node.problem is None
         except (StorageError, TimeoutError):
-            healthy = False
+            pass
         upstream = {None: "unknown", True: "ok", False: "unreachable"}[self._upstream.answered]
-        shown = {
+        shown: dict[str, Any] = {
             "status": "ok" if healthy else "unavailable",
             "database": "ok" if healthy else "unavailable",
             "upstream": upstream,
         }
+        if node.name:
+            shown["node"] = {"name": node.name, "writable": node.problem is None}
         listed = {"degraded": degraded} if degraded else {}
         return healthy, shown | listed | self._clock_watch.shown()
 

@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from kling_mock.storage.adapters.address import missing_driver, mysql_address
+from kling_mock.storage.adapters.address import (
+    ServerAddress,
+    hosts_of,
+    missing_driver,
+    mysql_address,
+)
 from kling_mock.storage.adapters.engine import Engine
 from kling_mock.storage.protocol import Storage
 from kling_mock.storage.sql_storage import SqlStorage
@@ -22,7 +27,9 @@ def connect(url: str) -> Storage:
         url: `sqlite://` (in memory), `sqlite:///relative.db`, `sqlite:////absolute.db`;
             `mysql://user:password@host:port/database` and `mariadb://...`, with `?ssl=true`
             for TLS with a verified certificate, `?unix_socket=PATH` for a socket;
-            `postgresql://...` as libpq reads it.
+            `postgresql://...` as libpq reads it. Several servers that hold the same rows are
+            separated by commas, `host1:3306,host2:3306`: the first that serves and takes writes is
+            used.
 
     Raises:
         ImportError: The driver is not installed; the text names the command.
@@ -64,7 +71,8 @@ def _postgres(parts: SplitResult) -> Engine:
         from kling_mock.storage.adapters.postgres import PostgresEngine
     except ModuleNotFoundError as error:
         raise missing_driver("postgres") from error
-    return PostgresEngine({"dsn": urlunsplit(parts), "timeout": 10})
+    hosts = hosts_of(parts, 5432)
+    return PostgresEngine(ServerAddress(hosts, {"dsn": urlunsplit(parts), "timeout": 10}))
 
 
 _ENGINES: Final[Mapping[str, Callable[[SplitResult], Engine]]] = {

@@ -26,6 +26,8 @@ from kling_mock.storage.values import (
     Channel,
     Created,
     DailyTotals,
+    DatabaseNode,
+    DatabaseTime,
     DueNotice,
     DueTask,
     LateReport,
@@ -80,8 +82,8 @@ class Storage(Protocol):
         """
         ...
 
-    async def read_clock(self) -> float | None:
-        """Return the database's time, Unix seconds with fractions.
+    async def read_clock(self) -> DatabaseTime | None:
+        """Return the time of the server that is used.
 
         Returns:
             `None` if it has no clock but that of this computer: in memory, and SQLite.
@@ -91,11 +93,14 @@ class Storage(Protocol):
         """
         ...
 
-    async def ping(self) -> None:
-        """Check that the database answers.
+    async def ping(self) -> DatabaseNode:
+        """Read a table, and ask the server whether it takes writes.
+
+        Returns:
+            The server that is used; with a problem, if none serves or takes writes now.
 
         Raises:
-            StorageUnavailableError: It does not.
+            StorageUnavailableError: The database does not answer.
         """
         ...
 

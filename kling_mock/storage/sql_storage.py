@@ -30,6 +30,8 @@ from kling_mock.storage.transactions import (
 from kling_mock.storage.values import (
     REPEATS,
     Created,
+    DatabaseNode,
+    DatabaseTime,
     NewTask,
     Repair,
     SlowRecord,
@@ -158,14 +160,19 @@ class SqlStorage:
         except repair.NotCommittedError as planned:
             return planned.repairs
 
-    ping = _read(monitoring.ping)
+    async def ping(self) -> DatabaseNode:
+        """Read a table, and ask the server whether it takes writes."""
+        node = await self._engine.node()
+        if node.problem is None:
+            await self.run("ping", monitoring.ping, TransactionMode.READ)
+        return node
 
     def on_connect(self, call: Callable[[], None]) -> None:
         """Call *call* whenever a connection was opened."""
         self._engine.on_connect = call
 
-    async def read_clock(self) -> float | None:
-        """Read the database's time."""
+    async def read_clock(self) -> DatabaseTime | None:
+        """Read the time of the server that is used."""
         return await read_clock(self._engine)
 
     # ------------------------------------------------------------ users

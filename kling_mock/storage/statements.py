@@ -351,7 +351,6 @@ REPORTS: Final = select(LateReport, "FROM reports WHERE id < ? ORDER BY id DESC 
 # ---------------------------------------------------------------- operations
 
 #: Checks that the database answers.
-PING: Final = read("SELECT 1")
 #: The version of the tables.
 SCHEMA_VERSION: Final = read("SELECT MAX(version) FROM schema_version")
 #: (version)

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import asyncpg
 
-from kling_mock.storage.adapters.server import POOL_SIZE
+from kling_mock.storage.adapters.server import LIMITS
 from kling_mock.storage.connect import connect
 from kling_mock.storage.ensure_schema import script_statements
 from kling_mock.storage.schema import Dialect
@@ -36,8 +36,8 @@ USERS: Final = (1, IN_FLIGHT)
 
 _NOTE: Final = (
     "The driver's own figures are the three transactions of a task alone: on SQLite"
-    f" {IN_FLIGHT} tasks in lockstep in each commit, on the servers {POOL_SIZE} connections"
-    " with one task each. Every commit waits for the disk."
+    f" {IN_FLIGHT} tasks in lockstep in each commit, on the servers {LIMITS.connections}"
+    " connections with one task each. Every commit waits for the disk."
 )
 
 
@@ -179,7 +179,7 @@ class RawServer:
                     await self._driver.run(number, steps)
                 took.append(time.perf_counter() - begun)
 
-        await asyncio.gather(*map(worker, range(POOL_SIZE)))
+        await asyncio.gather(*map(worker, range(LIMITS.connections)))
         return took
 
 
@@ -228,7 +228,7 @@ async def _postgres(folder: Path) -> AsyncIterator[tuple[str, Raw]]:
     del folder
     ours, other = Postgres(), Postgres()
     async with _databases(ours, other):
-        connections = [await asyncpg.connect(other.url) for _ in range(POOL_SIZE)]
+        connections = [await asyncpg.connect(other.url) for _ in range(LIMITS.connections)]
         yield ours.url, RawServer(RawPostgres(connections))
         for one in connections:
             await one.close()

@@ -21,7 +21,7 @@ import asyncmy
 
 from kling_mock.storage.adapters import sqlite
 from kling_mock.storage.adapters.mysql import SESSION
-from kling_mock.storage.adapters.server import POOL_SIZE
+from kling_mock.storage.adapters.server import LIMITS
 from kling_mock.storage.connect import connect
 from kling_mock.storage.ensure_schema import script_statements
 from kling_mock.storage.protocol import Storage
@@ -207,7 +207,7 @@ class BareMysql:
 
     async def open(self) -> None:
         """Connect as often as our pool does, set up as it does."""
-        for _ in range(POOL_SIZE):
+        for _ in range(LIMITS.connections):
             connection: Any = await asyncmy.connect(
                 host=MYSQL[0],
                 port=MYSQL[1],
@@ -246,7 +246,7 @@ class BareMysql:
                     await self.run(number, steps)
 
         wall, cpu = time.perf_counter(), time.process_time()
-        await asyncio.gather(*map(worker, range(POOL_SIZE)))
+        await asyncio.gather(*map(worker, range(LIMITS.connections)))
         return Cost(time.perf_counter() - wall, time.process_time() - cpu)
 
 

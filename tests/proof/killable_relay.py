@@ -31,14 +31,15 @@ from kling_mock.relay.host import RelayHost
 from kling_mock.relay.http.handler import RelayHandler
 from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage import statements
+from kling_mock.storage.adapters.connection import PooledConnection
 from kling_mock.storage.adapters.engine import TransactionMode
-from kling_mock.storage.adapters.server import PooledConnection, ServerEngine
+from kling_mock.storage.adapters.server import ServerEngine
 from kling_mock.storage.connect import engine_of
 from kling_mock.storage.sql_storage import SqlStorage
 from kling_mock.storage.steps import Statement, Transaction
 from kling_mock.storage.transactions.lifecycle import video
 from kling_mock.storage.transactions.settlement import settle
-from kling_mock.storage.values import NewNotice, Settlement, TaskResult
+from kling_mock.storage.values import DatabaseNode, NewNotice, Settlement, TaskResult
 from kling_mock.web.access import AccessPolicy
 
 __all__ = ["NAMES", "ProcessOptions", "run_relay"]
@@ -162,6 +163,9 @@ class InstrumentedSession(PooledConnection):
 
     async def run_script(self, statements: Sequence[str]) -> None:
         await self._inner.run_script(statements)
+
+    async def check(self) -> DatabaseNode:
+        return await self._inner.check()
 
     def terminate(self) -> None:
         self._inner.terminate()

@@ -128,7 +128,7 @@ def test_the_checker_catches_a_hold_that_leaks(
     """Negative control: a relay that forgets the release holds money for failed tasks."""
 
     def forget(*_: Any) -> Transaction[None]:
-        yield statements.PING, ()
+        yield statements.SCHEMA_VERSION, ()
 
     monkeypatch.setattr(settlement, "_release", forget)
     fail_in_every_way(caller)

@@ -15,6 +15,8 @@ from typing import Any, Final, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from kling_mock.storage.adapters.address import missing_driver, mysql_address
+from kling_mock.storage.adapters.connection import ConnectionLostError
+from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.schema import Dialect
 from kling_mock.storage.steps import numbered
 
@@ -214,12 +216,13 @@ class _MariaDB(_OnLoop):
         self._driver = mysql
         address = mysql_address(parts)
         super().__init__()
-        self.database = str(address["database"])
+        self.database = str(address.arguments["database"])
         try:
-            self._connection = self._wait(mysql.connect(address))
-        except self._driver.DRIVER_ERRORS as error:
+            session = self._wait(mysql.MysqlEngine(address, session=()).connect())
+        except (ConnectionLostError, StorageUnavailableError) as error:
             self._loop.close()
-            raise self._error(error) from error
+            raise self._error(_cause(error)) from error
+        self._connection = session.driver
         version = str(self.query("SELECT VERSION()")[0][0])
         self.dialect = Dialect.MARIADB if "mariadb" in version.lower() else Dialect.MYSQL
         more = _MARIADB_SETTINGS if self.dialect is Dialect.MARIADB else ()
@@ -249,7 +252,7 @@ class _MariaDB(_OnLoop):
         finally:
             await cursor.close()
 
-    def _error(self, error: Exception) -> DatabaseError:
+    def _error(self, error: BaseException) -> DatabaseError:
         return DatabaseError(
             self._driver.code_of(error), str(error.args[-1] if error.args else error)
         )
@@ -305,6 +308,13 @@ class _Postgres(_OnLoop):
 
     def close(self) -> None:
         self._end(self._connection.close())
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return the driver's own error, if there is one."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _postgres_error(error: Exception) -> DatabaseError:

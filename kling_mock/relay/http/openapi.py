@@ -30,7 +30,7 @@ from kling_mock.relay.http.routes import (
 )
 from kling_mock.relay.operator.operations import CALLS
 from kling_mock.relay.operator.service import OperatorService
-from kling_mock.web.json_schema import Schema, array, closed, integer, text
+from kling_mock.web.json_schema import Schema, array, closed, flag, integer, text
 from kling_mock.web.json_schema import optional as nullable
 from kling_mock.web.openapi import ApiOperation, ApiReply, Parameter, Security, document, encode
 from kling_mock.web.operations import ApiCall
@@ -236,9 +236,11 @@ def _monitoring() -> Iterator[ApiOperation]:
         fault=text(enum=[fault.value for fault in ClockFault]),
         ahead_seconds=integer(),
         jumped_seconds=integer(),
+        apart_seconds=integer(),
     )
     health = closed(
-        ("degraded", "clock"),
+        ("node", "degraded", "clock"),
+        node=closed(name=text(), writable=flag()),
         degraded=degraded,
         clock=clock,
         status=status,

@@ -76,7 +76,11 @@ class ClockWatch:
         status = self.status()
         if status.fault is None:
             return {}
-        seconds = {"ahead_seconds": round(status.ahead), "jumped_seconds": round(status.jumped)}
+        seconds = {
+            "ahead_seconds": round(status.ahead),
+            "jumped_seconds": round(status.jumped),
+            "apart_seconds": round(status.apart),
+        }
         return {"clock": {"fault": status.fault.value} | seconds}
 
     async def measure(self) -> None:
@@ -104,7 +108,10 @@ class ClockWatch:
         database = await self._storage.read_clock()
         wall, steady = clock.glance()
         half = (steady - begun) / 2  # it was read at some instant in between
-        return ClockReading(wall - half, steady - half, database)
+        wall, steady = wall - half, steady - half
+        if database is None:
+            return ClockReading(wall, steady, None)
+        return ClockReading(wall, steady, database.seconds, database.node)
 
     def _schedule(self, clock: NodeClock, seconds: float) -> None:
         if self._timer is not None:
@@ -124,14 +131,15 @@ class ClockWatch:
         if status.fault is None:
             _log.info("kling relay: the clocks agree; tasks fail for their age again")
         elif status.fault is not ClockFault.UNREAD:
-            _log.error(
-                _REPORTS[status.fault],
-                round(status.ahead if status.fault is ClockFault.DIFFERS else _jump(status)),
-            )
+            _log.error(_REPORTS[status.fault], round(_seconds(status)))
 
 
-def _jump(status: ClockStatus) -> float:
-    return status.jumped or status.ahead
+def _seconds(status: ClockStatus) -> float:
+    """Return by how much the clocks do not agree."""
+    if status.fault is ClockFault.APART:
+        return status.apart
+    jumped = status.fault is ClockFault.JUMPED and status.jumped
+    return jumped or status.ahead
 
 
 _WHAT_HAPPENS: Final = (
@@ -143,4 +151,7 @@ _REPORTS: Final = {
     + _WHAT_HAPPENS,
     ClockFault.JUMPED: "kling relay error: the time has jumped by %d s. If it is right now, start"
     " this process again; if not, set the clock, by NTP." + _WHAT_HAPPENS,
+    ClockFault.APART: "kling relay error: the clock of the database server in use is %d s ahead of"
+    " another one's (below 0: behind). Set the clock of the one that is wrong, by NTP."
+    + _WHAT_HAPPENS,
 }

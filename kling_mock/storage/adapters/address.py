@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote
 
-__all__ = ["missing_driver", "mysql_address"]
+import attrs
+
+__all__ = ["Host", "ServerAddress", "hosts_of", "missing_driver", "mysql_address"]
+
+
+class Host(NamedTuple):
+    """Where one server of a database listens."""
+
+    name: str
+    port: int
+
+
+@attrs.frozen
+class ServerAddress:
+    """The servers of one database, and how each is connected to.
+
+    Attributes:
+        hosts: The servers, in the order in which they are tried.
+        arguments: Further arguments of the driver: login, database, TLS. They may hold a password.
+    """
+
+    hosts: tuple[Host, ...]
+    arguments: Mapping[str, Any] = attrs.field(repr=False)
 
 
 def missing_driver(extra: str) -> ImportError:
@@ -14,31 +37,63 @@ def missing_driver(extra: str) -> ImportError:
     return ImportError(f"this database needs the extra `{extra}`: pip install 'kling-sdk[{extra}]'")
 
 
-def mysql_address(parts: SplitResult) -> dict[str, Any]:
-    """Return the arguments with which asyncmy connects.
+def hosts_of(parts: SplitResult, port: int) -> tuple[Host, ...]:
+    """Return the servers of `scheme://user:password@host1:port1,host2:port2/database`.
 
     Args:
-        parts: `mysql://user:password@host:port/database`, with `?ssl=true` for TLS with a
-            verified certificate, `?unix_socket=PATH` for a socket.
+        parts: The URL. An IPv6 address is in brackets.
+        port: Of those without one.
 
     Raises:
-        ValueError: There is no database in it, or another parameter.
+        ValueError: A host or a port cannot be one. The text never repeats the URL, because there
+            may be a password in it.
+    """
+    listed = parts.netloc.rpartition("@")[2].split(",")
+    if listed == [""]:
+        return (Host("127.0.0.1", port),)
+    return tuple(_host(one, port) for one in listed)
+
+
+def _host(text: str, port: int) -> Host:
+    name, separator, number = text.rpartition(":")
+    if not separator or number.endswith("]"):
+        name, number = text, str(port)
+    if not (number.isascii() and number.isdigit() and 0 < int(number[:6]) < 65_536):
+        raise ValueError("a port in a database URL must be a number of 1 to 65535")
+    name = name.removeprefix("[").removesuffix("]")
+    if not name:
+        raise ValueError(
+            "a host in a database URL is empty; several are separated by commas, such as"
+            " db1.example.com:3306,db2.example.com:3306"
+        )
+    return Host(name, int(number))
+
+
+def mysql_address(parts: SplitResult) -> ServerAddress:
+    """Return how asyncmy connects.
+
+    Args:
+        parts: `mysql://user:password@host:port,host2:port2/database`, with `?ssl=true` for TLS
+            with a verified certificate, `?unix_socket=PATH` for a socket.
+
+    Raises:
+        ValueError: There is no database in it, a host or port that cannot be one, or another
+            parameter.
     """
     database = unquote(parts.path[1:])
     if not database:
         raise ValueError("a MySQL URL ends with the name of the database")
-    address: dict[str, Any] = {
-        "host": parts.hostname or "127.0.0.1",
-        "port": parts.port or 3306,
+    hosts = hosts_of(parts, 3306)
+    arguments: dict[str, Any] = {
         "user": unquote(parts.username or "root"),
         "password": unquote(parts.password or ""),
         "database": database,
     }
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if name == "unix_socket":
-            address[name] = value
+        if name == "unix_socket" and len(hosts) == 1:
+            arguments[name] = value
         elif (name, value) == ("ssl", "true"):
-            address[name] = ssl.create_default_context()
+            arguments[name] = ssl.create_default_context()
         else:
-            raise ValueError("a MySQL URL takes ?ssl=true and ?unix_socket=PATH")
-    return address
+            raise ValueError("a MySQL URL takes ?ssl=true, and with one host ?unix_socket=PATH")
+    return ServerAddress(hosts, arguments)

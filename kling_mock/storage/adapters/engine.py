@@ -9,6 +9,7 @@ from typing import Final, Protocol, TypeVar
 
 from kling_mock.storage.schema import Dialect
 from kling_mock.storage.steps import TransactionFactory
+from kling_mock.storage.values import DatabaseNode
 
 __all__ = ["RUNS", "Engine", "TransactionMode", "call_nothing"]
 
@@ -66,6 +67,14 @@ class Engine(Protocol):
 
         Raises:
             StorageUnavailableError: The database is away or too busy.
+        """
+        ...
+
+    async def node(self) -> DatabaseNode:
+        """Return the server that is used, and whether it serves and takes writes.
+
+        Raises:
+            StorageUnavailableError: The database is away.
         """
         ...
 

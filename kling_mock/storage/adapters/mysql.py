@@ -9,27 +9,37 @@ gaps between them. Nothing depends on it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Any, Final
 
 import asyncmy
 from asyncmy import errors
 
-from kling_mock.storage.adapters.engine import TransactionMode
-from kling_mock.storage.adapters.server import (
-    POOL_SIZE,
-    SILENCE_LIMIT,
+from kling_mock.storage.adapters.address import ServerAddress
+from kling_mock.storage.adapters.connection import (
     ConflictingWriteError,
     ConnectionLostError,
+    NodeNotReadyError,
     PooledConnection,
-    ServerEngine,
 )
+from kling_mock.storage.adapters.engine import TransactionMode
+from kling_mock.storage.adapters.meanings import Meaning, meaning_in_mysql
+from kling_mock.storage.adapters.mysql_nodes import (
+    GALERA_STATUS,
+    GROUP_MEMBERS,
+    VARIABLES,
+    MysqlKind,
+    MysqlNode,
+    kind_of,
+    node_of,
+)
+from kling_mock.storage.adapters.server import LIMITS, ServerEngine, ServerLimits
 from kling_mock.storage.errors import StorageError, StorageUnavailableError
 from kling_mock.storage.schema import Dialect
 from kling_mock.storage.steps import DuplicateError, Statement
+from kling_mock.storage.values import DatabaseNode
 
-__all__ = ["DRIVER_ERRORS", "SESSION", "MysqlEngine", "code_of", "connect"]
+__all__ = ["DRIVER_ERRORS", "SESSION", "MysqlConnection", "MysqlEngine", "code_of"]
 
 #: What the driver raises.
 DRIVER_ERRORS: Final = (errors.MySQLError, OSError, EOFError)
@@ -41,58 +51,68 @@ SESSION: Final = (
     "SET SESSION innodb_lock_wait_timeout = 10",
 )
 
-_DUPLICATE: Final = 1062
-#: Deadlock, lock wait timeout, changed since it was read (MariaDB), certification failure
-#: (Group Replication and Galera), write conflicts (TiDB, not tested).
-_CONFLICTS: Final = frozenset({1213, 1205, 1020, 3101, 8002, 8022, 9007})
-#: Shutdown, interrupted, killed, too many connections; and the client's own: no connection,
-#: gone away, lost during the query, malformed packet.
-_LOST: Final = frozenset(
-    {1040, 1053, 1152, 1158, 1159, 1160, 1161, 1317, 1927, 2002, 2003, 2006, 2013, 2014, 2027, 2055}
-)
-
 _TABLES: Final = Statement(
     "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()", reads=True
 )
 
 
-async def connect(address: Mapping[str, Any]) -> Any:
-    """Open a connection of the driver, which commits each statement by itself."""
-    return await asyncmy.connect(**address, charset="utf8mb4", autocommit=True)
-
-
-def code_of(error: Exception) -> int:
+def code_of(error: BaseException) -> int:
     """Return the number of an error of the driver; 0 if it has none."""
     return error.args[0] if error.args and isinstance(error.args[0], int) else 0
 
 
-def translated(error: Exception) -> Exception:
-    """Translate an error of the driver, without the server's own text."""
+def translated(error: Exception, *, changes: bool) -> Exception:
+    """Translate an error of the driver, without the server's own text.
+
+    Args:
+        error: The error.
+        changes: Whether it answers a statement that changes rows, or COMMIT.
+    """
     if not isinstance(error, errors.MySQLError):
         return ConnectionLostError(type(error).__name__)
     code = code_of(error)
-    if code == _DUPLICATE:
-        return DuplicateError()
-    if code in _CONFLICTS:
-        return ConflictingWriteError(f"MySQL error {code}")
-    if code in _LOST or isinstance(error, errors.InterfaceError):
-        return ConnectionLostError(f"MySQL error {code}")
-    return StorageError(f"the database refused a statement: MySQL error {code}")
+    name = f"MySQL error {code}"
+    match meaning_in_mysql(code, str(error), changes=changes):
+        case Meaning.DUPLICATE:
+            return DuplicateError()
+        case Meaning.RUN_AGAIN:
+            return ConflictingWriteError(name)
+        case Meaning.NOT_READY:
+            return NodeNotReadyError(name)
+        case Meaning.REFUSED if not isinstance(error, errors.InterfaceError):
+            return StorageError(f"the database refused a statement: {name}")
+    return ConnectionLostError(name)
 
 
 class MysqlConnection(PooledConnection):
-    """A connection to MySQL or MariaDB."""
+    """A connection to MySQL or MariaDB.
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
+    Args:
+        driver: The connection of the driver.
+
+    Attributes:
+        driver: The same.
+    """
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
         self._prepared: dict[Statement, Any] = {}
 
-    async def query(self, sql: str) -> None:
+    async def query(self, sql: str, *, changes: bool = False) -> None:
         """Run a statement without parameters."""
         try:
-            await self._connection.query(sql)
+            await self.driver.query(sql)
         except DRIVER_ERRORS as error:
-            raise translated(error) from error
+            raise translated(error, changes=changes) from error
+
+    async def _rows(self, sql: str) -> Sequence[tuple[Any, ...]]:
+        try:
+            async with self.driver.cursor() as cursor:
+                await cursor.execute(sql)
+                rows: Sequence[tuple[Any, ...]] = await cursor.fetchall()
+                return rows
+        except DRIVER_ERRORS as error:
+            raise translated(error, changes=False) from error
 
     async def begin(self, mode: TransactionMode) -> None:
         """Begin a transaction."""
@@ -104,7 +124,7 @@ class MysqlConnection(PooledConnection):
 
     async def commit(self) -> None:
         """Make the transaction durable."""
-        await self.query("COMMIT")
+        await self.query("COMMIT", changes=True)
 
     async def rollback(self) -> None:
         """Undo the transaction."""
@@ -112,52 +132,74 @@ class MysqlConnection(PooledConnection):
 
     async def execute(self, statement: Statement, parameters: tuple[Any, ...]) -> Any:
         """Run one statement."""
+        prepared = self._prepared.get(statement) or await self._prepare(statement)
         try:
-            prepared = self._prepared.get(statement)
-            if prepared is None:
-                prepared = await self._connection.prepare(statement.sql)
-                self._prepared[statement] = prepared
             result = await prepared.execute(parameters)
         except DRIVER_ERRORS as error:
-            raise translated(error) from error
+            raise translated(error, changes=not statement.reads) from error
         return result.rows or () if statement.reads else result.affected_rows
+
+    async def _prepare(self, statement: Statement) -> Any:
+        try:
+            prepared = self._prepared[statement] = await self.driver.prepare(statement.sql)
+        except DRIVER_ERRORS as error:
+            raise translated(error, changes=False) from error
+        return prepared
 
     async def run_script(self, statements: Sequence[str]) -> None:
         """Run a script. Each statement commits by itself, as MySQL does with all DDL."""
         for sql in statements:
             await self.query(sql)
 
+    async def check(self) -> DatabaseNode:
+        """Ask the server who it is."""
+        return DatabaseNode((await self.look()).name)
+
+    async def look(self) -> MysqlNode:
+        """Ask the server who it is, and how it is replicated.
+
+        Raises:
+            NodeNotReadyError: It does not serve now, or takes no writes.
+        """
+        variables = dict(await self._rows(VARIABLES))
+        kind = kind_of(variables)
+        status = dict(await self._rows(GALERA_STATUS)) if kind is MysqlKind.GALERA else {}
+        members: Any = await self._rows(GROUP_MEMBERS) if kind is MysqlKind.GROUP else ()
+        node = node_of(variables, status, members)
+        if node.problem is not None:
+            raise NodeNotReadyError(
+                f"{node.name}: {node.problem}", DatabaseNode(node.name, node.problem)
+            )
+        return node
+
     def terminate(self) -> None:
         """Drop the connection."""
-        self._connection.close()
+        self.driver.close()
 
     async def goodbye(self) -> None:
         """Disconnect in order."""
-        await self._connection.ensure_closed()
+        await self.driver.ensure_closed()
 
 
 class MysqlEngine(ServerEngine):
     """Runs transactions on MySQL or MariaDB.
 
     Args:
-        address: Arguments of `asyncmy.connect`: host, port, user, password, database, ...
-        session: What each connection is set to.
-        pool_size: Connections at most.
-        silence: See `ServerEngine`.
+        address: With the arguments of `asyncmy.connect`.
+        limits: See `ServerEngine`.
+        session: What each connection is set to, besides causal reads.
     """
 
     dialect = Dialect.MYSQL
 
     def __init__(
         self,
-        address: Mapping[str, Any],
+        address: ServerAddress,
+        limits: ServerLimits = LIMITS,
         *,
         session: Sequence[str] = SESSION,
-        pool_size: int = POOL_SIZE,
-        silence: float = SILENCE_LIMIT,
     ) -> None:
-        super().__init__(pool_size=pool_size, silence=silence)
-        self._address = MappingProxyType(dict(address))
+        super().__init__(address, limits)
         self._session = tuple(session)
 
     @property
@@ -165,17 +207,31 @@ class MysqlEngine(ServerEngine):
         """The statement that reads the names of the tables."""
         return _TABLES
 
-    async def connect(self) -> MysqlConnection:
-        """Open a connection."""
+    async def connect_to(self, host: int) -> MysqlConnection:
+        """Open a connection to one of the servers, which commits each statement by itself."""
+        name, port = self.address.hosts[host]
         try:
-            connection = await connect(self._address)
+            driver = await asyncmy.connect(
+                host=name, port=port, **self.address.arguments, charset="utf8mb4", autocommit=True
+            )
+        except RuntimeError as error:
+            # The driver asks for it only when a server logs in by MySQL's default method.
+            raise StorageUnavailableError(
+                "cannot use the database: its login needs the package `cryptography`;"
+                " pip install 'kling-sdk[mysql]' brings it"
+            ) from error
         except DRIVER_ERRORS as error:
-            known = translated(error)
+            known = translated(error, changes=False)
             if isinstance(known, ConnectionLostError):
                 raise known from error
             # Wrong password, unknown database: a retry would not help.
             raise StorageUnavailableError(f"cannot use the database: {known}") from error
-        session = MysqlConnection(connection)
-        for sql in self._session:
-            await session.query(sql)
+        session = MysqlConnection(driver)
+        try:
+            node = await session.look()
+            for sql in (*self._session, *node.session):
+                await session.query(sql)
+        except BaseException:
+            session.terminate()
+            raise
         return session

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Any, Final
 
 import asyncpg
 
-from kling_mock.storage.adapters.engine import TransactionMode
-from kling_mock.storage.adapters.server import (
-    POOL_SIZE,
-    SILENCE_LIMIT,
+from kling_mock.storage.adapters.connection import (
     ConflictingWriteError,
     ConnectionLostError,
+    NodeNotReadyError,
     PooledConnection,
-    ServerEngine,
 )
+from kling_mock.storage.adapters.engine import TransactionMode
+from kling_mock.storage.adapters.meanings import Meaning, meaning_in_postgres
+from kling_mock.storage.adapters.server import ServerEngine
 from kling_mock.storage.errors import StorageError, StorageUnavailableError
 from kling_mock.storage.schema import Dialect
 from kling_mock.storage.steps import DuplicateError, Statement
+from kling_mock.storage.values import DatabaseNode
 
 __all__ = ["DRIVER_ERRORS", "PostgresEngine"]
 
@@ -41,24 +41,17 @@ _TABLES: Final = Statement(
     reads=True,
 )
 
+#: What is read at each connect: the server's own address, and whether it takes writes. A standby
+#: takes none.
+_NODE: Final = """
+    SELECT COALESCE(host(inet_server_addr()), 'local') || ':' || current_setting('port'),
+        current_setting('transaction_read_only')"""
+
+#: What the driver raises. `InternalClientError` is a loss of its own state, as when the server
+#: closes a connection that begins to work.
 DRIVER_ERRORS: Final = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    OSError,
-    TimeoutError,
-)
-_CONFLICTS: Final = (
-    asyncpg.DeadlockDetectedError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.SerializationError,
-)
-_LOST: Final = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # shutdown, cannot connect now
-    asyncpg.TooManyConnectionsError,
-    asyncpg.InterfaceError,
-    # The driver's own state is lost, as when the server closes a connection that begins to work.
     asyncpg.InternalClientError,
     OSError,
     TimeoutError,
@@ -67,13 +60,17 @@ _LOST: Final = (
 
 def translated(error: Exception) -> Exception:
     """Translate an error of the driver, without the server's own text."""
-    name = f"PostgreSQL {getattr(error, 'sqlstate', None) or type(error).__name__}"
-    if isinstance(error, asyncpg.UniqueViolationError):
-        return DuplicateError()
-    if isinstance(error, _CONFLICTS):
-        return ConflictingWriteError(name)
-    if isinstance(error, _LOST):
-        return ConnectionLostError(name)
+    state = error.sqlstate if isinstance(error, asyncpg.PostgresError) else None
+    name = f"PostgreSQL {state or type(error).__name__}"
+    match meaning_in_postgres(state):
+        case Meaning.DUPLICATE:
+            return DuplicateError()
+        case Meaning.RUN_AGAIN:
+            return ConflictingWriteError(name)
+        case Meaning.LOST:
+            return ConnectionLostError(name)
+        case Meaning.NOT_READY:
+            return NodeNotReadyError(name)
     return StorageError(f"the database refused a statement: {name}")
 
 
@@ -128,6 +125,17 @@ class PostgresConnection(PooledConnection):
             "the tables could not be created: other processes are creating them"
         )
 
+    async def check(self) -> DatabaseNode:
+        """Ask the server who it is."""
+        try:
+            name, read_only = await self._connection.fetchrow(_NODE)
+        except DRIVER_ERRORS as error:
+            raise translated(error) from error
+        if read_only == "on":
+            problem = "it is a standby, or else read-only"
+            raise NodeNotReadyError(f"{name}: {problem}", DatabaseNode(name, problem))
+        return DatabaseNode(name)
+
     def terminate(self) -> None:
         """Drop the connection."""
         self._connection.terminate()
@@ -138,39 +146,36 @@ class PostgresConnection(PooledConnection):
 
 
 class PostgresEngine(ServerEngine):
-    """Runs transactions on PostgreSQL.
+    """Runs transactions on PostgreSQL. The address has the arguments of `asyncpg.connect`.
 
-    Args:
-        address: Arguments of `asyncpg.connect`: a `dsn`, or host, port, user, ...
-        pool_size: Connections at most.
-        silence: See `ServerEngine`.
+    With one host the driver itself finds it, in any of the ways in which libpq does.
     """
 
     dialect = Dialect.POSTGRES
-
-    def __init__(
-        self,
-        address: Mapping[str, Any],
-        *,
-        pool_size: int = POOL_SIZE,
-        silence: float = SILENCE_LIMIT,
-    ) -> None:
-        super().__init__(pool_size=pool_size, silence=silence)
-        self._address = MappingProxyType(dict(address))
 
     @property
     def table_names(self) -> Statement:
         """The statement that reads the names of the tables."""
         return _TABLES
 
-    async def connect(self) -> PostgresConnection:
-        """Open a connection."""
+    async def connect_to(self, host: int) -> PostgresConnection:
+        """Open a connection to one of the servers."""
+        hosts = self.address.hosts
+        one: dict[str, Any] = {}
+        if len(hosts) > 1:
+            one = {"host": hosts[host].name, "port": hosts[host].port}
         try:
-            connection = await asyncpg.connect(**self._address)
+            connection = await asyncpg.connect(**self.address.arguments, **one)
         except DRIVER_ERRORS as error:
             known = translated(error)
             if isinstance(known, ConnectionLostError):
                 raise known from error
             # Wrong password, unknown database: a retry would not help.
             raise StorageUnavailableError(f"cannot use the database: {known}") from error
-        return PostgresConnection(connection)
+        session = PostgresConnection(connection)
+        try:
+            await session.check()
+        except BaseException:
+            session.terminate()
+            raise
+        return session

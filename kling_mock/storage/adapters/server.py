@@ -1,4 +1,4 @@
-"""What the adapters of database servers share: connections, and running a transaction again."""
+"""What the adapters of database servers share: which server is used, and running it again."""
 
 from __future__ import annotations
 
@@ -7,224 +7,111 @@ import logging
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, TypeVar
+from random import random
+from time import monotonic
+from typing import Final, TypeVar
 
+import attrs
+
+from kling_mock.storage.adapters.address import ServerAddress
+from kling_mock.storage.adapters.connection import (
+    ConflictingWriteError,
+    ConnectionLostError,
+    NodeNotReadyError,
+    PooledConnection,
+    transact,
+)
 from kling_mock.storage.adapters.engine import RUNS, TransactionMode, call_nothing
+from kling_mock.storage.adapters.hosts import HostOrder
+from kling_mock.storage.adapters.pauses import after_conflict, after_loss
+from kling_mock.storage.adapters.pool import Pool
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.schema import Dialect
 from kling_mock.storage.steps import (
-    DuplicateError,
     RetryTransactionError,
     Statement,
     Transaction,
     TransactionFactory,
 )
+from kling_mock.storage.values import DatabaseNode
 
-__all__ = [
-    "POOL_SIZE",
-    "ConflictingWriteError",
-    "ConnectionLostError",
-    "PooledConnection",
-    "ServerEngine",
-]
+__all__ = ["LIMITS", "ServerEngine", "ServerLimits"]
 
 T = TypeVar("T")
 
 _log = logging.getLogger("kling_mock.storage")
 
-#: Connections of one process. More would wait for each other in the database.
-POOL_SIZE: Final = 10
-#: Connections that may be lost under one transaction.
+#: Connections that may be lost under one transaction, at least.
 LOSSES: Final = 3
-#: Seconds that a short transaction may take. A lock is waited for up to 10 s, so after this the
-#: server is unreachable, as behind a broken network; no driver notices that by itself.
-SILENCE_LIMIT: Final = 20.0
 #: The modes whose transactions are short; a read of many rows takes what it takes.
 _SHORT: Final = frozenset({TransactionMode.LOOK, TransactionMode.WRITE})
 
 
-class ConflictingWriteError(Exception):
-    """The database aborted the transaction because of a concurrent one: run it again."""
+@attrs.frozen
+class ServerLimits:
+    """What connections may take. Durations are seconds.
 
-
-class ConnectionLostError(Exception):
-    """The connection is gone; what it had not committed is rolled back."""
-
-
-class PooledConnection(ABC):
-    """A connection to a server, in use by one transaction at a time.
-
-    Each method raises `ConnectionLostError` if the connection is lost, and
-    `ConflictingWriteError` if the transaction is to be run again; `execute` also `DuplicateError`.
+    Attributes:
+        connections: Of one process. More would wait for each other in the database.
+        silence: What a short transaction may take before its connection counts as lost. A lock is
+            waited for up to 10 s, so after this the server is unreachable, as behind a broken
+            network; no driver notices that by itself.
+        suspect_after: With several servers, how long one may take before it is asked whether it
+            is there.
+        connect: With several servers, what one may take to let us in, login included. One that is
+            frozen accepts TCP.
+        patience: With several servers, for how long a transaction looks for one: a cluster that
+            has lost a server agrees on that first.
+        stand_in: How long a connection to another server than the first one is used, so that all
+            processes are back on the same one soon after it is.
     """
 
-    @abstractmethod
-    async def begin(self, mode: TransactionMode) -> None:
-        """Begin a transaction of a mode that needs one."""
+    connections: int = 10
+    silence: float = 20.0
+    suspect_after: float = 2.0
+    connect: float = 2.5
+    patience: float = 5.0
+    stand_in: float = 60.0
 
-    @abstractmethod
-    async def commit(self) -> None:
-        """Make the transaction durable."""
-
-    @abstractmethod
-    async def rollback(self) -> None:
-        """Undo the transaction."""
-
-    @abstractmethod
-    async def execute(self, statement: Statement, parameters: tuple[Any, ...]) -> Any:
-        """Run one statement: rows of a SELECT, the number of changed rows of another."""
-
-    @abstractmethod
-    async def run_script(self, statements: Sequence[str]) -> None:
-        """Run the statements of a script."""
-
-    @abstractmethod
-    def terminate(self) -> None:
-        """Drop the connection without closing it in order; the server rolls back."""
-
-    @abstractmethod
-    async def goodbye(self) -> None:
-        """Disconnect in order."""
+    def of(self, hosts: int) -> ServerLimits:
+        """Return the limits where there are so many servers."""
+        if hosts > 1:
+            return self
+        return attrs.evolve(self, suspect_after=self.silence, connect=self.silence, patience=0.0)
 
 
-async def drive(transaction: Transaction[T], session: PooledConnection) -> T:
-    """Run a transaction on an asynchronous driver."""
-    try:
-        step = next(transaction)
-        while True:
-            try:
-                reply = await session.execute(*step)
-            except DuplicateError as error:
-                step = transaction.throw(error)
-            else:
-                step = transaction.send(reply)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-
-
-async def transact(
-    session: PooledConnection, make: TransactionFactory[T], mode: TransactionMode
-) -> T:
-    """Run a transaction once.
-
-    A connection that is lost during COMMIT leaves open whether the transaction was made. The
-    transaction is then run again as after any loss: it finds the row, or the ledger's key.
-    """
-    if mode in {TransactionMode.READ, TransactionMode.LOOK}:
-        return await drive(make(), session)
-    await session.begin(mode)
-    try:
-        result = await drive(make(), session)
-        # Inside, since of a COMMIT that is refused nothing may be left: with MySQL the next BEGIN
-        # on this connection would commit it.
-        await session.commit()
-    except ConnectionLostError:
-        raise
-    except Exception:
-        await session.rollback()
-        raise
-    return result
-
-
-class Pool:
-    """Idle connections, the last used one first; opened when they are needed.
-
-    Args:
-        connect: Opens one.
-        size: How many there may be.
-        silence: Seconds that a short transaction may take.
-    """
-
-    def __init__(
-        self, connect: Callable[[], Awaitable[PooledConnection]], size: int, silence: float
-    ) -> None:
-        self._connect = connect
-        self._silence = silence
-        self._free = asyncio.Semaphore(size)
-        self._idle: list[PooledConnection] = []
-
-    async def use(self, make: TransactionFactory[T], mode: TransactionMode) -> T:
-        """Run a transaction once on a connection of its own."""
-        async with self._free:
-            session = self._idle.pop() if self._idle else await self._new()
-            try:
-                result = await self._limited(session, make, mode)
-            except ConnectionLostError:
-                session.terminate()
-                # The others were most likely lost for the same reason.
-                self.drop()
-                raise
-            except Exception:
-                self._idle.append(session)
-                raise
-            except BaseException:
-                # Cancelled in the middle of a reply: the rest of it is still to be read.
-                session.terminate()
-                raise
-            self._idle.append(session)
-            return result
-
-    async def _new(self) -> PooledConnection:
-        try:
-            async with asyncio.timeout(self._silence):
-                return await self._connect()
-        except TimeoutError:
-            raise ConnectionLostError(f"no connection for {self._silence:g} s") from None
-
-    async def _limited(
-        self, session: PooledConnection, make: TransactionFactory[T], mode: TransactionMode
-    ) -> T:
-        """Run a transaction once, with a time limit if it is a short one."""
-        limit = self._silence if mode in _SHORT else None
-        try:
-            async with asyncio.timeout(limit):
-                return await transact(session, make, mode)
-        except TimeoutError:
-            raise ConnectionLostError(f"no reply for {limit:g} s") from None
-
-    async def run_script(self, statements: Sequence[str]) -> None:
-        """Run a script on a connection of its own, and disconnect."""
-        session = await self._connect()
-        try:
-            await session.run_script(statements)
-        finally:
-            await session.goodbye()
-
-    def drop(self) -> None:
-        """Drop the idle connections."""
-        while self._idle:
-            self._idle.pop().terminate()
-
-    async def close(self) -> None:
-        """Disconnect the idle connections in order."""
-        while self._idle:
-            await self._idle.pop().goodbye()
+LIMITS: Final = ServerLimits()
 
 
 class ServerEngine(ABC):
-    """Runs transactions on a database server.
+    """Runs transactions on a database server, or on one of several that hold the same rows.
 
     Args:
-        pool_size: Connections at most.
-        silence: Seconds that a short transaction may take before its connection counts as lost.
+        address: The servers; the first that serves and takes writes is used.
+        limits: What connections may take.
+
+    Attributes:
+        address: The servers.
     """
 
     dialect: Dialect
 
-    def __init__(self, *, pool_size: int = POOL_SIZE, silence: float = SILENCE_LIMIT) -> None:
-        self._size = pool_size
-        self._silence = silence
+    def __init__(self, address: ServerAddress, limits: ServerLimits = LIMITS) -> None:
+        self.address = address
+        self._limits = limits.of(len(address.hosts))
+        self._order = HostOrder(len(address.hosts))
+        self._host = 0
         self.repeats = Counter[str]()
         self.on_connect: Callable[[], None] = call_nothing
         self._pool: Pool | None = None
 
     @abstractmethod
-    async def connect(self) -> PooledConnection:
-        """Open a connection.
+    async def connect_to(self, host: int) -> PooledConnection:
+        """Open a connection to one of the servers.
 
         Raises:
             ConnectionLostError: There was none to be had.
+            NodeNotReadyError: The server does not serve now, or takes no writes.
             StorageUnavailableError: The server refuses the login.
         """
 
@@ -233,9 +120,69 @@ class ServerEngine(ABC):
     def table_names(self) -> Statement:
         """The statement that reads the names of the tables of the database."""
 
+    async def connect(self) -> PooledConnection:
+        """Open a connection to the first server that serves and takes writes.
+
+        Raises:
+            ConnectionLostError: None does; the text says why of each. It is a `NodeNotReadyError`
+                if one of them is there.
+            StorageUnavailableError: A server refuses the login.
+        """
+        lost: list[ConnectionLostError] = []
+        for host in self._order.at(monotonic()):
+            try:
+                session = await self._within_limit(host)
+            except ConnectionLostError as error:
+                self._put_off(host)
+                lost.append(error)
+            else:
+                self._note(host, session)
+                return session
+        reasons = "; ".join(map(str, lost))
+        for one in lost:
+            if isinstance(one, NodeNotReadyError):
+                raise NodeNotReadyError(reasons, one.node) from one
+        raise ConnectionLostError(reasons) from lost[-1]
+
+    def _put_off(self, host: int) -> None:
+        self._order.put_off(host, monotonic())
+
+    async def _within_limit(self, host: int) -> PooledConnection:
+        try:
+            async with asyncio.timeout(self._limits.connect):
+                session = await self.connect_to(host)
+        except TimeoutError:
+            raise ConnectionLostError(f"no connection for {self._limits.connect:g} s") from None
+        session.host = host
+        return session
+
+    def _note(self, host: int, session: PooledConnection) -> None:
+        """Note on which server a connection is, and until when it may be."""
+        if host > 0:
+            session.retire_at = monotonic() + self._limits.stand_in
+        if host != self._host:
+            self._host = host
+            name, port = self.address.hosts[host]
+            _log.warning("kling storage: the database is now used at %s:%d", name, port)
+
+    async def _answers(self, host: int) -> bool:
+        """Whether a server lets us in, and serves."""
+        try:
+            session = await self._within_limit(host)
+        except (ConnectionLostError, StorageUnavailableError):
+            return False
+        session.terminate()
+        return True
+
     async def open(self) -> None:
         """Prepare to connect; the first query shows whether that works."""
-        self._pool = Pool(self._connected, self._size, self._silence)
+        self._pool = Pool(
+            self._connected,
+            self._limits.connections,
+            self._answers,
+            self._put_off,
+            self._limits.suspect_after,
+        )
 
     async def close(self) -> None:
         """Disconnect."""
@@ -245,25 +192,64 @@ class ServerEngine(ABC):
 
     async def run(self, make: TransactionFactory[T], mode: TransactionMode) -> T:
         """Run a transaction, again after each conflict or lost connection."""
-        runs = losses = 0
+        limit = self._limits.silence if mode in _SHORT else None
+        return await self._until_done(
+            lambda session: transact(session, make, mode), limit, self._limits.patience
+        )
+
+    async def _until_done(
+        self,
+        work: Callable[[PooledConnection], Awaitable[T]],
+        limit: float | None,
+        patience: float,
+    ) -> T:
+        conflicts = losses = 0
+        first_loss = 0.0
         while True:
             try:
-                return await self._opened().use(make, mode)
+                return await self._opened().use(work, limit)
             except (RetryTransactionError, ConflictingWriteError) as error:
                 self.repeats[
                     "changed" if isinstance(error, RetryTransactionError) else "deadlock"
                 ] += 1
-                runs += 1
-                if runs >= RUNS:
+                conflicts += 1
+                if conflicts >= RUNS:
                     raise StorageUnavailableError(
                         f"the database aborted the same transaction {RUNS} times"
                     ) from None
+                pause = after_conflict(conflicts, random())  # noqa: S311 - no secret
             except ConnectionLostError as error:
                 self.repeats["connection_lost"] += 1
                 losses += 1
-                _log.warning("kling storage error: lost the connection to the database: %s", error)
-                if losses >= LOSSES:
+                if losses == 1:
+                    first_loss = monotonic()
+                    _log.warning(
+                        "kling storage error: lost the connection to the database: %s", error
+                    )
+                if losses >= LOSSES and monotonic() - first_loss >= patience:
                     raise StorageUnavailableError(f"the database is away: {error}") from error
+                pause = after_loss(losses, random())  # noqa: S311 - no secret
+            if pause:
+                await asyncio.sleep(pause)
+
+    async def node(self) -> DatabaseNode:
+        """Ask the server that is used who it is, and whether it serves and takes writes.
+
+        Returns:
+            With a problem, if none of the servers does.
+
+        Raises:
+            StorageUnavailableError: None of them answers.
+        """
+        try:
+            return await self._until_done(
+                lambda session: session.check(), self._limits.silence, 0.0
+            )
+        except StorageUnavailableError as error:
+            cause = error.__cause__
+            if isinstance(cause, NodeNotReadyError) and cause.node is not None:
+                return cause.node
+            raise
 
     async def tables(self) -> frozenset[str]:
         """Return the names of the tables in the database."""

@@ -47,6 +47,7 @@ from kling_mock.storage.adapters.sqlite_groups import (
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.schema import Dialect
 from kling_mock.storage.steps import RetryTransactionError, Statement, TransactionFactory
+from kling_mock.storage.values import DatabaseNode
 
 __all__ = ["SqliteEngine", "Writer"]
 
@@ -340,6 +341,10 @@ class SqliteEngine:
             with contextlib.suppress(BlockingIOError):
                 return self._reader.look(make)
         return await self._reader.read(make, mode)
+
+    async def node(self) -> DatabaseNode:
+        """Return that there is no server."""
+        return DatabaseNode()
 
     async def tables(self) -> frozenset[str]:
         """Return the names of the tables."""

@@ -13,6 +13,8 @@ from kling_mock.storage.values import (
     REPEATS,
     Backlog,
     DailyTotals,
+    DatabaseNode,
+    DatabaseTime,
     LateReport,
     NoticeState,
     Reconciliation,
@@ -36,13 +38,13 @@ class MemoryStorage(MemoryWebhooks, Storage):
     async def close(self) -> None:
         pass
 
-    async def ping(self) -> None:
-        pass
+    async def ping(self) -> DatabaseNode:
+        return DatabaseNode()
 
     def on_connect(self, call: Callable[[], None]) -> None:
         pass
 
-    async def read_clock(self) -> float | None:
+    async def read_clock(self) -> DatabaseTime | None:
         return None
 
     # ------------------------------------------------------------ when something is due

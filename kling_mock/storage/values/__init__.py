@@ -21,6 +21,8 @@ from kling_mock.storage.values.accounts import (
 from kling_mock.storage.values.monitoring import (
     REPEATS,
     Backlog,
+    DatabaseNode,
+    DatabaseTime,
     RunningStatement,
     SlowRecord,
     SlowStatement,
@@ -83,6 +85,8 @@ __all__ = [
     "Channel",
     "Created",
     "DailyTotals",
+    "DatabaseNode",
+    "DatabaseTime",
     "DueNotice",
     "DueTask",
     "LateReport",

@@ -10,6 +10,8 @@ import attrs
 __all__ = [
     "REPEATS",
     "Backlog",
+    "DatabaseNode",
+    "DatabaseTime",
     "RunningStatement",
     "SlowRecord",
     "SlowStatement",
@@ -21,6 +23,33 @@ __all__ = [
 #: aborted it (deadlock, lock wait, serialization); the connection was lost; SQLite rolled it
 #: back; or it was given up because another process held SQLite's lock too long.
 REPEATS: Final = ("changed", "deadlock", "connection_lost", "rolled_back", "busy")
+
+
+@attrs.frozen
+class DatabaseNode:
+    """A server of the database.
+
+    Attributes:
+        name: What it calls itself: host name (PostgreSQL: address) and port. "" in memory, and with
+            SQLite.
+        problem: Why it does not serve now, or takes no writes; `None` if it does both.
+    """
+
+    name: str = ""
+    problem: str | None = None
+
+
+@attrs.frozen
+class DatabaseTime:
+    """What the clock of a server shows.
+
+    Attributes:
+        node: The server's name.
+        seconds: Unix seconds with fractions.
+    """
+
+    node: str
+    seconds: float
 
 
 @attrs.frozen

@@ -82,7 +82,7 @@ def store_on(database: SqliteFile | Server, variant: str) -> SqlStorage:
     if variant in _VARIANTS:
         engine = engine_of(database.url)
         assert isinstance(engine, MysqlEngine)
-        return SqlStorage(MysqlEngine(engine._address, session=_VARIANTS[variant]))
+        return SqlStorage(MysqlEngine(engine.address, session=_VARIANTS[variant]))
     return SqlStorage(engine_of(database.url))
 
 

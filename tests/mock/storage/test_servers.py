@@ -9,20 +9,22 @@ from typing import Any
 import attrs
 import pytest
 
-from kling_mock.storage.adapters.engine import RUNS, Engine, TransactionMode
-from kling_mock.storage.adapters.mysql import MysqlEngine
-from kling_mock.storage.adapters.postgres import PostgresEngine
-from kling_mock.storage.adapters.server import (
+from kling_mock.storage.adapters.address import Host, ServerAddress
+from kling_mock.storage.adapters.connection import (
     ConflictingWriteError,
     ConnectionLostError,
     PooledConnection,
-    ServerEngine,
 )
+from kling_mock.storage.adapters.engine import RUNS, Engine, TransactionMode
+from kling_mock.storage.adapters.mysql import MysqlEngine
+from kling_mock.storage.adapters.postgres import PostgresEngine
+from kling_mock.storage.adapters.server import ServerEngine, ServerLimits
 from kling_mock.storage.connect import connect, engine_of
 from kling_mock.storage.errors import SchemaError, StorageError, StorageUnavailableError
 from kling_mock.storage.schema import VERSION
 from kling_mock.storage.sql_storage import SqlStorage
 from kling_mock.storage.steps import RetryTransactionError, Statement, Transaction
+from kling_mock.storage.values import DatabaseNode
 from tests.mock.storage import samples as kit
 from tests.mock.storage.databases import MYSQL, POSTGRES, Mysql, Postgres, Server, need, opened
 from tests.mock.storage.proxy import Proxy
@@ -109,6 +111,9 @@ class Failing(PooledConnection):
 
     async def run_script(self, statements: Any) -> None:
         await self.inner.run_script(statements)
+
+    async def check(self) -> DatabaseNode:
+        return await self.inner.check()
 
     def terminate(self) -> None:
         self.inner.terminate()
@@ -295,12 +300,13 @@ async def test_a_silent_server_is_reported_and_used_again(kind: str) -> None:
     need(kind)
     target = MYSQL if kind == "mysql" else POSTGRES
     with Proxy(target) as proxy:
-        address = {"host": "127.0.0.1", "port": proxy.port}
-        engine: Engine = (
-            MysqlEngine({**address, "user": "root"}, silence=0.3)
-            if kind == "mysql"
-            else PostgresEngine({**address, "user": "postgres"}, silence=0.3)
-        )
+        make = MysqlEngine if kind == "mysql" else PostgresEngine
+        if kind == "mysql":
+            arguments: dict[str, Any] = {"user": "root"}
+        else:
+            arguments = {"user": "postgres", "host": "127.0.0.1", "port": proxy.port}
+        address = ServerAddress((Host("127.0.0.1", proxy.port),), arguments)
+        engine = make(address, ServerLimits(silence=0.3))
 
         def one() -> Transaction[int]:
             rows = yield Statement("SELECT 1", reads=True), ()
@@ -352,9 +358,8 @@ def test_a_mysql_url_is_taken_apart() -> None:
     """User, password and database may be percent-encoded; the rest has its defaults."""
     engine = engine_of("mariadb://us%40er:p%2Fw@db.example.com:3307/rel%61y?unix_socket=/run/s")
     assert isinstance(engine, MysqlEngine)
-    assert engine._address == {
-        "host": "db.example.com",
-        "port": 3307,
+    assert engine.address.hosts == (Host("db.example.com", 3307),)
+    assert engine.address.arguments == {
         "user": "us@er",
         "password": "p/w",
         "database": "relay",
@@ -362,7 +367,7 @@ def test_a_mysql_url_is_taken_apart() -> None:
     }
     secure = engine_of("mysql://db.example.com/relay?ssl=true")
     assert isinstance(secure, MysqlEngine)
-    assert secure._address["ssl"].check_hostname
+    assert secure.address.arguments["ssl"].check_hostname
     for wrong in ("mysql://127.0.0.1", "mysql://127.0.0.1/relay?charset=latin1"):
         with pytest.raises(ValueError, match="MySQL URL"):
             engine_of(wrong)

@@ -14,7 +14,7 @@ from kling_mock.storage.errors import StorageError
 from kling_mock.storage.schema import Dialect
 from kling_mock.storage.slow_statements import slow_record
 from kling_mock.storage.steps import Statement, TransactionFactory, drive
-from kling_mock.storage.values import RunningStatement, SlowStatement
+from kling_mock.storage.values import DatabaseNode, RunningStatement, SlowStatement
 
 DENIED = StorageError("SELECT command denied")
 Rows = Sequence[Sequence[object]] | StorageError
@@ -37,6 +37,9 @@ class Server:
     async def run(self, make: TransactionFactory[Any], mode: TransactionMode) -> Any:
         assert mode is TransactionMode.READ
         return drive(make(), self._reply)
+
+    async def node(self) -> DatabaseNode:
+        return DatabaseNode()
 
     async def tables(self) -> frozenset[str]:
         return frozenset()

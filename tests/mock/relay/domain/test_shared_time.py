@@ -15,13 +15,15 @@ from kling_mock.relay.domain.shared_time import (
 
 NOW = 1_700_000_000.0
 DAY = 86_400.0
-DIFFERS, JUMPED = ClockFault.DIFFERS, ClockFault.JUMPED
+DIFFERS, JUMPED, APART = ClockFault.DIFFERS, ClockFault.JUMPED, ClockFault.APART
 
 
-def reading(seconds: float, *, wall: float = 0.0, database: float | None = 0.0) -> ClockReading:
+def reading(
+    seconds: float, *, wall: float = 0.0, database: float | None = 0.0, node: str = "db1"
+) -> ClockReading:
     """Return a reading so many *seconds* after the first; clocks are as far ahead as given."""
     own = None if database is None else NOW + seconds + database
-    return ClockReading(NOW + seconds + wall, 50.0 + seconds, own)
+    return ClockReading(NOW + seconds + wall, 50.0 + seconds, own, node)
 
 
 def after(*readings: ClockReading) -> SharedTime:
@@ -140,4 +142,48 @@ def test_a_status_of_clocks_that_agree_is_all_zero() -> None:
 
 def test_the_faults_are_words_of_health_and_metrics() -> None:
     """Alert rules ask for them."""
-    assert [fault.value for fault in ClockFault] == ["unread", "differs", "jumped"]
+    assert [fault.value for fault in ClockFault] == ["unread", "differs", "jumped", "apart"]
+
+
+# ------------------------------------------------------------ several servers of a database
+
+
+def test_after_a_failover_the_new_servers_time_is_followed() -> None:
+    """Clocks that are less than a minute apart are no fault: nothing has jumped."""
+    known = after(reading(0), reading(30, database=59.0, node="db2"))
+    assert now(known, 31) == 59.0
+    assert seen(known, 31, wall=59.0) == ClockStatus(None, 0.0, 0.0, 59.0)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_servers_whose_clocks_do_not_agree_are_a_fault(sign: int) -> None:
+    """Also where this computer's clock agrees with the one in use."""
+    ahead = sign * (LIMIT + 1)
+    known = after(reading(0), reading(30, wall=ahead, database=ahead, node="db2"))
+    assert seen(known, 31, wall=ahead) == ClockStatus(APART, 0.0, 0.0, ahead)
+    back = known.after(reading(60, wall=ahead))
+    assert seen(back, 61, wall=0.0) == ClockStatus(APART, 0.0, 0.0, -ahead)
+
+
+def test_of_several_the_one_that_differs_most_is_named() -> None:
+    known = after(
+        reading(0, node="db2", database=-70.0), reading(10, node="db3", database=90.0), reading(20)
+    )
+    assert seen(known, 21) == ClockStatus(APART, 0.0, 0.0, -90.0)
+
+
+def test_a_server_that_was_set_right_is_no_fault_any_more() -> None:
+    """Once it is read again, or has not been read for three minutes."""
+    wrong = reading(0, database=DAY, node="db2")
+    known = after(wrong, reading(60))
+    assert seen(known, 61).fault is APART
+    # Read again it has jumped, as any clock that is set; a day ago it was trusted.
+    assert seen(after(wrong, *(reading(60.0 * n) for n in (1, 2, 3))), 181).fault is APART
+    assert seen(after(wrong, *(reading(60.0 * n) for n in (1, 2, 3, 4))), 241).fault is None
+
+
+def test_a_jump_is_one_of_the_same_server() -> None:
+    """Its last trusted reading is remembered while another one is used."""
+    known = after(reading(0), reading(60, node="db2"), reading(120, wall=DAY, database=DAY))
+    assert seen(known, 121, wall=DAY).fault is JUMPED
+    assert seen(known, 121, wall=DAY).jumped == DAY

@@ -239,7 +239,7 @@ def test_mariadb_never_cuts_in_silence(*, ours: bool) -> None:
             address = engine_of(server.url)
             assert isinstance(address, MysqlEngine)
             session = (lax, *SESSION) if ours else (lax,)
-            engine = MysqlEngine(address._address, session=session)
+            engine = MysqlEngine(address.address, session=session)
             await engine.open()
             try:
                 return await engine.run(_insert("a" * (TEXT_BYTES + 1)), TransactionMode.WRITE)

@@ -13,6 +13,7 @@ from kling_mock.relay.domain.shared_time import INTERVAL, ClockFault, ClockStatu
 from kling_mock.relay.service.clock_watch import ClockWatch
 from kling_mock.storage.errors import StorageUnavailableError
 from kling_mock.storage.memory import MemoryStorage
+from kling_mock.storage.values import DatabaseTime
 
 NOW = 1_700_000_000.0
 DAY = 86_400.0
@@ -46,12 +47,13 @@ class Store(MemoryStorage):
         self._computer = computer
         self.is_away = False
         self.readings = 0
+        self.node = "db1:3306"
         self.connected: Callable[[], None] = lambda: None
 
     def on_connect(self, call: Callable[[], None]) -> None:
         self.connected = call
 
-    async def read_clock(self) -> float | None:
+    async def read_clock(self) -> DatabaseTime | None:
         self.readings += 1
         await asyncio.sleep(0)
         if self.is_away:
@@ -60,7 +62,7 @@ class Store(MemoryStorage):
         self._computer.passed += 0.5
         found = None if own is None else NOW + self._computer.passed + own
         self._computer.passed += 0.5
-        return found
+        return None if found is None else DatabaseTime(self.node, found)
 
 
 async def test_the_clock_is_set_to_the_databases_time() -> None:
@@ -83,7 +85,12 @@ async def test_a_fault_is_reported_once_and_so_is_its_end(
     assert "this computer's clock is 7200 s ahead of the database's" in line
     await computer.watch.measure()
     assert not computer.watch.may_expire()
-    shown = {"fault": "differs", "ahead_seconds": 7200, "jumped_seconds": 0}
+    shown = {
+        "fault": "differs",
+        "ahead_seconds": 7200,
+        "jumped_seconds": 0,
+        "apart_seconds": 0,
+    }
     assert computer.watch.shown() == {"clock": shown}
     assert [one.message for one in caplog.records if one.levelno == logging.ERROR] == [line]
     computer.ahead = 0.0

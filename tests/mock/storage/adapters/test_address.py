@@ -1,0 +1,62 @@
+"""URLs of databases of several servers."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from kling_mock.storage.adapters.address import Host, hosts_of, mysql_address
+from kling_mock.storage.connect import engine_of
+
+
+@pytest.mark.parametrize(
+    ("netloc", "hosts"),
+    [
+        ("db", [("db", 3306)]),
+        ("", [("127.0.0.1", 3306)]),
+        ("user:p%2Cw@", [("127.0.0.1", 3306)]),
+        ("db:3307", [("db", 3307)]),
+        ("user:p%40w@db1,db2:3307", [("db1", 3306), ("db2", 3307)]),
+        ("10.0.0.1:1,10.0.0.2:65535", [("10.0.0.1", 1), ("10.0.0.2", 65535)]),
+        ("[::1],[fe80::2]:3307", [("::1", 3306), ("fe80::2", 3307)]),
+    ],
+)
+def test_hosts_are_separated_by_commas(netloc: str, hosts: list[tuple[str, int]]) -> None:
+    """Each with a port, or the usual one."""
+    parts = urlsplit(f"mysql://{netloc}/relay")
+    assert hosts_of(parts, 3306) == tuple(Host(*one) for one in hosts)
+    assert mysql_address(parts).hosts == hosts_of(parts, 3306)
+
+
+@pytest.mark.parametrize(
+    ("netloc", "said"),
+    [
+        ("db1,,db2", "a host in a database URL is empty"),
+        ("db1,", "a host in a database URL is empty"),
+        (":3306", "a host in a database URL is empty"),
+        ("db:0", "1 to 65535"),
+        ("db:65536", "1 to 65535"),
+        ("db:", "1 to 65535"),
+        ("db:3306x", "1 to 65535"),
+        ("db:-1", "1 to 65535"),
+        ("db:\u0663", "1 to 65535"),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["mysql", "postgresql"])
+def test_what_is_no_host_is_told_without_the_password(scheme: str, netloc: str, said: str) -> None:
+    """The text says what it must be."""
+    with pytest.raises(ValueError, match=said) as caught:
+        engine_of(f"{scheme}://user:hunter2@{netloc}/relay")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_socket_is_of_one_host() -> None:
+    """It is on this computer."""
+    with pytest.raises(ValueError, match="with one host"):
+        engine_of("mysql://db1,db2/relay?unix_socket=/run/mysqld.sock")
+
+
+def test_an_address_shows_no_password() -> None:
+    """Not even in its repr."""
+    assert "hunter2" not in repr(mysql_address(urlsplit("mysql://u:hunter2@db/relay")))
