@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 from kling_sdk._lazy import lazily
 
 if TYPE_CHECKING:
+    from kling_sdk.answers import Face, FaceSession
     from kling_sdk.callbacks import CallbackEvent, check_signature, parse_callback
     from kling_sdk.client import AsyncKling, Kling
     from kling_sdk.endpoints import ENDPOINTS
     from kling_sdk.endpoints.base import Request, VideoRequest
     from kling_sdk.endpoints.capabilities import CapabilityWarning
+    from kling_sdk.endpoints.identify_face import IdentifyFace
     from kling_sdk.endpoints.image_to_video import ImageToVideo
     from kling_sdk.endpoints.interfaces import interface_of
     from kling_sdk.endpoints.multi_image_to_video import MultiImageToVideo
@@ -114,7 +116,10 @@ __all__ = [
     "EndpointRecord",
     "Estimate",
     "Event",
+    "Face",
+    "FaceSession",
     "IPNotAllowedError",
+    "IdentifyFace",
     "Image",
     "ImageToVideo",
     "InvalidRequestError",
@@ -162,11 +167,13 @@ __all__ = [
 ]
 
 _HOMES = {
+    "answers": "Face FaceSession",
     "callbacks": "CallbackEvent check_signature parse_callback",
     "client": "AsyncKling Kling",
     "endpoints": "ENDPOINTS",
     "endpoints.base": "Request VideoRequest",
     "endpoints.capabilities": "CapabilityWarning",
+    "endpoints.identify_face": "IdentifyFace",
     "endpoints.image_to_video": "ImageToVideo",
     "endpoints.interfaces": "interface_of",
     "endpoints.multi_image_to_video": "MultiImageToVideo",

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypedDict
 
+from kling_sdk.answers import FaceSession
 from kling_sdk.endpoints.converters import AnyMapping, Switch
 from kling_sdk.endpoints.interfaces import Audio, Interface, Resolution
 from kling_sdk.endpoints.values import (
@@ -25,7 +26,9 @@ from kling_sdk.endpoints.values import (
 from kling_sdk.files import ImageSource
 from kling_sdk.flows.context import Event
 from kling_sdk.resources import (
+    AsyncCallResource,
     AsyncTaskResource,
+    CallResource,
     TaskResource,
 )
 from kling_sdk.results import Task
@@ -104,6 +107,62 @@ class OptionOverrides(TypedDict, total=False):
     tracer_provider: Any
     traceparent: bool
     cancel: threading.Event | None
+
+class IdentifyFaceResource(CallResource):
+    """`/v1/videos/identify-face` of Kling."""
+    def call(
+        self,
+        *,
+        video_id: str | None = None,
+        video_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> FaceSession:
+        """Send the request once, and return its result.
+
+        Args:
+            video_id: Id of a video of this account (Video.id), 2 to 60 s long and less than 30 days
+                old. Either this or video_url.
+            video_url: Public URL of an mp4 or mov: at most 100 MB, 2 to 60 s, 720p or 1080p, sides
+                of 512 to 2160 px.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncIdentifyFaceResource(AsyncCallResource):
+    """`/v1/videos/identify-face` of AsyncKling."""
+    async def call(
+        self,
+        *,
+        video_id: str | None = None,
+        video_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> FaceSession:
+        """Send the request once, and return its result.
+
+        Args:
+            video_id: Id of a video of this account (Video.id), 2 to 60 s long and less than 30 days
+                old. Either this or video_url.
+            video_url: Public URL of an mp4 or mov: at most 100 MB, 2 to 60 s, 720p or 1080p, sides
+                of 512 to 2160 px.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
 
 class ImageToVideoResource(TaskResource):
     """`/v1/videos/image2video` of Kling."""

@@ -57,6 +57,7 @@ class Kling(ClientBase, Downloads):
         omni_video: Videos from a prompt, pictures, elements and a video.
         multi_image2video: Videos from pictures of several subjects.
         video_extend: Videos made longer.
+        identify_face: The faces of a video, at once.
     """
 
     _open_transport = staticmethod(sync_transport)
@@ -66,6 +67,7 @@ class Kling(ClientBase, Downloads):
     omni_video: typed.OmniVideoResource = resource("omni-video")
     multi_image2video: typed.MultiImageToVideoResource = resource("multi-image2video")
     video_extend: typed.VideoExtendResource = resource("video-extend")
+    identify_face: typed.IdentifyFaceResource = resource("identify-face")
 
     def __init__(
         self,
@@ -288,6 +290,7 @@ class AsyncKling(ClientBase, AsyncDownloads):
     omni_video: typed.AsyncOmniVideoResource = resource("omni-video")
     multi_image2video: typed.AsyncMultiImageToVideoResource = resource("multi-image2video")
     video_extend: typed.AsyncVideoExtendResource = resource("video-extend")
+    identify_face: typed.AsyncIdentifyFaceResource = resource("identify-face")
 
     def __init__(
         self,

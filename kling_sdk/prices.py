@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["PRICES", "Estimate", "Price", "cost_of", "estimate"]
 
 Use = Literal["silent", "sound", "voice", "video"]
+Per = Literal["second", "5 seconds", "call"]
 
 
 @attrs.frozen
@@ -32,12 +33,13 @@ class Price:
 
     Attributes:
         endpoints: Names of the endpoints that it is for.
-        model: Value of `model_name`; of a video that is extended, the model that made it.
+        model: Value of `model_name`; of a video that is extended, the model that made it; "" for
+            an endpoint without models.
         mode: `std`, `pro` or `4k`; "" for a model without modes.
         use: What decides the price besides: an input video (`video`), a voice (`voice`), sound
             (`sound`), or none of these (`silent`). The first that applies counts.
-        units: Units for each second of the result, or for a call.
-        per: `second` or `call`.
+        units: Units for each second of the result, for every 5 s that it begins, or for a call.
+        per: `second`, `5 seconds` or `call`.
         clips: The lengths in seconds that are sold; empty for any whole number of seconds.
         source: Where the row comes from.
         confidence: `high` when two or more copies of the list agree, `medium` for one copy of
@@ -50,7 +52,7 @@ class Price:
     mode: str
     use: Use
     units: Decimal
-    per: Literal["second", "call"]
+    per: Per
     clips: tuple[int, ...]
     source: str
     confidence: Confidence
@@ -134,6 +136,7 @@ _BY_SECOND: Final[tuple[tuple[str, str, str, Use, str, tuple[int, ...], _List], 
 )
 # endpoint, model, mode, units per call, list
 _BY_CALL: Final[tuple[tuple[str, str, str, str, _List], ...]] = (
+    ("identify-face", "", "", "0.05", _NEW),
     ("video-extend", "kling-v1", "std", "1", _OLD),
     ("video-extend", "kling-v1", "pro", "3.5", _OLD),
     ("video-extend", "kling-v1-5", "std", "2", _OLD),
@@ -184,17 +187,25 @@ def estimate(request: Request) -> Estimate:
     rows = [row for row in PRICES if request.endpoint in row.endpoints]
     if "extra_body" in given:
         return _unknown("the fields of extra_body may change the price")
-    if rows and not request.record.models:
+    if not request.record.models and any(row.model for row in rows):
         low, high = min(row.units for row in rows), max(row.units for row in rows)
         return _unknown(f"{low} to {high} units, by the model and mode of the source video")
     mode, use = given.get("mode") or request.record.default_mode, _use(given)
-    for row in rows:
-        if (row.model, row.use) == (model, use) and row.mode in ("", mode):
-            break
-    else:
-        return _unknown(
-            f"the price list has no {request.endpoint} by {model}, {mode}, {_WITH[use]}"
-        )
+    fits = (row for row in rows if (row.model, row.use) == (model, use) and row.mode in ("", mode))
+    found = next(fits, None)
+    if found is None:
+        by = f" by {model}, {mode}, {_WITH[use]}" if request.record.models else ""
+        return _unknown(f"the price list has no {request.endpoint}{by}")
+    if found.per == "call":
+        return Estimate(found.units, found.priced_on, found.source, found.confidence)
+    if (length := request.record.input_length) is not None:
+        unit = f"{found.units} units per {found.per}"
+        return _unknown(f"{unit} of the {length.what}, whose length decides")
+    return _of_length(found, model, use, given)
+
+
+def _of_length(row: Price, model: str, use: Use, given: Mapping[str, Any]) -> Estimate:
+    """Return what a request costs that says how long its result is to be."""
     if use == "video" and not _is_feature(given["video_list"]):
         return _unknown(f"{row.units} units per second of the base video, whose length decides")
     seconds = given.get("duration", _DEFAULT_SECONDS)

@@ -371,7 +371,7 @@ def _shaped(base: Any, cls: type[Request]) -> type[Any]:
         )
         own = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
         shaped: Any = copy
-        returns = Any if name == "call" else Task
+        returns = cls.record.result_type if name == "call" else Task
         shaped.__signature__ = Signature([own, *names], return_annotation=returns)
         shaped.__doc__ = f"{cleandoc(function.__doc__)}\n\n{cleandoc(cls.__doc__ or '')}"
         shaped.__qualname__ = function.__qualname__

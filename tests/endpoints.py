@@ -1,22 +1,42 @@
 """One request per endpoint: what the tests of all endpoints send, in the vendor's form.
 
-A new endpoint is one row of `BODIES`.
+A new endpoint is one row of `BODIES`, or of `CALLS` if it answers at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
+import kling_sdk
 from kling_mock import KlingMock
+from kling_mock.kling.endpoints.example_parts import SESSION_ID, VIDEO_ID
 
-__all__ = ["BODIES", "SOURCE", "SOURCE_VIDEO", "body", "source_video"]
+__all__ = [
+    "BODIES",
+    "CALLS",
+    "MAKERS",
+    "SOURCE",
+    "SOURCE_SESSION",
+    "SOURCE_VIDEO",
+    "body",
+    "face_session",
+    "source_video",
+    "with_sources",
+]
 
 URL: Final = "https://example.com/a.png"
 #: Stands for the id of a finished video, which the request works on.
 SOURCE_VIDEO: Final = "<the id of a video>"
+#: Stands for a session of identify-face.
+SOURCE_SESSION: Final = "<the id of a session>"
 #: A text2video request whose video the others can work on.
 SOURCE: Final = {"prompt": "a cat", "model_name": "kling-v1-6", "mode": "std", "duration": "5"}
 
+#: The endpoints of the client that make tasks.
+MAKERS: Final = tuple(
+    name for name, record in kling_sdk.ENDPOINTS.items() if record.returns is None
+)
 BODIES: Final[dict[str, dict[str, Any]]] = {
     "text2video": {"prompt": "a cat"},
     "image2video": {"prompt": "a cat", "image": URL},
@@ -24,14 +44,25 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "multi-image2video": {"prompt": "a cat", "image_list": [{"image": URL}]},
     "video-extend": {"video_id": SOURCE_VIDEO, "prompt": "the cat walks on"},
 }
+#: The same for the calls that answer at once and make no task.
+CALLS: Final[dict[str, dict[str, Any]]] = {
+    "identify-face": {"video_id": SOURCE_VIDEO},
+}
 
 
-def body(endpoint: str, source_video: str = SOURCE_VIDEO) -> dict[str, Any]:
-    """Return the request of an endpoint; *source_video* is the id of a video made by `SOURCE`."""
-    return {
-        name: source_video if value == SOURCE_VIDEO else value
-        for name, value in BODIES[endpoint].items()
-    }
+def body(
+    endpoint: str, source_video: str = SOURCE_VIDEO, session: str = SOURCE_SESSION
+) -> dict[str, Any]:
+    """Return the request of an endpoint.
+
+    Args:
+        endpoint: Its name.
+        source_video: The id of a video made by `SOURCE`.
+        session: The id of a session of identify-face.
+    """
+    ids = {SOURCE_VIDEO: source_video, SOURCE_SESSION: session}
+    made: dict[str, Any] = _replaced((BODIES | CALLS)[endpoint], ids)
+    return made
 
 
 def source_video(mock: KlingMock) -> str:
@@ -40,3 +71,29 @@ def source_video(mock: KlingMock) -> str:
         task = kling.text2video.submit(SOURCE)
         mock.complete(task)
         return kling.text2video.get(task.task_id).videos[0].id
+
+
+def face_session(mock: KlingMock) -> str:
+    """Find the face of a video; return the session's id."""
+    with mock.client() as kling:
+        return kling.identify_face.call(video_url="https://example.com/a.mp4").session_id
+
+
+def with_sources(mock: KlingMock, request: dict[str, Any]) -> dict[str, Any]:
+    """Return a request, or an example of a record, with the ids of what is there."""
+    shown = repr(request)
+    ids: dict[str, str] = {}
+    if SOURCE_VIDEO in shown or VIDEO_ID in shown:
+        ids |= dict.fromkeys((SOURCE_VIDEO, VIDEO_ID), source_video(mock))
+    if SOURCE_SESSION in shown or SESSION_ID in shown:
+        ids |= dict.fromkeys((SOURCE_SESSION, SESSION_ID), face_session(mock))
+    made: dict[str, Any] = _replaced(request, ids)
+    return made
+
+
+def _replaced(value: Any, ids: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _replaced(item, ids) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_replaced(item, ids) for item in value]
+    return ids.get(value, value) if isinstance(value, str) else value

@@ -82,7 +82,8 @@ def read_slots(given: int | None) -> int | None:
 def read_denied(given: Iterable[str]) -> frozenset[str]:
     """Return the models and endpoints in *given*."""
     names = frozenset(as_items("denied", given, str, "names of models and endpoints"))
-    known = {*ENDPOINTS.with_tasks, *ENDPOINTS.models}
+    sold = {name for name, record in ENDPOINTS.items() if record.prices}
+    known = sold | ENDPOINTS.models
     unknown = sorted(names - known)
     if unknown:
         raise ValueError(f"denied: must be of {', '.join(sorted(known))}; got {unknown[0]!r}")

@@ -9,6 +9,7 @@ from kling_mock.web.facts import Fact, assumed, observed
 __all__ = ["MESSAGES", "Message"]
 
 _PROBES = observed("probe-2026-10", as_of="2026-10-07")
+_LIP_SYNC = observed("probe-2026-10", as_of="2026-09-28", note="seen on lip-sync")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ MESSAGES: dict[str, Message] = {
             note="since the middle of 2026 the message of a failed task, before that a refusal",
         ),
     ),
+    "no_video": Message(1201, "video_id or video_url is required", _LIP_SYNC),
     "camera": Message(
         1201,
         "camera_control is only supported in std mode with 5s duration and kling-v1",

@@ -12,6 +12,7 @@ from kling_mock.kling.endpoints.record import CallContext, DirectCall, EmulatedE
 from kling_mock.kling.endpoints.registry import RoutedCall
 from kling_mock.kling.endpoints.validation import make_plan, read_object
 from kling_mock.kling.model.accounts import Account
+from kling_mock.kling.model.admission import Purchase
 from kling_mock.kling.model.progress import TYPICAL
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import Refusal
@@ -42,21 +43,29 @@ def create(
         Refusal: It is refused; nothing has changed.
     """
     record = call.record
-    known = world.endpoints.names[record.interface.name]
-    context = CallContext(
-        FieldReader(noticed, known.fields),
-        call.name,
-        known.models,
-        world.retired,
-        account.characters,
-        lambda video_id: world.tasks.plan_of_video(account, video_id),
-    )
+    context = _context(world, account, record, call.name, noticed)
     plan = make_plan(record, read_object(body), context)
     task = world.submit(account, plan, origin() if plan.callback_url else "")
     data = record.interface.created(task)
     if task.progress is not TYPICAL and task.progress.kind == "instant":
         world.end(task)
     return data
+
+
+def _context(
+    world: World, account: Account, record: EmulatedEndpoint, name: str, noticed: Noticed
+) -> CallContext:
+    """Return what a request is judged by besides its body."""
+    known = world.endpoints.names[record.interface.name]
+    return CallContext(
+        FieldReader(noticed, known.fields),
+        name,
+        known.models,
+        world.retired,
+        account.characters,
+        lambda video_id: world.tasks.plan_of_video(account, video_id),
+        lambda kind, session_id: world.sessions.find(account, kind, session_id, world.clock.now()),
+    )
 
 
 def get(world: World, account: Account, call: RoutedCall, origin: str) -> str:
@@ -126,8 +135,21 @@ def reply(
     if record.reply is None:
         raise Refusal(1202)
     fields: dict[str, Any] = {}
+    context = _context(world, account, record, "", noticed)
     if record.method != "GET":
-        reader = FieldReader(noticed, world.endpoints.names[record.interface.name].fields)
-        fields = check_fields(record.fields, read_object(body), reader)
-    show = partial(_show, world, record, origin())
-    return record.reply(DirectCall(account, fields, query, world.clock.now(), world.tasks, show))
+        fields = check_fields(record.fields, read_object(body), context.reader)
+    purchase = Purchase(record.name, "", record.units_per_call)
+    return record.reply(
+        DirectCall(
+            account=account,
+            fields=fields,
+            query=query,
+            now=world.clock.now(),
+            tasks=world.tasks,
+            show=partial(_show, world, record, origin()),
+            context=context,
+            origin=origin,
+            sessions=world.sessions,
+            charge=partial(world.charge, account, purchase),
+        )
+    )

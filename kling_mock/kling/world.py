@@ -18,13 +18,14 @@ from kling_mock.kling.callbacks.sender import CallbackSender
 from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
 from kling_mock.kling.faults.matching import Faults
 from kling_mock.kling.model.accounts import Account, AccountApiKey, Accounts, GivenKeys, KeyPair
-from kling_mock.kling.model.admission import admit_task
+from kling_mock.kling.model.admission import Purchase, admit_purchase, admit_task
 from kling_mock.kling.model.busy_polling import BusyPolling
 from kling_mock.kling.model.content import Content, ContentDecision
 from kling_mock.kling.model.lifecycle import Event
 from kling_mock.kling.model.packs import take
 from kling_mock.kling.model.plan import LaterFailure, Plan
 from kling_mock.kling.model.progress import STUCK, TYPICAL, ProgressRule, ProgressRules, schedule
+from kling_mock.kling.model.sessions import Sessions
 from kling_mock.kling.model.tasks import EmulatedTask, TaskIds, Tasks, subject_of
 from kling_mock.kling.refusal_texts import MESSAGES
 from kling_mock.kling.service_codes import CODES, Refusal
@@ -60,6 +61,7 @@ class World:
         accounts: Who may call.
         account: The account that every server has.
         tasks: The tasks.
+        sessions: What calls without a task leave behind.
         journal: All requests.
         retired: Models and endpoints that are refused as the real service refuses them.
         note_policy: What notes lead to.
@@ -107,6 +109,7 @@ class World:
             frozenset(callback_hosts),
         )
         self._ids = TaskIds(_source(seed, "ids"))
+        self.sessions = Sessions(TaskIds(_source(seed, "sessions")).new)
         self._times = _source(seed, "times")
         self._request_ids = _source(seed, "requests")
         self._keys = _source(seed if key_seed is None else key_seed, "keys")
@@ -171,6 +174,19 @@ class World:
             task.origin = origin
             self.callbacks.report(task)
         return task
+
+    def charge(self, account: Account, purchase: Purchase) -> None:
+        """Take the price of a call without a task.
+
+        Raises:
+            Refusal: The account may not have it (403/1103; 429 with 1101 or 1102); nothing was
+                taken.
+        """
+        now = self.clock.now()
+        if account.restricted:
+            admit_purchase(account, purchase, now)
+        if account.packs:
+            take(account.packs, purchase.units, now)
 
     def _rule(
         self, account: Account, plan: Plan

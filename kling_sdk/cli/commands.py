@@ -109,6 +109,7 @@ class _Session:
     endpoint: str
     task_id: str = ""
     external_task_id: str = ""
+    is_calling: bool = False
 
     def say_how_to_go_on(self, when: str) -> None:
         if self.task_id:
@@ -118,6 +119,8 @@ class _Session:
                 "the task may have been created; ask with: "
                 f"kling get {self.endpoint} {self.external_task_id}"
             )
+        elif self.is_calling:
+            how = "the call may have been carried out; nothing can be asked"
         else:
             how = "nothing was created"
         self.screen.say(f"kling: {when}: {how}")
@@ -205,6 +208,19 @@ def _create(session: _Session, options: argparse.Namespace) -> None:
         session.screen.task(task, session.fetch(kling, task, options.download))
 
 
+def _call(session: _Session, options: argparse.Namespace) -> None:
+    request = request_from(request_class(options.endpoint), options)
+    if options.estimate:
+        session.screen.estimate(estimate_row(request))
+        return
+    check_ceiling([request], options.max_units)
+    with session.open_client() as kling:
+        session.is_calling = True
+        result = _resource(kling, options.endpoint).submit(request)
+        session.is_calling = False
+    session.screen.result(result)
+
+
 def _identified(request: Request) -> Request:
     own = request.external_task_id or f"cli-{uuid.uuid4().hex}"
     return attrs.evolve(request, external_task_id=own)
@@ -260,6 +276,7 @@ def _completion(session: _Session, options: argparse.Namespace) -> None:
 
 _COMMANDS: Final[Mapping[str, Callable[[_Session, argparse.Namespace], None]]] = {
     "create": _create,
+    "call": _call,
     "get": _get,
     "wait": _wait,
     "download": _download,

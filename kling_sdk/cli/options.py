@@ -67,12 +67,13 @@ _WORDS: Final = tuple(
 
 def add_options(parser: argparse.ArgumentParser, cls: type[Request]) -> None:
     """Add an option per parameter of a request class, with its documentation as help."""
-    for field in sorted(attrs.fields(cls), key=lambda field: field.inherited):
+    fields = attrs.fields_dict(cls)
+    for name in signature(cls).parameters:
         parser.add_argument(
-            option_name(field.name),
-            help=help_text(cls, field.name).replace("%", "%%"),
+            option_name(name),
+            help=help_text(cls, name).replace("%", "%%"),
             default=None,
-            **_kind(cls, field.name, str(field.type)),
+            **_kind(cls, name, str(fields[name].type)),
         )
 
 
@@ -132,10 +133,11 @@ def request_from(cls: type[Request], options: argparse.Namespace) -> Request:
         RequestValidationError: an option is not accepted.
     """
     given: dict[str, Any] = {}
-    for field in attrs.fields(cls):
-        value = getattr(options, field.name)
+    fields = attrs.fields_dict(cls)
+    for name in signature(cls).parameters:
+        value = getattr(options, name)
         if value is not None:
-            given[field.name] = _value(field.name, str(field.type), value)
+            given[name] = _value(name, str(fields[name].type), value)
     return cls(**given)
 
 

@@ -59,6 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_common(parser, default=None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     _add_create(commands)
+    _add_call(commands)
     _about_task(commands, "get", "show a task")
     _add_wait_options(_about_task(commands, "wait", "wait for a task, also of another process"))
     download = _about_task(commands, "download", "fetch the video of a finished task")
@@ -66,7 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
         "path", nargs="?", default=".", help="file, or folder (default: this one)"
     )
     listing = _command(commands, "list", "list the account's tasks")
-    listing.add_argument("endpoint", choices=list(ENDPOINTS))
+    listing.add_argument("endpoint", choices=_makers())
     listing.add_argument("--page", type=int, default=1, metavar="N", help="1 to 1000 (default: 1)")
     listing.add_argument(
         "--page-size", type=int, default=30, metavar="N", help="1 to 500 (default: 30)"
@@ -87,21 +88,37 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_create(commands: Any) -> None:
     create = _command(commands, "create", "create a task")
     endpoints = create.add_subparsers(required=True, metavar="ENDPOINT", dest="endpoint")
-    for name, record in ENDPOINTS.items():
-        if record.returns is not None:
-            continue
-        cls = request_class(name)
-        summary = (cls.__doc__ or "").partition("\n")[0].replace("`", "")
-        one = endpoints.add_parser(
-            name,
-            help=summary,
-            description=f"{summary} `kling models {name}` shows what each model takes.",
-        )
-        add_options(one, cls)
-        add_spending_options(one)
+    for name in _makers():
+        has_models = bool(ENDPOINTS[name].models)
+        more = f" `kling models {name}` shows what each model takes." if has_models else ""
+        one = _add_endpoint(endpoints, name, more)
         one.add_argument("--wait", action="store_true", help="wait for the video")
         _add_wait_options(one)
-        _add_common(one)
+
+
+def _add_call(commands: Any) -> None:
+    call = _command(commands, "call", "call an endpoint that answers at once and makes no task")
+    endpoints = call.add_subparsers(required=True, metavar="ENDPOINT", dest="endpoint")
+    for name, record in ENDPOINTS.items():
+        if record.returns is not None:
+            _add_endpoint(endpoints, name, " It is sent once.")
+
+
+def _makers() -> list[str]:
+    """Return the endpoints that make tasks."""
+    return [name for name, record in ENDPOINTS.items() if record.returns is None]
+
+
+def _add_endpoint(endpoints: Any, name: str, more: str) -> argparse.ArgumentParser:
+    cls = request_class(name)
+    summary = (cls.__doc__ or "").partition("\n")[0].replace("`", "")
+    one: argparse.ArgumentParser = endpoints.add_parser(
+        name, help=summary, description=f"{summary}{more}"
+    )
+    add_options(one, cls)
+    add_spending_options(one)
+    _add_common(one)
+    return one
 
 
 def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
@@ -112,7 +129,7 @@ def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
 
 def _about_task(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
     parser = _command(commands, name, summary)
-    parser.add_argument("endpoint", choices=list(ENDPOINTS))
+    parser.add_argument("endpoint", choices=_makers())
     parser.add_argument("id", help="task id or external id")
     return parser
 

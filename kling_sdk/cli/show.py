@@ -7,7 +7,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -155,6 +155,14 @@ class Screen:
         else:
             self._rows([(file.path, f"{file.size} bytes", f"sha256 {file.sha256}")])
 
+    def result(self, result: Any) -> None:
+        """Print what a call without a task has returned; signatures of URLs only as JSON."""
+        if self.as_json:
+            self._json(_plain(result))
+            return
+        for name, value in _lines(_plain(result)):
+            self._write(f"{plain(name)}  {plain(value)}\n")
+
     def text(self, text: str) -> None:
         """Print text as it is.
 
@@ -203,6 +211,31 @@ def _value(value: object) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return value
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return a result as JSON has it, without what it was read from."""
+    if attrs.has(type(value)):
+        names = (field.name for field in attrs.fields(type(value)) if field.name != "raw")
+        return {name: _plain(getattr(value, name)) for name in names}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return _value(value)
+
+
+def _lines(value: Any, name: str = "") -> Iterator[tuple[str, object]]:
+    """Yield a name and a value for each leaf of a result, as `faces.0.face_id`."""
+    inner: Iterable[tuple[object, Any]]
+    if isinstance(value, dict):
+        inner = value.items()
+    elif isinstance(value, list):
+        inner = enumerate(value)
+    else:
+        shown = redact_url(value) if str(value).startswith("http") else value
+        yield name or "result", "" if shown is None else shown
+        return
+    for key, item in inner:
+        yield from _lines(item, f"{name}.{key}".removeprefix("."))
 
 
 def _task(task: Task) -> dict[str, Any]:

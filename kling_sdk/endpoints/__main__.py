@@ -9,6 +9,7 @@ docs/client.md. A test compares them with the endpoints.
 from __future__ import annotations
 
 import pkgutil
+import re
 import subprocess
 import sys
 import textwrap
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from inspect import cleandoc, signature
 from pathlib import Path
+from typing import Any, get_args
 
 import attrs
 
@@ -97,6 +99,8 @@ _CALL_ARGUMENTS = (
 def _signatures(classes: list[type[Request]]) -> Iterator[str]:
     yield f'"""The parameters of resources and options, documented.\n\n{_NOTICE}\n"""'
     yield _IMPORTS
+    for module, name in sorted({one for cls in classes for one in _named(cls.record.result_type)}):
+        yield f"from {module} import {name}"
     yield "class OptionOverrides(TypedDict, total=False):"
     yield _docstring(cleandoc(Options.__doc__ or ""), 1)
     for field in attrs.fields(Options):
@@ -125,8 +129,22 @@ def _resource(cls: type[Request], prefix: str) -> Iterator[str]:
             yield f"        {parameter}: {text},"
         for parameter, annotation in CALL_OPTIONS.items():
             yield f"        {parameter}: {annotation} = None,"
-        yield f"    ) -> {'Task' if makes_task else 'Any'}:"
+        yield f"    ) -> {'Task' if makes_task else _shown(cls.record.result_type)}:"
         yield _docstring(f"{summary}\n\n{_arguments(cls)}", 2)
+
+
+def _named(annotation: Any) -> Iterator[tuple[str, str]]:
+    """Yield module and name of each class of this package in an annotation."""
+    for inner in get_args(annotation):
+        yield from _named(inner)
+    if isinstance(annotation, type) and annotation.__module__.startswith("kling_sdk."):
+        yield annotation.__module__, annotation.__name__
+
+
+def _shown(annotation: Any) -> str:
+    """Return an annotation as the signatures have it: classes by their bare names."""
+    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", text)
 
 
 def _parameters(cls: type[Request]) -> Iterator[tuple[str, str]]:
@@ -175,7 +193,7 @@ def _table(classes: list[type[Request]]) -> str:
     rows = ["| resource | request class | path | known models |", "|---|---|---|---|"]
     for cls in classes:
         record = cls.record
-        models = ", ".join(f"`{name}`" for name in record.model_names) or "that of the source"
+        models = ", ".join(f"`{name}`" for name in record.model_names) or "none to choose"
         path = f"`POST {record.path}`"
         if record.product:
             path += f", `POST /{record.product}/{{model}}`"

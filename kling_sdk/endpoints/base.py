@@ -42,9 +42,9 @@ else:
                 raise positional(f"{cls.__name__}({example(cls)})")
             if given.get("check") is False:
                 return _unchecked(cls, given)
-            fields = attrs.fields_dict(cls)
-            for name in given:
-                if name not in fields:
+            fields, not_taken = attrs.fields_dict(cls), _not_taken(cls)
+            for name, value in given.items():
+                if name not in fields or (name in not_taken and value is not None):
                     raise _unknown(cls, name)
             for name, field in fields.items():
                 if field.default is attrs.NOTHING and name not in given:
@@ -62,7 +62,17 @@ else:
 
 
 def _names(cls: type) -> list[str]:
-    return [field.name for field in sorted(attrs.fields(cls), key=lambda field: field.inherited)]
+    fields, not_taken = attrs.fields(cls), _not_taken(cls)
+    return [
+        field.name
+        for field in sorted(fields, key=lambda field: field.inherited)
+        if field.name not in not_taken
+    ]
+
+
+def _not_taken(cls: Any) -> frozenset[str]:
+    record: EndpointRecord | None = getattr(cls, "record", None)  # `Request` itself has none
+    return frozenset() if record is None else record.not_taken
 
 
 def positional(advice: str) -> RequestValidationError:

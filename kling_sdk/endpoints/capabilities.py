@@ -65,7 +65,7 @@ _SITUATIONS: Final = frozenset({"own_shots"})
 
 
 def check(record: EndpointRecord, given: Mapping[str, Any]) -> tuple[Problem, ...]:
-    """Return what the model of a request is known not to do.
+    """Return what is known to be wrong with a request, or may be.
 
     Args:
         record: The endpoint.
@@ -74,6 +74,11 @@ def check(record: EndpointRecord, given: Mapping[str, Any]) -> tuple[Problem, ..
     Returns:
         The problems, certain ones first; empty for a model that no endpoint knows.
     """
+    problems = (*_model_problems(record, given), *record.problems(given))
+    return tuple(sorted(problems, key=lambda problem: not problem.certain))
+
+
+def _model_problems(record: EndpointRecord, given: Mapping[str, Any]) -> Iterable[Problem]:
     from kling_sdk.endpoints import is_known
 
     name = str(given.get("model_name"))
@@ -82,8 +87,7 @@ def check(record: EndpointRecord, given: Mapping[str, Any]) -> tuple[Problem, ..
         if not is_known(name):
             return ()
         return (Problem("model_name", f"{name} has no {record.name}", _other(record, name)),)
-    problems = _problems(record, limits, one_vocabulary(given))
-    return tuple(sorted(problems, key=lambda problem: not problem.certain))
+    return _problems(record, limits, one_vocabulary(given))
 
 
 def require(

@@ -7,15 +7,38 @@ endpoint pages (several copies agree, unless a rule says otherwise).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, get_args
 
 from kling_sdk.endpoints.values import CameraType
 from kling_sdk.errors import RequestValidationError
 
-__all__ = ["camera_config", "multi_shot_or_prompt", "optional_multi_shot"]
+__all__ = ["camera_config", "exactly_one", "multi_shot_or_prompt", "optional_multi_shot"]
 
 MAX_SHOT_PROMPT: Final = 512  # characters
 _DEFAULT_SECONDS: Final = 5  # of a video whose request names no `duration`
+
+
+def exactly_one(first: str, second: str, within: str = "") -> Callable[[Any], None]:
+    """Return the rule that one of two parameters is given, and not both.
+
+    Args:
+        first: The parameter.
+        second: The other one.
+        within: The parameter whose object has them; "" for the request itself.
+    """
+
+    def check(request: Any) -> None:
+        holder = getattr(request, within) if within else request
+        given = [name for name in (first, second) if getattr(holder, name)]
+        if len(given) != 1:
+            raise RequestValidationError(
+                f"{within}.{first}".removeprefix("."),
+                f"is given beside {second}" if given else f"is missing, and so is {second}",
+                f"either {first} or {second}",
+            )
+
+    return check
 
 
 def multi_shot_or_prompt(request: Any) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple, get_type_hints
 
 import attrs
 
 from kling_sdk.endpoints.models import ModelLimits
 
-__all__ = ["WAIT_TIMEOUT", "EndpointRecord", "common_features"]
+__all__ = ["WAIT_TIMEOUT", "EndpointRecord", "InputLength", "common_features"]
 
 ResultKind = Literal["videos", "images", "audios"]
 
@@ -46,6 +46,22 @@ def common_features(given: Mapping[str, Any]) -> Iterator[str]:
             yield "own_shots"
 
 
+class InputLength(NamedTuple):
+    """That a result is as long as something that the request brings.
+
+    Attributes:
+        what: The input, such as `sound`.
+        longest: Seconds that it may have.
+    """
+
+    what: str
+    longest: int
+
+
+def _no_problems(_given: Mapping[str, Any]) -> Iterable[Any]:
+    return ()
+
+
 @attrs.frozen(eq=False)
 class EndpointRecord:
     """One endpoint of the vendor's API.
@@ -58,12 +74,14 @@ class EndpointRecord:
         interface: At which of the vendor's interfaces its tasks are asked for: a key of
             `kling_sdk.wire.WIRES`. A task that says its own is asked for there.
         result: What a finished task has: the attribute of `Task` that must not be empty.
-        returns: None for an endpoint that makes a task. Otherwise the call is synchronous, and
-            this makes its result of the reply's payload.
+        returns: None for an endpoint that makes a task. Otherwise the call answers at once, and
+            this makes its result of the reply's payload: its return annotation is the type
+            that editors are shown.
         wait_timeout: Seconds that a wait for a task may take when `Options.wait_timeout` is None.
             The vendor states no limit: it is twice the longest that was seen (medium confidence).
         takes_external_id: Whether a create can carry an `external_task_id`. Without one it is
             sent once, and a lost reply cannot be asked for.
+        input_length: What the result is as long as, where no `duration` says it; else None.
         models: The limits of each model; empty for an endpoint that takes no model.
         default_model: The model that a request without one gets, which is always sent: the
             vendor's own default may be discontinued. "" for an endpoint that takes no model.
@@ -72,6 +90,8 @@ class EndpointRecord:
         feature_fields: The parameter to name when a feature is refused, where it is not the
             feature's own name.
         situations: Features that are never refused themselves; limits refer to them.
+        problems: Yields each `capabilities.Problem` that a request has beyond the limits of
+            its model.
     """
 
     name: str
@@ -82,17 +102,32 @@ class EndpointRecord:
     returns: Callable[[Any], Any] | None = None
     wait_timeout: float = WAIT_TIMEOUT
     takes_external_id: bool = True
+    input_length: InputLength | None = None
     models: tuple[ModelLimits, ...] = ()
     default_model: str = ""
     default_mode: str = "std"
     features: Callable[[Mapping[str, Any]], Iterable[str]] = common_features
     feature_fields: Mapping[str, str] = attrs.field(factory=dict[str, str])
     situations: frozenset[str] = frozenset()
+    problems: Callable[[Mapping[str, Any]], Iterable[Any]] = _no_problems
 
     @property
     def attribute(self) -> str:
         """The client's attribute, such as `omni_video`."""
         return self.name.replace("-", "_")
+
+    @property
+    def result_type(self) -> Any:
+        """The type of the result of a call that answers at once."""
+        hints = {} if self.returns is None else get_type_hints(self.returns)
+        return hints.get("return", Any)
+
+    @property
+    def not_taken(self) -> frozenset[str]:
+        """The parameters of every request that this endpoint does not take."""
+        without_id = frozenset() if self.takes_external_id else frozenset({"external_task_id"})
+        # What makes no task reports none, and is on one interface.
+        return without_id if self.returns is None else without_id | {"callback_url", "interface"}
 
     def limits_of(self, model: str) -> ModelLimits | None:
         """Return what is known of a model; None when nothing is."""

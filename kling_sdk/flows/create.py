@@ -43,7 +43,7 @@ from kling_sdk.flows.effects import Flow, Sleep
 from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.flows.interrupted import interrupted, unanswered
 from kling_sdk.flows.retry import is_unexplained_conflict, maybe_done
-from kling_sdk.flows.send_once import send_once
+from kling_sdk.flows.send_once import makes_no_task, send_once
 from kling_sdk.results import Task
 from kling_sdk.wire import HttpCall, Reply, Wire
 from kling_sdk.wire.v1 import wire_body
@@ -110,6 +110,8 @@ def create(
         OutcomeUnknownError: an attempt may have been accepted, and a look-up did not decide it,
             or was not made because `options.look_up` is False.
     """
+    if request.record.returns is not None:
+        raise makes_no_task(request.record)
     if ctx.options.check and isinstance(request, Request) and request.check:
         require(request.record, request.given(), ctx.warned)
     wire = ctx.wire_of(request)

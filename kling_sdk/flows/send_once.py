@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.capabilities import require
 from kling_sdk.endpoints.raw import RawRequest
-from kling_sdk.errors import KlingError, OutcomeUnknownError
+from kling_sdk.endpoints.record import EndpointRecord
+from kling_sdk.errors import KlingError, OutcomeUnknownError, RequestValidationError
 from kling_sdk.flows.context import Context
 from kling_sdk.flows.core import exchange
 from kling_sdk.flows.effects import Flow
@@ -16,9 +17,18 @@ from kling_sdk.flows.interrupted import interrupted
 from kling_sdk.flows.retry import maybe_done
 from kling_sdk.wire import Reply
 
-__all__ = ["call_once", "send_once"]
+__all__ = ["call_once", "makes_no_task", "send_once"]
 
 T = TypeVar("T")
+
+
+def makes_no_task(record: EndpointRecord) -> RequestValidationError:
+    """Return the error for a request that is to become a task, of an endpoint that makes none."""
+    return RequestValidationError(
+        "request",
+        f"is one of {record.name}, which makes no task",
+        f"a request of an endpoint that does, or kling.{record.attribute}.submit(request)",
+    )
 
 
 def call_once(ctx: Context, request: Request) -> Flow[Any]:

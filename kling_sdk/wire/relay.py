@@ -48,7 +48,17 @@ class RelayWire:
     shares_external_ids: bool = False
 
     def create(self, request: Request | RawRequest, external_task_id: str) -> HttpCall:
-        """Return the call that creates a task."""
+        """Return the call that creates a task.
+
+        Raises:
+            RequestValidationError: JSON cannot carry a value, or the endpoint makes no task.
+        """
+        if request.record.returns is not None:
+            raise RequestValidationError(
+                request.record.attribute,
+                "makes no task, and a relay serves tasks only",
+                "a client of Kling",
+            )
         body = wire_body(request, external_task_id)
         return HttpCall("POST", f"{_ROOT}/{request.endpoint}", json=body)
 

@@ -14,7 +14,6 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_sdk import (
-    ENDPOINTS,
     AsyncKling,
     AuthenticationError,
     ImageToVideo,
@@ -24,7 +23,9 @@ from kling_sdk import (
     MultiImageToVideo,
     NotFoundError,
     OmniVideo,
+    OutcomeUnknownError,
     Request,
+    RequestValidationError,
     Task,
     TaskFailedError,
     TextToVideo,
@@ -33,7 +34,7 @@ from kling_sdk import (
     WaitTimeoutError,
 )
 from kling_sdk.endpoints import request_class
-from tests.endpoints import body, source_video
+from tests.endpoints import CALLS, MAKERS, body, with_sources
 
 PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (400).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
@@ -80,10 +81,10 @@ def test_each_endpoint_makes_a_video_that_downloads(
     assert sorted(tmp_path.iterdir()) == [file.path]
 
 
-@pytest.mark.parametrize("name", ENDPOINTS)
+@pytest.mark.parametrize("name", MAKERS)
 def test_the_plainest_request_of_each_endpoint_is_made(mock: KlingMock, name: str) -> None:
     """The SDK's class and the emulator's record of an endpoint agree on a request."""
-    request = request_class(name)(**body(name, source_video(mock)))
+    request = request_class(name)(**with_sources(mock, body(name)))
     with mock.client() as kling:
         made = resource(kling, request).submit(request)
         mock.complete(made)
@@ -91,6 +92,36 @@ def test_the_plainest_request_of_each_endpoint_is_made(mock: KlingMock, name: st
 
     assert task.outputs
     assert task.units > 0
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_plainest_call_of_each_endpoint_without_a_task_is_answered(
+    mock: KlingMock, name: str
+) -> None:
+    """At once, with a result of the type that the record says; and it is charged."""
+    request = request_class(name)(**with_sources(mock, body(name)))
+    mock.account.add_pack(units=10)
+    with mock.client() as kling:
+        result = resource(kling, request).submit(request)
+        with pytest.raises(TypeError, match="makes no task"):
+            kling.submit(request)
+        (outcome,) = kling.run_many([request])
+
+        (pack,) = kling.account_costs(0, 10**13)
+        assert pack.remaining == 10 - (kling.estimate(request).units or 0)
+    assert isinstance(result, request.record.result_type)
+    with pytest.raises(RequestValidationError, match="makes no task"):
+        outcome.result()
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_whose_answer_is_lost_is_not_repeated(mock: KlingMock, name: str) -> None:
+    """It may have been charged, and nobody can be asked what became of it."""
+    request = request_class(name)(**with_sources(mock, body(name)))
+    mock.faults.add("response-lost", match=f"POST {request.record.path}")
+    with mock.client() as kling, pytest.raises(OutcomeUnknownError, match="nothing can be asked"):
+        resource(kling, request).submit(request)
+    assert len(mock.journal.where(path=request.record.path)) == 1
 
 
 def test_a_task_is_found_by_its_own_and_by_your_id(mock: KlingMock) -> None:

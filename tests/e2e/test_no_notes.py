@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 
+import kling_sdk
 from kling_mock import KlingMock
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_sdk import RequestValidationError
 from kling_sdk.endpoints import request_class
-from tests.endpoints import source_video
+from tests.endpoints import with_sources
 
 EXAMPLES = [
     pytest.param(name, example, id=f"{name}-{what}")
-    for name in ENDPOINTS.with_tasks
-    if ENDPOINTS[name].interface.name == "v1"
+    for name in ENDPOINTS
+    if ENDPOINTS[name].interface.name == "v1" and name in kling_sdk.ENDPOINTS
     for what, example in ENDPOINTS[name].examples.items()
 ]
 
@@ -24,12 +25,11 @@ EXAMPLES = [
 @pytest.mark.filterwarnings("ignore::kling_sdk.CapabilityWarning")  # of models that may be gone
 def test_every_example_is_sent_without_a_note(endpoint: str, example: dict[str, Any]) -> None:
     """With the client's own types, which may differ from those of the wire."""
-    fields = {name: value for name, value in example.items() if value != ""}
     with KlingMock(seed=1) as mock, mock.client() as kling:
-        parent = ENDPOINTS[endpoint].parent_field
-        if parent:
-            fields[parent] = source_video(mock)
-        kling.submit(request_class(endpoint)(**fields))
+        example = with_sources(mock, example)
+        fields = {name: value for name, value in example.items() if value != ""}
+        resource = getattr(kling, kling_sdk.ENDPOINTS[endpoint].attribute)
+        resource.submit(request_class(endpoint)(**fields))
         notes = [note.kind for entry in mock.journal for note in entry.notes]
         assert set(notes) <= {"retired"}  # the vendor's own examples name models that are gone
 

@@ -90,9 +90,9 @@ def differences(listed: Iterable[Price]) -> Iterator[str]:
     ours = rows(listed)
     theirs = {key: price for key, price, _ in their_prices()}
     theirs |= {
-        (name, model, mode, use): price
+        (name, model, mode.replace("none", ""), use): price
         for name, record in emulator.ENDPOINTS.items()
-        if name in ENDPOINTS and not ENDPOINTS[name].models  # priced by the source's model
+        if name in ENDPOINTS and not ENDPOINTS[name].models  # perhaps priced by a source's model
         for (model, mode, use), price in record.prices.items()
     }
     for key in sorted(ours.keys() ^ theirs.keys()):

@@ -9,12 +9,25 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["CALLBACK", "IMAGE", "MASK", "SITE", "shots", "trajectory", "zoom"]
+__all__ = [
+    "CALLBACK",
+    "IMAGE",
+    "MASK",
+    "SESSION_ID",
+    "SITE",
+    "VIDEO_ID",
+    "shots",
+    "trajectory",
+    "zoom",
+]
 
 SITE = "https://example.com"
 IMAGE = f"{SITE}/cat.png"
 MASK = f"{SITE}/mask.png"
 CALLBACK = f"{SITE}/callback"
+#: Stand for the id of a finished video, and of a session: a test puts those of its own there.
+VIDEO_ID = "100000000000000001"
+SESSION_ID = "100000000000000002"
 
 
 def shots(*rows: tuple[str, str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from kling_mock.kling.endpoints.fields import NO_FIELDS, FieldShape
 from kling_mock.kling.endpoints.typical_times import TYPICAL_SECONDS
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.plan import Plan, ResultKind
+from kling_mock.kling.model.sessions import Session, Sessions
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.web.facts import Fact
@@ -92,6 +93,10 @@ def _no_video(_video_id: str) -> Plan | None:
     return None
 
 
+def _no_session(_kind: str, _session_id: str) -> Session | None:
+    return None
+
+
 class CallContext(NamedTuple):
     """What a request is judged by besides its body.
 
@@ -103,6 +108,7 @@ class CallContext(NamedTuple):
         retired: Models and endpoints to refuse as the real service does.
         characters: Ids of the account's elements that are video characters.
         find_video: Returns the plan of the account's finished task whose result has this id.
+        find_session: Returns the account's session of a kind with this id, unless it has ended.
     """
 
     reader: FieldReader
@@ -111,6 +117,7 @@ class CallContext(NamedTuple):
     retired: Collection[str] = ()
     characters: Collection[int] = ()
     find_video: Callable[[str], Plan | None] = _no_video
+    find_session: Callable[[str, str], Session | None] = _no_session
 
 
 class CreateRequest(NamedTuple):
@@ -147,6 +154,11 @@ class DirectCall(NamedTuple):
         now: Unix seconds on the server's clock.
         tasks: All tasks.
         show: Returns a task of the caller as queries show it, and counts as one.
+        context: What the fields are judged by besides.
+        origin: Returns scheme, host and port that result URLs begin with.
+        sessions: What such calls leave behind.
+        charge: Takes the price of the record, once the fields are found to be valid; it raises a
+            `Refusal` if the account may not have the result.
     """
 
     account: Account
@@ -155,6 +167,10 @@ class DirectCall(NamedTuple):
     now: float
     tasks: Tasks
     show: Callable[[EmulatedTask], str]
+    context: CallContext
+    origin: Callable[[], str]
+    sessions: Sessions
+    charge: Callable[[], None]
 
 
 def _one(_request: CreateRequest) -> int:
@@ -259,6 +275,12 @@ class EmulatedEndpoint:
     def makes_tasks(self) -> bool:
         """Whether a call makes a task."""
         return self.reply is None
+
+    @property
+    def units_per_call(self) -> Decimal:
+        """What a direct call costs: the dearest of its prices, or nothing without one."""
+        prices = (price.amount for price in self.prices.values() if price.per == "call")
+        return max(prices, default=Decimal(0))
 
     @property
     def models(self) -> tuple[str, ...]:

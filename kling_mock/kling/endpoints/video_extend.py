@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from kling_mock.kling.endpoints.common_rules import ignore_without_effect
-from kling_mock.kling.endpoints.example_parts import CALLBACK
+from kling_mock.kling.endpoints.example_parts import CALLBACK, VIDEO_ID
 from kling_mock.kling.endpoints.fields import (
     CFG_SCALE,
     COMMON,
@@ -100,9 +100,9 @@ RECORD = EmulatedEndpoint(
         Field("video_id", "string", required=True), PROMPT, NEGATIVE, CFG_SCALE, *COMMON
     ),
     examples={
-        "plain": {"video_id": "100000000000000001"},
+        "plain": {"video_id": VIDEO_ID},
         "guided": {
-            "video_id": "100000000000000001",
+            "video_id": VIDEO_ID,
             "prompt": "The cat walks on.",
             "negative_prompt": "rain",
             "cfg_scale": 0.7,

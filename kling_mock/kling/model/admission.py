@@ -11,7 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.packs import left, slots
@@ -25,7 +27,9 @@ __all__ = [
     "ORDER",
     "TASK_CHECKS",
     "AdmissionRule",
+    "Purchase",
     "admit_call",
+    "admit_purchase",
     "admit_task",
     "check_costs_rate",
 ]
@@ -128,22 +132,36 @@ def check_costs_rate(account: Account, now: float) -> None:
 # ------------------------------------------------------------ one more task
 
 
-def _arrears(account: Account, _plan: Plan, _now: float) -> None:
+class Purchase(NamedTuple):
+    """What a call without a task buys; a `Plan` has the same three.
+
+    Attributes:
+        endpoint: The endpoint's name.
+        model: The model; "" if it has none.
+        units: What it costs.
+    """
+
+    endpoint: str
+    model: str
+    units: Decimal
+
+
+def _arrears(account: Account, _plan: Plan | Purchase, _now: float) -> None:
     if account.in_arrears:
         raise Refusal(1101)
 
 
-def _permission(account: Account, plan: Plan, _now: float) -> None:
+def _permission(account: Account, plan: Plan | Purchase, _now: float) -> None:
     if plan.model in account.denied or plan.endpoint in account.denied:
         raise Refusal(1103)
 
 
-def _balance(account: Account, plan: Plan, now: float) -> None:
+def _balance(account: Account, plan: Plan | Purchase, now: float) -> None:
     if account.packs and left(account.packs, now) - account.reserved < plan.units:
         raise Refusal(1102)
 
 
-def _slot(account: Account, _plan: Plan, now: float) -> None:
+def _slot(account: Account, _plan: Plan | Purchase, now: float) -> None:
     limit = account.slots if account.slots is not None else slots(account.packs, now)
     if limit is not None and account.open >= limit:
         raise Refusal(1303)
@@ -159,6 +177,8 @@ TASK_CHECKS = (
     ),
     AdmissionRule(1303, _slot, _PAGES),
 )
+# A call without a task takes no slot.
+_PURCHASE_CHECKS = tuple(rule for rule in TASK_CHECKS if rule.run is not _slot)
 
 
 def admit_task(account: Account, plan: Plan, now: float) -> None:
@@ -174,3 +194,18 @@ def admit_task(account: Account, plan: Plan, now: float) -> None:
     """
     for check in TASK_CHECKS:
         check.run(account, plan, now)
+
+
+def admit_purchase(account: Account, purchase: Purchase, now: float) -> None:
+    """Check whether *account* may have the result of a call without a task.
+
+    Args:
+        account: Whose call it is.
+        purchase: What it buys.
+        now: Unix seconds.
+
+    Raises:
+        Refusal: 403/1103, or 429 with 1101 or 1102.
+    """
+    for check in _PURCHASE_CHECKS:
+        check.run(account, purchase, now)

@@ -34,6 +34,7 @@ __all__ = [
     "MAX_PAGE",
     "MAX_PROMPT",
     "MOST_SECONDS",
+    "NOT_SERVED",
     "CreateTaskRequest",
     "ListQuery",
     "create_reply",
@@ -52,6 +53,10 @@ ENDPOINTS: Final[Mapping[str, str]] = {
     for name, record in kling_sdk.ENDPOINTS.items()
     if record.returns is None and record.result == "videos"
 }
+#: Endpoints that make no task, which a relay has nothing to charge by.
+NOT_SERVED: Final = frozenset(
+    name for name, record in kling_sdk.ENDPOINTS.items() if record.returns is not None
+)
 MAX_PAGE: Final = 100
 _DEFAULT_PAGE: Final = 20
 LONGEST_ID: Final = 200

@@ -161,6 +161,11 @@ class RelayHandler:
                 parsed = await self._large.parse(partial(wire.read_create, name), raw)
                 del raw  # for as long as Kling takes, the parsed request is enough
                 return await self._service.create(caller, parsed)
+        if name in wire.NOT_SERVED and request.method == "POST":
+            raise RelayError(
+                errors.NOT_FOUND,
+                f"{name} makes no task, and a relay serves tasks only: call Kling itself",
+            )
         is_endpoint = name in wire.ENDPOINTS
         errors.check_method(request.method, *(("POST", "GET") if is_endpoint else ("GET",)))
         try:

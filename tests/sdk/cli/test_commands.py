@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from kling_sdk.cli import main
 from kling_sdk.cli.exits import EXITS, exit_status
 from kling_sdk.cli.options import help_text
 from kling_sdk.endpoints import ENDPOINTS, request_class
-from kling_sdk.errors import KlingError, TransportError
+from kling_sdk.errors import KlingError, OutcomeUnknownError, TransportError
 from tests.sdk.faulty_server import Fault, FaultyKling
 
 PNG = (
@@ -125,12 +126,13 @@ def test_every_parameter_is_an_option_with_its_documentation(
     """`kling create text2video --help` says what `help(TextToVideo)` says."""
     for endpoint in ENDPOINTS:
         cls = request_class(endpoint)
+        command = "create" if cls.record.returns is None else "call"
         with pytest.raises(SystemExit):
-            main(["create", endpoint, "--help"])
+            main([command, endpoint, "--help"])
         shown = " ".join(capsys.readouterr().out.split())
-        for field in attrs.fields(cls):
-            assert f"--{field.name.replace('_', '-')}" in shown
-        assert "at most 2500 characters" in shown
+        for name in signature(cls).parameters:
+            assert f"--{name.replace('_', '-')}" in shown
+        assert "at most" in shown
         for model in cls.record.model_names:
             assert model in shown
         for mode in {mode for model in cls.record.models for mode in model.modes} - {""}:
@@ -147,9 +149,35 @@ def test_help_is_in_a_persons_words() -> None:
     """It names no types of Python and no parameters, but options and what may follow them."""
     for endpoint in ENDPOINTS:
         cls = request_class(endpoint)
-        for field in attrs.fields(cls):
-            text = help_text(cls, field.name)
-            assert PYTHON.search(text) is None, (endpoint, field.name, text)
+        for name in signature(cls).parameters:
+            text = help_text(cls, name)
+            assert PYTHON.search(text) is None, (endpoint, name, text)
+
+
+def test_a_call_without_a_task_prints_its_result(run: Run, mock: KlingMock) -> None:
+    """Each value on a line of its own, or as JSON; what it costs is known before."""
+    options = ["call", "identify-face", "--video-url", "https://example.com/a.mp4"]
+    said = run(*options)
+
+    assert (said.status, said.err) == (0, "")
+    names = [line.split()[0] for line in said.out.splitlines()]
+    assert names[:3] == ["session_id", "faces.0.face_id", "faces.0.image_url"]
+    found = run(*options, "--json").json
+    assert (found["units"], found["faces"][0]["end_time"]) == ("0.05", 5000)
+    assert run(*options, "--estimate", "--json").json["units"] == "0.05"
+    assert run(*options, "--max-units", "0.01").status != 0
+    assert len(mock.journal) == 2
+
+
+def test_a_call_whose_answer_is_lost_says_that_nothing_can_be_asked(
+    run: Run, mock: KlingMock
+) -> None:
+    """There is no command that could find out."""
+    mock.faults.add("response-lost")
+    said = run("call", "identify-face", "--video-url", "https://example.com/a.mp4")
+
+    assert said.status == exit_status(OutcomeUnknownError("x", external_task_id=""))
+    assert "later: the call may have been carried out; nothing can be asked" in said.err
 
 
 OPTIONS = {

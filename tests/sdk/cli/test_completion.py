@@ -10,12 +10,16 @@ import pytest
 
 from kling_sdk.cli import main
 from kling_sdk.cli.completion import SHELLS
-from kling_sdk.endpoints import ENDPOINTS
+from tests.endpoints import CALLS, MAKERS
 
 CASES = [
-    ("kling ", {"create", "get", "wait", "download", "list", "costs", "models", "--version"}),
+    (
+        "kling ",
+        {"create", "call", "get", "wait", "download", "list", "costs", "models"},
+    ),
+    ("kling --vers", {"--version"}),
     ("kling mo", {"models"}),
-    ("kling create ", set(ENDPOINTS)),
+    ("kling create ", set(MAKERS)),
     ("kling -v create text2", {"text2video"}),
     ("kling create text2video --mod", {"--mode", "--model-name"}),
     ("kling create text2video --mode ", {"std", "pro", "4k"}),
@@ -26,7 +30,9 @@ CASES = [
     ("kling create image2video --image ki", {"kitten.png"}),
     ("kling create text2video --download ki", {"kitten.png"}),
     ("kling download text2video 1 ki", {"kitten.png"}),
-    ("kling wait ", set(ENDPOINTS)),
+    ("kling wait ", set(MAKERS)),
+    ("kling call ", set(CALLS)),
+    ("kling call identify-face --video-i", {"--video-id"}),
     ("kling completion ", {"bash", "zsh", "fish"}),
 ]
 

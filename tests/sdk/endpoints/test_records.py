@@ -6,6 +6,7 @@ pictures as results, no external id, another interface.
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
@@ -204,6 +205,30 @@ async def test_the_async_client_has_the_same_resources(server: FaultyKling) -> N
     async with AsyncKling(KEY, base_url=server.url, clock=FakeClock()) as kling:
         assert await make_resource(kling, Faces).call(video_id="7") == (Face("0"), Face("1"))
         assert (await make_resource(kling, Longer).run(video_id="7")).videos
+
+
+def test_a_call_without_a_task_has_its_own_type_and_no_parameters_of_tasks(kling: Kling) -> None:
+    """Nothing is reported of it, and it carries no id: such a parameter is unknown."""
+    taken = inspect.signature(make_resource(kling, Faces).call)
+
+    assert taken.return_annotation == tuple[Face, ...] == Faces.record.result_type
+    assert {"external_task_id", "callback_url", "interface"}.isdisjoint(taken.parameters)
+    for name in ("external_task_id", "callback_url", "interface"):
+        given: dict[str, Any] = {name: "v1"}
+        with pytest.raises(RequestValidationError, match=f"unknown parameter '{name}'"):
+            Faces(video_id="7", **given)
+    assert attrs.evolve(Faces(video_id="7"), video_id="8").video_id == "8"
+    assert EndpointRecord("open", "/v1/open", returns=lambda data: data).result_type is Any
+
+
+def test_a_relay_serves_no_call_without_a_task(server: FaultyKling) -> None:
+    """It says so before anything is sent, and where to go instead."""
+    with (
+        Kling.relay(server.url, "sk-1") as relay,
+        pytest.raises(RequestValidationError, match="a relay serves tasks only; expected a client"),
+    ):
+        make_resource(relay, Faces).call(video_id="7")
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("fault", [Fault("accepted"), Fault.code(500, 5000)])

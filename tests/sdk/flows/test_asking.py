@@ -24,6 +24,7 @@ from kling_sdk.flows.asking import TASKS, find_anywhere, find_task, read_task
 from kling_sdk.flows.core import WRONG_ADDRESS, ask
 from kling_sdk.flows.identity import ExpectedTask
 from kling_sdk.wire import RelayWire, Reply
+from tests.endpoints import MAKERS
 from tests.sdk.fake_kling import answer
 from tests.sdk.scripted import FakeClock, Played, context, in_turn, play, reply
 
@@ -37,7 +38,7 @@ BROKE = reply(answer(401, 1002, "no"))
 BUSY = reply(answer(503, 5001, "busy"))
 PAGE = Reply(404, {"content-type": "text/html"}, b"<html>")
 LOST = TransportError("reset")
-PLACES = [record.path for record in ENDPOINTS.values()]
+PLACES = [ENDPOINTS[name].path for name in MAKERS]
 
 
 def once(ctx: Context) -> Any:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from kling_sdk import (
-    ENDPOINTS,
     Task,
     TextToVideo,
     TransportError,
@@ -27,6 +26,7 @@ from kling_sdk.flows.look_by_ids import (
     read_tasks,
 )
 from kling_sdk.wire import Reply
+from tests.endpoints import MAKERS
 from tests.sdk.fake_kling import answer
 from tests.sdk.scripted import FakeClock, Scene, asked, context, in_turn, play, reply
 
@@ -111,7 +111,7 @@ def test_a_single_query_counts_as_a_request() -> None:
             wanted = {"0": Wanted("1", None, None, 9.0)}
         seen = play(look(context(clock), wanted, 1), clock, in_turn(answers)).result
         assert (seen.requests, list(seen.found), seen.watched) == (requests, ["0"], 1)
-        assert seen.found_at == ("" if task else list(ENDPOINTS)[1])
+        assert seen.found_at == ("" if task else MAKERS[1])
 
 
 @pytest.mark.parametrize(

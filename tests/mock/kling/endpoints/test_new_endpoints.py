@@ -150,9 +150,9 @@ def faces(call: DirectCall) -> str:
 
 
 IDENTIFY = EmulatedEndpoint(
-    name="identify-face",
+    name="find-face",
     interface=V1,
-    path="/v1/videos/identify-face",
+    path="/v1/videos/find-face",
     fact=FACT,
     summary="Find the faces of a video",
     fields=field_shape(Field("video_id", "string", required=True)),
@@ -165,11 +165,11 @@ IDENTIFY = EmulatedEndpoint(
 def test_an_endpoint_without_a_task() -> None:
     """It is answered at once, its body is checked as usual, and there is nothing to query."""
     with serve(IDENTIFY) as kling:
-        reply = kling.post("/v1/videos/identify-face", video_id="1")
+        reply = kling.post("/v1/videos/find-face", video_id="1")
         assert (reply["code"], reply["data"]) == (0, {"video": "1", "account": "default"})
-        assert kling.post("/v1/videos/identify-face", video="1")["code"] == 1201
-        assert kling.get("/v1/videos/identify-face")["code"] == 1202
-        assert kling.get("/v1/videos/identify-face/1")["error"] == "Not Found"
+        assert kling.post("/v1/videos/find-face", video="1")["code"] == 1201
+        assert kling.get("/v1/videos/find-face")["code"] == 1202
+        assert kling.get("/v1/videos/find-face/1")["error"] == "Not Found"
         assert len(kling.world.tasks) == 0
 
 
@@ -309,7 +309,7 @@ def test_an_endpoint_of_another_interface() -> None:
         assert wrong["status_code"] == 1201
         other = kling.post("/another/text-to-video/kling-o3", prompt="a cat")
         assert other["status_code"] == 1201
-        assert kling.post("/v1/videos/identify-face", video_id="1")["code"] == 0
+        assert kling.post("/v1/videos/find-face", video_id="1")["code"] == 0
 
 
 # ---------------------------------------------------------------- what is made of records

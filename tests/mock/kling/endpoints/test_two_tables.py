@@ -80,12 +80,12 @@ def missing(served: Mapping[str, Collection[str]]) -> list[str]:
 def test_all_three_have_the_same_endpoints() -> None:
     """An endpoint of the SDK, the emulator or the relay is in the other two as well."""
     served = {
-        "the SDK": set(CLASSES),
+        "the SDK": {name for name, cls in CLASSES.items() if cls.record.returns is None},
         "the emulator": set(PLAIN),
         "the relay": set(relay_wire.ENDPOINTS),
     }
     assert missing(served) == []
-    assert missing(served | {"the SDK": {*CLASSES, "dream"}}) == [
+    assert missing(served | {"the SDK": {*PLAIN, "dream"}}) == [
         "the emulator has no dream",
         "the relay has no dream",
     ]

@@ -1,0 +1,108 @@
+"""`identify-face`: the faces of a video, at once, and a session in which one can speak."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+from kling_mock.kling.endpoints.example_parts import SITE, VIDEO_ID
+from kling_mock.kling.endpoints.fields import Field, field_shape
+from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint, UnitPrice
+from kling_mock.kling.endpoints.source_video import (
+    ASSUMED_SECONDS,
+    UNKNOWN_LENGTH,
+    read_source,
+)
+from kling_mock.kling.media.urls import image_url
+from kling_mock.kling.refusal_texts import MESSAGES
+from kling_mock.kling.service_codes import Refusal
+from kling_mock.kling.wire.v1 import V1
+from kling_mock.kling.wire.v1_schemas import closed
+from kling_mock.web.facts import assumed, documented
+from kling_mock.web.openapi import Schema
+
+__all__ = ["FACES", "NAME", "RECORD", "SESSION_SECONDS"]
+
+NAME = "identify-face"
+FACES = ("0",)  # what every video has; see the behaviours
+SESSION_SECONDS = 24 * 3600
+_LONGEST = 60  # s of a video
+_PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
+_LIST = documented("digest-2026-01", "pages-2026-09", as_of="2026-09-20")
+
+
+def _reply(call: DirectCall) -> str:
+    """Return the reply's `data` as JSON: a session, and the faces.
+
+    Raises:
+        Refusal: 400/1201, the video cannot be used; the account may not call (1101 to 1103).
+    """
+    source = read_source(call.fields, call.context, _LONGEST)
+    if call.context.reader.noticed.failure is not None:  # there is no task that could fail later
+        row = MESSAGES["unreachable_media"]
+        raise Refusal(row.code, row.template)
+    call.charge()
+    session = call.sessions.open(call.account, NAME, call.now + SESSION_SECONDS, source)
+    shown = {
+        "session_id": session.session_id,
+        "final_unit_deduction": f"{RECORD.units_per_call.normalize():f}",
+        "face_data": [
+            {
+                "face_id": face,
+                "face_image": image_url(call.origin(), session.session_id, number),
+                "start_time": 0,
+                "end_time": source.seconds * 1000,
+            }
+            for number, face in enumerate(FACES)
+        ],
+    }
+    return json.dumps(shown, separators=(",", ":"))
+
+
+_MILLISECONDS: Schema = {"type": "integer", "description": "Milliseconds of the video."}
+
+RECORD = EmulatedEndpoint(
+    name=NAME,
+    interface=V1,
+    path="/v1/videos/identify-face",
+    fact=_PAGE,
+    summary="Find the faces of a video, and open a session for advanced-lip-sync",
+    fields=field_shape(
+        Field("video_id", "string", fact=_PAGE), Field("video_url", "url", fact=_PAGE)
+    ),
+    examples={
+        "url": {"video_url": f"{SITE}/talk.mp4"},
+        "result": {"video_id": VIDEO_ID},
+    },
+    prices={("", "none", "silent"): UnitPrice(Decimal("0.05"), _LIST, "call")},
+    reply=_reply,
+    reply_schema=closed(
+        session_id={"type": "string", "pattern": "^[0-9]{18}$"},
+        final_unit_deduction={"type": "string"},
+        face_data={
+            "type": "array",
+            "items": closed(
+                face_id={"type": "string"},
+                face_image={"type": "string", "format": "uri"},
+                start_time=_MILLISECONDS,
+                end_time=_MILLISECONDS,
+            ),
+        },
+    ),
+    behaviours=(
+        (
+            "Every video has one face, `0`, from its beginning to its end.",
+            assumed("no picture is looked at; the page says that an id may be 0 or -1"),
+        ),
+        (f"A video that is given by its URL is {ASSUMED_SECONDS} s long.", UNKNOWN_LENGTH),
+        ("The URL of a face's picture leads nowhere.", assumed("the pictures are not made")),
+        (
+            "A session ends 24 hours after it was opened, and may be used any number of times.",
+            assumed("the page does not say; a session of multi-elements has 24 hours"),
+        ),
+        (
+            "The units are taken at once, and only when the call succeeds.",
+            assumed("the page has the deduction in the reply"),
+        ),
+    ),
+)
