@@ -11,7 +11,8 @@ byte range costs the range and not the file. The picture is a counter of seconds
 grows with them and a bar that starts again each second; the sound is a soft note per second.
 
 What Kling documents (std is 720p, pro is 1080p, 4k; aspect ratios 16:9, 9:16, 1:1; 3 to 15
-seconds) is kept. Assumed, because no source states it:
+seconds) is kept; what is longer, such as a video that was extended, begins again after 15.
+Assumed, because no source states it:
 
 * 1:1 has the short side of its mode: 720x720, 1080x1080, 2160x2160.
 * 4k is 3840x2160 and not the 4096 pixels of cinema.

@@ -21,6 +21,7 @@ AAC_FRAME = 1024
 
 # Not importlib.resources: it costs the start of a server several milliseconds more.
 _FOLDER = Path(__file__).with_name("templates")
+SECONDS = 15  # of each template
 _GROUP = 30  # pictures in each second of a template
 
 
@@ -57,17 +58,26 @@ class Template:
     _bounds: Sequence[int]
 
     def picture_second(self, second: int, fps: int) -> Cut:
-        """Cut the first `fps` pictures (24 or 30) of second `second` (0..14).
+        """Cut the first `fps` pictures (24 or 30) of second `second`, from 0.
+
+        After the last second the template begins again.
 
         A second is a closed group of 30 pictures, each of which needs earlier ones only, so
         its first 24 decode alone and the next second starts with a keyframe at either rate.
         """
-        return self._cut(second * _GROUP, second * _GROUP + fps)
+        start = second % SECONDS * _GROUP
+        return self._cut(start, start + fps)
 
     def sound_second(self, second: int) -> Cut:
-        """Cut the AAC frames that begin in second `second` (0..14): 46 or 47 of them."""
-        first, last = (math.ceil(s * AUDIO_RATE / AAC_FRAME) for s in (second, second + 1))
-        return self._cut(first, last)
+        """Cut the AAC frames that begin in second `second` (from 0): 46 or 47 of them.
+
+        After the last second the template begins again. How many frames begin in a second
+        depends on the second itself, or a long sound would get ahead of its picture.
+        """
+        first, last, start = (
+            math.ceil(s * AUDIO_RATE / AAC_FRAME) for s in (second, second + 1, second % SECONDS)
+        )
+        return self._cut(start, start + last - first)
 
     def _cut(self, first: int, last: int) -> Cut:
         bounds = self._bounds[first : last + 1]

@@ -16,7 +16,7 @@ __all__ = ["Clip", "frame_size", "render"]
 _SHORT_SIDES = {"std": 720, "pro": 1080, "4k": 2160}  # pixels
 _RATIOS = {"16:9": (16, 9), "9:16": (9, 16), "1:1": (1, 1)}
 _FRAME_RATES = (24, 30)
-_SECONDS = range(3, 16)
+_SECONDS = range(1, 301)
 _MAX_TAG = 255  # bytes
 _TICKS = 512  # per frame, so the time scale is as fine as usual muxers make it
 
@@ -112,7 +112,8 @@ def render(
         width: Pixels; with `height` one of the nine sizes that `frame_size` returns.
         height: Pixels.
         fps: Frames per second: 24 or 30.
-        seconds: Length in seconds, a whole number from 3 to 15.
+        seconds: Length in seconds, a whole number from 1 to 300. What is shown and heard after
+            15 seconds is what was before.
         sound: Whether the file has an audio track.
         tag: Text of at most 255 bytes in UTF-8, kept as the file's comment. Give each task
             its own (such as the video's id), and no two tasks have the same file or ETag.
@@ -127,7 +128,7 @@ def render(
     if fps not in _FRAME_RATES:
         raise ValueError(f"fps: must be 24 or 30 frames per second, got {fps}")
     if seconds not in _SECONDS:
-        raise ValueError(f"seconds: must be a whole number from 3 to 15, got {seconds}")
+        raise ValueError(f"seconds: must be a whole number from 1 to 300, got {seconds}")
     if len(tag.encode()) > _MAX_TAG:
         raise ValueError(f"tag: must be at most {_MAX_TAG} bytes, got {len(tag.encode())}")
     # int(): 5.0 passes the checks above as 5, and must then be the same clip as 5.
