@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from kling_sdk.callbacks import CallbackEvent, check_signature, parse_callback
     from kling_sdk.client import AsyncKling, Kling
     from kling_sdk.endpoints import ENDPOINTS
+    from kling_sdk.endpoints.advanced_lip_sync import AdvancedLipSync, FaceChoice
+    from kling_sdk.endpoints.avatar import Avatar
     from kling_sdk.endpoints.base import Request, VideoRequest
     from kling_sdk.endpoints.capabilities import CapabilityWarning
     from kling_sdk.endpoints.identify_face import IdentifyFace
     from kling_sdk.endpoints.image_to_video import ImageToVideo
     from kling_sdk.endpoints.interfaces import interface_of
+    from kling_sdk.endpoints.lip_sync import LipSync, LipSyncInput
+    from kling_sdk.endpoints.motion_control import MotionControl
     from kling_sdk.endpoints.multi_image_to_video import MultiImageToVideo
     from kling_sdk.endpoints.omni_video import OmniVideo
     from kling_sdk.endpoints.record import EndpointRecord
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
         SubjectImage,
         Voice,
     )
+    from kling_sdk.endpoints.video_effects import EffectInput, VideoEffects
     from kling_sdk.endpoints.video_extend import VideoExtend
     from kling_sdk.errors import (
         AccountError,
@@ -91,6 +96,7 @@ __all__ = [
     "ENDPOINTS",
     "PRICES",
     "AccountError",
+    "AdvancedLipSync",
     "AlreadyExistsError",
     "AnyTaskResource",
     "AsyncAnyTaskResource",
@@ -98,6 +104,7 @@ __all__ = [
     "AsyncKling",
     "AsyncTaskResource",
     "AuthenticationError",
+    "Avatar",
     "CallResource",
     "CallbackEvent",
     "CallbackVerificationError",
@@ -111,12 +118,14 @@ __all__ = [
     "Download",
     "DownloadError",
     "DynamicMask",
+    "EffectInput",
     "Element",
     "EmptyResultError",
     "EndpointRecord",
     "Estimate",
     "Event",
     "Face",
+    "FaceChoice",
     "FaceSession",
     "IPNotAllowedError",
     "IdentifyFace",
@@ -126,6 +135,9 @@ __all__ = [
     "Kling",
     "KlingAPIError",
     "KlingError",
+    "LipSync",
+    "LipSyncInput",
+    "MotionControl",
     "MultiImageToVideo",
     "NotCreatedError",
     "NotFoundError",
@@ -155,6 +167,7 @@ __all__ = [
     "TransportError",
     "UnreachableError",
     "Video",
+    "VideoEffects",
     "VideoExtend",
     "VideoRequest",
     "Voice",
@@ -167,6 +180,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "endpoints.motion_control": "MotionControl",
+    "endpoints.avatar": "Avatar",
+    "endpoints.lip_sync": "LipSync LipSyncInput",
+    "endpoints.advanced_lip_sync": "AdvancedLipSync FaceChoice",
+    "endpoints.video_effects": "EffectInput VideoEffects",
     "answers": "Face FaceSession",
     "callbacks": "CallbackEvent check_signature parse_callback",
     "client": "AsyncKling Kling",

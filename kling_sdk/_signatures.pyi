@@ -8,8 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypedDict
 
 from kling_sdk.answers import FaceSession
-from kling_sdk.endpoints.converters import AnyMapping, Switch
+from kling_sdk.endpoints.advanced_lip_sync import FaceChoice
+from kling_sdk.endpoints.avatar import AvatarMode
+from kling_sdk.endpoints.converters import AnyMapping, KeepSound, Switch
+from kling_sdk.endpoints.effect_scenes import DualScene, SingleScene
 from kling_sdk.endpoints.interfaces import Audio, Interface, Resolution
+from kling_sdk.endpoints.lip_sync import LipSyncInput
+from kling_sdk.endpoints.motion_control import MotionAudio, Orientation
 from kling_sdk.endpoints.values import (
     AspectRatio,
     CameraControl,
@@ -23,7 +28,8 @@ from kling_sdk.endpoints.values import (
     SubjectImage,
     Voice,
 )
-from kling_sdk.files import ImageSource
+from kling_sdk.endpoints.video_effects import EffectInput
+from kling_sdk.files import ImageSource, SoundSource
 from kling_sdk.flows.context import Event
 from kling_sdk.resources import (
     AsyncCallResource,
@@ -107,6 +113,302 @@ class OptionOverrides(TypedDict, total=False):
     tracer_provider: Any
     traceparent: bool
     cancel: threading.Event | None
+
+class AdvancedLipSyncResource(TaskResource):
+    """`/v1/videos/advanced-lip-sync` of Kling."""
+    def create(
+        self,
+        *,
+        session_id: str,
+        face_choose: Iterable[FaceChoice | Mapping[str, Any]],
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            session_id: The session: FaceSession.session_id.
+            face_choose: Exactly one face with what it says, as object or mapping: at most one
+                person can speak.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        session_id: str,
+        face_choose: Iterable[FaceChoice | Mapping[str, Any]],
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            session_id: The session: FaceSession.session_id.
+            face_choose: Exactly one face with what it says, as object or mapping: at most one
+                person can speak.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncAdvancedLipSyncResource(AsyncTaskResource):
+    """`/v1/videos/advanced-lip-sync` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        session_id: str,
+        face_choose: Iterable[FaceChoice | Mapping[str, Any]],
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            session_id: The session: FaceSession.session_id.
+            face_choose: Exactly one face with what it says, as object or mapping: at most one
+                person can speak.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        session_id: str,
+        face_choose: Iterable[FaceChoice | Mapping[str, Any]],
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            session_id: The session: FaceSession.session_id.
+            face_choose: Exactly one face with what it says, as object or mapping: at most one
+                person can speak.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AvatarResource(TaskResource):
+    """`/v1/videos/avatar/image2video` of Kling."""
+    def create(
+        self,
+        *,
+        image: ImageSource,
+        audio_id: str | None = None,
+        sound_file: SoundSource | None = None,
+        prompt: str | None = None,
+        mode: AvatarMode | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            image: The picture; sources and limits as ImageToVideo.image.
+            audio_id: Id of a sound of the vendor's text-to-speech, less than 30 days old and 2 to
+                300 s long. Either this or sound_file.
+            sound_file: What the person says, an mp3, wav, m4a or aac of at most 5 MB, 2 to 300 s: a
+                path object, bytes, binary file, URL, data-URI or base64.
+            prompt: How the person moves, at most 2500 characters.
+            mode: std (720p) or pro (1080p). None: std.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        image: ImageSource,
+        audio_id: str | None = None,
+        sound_file: SoundSource | None = None,
+        prompt: str | None = None,
+        mode: AvatarMode | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            image: The picture; sources and limits as ImageToVideo.image.
+            audio_id: Id of a sound of the vendor's text-to-speech, less than 30 days old and 2 to
+                300 s long. Either this or sound_file.
+            sound_file: What the person says, an mp3, wav, m4a or aac of at most 5 MB, 2 to 300 s: a
+                path object, bytes, binary file, URL, data-URI or base64.
+            prompt: How the person moves, at most 2500 characters.
+            mode: std (720p) or pro (1080p). None: std.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncAvatarResource(AsyncTaskResource):
+    """`/v1/videos/avatar/image2video` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        image: ImageSource,
+        audio_id: str | None = None,
+        sound_file: SoundSource | None = None,
+        prompt: str | None = None,
+        mode: AvatarMode | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            image: The picture; sources and limits as ImageToVideo.image.
+            audio_id: Id of a sound of the vendor's text-to-speech, less than 30 days old and 2 to
+                300 s long. Either this or sound_file.
+            sound_file: What the person says, an mp3, wav, m4a or aac of at most 5 MB, 2 to 300 s: a
+                path object, bytes, binary file, URL, data-URI or base64.
+            prompt: How the person moves, at most 2500 characters.
+            mode: std (720p) or pro (1080p). None: std.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        image: ImageSource,
+        audio_id: str | None = None,
+        sound_file: SoundSource | None = None,
+        prompt: str | None = None,
+        mode: AvatarMode | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            image: The picture; sources and limits as ImageToVideo.image.
+            audio_id: Id of a sound of the vendor's text-to-speech, less than 30 days old and 2 to
+                300 s long. Either this or sound_file.
+            sound_file: What the person says, an mp3, wav, m4a or aac of at most 5 MB, 2 to 300 s: a
+                path object, bytes, binary file, URL, data-URI or base64.
+            prompt: How the person moves, at most 2500 characters.
+            mode: std (720p) or pro (1080p). None: std.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
 
 class IdentifyFaceResource(CallResource):
     """`/v1/videos/identify-face` of Kling."""
@@ -500,6 +802,342 @@ class AsyncImageToVideoResource(AsyncTaskResource):
             multi_shot: True for a video of several shots; kling-v3, kling-3.0. None: one shot.
             shot_type: customize (your multi_prompt) or intelligence; needed with multi_shot.
             multi_prompt: 1 to 6 shots whose durations add up to duration.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
+            check: False to check nothing before it is sent; see Request.
+            watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+
+class LipSyncResource(TaskResource):
+    """`/v1/videos/lip-sync` of Kling."""
+    def create(
+        self,
+        *,
+        input: LipSyncInput | Mapping[str, Any],
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            input: What is said in which video: a LipSyncInput, or a mapping of its fields. A text
+                has at most 120 characters.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        input: LipSyncInput | Mapping[str, Any],
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            input: What is said in which video: a LipSyncInput, or a mapping of its fields. A text
+                has at most 120 characters.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncLipSyncResource(AsyncTaskResource):
+    """`/v1/videos/lip-sync` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        input: LipSyncInput | Mapping[str, Any],
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            input: What is said in which video: a LipSyncInput, or a mapping of its fields. A text
+                has at most 120 characters.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        input: LipSyncInput | Mapping[str, Any],
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            input: What is said in which video: a LipSyncInput, or a mapping of its fields. A text
+                has at most 120 characters.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class MotionControlResource(TaskResource):
+    """`/v1/videos/motion-control` of Kling."""
+    def create(
+        self,
+        *,
+        image_url: ImageSource,
+        video_url: str,
+        character_orientation: Orientation | str,
+        model_name: Literal["kling-v2-6", "kling-v3", "kling-2.6", "kling-3.0"]
+        | str = "kling-v2-6",
+        prompt: str | None = None,
+        mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
+        keep_original_sound: bool | KeepSound | str | None = None,
+        audio: MotionAudio | str | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            image_url: The picture, with sides of 300 to 65536 px: a path object, bytes, binary
+                file, URL, data-URI or base64.
+            video_url: Public URL of the video to follow, an mp4 or mov: at most 100 MB, sides of
+                340 to 3850 px, 3 to 30 s (10 s with character_orientation image).
+            character_orientation: Which way the person looks: image (as in the picture) or video.
+            model_name: Always sent. Known: kling-v2-6, kling-v3, kling-2.6, kling-3.0.
+            prompt: What else to show, at most 2500 characters.
+            mode: std (720p) or pro (1080p). None: std, which is sent, as the vendor wants one.
+            resolution: 720p or 1080p: another name for mode.
+            keep_original_sound: yes or no, or a bool: whether the result has the video's sound.
+                None: yes.
+            audio: original or off: another name for keep_original_sound.
+            element_list: At most one element, as ids or objects; kling-v3 and kling-3.0, and
+                character_orientation must be video.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
+            check: False to check nothing before it is sent; see Request.
+            watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+    def run(
+        self,
+        *,
+        image_url: ImageSource,
+        video_url: str,
+        character_orientation: Orientation | str,
+        model_name: Literal["kling-v2-6", "kling-v3", "kling-2.6", "kling-3.0"]
+        | str = "kling-v2-6",
+        prompt: str | None = None,
+        mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
+        keep_original_sound: bool | KeepSound | str | None = None,
+        audio: MotionAudio | str | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            image_url: The picture, with sides of 300 to 65536 px: a path object, bytes, binary
+                file, URL, data-URI or base64.
+            video_url: Public URL of the video to follow, an mp4 or mov: at most 100 MB, sides of
+                340 to 3850 px, 3 to 30 s (10 s with character_orientation image).
+            character_orientation: Which way the person looks: image (as in the picture) or video.
+            model_name: Always sent. Known: kling-v2-6, kling-v3, kling-2.6, kling-3.0.
+            prompt: What else to show, at most 2500 characters.
+            mode: std (720p) or pro (1080p). None: std, which is sent, as the vendor wants one.
+            resolution: 720p or 1080p: another name for mode.
+            keep_original_sound: yes or no, or a bool: whether the result has the video's sound.
+                None: yes.
+            audio: original or off: another name for keep_original_sound.
+            element_list: At most one element, as ids or objects; kling-v3 and kling-3.0, and
+                character_orientation must be video.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
+            check: False to check nothing before it is sent; see Request.
+            watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+
+class AsyncMotionControlResource(AsyncTaskResource):
+    """`/v1/videos/motion-control` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        image_url: ImageSource,
+        video_url: str,
+        character_orientation: Orientation | str,
+        model_name: Literal["kling-v2-6", "kling-v3", "kling-2.6", "kling-3.0"]
+        | str = "kling-v2-6",
+        prompt: str | None = None,
+        mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
+        keep_original_sound: bool | KeepSound | str | None = None,
+        audio: MotionAudio | str | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            image_url: The picture, with sides of 300 to 65536 px: a path object, bytes, binary
+                file, URL, data-URI or base64.
+            video_url: Public URL of the video to follow, an mp4 or mov: at most 100 MB, sides of
+                340 to 3850 px, 3 to 30 s (10 s with character_orientation image).
+            character_orientation: Which way the person looks: image (as in the picture) or video.
+            model_name: Always sent. Known: kling-v2-6, kling-v3, kling-2.6, kling-3.0.
+            prompt: What else to show, at most 2500 characters.
+            mode: std (720p) or pro (1080p). None: std, which is sent, as the vendor wants one.
+            resolution: 720p or 1080p: another name for mode.
+            keep_original_sound: yes or no, or a bool: whether the result has the video's sound.
+                None: yes.
+            audio: original or off: another name for keep_original_sound.
+            element_list: At most one element, as ids or objects; kling-v3 and kling-3.0, and
+                character_orientation must be video.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1 or model-path; None takes that of the model's name.
+            check: False to check nothing before it is sent; see Request.
+            watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+    async def run(
+        self,
+        *,
+        image_url: ImageSource,
+        video_url: str,
+        character_orientation: Orientation | str,
+        model_name: Literal["kling-v2-6", "kling-v3", "kling-2.6", "kling-3.0"]
+        | str = "kling-v2-6",
+        prompt: str | None = None,
+        mode: QualityMode | str | None = None,
+        resolution: Resolution | str | None = None,
+        keep_original_sound: bool | KeepSound | str | None = None,
+        audio: MotionAudio | str | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            image_url: The picture, with sides of 300 to 65536 px: a path object, bytes, binary
+                file, URL, data-URI or base64.
+            video_url: Public URL of the video to follow, an mp4 or mov: at most 100 MB, sides of
+                340 to 3850 px, 3 to 30 s (10 s with character_orientation image).
+            character_orientation: Which way the person looks: image (as in the picture) or video.
+            model_name: Always sent. Known: kling-v2-6, kling-v3, kling-2.6, kling-3.0.
+            prompt: What else to show, at most 2500 characters.
+            mode: std (720p) or pro (1080p). None: std, which is sent, as the vendor wants one.
+            resolution: 720p or 1080p: another name for mode.
+            keep_original_sound: yes or no, or a bool: whether the result has the video's sound.
+                None: yes.
+            audio: original or off: another name for keep_original_sound.
+            element_list: At most one element, as ids or objects; kling-v3 and kling-3.0, and
+                character_orientation must be video.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
@@ -1250,6 +1888,132 @@ class AsyncTextToVideoResource(AsyncTaskResource):
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
                 limit of a known model.
+        """
+
+class VideoEffectsResource(TaskResource):
+    """`/v1/videos/effects` of Kling."""
+    def create(
+        self,
+        *,
+        effect_scene: SingleScene | DualScene | str,
+        input: EffectInput | Mapping[str, Any],
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            effect_scene: The scene. The known ones are those of the page of 2026-09-20; each takes
+                either one or two pictures.
+            input: The pictures: an EffectInput, or a mapping of its fields; at most two.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        effect_scene: SingleScene | DualScene | str,
+        input: EffectInput | Mapping[str, Any],
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            effect_scene: The scene. The known ones are those of the page of 2026-09-20; each takes
+                either one or two pictures.
+            input: The pictures: an EffectInput, or a mapping of its fields; at most two.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncVideoEffectsResource(AsyncTaskResource):
+    """`/v1/videos/effects` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        effect_scene: SingleScene | DualScene | str,
+        input: EffectInput | Mapping[str, Any],
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            effect_scene: The scene. The known ones are those of the page of 2026-09-20; each takes
+                either one or two pictures.
+            input: The pictures: an EffectInput, or a mapping of its fields; at most two.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        effect_scene: SingleScene | DualScene | str,
+        input: EffectInput | Mapping[str, Any],
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            effect_scene: The scene. The known ones are those of the page of 2026-09-20; each takes
+                either one or two pictures.
+            input: The pictures: an EffectInput, or a mapping of its fields; at most two.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
         """
 
 class VideoExtendResource(TaskResource):

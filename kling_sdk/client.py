@@ -57,6 +57,11 @@ class Kling(ClientBase, Downloads):
         omni_video: Videos from a prompt, pictures, elements and a video.
         multi_image2video: Videos from pictures of several subjects.
         video_extend: Videos made longer.
+        motion_control: Videos of a picture that moves as a video does.
+        effects: Videos of an effect with the people in pictures.
+        avatar: Videos of a person in a picture who speaks.
+        lip_sync: Videos whose mouth moves to a text or a sound.
+        advanced_lip_sync: The same for a face that `identify_face` has found.
         identify_face: The faces of a video, at once.
     """
 
@@ -67,6 +72,11 @@ class Kling(ClientBase, Downloads):
     omni_video: typed.OmniVideoResource = resource("omni-video")
     multi_image2video: typed.MultiImageToVideoResource = resource("multi-image2video")
     video_extend: typed.VideoExtendResource = resource("video-extend")
+    motion_control: typed.MotionControlResource = resource("motion-control")
+    effects: typed.VideoEffectsResource = resource("effects")
+    avatar: typed.AvatarResource = resource("avatar")
+    lip_sync: typed.LipSyncResource = resource("lip-sync")
+    advanced_lip_sync: typed.AdvancedLipSyncResource = resource("advanced-lip-sync")
     identify_face: typed.IdentifyFaceResource = resource("identify-face")
 
     def __init__(
@@ -290,6 +300,11 @@ class AsyncKling(ClientBase, AsyncDownloads):
     omni_video: typed.AsyncOmniVideoResource = resource("omni-video")
     multi_image2video: typed.AsyncMultiImageToVideoResource = resource("multi-image2video")
     video_extend: typed.AsyncVideoExtendResource = resource("video-extend")
+    motion_control: typed.AsyncMotionControlResource = resource("motion-control")
+    effects: typed.AsyncVideoEffectsResource = resource("effects")
+    avatar: typed.AsyncAvatarResource = resource("avatar")
+    lip_sync: typed.AsyncLipSyncResource = resource("lip-sync")
+    advanced_lip_sync: typed.AsyncAdvancedLipSyncResource = resource("advanced-lip-sync")
     identify_face: typed.AsyncIdentifyFaceResource = resource("identify-face")
 
     def __init__(

@@ -36,8 +36,9 @@ class Price:
         model: Value of `model_name`; of a video that is extended, the model that made it; "" for
             an endpoint without models.
         mode: `std`, `pro` or `4k`; "" for a model without modes.
-        use: What decides the price besides: an input video (`video`), a voice (`voice`), sound
-            (`sound`), or none of these (`silent`). The first that applies counts.
+        use: What decides the price besides: an input video (`video`, also of motion control), a
+            voice (`voice`), sound (`sound`), or none of these (`silent`). The first that applies
+            counts.
         units: Units for each second of the result, for every 5 s that it begins, or for a call.
         per: `second`, `5 seconds` or `call`.
         clips: The lengths in seconds that are sold; empty for any whole number of seconds.
@@ -130,9 +131,21 @@ _BY_SECOND: Final[tuple[tuple[str, str, str, Use, str, tuple[int, ...], _List], 
     ("omni-video", "kling-v3-omni", "4k", "silent", "3", _ANY, _NEW),
     ("omni-video", "kling-v3-omni", "4k", "sound", "3", _ANY, _NEW),
     ("omni-video", "kling-v3-omni", "4k", "video", "3", _ANY, _ONE),
+    # Its input video decides the length.
+    ("motion-control", "kling-v2-6", "std", "video", "0.5", _ANY, _NEW),
+    ("motion-control", "kling-v2-6", "pro", "video", "0.8", _ANY, _NEW),
+    ("motion-control", "kling-v3", "std", "video", "0.9", _ANY, _NEW),
+    ("motion-control", "kling-v3", "pro", "video", "1.2", _ANY, _NEW),
+    ("avatar", "", "std", "silent", "0.4", _ANY, _NEW),
+    ("avatar", "", "pro", "silent", "0.8", _ANY, _NEW),
     # Every video of it has sound, which is in the price.
     (_PLAIN, "kling-3.0-turbo", "std", "silent", "0.8", _ANY, _NEW),
     (_PLAIN, "kling-3.0-turbo", "pro", "silent", "1", _ANY, _NEW),
+)
+# endpoint, units for every 5 s that the result begins, list
+_BY_FIVE_SECONDS: Final[tuple[tuple[str, str, _List], ...]] = (
+    ("lip-sync", "0.5", _OLD),
+    ("advanced-lip-sync", "0.5", _NEW),
 )
 # endpoint, model, mode, units per call, list
 _BY_CALL: Final[tuple[tuple[str, str, str, str, _List], ...]] = (
@@ -157,6 +170,10 @@ PRICES: Final[tuple[Price, ...]] = (
         Price(tuple(endpoints.split()), name, mode, use, Decimal(units), "second", clips, *source)
         for endpoints, model, mode, use, units, clips, source in _BY_SECOND
         for name in _names_of(model)
+    ),
+    *(
+        Price((endpoint,), "", "", "silent", Decimal(units), "5 seconds", _ANY, *source)
+        for endpoint, units, source in _BY_FIVE_SECONDS
     ),
     *(
         Price((endpoint,), model, mode, "silent", Decimal(units), "call", _ANY, *source)
@@ -238,7 +255,7 @@ def _unknown(reason: str) -> Estimate:
 
 
 def _use(given: Mapping[str, Any]) -> Use:
-    if given.get("video_list"):
+    if given.get("video_list") or given.get("character_orientation"):
         return "video"
     if given.get("voice_list"):
         return "voice"

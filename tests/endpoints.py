@@ -43,6 +43,35 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "omni-video": {"prompt": "a cat"},
     "multi-image2video": {"prompt": "a cat", "image_list": [{"image": URL}]},
     "video-extend": {"video_id": SOURCE_VIDEO, "prompt": "the cat walks on"},
+    "motion-control": {
+        "image_url": URL,
+        "video_url": "https://example.com/a.mp4",
+        "character_orientation": "video",
+        "mode": "std",
+    },
+    "effects": {"effect_scene": "hug_pro", "input": {"images": [URL, URL]}},
+    "avatar": {"image": URL, "sound_file": "https://example.com/a.mp3"},
+    "lip-sync": {
+        "input": {
+            "mode": "text2video",
+            "video_id": SOURCE_VIDEO,
+            "text": "Hello there",
+            "voice_id": "oversea_male1",
+            "voice_language": "en",
+        }
+    },
+    "advanced-lip-sync": {
+        "session_id": SOURCE_SESSION,
+        "face_choose": [
+            {
+                "face_id": "0",
+                "sound_file": "https://example.com/a.mp3",
+                "sound_start_time": 0,
+                "sound_end_time": 3000,
+                "sound_insert_time": 500,
+            }
+        ],
+    },
 }
 #: The same for the calls that answer at once and make no task.
 CALLS: Final[dict[str, dict[str, Any]]] = {

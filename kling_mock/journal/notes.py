@@ -26,7 +26,8 @@ __all__ = [
 #: `unknown`: a key that no endpoint knows, and that was ignored. `inapplicable`: one that does
 #: nothing here. `coerced`: a value of another type than documented. `retired`: something was
 #: served that the real service was seen to refuse. `refused`: what would have been accepted.
-NoteKind = Literal["unknown", "inapplicable", "coerced", "retired", "refused"]
+#: `assumed`: something was served of which nobody knows what the real service does.
+NoteKind = Literal["unknown", "inapplicable", "coerced", "retired", "refused", "assumed"]
 
 _KINDS: Final = get_args(NoteKind)
 

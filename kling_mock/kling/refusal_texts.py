@@ -104,6 +104,21 @@ MESSAGES: dict[str, Message] = {
             note="since the middle of 2026 the message of a failed task, before that a refusal",
         ),
     ),
+    "above": Message(1201, "{shown}: must be less than or equal to {bound}", _LIP_SYNC),
+    "below": Message(
+        1201,
+        "{shown}: must be greater than or equal to {bound}",
+        assumed("worded as that of a number that is too large"),
+    ),
+    "null": Message(1201, "{}: must not be null", _LIP_SYNC),
+    "no_text": Message(1201, "text is required", _LIP_SYNC),
+    "no_voice_language": Message(1201, "Voice language not found", _LIP_SYNC),
+    "no_voice": Message(
+        1201,
+        "Voice id not found",
+        observed("probe-2026-09", "probe-2026-10", as_of="2026-09-28", note="on tts and lip-sync"),
+    ),
+    "no_audio_type": Message(1201, "Audio type is null", _LIP_SYNC),
     "no_video": Message(1201, "video_id or video_url is required", _LIP_SYNC),
     "camera": Message(
         1201,

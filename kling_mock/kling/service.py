@@ -11,6 +11,7 @@ from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.record import CallContext, DirectCall, EmulatedEndpoint
 from kling_mock.kling.endpoints.registry import RoutedCall
 from kling_mock.kling.endpoints.validation import make_plan, read_object
+from kling_mock.kling.media.urls import RETENTION_SECONDS
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.admission import Purchase
 from kling_mock.kling.model.progress import TYPICAL
@@ -63,7 +64,9 @@ def _context(
         known.models,
         world.retired,
         account.characters,
-        lambda video_id: world.tasks.plan_of_video(account, video_id),
+        lambda video_id: world.tasks.plan_of_video(
+            account, video_id, world.clock.now() - RETENTION_SECONDS
+        ),
         lambda kind, session_id: world.sessions.find(account, kind, session_id, world.clock.now()),
     )
 

@@ -79,6 +79,7 @@ _TYPES: Mapping[FieldType, Callable[[Field], Schema]] = {
     "object": _object,
     "array": _array,
     "image": _image,
+    "sound": _image,
     "url": _url,
     "texts": _texts,
 }

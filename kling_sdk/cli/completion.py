@@ -14,7 +14,12 @@ import attrs
 
 __all__ = ["SHELLS", "completion_script"]
 
-_FILES: Final = frozenset({"path", "download", "image", "image_tail", "static_mask", "image_list"})
+_FILES: Final = frozenset(
+    {
+        *("path", "download", "image", "image_tail", "static_mask", "image_list"),
+        *("image_url", "sound_file"),
+    }
+)
 
 
 @attrs.frozen

@@ -13,21 +13,32 @@ from typing import Any, Final, get_args
 
 import attrs
 
+from kling_sdk.endpoints.avatar import AvatarMode
 from kling_sdk.endpoints.base import Request, documentation
-from kling_sdk.endpoints.converters import Switch
+from kling_sdk.endpoints.converters import KeepSound, Switch
 from kling_sdk.endpoints.models import ABSENT
+from kling_sdk.endpoints.motion_control import Orientation
 from kling_sdk.endpoints.values import AspectRatio, QualityMode, ShotType
 from kling_sdk.errors import RequestValidationError
 
 __all__ = ["add_options", "choices", "help_text", "option_name", "request_from"]
 
-_PICTURES: Final = frozenset({"image", "image_tail", "static_mask", "image_url", "mask"})
+_OBJECTS: Final = ("CameraControl", "Mapping", "LipSyncInput", "EffectInput")
+_PICTURES: Final = frozenset(
+    {
+        *("image", "image_tail", "static_mask", "image_url", "mask", "images"),
+        *("sound_file", "audio_file"),
+    }
+)
 _ELSEWHERE: Final = re.compile(r"(https?|data):", re.IGNORECASE)
 _CHOICES: Final = {
     "AspectRatio": get_args(AspectRatio),
     "QualityMode": get_args(QualityMode),
     "ShotType": get_args(ShotType),
     "Switch": get_args(Switch),
+    "KeepSound": get_args(KeepSound),
+    "Orientation": get_args(Orientation),
+    "AvatarMode": get_args(AvatarMode),
 }
 
 # How a parameter is given, by the beginning of its type.
@@ -35,8 +46,7 @@ _KINDS: Final[dict[str, dict[str, Any]]] = {
     "bool": {"action": argparse.BooleanOptionalAction},
     "float": {"type": float, "metavar": "NUMBER"},
     "tuple[": {"action": "append", "metavar": "VALUE|JSON"},
-    "CameraControl": {"metavar": "JSON"},
-    "Mapping": {"metavar": "JSON"},
+    **{name: {"metavar": "JSON"} for name in _OBJECTS},
 }
 _METAVARS: Final = {"model_name": "MODEL", "duration": "SECONDS"}
 
@@ -45,6 +55,11 @@ _WORDS: Final = tuple(
     (re.compile(pattern), words)
     for pattern, words in (
         (r"path object, bytes, binary file, URL, data-URI or base64", "a path, a URL or base64"),
+        (r"an? (LipSyncInput|EffectInput), or a mapping of its fields", "as JSON"),
+        (r", as object or mapping", ", as JSON"),
+        (r" \(Video\.id\)", ""),
+        (r"AdvancedLipSync|IdentifyFace", "advanced lip-sync"),
+        (r"FaceSession\.session_id", "of identify-face"),
         (r"; sources and limits as ImageToVideo\.image", ", as paths, URLs or base64"),
         (r", as ids or objects", ", as ids or JSON"),
         (r", or OmniImage objects that", ", or JSON objects that"),
@@ -94,7 +109,8 @@ def choices(cls: type[Request], parameter: str) -> tuple[str, ...]:
         return tuple(str(seconds) for seconds in sorted(known))
     if parameter == "mode":
         used = {mode for model in record.models for mode in model.modes} - {ABSENT}
-        return tuple(mode for mode in get_args(QualityMode) if mode in used)
+        if used:
+            return tuple(mode for mode in get_args(QualityMode) if mode in used)
     annotation = str(signature(cls).parameters[parameter].annotation)
     return next((_CHOICES[name] for name in _CHOICES if re.search(rf"\b{name}\b", annotation)), ())
 
@@ -146,7 +162,7 @@ def _value(name: str, annotation: str, value: Any) -> Any:
         return _standard_input()
     if annotation.startswith("tuple["):
         return [_item(name, item) for item in value]
-    if annotation.startswith(("CameraControl", "Mapping")):
+    if annotation.startswith(_OBJECTS):
         return _json(name, value)
     return _picture(value) if name in _PICTURES else value
 
@@ -175,11 +191,17 @@ def _picture(text: str) -> str | Path:
     return text if _ELSEWHERE.match(text) else Path(text)
 
 
+def _pictures(value: Any) -> Any:
+    """Return the files of a member of an object; what is no text stays."""
+    if isinstance(value, list):
+        return [_pictures(item) for item in value]
+    return _picture(value) if isinstance(value, str) else value
+
+
 def _json(name: str, text: str) -> Any:
     def with_pictures(found: dict[str, Any]) -> dict[str, Any]:
         return {
-            key: _picture(value) if key in _PICTURES and isinstance(value, str) else value
-            for key, value in found.items()
+            key: _pictures(value) if key in _PICTURES else value for key, value in found.items()
         }
 
     try:

@@ -63,8 +63,14 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypedDict
 
-from kling_sdk.endpoints.converters import AnyMapping, Switch
+from kling_sdk.endpoints.advanced_lip_sync import FaceChoice
+from kling_sdk.endpoints.avatar import AvatarMode
+from kling_sdk.endpoints.converters import AnyMapping, KeepSound, Switch
+from kling_sdk.endpoints.effect_scenes import DualScene, SingleScene
 from kling_sdk.endpoints.interfaces import Audio, Interface, Resolution
+from kling_sdk.endpoints.lip_sync import LipSyncInput
+from kling_sdk.endpoints.motion_control import MotionAudio, Orientation
+from kling_sdk.endpoints.video_effects import EffectInput
 from kling_sdk.endpoints.values import (
     AspectRatio,
     CameraControl,
@@ -78,7 +84,7 @@ from kling_sdk.endpoints.values import (
     SubjectImage,
     Voice,
 )
-from kling_sdk.files import ImageSource
+from kling_sdk.files import ImageSource, SoundSource
 from kling_sdk.flows.context import Event
 from kling_sdk.resources import (
     AsyncCallResource,

@@ -243,7 +243,7 @@ class Request(metaclass=_RequestType):
 
     def prompts(self) -> tuple[str, ...]:
         """Return all its private texts: what no log and no error may quote."""
-        names = ("prompt", "negative_prompt", "multi_prompt", "extra_body")
+        names = ("prompt", "negative_prompt", "multi_prompt", "input", "extra_body")
         return tuple(text for name in names for text in _texts(getattr(self, name, None)))
 
     def given(self) -> dict[str, Any]:
@@ -266,8 +266,8 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _texts(item)
-    else:
-        yield from _texts(getattr(value, "prompt", ""))
+    else:  # a shot, or what is said
+        yield from _texts(getattr(value, "prompt", "") or getattr(value, "text", ""))
 
 
 @attrs.frozen(kw_only=True)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from kling_sdk.endpoints.interfaces import interface_for
 from kling_sdk.errors import RequestValidationError
-from kling_sdk.files import image_problem
+from kling_sdk.files import image_problem, sound_problem
 
 __all__ = [
     "flag",
@@ -21,11 +21,14 @@ __all__ = [
     "is_json",
     "is_web_url",
     "items",
+    "needed_url",
+    "needed_word",
     "number",
     "one_of",
     "prompt",
     "require_json",
     "seconds",
+    "sound",
     "text",
     "web_url",
     "word",
@@ -90,6 +93,17 @@ def one_of(literal: Any) -> Validator:
     return check
 
 
+def needed_word(literal: Any) -> Validator:
+    """Accept a value of the `Literal` type *literal*."""
+    known = one_of(literal)
+
+    def check(request: Any, attribute: Any, value: object) -> None:
+        required_text()(request, attribute, value)
+        known(request, attribute, value)
+
+    return check
+
+
 def word(literal: Any) -> Validator:
     """Accept a value of the `Literal` type *literal*, or None, whatever the model."""
     accepted = get_args(literal)
@@ -148,7 +162,7 @@ def items(minimum: int, maximum: int) -> Validator:
     return check
 
 
-def image(request: Any, attribute: Any, value: str | None) -> None:
+def image(request: Any, attribute: Any, value: Any) -> None:
     """Accept a picture within the vendor's limits, or None."""
     if value is not None and request.has_known_limits:
         check_image(request, attribute.name, value)
@@ -166,6 +180,12 @@ def check_image(request: Any, field: str, value: str) -> None:
         raise RequestValidationError(field, *problem)
 
 
+def sound(request: Any, attribute: Any, value: object) -> None:
+    """Accept a sound within the vendor's limits, or None."""
+    if isinstance(value, str) and request.has_known_limits and (problem := sound_problem(value)):
+        raise RequestValidationError(attribute.name, *problem)
+
+
 def web_url(_request: Any, attribute: Any, value: object) -> None:
     """Accept an http(s) URL with a host, or None."""
     if value is not None:
@@ -175,6 +195,12 @@ def web_url(_request: Any, attribute: Any, value: object) -> None:
             raise RequestValidationError(
                 attribute.name, "is no URL", "an http(s) URL such as https://example.com/kling"
             )
+
+
+def needed_url(request: Any, attribute: Any, value: Any) -> None:
+    """Accept an http(s) URL with a host."""
+    required_text()(request, attribute, value)
+    web_url(request, attribute, value)
 
 
 def is_web_url(value: str) -> bool:

@@ -22,15 +22,26 @@ from kling_sdk.endpoints.values import (
     whole,
 )
 from kling_sdk.errors import RequestValidationError
-from kling_sdk.files import ImageSource, to_image
+from kling_sdk.files import ImageSource, SoundSource, to_image, to_sound
 
 AnyMapping = Mapping[str, Any]
 Switch = Literal["on", "off"]
+KeepSound = Literal["yes", "no"]
 
 
 def optional_image(value: ImageSource | None) -> str | None:
     """Return a picture as URL or base64."""
     return None if value is None else to_image(value)
+
+
+def to_picture_url(value: ImageSource) -> str:
+    """Return the picture of motion control as URL or base64."""
+    return to_image(value, field="image_url")
+
+
+def optional_sound(value: SoundSource | None) -> str | None:
+    """Return a sound as URL or base64."""
+    return None if value is None else to_sound(value)
 
 
 def optional_tail(value: ImageSource | None) -> str | None:
@@ -52,6 +63,13 @@ def to_switch(value: bool | Switch | str | None) -> str | None:  # noqa: FBT001 
     """Return `on` or `off`; True and False are taken for them."""
     if isinstance(value, bool):
         return "on" if value else "off"
+    return value
+
+
+def to_keep(value: bool | KeepSound | str | None) -> str | None:  # noqa: FBT001 - a field's value; literals are for editors
+    """Return `yes` or `no`; True and False are taken for them."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return value
 
 

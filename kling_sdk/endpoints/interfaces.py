@@ -122,7 +122,7 @@ def check_agreement(given: Mapping[str, Any], keeps: Iterable[Any] = ()) -> None
         raise RequestValidationError(
             "audio", f"is {audio!r:.40} beside sound {sound!r:.40}", "one of the two"
         )
-    for keep in keeps:
+    for keep in (*keeps, given.get("keep_original_sound")):
         if (audio and keep == "yes" and audio != "original") or (
             audio == "original" and keep == "no"
         ):

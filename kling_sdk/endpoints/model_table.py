@@ -36,6 +36,8 @@ def _row(record: EndpointRecord, model: ModelLimits) -> str:
     modes = ", ".join(f"`{mode}`" for mode in model.modes if mode != ABSENT) or "none"
     lengths = {mode.seconds: None for mode in model.modes.values()}
     seconds = " or ".join(map(_seconds, lengths))
+    if record.input_length is not None:
+        seconds = f"as its {record.input_length.what}"
     takes = ", ".join(_takes(record, model.modes)) or "nothing"
     return f"| {name} | `kling.{record.attribute}` | {modes} | {seconds} | {takes} |"
 

@@ -54,13 +54,23 @@ _IMAGE_TYPES: Final = {
 _VIDEO_TYPES: Final = {"": "base_video", "base": "base_video", "feature": "feature_video"}
 _REFERENCE: Final = re.compile(r"<<<(image|video|element|voice)_([0-9]{1,4})>>>(?=([0-9A-Za-z_])?)")
 _OMNI: Final = "omni-video"
+_MOTION: Final = "motion-control"
+#: `audio` -> `keep_original_sound` of a product whose only sound is that of its video.
+_KEEPS: Final = {"original": "yes", "off": "no"}
+#: Fields of motion-control that become a content, or are a setting.
+_MOTION_CONTENTS: Final = (("image_url", "image"), ("video_url", "video"))
+_MOTION_FIELDS: Final = ("image_url", "video_url", "character_orientation", "keep_original_sound")
 
 
 # ---------------------------------------------------------------- /v1
 
 
-def to_v1(body: Mapping[str, Any]) -> dict[str, Any]:
+def to_v1(body: Mapping[str, Any], product: str = "") -> dict[str, Any]:
     """Return a body for /v1: `resolution` and `audio` in its own words.
+
+    Args:
+        body: The request, in our vocabulary.
+        product: What the product is called in the path of the other interface.
 
     Raises:
         RequestValidationError: they name what /v1 has no word for, or disagree with another field.
@@ -68,24 +78,36 @@ def to_v1(body: Mapping[str, Any]) -> dict[str, Any]:
     videos = _videos(body)
     check_agreement(body, [video.get("keep_original_sound") for video in videos])
     made = {name: value for name, value in body.items() if name not in {"resolution", "audio"}}
-    resolution, audio = body.get("resolution"), body.get("audio")
-    if resolution:
+    if resolution := body.get("resolution"):
         mode = mode_of(resolution) if isinstance(resolution, str) else None
         if mode is None:
             raise _unknown("resolution", resolution, "/v1 has", RESOLUTIONS.values())
         made["mode"] = mode
+    if audio := body.get("audio"):
+        made |= _v1_sound_of_video(audio) if product == _MOTION else _v1_sound(audio, videos)
+    return made
+
+
+def _v1_sound_of_video(audio: Any) -> dict[str, Any]:
+    """Return the field for `audio` of a product whose only sound is that of its video."""
+    if audio not in ("original", "off"):
+        raise _unknown("audio", audio, "this product has", _KEEPS)
+    return {"keep_original_sound": _KEEPS[audio]}
+
+
+def _v1_sound(audio: Any, videos: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the fields for `audio` in the words of /v1."""
     if audio == "original":
         if not videos:
             raise RequestValidationError(
                 "audio", "is original without a video", "a video whose sound is kept"
             )
-        made["video_list"] = [{**video, "keep_original_sound": "yes"} for video in videos]
-    elif audio:
-        if audio not in ("native", "off"):
-            raise _unknown("audio", audio, "/v1 has", ("native", "off", "original"))
-        made["sound"] = "on" if audio == "native" else "off"
-        if audio == "off" and videos:
-            made["video_list"] = [{**video, "keep_original_sound": "no"} for video in videos]
+        return {"video_list": [{**video, "keep_original_sound": "yes"} for video in videos]}
+    if audio not in ("native", "off"):
+        raise _unknown("audio", audio, "/v1 has", ("native", "off", "original"))
+    made: dict[str, Any] = {"sound": "on" if audio == "native" else "off"}
+    if audio == "off" and videos:
+        made["video_list"] = [{**video, "keep_original_sound": "no"} for video in videos]
     return made
 
 
@@ -129,10 +151,11 @@ def to_model_path(
             made["prompt"] = text
         _refuse_contents(given, product)
     else:
-        made["contents"] = list(_contents(given, videos))
+        made["contents"] = list(_contents(given, videos, product))
     settings = dict(_settings(given, product, limits, videos))
     options = {name: given[name] for name in _OPTIONS if name in given}
-    made |= {name: value for name, value in given.items() if name not in _TRANSLATED}
+    translated = _TRANSLATED.union(_MOTION_FIELDS if product == _MOTION else ())
+    made |= {name: value for name, value in given.items() if name not in translated}
     made |= {"settings": settings} if settings else {}
     made |= {"options": options} if options else {}
     # Of a body that the caller wrote, in this interface's own words.
@@ -163,6 +186,8 @@ def _settings(
 ) -> Iterator[tuple[str, Any]]:
     if (resolution := _resolution(given, product)) is not None:
         yield "resolution", resolution
+    if product == _MOTION and "character_orientation" in given:
+        yield "character_orientation", given["character_orientation"]
     if "aspect_ratio" in given:
         if product not in _WITHOUT_EFFECT:
             yield "aspect_ratio", given["aspect_ratio"]
@@ -208,6 +233,12 @@ def _audio(given: Mapping[str, Any], videos: Sequence[Mapping[str, Any]]) -> Any
     keeps = any(video.get("keep_original_sound") == "yes" for video in videos)
     if "audio" in given:
         return given["audio"]
+    if "keep_original_sound" in given:  # of motion-control; any other product has it in a video
+        keep = given["keep_original_sound"]
+        words = {kept: audio for audio, kept in _KEEPS.items()}
+        if keep not in words:
+            raise _unknown("keep_original_sound", keep, "it must be", words)
+        return words[keep]
     sound = given.get("sound")
     if keeps:
         if sound == "on":
@@ -218,9 +249,9 @@ def _audio(given: Mapping[str, Any], videos: Sequence[Mapping[str, Any]]) -> Any
     if sound is None:
         # A video's own sound is dropped on both interfaces unless it is asked for.
         return "off" if any(video.get("keep_original_sound") == "no" for video in videos) else None
-    words = {"on": "native", "off": "off", True: "native", False: "off"}
+    sounds = {"on": "native", "off": "off", True: "native", False: "off"}
     try:
-        return words[sound]
+        return sounds[sound]
     except (KeyError, TypeError):
         raise _unknown("sound", sound, "it must be", ("on", "off")) from None
 
@@ -299,7 +330,7 @@ def _id(kind: str, number: int) -> str:
 
 
 def _contents(
-    given: Mapping[str, Any], videos: Sequence[Mapping[str, Any]]
+    given: Mapping[str, Any], videos: Sequence[Mapping[str, Any]], product: str
 ) -> Iterator[dict[str, Any]]:
     images, elements, voices = (
         _objects(name, given.get(name)) for name in ("image_list", "element_list", "voice_list")
@@ -313,7 +344,8 @@ def _contents(
     text = _prompt(given, {kind: len(items) for kind, items in named.items()})
     if text:
         yield {"type": "prompt", "text": text}
-    for name, kind in (("image", "first_frame"), ("image_tail", "last_frame")):
+    frames = (("image", "first_frame"), ("image_tail", "last_frame"))
+    for name, kind in (*frames, *(_MOTION_CONTENTS if product == _MOTION else ())):
         if name in given:
             yield {"type": kind, "url": given[name]}
     for number, image in enumerate(images, start=1):

@@ -121,7 +121,7 @@ class V1Wire:
         if "resolution" in body or "audio" in body:
             from kling_sdk.wire.translation import to_v1  # few requests need it
 
-            body = to_v1(body)
+            body = to_v1(body, request.record.product)
         return HttpCall("POST", request.record.path, json=body)
 
     def get(

@@ -15,6 +15,7 @@ import pytest
 
 from kling_mock import KlingMock
 from kling_mock.clock import ManualClock, MockClock
+from kling_mock.kling.endpoints.registry import ENDPOINTS
 from tests.mock.receiver import receiver
 
 __all__ = ["receiver"]
@@ -44,14 +45,14 @@ class Api:
         """Send a create request; text2video gets a prompt and a model unless told otherwise."""
         if endpoint == "text2video":
             body = {"model_name": "kling-v2-6", "prompt": "a kitten on the grass"} | body
-        return self.http.post(f"/v1/videos/{endpoint}", json=body, headers=self.headers())
+        return self.http.post(ENDPOINTS[endpoint].path, json=body, headers=self.headers())
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.http.get(path, headers=self.headers() | options.pop("headers", {}), **options)
 
     def task(self, task_id: str, endpoint: str = "text2video") -> dict[str, Any]:
         """Return the `data` of a query."""
-        data: dict[str, Any] = self.get(f"/v1/videos/{endpoint}/{task_id}").json()["data"]
+        data: dict[str, Any] = self.get(f"{ENDPOINTS[endpoint].path}/{task_id}").json()["data"]
         return data
 
     def new(self, endpoint: str = "text2video", **body: Any) -> str:

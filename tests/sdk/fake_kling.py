@@ -85,6 +85,8 @@ class HonestKling:
         """Answer a request."""
         with self._lock:
             parts = [unquote(part) for part in path.strip("/").split("/")]
+            if parts[2:4] == ["avatar", "image2video"]:  # the only one of two parts
+                del parts[3]
             if parts[:2] == ["v1", "videos"] and method == "POST":
                 return self._create(parts[2], body)
             if parts[:2] == ["v1", "videos"] and len(parts) == 4:

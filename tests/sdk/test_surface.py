@@ -61,6 +61,9 @@ EXAMPLES: list[Any] = [
     kling_sdk.CallbackEvent(TASK, verified=True),
     kling_sdk.FaceSession("8", (kling_sdk.Face("0", "https://files.test/0.png", 0, 5000),)),
     kling_sdk.Face("-1"),
+    kling_sdk.FaceChoice("0", 0, 3000, 500, audio_id="7"),
+    kling_sdk.LipSyncInput("text2video", video_id="7", text="x"),
+    kling_sdk.EffectInput(image="https://example.com/a.png"),
     *(request_class(name)(**body(name)) for name in ENDPOINTS),
     TextToVideo(prompt="x", camera_control=None, duration=10),
     kling_sdk.TextToVideo(

@@ -18,6 +18,7 @@ from kling_sdk import (
     CallbackEvent,
     Download,
     Estimate,
+    FaceSession,
     ImageToVideo,
     Kling,
     Outcome,
@@ -97,6 +98,14 @@ def sync_downloads(kling: Kling, video: Video) -> None:
     assert_type(kling.download(video, sys.stdout.buffer), int)
 
 
+def sync_client_of_files(kling: Kling) -> None:
+    assert_type(kling.identify_face.call(video_id="1"), FaceSession)
+    assert_type(kling.avatar.create(image=b"...", sound_file=Path("a.mp3")), Task)
+    said = {"mode": "text2video", "video_id": "1", "text": "a"}
+    assert_type(kling.lip_sync.create(input=said), Task)
+    assert_type(kling.effects.create(effect_scene="hug_pro", input={"images": [b""] * 2}), Task)
+
+
 async def _jobs() -> AsyncIterator[TextToVideo]:
     yield TextToVideo(prompt="a")
 
@@ -113,6 +122,7 @@ async def async_client(kling: AsyncKling) -> None:
     assert_type(await kling.image2video.create(image=Path("cat.png"), mode="pro"), Task)
     assert_type(await kling.omni_video.create(prompt="a kitten", image_list=[b"..."]), Task)
     assert_type(await kling.multi_image2video.create(image_list=[b"..."], prompt="a"), Task)
+    assert_type(await kling.identify_face.call(video_url="1", timeout=5), FaceSession)
     any_request: Request = VideoExtend(video_id="1")
     assert_type(await kling.submit(any_request, timeout=5), Task)
     assert_type(await kling.text2video.get("1", timeout=5), Task)

@@ -20,7 +20,12 @@ __all__ = [
 
 
 def require(
-    request: CreateRequest, feature: str, fields: str, situation: str = "unsupported"
+    request: CreateRequest,
+    feature: str,
+    fields: str,
+    situation: str = "unsupported",
+    *,
+    seconds: bool = True,
 ) -> None:
     """Check that the row of *request* has *feature* at its duration.
 
@@ -29,12 +34,14 @@ def require(
         feature: A feature of `Capability`.
         fields: The fields that use it, for the message.
         situation: The key of `MESSAGES` with Kling's text.
+        seconds: False where the request does not decide the duration.
 
     Raises:
         Refusal: It has not.
     """
     row = request.capability
-    if feature in row.features and request.seconds in row.narrowed.get(feature, row.durations):
+    fits = not seconds or request.seconds in row.narrowed.get(feature, row.durations)
+    if feature in row.features and fits:
         return
     note = f"{fields} can be used with {_served(request, feature)}"
     # A template takes as many names as it has use for.

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, cast
 from kling_mock.kling.endpoints.fields import Field, FieldShape, FieldType
 from kling_mock.kling.endpoints.images import MAX_BYTES, check_length
 from kling_mock.kling.endpoints.noticing import Noticed
+from kling_mock.kling.endpoints.sounds import check_size
 from kling_mock.kling.service_codes import Refusal, invalid, refusal, shortened
 from kling_mock.web.addresses import is_http_url
 
@@ -180,6 +181,15 @@ def _image(field: Field, value: object, path: str, _reader: FieldReader) -> str:
     return check_image(value, path)
 
 
+def _sound(field: Field, value: object, path: str, _reader: FieldReader) -> str:
+    if not isinstance(value, str):
+        raise _unreadable(field, path, value)
+    if not value.startswith(("http://", "https://")):
+        check_size(value, path)  # first: decoding takes long
+        _check_base64(value, path)
+    return value
+
+
 def check_image(value: str, path: str, most: int = MAX_BYTES) -> str:
     """Return *value*, which must be a URL or base64 of an image of at most *most* bytes.
 
@@ -193,15 +203,19 @@ def check_image(value: str, path: str, most: int = MAX_BYTES) -> str:
     """
     if value.startswith(("http://", "https://")):
         return value  # never fetched: this server opens no connection for a request
+    check_length(value, path, most)  # first: decoding takes long
+    _check_base64(value, path)
+    return value
+
+
+def _check_base64(value: str, path: str) -> None:
     if value.startswith("data:"):
         text = "must be raw base64 without a data: prefix"
         raise refusal("base64", field=path, note=text)
-    check_length(value, path, most)  # first: decoding takes long
     try:
         base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
         raise refusal("base64", field=path, note="must be a URL or raw base64") from None
-    return value
 
 
 def _texts(field: Field, value: object, path: str, _reader: FieldReader) -> list[str]:
@@ -235,7 +249,19 @@ def _in_range(field: Field, size: float, value: object, path: str) -> None:
     high_enough = field.low is None or size >= field.low
     if not (low_enough and high_enough):
         got = size if field.type == "array" else value
+        if field.validated:
+            raise _beyond(field, size, path)
         raise invalid(path, _expected(field), got)
+
+
+def _beyond(field: Field, size: float, path: str) -> Refusal:
+    first, *others = path.rpartition(".")[2].split("_")
+    name = first + "".join(map(str.capitalize, others))
+    is_above = field.high is not None and size > field.high
+    shown = f"{path.rpartition('.')[0]}.{name}".removeprefix(".")
+    bound = field.high if is_above else field.low
+    situation = "above" if is_above else "below"
+    return refusal(situation, field=path, note=_expected(field), shown=shown, bound=bound)
 
 
 _READERS: dict[FieldType, Callable[[Field, object, str, FieldReader], Any]] = {
@@ -247,6 +273,7 @@ _READERS: dict[FieldType, Callable[[Field, object, str, FieldReader], Any]] = {
     "array": _array,
     "url": _url,
     "image": _image,
+    "sound": _sound,
     "texts": _texts,
 }
 
@@ -266,6 +293,7 @@ def _expected(field: Field) -> str:
         "object": f"must be an object with {members}",
         "url": "must be an http or https URL with a host",
         "image": "must be a URL or raw base64",
+        "sound": "must be a URL or raw base64",
         "texts": "must be a list of strings",
     }
     if field.type == "string" and field.high is None:

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 FieldType = Literal[
-    "string", "boolean", "number", "integer", "object", "array", "image", "url", "texts"
+    "string", "boolean", "number", "integer", "object", "array", "image", "sound", "url", "texts"
 ]
 
 _PAGES = documented("pages-2026-04", "digest-2026-01", as_of="2026-04-01")
@@ -59,8 +59,8 @@ class Field(NamedTuple):
 
     Attributes:
         name: The key.
-        type: `image` is a URL or raw base64 without a `data:` prefix; `url` is http or https;
-            `texts` is a list of strings.
+        type: `image` and `sound` are a URL or raw base64 without a `data:` prefix; `url` is http
+            or https; `texts` is a list of strings.
         required: Whether every request must have it. `null` and "" count as absent, except
             in a list (assumed: the vendor's own samples send empty strings).
         enum: The possible strings; empty is any.
@@ -71,6 +71,8 @@ class Field(NamedTuple):
         default: What a request without it means, where the value itself says so.
         wrong_value: The key of `MESSAGES` with the text for a string that is not of *enum*.
         wrong_type: The same for a value that cannot be read as *type*.
+        validated: Whether a number out of range is refused in the words of the service's
+            framework, which names the field as its program does.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Field(NamedTuple):
     default: str | int | bool | None = None
     wrong_value: str = "value"
     wrong_type: str = "unreadable"
+    validated: bool = False
 
 
 class FieldShape(NamedTuple):

@@ -54,7 +54,13 @@ def check_reachable(url: str, noticed: Noticed) -> None:
         noticed.fails_later("unreachable_media")
 
 
-def inspect(value: str, path: str, noticed: Noticed, most: int = MAX_BYTES) -> ImageSize | None:
+def inspect(
+    value: str,
+    path: str,
+    noticed: Noticed,
+    most: int = MAX_BYTES,
+    max_ratio: float = MAX_RATIO,
+) -> ImageSize | None:
     """Return the size of the image in *value*, or `None` for a URL, which is never fetched.
 
     One that is too small, or that cannot be had, lets the task fail later.
@@ -64,6 +70,7 @@ def inspect(value: str, path: str, noticed: Noticed, most: int = MAX_BYTES) -> I
         path: The field, for the message.
         noticed: Takes note of what lets the task fail.
         most: Bytes that an image may have.
+        max_ratio: What the longer side may be of the shorter one.
 
     Raises:
         Refusal: 400/1201 if it is too large, neither JPEG nor PNG, or too narrow.
@@ -82,10 +89,10 @@ def inspect(value: str, path: str, noticed: Noticed, most: int = MAX_BYTES) -> I
         raise invalid(path, "must be a whole jpg, jpeg or png image, got a damaged one")
     if min(size.width, size.height) < MIN_SIDE:
         noticed.fails_later("small_image")
-    if max(size.width, size.height) > MAX_RATIO * min(size.width, size.height):
+    if max(size.width, size.height) > max_ratio * min(size.width, size.height):
         raise invalid(
             path,
-            f"must have an aspect ratio from 1:{MAX_RATIO} to {MAX_RATIO}:1, "
+            f"must have an aspect ratio from 1:{max_ratio} to {max_ratio}:1, "
             f"got {size.width}x{size.height}",
         )
     return size

@@ -54,6 +54,10 @@ class Noticed:
         """Note that something was served which the real service was seen to refuse."""
         self.add(Note("retired", field, text))
 
+    def assumed(self, field: str, text: str) -> None:
+        """Note that something was served of which nobody knows what the real service does."""
+        self.add(Note("assumed", field, text))
+
     def fails_later(self, situation: str, **values: object) -> None:
         """Note that the task will be taken, and will fail; of several reasons the first counts.
 

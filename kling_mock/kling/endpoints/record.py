@@ -12,8 +12,8 @@ from kling_mock.kling.endpoints.field_checks import FieldReader
 from kling_mock.kling.endpoints.fields import NO_FIELDS, FieldShape
 from kling_mock.kling.endpoints.typical_times import TYPICAL_SECONDS
 from kling_mock.kling.model.accounts import Account
-from kling_mock.kling.model.plan import Plan, ResultKind
-from kling_mock.kling.model.sessions import Session, Sessions
+from kling_mock.kling.model.plan import ParentVideo, Plan, ResultKind
+from kling_mock.kling.model.sessions import CallSession, Sessions
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.web.facts import Fact
@@ -75,17 +75,19 @@ class UnitPrice(NamedTuple):
         amount: Units, of which one is 0.14 USD in a video pack.
         fact: Where the line comes from.
         per: What the amount is for. Clips that are sold as 5 and 10 seconds cost the same per
-            second in both lengths.
+            second in both lengths; of `5 seconds` each that is begun counts.
     """
 
     amount: Decimal
     fact: Fact
-    per: Literal["second", "result", "call"] = "second"
+    per: Literal["second", "5 seconds", "result", "call"] = "second"
 
     def units(self, seconds: int, results: int) -> Decimal:
         """Return what a task costs when it succeeds."""
         if self.per == "second":
             return self.amount * seconds
+        if self.per == "5 seconds":
+            return self.amount * -(-seconds // 5)
         return self.amount * results if self.per == "result" else self.amount
 
 
@@ -93,7 +95,7 @@ def _no_video(_video_id: str) -> Plan | None:
     return None
 
 
-def _no_session(_kind: str, _session_id: str) -> Session | None:
+def _no_session(_kind: str, _session_id: str) -> CallSession | None:
     return None
 
 
@@ -117,7 +119,7 @@ class CallContext(NamedTuple):
     retired: Collection[str] = ()
     characters: Collection[int] = ()
     find_video: Callable[[str], Plan | None] = _no_video
-    find_session: Callable[[str, str], Session | None] = _no_session
+    find_session: Callable[[str, str], CallSession | None] = _no_session
 
 
 class CreateRequest(NamedTuple):
@@ -177,6 +179,11 @@ def _one(_request: CreateRequest) -> int:
     return 1
 
 
+def asked_for_sound(request: CreateRequest) -> bool:
+    """Return whether the result has an audio track where the request says so."""
+    return request.fields.get("sound") == "on"
+
+
 def stated_aspect_ratio(request: CreateRequest) -> str:
     """Return the aspect ratio of the request, or the usual one."""
     return str(request.fields.get("aspect_ratio", "16:9"))
@@ -192,8 +199,8 @@ class EmulatedEndpoint:
     """One endpoint: all that is known of it, and nowhere else.
 
     Attributes:
-        name: Its name in this emulator; on /v1 the last part of the path, and where the path names
-            the model that of the product with `model-path-` before it.
+        name: Its name in this emulator; on /v1 the last part of the path that is its own, and
+            where the path names the model that of the product with `model-path-` before it.
         interface: How its paths, requests and replies are written.
         path: The path of a create request or of a direct call. It may end in a parameter in
             braces.
@@ -211,6 +218,10 @@ class EmulatedEndpoint:
         default_mode: The mode of a request without `mode`.
         parent_field: The field with the id of the earlier result that a request works on; "" if
             there is none.
+        parent_video: Returns the earlier video that a request works on, where no field of its own
+            names one.
+        sound: Works out whether the result has an audio track.
+        shows_duration: Whether its videos say how long they are.
         fixed_seconds: Returns the length of a result that does not depend on `duration`, or
             `None` for one that does.
         aspect_ratio: Works out the shape of the result.
@@ -243,6 +254,9 @@ class EmulatedEndpoint:
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     default_mode: str = "none"
     parent_field: str = ""
+    parent_video: Callable[[Mapping[str, Any], CallContext], ParentVideo | None] | None = None
+    sound: Callable[[CreateRequest], bool] = asked_for_sound
+    shows_duration: bool = True
     fixed_seconds: Callable[[Mapping[str, Any], CallContext], int | None] | None = None
     aspect_ratio: Callable[[CreateRequest], str] = stated_aspect_ratio
     count: Callable[[CreateRequest], int] = _one

@@ -79,7 +79,7 @@ def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: Cal
         resolution=row.resolution,
         aspect_ratio=record.aspect_ratio(request),
         fps=row.fps,
-        sound=fields.get("sound") == "on",
+        sound=record.sound(request),
         units=price.units(seconds, count),
         prompt=_prompt(fields),
         external_task_id=fields.get("external_task_id", ""),
@@ -90,6 +90,7 @@ def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: Cal
         results=count,
         parent_video=_parent(record, fields, context),
         failure=context.reader.noticed.failure,
+        shows_duration=record.shows_duration,
     )
 
 
@@ -110,6 +111,8 @@ def _gone(name: str, retirement: Retirement) -> str:
 def _parent(
     record: EmulatedEndpoint, fields: Mapping[str, Any], context: CallContext
 ) -> ParentVideo | None:
+    if record.parent_video is not None:
+        return record.parent_video(fields, context)
     if not record.parent_field:
         return None
     video_id = str(fields[record.parent_field])
@@ -173,7 +176,8 @@ def _prompt(fields: Mapping[str, Any]) -> str:
     """Return the text that content rules look at."""
     if fields.get("multi_shot") is True and fields.get("shot_type") == "customize":
         return "\n".join(shot["prompt"] for shot in fields["multi_prompt"])
-    return str(fields.get("prompt", ""))
+    spoken = fields.get("input", {}).get("text", "")  # of lip-sync
+    return str(fields.get("prompt", spoken))
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -25,6 +25,7 @@ _KBITS_1: Final = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 
 _KBITS_2: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _MPEG_1: Final = 3
 _LAYER_3: Final = 1
+_MOST_CHUNKS: Final = 1000  # of a WAV that are looked at; a usual one has a handful
 _MOST_JUNK: Final = 4096  # bytes before the first frame, beside an ID3 tag
 
 
@@ -40,7 +41,9 @@ def seconds_of(content: bytes) -> float:
 
 def _of_wave(content: bytes) -> float:
     rate, at = 0, 12
-    while at + 8 <= len(content):
+    for _ in range(_MOST_CHUNKS):
+        if at + 8 > len(content):
+            break
         name, size = content[at : at + 4], int.from_bytes(content[at + 4 : at + 8], "little")
         at += 8
         if name == b"fmt " and at + 16 <= len(content):

@@ -21,10 +21,17 @@ ASPECT_RATIOS = {"16:9": 16 / 9, "1:1": 1.0, "9:16": 9 / 16}
 
 
 class ParentVideo(NamedTuple):
-    """The video that a task works on, as its replies show it."""
+    """The video that a task works on, as its replies show it.
+
+    Attributes:
+        id: 18 digits.
+        seconds: Its length.
+        url: Its address where it is no result of this server; "" for one.
+    """
 
     id: str
     seconds: int
+    url: str = ""
 
 
 class LaterFailure(NamedTuple):
@@ -62,6 +69,7 @@ class Plan(NamedTuple):
         results: How many of these.
         parent_video: The earlier result that it works on; `None` if there is none.
         failure: Why the task fails when it would have succeeded; `None` if it does not.
+        shows_duration: Whether its videos say how long they are.
     """
 
     endpoint: str
@@ -83,6 +91,7 @@ class Plan(NamedTuple):
     results: int = 1
     parent_video: ParentVideo | None = None
     failure: LaterFailure | None = None
+    shows_duration: bool = True
 
 
 def nearest_aspect_ratio(width: int, height: int) -> str:

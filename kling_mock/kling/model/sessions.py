@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from kling_mock.kling.model.accounts import Account
 
-__all__ = ["KEPT", "Session", "Sessions"]
+__all__ = ["KEPT", "CallSession", "Sessions"]
 
 #: Sessions that are kept at most; the oldest go first.
 KEPT = 10_000
 
 
-class Session(NamedTuple):
+class CallSession(NamedTuple):
     """One session.
 
     Attributes:
@@ -40,20 +40,20 @@ class Sessions:
 
     def __init__(self, new_id: Callable[[], str]) -> None:
         self._new_id = new_id
-        self._by_id: dict[str, Session] = {}
+        self._by_id: dict[str, CallSession] = {}
 
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def open(self, account: Account, kind: str, ends: float, data: Any) -> Session:
+    def open(self, account: Account, kind: str, ends: float, data: Any) -> CallSession:
         """Open a session, and forget the oldest one if there are too many."""
-        session = Session(self._new_id(), account, kind, ends, data)
+        session = CallSession(self._new_id(), account, kind, ends, data)
         self._by_id[session.session_id] = session
         if len(self._by_id) > KEPT:
             del self._by_id[next(iter(self._by_id))]
         return session
 
-    def find(self, account: Account, kind: str, session_id: str, now: float) -> Session | None:
+    def find(self, account: Account, kind: str, session_id: str, now: float) -> CallSession | None:
         """Return the account's session of this kind, unless it has ended by *now*."""
         session = self._by_id.get(session_id)
         if session is None or session.account is not account or session.kind != kind:

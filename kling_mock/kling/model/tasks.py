@@ -271,12 +271,18 @@ class Tasks:
         """Return the task whose result has this id."""
         return self._by_id.get(_task_id_of(video_id))
 
-    def plan_of_video(self, account: Account, video_id: str) -> Plan | None:
-        """Return the plan of the account's finished task whose result has this id."""
+    def plan_of_video(self, account: Account, video_id: str, oldest: float = 0.0) -> Plan | None:
+        """Return the plan of the account's finished task whose result has this id.
+
+        Args:
+            account: Whose task.
+            video_id: The id of the result.
+            oldest: Unix seconds; a task that has ended before counts as gone.
+        """
         task = self.by_video(video_id) if video_id.isascii() and video_id.isdigit() else None
         if task is None or task.account is not account or task.status != "succeed":
             return None
-        return task.plan
+        return task.plan if task.updated >= oldest * 1000 else None
 
     def page(
         self, account: Account, endpoint: str, number: int, size: int

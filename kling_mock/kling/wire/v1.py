@@ -181,7 +181,8 @@ def _without_task_info(body: bytes) -> bytes:
 
 def _described(fields: Mapping[str, object]) -> tuple[str, str]:
     """Return the prompt, with those of the shots, and the external id of a create request."""
-    texts = [fields.get("prompt")]
+    brought = fields.get("input")
+    texts = [fields.get("prompt"), brought.get("text") if isinstance(brought, dict) else None]
     shots = fields.get("multi_prompt")
     if isinstance(shots, list):
         texts += [shot.get("prompt") for shot in shots if isinstance(shot, dict)]
@@ -207,8 +208,9 @@ def _info(task: EmulatedTask, origin: str | None = None) -> str:
     own = f'"external_task_id":{_quote(external_id)}' if external_id else ""
     if parent is None or origin is None:
         return f"{{{own}}}"
+    url = parent.url or video_url(origin, parent.id)
     shown = (
-        f'"parent_video":{{"id":{_quote(parent.id)},"url":{_quote(video_url(origin, parent.id))},'
+        f'"parent_video":{{"id":{_quote(parent.id)},"url":{_quote(url)},'
         f'"duration":"{parent.seconds}"}}'
     )
     return f"{{{own},{shown}}}" if own else f"{{{shown}}}"
@@ -227,9 +229,10 @@ def _videos(task: EmulatedTask, origin: str) -> str:
         )
     name = task.video_id
     marked = video_url(origin, name, watermark=True) if task.plan.watermark else ""
+    length = f',"duration":"{task.plan.seconds}"' if task.plan.shows_duration else ""
     return (
         f'{{"videos":[{{"id":"{name}","url":{_quote(video_url(origin, name))},'
-        f'"watermark_url":{_quote(marked)},"duration":"{task.plan.seconds}"}}]}}'
+        f'"watermark_url":{_quote(marked)}{length}}}]}}'
     )
 
 

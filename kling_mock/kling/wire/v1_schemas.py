@@ -73,6 +73,7 @@ _WATERMARK_URL: Schema = {
     "description": "Empty unless a watermark was requested.",
 }
 _VIDEO = closed(
+    ("duration",),
     id=_ID,
     url={"type": "string", "format": "uri"},
     watermark_url=_WATERMARK_URL,

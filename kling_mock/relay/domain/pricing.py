@@ -12,8 +12,8 @@ its own, on purpose: a mistake that both shared would pass every test.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_UP, Decimal
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, Protocol
 
@@ -65,11 +65,20 @@ def final_quota(units: Decimal | None) -> int | None:
 Use = Literal["silent", "sound", "voice", "video"]
 
 
+def _length_is_brought(row: kling_sdk.Price) -> bool:
+    return any(kling_sdk.ENDPOINTS[name].input_length is not None for name in row.endpoints)
+
+
+#: The rows of endpoints whose results are as long as something in the request: these have prices
+#: of their own, whatever the model costs elsewhere.
+_BY_INPUT: Final = tuple(row for row in kling_sdk.PRICES if _length_is_brought(row))
+
+
 def _by_second() -> dict[tuple[str, str, Use], Decimal]:
     """Return the rows per second, the dearest where endpoints differ: a hold must suffice."""
     found: dict[tuple[str, str, Use], Decimal] = {}
     for row in kling_sdk.PRICES:
-        if row.per == "second":
+        if row.per == "second" and row not in _BY_INPUT:
             key = (row.model, row.mode, row.use)
             found[key] = max(row.units, found.get(key, row.units))
     return found
@@ -143,7 +152,8 @@ class UnitPricing:
 
     def quota(self, request: BillableRequest) -> int:
         """Return the price in quota."""
-        units = self.per_second(request) * request.seconds
+        rows = [row for row in _BY_INPUT if request.endpoint in row.endpoints]
+        units = _of_input(rows, request) if rows else self.per_second(request) * request.seconds
         return _held(units, quota_of(units))
 
     def per_second(self, request: BillableRequest) -> Decimal:
@@ -156,6 +166,19 @@ class UnitPricing:
         of_model = {row: units for row, units in PRICES.items() if row[0] == request.model}
         same_mode = [units for row, units in of_model.items() if row[1] in {mode, ""}]
         return max(same_mode or of_model.values(), default=self._unknown)
+
+
+def _of_input(rows: Sequence[kling_sdk.Price], request: BillableRequest) -> Decimal:
+    """Return the units of a request by the rows of its endpoint; the dearest if none fits."""
+    mode = request.mode or "std"
+    of_model = [row for row in rows if row.model in {"", request.model}]
+    possible = of_model or rows
+    fitting = [row for row in possible if row.mode in {"", mode}]
+    dearest = max(fitting or possible, key=lambda row: row.units)
+    parts = request.seconds
+    if dearest.per == "5 seconds":
+        parts = (request.seconds / _FIVE_SECONDS).to_integral_value(ROUND_CEILING)
+    return dearest.units * parts
 
 
 # What a request without `mode` means (vendor's pages; confidence high).

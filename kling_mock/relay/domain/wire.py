@@ -133,7 +133,7 @@ def read_create(endpoint: str, raw: bytes) -> CreateTaskRequest:
         body=body,
         model=model,
         mode=_mode(body),
-        seconds=_seconds(body, model),
+        seconds=_seconds(endpoint, body, model),
         use=_use(body),
         aspect_ratio=_text(body, "aspect_ratio", LONGEST_WORD),
         prompt=_prompt(body),
@@ -183,7 +183,11 @@ def _text(body: Mapping[str, Any], name: str, longest: int | None) -> str:
 
 
 def _prompt(body: Mapping[str, Any]) -> str:
-    prompt = _text(body, "prompt", None)
+    brought = body.get("input")
+    if isinstance(brought, dict) and "text" in brought:  # of lip-sync
+        prompt = _text(brought, "text", None)
+    else:
+        prompt = _text(body, "prompt", None)
     # Half a surrogate pair has no bytes; `_hash` refuses it with a message of its own.
     if len(prompt.encode("utf-8", "replace")) > MAX_PROMPT:
         raise invalid("prompt", f"is too long; the limit is {MAX_PROMPT} bytes of UTF-8")
@@ -198,7 +202,10 @@ def _model(body: Mapping[str, Any], endpoint: str) -> str:
     return named or short or ENDPOINTS[endpoint]
 
 
-def _seconds(body: Mapping[str, Any], model: str) -> Decimal:
+def _seconds(endpoint: str, body: Mapping[str, Any], model: str) -> Decimal:
+    input_length = kling_sdk.ENDPOINTS[endpoint].input_length
+    if input_length is not None:
+        return Decimal(input_length.longest)  # that of a file, which is not fetched
     value = body.get("duration")
     longest = _LONGEST_INPUTS.get(model, _LONGEST_INPUT)
     if value is None or value == "":
@@ -233,7 +240,7 @@ def _mode(body: Mapping[str, Any]) -> str:
 
 
 def _use(body: Mapping[str, Any]) -> Use:
-    if body.get("video_list"):
+    if body.get("video_list") or body.get("character_orientation"):
         return "video"
     if body.get("voice_list"):
         return "voice"

@@ -51,6 +51,11 @@ _LIMITS: Final[Mapping[str, int]] = {
     "image2video": 32 * _MIB,
     "multi-image2video": 64 * _MIB,
     "omni-video": 96 * _MIB,
+    "motion-control": 16 * _MIB,
+    "effects": 32 * _MIB,
+    "avatar": 32 * _MIB,  # with a sound, which may have 5 MB
+    "lip-sync": 8 * _MIB,
+    "advanced-lip-sync": 8 * _MIB,
 }
 
 

@@ -119,3 +119,17 @@ def test_a_video_that_cannot_be_used_is_refused(
     """At once: there is no task that could fail later."""
     with pytest.raises(InvalidRequestError, match=message):
         call(kling, "identify-face", body)
+
+
+def test_a_session_is_in_a_snapshot_and_not_behind_a_reset(mock: KlingMock, kling: Kling) -> None:
+    """As all that the server remembers."""
+    face = {"face_id": "0", "audio_id": "1", "sound_start_time": 0, "sound_end_time": 3000}
+    session = kling.identify_face.call(video_url="https://example.com/a.mp4")
+    body = {"session_id": session.session_id, "face_choose": [{**face, "sound_insert_time": 0}]}
+    snapshot = mock.snapshot()
+
+    mock.restore(snapshot)
+    assert kling.advanced_lip_sync.submit(body).status == "submitted"
+    mock.reset()
+    with mock.client() as again, pytest.raises(InvalidRequestError, match="session_id"):
+        again.advanced_lip_sync.submit(body)

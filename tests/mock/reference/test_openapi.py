@@ -28,7 +28,7 @@ from kling_mock.reference import operations
 from kling_mock.reference.documents import OPERATIONS, fidelity_page, openapi, openapi_bytes
 from kling_mock.web.openapi import ApiOperation
 from kling_mock.web.replies import json_reply
-from tests.endpoints import source_video
+from tests.endpoints import with_sources
 
 DOCS = Path(__file__).parents[3] / "docs"
 FEW = 80
@@ -122,17 +122,16 @@ def known(server: KlingMock) -> dict[str, list[str]]:
             marked = {"watermark_info": {"enabled": True}, "external_task_id": ""}
             if record.interface is not V1:
                 marked = {"options": marked}
-            example = next(iter(record.examples.values())) | marked
-            if record.parent_field:
-                example[record.parent_field] = source_video(server)
-            path = record.path.replace("{model}", record.models[0])
+            example = with_sources(server, next(iter(record.examples.values()))) | marked
+            path = record.path.replace("{model}", next(iter(record.models), ""))
             made = [http.post(path, json=example).json()["data"] for _ in range(3)]
             ids = [task.get("task_id") or task["id"] for task in made]
             server.complete(ids[1])
             server.fail(ids[2])
             found[endpoint] = ids
             video = str(int(ids[1]) + 1)
-            found["media"] += [f"{video}.mp4", f"{video}-watermark.mp4"]
+            has_copy = "watermark_info" in record.fields.fields or record.interface is not V1
+            found["media"] += [f"{video}.mp4", *([f"{video}-watermark.mp4"] * has_copy)]
         found["tasks"] = [",".join(found[endpoint]) for endpoint in ENDPOINTS.with_tasks]
     return found
 
@@ -192,8 +191,11 @@ def test_schemathesis(
     keyless = st.just(key) if mode is GenerationMode.POSITIVE else st.sampled_from([key, {}])
     seen: Counter[int] = Counter()
     record = ENDPOINTS.get(row.group)
-    parent = record.parent_field if record is not None else ""
-    source = {parent: source_video(server)} if parent else {}
+    # Each example with its fields that hold ids of what is there.
+    ready: list[Any] = []
+    for shown in row.examples.values():
+        made = with_sources(server, shown)
+        ready.append((made, {name: made[name] for name in made if made[name] != shown[name]}))
     models = record.models if record is not None and row.path.endswith("{model}") else ()
     model = next(iter(models), "")
     ids = list(models) or ids
@@ -210,7 +212,7 @@ def test_schemathesis(
         case=operation.as_strategy(generation_mode=mode),
         headers=keyless,
         found=st.none() | st.sampled_from(ids or [""]),
-        example=st.none() | st.sampled_from(list(row.examples.values()) or [None]),
+        example=st.none() | st.sampled_from(ready or [None]),
     )
     def send(case: Any, headers: dict[str, str], found: str | None, example: Any) -> None:
         if model:  # one made from the schema is never one that there is
@@ -220,9 +222,10 @@ def test_schemathesis(
         elif found:  # likewise an id
             case.path_parameters = dict.fromkeys(case.path_parameters, found)
         if example and isinstance(case.body, dict):  # what is made alone is seldom accepted
-            case.body = example | source | dict(itertools.islice(case.body.items(), 1))
+            whole, source = example
+            case.body = whole | dict(itertools.islice(case.body.items(), 1))
             if mode is GenerationMode.POSITIVE:
-                case.body |= source  # made from the schema, it is the id of no video
+                case.body |= source  # made from the schema, it is the id of nothing
         reply = case.call(base_url=server.kling_url, headers=headers)
         seen[reply.status_code] += 1
         case.validate_response(reply, checks=CHECKS)

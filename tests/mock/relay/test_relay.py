@@ -7,10 +7,11 @@ import re
 import httpx
 import pytest
 
+import kling_sdk
 from kling_mock import KlingMock, RelaySettings
 from kling_mock.relay.domain.wire import ENDPOINTS
 from kling_sdk import ConflictError, OmniVideo, TaskFailedError
-from tests.endpoints import body, source_video
+from tests.endpoints import CALLS, body, with_sources
 from tests.mock.relay.http_calls import PRICE, VIDEOS, Caller, error_of
 
 
@@ -39,14 +40,25 @@ def test_the_guide_s_first_two_tests(caller: Caller) -> None:
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_every_endpoint_makes_a_task(caller: Caller, endpoint: str) -> None:
     """All video endpoints of Kling are served; what a task costs is what Kling deducts."""
-    request = body(endpoint, source_video(caller.mock))
+    request = with_sources(caller.mock, body(endpoint))
     reply = caller.call("POST", f"{VIDEOS}/{endpoint}", json=request)
     assert reply.status_code == 200, reply.text
     entry = [one for one in caller.mock.journal if one.method == "POST"][-1]
-    assert entry.path == f"/v1/videos/{endpoint}"
+    assert entry.path == kling_sdk.ENDPOINTS[endpoint].path
     caller.mock.clock.advance(3600)
     assert caller.query(reply.json()["task_id"])["status"] == "succeed"
     caller.mock.ledger.assert_balanced()
+
+
+@pytest.mark.parametrize("endpoint", CALLS)
+def test_a_call_without_a_task_is_not_served(caller: Caller, endpoint: str) -> None:
+    """It says so, and nothing is sent to Kling or held."""
+    before = caller.mock.ledger.user()
+    reply = caller.call("POST", f"{VIDEOS}/{endpoint}", json={"video_id": "1"})
+    assert error_of(reply)[0] == 404
+    assert "a relay serves tasks only: call Kling itself" in reply.json()["error"]["message"]
+    assert caller.mock.ledger.user() == before
+    assert len(caller.mock.journal) == 0
 
 
 def test_a_task_is_paid_for_when_it_has_succeeded(caller: Caller) -> None:

@@ -25,6 +25,7 @@ from kling_sdk.cli.exits import EXITS, exit_status
 from kling_sdk.cli.options import help_text
 from kling_sdk.endpoints import ENDPOINTS, request_class
 from kling_sdk.errors import KlingError, OutcomeUnknownError, TransportError
+from tests.mock.sounds import wav
 from tests.sdk.faulty_server import Fault, FaultyKling
 
 PNG = (
@@ -193,6 +194,23 @@ OPTIONS = {
         "--no-watermark-info",
     ],
     "multi-image2video": ["--prompt", PROMPT, "--image-list", "a.png", "--image-list", "a.png"],
+    "motion-control": [
+        *("--image-url", "a.png", "--video-url", "https://example.com/a.mp4"),
+        *("--character-orientation", "video", "--keep-original-sound", "no"),
+    ],
+    "effects": ["--effect-scene", "hug_pro", "--input", '{"images": ["a.png", "a.png"]}'],
+    "avatar": ["--image", "a.png", "--sound-file", "a.wav", "--mode", "pro"],
+    "lip-sync": [
+        "--input",
+        json.dumps(
+            {
+                "video_url": "https://example.com/a.mp4",
+                "mode": "audio2video",
+                "audio_type": "file",
+                "audio_file": "a.wav",
+            }
+        ),
+    ],
 }
 
 
@@ -204,9 +222,10 @@ def test_options_become_the_request(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Texts, numbers, pictures by path, lists and objects arrive as the API wants them."""
+    """Texts, numbers, files by path, lists and objects arrive as the API wants them."""
     monkeypatch.chdir(tmp_path)
     Path("a.png").write_bytes(PNG)
+    Path("a.wav").write_bytes(wav(3))
 
     said = run("create", endpoint, *OPTIONS[endpoint], "--json")
 

@@ -33,6 +33,9 @@ CASES = [
     ("kling wait ", set(MAKERS)),
     ("kling call ", set(CALLS)),
     ("kling call identify-face --video-i", {"--video-id"}),
+    ("kling create motion-control --character-orientation ", {"image", "video"}),
+    ("kling create avatar --mode ", {"std", "pro"}),
+    ("kling create avatar --sound-file ki", {"kitten.png"}),
     ("kling completion ", {"bash", "zsh", "fish"}),
 ]
 

@@ -72,7 +72,7 @@ PROBLEMS: list[tuple[VideoRequest, list[Problem]]] = [
                 "model_name",
                 "kling-v3 has no multi-image2video",
                 "kling-v1-6 (nearest: kling-v1-6); kling-v3 goes with kling.image2video or"
-                " kling.text2video",
+                " kling.motion_control or kling.text2video",
             )
         ],
     ),

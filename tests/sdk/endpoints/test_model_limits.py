@@ -73,6 +73,10 @@ GRANTED: list[tuple[str, str, str, list[int], str]] = [
     ("omni-video", "kling-v3-omni", "std pro 4k", TO_15, OMNI_SOUND),
     ("omni-video", "kling-o1", "std pro", TO_10, OMNI),
     ("omni-video", "kling-3.0-omni", "std pro 4k", TO_15, OMNI_SOUND),
+    ("motion-control", "kling-v2-6", "std pro", [], ""),
+    ("motion-control", "kling-v3", "std pro", [], "element_list"),
+    ("motion-control", "kling-2.6", "std pro", [], ""),
+    ("motion-control", "kling-3.0", "std pro", [], "element_list"),
 ]
 #: Models of /v1 take a negative prompt, but on omni-video.
 NEGATIVE = {"text2video", "multi-image2video"}
@@ -204,12 +208,16 @@ NEW: dict[tuple[str, str], tuple[str, str, bool, int]] = {
     ("image2video", "kling-3.0-turbo"): ("medium", "always", False, 2500),
     ("omni-video", "kling-o1"): ("medium", "never", False, 2500),
     ("omni-video", "kling-3.0-omni"): ("medium", "requested", True, 3072),
+    **{
+        ("motion-control", model): ("medium", "requested", False, 2500)
+        for model in ("kling-v2-6", "kling-v3", "kling-2.6", "kling-3.0")
+    },
 }
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_a_model_has_these_properties(endpoint: str) -> None:
-    """Only models of the newer interface differ from the rest."""
+    """Only models of the newer interface, and of a page that is gone, differ from the rest."""
     for model in ENDPOINTS[endpoint].models:
         found = (model.confidence, model.sound, model.multi_shot_setting, model.prompt_max)
         assert found == NEW.get((endpoint, model.name), REQUESTED), model.name
@@ -227,6 +235,17 @@ def test_an_endpoint_has_these_paths_and_defaults() -> None:
         "omni-video": ("/v1/videos/omni-video", "omni-video", "kling-v3-omni", "pro", 7200.0),
         "multi-image2video": ("/v1/videos/multi-image2video", "", "kling-v1-6", "std", 7200.0),
         "video-extend": ("/v1/videos/video-extend", "", "", "std", 7200.0),
+        "motion-control": (
+            "/v1/videos/motion-control",
+            "motion-control",
+            "kling-v2-6",
+            "std",
+            7200.0,
+        ),
+        "effects": ("/v1/videos/effects", "", "", "std", 7200.0),
+        "avatar": ("/v1/videos/avatar/image2video", "", "", "std", 7200.0),
+        "lip-sync": ("/v1/videos/lip-sync", "", "", "std", 7200.0),
+        "advanced-lip-sync": ("/v1/videos/advanced-lip-sync", "", "", "std", 7200.0),
     }
     for one in ENDPOINTS.values():
         kinds = (one.interface, one.result, one.takes_external_id)

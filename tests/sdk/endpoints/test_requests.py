@@ -15,29 +15,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kling_sdk import (
+    AdvancedLipSync,
+    Avatar,
     IdentifyFace,
     ImageToVideo,
     KlingError,
+    LipSync,
+    MotionControl,
     MultiImageToVideo,
     OmniImage,
     OmniVideo,
     RequestValidationError,
     TextToVideo,
+    VideoEffects,
     VideoExtend,
     VideoRequest,
 )
 from kling_sdk.endpoints import ENDPOINTS, request_class
 from kling_sdk.endpoints.values import QualityMode
 from kling_sdk.wire import V1Wire
+from tests.endpoints import URL, body
 
 ALL = tuple(request_class(name) for name in ENDPOINTS)
+OWN: dict[str, dict[str, Any]] = {
+    "image2video": {"image": "https://example.com/a.png", "model_name": "kling-v1-6"},
+}
 PLAINEST: list[tuple[Any, dict[str, Any]]] = [
-    (TextToVideo, {"prompt": "x"}),
-    (ImageToVideo, {"image": "https://example.com/a.png", "model_name": "kling-v1-6"}),
-    (OmniVideo, {"prompt": "x"}),
-    (MultiImageToVideo, {"prompt": "x", "image_list": ["https://example.com/a.png"] * 2}),
-    (VideoExtend, {"video_id": "1"}),
-    (IdentifyFace, {"video_id": "1"}),
+    (request_class(name), OWN.get(name) or body(name)) for name in ENDPOINTS
 ]
 WITH_SCALE = {TextToVideo, ImageToVideo, VideoExtend}
 
@@ -60,6 +64,110 @@ MASK = {"mask": PNG, "trajectories": [{"x": 0, "y": 0}, {"x": 9, "y": 9}]}
 REF = {"video_url": "https://example.com/v.mp4"}
 
 # class, arguments, the field named, words of the message
+MOTION: dict[str, Any] = body("motion-control")
+MOTION_ELEMENT = {**MOTION, "model_name": "kling-v3", "element_list": [7]}
+AVATAR: dict[str, Any] = body("avatar")
+SPOKEN: dict[str, Any] = body("lip-sync")["input"]
+PLAYED = {"mode": "audio2video", "video_id": "1", "audio_type": "file", "audio_file": b"ID3"}
+FACE: dict[str, Any] = body("advanced-lip-sync")["face_choose"][0]
+
+
+def lip_sync(**change: Any) -> dict[str, Any]:
+    return {"input": {**SPOKEN, **change}}
+
+
+def one_face(**change: Any) -> dict[str, Any]:
+    return {"session_id": "1", "face_choose": [{**FACE, **change}]}
+
+
+#: The same for the endpoints that work on pictures, sounds and videos.
+MORE_REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
+    (IdentifyFace, {}, "video_id", "is missing, and so is video_url"),
+    (IdentifyFace, {"video_id": "1", "video_url": URL}, "video_id", "either video_id or video_url"),
+    (IdentifyFace, {"video_url": "a.mp4"}, "video_url", "is no URL"),
+    (MotionControl, {**MOTION, "video_url": "a.mp4"}, "video_url", "is no URL"),
+    (MotionControl, {**MOTION, "video_url": None}, "video_url", "is missing"),
+    (MotionControl, {**MOTION, "image_url": 5}, "image_url", "is a int"),
+    (MotionControl, {**MOTION, "character_orientation": "up"}, "character_orientation", "image, "),
+    (MotionControl, {**MOTION, "character_orientation": None}, "character_orientation", "missing"),
+    (MotionControl, {**MOTION, "audio": "native"}, "audio", "original, off"),
+    (MotionControl, {**MOTION, "audio": "off", "keep_original_sound": True}, "audio", "one of the"),
+    (MotionControl, {**MOTION, "resolution": "1080p"}, "resolution", "beside mode 'std'"),
+    (MotionControl, {**MOTION_ELEMENT, "element_list": [7, 8]}, "element_list", "1 to 1 items"),
+    (
+        MotionControl,
+        {**MOTION_ELEMENT, "character_orientation": "image"},
+        "character_orientation",
+        "is 'image' with element_list; expected video",
+    ),
+    (Avatar, {"image": URL}, "audio_id", "is missing, and so is sound_file"),
+    (Avatar, {**AVATAR, "audio_id": "1"}, "audio_id", "is given beside sound_file"),
+    (Avatar, {**AVATAR, "mode": "4k"}, "mode", "std, pro"),
+    (Avatar, {"image": URL, "sound_file": bytes(5 * 1024 * 1024 + 1)}, "sound_file", "(5 MB)"),
+    (Avatar, {"image": URL, "sound_file": 5}, "sound_file", "MP3, WAV, M4A or AAC"),
+    (Avatar, {**AVATAR, "image": png(299, 300)}, "image", "at least 300 px"),
+    (LipSync, {"input": {"text": "x"}}, "input.mode", "is missing"),
+    (LipSync, {"input": "x"}, "input", "LipSyncInput or a mapping of mode"),
+    (LipSync, lip_sync(mode="both"), "input.mode", "text2video, audio2video"),
+    (LipSync, lip_sync(video_id=None), "input.video_id", "is missing, and so is video_url"),
+    (LipSync, lip_sync(video_url=URL), "input.video_id", "is given beside video_url"),
+    (LipSync, lip_sync(text=""), "input.text", "is missing with text2video"),
+    (LipSync, lip_sync(text="x" * 121), "input.text", "has 121 characters"),
+    (LipSync, lip_sync(voice_id=None), "input.voice_id", "is missing with text2video"),
+    (LipSync, lip_sync(voice_language="fr"), "input.voice_language", "zh, en"),
+    (LipSync, lip_sync(voice_speed=2.1), "input.voice_speed", "from 0.8 to 2.0"),
+    (LipSync, lip_sync(voice_speed=0.7), "input.voice_speed", "from 0.8 to 2.0"),
+    (LipSync, lip_sync(voice_speed="1"), "input.voice_speed", "is a str"),
+    (LipSync, {"input": {**PLAYED, "audio_type": None}}, "input.audio_type", "with audio2video"),
+    (LipSync, {"input": {**PLAYED, "audio_type": "cd"}}, "input.audio_type", "file, url"),
+    (LipSync, {"input": {**PLAYED, "audio_file": None}}, "input.audio_file", "missing with file"),
+    (LipSync, {"input": {**PLAYED, "audio_type": "url"}}, "input.audio_url", "missing with url"),
+    (LipSync, {"input": {**PLAYED, "audio_url": "x"}}, "input.audio_url", "is no URL"),
+    (
+        LipSync,
+        {"input": {**PLAYED, "audio_file": bytes(5 * 1024 * 1024 + 1)}},
+        "input.audio_file",
+        "(5 MB)",
+    ),
+    (AdvancedLipSync, {"session_id": "1", "face_choose": []}, "face_choose", "1 to 1 items"),
+    (AdvancedLipSync, {"session_id": "", "face_choose": [FACE]}, "session_id", "is empty"),
+    (AdvancedLipSync, one_face(sound_file=None), "face_choose.audio_id", "so is sound_file"),
+    (AdvancedLipSync, one_face(audio_id="1"), "face_choose.audio_id", "given beside sound_file"),
+    (AdvancedLipSync, one_face(face_id=None), "face_choose.face_id", "is missing"),
+    (AdvancedLipSync, one_face(sound_end_time=1999), "face_choose.sound_end_time", "2000 ms"),
+    (AdvancedLipSync, one_face(sound_start_time=-1), "face_choose.sound_start_time", "0 or more"),
+    (AdvancedLipSync, one_face(sound_insert_time=-1), "face_choose.sound_insert_time", "0 or more"),
+    (AdvancedLipSync, one_face(sound_insert_time=0.5), "face_choose.sound_insert_time", "whole"),
+    (AdvancedLipSync, one_face(sound_volume=2.1), "face_choose.sound_volume", "from 0 to 2"),
+    (
+        AdvancedLipSync,
+        one_face(original_audio_volume=-1),
+        "face_choose.original_audio_volume",
+        "from 0 to 2",
+    ),
+    (
+        AdvancedLipSync,
+        one_face(sound_file=bytes(5 * 1024 * 1024 + 1)),
+        "face_choose.sound_file",
+        "(5 MB)",
+    ),
+    (VideoEffects, {"effect_scene": "", "input": {"image": URL}}, "effect_scene", "is empty"),
+    (VideoEffects, {"effect_scene": "x", "input": {}}, "input.image", "and so is images"),
+    (VideoEffects, {"effect_scene": "x", "input": {"images": [URL]}}, "input.images", "exactly 2"),
+    (
+        VideoEffects,
+        {"effect_scene": "x", "input": {"images": [URL, png(299, 300)]}},
+        "input.images",
+        "at least 300 px",
+    ),
+    (
+        VideoEffects,
+        {"effect_scene": "x", "input": {"image": URL, "images": [URL, URL]}},
+        "input.image",
+        "is given beside images",
+    ),
+]
+
 REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
     (TextToVideo, {"promt": "x"}, "promt", "did you mean 'prompt'?"),
     (TextToVideo, {}, "prompt", "is missing"),
@@ -239,7 +347,7 @@ REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "arguments", "field", "words"), REFUSED)
+@pytest.mark.parametrize(("make", "arguments", "field", "words"), [*REFUSED, *MORE_REFUSED])
 def test_a_bad_request_names_the_field_the_limit_and_what_is_accepted(
     make: Callable[..., Any], arguments: dict[str, Any], field: str, words: str
 ) -> None:

@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from kling_sdk import (
+    ENDPOINTS,
     AlreadyExistsError,
     ConflictError,
     InvalidRequestError,
@@ -24,15 +25,13 @@ from kling_sdk.auth import AccessKey, ApiKey, Keyring
 from kling_sdk.flows import Send
 from kling_sdk.flows.create import create, external_id_for
 from kling_sdk.wire import RelayWire, Reply
+from tests.endpoints import MAKERS
 from tests.sdk.fake_kling import answer
 from tests.sdk.scripted import FakeClock, Played, context, in_turn, play, reply
 
 ID: Final = "order-1"
 POST, LOOK = "POST /v1/videos/text2video", f"GET /v1/videos/text2video/{ID}"
-ELSEWHERE = [
-    f"GET /v1/videos/{name}/{ID}"
-    for name in ("image2video", "multi-image2video", "omni-video", "video-extend")
-]
+ELSEWHERE = [f"GET {ENDPOINTS[name].path}/{ID}" for name in MAKERS if name != "text2video"]
 NOT_FOUND: Final = reply(answer(400, 1201, f"Task not found by id/external id: {ID}"))
 TAKEN: Final = reply(answer(400, 1201, f"External_task_id {ID} already exists"))
 NOBODY: Final = reply(answer(200, 0, "SUCCEED", []))

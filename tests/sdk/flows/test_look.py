@@ -140,7 +140,7 @@ def test_the_task_of_a_callback_is_looked_for_as_an_id_is() -> None:
 def test_a_task_of_an_endpoint_without_a_class_harms_no_other() -> None:
     """Kling has a path per endpoint, so nobody can be asked: that is said at once, by name."""
     scene = Scene()
-    strange = Task("1", "submitted", endpoint="lip-sync")
+    strange = Task("1", "submitted", endpoint="no-such-sync")
     tasks = [strange, *scene.existing(2), attrs.evolve(strange, task_id="2"), strange]
 
     played = watch(scene, tasks)
@@ -154,7 +154,7 @@ def test_a_task_of_an_endpoint_without_a_class_harms_no_other() -> None:
         True,
         True,
     ]
-    assert "'lip-sync', which is not known here" in str(found[0])
+    assert "'no-such-sync', which is not known here" in str(found[0])
 
 
 def test_a_wait_for_a_task_of_an_endpoint_without_a_class_ends_at_once() -> None:
@@ -163,10 +163,10 @@ def test_a_wait_for_a_task_of_an_endpoint_without_a_class_ends_at_once() -> None
     flow = wait(
         context(scene.clock, first_look=0.0),
         TextToVideo.record,
-        Task("1", "submitted", endpoint="lip-sync"),
+        Task("1", "submitted", endpoint="no-such-sync"),
     )
 
-    with pytest.raises(RequestValidationError, match="lip-sync"):
+    with pytest.raises(RequestValidationError, match="no-such-sync"):
         _ = play(flow, scene.clock, lambda effect: asked(scene.kling, effect)).result
     assert scene.clock.monotonic() == 0
 
@@ -205,11 +205,11 @@ def test_a_relay_is_asked_by_id_alone() -> None:
         )
 
     ctx = attrs.evolve(context(scene.clock), wire=RelayWire())
-    flow = wait_many(ctx, ["kling_1", Task("kling_2", "submitted", endpoint="lip-sync")])
+    flow = wait_many(ctx, ["kling_1", Task("kling_2", "submitted", endpoint="no-such-sync")])
     played = Simulation(scene.clock, respond).play(flow)
 
     assert errors(played) == [None, None]
-    assert [one.result().endpoint for one in played.items] == ["", "lip-sync"]
+    assert [one.result().endpoint for one in played.items] == ["", "no-such-sync"]
     assert calls.count("/kling/v1/videos/kling_1") <= 1
 
 

@@ -268,7 +268,7 @@ def test_who_waits_for_the_page_of_another_wait_is_cancelled_at_once() -> None:
 def test_waits_for_tasks_of_an_unknown_endpoint_end_at_once_and_send_nothing() -> None:
     """However many there are, there is no list to read together."""
     scene = Scene()
-    strange = [Task(str(number), "submitted", endpoint="lip-sync") for number in range(10)]
+    strange = [Task(str(number), "submitted", endpoint="no-such-sync") for number in range(10)]
 
     played = play(scene, strange, first_look=0.0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from kling_sdk import (
     ENDPOINTS,
     ImageToVideo,
+    MotionControl,
     OmniVideo,
     Request,
     RequestValidationError,
@@ -106,6 +108,64 @@ def test_the_sound_of_a_video_is_kept_on_both(given: dict[str, Any], audio: str,
     assert settings(omni(**given))["audio"] == audio
     sent = v1(OmniVideo(prompt="a cat", **given))
     assert [video["keep_original_sound"] for video in sent["video_list"]] == [keep]
+
+
+MOTION: dict[str, Any] = {
+    "image_url": PICTURE,
+    "video_url": VIDEO,
+    "character_orientation": "video",
+}
+
+
+def motion(model: str, **given: Any) -> MotionControl:
+    return MotionControl(**MOTION, model_name=model, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "audio", "keep"),
+    [
+        ({"audio": "original"}, "original", "yes"),
+        ({"keep_original_sound": True}, "original", "yes"),
+        ({"audio": "off"}, "off", "no"),
+        ({"keep_original_sound": "no"}, "off", "no"),
+    ],
+)
+def test_the_sound_of_a_motion_is_kept_on_both(
+    given: dict[str, Any], audio: str, keep: str
+) -> None:
+    """The video is no list there: `keep_original_sound` is a parameter of its own."""
+    assert settings(motion("kling-3.0", **given))["audio"] == audio
+    sent = v1(motion("kling-v3", **given))
+    assert (sent["keep_original_sound"], "audio" in sent) == (keep, False)
+
+
+def test_a_motion_is_a_picture_and_a_video() -> None:
+    """Both are contents, beside the element that the prompt names; /v1 is told the mode."""
+    request = motion("kling-3.0", prompt="<<<element_1>>> dances", element_list=[7])
+    assert contents(request) == [
+        {"type": "prompt", "text": "@element_01 dances"},
+        {"type": "image", "url": PICTURE},
+        {"type": "video", "url": VIDEO},
+        {"type": "element", "element_id": "7", "id": "element_01"},
+    ]
+    assert settings(request) == {"resolution": "720p", "character_orientation": "video"}
+    assert set(body(request)) == {"contents", "settings"}
+    assert v1(motion("kling-v3")) == {**MOTION, "model_name": "kling-v3", "mode": "std"}
+    larger = motion("kling-v3", resolution="1080p")
+    assert v1(larger) == {**MOTION, "model_name": "kling-v3", "mode": "pro"}
+    assert v1(attrs.evolve(motion("kling-v3"), resolution="1080p")) == v1(larger)
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [({"audio": "native"}, "audio"), ({"keep_original_sound": "maybe"}, "keep_original_sound")],
+)
+def test_what_a_motion_has_no_word_for_is_refused(given: dict[str, Any], field: str) -> None:
+    """Unchecked requests too: something else would be bought."""
+    write, model = (v1, "kling-v3") if field == "audio" else (settings, "kling-3.0")
+    with pytest.raises(RequestValidationError) as refused:
+        write(motion(model, check=False, **given))
+    assert refused.value.field == field
 
 
 def test_a_length_is_a_number() -> None:

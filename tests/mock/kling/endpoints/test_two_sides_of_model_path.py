@@ -57,6 +57,16 @@ FIELDS: Final = {
     "text2video": "audio aspect_ratio multi_shot",
     "image2video": "audio multi_shot image_tail element_list voice_list",
     "omni-video": "audio aspect_ratio multi_shot element_list image_list video_list",
+    "motion-control": "audio element_list",
+}
+#: What a request needs besides its prompt.
+NEEDS: Final[dict[str, dict[str, Any]]] = {
+    "image2video": {"image": URL},
+    "motion-control": {
+        "image_url": URL,
+        "video_url": VIDEO,
+        "character_orientation": "video",
+    },
 }
 SECONDS: Final = (3, 5, 7, 10, 12, 16)
 
@@ -73,8 +83,8 @@ class Case(NamedTuple):
     @property
     def given(self) -> dict[str, Any]:
         """The request's parameters."""
-        plain: dict[str, Any] = {"image": URL} if self.endpoint == "image2video" else {}
-        plain |= {"model_name": self.model.name, "prompt": "a cat", "duration": self.seconds}
+        plain = {"model_name": self.model.name, "prompt": "a cat"} | NEEDS.get(self.endpoint, {})
+        plain |= {"duration": self.seconds} if self.seconds else {}
         plain["resolution"] = self.resolution
         for name in self.uses:
             plain |= USES[name]
@@ -97,7 +107,10 @@ def cases() -> Iterator[Case]:
             if interface_of(model.name) == "model-path"
         ]
         for model, resolution, pair, seconds in itertools.product(
-            models, RESOLUTIONS.values(), pairs, SECONDS
+            models,
+            RESOLUTIONS.values(),
+            pairs,
+            (0,) if endpoint == "motion-control" else SECONDS,  # its video decides
         ):
             yield Case(endpoint, model, resolution, pair, seconds)
 

@@ -66,3 +66,10 @@ def test_a_file_of_another_encoder_is_as_long_as_that_says(kind: str) -> None:
         assert b"encoder" in done.stderr.lower()
         return
     assert seconds_of(done.stdout) == pytest.approx(7.5, abs=0.1)
+
+
+def test_a_wav_of_countless_empty_chunks_is_given_up() -> None:
+    """Nobody can keep the server busy with one."""
+    junk = b"junk\x00\x00\x00\x00"
+    assert seconds_of(wav(3, chunk=junk * 900)) == 3.0
+    assert seconds_of(wav(3, chunk=junk * 1000)) == 0.0

@@ -234,6 +234,28 @@ def test_the_most_that_a_task_can_cost() -> None:
     assert final_quota(Decimal("1000000000.1")) is None
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "model", "mode", "seconds", "units"),
+    [
+        ("motion-control", "kling-v2-6", "std", 30, "15"),
+        ("motion-control", "kling-3.0", "pro", 30, "36"),
+        ("motion-control", "kling-v3", "", 30, "27"),  # std is meant
+        ("motion-control", "kling-v3", "4k", 30, "36"),  # the dearest of the model
+        ("motion-control", "kling-v9", "std", 30, "27"),  # the dearest of the mode
+        ("avatar", "", "", 300, "120"),
+        ("avatar", "", "pro", 300, "240"),
+        ("lip-sync", "", "", 60, "6"),
+        ("advanced-lip-sync", "", "", 11, "1.5"),  # each 5 s that are begun
+    ],
+)
+def test_what_is_as_long_as_its_input_has_prices_of_its_own(
+    endpoint: str, model: str, mode: str, seconds: int, units: str
+) -> None:
+    """They neither raise nor lower what the same model costs elsewhere."""
+    ask = BillableRequest(endpoint, model, model, mode, Decimal(seconds))
+    assert UnitPricing().quota(ask) == quota_of(Decimal(units))
+
+
 def test_a_price_list_is_chosen_by_its_name() -> None:
     assert isinstance(price_list("units"), UnitPricing)
     assert isinstance(price_list("guide"), GuidePricing)

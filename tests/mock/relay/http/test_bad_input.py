@@ -100,7 +100,7 @@ def test_a_body_that_is_too_large_is_a_413(caller: Caller) -> None:
         ("POST", VIDEOS, 405),
         ("GET", "/kling/callback/kling_1", 405),
         ("POST", "/health", 405),
-        ("POST", f"{VIDEOS}/lip-sync", 405),
+        ("POST", f"{VIDEOS}/lip-synch", 405),
     ],
 )
 def test_a_wrong_path_or_method_is_told(

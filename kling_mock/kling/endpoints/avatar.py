@@ -1,0 +1,111 @@
+"""`avatar/image2video`: a person in a picture who speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
+from kling_mock.kling.endpoints.fields import COMMON, PROMPT, Field, field_shape
+from kling_mock.kling.endpoints.images import inspect
+from kling_mock.kling.endpoints.models import FHD24, HD24, rows
+from kling_mock.kling.endpoints.record import (
+    CallContext,
+    CreateRequest,
+    EmulatedEndpoint,
+    UnitPrice,
+)
+from kling_mock.kling.endpoints.sounds import ASSUMED_SECONDS, LENGTHS, SOUND, read_seconds
+from kling_mock.kling.model.plan import nearest_aspect_ratio
+from kling_mock.kling.service_codes import invalid
+from kling_mock.kling.wire.v1 import V1
+from kling_mock.web.facts import assumed, documented, observed
+
+__all__ = ["RECORD"]
+
+_PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
+_LIST = documented("digest-2026-01", "pages-2026-09", as_of="2026-09-20")
+_LIMITS = (2.0, 300.0)  # s of a sound
+
+_CAPABILITIES = rows(
+    (
+        ("", "std", "", HD24, _PAGE, (), ""),
+        ("", "pro", "", FHD24, _PAGE, (), ""),
+    )
+)
+
+
+def _seconds(fields: Mapping[str, Any], context: CallContext) -> int:
+    """Return the length of the result, that of the sound.
+
+    Raises:
+        Refusal: 400/1201, there is not exactly one sound, or it is too short or too long.
+    """
+    given = [name for name in ("audio_id", "sound_file") if name in fields]
+    if not given:
+        raise invalid("sound_file", "required without audio_id")
+    if len(given) > 1:
+        raise invalid("sound_file", "not possible together with audio_id")
+    found: float | None = None
+    if "sound_file" in fields:
+        noticed = context.reader.noticed
+        found = read_seconds(fields["sound_file"], "sound_file", noticed, _LIMITS)
+    return round(ASSUMED_SECONDS if found is None else found)
+
+
+def _aspect_ratio(request: CreateRequest) -> str:
+    size = inspect(request.fields["image"], "image", request.context.reader.noticed)
+    return "16:9" if size is None else nearest_aspect_ratio(size.width, size.height)
+
+
+RECORD = EmulatedEndpoint(
+    name="avatar",
+    interface=V1,
+    path="/v1/videos/avatar/image2video",
+    fact=_PAGE,
+    summary="Let a person in a picture speak",
+    fields=field_shape(
+        Field("image", "image", required=True, fact=_PAGE),
+        Field("audio_id", "string", fact=_PAGE),
+        Field("sound_file", "sound", fact=SOUND),
+        PROMPT,
+        Field("mode", "string", enum=("std", "pro"), fact=_PAGE),
+        *COMMON,
+    ),
+    examples={
+        "plain": {"image": IMAGE, "sound_file": f"{SITE}/speech.mp3"},
+        "all-fields": {
+            "image": IMAGE,
+            "audio_id": "850000000000000001",
+            "prompt": "She nods.",
+            "mode": "pro",
+            "watermark_info": {"enabled": True},
+            "callback_url": CALLBACK,
+            "external_task_id": "avatar-1",
+        },
+    },
+    capabilities=_CAPABILITIES,
+    default_mode="std",
+    fixed_seconds=_seconds,
+    aspect_ratio=_aspect_ratio,
+    sound=lambda _request: True,
+    prices={
+        ("", "std", "silent"): UnitPrice(Decimal("0.4"), _LIST),
+        ("", "pro", "silent"): UnitPrice(Decimal("0.8"), _LIST),
+    },
+    # For 5 s; a sound of 11.3 s took 15.7 minutes once.
+    typical_seconds={"": 600.0},
+    behaviours=(
+        *LENGTHS,
+        (
+            "The result is as long as the sound, rounded to whole seconds.",
+            observed(
+                "probe-2026-09",
+                as_of="2026-09-22",
+                note="11.3 s of sound made 12.27 s and cost 11; the extra second is not copied",
+            ),
+        ),
+        ("Any `audio_id` is taken.", assumed("ids of text-to-speech are not remembered")),
+    ),
+)

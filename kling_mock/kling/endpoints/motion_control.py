@@ -1,0 +1,125 @@
+"""`motion-control`: a picture that moves as somebody in a video does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from kling_mock.kling.endpoints.common_rules import require
+from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
+from kling_mock.kling.endpoints.fields import (
+    COMMON,
+    ELEMENTS,
+    MODEL_NAME,
+    PROMPT,
+    Field,
+    field_shape,
+)
+from kling_mock.kling.endpoints.images import MAX_BYTES, check_reachable, inspect
+from kling_mock.kling.endpoints.models import FHD24, HD24, rows
+from kling_mock.kling.endpoints.prices import video_prices
+from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
+from kling_mock.kling.endpoints.source_video import ASSUMED_SECONDS, UNKNOWN_LENGTH
+from kling_mock.kling.model.plan import nearest_aspect_ratio
+from kling_mock.kling.service_codes import invalid
+from kling_mock.kling.wire.v1 import V1
+from kling_mock.web.facts import documented
+
+__all__ = ["RECORD"]
+
+_PAGE = documented(
+    "pages-2026-04",
+    as_of="2026-04-01",
+    confidence="medium",
+    note="gone from the index of 2026-09, which has the page with the model in the path",
+)
+
+_CAPABILITIES = rows(
+    (
+        ("kling-v2-6", "std", "", HD24, _PAGE, (), ""),
+        ("kling-v2-6", "pro", "", FHD24, _PAGE, (), ""),
+        ("kling-v3", "std", "element_list", HD24, _PAGE, (), ""),
+        ("kling-v3", "pro", "element_list", FHD24, _PAGE, (), ""),
+    )
+)
+
+_EXAMPLES: Mapping[str, Any] = {
+    "plain": {
+        "image_url": IMAGE,
+        "video_url": f"{SITE}/dance.mp4",
+        "character_orientation": "image",
+        "mode": "pro",
+    },
+    "all-fields": {
+        "model_name": "kling-v3",
+        "prompt": "<<<element_1>>> dances in the rain.",
+        "image_url": IMAGE,
+        "video_url": f"{SITE}/dance.mp4",
+        "element_list": [{"element_id": 829836802793406551}],
+        "character_orientation": "video",
+        "keep_original_sound": "no",
+        "mode": "std",
+        "watermark_info": {"enabled": True},
+        "callback_url": CALLBACK,
+        "external_task_id": "motion-control-1",
+    },
+}
+
+
+def _check_inputs(request: CreateRequest) -> None:
+    """Check the video and the element; the picture is looked into for the shape of the result."""
+    fields = request.fields
+    check_reachable(fields["video_url"], request.context.reader.noticed)
+    if "element_list" not in fields:
+        return
+    require(request, "element_list", "element_list", seconds=False)
+    if fields["character_orientation"] != "video":
+        text = "must be video with element_list"
+        raise invalid("character_orientation", text, fields["character_orientation"])
+
+
+def _aspect_ratio(request: CreateRequest) -> str:
+    noticed = request.context.reader.noticed
+    # The page has sides of 300 to 65536 pixels, and no ratio.
+    size = inspect(request.fields["image_url"], "image_url", noticed, MAX_BYTES, math.inf)
+    return "16:9" if size is None else nearest_aspect_ratio(size.width, size.height)
+
+
+RECORD = EmulatedEndpoint(
+    name="motion-control",
+    interface=V1,
+    path="/v1/videos/motion-control",
+    fact=_PAGE,
+    summary="Let a picture move as a video does",
+    fields=field_shape(
+        MODEL_NAME,
+        PROMPT,
+        Field("image_url", "image", required=True, fact=_PAGE),
+        Field("video_url", "url", required=True, fact=_PAGE),
+        ELEMENTS._replace(high=1),
+        Field("keep_original_sound", "string", enum=("yes", "no"), fact=_PAGE),
+        Field(
+            "character_orientation", "string", required=True, enum=("image", "video"), fact=_PAGE
+        ),
+        Field("mode", "string", required=True, enum=("std", "pro"), fact=_PAGE),
+        *COMMON,
+    ),
+    examples=_EXAMPLES,
+    rules=(_check_inputs,),
+    capabilities=_CAPABILITIES,
+    default_model="kling-v2-6",
+    default_mode="std",
+    fixed_seconds=lambda _fields, _context: ASSUMED_SECONDS,
+    aspect_ratio=_aspect_ratio,
+    sound=lambda request: request.fields.get("keep_original_sound") != "no",
+    prices=video_prices(_CAPABILITIES, ("motion",)),
+    use=lambda _request: "motion",
+    behaviours=(
+        (
+            "An element needs kling-v3, and the orientation of the video.",
+            _PAGE,
+        ),
+        (f"The result is {ASSUMED_SECONDS} s long, whatever the video.", UNKNOWN_LENGTH),
+    ),
+)

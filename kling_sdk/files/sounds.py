@@ -1,0 +1,35 @@
+"""Sounds going out: what a field takes, and what the vendor would refuse about it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kling_sdk.files.encoding import MediaSource, encoded
+
+__all__ = ["SoundSource", "sound_problem", "to_sound"]
+
+#: What a sound field takes: see `MediaSource`; the bytes are those of an MP3, WAV, M4A or AAC.
+SoundSource = MediaSource
+
+_MAX_MB: Final = 5  # vendor's pages (several copies agree)
+
+
+def to_sound(source: SoundSource, *, field: str = "sound_file") -> str:
+    """Return a sound as a URL or as raw base64; see `encoded`."""
+    return encoded(source, field, "MP3, WAV, M4A or AAC")
+
+
+def sound_problem(value: str) -> tuple[str, str] | None:
+    """Return what the vendor would refuse about a sound, as (limit, accepted), or None.
+
+    A URL is not fetched, and has no known problem; nothing is decoded.
+
+    Args:
+        value: A URL or raw base64, as `to_sound` returns it.
+    """
+    if value.startswith(("http://", "https://")):
+        return None
+    length = len(value) * 3 // 4 - value[-2:].count("=")
+    if length > (most := _MAX_MB * 1024 * 1024):
+        return f"is {length:,} bytes", f"at most {most:,} bytes ({_MAX_MB} MB)"
+    return None
