@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from typing import Any
 
 from kling_mock.cli.database_option import add_database_option
 
 __all__ = ["add_to"]
 
-_URL = "mysql://user:password@host/name, postgresql://…, or sqlite:///path"
+_URL = (
+    "mysql://user:password@host/name, postgresql://…, or sqlite:///path; of several servers, "
+    "host1:3306,host2:3306, the first that takes writes is used"
+)
 
 
 def add_to(commands: Any) -> None:
@@ -34,6 +38,9 @@ def _command(db: Any, name: str, text: str) -> argparse.ArgumentParser:
     def run(options: argparse.Namespace) -> int:
         from kling_mock.migration import command
 
+        # The driver logs each warning of the server, such as a DROP ... IF EXISTS of nothing and
+        # what a later version will refuse: nothing that an operator could act on.
+        logging.getLogger("asyncmy").setLevel(logging.ERROR)
         return command.run(name, options)
 
     parser.set_defaults(run=run)
@@ -62,6 +69,12 @@ def _upgrade(parser: argparse.ArgumentParser) -> None:
         "--online",
         action="store_true",
         help="MariaDB and MySQL 8: copy in small steps while the application runs",
+    )
+    option(
+        "--all-writers-on-this-node",
+        action="store_true",
+        help="with --online in a cluster that takes writes on several nodes: state that every "
+        "writer uses the node of --db; updates made on other nodes are lost",
     )
     option(
         "--share",

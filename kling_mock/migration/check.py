@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from kling_mock.migration.database.cluster import read_only, several_writers
 from kling_mock.migration.database.features import types, unsupported
 from kling_mock.migration.database.introspect import definition, read_table
 from kling_mock.migration.database.preflight import Facts, UpgradeEstimate, estimate, judge, look
@@ -17,6 +18,7 @@ from kling_mock.migration.schema.known_schemas import KnownSchema, goal, recogni
 from kling_mock.migration.schema.rebuild import BEFORE
 from kling_mock.migration.state import MigrationState
 from kling_mock.migration.versions import table_version
+from kling_mock.storage.adapters.mysql_nodes import MysqlNode
 from kling_mock.storage.schema import VERSION, Table, quoted
 
 __all__ = ["CheckReport", "CheckVerdict", "check", "left_over"]
@@ -44,6 +46,7 @@ class CheckReport:
         definition: The statements that the database itself gave for it, read after `found`
             and before it was compared with the database.
         version: The version of the relay's own tables; None where there are none.
+        cluster: The server and what it is replicated with; None except on MariaDB and MySQL.
     """
 
     shape: KnownSchema
@@ -53,6 +56,7 @@ class CheckReport:
     found: Table | None = None
     definition: tuple[str, ...] = ()
     version: int | None = None
+    cluster: MysqlNode | None = None
 
     @property
     def blockers(self) -> tuple[Finding, ...]:
@@ -86,8 +90,19 @@ class CheckReport:
             "tables_version": self.version,
             "facts": attrs.asdict(self.facts) if self.facts else None,
             "estimate": attrs.asdict(self.estimate) if self.estimate else None,
+            "cluster": _cluster(self.cluster) if self.cluster else None,
             "findings": [attrs.asdict(one) for one in self.findings],
         }
+
+
+def _cluster(server: MysqlNode) -> dict[str, Any]:
+    return {
+        "kind": server.kind.value,
+        "node": server.name,
+        "nodes": server.nodes,
+        "writers": server.writers,
+        "online_refused": bool(several_writers(server, "warning") or read_only(server)),
+    }
 
 
 _ORDER = {"blocker": 0, "warning": 1, "note": 2}
@@ -97,10 +112,14 @@ def check(session: Session, wanted: Table) -> CheckReport:
     """Inspect the table that *wanted* describes; nothing is written."""
     found = read_table(session, wanted.name)
     shape, version = recognise(found, wanted), table_version(session)
+    server = session.server()
+    cluster = server if isinstance(server, MysqlNode) else None
     if found is None or not shape.upgradable:
-        return CheckReport(shape, found=found, version=version)
+        return CheckReport(shape, found=found, version=version, cluster=cluster)
     text, facts = definition(session, found.name), look(session, found.name)
-    findings = unsupported(session, found, wanted)
+    findings = [*read_only(server), *several_writers(server, "warning")]
+    if server.problem is None or cluster:  # a standby of PostgreSQL makes no temporary table
+        findings += unsupported(session, found, wanted)
     if types(session, found, wanted):  # no question about the rows makes sense then
         rows = int(
             session.query(f"SELECT COUNT(*) FROM {quoted(found.name, session.dialect)}")[0][0]
@@ -118,6 +137,7 @@ def check(session: Session, wanted: Table) -> CheckReport:
         found,
         text,
         version,
+        cluster,
     )
 
 

@@ -16,6 +16,7 @@ import attrs
 
 from kling_mock.migration.backup import BackupError, backup
 from kling_mock.migration.check import CheckReport, CheckVerdict, check
+from kling_mock.migration.database.cluster import cluster_text, read_only
 from kling_mock.migration.database.session import DatabaseError, Session, connect
 from kling_mock.migration.downgrade import Downgrade
 from kling_mock.migration.findings import BlockedError, Finding, UnfinishedError
@@ -47,6 +48,8 @@ def run(name: str, options: argparse.Namespace, opened: Opener = connect) -> int
     """
     try:
         with opened(options.db) as session:
+            if name in _WRITING:
+                _must_take_writes(session)
             return _COMMANDS[name](session, options)
     except BlockedError as error:
         for line in _findings(error.findings):
@@ -61,6 +64,11 @@ def run(name: str, options: argparse.Namespace, opened: Opener = connect) -> int
         _print_error("kling-mock: stopped; run the same command again to continue")
         _notes(error)
         return error.status if isinstance(error, StoppedError) else 130
+
+
+def _must_take_writes(session: Session) -> None:
+    if refused := read_only(session.server()):
+        raise BlockedError(refused)
 
 
 def _print(text: str) -> None:
@@ -96,6 +104,8 @@ def _reported(report: CheckReport) -> list[str]:
     lines = [f"shape     {report.shape.value}: {report.shape.means}"]
     if report.version is not None:
         lines.append(f"tables    version {report.version} of {VERSION}")
+    if report.cluster is not None:
+        lines.append(f"cluster   {cluster_text(report.cluster)}")
     facts, costs = report.facts, report.estimate
     if facts is not None and costs is not None:
         free = "unknown" if facts.free is None else f"{_mega(facts.free)} free"
@@ -159,14 +169,21 @@ def _upgraded(session: Session, options: argparse.Namespace) -> int:
         log=_print,
     )
     throttle = Throttle(share=options.share, running=options.max_running)
-    online = OnlineUpgrade(job, throttle, display(options.progress, sys.stderr))
+    online = OnlineUpgrade(
+        job,
+        throttle,
+        display(options.progress, sys.stderr),
+        all_writers_here=options.all_writers_on_this_node,
+    )
     if options.abandon:
         online.abandon()
         _print("what the unfinished upgrade left is removed; the table is as before")
         return 0
+    if options.online:
+        online.must_carry_all_writes()
     others = upgrade_tables(session, int(time.time()), _print)
     if options.backup and job.needed("online" if options.online else "direct"):
-        rows = backup(options.db, Path(options.backup))
+        rows = backup(session.url, Path(options.backup))
         _print(f"backup of {rows:,} rows in {options.backup}")
     shape = online.run() if options.online else job.run()
     if shape is KnownSchema.OURS:
@@ -233,3 +250,4 @@ _COMMANDS: Final[Mapping[str, Callable[[Session, argparse.Namespace], int]]] = {
     "downgrade": _downgrade,
     "sql": _sql,
 }
+_WRITING: Final = frozenset({"upgrade", "downgrade"})

@@ -104,6 +104,11 @@ proof/test_p5_broken_creates.py
 proof/test_p5_stopped_under_load.py
     P5 control  test_sigterm_under_load_loses_no_accepted_request
     P5 control  test_the_server_with_its_own_kling_stops_as_well
+proof/test_p5_online_upgrade_on_a_cluster.py
+    P5 proof    test_with_several_nodes_that_take_writes_it_is_refused
+    P5 proof    test_with_all_writers_on_its_node_it_loses_no_update
+    P5 proof    test_an_update_during_the_copy_is_not_lost_on_the_same_node
+    P5 negative test_the_check_catches_a_writer_on_another_node
 proof/test_p6_forged_callbacks.py
     P6 proof    test_no_forgery_moves_money
     P6 proof    test_ids_that_are_guessed_find_nothing

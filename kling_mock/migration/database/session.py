@@ -1,26 +1,47 @@
-"""One blocking connection for a command, with the same three calls on each database.
+"""One blocking connection for a command, with the same calls on each database.
 
 A command runs one statement after the other. The drivers of MariaDB and PostgreSQL that the relay
 uses are asynchronous, so they get a private event loop here.
+
+Of several servers in the URL one is chosen at the beginning, as the relay does, and kept: what a
+migration has seen on one server need not be so on another.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from kling_mock.storage.adapters.address import missing_driver, mysql_address
-from kling_mock.storage.adapters.connection import ConnectionLostError
-from kling_mock.storage.errors import StorageUnavailableError
+from kling_mock.migration.findings import UnfinishedError
+from kling_mock.storage.adapters.address import (
+    ServerAddress,
+    hosts_of,
+    missing_driver,
+    mysql_address,
+    url_of_host,
+)
+from kling_mock.storage.adapters.connection import (
+    ConnectionLostError,
+    NodeNotReadyError,
+    PooledConnection,
+)
+from kling_mock.storage.adapters.mysql_nodes import MysqlNode
+from kling_mock.storage.adapters.server import ServerEngine
+from kling_mock.storage.errors import StorageError
 from kling_mock.storage.schema import Dialect
 from kling_mock.storage.steps import numbered
+from kling_mock.storage.values import DatabaseNode
 
-__all__ = ["DatabaseError", "Session", "connect", "transaction", "undone"]
+__all__ = ["DatabaseError", "Server", "Session", "connect", "transaction", "undone"]
+
+#: What a server says of itself: MariaDB and MySQL also how they are replicated.
+Server = DatabaseNode | MysqlNode
 
 _SCHEMES: Final = frozenset({"mariadb", "mysql", "postgresql", "postgres", "sqlite"})
 
@@ -30,11 +51,12 @@ class DatabaseError(Exception):
 
     Attributes:
         code: The database's own code: an error number on MariaDB and MySQL, five characters
-            on PostgreSQL, a name such as `SQLITE_BUSY` on SQLite.
+            on PostgreSQL, a name such as `SQLITE_BUSY` on SQLite; 0 or "" if it is not the
+            database's own error.
     """
 
     def __init__(self, code: int | str, message: str) -> None:
-        super().__init__(f"{message} (code {code})")
+        super().__init__(f"{message} (code {code})" if code else message)
         self.code = code
 
 
@@ -51,6 +73,15 @@ class Session(Protocol):
         """The name of the database, or the path of its file."""
         ...
 
+    @property
+    def url(self) -> str:
+        """The URL of the database on the one server that the connection leads to."""
+        ...
+
+    def server(self) -> Server:
+        """Ask the server who it is, and whether it takes writes."""
+        ...
+
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return the rows that *sql* finds."""
         ...
@@ -60,7 +91,11 @@ class Session(Protocol):
         ...
 
     def another(self) -> Session:
-        """Open another connection to the same database; the caller closes it."""
+        """Open another connection to the same database on the same server; the caller closes it.
+
+        Raises:
+            UnfinishedError: The address leads to another server now.
+        """
         ...
 
     def close(self) -> None:
@@ -74,7 +109,9 @@ def connect(url: str) -> Generator[Session]:
 
     Args:
         url: `mysql://user:password@host:3306/name` (also `mariadb://`), `postgresql://…`, or
-            `sqlite:///path`, with the parameters that the relay's own store takes.
+            `sqlite:///path`, with the parameters that the relay's own store takes. Of several
+            servers, `host1:3306,host2:3306`, the first that takes writes is used; if none does,
+            the first that can be read.
 
     Raises:
         ValueError: The URL names no known database; its text is not repeated, because it may
@@ -100,11 +137,12 @@ def transaction(session: Session) -> Generator[None]:
     session.execute("BEGIN IMMEDIATE" if session.dialect is Dialect.SQLITE else "BEGIN")
     try:
         yield
+        # Inside: of a COMMIT that a cluster refuses, the next BEGIN could commit what is left.
+        session.execute("COMMIT")
     except BaseException:
         with suppress(Exception):  # the connection may be gone, and the transaction with it
             session.execute("ROLLBACK")
         raise
-    session.execute("COMMIT")
 
 
 @contextmanager
@@ -138,6 +176,7 @@ class _SQLite:
 
     def __init__(self, path: str) -> None:
         self.database = path
+        self.url = f"sqlite:///{path}"
         # mode=rw: a command for an existing table must not create an empty file.
         try:
             self._connection = sqlite3.connect(
@@ -162,6 +201,9 @@ class _SQLite:
             code = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
             raise DatabaseError(code, str(error)) from error
 
+    def server(self) -> Server:
+        return DatabaseNode()
+
     def another(self) -> Session:
         return _SQLite(self.database)
 
@@ -177,6 +219,21 @@ class _OnLoop:
 
     def _wait(self, call: Coroutine[Any, Any, Any]) -> Any:
         return self._loop.run_until_complete(call)
+
+    def _connected(self, engine: Callable[..., ServerEngine]) -> Any:
+        """Connect to the first server that takes writes, or else to one that can be read.
+
+        Args:
+            engine: Makes the engine; takes the option `read_only`.
+        """
+        try:
+            try:
+                return self._wait(engine().connect())
+            except NodeNotReadyError:
+                return self._wait(engine(read_only=True).connect())
+        except BaseException:
+            self._loop.close()
+            raise
 
     def _end(self, call: Coroutine[Any, Any, Any]) -> None:
         try:
@@ -208,7 +265,6 @@ _MARIADB_SETTINGS: Final = ("check_constraint_checks = 1", "max_statement_time =
 
 class _MariaDB(_OnLoop):
     def __init__(self, parts: SplitResult) -> None:
-        self._parts = parts
         try:
             from kling_mock.storage.adapters import mysql
         except ModuleNotFoundError as error:
@@ -217,16 +273,19 @@ class _MariaDB(_OnLoop):
         address = mysql_address(parts)
         super().__init__()
         self.database = str(address.arguments["database"])
+        self._name = ""
+        settings = f"SET SESSION {', SESSION '.join(_MY_SETTINGS)}"
+        engine = partial(mysql.MysqlEngine, address, session=(settings,))
         try:
-            session = self._wait(mysql.MysqlEngine(address, session=()).connect())
-        except (ConnectionLostError, StorageUnavailableError) as error:
-            self._loop.close()
+            self._connection: mysql.MysqlConnection = self._connected(engine)
+        except (ConnectionLostError, StorageError) as error:
             raise self._error(_cause(error)) from error
-        self._connection = session.driver
+        self.url = _url(parts, address, self._connection)
+        self._name = self.server().name
         version = str(self.query("SELECT VERSION()")[0][0])
         self.dialect = Dialect.MARIADB if "mariadb" in version.lower() else Dialect.MYSQL
-        more = _MARIADB_SETTINGS if self.dialect is Dialect.MARIADB else ()
-        self.execute(f"SET SESSION {', SESSION '.join((*_MY_SETTINGS, *more))}")
+        if self.dialect is Dialect.MARIADB:
+            self.execute(f"SET SESSION {', SESSION '.join(_MARIADB_SETTINGS)}")
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         rows, _ = self._run(sql, parameters)
@@ -243,7 +302,7 @@ class _MariaDB(_OnLoop):
         return rows, count
 
     async def _on_cursor(self, sql: str, parameters: Sequence[object]) -> tuple[Any, int]:
-        cursor = self._connection.cursor()
+        cursor = self._connection.driver.cursor()
         try:
             if parameters:
                 sql = sql.replace("%", "%%").replace("?", "%s")
@@ -253,61 +312,124 @@ class _MariaDB(_OnLoop):
             await cursor.close()
 
     def _error(self, error: BaseException) -> DatabaseError:
-        return DatabaseError(
-            self._driver.code_of(error), str(error.args[-1] if error.args else error)
-        )
+        text = str(error.args[-1] if error.args else error)
+        if self._name and isinstance(error, self._driver.DRIVER_ERRORS):
+            text = _said(text, self._driver.translated(error, changes=True), self._name)
+        return DatabaseError(self._driver.code_of(error), text)
+
+    def server(self) -> Server:
+        try:
+            return cast("Server", self._wait(self._connection.look()))
+        except ConnectionLostError as error:
+            raise self._error(_cause(error)) from error
 
     def another(self) -> Session:
-        return _MariaDB(self._parts)
+        return _same(_MariaDB(urlsplit(self.url)), self._name)
 
     def close(self) -> None:
-        self._end(self._connection.ensure_closed())
+        self._end(self._connection.goodbye())
 
 
 class _Postgres(_OnLoop):
     dialect = Dialect.POSTGRES
 
     def __init__(self, parts: SplitResult) -> None:
-        self._parts = parts
         try:
-            import asyncpg
-
-            from kling_mock.storage.adapters.postgres import DRIVER_ERRORS
+            from kling_mock.storage.adapters import postgres
         except ModuleNotFoundError as error:
             raise missing_driver("postgres") from error
+        self._driver = postgres
         super().__init__()
         self.database = unquote(parts.path[1:])
-        self._errors: tuple[type[Exception], ...] = DRIVER_ERRORS
+        # As libpq, and the store, read it.
+        address = ServerAddress(hosts_of(parts, 5432), {"dsn": urlunsplit(parts)})
+        self._name = ""
+        engine = partial(postgres.PostgresEngine, address)
         try:
-            self._connection = self._wait(
-                asyncpg.connect(dsn=urlunsplit(parts))  # as libpq, and the store, read it
-            )
-        except self._errors as error:
-            self._loop.close()
-            raise _postgres_error(error) from error
+            self._connection: postgres.PostgresConnection = self._connected(engine)
+        except (ConnectionLostError, StorageError) as error:
+            raise self._error(_cause(error)) from error
+        self.url = _url(parts, address, self._connection)
+        self._name = self.server().name
         # A policy that hides rows is an error, so that no copy can lack them.
         self.execute("SET row_security = off")
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         try:
-            rows = self._wait(self._connection.fetch(numbered(sql), *parameters))
-        except self._errors as error:
-            raise _postgres_error(error) from error
+            rows = self._wait(self._connection.driver.fetch(numbered(sql), *parameters))
+        except self._driver.DRIVER_ERRORS as error:
+            raise self._error(error) from error
         return [tuple(row) for row in rows]
 
     def execute(self, sql: str, *parameters: object) -> int:
         try:
-            tag = self._wait(self._connection.execute(numbered(sql), *parameters))
-        except self._errors as error:
-            raise _postgres_error(error) from error
+            tag = self._wait(self._connection.driver.execute(numbered(sql), *parameters))
+        except self._driver.DRIVER_ERRORS as error:
+            raise self._error(error) from error
         count = str(tag).rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 
+    def _error(self, error: BaseException) -> DatabaseError:
+        text = str(error)
+        if self._name and isinstance(error, self._driver.DRIVER_ERRORS):
+            text = _said(text, self._driver.translated(error), self._name)
+        return DatabaseError(str(getattr(error, "sqlstate", "")), text)
+
+    def server(self) -> Server:
+        try:
+            return cast("Server", self._wait(self._connection.check()))
+        except NodeNotReadyError as error:
+            if error.node is not None:
+                return error.node
+            raise self._error(_cause(error)) from error
+        except ConnectionLostError as error:
+            raise self._error(_cause(error)) from error
+
     def another(self) -> Session:
-        return _Postgres(self._parts)
+        return _same(_Postgres(urlsplit(self.url)), self._name)
 
     def close(self) -> None:
-        self._end(self._connection.close())
+        self._end(self._connection.goodbye())
+
+
+def _url(parts: SplitResult, address: ServerAddress, connection: PooledConnection) -> str:
+    """Return the URL of the one server that *connection* leads to."""
+    if len(address.hosts) == 1:
+        return urlunsplit(parts)
+    return url_of_host(parts, address.hosts[connection.host])
+
+
+def _same(other: Session, name: str) -> Session:
+    """Return *other* if it leads to the server *name*, and close it if not.
+
+    Raises:
+        UnfinishedError: It does not.
+    """
+    found = other.server().name
+    if found == name:
+        return other
+    other.close()
+    raise UnfinishedError(
+        f"the command works on {name}, and its address now leads to {found}: it does not go on "
+        "there, because what it has seen may not be so there; run kling-mock db check, and then "
+        "the same command again"
+    )
+
+
+def _said(text: str, known: Exception, name: str) -> str:
+    """Return what to say of an error of the driver.
+
+    Args:
+        text: Its own text.
+        known: What it means.
+        name: The server's name of itself.
+    """
+    if not isinstance(known, ConnectionLostError) or isinstance(known, NodeNotReadyError):
+        return text
+    return (
+        f"{text}: the server {name} was lost, and the command does not go on at another one; run "
+        "kling-mock db check to see what is there, and then the same command again"
+    )
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -315,7 +437,3 @@ def _cause(error: BaseException) -> BaseException:
     while error.__cause__ is not None:
         error = error.__cause__
     return error
-
-
-def _postgres_error(error: Exception) -> DatabaseError:
-    return DatabaseError(str(getattr(error, "sqlstate", "")), str(error))

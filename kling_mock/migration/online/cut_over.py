@@ -21,6 +21,7 @@ from kling_mock.migration.findings import UnfinishedError
 from kling_mock.migration.online.lock_retry import LockRetry
 from kling_mock.migration.online.sql import INDEX, TRIGGERS
 from kling_mock.migration.state import STATE, MigrationState
+from kling_mock.storage.adapters.mysql_nodes import MysqlKind, MysqlNode
 
 __all__ = ["CutOver", "Recorded"]
 
@@ -157,6 +158,11 @@ class CutOver:
         self.session.execute("SET SESSION lock_wait_timeout = 1")
         with closing(self.session.another()) as guard:
             guard.execute("SET SESSION lock_wait_timeout = 1")
+            server = guard.server()
+            if isinstance(server, MysqlNode) and server.kind is MysqlKind.GALERA:
+                # The RENAME waits for the guard's lock, and a causal read would wait for the
+                # RENAME: for 30 s, in which no node of the cluster writes.
+                guard.execute("SET SESSION wsrep_sync_wait = 0")
 
             def once() -> None:
                 self.retry.wait_for_transactions()

@@ -9,10 +9,9 @@ import attrs
 
 from kling_mock.migration.database.preflight import long_transactions
 from kling_mock.migration.database.session import DatabaseError, Session
+from kling_mock.storage.adapters.meanings import Meaning, meaning_in_mysql
 
 __all__ = ["LockRetry"]
-
-_BUSY: Final = frozenset({1205, 1213})  # lock wait timeout, deadlock: try again
 
 #: How often a statement is tried that waits for a lock, about a second each.
 _ATTEMPTS: Final = 600
@@ -53,7 +52,7 @@ class LockRetry:
         call: Callable[[], _Found],
         pause: Callable[[int], float] = lambda attempt: 0.05 * min(attempt, 20),
     ) -> _Found:
-        """Return what *call* returns; repeat it after a lock wait timeout or a deadlock.
+        """Return what *call* returns; repeat it after a conflict with another transaction.
 
         Args:
             call: What is tried.
@@ -66,7 +65,7 @@ class LockRetry:
             try:
                 return call()
             except DatabaseError as error:
-                if error.code not in _BUSY:
+                if not _is_busy(error):
                     raise
             self.sleep(pause(attempt))
         return call()
@@ -79,3 +78,9 @@ class LockRetry:
                 self.log(f"waiting for a transaction that has lasted {max(long)} s")
                 logged = True
             self.sleep(0.5)
+
+
+def _is_busy(error: DatabaseError) -> bool:
+    """Return whether a concurrent transaction is the reason: also a refusal by certification."""
+    code = error.code if isinstance(error.code, int) else 0
+    return meaning_in_mysql(code, str(error), changes=True) is Meaning.RUN_AGAIN

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from kling_mock.migration.database.session import Session
+from kling_mock.migration.database.session import Server, Session
 from kling_mock.storage.schema import Dialect
 
 __all__ = ["StoppedError", "stopping"]
@@ -77,6 +77,13 @@ class _Stoppable:
     @property
     def database(self) -> str:
         return self.session.database
+
+    @property
+    def url(self) -> str:
+        return self.session.url
+
+    def server(self) -> Server:
+        return self.session.server()
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         self._check()

@@ -16,9 +16,10 @@ from contextlib import closing, suppress
 import attrs
 
 from kling_mock.migration.check import CheckReport, check
+from kling_mock.migration.database.cluster import read_only, several_writers
 from kling_mock.migration.database.introspect import next_number, read_table
 from kling_mock.migration.database.session import DatabaseError, Session, transaction, undone
-from kling_mock.migration.findings import BlockedError, Finding
+from kling_mock.migration.findings import BlockedError, Finding, UnfinishedError
 from kling_mock.migration.online.copying import Copying
 from kling_mock.migration.online.cut_over import CutOver, Recorded
 from kling_mock.migration.online.lock_retry import LockRetry
@@ -28,11 +29,11 @@ from kling_mock.migration.online.stopping import StoppedError
 from kling_mock.migration.rows.change_log import restore
 from kling_mock.migration.rows.row_changes import RowChanges
 from kling_mock.migration.schema.alter import alter
-from kling_mock.migration.schema.known_schemas import KnownSchema, goal
+from kling_mock.migration.schema.known_schemas import KnownSchema, goal, recognise
 from kling_mock.migration.schema.plan import plan
 from kling_mock.migration.state import MigrationState
 from kling_mock.migration.upgrade import Upgrade
-from kling_mock.storage.schema import Table, same_content
+from kling_mock.storage.schema import Dialect, Table, same_content
 
 __all__ = ["OnlineUpgrade"]
 
@@ -51,6 +52,8 @@ class OnlineUpgrade:
         progress: Called after each chunk.
         now: A clock in seconds, for pace and estimate.
         sleep: Waits for that many seconds.
+        all_writers_here: Whether the operator states that all writers use this server, though
+            others of its cluster take writes as well.
     """
 
     upgrade: Upgrade
@@ -58,6 +61,7 @@ class OnlineUpgrade:
     progress: Callable[[Progress], None] = silent
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    all_writers_here: bool = False
 
     @property
     def _session(self) -> Session:
@@ -84,6 +88,7 @@ class OnlineUpgrade:
                 self._clean_up(state)
                 return report.shape
             return self.upgrade.run()
+        self.must_carry_all_writes()
         found = self.upgrade.accepted(report)
         if read_table(self._session, BEFORE) is not None:
             says = f"{BEFORE} is left from an earlier upgrade; drop it first"
@@ -94,6 +99,13 @@ class OnlineUpgrade:
                 "and upgrade without --online"
             )
             raise BlockedError([Finding("use-id", "blocker", says)])
+        if self._session.dialect is Dialect.MYSQL and found.checks & self.upgrade.wanted.checks:
+            says = (
+                "the table has the CHECK of the target schema, from a direct upgrade that was "
+                "interrupted or an older relay, and MySQL takes the name of a CHECK once in a "
+                "database; stop the application, and upgrade without --online"
+            )
+            raise BlockedError([Finding("check-name", "blocker", says)])
         if state.method != "online" and read_table(self._session, SHADOW) is not None:
             says = f"there is a table {SHADOW} that no upgrade has made; rename or drop it"
             raise BlockedError([Finding("left-over", "blocker", says)])
@@ -107,6 +119,28 @@ class OnlineUpgrade:
         self._clean_up(state)
         return report.shape
 
+    def must_carry_all_writes(self) -> None:
+        """Refuse to run where triggers on this server do not see every write.
+
+        Where nothing is copied, nothing is refused.
+
+        Raises:
+            BlockedError: The server takes no writes, or others take some, too.
+        """
+        if (refused := self._escaping()) and self._copies():
+            raise BlockedError(refused)
+
+    def _escaping(self) -> list[Finding]:
+        """Return why writes may escape the triggers on this server."""
+        server = self._session.server()
+        several = [] if self.all_writers_here else several_writers(server, "blocker")
+        return [*read_only(server), *several]
+
+    def _copies(self) -> bool:
+        found = read_table(self._session, self.upgrade.wanted.name)
+        shape = recognise(found, self.upgrade.wanted)
+        return shape.upgradable and shape is not KnownSchema.OURS
+
     def _replace(self, state: MigrationState, found: Table, report: CheckReport) -> None:
         """Copy the table and swap; whatever is raised, the old table stays in use."""
         base = _without_our_index(found)
@@ -118,6 +152,10 @@ class OnlineUpgrade:
         cut_over.must_be(recorded, self._session)
         copying.complete()
         copying.compare()
+        # A node may have joined, or a group may have been switched to several primaries.
+        if escaping := self._escaping():
+            says = "; ".join(one.says for one in escaping)
+            raise UnfinishedError(f"the tables were not swapped: {says}")
         cut_over.run(copying.sql.swap(), recorded)
 
     def _stop_carrying(self, error: BaseException, number: int) -> str:
@@ -188,8 +226,10 @@ class OnlineUpgrade:
         if not self._session.dialect.is_mysql:
             says = "the online upgrade needs MariaDB or MySQL; upgrade without --online"
             raise BlockedError([Finding("online", "blocker", says)])
-        logged, form = self._session.query("SELECT @@log_bin, @@binlog_format")[0]
-        if logged and form == "STATEMENT":
+        # As a variable of SELECT, MySQL 9 warns that binlog_format will be gone.
+        named = "SHOW VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format')"
+        variables = dict(self._session.query(named))
+        if variables["log_bin"] == "ON" and variables.get("binlog_format") == "STATEMENT":
             says = "binlog_format is STATEMENT; the copy needs ROW or MIXED"
             raise BlockedError([Finding("binlog", "blocker", says)])
         self._session.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import SplitResult, parse_qsl, unquote
+from urllib.parse import SplitResult, parse_qsl, unquote, urlunsplit
 
 import attrs
 
-__all__ = ["Host", "ServerAddress", "hosts_of", "missing_driver", "mysql_address"]
+__all__ = ["Host", "ServerAddress", "hosts_of", "missing_driver", "mysql_address", "url_of_host"]
 
 
 class Host(NamedTuple):
@@ -67,6 +67,13 @@ def _host(text: str, port: int) -> Host:
             " db1.example.com:3306,db2.example.com:3306"
         )
     return Host(name, int(number))
+
+
+def url_of_host(parts: SplitResult, host: Host) -> str:
+    """Return the URL *parts* with *host* as its only server."""
+    login, at, _ = parts.netloc.rpartition("@")
+    name = f"[{host.name}]" if ":" in host.name else host.name
+    return urlunsplit(parts._replace(netloc=f"{login}{at}{name}:{host.port}"))
 
 
 def mysql_address(parts: SplitResult) -> ServerAddress:

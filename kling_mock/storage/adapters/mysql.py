@@ -27,6 +27,7 @@ from kling_mock.storage.adapters.meanings import Meaning, meaning_in_mysql
 from kling_mock.storage.adapters.mysql_nodes import (
     GALERA_STATUS,
     GROUP_MEMBERS,
+    READ_ONLY,
     VARIABLES,
     MysqlKind,
     MysqlNode,
@@ -39,7 +40,7 @@ from kling_mock.storage.schema import Dialect
 from kling_mock.storage.steps import DuplicateError, Statement
 from kling_mock.storage.values import DatabaseNode
 
-__all__ = ["DRIVER_ERRORS", "SESSION", "MysqlConnection", "MysqlEngine", "code_of"]
+__all__ = ["DRIVER_ERRORS", "SESSION", "MysqlConnection", "MysqlEngine", "code_of", "translated"]
 
 #: What the driver raises.
 DRIVER_ERRORS: Final = (errors.MySQLError, OSError, EOFError)
@@ -153,24 +154,17 @@ class MysqlConnection(PooledConnection):
 
     async def check(self) -> DatabaseNode:
         """Ask the server who it is."""
-        return DatabaseNode((await self.look()).name)
+        node = await self.look()
+        _must_serve(node)
+        return DatabaseNode(node.name)
 
     async def look(self) -> MysqlNode:
-        """Ask the server who it is, and how it is replicated.
-
-        Raises:
-            NodeNotReadyError: It does not serve now, or takes no writes.
-        """
+        """Ask the server who it is, how it is replicated, and whether it serves."""
         variables = dict(await self._rows(VARIABLES))
         kind = kind_of(variables)
         status = dict(await self._rows(GALERA_STATUS)) if kind is MysqlKind.GALERA else {}
         members: Any = await self._rows(GROUP_MEMBERS) if kind is MysqlKind.GROUP else ()
-        node = node_of(variables, status, members)
-        if node.problem is not None:
-            raise NodeNotReadyError(
-                f"{node.name}: {node.problem}", DatabaseNode(node.name, node.problem)
-            )
-        return node
+        return node_of(variables, status, members)
 
     def terminate(self) -> None:
         """Drop the connection."""
@@ -181,6 +175,12 @@ class MysqlConnection(PooledConnection):
         await self.driver.ensure_closed()
 
 
+def _must_serve(node: MysqlNode) -> None:
+    if node.problem is not None:
+        known = DatabaseNode(node.name, node.problem)
+        raise NodeNotReadyError(f"{node.name}: {node.problem}", known)
+
+
 class MysqlEngine(ServerEngine):
     """Runs transactions on MySQL or MariaDB.
 
@@ -188,6 +188,7 @@ class MysqlEngine(ServerEngine):
         address: With the arguments of `asyncmy.connect`.
         limits: See `ServerEngine`.
         session: What each connection is set to, besides causal reads.
+        read_only: Whether a server is used that takes no writes.
     """
 
     dialect = Dialect.MYSQL
@@ -198,8 +199,9 @@ class MysqlEngine(ServerEngine):
         limits: ServerLimits = LIMITS,
         *,
         session: Sequence[str] = SESSION,
+        read_only: bool = False,
     ) -> None:
-        super().__init__(address, limits)
+        super().__init__(address, limits, read_only=read_only)
         self._session = tuple(session)
 
     @property
@@ -229,6 +231,8 @@ class MysqlEngine(ServerEngine):
         session = MysqlConnection(driver)
         try:
             node = await session.look()
+            if not (self._read_only and node.problem == READ_ONLY):
+                _must_serve(node)
             for sql in (*self._session, *node.session):
                 await session.query(sql)
         except BaseException:

@@ -15,12 +15,16 @@ import attrs
 __all__ = [
     "GALERA_STATUS",
     "GROUP_MEMBERS",
+    "READ_ONLY",
     "VARIABLES",
     "MysqlKind",
     "MysqlNode",
     "kind_of",
     "node_of",
 ]
+
+#: The problem of a server that can be read, and takes no writes.
+READ_ONLY: Final = "it is read-only"
 
 #: What is read at each connect.
 VARIABLES: Final = (
@@ -29,7 +33,8 @@ VARIABLES: Final = (
 )
 #: On Galera also this.
 GALERA_STATUS: Final = (
-    "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_ready', 'wsrep_cluster_status')"
+    "SHOW GLOBAL STATUS WHERE Variable_name IN"
+    " ('wsrep_ready', 'wsrep_cluster_status', 'wsrep_cluster_size')"
 )
 #: In a replication group also this: of this server first.
 GROUP_MEMBERS: Final = (
@@ -63,12 +68,17 @@ class MysqlNode:
         kind: How it is replicated.
         problem: Why it cannot be used now; `None` if it can.
         session: What a connection to it has to set for causal reads.
+        nodes: How many servers its cluster has, this one included, so far as it can be seen from
+            here. An arbitrator of Galera counts: nothing tells it from a server.
+        writers: How many of them may take writes.
     """
 
     name: str
     kind: MysqlKind
     problem: str | None
     session: tuple[str, ...]
+    nodes: int = 1
+    writers: int = 1
 
 
 def kind_of(variables: Mapping[str, str]) -> MysqlKind:
@@ -94,18 +104,23 @@ def node_of(
     kind = kind_of(variables)
     problem: str | None = None
     session: tuple[str, ...] = ()
+    nodes = writers = 1
     if kind is MysqlKind.GALERA:
         problem = _problem_on_galera(status)
         session = (_READS_WAIT_ON_GALERA,)
+        nodes = writers = int(status.get("wsrep_cluster_size", 1))
     elif kind is MysqlKind.GROUP:
         problem = _problem_in_group(members)
         single = variables.get("group_replication_single_primary_mode") == "ON"
         session = (_READS_WAIT_AFTER_FAILOVER if single else _READS_WAIT_IN_GROUP,)
+        # One that joins or cannot be reached may take writes a moment later.
+        nodes = sum(count for state, count, _ in members if state not in {"OFFLINE", "ERROR"})
+        writers = 1 if single else nodes
     # MariaDB 12 has more values than ON and OFF; all others refuse writes.
     if problem is None and variables.get("read_only", "OFF") not in {"OFF", "0"}:
-        problem = "it is read-only"
+        problem = READ_ONLY
     name = f"{variables.get('hostname', '')}:{variables.get('port', '')}"
-    return MysqlNode(name, kind, problem, session)
+    return MysqlNode(name, kind, problem, session, nodes, writers)
 
 
 def _problem_on_galera(status: Mapping[str, str]) -> str | None:

@@ -21,7 +21,7 @@ from kling_mock.storage.schema import Dialect
 from kling_mock.storage.steps import DuplicateError, Statement
 from kling_mock.storage.values import DatabaseNode
 
-__all__ = ["DRIVER_ERRORS", "PostgresEngine"]
+__all__ = ["DRIVER_ERRORS", "PostgresEngine", "translated"]
 
 _BEGIN: Final = {
     TransactionMode.WRITE: "BEGIN ISOLATION LEVEL READ COMMITTED",
@@ -75,15 +75,22 @@ def translated(error: Exception) -> Exception:
 
 
 class PostgresConnection(PooledConnection):
-    """A connection to PostgreSQL."""
+    """A connection to PostgreSQL.
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
+    Args:
+        driver: The connection of the driver.
+
+    Attributes:
+        driver: The same.
+    """
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
 
     async def query(self, sql: str) -> None:
         """Run a statement without parameters."""
         try:
-            await self._connection.execute(sql)
+            await self.driver.execute(sql)
         except DRIVER_ERRORS as error:
             raise translated(error) from error
 
@@ -103,8 +110,8 @@ class PostgresConnection(PooledConnection):
         """Run one statement."""
         try:
             if statement.reads:
-                return await self._connection.fetch(statement.postgres, *parameters)
-            status: str = await self._connection.execute(statement.postgres, *parameters)
+                return await self.driver.fetch(statement.postgres, *parameters)
+            status: str = await self.driver.execute(statement.postgres, *parameters)
         except DRIVER_ERRORS as error:
             raise translated(error) from error
         return int(status.rpartition(" ")[2])
@@ -113,8 +120,8 @@ class PostgresConnection(PooledConnection):
         """Run a script, all or nothing."""
         for _ in range(_SCRIPT_RUNS):
             try:
-                async with self._connection.transaction():
-                    await self._connection.execute(";\n".join(statements))
+                async with self.driver.transaction():
+                    await self.driver.execute(";\n".join(statements))
             except _CREATED_BY_OTHERS:
                 # Another process created the same table first: IF NOT EXISTS does not see that.
                 continue
@@ -128,7 +135,7 @@ class PostgresConnection(PooledConnection):
     async def check(self) -> DatabaseNode:
         """Ask the server who it is."""
         try:
-            name, read_only = await self._connection.fetchrow(_NODE)
+            name, read_only = await self.driver.fetchrow(_NODE)
         except DRIVER_ERRORS as error:
             raise translated(error) from error
         if read_only == "on":
@@ -138,11 +145,11 @@ class PostgresConnection(PooledConnection):
 
     def terminate(self) -> None:
         """Drop the connection."""
-        self._connection.terminate()
+        self.driver.terminate()
 
     async def goodbye(self) -> None:
         """Disconnect in order."""
-        await self._connection.close()
+        await self.driver.close()
 
 
 class PostgresEngine(ServerEngine):
@@ -174,7 +181,8 @@ class PostgresEngine(ServerEngine):
             raise StorageUnavailableError(f"cannot use the database: {known}") from error
         session = PostgresConnection(connection)
         try:
-            await session.check()
+            if not self._read_only:
+                await session.check()
         except BaseException:
             session.terminate()
             raise

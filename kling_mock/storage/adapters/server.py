@@ -89,6 +89,7 @@ class ServerEngine(ABC):
     Args:
         address: The servers; the first that serves and takes writes is used.
         limits: What connections may take.
+        read_only: Whether a server is used that takes no writes.
 
     Attributes:
         address: The servers.
@@ -96,8 +97,11 @@ class ServerEngine(ABC):
 
     dialect: Dialect
 
-    def __init__(self, address: ServerAddress, limits: ServerLimits = LIMITS) -> None:
+    def __init__(
+        self, address: ServerAddress, limits: ServerLimits = LIMITS, *, read_only: bool = False
+    ) -> None:
         self.address = address
+        self._read_only = read_only
         self._limits = limits.of(len(address.hosts))
         self._order = HostOrder(len(address.hosts))
         self._host = 0

@@ -45,8 +45,9 @@ class Application:
             "UPDATE videos SET status = 'succeed', quota = ? WHERE task_id = ?", self.number, ended
         )
         self.expected[ended] = ("succeed", self.number)
-        if self.expected.pop(gone, None):
+        if gone in self.expected:
             self.session.execute("DELETE FROM videos WHERE task_id = ?", gone)
+            del self.expected[gone]
 
     def check(self) -> None:
         """Fail unless exactly what was acknowledged is there, each row once."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from kling_mock.migration.database.session import Session, connect
+from kling_mock.migration.database.session import Server, Session, connect
 from kling_mock.storage.schema import Dialect
 
 
@@ -30,6 +30,13 @@ class Watched:
     @property
     def database(self) -> str:
         return self.session.database
+
+    @property
+    def url(self) -> str:
+        return self.session.url
+
+    def server(self) -> Server:
+        return self.session.server()
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         return self.session.query(sql, *parameters)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kling_mock.storage.adapters.address import Host, hosts_of, mysql_address
+from kling_mock.storage.adapters.address import Host, hosts_of, mysql_address, url_of_host
 from kling_mock.storage.connect import engine_of
 
 
@@ -60,3 +60,17 @@ def test_a_socket_is_of_one_host() -> None:
 def test_an_address_shows_no_password() -> None:
     """Not even in its repr."""
     assert "hunter2" not in repr(mysql_address(urlsplit("mysql://u:hunter2@db/relay")))
+
+
+@pytest.mark.parametrize(
+    ("netloc", "host", "one"),
+    [
+        ("user:p%40w@db1,db2:3307", Host("db2", 3307), "user:p%40w@db2:3307"),
+        ("db1,db2", Host("db1", 3306), "db1:3306"),
+        ("u@[::1],[fe80::2]:3307", Host("fe80::2", 3307), "u@[fe80::2]:3307"),
+    ],
+)
+def test_a_url_can_be_narrowed_to_one_server(netloc: str, host: Host, one: str) -> None:
+    """Login, database and parameters stay as they are."""
+    parts = urlsplit(f"mysql://{netloc}/relay?ssl=true")
+    assert url_of_host(parts, host) == f"mysql://{one}/relay?ssl=true"

@@ -113,3 +113,33 @@ def test_a_member_that_cannot_commit_is_not_used(
 def test_a_member_with_the_majority_is_used(members: list[tuple[str, int, int]]) -> None:
     """While another one is away, or joins."""
     assert node_of(GROUP, {}, members).problem is None
+
+
+SEVERAL_PRIMARIES = GROUP | {"group_replication_single_primary_mode": "OFF"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "status", "members", "nodes", "writers"),
+    [
+        (ALONE, {}, [], 1, 1),
+        (GALERA, READY, [], 1, 1),
+        (GALERA, READY | {"wsrep_cluster_size": "1"}, [], 1, 1),
+        (GALERA, READY | {"wsrep_cluster_size": "3"}, [], 3, 3),
+        (GROUP, {}, THREE, 3, 1),
+        (SEVERAL_PRIMARIES, {}, THREE, 3, 3),
+        (SEVERAL_PRIMARIES, {}, [("ONLINE", 1, 1)], 1, 1),
+        (SEVERAL_PRIMARIES, {}, [("ONLINE", 1, 1), ("RECOVERING", 1, 0)], 2, 2),
+        (SEVERAL_PRIMARIES, {}, [("ONLINE", 2, 1), ("UNREACHABLE", 1, 0)], 3, 3),
+        (SEVERAL_PRIMARIES, {}, [("ONLINE", 1, 1), ("ERROR", 1, 0), ("OFFLINE", 1, 0)], 1, 1),
+    ],
+)
+def test_it_says_how_many_servers_take_writes(
+    variables: Mapping[str, str],
+    status: Mapping[str, str],
+    members: list[tuple[str, int, int]],
+    nodes: int,
+    writers: int,
+) -> None:
+    """One that joins or cannot be reached may take some a moment later; one with an error not."""
+    node = node_of(variables, status, members)
+    assert (node.nodes, node.writers) == (nodes, writers)
