@@ -39,7 +39,7 @@ def upgrade_script(session: Session, dialect: Dialect) -> Iterator[str]:
     found, target = report.found, goal(report.found, target_schema(session.dialect))
     yield f"-- from {report.shape.value} to the target schema, for {dialect}"
     if dialect is Dialect.MYSQL:
-        yield "-- not tested on a MySQL server"
+        yield "-- tested on MySQL 9.7, not on 5.7 or 8"
     rows = RowChanges(session, found, target, new_id=str, log=_silent)
     if dialect.is_mysql:
         yield from _altered(found, target, rows, dialect)

@@ -187,5 +187,9 @@ def _explained(session: Session, query: str) -> str:
         return str(session.query(f"EXPLAIN QUERY PLAN {query}")[0][3])
     if session.dialect is Dialect.POSTGRES:
         return " ".join(str(row[0]).strip() for row in session.query(f"EXPLAIN {query}"))
+    if session.dialect is Dialect.MYSQL:
+        # In version 9 the default is a tree.
+        row = session.query(f"EXPLAIN FORMAT=TRADITIONAL {query}")[0]
+        return f"type {row[4]}, key {row[6]}"
     row = session.query(f"EXPLAIN {query}")[0]
     return f"type {row[3]}, key {row[5]}"

@@ -9,9 +9,9 @@ from operator import itemgetter
 from typing import Any, Final
 
 from kling_mock.migration.database.session import Session
-from kling_mock.storage.schema import Check, Column, Dialect, Index, Table
+from kling_mock.storage.schema import Check, Column, Dialect, Index, Table, quoted
 
-__all__ = ["definition", "next_number", "read_table"]
+__all__ = ["definition", "next_number", "read_table", "shown"]
 
 
 def read_table(session: Session, name: str) -> Table | None:
@@ -22,12 +22,11 @@ def read_table(session: Session, name: str) -> Table | None:
 def definition(session: Session, name: str) -> tuple[str, ...]:
     """Return the database's own statements for the table, without its counter.
 
-    MariaDB and MySQL: `SHOW CREATE TABLE`. SQLite: the statements it keeps. PostgreSQL keeps
+    MariaDB and MySQL: `shown`. SQLite: the statements it keeps. PostgreSQL keeps
     none, so columns, constraints and indexes are listed in their order.
     """
     if session.dialect.is_mysql:
-        text = str(session.query(f"SHOW CREATE TABLE `{name}`")[0][1])
-        return (re.sub(r" AUTO_INCREMENT=\d+", "", text),)
+        return (re.sub(r" AUTO_INCREMENT=\d+", "", shown(session, name)),)
     if session.dialect is Dialect.SQLITE:
         rows = session.query(
             "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL ORDER BY rowid",
@@ -35,6 +34,37 @@ def definition(session: Session, name: str) -> tuple[str, ...]:
         )
         return tuple(str(row[0]) for row in rows)
     return tuple(str(row[0]) for sql in _PG_DEFINITION for row in session.query(sql, name))
+
+
+def shown(session: Session, name: str) -> str:
+    """Return what SHOW CREATE TABLE says on MariaDB or MySQL.
+
+    MySQL spells out the character set and the collation of a column that was given them, also
+    where they are its table's. They are left out then: with them or without, the column is the
+    same, and an upgrade or downgrade gives each column its own.
+    """
+    text = str(session.query(f"SHOW CREATE TABLE {quoted(name, session.dialect)}")[0][1])
+    return _inherited(text) if session.dialect is Dialect.MYSQL else text
+
+
+#: Name and type, character set, and collation of a column.
+_TEXT_COLUMN: Final = re.compile(
+    r"^(  `(?:[^`]|``)*` \w+(?:\((?:[^()']|'(?:[^']|'')*')*\))?)"
+    r"( CHARACTER SET \w+)?( COLLATE \w+)?",
+    re.MULTILINE,
+)
+_TABLE_OPTIONS: Final = re.compile(r"^\) .*? CHARSET=(\w+)(?: COLLATE=(\w+))?", re.MULTILINE)
+
+
+def _inherited(text: str) -> str:
+    options = _TABLE_OPTIONS.search(text)
+    if options is None:
+        return text
+    character_set, collation = options.groups()
+    # Without a collation both have the one that the character set has by default.
+    own = f" COLLATE {collation}" if collation else None
+    alike = {(f" CHARACTER SET {character_set}", own), (None, own)}
+    return _TEXT_COLUMN.sub(lambda one: one[1] if (one[2], one[3]) in alike else one[0], text)
 
 
 def next_number(session: Session, name: str) -> int:
@@ -103,11 +133,21 @@ def _mysql_column(
 ) -> Column:
     kind = _without_width(kind.lower())
     if default is not None and dialect is Dialect.MYSQL:
-        default = default if re.fullmatch(r"-?\d+(\.\d+)?", default) else f"'{default}'"
+        default = _mysql_default(default, extra)
     if default == "NULL":
         default = None
     auto = "auto_increment" in extra
     return Column(name, kind, null == "YES", default, collation or "", auto, comment)
+
+
+def _mysql_default(text: str, extra: str) -> str:
+    """Return a default as MySQL's CREATE TABLE takes it; its catalogue has it without quotes."""
+    if "DEFAULT_GENERATED" in extra:
+        return text if text.startswith("CURRENT_TIMESTAMP") else f"({text})"
+    if re.fullmatch(r"-?\d+(\.\d+)?", text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
 
 
 #: What the database writes behind an integer type that was given no display width.
@@ -137,8 +177,8 @@ _SQLITE_CHECK: Final = r'CONSTRAINT\s+["`]?(\w+)["`]?\s+CHECK'
 
 
 def _sqlite(session: Session, name: str) -> Table | None:
-    quoted = name.replace('"', '""')
-    rows = session.query(f'PRAGMA table_info("{quoted}")')
+    text_name = name.replace('"', '""')
+    rows = session.query(f'PRAGMA table_info("{text_name}")')
     if not rows:
         return None
     text = "\n".join(definition(session, name))
@@ -151,7 +191,7 @@ def _sqlite(session: Session, name: str) -> Table | None:
             _sqlite_column(row, text, auto=numbered and row[1] == primary[0]) for row in rows
         ),
         primary=primary,
-        indexes=tuple(_sqlite_indexes(session, quoted)),
+        indexes=tuple(_sqlite_indexes(session, text_name)),
         checks=frozenset(Check(one) for one in re.findall(_SQLITE_CHECK, text)),
     )
 
@@ -170,9 +210,9 @@ def _sqlite_column(row: tuple[Any, ...], text: str, *, auto: bool) -> Column:
     )
 
 
-def _sqlite_indexes(session: Session, quoted: str) -> Iterable[Index]:
+def _sqlite_indexes(session: Session, table: str) -> Iterable[Index]:
     # The list begins with the newest index; the result with the oldest.
-    for _, name, unique, origin, _ in reversed(session.query(f'PRAGMA index_list("{quoted}")')):
+    for _, name, unique, origin, _ in reversed(session.query(f'PRAGMA index_list("{table}")')):
         if origin == "pk":
             continue
         columns = tuple(str(row[2]) for row in session.query(f'PRAGMA index_info("{name}")'))

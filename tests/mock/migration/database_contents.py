@@ -7,6 +7,8 @@ import subprocess
 from typing import Any, Final
 
 from kling_mock.migration.database.session import Session
+from kling_mock.storage.schema import Dialect
+from tests.mock.migration.legacy import family
 from tests.mock.storage.databases import POSTGRES
 
 __all__ = ["everything", "extras"]
@@ -14,7 +16,7 @@ __all__ = ["everything", "extras"]
 
 def everything(session: Session) -> dict[str, Any]:
     """Return the definition and the rows of all that is in the database."""
-    return {"definitions": _DEFINITIONS[session.dialect](session), "rows": _rows(session)}
+    return {"definitions": _DEFINITIONS[family(session.dialect)](session), "rows": _rows(session)}
 
 
 def _rows(session: Session) -> dict[str, list[str]]:
@@ -35,12 +37,12 @@ _TABLES: Final = {
 
 
 def _tables(session: Session) -> list[str]:
-    sql = _TABLES[session.dialect].replace("%%", "%")
+    sql = _TABLES[family(session.dialect)].replace("%%", "%")
     return [str(row[0]) for row in session.query(sql)]
 
 
 def _quoted(session: Session, name: str) -> str:
-    return f"`{name}`" if session.dialect == "mariadb" else f'"{name}"'
+    return f"`{name}`" if session.dialect.is_mysql else f'"{name}"'
 
 
 # ---------------------------------------------------------------- definitions
@@ -50,6 +52,9 @@ def _mariadb(session: Session) -> list[str]:
     found = []
     for (name,) in session.query("SHOW TABLES"):
         text = str(session.query(f"SHOW CREATE TABLE `{name}`")[0][1])
+        if session.dialect is Dialect.MYSQL and (own := re.findall(r" COLLATE=(\w+)", text)):
+            # What a column has in common with its table is the same, spelled out or not.
+            text = re.sub(rf"( CHARACTER SET utf8mb4)? COLLATE {own[-1]}\b", "", text)
         # BTREE is the only kind of index of InnoDB, whether or not it is spelled out.
         found.append(re.sub(r" AUTO_INCREMENT=\d+| USING BTREE", "", text))
     for sql in (
@@ -102,7 +107,9 @@ _DEFINITIONS: Final = {"mariadb": _mariadb, "postgresql": _postgres, "sqlite": _
 def extras(session: Session, columns: set[str], indexes: set[str]) -> list[str]:
     """Return the catalogue's words on everything but the known *columns* and *indexes*."""
     found: list[str] = []
-    for kind, sql in _EXTRAS[session.dialect]:
+    visible = "IS_VISIBLE, EXPRESSION" if session.dialect is Dialect.MYSQL else "IGNORED"
+    for kind, text in _EXTRAS[family(session.dialect)]:
+        sql = text.replace("{visible}", visible)
         known = {"column": columns, "index": indexes}.get(kind, set[str]())
         found += [repr((kind, *row)) for row in session.query(sql) if row[0] not in known]
     return sorted(found)
@@ -124,7 +131,7 @@ _EXTRAS: Final = {
             "index",
             (
                 "SELECT INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME, SUB_PART, NON_UNIQUE, INDEX_TYPE, "
-                "COLLATION, IGNORED, INDEX_COMMENT FROM information_schema.STATISTICS "
+                "COLLATION, {visible}, INDEX_COMMENT FROM information_schema.STATISTICS "
                 "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'videos'"
             ),
         ),

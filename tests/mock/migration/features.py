@@ -26,6 +26,7 @@ class Feature:
         shape: The table on which it is made.
         upgraded: Whether it can be made on an upgraded table as well.
         undo: What removes the part of it that is not in the database's schema.
+        mariadb_only: Why MySQL has no such thing.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Feature:
     shape: str = "gorm"
     upgraded: bool = True
     undo: tuple[str, ...] = ()
+    mariadb_only: str = ""
 
 
 def _column(name: str, words: str, *, kept: bool = False) -> Feature:
@@ -55,13 +57,18 @@ def _rows(kind: str) -> Feature:
     return Feature(f"{kind} rows", (lenient, words, strict), f"ROW_FORMAT={kind}", upgraded=False)
 
 
+def _only(reason: str, feature: Feature) -> Feature:
+    """Return a feature of MariaDB that MySQL cannot make."""
+    return attrs.evolve(feature, mariadb_only=reason)
+
+
 _OTHER: Final = "CREATE TABLE other (id bigint NOT NULL PRIMARY KEY, task varchar(200))"
 
 MARIADB: Final = (
     _column("virtual column", "bigint AS (quota * 2) VIRTUAL"),
     _column("stored column", "bigint AS (quota * 2) STORED"),
     _column("invisible column", "int INVISIBLE"),
-    _column("compressed column", "text COMPRESSED"),
+    _only("MySQL compresses no single column", _column("compressed column", "text COMPRESSED")),
     _column("CHECK of a column", "int CHECK (extra > 0)"),
     _column("json column", "json"),
     _column("ON UPDATE", "timestamp NULL ON UPDATE CURRENT_TIMESTAMP"),
@@ -69,16 +76,19 @@ MARIADB: Final = (
     _column("blob", "blob"),
     _column("binary", "varbinary(20)"),
     _column("bit", "bit(3)"),
-    _column("uuid", "uuid"),
-    _column("inet6", "inet6"),
+    _only("MySQL has no type uuid", _column("uuid", "uuid")),
+    _only("MySQL has no type inet6", _column("inet6", "inet6")),
     _column("vector", "vector(3)"),
-    Feature(
-        "number of a sequence",
-        (
-            "CREATE SEQUENCE numbers",
-            "ALTER TABLE videos ADD COLUMN extra bigint DEFAULT nextval(numbers)",
+    _only(
+        "MySQL has no sequences",
+        Feature(
+            "number of a sequence",
+            (
+                "CREATE SEQUENCE numbers",
+                "ALTER TABLE videos ADD COLUMN extra bigint DEFAULT nextval(numbers)",
+            ),
+            kept=True,
         ),
-        kept=True,
     ),
     Feature(
         "foreign key to another table",
@@ -93,17 +103,20 @@ MARIADB: Final = (
         "fk_extra",
         upgraded=False,
     ),
-    Feature(
-        "foreign key from another table",
-        (
+    _only(
+        "MySQL 9 wants a unique key for it",
+        Feature(
+            "foreign key from another table",
             (
-                "CREATE TABLE other (id bigint PRIMARY KEY, channel bigint, "
-                "CONSTRAINT fk_extra FOREIGN KEY (channel) REFERENCES videos (channel_id))"
+                (
+                    "CREATE TABLE other (id bigint PRIMARY KEY, channel bigint, "
+                    "CONSTRAINT fk_extra FOREIGN KEY (channel) REFERENCES videos (channel_id))"
+                ),
             ),
+            "fk_extra",
+            shape="script",
+            upgraded=False,
         ),
-        "fk_extra",
-        shape="script",
-        upgraded=False,
     ),
     Feature(
         "trigger",
@@ -111,7 +124,7 @@ MARIADB: Final = (
         "trigger_extra",
     ),
     _altered("CHECK of the table", "ADD CONSTRAINT chk_extra CHECK (quota > -5)", "chk_extra"),
-    _altered("CHECK without a name", "ADD CHECK (quota > -5)", "CONSTRAINT_1"),
+    _altered("CHECK without a name", "ADD CHECK (quota > -5)", "the constraint "),
     _altered(
         "partitions by hash",
         "PARTITION BY HASH (user_id) PARTITIONS 4",
@@ -125,30 +138,49 @@ MARIADB: Final = (
         "PARTITION",
         upgraded=False,
     ),
-    _altered("system versions", "ADD SYSTEM VERSIONING", "SYSTEM VERSIONING"),
-    _altered(
-        "application time",
-        "ADD COLUMN s date NOT NULL DEFAULT '2020-01-01', "
-        "ADD COLUMN e date NOT NULL DEFAULT '2021-01-01', ADD PERIOD FOR extra (s, e)",
-        "PERIOD",
+    _only(
+        "MySQL keeps no versions",
+        _altered("system versions", "ADD SYSTEM VERSIONING", "SYSTEM VERSIONING"),
+    ),
+    _only(
+        "MySQL has no periods",
+        _altered(
+            "application time",
+            "ADD COLUMN s date NOT NULL DEFAULT '2020-01-01', "
+            "ADD COLUMN e date NOT NULL DEFAULT '2021-01-01', ADD PERIOD FOR extra (s, e)",
+            "PERIOD",
+        ),
     ),
     _rows("COMPACT"),
     _rows("REDUNDANT"),
     _altered("COMPRESSED rows", "ROW_FORMAT=COMPRESSED", "ROW_FORMAT=COMPRESSED"),
-    _altered("compressed pages", "PAGE_COMPRESSED=1", "PAGE_COMPRESSED"),
+    _only(
+        "MySQL has COMPRESSION instead",
+        _altered("compressed pages", "PAGE_COMPRESSED=1", "PAGE_COMPRESSED"),
+    ),
     _altered("statistics", "STATS_PERSISTENT=0", "STATS_PERSISTENT"),
     _altered("MyISAM", "ENGINE=MyISAM", "MyISAM", upgraded=False),
-    _altered("Aria", "ENGINE=Aria", "Aria", upgraded=False),
+    _only("MySQL has no Aria", _altered("Aria", "ENGINE=Aria", "Aria", upgraded=False)),
     _altered("full text index", "ADD FULLTEXT INDEX idx_extra (prompt)", "idx_extra"),
-    _altered(
-        "spatial index",
-        "ADD COLUMN extra point NOT NULL DEFAULT POINT(0, 0), ADD SPATIAL INDEX idx_extra (extra)",
-        "extra",
+    _only(
+        "MySQL fills no spatial column by its default",
+        _altered(
+            "spatial index",
+            "ADD COLUMN extra point NOT NULL DEFAULT POINT(0, 0), "
+            "ADD SPATIAL INDEX idx_extra (extra)",
+            "extra",
+        ),
     ),
     _altered("descending index", "ADD INDEX idx_extra (quota DESC)", "idx_extra"),
-    _altered("ignored index", "ADD INDEX idx_extra (quota) IGNORED", "idx_extra"),
+    _only(
+        "MySQL calls it INVISIBLE",
+        _altered("ignored index", "ADD INDEX idx_extra (quota) IGNORED", "idx_extra"),
+    ),
     _altered("comment on an index", "ADD INDEX idx_extra (quota) COMMENT 'mine'", "idx_extra"),
-    _index("unique hash index", "CREATE UNIQUE INDEX idx_extra ON videos (prompt)"),
+    _only(
+        "MySQL has no unique index over a whole text",
+        _index("unique hash index", "CREATE UNIQUE INDEX idx_extra ON videos (prompt)"),
+    ),
     _altered("double for quota", "MODIFY quota double", "quota", upgraded=False),
     _altered("decimal for quota", "MODIFY quota decimal(20,2)", "quota", upgraded=False),
     _altered("enum for mode", "MODIFY mode enum('std', 'pro')", "mode", upgraded=False),
@@ -165,13 +197,16 @@ MARIADB: Final = (
         "ADD COLUMN extra datetime NOT NULL DEFAULT '2020-01-01' ON UPDATE CURRENT_TIMESTAMP",
         "extra",
     ),
-    Feature(
-        "column without a default",
-        (
-            "ALTER TABLE videos ADD COLUMN extra int DEFAULT 5",
-            "ALTER TABLE videos ALTER COLUMN extra DROP DEFAULT",
+    _only(
+        "MySQL has it, and refuses an upgrade: no CREATE TABLE makes it",
+        Feature(
+            "column without a default",
+            (
+                "ALTER TABLE videos ADD COLUMN extra int DEFAULT 5",
+                "ALTER TABLE videos ALTER COLUMN extra DROP DEFAULT",
+            ),
+            kept=True,
         ),
-        kept=True,
     ),
     _column("boolean", "boolean DEFAULT 1", kept=True),
     _column("width", "int(5) zerofill", kept=True),
@@ -183,7 +218,10 @@ MARIADB: Final = (
     _column("timestamp", "timestamp NOT NULL DEFAULT current_timestamp()", kept=True),
     _column("comment", r"int COMMENT 'it''s \\ 100 %'", kept=True),
     _column("another character set", "varchar(20) CHARACTER SET latin1 DEFAULT 'é'", kept=True),
-    _column("expression as default", "varchar(36) DEFAULT uuid()", kept=True),
+    _only(
+        "MySQL adds no column with a random default while it writes a binary log",
+        _column("expression as default", "varchar(36) DEFAULT (uuid())", kept=True),
+    ),
     _column("unsigned", "bigint unsigned DEFAULT 18446744073709551615", kept=True),
     Feature("column with a quote", ("ALTER TABLE videos ADD COLUMN `a``b` int",), "a`b", kept=True),
     _index("unique", "CREATE UNIQUE INDEX idx_extra ON videos (task_id(40), n)", kept=True),

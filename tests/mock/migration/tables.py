@@ -29,12 +29,12 @@ def make(session: Session, shape: str, values: Iterable[tuple[Any, ...]] = legac
             session.execute(statement)
         insert(session, [tuple("" if one is None else one for one in row) for row in values])
         return
-    before, after = SHAPES[session.dialect][shape]
+    before, after = SHAPES[legacy.family(session.dialect)][shape]
     for statement in before:
         session.execute(statement)
     insert(session, values)
     for statement in after:
-        session.execute(statement)
+        session.execute(legacy.worded(statement, session.dialect))
 
 
 def shape_of(name: str) -> KnownSchema:

@@ -135,7 +135,7 @@ def test_a_trigger_that_fails_is_found_before_anything_is_copied(
     before, steps = tables.checksum(session), list[str]()
     with pytest.raises(DatabaseError) as raised:
         online(session, after=steps.append).run()
-    assert raised.value.code == 1906
+    assert raised.value.code in {1906, 3105}  # of MariaDB, of MySQL
     assert "rows copied" not in steps
     assert "--abandon" in raised.value.__notes__[0]
     assert session.query("SHOW TRIGGERS") == []
@@ -210,7 +210,8 @@ def test_a_definition_that_changes_before_the_alter_is_not_lost(session: Session
 
     with pytest.raises(UnfinishedError, match="definition of the table was changed"):
         online(session, after=after).upgrade.run()
-    assert "DEFAULT 3 COMMENT 'mine'" in definition(session, "videos")[0]
+    # MySQL quotes the number.
+    assert "DEFAULT 3 COMMENT 'mine'" in definition(session, "videos")[0].replace("'3'", "3")
 
 
 def test_a_foreign_key_that_comes_meanwhile_stops_the_swap(session: Session) -> None:

@@ -90,7 +90,7 @@ def test_a_blocker_is_named_and_nothing_touched(
         before = definition(session, "videos"), tables.checksum(session)
         (found,) = check(session, target_schema(session.dialect)).blockers
         assert (found.name, found.count, len(found.rows)) == (blocker, 1, 1)
-        for way in WAYS[session.dialect]:
+        for way in WAYS[legacy.family(session.dialect)]:
             assert command(made.url, way, "--resolve", "another=cut") == 11
             out, err = capsys.readouterr()
             assert out == ""

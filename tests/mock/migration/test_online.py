@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 
 from kling_mock.migration.check import CheckVerdict, check
@@ -237,7 +238,9 @@ def test_it_pauses_when_asked_and_waits_for_a_busy_server(session: Session) -> N
                 MigrationState(other).set("paused", value=True)
                 busy.start()
 
-        throttle = Throttle(running=1, first_chunk=5)
+        # MySQL counts its event scheduler, which waits for something to do.
+        limit = 2 if session.dialect is Dialect.MYSQL else 1
+        throttle = Throttle(running=limit, first_chunk=5)
         run = online(
             session,
             log=lines.append,
@@ -248,7 +251,7 @@ def test_it_pauses_when_asked_and_waits_for_a_busy_server(session: Session) -> N
         )
         run.run()
     assert lines[:2] == ["paused; kling-mock db upgrade --resume continues it", "continuing"]
-    assert lines[2].endswith("threads are running, more than 1")
+    assert lines[2].endswith(f"threads are running, more than {limit}")
     assert slept.count(0.2) == 3
     assert slept.count(0.5) >= 3
     assert [one.copied for one in seen] == sorted(one.copied for one in seen)
@@ -314,7 +317,12 @@ def test_the_online_way_finishes_what_the_direct_one_began(session: Session, fat
     job = online(session, after=die_at(fatal))
     with pytest.raises(Killed):
         job.upgrade.run()
-    online(session).run()
+    if fatal == "altered" and session.dialect is Dialect.MYSQL:
+        with pytest.raises(BlockedError, match="the name of a CHECK once"):
+            online(session).run()
+        attrs.evolve(job.upgrade, session=session).run()
+    else:
+        online(session).run()
     assert check(session, target_schema(Dialect.MARIADB)).verdict is CheckVerdict.WANTED
     assert not [
         one for one in verify(session, target_schema(Dialect.MARIADB)) if one.passed is False
@@ -334,7 +342,7 @@ def test_a_row_that_slips_in_before_the_triggers_is_resolved_by_the_next_run(
         if step == "committed: nothing":
             tables.insert(session, [legacy.blocking_row("empty-task-id")])
 
-    with pytest.raises(DatabaseError, match="CONSTRAINT"):
+    with pytest.raises(DatabaseError, match=r"(?i)constraint"):
         online(session, after=after).run()
     with pytest.raises(BlockedError, match="empty-task-id"):
         online(session).run()

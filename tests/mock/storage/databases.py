@@ -98,6 +98,10 @@ class Mysql:
     async def drop(self) -> None:
         await self.query(f"DROP DATABASE {self.name}", database=False)
 
+    async def is_mariadb(self) -> bool:
+        ((version,),) = await self.query("SELECT VERSION()", database=False)
+        return "mariadb" in str(version).lower()
+
     async def empty(self) -> None:
         """Delete all rows at once: faster than TRUNCATE, which creates each table again."""
         await self.query(f"START TRANSACTION;{_DELETE};COMMIT")
