@@ -19,6 +19,7 @@ settings.load_profile("kling")
 pytest_plugins = [
     "pytester",  # the tests of the pytest plugin run pytest
     "tests.speed",
+    "tests.clusters.fixtures",
 ]
 
 

@@ -14,7 +14,7 @@ from tests.benchmarks.measure import ROOT, machine
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 
 #: One module of this package each; it has `run(quick=)` and `PACKAGES`.
-NAMES: Final = ("sdk", "mock", "relay", "storage", "migration")
+NAMES: Final = ("sdk", "mock", "relay", "storage", "migration", "capacity")
 
 INTRODUCTION: Final = """\
 # Benchmarks

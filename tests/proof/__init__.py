@@ -85,6 +85,13 @@ proof/test_p5_killed_anywhere.py
     P5 proof    test_the_same_trouble_over_mariadb
     P5 control  test_every_change_of_a_task_s_life_is_a_point
     P5 negative test_the_checker_catches_a_relay_that_settles_in_two_steps
+proof/test_p5_database_servers_killed.py
+    P2 proof    test_whatever_dies_nothing_is_lost_or_doubled
+    P5 proof    test_whatever_dies_nothing_is_lost_or_doubled
+    P5 negative test_the_check_catches_what_is_lost_and_what_is_doubled
+proof/test_p5_stale_reads.py
+    P5 proof    test_a_task_is_found_at_another_node
+    P5 negative test_the_check_catches_reads_that_are_not_causal
 proof/test_p5_every_task_ends.py
     P5 proof    test_every_task_ends_by_the_other_way
     P5 negative test_the_checker_catches_a_relay_with_one_way_only

@@ -21,6 +21,9 @@ import attrs
 
 from kling_mock import KlingMock
 from kling_mock.web.webhook_signing import signed_headers
+from tests.clusters.cluster import Cluster, ClusterDatabase
+from tests.clusters.fixtures import STORES as CLUSTERS
+from tests.clusters.fixtures import STORES_OF_THIS_SIZE
 from tests.mock.storage.databases import Database, Mysql, Postgres, SqliteFile, need
 
 PROCESSES: Final = 4
@@ -36,7 +39,7 @@ SERVERS: Final[dict[str, type[Mysql | Postgres]]] = {
     "mariadb-like-mysql": Mysql,
     "postgres": Postgres,
 }
-STORES: Final = ("sqlite", *SERVERS)
+STORES: Final = ("sqlite", *SERVERS, *STORES_OF_THIS_SIZE)
 
 
 @attrs.frozen
@@ -197,12 +200,16 @@ class Fleet:
         assert status == 200, shown
         return Video(shown["task_id"], shown["kling_task_id"], user)
 
-    async def poll(self, video: Video) -> str:
-        """Query a task; return its status."""
+    async def look(self, video: Video) -> Any:
+        """Query a task; return the reply."""
         path = f"{VIDEOS}/{video.task_id}"
         status, shown = await self.call("GET", path, headers=video.user.headers)
         assert status == 200, shown
-        return str(shown["status"])
+        return shown
+
+    async def poll(self, video: Video) -> str:
+        """Query a task; return its status."""
+        return str((await self.look(video))["status"])
 
     async def settled(self, videos: Sequence[Video]) -> None:
         """Query tasks until all have ended, or for a hundred seconds on their clock."""
@@ -220,7 +227,12 @@ class Fleet:
         assert status == 200, shown
 
     async def callback(self, video: Video, said: str = "succeed") -> None:
-        """Post a callback as Kling signs it."""
+        """Post a callback as Kling signs it, and see it taken."""
+        status, shown = await self.send_callback(video, said)
+        assert status == 200, shown
+
+    async def send_callback(self, video: Video, said: str = "succeed") -> tuple[int, Any]:
+        """Post a callback as Kling signs it; return the reply."""
         told: dict[str, Any] = {"task_id": video.kling_task_id, "task_status": said}
         if said == "succeed":
             clip = {"id": "1", "url": "https://cdn.test/1.mp4", "duration": "5"}
@@ -228,8 +240,11 @@ class Fleet:
         raw, now = json.dumps(told).encode(), int(self.kling.clock.now())
         headers = dict(signed_headers([self._secret], secrets.token_hex(8), now, raw))
         path = f"/kling/callback/{video.task_id}"
-        status, shown = await self.call("POST", path, data=raw, headers=headers)
-        assert status == 200, shown
+        return await self.call("POST", path, data=raw, headers=headers)
+
+    def kling_task_ids(self) -> list[str]:
+        """Return the ids of all tasks that Kling has."""
+        return self.kling._proxy.call(lambda world: [task.task_id for task in world.tasks])
 
     def logged(self) -> str:
         """Return what all processes have logged."""
@@ -250,6 +265,7 @@ def fleet(
     *,
     like_mysql: bool = False,
     options: Sequence[Sequence[str]] = ((),) * PROCESSES,
+    urls: Sequence[str] | None = None,
 ) -> Iterator[Fleet]:
     """Start the processes, with the same key and tokens as an operator gives them; stop them.
 
@@ -258,6 +274,7 @@ def fleet(
         folder: Takes their logs.
         like_mysql: Whether MariaDB behaves as MySQL does.
         options: More options of the command, of each process.
+        urls: The database's address as each process is given it, if they differ.
     """
     admin_token = f"admin-{secrets.token_hex(8)}"
     with KlingMock(clock=SPEED, relay=False) as kling:
@@ -265,7 +282,7 @@ def fleet(
         script = [str(Path(__file__).with_name("like_mysql.py"))]
         command = [
             *(script if like_mysql else ["-m", "kling_mock"]),
-            *("relay", "--upstream", kling.kling_url, "--db", database.url),
+            *("relay", "--upstream", kling.kling_url),
             *("--port", "0", "--speed", str(SPEED)),
             *("--token-rate", "0", "--open-tasks-per-token", "0"),  # a storm of one user
         ]
@@ -276,33 +293,56 @@ def fleet(
             "KLING_MOCK_ADMIN_TOKEN": admin_token,
             "KLING_MOCK_CALLBACK_SECRET": secrets.token_hex(16),
         }
-        with running([[*command, *more] for more in options], folder, given) as urls:
-            yield Fleet(urls, kling, database, folder, admin_token)
+        places = urls or [database.url] * len(options)
+        commands = [
+            [*command, "--db", url, *more] for url, more in zip(places, options, strict=True)
+        ]
+        with running(commands, folder, given) as served:
+            yield Fleet(served, kling, database, folder, admin_token)
 
 
 @contextmanager
 def fleet_over(
-    store: str, folder: Path, options: Sequence[Sequence[str]] = ((),) * PROCESSES
+    store: str,
+    folder: Path,
+    options: Sequence[Sequence[str]] = ((),) * PROCESSES,
+    cluster: Cluster | None = None,
 ) -> Iterator[Fleet]:
-    """Start the processes over an empty database of one of `STORES`, with two channels."""
+    """Start the processes over an empty database of one of `STORES`, with two channels.
+
+    Args:
+        store: The store.
+        folder: Takes the processes' logs.
+        options: More options of the command, of each process.
+        cluster: The store's cluster, if it has one.
+    """
 
     async def set_up(started: Fleet) -> None:
         async with started:
             await started.set_up_channels()
 
-    if store == "sqlite":
-        with fleet(SqliteFile(folder), folder, options=options) as started:
-            asyncio.run(set_up(started))
-            yield started
-        return
+    with ExitStack() as stack:
+        urls: list[str] | None = None
+        database: Database
+        if cluster is not None:
+            database = stack.enter_context(ClusterDatabase(cluster))
+            urls = [database.url_from(node) for node in CLUSTERS[store][1]]
+        elif store == "sqlite":
+            database = SqliteFile(folder)
+        else:
+            database = _served(store, stack)
+        like_mysql = store == "mariadb-like-mysql"
+        started = stack.enter_context(
+            fleet(database, folder, like_mysql=like_mysql, options=options, urls=urls)
+        )
+        asyncio.run(set_up(started))
+        yield started
+
+
+def _served(store: str, stack: ExitStack) -> Database:
     make = SERVERS[store]
     need("mysql" if make is Mysql else "postgres")
     database = make()
     asyncio.run(database.make())
-    try:
-        like_mysql = store.endswith("mysql")
-        with fleet(database, folder, like_mysql=like_mysql, options=options) as started:
-            asyncio.run(set_up(started))
-            yield started
-    finally:
-        asyncio.run(database.drop())
+    stack.callback(lambda: asyncio.run(database.drop()))
+    return database

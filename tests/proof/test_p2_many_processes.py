@@ -22,6 +22,7 @@ import aiohttp
 import attrs
 import pytest
 
+from tests.clusters.fixtures import cluster_of
 from tests.mock.storage.databases import Database, Mysql, Postgres, SqliteFile
 from tests.proof.checker import Verdict, audit, charges_in, judge
 from tests.proof.naive_relay import SCHEMA
@@ -75,9 +76,12 @@ def store(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def relays(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def relays(
+    request: pytest.FixtureRequest, store: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fleet]:
     """Four processes over an empty database."""
-    with fleet_over(store, tmp_path_factory.mktemp(store)) as started:
+    folder, cluster = tmp_path_factory.mktemp(store), cluster_of(request, store)
+    with fleet_over(store, folder, cluster=cluster) as started:
         yield started
 
 

@@ -26,12 +26,15 @@ import attrs
 import pytest
 from aiohttp import web
 
+from tests.clusters.fixtures import STORES as CLUSTERS
+from tests.clusters.fixtures import cluster_of
 from tests.mock.storage.databases import Database
 from tests.proof.relay_processes import PROCESSES, STORES, Fleet, User, Video, fleet_over
 
 pytestmark = pytest.mark.slow
 
-SECONDS: Final = 30 if os.environ.get("KLING_PROOF_SIZE") == "full" else 2
+FULL: Final = os.environ.get("KLING_PROOF_SIZE") == "full"
+SECONDS: Final = 30 if FULL else 2
 CALLERS: Final = 16
 STUCK: Final = 8  # tasks of the channel that hangs
 STUCK_MODEL: Final = "kling-v2-6"  # goes to that channel
@@ -269,16 +272,16 @@ async def check(storm: Storm, database: Database) -> Found:
     return Found(wrong, charged, len(storm.videos) - charged)
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=[store for store in STORES if FULL or store not in CLUSTERS])
 def store(request: pytest.FixtureRequest) -> str:
     """The store by turns, and how its connections are set."""
     return str(request.param)
 
 
 @pytest.fixture
-def relays(store: str, tmp_path: Path) -> Iterator[Fleet]:
+def relays(request: pytest.FixtureRequest, store: str, tmp_path: Path) -> Iterator[Fleet]:
     """Four processes over an empty database."""
-    with fleet_over(store, tmp_path, OPTIONS) as started:
+    with fleet_over(store, tmp_path, OPTIONS, cluster_of(request, store)) as started:
         yield started
 
 

@@ -7,14 +7,12 @@ of the upgrade. The negative control is a writer on another node in spite of tha
 
 from __future__ import annotations
 
-import asyncio
 import json
-import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 import pytest
@@ -26,6 +24,8 @@ from kling_mock.migration.online.progress import Throttle
 from kling_mock.migration.online.upgrade import OnlineUpgrade
 from kling_mock.migration.schema.known_schemas import target_schema
 from kling_mock.migration.upgrade import Upgrade
+from tests.clusters.cluster import ClusterDatabase
+from tests.clusters.galera import Galera
 from tests.mock.migration import tables
 from tests.mock.migration.application import Application, many
 from tests.mock.migration.watched_session import Watched
@@ -36,40 +36,29 @@ pytestmark = pytest.mark.slow
 OLD = "old-0007"
 
 
-class Cluster(Protocol):
-    """What the fixture `galera` gives."""
-
-    def url(self, database: str, *, nodes: tuple[int, ...]) -> str: ...
-
-    async def query(self, sql: str, *, node: int, database: str) -> Any: ...
-
-
 @attrs.frozen
 class Place:
-    """A database of the cluster.
+    """A database of the cluster, and its address with chosen nodes.
 
     Attributes:
-        cluster: The cluster.
-        database: The name of the database.
+        database: The database.
     """
 
-    cluster: Cluster
-    database: str
+    database: ClusterDatabase
 
     def url(self, *nodes: int) -> str:
-        return self.cluster.url(self.database, nodes=nodes)
+        return self.database.cluster.url(self.database.name, nodes)
 
 
 @pytest.fixture
-def place(galera: Cluster) -> Iterator[Place]:
+def place(galera: Galera) -> Iterator[Place]:
     """A database with an old table of 200 rows."""
-    name = f"kling_test_{secrets.token_hex(6)}"
-    asyncio.run(galera.query(f"CREATE DATABASE {name}", node=0, database="mysql"))
-    found = Place(galera, name)
-    with connect(found.url(0)) as session:
-        tables.make(session, "gorm", many(200))
-    yield found
-    asyncio.run(galera.query(f"DROP DATABASE {name}", node=0, database="mysql"))
+    galera.restore()
+    with ClusterDatabase(galera) as database:
+        found = Place(database)
+        with connect(found.url(0)) as session:
+            tables.make(session, "gorm", many(200))
+        yield found
 
 
 def content(url: str) -> tuple[Any, ...]:

@@ -82,7 +82,8 @@ def translated(error: Exception, *, changes: bool) -> Exception:
             return NodeNotReadyError(name)
         case Meaning.REFUSED if not isinstance(error, errors.InterfaceError):
             return StorageError(f"the database refused a statement: {name}")
-    return ConnectionLostError(name)
+        case _:
+            return ConnectionLostError(name)
 
 
 class MysqlConnection(PooledConnection):

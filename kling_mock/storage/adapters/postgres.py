@@ -71,7 +71,8 @@ def translated(error: Exception) -> Exception:
             return ConnectionLostError(name)
         case Meaning.NOT_READY:
             return NodeNotReadyError(name)
-    return StorageError(f"the database refused a statement: {name}")
+        case Meaning.REFUSED:
+            return StorageError(f"the database refused a statement: {name}")
 
 
 class PostgresConnection(PooledConnection):

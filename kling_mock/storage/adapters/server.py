@@ -55,7 +55,8 @@ class ServerLimits:
         connections: Of one process. More would wait for each other in the database.
         silence: What a short transaction may take before its connection counts as lost. A lock is
             waited for up to 10 s, so after this the server is unreachable, as behind a broken
-            network; no driver notices that by itself.
+            network; no driver notices that by itself. A short transaction that has taken so long
+            in all is not run again.
         suspect_after: With several servers, how long one may take before it is asked whether it
             is there.
         connect: With several servers, what one may take to let us in, login included. One that is
@@ -208,7 +209,7 @@ class ServerEngine(ABC):
         patience: float,
     ) -> T:
         conflicts = losses = 0
-        first_loss = 0.0
+        first_loss, begun = 0.0, monotonic()
         while True:
             try:
                 return await self._opened().use(work, limit)
@@ -230,7 +231,10 @@ class ServerEngine(ABC):
                     _log.warning(
                         "kling storage error: lost the connection to the database: %s", error
                     )
-                if losses >= LOSSES and monotonic() - first_loss >= patience:
+                now = monotonic()
+                # A server that was silent for as long would be so again.
+                is_silent = limit is not None and now - begun >= limit
+                if is_silent or (losses >= LOSSES and now - first_loss >= patience):
                     raise StorageUnavailableError(f"the database is away: {error}") from error
                 pause = after_loss(losses, random())  # noqa: S311 - no secret
             if pause:

@@ -317,6 +317,7 @@ async def test_a_silent_server_is_reported_and_used_again(kind: str) -> None:
         proxy.silent = True
         with pytest.raises(StorageUnavailableError, match=r"no reply|no connection"):
             await engine.run(one, TransactionMode.WRITE)
+        assert engine.repeats["connection_lost"] == 1  # it would be silent the next time, too
         proxy.silent = False
         assert await engine.run(one, TransactionMode.LOOK) == 1
         await engine.close()

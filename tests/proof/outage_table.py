@@ -1,0 +1,47 @@
+"""The table of outages in docs/scaling.md and its Chinese twin, which the proof writes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from tests.proof.outages import Found, Outage
+
+__all__ = ["row_of", "with_row", "write_row"]
+
+_DOCS: Final = Path(__file__).parents[2] / "docs"
+PAGES: Final = (_DOCS / "scaling.md", _DOCS / "scaling.zh-CN.md")
+
+
+def row_of(store: str, accident: str, outages: Sequence[Outage], found: Found) -> str:
+    """Return a row: what died, how long nobody was served, what callers saw, and what was lost."""
+    seconds = [one.seconds for one in outages]
+    refused = sum((one.refused for one in outages), Counter[str]())
+    shown = ", ".join(f"{count} x `{why}`" for why, count in sorted(refused.items())) or "none"
+    worst = f"{median(seconds):.1f} (median of {len(seconds)}), {max(seconds):.1f} (worst)"
+    longest = worst if len(seconds) > 1 else f"{seconds[0]:.1f}"
+    slowest = max(one.slowest for one in outages)
+    return (
+        f"| {store} | {accident} | {longest} | {slowest:.1f} | {shown} "
+        f"| {found.promised} | {found.failed} | {found.lost} | {found.doubled} |"
+    )
+
+
+def with_row(page: str, row: str) -> str:
+    """Return a page whose row of the same cluster and accident is this one."""
+    key = "|".join(row.split("|")[:3]) + "|"
+    old = re.compile(rf"^{re.escape(key)}.*$", re.MULTILINE)
+    if not old.search(page):
+        raise ValueError(f"the page has no row that begins with {key}")
+    return old.sub(row, page, count=1)
+
+
+def write_row(store: str, accident: str, outages: Sequence[Outage], found: Found) -> None:
+    """Write a row into the pages."""
+    row = row_of(store, accident, outages, found)
+    for page in PAGES:
+        page.write_text(with_row(page.read_text("utf-8"), row), "utf-8")
