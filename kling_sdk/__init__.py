@@ -25,11 +25,15 @@ if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request, VideoRequest
     from kling_sdk.endpoints.capabilities import CapabilityWarning
     from kling_sdk.endpoints.identify_face import IdentifyFace
+    from kling_sdk.endpoints.image_expand import ImageExpand
+    from kling_sdk.endpoints.image_generation import ImageGeneration
     from kling_sdk.endpoints.image_to_video import ImageToVideo
     from kling_sdk.endpoints.interfaces import interface_of
     from kling_sdk.endpoints.lip_sync import LipSync, LipSyncInput
     from kling_sdk.endpoints.motion_control import MotionControl
+    from kling_sdk.endpoints.multi_image_to_image import MultiImageToImage
     from kling_sdk.endpoints.multi_image_to_video import MultiImageToVideo
+    from kling_sdk.endpoints.omni_image import OmniImageGeneration
     from kling_sdk.endpoints.omni_video import OmniVideo
     from kling_sdk.endpoints.record import EndpointRecord
     from kling_sdk.endpoints.text_to_video import TextToVideo
@@ -40,13 +44,16 @@ if TYPE_CHECKING:
         Element,
         OmniImage,
         OmniVideoReference,
+        PictureOfSubject,
         Point,
+        ReferenceImage,
         Shot,
         SubjectImage,
         Voice,
     )
     from kling_sdk.endpoints.video_effects import EffectInput, VideoEffects
     from kling_sdk.endpoints.video_extend import VideoExtend
+    from kling_sdk.endpoints.virtual_try_on import VirtualTryOn
     from kling_sdk.errors import (
         AccountError,
         AlreadyExistsError,
@@ -130,6 +137,8 @@ __all__ = [
     "IPNotAllowedError",
     "IdentifyFace",
     "Image",
+    "ImageExpand",
+    "ImageGeneration",
     "ImageToVideo",
     "InvalidRequestError",
     "Kling",
@@ -138,10 +147,12 @@ __all__ = [
     "LipSync",
     "LipSyncInput",
     "MotionControl",
+    "MultiImageToImage",
     "MultiImageToVideo",
     "NotCreatedError",
     "NotFoundError",
     "OmniImage",
+    "OmniImageGeneration",
     "OmniVideo",
     "OmniVideoReference",
     "Options",
@@ -149,9 +160,11 @@ __all__ = [
     "OutcomeUnknownError",
     "Page",
     "PermissionDeniedError",
+    "PictureOfSubject",
     "Point",
     "Price",
     "RateLimitError",
+    "ReferenceImage",
     "Reply",
     "Request",
     "RequestInProgressError",
@@ -170,6 +183,7 @@ __all__ = [
     "VideoEffects",
     "VideoExtend",
     "VideoRequest",
+    "VirtualTryOn",
     "Voice",
     "WaitCancelledError",
     "WaitTimeoutError",
@@ -191,18 +205,23 @@ _HOMES = {
     "endpoints": "ENDPOINTS",
     "endpoints.base": "Request VideoRequest",
     "endpoints.capabilities": "CapabilityWarning",
+    "endpoints.image_expand": "ImageExpand",
+    "endpoints.image_generation": "ImageGeneration",
     "endpoints.identify_face": "IdentifyFace",
     "endpoints.image_to_video": "ImageToVideo",
     "endpoints.interfaces": "interface_of",
+    "endpoints.multi_image_to_image": "MultiImageToImage",
     "endpoints.multi_image_to_video": "MultiImageToVideo",
+    "endpoints.omni_image": "OmniImageGeneration",
     "endpoints.omni_video": "OmniVideo",
     "endpoints.record": "EndpointRecord",
     "endpoints.text_to_video": "TextToVideo",
     "endpoints.values": (
-        "CameraConfig CameraControl DynamicMask Element OmniImage OmniVideoReference Point Shot "
-        "SubjectImage Voice"
+        "CameraConfig CameraControl DynamicMask Element OmniImage OmniVideoReference "
+        "PictureOfSubject Point ReferenceImage Shot SubjectImage Voice"
     ),
     "endpoints.video_extend": "VideoExtend",
+    "endpoints.virtual_try_on": "VirtualTryOn",
     "errors": (
         "AccountError AlreadyExistsError AuthenticationError CallbackVerificationError "
         "ConcurrencyLimitError ConflictError ContentPolicyError DownloadError EmptyResultError "

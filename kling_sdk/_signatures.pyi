@@ -20,9 +20,16 @@ from kling_sdk.endpoints.values import (
     CameraControl,
     DynamicMask,
     Element,
+    ImageAspectRatio,
+    ImageReference,
+    ImageResolution,
+    OmniAspectRatio,
     OmniImage,
     OmniVideoReference,
+    PictureOfSubject,
     QualityMode,
+    ReferenceImage,
+    ResultType,
     Shot,
     ShotType,
     SubjectImage,
@@ -464,6 +471,406 @@ class AsyncIdentifyFaceResource(AsyncCallResource):
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class ImageExpandResource(TaskResource):
+    """`/v1/images/editing/expand` of Kling."""
+    def create(
+        self,
+        *,
+        image: ImageSource,
+        up_expansion_ratio: float,
+        down_expansion_ratio: float,
+        left_expansion_ratio: float,
+        right_expansion_ratio: float,
+        prompt: str | None = None,
+        n: int | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            image: The picture; sources and limits as ImageToVideo.image.
+            up_expansion_ratio: How much to add above it, 0 to 2 times its height. The result has at
+                most three times its area.
+            down_expansion_ratio: How much to add below it, likewise.
+            left_expansion_ratio: How much to add on its left, 0 to 2 times its width.
+            right_expansion_ratio: How much to add on its right, likewise.
+            prompt: What to show there, at most 2500 characters.
+            n: How many pictures, 1 to 9. None: 1.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        image: ImageSource,
+        up_expansion_ratio: float,
+        down_expansion_ratio: float,
+        left_expansion_ratio: float,
+        right_expansion_ratio: float,
+        prompt: str | None = None,
+        n: int | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            image: The picture; sources and limits as ImageToVideo.image.
+            up_expansion_ratio: How much to add above it, 0 to 2 times its height. The result has at
+                most three times its area.
+            down_expansion_ratio: How much to add below it, likewise.
+            left_expansion_ratio: How much to add on its left, 0 to 2 times its width.
+            right_expansion_ratio: How much to add on its right, likewise.
+            prompt: What to show there, at most 2500 characters.
+            n: How many pictures, 1 to 9. None: 1.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncImageExpandResource(AsyncTaskResource):
+    """`/v1/images/editing/expand` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        image: ImageSource,
+        up_expansion_ratio: float,
+        down_expansion_ratio: float,
+        left_expansion_ratio: float,
+        right_expansion_ratio: float,
+        prompt: str | None = None,
+        n: int | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            image: The picture; sources and limits as ImageToVideo.image.
+            up_expansion_ratio: How much to add above it, 0 to 2 times its height. The result has at
+                most three times its area.
+            down_expansion_ratio: How much to add below it, likewise.
+            left_expansion_ratio: How much to add on its left, 0 to 2 times its width.
+            right_expansion_ratio: How much to add on its right, likewise.
+            prompt: What to show there, at most 2500 characters.
+            n: How many pictures, 1 to 9. None: 1.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        image: ImageSource,
+        up_expansion_ratio: float,
+        down_expansion_ratio: float,
+        left_expansion_ratio: float,
+        right_expansion_ratio: float,
+        prompt: str | None = None,
+        n: int | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            image: The picture; sources and limits as ImageToVideo.image.
+            up_expansion_ratio: How much to add above it, 0 to 2 times its height. The result has at
+                most three times its area.
+            down_expansion_ratio: How much to add below it, likewise.
+            left_expansion_ratio: How much to add on its left, 0 to 2 times its width.
+            right_expansion_ratio: How much to add on its right, likewise.
+            prompt: What to show there, at most 2500 characters.
+            n: How many pictures, 1 to 9. None: 1.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class ImageGenerationResource(TaskResource):
+    """`/v1/images/generations` of Kling."""
+    def create(
+        self,
+        *,
+        prompt: str,
+        model_name: Literal["kling-v3", "kling-v2-1", "kling-v2", "kling-v1-5", "kling-v1"]
+        | str = "kling-v3",
+        negative_prompt: str | None = None,
+        image: ImageSource | None = None,
+        image_reference: ImageReference | str | None = None,
+        image_fidelity: float | None = None,
+        human_fidelity: float | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
+        resolution: ImageResolution | str | None = None,
+        n: int | str | None = None,
+        aspect_ratio: ImageAspectRatio | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            prompt: What to show, 1 to 2500 characters.
+            model_name: Always sent. Known: kling-v3, kling-v2-1, kling-v2, kling-v1-5, kling-v1.
+            negative_prompt: What to avoid, at most 2500 characters; not with image.
+            image: A picture to start from; sources and limits as ImageToVideo.image.
+            image_reference: What to take from image: subject or face (exactly one face);
+                kling-v2-1, kling-v1-5 (which needs it with a picture; beta). None: the whole
+                picture.
+            image_fidelity: How close to stay to image, 0 to 1; kling-v2-1 (older models: beta).
+                None: 0.5.
+            human_fidelity: How close to stay to the face, 0 to 1, with image_reference subject;
+                kling-v2-1 (older models: beta). None: 0.45.
+            element_list: Elements, as ids or objects; with image at most 10. kling-v3.
+            resolution: 1k or 2k (kling-v1-5, kling-v1: 1k). None: 1k.
+            n: How many pictures, 1 to 9. None: 1.
+            aspect_ratio: 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3 or 21:9. None: 16:9.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+    def run(
+        self,
+        *,
+        prompt: str,
+        model_name: Literal["kling-v3", "kling-v2-1", "kling-v2", "kling-v1-5", "kling-v1"]
+        | str = "kling-v3",
+        negative_prompt: str | None = None,
+        image: ImageSource | None = None,
+        image_reference: ImageReference | str | None = None,
+        image_fidelity: float | None = None,
+        human_fidelity: float | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
+        resolution: ImageResolution | str | None = None,
+        n: int | str | None = None,
+        aspect_ratio: ImageAspectRatio | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            prompt: What to show, 1 to 2500 characters.
+            model_name: Always sent. Known: kling-v3, kling-v2-1, kling-v2, kling-v1-5, kling-v1.
+            negative_prompt: What to avoid, at most 2500 characters; not with image.
+            image: A picture to start from; sources and limits as ImageToVideo.image.
+            image_reference: What to take from image: subject or face (exactly one face);
+                kling-v2-1, kling-v1-5 (which needs it with a picture; beta). None: the whole
+                picture.
+            image_fidelity: How close to stay to image, 0 to 1; kling-v2-1 (older models: beta).
+                None: 0.5.
+            human_fidelity: How close to stay to the face, 0 to 1, with image_reference subject;
+                kling-v2-1 (older models: beta). None: 0.45.
+            element_list: Elements, as ids or objects; with image at most 10. kling-v3.
+            resolution: 1k or 2k (kling-v1-5, kling-v1: 1k). None: 1k.
+            n: How many pictures, 1 to 9. None: 1.
+            aspect_ratio: 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3 or 21:9. None: 16:9.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+
+class AsyncImageGenerationResource(AsyncTaskResource):
+    """`/v1/images/generations` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        prompt: str,
+        model_name: Literal["kling-v3", "kling-v2-1", "kling-v2", "kling-v1-5", "kling-v1"]
+        | str = "kling-v3",
+        negative_prompt: str | None = None,
+        image: ImageSource | None = None,
+        image_reference: ImageReference | str | None = None,
+        image_fidelity: float | None = None,
+        human_fidelity: float | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
+        resolution: ImageResolution | str | None = None,
+        n: int | str | None = None,
+        aspect_ratio: ImageAspectRatio | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            prompt: What to show, 1 to 2500 characters.
+            model_name: Always sent. Known: kling-v3, kling-v2-1, kling-v2, kling-v1-5, kling-v1.
+            negative_prompt: What to avoid, at most 2500 characters; not with image.
+            image: A picture to start from; sources and limits as ImageToVideo.image.
+            image_reference: What to take from image: subject or face (exactly one face);
+                kling-v2-1, kling-v1-5 (which needs it with a picture; beta). None: the whole
+                picture.
+            image_fidelity: How close to stay to image, 0 to 1; kling-v2-1 (older models: beta).
+                None: 0.5.
+            human_fidelity: How close to stay to the face, 0 to 1, with image_reference subject;
+                kling-v2-1 (older models: beta). None: 0.45.
+            element_list: Elements, as ids or objects; with image at most 10. kling-v3.
+            resolution: 1k or 2k (kling-v1-5, kling-v1: 1k). None: 1k.
+            n: How many pictures, 1 to 9. None: 1.
+            aspect_ratio: 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3 or 21:9. None: 16:9.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+    async def run(
+        self,
+        *,
+        prompt: str,
+        model_name: Literal["kling-v3", "kling-v2-1", "kling-v2", "kling-v1-5", "kling-v1"]
+        | str = "kling-v3",
+        negative_prompt: str | None = None,
+        image: ImageSource | None = None,
+        image_reference: ImageReference | str | None = None,
+        image_fidelity: float | None = None,
+        human_fidelity: float | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
+        resolution: ImageResolution | str | None = None,
+        n: int | str | None = None,
+        aspect_ratio: ImageAspectRatio | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            prompt: What to show, 1 to 2500 characters.
+            model_name: Always sent. Known: kling-v3, kling-v2-1, kling-v2, kling-v1-5, kling-v1.
+            negative_prompt: What to avoid, at most 2500 characters; not with image.
+            image: A picture to start from; sources and limits as ImageToVideo.image.
+            image_reference: What to take from image: subject or face (exactly one face);
+                kling-v2-1, kling-v1-5 (which needs it with a picture; beta). None: the whole
+                picture.
+            image_fidelity: How close to stay to image, 0 to 1; kling-v2-1 (older models: beta).
+                None: 0.5.
+            human_fidelity: How close to stay to the face, 0 to 1, with image_reference subject;
+                kling-v2-1 (older models: beta). None: 0.45.
+            element_list: Elements, as ids or objects; with image at most 10. kling-v3.
+            resolution: 1k or 2k (kling-v1-5, kling-v1: 1k). None: 1k.
+            n: How many pictures, 1 to 9. None: 1.
+            aspect_ratio: 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3 or 21:9. None: 16:9.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
         """
 
 class ImageToVideoResource(TaskResource):
@@ -1152,6 +1559,184 @@ class AsyncMotionControlResource(AsyncTaskResource):
                 limit of a known model.
         """
 
+class MultiImageToImageResource(TaskResource):
+    """`/v1/images/multi-image2image` of Kling."""
+    def create(
+        self,
+        *,
+        subject_image_list: Iterable[PictureOfSubject | AnyMapping | ImageSource],
+        prompt: str | None = None,
+        model_name: Literal["kling-v2-1", "kling-v2"] | str = "kling-v2-1",
+        scene_image: ImageSource | None = None,
+        style_image: ImageSource | None = None,
+        n: int | str | None = None,
+        aspect_ratio: ImageAspectRatio | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            subject_image_list: 1 to 4 pictures, each of one subject; sources and limits as
+                ImageToVideo.image.
+            prompt: What to show, at most 2500 characters.
+            model_name: Always sent. Known: kling-v2-1, kling-v2.
+            scene_image: A picture of the place; likewise.
+            style_image: A picture of the style; likewise.
+            n: How many pictures, 1 to 9. None: 1.
+            aspect_ratio: 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3 or 21:9. None: 16:9.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+    def run(
+        self,
+        *,
+        subject_image_list: Iterable[PictureOfSubject | AnyMapping | ImageSource],
+        prompt: str | None = None,
+        model_name: Literal["kling-v2-1", "kling-v2"] | str = "kling-v2-1",
+        scene_image: ImageSource | None = None,
+        style_image: ImageSource | None = None,
+        n: int | str | None = None,
+        aspect_ratio: ImageAspectRatio | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            subject_image_list: 1 to 4 pictures, each of one subject; sources and limits as
+                ImageToVideo.image.
+            prompt: What to show, at most 2500 characters.
+            model_name: Always sent. Known: kling-v2-1, kling-v2.
+            scene_image: A picture of the place; likewise.
+            style_image: A picture of the style; likewise.
+            n: How many pictures, 1 to 9. None: 1.
+            aspect_ratio: 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3 or 21:9. None: 16:9.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+
+class AsyncMultiImageToImageResource(AsyncTaskResource):
+    """`/v1/images/multi-image2image` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        subject_image_list: Iterable[PictureOfSubject | AnyMapping | ImageSource],
+        prompt: str | None = None,
+        model_name: Literal["kling-v2-1", "kling-v2"] | str = "kling-v2-1",
+        scene_image: ImageSource | None = None,
+        style_image: ImageSource | None = None,
+        n: int | str | None = None,
+        aspect_ratio: ImageAspectRatio | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            subject_image_list: 1 to 4 pictures, each of one subject; sources and limits as
+                ImageToVideo.image.
+            prompt: What to show, at most 2500 characters.
+            model_name: Always sent. Known: kling-v2-1, kling-v2.
+            scene_image: A picture of the place; likewise.
+            style_image: A picture of the style; likewise.
+            n: How many pictures, 1 to 9. None: 1.
+            aspect_ratio: 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3 or 21:9. None: 16:9.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+    async def run(
+        self,
+        *,
+        subject_image_list: Iterable[PictureOfSubject | AnyMapping | ImageSource],
+        prompt: str | None = None,
+        model_name: Literal["kling-v2-1", "kling-v2"] | str = "kling-v2-1",
+        scene_image: ImageSource | None = None,
+        style_image: ImageSource | None = None,
+        n: int | str | None = None,
+        aspect_ratio: ImageAspectRatio | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            subject_image_list: 1 to 4 pictures, each of one subject; sources and limits as
+                ImageToVideo.image.
+            prompt: What to show, at most 2500 characters.
+            model_name: Always sent. Known: kling-v2-1, kling-v2.
+            scene_image: A picture of the place; likewise.
+            style_image: A picture of the style; likewise.
+            n: How many pictures, 1 to 9. None: 1.
+            aspect_ratio: 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3 or 21:9. None: 16:9.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+
 class MultiImageToVideoResource(TaskResource):
     """`/v1/videos/multi-image2video` of Kling."""
     def create(
@@ -1330,6 +1915,212 @@ class AsyncMultiImageToVideoResource(AsyncTaskResource):
             interface: v1 or model-path; None takes that of the model's name.
             check: False to check nothing before it is sent; see Request.
             watermark_info: True to get a second copy with a watermark.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+
+class OmniImageGenerationResource(TaskResource):
+    """`/v1/images/omni-image` of Kling."""
+    def create(
+        self,
+        *,
+        prompt: str,
+        model_name: Literal["kling-v3-omni", "kling-image-o1"] | str = "kling-v3-omni",
+        image_list: Iterable[ReferenceImage | AnyMapping | ImageSource] | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
+        resolution: ImageResolution | str | None = None,
+        result_type: ResultType | str | None = None,
+        n: int | str | None = None,
+        series_amount: int | str | None = None,
+        aspect_ratio: OmniAspectRatio | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            prompt: What to show, 1 to 2500 characters; <<<image_1>>> names a picture, counted from
+                1. How an element is named is not documented.
+            model_name: Always sent. Known: kling-v3-omni, kling-image-o1.
+            image_list: Pictures, as sources or objects; limits as ImageToVideo.image. With elements
+                at most 10.
+            element_list: Elements, as ids or objects.
+            resolution: 1k, 2k or 4k (kling-image-o1: 1k, 2k). None: 1k.
+            result_type: single for separate pictures; series for pictures that belong together
+                (kling-v3-omni). None: single.
+            n: How many separate pictures, 1 to 9. None: 1.
+            series_amount: How many pictures the series has, 2 to 9, or auto. None: 4.
+            aspect_ratio: 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3, 21:9, or auto with a reference
+                (confidence medium). None: auto.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+    def run(
+        self,
+        *,
+        prompt: str,
+        model_name: Literal["kling-v3-omni", "kling-image-o1"] | str = "kling-v3-omni",
+        image_list: Iterable[ReferenceImage | AnyMapping | ImageSource] | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
+        resolution: ImageResolution | str | None = None,
+        result_type: ResultType | str | None = None,
+        n: int | str | None = None,
+        series_amount: int | str | None = None,
+        aspect_ratio: OmniAspectRatio | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            prompt: What to show, 1 to 2500 characters; <<<image_1>>> names a picture, counted from
+                1. How an element is named is not documented.
+            model_name: Always sent. Known: kling-v3-omni, kling-image-o1.
+            image_list: Pictures, as sources or objects; limits as ImageToVideo.image. With elements
+                at most 10.
+            element_list: Elements, as ids or objects.
+            resolution: 1k, 2k or 4k (kling-image-o1: 1k, 2k). None: 1k.
+            result_type: single for separate pictures; series for pictures that belong together
+                (kling-v3-omni). None: single.
+            n: How many separate pictures, 1 to 9. None: 1.
+            series_amount: How many pictures the series has, 2 to 9, or auto. None: 4.
+            aspect_ratio: 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3, 21:9, or auto with a reference
+                (confidence medium). None: auto.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+
+class AsyncOmniImageGenerationResource(AsyncTaskResource):
+    """`/v1/images/omni-image` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        prompt: str,
+        model_name: Literal["kling-v3-omni", "kling-image-o1"] | str = "kling-v3-omni",
+        image_list: Iterable[ReferenceImage | AnyMapping | ImageSource] | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
+        resolution: ImageResolution | str | None = None,
+        result_type: ResultType | str | None = None,
+        n: int | str | None = None,
+        series_amount: int | str | None = None,
+        aspect_ratio: OmniAspectRatio | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            prompt: What to show, 1 to 2500 characters; <<<image_1>>> names a picture, counted from
+                1. How an element is named is not documented.
+            model_name: Always sent. Known: kling-v3-omni, kling-image-o1.
+            image_list: Pictures, as sources or objects; limits as ImageToVideo.image. With elements
+                at most 10.
+            element_list: Elements, as ids or objects.
+            resolution: 1k, 2k or 4k (kling-image-o1: 1k, 2k). None: 1k.
+            result_type: single for separate pictures; series for pictures that belong together
+                (kling-v3-omni). None: single.
+            n: How many separate pictures, 1 to 9. None: 1.
+            series_amount: How many pictures the series has, 2 to 9, or auto. None: 4.
+            aspect_ratio: 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3, 21:9, or auto with a reference
+                (confidence medium). None: auto.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+    async def run(
+        self,
+        *,
+        prompt: str,
+        model_name: Literal["kling-v3-omni", "kling-image-o1"] | str = "kling-v3-omni",
+        image_list: Iterable[ReferenceImage | AnyMapping | ImageSource] | None = None,
+        element_list: Iterable[Element | AnyMapping | int | str] | None = None,
+        resolution: ImageResolution | str | None = None,
+        result_type: ResultType | str | None = None,
+        n: int | str | None = None,
+        series_amount: int | str | None = None,
+        aspect_ratio: OmniAspectRatio | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            prompt: What to show, 1 to 2500 characters; <<<image_1>>> names a picture, counted from
+                1. How an element is named is not documented.
+            model_name: Always sent. Known: kling-v3-omni, kling-image-o1.
+            image_list: Pictures, as sources or objects; limits as ImageToVideo.image. With elements
+                at most 10.
+            element_list: Elements, as ids or objects.
+            resolution: 1k, 2k or 4k (kling-image-o1: 1k, 2k). None: 1k.
+            result_type: single for separate pictures; series for pictures that belong together
+                (kling-v3-omni). None: single.
+            n: How many separate pictures, 1 to 9. None: 1.
+            series_amount: How many pictures the series has, 2 to 9, or auto. None: 4.
+            aspect_ratio: 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3, 21:9, or auto with a reference
+                (confidence medium). None: auto.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
             timeout: Seconds one attempt may take; None takes the client's.
             extra_headers: Further headers, see Options.extra_headers; None takes the client's.
 
@@ -2172,4 +2963,146 @@ class AsyncVideoExtendResource(AsyncTaskResource):
 
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class VirtualTryOnResource(TaskResource):
+    """`/v1/images/kolors-virtual-try-on` of Kling."""
+    def create(
+        self,
+        *,
+        human_image: ImageSource,
+        cloth_image: ImageSource,
+        model_name: Literal["kolors-virtual-try-on-v1", "kolors-virtual-try-on-v1-5"]
+        | str = "kolors-virtual-try-on-v1-5",
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            human_image: The person; sources and limits as ImageToVideo.image.
+            cloth_image: The garment: upper, lower or a dress; kolors-virtual-try-on-v1-5 takes an
+                upper and a lower one in one picture too. Other pairs fail.
+            model_name: Always sent. Known: kolors-virtual-try-on-v1-5, kolors-virtual-try-on-v1.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+    def run(
+        self,
+        *,
+        human_image: ImageSource,
+        cloth_image: ImageSource,
+        model_name: Literal["kolors-virtual-try-on-v1", "kolors-virtual-try-on-v1-5"]
+        | str = "kolors-virtual-try-on-v1-5",
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            human_image: The person; sources and limits as ImageToVideo.image.
+            cloth_image: The garment: upper, lower or a dress; kolors-virtual-try-on-v1-5 takes an
+                upper and a lower one in one picture too. Other pairs fail.
+            model_name: Always sent. Known: kolors-virtual-try-on-v1-5, kolors-virtual-try-on-v1.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+
+class AsyncVirtualTryOnResource(AsyncTaskResource):
+    """`/v1/images/kolors-virtual-try-on` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        human_image: ImageSource,
+        cloth_image: ImageSource,
+        model_name: Literal["kolors-virtual-try-on-v1", "kolors-virtual-try-on-v1-5"]
+        | str = "kolors-virtual-try-on-v1-5",
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            human_image: The person; sources and limits as ImageToVideo.image.
+            cloth_image: The garment: upper, lower or a dress; kolors-virtual-try-on-v1-5 takes an
+                upper and a lower one in one picture too. Other pairs fail.
+            model_name: Always sent. Known: kolors-virtual-try-on-v1-5, kolors-virtual-try-on-v1.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
+        """
+    async def run(
+        self,
+        *,
+        human_image: ImageSource,
+        cloth_image: ImageSource,
+        model_name: Literal["kolors-virtual-try-on-v1", "kolors-virtual-try-on-v1-5"]
+        | str = "kolors-virtual-try-on-v1-5",
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            human_image: The person; sources and limits as ImageToVideo.image.
+            cloth_image: The garment: upper, lower or a dress; kolors-virtual-try-on-v1-5 takes an
+                upper and a lower one in one picture too. Other pairs fail.
+            model_name: Always sent. Known: kolors-virtual-try-on-v1-5, kolors-virtual-try-on-v1.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
+                limit of a known model.
         """

@@ -57,6 +57,11 @@ class Kling(ClientBase, Downloads):
         omni_video: Videos from a prompt, pictures, elements and a video.
         multi_image2video: Videos from pictures of several subjects.
         video_extend: Videos made longer.
+        image_generation: Pictures from a prompt or a picture.
+        omni_image: Pictures from a prompt, pictures and elements; also series.
+        multi_image2image: Pictures from pictures of several subjects.
+        image_expand: Pictures continued beyond their edges.
+        virtual_try_on: A person in other clothes.
         motion_control: Videos of a picture that moves as a video does.
         effects: Videos of an effect with the people in pictures.
         avatar: Videos of a person in a picture who speaks.
@@ -72,6 +77,11 @@ class Kling(ClientBase, Downloads):
     omni_video: typed.OmniVideoResource = resource("omni-video")
     multi_image2video: typed.MultiImageToVideoResource = resource("multi-image2video")
     video_extend: typed.VideoExtendResource = resource("video-extend")
+    image_generation: typed.ImageGenerationResource = resource("image-generation")
+    omni_image: typed.OmniImageGenerationResource = resource("omni-image")
+    multi_image2image: typed.MultiImageToImageResource = resource("multi-image2image")
+    image_expand: typed.ImageExpandResource = resource("image-expand")
+    virtual_try_on: typed.VirtualTryOnResource = resource("virtual-try-on")
     motion_control: typed.MotionControlResource = resource("motion-control")
     effects: typed.VideoEffectsResource = resource("effects")
     avatar: typed.AvatarResource = resource("avatar")
@@ -300,6 +310,11 @@ class AsyncKling(ClientBase, AsyncDownloads):
     omni_video: typed.AsyncOmniVideoResource = resource("omni-video")
     multi_image2video: typed.AsyncMultiImageToVideoResource = resource("multi-image2video")
     video_extend: typed.AsyncVideoExtendResource = resource("video-extend")
+    image_generation: typed.AsyncImageGenerationResource = resource("image-generation")
+    omni_image: typed.AsyncOmniImageGenerationResource = resource("omni-image")
+    multi_image2image: typed.AsyncMultiImageToImageResource = resource("multi-image2image")
+    image_expand: typed.AsyncImageExpandResource = resource("image-expand")
+    virtual_try_on: typed.AsyncVirtualTryOnResource = resource("virtual-try-on")
     motion_control: typed.AsyncMotionControlResource = resource("motion-control")
     effects: typed.AsyncVideoEffectsResource = resource("effects")
     avatar: typed.AsyncAvatarResource = resource("avatar")

@@ -1,13 +1,14 @@
 """The vendor's price list as dated data, and what a request will cost by it.
 
-One unit costs 0.14 USD in a video pack (list of 2026-09-20, two copies agree). A task is charged
-when it succeeds, by what the vendor then deducts (`Task.units`): an estimate is computed from a
+One unit costs 0.14 USD in a video pack and 0.0035 USD in an image pack (list of 2026-09-20, two
+copies agree); one of a try-on pack is a picture, at 0.07 USD (one copy). A task is charged when it
+succeeds, by what the vendor then deducts (`Task.units`): an estimate is computed from a
 list that may have changed since its date.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -20,11 +21,13 @@ from kling_sdk.errors import RequestValidationError
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
     from kling_sdk.endpoints.models import Confidence
+    from kling_sdk.endpoints.record import InputLength
 
 __all__ = ["PRICES", "Estimate", "Price", "cost_of", "estimate"]
 
-Use = Literal["silent", "sound", "voice", "video"]
-Per = Literal["second", "5 seconds", "call"]
+Use = Literal["silent", "sound", "voice", "video", "image"]
+Pack = Literal["video", "image", "try_on"]
+Per = Literal["second", "5 seconds", "result", "call"]
 
 
 @attrs.frozen
@@ -35,17 +38,19 @@ class Price:
         endpoints: Names of the endpoints that it is for.
         model: Value of `model_name`; of a video that is extended, the model that made it; "" for
             an endpoint without models.
-        mode: `std`, `pro` or `4k`; "" for a model without modes.
+        mode: `std`, `pro` or `4k`, of pictures `1k`, `2k` or `4k`; "" for a model without modes.
         use: What decides the price besides: an input video (`video`, also of motion control), a
-            voice (`voice`), sound (`sound`), or none of these (`silent`). The first that applies
-            counts.
-        units: Units for each second of the result, for every 5 s that it begins, or for a call.
-        per: `second`, `5 seconds` or `call`.
+            voice (`voice`), sound (`sound`), of pictures an input picture (`image`), or none of
+            these (`silent`). The first that applies counts.
+        units: Units for each second of the result, for every 5 s that it begins, for each
+            picture, or for a call.
+        per: `second`, `5 seconds`, `result` (a picture) or `call`.
         clips: The lengths in seconds that are sold; empty for any whole number of seconds.
         source: Where the row comes from.
         confidence: `high` when two or more copies of the list agree, `medium` for one copy of
             the official list, `low` for one unofficial copy.
         priced_on: The date of the list.
+        pack: Which kind of resource pack pays: a unit of another kind has another price.
     """
 
     endpoints: tuple[str, ...]
@@ -58,6 +63,7 @@ class Price:
     source: str
     confidence: Confidence
     priced_on: date
+    pack: Pack = "video"
 
 
 @attrs.frozen
@@ -71,6 +77,7 @@ class Estimate:
         source: Where the price comes from; "" without one.
         confidence: How far to trust it, as in `Price`; None without one.
         reason: Why there are no units; "" when there are.
+        pack: Which kind of resource pack pays: a unit of another kind has another price.
     """
 
     units: Decimal | None
@@ -78,6 +85,7 @@ class Estimate:
     source: str = ""
     confidence: Confidence | None = None
     reason: str = ""
+    pack: Pack = "video"
 
 
 _AS_OF: Final = date(2026, 9, 20)
@@ -157,6 +165,35 @@ _BY_CALL: Final[tuple[tuple[str, str, str, str, _List], ...]] = (
     ("video-extend", "kling-v1-6", "std", "2", _OLD),
     ("video-extend", "kling-v1-6", "pro", "3.5", _OLD),
 )
+# endpoint, model, mode, use, units per picture, list, pack
+_BY_RESULT: Final[tuple[tuple[str, str, str, Use, str, _List, Pack], ...]] = (
+    ("image-generation", "kling-v3", "1k", "silent", "8", _NEW, "image"),
+    ("image-generation", "kling-v3", "1k", "image", "8", _NEW, "image"),
+    ("image-generation", "kling-v3", "2k", "silent", "8", _NEW, "image"),
+    ("image-generation", "kling-v3", "2k", "image", "8", _NEW, "image"),
+    ("image-generation", "kling-v2-1", "1k", "silent", "4", _NEW, "image"),
+    ("image-generation", "kling-v2-1", "1k", "image", "8", _NEW, "image"),
+    ("image-generation", "kling-v2-1", "2k", "silent", "4", _NEW, "image"),
+    ("image-generation", "kling-v2-1", "2k", "image", "8", _NEW, "image"),
+    ("image-generation", "kling-v2", "1k", "silent", "4", _OLD, "image"),
+    ("image-generation", "kling-v2", "1k", "image", "8", _OLD, "image"),
+    ("image-generation", "kling-v2", "2k", "silent", "4", _OLD, "image"),
+    ("image-generation", "kling-v2", "2k", "image", "8", _OLD, "image"),
+    ("image-generation", "kling-v1-5", "1k", "silent", "4", _OLD, "image"),
+    ("image-generation", "kling-v1-5", "1k", "image", "8", _OLD, "image"),
+    ("image-generation", "kling-v1", "1k", "silent", "1", _OLD, "image"),
+    ("image-generation", "kling-v1", "1k", "image", "1", _OLD, "image"),
+    ("omni-image", "kling-v3-omni", "1k", "silent", "8", _NEW, "image"),
+    ("omni-image", "kling-v3-omni", "2k", "silent", "8", _NEW, "image"),
+    ("omni-image", "kling-v3-omni", "4k", "silent", "16", _NEW, "image"),
+    ("omni-image", "kling-image-o1", "1k", "silent", "8", _NEW, "image"),
+    ("omni-image", "kling-image-o1", "2k", "silent", "8", _NEW, "image"),
+    ("multi-image2image", "kling-v2-1", "", "silent", "16", _NEW, "image"),
+    ("multi-image2image", "kling-v2", "", "silent", "16", _OLD, "image"),
+    ("image-expand", "", "", "silent", "8", _NEW, "image"),
+    ("virtual-try-on", "kolors-virtual-try-on-v1", "", "silent", "1", _ONE, "try_on"),
+    ("virtual-try-on", "kolors-virtual-try-on-v1-5", "", "silent", "1", _ONE, "try_on"),
+)
 
 
 def _names_of(model: str) -> tuple[str, ...]:
@@ -179,6 +216,10 @@ PRICES: Final[tuple[Price, ...]] = (
         Price((endpoint,), model, mode, "silent", Decimal(units), "call", _ANY, *source)
         for endpoint, model, mode, units, source in _BY_CALL
     ),
+    *(
+        Price((endpoint,), model, mode, use, Decimal(units), "result", _ANY, *source, pack)
+        for endpoint, model, mode, use, units, source, pack in _BY_RESULT
+    ),
 )
 
 _DEFAULT_SECONDS: Final = 5  # of a request without `duration` (vendor's pages, several agree)
@@ -187,7 +228,9 @@ _WITH: Final[Mapping[Use, str]] = {
     "sound": "with sound",
     "voice": "with a voice",
     "video": "with an input video",
+    "image": "with an input picture",
 }
+_SERIES: Final = 4  # pictures of a series of which nothing is said (vendor's page)
 
 
 def estimate(request: Request) -> Estimate:
@@ -207,29 +250,61 @@ def estimate(request: Request) -> Estimate:
     if not request.record.models and any(row.model for row in rows):
         low, high = min(row.units for row in rows), max(row.units for row in rows)
         return _unknown(f"{low} to {high} units, by the model and mode of the source video")
-    mode, use = given.get("mode") or request.record.default_mode, _use(given)
+    by_result = any(row.per == "result" for row in rows)
+    mode = given.get("mode") or request.record.default_mode
+    use = _use_of_picture(given, rows) if by_result else _use(given)
     fits = (row for row in rows if (row.model, row.use) == (model, use) and row.mode in ("", mode))
     found = next(fits, None)
     if found is None:
-        by = f" by {model}, {mode}, {_WITH[use]}" if request.record.models else ""
-        return _unknown(f"the price list has no {request.endpoint}{by}")
-    if found.per == "call":
-        return Estimate(found.units, found.priced_on, found.source, found.confidence)
-    if (length := request.record.input_length) is not None:
-        unit = f"{found.units} units per {found.per}"
-        return _unknown(f"{unit} of the {length.what}, whose length decides")
-    return _of_length(found, model, use, given)
+        what = [f"no {request.endpoint}"]
+        if request.record.models:
+            what = [f"{what[0]} by {model}", mode]
+            what += [_WITH[use]] if not by_result or use != "silent" else []
+        return _unknown(f"the price list has {', '.join(what)}")
+    return _by_row(found, request.record.input_length, given)
 
 
-def _of_length(row: Price, model: str, use: Use, given: Mapping[str, Any]) -> Estimate:
+def _by_row(row: Price, brought: InputLength | None, given: Mapping[str, Any]) -> Estimate:
+    """Return what a request costs by its row; *brought* is what its result is as long as."""
+    if row.per == "call":
+        return _of(row, row.units)
+    if row.per == "result":
+        return _of_pictures(row, given)
+    if brought is not None:
+        unit = f"{row.units} units per {row.per}"
+        return _unknown(f"{unit} of the {brought.what}, whose length decides")
+    return _of_length(row, given)
+
+
+def _of(row: Price, units: Decimal) -> Estimate:
+    """Return *units* by a row."""
+    return Estimate(units, row.priced_on, row.source, row.confidence, pack=row.pack)
+
+
+def _of_length(row: Price, given: Mapping[str, Any]) -> Estimate:
     """Return what a request costs that says how long its result is to be."""
-    if use == "video" and not _is_feature(given["video_list"]):
+    if row.use == "video" and not _is_feature(given["video_list"]):
         return _unknown(f"{row.units} units per second of the base video, whose length decides")
     seconds = given.get("duration", _DEFAULT_SECONDS)
     if type(seconds) is not int or seconds < 1 or (row.clips and seconds not in row.clips):
         sold = f"videos of {' or '.join(map(str, row.clips))}" if row.clips else "whole"
-        return _unknown(f"the price list has {sold} s for {model}")
-    return Estimate(row.units * seconds, row.priced_on, row.source, row.confidence)
+        return _unknown(f"the price list has {sold} s for {row.model}")
+    return _of(row, row.units * seconds)
+
+
+def _of_pictures(row: Price, given: Mapping[str, Any]) -> Estimate:
+    """Return the price of as many pictures as a request asks for."""
+    is_series = given.get("result_type") == "series"
+    count = given.get("series_amount", _SERIES) if is_series else given.get("n", 1)
+    if type(count) is not int or count < 1:
+        return _unknown(f"{row.units} units per picture, and how many there will be is not known")
+    return _of(row, row.units * count)
+
+
+def _use_of_picture(given: Mapping[str, Any], rows: Iterable[Price]) -> Use:
+    """Return what decides the price of a picture, where a picture to start from can."""
+    differs = any(row.use == "image" for row in rows)
+    return "image" if differs and given.get("image") else "silent"
 
 
 def cost_of(request: Request) -> Decimal:

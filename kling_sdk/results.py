@@ -107,6 +107,7 @@ class Task:
         status_msg: Why a task failed, in the vendor's text; "" otherwise.
         videos: The videos; empty until the task succeeds, and for products of another kind.
         images: The pictures, likewise.
+        series_images: The pictures of a series (`omni_image` with `result_type` series), likewise.
         created_at: When the task was accepted, aware UTC, or None when unknown.
         updated_at: When it last changed, aware UTC, or None when unknown.
         units: Units finally deducted, or None before the end.
@@ -127,6 +128,7 @@ class Task:
     status_msg: str = ""
     videos: tuple[Video, ...] = ()
     images: tuple[Image, ...] = ()
+    series_images: tuple[Image, ...] = ()
     created_at: datetime | None = None
     updated_at: datetime | None = None
     units: Decimal | None = None
@@ -181,7 +183,7 @@ class Task:
     @property
     def outputs(self) -> tuple[Video | Image, ...]:
         """All results, of whatever kind."""
-        return (*self.videos, *self.images)
+        return (*self.videos, *self.images, *self.series_images)
 
     @property
     def is_succeed(self) -> bool:

@@ -43,6 +43,17 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "omni-video": {"prompt": "a cat"},
     "multi-image2video": {"prompt": "a cat", "image_list": [{"image": URL}]},
     "video-extend": {"video_id": SOURCE_VIDEO, "prompt": "the cat walks on"},
+    "image-generation": {"prompt": "a cat", "n": 2},
+    "omni-image": {"prompt": "a cat"},
+    "multi-image2image": {"subject_image_list": [{"subject_image": URL}]},
+    "image-expand": {
+        "image": URL,
+        "up_expansion_ratio": 0,
+        "down_expansion_ratio": 0,
+        "left_expansion_ratio": 0.5,
+        "right_expansion_ratio": 0.5,
+    },
+    "virtual-try-on": {"human_image": URL, "cloth_image": URL},
     "motion-control": {
         "image_url": URL,
         "video_url": "https://example.com/a.mp4",

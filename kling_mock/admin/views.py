@@ -19,6 +19,7 @@ from kling_mock.kling.faults.kinds import KINDS
 from kling_mock.kling.faults.matching import Fault
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.packs import PackStatus, left
+from kling_mock.kling.model.plan import PackType
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.web.addresses import shown_url
 from kling_mock.web.json_schema import (
@@ -273,7 +274,7 @@ RATE_LIMIT = closed(
 )
 
 SETTINGS: Mapping[str, Schema] = {
-    "slots": optional(integer(0, 10**9, "Tasks at a time; null is what the packs allow.")),
+    "slots": optional(integer(0, 10**9, "Slots per type of pack; null is what packs allow.")),
     "disabled": flag("Whether every call is refused with 1100."),
     "in_arrears": flag("Whether create calls are refused with 1101."),
     "denied": array(text(), 100, "Models and endpoints whose create calls are refused with 1103."),
@@ -281,7 +282,9 @@ SETTINGS: Mapping[str, Schema] = {
         array(text(), 1000, "Addresses and networks; calls from others are refused with 1304.")
     ),
     "rate_limit": optional(RATE_LIMIT),
-    "units": optional(number(0, 10**12, "Units left; null is a postpaid account, without packs.")),
+    "units": optional(
+        number(0, 10**12, "Units of the video packs; null is postpaid, without packs.")
+    ),
 }
 
 ACCOUNT = closed(
@@ -295,6 +298,7 @@ ACCOUNT = closed(
             total=number(0),
             remaining=number(0),
             slots=optional(integer(0)),
+            type=text(enum=get_args(PackType)),
             status=text(enum=get_args(PackStatus)),
         )
     ),
@@ -324,6 +328,7 @@ def show_account(account: Account, now: float) -> dict[str, Any]:
                 "total": float(pack.total),
                 "remaining": float(pack.remaining),
                 "slots": pack.slots,
+                "type": pack.type,
                 "status": pack.status(now),
             }
             for pack in account.packs

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, get_args
 
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.model.accounts import Account, RateLimit
 from kling_mock.kling.model.packs import Pack
+from kling_mock.kling.model.plan import PackType
 from kling_mock.kling.world import World
 from kling_mock.web.decimals import BOUND, bounded_decimal
-from kling_mock.web.values import as_flag, as_items, as_number, as_text, as_whole
+from kling_mock.web.values import as_flag, as_items, as_number, as_text, as_whole, is_one_of
 
 __all__ = [
     "AccountSetting",
@@ -129,6 +130,14 @@ def read_units(given: Decimal | float | str) -> Decimal:
     return amount
 
 
+_PACK_NAMES: Mapping[PackType, str] = {
+    "video": "Video",
+    "image": "Image",
+    "audio": "Audio",
+    "try_on": "Virtual Try-On",
+}
+
+
 def make_pack(
     world: World,
     units: Decimal,
@@ -136,6 +145,7 @@ def make_pack(
     slots: int | None,
     begins_in: float,
     lasts: float | None,
+    pack_type: PackType,
 ) -> Pack:
     """Return a new resource pack; its parameters are those of `AccountHandle.add_pack`.
 
@@ -147,9 +157,12 @@ def make_pack(
         as_number("lasts", lasts, above=True, unit="seconds")
     if name is not None:
         as_text("name", name)
+    if not is_one_of(pack_type, get_args(PackType)):
+        choices = ", ".join(get_args(PackType))
+        raise ValueError(f"type: must be one of {choices}; got {pack_type!r}")
     now = world.clock.now()
     begins = now + begins_in
     ends = math.inf if lasts is None else begins + lasts
-    usual = "Video API Resource Pack" + ("" if slots is None else f" {slots}Con")
-    shown = usual if name is None else name
-    return Pack(world.new_key(), shown, units, units, slots, now, begins, ends)
+    limit = "" if slots is None else f" {slots}Con"
+    shown = f"{_PACK_NAMES[pack_type]} API Resource Pack{limit}" if name is None else name
+    return Pack(world.new_key(), shown, units, units, slots, now, begins, ends, pack_type)

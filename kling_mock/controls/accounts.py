@@ -23,6 +23,7 @@ from kling_mock.controls.attributes import KnownAttributes
 from kling_mock.controls.loop_proxy import LoopProxy
 from kling_mock.kling.model.accounts import Account, AccountApiKey, KeyPair, RateLimit
 from kling_mock.kling.model.packs import Pack, left
+from kling_mock.kling.model.plan import PackType
 from kling_mock.kling.world import World
 from kling_mock.web.values import as_flag, as_text
 from kling_mock.web.webhook_signing import check_secret
@@ -51,8 +52,9 @@ class AccountHandle(KnownAttributes):
     """One account, found by its name at each use, so that it outlives a reset.
 
     Attributes:
-        slots: Tasks at a time, counted over all keys and endpoints from submitted to the end;
-            one more is refused with 1303. `None` is what the packs allow, or no limit.
+        slots: Slots for each type of pack, counted over all keys and endpoints from submitted
+            to the end: a video takes one, a task of pictures as many as it makes. What is more
+            is refused with 1303. `None` is what the packs allow, or no limit.
         disabled: Whether every call is refused with 1100.
         in_arrears: Whether create calls are refused with 1101.
         denied: Models and endpoints whose create calls are refused with 1103.
@@ -201,16 +203,17 @@ class AccountHandle(KnownAttributes):
 
     @property
     def open_tasks(self) -> int:
-        """Tasks that have not ended: the slots in use."""
+        """Tasks that have not ended."""
         return self.on(lambda account, _: account.open)
 
     # ------------------------------------------------------------ units
 
     @property
     def units(self) -> Decimal | None:
-        """Units left in the packs that count; `None` for a postpaid account, without packs.
+        """Units left in the video packs that count; `None` for a postpaid account, without packs.
 
-        Assign a number to replace all packs by one with so many units, `None` to end them.
+        Assign a number to replace all packs by a video pack with so many units, `None` to end
+        them. Packs of other types are made by `add_pack`.
         """
         return self.on(
             lambda account, world: left(account.packs, world.clock.now()) if account.packs else None
@@ -223,7 +226,7 @@ class AccountHandle(KnownAttributes):
         def work(account: Account, world: World) -> None:
             account.packs.clear()
             if amount is not None:
-                account.packs.append(make_pack(world, amount, None, None, 0.0, None))
+                account.packs.append(make_pack(world, amount, None, None, 0.0, None, "video"))
             account.review()
 
         self.on(work)
@@ -236,15 +239,19 @@ class AccountHandle(KnownAttributes):
         slots: int | None = None,
         begins_in: float = 0.0,
         lasts: float | None = None,
+        type: PackType = "video",  # noqa: A002 - the vendor's word
     ) -> str:
         """Give the account one more resource pack, and return its id.
 
         Args:
             units: Units in it.
             name: Its name; `None` is one like the vendor's.
-            slots: Tasks at a time that it allows; of several packs the largest number counts.
+            slots: Slots that it allows: a video takes one, and a task of pictures as many as it
+                makes. Of several packs of a type the largest number counts.
             begins_in: Seconds of the mock's clock until it counts.
             lasts: Seconds that it then counts for; `None` is for ever.
+            type: What it pays for: `video`, `image`, `audio` or `try_on`. An account that has
+                packs, but none of the type that a task needs, is refused with 1102.
 
         Raises:
             ValueError: An argument is out of range.
@@ -252,7 +259,7 @@ class AccountHandle(KnownAttributes):
         amount, limit = read_units(units), read_slots(slots)
 
         def work(account: Account, world: World) -> str:
-            pack = make_pack(world, amount, name, limit, begins_in, lasts)
+            pack = make_pack(world, amount, name, limit, begins_in, lasts, type)
             account.packs.append(pack)
             account.review()
             return pack.pack_id

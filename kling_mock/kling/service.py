@@ -141,7 +141,7 @@ def reply(
     context = _context(world, account, record, "", noticed)
     if record.method != "GET":
         fields = check_fields(record.fields, read_object(body), context.reader)
-    purchase = Purchase(record.name, "", record.units_per_call)
+    purchase = Purchase(record.name, "", record.units_per_call, record.pack)
     return record.reply(
         DirectCall(
             account=account,

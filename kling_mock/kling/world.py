@@ -165,8 +165,7 @@ class World:
         stamp = int(now * 1000)
         task = EmulatedTask(self._ids.new(), account, plan, stamp, stamp)
         self.tasks.add(task)
-        account.open += 1
-        account.reserved += plan.units
+        account.hold(plan)
         if progress is not TYPICAL or decision is not None:
             task.progress, task.decision = progress, decision
         self._schedule(task, now)
@@ -186,7 +185,7 @@ class World:
         if account.restricted:
             admit_purchase(account, purchase, now)
         if account.packs:
-            take(account.packs, purchase.units, now)
+            take(account.packs, purchase.units, now, purchase.pack)
 
     def _rule(
         self, account: Account, plan: Plan
@@ -236,11 +235,10 @@ class World:
         now = self.clock.now()
         task.apply(event, now, code, reason)
         if task.is_done:
-            account, units = task.account, task.plan.units
-            account.open -= 1
-            account.reserved -= units
+            account, plan = task.account, task.plan
+            account.release(plan)
             if task.status == "succeed" and account.packs:
-                take(account.packs, units, now)
+                take(account.packs, plan.units, now, plan.pack)
             self.tasks.ended(task)
         if task.plan.callback_url:
             self.callbacks.report(task)

@@ -19,6 +19,7 @@ __all__ = ["RequestPrice", "price_of", "reads_only"]
 _READS: Final = re.compile(r"/tasks|/solutions|/account/.+")
 _DELETIONS: Final = re.compile(r"/v1/general/delete-[a-z-]+")
 _ASKS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_LONGEST_SERIES: Final = 9  # pictures (vendor's page)
 _NO_PRICE: Final = "the emulator has no price for this endpoint"
 
 
@@ -80,4 +81,7 @@ def _units(call: RoutedCall, body: bytes) -> Decimal | None:
         return max(prices, default=None)
     # Which names and models others have decides the words of a note only, which nobody reads here.
     context = CallContext(FieldReader(Noticed(), ()), call.name)
-    return make_plan(record, read_object(body), context).units
+    given = read_object(body)
+    if given.get("series_amount") == "auto":
+        given["series_amount"] = _LONGEST_SERIES  # Kling decides how many; no more than these
+    return make_plan(record, given, context).units

@@ -126,7 +126,7 @@ def _endpoint(record: EmulatedEndpoint) -> Iterator[str]:
                 _mode(row.mode),
                 _seconds(row.durations),
                 ", ".join(_feature(name, row.narrowed) for name in sorted(row.features)),
-                f"{row.resolution}, {row.fps} fps",
+                f"{row.resolution}, {row.fps} fps" if row.fps else "PNG",
                 *_origin(row.fact),
             )
             for row in record.capabilities

@@ -7,7 +7,7 @@ from typing import Any
 
 from kling_mock.kling.endpoints.record import Capability, EmulatedEndpoint
 from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
-from kling_mock.kling.media.urls import MEDIA, PATHS
+from kling_mock.kling.media.urls import FILES, MEDIA, PATHS, FileForm
 from kling_mock.kling.service_codes import CODES
 from kling_mock.kling.wire.interface import EndpointRoute, InterfaceSchemas
 from kling_mock.kling.wire.v1_schemas import reference
@@ -59,7 +59,9 @@ def operations(endpoints: EndpointRegistry) -> Iterator[ApiOperation]:
             if (route.method, route.path) not in documented:  # a shared route stands once
                 documented.add((route.method, route.path))
                 yield _operation(record, route)
-    yield from _media()
+    for form in FILES.values():
+        for suffix in form.media_types:
+            yield from _media(form, suffix)
     yield ApiOperation(
         "GET",
         "/openapi.json",
@@ -155,15 +157,17 @@ def _origin(fact: Fact) -> dict[str, Any]:
     }
 
 
-def _media() -> Iterator[ApiOperation]:
+def _media(form: FileForm, suffix: str) -> Iterator[ApiOperation]:
+    """Yield the calls that download files with this suffix."""
+    number, media_type = "-[0-9]+" if form.is_numbered else "", form.media_types[suffix]
     headers: Mapping[str, Schema] = {
         "ETag": {"type": "string"},
         "Accept-Ranges": {"const": "bytes"},
     }
-    video = ApiReply("The file.", {"type": "string", "format": "binary"}, "video/mp4", headers)
+    content: Schema = {"type": "string", "format": "binary"}
     every = {
-        200: video,
-        206: ApiReply("The range.", video.schema, "video/mp4", headers),
+        200: ApiReply("The file.", content, media_type, headers),
+        206: ApiReply("The range.", content, media_type, headers),
         304: ApiReply("The client has it already.", headers=headers),
         404: ApiReply("No such result, or its 30 days are over.", reference("UnknownPath")),
         416: ApiReply("The range begins behind the end."),
@@ -171,15 +175,15 @@ def _media() -> Iterator[ApiOperation]:
     name = Parameter(
         "file",
         "path",
-        {"type": "string", "pattern": "^[0-9]{18}(-watermark)?[.]mp4$"},
+        {"type": "string", "pattern": f"^[0-9]{{18}}{number}(-watermark)?[.]{suffix}$"},
         "As in the `url` of a task's result.",
     )
     byte_range = Parameter("Range", "header", {"type": "string"}, "One range of bytes.")
     for method in ("GET", "HEAD"):
         yield ApiOperation(
             method,
-            f"{MEDIA}{{file}}",
-            f"{method.lower()}-result",
+            f"{MEDIA}{form.folder}/{{file}}",
+            f"{method.lower()}-{suffix}",
             "results",
             "Download a result" if method == "GET" else "Get the headers of a result",
             PATHS,

@@ -24,6 +24,8 @@ def _string(field: Field) -> Schema:
         made = {"type": "string", "enum": list(field.enum)}
     if field.high is not None:
         made["maxLength"] = int(field.high)
+    if field.is_numeric:
+        made["type"] = ["string", "number"]
     return made
 
 

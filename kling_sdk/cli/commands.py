@@ -10,6 +10,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 import attrs
@@ -161,19 +162,30 @@ class _Session:
             done: Task = _resource(kling, self.endpoint).wait(task, timeout=timeout, on_update=note)
         return done
 
-    def fetch(self, kling: Any, task: Task, place: str | None) -> Download | None:
+    def fetch(self, kling: Any, task: Task, place: str | None) -> list[Download]:
+        """Fetch all results of a task: into a folder, or to a file and others beside it."""
         if place is None:
-            return None
+            return []
         self.task_id = task.task_id
-        if not task.videos:
-            raise DownloadError(f"task {task.task_id} is {task.status} and has no video yet")
-        with self.screen.fetching(place) as note:
-            file: Download = kling.download(task.videos[0], place, on_progress=note)
-        return file
+        if not task.outputs:
+            raise DownloadError(f"task {task.task_id} is {task.status} and has no result yet")
+        files: list[Download] = []
+        for number, output in enumerate(task.outputs):
+            with self.screen.fetching(own := _place_of(place, number)) as note:
+                files.append(kling.download(output, own, on_progress=note))
+        return files
 
 
 def _resource(kling: Any, endpoint: str) -> Any:
     return getattr(kling, ENDPOINTS[endpoint].attribute)
+
+
+def _place_of(place: str, number: int) -> str:
+    """Return where result *number* of a task goes: `a.png`, `a-1.png`, `a-2.png`."""
+    path = Path(place)
+    if not number or path.is_dir():
+        return place
+    return str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
 
 
 def _check_place(place: str | None) -> None:
@@ -248,9 +260,8 @@ def _download(session: _Session, options: argparse.Namespace) -> None:
     _check_place(options.path)
     with session.open_client() as kling:
         task = _resource(kling, options.endpoint).get(options.id)
-        file = session.fetch(kling, task, options.path)
-    assert file is not None  # noqa: S101 - the path has a default
-    session.screen.file(file)
+        files = session.fetch(kling, task, options.path)
+    session.screen.files(files)
 
 
 def _costs(session: _Session, options: argparse.Namespace) -> None:

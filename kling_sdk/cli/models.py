@@ -8,7 +8,7 @@ import attrs
 
 from kling_sdk.endpoints import ENDPOINTS
 from kling_sdk.endpoints.interfaces import RESOLUTIONS
-from kling_sdk.endpoints.models import ABSENT, AVAILABILITY
+from kling_sdk.endpoints.models import ABSENT
 from kling_sdk.endpoints.record import EndpointRecord
 
 __all__ = ["ModelRow", "model_rows", "seconds_text"]
@@ -23,7 +23,7 @@ class ModelRow:
         model: The model; None for an endpoint that takes none.
         default: Whether it is the endpoint's default.
         mode: The mode; None for a model without modes.
-        resolution: The size of the video, or None when it is not known.
+        resolution: The size of the video or picture, or None when it is not known.
         durations: The lengths it makes, in seconds.
         audio: Whether it makes a sound track.
         features: What else may be used, by the names of the parameters or of their use.
@@ -51,15 +51,15 @@ def _rows(record: EndpointRecord) -> Iterator[ModelRow]:
     if not record.models:
         yield ModelRow(record.name, None, False, None, None, (), False, (), None)  # noqa: FBT003 - a row
     for model in record.models:
-        doubt = AVAILABILITY.get(model.name) or AVAILABILITY.get(record.name)
+        doubt = record.availability_of(model.name)
         for mode, limits in model.modes.items():
             yield ModelRow(
                 endpoint=record.name,
                 model=model.name,
                 default=model.name == record.default_model,
-                mode=None if mode == ABSENT else mode,
+                mode=mode if mode != ABSENT and record.size_field == "mode" else None,
                 # A model without modes has a size of its own.
-                resolution=RESOLUTIONS.get(mode),
+                resolution=RESOLUTIONS.get(mode) if record.size_field == "mode" else mode or None,
                 durations=limits.seconds,
                 audio="sound" in limits.features or model.sound == "always",
                 features=tuple(sorted(limits.features - {"sound"})),

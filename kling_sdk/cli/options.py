@@ -18,7 +18,16 @@ from kling_sdk.endpoints.base import Request, documentation
 from kling_sdk.endpoints.converters import KeepSound, Switch
 from kling_sdk.endpoints.models import ABSENT
 from kling_sdk.endpoints.motion_control import Orientation
-from kling_sdk.endpoints.values import AspectRatio, QualityMode, ShotType
+from kling_sdk.endpoints.values import (
+    AspectRatio,
+    ImageAspectRatio,
+    ImageReference,
+    ImageResolution,
+    OmniAspectRatio,
+    QualityMode,
+    ResultType,
+    ShotType,
+)
 from kling_sdk.errors import RequestValidationError
 
 __all__ = ["add_options", "choices", "help_text", "option_name", "request_from"]
@@ -27,13 +36,18 @@ _OBJECTS: Final = ("CameraControl", "Mapping", "LipSyncInput", "EffectInput")
 _PICTURES: Final = frozenset(
     {
         *("image", "image_tail", "static_mask", "image_url", "mask", "images"),
+        *("scene_image", "style_image", "subject_image", "human_image", "cloth_image"),
         *("sound_file", "audio_file"),
     }
 )
 _ELSEWHERE: Final = re.compile(r"(https?|data):", re.IGNORECASE)
 _CHOICES: Final = {
     "AspectRatio": get_args(AspectRatio),
+    "ImageAspectRatio": get_args(ImageAspectRatio),
+    "ImageReference": get_args(ImageReference),
+    "OmniAspectRatio": get_args(OmniAspectRatio),
     "QualityMode": get_args(QualityMode),
+    "ResultType": get_args(ResultType),
     "ShotType": get_args(ShotType),
     "Switch": get_args(Switch),
     "KeepSound": get_args(KeepSound),
@@ -60,7 +74,8 @@ _WORDS: Final = tuple(
         (r" \(Video\.id\)", ""),
         (r"AdvancedLipSync|IdentifyFace", "advanced lip-sync"),
         (r"FaceSession\.session_id", "of identify-face"),
-        (r"; sources and limits as ImageToVideo\.image", ", as paths, URLs or base64"),
+        (r"; (?:sources and )?limits as ImageToVideo\.image", ", as paths, URLs or base64"),
+        (r", as sources or objects", ""),
         (r", as ids or objects", ", as ids or JSON"),
         (r", or OmniImage objects that", ", or JSON objects that"),
         (r"URL or OmniVideoReference", "a URL or JSON"),
@@ -107,10 +122,11 @@ def choices(cls: type[Request], parameter: str) -> tuple[str, ...]:
             n for model in record.models for mode in model.modes.values() for n in mode.seconds
         }
         return tuple(str(seconds) for seconds in sorted(known))
-    if parameter == "mode":
+    if parameter == record.size_field:
         used = {mode for model in record.models for mode in model.modes} - {ABSENT}
+        known_sizes = (*get_args(QualityMode), *get_args(ImageResolution))
         if used:
-            return tuple(mode for mode in get_args(QualityMode) if mode in used)
+            return tuple(mode for mode in dict.fromkeys(known_sizes) if mode in used)
     annotation = str(signature(cls).parameters[parameter].annotation)
     return next((_CHOICES[name] for name in _CHOICES if re.search(rf"\b{name}\b", annotation)), ())
 
@@ -179,7 +195,11 @@ def _standard_input() -> str:
 def _item(name: str, text: str) -> Any:
     if text.lstrip().startswith("{"):
         return _json(name, text)
-    read: dict[str, Callable[[str], Any]] = {"image_list": _picture, "element_list": _number}
+    read: dict[str, Callable[[str], Any]] = {
+        "image_list": _picture,
+        "subject_image_list": _picture,
+        "element_list": _number,
+    }
     return read.get(name, str)(text)
 
 

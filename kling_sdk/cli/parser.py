@@ -139,7 +139,9 @@ def _add_wait_options(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=_seconds, metavar="SECONDS", help="how long to wait (default: 7200)"
     )
     parser.add_argument(
-        "--download", metavar="PATH", help="wait, and fetch the video to a file or into a folder"
+        "--download",
+        metavar="PATH",
+        help="wait, and fetch the results to a file or into a folder",
     )
 
 

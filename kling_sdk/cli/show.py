@@ -81,10 +81,11 @@ class Screen:
 
     # ------------------------------------------------------------ standard output
 
-    def task(self, task: Task, file: Download | None = None) -> None:
-        """Print a task and the file that was made of it."""
+    def task(self, task: Task, files: Sequence[Download] = ()) -> None:
+        """Print a task and the files that were made of it."""
         if self.as_json:
-            self._json(_task(task) | ({} if file is None else {"file": _file(file)}))
+            shown = _task(task) | ({"file": _file(files[0])} if files else {})
+            self._json(shown | ({"files": [*map(_file, files)]} if len(files) > 1 else {}))
             return
         rows: list[tuple[str, object]] = [
             ("task_id", task.task_id),
@@ -95,7 +96,10 @@ class Screen:
         ]
         rows += [("video", _output(video)) for video in task.videos]
         rows += [("image", _output(image)) for image in task.images]
-        rows += [("file", f"{file.path} ({file.size} bytes, sha256 {file.sha256})")] if file else []
+        rows += [("series image", _output(image)) for image in task.series_images]
+        rows += [
+            ("file", f"{file.path} ({file.size} bytes, sha256 {file.sha256})") for file in files
+        ]
         self._rows(row for row in rows if row[1] not in {None, ""})
 
     def tasks(self, tasks: Iterable[Task]) -> None:
@@ -148,12 +152,13 @@ class Screen:
         else:
             self._rows(row.items())
 
-    def file(self, file: Download) -> None:
-        """Print what was downloaded."""
+    def files(self, files: Sequence[Download]) -> None:
+        """Print the files that were fetched."""
         if self.as_json:
-            self._json(_file(file))
-        else:
-            self._rows([(file.path, f"{file.size} bytes", f"sha256 {file.sha256}")])
+            shown = [*map(_file, files)]
+            self._json(shown if len(shown) > 1 else shown[0])
+            return
+        self._rows((file.path, f"{file.size} bytes", f"sha256 {file.sha256}") for file in files)
 
     def result(self, result: Any) -> None:
         """Print what a call without a task has returned; signatures of URLs only as JSON."""
@@ -245,10 +250,11 @@ def _task(task: Task) -> dict[str, Any]:
         | {"watermark_url": one.watermark_url}
         for one in task.videos
     ]
-    shown["images"] = [
-        {"index": one.index, "url": one.url, "watermark_url": one.watermark_url}
-        for one in task.images
-    ]
+    for name in ("images", "series_images"):
+        shown[name] = [
+            {"index": one.index, "url": one.url, "watermark_url": one.watermark_url}
+            for one in getattr(task, name)
+        ]
     return shown
 
 

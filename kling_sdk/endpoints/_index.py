@@ -9,14 +9,19 @@ CLASSES: Final = {
     "advanced-lip-sync": "advanced_lip_sync.AdvancedLipSync",
     "avatar": "avatar.Avatar",
     "identify-face": "identify_face.IdentifyFace",
+    "image-expand": "image_expand.ImageExpand",
+    "image-generation": "image_generation.ImageGeneration",
     "image2video": "image_to_video.ImageToVideo",
     "lip-sync": "lip_sync.LipSync",
     "motion-control": "motion_control.MotionControl",
+    "multi-image2image": "multi_image_to_image.MultiImageToImage",
     "multi-image2video": "multi_image_to_video.MultiImageToVideo",
+    "omni-image": "omni_image.OmniImageGeneration",
     "omni-video": "omni_video.OmniVideo",
     "text2video": "text_to_video.TextToVideo",
     "effects": "video_effects.VideoEffects",
     "video-extend": "video_extend.VideoExtend",
+    "virtual-try-on": "virtual_try_on.VirtualTryOn",
 }
 MODELS: Final = frozenset(
     {
@@ -25,10 +30,12 @@ MODELS: Final = frozenset(
         "kling-3.0",
         "kling-3.0-omni",
         "kling-3.0-turbo",
+        "kling-image-o1",
         "kling-o1",
         "kling-v1",
         "kling-v1-5",
         "kling-v1-6",
+        "kling-v2",
         "kling-v2-1",
         "kling-v2-1-master",
         "kling-v2-5-turbo",
@@ -37,5 +44,7 @@ MODELS: Final = frozenset(
         "kling-v3",
         "kling-v3-omni",
         "kling-video-o1",
+        "kolors-virtual-try-on-v1",
+        "kolors-virtual-try-on-v1-5",
     }
 )

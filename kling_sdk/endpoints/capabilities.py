@@ -58,6 +58,7 @@ _SHOWN: Final = {
     "keep_original_sound": "audio original",
     "own_shots": "shot_type customize",
     "video_base": "a base video",
+    "subject_reference": "image_reference subject",
 }
 
 # Only situations, not features: limits refer to them, and they are never refused themselves.
@@ -119,10 +120,13 @@ def require(
             stacklevel=2,
         )
     warned = set() if warned is None else warned
-    for name in (str(given.get("model_name")), record.name):
-        if name in AVAILABILITY and name not in warned:
+    model = str(given.get("model_name"))
+    for name, found in (
+        (model, record.availability_of(model)),
+        (record.name, AVAILABILITY.get(record.name)),
+    ):
+        if found is not None and AVAILABILITY.get(name) is found and name not in warned:
             warned.add(name)
-            found = AVAILABILITY[name]
             warnings.warn(
                 f"{name} is {found.state} on {found.as_of}; it is sent as requested",
                 CapabilityWarning,
@@ -136,9 +140,9 @@ def _other(record: EndpointRecord, name: str) -> str:
 
     models = ", ".join(record.model_names)
     near = nearest(name, record.model_names)
-    homes = [
-        f"kling.{other.attribute}" for other in ENDPOINTS.values() if name in other.model_names
-    ]
+    every = [other for other in ENDPOINTS.values() if name in other.model_names]
+    alike = [other for other in every if other.result == record.result] or every
+    homes = [f"kling.{other.attribute}" for other in alike]
     hint = f" (nearest: {near})" if near else ""
     return f"{models}{hint}; {name} goes with {' or '.join(homes)}"
 
@@ -169,7 +173,7 @@ def _problems(
 def _no_mode(model: ModelLimits, name: object, given: Mapping[str, Any]) -> Problem:
     if (resolution := given.get("resolution")) is None:
         return Problem("mode", f"{model.name} has no mode {name}", _list(model.modes))
-    known = _list(RESOLUTIONS[mode] for mode in model.modes)
+    known = _list(RESOLUTIONS.get(mode, mode) for mode in model.modes)
     return Problem("resolution", f"{model.name} has no resolution {resolution}", known)
 
 
@@ -181,7 +185,7 @@ def _feature_problems(
     features: frozenset[str],
 ) -> Iterator[Problem]:
     for feature in sorted(features - mode.features - _SITUATIONS - record.situations):
-        where = f"{model.name}{f' in mode {name}' if name else ''}"
+        where = f"{model.name}{f' in {record.size_field} {name}' if name else ''}"
         yield Problem(
             _field_of(record, feature),
             f"{where} has no {feature} on {record.name}",
@@ -219,7 +223,7 @@ def _instead(mode: ModeLimits, feature: str) -> str | None:
 def _who_has(record: EndpointRecord, model: ModelLimits, feature: str) -> str:
     modes = [mode for mode, limits in model.modes.items() if feature in limits.features]
     if modes:
-        return f"mode {_list(modes)}"
+        return f"{record.size_field} {_list(modes)}"
     models = [
         other.name
         for other in record.models

@@ -21,6 +21,7 @@ __all__ = [
     "is_json",
     "is_web_url",
     "items",
+    "needed_number",
     "needed_url",
     "needed_word",
     "number",
@@ -31,6 +32,7 @@ __all__ = [
     "sound",
     "text",
     "web_url",
+    "whole_number",
     "word",
 ]
 
@@ -134,6 +136,33 @@ def number(minimum: float, maximum: float) -> Validator:
         # Written so that NaN is refused, whatever the model: it is not JSON.
         if value != value or (request.has_known_limits and not minimum <= value <= maximum):  # noqa: PLR0124 - only NaN differs from itself
             raise RequestValidationError(attribute.name, f"is {value}", accepted)
+
+    return check
+
+
+def whole_number(minimum: int, maximum: int, *words: str) -> Validator:
+    """Accept a whole number from *minimum* to *maximum*, one of *words*, or None."""
+    accepted = " or ".join((f"a whole number from {minimum} to {maximum}", *words))
+
+    def check(request: Any, attribute: Any, value: object) -> None:
+        if value is None or value in words:
+            return
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise _wrong_type(attribute.name, value, accepted)
+        if request.has_known_limits and not minimum <= value <= maximum:
+            raise RequestValidationError(attribute.name, f"is {value}", accepted)
+
+    return check
+
+
+def needed_number(minimum: float, maximum: float) -> Validator:
+    """Accept a number from *minimum* to *maximum*."""
+    limit = number(minimum, maximum)
+
+    def check(request: Any, attribute: Any, value: object) -> None:
+        if value is None:
+            raise RequestValidationError(attribute.name, "is missing", "a number")
+        limit(request, attribute, value)
 
     return check
 

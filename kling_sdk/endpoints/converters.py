@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import attrs
 
@@ -14,6 +14,8 @@ from kling_sdk.endpoints.values import (
     Element,
     OmniImage,
     OmniVideoReference,
+    PictureOfSubject,
+    ReferenceImage,
     Shot,
     SubjectImage,
     Voice,
@@ -34,6 +36,11 @@ def optional_image(value: ImageSource | None) -> str | None:
     return None if value is None else to_image(value)
 
 
+def needed_image(value: ImageSource) -> str:
+    """Return a picture as URL or base64."""
+    return to_image(value)
+
+
 def to_picture_url(value: ImageSource) -> str:
     """Return the picture of motion control as URL or base64."""
     return to_image(value, field="image_url")
@@ -52,6 +59,38 @@ def optional_tail(value: ImageSource | None) -> str | None:
 def optional_mask(value: ImageSource | None) -> str | None:
     """Return a mask as URL or base64."""
     return None if value is None else to_image(value, field="static_mask")
+
+
+def scene_image(value: ImageSource | None) -> str | None:
+    """Return the picture of a place as URL or base64."""
+    return None if value is None else to_image(value, field="scene_image")
+
+
+def style_image(value: ImageSource | None) -> str | None:
+    """Return the picture of a style as URL or base64."""
+    return None if value is None else to_image(value, field="style_image")
+
+
+def human_image(value: ImageSource) -> str:
+    """Return the picture of a person as URL or base64."""
+    return to_image(value, field="human_image")
+
+
+def cloth_image(value: ImageSource) -> str:
+    """Return the picture of a garment as URL or base64."""
+    return to_image(value, field="cloth_image")
+
+
+def to_count_or_word(value: int | str | None) -> int | str | None:
+    """Return a number given as int or as digits; another text stays as it is."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 9:
+        return int(value)
+    return value
+
+
+def to_count(value: int | str | None) -> int | None:
+    """Return a number given as int or as digits."""
+    return cast("int | None", to_count_or_word(value))  # the validator names what is no number
 
 
 def to_seconds(value: int | str | None) -> int | None:
@@ -160,6 +199,32 @@ def to_subjects(
         if isinstance(item, SubjectImage | Mapping)
         else SubjectImage(item)
         for item in sequence("image_list", value)
+    )
+
+
+def to_reference_images(
+    value: Iterable[ReferenceImage | AnyMapping | ImageSource] | None,
+) -> tuple[ReferenceImage, ...] | None:
+    """Return pictures of omni-image given as objects, mappings or pictures."""
+    if value is None:
+        return None
+    return tuple(
+        build(ReferenceImage, "image_list", item)
+        if isinstance(item, ReferenceImage | Mapping)
+        else ReferenceImage(item)
+        for item in sequence("image_list", value)
+    )
+
+
+def to_pictures_of_subjects(
+    value: Iterable[PictureOfSubject | AnyMapping | ImageSource],
+) -> tuple[PictureOfSubject, ...]:
+    """Return pictures of multi-image2image given as objects, mappings or pictures."""
+    return tuple(
+        build(PictureOfSubject, "subject_image_list", item)
+        if isinstance(item, PictureOfSubject | Mapping)
+        else PictureOfSubject(item)
+        for item in sequence("subject_image_list", value)
     )
 
 

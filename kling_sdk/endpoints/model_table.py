@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from kling_sdk.endpoints.capabilities import parameter_of
-from kling_sdk.endpoints.models import ABSENT, AVAILABILITY, ModeLimits, ModelLimits
+from kling_sdk.endpoints.models import ABSENT, ModeLimits, ModelLimits
 from kling_sdk.endpoints.record import EndpointRecord
 
 __all__ = ["model_table"]
 
 _HEAD: Final = (
-    "| model | resource | modes | seconds | takes, beside the prompt or picture |",
+    "| model | resource | modes or resolutions | seconds | takes, beside the prompt or picture |",
     "|---|---|---|---|---|",
 )
 
@@ -29,7 +29,7 @@ def model_table(records: Iterable[EndpointRecord]) -> str:
 
 def _row(record: EndpointRecord, model: ModelLimits) -> str:
     name = f"`{model.name}`"
-    if found := AVAILABILITY.get(model.name) or AVAILABILITY.get(record.name):
+    if found := record.availability_of(model.name):
         name += f" ({found.state}, {found.as_of})"
     if model.name == record.default_model:
         name += " (default)"
@@ -43,6 +43,8 @@ def _row(record: EndpointRecord, model: ModelLimits) -> str:
 
 
 def _seconds(values: tuple[int, ...]) -> str:
+    if not values:
+        return "a picture"
     if len(values) > 2 and values == tuple(range(values[0], values[-1] + 1)):
         return f"{values[0]} to {values[-1]}"
     return ", ".join(map(str, values))

@@ -17,6 +17,7 @@ __all__ = [
     "ABSENT",
     "AVAILABILITY",
     "CLIPS",
+    "IMAGE_TIMEOUT",
     "LONG_PROMPT",
     "MAX_PROMPT",
     "V3_SECONDS",
@@ -31,6 +32,9 @@ Confidence = Literal["high", "medium", "low"]
 
 ABSENT: Final = ""  # name of the only "mode" of a model that takes no `mode`
 CLIPS: Final = (5, 10)  # seconds
+#: Seconds that a wait for pictures may take where nothing else is known. The vendor's page for
+#: agents has 20 to 60 s, and one task took 24 (medium confidence): it is far more, for queues.
+IMAGE_TIMEOUT: Final = 1800.0
 MAX_PROMPT: Final = 2500  # characters
 LONG_PROMPT: Final = 3072  # of `kling-3.0` and its kin (one official copy)
 V3_SECONDS: Final = tuple(range(3, 16))
@@ -41,7 +45,7 @@ class ModeLimits:
     """What one mode of one model can do on one endpoint.
 
     Attributes:
-        seconds: Accepted values of `duration`.
+        seconds: Accepted values of `duration`; empty for pictures.
         features: What may be used, by the names that `EndpointRecord.features` gives.
         only_seconds: Features that work with some durations only.
         doubtful: Features that one unofficial source grants and the others do not.
@@ -88,7 +92,7 @@ class ModelLimits:
     Attributes:
         name: The model.
         modes: What it does in each mode, by the mode's name. A `resolution` is a mode: 720p is
-            `std`, 1080p `pro`.
+            `std`, 1080p `pro`; of pictures `1k`, `2k`, `4k`.
         confidence: How far to trust the row.
         sound: Whether a video has sound: as requested, `never` or `always`.
         multi_shot_setting: Whether it has `settings.multi_shot`, whose own default is true;
@@ -119,7 +123,7 @@ class Availability:
 
 _REFUSED: Final = Availability("retired: the server was seen refusing it", "2026-09-28")
 
-#: Models and endpoints that may have gone, by name. They warn and are never refused here: each
+#: Video models, and endpoints, that may have gone. They warn and are never refused here: each
 #: refusal was seen with one account (`kling-v1` with two), after the vendor's page had announced
 #: retirements from 2026-09-15 (confidence medium).
 AVAILABILITY: Final[dict[str, Availability]] = {

@@ -7,11 +7,12 @@ from typing import Any, Final, Literal, NamedTuple, get_type_hints
 
 import attrs
 
-from kling_sdk.endpoints.models import ModelLimits
+from kling_sdk.endpoints.models import AVAILABILITY, Availability, ModelLimits
 
 __all__ = ["WAIT_TIMEOUT", "EndpointRecord", "InputLength", "common_features"]
 
 ResultKind = Literal["videos", "images", "audios"]
+SizeField = Literal["mode", "resolution"]
 
 #: Seconds that a wait may take where nothing else is known: videos were seen to take an hour.
 WAIT_TIMEOUT: Final = 7200.0
@@ -73,7 +74,7 @@ class EndpointRecord:
             as `text-to-video`; "" when that does not serve it.
         interface: At which of the vendor's interfaces its tasks are asked for: a key of
             `kling_sdk.wire.WIRES`. A task that says its own is asked for there.
-        result: What a finished task has: the attribute of `Task` that must not be empty.
+        result: What a finished task has, by the attribute of `Task`.
         returns: None for an endpoint that makes a task. Otherwise the call answers at once, and
             this makes its result of the reply's payload: its return annotation is the type
             that editors are shown.
@@ -86,6 +87,9 @@ class EndpointRecord:
         default_model: The model that a request without one gets, which is always sent: the
             vendor's own default may be discontinued. "" for an endpoint that takes no model.
         default_mode: The mode the vendor uses when none is sent.
+        size_field: What /v1 calls the size: `mode` (of videos; `resolution` is another name of
+            ours for it) or `resolution` (of pictures: `1k`, `2k`, `4k`). In `models` its values
+            are the modes.
         features: Yields what a request asks for, in the words of `ModeLimits`.
         feature_fields: The parameter to name when a feature is refused, where it is not the
             feature's own name.
@@ -106,6 +110,7 @@ class EndpointRecord:
     models: tuple[ModelLimits, ...] = ()
     default_model: str = ""
     default_mode: str = "std"
+    size_field: SizeField = "mode"
     features: Callable[[Mapping[str, Any]], Iterable[str]] = common_features
     feature_fields: Mapping[str, str] = attrs.field(factory=dict[str, str])
     situations: frozenset[str] = frozenset()
@@ -132,6 +137,14 @@ class EndpointRecord:
     def limits_of(self, model: str) -> ModelLimits | None:
         """Return what is known of a model; None when nothing is."""
         return next((one for one in self.models if one.name == model), None)
+
+    def availability_of(self, model: str) -> Availability | None:
+        """Return that a model, or the whole endpoint, may have gone; None if nothing was seen.
+
+        Refusals of models were seen on video endpoints; one of the same name makes pictures still.
+        """
+        of_model = AVAILABILITY.get(model) if self.result == "videos" else None
+        return of_model or AVAILABILITY.get(self.name)
 
     @property
     def model_names(self) -> tuple[str, ...]:

@@ -24,10 +24,17 @@ __all__ = [
     "CameraControl",
     "DynamicMask",
     "Element",
+    "ImageAspectRatio",
+    "ImageReference",
+    "ImageResolution",
+    "OmniAspectRatio",
     "OmniImage",
     "OmniVideoReference",
+    "PictureOfSubject",
     "Point",
     "QualityMode",
+    "ReferenceImage",
+    "ResultType",
     "Shot",
     "ShotType",
     "SubjectImage",
@@ -37,6 +44,11 @@ __all__ = [
 T = TypeVar("T")
 
 AspectRatio = Literal["16:9", "9:16", "1:1"]
+ImageAspectRatio = Literal["16:9", "9:16", "1:1", "4:3", "3:4", "3:2", "2:3", "21:9"]
+OmniAspectRatio = Literal["16:9", "9:16", "1:1", "4:3", "3:4", "3:2", "2:3", "21:9", "auto"]
+ImageResolution = Literal["1k", "2k", "4k"]
+ImageReference = Literal["subject", "face"]
+ResultType = Literal["single", "series"]
 QualityMode = Literal["std", "pro", "4k"]
 ShotType = Literal["customize", "intelligence"]
 CameraType = Literal["simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"]
@@ -267,6 +279,28 @@ class SubjectImage:
     """A picture of one subject, cropped to it."""
 
     image: str = attrs.field(converter=_to_subject, repr=media)
+
+
+def _to_omni_reference(value: ImageSource) -> str:
+    return to_image(value, field="image_list.image")
+
+
+@attrs.frozen
+class ReferenceImage:
+    """A picture for omni-image, `<<<image_1>>>` in the prompt."""
+
+    image: str = attrs.field(converter=_to_omni_reference, repr=media)
+
+
+def _to_subject_image(value: ImageSource) -> str:
+    return to_image(value, field="subject_image_list.subject_image")
+
+
+@attrs.frozen
+class PictureOfSubject:
+    """A picture of one subject for multi-image2image."""
+
+    subject_image: str = attrs.field(converter=_to_subject_image, repr=media)
 
 
 def _to_reference(value: ImageSource) -> str:

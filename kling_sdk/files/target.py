@@ -1,6 +1,6 @@
-"""A video is written to a hidden file beside its target, and renamed atomically when complete.
+"""A file is written to a hidden file beside its target, and renamed atomically when complete.
 
-Nobody ever sees half a video under the final name, and nothing is written outside the
+Nobody ever sees half a file under the final name, and nothing is written outside the
 folder of the path that was given.
 """
 
@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from kling_sdk.errors import DownloadError
 from kling_sdk.files.names import is_device_name, part_name, safe_name
 from kling_sdk.files.receiving import OnProgress, Receiving
-from kling_sdk.results import Download, Video
+from kling_sdk.results import Download, Image, Video
 
 __all__ = ["MAX_FILE", "FileTarget", "place_for"]
 
@@ -28,11 +28,11 @@ _NEW_FILE: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY"
 MAX_FILE: Final = 4 * 1024**3  # bytes, where no limit is set
 
 
-def place_for(source: Video | str, path: str | os.PathLike[str]) -> Path:
+def place_for(source: Video | Image | str, path: str | os.PathLike[str]) -> Path:
     """Return the file that *source* is to become.
 
-    A *path* that is a folder gets a name inside it: the video's id, or the last part of
-    the URL's path, with everything but letters, digits and `._-` replaced.
+    A *path* that is a folder gets a name inside it: a video's id, else the last
+    part of the URL's path, with everything but letters, digits and `._-` replaced.
 
     Raises:
         DownloadError: *path* ends with a slash, and there is no such folder.
@@ -45,7 +45,7 @@ def place_for(source: Video | str, path: str | os.PathLike[str]) -> Path:
     url = source if isinstance(source, str) else source.url
     last = unquote(urlsplit(url).path).rpartition("/")[2]
     name = f"{source.id}.mp4" if isinstance(source, Video) and source.id else last
-    return place / safe_name(name, "video.mp4")
+    return place / safe_name(name, "image.png" if isinstance(source, Image) else "video.mp4")
 
 
 class FileTarget(Receiving[Download]):

@@ -1,8 +1,9 @@
 """A one-api style relay in front of Kling: flat replies, keyset pages.
 
 Bodies: `{"task_id", "kling_task_id", "status", "video_url", "duration", "fail_reason"}`,
-empty text where unknown. Errors: `{"error": {"message", "type", "code"}}`, with Kling's
-own code kept where Kling refused. Source: this project's relay.
+empty text where unknown; of pictures `images` or `series_images` too. Errors:
+`{"error": {"message", "type", "code"}}`, with Kling's own code kept where Kling refused. Source:
+this project's relay.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from kling_sdk.wire.messages import (
     retry_after,
 )
 from kling_sdk.wire.refusals import api_error
-from kling_sdk.wire.v1 import checked_id, wire_body
+from kling_sdk.wire.v1 import checked_id, images_from, wire_body
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
@@ -165,7 +166,9 @@ def _task_from(data: object, endpoint: str) -> Task:
     task_id, status = text(raw.get("task_id")), text(raw.get("status"))
     if not task_id or not status:
         raise TransportError("a task without task_id or status")
-    url = text(raw.get("video_url"))
+    images, series = images_from(raw), images_from(raw, "series_images")
+    # Beside pictures it is the first of them.
+    url = "" if images or series else text(raw.get("video_url"))
     videos = (Video(id="", url=url, duration=decimal(raw.get("duration")), raw=raw),) if url else ()
     return Task(
         task_id=task_id,
@@ -173,6 +176,8 @@ def _task_from(data: object, endpoint: str) -> Task:
         external_task_id=text(raw.get("external_task_id")) or None,
         status_msg=text(raw.get("fail_reason")),
         videos=videos,
+        images=images,
+        series_images=series,
         created_at=instant(raw.get("created_at"), per_second=1),
         updated_at=instant(raw.get("updated_at"), per_second=1),
         endpoint=endpoint,

@@ -118,7 +118,8 @@ class V1Wire:
             RequestValidationError: JSON cannot carry a value, or /v1 has no word for one.
         """
         body = wire_body(request, external_task_id)
-        if "resolution" in body or "audio" in body:
+        is_ours = request.record.size_field == "mode"  # another name for it, unless it is theirs
+        if is_ours and ("resolution" in body or "audio" in body):
             from kling_sdk.wire.translation import to_v1  # few requests need it
 
             body = to_v1(body, request.record.product)
@@ -249,6 +250,7 @@ def task_from(data: object, endpoint: str = "") -> Task:
         status_msg=text(raw.get("task_status_msg")),
         videos=videos_from(raw.get("task_result")),
         images=images_from(raw.get("task_result")),
+        series_images=images_from(raw.get("task_result"), "series_images"),
         created_at=instant(raw.get("created_at")),
         updated_at=instant(raw.get("updated_at")),
         units=decimal(raw.get("final_unit_deduction")),
@@ -276,9 +278,14 @@ def videos_from(result: object) -> tuple[Video, ...]:
     )
 
 
-def images_from(result: object) -> tuple[Image, ...]:
-    """Return the pictures of a `task_result`; entries without a URL are left out."""
-    items = result.get("images") if isinstance(result, dict) else None
+def images_from(result: object, key: str = "images") -> tuple[Image, ...]:
+    """Return the pictures of a `task_result`; entries without a URL are left out.
+
+    Args:
+        result: The object.
+        key: Which of its lists.
+    """
+    items = result.get(key) if isinstance(result, dict) else None
     if not isinstance(items, list):
         return ()
     return tuple(

@@ -44,7 +44,9 @@ def test_the_examples_run(
 
 
 def units(model: str, use: str) -> dict[str, str]:
-    return {row.mode: f"{row.units:f}" for row in PRICES if (row.model, row.use) == (model, use)}
+    """Return the prices of a second of video, by mode."""
+    rows = [row for row in PRICES if row.per == "second"]
+    return {row.mode: f"{row.units:f}" for row in rows if (row.model, row.use) == (model, use)}
 
 
 def cell(model: str, use: str) -> str:

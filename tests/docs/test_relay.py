@@ -143,7 +143,10 @@ def mebibytes(endpoint: str) -> int:
 FIXED: dict[str, str] = {
     "bytes of a body": f"text2video {mebibytes('text2video')} MiB, image2video "
     f"{mebibytes('image2video')}, multi-image2video {mebibytes('multi-image2video')}, omni-video "
-    f"{mebibytes('omni-video')}; all other calls {mebibytes('')} MiB",
+    f"{mebibytes('omni-video')}, image-generation, image-expand and virtual-try-on "
+    f"{mebibytes('virtual-try-on')}, multi-image2image and omni-image {mebibytes('omni-image')}, "
+    f"motion-control {mebibytes('motion-control')}, effects and avatar {mebibytes('avatar')}, "
+    f"lip-sync and advanced-lip-sync {mebibytes('lip-sync')}; all other calls {mebibytes('')} MiB",
     "levels and values": f"{MAX_DEPTH}, {MAX_VALUES}, {LONGEST_FIELD}",
     "digits of a number": f"{MAX_DIGITS}",
     "`duration`": f"above 0 and up to {MOST_SECONDS} seconds, 20 characters written out",

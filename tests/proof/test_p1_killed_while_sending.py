@@ -148,7 +148,7 @@ class Stage:
 
 
 #: Where a create arrives, by interface.
-PLACES: Final = {"v1": "text2video", "model-path": "text-to-video/kling-3.0"}
+PLACES: Final = {"v1": "/v1/videos/text2video", "model-path": "text-to-video/kling-3.0"}
 #: What a relay's environment has, by interface: with a key pair there is no model in the path.
 KEYS: Final = {
     "v1": {"KLING_ACCESS_KEY": "AK", "KLING_SECRET_KEY": "SK", "KLING_API_KEY": ""},

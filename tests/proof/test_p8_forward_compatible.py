@@ -322,4 +322,4 @@ def test_the_examples_hold_every_known_field() -> None:
     task = REPLIES["task"][1](REPLIES["task"][0])
     assert isinstance(task, Task)
     empty = {name for name, value in attrs.asdict(task, recurse=False).items() if not value}
-    assert empty == {"status_msg", "kling_task_id", "reused", "images"}
+    assert empty == {"status_msg", "kling_task_id", "reused", "images", "series_images"}

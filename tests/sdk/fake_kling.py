@@ -15,8 +15,11 @@ from urllib.parse import unquote
 
 import attrs
 
+from kling_sdk import ENDPOINTS
+
 VIDEO = bytes(range(256)) * 1024  # 256 KiB that no two offsets share within a page
 ETAG = '"clip-1"'
+PATHS = frozenset(record.path for record in ENDPOINTS.values())
 PRODUCTS = frozenset({"text-to-video", "image-to-video", "omni-video"})
 
 
@@ -85,14 +88,13 @@ class HonestKling:
         """Answer a request."""
         with self._lock:
             parts = [unquote(part) for part in path.strip("/").split("/")]
-            if parts[2:4] == ["avatar", "image2video"]:  # the only one of two parts
-                del parts[3]
-            if parts[:2] == ["v1", "videos"] and method == "POST":
-                return self._create(parts[2], body)
-            if parts[:2] == ["v1", "videos"] and len(parts) == 4:
-                return self._get(parts[2], parts[3])
-            if parts[:2] == ["v1", "videos"]:
-                return self._list(parts[2], query)
+            own = path.rstrip("/")  # an endpoint's tasks are under its path
+            if parts[0] == "v1" and method == "POST":
+                return self._create(own, body)
+            if own in PATHS:
+                return self._list(own, query)
+            if parts[0] == "v1":
+                return self._get(own.rpartition("/")[0], parts[-1])
             if parts[0] in PRODUCTS or parts == ["tasks"]:
                 return self._model_path(method, parts, query, headers, body)
             return self.file(headers)

@@ -16,9 +16,11 @@ from kling_sdk import (
     ENDPOINTS,
     PRICES,
     AsyncKling,
+    ImageGeneration,
     ImageToVideo,
     Kling,
     MultiImageToVideo,
+    OmniImageGeneration,
     OmniVideo,
     Price,
     Request,
@@ -39,6 +41,16 @@ PLAIN: dict[str, dict[str, Any]] = {
     "omni-video": {"prompt": "a cat"},
     "multi-image2video": {"prompt": "a cat", "image_list": [IMAGE]},
     "video-extend": {"video_id": "1"},
+    "image-generation": {"prompt": "a cat"},
+    "omni-image": {"prompt": "a cat"},
+    "multi-image2image": {"subject_image_list": [IMAGE]},
+    "image-expand": {
+        "image": IMAGE,
+        **dict.fromkeys(
+            (f"{side}_expansion_ratio" for side in ("up", "down", "left", "right")), 0.1
+        ),
+    },
+    "virtual-try-on": {"human_image": IMAGE, "cloth_image": IMAGE},
     "motion-control": {
         "image_url": IMAGE,
         "video_url": "https://example.com/v.mp4",
@@ -50,13 +62,15 @@ USES: dict[str, dict[str, Any]] = {
     "sound": {"sound": "on"},
     "voice": {"sound": "on", "voice_list": ["v"]},
     "video": {"video_list": [FEATURE]},
+    "image": {"image": IMAGE},
 }
 
 
 def request(endpoint: str, model: str, mode: str, use: str, seconds: int) -> Request:
     """Return the plainest request of these."""
-    given: dict[str, Any] = {"model_name": model, "duration": seconds}
-    given |= {"mode": mode} if mode else {}
+    given: dict[str, Any] = {"model_name": model} if model else {}
+    given |= {"duration": seconds} if seconds else {}
+    given |= {ENDPOINTS[endpoint].size_field: mode} if mode else {}
     return request_class(endpoint)(**PLAIN[endpoint], **USES[use], **given)
 
 
@@ -125,10 +139,10 @@ def test_a_row_that_is_wrong_or_missing_is_noticed(row: Price) -> None:
 
 
 def combinations() -> Iterator[Any]:
-    """Yield every model, mode, length and use that both can price by the second."""
+    """Yield every model, mode, length and use that both can price by the request alone."""
     for (endpoint, model, mode, use), price, row in their_prices():
-        if price.per == "second":
-            for seconds in row.durations:
+        if price.per != "call" and ENDPOINTS[endpoint].input_length is None:
+            for seconds in row.durations or (0,):
                 yield pytest.param(
                     request(endpoint, model, mode, use, seconds),
                     price.units(seconds, 1),
@@ -150,6 +164,12 @@ def test_a_request_costs_what_the_emulator_deducts(request_: Request, units: Dec
         (OmniVideo(prompt="x"), "4.0"),  # pro is the default
         (OmniVideo(prompt="x", sound=True, video_list=[FEATURE]), "6.0"),  # the video counts
         (MultiImageToVideo(prompt="x", image_list=[IMAGE], duration="10"), "4.0"),
+        (ImageGeneration(prompt="x"), "8"),  # one picture of kling-v3
+        (ImageGeneration(prompt="x", model_name="kling-v2-1", n=9), "36"),
+        (ImageGeneration(prompt="x", model_name="kling-v2-1", image=IMAGE, n="2"), "16"),
+        (OmniImageGeneration(prompt="x", result_type="series"), "32"),  # four of them
+        (OmniImageGeneration(prompt="x", series_amount=9, resolution="4k", n=2), "32"),
+        (OmniImageGeneration(prompt="x", result_type="series", series_amount=9, n=2), "72"),
     ],
 )
 def test_what_is_left_out_is_priced_as_the_vendor_understands_it(
@@ -173,6 +193,14 @@ def test_what_is_left_out_is_priced_as_the_vendor_understands_it(
         (OmniVideo(prompt="x", video_list=[{"url": "u"}], check=False), "base video"),
         (VideoExtend(video_id="1"), "1 to 3.5 units, by the model and mode of the source"),
         (TextToVideo(prompt="x", extra_body={"frames": 60}), "extra_body may change the price"),
+        (
+            ImageGeneration(prompt="x", model_name="kling-v9", n=2),
+            "no image-generation by kling-v9, 1k",
+        ),
+        (
+            OmniImageGeneration(prompt="x", result_type="series", series_amount="auto"),
+            "8 units per picture, and how many there will be is not known",
+        ),
     ],
 )
 def test_what_cannot_be_priced_says_why(request_: Request, reason: str) -> None:

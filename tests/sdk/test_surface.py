@@ -88,6 +88,8 @@ EXAMPLES: list[Any] = [
     kling_sdk.OmniImage(PNG, "first_frame"),
     kling_sdk.OmniVideoReference("https://cdn.example/v.mp4"),
     kling_sdk.SubjectImage(PNG),
+    kling_sdk.PictureOfSubject(PNG),
+    kling_sdk.ReferenceImage(PNG),
     kling_sdk.Event("response", "GET", "/v1", status=200),
     kling_sdk.Options(),
     kling_sdk.Image("https://cdn.example/0.png?sign=SECRET", 0),
@@ -231,7 +233,9 @@ def test_the_twins_have_the_same_resources_with_the_requests_parameters() -> Non
             signature = inspect.signature(getattr(resource, method))
             assert signature == inspect.signature(getattr(other, method))
             assert set(signature.parameters) == fields - record.not_taken | CALL_OPTIONS.keys()
-            assert "at most" in getattr(resource, method).__doc__
+            documented = getattr(resource, method).__doc__
+            assert inspect.cleandoc(resource.request_class.__doc__) in documented
+            assert ("2500 characters" in documented) is ("prompt" in fields)
             assert inspect.iscoroutinefunction(getattr(other, method))
 
 

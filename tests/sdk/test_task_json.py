@@ -84,6 +84,7 @@ def test_the_form_is_plain_json() -> None:
         "images": [
             {"url": "https://files.test/a.png", "index": 0, "watermark_url": None, "raw": {}}
         ],
+        "series_images": [],
         "created_at": "2026-11-01T12:00:00+00:00",
         "updated_at": None,
         "units": "1.50",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from kling_mock.admin.context import AdminContext
 from kling_mock.admin.views import ACCOUNT, SETTINGS, show_account
 from kling_mock.controls.account_settings import read_denied, read_networks
 from kling_mock.controls.accounts import AccountHandle
 from kling_mock.kling.model.accounts import RateLimit
+from kling_mock.kling.model.plan import PackType
 from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import EVERY, array, closed, flag, integer, number, text
 from kling_mock.web.operations import ApiCall, Parameters
@@ -100,12 +101,13 @@ def clear_webhook_secrets(context: AdminContext, parameters: Parameters) -> dict
 
 
 _PACK = closed(
-    ("name", "slots", "begins_in", "lasts"),
+    ("name", "slots", "begins_in", "lasts", "type"),
     units=number(0, 10**12, "Units in it."),
     name=text("Its name; one like the vendor's without it.", most=200),
-    slots=integer(0, 10**9, "Tasks at a time that it allows; no limit without it."),
+    slots=integer(0, 10**9, "Slots that it allows; no limit without it."),
     begins_in=number(0, 10**9, "Seconds until it counts."),
     lasts=number(0, 10**9, "Seconds that it then counts for; for ever without it."),
+    type=text("What it pays for; `video` without it.", enum=get_args(PackType)),
 )
 _ACCOUNT = "/accounts/{account}"
 

@@ -24,8 +24,6 @@ def require(
     feature: str,
     fields: str,
     situation: str = "unsupported",
-    *,
-    seconds: bool = True,
 ) -> None:
     """Check that the row of *request* has *feature* at its duration.
 
@@ -34,14 +32,12 @@ def require(
         feature: A feature of `Capability`.
         fields: The fields that use it, for the message.
         situation: The key of `MESSAGES` with Kling's text.
-        seconds: False where the request does not decide the duration.
 
     Raises:
         Refusal: It has not.
     """
-    row = request.capability
-    fits = not seconds or request.seconds in row.narrowed.get(feature, row.durations)
-    if feature in row.features and fits:
+    row, seconds = request.capability, request.seconds
+    if feature in row.features and seconds in row.narrowed.get(feature, (seconds,)):
         return
     note = f"{fields} can be used with {_served(request, feature)}"
     # A template takes as many names as it has use for.

@@ -88,7 +88,8 @@ def _string(field: Field, value: object, path: str, reader: FieldReader) -> str:
         raise _unreadable(field, path, value)
     if not isinstance(value, str):
         value = _text(value)
-        reader.noticed.coerced(path, f"a number was taken for a text; {_expected(field)}")
+        if not field.is_numeric:
+            reader.noticed.coerced(path, f"a number was taken for a text; {_expected(field)}")
     if field.enum and value not in field.enum:
         choices = ", ".join(field.enum)
         values = {"path": path, "value": shortened(value), "choices": choices}

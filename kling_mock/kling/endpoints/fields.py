@@ -5,7 +5,7 @@ The fields of an endpoint, and the rules between them, are in its record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from kling_mock.web.facts import Fact, assumed, documented
@@ -69,6 +69,7 @@ class Field(NamedTuple):
         ignored: Taken, and not looked at.
         fact: Where the row comes from.
         default: What a request without it means, where the value itself says so.
+        is_numeric: Whether a string may as well be a number; elsewhere that is noted.
         wrong_value: The key of `MESSAGES` with the text for a string that is not of *enum*.
         wrong_type: The same for a value that cannot be read as *type*.
         validated: Whether a number out of range is refused in the words of the service's
@@ -85,6 +86,7 @@ class Field(NamedTuple):
     ignored: bool = False
     fact: Fact = _PAGES
     default: str | int | bool | None = None
+    is_numeric: bool = False
     wrong_value: str = "value"
     wrong_type: str = "unreadable"
     validated: bool = False
@@ -102,6 +104,13 @@ class FieldShape(NamedTuple):
     fields: Mapping[str, Field]
     required: tuple[Field, ...]
     names: str
+
+    def all_names(self) -> Iterator[str]:
+        """Yield the names of the fields, those of objects in them included."""
+        for field in self.fields.values():
+            yield field.name
+            if field.members is not None:
+                yield from field.members.all_names()
 
 
 def field_shape(*fields: Field) -> FieldShape:

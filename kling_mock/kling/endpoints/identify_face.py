@@ -13,7 +13,7 @@ from kling_mock.kling.endpoints.source_video import (
     UNKNOWN_LENGTH,
     read_source,
 )
-from kling_mock.kling.media.urls import image_url
+from kling_mock.kling.media.urls import NamedFile, file_url
 from kling_mock.kling.refusal_texts import MESSAGES
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.kling.wire.v1 import V1
@@ -49,7 +49,9 @@ def _reply(call: DirectCall) -> str:
         "face_data": [
             {
                 "face_id": face,
-                "face_image": image_url(call.origin(), session.session_id, number),
+                "face_image": file_url(
+                    call.origin(), NamedFile("image", session.session_id, number)
+                ),
                 "start_time": 0,
                 "end_time": source.seconds * 1000,
             }

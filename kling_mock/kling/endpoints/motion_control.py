@@ -73,7 +73,7 @@ def _check_inputs(request: CreateRequest) -> None:
     check_reachable(fields["video_url"], request.context.reader.noticed)
     if "element_list" not in fields:
         return
-    require(request, "element_list", "element_list", seconds=False)
+    require(request, "element_list", "element_list")
     if fields["character_orientation"] != "video":
         text = "must be video with element_list"
         raise invalid("character_orientation", text, fields["character_orientation"])

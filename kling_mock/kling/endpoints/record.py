@@ -12,7 +12,7 @@ from kling_mock.kling.endpoints.field_checks import FieldReader
 from kling_mock.kling.endpoints.fields import NO_FIELDS, FieldShape
 from kling_mock.kling.endpoints.typical_times import TYPICAL_SECONDS
 from kling_mock.kling.model.accounts import Account
-from kling_mock.kling.model.plan import ParentVideo, Plan, ResultKind
+from kling_mock.kling.model.plan import ONE_VIDEO, PackType, ParentVideo, Plan, Resulting
 from kling_mock.kling.model.sessions import CallSession, Sessions
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.kling.wire.interface import EndpointRoute, Interface
@@ -35,13 +35,13 @@ class Capability(NamedTuple):
 
     Attributes:
         model: The value of `model_name`; "" on an endpoint without models.
-        mode: `std`, `pro`, `4k`, or `none` for a model without modes.
-        durations: Lengths in seconds that can be requested.
+        mode: `std`, `pro`, `4k`, or `none` for a model without modes; of pictures the resolution.
+        durations: Lengths in seconds that can be requested; none for pictures.
         features: What a request may use beyond a plain generation; names of fields, and
             `last_frame_only` (image_tail without image), `motion_brush` (the masks),
             `first_frame`, `end_frame`, `video_base`, `video_feature`, `character_element`.
-        resolution: `720p`, `1080p` or `4k`.
-        fps: Frames per second of the result: 24 or 30.
+        resolution: `720p`, `1080p` or `4k`; of pictures the largest: `1k`, `2k` or `4k`.
+        fps: Frames per second of the result: 24 or 30; 0 for pictures.
         fact: Where the row comes from.
         narrowed: Features that only some of the durations have.
     """
@@ -72,7 +72,8 @@ class UnitPrice(NamedTuple):
     """One line of a price list.
 
     Attributes:
-        amount: Units, of which one is 0.14 USD in a video pack.
+        amount: Units of the endpoint's kind of pack: one is 0.14 USD in a video pack, 0.0035 USD
+            in an image pack.
         fact: Where the line comes from.
         per: What the amount is for. Clips that are sold as 5 and 10 seconds cost the same per
             second in both lengths; of `5 seconds` each that is begun counts.
@@ -142,7 +143,7 @@ class CreateRequest(NamedTuple):
     @property
     def names(self) -> tuple[str, str, int]:
         """Model, mode and duration, as Kling's messages have them."""
-        mode = str(self.fields.get("mode", self.record.default_mode))
+        mode = str(self.fields.get(self.record.mode_field, self.record.default_mode))
         return self.capability.model, mode, self.seconds
 
 
@@ -175,7 +176,11 @@ class DirectCall(NamedTuple):
     charge: Callable[[], None]
 
 
-def _one(_request: CreateRequest) -> int:
+def _one_video(_request: CreateRequest) -> Resulting:
+    return ONE_VIDEO
+
+
+def _one_slot(_request: CreateRequest) -> int:
     return 1
 
 
@@ -199,8 +204,8 @@ class EmulatedEndpoint:
     """One endpoint: all that is known of it, and nowhere else.
 
     Attributes:
-        name: Its name in this emulator; on /v1 the last part of the path that is its own, and
-            where the path names the model that of the product with `model-path-` before it.
+        name: Its name: on /v1 the one that the client and the relay use too, and where the path
+            names the model that of the product with `model-path-` before it.
         interface: How its paths, requests and replies are written.
         path: The path of a create request or of a direct call. It may end in a parameter in
             braces.
@@ -215,22 +220,26 @@ class EmulatedEndpoint:
             model is "" and whose mode is `none`.
         default_model: The model of a request without `model_name`.
         aliases: Names that mean a model of the table, where the path names the model.
-        default_mode: The mode of a request without `mode`.
+        default_mode: The mode of a request without one.
+        mode_field: The field that names the mode: `mode`, or `resolution` of pictures.
         parent_field: The field with the id of the earlier result that a request works on; "" if
             there is none.
         parent_video: Returns the earlier video that a request works on, where no field of its own
             names one.
         sound: Works out whether the result has an audio track.
         shows_duration: Whether its videos say how long they are.
+        shows_watermark: Whether replies say that there is a watermark, or none.
         fixed_seconds: Returns the length of a result that does not depend on `duration`, or
             `None` for one that does.
         aspect_ratio: Works out the shape of the result.
-        count: Works out how many results the task has.
+        result: Works out what the task has when it succeeds: which lists of `task_result`, and
+            how many items in each.
+        pack: Which kind of resource pack pays for it.
+        slots: Works out how many slots the task holds until it ends.
         prices: By model, mode and use.
         use: Works out which of the prices applies.
         typical_seconds: Seconds from submitted to done, by model, for a clip of 5 seconds in
             mode std or without modes.
-        result: What a finished task has.
         retired: Since when the real service was seen to refuse it; `None` if it was not.
         behaviours: What the emulator does beyond all this, each with its source.
         method: The HTTP method of a direct call.
@@ -253,19 +262,22 @@ class EmulatedEndpoint:
     default_model: str = ""
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     default_mode: str = "none"
+    mode_field: Literal["mode", "resolution"] = "mode"
     parent_field: str = ""
     parent_video: Callable[[Mapping[str, Any], CallContext], ParentVideo | None] | None = None
     sound: Callable[[CreateRequest], bool] = asked_for_sound
     shows_duration: bool = True
+    shows_watermark: bool = True
     fixed_seconds: Callable[[Mapping[str, Any], CallContext], int | None] | None = None
     aspect_ratio: Callable[[CreateRequest], str] = stated_aspect_ratio
-    count: Callable[[CreateRequest], int] = _one
+    result: Callable[[CreateRequest], Resulting] = _one_video
+    pack: PackType = "video"
+    slots: Callable[[CreateRequest], int] = _one_slot
     prices: Mapping[tuple[str, str, str], UnitPrice] = field(
         default_factory=dict[tuple[str, str, str], UnitPrice]
     )
     use: Callable[[CreateRequest], str] = silent_or_sound
     typical_seconds: Mapping[str, float] = field(default_factory=lambda: TYPICAL_SECONDS)
-    result: ResultKind = "videos"
     retired: Retirement | None = None
     behaviours: tuple[tuple[str, Fact], ...] = ()
     # Without a task

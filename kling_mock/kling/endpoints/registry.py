@@ -9,7 +9,6 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 import kling_mock.kling.endpoints as folder
-from kling_mock.kling.endpoints.fields import FieldShape
 from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.service_codes import Refusal, UnknownPathError
 from kling_mock.kling.wire.interface import OperationKind
@@ -137,15 +136,8 @@ def _known(records: Iterable[EmulatedEndpoint], interface: str) -> KnownNames:
     own = [record for record in records if record.interface.name == interface]
     return KnownNames(
         frozenset(model for record in own for model in record.models),
-        frozenset(name for record in own for name in _names(record.fields)),
+        frozenset(name for record in own for name in record.fields.all_names()),
     )
-
-
-def _names(shape: FieldShape) -> Iterator[str]:
-    for field in shape.fields.values():
-        yield field.name
-        if field.members is not None:
-            yield from _names(field.members)
 
 
 def discover() -> Iterator[EmulatedEndpoint]:

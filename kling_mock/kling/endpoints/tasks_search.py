@@ -14,7 +14,7 @@ from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import refusal, shortened
 from kling_mock.kling.wire.model_path import MODEL_PATH
-from kling_mock.kling.wire.model_path_schemas import PAGE, STATUSES, TASKS, package_type
+from kling_mock.kling.wire.model_path_schemas import PAGE, STATUSES, TASKS
 from kling_mock.web.facts import assumed, documented, observed
 
 __all__ = ["RECORD"]
@@ -104,7 +104,7 @@ def _matching(call: DirectCall, place: _Position) -> Iterator[EmulatedTask]:
             continue
         shown = {
             "status": STATUSES[task.status],
-            "product_type": package_type(task.plan.result),
+            "product_type": task.plan.pack,
         }
         if all(shown[key] in values for key, values in wanted.items()):
             yield task

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from kling_mock.web.facts import Fact, assumed
 
-__all__ = ["FACT", "TYPICAL_SECONDS", "seconds_to_make"]
+__all__ = ["FACT", "PICTURE_SECONDS", "TYPICAL_SECONDS", "seconds_to_make"]
 
 FACT: Fact = assumed("the vendor publishes no generation times")
 
@@ -36,11 +36,15 @@ TYPICAL_SECONDS: Mapping[str, float] = {
     "kling-3.0-turbo": 30.0,
     "kling-o1": 150.0,
 }
+# Of pictures: the vendor's page for agents has 20 to 60 seconds, and one task of kling-v3 took 24.
+PICTURE_SECONDS = 25.0
 
 _MODE_FACTORS: Mapping[str, float] = {
     "none": 1.0,
     "std": 1.0,
     "720p": 1.0,
+    "1k": 1.0,
+    "2k": 1.5,
     "pro": 1.5,
     "1080p": 1.5,
     "4k": 3.0,
@@ -53,7 +57,8 @@ def seconds_to_make(typical: float, mode: str, seconds: int) -> float:
 
     Args:
         typical: That of a clip of 5 seconds in mode std or without modes.
-        mode: `std`, `pro`, `4k` or `none`; `720p` and `1080p` where the model is in the path.
+        mode: `std`, `pro`, `4k` or `none`; `720p` and `1080p` where the model is in the path; of
+            pictures `1k`, `2k` or `4k`.
         seconds: Length of the clip.
     """
     return typical * _MODE_FACTORS[mode] * (1 + _PER_EXTRA_SECOND * max(seconds - 5, 0))

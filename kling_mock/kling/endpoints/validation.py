@@ -67,7 +67,7 @@ def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: Cal
     for rule in record.rules:
         rule(request)
     row, seconds = request.capability, request.seconds
-    count = record.count(request)
+    result = record.result(request)
     price = record.prices[row.model, row.mode, record.use(request)]
     path, name = record.path, context.name
     return Plan(
@@ -80,18 +80,26 @@ def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: Cal
         aspect_ratio=record.aspect_ratio(request),
         fps=row.fps,
         sound=record.sound(request),
-        units=price.units(seconds, count),
+        units=price.units(seconds, result.total),
         prompt=_prompt(fields),
         external_task_id=fields.get("external_task_id", ""),
         callback_url=fields.get("callback_url", ""),
-        watermark=fields.get("watermark_info", {}).get("enabled") is True,
+        watermark=_watermark(record, fields),
         typical_seconds=seconds_to_make(record.typical_seconds[row.model], row.mode, seconds),
-        result=record.result,
-        results=count,
+        result=result,
+        pack=record.pack,
+        slots=record.slots(request),
         parent_video=_parent(record, fields, context),
         failure=context.reader.noticed.failure,
         shows_duration=record.shows_duration,
     )
+
+
+def _watermark(record: EmulatedEndpoint, fields: Mapping[str, Any]) -> bool | None:
+    given = fields.get("watermark_info")
+    if given is None:
+        return False if record.shows_watermark else None
+    return given.get("enabled") is True
 
 
 def _check_endpoint(record: EmulatedEndpoint, context: CallContext) -> None:
@@ -132,9 +140,10 @@ def _resolve(
     modes = record.modes.get(model)
     if modes is None:
         raise _unknown_model(record, model, context)
-    if model in context.retired:
+    was_seen = model in RETIRED and record.pack == "video"  # refused; pictures of it were not
+    if model in context.retired and (was_seen or model not in RETIRED):
         raise refusal("model_retired", model)
-    if model in RETIRED:
+    if was_seen:
         context.reader.noticed.retired("model_name", _gone(model, RETIRED[model]))
     row = _row(record, model, modes, fields)
     if record.fixed_seconds is not None:
@@ -153,14 +162,17 @@ def _resolve(
 def _row(
     record: EmulatedEndpoint, model: str, modes: tuple[str, ...], fields: Mapping[str, Any]
 ) -> Capability:
-    mode = str(fields.get("mode", record.default_mode))
+    mode = str(fields.get(record.mode_field, record.default_mode))
     # "mode is not applicable" to the masters: std and pro are taken for the only mode (assumed).
     found = "none" if modes == ("none",) and mode != "4k" else mode
     row = record.rows.get((model, found))
     if row is None:
         possible = ", ".join(name for name in modes if name != "none") or "std, pro"
-        duration = str(fields.get("duration", _DEFAULT_DURATION))
         note = f"must be one of {possible}"
+        if record.mode_field != "mode":
+            values = {"path": record.mode_field, "value": mode}
+            raise refusal("value", field=record.mode_field, note=note, **values)
+        duration = str(fields.get("duration", _DEFAULT_DURATION))
         raise refusal("combination", model, mode, duration, field="mode", note=note)
     return row
 

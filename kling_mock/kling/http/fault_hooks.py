@@ -17,6 +17,7 @@ from kling_mock.kling.endpoints.validation import read_object
 from kling_mock.kling.faults.matching import Fault
 from kling_mock.kling.http.exchange import NO_REPLY, EmulatorReply, Exchange
 from kling_mock.kling.http.media import Damage, send_result
+from kling_mock.kling.media.urls import NamedFile
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import CODES, Refusal
@@ -77,7 +78,7 @@ class FaultHooks:
         return await _send_corrupt(exchange.request, after, reply, now)
 
     async def send_file(
-        self, exchange: Exchange, task: EmulatedTask, tag: str
+        self, exchange: Exchange, task: EmulatedTask, file: NamedFile
     ) -> web.StreamResponse:
         """Let the faults of result files happen, and send the file, whole or damaged."""
         plan = task.plan
@@ -92,7 +93,7 @@ class FaultHooks:
             fault = self._take(name, subject)
             if fault is not None:
                 damage = damage.with_fault(name, fault.settings)
-        return await send_result(exchange, task, tag, damage, "+".join(self._struck))
+        return await send_result(exchange, task, file, damage, "+".join(self._struck))
 
     # ------------------------------------------------------------ what happens there
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,16 +12,18 @@ from aiohttp import web
 from kling_mock.kling.http.exchange import NO_REPLY, Exchange
 from kling_mock.kling.media.urls import (
     RETENTION_SECONDS,
+    NamedFile,
+    OutputType,
     UnsatisfiableError,
     byte_range,
-    video_id_of,
+    file_named_by,
 )
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.world import World
 from kling_mock.web.replies import drop_connection
 
 if TYPE_CHECKING:
-    from kling_mock.kling.media.clip import Clip
+    from kling_mock.kling.media.file import MediaFile
 
 __all__ = ["Damage", "find_result", "send_result"]
 
@@ -54,45 +56,50 @@ class Damage(NamedTuple):
 _WHOLE = Damage()
 
 
-def find_result(world: World, path: str) -> tuple[EmulatedTask, str] | None:
-    """Return the task whose result *path* names and the tag of its file.
+def find_result(world: World, path: str) -> tuple[EmulatedTask, NamedFile] | None:
+    """Return the task whose result *path* names, and which of its files.
 
     `None` if there is no such result, or if it is older than the 30 days that it is kept for
     (that an expired URL then gives 404 is assumed).
     """
-    named = video_id_of(path)
-    task = None if named is None else world.tasks.by_video(named[0])
-    if named is None or task is None or task.status != "succeed":
+    file = file_named_by(path)
+    task = None if file is None else world.tasks.by_video(file.result_id)
+    if file is None or task is None or task.status != "succeed":
         return None
-    if task.plan.result != "videos":
+    found = task.plan.result.of_type(file.type)
+    if found is None or file.number >= found.length:
         return None
-    if named[1] and not task.plan.watermark:
+    if file.is_marked and not task.plan.watermark:
         return None
     if world.clock.now() >= task.updated / 1000 + RETENTION_SECONDS:
         return None
-    return task, f"{task.video_id}{'-watermark' if named[1] else ''}"
+    return task, file
 
 
 async def send_result(
-    exchange: Exchange, task: EmulatedTask, tag: str, damage: Damage = _WHOLE, fault: str = ""
+    exchange: Exchange,
+    task: EmulatedTask,
+    file: NamedFile,
+    damage: Damage = _WHOLE,
+    fault: str = "",
 ) -> web.StreamResponse:
-    """Reply to a GET or HEAD of the result of *task*.
+    """Reply to a GET or HEAD of a result of *task*.
 
     Args:
         exchange: The request.
         task: A task that has succeeded.
-        tag: Distinguishes its files.
+        file: Which of its files.
         damage: What is wrong with it.
         fault: The faults that happened to the request, for the journal.
     """
-    request, clip = exchange.request, _clip(task, tag)
-    reply = _head_of(request, task, clip)
+    request, content = exchange.request, _RENDERERS[file.type](task, file)
+    reply = _head_of(request, task, content)
     exchange.record(NO_REPLY._replace(http=reply.status), fault)
     if damage.is_lost:
         return drop_connection(request)
     if not isinstance(reply, _FileReply):
         return reply
-    await reply.send(request, clip, damage)
+    await reply.send(request, content, damage)
     return reply
 
 
@@ -104,7 +111,7 @@ class _FileReply(web.StreamResponse):
         self._first = start
         self._end = stop
 
-    async def send(self, request: web.BaseRequest, clip: Clip, damage: Damage) -> None:
+    async def send(self, request: web.BaseRequest, content: MediaFile, damage: Damage) -> None:
         """Send the headers and, unless it is HEAD, the bytes."""
         size = self._end - self._first
         self.content_length = max(size + damage.by, 0)
@@ -116,7 +123,7 @@ class _FileReply(web.StreamResponse):
         if request.method != "HEAD":
             length = min(_CHUNK, max(-(-size // damage.pieces), 1))
             pause = damage.seconds / max(-(-size // length) - 1, 1)
-            chunks = clip.chunks(self._first, self._first + size, chunk_size=length)
+            chunks = content.chunks(self._first, self._first + size, chunk_size=length)
             for number, chunk in enumerate(chunks):
                 if number and pause:
                     await asyncio.sleep(pause)
@@ -124,23 +131,26 @@ class _FileReply(web.StreamResponse):
         await self.write_eof()
 
 
-def _head_of(request: web.BaseRequest, task: EmulatedTask, clip: Clip) -> web.StreamResponse:
+def _head_of(
+    request: web.BaseRequest, task: EmulatedTask, content: MediaFile
+) -> web.StreamResponse:
     """Return the reply before its body: a `_FileReply`, or one without a file."""
-    headers = _headers(clip, task)
-    if _has_it(request.headers.get("If-None-Match"), clip.etag):
+    headers = _headers(content, task)
+    if _has_it(request.headers.get("If-None-Match"), content.etag):
         return web.Response(status=304, headers=headers)
     if request.method == "HEAD":  # ranges are for GET only (RFC 9110, 14.2)
-        return _FileReply(200, headers, 0, clip.size)
+        return _FileReply(200, headers, 0, content.size)
     # A client that resumes names the file that it has begun; another file is sent from its start.
-    same = request.headers.get("If-Range", clip.etag) in {clip.etag, headers["Last-Modified"]}
+    same = request.headers.get("If-Range", content.etag) in {content.etag, headers["Last-Modified"]}
     try:
-        part = byte_range(request.headers.get("Range") if same else None, clip.size)
+        part = byte_range(request.headers.get("Range") if same else None, content.size)
     except UnsatisfiableError:
-        return web.Response(status=416, headers=headers | {"Content-Range": f"bytes */{clip.size}"})
+        headers["Content-Range"] = f"bytes */{content.size}"
+        return web.Response(status=416, headers=headers)
     if part is None:
-        return _FileReply(200, headers, 0, clip.size)
+        return _FileReply(200, headers, 0, content.size)
     start, stop = part
-    shown = {"Content-Range": f"bytes {start}-{stop - 1}/{clip.size}"}
+    shown = {"Content-Range": f"bytes {start}-{stop - 1}/{content.size}"}
     return _FileReply(206, headers | shown, start, stop)
 
 
@@ -153,19 +163,36 @@ def _has_it(header: str | None, etag: str) -> bool:
     return tags == ["*"] or etag in tags
 
 
-def _headers(clip: Clip, task: EmulatedTask) -> dict[str, str]:
+def _headers(content: MediaFile, task: EmulatedTask) -> dict[str, str]:
     return {
         "Accept-Ranges": "bytes",
-        "Content-Type": clip.content_type,
-        "ETag": clip.etag,
+        "Content-Type": content.content_type,
+        "ETag": content.etag,
         "Last-Modified": formatdate(task.updated / 1000, usegmt=True),
     }
 
 
-def _clip(task: EmulatedTask, tag: str) -> Clip:
-    # Not loaded before it is needed: most servers never send a file.
+# The renderers are not loaded before they are needed: most servers never send a file.
+
+
+def _video(task: EmulatedTask, file: NamedFile) -> MediaFile:
     from kling_mock.kling.media.clip import frame_size, render
 
     plan = task.plan
     width, height = frame_size(_MODES[plan.resolution], plan.aspect_ratio)
-    return render(width, height, fps=plan.fps, seconds=plan.seconds, sound=plan.sound, tag=tag)
+    return render(width, height, fps=plan.fps, seconds=plan.seconds, sound=plan.sound, tag=file.tag)
+
+
+def _image(task: EmulatedTask, file: NamedFile) -> MediaFile:
+    from kling_mock.kling.media.picture import render
+
+    found = task.plan.result.of_type("image")
+    assert found is not None  # noqa: S101 - `find_result` has looked
+    return render(*found.size, tag=f"{file.tag}, {task.plan.endpoint}, {task.plan.model}")
+
+
+#: What makes the files of an item, by its type.
+_RENDERERS: Mapping[OutputType, Callable[[EmulatedTask, NamedFile], MediaFile]] = {
+    "video": _video,
+    "image": _image,
+}

@@ -1,17 +1,16 @@
-"""A finished task's video file as a value: its size, its ETag and any of its bytes."""
+"""A finished task's video file."""
 
 import hashlib
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
 
 from kling_mock.kling.media import _templates
 from kling_mock.kling.media._header import Track, file_header, picture_entry, sound_entry
 from kling_mock.kling.media._templates import Cut, Template, template
+from kling_mock.kling.media.file import MediaFile
 
-__all__ = ["Clip", "frame_size", "render"]
+__all__ = ["frame_size", "render"]
 
 _SHORT_SIDES = {"std": 720, "pro": 1080, "4k": 2160}  # pixels
 _RATIOS = {"16:9": (16, 9), "9:16": (9, 16), "1:1": (1, 1)}
@@ -19,69 +18,6 @@ _FRAME_RATES = (24, 30)
 _SECONDS = range(1, 301)
 _MAX_TAG = 255  # bytes
 _TICKS = 512  # per frame, so the time scale is as fine as usual muxers make it
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Clip:
-    """One video file. Make it with `render`.
-
-    Attributes:
-        size: Length of the file in bytes.
-        etag: Strong entity tag, with its quotes, as the HTTP header has it.
-        content_type: Always `video/mp4`.
-    """
-
-    size: int
-    etag: str
-    _parts: Sequence[memoryview] = field(repr=False)
-    _starts: Sequence[int] = field(repr=False)
-    content_type: str = "video/mp4"
-
-    def read(self, start: int = 0, stop: int | None = None) -> bytes:
-        """Return the bytes from `start` up to, not including, `stop`.
-
-        Args:
-            start: Offset in bytes, 0 or more; at or past the end, nothing is returned.
-            stop: Offset in bytes, not below `start`; `None` or past the end means the end.
-
-        Raises:
-            ValueError: `start` is negative or `stop` is below it.
-        """
-        stop = self._end(start, stop)
-        found: list[memoryview] = []
-        at = max(bisect_right(self._starts, start) - 1, 0)
-        while at < len(self._parts) and self._starts[at] < stop:
-            first = self._starts[at]
-            found.append(self._parts[at][max(start - first, 0) : stop - first])
-            at += 1
-        return b"".join(found)
-
-    def chunks(
-        self, start: int = 0, stop: int | None = None, *, chunk_size: int = 65_536
-    ) -> Iterator[bytes]:
-        """Iterate over the same bytes as `read` in pieces.
-
-        Args:
-            start: As for `read`.
-            stop: As for `read`.
-            chunk_size: Bytes in each piece but the last; 1 or more.
-
-        Raises:
-            ValueError: As for `read`, or `chunk_size` is below 1. Raised at once, not on
-                the first piece, so that a server can still reply with an error.
-        """
-        if chunk_size < 1:
-            raise ValueError(f"chunk_size: must be 1 or more bytes, got {chunk_size}")
-        end = self._end(start, stop)
-        pieces = range(start, end, chunk_size)
-        return (self.read(at, min(at + chunk_size, end)) for at in pieces)
-
-    def _end(self, start: int, stop: int | None) -> int:
-        if start < 0:
-            raise ValueError(f"start: must be 0 or more bytes, got {start}")
-        if stop is not None and stop < start:
-            raise ValueError(f"stop: must be start ({start}) or more bytes, got {stop}")
-        return self.size if stop is None else min(stop, self.size)
 
 
 def frame_size(mode: str, aspect_ratio: str) -> tuple[int, int]:
@@ -105,7 +41,7 @@ def frame_size(mode: str, aspect_ratio: str) -> tuple[int, int]:
 
 def render(
     width: int, height: int, *, fps: int = 30, seconds: int, sound: bool = False, tag: str = ""
-) -> Clip:
+) -> MediaFile:
     """Make a video file; the same arguments give the same bytes.
 
     Args:
@@ -136,7 +72,7 @@ def render(
 
 
 @lru_cache(maxsize=64)  # about 10 kB each: a download in many ranges opens its clip once
-def _open(width: int, height: int, fps: int, seconds: int, sound: bool, tag: str) -> Clip:  # noqa: FBT001 - a cache key
+def _open(width: int, height: int, fps: int, seconds: int, sound: bool, tag: str) -> MediaFile:  # noqa: FBT001 - a cache key
     pictures = template(f"{width}x{height}")
     sources: list[Template] = [pictures]
     cuts: list[list[Cut]] = [[pictures.picture_second(s, fps) for s in range(seconds)]]
@@ -158,7 +94,7 @@ def _open(width: int, height: int, fps: int, seconds: int, sound: bool, tag: str
     *starts, end = accumulate((len(part) for part in parts), initial=0)
     # The header and the templates decide every byte, and are quicker to hash than the file.
     content = hashlib.sha256(header + b"".join(source.digest for source in sources))
-    return Clip(end, f'"{content.hexdigest()[:32]}"', parts, starts)
+    return MediaFile(end, f'"{content.hexdigest()[:32]}"', "video/mp4", parts, starts)
 
 
 def _sound_track(cuts: Sequence[Cut]) -> Track:

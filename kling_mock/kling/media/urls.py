@@ -3,28 +3,58 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 from kling_mock.web.facts import assumed, documented
 
 __all__ = [
+    "FILES",
     "MEDIA",
     "PATHS",
     "RETENTION",
     "RETENTION_SECONDS",
+    "NamedFile",
+    "OutputType",
     "UnsatisfiableError",
     "byte_range",
-    "image_url",
-    "video_id_of",
+    "file_named_by",
+    "file_url",
     "video_url",
 ]
 
-MEDIA = "/media/videos/"
-_IMAGES = "/media/images/"  # nothing is served there yet
+#: What an item of a result can be.
+OutputType = Literal["video", "image"]
+
+MEDIA = "/media/"
+
+
+class FileForm(NamedTuple):
+    """How the files of a type of result are named.
+
+    Attributes:
+        folder: Where they are, under `MEDIA`.
+        media_types: By suffix; an item has as many files as there are suffixes.
+        is_numbered: Whether a name has the place of the item in its list.
+    """
+
+    folder: str
+    media_types: Mapping[str, str]
+    is_numbered: bool = True
+
+
+FILES: Mapping[OutputType, FileForm] = {
+    "video": FileForm("videos", {"mp4": "video/mp4"}, is_numbered=False),
+    "image": FileForm("images", {"png": "image/png"}),
+}
+_TYPES: Mapping[str, OutputType] = {form.folder: type_ for type_, form in FILES.items()}
 PATHS = assumed("the vendor serves results from hosts and paths of its own")
 RETENTION = documented("pages-2026-09", "pages-2026-04", as_of="2026-09-20")
 RETENTION_SECONDS = 30 * 24 * 3600  # after the task has ended
 
-_NAME = re.compile(r"([0-9]{18})(-watermark)?\.mp4")
+_PATH = re.compile(
+    rf"{MEDIA}([a-z]+)/([0-9]{{18}})(?:-([0-9]|[1-9][0-9]))?(-watermark)?\.([a-z0-9]+)"
+)
 _RANGE = re.compile(r"(?i:bytes)=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))")
 
 
@@ -32,33 +62,59 @@ class UnsatisfiableError(ValueError):
     """A range that begins behind the end: HTTP 416."""
 
 
-def video_url(origin: str, video_id: str, *, watermark: bool = False) -> str:
-    """Return the URL of a result.
+class NamedFile(NamedTuple):
+    """A file of a result, as its path names it.
 
-    Args:
-        origin: Scheme, host and port, as `http://127.0.0.1:3001`.
-        video_id: 18 digits.
-        watermark: Whether the file with a watermark is meant.
-    """
-    return f"{origin}{MEDIA}{video_id}{'-watermark' if watermark else ''}.mp4"
-
-
-def image_url(origin: str, result_id: str, index: int, *, watermark: bool = False) -> str:
-    """Return the URL of one image of a result.
-
-    Args:
-        origin: Scheme, host and port, as `http://127.0.0.1:3001`.
+    Attributes:
+        type: The type of the item.
         result_id: 18 digits.
-        index: Which image, from 0.
-        watermark: Whether the file with a watermark is meant.
+        number: Which item of its list, from 0.
+        is_marked: Whether it is the file with a watermark.
+        suffix: Without the dot.
     """
-    return f"{origin}{_IMAGES}{result_id}-{index}{'-watermark' if watermark else ''}.png"
+
+    type: OutputType
+    result_id: str
+    number: int = 0
+    is_marked: bool = False
+    suffix: str = ""
+
+    @property
+    def tag(self) -> str:
+        """What distinguishes its content from that of all other files."""
+        number = f"-{self.number}" if self.number else ""
+        return f"{self.result_id}{number}{'-watermark' if self.is_marked else ''}"
 
 
-def video_id_of(path: str) -> tuple[str, bool] | None:
-    """Return the video id in *path* and whether it is the file with a watermark, or `None`."""
-    found = _NAME.fullmatch(path.removeprefix(MEDIA))
-    return None if found is None else (found[1], found[2] is not None)
+def file_url(origin: str, file: NamedFile) -> str:
+    """Return the URL of a file of a result; without a suffix, of the first of the item's files.
+
+    Args:
+        origin: Scheme, host and port, as `http://127.0.0.1:3001`.
+        file: What is meant.
+    """
+    form = FILES[file.type]
+    number = f"-{file.number}" if form.is_numbered else ""
+    marked = "-watermark" if file.is_marked else ""
+    suffix = file.suffix or next(iter(form.media_types))
+    return f"{origin}{MEDIA}{form.folder}/{file.result_id}{number}{marked}.{suffix}"
+
+
+def video_url(origin: str, video_id: str, *, watermark: bool = False) -> str:
+    """Return the URL of a video, by its id."""
+    return file_url(origin, NamedFile("video", video_id, is_marked=watermark))
+
+
+def file_named_by(path: str) -> NamedFile | None:
+    """Return the file of a result that *path* names, or `None`."""
+    found = _PATH.fullmatch(path)
+    if found is None or found[1] not in _TYPES:
+        return None
+    type_ = _TYPES[found[1]]
+    form = FILES[type_]
+    if found[5] not in form.media_types or (found[3] is not None) != form.is_numbered:
+        return None
+    return NamedFile(type_, found[2], int(found[3] or 0), found[4] is not None, found[5])
 
 
 def byte_range(header: str | None, size: int) -> tuple[int, int] | None:

@@ -11,7 +11,8 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
 from kling_mock.clock import MockClock
-from kling_mock.kling.model.packs import Pack
+from kling_mock.kling.model.packs import NONE, Pack
+from kling_mock.kling.model.plan import PackType, Plan
 from kling_mock.kling.model.tokens import read_token
 from kling_mock.kling.service_codes import Refusal, refusal
 from kling_mock.web.facts import assumed, documented
@@ -110,13 +111,14 @@ class Account:
         in_arrears: Whether create calls are refused with 1101.
         denied: Models and endpoints whose create calls are refused with 1103.
         allowed_ips: Networks that calls may come from, others get 1304; `None` is any.
-        slots: Tasks at a time; `None` is what the packs allow.
+        slots: Slots for each type of pack; `None` is what the packs allow.
         rate_limit: Calls in a while; `None` is any number.
         characters: Ids of its elements that are video characters; all others count as
             multi-image elements.
         packs: Resource packs; without any the account is a postpaid one, that never runs out.
         open: Tasks that have not ended.
-        reserved: Units that these cost if they succeed.
+        busy: Slots that these hold, by the type of their pack.
+        reserved: Units that they cost if they succeed, likewise.
         recent: When calls were served, as far as *rate_limit* needs it.
         restricted: Whether any of this can refuse a call.
         costs_called: Unix seconds of the last call of `/account/costs` that was served.
@@ -135,7 +137,8 @@ class Account:
     characters: frozenset[int] = frozenset()
     packs: list[Pack] = field(default_factory=list)
     open: int = 0
-    reserved: Decimal = Decimal(0)
+    busy: dict[PackType, int] = field(default_factory=dict[PackType, int])
+    reserved: dict[PackType, Decimal] = field(default_factory=dict[PackType, Decimal])
     recent: deque[float] = field(default_factory=deque, repr=False)
     restricted: bool = False
     costs_called: float = -math.inf
@@ -151,6 +154,18 @@ class Account:
             or self.rate_limit is not None
             or bool(self.packs)
         )
+
+    def hold(self, plan: Plan) -> None:
+        """Count one more open task, with its slots and units."""
+        self.open += 1
+        self.busy[plan.pack] = self.busy.get(plan.pack, 0) + plan.slots
+        self.reserved[plan.pack] = self.reserved.get(plan.pack, NONE) + plan.units
+
+    def release(self, plan: Plan) -> None:
+        """Count an open task less."""
+        self.open -= 1
+        self.busy[plan.pack] -= plan.slots
+        self.reserved[plan.pack] -= plan.units
 
     def signing_secrets(self, now: float) -> list[str]:
         """Return what a callback is signed with, the newest first; two during a rotation."""

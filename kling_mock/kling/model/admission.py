@@ -16,8 +16,8 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from kling_mock.kling.model.accounts import Account
-from kling_mock.kling.model.packs import left, slots
-from kling_mock.kling.model.plan import Plan
+from kling_mock.kling.model.packs import NONE, left, slots
+from kling_mock.kling.model.plan import PackType, Plan
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.web.facts import Fact, assumed, documented, observed
 
@@ -133,17 +133,21 @@ def check_costs_rate(account: Account, now: float) -> None:
 
 
 class Purchase(NamedTuple):
-    """What a call without a task buys; a `Plan` has the same three.
+    """What a call without a task buys; a `Plan` has the same five.
 
     Attributes:
         endpoint: The endpoint's name.
         model: The model; "" if it has none.
         units: What it costs.
+        pack: Which kind of resource pack pays for it.
+        slots: How many slots of that kind it holds.
     """
 
     endpoint: str
     model: str
     units: Decimal
+    pack: PackType = "video"
+    slots: int = 0
 
 
 def _arrears(account: Account, _plan: Plan | Purchase, _now: float) -> None:
@@ -157,13 +161,16 @@ def _permission(account: Account, plan: Plan | Purchase, _now: float) -> None:
 
 
 def _balance(account: Account, plan: Plan | Purchase, now: float) -> None:
-    if account.packs and left(account.packs, now) - account.reserved < plan.units:
+    if not account.packs:
+        return
+    reserved = account.reserved.get(plan.pack, NONE)
+    if left(account.packs, now, plan.pack) - reserved < plan.units:
         raise Refusal(1102)
 
 
-def _slot(account: Account, _plan: Plan | Purchase, now: float) -> None:
-    limit = account.slots if account.slots is not None else slots(account.packs, now)
-    if limit is not None and account.open >= limit:
+def _slot(account: Account, plan: Plan | Purchase, now: float) -> None:
+    limit = account.slots if account.slots is not None else slots(account.packs, now, plan.pack)
+    if limit is not None and account.busy.get(plan.pack, 0) + plan.slots > limit:
         raise Refusal(1303)
 
 

@@ -8,9 +8,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from kling_mock.kling.model.plan import PackType
 from kling_mock.web.facts import assumed, documented, observed
 
-__all__ = ["BALANCE", "DEDUCTION", "STATUSES", "Pack", "PackStatus", "left", "slots", "take"]
+__all__ = [
+    "BALANCE",
+    "DEDUCTION",
+    "NONE",
+    "STATUSES",
+    "TYPES",
+    "Pack",
+    "PackStatus",
+    "left",
+    "slots",
+    "take",
+]
 
 PackStatus = Literal["toBeOnline", "online", "expired", "runOut"]
 
@@ -19,6 +31,12 @@ DEDUCTION = observed(
     "probe-2026-09",
     as_of="2026-09-22",
     note="units are taken when a task ends well; that a failed one is free is documented",
+)
+TYPES = observed(
+    "probe-2026-10",
+    as_of="2026-10-07",
+    note="one account without an image pack got 1102 for a picture; that slots are held per type "
+    "is documented",
 )
 BALANCE = assumed(
     "a create call is refused when the units left, less those of open tasks, do not suffice; "
@@ -34,10 +52,12 @@ class Pack:
 
     Attributes:
         pack_id: Its id.
+        type: What it pays for.
         name: Its name. The vendor's own names contain the slots: "... 5Con".
         total: Units in it at first.
         remaining: Units left.
-        slots: Tasks at a time that it allows; `None` is no limit.
+        slots: Slots that it allows: a video takes one, a picture of a task one each; `None` is no
+            limit.
         bought: Unix seconds.
         begins: Unix seconds from which on it counts.
         ends: Unix seconds up to which it counts.
@@ -51,6 +71,7 @@ class Pack:
     bought: float
     begins: float
     ends: float = math.inf
+    type: PackType = "video"
 
     def status(self, now: float) -> PackStatus:
         """Return its status, as the vendor calls it."""
@@ -61,26 +82,28 @@ class Pack:
         return "online" if self.remaining > NONE else "runOut"
 
 
-def left(packs: Iterable[Pack], now: float) -> Decimal:
-    """Return the units in all packs that count."""
-    return sum((pack.remaining for pack in packs if pack.status(now) == "online"), NONE)
+def left(packs: Iterable[Pack], now: float, wanted: PackType = "video") -> Decimal:
+    """Return the units in all packs of a type that count."""
+    online = (pack for pack in packs if pack.type == wanted and pack.status(now) == "online")
+    return sum((pack.remaining for pack in online), NONE)
 
 
-def take(packs: Iterable[Pack], units: Decimal, now: float) -> None:
-    """Take *units* out of the packs that count; what they do not have is not taken."""
+def take(packs: Iterable[Pack], units: Decimal, now: float, wanted: PackType = "video") -> None:
+    """Take *units* out of the packs of a type that count; what they do not have is not taken."""
     for pack in sorted(packs, key=lambda pack: pack.ends):
-        if pack.status(now) == "online":
+        if pack.type == wanted and pack.status(now) == "online":
             part = min(pack.remaining, units)
             pack.remaining -= part
             units -= part
 
 
-def slots(packs: Iterable[Pack], now: float) -> int | None:
-    """Return the tasks at a time that the packs allow: the largest number counts, as documented.
+def slots(packs: Iterable[Pack], now: float, wanted: PackType = "video") -> int | None:
+    """Return the slots that the packs of a type allow: the largest number counts, as documented.
 
     Returns:
         `None` if a pack that counts has no limit, or none counts.
     """
-    allowed = [pack.slots for pack in packs if pack.begins <= now < pack.ends]
+    own = (pack for pack in packs if pack.type == wanted)
+    allowed = [pack.slots for pack in own if pack.begins <= now < pack.ends]
     known = [number for number in allowed if number is not None]
     return max(known) if known and len(known) == len(allowed) else None

@@ -2,22 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
+from kling_mock.kling.media.urls import OutputType
+
 __all__ = [
     "ASPECT_RATIOS",
+    "NO_SIZE",
+    "ONE_VIDEO",
+    "OUTPUT_TYPES",
     "LaterFailure",
+    "PackType",
     "ParentVideo",
     "Plan",
-    "ResultKind",
+    "ResultKey",
+    "ResultList",
+    "Resulting",
     "nearest_aspect_ratio",
 ]
 
-ResultKind = Literal["videos", "images"]
+#: The lists that `task_result` can have on /v1.
+ResultKey = Literal["videos", "images", "series_images"]
+#: What the units of a task are taken from, as the vendor's filters name it.
+PackType = Literal["video", "image", "audio", "try_on"]
+
+#: What the items of each list are. A new list is one row here; what an item looks like is a row
+#: in each of `wire.v1`, `wire.v1_schemas`, `wire.model_path`, and its file one in `media.urls` and
+#: `http.media`.
+OUTPUT_TYPES: Mapping[ResultKey, OutputType] = {
+    "videos": "video",
+    "images": "image",
+    "series_images": "image",
+}
+
+NO_SIZE = (0, 0)
 
 # The shapes that results come in, as width / height.
 ASPECT_RATIOS = {"16:9": 16 / 9, "1:1": 1.0, "9:16": 9 / 16}
+
+
+class ResultList(NamedTuple):
+    """One list of a finished task's results.
+
+    Attributes:
+        key: Its key in `task_result`; of two lists of a task, the items differ in their type.
+        length: How many items it has.
+        size: Width and height of each in pixels, where the plan's resolution and aspect ratio do
+            not say it.
+    """
+
+    key: ResultKey
+    length: int = 1
+    size: tuple[int, int] = NO_SIZE
+
+
+class Resulting(NamedTuple):
+    """What a task has when it succeeds.
+
+    Attributes:
+        lists: Its results; at least one list.
+        members: What else is in `task_result`, by key.
+    """
+
+    lists: tuple[ResultList, ...]
+    members: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def total(self) -> int:
+        """How many items it is in all."""
+        return sum(one.length for one in self.lists)
+
+    def of_type(self, wanted: OutputType) -> ResultList | None:
+        """Return the list whose items are of this type, or `None`."""
+        return next((one for one in self.lists if OUTPUT_TYPES[one.key] == wanted), None)
+
+
+ONE_VIDEO = Resulting((ResultList("videos"),))
 
 
 class ParentVideo(NamedTuple):
@@ -55,18 +117,20 @@ class Plan(NamedTuple):
         model: The model, with the endpoint's default filled in; "" if it has none.
         mode: `std`, `pro`, `4k`, or `none` for a model without modes.
         seconds: Length of the result in whole seconds.
-        resolution: `720p`, `1080p` or `4k`.
-        aspect_ratio: A key of `ASPECT_RATIOS`.
+        resolution: `720p`, `1080p` or `4k`; of pictures `1k`, `2k` or `4k`.
+        aspect_ratio: Of a video, a key of `ASPECT_RATIOS`.
         fps: Frames per second of the result.
         sound: Whether the result has an audio track.
         units: What it costs when it succeeds, in Kling units.
         prompt: The prompt, or the prompts of the shots; "" if there is none.
         external_task_id: The caller's own id; "" if there is none.
         callback_url: Where reports go; "" if nowhere.
-        watermark: Whether a result with a watermark is wanted too.
+        watermark: Whether a result with a watermark is wanted too; `None` where the endpoint has
+            none.
         typical_seconds: How long such a task usually takes.
         result: What it has when it succeeds.
-        results: How many of these.
+        pack: Which kind of resource pack pays for it.
+        slots: How many slots of that kind it holds until it ends.
         parent_video: The earlier result that it works on; `None` if there is none.
         failure: Why the task fails when it would have succeeded; `None` if it does not.
         shows_duration: Whether its videos say how long they are.
@@ -85,10 +149,11 @@ class Plan(NamedTuple):
     prompt: str
     external_task_id: str
     callback_url: str
-    watermark: bool
+    watermark: bool | None
     typical_seconds: float
-    result: ResultKind = "videos"
-    results: int = 1
+    result: Resulting = ONE_VIDEO
+    pack: PackType = "video"
+    slots: int = 1
     parent_video: ParentVideo | None = None
     failure: LaterFailure | None = None
     shows_duration: bool = True

@@ -7,12 +7,13 @@ as well. The JSON is written out here, as in the module `v1`, and for the same r
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import parse_qsl
 
-from kling_mock.kling.media.urls import image_url, video_url
+from kling_mock.kling.media.urls import NamedFile, OutputType, file_url
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.lifecycle import TERMINAL, Status
+from kling_mock.kling.model.plan import OUTPUT_TYPES
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.kling.service_codes import refusal
 from kling_mock.kling.wire.interface import EndpointRoute, Interface
@@ -21,7 +22,6 @@ from kling_mock.kling.wire.model_path_schemas import (
     SCHEMAS,
     STATUSES,
     TASKS,
-    package_type,
 )
 from kling_mock.kling.wire.v1 import envelope
 from kling_mock.web.facts import assumed, documented, observed
@@ -135,36 +135,46 @@ def _task(task: EmulatedTask, status: Status, message: str, origin: str) -> str:
 
 def _result(task: EmulatedTask, origin: str) -> str:
     plan = task.plan
-    shown = _images(task, origin) if plan.result == "images" else _video(task, origin)
+    shown = ",".join(
+        _ITEMS[OUTPUT_TYPES[one.key]](task, origin, index)
+        for one in plan.result.lists
+        for index in range(one.length)
+    )
     return (
         f',"outputs":[{shown}],"billing":[{{"charge_type":"unit",'
-        f'"amount":"{plan.units.normalize():f}","package_type":"{package_type(plan.result)}"}}]'
+        f'"amount":"{plan.units.normalize():f}","package_type":"{plan.pack}"}}]'
     )
 
 
-def _video(task: EmulatedTask, origin: str) -> str:
+def _video(task: EmulatedTask, origin: str, _index: int) -> str:
     if task.given is not None:
         one = task.given
         return (
             f'{{"type":"video","id":{_quote(one.id)},"url":{_quote(one.url)},'
             f'"watermark_url":"","duration":{_quote(one.duration)}}}'
         )
-    name = task.video_id
-    marked = video_url(origin, name, watermark=True) if task.plan.watermark else ""
+    file = NamedFile("video", task.video_id)
     return (
-        f'{{"type":"video","id":"{name}","url":{_quote(video_url(origin, name))},'
-        f'"watermark_url":{_quote(marked)},'
+        f'{{"type":"video","id":"{file.result_id}",{_urls(task, origin, file)},'
         f'"duration":"{task.plan.seconds}.{_EXTRA_MILLISECONDS}"}}'
     )
 
 
-def _images(task: EmulatedTask, origin: str) -> str:
-    plan, name = task.plan, task.video_id
-    return ",".join(
-        f'{{"type":"image","url":{_quote(image_url(origin, name, index))},"watermark_url":'
-        f"{_quote(image_url(origin, name, index, watermark=True) if plan.watermark else '')}}}"
-        for index in range(plan.results)
-    )
+def _image(task: EmulatedTask, origin: str, index: int) -> str:
+    file = NamedFile("image", task.video_id, index)
+    return f'{{"type":"image",{_urls(task, origin, file)}}}'
+
+
+def _urls(task: EmulatedTask, origin: str, file: NamedFile) -> str:
+    marked = file_url(origin, file._replace(is_marked=True)) if task.plan.watermark else ""
+    return f'"url":{_quote(file_url(origin, file))},"watermark_url":{_quote(marked)}'
+
+
+#: How an item is written, by its type: task, origin of its URLs, its place in the list.
+_ITEMS: Mapping[OutputType, Callable[[EmulatedTask, str, int], str]] = {
+    "video": _video,
+    "image": _image,
+}
 
 
 def _without_external_id(body: bytes) -> bytes:

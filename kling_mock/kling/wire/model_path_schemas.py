@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from kling_mock.kling.model.lifecycle import Status
-from kling_mock.kling.model.plan import ResultKind
+from kling_mock.kling.model.plan import PackType
 from kling_mock.kling.wire.interface import InterfaceSchemas
 from kling_mock.kling.wire.v1_schemas import SCHEMAS as V1_SCHEMAS
 from kling_mock.kling.wire.v1_schemas import closed, reference
 from kling_mock.web.facts import documented
 from kling_mock.web.openapi import Parameter, Schema
 
-__all__ = ["BY_IDS", "MOST_IDS", "PAGE", "SCHEMAS", "STATUSES", "TASKS", "package_type"]
+__all__ = ["BY_IDS", "MOST_IDS", "PAGE", "SCHEMAS", "STATUSES", "TASKS"]
 
 BY_IDS: Final = documented(
     "pages-2026-09",
@@ -31,11 +31,6 @@ STATUSES: Final[Mapping[Status, str]] = {
     "succeed": "succeeded",
     "failed": "failed",
 }
-
-
-def package_type(result: ResultKind) -> str:
-    """Return what the units of such a result are taken from."""
-    return "image" if result == "images" else "video"
 
 
 _MILLISECONDS: Schema = {"type": "integer", "description": "Unix time in milliseconds."}
@@ -77,7 +72,7 @@ _BILLING = closed(
     ("charge_type", "package_type"),
     charge_type={"const": "unit"},
     amount=_AMOUNT,
-    package_type={"enum": ["video", "image"]},
+    package_type={"enum": [*get_args(PackType)]},
 )
 
 #: The `data` of `POST /tasks`.

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from urllib.parse import parse_qsl
 
-from kling_mock.kling.media.urls import image_url, video_url
+from kling_mock.kling.media.urls import NamedFile, OutputType, file_url, video_url
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.lifecycle import TERMINAL, Status
-from kling_mock.kling.model.plan import ResultKind
+from kling_mock.kling.model.plan import OUTPUT_TYPES
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.interface import EndpointRoute, Interface
@@ -135,9 +135,17 @@ def _queried(task: EmulatedTask, origin: str) -> str:
         f'"task_status_msg":{_quote(task.message)},'
         f'"task_info":{"{}" if status == "failed" else _info(task, origin)},'
         f'"task_result":{_result(task, origin) if status == "succeed" else "{}"},'
-        f'"watermark_info":{{"enabled":{"true" if task.plan.watermark else "false"}}},'
+        f"{_watermark_info(task)}"
         f'"created_at":{task.created},"updated_at":{task.updated}{_deduction(task)}}}'
     )
+
+
+def _watermark_info(task: EmulatedTask) -> str:
+    """Return the member about the watermark; "" where there never is one."""
+    watermark = task.plan.watermark
+    if watermark is None:
+        return ""
+    return f'"watermark_info":{{"enabled":{"true" if watermark else "false"}}},'
 
 
 def _reported(task: EmulatedTask, status: Status, message: str, origin: str) -> bytes:
@@ -217,38 +225,45 @@ def _info(task: EmulatedTask, origin: str | None = None) -> str:
 
 
 def _result(task: EmulatedTask, origin: str) -> str:
-    return _RESULTS[task.plan.result](task, origin)
+    result = task.plan.result
+    members = [f'"{name}":{_quote(value)}' for name, value in result.members]
+    for one in result.lists:
+        write = _ITEMS[OUTPUT_TYPES[one.key]]
+        items = ",".join(write(task, origin, index) for index in range(one.length))
+        members.append(f'"{one.key}":[{items}]')
+    return f"{{{','.join(members)}}}"
 
 
-def _videos(task: EmulatedTask, origin: str) -> str:
+def _video(task: EmulatedTask, origin: str, _index: int) -> str:
     if task.given is not None:
         one = task.given
         return (
-            f'{{"videos":[{{"id":{_quote(one.id)},"url":{_quote(one.url)},'
-            f'"watermark_url":"","duration":{_quote(one.duration)}}}]}}'
+            f'{{"id":{_quote(one.id)},"url":{_quote(one.url)},'
+            f'"watermark_url":"","duration":{_quote(one.duration)}}}'
         )
-    name = task.video_id
-    marked = video_url(origin, name, watermark=True) if task.plan.watermark else ""
+    file = NamedFile("video", task.video_id)
     length = f',"duration":"{task.plan.seconds}"' if task.plan.shows_duration else ""
-    return (
-        f'{{"videos":[{{"id":"{name}","url":{_quote(video_url(origin, name))},'
-        f'"watermark_url":{_quote(marked)}{length}}}]}}'
-    )
+    return f'{{"id":"{file.result_id}",{_urls(task, origin, file)}{length}}}'
 
 
-def _images(task: EmulatedTask, origin: str) -> str:
-    plan, name = task.plan, task.video_id
-    shown = (
-        f'{{"index":{index},"url":{_quote(image_url(origin, name, index))},"watermark_url":'
-        f"{_quote(image_url(origin, name, index, watermark=True) if plan.watermark else '')}}}"
-        for index in range(plan.results)
-    )
-    return f'{{"images":[{",".join(shown)}]}}'
+def _image(task: EmulatedTask, origin: str, index: int) -> str:
+    file = NamedFile("image", task.video_id, index)
+    return f'{{"index":{index},{_urls(task, origin, file)}}}'
 
 
-_RESULTS: Mapping[ResultKind, Callable[[EmulatedTask, str], str]] = {
-    "videos": _videos,
-    "images": _images,
+def _urls(task: EmulatedTask, origin: str, file: NamedFile) -> str:
+    """Return the members with the URLs of an item; without a watermark where there never is one."""
+    url, watermark = _quote(file_url(origin, file)), task.plan.watermark
+    if watermark is None:
+        return f'"url":{url}'
+    marked = file_url(origin, file._replace(is_marked=True)) if watermark else ""
+    return f'"url":{url},"watermark_url":{_quote(marked)}'
+
+
+#: How an item is written, by its type: task, origin of its URLs, its place in the list.
+_ITEMS: Mapping[OutputType, Callable[[EmulatedTask, str, int], str]] = {
+    "video": _video,
+    "image": _image,
 }
 
 V1 = Interface(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from kling_mock.kling.media.urls import OutputType
+from kling_mock.kling.model.plan import OUTPUT_TYPES
 from kling_mock.kling.service_codes import CODES, SUCCEED
 from kling_mock.kling.wire.interface import InterfaceSchemas
 from kling_mock.web.facts import documented
@@ -79,6 +82,18 @@ _VIDEO = closed(
     watermark_url=_WATERMARK_URL,
     duration={"type": "string", "pattern": "^[0-9]+$", "description": "Seconds."},
 )
+_IMAGE = closed(
+    ("watermark_url",),
+    index={"type": "integer", "minimum": 0, "description": "Its number, from 0."},
+    url={"type": "string", "format": "uri"},
+    watermark_url=_WATERMARK_URL,
+)
+#: What an item looks like, by its type.
+_ITEMS: Mapping[OutputType, Schema] = {"video": _VIDEO, "image": _IMAGE}
+_RESULT_LISTS: Mapping[str, Schema] = {
+    key: {"type": "array", "minItems": 1, "items": _ITEMS[item]}
+    for key, item in OUTPUT_TYPES.items()
+}
 _STATUS: Schema = {"enum": ["submitted", "processing", "succeed", "failed"]}
 
 SCHEMAS = InterfaceSchemas(
@@ -110,14 +125,15 @@ SCHEMAS = InterfaceSchemas(
             updated_at=_MILLISECONDS,
         ),
         "Task": closed(
-            ("final_unit_deduction",),
+            ("final_unit_deduction", "watermark_info"),
             task_id=_ID,
             task_status=_STATUS,
             task_status_msg={"type": "string", "description": "Why it failed; else empty."},
             task_info=_INFO_WITH_PARENT,
             task_result=closed(
-                ("videos",),
-                videos={"type": "array", "minItems": 1, "maxItems": 1, "items": _VIDEO},
+                (*_RESULT_LISTS, "result_type"),
+                **_RESULT_LISTS,
+                result_type={"enum": ["single", "series"]},
             ),
             watermark_info=closed(enabled={"type": "boolean"}),
             created_at=_MILLISECONDS,

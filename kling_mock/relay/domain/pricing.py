@@ -1,9 +1,10 @@
 """Prices and money: what a task costs when it is created, and what Kling deducted in the end.
 
 Money is an integer in quota, as one-api counts it: 500 000 quota are one US dollar (one-api,
-config.go; confidence high). One unit of Kling costs 0.14 USD in a video pack (the vendor's price
-list; confidence high), so it is 70 000 quota. Fractions are computed as `Decimal` and rounded
-half up, once, at the end.
+config.go; confidence high). One unit of Kling costs 0.14 USD in a video pack and 0.0035 USD in an
+image pack (the vendor's price list; confidence high), so it is 70 000 or 1 750 quota; in a try-on
+pack 0.07 USD (one copy of the list; confidence medium), 35 000 quota. Fractions are computed as
+`Decimal` and rounded half up, once, at the end.
 
 Two price lists can be chosen: Kling's own units, which are those of `kling_sdk.PRICES`, and the
 formula of the relay that the deployment guide was written for. The emulated Kling keeps a list of
@@ -12,7 +13,7 @@ its own, on purpose: a mistake that both shared would pass every test.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_UP, Decimal
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, Protocol
@@ -21,6 +22,7 @@ import kling_sdk
 
 __all__ = [
     "DEAREST",
+    "OWN_PRICES",
     "PRICES",
     "QUOTA_PER_UNIT",
     "QUOTA_PER_USD",
@@ -36,49 +38,72 @@ __all__ = [
 
 QUOTA_PER_USD: Final = 500_000
 QUOTA_PER_UNIT: Final = 70_000
+#: By the kind of pack that pays.
+_QUOTA_PER_UNIT: Final[Mapping[str, int]] = {
+    "video": QUOTA_PER_UNIT,
+    "image": 1_750,
+    "try_on": 35_000,
+}
+#: By endpoint, where it is not the video pack.
+_PACKS: Final[Mapping[str, str]] = {
+    endpoint: row.pack for row in kling_sdk.PRICES for endpoint in row.endpoints
+}
 
 # More units than this (140 million dollars) in one task is nonsense, and would not fit a BIGINT
 # once it is added up.
 _MOST_UNITS: Final = Decimal(1_000_000_000)
 
 
-def quota_of(units: Decimal) -> int:
-    """Return *units* of Kling in quota, rounded half up."""
-    return int((units * QUOTA_PER_UNIT).to_integral_value(ROUND_HALF_UP))
+def quota_of(units: Decimal, endpoint: str = "") -> int:
+    """Return *units* of Kling in quota, rounded half up.
+
+    Args:
+        units: Units of the pack that pays for *endpoint*.
+        endpoint: Such as `image-generation`; one that is not known is paid by a video pack.
+    """
+    per_unit = _QUOTA_PER_UNIT[_PACKS.get(endpoint, "video")]
+    return int((units * per_unit).to_integral_value(ROUND_HALF_UP))
 
 
-def final_quota(units: Decimal | None) -> int | None:
+def final_quota(units: Decimal | None, endpoint: str = "") -> int | None:
     """Return what the upstream says it deducted, in quota; `None` if it does not say.
 
     Args:
+        endpoint: What made the task, as for `quota_of`.
         units: Kling's `final_unit_deduction` as read, or `None`. 0 is a valid answer and
             charges 0. A negative or absurd number counts as none.
     """
     if units is None or not units.is_finite() or not 0 <= units <= _MOST_UNITS:
         return None
-    return quota_of(units)
+    return quota_of(units, endpoint)
 
 
 # ---------------------------------------------------------------- the price list
 
 
-Use = Literal["silent", "sound", "voice", "video"]
+Use = Literal["silent", "sound", "voice", "video", "image"]
 
 
-def _length_is_brought(row: kling_sdk.Price) -> bool:
-    return any(kling_sdk.ENDPOINTS[name].input_length is not None for name in row.endpoints)
+def _own_prices() -> dict[str, tuple[kling_sdk.Price, ...]]:
+    found: dict[str, tuple[kling_sdk.Price, ...]] = {}
+    for row in kling_sdk.PRICES:
+        for endpoint in row.endpoints:
+            is_brought = kling_sdk.ENDPOINTS[endpoint].input_length is not None
+            if is_brought or row.per == "result":
+                found[endpoint] = (*found.get(endpoint, ()), row)
+    return found
 
 
-#: The rows of endpoints whose results are as long as something in the request: these have prices
-#: of their own, whatever the model costs elsewhere.
-_BY_INPUT: Final = tuple(row for row in kling_sdk.PRICES if _length_is_brought(row))
+#: The rows of endpoints that have prices of their own, whatever the model costs elsewhere: those
+#: of pictures, and those whose results are as long as something in the request.
+OWN_PRICES: Final[Mapping[str, tuple[kling_sdk.Price, ...]]] = _own_prices()
 
 
 def _by_second() -> dict[tuple[str, str, Use], Decimal]:
     """Return the rows per second, the dearest where endpoints differ: a hold must suffice."""
     found: dict[tuple[str, str, Use], Decimal] = {}
     for row in kling_sdk.PRICES:
-        if row.per == "second" and row not in _BY_INPUT:
+        if row.per == "second" and OWN_PRICES.keys().isdisjoint(row.endpoints):
             key = (row.model, row.mode, row.use)
             found[key] = max(row.units, found.get(key, row.units))
     return found
@@ -97,13 +122,14 @@ class BillableRequest(NamedTuple):
     """What the price of a task depends on.
 
     Attributes:
-        endpoint: The last part of the path, such as `text2video`.
+        endpoint: The endpoint's name, such as `text2video`.
         requested_model: The model that the user named, such as `kling-v1-5-std`.
         model: The model that is sent to Kling.
-        mode: `std`, `pro`, `4k`; "" if the request names none.
+        mode: `std`, `pro`, `4k`, of pictures `1k`, `2k`, `4k`; "" if the request names none.
         seconds: Length of the result in seconds.
-        use: A video input, a voice, sound, or nothing.
+        use: A video input, a voice, sound, a picture that others are made of, or nothing.
         aspect_ratio: As in `16:9`; "" if the request names none.
+        results: How many pictures.
     """
 
     endpoint: str
@@ -113,6 +139,7 @@ class BillableRequest(NamedTuple):
     seconds: Decimal
     use: Use = "silent"
     aspect_ratio: str = ""
+    results: int = 1
 
 
 class Pricing(Protocol):
@@ -136,7 +163,7 @@ def _held(price: Decimal, quota: int) -> int:
 
 
 class UnitPricing:
-    """Kling's own list: units per model, mode, second and sound.
+    """Kling's own list: units per model, mode, second and sound, or per picture.
 
     A line that is missing is replaced by a dearer one, since more than what is held can never
     be charged: without a mode by the model's dearest mode, without the use by the model's
@@ -152,13 +179,15 @@ class UnitPricing:
 
     def quota(self, request: BillableRequest) -> int:
         """Return the price in quota."""
-        rows = [row for row in _BY_INPUT if request.endpoint in row.endpoints]
-        units = _of_input(rows, request) if rows else self.per_second(request) * request.seconds
-        return _held(units, quota_of(units))
+        if request.endpoint in OWN_PRICES:
+            units = _by_own_price(request)
+        else:
+            units = self.per_second(request) * request.seconds
+        return _held(units, quota_of(units, request.endpoint))
 
     def per_second(self, request: BillableRequest) -> Decimal:
         """Return the units for each second of the result."""
-        mode = request.mode or _DEFAULT_MODES.get(request.endpoint, "std")
+        mode = _mode_of(request)
         for row in (mode, ""):
             units = PRICES.get((request.model, row, request.use))
             if units is not None:
@@ -168,21 +197,32 @@ class UnitPricing:
         return max(same_mode or of_model.values(), default=self._unknown)
 
 
-def _of_input(rows: Sequence[kling_sdk.Price], request: BillableRequest) -> Decimal:
-    """Return the units of a request by the rows of its endpoint; the dearest if none fits."""
-    mode = request.mode or "std"
-    of_model = [row for row in rows if row.model in {"", request.model}]
-    possible = of_model or rows
-    fitting = [row for row in possible if row.mode in {"", mode}]
-    dearest = max(fitting or possible, key=lambda row: row.units)
-    parts = request.seconds
-    if dearest.per == "5 seconds":
-        parts = (request.seconds / _FIVE_SECONDS).to_integral_value(ROUND_CEILING)
-    return dearest.units * parts
+def _by_own_price(request: BillableRequest) -> Decimal:
+    """Return the units by a row of the endpoint: of one that is missing, those of a dearer one."""
+    rows = OWN_PRICES[request.endpoint]
+    of_model = [row for row in rows if row.model in {"", request.model}] or rows
+    same_use = [row for row in of_model if row.use == request.use] or of_model
+    same_mode = [row for row in same_use if row.mode in {"", _mode_of(request)}] or same_use
+    dearest = max(same_mode, key=lambda row: row.units)
+    return dearest.units * _parts(dearest, request)
 
 
-# What a request without `mode` means (vendor's pages; confidence high).
-_DEFAULT_MODES: Final = {"omni-video": "pro"}
+def _mode_of(request: BillableRequest) -> str:
+    return request.mode or _DEFAULT_MODES.get(request.endpoint, "std")
+
+
+def _parts(row: kling_sdk.Price, request: BillableRequest) -> Decimal:
+    """Return how often the units of a row count."""
+    if row.per == "result":
+        return Decimal(request.results)
+    if row.per == "5 seconds":
+        return (request.seconds / _FIVE_SECONDS).to_integral_value(ROUND_CEILING)
+    return request.seconds
+
+
+# What a request without `mode`, or of pictures without `resolution`, means where that is not std
+# (vendor's pages; confidence high).
+_DEFAULT_MODES: Final = {"omni-video": "pro", "image-generation": "1k", "omni-image": "1k"}
 
 # The formula of ye4293/one-api at the time of the guide, relay/channel/kling/billing.go (read in
 # the source; confidence high). Names and numbers are its own.
@@ -227,6 +267,7 @@ class GuidePricing:
         dollars = (
             self._bases.get(request.requested_model, self._default)
             * max(Decimal(1), request.seconds / _FIVE_SECONDS)
+            * request.results
             * _ASPECTS.get(request.aspect_ratio or "16:9", Decimal(1))
             * _TYPES.get(request.endpoint, Decimal(1))
         )

@@ -99,7 +99,7 @@ def _differing(first: VideoRow, request: CreateTaskRequest) -> Iterator[str]:
         yield "mode"  # without one, the row's mode may be of the channel's model mapping
     if first.prompt != fit(request.prompt):
         yield "prompt"
-    if first.is_open and first.duration != f"{request.seconds:f}":
+    if first.is_open and first.duration != request.duration:
         yield "duration"  # at the end the row gets that of the result
     if (first.callback_url or "") != (request.callback_url or ""):
         yield "callback_url"

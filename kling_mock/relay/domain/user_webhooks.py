@@ -10,6 +10,7 @@ import json
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final, NamedTuple
 
+from kling_mock.relay.domain.pictures import pictures_of
 from kling_mock.storage.values import NewNotice, Notice, NoticeState, TaskResult, VideoRow
 from kling_mock.web.decimals import bounded_decimal
 
@@ -25,6 +26,7 @@ def webhook_of(row: VideoRow, result: TaskResult, now: int) -> NewNotice | None:
     """Return the webhook for the end of *row* by *result*; `None` without a `callback_url`."""
     if row.callback_url is None:
         return None
+    pictures = pictures_of(row.type, result.json_data)
     video = {"id": result.video_id, "url": result.store_url, "duration": result.duration}
     body: dict[str, Any] = {
         "task_id": row.task_id,
@@ -32,7 +34,7 @@ def webhook_of(row: VideoRow, result: TaskResult, now: int) -> NewNotice | None:
         "task_status": result.status,
         "task_status_msg": result.fail_reason,
         "task_info": {"external_task_id": row.external_task_id or ""},
-        "task_result": {"videos": [video]} if result.status == "succeed" else {},
+        "task_result": (pictures or {"videos": [video]}) if result.status == "succeed" else {},
         "created_at": row.created_at * 1000,
         "updated_at": now * 1000,
     }

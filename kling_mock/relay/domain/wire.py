@@ -20,7 +20,8 @@ from kling_mock.relay.domain.channels import ModelTarget
 from kling_mock.relay.domain.errors import invalid
 from kling_mock.relay.domain.json_body import HALF_PAIR, read_object
 from kling_mock.relay.domain.long_texts import LONG, hash_in_steps
-from kling_mock.relay.domain.pricing import Use
+from kling_mock.relay.domain.pictures import PICTURES, pictures_of
+from kling_mock.relay.domain.pricing import OWN_PRICES, Use
 from kling_mock.storage.values import VideoRow
 from kling_mock.web.decimals import bounded_decimal
 
@@ -46,12 +47,12 @@ __all__ = [
     "upstream_body",
 ]
 
-#: The last part of the path, and the model that a request without one means. The models are the
-#: SDK's defaults: the vendor's own, kling-v1, is discontinued.
+#: The endpoints' names, which the relay's paths end in, and the model that a request without one
+#: means. Both are the SDK's: the vendor's own default, kling-v1, is discontinued.
 ENDPOINTS: Final[Mapping[str, str]] = {
     name: record.default_model
     for name, record in kling_sdk.ENDPOINTS.items()
-    if record.returns is None and record.result == "videos"
+    if record.returns is None
 }
 #: Endpoints that make no task, which a relay has nothing to charge by.
 NOT_SERVED: Final = frozenset(
@@ -71,6 +72,9 @@ _MODES: Final = {"720p": "std", "1080p": "pro", "4k": "4k"}
 _LONGEST_INPUT: Final = Decimal(15)
 _LONGEST_INPUTS: Final = {"kling-video-o1": Decimal(10), "kling-o1": Decimal(10)}
 MOST_SECONDS: Final = Decimal(3600)
+#: Pictures of a task at most, and of a series of which nothing is said (vendor's pages; high).
+_MOST_RESULTS: Final = 9
+_SERIES: Final = 4
 _LONGEST_SECONDS: Final = 20  # characters, written out: `videos.duration`
 _ID: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
 MAX_KEY: Final = 2**63 - 1
@@ -88,6 +92,7 @@ class CreateTaskRequest(NamedTuple):
         model: The model that the user named.
         mode: The mode; "" without one.
         seconds: Length of the result, as far as the price depends on it.
+        results: How many pictures there will be at most; 1 of a video.
         use: What else the price depends on.
         aspect_ratio: Such as `16:9`; "" without one.
         prompt: The prompt; "" if there is none.
@@ -102,12 +107,18 @@ class CreateTaskRequest(NamedTuple):
     model: str
     mode: str
     seconds: Decimal
+    results: int
     use: Use
     aspect_ratio: str
     prompt: str
     external_task_id: str | None
     callback_url: str | None
     request_hash: str
+
+    @property
+    def duration(self) -> str:
+        """The length as it is stored; "" of pictures."""
+        return "" if self.endpoint in PICTURES else f"{self.seconds:f}"
 
     def __repr__(self) -> str:
         # The body holds the prompt.
@@ -132,9 +143,10 @@ def read_create(endpoint: str, raw: bytes) -> CreateTaskRequest:
         endpoint=endpoint,
         body=body,
         model=model,
-        mode=_mode(body),
+        mode=_mode(body) if endpoint not in PICTURES else _text(body, "resolution", LONGEST_WORD),
         seconds=_seconds(endpoint, body, model),
-        use=_use(body),
+        results=_results(body) if endpoint in PICTURES else 1,
+        use=_use(body) if endpoint not in PICTURES else _use_of_picture(body, endpoint),
         aspect_ratio=_text(body, "aspect_ratio", LONGEST_WORD),
         prompt=_prompt(body),
         external_task_id=external,
@@ -155,13 +167,14 @@ def upstream_body(
         callback_url: Where Kling reports to; `None` if this relay cannot be reached.
     """
     own = {"model", "model_name", "mode", "duration", "external_task_id", "callback_url"}
+    size = "mode" if request.endpoint not in PICTURES else "resolution"
     if target.mode:
         own.add("resolution")  # the same in the words of `mode`, which the price is of
     body = {name: value for name, value in request.body.items() if name not in own}
     if target.model:
         body["model_name"] = target.model
     if target.mode:
-        body["mode"] = target.mode
+        body[size] = target.mode
     duration = request.body.get("duration")
     if duration is not None:
         body["duration"] = f"{duration}"  # as Kling has it
@@ -248,6 +261,26 @@ def _use(body: Mapping[str, Any]) -> Use:
     return "sound" if sounds else "silent"
 
 
+def _results(body: Mapping[str, Any]) -> int:
+    """Return how many pictures there will be, or the most if Kling decides it."""
+    is_series = body.get("result_type") == "series"
+    name = "series_amount" if is_series else "n"
+    value = body.get(name)
+    if value is None or value == "":
+        return _SERIES if is_series else 1
+    if is_series and value == "auto":
+        return _MOST_RESULTS
+    number = bounded_decimal(value)
+    if number is None or number != int(number) or not 1 <= number <= _MOST_RESULTS:
+        raise invalid(name, f"must be a whole number from 1 to {_MOST_RESULTS}")
+    return int(number)
+
+
+def _use_of_picture(body: Mapping[str, Any], endpoint: str) -> Use:
+    differs = any(row.use == "image" for row in OWN_PRICES.get(endpoint, ()))
+    return "image" if differs and body.get("image") else "silent"
+
+
 def _external_id(value: object) -> str | None:
     if value is None or value == "":
         return None
@@ -328,8 +361,8 @@ def create_reply(task: VideoRow) -> dict[str, str]:
     }
 
 
-def task_reply(task: VideoRow) -> dict[str, str]:
-    """Return the reply to a query.
+def task_reply(task: VideoRow) -> dict[str, Any]:
+    """Return the reply to a query; of pictures it has their lists too, under Kling's own names.
 
     A duration is shown once there is a result; before, the row has only the requested one.
     """
@@ -339,6 +372,7 @@ def task_reply(task: VideoRow) -> dict[str, str]:
         "video_url": task.store_url if ended else "",
         "duration": task.duration if ended else "",
         "fail_reason": task.fail_reason,
+        **(pictures_of(task.type, task.json_data) if ended else {}),
     }
 
 

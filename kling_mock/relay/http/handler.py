@@ -51,6 +51,11 @@ _LIMITS: Final[Mapping[str, int]] = {
     "image2video": 32 * _MIB,
     "multi-image2video": 64 * _MIB,
     "omni-video": 96 * _MIB,
+    "image-generation": 32 * _MIB,
+    "image-expand": 32 * _MIB,
+    "virtual-try-on": 32 * _MIB,
+    "multi-image2image": 96 * _MIB,
+    "omni-image": 96 * _MIB,  # seven of the ten that are possible; the rest have to be URLs
     "motion-control": 16 * _MIB,
     "effects": 32 * _MIB,
     "avatar": 32 * _MIB,  # with a sound, which may have 5 MB

@@ -62,13 +62,24 @@ _ABOUT: Final[Mapping[int, str]] = {
 }
 _WITH_RETRY_AFTER: Final = frozenset({429})
 
+_PICTURES: Final = array(
+    closed(
+        ("index", "watermark_url"),
+        index=integer(0),
+        url=text(),
+        watermark_url=text("Empty unless a watermark was requested."),
+    )
+)
 _TASK: Final = closed(
+    ("images", "series_images"),
     task_id=text("The relay's id of the task.", pattern="^[!-~]+$"),
     kling_task_id=text("Kling's; empty while it is not known."),
     status=text("`submitted`, `processing`, `succeed`, `failed`, or a new status."),
-    video_url=text("Empty until it has succeeded."),
+    video_url=text("The first result; empty until it has succeeded."),
     duration=text("Seconds; empty until it has succeeded."),
     fail_reason=text("Empty unless it has failed."),
+    images=_PICTURES,
+    series_images=_PICTURES,
 )
 SCHEMAS: Final[Mapping[str, Schema]] = {
     "Error": closed(
@@ -97,6 +108,8 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
                 "description": "Seconds, as number or text.",
             },
             "aspect_ratio": text(most=LONGEST_WORD),
+            "resolution": text("Of a video another name for `mode`.", most=LONGEST_WORD),
+            "n": {"type": ["number", "string"], "description": "How many pictures."},
             "external_task_id": text(
                 "The user's own, unique among its tasks.", most=LONGEST_ID, pattern="^[!-~]*$"
             ),

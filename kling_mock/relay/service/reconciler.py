@@ -334,8 +334,9 @@ def _result(
     row: VideoRow, task: Task, event: TaskEvent, source: str, most: int = TEXT_BYTES
 ) -> TaskResult:
     video = task.videos[0] if task.videos else None
+    first = task.outputs[0] if task.outputs else None
     succeeded = event is TaskEvent.SUCCEED
-    quota = final_quota(task.units) if succeeded else None
+    quota = final_quota(task.units, row.type) if succeeded else None
     return TaskResult(
         task_id=row.task_id,
         status="succeed" if succeeded else "failed",
@@ -344,7 +345,7 @@ def _result(
         unmetered=succeeded and quota is None,
         kling_task_id=task.task_id,
         video_id="" if video is None else stored_id(video.id),
-        store_url="" if video is None else stored_url(video.url),
+        store_url="" if first is None else stored_url(first.url),
         duration="" if video is None else _seconds(video.duration),
         fail_reason="" if succeeded else stored_reason(task.status_msg) or "Kling gave no reason.",
         json_data=stored_json(task.raw, most),

@@ -176,7 +176,7 @@ class RelayService:
             raise conflict(first, request)
         return await self._repeats.reply(first, caller.token.id)
 
-    async def query(self, caller: Caller, name: str) -> dict[str, str]:
+    async def query(self, caller: Caller, name: str) -> dict[str, Any]:
         """Return one of the caller's own tasks, read from Kling again if it is open.
 
         Args:
@@ -217,7 +217,8 @@ class RelayService:
             external_task_id=request.external_task_id,
             prompt=request.prompt,
             mode=route.target.mode,
-            duration=f"{request.seconds:f}",
+            duration=request.duration,
+            n=request.results,
             callback_url=request.callback_url,
             attempt=route.attempt(lease),
             overdraft=self._settings.plain_check,
@@ -234,6 +235,7 @@ class RelayService:
                 request.seconds,
                 request.use,
                 request.aspect_ratio,
+                request.results,
             )
         )
 

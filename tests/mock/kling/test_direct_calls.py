@@ -12,6 +12,7 @@ from kling_mock import KlingMock
 from kling_mock.kling.endpoints.identify_face import SESSION_SECONDS
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.model.accounts import Account
+from kling_mock.kling.model.plan import PackType
 from kling_mock.kling.model.sessions import KEPT, Sessions
 from kling_sdk import AccountError, InvalidRequestError, Kling, PermissionDeniedError
 from tests.endpoints import CALLS, with_sources
@@ -48,6 +49,18 @@ def test_it_is_charged_once_and_only_for_an_answer(
     with pytest.raises(AccountError, match="balance not enough"):
         call(kling, name, body)
     assert left(kling) == price / 2
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_it_is_paid_by_a_pack_of_its_own_type(mock: KlingMock, kling: Kling, name: str) -> None:
+    """Units of an image pack buy no call that a video pack pays for."""
+    body = with_sources(mock, CALLS[name])
+    other: PackType = "image" if ENDPOINTS[name].pack == "video" else "video"
+    mock.account.add_pack(units=100, type=other)
+
+    with pytest.raises(AccountError, match="balance not enough"):
+        call(kling, name, body)
+    assert left(kling) == 100
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -23,6 +23,7 @@ from schemathesis.core.failures import FailureGroup
 from kling_mock import KlingMock
 from kling_mock.journal.notes import NOTE_HEADER
 from kling_mock.kling.endpoints.registry import ENDPOINTS
+from kling_mock.kling.media.urls import FILES
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.reference import operations
 from kling_mock.reference.documents import OPERATIONS, fidelity_page, openapi, openapi_bytes
@@ -115,7 +116,7 @@ def server() -> Iterator[KlingMock]:
 def known(server: KlingMock) -> dict[str, list[str]]:
     """Ids that a query or download finds, by endpoint: an open, a done and a failed task."""
     headers = {"Authorization": f"Bearer {server.api_key}"}
-    found: dict[str, list[str]] = {"media": []}
+    found: dict[str, list[str]] = {f"/media/{form.folder}/{{file}}": [] for form in FILES.values()}
     with httpx.Client(base_url=server.kling_url, headers=headers, trust_env=False) as http:
         for endpoint in ENDPOINTS.with_tasks:
             record = ENDPOINTS[endpoint]
@@ -129,9 +130,9 @@ def known(server: KlingMock) -> dict[str, list[str]]:
             server.complete(ids[1])
             server.fail(ids[2])
             found[endpoint] = ids
-            video = str(int(ids[1]) + 1)
-            has_copy = "watermark_info" in record.fields.fields or record.interface is not V1
-            found["media"] += [f"{video}.mp4", *([f"{video}-watermark.mp4"] * has_copy)]
+            shown = http.get(TASKS, params={"task_ids": ids[1]}).text
+            for folder, file in re.findall(r'rl":"[^"]*/media/(\w+)/([^"]+)"', shown):
+                found[f"/media/{folder}/{{file}}"].append(file)
         found["tasks"] = [",".join(found[endpoint]) for endpoint in ENDPOINTS.with_tasks]
     return found
 
@@ -186,7 +187,7 @@ def test_schemathesis(
     """Whatever fits the document, or just does not, gets an answer that the document lists."""
     operation = SCHEMA[row.path][row.method]
     accepts = validator(row.group) if row.body else None
-    ids = known["media"] if row.path.startswith("/media/") else known.get(row.group, [])
+    ids = known.get(row.path) or known.get(row.group, [])
     key = {"Authorization": f"Bearer {server.api_key}"}
     keyless = st.just(key) if mode is GenerationMode.POSITIVE else st.sampled_from([key, {}])
     seen: Counter[int] = Counter()

@@ -39,7 +39,7 @@ def test_the_guide_s_first_two_tests(caller: Caller) -> None:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_every_endpoint_makes_a_task(caller: Caller, endpoint: str) -> None:
-    """All video endpoints of Kling are served; what a task costs is what Kling deducts."""
+    """All endpoints that make tasks are served; what a task costs is what Kling deducts."""
     request = with_sources(caller.mock, body(endpoint))
     reply = caller.call("POST", f"{VIDEOS}/{endpoint}", json=request)
     assert reply.status_code == 200, reply.text

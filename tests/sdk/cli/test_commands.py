@@ -133,11 +133,13 @@ def test_every_parameter_is_an_option_with_its_documentation(
         shown = " ".join(capsys.readouterr().out.split())
         for name in signature(cls).parameters:
             assert f"--{name.replace('_', '-')}" in shown
-        assert "at most" in shown
+            # A line may end at any hyphen.
+            assert "".join(help_text(cls, name).split()) in shown.replace(" ", "")
+        assert ("2500 characters" in shown) is ("prompt" in attrs.fields_dict(cls))
         for model in cls.record.model_names:
             assert model in shown
         for mode in {mode for model in cls.record.models for mode in model.modes} - {""}:
-            assert mode in shown.partition("--mode ")[2].partition(" ")[0]
+            assert mode in shown.partition(f"--{cls.record.size_field} ")[2].partition(" ")[0]
 
 
 PYTHON = re.compile(
@@ -194,6 +196,20 @@ OPTIONS = {
         "--no-watermark-info",
     ],
     "multi-image2video": ["--prompt", PROMPT, "--image-list", "a.png", "--image-list", "a.png"],
+    "image-generation": [
+        *("--prompt", PROMPT, "--image", "a.png", "--n", "3", "--resolution", "2k"),
+        *("--aspect-ratio", "21:9"),
+    ],
+    "omni-image": [
+        *("--prompt", PROMPT, "--image-list", "a.png", "--image-list", '{"image": "a.png"}'),
+        *("--element-list", "7", "--result-type", "series", "--series-amount", "auto"),
+    ],
+    "multi-image2image": ["--subject-image-list", "a.png", "--scene-image", "a.png"],
+    "image-expand": [
+        *("--image", "a.png", "--up-expansion-ratio", "0", "--down-expansion-ratio", "0"),
+        *("--left-expansion-ratio", "0.5", "--right-expansion-ratio", "0.5"),
+    ],
+    "virtual-try-on": ["--human-image", "a.png", "--cloth-image", "https://example.com/a.png"],
     "motion-control": [
         *("--image-url", "a.png", "--video-url", "https://example.com/a.mp4"),
         *("--character-orientation", "video", "--keep-original-sound", "no"),
@@ -284,7 +300,7 @@ def test_a_standard_input_without_text_is_a_mistake_in_an_option(
         ),
         (["get", "text2video", "1"], 10, "code 1201"),
         (["list", "text2video", "--page", "0"], 2, "expected 1 to 1000"),
-        (["download", "text2video", "mine"], 11, "has no video yet"),
+        (["download", "text2video", "mine"], 11, "has no result yet"),
         (["wait", "text2video", "mine", "--timeout", "1"], 7, "kling wait text2video "),
     ],
 )
@@ -446,3 +462,26 @@ def test_without_its_extra_the_command_says_what_to_install() -> None:
     )
     assert answer.returncode == 1
     assert "pip install 'kling-sdk[cli]'" in answer.stderr
+
+
+def test_every_picture_of_a_task_is_fetched(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To a file and others beside it, or into a folder, under names with the right suffix."""
+    monkeypatch.chdir(tmp_path)
+    words = ("create", "image-generation", "--prompt", PROMPT, "--n", "3")
+
+    said = run(*words, "--download", "cat.png", "--json")
+    assert said.status == 0, said.err
+    names = ["cat.png", "cat-1.png", "cat-2.png"]
+    assert [one["path"] for one in said.json["files"]] == names
+    assert said.json["file"] == said.json["files"][0]
+    assert all(Path(name).read_bytes().startswith(b"\x89PNG") for name in names)
+
+    Path("all").mkdir()
+    task_id = said.json["task_id"]
+    said = run("download", "image-generation", task_id, "all", "--json")
+    found = sorted(Path("all").iterdir())
+    assert [one["path"] for one in said.json] == [str(path) for path in found]
+    assert [path.suffix for path in found] == [".png"] * 3
+    assert len(run("download", "image-generation", task_id, "all").out.splitlines()) == 3

@@ -33,7 +33,7 @@ def test_every_mode_of_every_model_has_a_row(capsys: pytest.CaptureFixture[str])
                 (row,) = [
                     row
                     for row in found
-                    if (row["endpoint"], row["model"], row["mode"] or "")
+                    if (row["endpoint"], row["model"], row[record.size_field] or "")
                     == (record.name, model.name, mode)
                 ]
                 assert row["durations"] == list(limits.seconds)

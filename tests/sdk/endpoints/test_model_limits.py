@@ -20,6 +20,10 @@ OMNI = (
 )
 OMNI_SOUND = f"{OMNI} multi_shot sound"
 
+FROM_PICTURE = "negative_prompt aspect_ratio image"
+WITH_REFERENCE = f"{FROM_PICTURE} image_reference image_fidelity human_fidelity"
+SUBJECTS = "aspect_ratio subject_image_list scene_image style_image"
+
 # endpoint, model, mode: seconds, features
 GRANTED: list[tuple[str, str, str, list[int], str]] = [
     ("text2video", "kling-v1", "std", CLIPS, "aspect_ratio camera_control camera_move cfg_scale"),
@@ -73,6 +77,17 @@ GRANTED: list[tuple[str, str, str, list[int], str]] = [
     ("omni-video", "kling-v3-omni", "std pro 4k", TO_15, OMNI_SOUND),
     ("omni-video", "kling-o1", "std pro", TO_10, OMNI),
     ("omni-video", "kling-3.0-omni", "std pro 4k", TO_15, OMNI_SOUND),
+    ("image-generation", "kling-v3", "1k 2k", [], f"{FROM_PICTURE} element_list"),
+    ("image-generation", "kling-v2-1", "1k 2k", [], WITH_REFERENCE),
+    ("image-generation", "kling-v2", "1k 2k", [], FROM_PICTURE),
+    ("image-generation", "kling-v1-5", "1k", [], WITH_REFERENCE),
+    ("image-generation", "kling-v1", "1k", [], f"{FROM_PICTURE} image_fidelity"),
+    ("omni-image", "kling-v3-omni", "1k 2k 4k", [], "aspect_ratio image_list element_list series"),
+    ("omni-image", "kling-image-o1", "1k 2k", [], "aspect_ratio image_list element_list"),
+    ("multi-image2image", "kling-v2-1", "", [], SUBJECTS),
+    ("multi-image2image", "kling-v2", "", [], SUBJECTS),
+    ("virtual-try-on", "kolors-virtual-try-on-v1", "", [], ""),
+    ("virtual-try-on", "kolors-virtual-try-on-v1-5", "", [], ""),
     ("motion-control", "kling-v2-6", "std pro", [], ""),
     ("motion-control", "kling-v3", "std pro", [], "element_list"),
     ("motion-control", "kling-2.6", "std pro", [], ""),
@@ -131,7 +146,19 @@ WITH_VIDEO = (
 )
 KEEPS = (("keep_original_sound", "video_base"),)
 OWN_SHOTS = (("multi_shot", "own_shots"),)
+OF_A_PICTURE: dict[str, Any] = {
+    "excludes": (("negative_prompt", "image"),),
+    "requires": (
+        ("image_reference", "image"),
+        ("image_fidelity", "image"),
+        ("human_fidelity", "subject_reference"),
+    ),
+}
 NARROWED: dict[tuple[str, str, str], dict[str, Any]] = {
+    **{
+        ("image-generation", model, "1k 2k"): OF_A_PICTURE
+        for model in ("kling-v3", "kling-v2-1", "kling-v2", "kling-v1-5", "kling-v1")
+    },
     ("text2video", "kling-v1", "std"): {"only_seconds": {"camera_control": (5,)}},
     ("text2video", "kling-v1", "pro"): {"doubtful": MOVES},
     ("text2video", "kling-v3", "std pro 4k"): {"doubtful": {"cfg_scale"}},
@@ -208,6 +235,15 @@ NEW: dict[tuple[str, str], tuple[str, str, bool, int]] = {
     ("image2video", "kling-3.0-turbo"): ("medium", "always", False, 2500),
     ("omni-video", "kling-o1"): ("medium", "never", False, 2500),
     ("omni-video", "kling-3.0-omni"): ("medium", "requested", True, 3072),
+    ("image-generation", "kling-v3"): ("medium", "requested", False, 2500),
+    ("image-generation", "kling-v2-1"): ("medium", "requested", False, 2500),
+    ("image-generation", "kling-v2"): ("low", "requested", False, 2500),
+    ("image-generation", "kling-v1-5"): ("low", "requested", False, 2500),
+    ("image-generation", "kling-v1"): ("low", "requested", False, 2500),
+    ("omni-image", "kling-v3-omni"): ("medium", "requested", False, 2500),
+    ("omni-image", "kling-image-o1"): ("medium", "requested", False, 2500),
+    ("multi-image2image", "kling-v2-1"): ("medium", "requested", False, 2500),
+    ("multi-image2image", "kling-v2"): ("low", "requested", False, 2500),
     **{
         ("motion-control", model): ("medium", "requested", False, 2500)
         for model in ("kling-v2-6", "kling-v3", "kling-2.6", "kling-3.0")
@@ -235,6 +271,14 @@ def test_an_endpoint_has_these_paths_and_defaults() -> None:
         "omni-video": ("/v1/videos/omni-video", "omni-video", "kling-v3-omni", "pro", 7200.0),
         "multi-image2video": ("/v1/videos/multi-image2video", "", "kling-v1-6", "std", 7200.0),
         "video-extend": ("/v1/videos/video-extend", "", "", "std", 7200.0),
+        "image-generation": ("/v1/images/generations", "", "kling-v3", "1k", 1800.0),
+        "omni-image": ("/v1/images/omni-image", "", "kling-v3-omni", "1k", 1800.0),
+        "multi-image2image": ("/v1/images/multi-image2image", "", "kling-v2-1", "std", 1800.0),
+        "image-expand": ("/v1/images/editing/expand", "", "", "std", 1800.0),
+        "virtual-try-on": (
+            *("/v1/images/kolors-virtual-try-on", "", "kolors-virtual-try-on-v1-5", "std"),
+            1800.0,
+        ),
         "motion-control": (
             "/v1/videos/motion-control",
             "motion-control",
@@ -249,7 +293,7 @@ def test_an_endpoint_has_these_paths_and_defaults() -> None:
     }
     for one in ENDPOINTS.values():
         kinds = (one.interface, one.result, one.takes_external_id)
-        assert kinds == ("v1", "videos", one.returns is None)
+        assert kinds == ("v1", one.path.split("/")[2], one.returns is None)
 
 
 def test_what_was_seen_retired_has_a_date() -> None:

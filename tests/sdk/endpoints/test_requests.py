@@ -18,25 +18,31 @@ from kling_sdk import (
     AdvancedLipSync,
     Avatar,
     IdentifyFace,
+    ImageExpand,
+    ImageGeneration,
     ImageToVideo,
     KlingError,
     LipSync,
     MotionControl,
+    MultiImageToImage,
     MultiImageToVideo,
     OmniImage,
+    OmniImageGeneration,
     OmniVideo,
     RequestValidationError,
     TextToVideo,
     VideoEffects,
     VideoExtend,
     VideoRequest,
+    VirtualTryOn,
 )
 from kling_sdk.endpoints import ENDPOINTS, request_class
-from kling_sdk.endpoints.values import QualityMode
+from kling_sdk.endpoints.values import ImageResolution, QualityMode
 from kling_sdk.wire import V1Wire
 from tests.endpoints import URL, body
 
 ALL = tuple(request_class(name) for name in ENDPOINTS)
+SIDES = dict.fromkeys((f"{side}_expansion_ratio" for side in ("up", "down", "left", "right")), 0.1)
 OWN: dict[str, dict[str, Any]] = {
     "image2video": {"image": "https://example.com/a.png", "model_name": "kling-v1-6"},
 }
@@ -63,7 +69,56 @@ OWN_SHOTS = {**V3, "multi_shot": True, "shot_type": "customize"}
 MASK = {"mask": PNG, "trajectories": [{"x": 0, "y": 0}, {"x": 9, "y": 9}]}
 REF = {"video_url": "https://example.com/v.mp4"}
 
+EDGES = {"image": PNG, **SIDES}
+V2 = {"prompt": "x", "model_name": "kling-v2-1"}
+TEN = list(range(1, 11))
+
 # class, arguments, the field named, words of the message
+REFUSED_PICTURES: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
+    (ImageGeneration, {}, "prompt", "is missing"),
+    (ImageGeneration, {"prompt": "x" * 2501}, "prompt", "at most 2500 characters"),
+    (ImageGeneration, {"prompt": "x", "n": 0}, "n", "is 0; expected a whole number from 1 to 9"),
+    (ImageGeneration, {"prompt": "x", "n": "10"}, "n", "is 10; expected a whole number from 1"),
+    (ImageGeneration, {"prompt": "x", "n": 1.5}, "n", "is a float"),
+    (ImageGeneration, {"prompt": "x", "n": True}, "n", "is a bool"),
+    (ImageGeneration, {"prompt": "x", "n": "two"}, "n", "is a str"),
+    (ImageGeneration, {"prompt": "x", "resolution": "1080p"}, "resolution", "1k, 2k, 4k"),
+    (ImageGeneration, {"prompt": "x", "aspect_ratio": "auto"}, "aspect_ratio", "21:9"),
+    (ImageGeneration, {"prompt": "x", "image": png(299, 400)}, "image", "300"),
+    (ImageGeneration, {**V2, "image_reference": "body"}, "image_reference", "subject, face"),
+    (ImageGeneration, {**V2, "image": PNG, "image_fidelity": 1.1}, "image_fidelity", "0 to 1"),
+    (ImageGeneration, {"prompt": "x", "element_list": []}, "element_list", "1 to 10 items"),
+    (
+        ImageGeneration,
+        {"prompt": "x", "image": PNG, "element_list": TEN},
+        "element_list",
+        "and image are 11 references; expected at most 10",
+    ),
+    (OmniImageGeneration, {"prompt": "x", "result_type": "both"}, "result_type", "single, series"),
+    (OmniImageGeneration, {"prompt": "x", "series_amount": 1}, "series_amount", "2 to 9 or auto"),
+    (OmniImageGeneration, {"prompt": "x", "series_amount": "all"}, "series_amount", "or auto"),
+    (OmniImageGeneration, {"prompt": "x", "aspect_ratio": "auto"}, "aspect_ratio", "a reference"),
+    (OmniImageGeneration, {"prompt": "x", "image_list": [PNG] * 11}, "image_list", "11 references"),
+    (OmniImageGeneration, {"prompt": "x", "image_list": [png(9, 9)]}, "image_list.image", "300"),
+    (MultiImageToImage, {"subject_image_list": []}, "subject_image_list", "1 to 4 items"),
+    (MultiImageToImage, {"subject_image_list": [PNG] * 5}, "subject_image_list", "1 to 4 items"),
+    (
+        MultiImageToImage,
+        {"subject_image_list": [png(9, 9)]},
+        "subject_image_list.subject_image",
+        "300",
+    ),
+    (MultiImageToImage, {"subject_image_list": [PNG], "scene_image": 5}, "scene_image", "is a int"),
+    (MultiImageToImage, {"subject_image_list": [PNG], "style_image": 5}, "style_image", "is a int"),
+    (ImageExpand, {**EDGES, "image": None}, "image", "is a NoneType"),
+    (ImageExpand, {**EDGES, "up_expansion_ratio": None}, "up_expansion_ratio", "is missing"),
+    (ImageExpand, {**EDGES, "up_expansion_ratio": 2.1}, "up_expansion_ratio", "from 0 to 2"),
+    (ImageExpand, {**EDGES, "up_expansion_ratio": "1"}, "up_expansion_ratio", "is a str"),
+    (ImageExpand, {**EDGES, "left_expansion_ratio": 2}, "up_expansion_ratio", "3.72 times"),
+    (VirtualTryOn, {"human_image": PNG}, "cloth_image", "is missing"),
+    (VirtualTryOn, {"human_image": 5, "cloth_image": PNG}, "human_image", "is a int"),
+    (VirtualTryOn, {"human_image": PNG, "cloth_image": png(9, 9)}, "cloth_image", "300"),
+]
 MOTION: dict[str, Any] = body("motion-control")
 MOTION_ELEMENT = {**MOTION, "model_name": "kling-v3", "element_list": [7]}
 AVATAR: dict[str, Any] = body("avatar")
@@ -347,7 +402,9 @@ REFUSED: list[tuple[Callable[..., Any], dict[str, Any], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "arguments", "field", "words"), [*REFUSED, *MORE_REFUSED])
+@pytest.mark.parametrize(
+    ("make", "arguments", "field", "words"), [*REFUSED, *REFUSED_PICTURES, *MORE_REFUSED]
+)
 def test_a_bad_request_names_the_field_the_limit_and_what_is_accepted(
     make: Callable[..., Any], arguments: dict[str, Any], field: str, words: str
 ) -> None:
@@ -505,8 +562,10 @@ def test_requests_are_values() -> None:
 
 def test_the_modes_of_the_table_are_the_modes_of_the_field() -> None:
     """Every mode the capability table grants can be written in a request."""
-    known = {mode for cls in ALL for model in cls.record.models for mode in model.modes if mode}
-    assert known == set(get_args(QualityMode))
+    for field, values in (("mode", QualityMode), ("resolution", ImageResolution)):
+        records = [cls.record for cls in ALL if cls.record.size_field == field]
+        known = {mode for record in records for model in record.models for mode in model.modes}
+        assert known - {""} == set(get_args(values))
 
 
 def test_the_default_model_of_each_endpoint_is_in_the_table() -> None:
@@ -518,7 +577,7 @@ def test_the_default_model_of_each_endpoint_is_in_the_table() -> None:
         default = attrs.fields_dict(cls)["model_name"].default
         assert default == cls.record.default_model
         assert default in cls.record.model_names
-        assert issubclass(cls, VideoRequest)
+        assert issubclass(cls, VideoRequest) is (cls.record.result == "videos")
 
 
 @pytest.mark.parametrize("made", ALL, ids=lambda one: one.__name__)

@@ -133,7 +133,7 @@ def test_an_id_of_another_endpoint_s_task_is_a_conflict(path: str) -> None:
     played = created({POST: TAKEN, path: shown(task_id="9")})
     error = played.error
     assert isinstance(error, ConflictError)
-    name = path.split("/")[3]
+    name = next(one.name for one in ENDPOINTS.values() if path == f"GET {one.path}/{ID}")
     assert error.message == (
         f"external_task_id {ID} belongs to a task of {name}; nothing was created. "
         "Use another id for this text2video request"

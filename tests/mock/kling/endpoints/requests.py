@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from kling_mock.kling.endpoints.field_checks import FieldReader
 from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.record import CallContext
 from kling_mock.kling.endpoints.registry import ENDPOINTS
+from kling_mock.kling.endpoints.source_video import SourceVideo
 from kling_mock.kling.endpoints.validation import make_plan
+from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.plan import Plan
+from kling_mock.kling.model.sessions import CallSession
 from kling_mock.kling.wire.v1 import V1
-from tests.endpoints import SOURCE, SOURCE_VIDEO, URL, body
+from tests.endpoints import SOURCE, SOURCE_SESSION, SOURCE_VIDEO, URL, body
 
 __all__ = ["NEEDS", "PLAIN", "URL", "V1_ENDPOINTS", "context", "plan"]
 
@@ -39,8 +43,18 @@ def _found(video_id: str) -> Plan | None:
     return _SOURCE if video_id == SOURCE_VIDEO else None
 
 
+def _session(kind: str, session_id: str) -> CallSession | None:
+    """Return a session of identify-face in the video of `SOURCE`."""
+    if session_id != SOURCE_SESSION:
+        return None
+    source = SourceVideo(
+        SOURCE_VIDEO, "", _SOURCE.seconds, _SOURCE.resolution, _SOURCE.aspect_ratio, _SOURCE.fps
+    )
+    return CallSession("1" * 18, Account("account", [], []), kind, math.inf, source)
+
+
 def plan(endpoint: str, body: dict[str, Any], noticed: Noticed | None = None, **given: Any) -> Plan:
     """Return what the emulator makes of a request to one of Kling's endpoints."""
     interface = ENDPOINTS[endpoint].interface.name
-    judged = context(noticed, interface, find_video=_found, **given)
+    judged = context(noticed, interface, find_video=_found, find_session=_session, **given)
     return make_plan(ENDPOINTS[endpoint], body, judged)

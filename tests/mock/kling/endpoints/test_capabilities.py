@@ -54,14 +54,34 @@ USES: dict[str, dict[str, Any]] = {
     "video_feature": {"video_list": [{"video_url": URL, "refer_type": "feature"}]},
     "keep_original_sound": {"video_list": [{"video_url": URL, "keep_original_sound": "yes"}]},
     "character_element": {"element_list": [{"element_id": 9}]},
+    # Of pictures.
+    "image": {"image": URL},
+    "image_reference": {"image": URL, "image_reference": "face"},
+    "image_fidelity": {"image": URL, "image_fidelity": 0.7},
+    "human_fidelity": {"image": URL, "image_reference": "subject", "human_fidelity": 0.7},
+    "series": {"result_type": "series"},
+    "subject_image_list": {},
+    "scene_image": {"scene_image": URL},
+    "style_image": {"style_image": URL},
+}
+#: Where a feature is used in another way.
+USES_OF: dict[tuple[str, str], dict[str, Any]] = {
+    ("omni-image", "image_list"): {"image_list": [{"image": URL}]},
 }
 
 
+def use(record: EmulatedEndpoint, feature: str) -> dict[str, Any]:
+    """Return what a request adds to use a feature."""
+    return USES_OF.get((record.name, feature)) or USES[feature]
+
+
 def body(record: EmulatedEndpoint, row: Capability, **more: Any) -> dict[str, Any]:
-    """Return the plainest request that *row* accepts, for 5 seconds."""
-    plain = {**PLAIN[record.name], "model_name": row.model, "duration": "5"}
+    """Return the plainest request that *row* accepts, of a video for 5 seconds."""
+    plain = {**PLAIN[record.name], "model_name": row.model}
+    if "duration" in record.fields.fields:
+        plain["duration"] = "5"
     if row.mode != "none":
-        plain["mode"] = row.mode
+        plain[record.mode_field] = row.mode
     return plain | more
 
 
@@ -100,7 +120,7 @@ def test_the_nearest_other_durations_are_refused(record: EmulatedEndpoint, row: 
 def test_every_feature_is_accepted(record: EmulatedEndpoint, row: Capability) -> None:
     """Each feature of the row is accepted in a clip of 5 seconds."""
     for feature in row.features:
-        check(record, body(record, row, **USES[feature]))
+        check(record, body(record, row, **use(record, feature)))
 
 
 def absent(record: EmulatedEndpoint, row: Capability) -> Iterator[str]:
@@ -113,9 +133,9 @@ def test_every_other_feature_is_refused(record: EmulatedEndpoint, row: Capabilit
     """A feature that only other rows of the endpoint have is refused with 1201, or ignored."""
     for feature in absent(record, row):
         if feature == "cfg_scale":  # three clients send it always, and are served
-            assert check(record, body(record, row, **USES[feature]))
+            assert check(record, body(record, row, **use(record, feature)))
             continue
-        refused = refusal(record, body(record, row, **USES[feature]))
+        refused = refusal(record, body(record, row, **use(record, feature)))
         assert (refused.http, refused.code) == (400, 1201)
         assert refused.note is not None
         assert "can be used with" in refused.note.text
@@ -127,21 +147,27 @@ def test_narrowed_features_are_refused_at_other_durations(
 ) -> None:
     """A feature of 5-second clips only is refused at 10 seconds."""
     for feature in row.narrowed:
-        assert refusal(record, body(record, row, duration="10", **USES[feature])).code == 1201
+        assert (
+            refusal(record, body(record, row, duration="10", **use(record, feature))).code == 1201
+        )
 
 
 @pytest.mark.parametrize("record", RECORDS)
 def test_modes_that_a_model_has_not(record: EmulatedEndpoint) -> None:
     """A mode of another model is refused, naming the field and the modes there are."""
+    name = record.mode_field
+    if name not in record.fields.fields:  # then its models have none
+        assert all(modes == ("none",) for modes in record.modes.values())
+        return
     for model, modes in record.modes.items():
         row = record.rows[model, modes[0]]
         for mode in {"std", "pro", "4k"} - set(modes):
             if modes == ("none",) and mode != "4k":
-                assert check(record, body(record, row, mode=mode)).mode == "none"
+                assert check(record, body(record, row, **{name: mode})).mode == "none"
                 continue
-            refused = refusal(record, body(record, row, mode=mode))
+            refused = refusal(record, body(record, row, **{name: mode}))
             assert refused.code == 1201
-            assert "mode" in refused.message
+            assert name in refused.message
 
 
 @pytest.mark.parametrize("record", RECORDS)
@@ -200,11 +226,11 @@ def test_the_server_judges_every_row_as_the_table_does(
     """Over HTTP: what the row grants becomes a task, its nearest neighbours are 400/1201."""
     mock.account.characters = {9}
     ignored = {"cfg_scale"} & set(absent(record, row))
-    granted = [{}, *(USES[name] for name in sorted(row.features | ignored))]
+    granted = [{}, *(use(record, name) for name in sorted(row.features | ignored))]
     near = {seconds + step for seconds in row.durations for step in (-1, 1)} - set(row.durations)
     refused = [{"duration": str(seconds)} for seconds in sorted(near)]
-    refused += [USES[name] for name in absent(record, row) if name not in ignored]
-    refused += [USES[name] | {"duration": "10"} for name in row.narrowed]
+    refused += [use(record, name) for name in absent(record, row) if name not in ignored]
+    refused += [use(record, name) | {"duration": "10"} for name in row.narrowed]
     path = record.path
     for used in granted:
         reply = api.http.post(path, json=body(record, row, **used), headers=api.headers())

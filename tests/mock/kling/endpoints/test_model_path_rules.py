@@ -333,4 +333,4 @@ def test_names_of_the_other_interface_are_unknown() -> None:
     assert made.callback_url == ""
     kinds = [(note.kind, note.field) for note in noticed.notes]
     assert kinds == [("unknown", "negative_prompt"), ("inapplicable", "callback_url")]
-    assert "resolution" not in context().reader.known
+    assert "settings" not in context().reader.known

@@ -33,6 +33,7 @@ from kling_mock.kling.http.handler import KlingHandler
 from kling_mock.kling.http.protocol import make_request
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.lifecycle import Status
+from kling_mock.kling.model.plan import Resulting, ResultList
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.kling.wire.interface import EndpointRoute, Interface
 from kling_mock.kling.wire.v1 import V1, envelope
@@ -176,29 +177,29 @@ def test_an_endpoint_without_a_task() -> None:
 # ---------------------------------------------------------------- images
 
 
-def count(request: CreateRequest) -> int:
-    return int(request.fields.get("n", 1))
+def pictures(request: CreateRequest) -> Resulting:
+    return Resulting((ResultList("images", int(request.fields.get("n", 1)), (640, 480)),))
 
 
 IMAGES = EmulatedEndpoint(
-    name="generations",
+    name="drawings",
     interface=V1,
-    path="/v1/images/generations",
+    path="/v1/drawings",
     fact=FACT,
     fields=field_shape(MODEL_NAME, PROMPT, Field("n", "integer", low=1, high=9), *COMMON),
     examples={"plain": {"prompt": "a compass"}},
     capabilities=(Capability("kling-v3", "none", (5,), frozenset(), "1080p", 24, FACT),),
     default_model="kling-v3",
-    count=count,
+    result=pictures,
+    pack="image",
     prices={("kling-v3", "none", "silent"): UnitPrice(Decimal(8), FACT, "result")},
-    result="images",
 )
 
 
 def test_an_endpoint_that_makes_images() -> None:
     """A finished task has as many images as were ordered, and costs as much for each."""
     with serve(IMAGES) as kling:
-        path = "/v1/images/generations"
+        path = "/v1/drawings"
         watermark = {"enabled": True}
         made = kling.post(path, prompt="a compass", n=2, watermark_info=watermark)
         task_id = made["data"]["task_id"]

@@ -188,13 +188,37 @@ USES: dict[str, dict[str, Any]] = {
     "4 images": {"image_list": [{"image_url": URL}] * 4},
     "base video": {"video_list": [{"video_url": VIDEO, "refer_type": "base"}]},
     "feature video": {"video_list": [{"video_url": VIDEO, "refer_type": "feature"}]},
+    # Of pictures.
+    "picture": {"image": URL},
+    "pictures": {"image_list": [{"image": URL}] * 10},
+    "subject": {"image": URL, "image_reference": "subject"},
+    "face alone": {"image_reference": "face"},
+    "fidelity": {"image": URL, "image_fidelity": 0.7},
+    "human fidelity": {"image": URL, "image_reference": "subject", "human_fidelity": 0.7},
+    "fidelity of a face": {"image": URL, "image_reference": "face", "human_fidelity": 0.7},
+    "10 elements": {"element_list": [{"element_id": number} for number in range(1, 11)]},
+    "series": {"result_type": "series", "series_amount": 9},
+    "too long a series": {"result_type": "series", "series_amount": 10},
+    "auto ratio": {"aspect_ratio": "auto"},
+    "wide ratio": {"aspect_ratio": "21:9"},
+    "nine": {"n": 9},
+    "ten": {"n": 10},
+    "scene": {"scene_image": URL},
+    "style": {"style_image": URL},
 }
+#: Which of them are for videos only, or for pictures only.
+OF_PICTURES = frozenset(list(USES)[list(USES).index("picture") :])
 FIELDS_OF = {
     "text2video": "negative_prompt aspect_ratio cfg_scale sound multi_shot camera_control",
     "image2video": "negative_prompt cfg_scale sound multi_shot camera_control image_tail "
     "static_mask element_list voice_list",
     "omni-video": "aspect_ratio sound multi_shot element_list image_list video_list",
     "multi-image2video": "negative_prompt aspect_ratio",
+    "image-generation": "negative_prompt aspect_ratio element_list image_reference "
+    "image_fidelity human_fidelity n",
+    "omni-image": "aspect_ratio element_list image_list result_type series_amount n",
+    "multi-image2image": "aspect_ratio scene_image style_image n",
+    "virtual-try-on": "",
     "motion-control": "element_list",
 }
 
@@ -217,22 +241,26 @@ LENIENT: dict[str, Callable[[Capability, frozenset[str], str], bool]] = {
 
 def requests(endpoint: str, row: Capability) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
     """Yield requests of a row's model and mode that use up to two things, at each length."""
-    plain: dict[str, Any] = {"model_name": row.model, "prompt": "a cat"}
+    record = V1_ENDPOINTS[endpoint]
+    plain: dict[str, Any] = {"model_name": row.model, **NEEDS.get(endpoint, {})}
+    if "prompt" in record.fields.fields:
+        plain["prompt"] = "a cat"
     if row.mode != "none":
-        plain["mode"] = row.mode
-    plain |= NEEDS.get(endpoint, {})
+        plain[record.mode_field] = row.mode
     known = FIELDS_OF[endpoint].split()
     uses = [
         name
         for name, used_fields in USES.items()
         if set(used_fields) - {"image", "shot_type", "multi_prompt"} <= set(known)
+        and (name not in OF_PICTURES or record.pack != "video")
     ]
+    lengths = ("3", "5", "7", "10", "12") if row.durations else ("",)
     for used_fields in ((), *itertools.combinations(uses, 1), *itertools.combinations(uses, 2)):
         if len({key for name in used_fields for key in USES[name]}) < sum(
             len(USES[n]) for n in used_fields
         ):
             continue  # the two fill one field
-        for seconds in ("3", "5", "7", "10", "12") if row.durations else ("",):
+        for seconds in lengths:
             body = plain | ({"duration": seconds} if seconds else {})
             for name in used_fields:
                 body |= USES[name]

@@ -19,7 +19,7 @@ FILES = "GET /media/videos/*"
         ("delayed-acceptance", "GET *", {}, "match"),
         ("omit-task-info", "DELETE *", {}, "match: 'omit-task-info' happens to GET and POST only"),
         ("wrong-length", "POST *", {}, "match: 'wrong-length' happens to GET and HEAD only"),
-        ("wrong-length", "/v1/videos/*", {}, "match: .* the nearest is /media/videos/"),
+        ("wrong-length", "/v1/videos/*", {}, "match: .* the nearest is /media/"),
         ("stuck", "/v1/video/text2video", {}, "the nearest is /v1/videos/text2video"),
         ("omit-task-info", FILES, {}, "match"),
         ("malformed-body", FILES, {}, "does not happen to result files"),

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from kling_mock.kling.media.urls import UnsatisfiableError, byte_range, video_id_of, video_url
+from kling_mock.kling.media.urls import (
+    NamedFile,
+    UnsatisfiableError,
+    byte_range,
+    file_named_by,
+    file_url,
+    video_url,
+)
 
 LIST = "/v1/videos/text2video"
 
@@ -186,4 +193,16 @@ def test_urls_are_read_as_they_are_written() -> None:
     """The id in a URL is found again."""
     for watermark in (False, True):
         url = video_url("http://a:1", "8" * 18, watermark=watermark)
-        assert video_id_of(url.removeprefix("http://a:1")) == ("8" * 18, watermark)
+        found = file_named_by(url.removeprefix("http://a:1"))
+        assert found == NamedFile("video", "8" * 18, 0, watermark, "mp4")
+    picture = NamedFile("image", "8" * 18, 7, is_marked=True, suffix="png")
+    assert file_named_by(file_url("", picture)) == picture
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["videos/{}-1.mp4", "videos/{}.png", "images/{}.png", "images/{}-01.png", "sounds/{}.wav"],
+)
+def test_paths_of_no_file(path: str) -> None:
+    """Only what the server writes is a path of a result."""
+    assert file_named_by(f"/media/{path.format('8' * 18)}") is None

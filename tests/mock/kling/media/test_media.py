@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from kling_mock.kling import media
 from kling_mock.kling.media import _templates
 from kling_mock.kling.media import clip as clips
-from kling_mock.kling.media.clip import Clip, frame_size, render
+from kling_mock.kling.media.clip import frame_size, render
+from kling_mock.kling.media.file import MediaFile
 
 SIZES = {
     ("std", "16:9"): (1280, 720),
@@ -41,7 +42,7 @@ CLIPS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 )
 
 
-def clip_of(wish: dict[str, Any]) -> Clip:
+def clip_of(wish: dict[str, Any]) -> MediaFile:
     rest = {name: value for name, value in wish.items() if name != "size"}
     return render(*wish["size"], **rest)
 

@@ -23,7 +23,7 @@ from kling_mock.relay.http.routes import OPERATOR, OTHER, template
 from kling_mock.relay.operator.operations import CALLS
 from kling_mock.relay.operator.service import OperatorService
 from kling_mock.web.openapi import ApiOperation
-from tests.endpoints import BODIES, SOURCE_VIDEO, body, source_video
+from tests.endpoints import BODIES, body, with_sources
 from tests.mock.relay.http_calls import GUIDE, VIDEOS, Caller
 
 COMMITTED = Path(__file__).parents[4] / "docs" / "relay-openapi.json"
@@ -186,10 +186,7 @@ def test_schemathesis(served: dict[str, Served], row: ApiOperation, mode: Genera
         if turn and case.path_parameters:  # an id made from the schema is never one that there is
             case.path_parameters = dict.fromkeys(case.path_parameters, found(row, ids))
         if turn == 2 and row.body is not None and mode is GenerationMode.POSITIVE:
-            case.body = {
-                name: source_video(mock) if value == SOURCE_VIDEO else value
-                for name, value in EXAMPLES[row.name].items()
-            }
+            case.body = with_sources(mock, EXAMPLES[row.name])
             if row.name == "callback-own":  # its path has no id
                 case.body = case.body | {"task_info": {"external_task_id": ids["task_id"]}}
         reply = case.call(base_url=mock.relay_url, headers=headers)

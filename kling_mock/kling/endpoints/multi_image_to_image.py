@@ -1,0 +1,112 @@
+"""`multi-image2image`: pictures from up to four subjects, a scene and a style."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
+from kling_mock.kling.endpoints.fields import COMMON, MODEL_NAME, PROMPT, Field, field_shape
+from kling_mock.kling.endpoints.images import inspect
+from kling_mock.kling.endpoints.pictures import (
+    BEHAVIOURS,
+    CONDENSED,
+    COUNT,
+    IMAGE_RATIO,
+    LISTS,
+    PAGE,
+    check_images,
+    no_length,
+    per_picture,
+    picture_rows,
+    picture_times,
+    pictures,
+    shape_of,
+    slots_of_pictures,
+)
+from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
+from kling_mock.kling.model.plan import Resulting
+from kling_mock.kling.wire.v1 import V1
+from kling_mock.web.facts import assumed
+
+__all__ = ["RECORD"]
+
+_FEATURES = "aspect_ratio subject_image_list scene_image style_image"
+_CAPABILITIES = picture_rows(
+    (("kling-v2-1", "none", _FEATURES, PAGE), ("kling-v2", "none", _FEATURES, CONDENSED))
+)
+
+_EXAMPLES: Mapping[str, Any] = {
+    "plain": {"subject_image_list": [{"subject_image": IMAGE}]},
+    "four-subjects": {
+        "model_name": "kling-v2-1",
+        "prompt": "The girl feeds the cat in the garden.",
+        "subject_image_list": [{"subject_image": f"{SITE}/{number}.png"} for number in range(1, 5)],
+        "scene_image": f"{SITE}/garden.png",
+        "style_image": f"{SITE}/style.png",
+        "n": 2,
+        "aspect_ratio": "4:3",
+        "watermark_info": {"enabled": True},
+        "callback_url": CALLBACK,
+        "external_task_id": "multi-image2image-1",
+    },
+}
+
+
+def _check_subjects(request: CreateRequest) -> None:
+    for number, row in enumerate(request.fields["subject_image_list"]):
+        path = f"subject_image_list[{number}].subject_image"
+        inspect(row["subject_image"], path, request.context.reader.noticed)
+
+
+def _result(request: CreateRequest) -> Resulting:
+    return pictures(request, shape_of(request))
+
+
+RECORD = EmulatedEndpoint(
+    name="multi-image2image",
+    interface=V1,
+    path="/v1/images/multi-image2image",
+    fact=PAGE,
+    summary="Make pictures of several subjects",
+    fields=field_shape(
+        MODEL_NAME,
+        PROMPT,
+        Field(
+            "subject_image_list",
+            "array",
+            required=True,
+            low=1,
+            high=4,
+            members=field_shape(Field("subject_image", "image", required=True, fact=PAGE)),
+            fact=PAGE,
+        ),
+        Field("scene_image", "image", fact=PAGE),
+        Field("style_image", "image", fact=PAGE),
+        COUNT,
+        IMAGE_RATIO,
+        *COMMON,
+    ),
+    examples=_EXAMPLES,
+    rules=(_check_subjects, check_images("scene_image", "style_image")),
+    capabilities=_CAPABILITIES,
+    default_model="kling-v2-1",
+    fixed_seconds=no_length,
+    result=_result,
+    pack="image",
+    slots=slots_of_pictures,
+    prices=per_picture(
+        (
+            ("kling-v2-1", "none", "silent", "16", LISTS),
+            ("kling-v2", "none", "silent", "16", CONDENSED),
+        )
+    ),
+    typical_seconds=picture_times(_CAPABILITIES),
+    behaviours=(
+        *BEHAVIOURS,
+        (
+            "A picture is 1K.",
+            assumed("the page has no resolution; the price list has 1K and 2K at one price"),
+        ),
+    ),
+)

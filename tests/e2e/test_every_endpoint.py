@@ -1,0 +1,107 @@
+"""What holds on every endpoint that makes tasks: through the client, against the emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kling_mock import KlingMock
+from kling_sdk import ENDPOINTS, Kling, NotFoundError, Request, parse_callback
+from kling_sdk.endpoints import request_class
+from tests.endpoints import MAKERS, body, with_sources
+from tests.mock.receiver import Receiver, receiver
+
+__all__ = ["receiver"]
+
+#: The first bytes of a file, behind some of another meaning.
+MAGIC = {"mp4": (4, b"ftyp"), "png": (0, b"\x89PNG")}
+
+pytestmark = [
+    pytest.mark.parametrize("endpoint", MAKERS),
+    pytest.mark.filterwarnings("ignore::kling_sdk.CapabilityWarning"),  # of what may be gone
+]
+
+
+@pytest.fixture
+def mock() -> Iterator[KlingMock]:
+    with KlingMock(seed=7) as server:
+        yield server
+
+
+def request(mock: KlingMock, endpoint: str, **more: Any) -> Request:
+    return request_class(endpoint)(**with_sources(mock, body(endpoint)), **more)
+
+
+def resource(kling: Kling, endpoint: str) -> Any:
+    return getattr(kling, ENDPOINTS[endpoint].attribute)
+
+
+def test_a_task_is_got_and_listed(mock: KlingMock, endpoint: str) -> None:
+    """By its own id, by yours, and on the endpoint's list."""
+    with mock.client() as kling:
+        tasks = resource(kling, endpoint)
+        made = tasks.submit(request(mock, endpoint, external_task_id="order-17"))
+        mock.complete(made)
+        by_id, by_name = tasks.get(made.task_id), tasks.get("order-17")
+
+        assert by_id == by_name
+        assert by_id.is_succeed
+        assert by_id.outputs
+        assert [task for task in tasks.list() if task.external_task_id == "order-17"] == [by_id]
+        with pytest.raises(NotFoundError):
+            tasks.get("order-18")
+
+
+def test_a_repeat_under_your_id_returns_the_first_task(mock: KlingMock, endpoint: str) -> None:
+    """A job that runs twice pays once."""
+    with mock.client() as kling:
+        tasks = resource(kling, endpoint)
+        asked = request(mock, endpoint, external_task_id="order-17")
+        first, again = tasks.submit(asked), tasks.submit(asked)
+
+    assert (again.task_id, first.reused, again.reused) == (first.task_id, False, True)
+
+
+def test_a_create_whose_answer_is_lost_makes_one_task(mock: KlingMock, endpoint: str) -> None:
+    """It is repeated under its id, and finds the task that the first attempt has made."""
+    with mock.client() as kling:
+        asked = request(mock, endpoint)
+        mock.faults.add("response-lost", match=f"POST {ENDPOINTS[endpoint].path}", times=1)
+        before = mock.account.open_tasks
+        made = resource(kling, endpoint).submit(asked)
+
+    assert mock.account.open_tasks == before + 1
+    assert not made.reused
+    mock.faults.assert_used()
+
+
+def test_a_callback_has_the_task(mock: KlingMock, endpoint: str, receiver: Receiver) -> None:
+    """The results in a report are those that a query shows."""
+    with mock.client() as kling:
+        tasks = resource(kling, endpoint)
+        made = tasks.submit(request(mock, endpoint, callback_url=receiver.url))
+        mock.complete(made)
+        shown = tasks.get(made.task_id)
+    told = parse_callback(receiver.received[-1].body, verify=False).task
+
+    assert (told.task_id, told.status, told.units) == (shown.task_id, "succeed", shown.units)
+    assert told.outputs == shown.outputs
+
+
+def test_every_result_is_a_file(mock: KlingMock, endpoint: str, tmp_path: Path) -> None:
+    """Each has a name of its own, is what its name says, and differs from the rest."""
+    with mock.client() as kling:
+        tasks = resource(kling, endpoint)
+        made = tasks.submit(request(mock, endpoint))
+        mock.complete(made)
+        outputs = tasks.get(made.task_id).outputs
+        files = [kling.download(output, tmp_path) for output in outputs]
+
+    assert len({file.path for file in files}) == len(outputs)
+    assert len({file.sha256 for file in files}) == len(outputs)
+    for file in files:
+        start, magic = MAGIC[file.path.suffix.removeprefix(".")]
+        assert file.path.read_bytes()[start:].startswith(magic)
