@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult
 
 from kling_mock.storage.adapters.address import (
-    ServerAddress,
-    hosts_of,
     missing_driver,
     mysql_address,
+    postgres_address,
+    split_url,
 )
 from kling_mock.storage.adapters.engine import Engine
 from kling_mock.storage.protocol import Storage
@@ -41,7 +41,7 @@ def connect(url: str) -> Storage:
 
 def engine_of(url: str) -> Engine:
     """Return the engine of a URL; see `connect`."""
-    parts = urlsplit(url)
+    parts = split_url(url)
     make = _ENGINES.get(parts.scheme)
     if make is None or not url.startswith(f"{parts.scheme}://"):
         known = ", ".join(f"{name}://" for name in _ENGINES)
@@ -71,8 +71,7 @@ def _postgres(parts: SplitResult) -> Engine:
         from kling_mock.storage.adapters.postgres import PostgresEngine
     except ModuleNotFoundError as error:
         raise missing_driver("postgres") from error
-    hosts = hosts_of(parts, 5432)
-    return PostgresEngine(ServerAddress(hosts, {"dsn": urlunsplit(parts), "timeout": 10}))
+    return PostgresEngine(postgres_address(parts, timeout=10))
 
 
 _ENGINES: Final[Mapping[str, Callable[[SplitResult], Engine]]] = {

@@ -21,9 +21,10 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 from kling_mock.migration.findings import UnfinishedError
 from kling_mock.storage.adapters.address import (
     ServerAddress,
-    hosts_of,
     missing_driver,
     mysql_address,
+    postgres_address,
+    split_url,
     url_of_host,
 )
 from kling_mock.storage.adapters.connection import (
@@ -118,7 +119,7 @@ def connect(url: str) -> Generator[Session]:
             hold a password.
         DatabaseError: The server is away or refuses the login.
     """
-    parts = urlsplit(url)
+    parts = split_url(url)
     if parts.scheme not in _SCHEMES or len(parts.path) < 2:
         raise ValueError(
             "a database URL looks like mysql://user:password@host:3306/name, "
@@ -342,7 +343,7 @@ class _Postgres(_OnLoop):
         super().__init__()
         self.database = unquote(parts.path[1:])
         # As libpq, and the store, read it.
-        address = ServerAddress(hosts_of(parts, 5432), {"dsn": urlunsplit(parts)})
+        address = postgres_address(parts)
         self._name = ""
         engine = partial(postgres.PostgresEngine, address)
         try:

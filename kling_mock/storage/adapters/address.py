@@ -5,11 +5,20 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import SplitResult, parse_qsl, unquote, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
 import attrs
 
-__all__ = ["Host", "ServerAddress", "hosts_of", "missing_driver", "mysql_address", "url_of_host"]
+__all__ = [
+    "Host",
+    "ServerAddress",
+    "hosts_of",
+    "missing_driver",
+    "mysql_address",
+    "postgres_address",
+    "split_url",
+    "url_of_host",
+]
 
 
 class Host(NamedTuple):
@@ -35,6 +44,18 @@ class ServerAddress:
 def missing_driver(extra: str) -> ImportError:
     """Return the error for a database whose driver is not installed."""
     return ImportError(f"this database needs the extra `{extra}`: pip install 'kling-sdk[{extra}]'")
+
+
+def split_url(url: str) -> SplitResult:
+    """Split the URL of a database that may have several hosts.
+
+    `urlsplit` of Python 3.12 and later refuses brackets around more than one of them.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return urlsplit(url)
+    end = min((at for mark in "/?#" if (at := rest.find(mark)) >= 0), default=len(rest))
+    return urlsplit(f"{scheme}://{rest[end:]}")._replace(netloc=rest[:end])
 
 
 def hosts_of(parts: SplitResult, port: int) -> tuple[Host, ...]:
@@ -104,3 +125,20 @@ def mysql_address(parts: SplitResult) -> ServerAddress:
         else:
             raise ValueError("a MySQL URL takes ?ssl=true, and with one host ?unix_socket=PATH")
     return ServerAddress(hosts, arguments)
+
+
+def postgres_address(parts: SplitResult, **arguments: Any) -> ServerAddress:
+    """Return how asyncpg connects.
+
+    Args:
+        parts: `postgresql://user:password@host:port,host2:port2/database`, with the parameters
+            that libpq knows.
+        arguments: Further arguments of the driver.
+
+    Raises:
+        ValueError: A host or port cannot be one.
+    """
+    hosts = hosts_of(parts, 5432)
+    # Of several, the one that is connected to is given apart from the URL.
+    dsn = urlunsplit(parts) if len(hosts) == 1 else url_of_host(parts, hosts[0])
+    return ServerAddress(hosts, {"dsn": dsn, **arguments})

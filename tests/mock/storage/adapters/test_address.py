@@ -6,7 +6,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kling_mock.storage.adapters.address import Host, hosts_of, mysql_address, url_of_host
+from kling_mock.storage.adapters.address import (
+    Host,
+    hosts_of,
+    mysql_address,
+    postgres_address,
+    split_url,
+    url_of_host,
+)
 from kling_mock.storage.connect import engine_of
 
 
@@ -24,7 +31,7 @@ from kling_mock.storage.connect import engine_of
 )
 def test_hosts_are_separated_by_commas(netloc: str, hosts: list[tuple[str, int]]) -> None:
     """Each with a port, or the usual one."""
-    parts = urlsplit(f"mysql://{netloc}/relay")
+    parts = split_url(f"mysql://{netloc}/relay")
     assert hosts_of(parts, 3306) == tuple(Host(*one) for one in hosts)
     assert mysql_address(parts).hosts == hosts_of(parts, 3306)
 
@@ -59,7 +66,7 @@ def test_a_socket_is_of_one_host() -> None:
 
 def test_an_address_shows_no_password() -> None:
     """Not even in its repr."""
-    assert "hunter2" not in repr(mysql_address(urlsplit("mysql://u:hunter2@db/relay")))
+    assert "hunter2" not in repr(mysql_address(split_url("mysql://u:hunter2@db/relay")))
 
 
 @pytest.mark.parametrize(
@@ -72,5 +79,18 @@ def test_an_address_shows_no_password() -> None:
 )
 def test_a_url_can_be_narrowed_to_one_server(netloc: str, host: Host, one: str) -> None:
     """Login, database and parameters stay as they are."""
-    parts = urlsplit(f"mysql://{netloc}/relay?ssl=true")
+    parts = split_url(f"mysql://{netloc}/relay?ssl=true")
     assert url_of_host(parts, host) == f"mysql://{one}/relay?ssl=true"
+
+
+def test_asyncpg_is_given_one_server_in_its_url() -> None:
+    """It reads the URL itself, and would refuse a list with IPv6 addresses."""
+    address = postgres_address(split_url("postgresql://u@[::1],[fe80::2]:5433/relay?ssl=require"))
+    assert address.hosts == (Host("::1", 5432), Host("fe80::2", 5433))
+    assert address.arguments == {"dsn": "postgresql://u@[::1]:5432/relay?ssl=require"}
+
+
+@pytest.mark.parametrize("url", ["relay.db", "sqlite:///a/b.db", "mysql:///relay?ssl=true"])
+def test_a_url_with_one_host_or_none_is_split_as_ever(url: str) -> None:
+    """Only lists of hosts need more."""
+    assert split_url(url) == urlsplit(url)
