@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import asyncmy
@@ -19,6 +22,15 @@ from kling_mock.storage.values import SlowRecord, SlowStatement
 from tests.mock.storage.databases import MYSQL, POSTGRES, Mysql, Postgres, Server, need, opened
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """Keep out the workers beside: these tests look at, and change, settings of the server."""
+    with Path(tempfile.gettempdir(), "kling-tests-slow-log").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
 
 SECRET = "a secret prompt"
 
