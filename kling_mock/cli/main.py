@@ -9,13 +9,17 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal, overload
 
 from kling_mock.cli.database import add_to as add_db_commands
 from kling_mock.cli.database_option import add_database_option
+from kling_mock.cli.greeting import greeting
 from kling_mock.cli.recording import add_recording_commands
 from kling_mock.cli.relay import add_relay_commands, settle_memory
+from kling_mock.cli.servers import folder, remembered
+from kling_mock.cli.steering import add_steering_commands
 from kling_mock.storage.errors import StorageError
 from kling_mock.web.listening import is_loopback
 from kling_mock.web.request_log import log_to_stderr
@@ -51,7 +55,9 @@ def _parser(first: str) -> argparse.ArgumentParser:
         "serve",
         help="serve the emulated Kling API and a relay in front of it",
         description="Serve the emulated Kling API, and a relay in front of it, until SIGTERM or "
-        "Ctrl-C. Prints one line of JSON with the URLs and keys once it accepts connections. Each "
+        "Ctrl-C. Once it accepts connections it prints one line of JSON with the URLs and keys; "
+        "on a terminal it tells a person instead what to do with them, and the commands that "
+        "steer it find it. Each "
         "option can also be set by an environment variable: --kling-port by "
         "KLING_MOCK_KLING_PORT, and so on. Secrets are taken from KLING_MOCK_ACCESS_KEY and "
         "KLING_MOCK_SECRET_KEY, KLING_MOCK_API_KEY, KLING_MOCK_ADMIN_TOKEN, "
@@ -145,6 +151,8 @@ def _parser(first: str) -> argparse.ArgumentParser:
         default=bool(_env("NO_TEST_CALLBACK")),
         help="do not let unsigned callbacks from this computer end tasks of the emulated Kling",
     )
+    option("--json", action="store_true", help="print the line of JSON on a terminal, too")
+    add_steering_commands(commands, first)
     add_recording_commands(commands)
     add_relay_commands(commands)
     _add_operators(commands, first)
@@ -237,9 +245,13 @@ def _serve(options: argparse.Namespace) -> int:
         "relay_token": mock.relay_token,
         "admin_token": mock.admin_token,
     }
-    print(json.dumps(ready), flush=True)  # noqa: T201 - the one line that is promised
-    ended.wait()
-    mock.stop(drain=_DRAIN)
+    on_terminal = sys.stdout.isatty() and not options.json
+    shown = greeting(ready) if on_terminal else json.dumps(ready)
+    is_steered = on_terminal and mock.dashboard_url is not None
+    with remembered(ready, folder(os.environ)) if is_steered else nullcontext():
+        print(shown, flush=True)  # noqa: T201 - what is promised once it accepts connections
+        ended.wait()
+        mock.stop(drain=_DRAIN)
     return 0
 
 

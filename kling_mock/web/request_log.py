@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Final, TextIO
 
-__all__ = ["REQUEST_ID", "REQUEST_ID_HEADER", "LogLines", "chosen_id", "log_to_stderr"]
+__all__ = ["REQUEST_ID", "REQUEST_ID_HEADER", "LogLines", "chosen_id", "log_to_stderr", "printable"]
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 #: The id of the request that is being answered; "" outside of one.
@@ -66,7 +66,7 @@ class LogLines(logging.Handler):
             # Made once a second: a busy relay writes two lines for each of its tasks.
             self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
             self._second = second
-        message = _printable(record.getMessage())
+        message = printable(record.getMessage())
         request_id = REQUEST_ID.get()
         if request_id:
             message = f"{message} request_id={request_id}"
@@ -74,14 +74,15 @@ class LogLines(logging.Handler):
         if record.exc_info:
             # Indented, so that no text in it can pass for an event.
             lines = _TRACEBACKS.formatException(record.exc_info).split("\n")
-            line += "".join(f"  {_printable(one)}\n" for one in lines)
+            line += "".join(f"  {printable(one)}\n" for one in lines)
         return line
 
 
 _TRACEBACKS = logging.Formatter()
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Return *text* with all that is not printable escaped: it stays on its line."""
     return text if text.isprintable() else "".join(map(_shown, text))
 
 

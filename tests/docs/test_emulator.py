@@ -19,8 +19,10 @@ from tests.mock.receiver import Receiver, receiver
 
 __all__ = ["receiver"]
 
-PAGE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "emulator.md").read_text("utf-8")
 COMMANDS = re.findall(r"<!-- command -->\n```sh\n(.*?)```", PAGE, re.DOTALL)
+SHELL = re.findall(r"<!-- run: sh -->\n```sh\n(.*?)```", PAGE, re.DOTALL)
 EXAMPLES = re.findall(r"<!-- example -->\n```python\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -68,4 +70,25 @@ def test_the_commands_run(source: str, receiver: Receiver) -> None:
             )
         finally:
             server.terminate()
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("source", SHELL, ids=range(len(SHELL)))
+@pytest.mark.slow
+def test_a_server_is_steered_from_a_shell(source: str, tmp_path: Path) -> None:
+    """With both commands, as they are installed."""
+    for name, module in (("kling", "kling_sdk.cli"), ("kling-mock", "kling_mock.cli.main")):
+        program = tmp_path / name
+        code = f"import sys; sys.argv[0] = '{name}'; from {module} import main; sys.exit(main())"
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$@"\n', encoding="utf-8")
+        program.chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", source],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -22,7 +22,10 @@ from kling_mock.web.listening import is_loopback
 __all__ = ["CallbackSender", "HttpCallbackSender", "Receipt"]
 
 _EXCERPT = 1024  # bytes of a reply's body
-_HELP = "only this computer is called; to allow more: KlingMock(callback_hosts=[...])"
+_HELP = (
+    "only this computer is called; to allow more: KlingMock(callback_hosts=[...]) or "
+    "kling-mock serve --callback-host HOST"
+)
 
 
 class Receipt(NamedTuple):
