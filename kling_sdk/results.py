@@ -59,6 +59,10 @@ def _url_repr(url: str) -> str:
     return repr(shown_url(url))
 
 
+def _shown(value: object) -> str:
+    return str(value) if isinstance(value, datetime | Decimal) else repr(value)
+
+
 @attrs.frozen
 class Video:
     """One video of a finished task.
@@ -96,7 +100,7 @@ class Image:
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Task:
     """A generation task as last seen.
 
@@ -137,6 +141,22 @@ class Task:
     kling_task_id: str | None = None
     reused: bool = False
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+    def __repr__(self) -> str:
+        """Return what is known: a field that says nothing is left out."""
+        values = {one.name: getattr(self, one.name) for one in attrs.fields(Task) if one.repr}
+        known = (
+            f"{name}={_shown(value)}"
+            for name, value in values.items()
+            if value is not None and value is not False and value not in ("", ())
+        )
+        return f"Task({', '.join(known)})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from kling_sdk.notebook import task_html
+
+        return task_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the task as JSON can carry it: times as ISO 8601 text, numbers as text.
@@ -214,6 +234,12 @@ class Page:
     def __iter__(self) -> Iterator[Task]:
         return iter(self.tasks)
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from kling_sdk.notebook import tasks_html
+
+        return tasks_html(self.tasks)
+
     def __len__(self) -> int:
         return len(self.tasks)
 
@@ -284,6 +310,12 @@ class Download:
     path: Path
     size: int
     sha256: str
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the video, sound or picture itself, up to 20 MiB."""
+        from kling_sdk.notebook import download_html
+
+        return download_html(self)
 
 
 def text(value: object) -> str:
