@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Literal
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal
 
+from kling_mock.clock import event_loop_here
 from kling_mock.controls.attributes import KnownAttributes
 from kling_mock.controls.loop_proxy import HasTaskId, LoopProxy, id_of
 from kling_mock.kling.callbacks.log import Delivery
 from kling_mock.kling.world import World
-from kling_mock.web.values import as_items, as_number, is_one_of
+from kling_mock.web.addresses import ANY_HOST, read_hosts
+from kling_mock.web.values import as_items, as_number, as_text, is_one_of
 
 __all__ = ["CallbacksHandle", "DeliveriesHandle"]
 
@@ -74,6 +77,51 @@ class CallbacksHandle(KnownAttributes):
             world.callbacks.timestamps = given
 
         self._proxy.call(work)
+
+    def deliver_to(
+        self,
+        app: Callable[..., Any],
+        host: str = "app.test",
+        *,
+        kind: Literal["asgi", "wsgi"] | None = None,
+    ) -> None:
+        """Call *app* in this process for callbacks whose URL has *host*; no socket is opened.
+
+            mock.callbacks.deliver_to(app)
+            kling.text2video.create(prompt="a kitten", callback_url="http://app.test/callback")
+
+        Signatures, retries, `timeout`, faults and `mock.deliveries` are those of any callback. A
+        delivery ends when the app has returned, background tasks of its reply included, or after
+        `timeout`; a reply that was whole by then counts. An exception of the app is a 500, and
+        in the log.
+
+        An ASGI app runs in the event loop of asyncio in which this is called, if there is one;
+        otherwise in one on a thread of its own, which ends with the server. Lifespan events are
+        not sent: whoever needs them runs them, in the same loop. A WSGI app is called in a new
+        thread each time.
+
+        It holds until the server is reset, also after `stop` and `restore`; another app for the
+        same host takes its place. The relay's own webhooks go to addresses only.
+
+        Args:
+            app: An ASGI app (FastAPI, Starlette, Django) or a WSGI app (Flask, Django).
+            host: The host of the URLs, without a port, and whatever their port and scheme are.
+                `.test` is a domain that never exists (RFC 2606).
+            kind: Which of the two *app* is; `None` is what its signature says.
+
+        Raises:
+            ValueError: *app* is neither, or its signature does not tell; or *host* is no host.
+        """
+        from kling_mock.kling.callbacks.apps import app_of  # few tests have one
+
+        (name,) = read_hosts("host", as_text("host", host))
+        if name == ANY_HOST:
+            raise ValueError("host: must be one host, such as 'app.test'; got '*'")
+        loop = asyncio.get_running_loop() if event_loop_here() == "asyncio" else None
+        called = app_of(app, kind, loop)
+        if self._proxy.world.clock.running:
+            called.start()  # by the test, whose the app's thread then is
+        self._proxy.call(lambda world: world.callbacks.deliver_to(name.rstrip("."), called))
 
     def __repr__(self) -> str:
         return (

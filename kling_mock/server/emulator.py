@@ -145,6 +145,7 @@ class Emulator:
 
     def reset(self, seed: int | None) -> None:
         """Begin with a new state; *seed* `None` keeps the last one."""
+        self._sender.forget_apps()
         self._replace_world(self._new_world(self._world.seed if seed is None else seed))
 
     def snapshot(self, relay: object) -> Snapshot:

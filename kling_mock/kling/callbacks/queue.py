@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from functools import partial
 from random import Random
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kling_mock.clock import MockClock
 from kling_mock.kling.callbacks.log import Deliveries, Delivery, DeliveryAttempt, Fate
@@ -23,6 +23,9 @@ from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import CODES
 from kling_mock.web.facts import assumed, documented
 from kling_mock.web.webhook_signing import signed_headers
+
+if TYPE_CHECKING:
+    from kling_mock.kling.callbacks.apps import InProcessApp
 
 __all__ = [
     "RETRIES",
@@ -198,6 +201,13 @@ class CallbackQueue:
         if not self._clock.running:
             raise RuntimeError("Nothing can be sent while the server does not run: start() first.")
         self._clock.spawn(work(), "replays of callbacks")
+
+    def deliver_to(self, host: str, app: InProcessApp) -> None:
+        """Give reports whose URL has *host* to *app* from now on."""
+        apps = self._sender.apps
+        if (before := apps.get(host)) is not None:
+            before.stop()
+        apps[host] = app
 
     # ------------------------------------------------------------ when it is sent
 

@@ -10,18 +10,22 @@ import ipaddress
 import socket
 import time
 from collections.abc import Collection
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from kling_mock.web.addresses import ANY_HOST
+from kling_mock.web.addresses import ANY_HOST, host_of
 from kling_mock.web.listening import is_loopback
 
-__all__ = ["CallbackSender", "HttpCallbackSender", "Receipt"]
+if TYPE_CHECKING:
+    from kling_mock.kling.callbacks.apps import InProcessApp  # which most servers have none of
 
-_EXCERPT = 1024  # bytes of a reply's body
+__all__ = ["EXCERPT", "USER_AGENT", "CallbackSender", "HttpCallbackSender", "Receipt"]
+
+EXCERPT = 1024  # bytes of a reply's body that are kept
+USER_AGENT = "kling-mock"
 _HELP = (
     "only this computer is called; to allow more: KlingMock(callback_hosts=[...]) or "
     "kling-mock serve --callback-host HOST"
@@ -46,6 +50,11 @@ class Receipt(NamedTuple):
 
 class CallbackSender(Protocol):
     """Sends one report."""
+
+    @property
+    def apps(self) -> dict[str, InProcessApp]:
+        """The apps in this process that are called instead of an address, by host."""
+        ...
 
     async def send(
         self,
@@ -87,12 +96,13 @@ class _Loopback(AbstractResolver):
 
 
 class HttpCallbackSender:
-    """Sends reports over HTTP, on a new connection each.
+    """Sends reports over HTTP, on a new connection each, or gives them to an app in this process.
 
     Follows no redirects and keeps no cookies. Its sessions are opened when they are needed.
     """
 
     def __init__(self) -> None:
+        self.apps: dict[str, InProcessApp] = {}
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     def time(self) -> float:
@@ -117,6 +127,8 @@ class HttpCallbackSender:
             allowed: Hosts that may be called besides this computer; `*` is any.
         """
         try:
+            if self.apps and (app := self.apps.get(host_of(url))) is not None:
+                return await app.post(url, headers, body, timeout)
             target = URL(url)
             free = _is_free(target.host or "", allowed)
             if not free and _is_elsewhere(target.host):
@@ -130,7 +142,7 @@ class HttpCallbackSender:
                 timeout=aiohttp.ClientTimeout(total=timeout),
                 **options,
             ) as reply:
-                return Receipt(reply.status, body=await reply.content.read(_EXCERPT))
+                return Receipt(reply.status, body=await reply.content.read(EXCERPT))
         except TimeoutError:
             return Receipt(0, f"no reply within {timeout:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -138,8 +150,16 @@ class HttpCallbackSender:
                 return Receipt(0, _HELP, blocked=True)
             return Receipt(0, type(error).__name__)
 
+    def forget_apps(self) -> None:
+        """Give no more reports to apps in this process."""
+        apps, self.apps = self.apps, {}
+        for app in apps.values():
+            app.stop()
+
     async def close(self) -> None:
-        """Close the sessions."""
+        """Close the sessions, and end what runs the apps; all are there again when needed."""
+        for app in self.apps.values():
+            app.stop()
         sessions, self._sessions = self._sessions, {}
         for session in sessions.values():
             await session.close()
@@ -153,7 +173,7 @@ class HttpCallbackSender:
                     resolver=resolver, force_close=True, use_dns_cache=False, limit=0
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": "kling-mock"},
+                headers={"User-Agent": USER_AGENT},
             )
         return session
 
