@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from kling_mock import KlingMock, RecordedKling
+    from kling_mock import KlingMock, KlingReceiver, RecordedKling
     from kling_mock.testing.plugin import Plugin
     from kling_sdk import AsyncKling, Kling
 
-_FIXTURES = frozenset({"async_kling", "kling", "kling_mock", "kling_mock_server", "kling_relay"})
+_FIXTURES = frozenset(
+    ["async_kling", "kling", "kling_mock", "kling_mock_server", "kling_receiver", "kling_relay"]
+)
 _MARKER = (
     "kling_mock(clock='manual', seed=None, strict=True, faults=(), journal_size=2000, "
     "unused_faults='report', ignored_fields='note', unexpected_notes=('unknown',)): settings of "
@@ -151,6 +153,16 @@ def kling_relay(request: pytest.FixtureRequest) -> Iterator[Kling]:
 def async_kling(request: pytest.FixtureRequest) -> AsyncKling:
     """The async client; it keeps no connection open, so it need not be closed."""
     return _plugin(request.config).async_client(request, _server(request))
+
+
+@pytest.fixture
+def kling_receiver(request: pytest.FixtureRequest) -> Iterator[KlingReceiver]:
+    """A server that takes, verifies and lists the callbacks of the same server."""
+    mock = _server(request)
+    from kling_mock import KlingReceiver
+
+    with KlingReceiver(mock) as receiver:
+        yield receiver
 
 
 @pytest.fixture

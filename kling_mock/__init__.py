@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         Unexplained,
         User,
     )
+    from kling_mock.testing.receiver import KlingReceiver, ReceivedCallback
     from kling_mock.testing.recorded import RecordedKling
     from kling_mock.web.limits import Limits
 
@@ -76,6 +77,7 @@ __all__ = [
     "InsufficientQuotaError",
     "Journal",
     "KlingMock",
+    "KlingReceiver",
     "LateReport",
     "LedgerEntry",
     "LedgerHandle",
@@ -90,6 +92,7 @@ __all__ = [
     "ProgressHandle",
     "RateLimit",
     "RealClock",
+    "ReceivedCallback",
     "Reconciliation",
     "RecordedKling",
     "RelaySettings",
@@ -130,6 +133,7 @@ _NAMES: Final[Mapping[str, str]] = {  # module below this package -> names in it
     "server.mock": "KlingMock",
     "storage.errors": "InsufficientQuotaError",
     "storage.values": "LedgerEntry LedgerKind LateReport Reconciliation Unexplained User",
+    "testing.receiver": "KlingReceiver ReceivedCallback",
     "testing.recorded": "RecordedKling",
     "web.limits": "Limits",
 }

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable, Sequence
 
 import pytest
 
 import kling_mock.server.mock  # noqa: F401 - loaded here, or each inner run would load and unload it
+import kling_sdk
+
+# Likewise, and all of it: a module that an inner run unloads would be there twice.
+for found in pkgutil.walk_packages(kling_sdk.__path__, "kling_sdk."):
+    if not found.name.endswith("__main__"):
+        importlib.import_module(found.name)
 
 Run = Callable[..., pytest.RunResult]
 
