@@ -68,7 +68,8 @@ class OptionOverrides(TypedDict, total=False):
             together: after the shortest pause while one request shows them all, twice that for
             two requests, 10 s for more, and after a tenth of the time in which nothing has
             changed if that is longer; never sooner than the shortest, nor later than the
-            longest or 10 s.
+            longest or 10 s. An emulator may ask for shorter pauses, of 10 ms or more; the real
+            service does not.
         on_update: Called with the task whenever its status has changed. What it raises is
             logged, and ends nothing.
         if_exists: What a create does whose `external_task_id` an earlier create has used:

@@ -35,6 +35,7 @@ def _context_of(settings: ClientSettings) -> Context:
         api_keys=settings.api_keys,
         has_model_path=_has_model_path(settings.base_url),
         warned=settings.warned,
+        is_real_time=isinstance(settings.clock, SystemClock),
     )
 
 

@@ -16,8 +16,11 @@ from aiohttp import web
 
 from kling_mock.web.limits import Limits
 from kling_mock.web.listening import bind, url_of
+from kling_mock.web.poll_after import POLL_AFTER_HEADER, poll_after
+from kling_mock.web.replies import add_header
 
 if TYPE_CHECKING:
+    from kling_mock.clock import MockClock
     from kling_mock.relay.app import Relay
     from kling_mock.web.connections import Listener
 
@@ -38,6 +41,7 @@ class RelayHost:
         tls: With it, https only.
         build: Creates and starts the relay, given its URL.
         limits: What its connections may take.
+        emulated: The clock of an emulated Kling behind the relay; `None` is the real one.
     """
 
     def __init__(
@@ -47,7 +51,9 @@ class RelayHost:
         tls: ssl.SSLContext | None,
         build: Callable[[str], Awaitable[Relay]],
         limits: Limits | None = None,
+        emulated: MockClock | None = None,
     ) -> None:
+        self._emulated = emulated
         self._limits = Limits() if limits is None else limits
         self._host = host
         self._port = port
@@ -132,7 +138,10 @@ class RelayHost:
         self._requests.add(task)
         try:
             relay = self._relay or await self.relay()
-            return await relay.handler(request)
+            reply = await relay.handler(request)
+            if self._emulated is not None:
+                add_header(reply, POLL_AFTER_HEADER, str(poll_after(self._emulated.speed)))
+            return reply
         finally:
             self._requests.discard(task)
 

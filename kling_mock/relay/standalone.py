@@ -76,7 +76,7 @@ class RelayServer:
         )
         names = self._settings.admin_hosts | names_of(host, settings.public_url)
         self._access = AccessPolicy(settings.operator, self._settings.admin_token, names)
-        self._host = RelayHost(host, settings.port, None, self._build, settings.limits)
+        self._host = RelayHost(host, settings.port, None, self._build, settings.limits, clock)
         self._url = ""
 
     def start(self) -> None:

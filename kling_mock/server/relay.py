@@ -103,7 +103,7 @@ class EmbeddedRelay:
         self._certificate = certificate
         self._callback_hosts = callback_hosts
         self._state: RelayState | None = None
-        self.host = RelayHost(host, settings.port, tls, self._build, settings.limits)
+        self.host = RelayHost(host, settings.port, tls, self._build, settings.limits, clock)
         if settings.database is not None:
             self._open_state()  # a wrong URL is reported here
 

@@ -88,6 +88,8 @@ class Context:
     api_keys: Keyring | None = None
     #: Whether the server is one that has that interface.
     has_model_path: bool = True
+    #: Whether time is the computer's, and not that of a clock which the program was given.
+    is_real_time: bool = False
     #: Models and endpoints that may have gone, of which the client has warned.
     warned: set[str] = attrs.field(factory=set)
 
@@ -178,6 +180,11 @@ class Context:
         if given is not None:
             return given
         return WAIT_TIMEOUT if record is None else record.wait_timeout
+
+    def hastened(self, seconds: float) -> float:
+        """Return a pause of a wait, shortened to what an emulator asks for; see `Server`."""
+        asked = self.server.poll_after
+        return seconds if asked is None else min(seconds, asked)
 
     def emit(self, event: Event) -> None:
         """Call the event hook, if there is one."""

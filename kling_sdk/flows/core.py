@@ -19,6 +19,7 @@ from kling_sdk.flows.context import Context, Event, log
 from kling_sdk.flows.effects import Flow, Send, Sleep, T
 from kling_sdk.flows.privacy import discreet, private_texts
 from kling_sdk.wire import HttpCall, Reply
+from kling_sdk.wire.messages import poll_after
 
 __all__ = [
     "WRONG_ADDRESS",
@@ -104,6 +105,8 @@ def _send(
 
     def received(reply: Reply) -> T:
         ctx.server.replied(reply.status)
+        if ctx.is_real_time:  # any other clock is in step with the emulator, or knows better
+            ctx.server.poll_after = poll_after(reply.headers) or ctx.server.poll_after
         log.debug("%s %s: HTTP %d, attempt %d", call.method, call.path, reply.status, attempt)
         if watched:
             ctx.emit(Event("response", call.method, call.path, attempt, status=reply.status))

@@ -31,15 +31,18 @@ class Server:
         reached: A request was sent to it, whatever became of that.
         trouble: Why the last attempt could not reach it; None when it did.
         echoes: It has repeated an `x-request-id`.
+        poll_after: Seconds after which it wants to be asked again, as it has said last; None for
+            any server but an emulator, and for one that cannot be reached.
     """
 
-    __slots__ = ("answered", "echoes", "reached", "trouble")
+    __slots__ = ("answered", "echoes", "poll_after", "reached", "trouble")
 
     def __init__(self) -> None:
         self.answered = False
         self.reached = False
         self.trouble: UnreachableError | None = None
         self.echoes = False
+        self.poll_after: float | None = None
 
     def replied(self, status: int) -> None:
         """Take note of a reply."""
@@ -50,7 +53,9 @@ class Server:
     def failed(self, error: TransportError) -> None:
         """Take note that an attempt ended without an answer."""
         self.trouble = error if isinstance(error, UnreachableError) else None
-        if self.trouble is None and error.maybe_sent:
+        if self.trouble is not None:
+            self.poll_after = None
+        elif error.maybe_sent:
             self.reached = True
 
 

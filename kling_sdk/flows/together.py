@@ -67,7 +67,7 @@ def shared_look(
             return None
         if board.claim(place, wait, now):
             break
-        yield Sleep(MOMENT)
+        yield Sleep(ctx.hastened(MOMENT))
         if ctx.cancelled():
             raise cancelled(task)
     try:

@@ -59,14 +59,14 @@ def _first_look(ctx: Context, task: Task) -> float:
     if task.created_at is None:
         return 0.0
     age = ctx.time() - task.created_at.timestamp()
-    return min(max(wanted - age, 0.0), wanted)
+    return ctx.hastened(min(max(wanted - age, 0.0), wanted))
 
 
 def _next_look(ctx: Context, looks: int) -> float:
     """Return the seconds from look number *looks* (from 1) to the next."""
     shortest, longest = ctx.options.poll_interval
     pause = min(longest, shortest * _GROWTH ** min(looks - 1, 40))
-    return pause * (1 - _JITTER + 2 * _JITTER * ctx.random.random())
+    return ctx.hastened(pause * (1 - _JITTER + 2 * _JITTER * ctx.random.random()))
 
 
 def wait(
@@ -123,7 +123,7 @@ def _wait(
         before, looked_at = looked_at, ctx.monotonic()
         started = looked_at
         try:
-            fresh = started - max(pause / 2, ctx.options.poll_interval[0])
+            fresh = started - max(pause / 2, ctx.hastened(ctx.options.poll_interval[0]))
             after = until if started >= until else max(math.nextafter(before, math.inf), fresh)
             looked_at, seen = yield from _look(ctx, place, own, known or str(task), until, after)
         except (KlingAPIError, TransportError) as error:

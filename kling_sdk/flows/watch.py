@@ -156,11 +156,11 @@ class Watch:
         """Return when to look next, in monotonic time; infinite while there is no reason to."""
         if self.is_looking or not self._open:
             return math.inf
-        when = self._looked + self._pause()
-        if self._deadline < when + LEAST:
+        when, least = self._looked + self._pause(), self.ctx.hastened(LEAST)
+        if self._deadline < when + least:
             when = self._deadline
             if self._look is not None:
-                when = max(when, self._looked + LEAST)
+                when = max(when, self._looked + least)
         return when
 
     def _pause(self) -> float:
@@ -175,7 +175,7 @@ class Watch:
         pause = shortest * requests if requests <= 2 else TICK
         pause = max(pause, LATENESS * (self._looked - self.changed_at))
         asked = self._look.retry_after if self._look is not None else 0.0
-        return max(shortest, min(pause, longest, TICK), asked)
+        return max(self.ctx.hastened(max(shortest, min(pause, longest, TICK))), asked)
 
     def look(self) -> Flow[Look]:
         """Return the flow of a look at all open tasks; `looked` takes its result."""

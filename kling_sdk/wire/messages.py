@@ -21,6 +21,7 @@ __all__ = [
     "json_object",
     "names_asked_path",
     "no_answer",
+    "poll_after",
     "read_json",
     "redirected",
     "retry_after",
@@ -208,6 +209,20 @@ def retry_after(reply: Reply) -> float | None:
         return float(value) if 0 < len(value) < 7 else None
     sent_at = http_date(reply.headers.get("date", ""))
     return seconds_until(value, reply.received_at if sent_at is None else sent_at)
+
+
+#: A header of the emulator (`kling_mock`): real milliseconds until another look makes sense.
+POLL_AFTER: Final = "x-kling-mock-poll-after-ms"
+#: Least seconds that it can shorten a pause to, whoever sends it.
+LEAST_POLL_AFTER: Final = 0.01
+
+
+def poll_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds after which an emulator wants to be asked again; None if it is none."""
+    value = headers.get(POLL_AFTER)
+    if value is None or not (value.isascii() and value.isdigit() and len(value) < 10):
+        return None
+    return max(LEAST_POLL_AFTER, int(value) / 1000)
 
 
 def seconds_until(date: str, now: float | None) -> float | None:

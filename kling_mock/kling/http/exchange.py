@@ -30,6 +30,7 @@ from kling_mock.kling.service_codes import SUCCEED, Refusal, UnknownPathError
 from kling_mock.kling.wire.v1 import V1, unknown_path
 from kling_mock.kling.world import World
 from kling_mock.web.origins import ORIGINS
+from kling_mock.web.poll_after import poll_after_line
 from kling_mock.web.replies import Silence, json_reply
 
 if TYPE_CHECKING:  # most servers have no faults
@@ -204,9 +205,10 @@ class Exchange:
         return EmulatorReply(http, code, request_id, body, retry_after, self._lines())
 
     def _lines(self) -> str:
-        """Return the header lines of the notes."""
+        """Return the header lines of the emulator's own."""
+        lines = poll_after_line(self.world.clock.speed)
         notes = self.noticed.notes
-        return f"{NOTE_HEADER}: {header_value(notes)}\r\n" if notes else ""
+        return f"{lines}{NOTE_HEADER}: {header_value(notes)}\r\n" if notes else lines
 
     def refused(self, refusal: Refusal) -> EmulatorReply:
         """Return the reply that *refusal* is."""

@@ -35,8 +35,9 @@ class BusyPolling:
         self._reported = True
         return (
             f"Task {task_id} has been queried {count} times while the mock's clock stood still. An "
-            "app's own loop of get() and time.sleep() never sees it end: sleeping does not move a "
-            "manual clock. Move it from the test (mock.clock.advance(600)), use wait() or run() of "
-            "a client made by the mock, or let the clock run by itself: KlingMock(clock=60), "
-            "kling_mock_clock = 60 in the ini file of pytest."
+            "app's own loop of get() and time.sleep(), or a wait of another process, never sees it "
+            "end: sleeping there does not move a manual clock. Move it from the test "
+            "(mock.clock.advance(600)), use wait() or run() of a client made by the mock, or let "
+            "the clock run by itself: KlingMock(clock=60), kling_mock_clock = 60 in the ini file "
+            "of pytest."
         )
