@@ -9,17 +9,22 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 
 
+def without_keys() -> dict[str, str]:
+    """Return the environment without the developer's own keys."""
+    return {name: value for name, value in os.environ.items() if "KLING" not in name}
+
+
 def run(*arguments: str, example: str = "quickstart.py") -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if "KLING" not in name}
     return subprocess.run(
         [sys.executable, str(ROOT / "examples" / example), *arguments],
         capture_output=True,
         text=True,
-        env=environment,
+        env=without_keys(),
         check=False,
     )
 
@@ -83,3 +88,48 @@ def test_an_unknown_model_is_named(tmp_path: Path) -> None:
     assert answer.returncode == 1
     assert "model_name value 'kling-v9' is invalid" in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("app", ["batch_from_csv", "picture_bot", "video_backend"])
+def test_an_app_passes_its_own_tests(app: str) -> None:
+    """As its reader runs them."""
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"examples/{app}"]
+    answer = subprocess.run(
+        words, cwd=ROOT, env=without_keys(), capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stdout
+
+
+@pytest.mark.slow
+def test_the_batch_makes_a_page(tmp_path: Path) -> None:
+    """With the file that is beside it."""
+    file = ROOT / "examples" / "batch_from_csv" / "prompts.csv"
+    answer = run(str(file), "--out", str(tmp_path), example="batch_from_csv/batch.py")
+
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == f"3 of 3 videos: {tmp_path / 'report.html'}\n"
+    assert len(list(tmp_path.glob("*.mp4"))) == 3
+
+
+@pytest.mark.slow
+def test_the_bot_edits_a_picture(tmp_path: Path) -> None:
+    """And says so."""
+    inbox, outbox = tmp_path / "inbox", tmp_path / "outbox"
+    inbox.mkdir()
+    Image.new("RGB", (512, 512), "orange").save(inbox / "cat.png")
+    (inbox / "cat.txt").write_text("give it a red hat", encoding="utf-8")
+    answer = run(str(inbox), str(outbox), "--once", example="picture_bot/bot.py")
+
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout == "cat is answered\n"
+    assert [file.name for file in outbox.iterdir()] == ["cat.png"]
+
+
+def test_each_example_is_in_the_list() -> None:
+    """In both languages."""
+    folder = ROOT / "examples"
+    names = {one.name for one in folder.iterdir() if not one.name.startswith(("_", "README"))}
+    for page in ("README.md", "README.zh-CN.md"):
+        listed = re.findall(r"\]\(([^)/]+)/?[^)]*\)", (folder / page).read_text("utf-8"))
+        assert set(listed) - {"README.md", "README.zh-CN.md"} == names
