@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from kling_sdk._lazy import lazily
 
 if TYPE_CHECKING:
-    from kling_sdk.answers import Face, FaceSession
+    from kling_sdk.answers import Face, FaceSession, Speech
     from kling_sdk.callbacks import CallbackEvent, check_signature, parse_callback
     from kling_sdk.client import AsyncKling, Kling
     from kling_sdk.endpoints import ENDPOINTS
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from kling_sdk.endpoints.omni_image import OmniImageGeneration
     from kling_sdk.endpoints.omni_video import OmniVideo
     from kling_sdk.endpoints.record import EndpointRecord
+    from kling_sdk.endpoints.text_to_audio import TextToAudio
     from kling_sdk.endpoints.text_to_video import TextToVideo
+    from kling_sdk.endpoints.tts import TextToSpeech
     from kling_sdk.endpoints.values import (
         CameraConfig,
         CameraControl,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     )
     from kling_sdk.endpoints.video_effects import EffectInput, VideoEffects
     from kling_sdk.endpoints.video_extend import VideoExtend
+    from kling_sdk.endpoints.video_to_audio import VideoToAudio
     from kling_sdk.endpoints.virtual_try_on import VirtualTryOn
     from kling_sdk.errors import (
         AccountError,
@@ -92,7 +95,7 @@ if TYPE_CHECKING:
         CallResource,
         TaskResource,
     )
-    from kling_sdk.results import Download, Image, Outcome, Page, ResourcePack, Task, Video
+    from kling_sdk.results import Audio, Download, Image, Outcome, Page, ResourcePack, Task, Video
     from kling_sdk.tasks import AnyTaskResource, AsyncAnyTaskResource
     from kling_sdk.transports import Clock
     from kling_sdk.wire import Reply
@@ -110,6 +113,7 @@ __all__ = [
     "AsyncCallResource",
     "AsyncKling",
     "AsyncTaskResource",
+    "Audio",
     "AuthenticationError",
     "Avatar",
     "CallResource",
@@ -172,10 +176,13 @@ __all__ = [
     "ResourcePack",
     "ServerError",
     "Shot",
+    "Speech",
     "SubjectImage",
     "Task",
     "TaskFailedError",
     "TaskResource",
+    "TextToAudio",
+    "TextToSpeech",
     "TextToVideo",
     "TransportError",
     "UnreachableError",
@@ -183,6 +190,7 @@ __all__ = [
     "VideoEffects",
     "VideoExtend",
     "VideoRequest",
+    "VideoToAudio",
     "VirtualTryOn",
     "Voice",
     "WaitCancelledError",
@@ -199,7 +207,7 @@ _HOMES = {
     "endpoints.lip_sync": "LipSync LipSyncInput",
     "endpoints.advanced_lip_sync": "AdvancedLipSync FaceChoice",
     "endpoints.video_effects": "EffectInput VideoEffects",
-    "answers": "Face FaceSession",
+    "answers": "Face FaceSession Speech",
     "callbacks": "CallbackEvent check_signature parse_callback",
     "client": "AsyncKling Kling",
     "endpoints": "ENDPOINTS",
@@ -215,12 +223,15 @@ _HOMES = {
     "endpoints.omni_image": "OmniImageGeneration",
     "endpoints.omni_video": "OmniVideo",
     "endpoints.record": "EndpointRecord",
+    "endpoints.text_to_audio": "TextToAudio",
     "endpoints.text_to_video": "TextToVideo",
+    "endpoints.tts": "TextToSpeech",
     "endpoints.values": (
         "CameraConfig CameraControl DynamicMask Element OmniImage OmniVideoReference "
         "PictureOfSubject Point ReferenceImage Shot SubjectImage Voice"
     ),
     "endpoints.video_extend": "VideoExtend",
+    "endpoints.video_to_audio": "VideoToAudio",
     "endpoints.virtual_try_on": "VirtualTryOn",
     "errors": (
         "AccountError AlreadyExistsError AuthenticationError CallbackVerificationError "
@@ -235,7 +246,7 @@ _HOMES = {
     "options": "Options",
     "prices": "PRICES Estimate Price",
     "resources": "AsyncCallResource AsyncTaskResource CallResource TaskResource",
-    "results": "Download Image Outcome Page ResourcePack Task Video",
+    "results": "Audio Download Image Outcome Page ResourcePack Task Video",
     "tasks": "AnyTaskResource AsyncAnyTaskResource",
     "transports": "Clock",
     "version": "__version__",

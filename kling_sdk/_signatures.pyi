@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypedDict
 
-from kling_sdk.answers import FaceSession
+from kling_sdk.answers import FaceSession, Speech
 from kling_sdk.endpoints.advanced_lip_sync import FaceChoice
 from kling_sdk.endpoints.avatar import AvatarMode
 from kling_sdk.endpoints.converters import AnyMapping, KeepSound, Switch
 from kling_sdk.endpoints.effect_scenes import DualScene, SingleScene
 from kling_sdk.endpoints.interfaces import Audio, Interface, Resolution
-from kling_sdk.endpoints.lip_sync import LipSyncInput
+from kling_sdk.endpoints.lip_sync import LipSyncInput, VoiceLanguage
 from kling_sdk.endpoints.motion_control import MotionAudio, Orientation
 from kling_sdk.endpoints.values import (
     AspectRatio,
@@ -2392,6 +2392,190 @@ class AsyncOmniVideoResource(AsyncTaskResource):
                 limit of a known model.
         """
 
+class TextToAudioResource(TaskResource):
+    """`/v1/audio/text-to-audio` of Kling."""
+    def create(
+        self,
+        *,
+        prompt: str,
+        duration: float,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            prompt: What is heard, 1 to 200 characters.
+            duration: Its length in seconds, 3.0 to 10.0.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        prompt: str,
+        duration: float,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            prompt: What is heard, 1 to 200 characters.
+            duration: Its length in seconds, 3.0 to 10.0.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncTextToAudioResource(AsyncTaskResource):
+    """`/v1/audio/text-to-audio` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        prompt: str,
+        duration: float,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            prompt: What is heard, 1 to 200 characters.
+            duration: Its length in seconds, 3.0 to 10.0.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        prompt: str,
+        duration: float,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            prompt: What is heard, 1 to 200 characters.
+            duration: Its length in seconds, 3.0 to 10.0.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class TextToSpeechResource(CallResource):
+    """`/v1/audio/tts` of Kling."""
+    def call(
+        self,
+        *,
+        text: str,
+        voice_id: str,
+        voice_language: VoiceLanguage | str,
+        voice_speed: float | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Speech:
+        """Send the request once, and return its result.
+
+        Args:
+            text: What is said, 1 to 1000 characters.
+            voice_id: Who says it, such as oversea_male1: one of the voices of LipSyncInput. The ids
+                of presets-voices are refused (observed once).
+            voice_language: zh or en.
+            voice_speed: 0.8 to 2.0. None: 1.0.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncTextToSpeechResource(AsyncCallResource):
+    """`/v1/audio/tts` of AsyncKling."""
+    async def call(
+        self,
+        *,
+        text: str,
+        voice_id: str,
+        voice_language: VoiceLanguage | str,
+        voice_speed: float | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Speech:
+        """Send the request once, and return its result.
+
+        Args:
+            text: What is said, 1 to 1000 characters.
+            voice_id: Who says it, such as oversea_male1: one of the voices of LipSyncInput. The ids
+                of presets-voices are refused (observed once).
+            voice_language: zh or en.
+            voice_speed: 0.8 to 2.0. None: 1.0.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
 class TextToVideoResource(TaskResource):
     """`/v1/videos/text2video` of Kling."""
     def create(
@@ -2958,6 +3142,156 @@ class AsyncVideoExtendResource(AsyncTaskResource):
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
             interface: v1 or model-path; None takes that of the model's name.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class VideoToAudioResource(TaskResource):
+    """`/v1/audio/video-to-audio` of Kling."""
+    def create(
+        self,
+        *,
+        video_id: str | None = None,
+        video_url: str | None = None,
+        sound_effect_prompt: str | None = None,
+        bgm_prompt: str | None = None,
+        asmr_mode: bool | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            video_id: Id of a video of this account (Video.id), 3 to 20 s long and less than 30 days
+                old. Either this or video_url.
+            video_url: Public URL of an mp4 or mov: at most 100 MB, 3 to 20 s.
+            sound_effect_prompt: What is heard, at most 200 characters.
+            bgm_prompt: The music behind it, at most 200 characters.
+            asmr_mode: True for sounds as in ASMR videos. None: off.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        video_id: str | None = None,
+        video_url: str | None = None,
+        sound_effect_prompt: str | None = None,
+        bgm_prompt: str | None = None,
+        asmr_mode: bool | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            video_id: Id of a video of this account (Video.id), 3 to 20 s long and less than 30 days
+                old. Either this or video_url.
+            video_url: Public URL of an mp4 or mov: at most 100 MB, 3 to 20 s.
+            sound_effect_prompt: What is heard, at most 200 characters.
+            bgm_prompt: The music behind it, at most 200 characters.
+            asmr_mode: True for sounds as in ASMR videos. None: off.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncVideoToAudioResource(AsyncTaskResource):
+    """`/v1/audio/video-to-audio` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        video_id: str | None = None,
+        video_url: str | None = None,
+        sound_effect_prompt: str | None = None,
+        bgm_prompt: str | None = None,
+        asmr_mode: bool | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            video_id: Id of a video of this account (Video.id), 3 to 20 s long and less than 30 days
+                old. Either this or video_url.
+            video_url: Public URL of an mp4 or mov: at most 100 MB, 3 to 20 s.
+            sound_effect_prompt: What is heard, at most 200 characters.
+            bgm_prompt: The music behind it, at most 200 characters.
+            asmr_mode: True for sounds as in ASMR videos. None: off.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        video_id: str | None = None,
+        video_url: str | None = None,
+        sound_effect_prompt: str | None = None,
+        bgm_prompt: str | None = None,
+        asmr_mode: bool | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            video_id: Id of a video of this account (Video.id), 3 to 20 s long and less than 30 days
+                old. Either this or video_url.
+            video_url: Public URL of an mp4 or mov: at most 100 MB, 3 to 20 s.
+            sound_effect_prompt: What is heard, at most 200 characters.
+            bgm_prompt: The music behind it, at most 200 characters.
+            asmr_mode: True for sounds as in ASMR videos. None: off.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
             check: False to check nothing before it is sent; see Request.
             timeout: Seconds one attempt may take; None takes the client's.
             extra_headers: Further headers, see Options.extra_headers; None takes the client's.

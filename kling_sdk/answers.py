@@ -8,10 +8,10 @@ from typing import Any
 
 import attrs
 
-from kling_sdk.errors import TransportError
-from kling_sdk.results import decimal, shown_url, text
+from kling_sdk.errors import TaskFailedError, TransportError
+from kling_sdk.results import Audio, Task, audios_from, decimal, shown_url, text
 
-__all__ = ["Face", "FaceSession"]
+__all__ = ["Face", "FaceSession", "Speech"]
 
 
 def _url_repr(url: str) -> str:
@@ -78,6 +78,51 @@ class FaceSession:
             if isinstance(item, dict)
         )
         return cls(session_id, faces, decimal(data.get("final_unit_deduction")), data)
+
+
+@attrs.frozen
+class Speech:
+    """A text that was spoken.
+
+    Attributes:
+        audios: The sounds, each with an `id`, a `url` and a `duration`; at least one.
+        task_id: The vendor's id of the call, under which nothing can be asked; "" when the reply
+            does not say.
+        units: Units that were deducted, or None when the reply does not say.
+        raw: The object as received.
+    """
+
+    audios: tuple[Audio, ...]
+    task_id: str = ""
+    units: Decimal | None = None
+    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+    @property
+    def audio(self) -> Audio:
+        """The first sound: so far there is always one."""
+        return self.audios[0]
+
+    @classmethod
+    def from_data(cls, data: Any) -> Speech:
+        """Return the speech in a reply's `data`, whatever else that holds.
+
+        Raises:
+            TaskFailedError: it says that it has failed.
+            TransportError: it has no sound.
+        """
+        given: Mapping[str, Any] = data if isinstance(data, dict) else {}
+        task_id, status = text(given.get("task_id")), text(given.get("task_status"))
+        if status == "failed":
+            message = text(given.get("task_status_msg"))
+            raise TaskFailedError(
+                "the text was not spoken; the vendor's reason is in task.status_msg",
+                Task(task_id, status, status_msg=message, endpoint="tts", raw=given),
+            )
+        result = given.get("task_result")
+        audios = audios_from(result.get("audios") if isinstance(result, dict) else None)
+        if not audios:
+            raise TransportError("a reply about speech without a sound")
+        return cls(audios, task_id, decimal(given.get("final_unit_deduction")), given)
 
 
 def _whole(value: object) -> int | None:

@@ -68,6 +68,9 @@ class Kling(ClientBase, Downloads):
         lip_sync: Videos whose mouth moves to a text or a sound.
         advanced_lip_sync: The same for a face that `identify_face` has found.
         identify_face: The faces of a video, at once.
+        text_to_audio: Sounds from a prompt.
+        video_to_audio: Sounds for a video, and the video with them.
+        tts: A text that is spoken, at once.
     """
 
     _open_transport = staticmethod(sync_transport)
@@ -88,6 +91,9 @@ class Kling(ClientBase, Downloads):
     lip_sync: typed.LipSyncResource = resource("lip-sync")
     advanced_lip_sync: typed.AdvancedLipSyncResource = resource("advanced-lip-sync")
     identify_face: typed.IdentifyFaceResource = resource("identify-face")
+    text_to_audio: typed.TextToAudioResource = resource("text-to-audio")
+    video_to_audio: typed.VideoToAudioResource = resource("video-to-audio")
+    tts: typed.TextToSpeechResource = resource("tts")
 
     def __init__(
         self,
@@ -321,6 +327,9 @@ class AsyncKling(ClientBase, AsyncDownloads):
     lip_sync: typed.AsyncLipSyncResource = resource("lip-sync")
     advanced_lip_sync: typed.AsyncAdvancedLipSyncResource = resource("advanced-lip-sync")
     identify_face: typed.AsyncIdentifyFaceResource = resource("identify-face")
+    text_to_audio: typed.AsyncTextToAudioResource = resource("text-to-audio")
+    video_to_audio: typed.AsyncVideoToAudioResource = resource("video-to-audio")
+    tts: typed.AsyncTextToSpeechResource = resource("tts")
 
     def __init__(
         self,

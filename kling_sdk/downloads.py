@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, BinaryIO, overload
 
 from kling_sdk import operations
-from kling_sdk.results import Download, Image, Video
+from kling_sdk.results import Audio, Download, Image, Video
 
 if TYPE_CHECKING:
     from kling_sdk.files.receiving import OnProgress
@@ -22,31 +22,40 @@ class Downloads:
 
     @overload
     def download(
-        self, video: Video | Image | str, to: None = None, *, on_progress: OnProgress | None = None
+        self,
+        video: Video | Image | Audio | str,
+        to: None = None,
+        *,
+        on_progress: OnProgress | None = None,
     ) -> bytes: ...
     @overload
     def download(
         self,
-        video: Video | Image | str,
+        video: Video | Image | Audio | str,
         to: str | os.PathLike[str],
         *,
         on_progress: OnProgress | None = None,
     ) -> Download: ...
     @overload
     def download(
-        self, video: Video | Image | str, to: BinaryIO, *, on_progress: OnProgress | None = None
+        self,
+        video: Video | Image | Audio | str,
+        to: BinaryIO,
+        *,
+        on_progress: OnProgress | None = None,
     ) -> int: ...
     def download(
         self,
-        video: Video | Image | str,
+        video: Video | Image | Audio | str,
         to: str | os.PathLike[str] | BinaryIO | None = None,
         *,
         on_progress: OnProgress | None = None,
     ) -> Download | bytes | int:
-        """Fetch a video or picture: to a file, whole or not at all, to memory, or into a stream.
+        """Fetch a video, picture or sound: to a file, whole or not at all, to memory or a stream.
 
         Args:
-            video: The video or picture, or a URL.
+            video: The video, picture or sound, or a URL. Of a sound it is the MP3, and to a path
+                that ends in `.wav` the WAV, if there is one.
             to: A path: the file, replaced if it is there; or a folder, which gets a name
                 inside. None: memory. A binary file object: the bytes are written to it as
                 they come; it is not closed, and keeps what it has when the download fails.
@@ -72,23 +81,31 @@ class AsyncDownloads:
 
     @overload
     async def download(
-        self, video: Video | Image | str, to: None = None, *, on_progress: OnProgress | None = None
+        self,
+        video: Video | Image | Audio | str,
+        to: None = None,
+        *,
+        on_progress: OnProgress | None = None,
     ) -> bytes: ...
     @overload
     async def download(
         self,
-        video: Video | Image | str,
+        video: Video | Image | Audio | str,
         to: str | os.PathLike[str],
         *,
         on_progress: OnProgress | None = None,
     ) -> Download: ...
     @overload
     async def download(
-        self, video: Video | Image | str, to: BinaryIO, *, on_progress: OnProgress | None = None
+        self,
+        video: Video | Image | Audio | str,
+        to: BinaryIO,
+        *,
+        on_progress: OnProgress | None = None,
     ) -> int: ...
     async def download(
         self,
-        video: Video | Image | str,
+        video: Video | Image | Audio | str,
         to: str | os.PathLike[str] | BinaryIO | None = None,
         *,
         on_progress: OnProgress | None = None,

@@ -79,6 +79,7 @@ def _cells(task: Task) -> Sequence[str]:
         for name, found in (
             ("video", task.videos),
             ("image", (*task.images, *task.series_images)),
+            ("sound", task.audios),
         )
         if found
     ]

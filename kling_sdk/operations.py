@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Context, Flow, Operation, once, repeat
-from kling_sdk.results import Image, Page, ResourcePack, Task, Video
+from kling_sdk.results import Audio, Image, Page, ResourcePack, Task, Video
 from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.v1 import packs_from
 
@@ -237,22 +237,23 @@ def run_many(
 
 
 def download(
-    video: Video | Image | str,
+    video: Video | Image | Audio | str,
     to: str | os.PathLike[str] | BinaryIO | None,
     on_progress: OnProgress | None,
 ) -> Operation[Any]:
     """Fetch a file; a path is opened when the operation starts. See `Kling.download`."""
     from kling_sdk.files.receiving import check_progress
+    from kling_sdk.files.target import url_for
     from kling_sdk.flows.download import download
 
     check_progress(on_progress)
     given: object = video  # a caller may not run a type checker
-    if not isinstance(given, Video | Image | str):
+    if not isinstance(given, Video | Image | Audio | str):
         raise TypeError(
-            "download takes a Video or Image, such as task.videos[0], or a URL, "
+            "download takes a Video, Image or Audio, such as task.videos[0], or a URL, "
             f"not a {type(given).__name__}"
         )
-    url, target, most = video if isinstance(video, str) else video.url, *_target(video, to)
+    url, target, most = url_for(video, to), *_target(video, to)
 
     def start(ctx: Context) -> Flow[Any]:
         limit = ctx.options.max_download
@@ -262,7 +263,7 @@ def download(
 
 
 def _target(
-    video: Video | Image | str, to: str | os.PathLike[str] | BinaryIO | None
+    video: Video | Image | Audio | str, to: str | os.PathLike[str] | BinaryIO | None
 ) -> tuple[Callable[[int, OnProgress | None], Any], int]:
     """Return what opens the target of a download, and how many bytes it takes by default."""
     from kling_sdk.files import streams

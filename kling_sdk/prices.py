@@ -158,6 +158,10 @@ _BY_FIVE_SECONDS: Final[tuple[tuple[str, str, _List], ...]] = (
 # endpoint, model, mode, units per call, list
 _BY_CALL: Final[tuple[tuple[str, str, str, str, _List], ...]] = (
     ("identify-face", "", "", "0.05", _NEW),
+    # That a video pack pays for these three is assumed: the list names no pack.
+    ("text-to-audio", "", "", "0.25", _NEW),
+    ("video-to-audio", "", "", "0.25", _NEW),
+    ("tts", "", "", "0.05", _NEW),
     ("video-extend", "kling-v1", "std", "1", _OLD),
     ("video-extend", "kling-v1", "pro", "3.5", _OLD),
     ("video-extend", "kling-v1-5", "std", "2", _OLD),

@@ -17,7 +17,18 @@ import attrs
 
 from kling_sdk.errors import KlingError
 
-__all__ = ["Download", "Image", "Outcome", "Page", "ResourcePack", "Task", "Video", "redact_url"]
+__all__ = [
+    "Audio",
+    "Download",
+    "Image",
+    "Outcome",
+    "Page",
+    "ResourcePack",
+    "Task",
+    "Video",
+    "audios_from",
+    "redact_url",
+]
 
 #: The statuses after which a task never changes. The interface with the model in the path
 #: spells it `succeeded`, which its replies are read as `succeed`; a task that was made by hand
@@ -100,6 +111,29 @@ class Image:
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
 
 
+@attrs.frozen
+class Audio:
+    """One sound of a finished task, or of a call of text-to-speech.
+
+    Attributes:
+        id: The platform's id of the sound. That of text-to-speech is what `Avatar.audio_id` and
+            `FaceChoice.audio_id` take for 30 days.
+        url: Where to fetch it: the MP3. Of text-to-speech it is the only file, of a type that
+            the vendor's page does not state. It is signed and expires as a video's does.
+        duration: Its length in seconds, or None when the reply does not say.
+        wav_url: Where to fetch the same as WAV, or None if there is none.
+        wav_duration: The length of the WAV, likewise.
+        raw: The object as received.
+    """
+
+    id: str
+    url: str = attrs.field(repr=_url_repr)
+    duration: Decimal | None = None
+    wav_url: str | None = attrs.field(default=None, repr=False)
+    wav_duration: Decimal | None = None
+    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+
 @attrs.frozen(repr=False)
 class Task:
     """A generation task as last seen.
@@ -112,6 +146,7 @@ class Task:
         videos: The videos; empty until the task succeeds, and for products of another kind.
         images: The pictures, likewise.
         series_images: The pictures of a series (`omni_image` with `result_type` series), likewise.
+        audios: The sounds, likewise.
         created_at: When the task was accepted, aware UTC, or None when unknown.
         updated_at: When it last changed, aware UTC, or None when unknown.
         units: Units finally deducted, or None before the end.
@@ -133,6 +168,7 @@ class Task:
     videos: tuple[Video, ...] = ()
     images: tuple[Image, ...] = ()
     series_images: tuple[Image, ...] = ()
+    audios: tuple[Audio, ...] = ()
     created_at: datetime | None = None
     updated_at: datetime | None = None
     units: Decimal | None = None
@@ -201,9 +237,9 @@ class Task:
             return None
 
     @property
-    def outputs(self) -> tuple[Video | Image, ...]:
+    def outputs(self) -> tuple[Video | Image | Audio, ...]:
         """All results, of whatever kind."""
-        return (*self.videos, *self.images, *self.series_images)
+        return (*self.videos, *self.images, *self.series_images, *self.audios)
 
     @property
     def is_succeed(self) -> bool:
@@ -352,6 +388,39 @@ def decimal(value: object) -> Decimal | None:
     return number if bounded and number.adjusted() < _MAX_DIGITS else None
 
 
+def audios_from(items: object) -> tuple[Audio, ...]:
+    """Return the sounds in a list of a reply; entries without a URL are left out.
+
+    Of a task they have `url_mp3` and `url_wav`, of text-to-speech `url`, and on the interface with
+    the model in the path `mp3_url` and `wav_url` (vendor's pages).
+    """
+    found: list[Audio] = []
+    for item in items if isinstance(items, list) else ():
+        if not isinstance(item, Mapping):
+            continue
+        mp3 = text(item.get("url_mp3")) or text(item.get("mp3_url")) or text(item.get("url"))
+        wav = text(item.get("url_wav")) or text(item.get("wav_url"))
+        lengths = [
+            decimal(next((item[name] for name in names if name in item), None))
+            for names in (
+                ("duration_mp3", "mp3_duration", "duration"),
+                ("duration_wav", "wav_duration"),
+            )
+        ]
+        if mp3 or wav:
+            found.append(
+                Audio(
+                    id=text(item.get("id")),
+                    url=mp3 or wav,
+                    duration=lengths[0] if mp3 else lengths[1],
+                    wav_url=wav or None,
+                    wav_duration=lengths[1],
+                    raw=item,
+                )
+            )
+    return tuple(found)
+
+
 def instant(value: object, *, per_second: int = 1000) -> datetime | None:
     """Return a Unix time as an aware datetime, or None when it is not one.
 
@@ -416,7 +485,11 @@ def _instance(kind: type) -> Callable[[Any], Any]:
     return lambda value: value if isinstance(value, kind) else None
 
 
-_PARTS: Final[dict[str, type]] = {"tuple[Video, ...]": Video, "tuple[Image, ...]": Image}
+_PARTS: Final[dict[str, type]] = {
+    "tuple[Video, ...]": Video,
+    "tuple[Image, ...]": Image,
+    "tuple[Audio, ...]": Audio,
+}
 # A field's type -> how it is read, and what it must be.
 _FIELDS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "str": (_instance(str), "text"),

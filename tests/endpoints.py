@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import kling_sdk
 from kling_mock import KlingMock
-from kling_mock.kling.endpoints.example_parts import SESSION_ID, VIDEO_ID
+from kling_mock.kling.endpoints.example_parts import AUDIO_ID, SESSION_ID, VIDEO_ID
 
 __all__ = [
     "BODIES",
@@ -22,6 +22,7 @@ __all__ = [
     "body",
     "face_session",
     "source_video",
+    "speech",
     "with_sources",
 ]
 
@@ -83,10 +84,13 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
             }
         ],
     },
+    "text-to-audio": {"prompt": "rain on tin", "duration": 5.0},
+    "video-to-audio": {"video_id": SOURCE_VIDEO, "sound_effect_prompt": "steps on gravel"},
 }
 #: The same for the calls that answer at once and make no task.
 CALLS: Final[dict[str, dict[str, Any]]] = {
     "identify-face": {"video_id": SOURCE_VIDEO},
+    "tts": {"text": "Good morning", "voice_id": "oversea_male1", "voice_language": "en"},
 }
 
 
@@ -119,6 +123,13 @@ def face_session(mock: KlingMock) -> str:
         return kling.identify_face.call(video_url="https://example.com/a.mp4").session_id
 
 
+def speech(mock: KlingMock) -> str:
+    """Speak a text; return the sound's id."""
+    with mock.client() as kling:
+        given = CALLS["tts"] | {"text": "Good morning, everybody, and welcome to this show."}
+        return kling.tts.call(**given).audio.id
+
+
 def with_sources(mock: KlingMock, request: dict[str, Any]) -> dict[str, Any]:
     """Return a request, or an example of a record, with the ids of what is there."""
     shown = repr(request)
@@ -127,6 +138,8 @@ def with_sources(mock: KlingMock, request: dict[str, Any]) -> dict[str, Any]:
         ids |= dict.fromkeys((SOURCE_VIDEO, VIDEO_ID), source_video(mock))
     if SOURCE_SESSION in shown or SESSION_ID in shown:
         ids |= dict.fromkeys((SOURCE_SESSION, SESSION_ID), face_session(mock))
+    if AUDIO_ID in shown:
+        ids[AUDIO_ID] = speech(mock)
     made: dict[str, Any] = _replaced(request, ids)
     return made
 

@@ -11,9 +11,10 @@ from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.record import CallContext, DirectCall, EmulatedEndpoint
 from kling_mock.kling.endpoints.registry import RoutedCall
 from kling_mock.kling.endpoints.validation import make_plan, read_object
-from kling_mock.kling.media.urls import RETENTION_SECONDS
+from kling_mock.kling.media.urls import RETENTION_SECONDS, OutputType
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.admission import Purchase
+from kling_mock.kling.model.plan import Plan
 from kling_mock.kling.model.progress import TYPICAL
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import Refusal
@@ -64,11 +65,16 @@ def _context(
         known.models,
         world.retired,
         account.characters,
-        lambda video_id: world.tasks.plan_of_video(
-            account, video_id, world.clock.now() - RETENTION_SECONDS
-        ),
+        partial(_plan_of, world, account, "video"),
+        partial(_plan_of, world, account, "audio"),
         lambda kind, session_id: world.sessions.find(account, kind, session_id, world.clock.now()),
     )
+
+
+def _plan_of(world: World, account: Account, type_: OutputType, result_id: str) -> Plan | None:
+    """Return the plan of a task whose results of a type have this id, until they are deleted."""
+    oldest = world.clock.now() - RETENTION_SECONDS
+    return world.tasks.plan_of(account, type_, result_id, oldest)
 
 
 def get(world: World, account: Account, call: RoutedCall, origin: str) -> str:

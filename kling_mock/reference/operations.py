@@ -160,6 +160,10 @@ def _origin(fact: Fact) -> dict[str, Any]:
 def _media(form: FileForm, suffix: str) -> Iterator[ApiOperation]:
     """Yield the calls that download files with this suffix."""
     number, media_type = "-[0-9]+" if form.is_numbered else "", form.media_types[suffix]
+    # Two operations have no path in common, so what there is twice has its suffix in the path.
+    ending, shown = f"[.]{suffix}", "{file}"
+    if len(form.media_types) > 1:
+        ending, shown = "", f"{{file}}.{suffix}"
     headers: Mapping[str, Schema] = {
         "ETag": {"type": "string"},
         "Accept-Ranges": {"const": "bytes"},
@@ -175,14 +179,14 @@ def _media(form: FileForm, suffix: str) -> Iterator[ApiOperation]:
     name = Parameter(
         "file",
         "path",
-        {"type": "string", "pattern": f"^[0-9]{{18}}{number}(-watermark)?[.]{suffix}$"},
+        {"type": "string", "pattern": f"^[0-9]{{18}}{number}(-watermark)?{ending}$"},
         "As in the `url` of a task's result.",
     )
     byte_range = Parameter("Range", "header", {"type": "string"}, "One range of bytes.")
     for method in ("GET", "HEAD"):
         yield ApiOperation(
             method,
-            f"{MEDIA}{form.folder}/{{file}}",
+            f"{MEDIA}{form.folder}/{shown}",
             f"{method.lower()}-{suffix}",
             "results",
             "Download a result" if method == "GET" else "Get the headers of a result",

@@ -43,11 +43,12 @@ from kling_sdk.errors import (
 )
 from kling_sdk.files.target import FileTarget, place_for
 from kling_sdk.logs import log_to_stderr
-from kling_sdk.results import Download, Task
+from kling_sdk.results import Audio, Download, Image, Task, Video
 
 __all__ = ["run"]
 
 _DAY_MS: Final = 86_400_000
+_AUDIO: Final = (".mp3", ".wav")
 
 
 def run(arguments: Sequence[str] | None, open_client: Callable[[], Any] | None) -> int:
@@ -111,6 +112,7 @@ class _Session:
     task_id: str = ""
     external_task_id: str = ""
     is_calling: bool = False
+    has_result: bool = False
 
     def say_how_to_go_on(self, when: str) -> None:
         if self.task_id:
@@ -120,6 +122,8 @@ class _Session:
                 "the task may have been created; ask with: "
                 f"kling get {self.endpoint} {self.external_task_id}"
             )
+        elif self.has_result:
+            how = "the call was carried out; its result is on standard output"
         elif self.is_calling:
             how = "the call may have been carried out; nothing can be asked"
         else:
@@ -169,9 +173,14 @@ class _Session:
         self.task_id = task.task_id
         if not task.outputs:
             raise DownloadError(f"task {task.task_id} is {task.status} and has no result yet")
+        return self.fetch_all(kling, task.outputs, place)
+
+    def fetch_all(
+        self, kling: Any, outputs: Sequence[Video | Image | Audio], place: str
+    ) -> list[Download]:
         files: list[Download] = []
-        for number, output in enumerate(task.outputs):
-            with self.screen.fetching(own := _place_of(place, number)) as note:
+        for number, output in enumerate(outputs):
+            with self.screen.fetching(own := _place_of(place, number, output)) as note:
                 files.append(kling.download(output, own, on_progress=note))
         return files
 
@@ -180,12 +189,22 @@ def _resource(kling: Any, endpoint: str) -> Any:
     return getattr(kling, ENDPOINTS[endpoint].attribute)
 
 
-def _place_of(place: str, number: int) -> str:
-    """Return where result *number* of a task goes: `a.png`, `a-1.png`, `a-2.png`."""
+def _place_of(place: str, number: int, output: Video | Image | Audio) -> str:
+    """Return where result *number* of a task goes: `a.png`, `a-1.png`, `a-2.png`.
+
+    A video and its sound have suffixes of their own, `a.mp4` and `a-1.mp3`, whichever is named.
+    """
     path = Path(place)
-    if not number or path.is_dir():
+    if path.is_dir():
         return place
-    return str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
+    suffix, is_audio = path.suffix, path.suffix.lower() in _AUDIO
+    if isinstance(output, Audio) and number and not is_audio:
+        suffix = _AUDIO[0]
+    elif isinstance(output, Video) and is_audio:
+        suffix = ".mp4"
+    elif not number:
+        return place
+    return str(path.with_name(f"{path.stem}{f'-{number}' if number else ''}{suffix}"))
 
 
 def _check_place(place: str | None) -> None:
@@ -221,6 +240,8 @@ def _create(session: _Session, options: argparse.Namespace) -> None:
 
 
 def _call(session: _Session, options: argparse.Namespace) -> None:
+    place: str | None = getattr(options, "download", None)  # only of what makes files
+    _check_place(place)
     request = request_from(request_class(options.endpoint), options)
     if options.estimate:
         session.screen.estimate(estimate_row(request))
@@ -229,8 +250,13 @@ def _call(session: _Session, options: argparse.Namespace) -> None:
     with session.open_client() as kling:
         session.is_calling = True
         result = _resource(kling, options.endpoint).submit(request)
-        session.is_calling = False
-    session.screen.result(result)
+        session.has_result = True
+        files: list[Download] = []
+        try:
+            if place is not None:
+                files = session.fetch_all(kling, result.audios, place)
+        finally:  # it is paid for, also if a file cannot be fetched
+            session.screen.result(result, files)
 
 
 def _identified(request: Request) -> Request:

@@ -16,6 +16,7 @@ import attrs
 from kling_sdk.endpoints.avatar import AvatarMode
 from kling_sdk.endpoints.base import Request, documentation
 from kling_sdk.endpoints.converters import KeepSound, Switch
+from kling_sdk.endpoints.lip_sync import VoiceLanguage
 from kling_sdk.endpoints.models import ABSENT
 from kling_sdk.endpoints.motion_control import Orientation
 from kling_sdk.endpoints.values import (
@@ -53,6 +54,7 @@ _CHOICES: Final = {
     "KeepSound": get_args(KeepSound),
     "Orientation": get_args(Orientation),
     "AvatarMode": get_args(AvatarMode),
+    "VoiceLanguage": get_args(VoiceLanguage),
 }
 
 # How a parameter is given, by the beginning of its type.
@@ -73,6 +75,7 @@ _WORDS: Final = tuple(
         (r", as object or mapping", ", as JSON"),
         (r" \(Video\.id\)", ""),
         (r"AdvancedLipSync|IdentifyFace", "advanced lip-sync"),
+        (r": one of the voices of LipSyncInput", ""),
         (r"FaceSession\.session_id", "of identify-face"),
         (r"; (?:sources and )?limits as ImageToVideo\.image", ", as paths, URLs or base64"),
         (r", as sources or objects", ""),
@@ -159,7 +162,7 @@ def request_from(cls: type[Request], options: argparse.Namespace) -> Request:
     """Return the request that the options describe.
 
     A picture may be a path: who types a command chooses which of the own files is read. A
-    prompt of `-` is read from standard input, and so stays out of the shell's history.
+    prompt or text of `-` is read from standard input, and so stays out of the shell's history.
 
     Raises:
         RequestValidationError: an option is not accepted.
@@ -174,8 +177,8 @@ def request_from(cls: type[Request], options: argparse.Namespace) -> Request:
 
 
 def _value(name: str, annotation: str, value: Any) -> Any:
-    if name == "prompt" and value == "-":
-        return _standard_input()
+    if name in {"prompt", "text"} and value == "-":
+        return _standard_input(name)
     if annotation.startswith("tuple["):
         return [_item(name, item) for item in value]
     if annotation.startswith(_OBJECTS):
@@ -183,12 +186,12 @@ def _value(name: str, annotation: str, value: Any) -> Any:
     return _picture(value) if name in _PICTURES else value
 
 
-def _standard_input() -> str:
+def _standard_input(name: str) -> str:
     try:
         return sys.stdin.read().strip()
     except (AttributeError, OSError, UnicodeDecodeError):  # closed, or no text
         raise RequestValidationError(
-            "prompt", "cannot be read from standard input", "text, as from: echo ... | kling ..."
+            name, "cannot be read from standard input", "text, as from: echo ... | kling ..."
         ) from None
 
 

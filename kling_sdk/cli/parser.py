@@ -101,7 +101,9 @@ def _add_call(commands: Any) -> None:
     endpoints = call.add_subparsers(required=True, metavar="ENDPOINT", dest="endpoint")
     for name, record in ENDPOINTS.items():
         if record.returns is not None:
-            _add_endpoint(endpoints, name, " It is sent once.")
+            one = _add_endpoint(endpoints, name, " It is sent once.")
+            if record.result == "audios":
+                _add_download_option(one, "fetch the sounds to a file or into a folder")
 
 
 def _makers() -> list[str]:
@@ -138,11 +140,11 @@ def _add_wait_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=_seconds, metavar="SECONDS", help="how long to wait (default: 7200)"
     )
-    parser.add_argument(
-        "--download",
-        metavar="PATH",
-        help="wait, and fetch the results to a file or into a folder",
-    )
+    _add_download_option(parser, "wait, and fetch the results to a file or into a folder")
+
+
+def _add_download_option(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--download", metavar="PATH", help=text)
 
 
 def _add_common(parser: argparse.ArgumentParser, *, default: Any = argparse.SUPPRESS) -> None:

@@ -17,7 +17,7 @@ from rich.console import Console
 from kling_sdk.cli.exits import OutputError, PipeClosedError
 from kling_sdk.cli.models import ModelRow, seconds_text
 from kling_sdk.cli.progress import fetching, plain, waiting
-from kling_sdk.results import Download, Image, ResourcePack, Task, Video, redact_url
+from kling_sdk.results import Audio, Download, Image, ResourcePack, Task, Video, redact_url
 
 __all__ = ["Screen"]
 
@@ -97,6 +97,7 @@ class Screen:
         rows += [("video", _output(video)) for video in task.videos]
         rows += [("image", _output(image)) for image in task.images]
         rows += [("series image", _output(image)) for image in task.series_images]
+        rows += [("audio", _output(audio)) for audio in task.audios]
         rows += [
             ("file", f"{file.path} ({file.size} bytes, sha256 {file.sha256})") for file in files
         ]
@@ -160,12 +161,18 @@ class Screen:
             return
         self._rows((file.path, f"{file.size} bytes", f"sha256 {file.sha256}") for file in files)
 
-    def result(self, result: Any) -> None:
-        """Print what a call without a task has returned; signatures of URLs only as JSON."""
+    def result(self, result: Any, files: Sequence[Download] = ()) -> None:
+        """Print what a call without a task has returned; signatures of URLs only as JSON.
+
+        Args:
+            result: What was returned.
+            files: The files that were made of it.
+        """
+        shown = _plain(result) | ({"files": [*map(_file, files)]} if files else {})
         if self.as_json:
-            self._json(_plain(result))
+            self._json(shown)
             return
-        for name, value in _lines(_plain(result)):
+        for name, value in _lines(shown):
             self._write(f"{plain(name)}  {plain(value)}\n")
 
     def text(self, text: str) -> None:
@@ -255,13 +262,17 @@ def _task(task: Task) -> dict[str, Any]:
             {"index": one.index, "url": one.url, "watermark_url": one.watermark_url}
             for one in getattr(task, name)
         ]
+    shown["audios"] = [_plain(one) for one in task.audios]
     return shown
 
 
-def _output(output: Video | Image) -> str:
+def _output(output: Video | Image | Audio) -> str:
     """Return a result in one line, without the signature of its URL; `--json` has it."""
-    seconds = f"{output.duration} s" if isinstance(output, Video) and output.duration else ""
-    name = output.id if isinstance(output, Video) else _value(output.index)
+    name, seconds = "", ""
+    if isinstance(output, Image):
+        name = _value(output.index)
+    else:
+        name, seconds = output.id, f"{output.duration} s" if output.duration else ""
     url = redact_url(output.url)
     signed = "?..." if url != output.url else ""
     return "  ".join(str(part) for part in (name, seconds, f"{url}{signed}") if part)

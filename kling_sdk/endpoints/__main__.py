@@ -68,7 +68,7 @@ from kling_sdk.endpoints.avatar import AvatarMode
 from kling_sdk.endpoints.converters import AnyMapping, KeepSound, Switch
 from kling_sdk.endpoints.effect_scenes import DualScene, SingleScene
 from kling_sdk.endpoints.interfaces import Audio, Interface, Resolution
-from kling_sdk.endpoints.lip_sync import LipSyncInput
+from kling_sdk.endpoints.lip_sync import LipSyncInput, VoiceLanguage
 from kling_sdk.endpoints.motion_control import MotionAudio, Orientation
 from kling_sdk.endpoints.video_effects import EffectInput
 from kling_sdk.endpoints.values import (

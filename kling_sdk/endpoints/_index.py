@@ -18,9 +18,12 @@ CLASSES: Final = {
     "multi-image2video": "multi_image_to_video.MultiImageToVideo",
     "omni-image": "omni_image.OmniImageGeneration",
     "omni-video": "omni_video.OmniVideo",
+    "text-to-audio": "text_to_audio.TextToAudio",
+    "tts": "tts.TextToSpeech",
     "text2video": "text_to_video.TextToVideo",
     "effects": "video_effects.VideoEffects",
     "video-extend": "video_extend.VideoExtend",
+    "video-to-audio": "video_to_audio.VideoToAudio",
     "virtual-try-on": "virtual_try_on.VirtualTryOn",
 }
 MODELS: Final = frozenset(

@@ -15,14 +15,14 @@ from kling_sdk.endpoints.values import build, hidden, media, needed, typed
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.files import SoundSource, sound_problem, to_sound
 
-__all__ = ["LipSync", "LipSyncInput"]
+__all__ = ["SPEEDS", "LipSync", "LipSyncInput", "VoiceLanguage"]
 
 LipSyncMode = Literal["text2video", "audio2video"]
 AudioType = Literal["file", "url"]
 VoiceLanguage = Literal["zh", "en"]
 
 _MAX_TEXT: Final = 120  # characters
-_SPEEDS: Final = (0.8, 2.0)
+SPEEDS: Final = (0.8, 2.0)
 
 _RECORD: Final = EndpointRecord(
     name="lip-sync",
@@ -96,7 +96,7 @@ def _check_input(request: Any) -> None:
         _need(given, "audio_type")
         _one_of("audio_type", given.audio_type, AudioType)
         _need(given, "audio_file" if given.audio_type == "file" else "audio_url")
-    low, high = _SPEEDS
+    low, high = SPEEDS
     if given.voice_speed is not None and not low <= given.voice_speed <= high:
         raise RequestValidationError(
             "input.voice_speed", f"is {given.voice_speed}", f"a number from {low} to {high}"

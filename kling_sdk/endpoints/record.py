@@ -13,6 +13,7 @@ __all__ = ["WAIT_TIMEOUT", "EndpointRecord", "InputLength", "common_features"]
 
 ResultKind = Literal["videos", "images", "audios"]
 SizeField = Literal["mode", "resolution"]
+DurationType = Literal["text", "number"]
 
 #: Seconds that a wait may take where nothing else is known: videos were seen to take an hour.
 WAIT_TIMEOUT: Final = 7200.0
@@ -74,7 +75,8 @@ class EndpointRecord:
             as `text-to-video`; "" when that does not serve it.
         interface: At which of the vendor's interfaces its tasks are asked for: a key of
             `kling_sdk.wire.WIRES`. A task that says its own is asked for there.
-        result: What a finished task has, by the attribute of `Task`.
+        result: What a finished task has, by the attribute of `Task`; of a call that answers at
+            once, what of it can be downloaded.
         returns: None for an endpoint that makes a task. Otherwise the call answers at once, and
             this makes its result of the reply's payload: its return annotation is the type
             that editors are shown.
@@ -90,6 +92,7 @@ class EndpointRecord:
         size_field: What /v1 calls the size: `mode` (of videos; `resolution` is another name of
             ours for it) or `resolution` (of pictures: `1k`, `2k`, `4k`). In `models` its values
             are the modes.
+        duration_type: How the body has `duration`: as `text` (of videos) or as `number`.
         features: Yields what a request asks for, in the words of `ModeLimits`.
         feature_fields: The parameter to name when a feature is refused, where it is not the
             feature's own name.
@@ -111,6 +114,7 @@ class EndpointRecord:
     default_model: str = ""
     default_mode: str = "std"
     size_field: SizeField = "mode"
+    duration_type: DurationType = "text"
     features: Callable[[Mapping[str, Any]], Iterable[str]] = common_features
     feature_fields: Mapping[str, str] = attrs.field(factory=dict[str, str])
     situations: frozenset[str] = frozenset()

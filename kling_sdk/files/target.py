@@ -19,19 +19,40 @@ from urllib.parse import unquote, urlsplit
 from kling_sdk.errors import DownloadError
 from kling_sdk.files.names import is_device_name, part_name, safe_name
 from kling_sdk.files.receiving import OnProgress, Receiving
-from kling_sdk.results import Download, Image, Video
+from kling_sdk.results import Audio, Download, Image, Video
 
-__all__ = ["MAX_FILE", "FileTarget", "place_for"]
+__all__ = ["MAX_FILE", "FileTarget", "place_for", "url_for"]
 
 # On Windows a descriptor is opened for text, and changes line ends, unless it is opened as binary.
 _NEW_FILE: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+#: The name of a file of which nothing is known but what it is.
+_NAMES: Final[dict[type, str]] = {Video: "video.mp4", Image: "image.png", Audio: "audio.mp3"}
 MAX_FILE: Final = 4 * 1024**3  # bytes, where no limit is set
 
 
-def place_for(source: Video | Image | str, path: str | os.PathLike[str]) -> Path:
+def url_for(source: Video | Image | Audio | str, to: object) -> str:
+    """Return the URL of what is fetched: of a sound the MP3, or the WAV for a path with `.wav`.
+
+    Args:
+        source: What is fetched, or its URL.
+        to: Where it goes.
+
+    Raises:
+        DownloadError: a sound that is known to have an MP3 only is to become a WAV.
+    """
+    if not isinstance(source, Audio):
+        return source if isinstance(source, str) else source.url
+    if not (isinstance(to, str | os.PathLike) and Path(to).suffix.lower() == ".wav"):
+        return source.url
+    if source.wav_url is None and urlsplit(source.url).path.lower().endswith(".mp3"):
+        raise DownloadError(f"cannot write {Path(to).name}: this sound is an MP3 and has no WAV")
+    return source.wav_url or source.url
+
+
+def place_for(source: Video | Image | Audio | str, path: str | os.PathLike[str]) -> Path:
     """Return the file that *source* is to become.
 
-    A *path* that is a folder gets a name inside it: a video's id, else the last
+    A *path* that is a folder gets a name inside it: the id of a video or sound, else the last
     part of the URL's path, with everything but letters, digits and `._-` replaced.
 
     Raises:
@@ -42,10 +63,11 @@ def place_for(source: Video | Image | str, path: str | os.PathLike[str]) -> Path
         if os.fspath(path).endswith(("/", os.sep)):
             raise DownloadError(f"there is no folder {place}; make it first")
         return place
-    url = source if isinstance(source, str) else source.url
-    last = unquote(urlsplit(url).path).rpartition("/")[2]
-    name = f"{source.id}.mp4" if isinstance(source, Video) and source.id else last
-    return place / safe_name(name, "image.png" if isinstance(source, Image) else "video.mp4")
+    name = unquote(urlsplit(url_for(source, None)).path).rpartition("/")[2]
+    kind = next((kind for kind in _NAMES if isinstance(source, kind)), Video)
+    if isinstance(source, Video | Audio) and source.id:
+        name = f"{source.id}{Path(_NAMES[kind]).suffix}"
+    return place / safe_name(name, _NAMES[kind])
 
 
 class FileTarget(Receiving[Download]):

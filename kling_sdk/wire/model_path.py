@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from kling_sdk.errors import NotFoundError, RequestValidationError, TransportError
-from kling_sdk.results import Image, Page, Task, Video, decimal, instant, text
+from kling_sdk.results import Image, Page, Task, Video, audios_from, decimal, instant, text
 from kling_sdk.wire.messages import HttpCall, NameKind, Reply, json_object
 from kling_sdk.wire.v1 import V1Wire, checked_id, plain_body
 
@@ -180,6 +180,7 @@ def task_from(data: object, endpoint: str = "") -> Task:
         status_msg=text(raw.get("message")),
         videos=tuple(_videos(raw.get("outputs"))),
         images=tuple(_images(raw.get("outputs"))),
+        audios=audios_from(_of_kind(raw.get("outputs"), "audio")),
         created_at=instant(raw.get("create_time")),
         updated_at=instant(raw.get("update_time")),
         units=_package_units(raw.get("billing")),
@@ -189,11 +190,19 @@ def task_from(data: object, endpoint: str = "") -> Task:
     )
 
 
+def _of_kind(outputs: object, kind: str) -> list[dict[str, Any]]:
+    """Return the outputs of a kind; a video need not say that it is one."""
+    return [
+        item
+        for item in (outputs if isinstance(outputs, list) else ())
+        if isinstance(item, dict) and item.get("type", "video") == kind
+    ]
+
+
 def _outputs(outputs: object, kind: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    """Yield URL and object of each output of a kind; a video need not say that it is one."""
-    for item in outputs if isinstance(outputs, list) else ():
-        is_one = isinstance(item, dict) and item.get("type", "video") == kind
-        if is_one and (url := text(item.get("url"))):
+    """Yield URL and object of each output of a kind."""
+    for item in _of_kind(outputs, kind):
+        if url := text(item.get("url")):
             yield url, item
 
 

@@ -1,7 +1,7 @@
 """A one-api style relay in front of Kling: flat replies, keyset pages.
 
 Bodies: `{"task_id", "kling_task_id", "status", "video_url", "duration", "fail_reason"}`,
-empty text where unknown; of pictures `images` or `series_images` too. Errors:
+empty text where unknown; of pictures `images` or `series_images` too, of sounds `audios`. Errors:
 `{"error": {"message", "type", "code"}}`, with Kling's own code kept where Kling refused. Source:
 this project's relay.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from kling_sdk.errors import RequestValidationError, TransportError
-from kling_sdk.results import Page, Task, Video, decimal, instant, text
+from kling_sdk.results import Page, Task, Video, audios_from, decimal, instant, text
 from kling_sdk.wire.messages import (
     HttpCall,
     NameKind,
@@ -167,8 +167,11 @@ def _task_from(data: object, endpoint: str) -> Task:
     if not task_id or not status:
         raise TransportError("a task without task_id or status")
     images, series = images_from(raw), images_from(raw, "series_images")
-    # Beside pictures it is the first of them.
-    url = "" if images or series else text(raw.get("video_url"))
+    audios = audios_from(raw.get("audios"))
+    url = text(raw.get("video_url"))
+    # Where there is no video it is the first of the other results.
+    if images or series or any(audio.url == url for audio in audios):
+        url = ""
     videos = (Video(id="", url=url, duration=decimal(raw.get("duration")), raw=raw),) if url else ()
     return Task(
         task_id=task_id,
@@ -178,6 +181,7 @@ def _task_from(data: object, endpoint: str) -> Task:
         videos=videos,
         images=images,
         series_images=series,
+        audios=audios,
         created_at=instant(raw.get("created_at"), per_second=1),
         updated_at=instant(raw.get("updated_at"), per_second=1),
         endpoint=endpoint,

@@ -13,7 +13,17 @@ from urllib.parse import quote
 import attrs
 
 from kling_sdk.errors import RequestValidationError, TransportError
-from kling_sdk.results import Image, Page, ResourcePack, Task, Video, decimal, instant, text
+from kling_sdk.results import (
+    Image,
+    Page,
+    ResourcePack,
+    Task,
+    Video,
+    audios_from,
+    decimal,
+    instant,
+    text,
+)
 from kling_sdk.wire.messages import (
     HttpCall,
     NameKind,
@@ -43,10 +53,12 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _plain_fields(fields: Mapping[str, Any], *, is_text: bool = True) -> dict[str, Any]:
     body = {name: _plain(value) for name, value in fields.items() if value is not None}
     seconds = body.get("duration")
-    # Documented as text everywhere, also within shots. What is no number is sent unchecked.
+    if not is_text:
+        return body
+    # Text of videos, also within shots. What is no number is sent unchecked.
     if type(seconds) is float or (type(seconds) is int and abs(seconds) < 10**9):
         body["duration"] = str(seconds)
     return body
@@ -66,7 +78,8 @@ def plain_body(
         return {**request.body, **sent_id}, {}
     fields = request.given()
     extra = fields.pop("extra_body", {})
-    body = {**_plain_fields(fields), **sent_id}
+    is_text = request.record.duration_type == "text"
+    body = {**_plain_fields(fields, is_text=is_text), **sent_id}
     if isinstance(body.get("watermark_info"), bool):
         body["watermark_info"] = {"enabled": body["watermark_info"]}
     return body, extra
@@ -240,7 +253,7 @@ def task_from(data: object, endpoint: str = "") -> Task:
     task_id, status = text(raw.get("task_id")), text(raw.get("task_status"))
     if not task_id or not status:
         raise TransportError("a task without task_id or task_status")
-    info = raw.get("task_info")
+    info, result = raw.get("task_info"), raw.get("task_result")
     external = info.get("external_task_id") if isinstance(info, dict) else None
     return Task(
         task_id=task_id,
@@ -248,9 +261,10 @@ def task_from(data: object, endpoint: str = "") -> Task:
         # The documents put it inside task_info; some replies carry it at the top.
         external_task_id=text(external) or text(raw.get("external_task_id")) or None,
         status_msg=text(raw.get("task_status_msg")),
-        videos=videos_from(raw.get("task_result")),
-        images=images_from(raw.get("task_result")),
-        series_images=images_from(raw.get("task_result"), "series_images"),
+        videos=videos_from(result),
+        images=images_from(result),
+        series_images=images_from(result, "series_images"),
+        audios=audios_from(result.get("audios") if isinstance(result, dict) else None),
         created_at=instant(raw.get("created_at")),
         updated_at=instant(raw.get("updated_at")),
         units=decimal(raw.get("final_unit_deduction")),

@@ -17,7 +17,7 @@ from tests.mock.receiver import Receiver, receiver
 __all__ = ["receiver"]
 
 #: The first bytes of a file, behind some of another meaning.
-MAGIC = {"mp4": (4, b"ftyp"), "png": (0, b"\x89PNG")}
+MAGIC = {"mp4": (4, b"ftyp"), "png": (0, b"\x89PNG"), "mp3": (0, b"ID3")}
 
 pytestmark = [
     pytest.mark.parametrize("endpoint", MAKERS),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kling_sdk import Image, OmniImage, OmniVideoReference, Task, TextToVideo, Video
+from kling_sdk import Audio, Image, OmniImage, OmniVideoReference, Task, TextToVideo, Video
 from kling_sdk.results import decimal
 
 texts = st.text(max_size=10)
@@ -23,6 +23,7 @@ numbers = st.none() | st.decimals("-1e6", "1e6", places=6).filter(
 times = st.none() | st.datetimes(timezones=st.just(UTC))
 videos = st.builds(Video, texts, texts, numbers, st.none() | texts, raws)
 images = st.builds(Image, texts, st.none() | st.integers(), st.none() | texts, raws)
+audios = st.builds(Audio, texts, texts, numbers, st.none() | texts, numbers, raws)
 tasks = st.builds(
     Task,
     task_id=texts,
@@ -31,6 +32,7 @@ tasks = st.builds(
     status_msg=texts,
     videos=st.lists(videos, max_size=2).map(tuple),
     images=st.lists(images, max_size=2).map(tuple),
+    audios=st.lists(audios, max_size=2).map(tuple),
     created_at=times,
     updated_at=times,
     units=numbers,
@@ -45,6 +47,7 @@ TASK = Task(
     external_task_id="job-7",
     videos=(Video("v", "https://files.test/a.mp4?sign=s3cret", Decimal("5.1"), raw={"id": "v"}),),
     images=(Image("https://files.test/a.png", 0),),
+    audios=(Audio("a", "https://files.test/a.mp3", Decimal("3.5")),),
     created_at=datetime(2026, 11, 1, 12, tzinfo=UTC),
     units=Decimal("1.50"),
     endpoint="text2video",
@@ -85,6 +88,16 @@ def test_the_form_is_plain_json() -> None:
             {"url": "https://files.test/a.png", "index": 0, "watermark_url": None, "raw": {}}
         ],
         "series_images": [],
+        "audios": [
+            {
+                "id": "a",
+                "url": "https://files.test/a.mp3",
+                "duration": "3.5",
+                "wav_url": None,
+                "wav_duration": None,
+                "raw": {},
+            }
+        ],
         "created_at": "2026-11-01T12:00:00+00:00",
         "updated_at": None,
         "units": "1.50",
@@ -99,7 +112,7 @@ def test_the_form_is_plain_json() -> None:
 
 def test_releases_read_each_other_s_tasks() -> None:
     """A key of tomorrow is ignored, and one that yesterday did not write takes its default."""
-    assert Task.from_dict({**TASK.to_dict(), "audios": [], "videos": None}) == attrs.evolve(
+    assert Task.from_dict({**TASK.to_dict(), "songs": [], "videos": None}) == attrs.evolve(
         TASK, videos=()
     )
     assert Task.from_dict({"task_id": "1", "status": "new"}) == Task("1", "new")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from kling_mock.kling.endpoints.example_parts import CALLBACK, SESSION_ID, SITE
+from kling_mock.kling.endpoints.example_parts import AUDIO_ID, CALLBACK, SESSION_ID, SITE
 from kling_mock.kling.endpoints.fields import COMMON, Field, field_shape
 from kling_mock.kling.endpoints.identify_face import FACES, SESSION_SECONDS
 from kling_mock.kling.endpoints.identify_face import NAME as IDENTIFY
@@ -17,7 +17,8 @@ from kling_mock.kling.endpoints.record import (
     EmulatedEndpoint,
     UnitPrice,
 )
-from kling_mock.kling.endpoints.sounds import ASSUMED_SECONDS, LENGTHS, SOUND, read_seconds
+from kling_mock.kling.endpoints.sounds import LENGTHS, SOUND
+from kling_mock.kling.endpoints.source_sound import AUDIO_IDS, sound_seconds
 from kling_mock.kling.endpoints.source_video import SourceVideo
 from kling_mock.kling.model.plan import ParentVideo
 from kling_mock.kling.model.sessions import CallSession
@@ -62,7 +63,7 @@ def _check_face(fields: Mapping[str, Any], context: CallContext) -> Mapping[str,
     source, face = _source(fields, context), fields["face_choose"][0]
     if face["face_id"] not in FACES:
         raise invalid(f"{_FACE}.face_id", "must be a face of the session", face["face_id"])
-    length = _sound_ms(face, context)
+    length = round(sound_seconds(face, context, _SOUND_SECONDS, f"{_FACE}.") * 1000)
     start, end, insert = (face[f"sound_{name}_time"] for name in ("start", "end", "insert"))
     if end > length:
         text = f"must not be behind the end of the sound, {length} ms"
@@ -75,19 +76,6 @@ def _check_face(fields: Mapping[str, Any], context: CallContext) -> Mapping[str,
         text = f"must leave at least {_SHORTEST_MS} ms of the face, which is seen until "
         raise invalid(f"{_FACE}.sound_insert_time", f"{text}{source.seconds * 1000} ms", insert)
     return fields
-
-
-def _sound_ms(face: Mapping[str, Any], context: CallContext) -> int:
-    given = [name for name in ("audio_id", "sound_file") if name in face]
-    if not given:
-        raise invalid(f"{_FACE}.sound_file", "required without audio_id")
-    if len(given) > 1:
-        raise invalid(f"{_FACE}.sound_file", "not possible together with audio_id")
-    found: float | None = None
-    if "sound_file" in face:
-        path, noticed = f"{_FACE}.sound_file", context.reader.noticed
-        found = read_seconds(face["sound_file"], path, noticed, _SOUND_SECONDS)
-    return round((ASSUMED_SECONDS if found is None else found) * 1000)
 
 
 def _parent(fields: Mapping[str, Any], context: CallContext) -> ParentVideo:
@@ -153,7 +141,7 @@ RECORD = EmulatedEndpoint(
             "face_choose": [
                 {
                     "face_id": "0",
-                    "audio_id": "850000000000000001",
+                    "audio_id": AUDIO_ID,
                     "sound_start_time": 0,
                     "sound_end_time": 3000,
                     "sound_insert_time": 500,
@@ -184,6 +172,6 @@ RECORD = EmulatedEndpoint(
             "A task can be asked for by its external id.",
             assumed("the page of the query names the task id only", "pages-2026-09"),
         ),
-        ("Any `audio_id` is taken.", assumed("ids of text-to-speech are not remembered")),
+        AUDIO_IDS,
     ),
 )

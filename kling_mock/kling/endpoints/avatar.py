@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
+from kling_mock.kling.endpoints.example_parts import AUDIO_ID, CALLBACK, IMAGE, SITE
 from kling_mock.kling.endpoints.fields import COMMON, PROMPT, Field, field_shape
 from kling_mock.kling.endpoints.images import inspect
 from kling_mock.kling.endpoints.models import FHD24, HD24, rows
@@ -16,11 +16,11 @@ from kling_mock.kling.endpoints.record import (
     EmulatedEndpoint,
     UnitPrice,
 )
-from kling_mock.kling.endpoints.sounds import ASSUMED_SECONDS, LENGTHS, SOUND, read_seconds
+from kling_mock.kling.endpoints.sounds import LENGTHS, SOUND
+from kling_mock.kling.endpoints.source_sound import AUDIO_IDS, sound_seconds
 from kling_mock.kling.model.plan import nearest_aspect_ratio
-from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.v1 import V1
-from kling_mock.web.facts import assumed, documented, observed
+from kling_mock.web.facts import documented, observed
 
 __all__ = ["RECORD"]
 
@@ -42,16 +42,7 @@ def _seconds(fields: Mapping[str, Any], context: CallContext) -> int:
     Raises:
         Refusal: 400/1201, there is not exactly one sound, or it is too short or too long.
     """
-    given = [name for name in ("audio_id", "sound_file") if name in fields]
-    if not given:
-        raise invalid("sound_file", "required without audio_id")
-    if len(given) > 1:
-        raise invalid("sound_file", "not possible together with audio_id")
-    found: float | None = None
-    if "sound_file" in fields:
-        noticed = context.reader.noticed
-        found = read_seconds(fields["sound_file"], "sound_file", noticed, _LIMITS)
-    return round(ASSUMED_SECONDS if found is None else found)
+    return round(sound_seconds(fields, context, _LIMITS))
 
 
 def _aspect_ratio(request: CreateRequest) -> str:
@@ -77,7 +68,7 @@ RECORD = EmulatedEndpoint(
         "plain": {"image": IMAGE, "sound_file": f"{SITE}/speech.mp3"},
         "all-fields": {
             "image": IMAGE,
-            "audio_id": "850000000000000001",
+            "audio_id": AUDIO_ID,
             "prompt": "She nods.",
             "mode": "pro",
             "watermark_info": {"enabled": True},
@@ -106,6 +97,6 @@ RECORD = EmulatedEndpoint(
                 note="11.3 s of sound made 12.27 s and cost 11; the extra second is not copied",
             ),
         ),
-        ("Any `audio_id` is taken.", assumed("ids of text-to-speech are not remembered")),
+        AUDIO_IDS,
     ),
 )

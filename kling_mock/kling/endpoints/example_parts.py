@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
+    "AUDIO_ID",
     "CALLBACK",
     "IMAGE",
     "MASK",
@@ -25,9 +26,11 @@ SITE = "https://example.com"
 IMAGE = f"{SITE}/cat.png"
 MASK = f"{SITE}/mask.png"
 CALLBACK = f"{SITE}/callback"
-#: Stand for the id of a finished video, and of a session: a test puts those of its own there.
+#: Stand for the id of a finished video, of a session, and of a sound: a test puts those of its own
+#: there.
 VIDEO_ID = "100000000000000001"
 SESSION_ID = "100000000000000002"
+AUDIO_ID = "100000000000000003"
 
 
 def shots(*rows: tuple[str, str]) -> dict[str, Any]:

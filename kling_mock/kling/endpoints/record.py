@@ -36,12 +36,13 @@ class Capability(NamedTuple):
     Attributes:
         model: The value of `model_name`; "" on an endpoint without models.
         mode: `std`, `pro`, `4k`, or `none` for a model without modes; of pictures the resolution.
-        durations: Lengths in seconds that can be requested; none for pictures.
+        durations: Lengths in seconds that can be requested; none for pictures and sounds.
         features: What a request may use beyond a plain generation; names of fields, and
             `last_frame_only` (image_tail without image), `motion_brush` (the masks),
             `first_frame`, `end_frame`, `video_base`, `video_feature`, `character_element`.
-        resolution: `720p`, `1080p` or `4k`; of pictures the largest: `1k`, `2k` or `4k`.
-        fps: Frames per second of the result: 24 or 30; 0 for pictures.
+        resolution: `720p`, `1080p` or `4k`; of pictures the largest: `1k`, `2k` or `4k`; `sound`
+            of what makes only that.
+        fps: Frames per second of the result: 24 or 30; 0 for pictures and sounds.
         fact: Where the row comes from.
         narrowed: Features that only some of the durations have.
     """
@@ -92,7 +93,7 @@ class UnitPrice(NamedTuple):
         return self.amount * results if self.per == "result" else self.amount
 
 
-def _no_video(_video_id: str) -> Plan | None:
+def _no_result(_result_id: str) -> Plan | None:
     return None
 
 
@@ -111,6 +112,7 @@ class CallContext(NamedTuple):
         retired: Models and endpoints to refuse as the real service does.
         characters: Ids of the account's elements that are video characters.
         find_video: Returns the plan of the account's finished task whose result has this id.
+        find_audio: The same for a task that has sounds.
         find_session: Returns the account's session of a kind with this id, unless it has ended.
     """
 
@@ -119,7 +121,8 @@ class CallContext(NamedTuple):
     models: Collection[str] = ()
     retired: Collection[str] = ()
     characters: Collection[int] = ()
-    find_video: Callable[[str], Plan | None] = _no_video
+    find_video: Callable[[str], Plan | None] = _no_result
+    find_audio: Callable[[str], Plan | None] = _no_result
     find_session: Callable[[str, str], CallSession | None] = _no_session
 
 

@@ -10,10 +10,10 @@ from kling_mock.kling.media.sound_length import GUESSED_RATE, seconds_of
 from kling_mock.kling.service_codes import invalid
 from kling_mock.web.facts import assumed, documented
 
-__all__ = ["ASSUMED_SECONDS", "LENGTHS", "SOUND", "check_size", "read_seconds"]
+__all__ = ["ASSUMED_SECONDS", "LENGTHS", "SOUND", "check_seconds", "check_size", "read_seconds"]
 
 SOUND = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
-#: Seconds of a sound that is given by its URL or by its id.
+#: Seconds of a sound that is given by its URL.
 ASSUMED_SECONDS = 5.0
 _MOST_BYTES = 5 * 1024 * 1024
 
@@ -23,7 +23,7 @@ LENGTHS = (
         assumed("m4a and aac are not read"),
     ),
     (
-        f"A sound that is given by its URL or by its id is {ASSUMED_SECONDS:g} s long.",
+        f"A sound that is given by its URL is {ASSUMED_SECONDS:g} s long.",
         assumed("files are never fetched, so their length is not known"),
     ),
 )
@@ -57,8 +57,18 @@ def read_seconds(
     if value.startswith(("http://", "https://")):
         check_reachable(value, noticed)
         return None
-    seconds, (shortest, longest) = seconds_of(base64.b64decode(value)), limits
+    seconds = seconds_of(base64.b64decode(value))
+    check_seconds(seconds, path, limits)
+    return seconds
+
+
+def check_seconds(seconds: float, path: str, limits: tuple[float, float]) -> None:
+    """Check the length of a sound.
+
+    Raises:
+        Refusal: 400/1201, it is too short or too long.
+    """
+    shortest, longest = limits
     if not shortest <= seconds <= longest:
         text = f"must be a sound of {shortest:g} to {longest:g} s, got one of {seconds:.1f} s"
         raise invalid(path, text)
-    return seconds

@@ -38,7 +38,13 @@ class SourceVideo(NamedTuple):
 
 
 def read_source(
-    fields: Mapping[str, Any], context: CallContext, longest: int, path: str = ""
+    fields: Mapping[str, Any],
+    context: CallContext,
+    longest: int,
+    path: str = "",
+    *,
+    shortest: int = 0,
+    takes_4k: bool = False,
 ) -> SourceVideo:
     """Return the video of a request that has either `video_id` or `video_url`.
 
@@ -47,6 +53,8 @@ def read_source(
         context: Finds a video of the account.
         longest: Seconds that it may have.
         path: What comes before a field's name in a message.
+        shortest: Seconds that it must have.
+        takes_4k: Whether it may be larger than 1080p.
 
     Raises:
         Refusal: 400/1201, there is not exactly one of them, or the video cannot be used.
@@ -62,9 +70,12 @@ def read_source(
     plan = context.find_video(video_id)
     if plan is None:
         raise invalid(f"{path}video_id", "must be the id of a video of this account", video_id)
-    if plan.resolution == "4k":
+    if plan.resolution == "4k" and not takes_4k:
         raise invalid(f"{path}video_id", "must be a video in 720p or 1080p", video_id)
     if plan.seconds > longest:
         text = f"must be a video of at most {longest} s, got one of {plan.seconds} s"
+        raise invalid(f"{path}video_id", text)
+    if plan.seconds < shortest:
+        text = f"must be a video of at least {shortest} s, got one of {plan.seconds} s"
         raise invalid(f"{path}video_id", text)
     return SourceVideo(video_id, "", plan.seconds, plan.resolution, plan.aspect_ratio, plan.fps)

@@ -188,8 +188,11 @@ def _prompt(fields: Mapping[str, Any]) -> str:
     """Return the text that content rules look at."""
     if fields.get("multi_shot") is True and fields.get("shot_type") == "customize":
         return "\n".join(shot["prompt"] for shot in fields["multi_prompt"])
+    if "prompt" in fields:
+        return str(fields["prompt"])
     spoken = fields.get("input", {}).get("text", "")  # of lip-sync
-    return str(fields.get("prompt", spoken))
+    heard = (fields.get(name, "") for name in ("sound_effect_prompt", "bgm_prompt"))
+    return "\n".join(text for text in (spoken, *heard) if text)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -16,10 +16,8 @@ from kling_mock.kling.endpoints.registry import RoutedCall
 from kling_mock.kling.endpoints.validation import read_object
 from kling_mock.kling.faults.matching import Fault
 from kling_mock.kling.http.exchange import NO_REPLY, EmulatorReply, Exchange
-from kling_mock.kling.http.media import Damage, send_result
-from kling_mock.kling.media.urls import NamedFile
+from kling_mock.kling.http.media import Damage, FoundFile, send_result
 from kling_mock.kling.model.accounts import Account
-from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import CODES, Refusal
 from kling_mock.kling.wire.interface import Interface
 from kling_mock.kling.world import World
@@ -77,14 +75,11 @@ class FaultHooks:
             return reply.to(exchange.request, now)
         return await _send_corrupt(exchange.request, after, reply, now)
 
-    async def send_file(
-        self, exchange: Exchange, task: EmulatedTask, file: NamedFile
-    ) -> web.StreamResponse:
+    async def send_file(self, exchange: Exchange, found: FoundFile) -> web.StreamResponse:
         """Let the faults of result files happen, and send the file, whole or damaged."""
-        plan = task.plan
-        subject = Subject(exchange.request.method, exchange.path)._replace(
-            prompt=plan.prompt, external_id=plan.external_task_id
-        )
+        subject, plan = Subject(exchange.request.method, exchange.path), found.plan
+        if plan is not None:
+            subject = subject._replace(prompt=plan.prompt, external_id=plan.external_task_id)
         early = await self._delay_and_before(exchange, subject)
         if early is not None:
             return early
@@ -93,7 +88,7 @@ class FaultHooks:
             fault = self._take(name, subject)
             if fault is not None:
                 damage = damage.with_fault(name, fault.settings)
-        return await send_result(exchange, task, file, damage, "+".join(self._struck))
+        return await send_result(exchange, found, damage, "+".join(self._struck))
 
     # ------------------------------------------------------------ what happens there
 

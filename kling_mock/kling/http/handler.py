@@ -67,8 +67,8 @@ class KlingHandler:
                 found = find_result(world, path)
                 if found is not None:
                     if faults is not None:
-                        return await faults.send_file(exchange, *found)
-                    return await send_result(exchange, *found)
+                        return await faults.send_file(exchange, found)
+                    return await send_result(exchange, found)
             elif path == OPENAPI:
                 return json_reply(request, 200, self._document(), world.clock.now())
         return await exchange.run(faults)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import web
 
+from kling_mock.kling.endpoints.tts import NAME as TTS
 from kling_mock.kling.http.exchange import NO_REPLY, Exchange
 from kling_mock.kling.media.urls import (
     RETENTION_SECONDS,
@@ -18,14 +19,14 @@ from kling_mock.kling.media.urls import (
     byte_range,
     file_named_by,
 )
-from kling_mock.kling.model.tasks import EmulatedTask
+from kling_mock.kling.model.plan import Plan, ResultList
 from kling_mock.kling.world import World
 from kling_mock.web.replies import drop_connection
 
 if TYPE_CHECKING:
     from kling_mock.kling.media.file import MediaFile
 
-__all__ = ["Damage", "find_result", "send_result"]
+__all__ = ["Damage", "FoundFile", "find_result", "send_result"]
 
 _CHUNK = 64 * 1024  # bytes
 _MODES = {"720p": "std", "1080p": "pro", "4k": "4k"}  # how `media` names a resolution
@@ -56,44 +57,71 @@ class Damage(NamedTuple):
 _WHOLE = Damage()
 
 
-def find_result(world: World, path: str) -> tuple[EmulatedTask, NamedFile] | None:
-    """Return the task whose result *path* names, and which of its files.
+class FoundFile(NamedTuple):
+    """A file that can be sent.
+
+    Attributes:
+        file: Which of the files of its result.
+        result: The list that it is in.
+        made: Unix seconds at which the result was made.
+        plan: The request that it was made of; `None` of a call without a task.
+    """
+
+    file: NamedFile
+    result: ResultList
+    made: float
+    plan: Plan | None = None
+
+
+def find_result(world: World, path: str) -> FoundFile | None:
+    """Return the file that *path* names.
 
     `None` if there is no such result, or if it is older than the 30 days that it is kept for
     (that an expired URL then gives 404 is assumed).
     """
     file = file_named_by(path)
-    task = None if file is None else world.tasks.by_video(file.result_id)
-    if file is None or task is None or task.status != "succeed":
+    if file is None:
         return None
-    found = task.plan.result.of_type(file.type)
-    if found is None or file.number >= found.length:
+    found = _of_task(world, file) or _of_speech(world, file)
+    if found is None or file.number >= found.result.length:
         return None
-    if file.is_marked and not task.plan.watermark:
+    if file.is_marked and not (found.plan is not None and found.plan.watermark):
         return None
-    if world.clock.now() >= task.updated / 1000 + RETENTION_SECONDS:
+    return found if world.clock.now() < found.made + RETENTION_SECONDS else None
+
+
+def _of_task(world: World, file: NamedFile) -> FoundFile | None:
+    task = world.tasks.by_result(file.type, file.result_id)
+    result = None if task is None else task.plan.result.of_type(file.type)
+    if task is None or result is None or task.status != "succeed":
         return None
-    return task, file
+    return FoundFile(file, result, task.updated / 1000, task.plan)
+
+
+def _of_speech(world: World, file: NamedFile) -> FoundFile | None:
+    """Return a sound of text-to-speech, which makes no task."""
+    session = world.sessions.any(TTS, file.result_id, world.clock.now())
+    if session is None or file.type != "audio":
+        return None
+    return FoundFile(file, session.data, session.ends - RETENTION_SECONDS)
 
 
 async def send_result(
     exchange: Exchange,
-    task: EmulatedTask,
-    file: NamedFile,
+    found: FoundFile,
     damage: Damage = _WHOLE,
     fault: str = "",
 ) -> web.StreamResponse:
-    """Reply to a GET or HEAD of a result of *task*.
+    """Reply to a GET or HEAD of a result.
 
     Args:
         exchange: The request.
-        task: A task that has succeeded.
-        file: Which of its files.
+        found: The file.
         damage: What is wrong with it.
         fault: The faults that happened to the request, for the journal.
     """
-    request, content = exchange.request, _RENDERERS[file.type](task, file)
-    reply = _head_of(request, task, content)
+    request, content = exchange.request, _RENDERERS[found.file.type](found)
+    reply = _head_of(request, found, content)
     exchange.record(NO_REPLY._replace(http=reply.status), fault)
     if damage.is_lost:
         return drop_connection(request)
@@ -131,11 +159,9 @@ class _FileReply(web.StreamResponse):
         await self.write_eof()
 
 
-def _head_of(
-    request: web.BaseRequest, task: EmulatedTask, content: MediaFile
-) -> web.StreamResponse:
+def _head_of(request: web.BaseRequest, found: FoundFile, content: MediaFile) -> web.StreamResponse:
     """Return the reply before its body: a `_FileReply`, or one without a file."""
-    headers = _headers(content, task)
+    headers = _headers(content, found)
     if _has_it(request.headers.get("If-None-Match"), content.etag):
         return web.Response(status=304, headers=headers)
     if request.method == "HEAD":  # ranges are for GET only (RFC 9110, 14.2)
@@ -163,36 +189,45 @@ def _has_it(header: str | None, etag: str) -> bool:
     return tags == ["*"] or etag in tags
 
 
-def _headers(content: MediaFile, task: EmulatedTask) -> dict[str, str]:
+def _headers(content: MediaFile, found: FoundFile) -> dict[str, str]:
     return {
         "Accept-Ranges": "bytes",
         "Content-Type": content.content_type,
         "ETag": content.etag,
-        "Last-Modified": formatdate(task.updated / 1000, usegmt=True),
+        "Last-Modified": formatdate(found.made, usegmt=True),
     }
 
 
 # The renderers are not loaded before they are needed: most servers never send a file.
 
 
-def _video(task: EmulatedTask, file: NamedFile) -> MediaFile:
+def _video(found: FoundFile) -> MediaFile:
     from kling_mock.kling.media.clip import frame_size, render
 
-    plan = task.plan
+    plan, tag = found.plan, found.file.tag
+    assert plan is not None  # noqa: S101 - only tasks have videos
     width, height = frame_size(_MODES[plan.resolution], plan.aspect_ratio)
-    return render(width, height, fps=plan.fps, seconds=plan.seconds, sound=plan.sound, tag=file.tag)
+    return render(width, height, fps=plan.fps, seconds=plan.seconds, sound=plan.sound, tag=tag)
 
 
-def _image(task: EmulatedTask, file: NamedFile) -> MediaFile:
+def _image(found: FoundFile) -> MediaFile:
     from kling_mock.kling.media.picture import render
 
-    found = task.plan.result.of_type("image")
-    assert found is not None  # noqa: S101 - `find_result` has looked
-    return render(*found.size, tag=f"{file.tag}, {task.plan.endpoint}, {task.plan.model}")
+    plan = found.plan
+    assert plan is not None  # noqa: S101 - only tasks have pictures
+    return render(*found.result.size, tag=f"{found.file.tag}, {plan.endpoint}, {plan.model}")
+
+
+def _audio(found: FoundFile) -> MediaFile:
+    from kling_mock.kling.media.sound import render
+
+    is_wav = found.file.suffix == "wav"
+    return render("wav" if is_wav else "mp3", found.result.seconds, tag=found.file.tag)
 
 
 #: What makes the files of an item, by its type.
-_RENDERERS: Mapping[OutputType, Callable[[EmulatedTask, NamedFile], MediaFile]] = {
+_RENDERERS: Mapping[OutputType, Callable[[FoundFile], MediaFile]] = {
     "video": _video,
     "image": _image,
+    "audio": _audio,
 }

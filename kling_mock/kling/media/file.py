@@ -9,7 +9,7 @@ __all__ = ["MediaFile"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MediaFile:
-    """One file. `clip.render` and `picture.render` make it.
+    """One file. `clip.render`, `picture.render` and `sound.render` make it.
 
     Attributes:
         size: Length of the file in bytes.

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 #: What an item of a result can be.
-OutputType = Literal["video", "image"]
+OutputType = Literal["video", "image", "audio"]
 
 MEDIA = "/media/"
 
@@ -46,6 +46,7 @@ class FileForm(NamedTuple):
 FILES: Mapping[OutputType, FileForm] = {
     "video": FileForm("videos", {"mp4": "video/mp4"}, is_numbered=False),
     "image": FileForm("images", {"png": "image/png"}),
+    "audio": FileForm("audios", {"mp3": "audio/mpeg", "wav": "audio/wav"}),
 }
 _TYPES: Mapping[str, OutputType] = {form.folder: type_ for type_, form in FILES.items()}
 PATHS = assumed("the vendor serves results from hosts and paths of its own")

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 #: The lists that `task_result` can have on /v1.
-ResultKey = Literal["videos", "images", "series_images"]
+ResultKey = Literal["videos", "images", "series_images", "audios"]
 #: What the units of a task are taken from, as the vendor's filters name it.
 PackType = Literal["video", "image", "audio", "try_on"]
 
@@ -35,6 +35,7 @@ OUTPUT_TYPES: Mapping[ResultKey, OutputType] = {
     "videos": "video",
     "images": "image",
     "series_images": "image",
+    "audios": "audio",
 }
 
 NO_SIZE = (0, 0)
@@ -51,11 +52,18 @@ class ResultList(NamedTuple):
         length: How many items it has.
         size: Width and height of each in pixels, where the plan's resolution and aspect ratio do
             not say it.
+        seconds: Length of each sound in seconds; 0 of what is none.
     """
 
     key: ResultKey
     length: int = 1
     size: tuple[int, int] = NO_SIZE
+    seconds: float = 0.0
+
+    @property
+    def duration(self) -> str:
+        """The length of each sound as replies show it."""
+        return f"{self.seconds:.3f}".rstrip("0").rstrip(".")
 
 
 class Resulting(NamedTuple):
@@ -117,7 +125,7 @@ class Plan(NamedTuple):
         model: The model, with the endpoint's default filled in; "" if it has none.
         mode: `std`, `pro`, `4k`, or `none` for a model without modes.
         seconds: Length of the result in whole seconds.
-        resolution: `720p`, `1080p` or `4k`; of pictures `1k`, `2k` or `4k`.
+        resolution: `720p`, `1080p` or `4k`; of pictures `1k`, `2k` or `4k`; `sound` of only that.
         aspect_ratio: Of a video, a key of `ASPECT_RATIOS`.
         fps: Frames per second of the result.
         sound: Whether the result has an audio track.

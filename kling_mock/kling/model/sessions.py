@@ -53,6 +53,11 @@ class Sessions:
             del self._by_id[next(iter(self._by_id))]
         return session
 
+    def any(self, kind: str, session_id: str, now: float) -> CallSession | None:
+        """Return the session of this kind, whoever's it is, unless it has ended by *now*."""
+        session = self._by_id.get(session_id)
+        return None if session is None else self.find(session.account, kind, session_id, now)
+
     def find(self, account: Account, kind: str, session_id: str, now: float) -> CallSession | None:
         """Return the account's session of this kind, unless it has ended by *now*."""
         session = self._by_id.get(session_id)

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from kling_mock.clock import Timer
 from kling_mock.journal.matching import Subject
+from kling_mock.kling.media.urls import OutputType
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.content import ContentDecision
 from kling_mock.kling.model.lifecycle import TERMINAL, Event, Status, after
-from kling_mock.kling.model.plan import LaterFailure, Plan
+from kling_mock.kling.model.plan import OUTPUT_TYPES, LaterFailure, Plan
 from kling_mock.kling.model.progress import TYPICAL, ProgressRule
 from kling_mock.kling.service_codes import refusal
 from kling_mock.web.facts import observed
@@ -43,6 +44,7 @@ KEPT_SECONDS = 3600
 
 _FIRST_ID = (800_000_000_000_000_000, 850_000_000_000_000_000)
 _ID_STEP = 1 << 20
+_MOST_LISTS = 2  # lists of results that a task has, each with an id of its own
 
 
 class GivenVideo(NamedTuple):
@@ -100,8 +102,15 @@ class EmulatedTask:
 
     @property
     def video_id(self) -> str:
-        """The id of its result: 18 digits."""
+        """The id of its result, of two those of the first list: 18 digits."""
         return _result_id(self.task_id)
+
+    def result_id(self, type_: OutputType) -> str:
+        """Return the id of its results of a type; "" if it has none."""
+        for place, one in enumerate(self.plan.result.lists):
+            if OUTPUT_TYPES[one.key] == type_:
+                return _result_id(self.task_id, place)
+        return ""
 
     @property
     def is_done(self) -> bool:
@@ -136,18 +145,18 @@ class EmulatedTask:
             self.timer = None
 
 
-def _result_id(task_id: str) -> str:
-    """Return the id of a task's result: the number after the task's, which no task gets."""
-    return str(int(task_id) + 1)
+def _result_id(task_id: str, place: int = 0) -> str:
+    """Return the id of a task's results in a list: a number after the task's, which no task gets.
 
-
-def _task_id_of(result: str) -> str:
-    """Return the id of the task that has this result."""
-    return str(int(result) - 1)
+    Args:
+        task_id: The task's id.
+        place: Which of its lists, from 0.
+    """
+    return str(int(task_id) + 1 + place)
 
 
 class TaskIds:
-    """A source of ids: 18 decimal digits, each one larger than the last by 2 or more.
+    """A source of ids: 18 decimal digits, each one larger than the last by 3 or more.
 
     Args:
         random: Where the gaps come from; the same seed gives the same ids.
@@ -159,7 +168,7 @@ class TaskIds:
 
     def new(self) -> str:
         """Return an id for a task."""
-        self._last += 2 + int(self._random.random() * _ID_STEP)
+        self._last += 1 + _MOST_LISTS + int(self._random.random() * _ID_STEP)
         return str(self._last)
 
 
@@ -267,19 +276,28 @@ class Tasks:
             )
         return task
 
-    def by_video(self, video_id: str) -> EmulatedTask | None:
-        """Return the task whose result has this id."""
-        return self._by_id.get(_task_id_of(video_id))
+    def by_result(self, type_: OutputType, result_id: str) -> EmulatedTask | None:
+        """Return the task whose results of a type have this id."""
+        if not (result_id.isascii() and result_id.isdigit()):
+            return None
+        for place in range(_MOST_LISTS):
+            task = self._by_id.get(str(int(result_id) - 1 - place))
+            if task is not None and task.result_id(type_) == result_id:
+                return task
+        return None
 
-    def plan_of_video(self, account: Account, video_id: str, oldest: float = 0.0) -> Plan | None:
-        """Return the plan of the account's finished task whose result has this id.
+    def plan_of(
+        self, account: Account, type_: OutputType, result_id: str, oldest: float = 0.0
+    ) -> Plan | None:
+        """Return the plan of the account's finished task whose results of a type have this id.
 
         Args:
             account: Whose task.
-            video_id: The id of the result.
+            type_: What the results are.
+            result_id: Their id.
             oldest: Unix seconds; a task that has ended before counts as gone.
         """
-        task = self.by_video(video_id) if video_id.isascii() and video_id.isdigit() else None
+        task = self.by_result(type_, result_id)
         if task is None or task.account is not account or task.status != "succeed":
             return None
         return task.plan if task.updated >= oldest * 1000 else None

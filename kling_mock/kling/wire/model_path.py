@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import parse_qsl
 
-from kling_mock.kling.media.urls import NamedFile, OutputType, file_url
+from kling_mock.kling.media.urls import FILES, NamedFile, OutputType, file_url
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.lifecycle import TERMINAL, Status
 from kling_mock.kling.model.plan import OUTPUT_TYPES
@@ -153,7 +153,7 @@ def _video(task: EmulatedTask, origin: str, _index: int) -> str:
             f'{{"type":"video","id":{_quote(one.id)},"url":{_quote(one.url)},'
             f'"watermark_url":"","duration":{_quote(one.duration)}}}'
         )
-    file = NamedFile("video", task.video_id)
+    file = NamedFile("video", task.result_id("video"))
     return (
         f'{{"type":"video","id":"{file.result_id}",{_urls(task, origin, file)},'
         f'"duration":"{task.plan.seconds}.{_EXTRA_MILLISECONDS}"}}'
@@ -161,8 +161,20 @@ def _video(task: EmulatedTask, origin: str, _index: int) -> str:
 
 
 def _image(task: EmulatedTask, origin: str, index: int) -> str:
-    file = NamedFile("image", task.video_id, index)
+    file = NamedFile("image", task.result_id("image"), index)
     return f'{{"type":"image",{_urls(task, origin, file)}}}'
+
+
+def _audio(task: EmulatedTask, origin: str, index: int) -> str:
+    found = task.plan.result.of_type("audio")
+    seconds = "0" if found is None else found.duration
+    file = NamedFile("audio", task.result_id("audio"), index)
+    members = "".join(
+        f',"{suffix}_url":{_quote(file_url(origin, file._replace(suffix=suffix)))}'
+        f',"{suffix}_duration":"{seconds}"'
+        for suffix in FILES["audio"].media_types
+    )
+    return f'{{"type":"audio","id":"{file.result_id}"{members}}}'
 
 
 def _urls(task: EmulatedTask, origin: str, file: NamedFile) -> str:
@@ -174,6 +186,7 @@ def _urls(task: EmulatedTask, origin: str, file: NamedFile) -> str:
 _ITEMS: Mapping[OutputType, Callable[[EmulatedTask, str, int], str]] = {
     "video": _video,
     "image": _image,
+    "audio": _audio,
 }
 
 

@@ -9,7 +9,7 @@ from kling_mock.kling.model.lifecycle import Status
 from kling_mock.kling.model.plan import PackType
 from kling_mock.kling.wire.interface import InterfaceSchemas
 from kling_mock.kling.wire.v1_schemas import SCHEMAS as V1_SCHEMAS
-from kling_mock.kling.wire.v1_schemas import closed, reference
+from kling_mock.kling.wire.v1_schemas import SOUND_SECONDS, closed, reference
 from kling_mock.web.facts import documented
 from kling_mock.web.openapi import Parameter, Schema
 
@@ -66,6 +66,14 @@ _OUTPUT: Schema = {
             },
         ),
         closed(type={"const": "image"}, url=_URL, watermark_url=_WATERMARK_URL),
+        closed(
+            type={"const": "audio"},
+            id={"type": "string", "minLength": 1},
+            mp3_url=_URL,
+            mp3_duration=SOUND_SECONDS,
+            wav_url=_URL,
+            wav_duration=SOUND_SECONDS,
+        ),
     ]
 }
 _BILLING = closed(

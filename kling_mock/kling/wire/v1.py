@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from urllib.parse import parse_qsl
 
-from kling_mock.kling.media.urls import NamedFile, OutputType, file_url, video_url
+from kling_mock.kling.media.urls import FILES, NamedFile, OutputType, file_url, video_url
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.lifecycle import TERMINAL, Status
 from kling_mock.kling.model.plan import OUTPUT_TYPES
@@ -190,7 +190,8 @@ def _without_task_info(body: bytes) -> bytes:
 def _described(fields: Mapping[str, object]) -> tuple[str, str]:
     """Return the prompt, with those of the shots, and the external id of a create request."""
     brought = fields.get("input")
-    texts = [fields.get("prompt"), brought.get("text") if isinstance(brought, dict) else None]
+    texts = [fields.get(name) for name in ("prompt", "text", "sound_effect_prompt", "bgm_prompt")]
+    texts += [brought.get("text") if isinstance(brought, dict) else None]
     shots = fields.get("multi_prompt")
     if isinstance(shots, list):
         texts += [shot.get("prompt") for shot in shots if isinstance(shot, dict)]
@@ -241,14 +242,26 @@ def _video(task: EmulatedTask, origin: str, _index: int) -> str:
             f'{{"id":{_quote(one.id)},"url":{_quote(one.url)},'
             f'"watermark_url":"","duration":{_quote(one.duration)}}}'
         )
-    file = NamedFile("video", task.video_id)
+    file = NamedFile("video", task.result_id("video"))
     length = f',"duration":"{task.plan.seconds}"' if task.plan.shows_duration else ""
     return f'{{"id":"{file.result_id}",{_urls(task, origin, file)}{length}}}'
 
 
 def _image(task: EmulatedTask, origin: str, index: int) -> str:
-    file = NamedFile("image", task.video_id, index)
+    file = NamedFile("image", task.result_id("image"), index)
     return f'{{"index":{index},{_urls(task, origin, file)}}}'
+
+
+def _audio(task: EmulatedTask, origin: str, index: int) -> str:
+    found = task.plan.result.of_type("audio")
+    seconds = "0" if found is None else found.duration
+    file = NamedFile("audio", task.result_id("audio"), index)
+    members = "".join(
+        f',"url_{suffix}":{_quote(file_url(origin, file._replace(suffix=suffix)))}'
+        f',"duration_{suffix}":"{seconds}"'
+        for suffix in FILES["audio"].media_types
+    )
+    return f'{{"id":"{file.result_id}"{members}}}'
 
 
 def _urls(task: EmulatedTask, origin: str, file: NamedFile) -> str:
@@ -264,6 +277,7 @@ def _urls(task: EmulatedTask, origin: str, file: NamedFile) -> str:
 _ITEMS: Mapping[OutputType, Callable[[EmulatedTask, str, int], str]] = {
     "video": _video,
     "image": _image,
+    "audio": _audio,
 }
 
 V1 = Interface(

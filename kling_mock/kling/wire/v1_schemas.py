@@ -12,7 +12,7 @@ from kling_mock.kling.wire.interface import InterfaceSchemas
 from kling_mock.web.facts import documented
 from kling_mock.web.openapi import Parameter, Schema
 
-__all__ = ["PAGES", "PAGING", "SCHEMAS", "closed", "reference"]
+__all__ = ["PAGES", "PAGING", "SCHEMAS", "SOUND_SECONDS", "closed", "reference"]
 
 # name -> lowest, highest, default. That a value outside is refused is assumed.
 PAGING = {"pageNum": (1, 1000, 1), "pageSize": (1, 500, 30)}
@@ -88,8 +88,21 @@ _IMAGE = closed(
     url={"type": "string", "format": "uri"},
     watermark_url=_WATERMARK_URL,
 )
+#: Seconds of a sound, as text.
+SOUND_SECONDS: Schema = {
+    "type": "string",
+    "pattern": "^[0-9]+([.][0-9]{1,3})?$",
+    "description": "Seconds.",
+}
+_AUDIO = closed(
+    id=_ID,
+    url_mp3={"type": "string", "format": "uri"},
+    duration_mp3=SOUND_SECONDS,
+    url_wav={"type": "string", "format": "uri"},
+    duration_wav=SOUND_SECONDS,
+)
 #: What an item looks like, by its type.
-_ITEMS: Mapping[OutputType, Schema] = {"video": _VIDEO, "image": _IMAGE}
+_ITEMS: Mapping[OutputType, Schema] = {"video": _VIDEO, "image": _IMAGE, "audio": _AUDIO}
 _RESULT_LISTS: Mapping[str, Schema] = {
     key: {"type": "array", "minItems": 1, "items": _ITEMS[item]}
     for key, item in OUTPUT_TYPES.items()

@@ -89,13 +89,13 @@ def _own_prices() -> dict[str, tuple[kling_sdk.Price, ...]]:
     for row in kling_sdk.PRICES:
         for endpoint in row.endpoints:
             is_brought = kling_sdk.ENDPOINTS[endpoint].input_length is not None
-            if is_brought or row.per == "result":
+            if is_brought or row.per in {"result", "call"}:
                 found[endpoint] = (*found.get(endpoint, ()), row)
     return found
 
 
 #: The rows of endpoints that have prices of their own, whatever the model costs elsewhere: those
-#: of pictures, and those whose results are as long as something in the request.
+#: of pictures, those per call, and those whose results are as long as something in the request.
 OWN_PRICES: Final[Mapping[str, tuple[kling_sdk.Price, ...]]] = _own_prices()
 
 
@@ -213,7 +213,7 @@ def _mode_of(request: BillableRequest) -> str:
 
 def _parts(row: kling_sdk.Price, request: BillableRequest) -> Decimal:
     """Return how often the units of a row count."""
-    if row.per == "result":
+    if row.per in {"result", "call"}:
         return Decimal(request.results)
     if row.per == "5 seconds":
         return (request.seconds / _FIVE_SECONDS).to_integral_value(ROUND_CEILING)

@@ -10,7 +10,7 @@ import json
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final, NamedTuple
 
-from kling_mock.relay.domain.pictures import pictures_of
+from kling_mock.relay.domain.other_results import other_results
 from kling_mock.storage.values import NewNotice, Notice, NoticeState, TaskResult, VideoRow
 from kling_mock.web.decimals import bounded_decimal
 
@@ -26,15 +26,17 @@ def webhook_of(row: VideoRow, result: TaskResult, now: int) -> NewNotice | None:
     """Return the webhook for the end of *row* by *result*; `None` without a `callback_url`."""
     if row.callback_url is None:
         return None
-    pictures = pictures_of(row.type, result.json_data)
-    video = {"id": result.video_id, "url": result.store_url, "duration": result.duration}
+    results: dict[str, Any] = dict(other_results(row.type, result.json_data))
+    if result.video_id or not results:
+        video = {"id": result.video_id, "url": result.store_url, "duration": result.duration}
+        results["videos"] = [video]
     body: dict[str, Any] = {
         "task_id": row.task_id,
         "kling_task_id": row.kling_task_id or result.kling_task_id or "",
         "task_status": result.status,
         "task_status_msg": result.fail_reason,
         "task_info": {"external_task_id": row.external_task_id or ""},
-        "task_result": (pictures or {"videos": [video]}) if result.status == "succeed" else {},
+        "task_result": results if result.status == "succeed" else {},
         "created_at": row.created_at * 1000,
         "updated_at": now * 1000,
     }

@@ -20,7 +20,7 @@ from kling_mock.relay.domain.channels import ModelTarget
 from kling_mock.relay.domain.errors import invalid
 from kling_mock.relay.domain.json_body import HALF_PAIR, read_object
 from kling_mock.relay.domain.long_texts import LONG, hash_in_steps
-from kling_mock.relay.domain.pictures import PICTURES, pictures_of
+from kling_mock.relay.domain.other_results import PICTURES, other_results
 from kling_mock.relay.domain.pricing import OWN_PRICES, Use
 from kling_mock.storage.values import VideoRow
 from kling_mock.web.decimals import bounded_decimal
@@ -177,7 +177,8 @@ def upstream_body(
         body[size] = target.mode
     duration = request.body.get("duration")
     if duration is not None:
-        body["duration"] = f"{duration}"  # as Kling has it
+        is_text = kling_sdk.ENDPOINTS[request.endpoint].duration_type == "text"
+        body["duration"] = f"{duration}" if is_text else duration  # as Kling has it
     body["external_task_id"] = task_id
     if callback_url is not None:
         body["callback_url"] = callback_url
@@ -199,8 +200,11 @@ def _prompt(body: Mapping[str, Any]) -> str:
     brought = body.get("input")
     if isinstance(brought, dict) and "text" in brought:  # of lip-sync
         prompt = _text(brought, "text", None)
-    else:
+    elif "prompt" in body:
         prompt = _text(body, "prompt", None)
+    else:  # of video-to-audio
+        heard = (_text(body, name, None) for name in ("sound_effect_prompt", "bgm_prompt"))
+        prompt = "\n".join(text for text in heard if text)
     # Half a surrogate pair has no bytes; `_hash` refuses it with a message of its own.
     if len(prompt.encode("utf-8", "replace")) > MAX_PROMPT:
         raise invalid("prompt", f"is too long; the limit is {MAX_PROMPT} bytes of UTF-8")
@@ -362,7 +366,7 @@ def create_reply(task: VideoRow) -> dict[str, str]:
 
 
 def task_reply(task: VideoRow) -> dict[str, Any]:
-    """Return the reply to a query; of pictures it has their lists too, under Kling's own names.
+    """Return the reply to a query; pictures and sounds are in lists under Kling's own names too.
 
     A duration is shown once there is a result; before, the row has only the requested one.
     """
@@ -372,7 +376,7 @@ def task_reply(task: VideoRow) -> dict[str, Any]:
         "video_url": task.store_url if ended else "",
         "duration": task.duration if ended else "",
         "fail_reason": task.fail_reason,
-        **(pictures_of(task.type, task.json_data) if ended else {}),
+        **(other_results(task.type, task.json_data) if ended else {}),
     }
 
 

@@ -70,8 +70,17 @@ _PICTURES: Final = array(
         watermark_url=text("Empty unless a watermark was requested."),
     )
 )
+_SOUNDS: Final = array(
+    closed(
+        id=text(),
+        url_mp3=text(),
+        duration_mp3=text("Seconds."),
+        url_wav=text(),
+        duration_wav=text("Seconds."),
+    )
+)
 _TASK: Final = closed(
-    ("images", "series_images"),
+    ("images", "series_images", "audios"),
     task_id=text("The relay's id of the task.", pattern="^[!-~]+$"),
     kling_task_id=text("Kling's; empty while it is not known."),
     status=text("`submitted`, `processing`, `succeed`, `failed`, or a new status."),
@@ -80,6 +89,7 @@ _TASK: Final = closed(
     fail_reason=text("Empty unless it has failed."),
     images=_PICTURES,
     series_images=_PICTURES,
+    audios=_SOUNDS,
 )
 SCHEMAS: Final[Mapping[str, Schema]] = {
     "Error": closed(

@@ -40,6 +40,7 @@ from kling_mock.storage.values import (
 )
 from kling_sdk import (
     CallbackVerificationError,
+    Image,
     KlingAPIError,
     KlingError,
     NotFoundError,
@@ -346,7 +347,7 @@ def _result(
         kling_task_id=task.task_id,
         video_id="" if video is None else stored_id(video.id),
         store_url="" if first is None else stored_url(first.url),
-        duration="" if video is None else _seconds(video.duration),
+        duration="" if first is None or isinstance(first, Image) else _seconds(first.duration),
         fail_reason="" if succeeded else stored_reason(task.status_msg) or "Kling gave no reason.",
         json_data=stored_json(task.raw, most),
     )

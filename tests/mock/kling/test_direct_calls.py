@@ -15,7 +15,7 @@ from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.plan import PackType
 from kling_mock.kling.model.sessions import KEPT, Sessions
 from kling_sdk import AccountError, InvalidRequestError, Kling, PermissionDeniedError
-from tests.endpoints import CALLS, with_sources
+from tests.endpoints import CALLS, speech, with_sources
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_a_video_that_cannot_be_used_is_refused(
 
 def test_a_session_is_in_a_snapshot_and_not_behind_a_reset(mock: KlingMock, kling: Kling) -> None:
     """As all that the server remembers."""
-    face = {"face_id": "0", "audio_id": "1", "sound_start_time": 0, "sound_end_time": 3000}
+    face = {"face_id": "0", "audio_id": speech(mock), "sound_start_time": 0, "sound_end_time": 3000}
     session = kling.identify_face.call(video_url="https://example.com/a.mp4")
     body = {"session_id": session.session_id, "face_choose": [{**face, "sound_insert_time": 0}]}
     snapshot = mock.snapshot()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kling_mock import KlingMock
-from kling_mock.relay.domain.pictures import pictures_of
+from kling_mock.relay.domain.other_results import other_results
 from kling_sdk import parse_callback
 from tests.endpoints import URL, body
 from tests.mock.receiver import Receiver, receiver
@@ -119,9 +119,9 @@ def test_the_client_of_a_relay_sees_pictures(mock: KlingMock) -> None:
 def test_a_report_that_is_none_has_no_pictures() -> None:
     """One that was too large to be stored, one of another form, and that of a video."""
     whole = {"task_result": {"images": [{"index": 0, "url": "https://x.test/0.png"}]}}
-    assert pictures_of("image-generation", json.dumps(whole)) == whole["task_result"]
-    assert pictures_of("text2video", json.dumps(whole)) == {}
+    assert other_results("image-generation", json.dumps(whole)) == whole["task_result"]
+    assert other_results("text2video", json.dumps(whole)) == {}
     for report in ("", "[]", "{", '{"task_result":5}', '{"task_result":{"images":5}}', "[" * 10**5):
-        assert pictures_of("image-generation", report) == {}
+        assert other_results("image-generation", report) == {}
     odd = {"task_result": {"images": [5, {"index": True, "url": 5, "more": 1}]}}
-    assert pictures_of("image-generation", json.dumps(odd)) == {"images": [{}]}
+    assert other_results("image-generation", json.dumps(odd)) == {"images": [{}]}

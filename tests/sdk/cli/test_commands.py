@@ -135,13 +135,14 @@ def test_every_parameter_is_an_option_with_its_documentation(
             assert f"--{name.replace('_', '-')}" in shown
             # A line may end at any hyphen.
             assert "".join(help_text(cls, name).split()) in shown.replace(" ", "")
-        assert ("2500 characters" in shown) is ("prompt" in attrs.fields_dict(cls))
+        assert bool(LONGEST_PROMPT.search(shown)) is ("prompt" in attrs.fields_dict(cls))
         for model in cls.record.model_names:
             assert model in shown
         for mode in {mode for model in cls.record.models for mode in model.modes} - {""}:
             assert mode in shown.partition(f"--{cls.record.size_field} ")[2].partition(" ")[0]
 
 
+LONGEST_PROMPT = re.compile(r"--prompt TEXT [^-]*\b(2500|200) characters")
 PYTHON = re.compile(
     r"\b(None|True|False|int|bool|bytes|tuple|mapping|path object|data-URI|[A-Z]\w+[a-z][A-Z]\w+)\b"
     r"|`|\b(?!TEXT)[a-z]+_[a-z_]+\b"
@@ -226,6 +227,10 @@ OPTIONS = {
                 "audio_file": "a.wav",
             }
         ),
+    ],
+    "text-to-audio": ["--prompt", PROMPT, "--duration", "3.5"],
+    "video-to-audio": [
+        *("--video-url", "https://example.com/a.mp4", "--bgm-prompt", PROMPT, "--asmr-mode"),
     ],
 }
 
@@ -485,3 +490,72 @@ def test_every_picture_of_a_task_is_fetched(
     assert [one["path"] for one in said.json] == [str(path) for path in found]
     assert [path.suffix for path in found] == [".png"] * 3
     assert len(run("download", "image-generation", task_id, "all").out.splitlines()) == 3
+
+
+SPOKEN = ("call", "tts", "--text", "-", "--voice-id", "oversea_male1", "--voice-language", "en")
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("clip.mp4", ["clip.mp4", "clip-1.mp3"]),
+        ("clip.wav", ["clip.mp4", "clip-1.wav"]),
+        ("clip", ["clip", "clip-1.mp3"]),
+    ],
+)
+def test_a_video_and_its_sound_have_their_own_suffixes(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, names: list[str]
+) -> None:
+    """Whichever of the two is named."""
+    monkeypatch.chdir(tmp_path)
+    words = ("create", "video-to-audio", "--video-url", "https://example.com/a.mp4")
+    said = run(*words, "--download", given, "--json")
+
+    assert said.status == 0, said.err
+    assert [one["path"] for one in said.json["files"]] == names
+    starts = {".mp3": b"ID3", ".wav": b"RIFF"}
+    assert Path(names[0]).read_bytes()[4:8] == b"ftyp"
+    assert Path(names[1]).read_bytes().startswith(starts[Path(names[1]).suffix])
+
+
+@pytest.mark.parametrize(("suffix", "start"), [("mp3", b"ID3"), ("wav", b"RIFF")])
+def test_a_sound_is_the_file_that_its_name_says(
+    run: Run, tmp_path: Path, suffix: str, start: bytes
+) -> None:
+    """An MP3 or a WAV, from the command that makes it."""
+    place = tmp_path / f"rain.{suffix}"
+    words = ("create", "text-to-audio", "--prompt", "rain", "--duration", "3.5")
+    said = run(*words, "--download", str(place))
+
+    assert said.status == 0, said.err
+    assert "audio" in said.out
+    assert place.read_bytes().startswith(start)
+
+
+def test_a_text_is_spoken_into_a_file(
+    run: Run, mock: KlingMock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The text may come from standard input; the result has the id that an avatar takes."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Good morning\n"))
+    said = run(*SPOKEN, "--download", str(tmp_path / "hello.mp3"), "--json")
+
+    assert said.status == 0, said.err
+    assert json.loads(mock.journal[0].request)["text"] == "Good morning"
+    assert said.json["audios"][0]["id"].isdigit()
+    assert said.json["files"][0]["path"] == str(tmp_path / "hello.mp3")
+    assert (tmp_path / "hello.mp3").read_bytes().startswith(b"ID3")
+
+
+def test_a_sound_that_is_paid_for_is_told_also_without_its_file(
+    run: Run, mock: KlingMock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its id is good for 30 days; a place that cannot be written is refused before."""
+    said = run(*SPOKEN, "--download", str(tmp_path / "no" / "hello.mp3"))
+    assert (said.status, said.out, len(mock.journal)) == (2, "", 0)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Good morning"))
+    mock.faults.add("status", match="GET /media/*", http=404)
+    said = run(*SPOKEN, "--download", str(tmp_path / "hello.mp3"))
+
+    assert said.status == 11
+    assert "audios.0.id" in said.out
+    assert list(tmp_path.iterdir()) == []

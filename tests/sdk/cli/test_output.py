@@ -24,7 +24,7 @@ from kling_sdk.cli import main
 from kling_sdk.cli.exits import OutputError
 from kling_sdk.cli.show import Screen
 from kling_sdk.logs import _HANDLER, _log
-from kling_sdk.results import Image, Task, Video
+from kling_sdk.results import Audio, Image, Task, Video
 from tests.sdk.cli.test_commands import command, environment
 
 CREATE = ("create", "text2video", "--prompt", "a kitten")
@@ -180,12 +180,18 @@ TASK = Task(
     "succeed",
     videos=(Video("v", "https://cdn.example/v.mp4?signature=s3cret", Decimal("5.10")),),
     images=(Image("https://cdn.example/i.png", 0),),
+    audios=(
+        Audio(
+            *("a", "https://cdn.example/a.mp3?signature=s3cret", Decimal("3.5")),
+            *("https://cdn.example/a.wav", Decimal("3.504")),
+        ),
+    ),
     units=Decimal("1.50"),
     raw={"task_id": "1"},
 )
 KEYS = (
     "task_id external_task_id kling_task_id endpoint status status_msg created_at updated_at "
-    "units reused videos images series_images"
+    "units reused videos images series_images audios"
 )
 
 
@@ -207,6 +213,15 @@ def test_json_has_plain_values_and_always_the_same_keys(
             "watermark_url": None,
         }
     ]
+    assert shown["audios"] == [
+        {
+            "id": "a",
+            "url": "https://cdn.example/a.mp3?signature=s3cret",
+            "duration": "3.5",
+            "wav_url": "https://cdn.example/a.wav",
+            "wav_duration": "3.504",
+        }
+    ]
     Screen(as_json=True).task(Task("2", "submitted"))
     assert list(json.loads(capsys.readouterr().out)) == KEYS.split()
 
@@ -220,6 +235,7 @@ def test_what_people_read_has_no_python_in_it(capsys: pytest.CaptureFixture[str]
     assert "Video(" not in out
     assert "v  5.10 s  https://cdn.example/v.mp4?..." in out
     assert "https://cdn.example/i.png\n" in out
+    assert "a  3.5 s  https://cdn.example/a.mp3?..." in out
     assert "s3cret" not in out
 
 

@@ -290,10 +290,13 @@ def test_an_endpoint_has_these_paths_and_defaults() -> None:
         "avatar": ("/v1/videos/avatar/image2video", "", "", "std", 7200.0),
         "lip-sync": ("/v1/videos/lip-sync", "", "", "std", 7200.0),
         "advanced-lip-sync": ("/v1/videos/advanced-lip-sync", "", "", "std", 7200.0),
+        "text-to-audio": ("/v1/audio/text-to-audio", "", "", "std", 7200.0),
+        "video-to-audio": ("/v1/audio/video-to-audio", "", "", "std", 7200.0),
     }
     for one in ENDPOINTS.values():
         kinds = (one.interface, one.result, one.takes_external_id)
-        assert kinds == ("v1", one.path.split("/")[2], one.returns is None)
+        folder = one.path.split("/")[2].replace("audio", "audios")
+        assert kinds == ("v1", folder, one.returns is None)
 
 
 def test_what_was_seen_retired_has_a_date() -> None:

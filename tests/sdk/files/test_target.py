@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kling_sdk import DownloadError, Video
-from kling_sdk.files.target import FileTarget, place_for
+from kling_sdk import Audio, DownloadError, Video
+from kling_sdk.files.target import FileTarget, place_for, url_for
 
 NAME = "小" * 79 + ".mp4"  # 241 bytes, of the 255 that a file name may have
 
@@ -68,6 +68,21 @@ def test_a_folder_gives_a_name(tmp_path: Path) -> None:
     assert place_for(video, tmp_path) == tmp_path / "_con.mp4"
     assert place_for("https://example.com/..%2F..%2Fa.mp4?x=1", tmp_path) == tmp_path / "a.mp4"
     assert place_for("https://example.com/", str(tmp_path)) == tmp_path / "video.mp4"
+
+
+def test_a_sound_is_an_mp3_unless_a_path_says_otherwise(tmp_path: Path) -> None:
+    """What has no WAV is none; of a URL without a suffix nothing is known."""
+    both = Audio("7", "https://a.test/m.mp3", wav_url="https://a.test/v.wav")
+    only, unknown = Audio("7", "https://a.test/m.mp3?x=1"), Audio("", "https://a.test/7")
+
+    assert [url_for(both, to) for to in (None, "a.mp3", tmp_path, "a")] == [both.url] * 4
+    assert [url_for(both, to) for to in ("a.wav", Path("A.WAV"))] == [both.wav_url] * 2
+    assert url_for(unknown, "a.wav") == unknown.url
+    with pytest.raises(DownloadError, match=r"cannot write a\.wav: this sound is an MP3"):
+        url_for(only, "a.wav")
+    assert place_for(both, tmp_path) == tmp_path / "7.mp3"
+    assert place_for(unknown, tmp_path) == tmp_path / "7"
+    assert place_for(Audio("", "https://a.test/"), tmp_path) == tmp_path / "audio.mp3"
 
 
 def test_a_folder_that_is_not_there_is_not_taken_for_a_file(tmp_path: Path) -> None:

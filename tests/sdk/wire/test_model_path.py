@@ -11,6 +11,7 @@ import pytest
 
 from kling_sdk import (
     AlreadyExistsError,
+    Audio,
     AuthenticationError,
     NotFoundError,
     RequestValidationError,
@@ -355,6 +356,16 @@ def test_an_output_is_what_its_type_says(
     assert [one.url for one in task.videos] == videos
     assert [one.url for one in task.images] == images
     assert [one.index for one in task.images] == list(range(len(images)))
+
+
+def test_a_sound_has_both_files() -> None:
+    """The vendor turns their names round here."""
+    sound = {"type": "audio", "id": "7", "mp3_url": "https://m", "wav_url": "https://v"}
+    sound |= {"mp3_duration": "3.5", "wav_duration": "3.504"}
+    shown = {"id": "1", "status": "succeeded", "outputs": [sound, {"type": "audio", "id": "8"}]}
+    task = MODEL_PATH.created(reply(shown), RECORD)
+    assert task.audios == (Audio("7", "https://m", Decimal("3.5"), "https://v", Decimal("3.504")),)
+    assert task.outputs == task.audios
 
 
 def test_an_output_with_a_watermark_has_both_urls() -> None:

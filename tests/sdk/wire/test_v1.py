@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kling_sdk import (
+    Audio,
     EndpointRecord,
     InvalidRequestError,
     KlingAPIError,
@@ -230,18 +231,28 @@ def test_a_task_has_its_times_its_reason_and_its_cost() -> None:
 
 
 def test_the_results_of_a_task_are_those_with_a_url() -> None:
-    """Videos and pictures, each as the vendor shows it."""
+    """Videos, pictures and sounds, each as the vendor shows it."""
     video = {"id": "7", "url": "https://a", "duration": "5.1", "watermark_url": "https://w"}
     image = {"index": 3, "url": "https://b", "watermark_url": "https://w"}
-    result = {"videos": [video, {"id": "8"}, 5], "images": [image, {"url": "https://c"}, 5]}
+    sound = {"id": "9", "url_mp3": "https://m", "url_wav": "https://v", "duration_wav": "3.2"}
+    result = {
+        "videos": [video, {"id": "8"}, 5],
+        "images": [image, {"url": "https://c"}, 5],
+        "audios": [sound, {"id": "8"}, 5, {"url_wav": "https://v", "duration_wav": 4}],
+    }
     shown = {"task_id": "1", "task_status": "succeed", "task_result": result}
     task = task_from(shown)
     assert task.videos == (Video("7", "https://a", Decimal("5.1"), "https://w"),)
     assert [(one.url, one.index) for one in task.images] == [("https://b", 3), ("https://c", None)]
     assert [one.watermark_url for one in task.images] == ["https://w", None]
-    for nothing in (None, 5, {"videos": 5, "images": 5}, {}):
+    assert task.audios == (
+        Audio("9", "https://m", None, "https://v", Decimal("3.2")),
+        Audio("", "https://v", Decimal(4), "https://v", Decimal(4)),
+    )
+    assert len(task.outputs) == 5
+    for nothing in (None, 5, {"videos": 5, "images": 5, "audios": 5}, {}):
         empty = task_from({**shown, "task_result": nothing})
-        assert (empty.videos, empty.images) == ((), ())
+        assert empty.outputs == ()
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,7 @@ def test_a_session_may_be_used_until_it_ends(
     [
         ({"face_id": "7"}, "face_id: must be a face of the session, got '7'"),
         ({"sound_file": None}, "sound_file: required without audio_id"),
+        ({"sound_file": None, "audio_id": "1"}, "audio_id: must be the id of a sound of this"),
         ({"audio_id": "1"}, "sound_file: not possible together with audio_id"),
         ({"sound_end_time": 5001}, "sound_end_time: must not be behind the end of the sound, 5000"),
         (
@@ -110,7 +111,6 @@ def test_what_is_refused_names_its_field(
     [
         {"sound_start_time": 1000},
         {"sound_insert_time": 3000},
-        {"sound_file": None, "audio_id": "1"},
         {"sound_file": WAV, "sound_end_time": 4000},
     ],
 )

@@ -1,0 +1,41 @@
+"""What the endpoints that make sounds share: sources, fields, files, prices."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from kling_mock.kling.endpoints.fields import COMMON, Field
+from kling_mock.kling.endpoints.record import UnitPrice
+from kling_mock.web.facts import Fact, assumed, documented
+
+__all__ = ["FILES", "LISTS", "PAGE", "PAID", "TAIL", "TYPICAL_SECONDS", "UNIT_PRICES"]
+
+PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
+#: The price list.
+LISTS = documented("digest-2026-01", "pages-2026-09", as_of="2026-09-20")
+
+#: What all tasks take: those of sounds have no watermark.
+TAIL: tuple[Field, ...] = tuple(
+    field for field in COMMON if field.name in {"callback_url", "external_task_id"}
+)
+UNIT_PRICES = {("", "none", "silent"): UnitPrice(Decimal("0.25"), LISTS, "call")}
+TYPICAL_SECONDS = {"": 25.0}
+PAID: tuple[str, Fact] = (
+    "A video pack pays for it.",
+    assumed("the price list names no pack; the units are listed beside those of videos"),
+)
+FILES: tuple[tuple[str, Fact], ...] = (
+    (
+        "A sound is a tone: a WAV of 24 kHz, 16 bits, mono; an MP3 of 48 kHz, 32 kbit/s, mono.",
+        assumed("the pages have both files and say nothing of their form"),
+    ),
+    (
+        "An MP3 is as long as the request asks to the nearest 24 ms; replies say what was asked.",
+        assumed("the pages do not say how exact a length is"),
+    ),
+    (
+        "It takes 25 s.",
+        assumed("as a picture: no page and no observation has a time"),
+    ),
+    PAID,
+)

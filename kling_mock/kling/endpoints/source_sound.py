@@ -1,0 +1,63 @@
+"""The sound that a request works with, given as `audio_id` or as `sound_file`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kling_mock.kling.endpoints.record import CallContext
+from kling_mock.kling.endpoints.sounds import ASSUMED_SECONDS, check_seconds, read_seconds
+from kling_mock.kling.endpoints.tts import NAME as TTS
+from kling_mock.kling.model.plan import ResultList
+from kling_mock.kling.service_codes import invalid
+from kling_mock.web.facts import assumed
+
+__all__ = ["AUDIO_IDS", "sound_seconds"]
+
+AUDIO_IDS = (
+    "An `audio_id` is that of text-to-speech or of a task's sound, for 30 days.",
+    assumed("the pages have text-to-speech; whether sounds of tasks are taken is not known"),
+)
+
+
+def sound_seconds(
+    fields: Mapping[str, Any],
+    context: CallContext,
+    limits: tuple[float, float],
+    path: str = "",
+) -> float:
+    """Return the length of the sound of a request that has either `audio_id` or `sound_file`.
+
+    Args:
+        fields: The object that has them.
+        context: Finds a sound of the account.
+        limits: Seconds that the sound must and may have.
+        path: What comes before a field's name in a message.
+
+    Raises:
+        Refusal: 400/1201, there is not exactly one sound, the account has none with this id, or
+            it is too short or too long.
+    """
+    given = [name for name in ("audio_id", "sound_file") if name in fields]
+    if not given:
+        raise invalid(f"{path}sound_file", "required without audio_id")
+    if len(given) > 1:
+        raise invalid(f"{path}sound_file", "not possible together with audio_id")
+    if "sound_file" in fields:
+        noticed = context.reader.noticed
+        found = read_seconds(fields["sound_file"], f"{path}sound_file", noticed, limits)
+        return ASSUMED_SECONDS if found is None else found
+    return _seconds_by_id(fields["audio_id"], context, limits, f"{path}audio_id")
+
+
+def _seconds_by_id(
+    audio_id: str, context: CallContext, limits: tuple[float, float], path: str
+) -> float:
+    session, plan = context.find_session(TTS, audio_id), context.find_audio(audio_id)
+    sound: ResultList | None = None if session is None else session.data
+    if plan is not None:
+        sound = plan.result.of_type("audio")
+    if sound is None:
+        raise invalid(path, "must be the id of a sound of this account", audio_id)
+    check_seconds(sound.seconds, path, limits)
+    return sound.seconds

@@ -1,0 +1,150 @@
+"""`tts`: a text that is spoken, at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from kling_mock.kling.endpoints.audios import LISTS, PAGE, PAID
+from kling_mock.kling.endpoints.fields import Field, field_shape
+from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint, UnitPrice
+from kling_mock.kling.endpoints.voices import CATALOGUE, VOICES
+from kling_mock.kling.media.urls import RETENTION, RETENTION_SECONDS, NamedFile, file_url
+from kling_mock.kling.model.plan import ResultList
+from kling_mock.kling.service_codes import refusal
+from kling_mock.kling.wire.v1 import V1
+from kling_mock.kling.wire.v1_schemas import SOUND_SECONDS, closed
+from kling_mock.web.facts import assumed, documented
+
+__all__ = ["NAME", "RECORD", "speech_seconds"]
+
+NAME = "tts"
+#: Characters that are spoken in a second at speed 1.
+_PER_SECOND: Mapping[str, float] = {"zh": 4.0, "en": 14.0}
+_SHORTEST = 0.5  # s
+
+
+def speech_seconds(text: str, language: str, speed: float) -> float:
+    """Return how long it takes to say a text, in seconds, to the millisecond.
+
+    Args:
+        text: What is said.
+        language: `zh` or `en`.
+        speed: 0.8 to 2.0.
+    """
+    return round(max(len(text) / _PER_SECOND[language], _SHORTEST) / speed, 3)
+
+
+def _reply(call: DirectCall) -> str:
+    """Return the reply's `data` as JSON: the sound, under an id that other requests take.
+
+    Raises:
+        Refusal: 400/1201, there is no such voice; the account may not call (1101 to 1103).
+    """
+    given: Mapping[str, Any] = call.fields
+    if given["voice_id"] not in VOICES:
+        note = f"must be one of the {len(VOICES)} known voices"
+        raise refusal("no_voice", field="voice_id", note=note)
+    seconds = speech_seconds(
+        given["text"], given["voice_language"], float(given.get("voice_speed", 1.0))
+    )
+    call.charge()
+    spoken = ResultList("audios", seconds=seconds)
+    session = call.sessions.open(call.account, NAME, call.now + RETENTION_SECONDS, spoken)
+    audio_id = session.session_id
+    shown = {
+        # The sound has an id of its own, and the number after it is no task's.
+        "task_id": str(int(audio_id) + 1),
+        "task_status": "succeed",
+        "task_status_msg": "",
+        "task_result": {
+            "audios": [
+                {
+                    "id": audio_id,
+                    "url": file_url(call.origin(), NamedFile("audio", audio_id)),
+                    "duration": spoken.duration,
+                }
+            ]
+        },
+        "final_unit_deduction": f"{RECORD.units_per_call.normalize():f}",
+    }
+    return json.dumps(shown, separators=(",", ":"))
+
+
+RECORD = EmulatedEndpoint(
+    name=NAME,
+    interface=V1,
+    path="/v1/audio/tts",
+    fact=PAGE,
+    summary="Speak a text",
+    fields=field_shape(
+        Field("text", "string", required=True, high=1000, fact=PAGE),
+        Field("voice_id", "string", required=True, fact=CATALOGUE),
+        Field(
+            "voice_language",
+            "string",
+            required=True,
+            enum=("zh", "en"),
+            wrong_value="choice",
+            fact=PAGE,
+        ),
+        Field("voice_speed", "number", low=0.8, high=2.0, validated=True, fact=PAGE),
+    ),
+    examples={
+        "plain": {"text": "Good morning", "voice_id": "oversea_male1", "voice_language": "en"},
+        "all-fields": {
+            "text": "Good morning, and welcome to the show.",
+            "voice_id": "ai_kaiya",
+            "voice_language": "zh",
+            "voice_speed": 1.2,
+        },
+    },
+    prices={("", "none", "silent"): UnitPrice(Decimal("0.05"), LISTS, "call")},
+    reply=_reply,
+    reply_schema=closed(
+        task_id={"type": "string", "pattern": "^[0-9]{18}$"},
+        task_status={"const": "succeed"},
+        task_status_msg={"const": ""},
+        task_result=closed(
+            audios={
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 1,
+                "items": closed(
+                    id={"type": "string", "pattern": "^[0-9]{18}$"},
+                    url={"type": "string", "format": "uri"},
+                    duration=SOUND_SECONDS,
+                ),
+            }
+        ),
+        final_unit_deduction={"type": "string"},
+    ),
+    behaviours=(
+        (
+            f"A second has {_PER_SECOND['en']:g} characters in en, {_PER_SECOND['zh']:g} in zh.",
+            assumed("nothing is spoken here; the length is divided by voice_speed"),
+        ),
+        ("The sound is a tone.", assumed("nothing is spoken here")),
+        ("The file is an MP3.", assumed("the page has `url` and no type")),
+        (
+            "Voices are those of `lip-sync`; any other is refused, those of `presets-voices` too.",
+            CATALOGUE,
+        ),
+        (
+            "A voice speaks both languages.",
+            assumed("which voice has which language is not known for all of them"),
+        ),
+        (
+            "A refusal of `voice_speed` or `voice_language` is worded as on `lip-sync`.",
+            assumed("no refusal of tts was seen but that of a voice"),
+        ),
+        ("The id of the sound can be used, and its file fetched, for 30 days.", RETENTION),
+        (
+            "A repeat makes another sound: there is no external id.",
+            documented("pages-2026-09", as_of="2026-09-20", note="the page has no such field"),
+        ),
+        PAID,
+    ),
+)
