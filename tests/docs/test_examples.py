@@ -133,3 +133,46 @@ def test_each_example_is_in_the_list() -> None:
     for page in ("README.md", "README.zh-CN.md"):
         listed = re.findall(r"\]\(([^)/]+)/?[^)]*\)", (folder / page).read_text("utf-8"))
         assert set(listed) - {"README.md", "README.zh-CN.md"} == names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("example", "arguments", "files"),
+    [
+        ("talking_avatar.py", [], ["avatar.mp4", "speech.mp3"]),
+        ("talking_avatar.py", ["--voice", "uk_man2", "Hello there. " * 5], ["avatar.mp4"]),
+        ("lip_synced_song.py", [], ["song.mp4"]),
+        ("lip_synced_song.py", ["--video", "https://example.com/me.mp4"], ["song.mp4"]),
+    ],
+)
+def test_a_recipe_leaves_its_files(
+    tmp_path: Path, example: str, arguments: list[str], files: list[str]
+) -> None:
+    """And says how long they are and where."""
+    answer = run(*arguments, "--out", str(tmp_path), example=example)
+
+    assert (answer.returncode, answer.stderr) == (0, "")
+    for name in files:
+        start = b"ID3" if name.endswith(".mp3") else b"ftyp"
+        assert start in (tmp_path / name).read_bytes()[:8]
+        assert str(tmp_path / name) in answer.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("example", "arguments", "words"),
+    [
+        ("talking_avatar.py", ["Hi"], "must be a sound of 2 to 300 s, got one of 0.5 s"),
+        ("talking_avatar.py", ["--voice", "nobody"], "Voice id not found"),
+        ("lip_synced_song.py", ["--seconds", "1"], "at least 2000 ms"),
+    ],
+)
+def test_a_recipe_says_what_is_wrong(
+    tmp_path: Path, example: str, arguments: list[str], words: str
+) -> None:
+    """In one line."""
+    answer = run(*arguments, "--out", str(tmp_path), example=example)
+
+    assert answer.returncode == 1
+    assert words in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
