@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from kling_sdk.endpoints.avatar import Avatar
     from kling_sdk.endpoints.base import Request, VideoRequest
     from kling_sdk.endpoints.capabilities import CapabilityWarning
+    from kling_sdk.endpoints.custom_element import CustomElement, ElementImages, ElementVideos
+    from kling_sdk.endpoints.custom_voice import CustomVoice
     from kling_sdk.endpoints.identify_face import IdentifyFace
     from kling_sdk.endpoints.image_expand import ImageExpand
     from kling_sdk.endpoints.image_generation import ImageGeneration
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
         CameraConfig,
         CameraControl,
         DynamicMask,
-        Element,
         OmniImage,
         OmniVideoReference,
         PictureOfSubject,
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
         ReferenceImage,
         Shot,
         SubjectImage,
-        Voice,
     )
     from kling_sdk.endpoints.video_effects import EffectInput, VideoEffects
     from kling_sdk.endpoints.video_extend import VideoExtend
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from kling_sdk.endpoints.virtual_try_on import VirtualTryOn
     from kling_sdk.errors import (
         AccountError,
+        AlreadyDeletedError,
         AlreadyExistsError,
         AuthenticationError,
         CallbackVerificationError,
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
     )
     from kling_sdk.flows import Event
     from kling_sdk.flows.create import external_id_for
+    from kling_sdk.libraries import AsyncLibraryResource, LibraryResource
     from kling_sdk.options import Options
     from kling_sdk.prices import PRICES, Estimate, Price
     from kling_sdk.resources import (
@@ -95,7 +97,18 @@ if TYPE_CHECKING:
         CallResource,
         TaskResource,
     )
-    from kling_sdk.results import Audio, Download, Image, Outcome, Page, ResourcePack, Task, Video
+    from kling_sdk.results import (
+        Audio,
+        Download,
+        Element,
+        Image,
+        Outcome,
+        Page,
+        ResourcePack,
+        Task,
+        Video,
+        Voice,
+    )
     from kling_sdk.tasks import AnyTaskResource, AsyncAnyTaskResource
     from kling_sdk.transports import Clock
     from kling_sdk.wire import Reply
@@ -107,11 +120,13 @@ __all__ = [
     "PRICES",
     "AccountError",
     "AdvancedLipSync",
+    "AlreadyDeletedError",
     "AlreadyExistsError",
     "AnyTaskResource",
     "AsyncAnyTaskResource",
     "AsyncCallResource",
     "AsyncKling",
+    "AsyncLibraryResource",
     "AsyncTaskResource",
     "Audio",
     "AuthenticationError",
@@ -126,11 +141,15 @@ __all__ = [
     "ConcurrencyLimitError",
     "ConflictError",
     "ContentPolicyError",
+    "CustomElement",
+    "CustomVoice",
     "Download",
     "DownloadError",
     "DynamicMask",
     "EffectInput",
     "Element",
+    "ElementImages",
+    "ElementVideos",
     "EmptyResultError",
     "EndpointRecord",
     "Estimate",
@@ -148,6 +167,7 @@ __all__ = [
     "Kling",
     "KlingAPIError",
     "KlingError",
+    "LibraryResource",
     "LipSync",
     "LipSyncInput",
     "MotionControl",
@@ -216,6 +236,8 @@ _HOMES = {
     "endpoints.image_expand": "ImageExpand",
     "endpoints.image_generation": "ImageGeneration",
     "endpoints.identify_face": "IdentifyFace",
+    "endpoints.custom_voice": "CustomVoice",
+    "endpoints.custom_element": "CustomElement ElementImages ElementVideos",
     "endpoints.image_to_video": "ImageToVideo",
     "endpoints.interfaces": "interface_of",
     "endpoints.multi_image_to_image": "MultiImageToImage",
@@ -227,26 +249,28 @@ _HOMES = {
     "endpoints.text_to_video": "TextToVideo",
     "endpoints.tts": "TextToSpeech",
     "endpoints.values": (
-        "CameraConfig CameraControl DynamicMask Element OmniImage OmniVideoReference "
-        "PictureOfSubject Point ReferenceImage Shot SubjectImage Voice"
+        "CameraConfig CameraControl DynamicMask OmniImage OmniVideoReference "
+        "PictureOfSubject Point ReferenceImage Shot SubjectImage"
     ),
     "endpoints.video_extend": "VideoExtend",
     "endpoints.video_to_audio": "VideoToAudio",
     "endpoints.virtual_try_on": "VirtualTryOn",
     "errors": (
-        "AccountError AlreadyExistsError AuthenticationError CallbackVerificationError "
-        "ConcurrencyLimitError ConflictError ContentPolicyError DownloadError EmptyResultError "
+        "AccountError AlreadyDeletedError AlreadyExistsError AuthenticationError "
+        "CallbackVerificationError ConcurrencyLimitError ConflictError ContentPolicyError "
+        "DownloadError EmptyResultError "
         "IPNotAllowedError InvalidRequestError KlingAPIError KlingError NotCreatedError "
         "NotFoundError OutcomeUnknownError PermissionDeniedError RateLimitError "
         "RequestInProgressError RequestValidationError ServerError TaskFailedError "
         "TransportError UnreachableError WaitCancelledError WaitTimeoutError"
     ),
     "flows": "Event",
+    "libraries": "AsyncLibraryResource LibraryResource",
     "flows.create": "external_id_for",
     "options": "Options",
     "prices": "PRICES Estimate Price",
     "resources": "AsyncCallResource AsyncTaskResource CallResource TaskResource",
-    "results": "Audio Download Image Outcome Page ResourcePack Task Video",
+    "results": "Audio Download Element Image Outcome Page ResourcePack Task Video Voice",
     "tasks": "AnyTaskResource AsyncAnyTaskResource",
     "transports": "Clock",
     "version": "__version__",

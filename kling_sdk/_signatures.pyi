@@ -11,6 +11,7 @@ from kling_sdk.answers import FaceSession, Speech
 from kling_sdk.endpoints.advanced_lip_sync import FaceChoice
 from kling_sdk.endpoints.avatar import AvatarMode
 from kling_sdk.endpoints.converters import AnyMapping, KeepSound, Switch
+from kling_sdk.endpoints.custom_element import ElementImages, ElementVideos, ReferenceType
 from kling_sdk.endpoints.effect_scenes import DualScene, SingleScene
 from kling_sdk.endpoints.interfaces import Audio, Interface, Resolution
 from kling_sdk.endpoints.lip_sync import LipSyncInput, VoiceLanguage
@@ -19,7 +20,6 @@ from kling_sdk.endpoints.values import (
     AspectRatio,
     CameraControl,
     DynamicMask,
-    Element,
     ImageAspectRatio,
     ImageReference,
     ImageResolution,
@@ -33,18 +33,18 @@ from kling_sdk.endpoints.values import (
     Shot,
     ShotType,
     SubjectImage,
-    Voice,
 )
 from kling_sdk.endpoints.video_effects import EffectInput
 from kling_sdk.files import ImageSource, SoundSource
 from kling_sdk.flows.context import Event
+from kling_sdk.libraries import AsyncLibraryResource, LibraryResource
 from kling_sdk.resources import (
     AsyncCallResource,
     AsyncTaskResource,
     CallResource,
     TaskResource,
 )
-from kling_sdk.results import Task
+from kling_sdk.results import Element, Task, Voice
 
 class OptionOverrides(TypedDict, total=False):
     """Settings of calls. Clients take them by name; `client.with_options(...)` changes some.
@@ -406,6 +406,314 @@ class AsyncAvatarResource(AsyncTaskResource):
             prompt: How the person moves, at most 2500 characters.
             mode: std (720p) or pro (1080p). None: std.
             watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class CustomElementResource(LibraryResource):
+    """`/v1/general/advanced-custom-elements` of Kling."""
+    def create(
+        self,
+        *,
+        element_name: str,
+        element_description: str,
+        reference_type: ReferenceType | str | None = None,
+        element_image_list: ElementImages | AnyMapping | None = None,
+        element_video_list: ElementVideos | AnyMapping | None = None,
+        element_voice_id: Voice | int | str | None = None,
+        tag_list: Iterable[str | AnyMapping] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            element_name: Its name, 1 to 20 characters.
+            element_description: What it is, 1 to 100 characters.
+            reference_type: Whether pictures or a video show it. None: as what is given.
+            element_image_list: What shows it in pictures: an ElementImages, or a mapping of its
+                fields. Either this or element_video_list.
+            element_video_list: What shows it in a video: an ElementVideos, or a mapping of its
+                fields.
+            element_voice_id: How it speaks: a Voice or its id.
+            tag_list: What kind of thing it is, as ids; known are o_101 to o_108.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        element_name: str,
+        element_description: str,
+        reference_type: ReferenceType | str | None = None,
+        element_image_list: ElementImages | AnyMapping | None = None,
+        element_video_list: ElementVideos | AnyMapping | None = None,
+        element_voice_id: Voice | int | str | None = None,
+        tag_list: Iterable[str | AnyMapping] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            element_name: Its name, 1 to 20 characters.
+            element_description: What it is, 1 to 100 characters.
+            reference_type: Whether pictures or a video show it. None: as what is given.
+            element_image_list: What shows it in pictures: an ElementImages, or a mapping of its
+                fields. Either this or element_video_list.
+            element_video_list: What shows it in a video: an ElementVideos, or a mapping of its
+                fields.
+            element_voice_id: How it speaks: a Voice or its id.
+            tag_list: What kind of thing it is, as ids; known are o_101 to o_108.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncCustomElementResource(AsyncLibraryResource):
+    """`/v1/general/advanced-custom-elements` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        element_name: str,
+        element_description: str,
+        reference_type: ReferenceType | str | None = None,
+        element_image_list: ElementImages | AnyMapping | None = None,
+        element_video_list: ElementVideos | AnyMapping | None = None,
+        element_voice_id: Voice | int | str | None = None,
+        tag_list: Iterable[str | AnyMapping] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            element_name: Its name, 1 to 20 characters.
+            element_description: What it is, 1 to 100 characters.
+            reference_type: Whether pictures or a video show it. None: as what is given.
+            element_image_list: What shows it in pictures: an ElementImages, or a mapping of its
+                fields. Either this or element_video_list.
+            element_video_list: What shows it in a video: an ElementVideos, or a mapping of its
+                fields.
+            element_voice_id: How it speaks: a Voice or its id.
+            tag_list: What kind of thing it is, as ids; known are o_101 to o_108.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        element_name: str,
+        element_description: str,
+        reference_type: ReferenceType | str | None = None,
+        element_image_list: ElementImages | AnyMapping | None = None,
+        element_video_list: ElementVideos | AnyMapping | None = None,
+        element_voice_id: Voice | int | str | None = None,
+        tag_list: Iterable[str | AnyMapping] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            element_name: Its name, 1 to 20 characters.
+            element_description: What it is, 1 to 100 characters.
+            reference_type: Whether pictures or a video show it. None: as what is given.
+            element_image_list: What shows it in pictures: an ElementImages, or a mapping of its
+                fields. Either this or element_video_list.
+            element_video_list: What shows it in a video: an ElementVideos, or a mapping of its
+                fields.
+            element_voice_id: How it speaks: a Voice or its id.
+            tag_list: What kind of thing it is, as ids; known are o_101 to o_108.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class CustomVoiceResource(LibraryResource):
+    """`/v1/general/custom-voices` of Kling."""
+    def create(
+        self,
+        *,
+        voice_name: str,
+        voice_url: str | None = None,
+        video_id: str | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            voice_name: Its name, 1 to 20 characters.
+            voice_url: Public URL of an mp3, wav, mp4 or mov in which one person alone speaks
+                clearly, 5 to 30 s. Either this or video_id.
+            video_id: Id of a video of this account (Video.id) in which somebody speaks: made by
+                kling-v2-6 with sound, by avatar or by lip-sync.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        voice_name: str,
+        voice_url: str | None = None,
+        video_id: str | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            voice_name: Its name, 1 to 20 characters.
+            voice_url: Public URL of an mp3, wav, mp4 or mov in which one person alone speaks
+                clearly, 5 to 30 s. Either this or video_id.
+            video_id: Id of a video of this account (Video.id) in which somebody speaks: made by
+                kling-v2-6 with sound, by avatar or by lip-sync.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncCustomVoiceResource(AsyncLibraryResource):
+    """`/v1/general/custom-voices` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        voice_name: str,
+        voice_url: str | None = None,
+        video_id: str | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            voice_name: Its name, 1 to 20 characters.
+            voice_url: Public URL of an mp3, wav, mp4 or mov in which one person alone speaks
+                clearly, 5 to 30 s. Either this or video_id.
+            video_id: Id of a video of this account (Video.id) in which somebody speaks: made by
+                kling-v2-6 with sound, by avatar or by lip-sync.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        voice_name: str,
+        voice_url: str | None = None,
+        video_id: str | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            voice_name: Its name, 1 to 20 characters.
+            voice_url: Public URL of an mp3, wav, mp4 or mov in which one person alone speaks
+                clearly, 5 to 30 s. Either this or video_id.
+            video_id: Id of a video of this account (Video.id) in which somebody speaks: made by
+                kling-v2-6 with sound, by avatar or by lip-sync.
             external_task_id: Your own id of the task, unique in the account; None generates one.
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
@@ -904,7 +1212,7 @@ class ImageToVideoResource(TaskResource):
         resolution: Resolution | str | None = None,
         sound: bool | Switch | str | None = None,
         audio: Audio | str | None = None,
-        voice_list: Iterable[Voice | AnyMapping | str] | None = None,
+        voice_list: Iterable[Voice | AnyMapping | int | str] | None = None,
         element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         cfg_scale: float | None = None,
         static_mask: ImageSource | None = None,
@@ -990,7 +1298,7 @@ class ImageToVideoResource(TaskResource):
         resolution: Resolution | str | None = None,
         sound: bool | Switch | str | None = None,
         audio: Audio | str | None = None,
-        voice_list: Iterable[Voice | AnyMapping | str] | None = None,
+        voice_list: Iterable[Voice | AnyMapping | int | str] | None = None,
         element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         cfg_scale: float | None = None,
         static_mask: ImageSource | None = None,
@@ -1079,7 +1387,7 @@ class AsyncImageToVideoResource(AsyncTaskResource):
         resolution: Resolution | str | None = None,
         sound: bool | Switch | str | None = None,
         audio: Audio | str | None = None,
-        voice_list: Iterable[Voice | AnyMapping | str] | None = None,
+        voice_list: Iterable[Voice | AnyMapping | int | str] | None = None,
         element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         cfg_scale: float | None = None,
         static_mask: ImageSource | None = None,
@@ -1165,7 +1473,7 @@ class AsyncImageToVideoResource(AsyncTaskResource):
         resolution: Resolution | str | None = None,
         sound: bool | Switch | str | None = None,
         audio: Audio | str | None = None,
-        voice_list: Iterable[Voice | AnyMapping | str] | None = None,
+        voice_list: Iterable[Voice | AnyMapping | int | str] | None = None,
         element_list: Iterable[Element | AnyMapping | int | str] | None = None,
         cfg_scale: float | None = None,
         static_mask: ImageSource | None = None,

@@ -23,9 +23,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from kling_sdk import operations
+from kling_sdk.attributes import resource
 from kling_sdk.client_base import ClientBase
 from kling_sdk.downloads import AsyncDownloads, Downloads
-from kling_sdk.resources import call_options, resource, wait_options
+from kling_sdk.resources import call_options, wait_options
 from kling_sdk.results import Outcome, ResourcePack, Task
 from kling_sdk.runner import AsyncRunner, Shared, SyncRunner, async_transport, sync_transport
 from kling_sdk.settings import ClientSettings, settings_from
@@ -71,6 +72,8 @@ class Kling(ClientBase, Downloads):
         text_to_audio: Sounds from a prompt.
         video_to_audio: Sounds for a video, and the video with them.
         tts: A text that is spoken, at once.
+        voices: Voices of your own, and the vendor's, for videos that speak.
+        elements: People and things that videos and pictures can show again.
     """
 
     _open_transport = staticmethod(sync_transport)
@@ -94,6 +97,8 @@ class Kling(ClientBase, Downloads):
     text_to_audio: typed.TextToAudioResource = resource("text-to-audio")
     video_to_audio: typed.VideoToAudioResource = resource("video-to-audio")
     tts: typed.TextToSpeechResource = resource("tts")
+    voices: typed.CustomVoiceResource = resource("voices")
+    elements: typed.CustomElementResource = resource("elements")
 
     def __init__(
         self,
@@ -330,6 +335,8 @@ class AsyncKling(ClientBase, AsyncDownloads):
     text_to_audio: typed.AsyncTextToAudioResource = resource("text-to-audio")
     video_to_audio: typed.AsyncVideoToAudioResource = resource("video-to-audio")
     tts: typed.AsyncTextToSpeechResource = resource("tts")
+    voices: typed.AsyncCustomVoiceResource = resource("voices")
+    elements: typed.AsyncCustomElementResource = resource("elements")
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ KlingError                        root; carries the task reference where there i
 │   ├── AccountError              1100-1102: account disabled, in arrears, no units left
 │   ├── PermissionDeniedError     1103: this key may not use this API or model
 │   ├── InvalidRequestError       1200-1201: a field or value is not accepted
+│   │   ├── AlreadyDeletedError   1201: the voice or element was deleted before
 │   │   ├── AlreadyExistsError    1201: the external_task_id was used before
 │   │   └── ConflictError         it was used by another endpoint or, says a relay, request
 │   ├── NotFoundError             1202-1203, HTTP 404, and 1201 "Task not found"
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccountError",
+    "AlreadyDeletedError",
     "AlreadyExistsError",
     "AuthenticationError",
     "CallbackVerificationError",
@@ -183,6 +185,10 @@ class PermissionDeniedError(KlingAPIError):
 
 class InvalidRequestError(KlingAPIError):
     """1200-1201: the server does not accept a field or its value."""
+
+
+class AlreadyDeletedError(InvalidRequestError):
+    """1201 "already be deleted": this voice or element was deleted before."""
 
 
 class AlreadyExistsError(InvalidRequestError):

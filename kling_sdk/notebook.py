@@ -80,6 +80,8 @@ def _cells(task: Task) -> Sequence[str]:
             ("video", task.videos),
             ("image", (*task.images, *task.series_images)),
             ("sound", task.audios),
+            ("voice", task.voices),
+            ("element", task.elements),
         )
         if found
     ]

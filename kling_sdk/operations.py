@@ -12,9 +12,21 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import attrs
+
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Context, Flow, Operation, once, repeat
-from kling_sdk.results import Audio, Image, Page, ResourcePack, Task, Video
+from kling_sdk.results import (
+    Audio,
+    Element,
+    Image,
+    Page,
+    ResourcePack,
+    Task,
+    Video,
+    Voice,
+    text,
+)
 from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.v1 import packs_from
 
@@ -29,12 +41,14 @@ __all__ = [
     "call",
     "costs",
     "create",
+    "delete",
     "download",
     "estimate",
     "get",
     "get_any",
     "get_several",
     "list_page",
+    "presets",
     "raw_request",
     "request",
     "run",
@@ -184,6 +198,28 @@ def list_page(
         return repeat(ctx, call, lambda reply: wire.page(reply, record, page, page_size))
 
     return Operation("list", start, record.name)
+
+
+def presets(record: EndpointRecord, page: int, page_size: int) -> Operation[Page]:
+    """Read a page of the vendor's own items of a library."""
+    assert record.library is not None  # noqa: S101 - only resources of libraries have the method
+    place = attrs.evolve(record, path=record.library.presets)
+    return list_page(place, page, page_size)._replace(name="presets")
+
+
+def delete(record: EndpointRecord, item: Voice | Element | int | str) -> Operation[None]:
+    """Delete an item of a library."""
+    from kling_sdk.flows.library import delete
+
+    given: object = item  # a caller may not run a type checker
+    if isinstance(given, Voice | Element):
+        given = given.voice_id if isinstance(given, Voice) else given.element_id
+    assert record.library is not None  # noqa: S101 - as above
+    if not isinstance(given, str | int) or not text(given).strip():
+        raise RequestValidationError(
+            record.library.id_field, f"is a {type(item).__name__}", "an item, or its id"
+        )
+    return Operation("delete", lambda ctx: delete(ctx, record, text(given)), record.name)
 
 
 def wait_many(name: str, tasks: Iterable[Task | str]) -> Operation[None]:

@@ -92,6 +92,7 @@ _AS_OF: Final = date(2026, 9, 20)
 _List = tuple[str, "Confidence", date]
 _NEW: Final[_List] = ("the vendor's price list, two copies", "high", _AS_OF)
 _ONE: Final[_List] = ("the vendor's price list, one copy", "medium", _AS_OF)
+_SEEN: Final[_List] = ("what one account was charged", "low", date(2026, 9, 22))
 # It also has the models that the newer list has dropped.
 _OLD: Final[_List] = ("a condensed copy of the vendor's price list", "low", date(2026, 1, 1))
 
@@ -168,6 +169,8 @@ _BY_CALL: Final[tuple[tuple[str, str, str, str, _List], ...]] = (
     ("video-extend", "kling-v1-5", "pro", "3.5", _OLD),
     ("video-extend", "kling-v1-6", "std", "2", _OLD),
     ("video-extend", "kling-v1-6", "pro", "3.5", _OLD),
+    ("voices", "", "", "0.05", _NEW),
+    ("elements", "", "", "0", _SEEN),
 )
 # endpoint, model, mode, use, units per picture, list, pack
 _BY_RESULT: Final[tuple[tuple[str, str, str, Use, str, _List, Pack], ...]] = (

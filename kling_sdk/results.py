@@ -20,12 +20,14 @@ from kling_sdk.errors import KlingError
 __all__ = [
     "Audio",
     "Download",
+    "Element",
     "Image",
     "Outcome",
     "Page",
     "ResourcePack",
     "Task",
     "Video",
+    "Voice",
     "audios_from",
     "redact_url",
 ]
@@ -111,6 +113,63 @@ class Image:
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
 
 
+def _id(value: int | str) -> str:
+    """Return an id of a library, which comes as a number or as text."""
+    return str(value)
+
+
+@attrs.frozen
+class Voice:
+    """A voice of a library: one of your own, or one of the vendor's.
+
+    A request takes it wherever it takes a voice, such as `voice_list=[voice]`; where only the id
+    is known, `Voice("829...")` is one too.
+
+    Attributes:
+        voice_id: Its id, decimal digits as text, also where the reply has a number.
+        name: Its name.
+        trial_url: Where to listen to it; "" when the reply does not say. It may be signed.
+        owned_by: `kling` for the vendor's own (vendor page, two copies agree), else the owner as
+            the reply has it.
+        raw: The object as received.
+    """
+
+    voice_id: str = attrs.field(converter=_id)
+    name: str = ""
+    trial_url: str = attrs.field(default="", repr=_url_repr)
+    owned_by: str = ""
+    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+
+@attrs.frozen
+class Element:
+    """A person or a thing of a library, which videos and pictures can show.
+
+    A request takes it wherever it takes an element, such as `element_list=[element]`; where only
+    the id is known, `Element(829...)` is one too.
+
+    Attributes:
+        element_id: Its id as text. It is an int64: the reply has a number, which may be too large
+            for programs that read numbers of JSON as floats.
+        name: Its name.
+        description: What it is.
+        reference_type: `image_refer` or `video_refer`: what it was made from.
+        voice: How it speaks, or None.
+        owned_by: `kling` for the vendor's own, else the owner as the reply has it.
+        status: `succeed`, or `deleted`; "" when the reply does not say.
+        raw: The object as received, with its pictures, its video and its tags.
+    """
+
+    element_id: str = attrs.field(converter=_id)
+    name: str = ""
+    description: str = ""
+    reference_type: str = ""
+    voice: Voice | None = None
+    owned_by: str = ""
+    status: str = ""
+    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+
 @attrs.frozen
 class Audio:
     """One sound of a finished task, or of a call of text-to-speech.
@@ -147,6 +206,8 @@ class Task:
         images: The pictures, likewise.
         series_images: The pictures of a series (`omni_image` with `result_type` series), likewise.
         audios: The sounds, likewise.
+        voices: The voices of a task of `voices`, likewise.
+        elements: The elements of a task of `elements`, likewise.
         created_at: When the task was accepted, aware UTC, or None when unknown.
         updated_at: When it last changed, aware UTC, or None when unknown.
         units: Units finally deducted, or None before the end.
@@ -169,6 +230,8 @@ class Task:
     images: tuple[Image, ...] = ()
     series_images: tuple[Image, ...] = ()
     audios: tuple[Audio, ...] = ()
+    voices: tuple[Voice, ...] = ()
+    elements: tuple[Element, ...] = ()
     created_at: datetime | None = None
     updated_at: datetime | None = None
     units: Decimal | None = None
@@ -223,13 +286,13 @@ class Task:
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the vendor deletes the results, aware UTC: 30 days after the task ended.
+        """When the vendor deletes the files, aware UTC: 30 days after the task ended.
 
-        None for a task without results, or whose end is not known. Source: the vendor's pages,
+        None for a task without files, or whose end is not known. Source: the vendor's pages,
         several copies of which agree on the 30 days; that they count from the end is an
         assumption. A link of the relay's own may be good for longer.
         """
-        if not self.outputs or self.updated_at is None:
+        if not self.files or self.updated_at is None:
             return None
         try:
             return self.updated_at + _RESULTS_KEPT
@@ -237,9 +300,14 @@ class Task:
             return None
 
     @property
-    def outputs(self) -> tuple[Video | Image | Audio, ...]:
-        """All results, of whatever kind."""
+    def files(self) -> tuple[Video | Image | Audio, ...]:
+        """The results that are files, which `download` takes."""
         return (*self.videos, *self.images, *self.series_images, *self.audios)
+
+    @property
+    def outputs(self) -> tuple[Video | Image | Audio | Voice | Element, ...]:
+        """All results, of whatever kind."""
+        return (*self.files, *self.voices, *self.elements)
 
     @property
     def is_succeed(self) -> bool:
@@ -489,6 +557,8 @@ _PARTS: Final[dict[str, type]] = {
     "tuple[Video, ...]": Video,
     "tuple[Image, ...]": Image,
     "tuple[Audio, ...]": Audio,
+    "tuple[Voice, ...]": Voice,
+    "tuple[Element, ...]": Element,
 }
 # A field's type -> how it is read, and what it must be.
 _FIELDS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
@@ -497,5 +567,6 @@ _FIELDS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "int": (_instance(int), "a whole number"),
     "Mapping[str, Any]": (_instance(Mapping), "a mapping"),
     "Decimal": (decimal, "a number as text"),
+    "Voice": (lambda value: _from_json(Voice, value, "voice"), "a voice"),
     "datetime": (datetime.fromisoformat, "a time as ISO 8601 text"),
 }

@@ -86,6 +86,13 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     },
     "text-to-audio": {"prompt": "rain on tin", "duration": 5.0},
     "video-to-audio": {"video_id": SOURCE_VIDEO, "sound_effect_prompt": "steps on gravel"},
+    "voices": {"voice_name": "Mara", "voice_url": "https://example.com/a.mp3"},
+    "elements": {
+        "element_name": "Mara",
+        "element_description": "a woman in a red coat",
+        "reference_type": "image_refer",
+        "element_image_list": {"frontal_image": URL, "refer_images": [{"image_url": URL}]},
+    },
 }
 #: The same for the calls that answer at once and make no task.
 CALLS: Final[dict[str, dict[str, Any]]] = {

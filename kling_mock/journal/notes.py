@@ -26,7 +26,8 @@ __all__ = [
 #: `unknown`: a key that no endpoint knows, and that was ignored. `inapplicable`: one that does
 #: nothing here. `coerced`: a value of another type than documented. `retired`: something was
 #: served that the real service was seen to refuse. `refused`: what would have been accepted.
-#: `assumed`: something was served of which nobody knows what the real service does.
+#: `assumed`: something was served of which nobody knows what the real service does, or that names
+#: a voice or element which no library here has.
 NoteKind = Literal["unknown", "inapplicable", "coerced", "retired", "refused", "assumed"]
 
 _KINDS: Final = get_args(NoteKind)
@@ -37,7 +38,7 @@ IGNORED: Final[tuple[IgnoredFields, ...]] = get_args(IgnoredFields)
 
 NOTE_HEADER: Final = "x-kling-mock-note"
 _LONGEST: Final = 500  # bytes of the header's value
-_NAME_SHOWN: Final = 40  # characters of a field's name; it comes from the client
+_NAME_SHOWN: Final = 60  # characters of a field's name; it comes from the client
 
 
 class RetiredWarning(UserWarning):

@@ -116,7 +116,30 @@ MESSAGES: dict[str, Message] = {
     "no_voice": Message(
         1201,
         "Voice id not found",
-        observed("probe-2026-09", "probe-2026-10", as_of="2026-09-28", note="on tts and lip-sync"),
+        observed(
+            "probe-2026-09",
+            "probe-2026-10",
+            as_of="2026-09-28",
+            note="on tts and lip-sync; elsewhere, and of a delete, assumed",
+        ),
+    ),
+    "no_element": Message(
+        1201,
+        "Element id not found: {}",
+        observed(
+            "probe-2026-10",
+            as_of="2026-10-07",
+            note="seen on the model-path interface; on /v1 and of a delete assumed",
+        ),
+    ),
+    "already_deleted": Message(
+        1201,
+        "{} {} already be deleted",
+        observed(
+            "probe-2026-09",
+            as_of="2026-09-22",
+            note="the end of the text was recorded, of an element; of a voice assumed",
+        ),
     ),
     "no_audio_type": Message(1201, "Audio type is null", _LIP_SYNC),
     "no_video": Message(1201, "video_id or video_url is required", _LIP_SYNC),

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from kling_mock.kling.endpoints.field_checks import FieldReader, check_fields
+from kling_mock.kling.endpoints.library_parts import delete_fields
 from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.record import CallContext, DirectCall, EmulatedEndpoint
 from kling_mock.kling.endpoints.registry import RoutedCall
@@ -18,9 +19,10 @@ from kling_mock.kling.model.plan import Plan
 from kling_mock.kling.model.progress import TYPICAL
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import Refusal
+from kling_mock.kling.wire.v1 import listed_presets, page_of
 from kling_mock.kling.world import World
 
-__all__ = ["create", "get", "list_tasks", "reply"]
+__all__ = ["create", "delete_item", "get", "list_presets", "list_tasks", "reply"]
 
 
 def create(
@@ -68,6 +70,8 @@ def _context(
         partial(_plan_of, world, account, "video"),
         partial(_plan_of, world, account, "audio"),
         lambda kind, session_id: world.sessions.find(account, kind, session_id, world.clock.now()),
+        world.library.item,
+        partial(world.library.may_use, account),
     )
 
 
@@ -111,11 +115,45 @@ def list_tasks(
     Raises:
         Refusal: 400/1201, the query is wrong.
     """
-    tasks = record.interface.select(world.tasks, account, record.name, query)
+    select, largest = record.interface.select, record.largest_page
+    tasks = select(world.tasks, account, record.name, query, largest)
     if world.counts_queries:
         for task in tasks:
             world.count_query(task)
     return record.interface.listed(tasks, origin)
+
+
+def list_presets(world: World, record: EmulatedEndpoint, query: str, origin: str) -> str:
+    """Return one page of what every account has of a library, as JSON.
+
+    Args:
+        world: The state.
+        record: The endpoint that makes more of it.
+        query: The query string.
+        origin: Scheme, host and port that URLs begin with.
+
+    Raises:
+        Refusal: 400/1201, the query is wrong.
+    """
+    number, size = page_of(query, record.largest_page)
+    return listed_presets(world.library.page(record.name, number, size), origin)
+
+
+def delete_item(
+    world: World, account: Account, record: EmulatedEndpoint, body: bytes, noticed: Noticed
+) -> str:
+    """Delete an item of the account's library; return the reply's `data` as JSON.
+
+    Raises:
+        Refusal: It is refused; nothing has changed.
+    """
+    library = record.library
+    if library is None:
+        raise Refusal(1202)
+    reader = FieldReader(noticed, world.endpoints.names[record.interface.name].fields)
+    fields = check_fields(delete_fields(library), read_object(body), reader)
+    task = world.library.delete(account, library.kind, fields[library.id_field])
+    return f'{{"task_id":"{task.task_id}","task_status":"{task.status}"}}'
 
 
 def reply(

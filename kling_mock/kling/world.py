@@ -15,12 +15,14 @@ from kling_mock.journal.journal import DEFAULT_SIZE, Journal
 from kling_mock.journal.notes import NotePolicy
 from kling_mock.kling.callbacks.queue import CallbackQueue
 from kling_mock.kling.callbacks.sender import CallbackSender
+from kling_mock.kling.endpoints.library_parts import preset_tasks
 from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
 from kling_mock.kling.faults.matching import Faults
 from kling_mock.kling.model.accounts import Account, AccountApiKey, Accounts, GivenKeys, KeyPair
 from kling_mock.kling.model.admission import Purchase, admit_purchase, admit_task
 from kling_mock.kling.model.busy_polling import BusyPolling
 from kling_mock.kling.model.content import Content, ContentDecision
+from kling_mock.kling.model.library import LibraryItems
 from kling_mock.kling.model.lifecycle import Event
 from kling_mock.kling.model.packs import take
 from kling_mock.kling.model.plan import LaterFailure, Plan
@@ -62,6 +64,7 @@ class World:
         account: The account that every server has.
         tasks: The tasks.
         sessions: What calls without a task leave behind.
+        library: The voices and elements.
         journal: All requests.
         retired: Models and endpoints that are refused as the real service refuses them.
         note_policy: What notes lead to.
@@ -90,6 +93,7 @@ class World:
         self.endpoints = endpoints
         self.accounts = Accounts()
         self.tasks = Tasks()
+        self.library = LibraryItems(self.tasks, preset_tasks(endpoints.values()))
         self.journal = Journal(journal_size, endpoints.served)
         self.retired: frozenset[str] = frozenset()
         self.note_policy = note_policy
@@ -208,7 +212,8 @@ class World:
     def _schedule(self, task: EmulatedTask, now: float) -> None:
         plan, progress = task.plan, task.progress
         if progress.kind in {"typical", "stuck"}:
-            times = schedule(plan.typical_seconds, self._times)
+            quick = () if plan.entry is None else (plan.typical_seconds,)  # no file is made
+            times = schedule(plan.typical_seconds, self._times, *quick)
             start = now + times.processing
             if progress.kind == "typical":
                 task.due = now + times.done

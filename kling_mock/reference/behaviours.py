@@ -175,12 +175,20 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     ),
     Behaviour(
         _REQUEST,
-        "An element is taken by any number as its id, a voice by any text.",
-        assumed(
-            "the real one says `Element id not found: 1` of an id that the account has not "
-            "(400/1201, seen on the model-path interface); elements are not kept here",
+        "A voice or element that was deleted, or that another account has, is refused where a "
+        "request names it.",
+        observed(
             "probe-2026-10",
+            as_of="2026-10-07",
+            note="`Element id not found: 1` was seen on the model-path interface, of an id that "
+            "the account has not; the rest is assumed",
         ),
+    ),
+    Behaviour(
+        _REQUEST,
+        "An id of a voice or element that no library of this server has is taken, with a note of "
+        'the kind assumed; `ignored_fields="refuse"` refuses it as the real service does.',
+        assumed("tests name ids of their own; the real service knows those of the account only"),
     ),
     Behaviour(
         _REQUEST,

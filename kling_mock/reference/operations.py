@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kling_mock.kling.endpoints.record import Capability, EmulatedEndpoint
+from kling_mock.kling.endpoints.library_parts import delete_fields
+from kling_mock.kling.endpoints.record import Capability, EmulatedEndpoint, EmulatedLibrary
 from kling_mock.kling.endpoints.registry import ENDPOINTS, EndpointRegistry
 from kling_mock.kling.media.urls import FILES, MEDIA, PATHS, FileForm
 from kling_mock.kling.service_codes import CODES
 from kling_mock.kling.wire.interface import EndpointRoute, InterfaceSchemas
-from kling_mock.kling.wire.v1_schemas import reference
-from kling_mock.reference.request_schemas import request_schema
+from kling_mock.kling.wire.v1_schemas import PRESETS, closed, paging, reference
+from kling_mock.reference.request_schemas import request_schema, schema_of
 from kling_mock.web.facts import Fact, assumed
 from kling_mock.web.openapi import ApiOperation, ApiReply, Parameter, Schema
 
@@ -80,6 +81,8 @@ def schemas(endpoints: EndpointRegistry) -> dict[str, Schema]:
         made |= record.interface.schemas.components
         if record.fields.fields:
             made[f"create-{record.name}"] = request_schema(record)
+        if record.library is not None:
+            made[f"delete-from-{record.name}"] = schema_of(delete_fields(record.library))
     return made
 
 
@@ -87,11 +90,14 @@ def _operation(record: EmulatedEndpoint, route: EndpointRoute) -> ApiOperation:
     known, name = record.interface.schemas, record.name
     if route.operation == "create":
         return _create(record, route)
-    tasks: Schema = {"type": "array", "items": reference(known.task), "maxItems": 500}
+    if route.operation in {"presets", "delete"} and record.library is not None:
+        return _of_library(record, record.library, route)
+    most = record.largest_page
+    tasks: Schema = {"type": "array", "items": reference(known.task), "maxItems": most}
     shared = route.operation == "list" and known.shared_list != ""
     group = known.shared_list if shared else name
     name, summary, data, parameters = {
-        "list": (f"list-{group}", "List tasks", tasks, known.paging),
+        "list": (f"list-{group}", "List tasks", tasks, _paging(record)),
         "get": (f"get-{name}", "Query a task", reference(known.task), (_ID,)),
         "reply": (name, record.summary, record.reply_schema, record.parameters),
     }[route.operation]
@@ -109,6 +115,46 @@ def _operation(record: EmulatedEndpoint, route: EndpointRoute) -> ApiOperation:
         body=reference(f"create-{record.name}") if route.method == "POST" else None,
         examples=record.examples if route.method == "POST" else {},
         security="api-key" if record.interface.api_key_only else "key",
+    )
+
+
+def _paging(record: EmulatedEndpoint) -> tuple[Parameter, ...]:
+    return (
+        record.interface.schemas.paging if record.library is None else paging(record.largest_page)
+    )
+
+
+def _of_library(
+    record: EmulatedEndpoint, library: EmulatedLibrary, route: EndpointRoute
+) -> ApiOperation:
+    """Return the list of what every account has, or a delete."""
+    known, group = record.interface.schemas, record.name
+    if route.operation == "presets":
+        presets = {**PRESETS, "maxItems": library.largest_page}
+        return ApiOperation(
+            "GET",
+            route.path,
+            f"preset-{group}",
+            group,
+            f"List the {group} that every account has",
+            library.fact,
+            _answers(known, presets, _QUERY_CODES),
+            parameters=_paging(record),
+            security="key",
+        )
+    reply = closed(task_id={"type": "string"}, task_status={"enum": ["succeed"]})
+    name = route.path.rpartition("/")[2]
+    return ApiOperation(
+        "POST",
+        route.path,
+        name,
+        group,
+        f"Delete one of the account's own {group}",
+        library.fact,
+        _answers(known, reply, _BODY_CODES) | _too_large(known),
+        body=reference(f"delete-from-{group}"),
+        examples={"one": {library.id_field: "829836802793406553"}},
+        security="key",
     )
 
 

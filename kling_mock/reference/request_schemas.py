@@ -13,7 +13,7 @@ from kling_mock.kling.endpoints.fields import Field, FieldShape, FieldType
 from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.wire.v1_schemas import reference
 
-__all__ = ["request_schema"]
+__all__ = ["request_schema", "schema_of"]
 
 Schema = dict[str, Any]
 
@@ -109,6 +109,11 @@ def _request(shape: FieldShape, **known: Schema) -> Schema:
     if shape.required:
         made["required"] = [field.name for field in shape.required]
     return made
+
+
+def schema_of(shape: FieldShape) -> Schema:
+    """Return the schema of a body with these fields."""
+    return _request(shape)
 
 
 def request_schema(record: EmulatedEndpoint) -> Schema:

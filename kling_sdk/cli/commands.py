@@ -28,7 +28,7 @@ from kling_sdk.cli.exits import (
 )
 from kling_sdk.cli.models import model_rows
 from kling_sdk.cli.options import choices, option_name, request_from
-from kling_sdk.cli.parser import make_parser
+from kling_sdk.cli.parser import LIBRARIES, make_parser
 from kling_sdk.cli.show import Screen
 from kling_sdk.cli.spending import check_ceiling, estimate_row
 from kling_sdk.endpoints import ENDPOINTS, request_class
@@ -171,9 +171,10 @@ class _Session:
         if place is None:
             return []
         self.task_id = task.task_id
-        if not task.outputs:
-            raise DownloadError(f"task {task.task_id} is {task.status} and has no result yet")
-        return self.fetch_all(kling, task.outputs, place)
+        if not task.files:
+            what = "no file, but an item of a library" if task.outputs else "no result yet"
+            raise DownloadError(f"task {task.task_id} is {task.status} and has {what}")
+        return self.fetch_all(kling, task.files, place)
 
     def fetch_all(
         self, kling: Any, outputs: Sequence[Video | Image | Audio], place: str
@@ -282,6 +283,37 @@ def _list(session: _Session, options: argparse.Namespace) -> None:
         session.screen.tasks(resource.list(page=options.page, page_size=options.page_size))
 
 
+def _library(session: _Session, options: argparse.Namespace) -> None:
+    _ACTIONS[options.action or "list"](session, options)
+
+
+def _own_items(session: _Session, options: argparse.Namespace) -> None:
+    with session.open_client() as kling:
+        library = _resource(kling, options.endpoint)
+        session.screen.items(library.list(page=options.page, page_size=options.page_size))
+
+
+def _presets(session: _Session, options: argparse.Namespace) -> None:
+    with session.open_client() as kling:
+        library = _resource(kling, options.endpoint)
+        session.screen.items(library.presets(page=options.page, page_size=options.page_size))
+
+
+def _delete(session: _Session, options: argparse.Namespace) -> None:
+    with session.open_client() as kling:
+        _resource(kling, options.endpoint).delete(options.id)
+    session.screen.deleted(options.id)
+
+
+_ACTIONS: Final[Mapping[str, Callable[[_Session, argparse.Namespace], None]]] = {
+    "list": _own_items,
+    "presets": _presets,
+    "create": _create,
+    "get": _get,
+    "delete": _delete,
+}
+
+
 def _download(session: _Session, options: argparse.Namespace) -> None:
     _check_place(options.path)
     with session.open_client() as kling:
@@ -302,8 +334,8 @@ def _models(session: _Session, options: argparse.Namespace) -> None:
 
 def _completion(session: _Session, options: argparse.Namespace) -> None:
     def values(path: str, name: str) -> tuple[str, ...]:
-        endpoint = path.rpartition(" ")[2]
-        if endpoint not in ENDPOINTS:
+        endpoint = next((word for word in path.split()[::-1] if word in ENDPOINTS), None)
+        if endpoint is None:
             return ()
         cls = request_class(endpoint)
         return choices(cls, name) if name in attrs.fields_dict(cls) else ()
@@ -318,6 +350,7 @@ _COMMANDS: Final[Mapping[str, Callable[[_Session, argparse.Namespace], None]]] =
     "wait": _wait,
     "download": _download,
     "list": _list,
+    **dict.fromkeys(LIBRARIES, _library),
     "costs": _costs,
     "models": _models,
     "completion": _completion,

@@ -16,6 +16,7 @@ import attrs
 from kling_sdk.endpoints.avatar import AvatarMode
 from kling_sdk.endpoints.base import Request, documentation
 from kling_sdk.endpoints.converters import KeepSound, Switch
+from kling_sdk.endpoints.custom_element import ReferenceType
 from kling_sdk.endpoints.lip_sync import VoiceLanguage
 from kling_sdk.endpoints.models import ABSENT
 from kling_sdk.endpoints.motion_control import Orientation
@@ -33,12 +34,15 @@ from kling_sdk.errors import RequestValidationError
 
 __all__ = ["add_options", "choices", "help_text", "option_name", "request_from"]
 
-_OBJECTS: Final = ("CameraControl", "Mapping", "LipSyncInput", "EffectInput")
+_OBJECTS: Final = (
+    *("CameraControl", "Mapping", "LipSyncInput", "EffectInput"),
+    *("ElementImages", "ElementVideos"),
+)
 _PICTURES: Final = frozenset(
     {
         *("image", "image_tail", "static_mask", "image_url", "mask", "images"),
         *("scene_image", "style_image", "subject_image", "human_image", "cloth_image"),
-        *("sound_file", "audio_file"),
+        *("sound_file", "audio_file", "frontal_image", "refer_images"),
     }
 )
 _ELSEWHERE: Final = re.compile(r"(https?|data):", re.IGNORECASE)
@@ -55,6 +59,7 @@ _CHOICES: Final = {
     "Orientation": get_args(Orientation),
     "AvatarMode": get_args(AvatarMode),
     "VoiceLanguage": get_args(VoiceLanguage),
+    "ReferenceType": get_args(ReferenceType),
 }
 
 # How a parameter is given, by the beginning of its type.
@@ -71,8 +76,9 @@ _WORDS: Final = tuple(
     (re.compile(pattern), words)
     for pattern, words in (
         (r"path object, bytes, binary file, URL, data-URI or base64", "a path, a URL or base64"),
-        (r"an? (LipSyncInput|EffectInput), or a mapping of its fields", "as JSON"),
+        (r"an? (LipSyncInput|EffectInput|Element\w+), or a mapping of its fields", "as JSON"),
         (r", as object or mapping", ", as JSON"),
+        (r"a Voice or its id", "the id of a voice"),
         (r" \(Video\.id\)", ""),
         (r"AdvancedLipSync|IdentifyFace", "advanced lip-sync"),
         (r": one of the voices of LipSyncInput", ""),

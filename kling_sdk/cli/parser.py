@@ -14,8 +14,11 @@ from kling_sdk.cli.spending import add_spending_options
 from kling_sdk.endpoints import ENDPOINTS, request_class
 from kling_sdk.version import USER_AGENT, __version__
 
-__all__ = ["make_parser"]
+__all__ = ["LIBRARIES", "make_parser"]
 
+#: The endpoints whose results stay in a library, each with a command of its name.
+LIBRARIES: Final = tuple(name for name, record in ENDPOINTS.items() if record.library is not None)
+_PAGE_SIZE: Final = 30
 _STATUSES: Final = {
     0: "success",
     1: "any other error",
@@ -62,16 +65,17 @@ def make_parser() -> argparse.ArgumentParser:
     _add_call(commands)
     _about_task(commands, "get", "show a task")
     _add_wait_options(_about_task(commands, "wait", "wait for a task, also of another process"))
-    download = _about_task(commands, "download", "fetch the video of a finished task")
+    download = _command(commands, "download", "fetch the video of a finished task")
+    download.add_argument("endpoint", choices=[name for name in _makers() if name not in LIBRARIES])
+    download.add_argument("id", help="task id or external id")
     download.add_argument(
         "path", nargs="?", default=".", help="file, or folder (default: this one)"
     )
     listing = _command(commands, "list", "list the account's tasks")
     listing.add_argument("endpoint", choices=_makers())
-    listing.add_argument("--page", type=int, default=1, metavar="N", help="1 to 1000 (default: 1)")
-    listing.add_argument(
-        "--page-size", type=int, default=30, metavar="N", help="1 to 500 (default: 30)"
-    )
+    _add_page(listing)
+    for name in LIBRARIES:
+        _add_library(commands, name)
     costs = _command(commands, "costs", "show the account's resource packs")
     costs.add_argument(
         "--days", type=int, default=365, metavar="N", help="bought in the last N days (365)"
@@ -92,8 +96,35 @@ def _add_create(commands: Any) -> None:
         has_models = bool(ENDPOINTS[name].models)
         more = f" `kling models {name}` shows what each model takes." if has_models else ""
         one = _add_endpoint(endpoints, name, more)
-        one.add_argument("--wait", action="store_true", help="wait for the video")
-        _add_wait_options(one)
+        _add_wait(one, name)
+
+
+def _add_library(commands: Any, name: str) -> None:
+    """Add the commands of a library: alone, its name lists it."""
+    group = _command(commands, name, f"your own {name} and the vendor's: list, create, delete")
+    group.set_defaults(endpoint=name, page=1, page_size=_PAGE_SIZE)
+    actions = group.add_subparsers(metavar="ACTION", dest="action")
+    _add_page(_command(actions, "list", f"list your own {name} (this is the default)"))
+    _add_page(_command(actions, "presets", f"list the vendor's own {name}"))
+    one = _add_endpoint(actions, name, "", called="create")
+    _add_wait(one, name)
+    for action, summary, what in (
+        ("get", "show the task of one of your own", "task id or external id"),
+        ("delete", "delete one of your own for good", f"its id, as {name} list shows it"),
+    ):
+        about = _command(actions, action, summary)
+        about.add_argument("id", help=what)
+
+
+def _add_page(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--page", type=int, default=1, metavar="N", help="1 to 1000 (default: 1)")
+    parser.add_argument(
+        "--page-size",
+        type=int,
+        default=_PAGE_SIZE,
+        metavar="N",
+        help=f"1 to 500 (default: {_PAGE_SIZE})",
+    )
 
 
 def _add_call(commands: Any) -> None:
@@ -111,11 +142,13 @@ def _makers() -> list[str]:
     return [name for name, record in ENDPOINTS.items() if record.returns is None]
 
 
-def _add_endpoint(endpoints: Any, name: str, more: str) -> argparse.ArgumentParser:
+def _add_endpoint(
+    endpoints: Any, name: str, more: str, called: str = ""
+) -> argparse.ArgumentParser:
     cls = request_class(name)
     summary = (cls.__doc__ or "").partition("\n")[0].replace("`", "")
     one: argparse.ArgumentParser = endpoints.add_parser(
-        name, help=summary, description=f"{summary}{more}"
+        called or name, help=summary, description=f"{summary}{more}"
     )
     add_options(one, cls)
     add_spending_options(one)
@@ -136,10 +169,24 @@ def _about_task(commands: Any, name: str, summary: str) -> argparse.ArgumentPars
     return parser
 
 
-def _add_wait_options(parser: argparse.ArgumentParser) -> None:
+def _add_wait(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add the options of a command that makes a task of the endpoint *name*."""
+    parser.add_argument("--wait", action="store_true", help="wait for the result")
+    if name in LIBRARIES:  # there is no file to fetch
+        _add_timeout(parser)
+        parser.set_defaults(download=None)
+    else:
+        _add_wait_options(parser)
+
+
+def _add_timeout(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=_seconds, metavar="SECONDS", help="how long to wait (default: 7200)"
     )
+
+
+def _add_wait_options(parser: argparse.ArgumentParser) -> None:
+    _add_timeout(parser)
     _add_download_option(parser, "wait, and fetch the results to a file or into a folder")
 
 

@@ -98,6 +98,8 @@ class Screen:
         rows += [("image", _output(image)) for image in task.images]
         rows += [("series image", _output(image)) for image in task.series_images]
         rows += [("audio", _output(audio)) for audio in task.audios]
+        rows += [("voice", f"{one.voice_id}  {one.name}") for one in task.voices]
+        rows += [("element", f"{one.element_id}  {one.name}") for one in task.elements]
         rows += [
             ("file", f"{file.path} ({file.size} bytes, sha256 {file.sha256})") for file in files
         ]
@@ -111,6 +113,26 @@ class Screen:
             return
         names = ("task_id", "external_task_id", "status", "created_at")
         self._rows([names, *([_value(getattr(task, name)) for name in names] for task in found)])
+
+    def items(self, tasks: Iterable[Task]) -> None:
+        """Print the voices or elements of a library; of a task without one, its status."""
+        found = list(tasks)
+        if self.as_json:
+            self._json([_task(task) for task in found])
+            return
+        rows: list[Sequence[object]] = [("id", "name", "owned_by", "status", "task_id")]
+        for task in found:
+            items = [(one.voice_id, one.name, one.owned_by, task.status) for one in task.voices]
+            items += [(one.element_id, one.name, one.owned_by, one.status) for one in task.elements]
+            rows += [(*item, task.task_id) for item in items or [("-", "", "", task.status)]]
+        self._rows(rows)
+
+    def deleted(self, item_id: str) -> None:
+        """Print that an item of a library is gone."""
+        if self.as_json:
+            self._json({"deleted": item_id})
+        else:
+            self._rows([("deleted", item_id)])
 
     def packs(self, packs: Iterable[ResourcePack]) -> None:
         """Print resource packs."""
@@ -263,6 +285,8 @@ def _task(task: Task) -> dict[str, Any]:
             for one in getattr(task, name)
         ]
     shown["audios"] = [_plain(one) for one in task.audios]
+    shown["voices"] = _plain(task.voices)
+    shown["elements"] = _plain(task.elements)
     return shown
 
 

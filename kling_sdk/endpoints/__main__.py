@@ -65,6 +65,7 @@ from typing import Any, Literal, TypedDict
 
 from kling_sdk.endpoints.advanced_lip_sync import FaceChoice
 from kling_sdk.endpoints.avatar import AvatarMode
+from kling_sdk.endpoints.custom_element import ElementImages, ElementVideos, ReferenceType
 from kling_sdk.endpoints.converters import AnyMapping, KeepSound, Switch
 from kling_sdk.endpoints.effect_scenes import DualScene, SingleScene
 from kling_sdk.endpoints.interfaces import Audio, Interface, Resolution
@@ -75,7 +76,6 @@ from kling_sdk.endpoints.values import (
     AspectRatio,
     CameraControl,
     DynamicMask,
-    Element,
     ImageAspectRatio,
     ImageReference,
     ImageResolution,
@@ -89,7 +89,6 @@ from kling_sdk.endpoints.values import (
     Shot,
     ShotType,
     SubjectImage,
-    Voice,
 )
 from kling_sdk.files import ImageSource, SoundSource
 from kling_sdk.flows.context import Event
@@ -99,7 +98,8 @@ from kling_sdk.resources import (
     CallResource,
     TaskResource,
 )
-from kling_sdk.results import Task
+from kling_sdk.libraries import AsyncLibraryResource, LibraryResource
+from kling_sdk.results import Element, Task, Voice
 """
 
 
@@ -126,6 +126,8 @@ def _signatures(classes: list[type[Request]]) -> Iterator[str]:
 def _resource(cls: type[Request], prefix: str) -> Iterator[str]:
     makes_task = cls.record.returns is None
     base = "TaskResource" if makes_task else "CallResource"
+    if cls.record.library is not None:
+        base = "LibraryResource"
     yield f"class {prefix}{cls.__name__}Resource({prefix}{base}):"
     yield _docstring(f"`{cls.record.path}` of {prefix}Kling.", 1)
     methods = (

@@ -8,6 +8,8 @@ from typing import Final
 CLASSES: Final = {
     "advanced-lip-sync": "advanced_lip_sync.AdvancedLipSync",
     "avatar": "avatar.Avatar",
+    "elements": "custom_element.CustomElement",
+    "voices": "custom_voice.CustomVoice",
     "identify-face": "identify_face.IdentifyFace",
     "image-expand": "image_expand.ImageExpand",
     "image-generation": "image_generation.ImageGeneration",

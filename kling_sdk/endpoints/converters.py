@@ -11,20 +11,21 @@ from kling_sdk.endpoints.checks import require_json
 from kling_sdk.endpoints.values import (
     CameraControl,
     DynamicMask,
-    Element,
+    ElementReference,
     OmniImage,
     OmniVideoReference,
     PictureOfSubject,
     ReferenceImage,
     Shot,
     SubjectImage,
-    Voice,
+    VoiceReference,
     build,
     sequence,
     whole,
 )
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.files import ImageSource, SoundSource, to_image, to_sound
+from kling_sdk.results import Element, Voice
 
 AnyMapping = Mapping[str, Any]
 Switch = Literal["on", "off"]
@@ -168,26 +169,44 @@ def to_masks(value: Iterable[DynamicMask | AnyMapping] | None) -> tuple[DynamicM
     return tuple(build(DynamicMask, "dynamic_masks", item) for item in items)
 
 
-def to_voices(value: Iterable[Voice | AnyMapping | str] | None) -> tuple[Voice, ...] | None:
+def to_voices(
+    value: Iterable[Voice | AnyMapping | int | str] | None,
+) -> tuple[VoiceReference, ...] | None:
     """Return voices given as objects, mappings or ids."""
     if value is None:
         return None
     return tuple(
-        Voice(item) if isinstance(item, str) else build(Voice, "voice_list", item)
+        build(VoiceReference, "voice_list", item)
+        if isinstance(item, VoiceReference | Mapping)
+        else VoiceReference(cast("str", to_voice_id(item)))
         for item in sequence("voice_list", value)
     )
 
 
+def to_voice_id(value: Voice | int | str | None) -> str | None:
+    """Return the id of a voice given as object or as id."""
+    if isinstance(value, Voice):
+        return value.voice_id
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return cast("str | None", value)  # the validator names what is no text
+
+
 def to_elements(
     value: Iterable[Element | AnyMapping | int | str] | None,
-) -> tuple[Element, ...] | None:
+) -> tuple[ElementReference, ...] | None:
     """Return elements given as objects, mappings or ids."""
     if value is None:
         return None
-    return tuple(
-        Element(item) if isinstance(item, int | str) else build(Element, "element_list", item)
-        for item in sequence("element_list", value)
-    )
+    return tuple(_element(item) for item in sequence("element_list", value))
+
+
+def _element(item: Any) -> ElementReference:
+    if isinstance(item, Element):
+        return ElementReference(item.element_id)
+    if isinstance(item, int | str):
+        return ElementReference(item)
+    return build(ElementReference, "element_list", item)
 
 
 def to_subjects(

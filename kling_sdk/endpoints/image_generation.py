@@ -13,7 +13,7 @@ from kling_sdk.endpoints.models import IMAGE_TIMEOUT, ModeLimits, ModelLimits, m
 from kling_sdk.endpoints.record import EndpointRecord, common_features
 from kling_sdk.endpoints.values import (
     MAX_PROMPT,
-    Element,
+    ElementReference,
     ImageAspectRatio,
     ImageReference,
     ImageResolution,
@@ -141,7 +141,7 @@ class ImageGeneration(Request):
     )
     image_fidelity: float | None = attrs.field(default=None, validator=checks.number(0, 1))
     human_fidelity: float | None = attrs.field(default=None, validator=checks.number(0, 1))
-    element_list: tuple[Element, ...] | None = attrs.field(
+    element_list: tuple[ElementReference, ...] | None = attrs.field(
         default=None, converter=converters.to_elements, validator=checks.items(1, MAX_REFERENCES)
     )
     resolution: ImageResolution | str | None = attrs.field(

@@ -24,11 +24,11 @@ from kling_sdk.endpoints.values import (
     MAX_PROMPT,
     CameraControl,
     DynamicMask,
-    Element,
+    ElementReference,
     QualityMode,
     Shot,
     ShotType,
-    Voice,
+    VoiceReference,
     hidden,
     media,
 )
@@ -302,10 +302,10 @@ class ImageToVideo(VideoRequest):
         default=None, converter=converters.to_switch, validator=checks.one_of(converters.Switch)
     )
     audio: Audio | str | None = attrs.field(default=None, validator=checks.one_of(Audio))
-    voice_list: tuple[Voice, ...] | None = attrs.field(
+    voice_list: tuple[VoiceReference, ...] | None = attrs.field(
         default=None, converter=converters.to_voices, validator=checks.items(1, 2)
     )
-    element_list: tuple[Element, ...] | None = attrs.field(
+    element_list: tuple[ElementReference, ...] | None = attrs.field(
         default=None, converter=converters.to_elements, validator=checks.items(1, 3)
     )
     cfg_scale: float | None = attrs.field(default=None, validator=checks.number(0, 1))

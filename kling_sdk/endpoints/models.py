@@ -18,6 +18,7 @@ __all__ = [
     "AVAILABILITY",
     "CLIPS",
     "IMAGE_TIMEOUT",
+    "LIBRARY_TIMEOUT",
     "LONG_PROMPT",
     "MAX_PROMPT",
     "V3_SECONDS",
@@ -35,6 +36,9 @@ CLIPS: Final = (5, 10)  # seconds
 #: Seconds that a wait for pictures may take where nothing else is known. The vendor's page for
 #: agents has 20 to 60 s, and one task took 24 (medium confidence): it is far more, for queues.
 IMAGE_TIMEOUT: Final = 1800.0
+#: The same of voices and elements: the vendor's page for agents has 30 to 120 s for an element,
+#: and one voice took 9 s, one element 5 s (medium confidence).
+LIBRARY_TIMEOUT: Final = 1800.0
 MAX_PROMPT: Final = 2500  # characters
 LONG_PROMPT: Final = 3072  # of `kling-3.0` and its kin (one official copy)
 V3_SECONDS: Final = tuple(range(3, 16))

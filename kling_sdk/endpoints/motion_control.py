@@ -12,7 +12,7 @@ from kling_sdk.endpoints.base import Rules, VideoRequest
 from kling_sdk.endpoints.interfaces import Resolution
 from kling_sdk.endpoints.models import ModelLimits, mode_limits
 from kling_sdk.endpoints.record import EndpointRecord, InputLength
-from kling_sdk.endpoints.values import Element, QualityMode, hidden, media
+from kling_sdk.endpoints.values import ElementReference, QualityMode, hidden, media
 from kling_sdk.errors import RequestValidationError
 
 __all__ = ["MotionAudio", "MotionControl", "Orientation"]
@@ -112,7 +112,7 @@ class MotionControl(VideoRequest):
     audio: MotionAudio | str | None = attrs.field(
         default=None, validator=checks.one_of(MotionAudio)
     )
-    element_list: tuple[Element, ...] | None = attrs.field(
+    element_list: tuple[ElementReference, ...] | None = attrs.field(
         default=None, converter=converters.to_elements, validator=checks.items(1, 1)
     )
 

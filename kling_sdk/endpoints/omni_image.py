@@ -14,7 +14,7 @@ from kling_sdk.endpoints.models import IMAGE_TIMEOUT, ModelLimits, mode_limits
 from kling_sdk.endpoints.record import EndpointRecord, common_features
 from kling_sdk.endpoints.values import (
     MAX_PROMPT,
-    Element,
+    ElementReference,
     ImageResolution,
     OmniAspectRatio,
     ReferenceImage,
@@ -116,7 +116,7 @@ class OmniImageGeneration(Request):
     image_list: tuple[ReferenceImage, ...] | None = attrs.field(
         default=None, converter=converters.to_reference_images
     )
-    element_list: tuple[Element, ...] | None = attrs.field(
+    element_list: tuple[ElementReference, ...] | None = attrs.field(
         default=None, converter=converters.to_elements
     )
     resolution: ImageResolution | str | None = attrs.field(

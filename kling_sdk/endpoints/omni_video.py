@@ -21,7 +21,7 @@ from kling_sdk.endpoints.models import (
 from kling_sdk.endpoints.record import EndpointRecord, common_features
 from kling_sdk.endpoints.values import (
     AspectRatio,
-    Element,
+    ElementReference,
     FrameType,
     KeepSound,
     OmniImage,
@@ -246,7 +246,7 @@ class OmniVideo(VideoRequest):
     image_list: tuple[OmniImage, ...] | None = attrs.field(
         default=None, converter=converters.to_omni_images
     )
-    element_list: tuple[Element, ...] | None = attrs.field(
+    element_list: tuple[ElementReference, ...] | None = attrs.field(
         default=None, converter=converters.to_elements
     )
     video_list: tuple[OmniVideoReference, ...] | None = attrs.field(

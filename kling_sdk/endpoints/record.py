@@ -9,9 +9,9 @@ import attrs
 
 from kling_sdk.endpoints.models import AVAILABILITY, Availability, ModelLimits
 
-__all__ = ["WAIT_TIMEOUT", "EndpointRecord", "InputLength", "common_features"]
+__all__ = ["WAIT_TIMEOUT", "EndpointRecord", "InputLength", "Library", "common_features"]
 
-ResultKind = Literal["videos", "images", "audios"]
+ResultKind = Literal["videos", "images", "audios", "voices", "elements"]
 SizeField = Literal["mode", "resolution"]
 DurationType = Literal["text", "number"]
 
@@ -60,6 +60,27 @@ class InputLength(NamedTuple):
     longest: int
 
 
+class Library(NamedTuple):
+    """That the results of an endpoint stay, and what can be done with them.
+
+    Attributes:
+        item: What there are: `voice` or `element`.
+        presets: The path that lists those of the vendor.
+        delete: The path that deletes one.
+        max_page_size: Tasks on a page, at most.
+    """
+
+    item: str
+    presets: str
+    delete: str
+    max_page_size: int = 500
+
+    @property
+    def id_field(self) -> str:
+        """The key of an item's id, such as `voice_id`."""
+        return f"{self.item}_id"
+
+
 def _no_problems(_given: Mapping[str, Any]) -> Iterable[Any]:
     return ()
 
@@ -85,6 +106,8 @@ class EndpointRecord:
         takes_external_id: Whether a create can carry an `external_task_id`. Without one it is
             sent once, and a lost reply cannot be asked for.
         input_length: What the result is as long as, where no `duration` says it; else None.
+        library: None for an endpoint whose results are files. Otherwise they stay in a library of
+            the account, which requests name them from.
         models: The limits of each model; empty for an endpoint that takes no model.
         default_model: The model that a request without one gets, which is always sent: the
             vendor's own default may be discontinued. "" for an endpoint that takes no model.
@@ -110,6 +133,7 @@ class EndpointRecord:
     wait_timeout: float = WAIT_TIMEOUT
     takes_external_id: bool = True
     input_length: InputLength | None = None
+    library: Library | None = None
     models: tuple[ModelLimits, ...] = ()
     default_model: str = ""
     default_mode: str = "std"
@@ -137,6 +161,15 @@ class EndpointRecord:
         without_id = frozenset() if self.takes_external_id else frozenset({"external_task_id"})
         # What makes no task reports none, and is on one interface.
         return without_id if self.returns is None else without_id | {"callback_url", "interface"}
+
+    @property
+    def is_on_relays(self) -> bool:
+        """Whether a relay serves it: tasks whose results are the caller's own.
+
+        A library is one account's: with several channels a relay could not say whose, and its
+        users would see and delete each other's items.
+        """
+        return self.returns is None and self.library is None
 
     def limits_of(self, model: str) -> ModelLimits | None:
         """Return what is known of a model; None when nothing is."""

@@ -23,7 +23,7 @@ __all__ = [
     "CameraConfig",
     "CameraControl",
     "DynamicMask",
-    "Element",
+    "ElementReference",
     "ImageAspectRatio",
     "ImageReference",
     "ImageResolution",
@@ -38,7 +38,7 @@ __all__ = [
     "Shot",
     "ShotType",
     "SubjectImage",
-    "Voice",
+    "VoiceReference",
 ]
 
 T = TypeVar("T")
@@ -245,8 +245,8 @@ class DynamicMask:
 
 
 @attrs.frozen
-class Voice:
-    """A voice of the vendor's library, spoken as `<<<voice_1>>>` in the prompt."""
+class VoiceReference:
+    """What a request has of a voice, spoken as `<<<voice_1>>>` in the prompt."""
 
     voice_id: str = attrs.field(validator=needed(str, "voice_list", "text"))
 
@@ -258,8 +258,8 @@ def _to_element_id(value: int | str) -> int:
 
 
 @attrs.frozen
-class Element:
-    """An element of the vendor's library, `<<<element_1>>>` in the prompt.
+class ElementReference:
+    """What a request has of an element, `<<<element_1>>>` in the prompt.
 
     Attributes:
         element_id: Its id, a whole number; digits as text are taken too.

@@ -12,7 +12,7 @@ from kling_sdk.wire.v1 import V1Wire
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
     from kling_sdk.endpoints.raw import RawRequest
-    from kling_sdk.endpoints.record import EndpointRecord
+    from kling_sdk.endpoints.record import EndpointRecord, Library
 
 __all__ = [
     "WIRES",
@@ -77,6 +77,10 @@ class Wire(Protocol):
         self, record: EndpointRecord, page: int, page_size: int, after: str | None
     ) -> HttpCall:
         """Return the call that reads one page of tasks; *after* is a `Page.next_cursor`."""
+        ...
+
+    def delete(self, library: Library, item_id: str) -> HttpCall:
+        """Return the call that deletes an item of a library."""
         ...
 
     def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> HttpCall:

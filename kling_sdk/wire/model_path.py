@@ -15,7 +15,7 @@ from urllib.parse import quote
 from kling_sdk.errors import NotFoundError, RequestValidationError, TransportError
 from kling_sdk.results import Image, Page, Task, Video, audios_from, decimal, instant, text
 from kling_sdk.wire.messages import HttpCall, NameKind, Reply, json_object
-from kling_sdk.wire.v1 import V1Wire, checked_id, plain_body
+from kling_sdk.wire.v1 import V1Wire, checked_id, elements_from, plain_body, voices_from
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
@@ -181,6 +181,9 @@ def task_from(data: object, endpoint: str = "") -> Task:
         videos=tuple(_videos(raw.get("outputs"))),
         images=tuple(_images(raw.get("outputs"))),
         audios=audios_from(_of_kind(raw.get("outputs"), "audio")),
+        # Of a task of /v1; that they look as they do there is assumed.
+        voices=voices_from(_of_kind(raw.get("outputs"), "voice")),
+        elements=elements_from(_of_kind(raw.get("outputs"), "element")),
         created_at=instant(raw.get("create_time")),
         updated_at=instant(raw.get("update_time")),
         units=_package_units(raw.get("billing")),

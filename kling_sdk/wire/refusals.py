@@ -6,6 +6,7 @@ from typing import Final
 
 from kling_sdk.errors import (
     AccountError,
+    AlreadyDeletedError,
     AlreadyExistsError,
     AuthenticationError,
     ConcurrencyLimitError,
@@ -80,9 +81,10 @@ def api_error(
 ) -> KlingAPIError:
     """Return the error for a refused reply, in the class its code asks for.
 
-    An unknown code keeps its number and gets the class of its HTTP status. Two refusals
-    share code 1201 and are distinguished by the vendor's text (observed, confidence low for
-    "already exists"): "Task not found by ..." and "External_task_id X already exists".
+    An unknown code keeps its number and gets the class of its HTTP status. Three refusals
+    share code 1201 and are distinguished by the vendor's text (observed, confidence low for the
+    latter two): "Task not found by ...", "External_task_id X already exists" and
+    "... already be deleted".
 
     Args:
         message: The server's text.
@@ -108,6 +110,8 @@ def api_error(
             cls = NotFoundError
         elif "already exists" in text and "external_task_id" in text:
             cls = AlreadyExistsError
+        elif "already be deleted" in text:
+            cls = AlreadyDeletedError
     return cls(
         message,
         code=code,

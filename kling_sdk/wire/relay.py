@@ -9,7 +9,7 @@ this project's relay.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from kling_sdk.errors import RequestValidationError, TransportError
@@ -29,7 +29,7 @@ from kling_sdk.wire.v1 import checked_id, images_from, wire_body
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
     from kling_sdk.endpoints.raw import RawRequest
-    from kling_sdk.endpoints.record import EndpointRecord
+    from kling_sdk.endpoints.record import EndpointRecord, Library
 
 __all__ = ["RelayWire"]
 
@@ -52,34 +52,35 @@ class RelayWire:
         """Return the call that creates a task.
 
         Raises:
-            RequestValidationError: JSON cannot carry a value, or the endpoint makes no task.
+            RequestValidationError: JSON cannot carry a value, or a relay does not serve the
+                endpoint.
         """
-        if request.record.returns is not None:
-            raise RequestValidationError(
-                request.record.attribute,
-                "makes no task, and a relay serves tasks only",
-                "a client of Kling",
-            )
+        _require_served(request.record)
         body = wire_body(request, external_task_id)
         return HttpCall("POST", f"{_ROOT}/{request.endpoint}", json=body)
 
     def get(
         self,
-        record: EndpointRecord,  # noqa: ARG002 - one path for all endpoints
+        record: EndpointRecord,
         task_id: str,
         kind: NameKind = "either",  # noqa: ARG002 - and for ids of both kinds
     ) -> tuple[HttpCall, ...]:
         """Return the calls that read one task, by task id or external id: here always one."""
+        _require_served(record)
         return (HttpCall("GET", f"{_ROOT}/{quote(checked_id(task_id), safe='')}"),)
 
     def list(
         self,
-        record: EndpointRecord,  # noqa: ARG002 - one list for all endpoints
+        record: EndpointRecord,
         page: int,
         page_size: int,
         after: str | None,
     ) -> HttpCall:
-        """Return the call that reads the page behind the key *after* (None: the newest)."""
+        """Return the call that reads the page behind the key *after* (None: the newest).
+
+        One list is for all endpoints that a relay serves.
+        """
+        _require_served(record)
         if page > 1 and after is None:
             raise RequestValidationError(
                 "page", f"is {page} on a relay", "page 1, or iter(): a relay's pages have keys"
@@ -93,6 +94,10 @@ class RelayWire:
                 "page_size", f"is {page_size}", f"1 to {self.max_page_size}"
             )
         return HttpCall("GET", _ROOT, params={"limit": page_size, **params})
+
+    def delete(self, library: Library, item_id: str) -> HttpCall:  # noqa: ARG002 - the protocol's signature
+        """Raise: the libraries of a relay's accounts are not its users'."""
+        raise _not_served(f"{library.item}s", _LIBRARY)
 
     def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> HttpCall:  # noqa: ARG002 - the protocol's signature
         """Raise: a relay bills its own users and shows no account of Kling."""
@@ -157,6 +162,19 @@ class RelayWire:
             has_next=key is not None,
             next_cursor=None if key is None else str(key),
         )
+
+
+_LIBRARY: Final = "is a library of one account, and a relay may have several"
+
+
+def _require_served(record: EndpointRecord) -> None:
+    if not record.is_on_relays:
+        reason = _LIBRARY if record.library else "makes no task, and a relay serves tasks only"
+        raise _not_served(record.attribute, reason)
+
+
+def _not_served(name: str, reason: str) -> RequestValidationError:
+    return RequestValidationError(name, reason, "a client of Kling")
 
 
 def _task_from(data: object, endpoint: str) -> Task:

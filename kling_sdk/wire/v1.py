@@ -14,11 +14,13 @@ import attrs
 
 from kling_sdk.errors import RequestValidationError, TransportError
 from kling_sdk.results import (
+    Element,
     Image,
     Page,
     ResourcePack,
     Task,
     Video,
+    Voice,
     audios_from,
     decimal,
     instant,
@@ -38,7 +40,7 @@ from kling_sdk.wire.refusals import api_error
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
     from kling_sdk.endpoints.raw import RawRequest
-    from kling_sdk.endpoints.record import EndpointRecord
+    from kling_sdk.endpoints.record import EndpointRecord, Library
 
 __all__ = ["REGIONS", "V1Wire", "checked_id", "plain_body", "wire_body"]
 
@@ -158,12 +160,15 @@ class V1Wire:
         """Return the call that reads one page."""
         if not 1 <= page <= self.max_page:
             raise RequestValidationError("page", f"is {page}", f"1 to {self.max_page}")
-        if not 1 <= page_size <= self.max_page_size:
-            raise RequestValidationError(
-                "page_size", f"is {page_size}", f"1 to {self.max_page_size}"
-            )
+        most = record.library.max_page_size if record.library else self.max_page_size
+        if not 1 <= page_size <= most:
+            raise RequestValidationError("page_size", f"is {page_size}", f"1 to {most}")
         params: dict[str, str | int] = {"pageNum": page, "pageSize": page_size}
         return HttpCall("GET", _known_path(record), params=params)
+
+    def delete(self, library: Library, item_id: str) -> HttpCall:
+        """Return the call that deletes an item of a library."""
+        return HttpCall("POST", library.delete, json={library.id_field: item_id})
 
     def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> HttpCall:
         """Return the call that reads the account's resource packs."""
@@ -253,8 +258,10 @@ def task_from(data: object, endpoint: str = "") -> Task:
     task_id, status = text(raw.get("task_id")), text(raw.get("task_status"))
     if not task_id or not status:
         raise TransportError("a task without task_id or task_status")
-    info, result = raw.get("task_info"), raw.get("task_result")
+    info = raw.get("task_info")
     external = info.get("external_task_id") if isinstance(info, dict) else None
+    shown = raw.get("task_result")
+    result: dict[str, Any] = shown if isinstance(shown, dict) else {}
     return Task(
         task_id=task_id,
         status=status,
@@ -264,7 +271,9 @@ def task_from(data: object, endpoint: str = "") -> Task:
         videos=videos_from(result),
         images=images_from(result),
         series_images=images_from(result, "series_images"),
-        audios=audios_from(result.get("audios") if isinstance(result, dict) else None),
+        audios=audios_from(result.get("audios")),
+        voices=voices_from(result.get("voices")),
+        elements=elements_from(result.get("elements")),
         created_at=instant(raw.get("created_at")),
         updated_at=instant(raw.get("updated_at")),
         units=decimal(raw.get("final_unit_deduction")),
@@ -311,6 +320,43 @@ def images_from(result: object, key: str = "images") -> tuple[Image, ...]:
         )
         for item in items
         if isinstance(item, Mapping) and (url := text(item.get("url")))
+    )
+
+
+def voices_from(items: object) -> tuple[Voice, ...]:
+    """Return the voices in the vendor's list; entries without an id are left out."""
+    found = map(voice_from, items if isinstance(items, list) else ())
+    return tuple(voice for voice in found if voice is not None)
+
+
+def voice_from(item: object) -> Voice | None:
+    """Return a voice from the vendor's object, or None if that has no id."""
+    if not isinstance(item, Mapping) or not (voice_id := text(item.get("voice_id"))):
+        return None
+    return Voice(
+        voice_id,
+        name=text(item.get("voice_name")),
+        trial_url=text(item.get("trial_url")),
+        owned_by=text(item.get("owned_by")),
+        raw=item,
+    )
+
+
+def elements_from(items: object) -> tuple[Element, ...]:
+    """Return the elements in the vendor's list; entries without an id are left out."""
+    return tuple(
+        Element(
+            element_id,
+            name=text(item.get("element_name")),
+            description=text(item.get("element_description")),
+            reference_type=text(item.get("reference_type")),
+            voice=voice_from(item.get("element_voice_info")),
+            owned_by=text(item.get("owned_by")),
+            status=text(item.get("status")),
+            raw=item,
+        )
+        for item in (items if isinstance(items, list) else ())
+        if isinstance(item, Mapping) and (element_id := text(item.get("element_id")))
     )
 
 

@@ -176,3 +176,27 @@ def test_a_recipe_says_what_is_wrong(
     assert answer.returncode == 1
     assert words in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_one_element_is_in_three_videos(tmp_path: Path) -> None:
+    """Made once, named three times, and deleted at the end."""
+    answer = run("--out", str(tmp_path), example="element_in_three_videos.py")
+
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "market.mp4",
+        "pier.mp4",
+        "train.mp4",
+    ]
+    (made, gone) = re.findall(r"^element (\d+): (\w+)$", answer.stdout, re.MULTILINE)
+    assert (made[1], gone) == ("Mara", (made[0], "deleted"))
+
+
+@pytest.mark.slow
+def test_an_element_may_stay_in_the_library(tmp_path: Path) -> None:
+    """For the videos of another day."""
+    kept = run("--out", str(tmp_path), "--keep", example="element_in_three_videos.py")
+
+    assert kept.returncode == 0
+    assert "deleted" not in kept.stdout

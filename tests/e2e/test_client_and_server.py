@@ -91,7 +91,7 @@ def test_the_plainest_request_of_each_endpoint_is_made(mock: KlingMock, name: st
         task = resource(kling, request).wait(made)
 
     assert task.outputs
-    assert task.units > 0
+    assert task.units > 0 or name == "elements"  # which was seen to cost nothing
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -254,6 +254,7 @@ LISTS = {
     ("the vendor's price list, two copies", "high", date(2026, 9, 20)),
     ("the vendor's price list, one copy", "medium", date(2026, 9, 20)),
     ("a condensed copy of the vendor's price list", "low", date(2026, 1, 1)),
+    ("what one account was charged", "low", date(2026, 9, 22)),
 }
 
 

@@ -25,17 +25,19 @@ from kling_sdk import (
     AsyncAnyTaskResource,
     AsyncCallResource,
     AsyncKling,
+    AsyncLibraryResource,
     AsyncTaskResource,
     CallResource,
     Kling,
     KlingError,
+    LibraryResource,
     Task,
     TaskResource,
     TextToVideo,
 )
+from kling_sdk.attributes import _Attribute
 from kling_sdk.endpoints import request_class
 from kling_sdk.options import CALL_OPTIONS
-from kling_sdk.resources import _Attribute
 from kling_sdk.wire.refusals import api_error
 from tests.endpoints import body
 
@@ -86,8 +88,10 @@ EXAMPLES: list[Any] = [
     kling_sdk.DynamicMask(PNG, (kling_sdk.Point(1, 2),)),
     kling_sdk.CameraConfig(zoom=1),
     kling_sdk.Point(1, 2),
-    kling_sdk.Element(1),
-    kling_sdk.Voice("v"),
+    kling_sdk.Element(1, voice=kling_sdk.Voice("v")),
+    kling_sdk.Voice("v", "Mara", "https://files.test/v.wav?sign=SECRET"),
+    kling_sdk.ElementImages("https://example.com/a.png", ["https://example.com/b.png"]),
+    kling_sdk.ElementVideos(["https://example.com/a.mp4"]),
     kling_sdk.OmniImage(PNG, "first_frame"),
     kling_sdk.OmniVideoReference("https://cdn.example/v.mp4"),
     kling_sdk.SubjectImage(PNG),
@@ -127,6 +131,7 @@ def error_examples() -> list[KlingError]:
     for code in (1000, 1101, 1103, 1201, 1203, 1301, 1302, 1303, 1304, 5000):
         made.append(api_error("words", code=code, http_status=400, request_id="r", retry_after=2.0))
     made.append(api_error("External_task_id mine already exists", code=1201, http_status=400))
+    made.append(api_error("Element 1 already be deleted", code=1201, http_status=400))
     made.append(kling_sdk.ConflictError("used", http_status=409))
     made.append(kling_sdk.RequestInProgressError("being sent", http_status=409, retry_after=2.0))
     return made
@@ -173,6 +178,8 @@ def test_no_public_class_is_missing_from_the_pickle_examples() -> None:
         AsyncTaskResource,
         CallResource,
         AsyncCallResource,
+        LibraryResource,
+        AsyncLibraryResource,
         AnyTaskResource,
         AsyncAnyTaskResource,
     }
@@ -204,6 +211,7 @@ def shape(function: Any) -> list[tuple[str, Any, Any]]:
         (Kling, AsyncKling),
         (TaskResource, AsyncTaskResource),
         (CallResource, AsyncCallResource),
+        (LibraryResource, AsyncLibraryResource),
         (AnyTaskResource, AsyncAnyTaskResource),
     ],
 )

@@ -12,7 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kling_sdk import Audio, Image, OmniImage, OmniVideoReference, Task, TextToVideo, Video
+from kling_sdk import (
+    Audio,
+    Element,
+    Image,
+    OmniImage,
+    OmniVideoReference,
+    Task,
+    TextToVideo,
+    Video,
+    Voice,
+)
 from kling_sdk.results import decimal
 
 texts = st.text(max_size=10)
@@ -24,6 +34,8 @@ times = st.none() | st.datetimes(timezones=st.just(UTC))
 videos = st.builds(Video, texts, texts, numbers, st.none() | texts, raws)
 images = st.builds(Image, texts, st.none() | st.integers(), st.none() | texts, raws)
 audios = st.builds(Audio, texts, texts, numbers, st.none() | texts, numbers, raws)
+voices = st.builds(Voice, texts, texts, texts, texts, raws)
+elements = st.builds(Element, texts, texts, texts, texts, st.none() | voices, texts, texts, raws)
 tasks = st.builds(
     Task,
     task_id=texts,
@@ -33,6 +45,8 @@ tasks = st.builds(
     videos=st.lists(videos, max_size=2).map(tuple),
     images=st.lists(images, max_size=2).map(tuple),
     audios=st.lists(audios, max_size=2).map(tuple),
+    voices=st.lists(voices, max_size=2).map(tuple),
+    elements=st.lists(elements, max_size=2).map(tuple),
     created_at=times,
     updated_at=times,
     units=numbers,
@@ -98,6 +112,8 @@ def test_the_form_is_plain_json() -> None:
                 "raw": {},
             }
         ],
+        "voices": [],
+        "elements": [],
         "created_at": "2026-11-01T12:00:00+00:00",
         "updated_at": None,
         "units": "1.50",

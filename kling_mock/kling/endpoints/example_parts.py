@@ -12,11 +12,13 @@ from typing import Any
 __all__ = [
     "AUDIO_ID",
     "CALLBACK",
+    "ELEMENT_IDS",
     "IMAGE",
     "MASK",
     "SESSION_ID",
     "SITE",
     "VIDEO_ID",
+    "VOICE_IDS",
     "shots",
     "trajectory",
     "zoom",
@@ -31,6 +33,9 @@ CALLBACK = f"{SITE}/callback"
 VIDEO_ID = "100000000000000001"
 SESSION_ID = "100000000000000002"
 AUDIO_ID = "100000000000000003"
+#: Those of elements and voices that every account has.
+ELEMENT_IDS = (710_000_000_000_000_001, 710_000_000_000_000_003)
+VOICE_IDS = ("700000000000000001", "700000000000000003")
 
 
 def shots(*rows: tuple[str, str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kling_mock.kling.endpoints.common_rules import require
-from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE
+from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE
 from kling_mock.kling.endpoints.fields import (
     COMMON,
     ELEMENTS,
@@ -60,7 +60,7 @@ _EXAMPLES: Mapping[str, Any] = {
         "model_name": "kling-v3",
         "prompt": "a brass compass on moss",
         "negative_prompt": "rain",
-        "element_list": [{"element_id": 160}],
+        "element_list": [{"element_id": ELEMENT_IDS[0]}],
         "resolution": "2k",
         "n": 2,
         "aspect_ratio": "3:2",

@@ -12,7 +12,15 @@ from kling_mock.kling.endpoints.common_rules import (
     check_sound,
     require,
 )
-from kling_mock.kling.endpoints.example_parts import IMAGE, MASK, shots, trajectory, zoom
+from kling_mock.kling.endpoints.example_parts import (
+    ELEMENT_IDS,
+    IMAGE,
+    MASK,
+    VOICE_IDS,
+    shots,
+    trajectory,
+    zoom,
+)
 from kling_mock.kling.endpoints.fields import (
     CAMERA,
     CFG_SCALE,
@@ -191,14 +199,14 @@ _EXAMPLES: Mapping[str, Any] = {
         "duration": "5",
         "image": IMAGE,
         "prompt": "<<<voice_1>>> says: hello. <<<voice_2>>> says: good morning.",
-        "voice_list": [{"voice_id": "voice-1"}, {"voice_id": "voice-2"}],
+        "voice_list": [{"voice_id": voice_id} for voice_id in VOICE_IDS],
         "sound": "on",
     },
     "own-shots-with-elements": {
         "model_name": "kling-v3",
         **shots(("<<<element_1>>> enters.", "4"), ("She sits down.", "6")),
         "image": IMAGE,
-        "element_list": [{"element_id": 829836802793406551}],
+        "element_list": [{"element_id": ELEMENT_IDS[0]}],
         "duration": "10",
         "mode": "std",
         "sound": "on",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE
+from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE, VOICE_IDS
 from kling_mock.kling.endpoints.fields import field_shape
 from kling_mock.kling.endpoints.model_path_contents import (
     LIMITS,
@@ -100,7 +100,7 @@ _EXAMPLES: Mapping[str, Any] = {
             {"type": "prompt", "text": "@tom wakes up."},
             {"type": "first_frame", "url": IMAGE},
             {"type": "last_frame", "url": IMAGE},
-            {"type": "element", "element_id": "829836802793406551", "id": "tom"},
+            {"type": "element", "element_id": str(ELEMENT_IDS[0]), "id": "tom"},
         ],
         "settings": {
             "resolution": "720p",
@@ -119,7 +119,7 @@ _EXAMPLES: Mapping[str, Any] = {
         "contents": [
             {"type": "prompt", "text": "The cat says in @v: good morning."},
             {"type": "first_frame", "url": IMAGE},
-            {"type": "voice", "voice_id": "829836802793406553", "id": "v"},
+            {"type": "voice", "voice_id": VOICE_IDS[0], "id": "v"},
         ],
         "settings": {"resolution": "1080p", "audio": "native"},
     },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
+from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE, SITE
 from kling_mock.kling.endpoints.fields import field_shape
 from kling_mock.kling.endpoints.model_path_contents import (
     LIMITS,
@@ -72,7 +72,7 @@ _EXAMPLES: Mapping[str, Any] = {
             {"type": "prompt", "text": "@tom dances in the rain."},
             {"type": "image", "url": IMAGE},
             {"type": "video", "url": f"{SITE}/dance.mp4"},
-            {"type": "element", "element_id": "829836802793406551", "id": "tom"},
+            {"type": "element", "element_id": str(ELEMENT_IDS[0]), "id": "tom"},
         ],
         "settings": {
             "character_orientation": "video",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
+from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE, SITE
 from kling_mock.kling.endpoints.fields import field_shape
 from kling_mock.kling.endpoints.model_path_contents import (
     LIMITS,
@@ -92,7 +92,7 @@ _EXAMPLES: Mapping[str, Any] = {
             {"type": "prompt", "text": "@anna walks along @pier with @tom."},
             {"type": "refer_image", "url": IMAGE, "id": "anna"},
             {"type": "refer_image", "url": f"{SITE}/pier.png", "id": "pier"},
-            {"type": "element", "element_id": "829836802793406551", "id": "tom"},
+            {"type": "element", "element_id": str(ELEMENT_IDS[0]), "id": "tom"},
         ],
         "settings": {
             "resolution": "1080p",
@@ -168,9 +168,8 @@ def _check_video(request: CreateRequest, contents: Contents) -> None:
 
 
 def _check_counts(request: CreateRequest, contents: Contents) -> None:
-    known = request.context.characters
     ids = [int(contents.items[place]["element_id"]) for place in contents.places.get("element", ())]
-    characters = sum(1 for number in ids if number in known)
+    characters = sum(map(request.context.is_character, ids))
     with_video = contents.count(*_VIDEOS) > 0
     images = contents.count("first_frame", "last_frame", "refer_image")
     if characters and "character_element" not in request.capability.features:

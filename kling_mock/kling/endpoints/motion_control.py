@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kling_mock.kling.endpoints.common_rules import require
-from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
+from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE, SITE
 from kling_mock.kling.endpoints.fields import (
     COMMON,
     ELEMENTS,
@@ -56,7 +56,7 @@ _EXAMPLES: Mapping[str, Any] = {
         "prompt": "<<<element_1>>> dances in the rain.",
         "image_url": IMAGE,
         "video_url": f"{SITE}/dance.mp4",
-        "element_list": [{"element_id": 829836802793406551}],
+        "element_list": [{"element_id": ELEMENT_IDS[0]}],
         "character_orientation": "video",
         "keep_original_sound": "no",
         "mode": "std",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kling_mock.journal.notes import Note, NoteKind, NotePolicy
 from kling_mock.kling.model.plan import LaterFailure
 from kling_mock.kling.refusal_texts import MESSAGES
-from kling_mock.kling.service_codes import invalid
+from kling_mock.kling.service_codes import Refusal, invalid
 
 __all__ = ["Noticed"]
 
@@ -57,6 +57,16 @@ class Noticed:
     def assumed(self, field: str, text: str) -> None:
         """Note that something was served of which nobody knows what the real service does."""
         self.add(Note("assumed", field, text))
+
+    def unknown_id(self, field: str, refused: Refusal) -> None:
+        """Note that an id was taken which no library of this server has.
+
+        Raises:
+            Refusal: *refused*, where ignored keys are refused too.
+        """
+        if self._policy.refuses:
+            raise refused
+        self.assumed(field, "no library here has this id; the real service would refuse it")
 
     def fails_later(self, situation: str, **values: object) -> None:
         """Note that the task will be taken, and will fail; of several reasons the first counts.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kling_mock.kling.endpoints.common_rules import require
-from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE
+from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE
 from kling_mock.kling.endpoints.fields import COMMON, ELEMENTS, MODEL_NAME, Field, field_shape
 from kling_mock.kling.endpoints.images import inspect
 from kling_mock.kling.endpoints.pictures import (
@@ -51,7 +51,7 @@ _EXAMPLES: Mapping[str, Any] = {
         "model_name": "kling-image-o1",
         "prompt": "<<<image_1>>> in the garden",
         "image_list": [{"image": IMAGE}],
-        "element_list": [{"element_id": 160}],
+        "element_list": [{"element_id": ELEMENT_IDS[0]}],
         "resolution": "2k",
         "n": 3,
         "aspect_ratio": "21:9",

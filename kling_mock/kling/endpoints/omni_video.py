@@ -10,7 +10,7 @@ from kling_mock.kling.endpoints.common_rules import (
     check_sound,
     require,
 )
-from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE, shots
+from kling_mock.kling.endpoints.example_parts import CALLBACK, ELEMENT_IDS, IMAGE, SITE, shots
 from kling_mock.kling.endpoints.fields import (
     ASPECT_RATIO,
     COMMON,
@@ -110,8 +110,8 @@ _EXAMPLES: Mapping[str, Any] = {
         "prompt": "<<<image_1>>> meets <<<element_1>>> and <<<element_2>>>.",
         "image_list": [{"image_url": IMAGE}, {"image_url": IMAGE}],
         "element_list": [
-            {"element_id": 829836802793406551},
-            {"element_id": 829836802793406552},
+            {"element_id": ELEMENT_IDS[0]},
+            {"element_id": ELEMENT_IDS[1]},
         ],
         "mode": "pro",
         "aspect_ratio": "1:1",
@@ -237,7 +237,7 @@ def _read(request: CreateRequest) -> _Inputs:
         first="first_frame" in kinds,
         end="end_frame" in kinds,
         elements=ids,
-        characters=[number for number in ids if number in request.context.characters],
+        characters=[number for number in ids if request.context.is_character(number)],
         video=_video_use(request.fields),
         is_o1=request.capability.model == "kling-video-o1",
     )

@@ -12,10 +12,12 @@ from kling_mock.kling.endpoints.field_checks import FieldReader
 from kling_mock.kling.endpoints.fields import NO_FIELDS, FieldShape
 from kling_mock.kling.endpoints.typical_times import TYPICAL_SECONDS
 from kling_mock.kling.model.accounts import Account
+from kling_mock.kling.model.library import ItemKind, LibraryEntry
 from kling_mock.kling.model.plan import ONE_VIDEO, PackType, ParentVideo, Plan, Resulting
 from kling_mock.kling.model.sessions import CallSession, Sessions
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.kling.wire.interface import EndpointRoute, Interface
+from kling_mock.kling.wire.v1_schemas import PAGING
 from kling_mock.web.facts import Fact
 from kling_mock.web.openapi import Parameter, Schema
 
@@ -25,6 +27,7 @@ __all__ = [
     "CreateRequest",
     "DirectCall",
     "EmulatedEndpoint",
+    "EmulatedLibrary",
     "Retirement",
     "UnitPrice",
 ]
@@ -97,6 +100,10 @@ def _no_result(_result_id: str) -> Plan | None:
     return None
 
 
+def _any_item(_task: EmulatedTask) -> bool:
+    return True
+
+
 def _no_session(_kind: str, _session_id: str) -> CallSession | None:
     return None
 
@@ -114,6 +121,9 @@ class CallContext(NamedTuple):
         find_video: Returns the plan of the account's finished task whose result has this id.
         find_audio: The same for a task that has sounds.
         find_session: Returns the account's session of a kind with this id, unless it has ended.
+        find_item: Returns the task that has made a voice or element, whoever owns it and even if
+            it is deleted; `None` if no library is known.
+        may_use: Returns whether the account may name what such a task has made.
     """
 
     reader: FieldReader
@@ -124,6 +134,16 @@ class CallContext(NamedTuple):
     find_video: Callable[[str], Plan | None] = _no_result
     find_audio: Callable[[str], Plan | None] = _no_result
     find_session: Callable[[str, str], CallSession | None] = _no_session
+    find_item: Callable[[ItemKind, str], EmulatedTask | None] | None = None
+    may_use: Callable[[EmulatedTask], bool] = _any_item
+
+    def is_character(self, element_id: int) -> bool:
+        """Return whether an element is a video character."""
+        if element_id in self.characters or self.find_item is None:
+            return element_id in self.characters
+        task = self.find_item("element", str(element_id))
+        entry = None if task is None else task.plan.entry
+        return entry is not None and entry.is_character
 
 
 class CreateRequest(NamedTuple):
@@ -177,6 +197,33 @@ class DirectCall(NamedTuple):
     origin: Callable[[], str]
     sessions: Sessions
     charge: Callable[[], None]
+
+
+class EmulatedLibrary(NamedTuple):
+    """That the results of an endpoint stay, and the calls for them.
+
+    Attributes:
+        kind: What it keeps.
+        presets_path: Lists what every account has.
+        delete_paths: Each deletes an item.
+        presets: What every account has.
+        entry: Works out what a task makes.
+        fact: Where the two calls come from.
+        largest_page: Tasks on a page of its lists, at most.
+    """
+
+    kind: ItemKind
+    presets_path: str
+    delete_paths: tuple[str, ...]
+    presets: tuple[LibraryEntry, ...]
+    entry: Callable[[CreateRequest], LibraryEntry]
+    fact: Fact
+    largest_page: int = 500
+
+    @property
+    def id_field(self) -> str:
+        """The field of a delete, such as `voice_id`."""
+        return f"{self.kind}_id"
 
 
 def _one_video(_request: CreateRequest) -> Resulting:
@@ -244,6 +291,7 @@ class EmulatedEndpoint:
         typical_seconds: Seconds from submitted to done, by model, for a clip of 5 seconds in
             mode std or without modes.
         retired: Since when the real service was seen to refuse it; `None` if it was not.
+        library: Where its results stay; `None` for an endpoint whose results are files.
         behaviours: What the emulator does beyond all this, each with its source.
         method: The HTTP method of a direct call.
         reply: Makes the `data` of the reply, as JSON, where there is no task.
@@ -282,6 +330,7 @@ class EmulatedEndpoint:
     use: Callable[[CreateRequest], str] = silent_or_sound
     typical_seconds: Mapping[str, float] = field(default_factory=lambda: TYPICAL_SECONDS)
     retired: Retirement | None = None
+    library: EmulatedLibrary | None = None
     behaviours: tuple[tuple[str, Fact], ...] = ()
     # Without a task
     method: Literal["GET", "POST"] = "POST"
@@ -320,5 +369,17 @@ class EmulatedEndpoint:
     def routes(self) -> tuple[EndpointRoute, ...]:
         """The calls that the endpoint takes."""
         if self.makes_tasks:
-            return self.interface.task_routes(self.path)
+            return (*self.interface.task_routes(self.path), *self._library_routes)
         return (EndpointRoute(self.method, self.path, "reply"),)
+
+    @property
+    def _library_routes(self) -> tuple[EndpointRoute, ...]:
+        if self.library is None:
+            return ()
+        deletes = (EndpointRoute("POST", path, "delete") for path in self.library.delete_paths)
+        return (EndpointRoute("GET", self.library.presets_path, "presets"), *deletes)
+
+    @property
+    def largest_page(self) -> int:
+        """The most tasks on a page of its list."""
+        return PAGING["pageSize"][1] if self.library is None else self.library.largest_page

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 
 from kling_mock.kling.endpoints.field_checks import check_fields
+from kling_mock.kling.endpoints.library_ids import check_library_ids
 from kling_mock.kling.endpoints.models import RETIRED
 from kling_mock.kling.endpoints.record import (
     CallContext,
@@ -66,6 +67,7 @@ def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: Cal
     request = _resolve(record, fields, context)
     for rule in record.rules:
         rule(request)
+    check_library_ids(fields, context)
     row, seconds = request.capability, request.seconds
     result = record.result(request)
     price = record.prices[row.model, row.mode, record.use(request)]
@@ -92,6 +94,7 @@ def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: Cal
         parent_video=_parent(record, fields, context),
         failure=context.reader.noticed.failure,
         shows_duration=record.shows_duration,
+        entry=None if record.library is None else record.library.entry(request),
     )
 
 

@@ -192,6 +192,10 @@ class Exchange:
         if operation == "list":
             return service.list_tasks(world, account, call.record, self.query, self.origin())
         body = self.body or b""
+        if operation == "presets":
+            return service.list_presets(world, call.record, self.query, self.origin())
+        if operation == "delete":
+            return service.delete_item(world, account, call.record, body, self.noticed)
         return service.reply(
             world, account, call.record, body, self.query, self.origin, self.noticed
         )

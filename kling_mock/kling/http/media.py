@@ -55,6 +55,7 @@ class Damage(NamedTuple):
 
 
 _WHOLE = Damage()
+_TRIAL_SECONDS = 1.0  # of the sample of a voice
 
 
 class FoundFile(NamedTuple):
@@ -87,11 +88,13 @@ def find_result(world: World, path: str) -> FoundFile | None:
         return None
     if file.is_marked and not (found.plan is not None and found.plan.watermark):
         return None
-    return found if world.clock.now() < found.made + RETENTION_SECONDS else None
+    # The sample of a voice is kept for as long as the voice is.
+    is_kept = found.plan is not None and found.plan.entry is not None
+    return found if is_kept or world.clock.now() < found.made + RETENTION_SECONDS else None
 
 
 def _of_task(world: World, file: NamedFile) -> FoundFile | None:
-    task = world.tasks.by_result(file.type, file.result_id)
+    task = world.tasks.by_result(file.type, file.result_id) or world.library.preset(file.result_id)
     result = None if task is None else task.plan.result.of_type(file.type)
     if task is None or result is None or task.status != "succeed":
         return None
@@ -225,9 +228,16 @@ def _audio(found: FoundFile) -> MediaFile:
     return render("wav" if is_wav else "mp3", found.result.seconds, tag=found.file.tag)
 
 
+def _trial(found: FoundFile) -> MediaFile:
+    from kling_mock.kling.media.sound import render
+
+    return render("wav", _TRIAL_SECONDS, tag=found.file.tag)
+
+
 #: What makes the files of an item, by its type.
 _RENDERERS: Mapping[OutputType, Callable[[FoundFile], MediaFile]] = {
     "video": _video,
     "image": _image,
     "audio": _audio,
+    "voice": _trial,
 }

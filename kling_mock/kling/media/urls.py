@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 #: What an item of a result can be.
-OutputType = Literal["video", "image", "audio"]
+OutputType = Literal["video", "image", "audio", "voice", "element"]
 
 MEDIA = "/media/"
 
@@ -47,6 +47,7 @@ FILES: Mapping[OutputType, FileForm] = {
     "video": FileForm("videos", {"mp4": "video/mp4"}, is_numbered=False),
     "image": FileForm("images", {"png": "image/png"}),
     "audio": FileForm("audios", {"mp3": "audio/mpeg", "wav": "audio/wav"}),
+    "voice": FileForm("voices", {"wav": "audio/wav"}, is_numbered=False),
 }
 _TYPES: Mapping[str, OutputType] = {form.folder: type_ for type_, form in FILES.items()}
 PATHS = assumed("the vendor serves results from hosts and paths of its own")

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from kling_mock.kling.media.urls import OutputType
+from kling_mock.kling.model.library import LibraryEntry
 
 __all__ = [
     "ASPECT_RATIOS",
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 #: The lists that `task_result` can have on /v1.
-ResultKey = Literal["videos", "images", "series_images", "audios"]
+ResultKey = Literal["videos", "images", "series_images", "audios", "voices", "elements"]
 #: What the units of a task are taken from, as the vendor's filters name it.
 PackType = Literal["video", "image", "audio", "try_on"]
 
@@ -36,6 +37,8 @@ OUTPUT_TYPES: Mapping[ResultKey, OutputType] = {
     "images": "image",
     "series_images": "image",
     "audios": "audio",
+    "voices": "voice",
+    "elements": "element",
 }
 
 NO_SIZE = (0, 0)
@@ -142,6 +145,7 @@ class Plan(NamedTuple):
         parent_video: The earlier result that it works on; `None` if there is none.
         failure: Why the task fails when it would have succeeded; `None` if it does not.
         shows_duration: Whether its videos say how long they are.
+        entry: The voice or element that it makes; `None` if it makes files.
     """
 
     endpoint: str
@@ -165,6 +169,7 @@ class Plan(NamedTuple):
     parent_video: ParentVideo | None = None
     failure: LaterFailure | None = None
     shows_duration: bool = True
+    entry: LibraryEntry | None = None
 
 
 def nearest_aspect_ratio(width: int, height: int) -> str:

@@ -27,7 +27,7 @@ LONGEST = 365 * 24 * 3600.0  # seconds of a rule
 MOST_POLLS = 1_000_000
 
 _SPREAD = 0.2  # a task takes up to this part longer than typical
-_LEAST = 60.0  # seconds: nothing is ever done sooner
+_LEAST = 60.0  # seconds: no file is ever done sooner
 _START = (0.5, 2.0)  # seconds from submitted to processing: earliest, latest
 
 
@@ -43,16 +43,17 @@ class Schedule(NamedTuple):
     done: float
 
 
-def schedule(typical: float, random: Random) -> Schedule:
+def schedule(typical: float, random: Random, least: float = _LEAST) -> Schedule:
     """Return when a task moves on.
 
     Args:
         typical: Seconds that such a task usually takes.
         random: Where the spread comes from.
+        least: Seconds that it takes at least.
     """
     return Schedule(
         processing=random.uniform(*_START),
-        done=max(_LEAST, typical * (1 + _SPREAD * random.random())),
+        done=max(least, typical * (1 + _SPREAD * random.random())),
     )
 
 

@@ -82,6 +82,7 @@ class EmulatedTask:
             if nothing is known.
         origin: Scheme, host and port that result URLs in its reports begin with.
         given: Its result, if a test has given it one.
+        deleted: Whether the voice or element that it has made was deleted.
     """
 
     task_id: str
@@ -99,6 +100,7 @@ class EmulatedTask:
     decision: ContentDecision | LaterFailure | None = None
     origin: str = ""
     given: GivenVideo | None = None
+    deleted: bool = False
 
     @property
     def video_id(self) -> str:
@@ -182,10 +184,11 @@ class Tasks:
     """The tasks of one world: those that are open, and the newest of those that have ended.
 
     An external id is unique per account, over all endpoints; a task is found on its own
-    endpoint only (assumed), and only by its own account.
+    endpoint only (assumed), and only by its own account. Tasks that have made voices and elements
+    are counted apart from those of files: these are named for longer than files are fetched.
 
     Args:
-        kept: How many tasks that have ended are kept, however old they are.
+        kept: How many tasks of a kind that have ended are kept, however old they are.
         kept_seconds: For how many seconds of the clock every task is kept after its end.
     """
 
@@ -193,6 +196,7 @@ class Tasks:
         self._kept = kept
         self._kept_ms = kept_seconds * 1000
         self._ended: deque[EmulatedTask] = deque()
+        self._ended_items: deque[EmulatedTask] = deque()
         self._by_id: dict[str, EmulatedTask] = {}
         self._by_external_id: dict[Account, dict[str, EmulatedTask]] = {}
         self._lists: dict[tuple[Account, str], dict[str, EmulatedTask]] = {}
@@ -222,16 +226,20 @@ class Tasks:
 
     def ended(self, task: EmulatedTask) -> None:
         """Note that *task* has ended, and forget what is too old by now."""
-        ended = self._ended
+        ended = self._ended if task.plan.entry is None else self._ended_items
         ended.append(task)
         while len(ended) > self._kept and ended[0].updated < task.updated - self._kept_ms:
             self._forget(ended.popleft())
 
     def _forget(self, task: EmulatedTask) -> None:
         del self._by_id[task.task_id]
-        del self._lists[task.account, task.plan.endpoint][task.task_id]
+        self.unlist(task)
         if task.plan.external_task_id:
             del self._by_external_id[task.account][task.plan.external_task_id]
+
+    def unlist(self, task: EmulatedTask) -> None:
+        """Leave *task* out of the list of its endpoint from now on."""
+        self._lists[task.account, task.plan.endpoint].pop(task.task_id, None)
 
     def peek(self, account: Account, name: str) -> EmulatedTask | None:
         """Return the account's task with the task id or external id *name*, on any endpoint."""

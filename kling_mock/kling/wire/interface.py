@@ -14,7 +14,7 @@ from kling_mock.web.openapi import Parameter, Schema
 
 __all__ = ["EndpointRoute", "Interface", "InterfaceSchemas", "OperationKind"]
 
-OperationKind = Literal["create", "get", "list", "reply"]
+OperationKind = Literal["create", "get", "list", "reply", "presets", "delete"]
 
 
 class EndpointRoute(NamedTuple):
@@ -23,7 +23,8 @@ class EndpointRoute(NamedTuple):
     Attributes:
         method: The HTTP method.
         path: The path; its last part may be a parameter in braces.
-        operation: What the call does: `reply` is one that is answered without a task.
+        operation: What the call does: `reply` is one that is answered without a task, `presets`
+            lists what every account has of a library, and `delete` deletes an item of one.
     """
 
     method: str
@@ -69,8 +70,8 @@ class Interface:
         envelope: Returns the body of a reply, from code, message, request id and `data` (JSON,
             `None` leaves it out).
         api_key_only: Whether tokens of key pairs are refused.
-        select: Returns the tasks that a list shows, of an account, an endpoint and a query. It
-            refuses a query that is wrong.
+        select: Returns the tasks that a list shows, of an account, an endpoint, a query and the
+            largest page of the endpoint. It refuses a query that is wrong.
         created: Returns the `data` of the reply to a create request.
         queried: Returns a task, with result URLs that begin with this origin.
         listed: Returns the `data` of a list, likewise.
@@ -86,7 +87,7 @@ class Interface:
     name: str
     task_routes: Callable[[str], tuple[EndpointRoute, ...]]
     envelope: Callable[[int, str, str, str | None], bytes]
-    select: Callable[[Tasks, Account, str, str], Sequence[EmulatedTask]]
+    select: Callable[[Tasks, Account, str, str, int], Sequence[EmulatedTask]]
     created: Callable[[EmulatedTask], str]
     queried: Callable[[EmulatedTask, str], str]
     listed: Callable[[Iterable[EmulatedTask], str], str]

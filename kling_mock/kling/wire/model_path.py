@@ -23,7 +23,7 @@ from kling_mock.kling.wire.model_path_schemas import (
     STATUSES,
     TASKS,
 )
-from kling_mock.kling.wire.v1 import envelope
+from kling_mock.kling.wire.v1 import element_item, envelope, voice_item
 from kling_mock.web.facts import assumed, documented, observed
 
 __all__ = [
@@ -75,7 +75,9 @@ def _named(query: str) -> Sequence[str]:
     return ids + external_ids
 
 
-def _select(tasks: Tasks, account: Account, _endpoint: str, query: str) -> Sequence[EmulatedTask]:
+def _select(
+    tasks: Tasks, account: Account, _endpoint: str, query: str, _largest: int
+) -> Sequence[EmulatedTask]:
     """Return the tasks that the query names, in its order, of either interface.
 
     Raises:
@@ -182,11 +184,18 @@ def _urls(task: EmulatedTask, origin: str, file: NamedFile) -> str:
     return f'"url":{_quote(file_url(origin, file))},"watermark_url":{_quote(marked)}'
 
 
+def _typed(kind: str, item: str) -> str:
+    """Return an item of /v1 with its type before it: what else differs here is not known."""
+    return f'{{"type":"{kind}",{item[1:]}'
+
+
 #: How an item is written, by its type: task, origin of its URLs, its place in the list.
 _ITEMS: Mapping[OutputType, Callable[[EmulatedTask, str, int], str]] = {
     "video": _video,
     "image": _image,
     "audio": _audio,
+    "voice": lambda task, origin, index: _typed("voice", voice_item(task, origin, index)),
+    "element": lambda task, origin, index: _typed("element", element_item(task, origin, index)),
 }
 
 

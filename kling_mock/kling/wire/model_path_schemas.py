@@ -8,8 +8,15 @@ from typing import Any, Final, get_args
 from kling_mock.kling.model.lifecycle import Status
 from kling_mock.kling.model.plan import PackType
 from kling_mock.kling.wire.interface import InterfaceSchemas
+from kling_mock.kling.wire.v1_schemas import (
+    ELEMENT,
+    OPTIONAL,
+    SOUND_SECONDS,
+    VOICE,
+    closed,
+    reference,
+)
 from kling_mock.kling.wire.v1_schemas import SCHEMAS as V1_SCHEMAS
-from kling_mock.kling.wire.v1_schemas import SOUND_SECONDS, closed, reference
 from kling_mock.web.facts import documented
 from kling_mock.web.openapi import Parameter, Schema
 
@@ -74,6 +81,8 @@ _OUTPUT: Schema = {
             wav_url=_URL,
             wav_duration=SOUND_SECONDS,
         ),
+        closed(type={"const": "voice"}, **VOICE),
+        closed(OPTIONAL, type={"const": "element"}, **ELEMENT),
     ]
 }
 _BILLING = closed(

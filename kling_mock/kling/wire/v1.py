@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 
 from kling_mock.kling.media.urls import FILES, NamedFile, OutputType, file_url, video_url
 from kling_mock.kling.model.accounts import Account
+from kling_mock.kling.model.library import owner_of
 from kling_mock.kling.model.lifecycle import TERMINAL, Status
 from kling_mock.kling.model.plan import OUTPUT_TYPES
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
@@ -30,8 +31,12 @@ __all__ = [
     "TASK",
     "TASK_CALLS",
     "V1",
+    "element_item",
     "envelope",
+    "listed_presets",
+    "page_of",
     "unknown_path",
+    "voice_item",
 ]
 
 # The calls of an endpoint that makes tasks.
@@ -93,19 +98,19 @@ def _task_routes(path: str) -> tuple[EndpointRoute, ...]:
     )
 
 
-def _select(tasks: Tasks, account: Account, endpoint: str, query: str) -> Sequence[EmulatedTask]:
+def _select(
+    tasks: Tasks, account: Account, endpoint: str, query: str, largest: int
+) -> Sequence[EmulatedTask]:
     """Return one page of tasks, newest first; other names than those of `PAGING` are ignored.
 
     Raises:
         Refusal: 400/1201, a number out of range.
     """
-    given = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
-    number, size = (_page_number(name, given.get(name)) for name in PAGING)
-    return tasks.page(account, endpoint, number, size)
+    return tasks.page(account, endpoint, *page_of(query, largest))
 
 
-def _page_number(name: str, given: str | None) -> int:
-    low, high, default = PAGING[name]
+def _page_number(name: str, given: str | None, high: int) -> int:
+    low, _, default = PAGING[name]
     if given is None:
         return default
     readable = given.isascii() and given.isdigit() and len(given) <= len(str(high))
@@ -273,11 +278,90 @@ def _urls(task: EmulatedTask, origin: str, file: NamedFile) -> str:
     return f'"url":{url},"watermark_url":{_quote(marked)}'
 
 
+def voice_item(task: EmulatedTask, origin: str, _index: int = 0) -> str:
+    """Return a voice; where it was not seen elsewhere, other interfaces show the same."""
+    entry, voice_id = task.plan.entry, task.video_id
+    name = "" if entry is None else entry.name
+    return _named_voice(origin, voice_id, name, owner_of(task))
+
+
+def _named_voice(origin: str, voice_id: str, name: str, owned_by: str) -> str:
+    # Of an id that no library has there is nothing to listen to.
+    trial = file_url(origin, NamedFile("voice", voice_id)) if owned_by else ""
+    return (
+        f'{{"voice_id":{_quote(voice_id)},"voice_name":{_quote(name)},'
+        f'"trial_url":{_quote(trial)},"owned_by":{_quote(owned_by)}}}'
+    )
+
+
+def element_item(task: EmulatedTask, origin: str, _index: int = 0) -> str:
+    """Return an element, likewise."""
+    entry = task.plan.entry
+    assert entry is not None  # noqa: S101 - what makes elements has one
+    members = [
+        f'"element_id":{task.video_id}',
+        f'"element_name":{_quote(entry.name)}',
+        f'"element_description":{_quote(entry.description)}',
+        f'"reference_type":"{"video_refer" if entry.video else "image_refer"}"',
+    ]
+    if entry.images:
+        frontal, *others = (
+            url or file_url(origin, NamedFile("image", task.video_id, number))
+            for number, url in enumerate(entry.images)
+        )
+        refer = ",".join(f'{{"image_url":{_quote(url)}}}' for url in others)
+        members.append(
+            f'"element_image_list":{{"frontal_image":{_quote(frontal)},"refer_images":[{refer}]}}'
+        )
+    if entry.video:
+        video = f'{{"refer_videos":[{{"video_url":{_quote(entry.video)}}}]}}'
+        members.append(f'"element_video_list":{video}')
+    if entry.voice is not None:
+        members.append(f'"element_voice_info":{_named_voice(origin, *entry.voice)}')
+    tags = ",".join(f'{{"id":{_quote(tag)},"name":"","description":""}}' for tag in entry.tags)
+    members += [
+        f'"tag_list":[{tags}]',
+        f'"owned_by":{_quote(owner_of(task))}',
+        f'"status":"{"deleted" if task.deleted else "succeed"}"',
+    ]
+    return f"{{{','.join(members)}}}"
+
+
+def listed_presets(tasks: Iterable[EmulatedTask], origin: str) -> str:
+    """Return a page of what every account has, as JSON: tasks without info and deductions."""
+    shown = (
+        f'{{"task_id":"{task.task_id}","task_status":"{task.status}","task_status_msg":"",'
+        f'"task_result":{_result(task, origin)},'
+        f'"created_at":{task.created},"updated_at":{task.updated}}}'
+        for task in tasks
+    )
+    return f"[{','.join(shown)}]"
+
+
+def page_of(query: str, largest: int) -> tuple[int, int]:
+    """Return number and size of the page that a query names.
+
+    Args:
+        query: The query string.
+        largest: The largest size.
+
+    Raises:
+        Refusal: 400/1201, a number out of range.
+    """
+    given = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+    return (
+        _page_number("pageNum", given.get("pageNum"), PAGING["pageNum"][1]),
+        _page_number("pageSize", given.get("pageSize"), largest),
+    )
+
+
 #: How an item is written, by its type: task, origin of its URLs, its place in the list.
 _ITEMS: Mapping[OutputType, Callable[[EmulatedTask, str, int], str]] = {
     "video": _video,
     "image": _image,
     "audio": _audio,
+    "voice": voice_item,
+    "element": element_item,
 }
 
 V1 = Interface(

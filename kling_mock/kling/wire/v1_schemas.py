@@ -12,7 +12,19 @@ from kling_mock.kling.wire.interface import InterfaceSchemas
 from kling_mock.web.facts import documented
 from kling_mock.web.openapi import Parameter, Schema
 
-__all__ = ["PAGES", "PAGING", "SCHEMAS", "SOUND_SECONDS", "closed", "reference"]
+__all__ = [
+    "ELEMENT",
+    "OPTIONAL",
+    "PAGES",
+    "PAGING",
+    "PRESETS",
+    "SCHEMAS",
+    "SOUND_SECONDS",
+    "VOICE",
+    "closed",
+    "paging",
+    "reference",
+]
 
 # name -> lowest, highest, default. That a value outside is refused is assumed.
 PAGING = {"pageNum": (1, 1000, 1), "pageSize": (1, 500, 30)}
@@ -101,13 +113,73 @@ _AUDIO = closed(
     url_wav={"type": "string", "format": "uri"},
     duration_wav=SOUND_SECONDS,
 )
+_TEXT: Schema = {"type": "string"}
+VOICE: dict[str, Schema] = {
+    "voice_id": {"type": "string", "minLength": 1},
+    "voice_name": _TEXT,
+    "trial_url": {"type": "string", "description": "Where to listen to it."},
+    "owned_by": {"type": "string", "description": "`kling` for what every account has."},
+}
+ELEMENT: dict[str, Schema] = {
+    "element_id": {"type": "integer", "description": "An int64."},
+    "element_name": _TEXT,
+    "element_description": _TEXT,
+    "reference_type": {"enum": ["image_refer", "video_refer"]},
+    "element_image_list": closed(
+        frontal_image=_TEXT, refer_images={"type": "array", "items": closed(image_url=_TEXT)}
+    ),
+    "element_video_list": closed(refer_videos={"type": "array", "items": closed(video_url=_TEXT)}),
+    "element_voice_info": closed(**VOICE),
+    "tag_list": {"type": "array", "items": closed(id=_TEXT, name=_TEXT, description=_TEXT)},
+    "owned_by": _TEXT,
+    "status": {"enum": ["succeed", "deleted"]},
+}
+#: What an element may be without.
+OPTIONAL = ("element_image_list", "element_video_list", "element_voice_info")
 #: What an item looks like, by its type.
-_ITEMS: Mapping[OutputType, Schema] = {"video": _VIDEO, "image": _IMAGE, "audio": _AUDIO}
+_ITEMS: Mapping[OutputType, Schema] = {
+    "video": _VIDEO,
+    "image": _IMAGE,
+    "audio": _AUDIO,
+    "voice": closed(**VOICE),
+    "element": closed(OPTIONAL, **ELEMENT),
+}
 _RESULT_LISTS: Mapping[str, Schema] = {
     key: {"type": "array", "minItems": 1, "items": _ITEMS[item]}
     for key, item in OUTPUT_TYPES.items()
 }
+#: A page of what every account has of a library.
+PRESETS: Schema = {
+    "type": "array",
+    "items": closed(
+        task_id=_ID,
+        task_status={"const": "succeed"},
+        task_status_msg=_TEXT,
+        task_result=closed(tuple(_RESULT_LISTS), **_RESULT_LISTS),
+        created_at=_MILLISECONDS,
+        updated_at=_MILLISECONDS,
+    ),
+}
 _STATUS: Schema = {"enum": ["submitted", "processing", "succeed", "failed"]}
+
+
+def paging(largest: int) -> tuple[Parameter, ...]:
+    """Return the parameters of a list, whose pages have at most *largest* tasks."""
+    return tuple(
+        Parameter(
+            name,
+            "query",
+            {
+                "type": "integer",
+                "minimum": low,
+                "maximum": high if name == "pageNum" else largest,
+                "default": default,
+            },
+            "Number of the page, from 1." if name == "pageNum" else "Tasks on a page.",
+        )
+        for name, (low, high, default) in PAGING.items()
+    )
+
 
 SCHEMAS = InterfaceSchemas(
     components={
@@ -162,13 +234,5 @@ SCHEMAS = InterfaceSchemas(
     refused=_refused,
     created="CreatedTask",
     task="Task",
-    paging=tuple(
-        Parameter(
-            name,
-            "query",
-            {"type": "integer", "minimum": low, "maximum": high, "default": default},
-            "Number of the page, from 1." if name == "pageNum" else "Tasks on a page.",
-        )
-        for name, (low, high, default) in PAGING.items()
-    ),
+    paging=paging(PAGING["pageSize"][1]),
 )

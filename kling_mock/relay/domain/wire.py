@@ -52,12 +52,19 @@ __all__ = [
 ENDPOINTS: Final[Mapping[str, str]] = {
     name: record.default_model
     for name, record in kling_sdk.ENDPOINTS.items()
-    if record.returns is None
+    if record.is_on_relays
 }
-#: Endpoints that make no task, which a relay has nothing to charge by.
-NOT_SERVED: Final = frozenset(
-    name for name, record in kling_sdk.ENDPOINTS.items() if record.returns is not None
-)
+#: Endpoints that make no task, which a relay has nothing to charge by, and libraries, of which
+#: each account behind it has its own. By name, with the reason.
+NOT_SERVED: Final[Mapping[str, str]] = {
+    name: (
+        "makes no task, and a relay serves tasks only"
+        if record.library is None
+        else "is a library of one account, and a relay may have several"
+    )
+    for name, record in kling_sdk.ENDPOINTS.items()
+    if not record.is_on_relays
+}
 MAX_PAGE: Final = 100
 _DEFAULT_PAGE: Final = 20
 LONGEST_ID: Final = 200

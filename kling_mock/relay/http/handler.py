@@ -174,7 +174,7 @@ class RelayHandler:
         if name in wire.NOT_SERVED and request.method == "POST":
             raise RelayError(
                 errors.NOT_FOUND,
-                f"{name} makes no task, and a relay serves tasks only: call Kling itself",
+                f"{name} {wire.NOT_SERVED[name]}: call Kling itself",
             )
         is_endpoint = name in wire.ENDPOINTS
         errors.check_method(request.method, *(("POST", "GET") if is_endpoint else ("GET",)))

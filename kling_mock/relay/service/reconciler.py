@@ -335,7 +335,7 @@ def _result(
     row: VideoRow, task: Task, event: TaskEvent, source: str, most: int = TEXT_BYTES
 ) -> TaskResult:
     video = task.videos[0] if task.videos else None
-    first = task.outputs[0] if task.outputs else None
+    first = task.files[0] if task.files else None
     succeeded = event is TaskEvent.SUCCEED
     quota = final_quota(task.units, row.type) if succeeded else None
     return TaskResult(

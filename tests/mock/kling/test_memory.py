@@ -14,6 +14,7 @@ from kling_mock.kling.model.plan import Plan
 from kling_mock.kling.model.tasks import KEPT, KEPT_SECONDS, EmulatedTask
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.kling.world import World
+from tests.endpoints import BODIES
 from tests.mock.conftest import CLOCK_START, Api
 from tests.mock.kling.endpoints.requests import plan
 from tests.mock.receiver import Receiver
@@ -93,6 +94,19 @@ def test_an_open_task_is_never_forgotten(place: Place) -> None:
     assert place.world.tasks.any(stuck.task_id) is stuck
     place.world.complete(stuck)
     assert place.page(1)[0].status == "succeed"
+
+
+@pytest.mark.slow
+def test_what_a_library_has_outlives_many_videos(place: Place) -> None:
+    """An element is named for as long as a test runs: items are counted apart from files."""
+    account = place.world.account
+    item = place.world.submit(account, plan("elements", BODIES["elements"]))
+    place.world.complete(item)
+    place.wait(KEPT_SECONDS + 1)
+    place.ended(KEPT + 1)
+    found = place.world.library.item("element", item.video_id)
+    assert found is item
+    assert place.world.library.may_use(account, item)
 
 
 @pytest.mark.slow

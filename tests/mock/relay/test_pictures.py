@@ -101,7 +101,7 @@ def test_replies_and_webhooks_have_every_picture(
     assert shown["duration"] == ""
     assert caller.call("GET", VIDEOS).json()["data"][0] == shown
     told = parse_callback(receiver.received[-1].body, verify=False).task
-    assert [one.url for one in told.outputs] == [one["url"] for one in shown[key]]
+    assert [one.url for one in told.files] == [one["url"] for one in shown[key]]
     assert told.videos == ()
 
 

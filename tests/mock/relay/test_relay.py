@@ -9,9 +9,9 @@ import pytest
 
 import kling_sdk
 from kling_mock import KlingMock, RelaySettings
-from kling_mock.relay.domain.wire import ENDPOINTS
+from kling_mock.relay.domain.wire import ENDPOINTS, NOT_SERVED
 from kling_sdk import ConflictError, OmniVideo, TaskFailedError
-from tests.endpoints import CALLS, body, with_sources
+from tests.endpoints import BODIES, CALLS, body, with_sources
 from tests.mock.relay.http_calls import PRICE, VIDEOS, Caller, error_of
 
 
@@ -58,6 +58,16 @@ def test_a_call_without_a_task_is_not_served(caller: Caller, endpoint: str) -> N
     assert error_of(reply)[0] == 404
     assert "a relay serves tasks only: call Kling itself" in reply.json()["error"]["message"]
     assert caller.mock.ledger.user() == before
+    assert len(caller.mock.journal) == 0
+
+
+@pytest.mark.parametrize("endpoint", [name for name in NOT_SERVED if name not in CALLS])
+def test_a_library_is_not_served(caller: Caller, endpoint: str) -> None:
+    """Each channel has its own: a user would see and delete those of others."""
+    assert endpoint in BODIES
+    reply = caller.call("POST", f"{VIDEOS}/{endpoint}", json=BODIES[endpoint])
+    assert error_of(reply)[0] == 404
+    assert "is a library of one account" in reply.json()["error"]["message"]
     assert len(caller.mock.journal) == 0
 
 

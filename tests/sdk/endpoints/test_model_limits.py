@@ -292,11 +292,14 @@ def test_an_endpoint_has_these_paths_and_defaults() -> None:
         "advanced-lip-sync": ("/v1/videos/advanced-lip-sync", "", "", "std", 7200.0),
         "text-to-audio": ("/v1/audio/text-to-audio", "", "", "std", 7200.0),
         "video-to-audio": ("/v1/audio/video-to-audio", "", "", "std", 7200.0),
+        "voices": ("/v1/general/custom-voices", "", "", "std", 1800.0),
+        "elements": ("/v1/general/advanced-custom-elements", "", "", "std", 1800.0),
     }
     for one in ENDPOINTS.values():
         kinds = (one.interface, one.result, one.takes_external_id)
         folder = one.path.split("/")[2].replace("audio", "audios")
-        assert kinds == ("v1", folder, one.returns is None)
+        result = folder if one.library is None else f"{one.library.item}s"
+        assert kinds == ("v1", result, one.returns is None)
 
 
 def test_what_was_seen_retired_has_a_date() -> None:

@@ -25,9 +25,9 @@ from kling_sdk import (
     RequestValidationError,
     Task,
 )
+from kling_sdk.attributes import make_resource
 from kling_sdk.endpoints import __main__ as generator
 from kling_sdk.endpoints import checks
-from kling_sdk.resources import make_resource
 from kling_sdk.wire import WIRES, HttpCall, NameKind, Reply, V1Wire
 from kling_sdk.wire.messages import json_object
 from tests.sdk.fake_kling import Answer, HonestKling, answer

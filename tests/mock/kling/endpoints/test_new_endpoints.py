@@ -227,7 +227,9 @@ def wrapped(code: int, message: str, request_id: str, data: str | None) -> bytes
     return envelope(code, message, request_id, data).replace(b'"code"', b'"status_code"')
 
 
-def by_ids(tasks: Tasks, account: Account, _endpoint: str, query: str) -> Sequence[EmulatedTask]:
+def by_ids(
+    tasks: Tasks, account: Account, _endpoint: str, query: str, _largest: int
+) -> Sequence[EmulatedTask]:
     ids = query.removeprefix("task_ids=").split(",")
     return [task for name in ids if (task := tasks.peek(account, name)) is not None]
 

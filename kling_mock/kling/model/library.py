@@ -1,0 +1,124 @@
+"""Voices and elements: results that stay in a library, for later requests to name."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from kling_mock.kling.service_codes import refusal
+
+if TYPE_CHECKING:  # a plan has an entry
+    from kling_mock.kling.model.accounts import Account
+    from kling_mock.kling.model.tasks import EmulatedTask, Tasks
+
+__all__ = ["VENDOR", "ItemKind", "LibraryEntry", "LibraryItems", "NamedVoice", "owner_of"]
+
+ItemKind = Literal["voice", "element"]
+
+VENDOR = "kling"  # who owns what every account has
+
+
+class NamedVoice(NamedTuple):
+    """The voice that an element speaks with.
+
+    Attributes:
+        voice_id: Its id.
+        name: Its name; "" if the library did not know it.
+        owned_by: Who owns it; "" likewise.
+    """
+
+    voice_id: str
+    name: str = ""
+    owned_by: str = ""
+
+
+class LibraryEntry(NamedTuple):
+    """What a voice or an element is, as far as its maker has said it.
+
+    Attributes:
+        kind: Which of the two.
+        name: Its name.
+        owned_by: Who owns it, as replies have it; "" is the account of its task.
+        description: What an element is.
+        images: The pictures of an element, the frontal one first; "" stands for one that was not
+            sent as a URL.
+        video: The URL of the video of an element that has one instead.
+        voice: How an element speaks; `None` if nothing was said.
+        tags: The ids of its tags.
+    """
+
+    kind: ItemKind
+    name: str
+    owned_by: str = ""
+    description: str = ""
+    images: tuple[str, ...] = ()
+    video: str = ""
+    voice: NamedVoice | None = None
+    tags: tuple[str, ...] = ()
+
+    @property
+    def is_character(self) -> bool:
+        """Whether it is a person out of a video, of which fewer are taken at once."""
+        return bool(self.video)
+
+
+def owner_of(task: EmulatedTask) -> str:
+    """Return what replies have as the owner of a task's voice or element.
+
+    That an account's own have a number is assumed; this one is made from the account's name.
+    """
+    entry = task.plan.entry
+    owned_by = "" if entry is None else entry.owned_by
+    return owned_by or str(zlib.crc32(task.account.name.encode()))
+
+
+class LibraryItems:
+    """The voices and elements of one world, by the ids that they have as results.
+
+    Args:
+        tasks: The tasks, whose results those of the accounts are.
+        presets: Finished tasks with those that every account has, the newest last.
+    """
+
+    def __init__(self, tasks: Tasks, presets: Iterable[EmulatedTask]) -> None:
+        self._tasks = tasks
+        self._presets: Mapping[str, EmulatedTask] = {task.video_id: task for task in presets}
+
+    def preset(self, item_id: str) -> EmulatedTask | None:
+        """Return the task with the item that every account has and that has this id."""
+        return self._presets.get(item_id)
+
+    def page(self, endpoint: str, number: int, size: int) -> Sequence[EmulatedTask]:
+        """Return page *number* (from 1) of what every account has, in the order of the ids."""
+        all_ = [task for task in self._presets.values() if task.plan.endpoint == endpoint]
+        return all_[(number - 1) * size : number * size]
+
+    def item(self, kind: ItemKind, item_id: str) -> EmulatedTask | None:
+        """Return the task that has made an item, whoever owns it and even if it is deleted."""
+        task = self._presets.get(item_id)
+        if task is None:
+            task = self._tasks.by_result(kind, item_id)
+        if task is None or task.status != "succeed" or task.plan.entry is None:
+            return None
+        return task if task.plan.entry.kind == kind else None
+
+    def may_use(self, account: Account, task: EmulatedTask) -> bool:
+        """Return whether a request of *account* may name the item that *task* has made."""
+        return not task.deleted and (task.account is account or task.video_id in self._presets)
+
+    def delete(self, account: Account, kind: ItemKind, item_id: str) -> EmulatedTask:
+        """Delete an item; return its task.
+
+        Raises:
+            Refusal: 400/1201, the account has no such item of its own, or it was deleted before.
+        """
+        task = self.item(kind, item_id)
+        if task is None or task.account is not account:
+            raise refusal(f"no_{kind}", item_id)
+        if task.deleted:
+            raise refusal("already_deleted", kind.capitalize(), item_id)
+        task.deleted = True
+        if kind == "voice":  # a reply has no place to say so, as it has for an element
+            self._tasks.unlist(task)
+        return task

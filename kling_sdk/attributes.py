@@ -1,0 +1,89 @@
+"""The resources as attributes of a client.
+
+Type checkers see each resource as a class of `kling_sdk._signatures`, which is generated from the
+request classes. At run time each resource gets its own copy of `create` and `run` (or `call`) with
+the request's signature and documentation, so that `help()` shows them.
+"""
+
+from __future__ import annotations
+
+import types
+from functools import cache
+from inspect import Parameter, Signature, cleandoc, signature
+from typing import TYPE_CHECKING, Any
+
+from kling_sdk.endpoints import request_class
+from kling_sdk.options import CALL_OPTIONS
+from kling_sdk.resources import AsyncCallResource, AsyncTaskResource, CallResource, TaskResource
+from kling_sdk.results import Task
+
+if TYPE_CHECKING:
+    from kling_sdk.endpoints.base import Request
+
+__all__ = ["make_resource", "resource"]
+
+
+@cache
+def _shaped(base: Any, cls: type[Request]) -> type[Any]:
+    """Return *base* with its methods that take parameters shaped like the request class."""
+    names = list(signature(cls).parameters.values())
+    names += [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in CALL_OPTIONS.items()
+    ]
+    namespace: dict[str, Any] = {"__module__": base.__module__, "__doc__": base.__doc__}
+    for name in {"create", "run", "call"} & {*dir(base)}:
+        function = getattr(base, name)
+        copy = types.FunctionType(
+            function.__code__, function.__globals__, name, None, function.__closure__
+        )
+        own = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
+        shaped: Any = copy
+        returns = cls.record.result_type if name == "call" else Task
+        shaped.__signature__ = Signature([own, *names], return_annotation=returns)
+        shaped.__doc__ = f"{cleandoc(function.__doc__)}\n\n{cleandoc(cls.__doc__ or '')}"
+        shaped.__qualname__ = function.__qualname__
+        shaped.__module__ = function.__module__
+        namespace[name] = shaped
+    return type(base.__name__, (base,), namespace)
+
+
+def make_resource(client: Any, cls: type[Request]) -> Any:
+    """Return the resource of a client for a request class, also one of your own."""
+    is_sync = hasattr(client, "__enter__")
+    makes_task = cls.record.returns is None
+    base: Any
+    if cls.record.library is not None:
+        from kling_sdk.libraries import (  # few programs use one
+            AsyncLibraryResource,
+            LibraryResource,
+        )
+
+        base = LibraryResource if is_sync else AsyncLibraryResource
+    elif is_sync:
+        base = TaskResource if makes_task else CallResource
+    else:
+        base = AsyncTaskResource if makes_task else AsyncCallResource
+    return _shaped(base, cls)(client._runner, cls)  # noqa: SLF001 - the client's own
+
+
+class _Attribute:
+    """A resource as attribute of a client, made when it is first used."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, client: Any, owner: type | None = None) -> Any:
+        if client is None:  # read from the class, as documentation tools do
+            return self
+        made = make_resource(client, request_class(self.endpoint))
+        client.__dict__[self._name] = made  # found first from now on
+        return made
+
+
+def resource(endpoint: str) -> Any:
+    """Return the attribute of a client for an endpoint."""
+    return _Attribute(endpoint)
