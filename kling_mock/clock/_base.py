@@ -11,7 +11,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Generator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVarTuple
+from typing import Any, Literal, NamedTuple, TypeVarTuple
 
 __all__ = ["MockClock", "SpawnedWork", "Timer", "TokenWindow"]
 
@@ -203,6 +203,11 @@ class MockClock(ABC):
     @speed.setter
     def speed(self, given: float) -> None:  # noqa: ARG002 - the scaled clock's
         raise RuntimeError("Only a scaled clock has a speed to be set: KlingMock(clock=60).")
+
+    @property
+    def kind(self) -> Literal["manual", "scaled", "real"]:
+        """How it moves: a manual clock stands still until it is moved, the others run."""
+        return "manual" if self.speed is None else "scaled"
 
     @property
     def running(self) -> bool:

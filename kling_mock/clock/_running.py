@@ -7,7 +7,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from kling_mock.clock._base import ClockState, MockClock, TokenWindow
 
@@ -191,6 +191,11 @@ class RealClock(ScaledClock):
     def now(self) -> float:
         """Return the wall clock, Unix seconds."""
         return self._wall()
+
+    @property
+    def kind(self) -> Literal["manual", "scaled", "real"]:
+        """`real`: the computer's time."""
+        return "real"
 
     @property
     def speed(self) -> float | None:

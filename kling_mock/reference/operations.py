@@ -14,6 +14,7 @@ from kling_mock.kling.wire.interface import EndpointRoute, InterfaceSchemas
 from kling_mock.kling.wire.v1_schemas import PRESETS, closed, paging, reference
 from kling_mock.reference.request_schemas import request_schema, schema_of
 from kling_mock.web.facts import Fact, assumed
+from kling_mock.web.json_schema import integer, number, optional, text
 from kling_mock.web.openapi import ApiOperation, ApiReply, Parameter, Schema
 
 __all__ = ["OPERATIONS", "SCHEMAS", "operations", "schemas"]
@@ -27,6 +28,21 @@ _SERVER = (5000, 5001, 5002)
 _QUERY_CODES = (*_AUTHENTICATION, 1100, 1103, 1201, 1302, 1304, *_SERVER)
 _BODY_CODES = (*_QUERY_CODES, 1200)
 _CREATE_CODES = (*_AUTHENTICATION, *_ACCOUNT, 1200, 1201, 1203, 1300, 1301, *_SERVER)
+
+_HEALTH = closed(
+    status=text(enum=("ok",)),
+    version=text(about="The version of kling_mock."),
+    clock=closed(
+        now=number(about="Unix seconds."),
+        kind=text(enum=("manual", "scaled", "real")),
+        speed=optional(number(0, about="Seconds on it in a real second; null if it stands still.")),
+    ),
+    tasks=integer(0, about="Tasks that it knows."),
+    open_tasks=integer(0, about="Tasks that have not ended."),
+    requests=integer(0, about="Requests since its start or the last reset, this one not."),
+    unexpected=integer(0, about="How many of them the real service would refuse or ignore."),
+    callbacks=integer(0, about="Callbacks that came up, delivered or not."),
+)
 
 _ID = Parameter(
     "id",
@@ -71,6 +87,15 @@ def operations(endpoints: EndpointRegistry) -> Iterator[ApiOperation]:
         "Get this document",
         _OWN,
         {200: ApiReply("This document.", {"type": "object"})},
+    )
+    yield ApiOperation(
+        "GET",
+        "/health",
+        "health",
+        "documents",
+        "Ask whether the server is up",
+        None,
+        {200: ApiReply("It is up; what it is, and how much it has done.", _HEALTH)},
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,7 @@ class Emulator:
         journal_size: How many requests the journal keeps.
         note_policy: What notes lead to.
         keys: Keys of the account that every server has, instead of made ones.
-        document: Makes the OpenAPI document.
+        pages: What makes the JSON of paths that are not the vendor's.
         admin: Answers requests of the admin API; `None` if there is none.
 
     Attributes:
@@ -70,7 +70,7 @@ class Emulator:
         journal_size: int,
         note_policy: NotePolicy,
         keys: GivenKeys,
-        document: Callable[[], bytes],
+        pages: Mapping[str, Callable[[], bytes]],
         admin: Callable[[web.BaseRequest, str, str], Awaitable[web.StreamResponse]] | None,
     ) -> None:
         self.limits = Limits()
@@ -87,7 +87,7 @@ class Emulator:
         self._keys = keys
         self._sender = HttpCallbackSender()
         self._world = self._new_world(seed)
-        self._handler = KlingHandler(self._world, public_url, document, admin)
+        self._handler = KlingHandler(self._world, public_url, pages, admin)
         self._listener: Listener | None = None
         self._http: web.Server | None = None
 

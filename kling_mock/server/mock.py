@@ -16,6 +16,7 @@ from kling_mock.clock.choice import check_seed, first_instant, make_clock
 from kling_mock.controls.loop_proxy import LoopProxy
 from kling_mock.journal.journal import DEFAULT_SIZE
 from kling_mock.journal.notes import NoteKind, NotePolicy
+from kling_mock.kling.http.handler import HEALTH, OPENAPI
 from kling_mock.kling.model.accounts import GivenKeys
 from kling_mock.kling.world import admin_token
 from kling_mock.server.chosen_secrets import Secrets, check_seeded, is_exposed
@@ -163,7 +164,7 @@ class KlingMock(ServerClients):
             journal_size=journal_size,
             note_policy=policy,
             keys=GivenKeys(chosen.access_key, chosen.secret_key, chosen.api_key),
-            document=steering.openapi,
+            pages={OPENAPI: steering.openapi, HEALTH: steering.health},
             admin=steering.serve_admin if access.is_on else None,
         )
         thread = LoopThread("kling-mock", "This KlingMock")

@@ -106,6 +106,12 @@ class Steering:
             self._admin_api = AdminApi(context, self._access)
         return await self._admin_api(request, path, query)
 
+    def health(self) -> bytes:
+        """Return what `/health` replies; on the server's thread."""
+        from kling_mock.server.health import health_of
+
+        return health_of(self.emulator.world)
+
     def openapi(self) -> bytes:
         """Return the OpenAPI document."""
         from kling_mock.reference.documents import openapi_bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kling_mock.admin.context import AdminContext
-from kling_mock.clock import MockClock, RealClock
+from kling_mock.clock import MockClock
 from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import EVERY, closed, integer, number, optional, text
 from kling_mock.web.operations import ApiCall, Parameters
@@ -23,9 +23,7 @@ CLOCK = closed(
 
 def show_clock(clock: MockClock) -> dict[str, Any]:
     """Return what is shown of the clock."""
-    kind = "manual" if clock.speed is None else "scaled"
-    kind = "real" if isinstance(clock, RealClock) else kind
-    return {"now": clock.now(), "kind": kind, "speed": clock.speed}
+    return {"now": clock.now(), "kind": clock.kind, "speed": clock.speed}
 
 
 def read_clock(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:

@@ -7,8 +7,9 @@ Whatever a client sends, the reply is Kling's envelope with a 4xx, never a dropp
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -19,10 +20,11 @@ from kling_mock.kling.media.urls import MEDIA
 from kling_mock.kling.world import World
 from kling_mock.web.replies import json_reply
 
-__all__ = ["ADMIN", "OPENAPI", "KlingHandler"]
+__all__ = ["ADMIN", "HEALTH", "OPENAPI", "KlingHandler"]
 
 ADMIN = "/__kling/"  # below it, tests in other languages steer the server
 OPENAPI = "/openapi.json"
+HEALTH = "/health"
 
 
 class KlingHandler:
@@ -32,7 +34,8 @@ class KlingHandler:
         world: The state; assign another one to reset.
         public_url: Scheme, host and port that result URLs begin with; `None` is those by
             which the client came.
-        document: Makes the OpenAPI document when it is requested.
+        pages: What makes the JSON of other paths when they are requested. No account is needed
+            for them, no fault happens to them, and they are not in the journal.
         admin: Serves requests of the admin API, with their path and query; `None` is nobody.
     """
 
@@ -40,12 +43,12 @@ class KlingHandler:
         self,
         world: World,
         public_url: str | None = None,
-        document: Callable[[], bytes] = bytes,
+        pages: Mapping[str, Callable[[], bytes]] = MappingProxyType({}),
         admin: Callable[[web.BaseRequest, str, str], Awaitable[web.StreamResponse]] | None = None,
     ) -> None:
         self.world = world
         self._admin = admin
-        self._document = document
+        self._pages = pages
         self._public_url = None if public_url is None else public_url.rstrip("/")
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -69,8 +72,8 @@ class KlingHandler:
                     if faults is not None:
                         return await faults.send_file(exchange, found)
                     return await send_result(exchange, found)
-            elif path == OPENAPI:
-                return json_reply(request, 200, self._document(), world.clock.now())
+            elif (page := self._pages.get(path)) is not None:
+                return json_reply(request, 200, page(), world.clock.now())
         return await exchange.run(faults)
 
     def _origin(self, request: web.BaseRequest) -> str:
