@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, get_args
 
-from kling_mock.journal.entries import Entry
+from kling_mock.journal.entries import Entry, EntryKind
 from kling_mock.journal.matching import STATUSES, Where
 from kling_mock.journal.notes import NoteKind
 from kling_mock.kling.callbacks.log import Delivery, State
@@ -195,6 +195,9 @@ ENTRY = closed(
     code=integer(about="The service code; 0 is success. Without an envelope the HTTP status."),
     request_id=text(),
     account=text("Empty if the request was not authenticated."),
+    kind=text(
+        "Whether it is a call of the API or the download of a file.", enum=get_args(EntryKind)
+    ),
     request=text("The first bytes of the body; its URLs are without user info and query."),
     response=text("The first bytes of the body."),
     fault=text("The faults that happened to it, with `+` between."),
@@ -216,6 +219,7 @@ def show_entry(number: int, entry: Entry) -> dict[str, Any]:
         "code": entry.code,
         "request_id": entry.request_id,
         "account": entry.account,
+        "kind": entry.kind,
         "request": entry.request.decode("utf-8", "replace"),
         "response": entry.response.decode("utf-8", "replace"),
         "fault": entry.fault,

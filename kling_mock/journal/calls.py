@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, Final, NamedTuple, TypedDict, Unpack
+from typing import Any, Final, Literal, NamedTuple, TypedDict, Unpack
 
-from kling_mock.journal.entries import Entry, shorten
+from kling_mock.journal.entries import RESULTS, Entry, shorten
 from kling_mock.journal.matching import read_match
 from kling_mock.journal.redaction import redact_value
 
@@ -15,6 +15,7 @@ __all__ = ["Call", "CallFilters", "Difference"]
 
 _SHOWN: Final = 80  # characters of a value in a message
 _MISSING: Final = object()
+_KINDS: Final = ("api", "download", "*")
 
 
 class CallFilters(TypedDict, total=False):
@@ -32,6 +33,8 @@ class CallFilters(TypedDict, total=False):
         body: Members that the request's JSON body has, among others. Members of members are
             compared in the same way; arrays item by item; URLs without user info, query and
             fragment, which are not kept.
+        kind: `api`, `download`, or `*` for both. Left out, downloads of result files match only
+            if the path is one below `/media/`, or if a fault is named.
     """
 
     method: str
@@ -43,6 +46,7 @@ class CallFilters(TypedDict, total=False):
     external_task_id: str
     fault: str
     body: Mapping[str, Any]
+    kind: Literal["api", "download", "*"]
 
 
 class Difference(NamedTuple):
@@ -75,14 +79,16 @@ class Call:
         method: The HTTP method; `*` is any.
         path: The path without the query, in which `*` stands for anything.
         body: Members that the request's JSON body has.
+        kind: Whether it is for calls of the API, for downloads, or for both (`*`).
         filters: The other filters.
 
     Raises:
-        ValueError: *match* is not of this form, or comes together with `method` or `path`.
+        ValueError: *match* is not of this form, or comes together with `method` or `path`; or
+            there is no such kind.
         TypeError: There is no such filter.
     """
 
-    __slots__ = ("body", "filters", "method", "path")
+    __slots__ = ("body", "filters", "kind", "method", "path")
 
     def __init__(self, match: str = "*", **filters: Unpack[CallFilters]) -> None:
         unknown = sorted(filters.keys() - CallFilters.__annotations__.keys())
@@ -96,7 +102,19 @@ class Call:
         self.method: Final[str] = rest.pop("method", method)
         self.path: Final[str] = rest.pop("path", path)
         self.body: Final[Mapping[str, Any]] = rest.pop("body", {})
+        self.kind: Final[str] = rest.pop("kind", self._default_kind(rest))
+        if self.kind not in _KINDS:
+            raise ValueError(f"kind: must be 'api', 'download' or '*', got {self.kind!r}")
         self.filters: Final[Mapping[str, Any]] = rest
+
+    def _default_kind(self, filters: Mapping[str, Any]) -> str:
+        if self.path.startswith(RESULTS):
+            return "*"  # other methods than GET are no downloads
+        return "*" if filters.get("fault") else "api"
+
+    def takes(self, kind: str) -> bool:
+        """Return whether entries of *kind* are among those that it is for."""
+        return self.kind in {"*", kind}
 
     def accepts(self, entry: Entry) -> bool:
         """Return whether *entry* matches."""
@@ -114,6 +132,8 @@ class Call:
 
     def differences(self, entry: Entry) -> Iterator[Difference]:
         """Yield in what *entry* differs from the pattern; nothing if it matches."""
+        if not self.takes(entry.kind):
+            yield Difference("kind", self.kind, entry.kind, 3.0)
         if self.method not in {"*", entry.method}:
             yield Difference("method", self.method, entry.method, 1.5)
         if self.path != "*" and not fnmatchcase(entry.path, self.path):

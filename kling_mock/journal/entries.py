@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from kling_mock.journal.notes import Note
 
-__all__ = ["BODY_KEPT", "TASKS", "Entry", "keep", "shorten"]
+__all__ = ["BODY_KEPT", "RESULTS", "TASKS", "Entry", "EntryKind", "is_download", "keep", "shorten"]
+
+EntryKind = Literal["api", "download"]
 
 TASKS = "/tasks"  # the path of queries on the model-path interface
 BODY_KEPT = 4_096  # bytes of each body: an inline image would fill the memory
 _TEXT_KEPT = 256  # characters of each text in a body that is too long
 _TEXT_SHOWN = 64  # characters of a text that is shortened
-_RESULTS = "/media/"  # files; a 404 for an expired one is an ordinary reply
+RESULTS: Final = "/media/"  # files; a 404 for an expired one is an ordinary reply
 
 
 class Entry(NamedTuple):
@@ -56,6 +58,11 @@ class Entry(NamedTuple):
     fault: str = ""
     notes: tuple[Note, ...] = ()
     late_of: str = ""
+
+    @property
+    def kind(self) -> EntryKind:
+        """Whether it is a call of the API, or the download of a result file."""
+        return "download" if is_download(self.method, self.path) else "api"
 
     @property
     def sent(self) -> Any:
@@ -143,9 +150,12 @@ class Entry(NamedTuple):
         """
         if any(note.unexpected for note in self.notes):
             return True
-        return bool(self.code) and not (
-            self.account or self.fault or self.path.startswith(_RESULTS)
-        )
+        return bool(self.code) and not (self.account or self.fault or self.path.startswith(RESULTS))
+
+
+def is_download(method: str, path: str) -> bool:
+    """Return whether a request fetches a result file, also one that is gone."""
+    return path.startswith(RESULTS) and method in {"GET", "HEAD"}
 
 
 def _read(body: bytes) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from kling_mock.journal.calls import Call
-from kling_mock.journal.entries import Entry
+from kling_mock.journal.entries import RESULTS, Entry, EntryKind, is_download
 from kling_mock.journal.matching import may_overlap
 
 __all__ = ["Forgotten", "ForgottenKind", "IncompleteJournalError", "could_be", "describe"]
@@ -50,6 +50,11 @@ class ForgottenKind(NamedTuple):
     account: str
     fault: str
     has_body: bool
+
+    @property
+    def kind(self) -> EntryKind:
+        """As of `Entry`."""
+        return "download" if is_download(self.method, self.path) else "api"
 
     def __str__(self) -> str:
         text = f"{self.method} {self.path}, answered {self.status}/{self.code}"
@@ -114,6 +119,8 @@ class Forgotten:
 
     def _path(self, method: str, path: str) -> str:
         """Return *path* with `*` in the place of an id."""
+        if is_download(method, path):
+            return f"{RESULTS}*"  # one kind for all files
         if len(path) > _LONGEST_PATH or "*" in path:
             return "*"
         if f"{method} {path}" in self._served:
@@ -132,6 +139,8 @@ def could_be(call: Call, kind: ForgottenKind) -> bool:
     return (
         (call.method == "*" or kind.method in {"*", call.method})
         and may_overlap(call.path, kind.path)
+        # Where there were too many kinds, it may be either.
+        and (kind.path == "*" or call.takes(kind.kind))
         and all(value in known[name] for name, value in call.filters.items() if name in known)
         and (not call.body or kind.has_body)
     )

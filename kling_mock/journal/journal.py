@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Unpack
 
 from kling_mock.journal.calls import Call, CallFilters
-from kling_mock.journal.entries import TASKS, Entry
+from kling_mock.journal.entries import RESULTS, TASKS, Entry
 from kling_mock.journal.forgotten import Forgotten, IncompleteJournalError, could_be, describe
 from kling_mock.journal.reports import explain, lines, nearest_miss
 
@@ -53,7 +53,9 @@ class Journal:
         self._retired: dict[str, None] = {}
         self._served = served
         self._total = 0
-        self._cleared = 0  # what `total` was when everything was forgotten on purpose
+        self._downloads = 0
+        # What `total` and `downloads_total` were when everything was forgotten on purpose.
+        self._cleared = self._cleared_downloads = 0
 
     def add(self, entry: Entry) -> None:
         """Append one entry; another one makes room, see the class."""
@@ -64,6 +66,8 @@ class Journal:
         queue.append(number)
         if len(self._kept) > self._size:
             self._make_room(number)
+        if entry.path.startswith(RESULTS):
+            self._downloads += entry.kind == "download"
         if (entry.code or entry.notes) and entry.unexpected:
             self._unexpected.append(entry)
             self._unexpected_total += 1
@@ -90,7 +94,7 @@ class Journal:
         self._unexpected_total = 0
         self._late_total = 0
         self._retired.clear()
-        self._cleared = self._total
+        self._cleared, self._cleared_downloads = self._total, self._downloads
 
     @property
     def retired(self) -> list[str]:
@@ -135,6 +139,20 @@ class Journal:
     def unexpected(self) -> list[Entry]:
         """The newest calls that Kling does not know, or of which it ignores a key; see `Entry`."""
         return list(self._unexpected)
+
+    @property
+    def downloads(self) -> list[Entry]:
+        """The downloads of result files that are kept, oldest first, those of files gone included.
+
+        They are entries as any other, but no calls of the API: `where` and the assertions take
+        them only if they are asked for; see `CallFilters`.
+        """
+        return [entry for entry in self if entry.kind == "download"]
+
+    @property
+    def downloads_total(self) -> int:
+        """How many of the entries ever added are downloads; `total` has them, too."""
+        return self._downloads
 
     def numbered(self) -> list[tuple[int, Entry]]:
         """Return what is kept, oldest first, each with its number among all ever added."""
@@ -212,7 +230,8 @@ class Journal:
 
         Args:
             calls: Matches as of `where`, or `Call` for those with filters.
-            exact: Whether nothing else may have been called, between them or around.
+            exact: Whether nothing else may have been called, between them or around. Downloads
+                count only if one of the calls takes them.
 
         Raises:
             AssertionError: They did not; the text shows which one is missing, and the nearest
@@ -244,30 +263,37 @@ class Journal:
 
     def _exact_sequence(self, wanted: Sequence[Call]) -> list[Entry]:
         __tracebackhide__ = True
-        kept, first = dict(self.numbered()), self._cleared + 1
+        kept, count = dict(self.numbered()), self._total - self._cleared
+        numbers = list(range(self._cleared + 1, self._total + 1))
         doubtful: list[Call] = []
-        for place, call in enumerate(wanted, first):
-            entry = kept.get(place)
+        if not any(call.takes("download") for call in wanted):
+            count -= self._downloads - self._cleared_downloads
+            download = Call(kind="download")
+            if self._forgotten.matching(download) and count == len(wanted):
+                raise self._incomplete([download], "which calls came between these")
+            numbers = [one for one in numbers if one not in kept or kept[one].kind == "api"]
+        for place, call in enumerate(wanted):
+            number = numbers[place] if place < len(numbers) else self._total + 1
+            entry = kept.get(number)
             if entry is not None and call.accepts(entry):
                 continue
             if entry is not None:
                 is_possible = call.may_accept(entry)
             else:
-                is_possible = place <= self._total and bool(self._forgotten.matching(call))
+                is_possible = place < len(numbers) and bool(self._forgotten.matching(call))
             if is_possible:
                 doubtful.append(call)
             else:
-                at = list(kept).index(place) if entry is not None else len(kept)
+                at = list(kept).index(number) if entry is not None else len(kept)
                 raise self._failure(
-                    f"call {place - first + 1} of the sequence, {call}, did not come as #{place}",
+                    f"call {place + 1} of the sequence, {call}, did not come as #{number}",
                     *self._nearest(call, at, at + 1),
                 )
-        count = self._total - self._cleared
         if count > len(wanted):
             raise self._failure(f"expected {_calls(len(wanted))} in all, there {_were(count)}")
         if doubtful:
             raise self._incomplete(doubtful, "whether exactly these calls came in this order")
-        return list(kept.values())
+        return [kept[number] for number in numbers]
 
     def assert_no_unexpected(self, *, late: bool = True) -> None:
         """Check that every call was one that is served, with a valid credential and known keys.
@@ -368,7 +394,7 @@ class Journal:
 def _is_query(entry: Entry) -> bool:
     """Return whether *entry* is one of the many that a waiting client makes, and went well."""
     asks = entry.method == "GET" or entry.path == TASKS
-    return asks and not entry.code and not entry.fault and entry.status == 200
+    return asks and not entry.code and not entry.fault and 200 <= entry.status < 400
 
 
 def _in_order(

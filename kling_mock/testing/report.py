@@ -46,7 +46,10 @@ def sections(
         made.append((f"{name}: faults that never happened", text))
     calls = journal.tail(lines)
     if calls:
-        title = f"{name}: journal of {_many(journal.total, 'call')}"
+        downloads = journal.downloads_total
+        title = f"{name}: journal of {_many(journal.total - downloads, 'call')}"
+        if downloads:
+            title += f" and {_many(downloads, 'download')}"
         if journal.forgotten:
             title += f", {journal.forgotten} of them forgotten"
             kinds = describe(dict(journal.forgotten_kinds), lines)

@@ -31,6 +31,10 @@ _FILTERS = {
     "task_id": text("Only requests that created this task, or queried it."),
     "external_task_id": text("Only requests with this external id."),
     "fault": text("Only requests that this kind of fault happened to."),
+    "kind": text(
+        "Only calls of the API (`api`), or downloads of result files; `*` is both.",
+        enum=("api", "download", "*"),
+    ),
 }
 
 
@@ -38,7 +42,7 @@ def list_journal(context: AdminContext, parameters: Parameters) -> dict[str, Any
     """Return one page of requests, the newest first."""
     journal = context.journal
     filters: Any = {name: parameters[name] for name in _FILTERS if name in parameters}
-    call = Call(filters.pop("match", "*"), **filters)
+    call = Call(filters.pop("match", "*"), **{"kind": "*", **filters})
     kept = reversed(journal.numbered())  # before the count: nothing may be missing in both
     found = page((show_entry(at, entry) for at, entry in kept if call.accepts(entry)), parameters)
     return found | {"forgotten": sum(journal.forgotten_kinds.matching(call).values())}

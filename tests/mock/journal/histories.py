@@ -118,6 +118,7 @@ def wanted_calls() -> st.SearchStrategy[dict[str, Any]]:
             "external_task_id": st.sampled_from(["1", "order"]),
             "fault": st.sampled_from(["", "latency", "status"]),
             "body": st.sampled_from([{"duration": "5"}, {"duration": "10"}]),
+            "kind": st.sampled_from(["api", "download", "*"]),
         },
     )
 
@@ -174,8 +175,11 @@ def answer(question: Question, history: Sequence[Made]) -> Answer:
                     left.pop(0)
             result = Answer(holds=not left)
         case "exact":
-            same = len(calls) == len(history) and all(map(_accepts, calls, history))
-            result = Answer(same, list(range(len(history))))
+            all_count = any(_kind(call) != "api" for call in calls)
+            places = [at for at, made in enumerate(history) if all_count or not _is_download(made)]
+            shown = [history[at] for at in places]
+            same = len(calls) == len(shown) and all(map(_accepts, calls, shown))
+            result = Answer(same, places)
         case _:
             result = Answer(holds=not any(map(is_unexpected, history)))
     return result
@@ -191,7 +195,20 @@ def _matching(call: Filters, history: Sequence[Made]) -> list[int]:
     return [at for at, made in enumerate(history) if _accepts(call, made)]
 
 
+def _is_download(made: Made) -> bool:
+    return made.method == "GET" and made.path.startswith("/media/")
+
+
+def _kind(call: Filters) -> str:
+    """Return which kind of calls a pattern is for: downloads only if it is about them."""
+    is_about_files = call.get("path", "").startswith("/media/") or call.get("fault", "") != ""
+    kind: str = call.get("kind", "*" if is_about_files else "api")
+    return kind
+
+
 def _accepts(call: Filters, made: Made) -> bool:
+    if _kind(call) not in {"*", "download" if _is_download(made) else "api"}:
+        return False
     asked = made.path.split("/")[-1] if made.method == "GET" else None
     has: dict[str, tuple[Any, ...]] = {
         "method": (made.method,),
@@ -203,6 +220,8 @@ def _accepts(call: Filters, made: Made) -> bool:
         "fault": tuple(made.fault.split("+")),
     }
     for name, value in call.items():
+        if name == "kind":
+            continue
         if name == "path":
             if not _is_like(value, made.path):
                 return False
