@@ -35,6 +35,12 @@ TOLERANCE: Final = 300  # s, both ways (vendor page)
 MAX_BODY: Final = 1024 * 1024
 LATEST: Final = 10**11  # s since 1970, the year 5138: a larger number counts milliseconds
 
+LATE: Final = 24 * 3600  # s; a callback that old is hardly a delayed one
+_EMULATED: Final = (
+    "; if an emulated Kling with another time than this computer's has signed it, pass its time, "
+    "now=mock.clock.time(), or let it sign in real time, mock.callbacks.timestamps = 'real'"
+)
+
 #: A request's headers: a mapping, or pairs as an ASGI server has them.
 Headers = (
     Mapping[str, str]
@@ -127,9 +133,7 @@ def check_signature(
         raise CallbackVerificationError("webhook-timestamp is no number of seconds")
     age = moment - int(timestamp)
     if abs(age) > TOLERANCE:
-        raise CallbackVerificationError(
-            f"the callback is {age:.0f} s old; it must be within {TOLERANCE} s either way"
-        )
+        raise CallbackVerificationError(_off(age))
     signed = f"{webhook_id}.{timestamp}.".encode() + body
     wanted = [hmac.digest(key, signed, "sha256") for key in keys]
     given = list(_given(signatures))
@@ -141,6 +145,16 @@ def check_signature(
             "byte for byte what was received"
         )
     return webhook_id
+
+
+def _off(age: float) -> str:
+    """Return why a callback that was signed *age* seconds before now is refused, and what helps."""
+    direction = "before" if age > 0 else "after"
+    causes = "it was delayed or replayed, or now is ahead" if age > 0 else "now is behind"
+    off = f"{abs(age):.0f} s {direction} now"
+    text = f"the callback was signed {off}; it must be within {TOLERANCE} s: {causes}"
+    # A clock that is so far off was moved, or somebody tries an old callback.
+    return f"{text}{_EMULATED}" if age < 0 or age > LATE else text
 
 
 # ---------------------------------------------------------------- the program's arguments

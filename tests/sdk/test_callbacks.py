@@ -81,9 +81,27 @@ def test_a_callback_up_to_300_seconds_old_or_early_is_accepted(off: int) -> None
     assert parse_callback(BODY, HEADERS, SECRET, now=SENT + off).verified
 
 
+@pytest.mark.parametrize(
+    ("off", "said", "hints"),
+    [
+        (301, "301 s before now; it must be within 300 s: it was delayed or replayed", 0),
+        (24 * 3600, "86400 s before now", 0),
+        (24 * 3600 + 1, "86401 s before now", 1),
+        (-301, "301 s after now; it must be within 300 s: now is behind", 1),
+        (-1_000_000, "1000000 s after now", 1),
+    ],
+)
+def test_a_refusal_for_the_clock_says_what_to_do(off: int, said: str, hints: int) -> None:
+    """By how much it is off, in which direction, and how a test passes the emulator's time."""
+    with pytest.raises(CallbackVerificationError) as caught:
+        parse_callback(BODY, HEADERS, SECRET, now=SENT + off)
+    assert said in str(caught.value)
+    assert str(caught.value).count("now=mock.clock.time()") == hints
+
+
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
-    ("too old", {"now": SENT + 301}, "301 s old"),
-    ("too early", {"now": SENT - 301}, "-301 s old"),
+    ("too old", {"now": SENT + 301}, "301 s before now; it must be within 300 s"),
+    ("too early", {"now": SENT - 301}, "301 s after now; it must be within 300 s"),
     ("another body", {"raw_body": BODY.replace(b"succeeded", b"failed")}, "does not match"),
     ("the same JSON, other bytes", {"raw_body": BODY.replace(b",", b", ")}, "byte for byte"),
     ("another secret", {"secrets": OTHER}, "does not match"),
