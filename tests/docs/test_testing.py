@@ -16,7 +16,9 @@ from _kling_mock_pytest import pytest_addoption
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "testing.md").read_text("utf-8")
-TESTS = re.findall(r"<!-- pytest -->\n```python\n(.*?)```", PAGE, re.DOTALL)
+TESTS = re.findall(r"<!-- pytest(?:: django)? -->\n```python\n(.*?)```", PAGE, re.DOTALL)
+OTHERS = re.findall(r"<!-- run: (sh|js) -->\n```\1\n(.*?)```", PAGE, re.DOTALL)
+PROGRAMS = {"sh": ("bash", "curl"), "js": ("node",)}
 OPTIONS = ("-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function")
 
 
@@ -27,10 +29,17 @@ def test_every_python_example_is_run() -> None:
 
 @pytest.mark.parametrize("source", TESTS, ids=range(len(TESTS)))
 @pytest.mark.slow
-def test_the_tests_pass(source: str, pytester: pytest.Pytester) -> None:
+def test_the_tests_pass(
+    source: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Copied from the page, its tests pass, with warnings as errors."""
     pytester.makepyfile(source)
-    result = pytester.runpytest_inprocess("-W", "error", "--strict-markers", *OPTIONS)
+    strict = ("-W", "error", "--strict-markers")
+    if "django" in source:  # its settings are the process's
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # loading them takes seconds
+        result = pytester.runpytest_subprocess(*strict, "-p", "kling_mock")
+    else:
+        result = pytester.runpytest_inprocess(*strict, *OPTIONS)
     result.assert_outcomes(passed=len(re.findall(r"^(?:async )?def test_", source, re.MULTILINE)))
 
 
@@ -75,24 +84,30 @@ def without_numbers(text: str) -> str:
     return re.sub(r"[0-9.]+", "0", re.sub(r" ?-{3,}", "", text))
 
 
-@pytest.mark.parametrize(("language", "programs"), [("sh", "bash curl"), ("js", "node")])
+def test_every_example_in_another_language_is_run() -> None:
+    """No block of a language is left out."""
+    for language in PROGRAMS:
+        count = len([name for name, _ in OTHERS if name == language])
+        assert count == PAGE.count(f"```{language}\n") > 0
+
+
+@pytest.mark.parametrize(("language", "source"), OTHERS, ids=range(len(OTHERS)))
 @pytest.mark.slow
-def test_the_examples_in_other_languages_run(language: str, programs: str, tmp_path: Path) -> None:
+def test_the_examples_in_other_languages_run(language: str, source: str, tmp_path: Path) -> None:
     """Copied from the page, they start a server, steer it, and see what they should."""
-    found = re.search(rf"<!-- run: {language} -->\n```{language}\n(.*?)```", PAGE, re.DOTALL)
-    assert found
-    missing = [name for name in programs.split() if shutil.which(name) is None]
+    programs = PROGRAMS[language]
+    missing = [name for name in programs if shutil.which(name) is None]
     if missing:
         pytest.skip(f"{missing[0]} is not installed")
     (tmp_path / "kling-mock").write_text(
         f'#!/bin/sh\nexec {sys.executable} -m kling_mock "$@"\n', encoding="utf-8"
     )
     (tmp_path / "kling-mock").chmod(0o755)
-    (tmp_path / "test.mjs").write_text(found[1], encoding="utf-8")
-    words = ["-euo", "pipefail", "-c", found[1]] if language == "sh" else ["test.mjs"]
+    (tmp_path / "test.mjs").write_text(source, encoding="utf-8")
+    words = ["-euo", "pipefail", "-c", source] if language == "sh" else ["test.mjs"]
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        [programs.split(maxsplit=1)[0], *words],
+        [programs[0], *words],
         cwd=tmp_path,
         env=os.environ | {"PATH": path, "no_proxy": "*"},
         capture_output=True,

@@ -41,8 +41,9 @@ _FILTERS = {
 def list_journal(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Return one page of requests, the newest first."""
     journal = context.journal
-    filters: Any = {name: parameters[name] for name in _FILTERS if name in parameters}
-    call = Call(filters.pop("match", "*"), **{"kind": "*", **filters})
+    given = {name: parameters[name] for name in _FILTERS if name in parameters}
+    filters: Any = {"kind": "*"} | given
+    call = Call(filters.pop("match", "*"), **filters)
     kept = reversed(journal.numbered())  # before the count: nothing may be missing in both
     found = page((show_entry(at, entry) for at, entry in kept if call.accepts(entry)), parameters)
     return found | {"forgotten": sum(journal.forgotten_kinds.matching(call).values())}
