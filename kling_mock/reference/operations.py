@@ -258,7 +258,7 @@ def _media(form: FileForm, suffix: str) -> Iterator[ApiOperation]:
         yield ApiOperation(
             method,
             f"{MEDIA}{form.folder}/{shown}",
-            f"{method.lower()}-{suffix}",
+            f"{method.lower()}-{form.folder.removesuffix('s')}-{suffix}",
             "results",
             "Download a result" if method == "GET" else "Get the headers of a result",
             PATHS,
