@@ -32,9 +32,9 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "imports", "fast"]
 
 
-def _install(session: nox.Session) -> None:
+def _install(session: nox.Session, extras: str = "dev") -> None:
     if session.virtualenv.venv_backend != "none":
-        session.install("-q", "-e", ".[dev]")
+        session.install("-q", "-e", f".[{extras}]")
 
 
 def _tool(session: nox.Session, name: str) -> str:
@@ -52,7 +52,7 @@ def _pytest(session: nox.Session, *arguments: str, size: str | None = None) -> N
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run all tests."""
-    _install(session)
+    _install(session, "dev,docs")
     _pytest(session, "-q", "-n", "auto", *session.posargs)
 
 
@@ -67,7 +67,7 @@ def fast(session: nox.Session) -> None:
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Run all tests, and fail if they cover too little."""
-    _install(session)
+    _install(session, "dev,docs")
     measure = (_tool(session, "python"), "-m", "coverage")
     session.run(*measure, "erase")
     session.run(*measure, "run", "-m", "pytest", "-q", "-n", "auto", *session.posargs)
@@ -107,6 +107,13 @@ def generate(session: nox.Session) -> None:
     session.run(python, "-m", "kling_mock.reference", "docs")
     session.run(python, "-m", "kling_mock.storage")
     session.run(python, "-m", "tests.public_surface", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site, in English and Chinese, into `site/`; warnings are errors."""
+    _install(session, "dev,docs")
+    session.run(_tool(session, "python"), "-m", "tests.site")
 
 
 @nox.session

@@ -18,6 +18,7 @@ ALSO_IN_SDIST = (
     "SECURITY.md",
     "LICENSE",
     "noxfile.py",
+    "zensical.toml",
     "examples/quickstart.py",
     "docs/design.md",
     "tests/conftest.py",

@@ -1,4 +1,4 @@
-"""Links between the pages and to files of the repository lead somewhere."""
+"""Links between the pages and to files of the repository lead somewhere, and so do anchors."""
 
 from __future__ import annotations
 
@@ -7,22 +7,52 @@ from pathlib import Path
 
 import pytest
 
+from tests.site.links import anchors, prose
+
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
 def targets(page: Path) -> set[Path]:
     """Return the files that a page links to."""
-    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    return {page.parent / name for name, _ in local_links(page) if name}
+
+
+def local_links(page: Path) -> set[tuple[str, str]]:
+    """Return the file and the anchor of each link of a page, each of which may be empty."""
+    text = "\n".join(line for line, is_prose in prose(page.read_text("utf-8")) if is_prose)
     links = re.findall(r"\]\(([^)\s]+)\)", text)
-    local = (link.partition("#")[0] for link in links if "://" not in link)
-    return {page.parent / link for link in local if link}
+    return {link.partition("#")[::2] for link in links if "://" not in link}
+
+
+def missing_anchors(page: Path) -> list[str]:
+    """Return the links of a page to headings that are not there."""
+    found = []
+    for name, anchor in sorted(local_links(page)):
+        there = page.parent / name if name else page
+        if anchor and anchor not in anchors(there.read_text("utf-8")):
+            found.append(f"{name}#{anchor}")
+    return found
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_to_a_file(page: Path) -> None:
     """A file that is moved takes its links along."""
     assert [str(one) for one in targets(page) if not one.exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_anchor_is_a_heading_of_its_page(page: Path) -> None:
+    """A heading that is reworded takes the links to it along."""
+    assert missing_anchors(page) == []
+
+
+def test_a_link_to_a_heading_that_is_gone_is_found(tmp_path: Path) -> None:
+    """Control: in the page itself and in another one."""
+    (tmp_path / "a.md").write_text("# A\n\n[b](b.md#b-1), [c](b.md#c), [a](#a), [d](#d)\n")
+    (tmp_path / "b.md").write_text("# B\n\n## B\n")
+
+    assert missing_anchors(tmp_path / "a.md") == ["#d", "b.md#c"]
 
 
 def test_the_design_page_says_where_the_things_are_that_people_look_for() -> None:

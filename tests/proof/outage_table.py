@@ -10,6 +10,7 @@ from statistics import median
 from typing import Final
 
 from tests.proof.outages import Found, Outage
+from tests.translations import confirm, translations
 
 __all__ = ["row_of", "with_row", "write_row"]
 
@@ -41,7 +42,10 @@ def with_row(page: str, row: str) -> str:
 
 
 def write_row(store: str, accident: str, outages: Sequence[Outage], found: Found) -> None:
-    """Write a row into the pages."""
+    """Write a row into the pages; a Chinese page that was up to date still is."""
+    was_current = any(one.page == PAGES[1] and one.is_current for one in translations())
     row = row_of(store, accident, outages, found)
     for page in PAGES:
         page.write_text(with_row(page.read_text("utf-8"), row), "utf-8")
+    if was_current:
+        confirm(PAGES[0])

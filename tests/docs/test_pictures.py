@@ -1,0 +1,64 @@
+"""The pictures: small SVG files that a page shows and describes, in accord with the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from kling_mock.relay.domain.pricing import QUOTA_PER_UNIT
+from kling_mock.relay.domain.states import TaskState
+from kling_mock.storage.values.records import LedgerKind
+
+DOCS = Path(__file__).parents[2] / "docs"
+PICTURES = sorted((DOCS / "pictures").glob("*"))
+SHOWN = {
+    name: text
+    for page in DOCS.rglob("*.md")
+    for text, name in re.findall(r"!\[([^\]]*)\]\(pictures/([^)]+)\)", page.read_text("utf-8"))
+}
+
+
+def texts(name: str) -> list[str]:
+    """Return what a picture says, in the order of the file."""
+    root = ET.parse(DOCS / "pictures" / name).getroot()  # noqa: S314 - our own file
+    return [text.text or "" for text in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
+def test_a_picture_can_be_read_by_everybody(picture: Path) -> None:
+    """A page shows it with a description; it is small, follows dark mode and fetches nothing."""
+    assert picture.suffix == ".svg"
+    assert len(SHOWN[picture.name]) > 80
+    source = picture.read_text("utf-8")
+    assert len(source) < 8_000
+    assert "prefers-color-scheme: dark" in source
+    assert not re.search(r"(?:href|src)=|url\((?!#)|@import|<image|<script", source)
+    root = ET.fromstring(source)  # noqa: S314 - our own file
+    for part in ("title", "desc"):
+        assert root.findtext(f"{{http://www.w3.org/2000/svg}}{part}")
+
+
+def test_the_states_are_those_of_the_relay() -> None:
+    """Each state has its box."""
+    assert {state.value for state in TaskState} <= set(texts("task-life.svg"))
+
+
+def test_the_money_adds_up() -> None:
+    """Kinds of entries and amounts are the relay's: the hold, its release, and the charge."""
+    said = texts("money.svg")
+    amounts = {
+        (kind, int(said[at + 1].replace(",", "").replace("\N{MINUS SIGN}", "-")))
+        for at, kind in enumerate(said)
+        if kind in set(LedgerKind)
+    }
+    held, charged = 2 * QUOTA_PER_UNIT, 3 * QUOTA_PER_UNIT // 2
+    assert amounts == {
+        ("opening", 1_000_000),
+        ("hold", held),
+        ("release", -held),
+        ("charge", -charged),
+    }
+    assert {f"{1_000_000 - charged:,}", f"= {1_000_000 - held:,}"} <= set(said)

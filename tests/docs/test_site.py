@@ -1,0 +1,228 @@
+"""The documentation site: every page is in it, in both languages, and leads where it says."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.site import checks, pages
+from tests.site.build import address_of_files, build, home
+from tests.site.interface_pages import PACKAGES, anchors_of, public_names
+from tests.site.languages import CHINESE, ENGLISH
+from tests.site.links import anchors, rewrite
+
+ROOT = pages.ROOT
+SOURCES = {"README.md", "docs/relay.md", "docs/scaling.md", "docs/decisions/0001-a.md"}
+#: Bytes on disk, most of them the text of all pages in both languages and its search index.
+LARGEST = 10_000_000
+NEEDS_EXTRA = "the extra `docs` is not installed: pip install -e '.[docs]'"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Return a small repository, one page of which is translated."""
+    for name, text in {
+        "README.md": "# Home\n",
+        "docs/relay.md": "# Relay\n\n## Clocks\n\n## Money\n",
+        "docs/scaling.md": "# Scaling\n\n## Many\n",
+        "docs/scaling.zh-CN.md": "# 扩展\n\n## 许多\n",
+        "docs/decisions/0001-a.md": "# 1. A\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, "utf-8")
+    return tmp_path
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """Whoever adds a page to docs/ says in `zensical.toml` where readers find it."""
+    assert pages.orphans() == set()
+
+
+def test_a_page_that_no_section_has_is_found(repository: Path) -> None:
+    """Control: an orphan is named."""
+    (repository / "zensical.toml").write_text(
+        '[project]\nnav = ["README.md", { A = ["docs/relay.md", "docs/decisions/*.md"] }]\n'
+    )
+    assert pages.orphans(repository) == {"docs/scaling.md"}
+
+
+def test_a_page_that_is_not_there_yet_is_left_out() -> None:
+    """The navigation may name pages that somebody still writes; an empty section is no section."""
+    plan = ["README.md", {"Start": ["docs/tutorial.md", "docs/relay.md"]}, {"Later": ["docs/x.md"]}]
+
+    made = pages.navigation(plan, ["README.md", "docs/relay.md"], {"Start": "开始"})
+
+    assert made == ["index.md", {"开始": ["relay.md"]}]
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "link", "expected"),
+    [
+        (ENGLISH, "README.md", "docs/relay.md#clocks", "relay.md#clocks"),
+        (ENGLISH, "docs/relay.md", "../README.md", "index.md"),
+        (ENGLISH, "docs/decisions/0001-a.md", "../relay.md", "../relay.md"),
+        (ENGLISH, "docs/relay.md", "https://kling.ai", "https://kling.ai"),
+        (ENGLISH, "docs/relay.md", "#money", "#money"),
+        (ENGLISH, "docs/scaling.md", "scaling.zh-CN.md", "zh/scaling/"),
+        (CHINESE, "docs/scaling.md", "scaling.md", "../scaling/"),
+        (CHINESE, "docs/relay.md", "scaling.zh-CN.md#许多", "scaling.md#许多"),
+        (CHINESE, "docs/relay.md", "scaling.md#many", "scaling.md#许多"),
+        (CHINESE, "docs/relay.md", "scaling.md#gone", "../scaling/#gone"),
+        (CHINESE, "README.md", "docs/relay.md#money", "relay.md#money"),
+    ],
+)
+def test_links_lead_to_pages_of_the_same_language(
+    language: Any, source: str, link: str, expected: str, repository: Path
+) -> None:
+    """A link to a file of docs/ is a link to its page, and to the same heading of it."""
+    text = rewrite(f"see [it]({link})", source, language, SOURCES, root=repository)
+
+    assert text == f"see [it]({expected})\n"
+
+
+def test_links_to_code_lead_to_the_code_host_or_nowhere(repository: Path) -> None:
+    """Without an address of the repository the text stays, and no link is dead."""
+    text = "[prices](../kling_sdk/prices.py)"
+    host = "https://host/kling-sdk/blob/main/"
+
+    without = rewrite(text, "docs/relay.md", ENGLISH, SOURCES, root=repository)
+    with_host = rewrite(text, "docs/relay.md", ENGLISH, SOURCES, files=host, root=repository)
+
+    assert without == "prices\n"
+    assert with_host == f"[prices]({host}kling_sdk/prices.py)\n"
+
+
+def test_addresses_are_taken_from_the_project(tmp_path: Path) -> None:
+    """Links to edit a page, and to code, are there once the project says where it is."""
+    file = tmp_path / "pyproject.toml"
+    file.write_text("[project]\n")
+    assert (address_of_files(tmp_path), home(tmp_path)) == (None, None)
+
+    urls = 'Repository = "https://host/x/"\nDocumentation = "https://docs/x"\n'
+    file.write_text(f"[project.urls]\n{urls}")
+    assert address_of_files(tmp_path) == "https://host/x/blob/main/"
+    assert home(tmp_path) == "https://docs/x/"
+
+
+def test_code_is_not_rewritten(repository: Path) -> None:
+    """What looks like a link in an example is an example."""
+    text = "```\n[it](docs/relay.md)\n```\n"
+
+    assert rewrite(text, "README.md", ENGLISH, SOURCES, root=repository) == text
+
+
+def test_anchors_are_those_of_a_code_host() -> None:
+    """A heading that comes twice is counted, and marks and code leave no trace."""
+    text = "# A `b`, c\n\n```\n# no heading\n```\n\n## Why?\n\n## [Why](x.md)?\n\n## 行数\n"
+
+    assert anchors(text) == ["a-b-c", "why", "why-1", "行数"]
+
+
+def test_a_dead_link_and_an_outside_request_are_found(tmp_path: Path) -> None:
+    """Control: the checks of the built site notice what they are for."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "index.html").write_text('<h1 id="x"></h1><a href="../b/"></a>')
+    (tmp_path / "index.html").write_text(
+        '<a href="a/#y"></a><a href="a/#x"></a><a href="https://kling.ai"></a>'
+        '<script src="https://host/x.js"></script><img src="p.png">'
+    )
+
+    assert list(checks.dead_links(tmp_path)) == [
+        "a/: ../b/",
+        "home: a/#y (no such anchor)",
+        "home: p.png",
+    ]
+    assert list(checks.outside_requests(tmp_path)) == ["home: https://host/x.js"]
+
+
+def untwinned(site: Path) -> list[str]:
+    """Return the pages whose language picker leads elsewhere than to the same page."""
+    found = checks.documents(site)
+    wrong = []
+    for address, page in found.items():
+        is_chinese = address.startswith("zh/")
+        twin = address.removeprefix("zh/") if is_chinese else f"zh/{address}"
+        is_shared = address.startswith("reference/") or address == "404.html"
+        if page.pickers != ["zh/" if is_shared else twin] or page.pickers[0] not in found:
+            wrong.append(f"{address}: {page.pickers}")
+    return wrong
+
+
+def without_notice(site: Path) -> list[str]:
+    """Return the Chinese site's pages that say wrongly, or do not say, that they are English."""
+    notice = pages.settings()["site"]["zh"]["notice"]
+    wrong = []
+    for source in pages.sources():
+        address = pages.address_of(pages.path_of(source))
+        text = (site / "zh" / address / "index.html").read_text("utf-8")
+        if (notice in text) == pages.is_translated(source, CHINESE):
+            wrong.append(source)
+    return wrong
+
+
+def search(site: Path, *queries: str) -> list[list[str]]:
+    """Return the addresses that the site's own search finds."""
+    command = ["node", str(ROOT / "tests" / "site" / "search.js"), str(site), *queries]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    found: list[list[str]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)  # two builders, of 5 s each on a machine that is not busy
+def test_the_site(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    """It is built without a warning, whole, without other hosts, and found by its search."""
+    if importlib.util.find_spec("zensical") is None or not importlib.util.find_spec("mkdocstrings"):
+        assert not os.environ.get("CI"), NEEDS_EXTRA
+        pytest.skip(NEEDS_EXTRA)
+    site = tmp_path / "site"
+    build(site, tmp_path / "work")
+
+    with subtests.test("every link leads to a page and a place in it"):
+        base = urlsplit(home() or "/").path
+        assert list(checks.dead_links(site, base)) == []
+    with subtests.test("no page makes a request to another host"):
+        assert list(checks.outside_requests(site)) == []
+    with subtests.test("the language picker leads to the same page"):
+        assert untwinned(site) == []
+    with subtests.test("pages that are not translated say so"):
+        assert without_notice(site) == []
+    with subtests.test("every public name, with its methods and properties, has an entry"):
+        documented = set(checks.inventory(site))
+        entries = [
+            places
+            for package in PACKAGES
+            for name in public_names(package)
+            for places in anchors_of(package, name)
+        ]
+        assert len(entries) > 400
+        assert [places for places in entries if not places & documented] == []
+    with subtests.test("every picture has an alternative text"):
+        texts = [text for page in checks.documents(site).values() for text in page.pictures]
+        assert all(texts)
+    with subtests.test("the page of what does not exist has a search"):
+        assert 'class="md-search"' in (site / "404.html").read_text("utf-8")
+    with subtests.test("llms.txt leads to pages"):
+        text = (site / "llms.txt").read_text("utf-8")
+        listed = [line.rpartition("(")[2].rstrip(")") for line in text.splitlines() if "](" in line]
+        assert len(listed) > 40
+        assert [one for one in listed if not (site / one / "index.html").is_file()] == []
+    with subtests.test("it is small"):
+        assert sum(file.stat().st_size for file in site.rglob("*") if file.is_file()) < LARGEST
+    with subtests.test("the search finds names, and words inside of Chinese sentences"):
+        if shutil.which("node") is None:
+            pytest.skip("node is not on PATH")
+        (name,) = search(site, "AccountError")
+        assert any(one.endswith("#kling_sdk.AccountError") for one in name)
+        (disk, balancer, nothing) = search(site / "zh", "磁盘", "负载均衡", "量子纠缠")
+        assert any(one.startswith("capacity/") for one in disk)
+        assert any(one.startswith("scaling/") for one in balancer)
+        assert nothing == []

@@ -1,0 +1,82 @@
+"""The Chinese pages: made from the English text of today, in Chinese punctuation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.translations import ROOT, Translation, confirm, digest, half_width, translations
+
+PAGES = [pytest.param(one, id=str(one.page.relative_to(ROOT))) for one in translations()]
+
+
+@pytest.mark.parametrize("one", PAGES)
+def test_each_page_is_as_new_as_the_english_one(one: Translation) -> None:
+    """A page that tells an operator less about money than the English one is worse than none.
+
+    So every page fails here, and not README alone. To read one and to confirm it is a minute.
+    """
+    assert one.english.is_file(), f"{one.page.name} is a translation of no page"
+    name = one.english.relative_to(ROOT)
+    assert one.is_current, (
+        f"{name} has changed: bring {one.page.name} up to date, then run "
+        f"python -m tests.translations --confirm {name}"
+    )
+
+
+@pytest.mark.parametrize("one", PAGES)
+def test_punctuation_beside_chinese_characters_is_chinese(one: Translation) -> None:
+    """Full-width commas, colons, stops and brackets, outside of code."""
+    assert list(half_width(one.page.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("一个进程,一个数据库", 1),
+        ("例如:`kling` 与(可选)的值.", 4),
+        ("一个进程，一个数据库（SQLite 3.27）。", 0),
+        ("用 `python -m tests: 值` 测得 1.5 倍", 0),
+        ("见[容量](capacity.md)。", 0),
+        ("```\n值,值\n```\n", 0),
+    ],
+)
+def test_half_width_punctuation_is_found(text: str, count: int) -> None:
+    """Control: what a reader stumbles over is named, and code and links are left alone."""
+    assert len(list(half_width(text))) == count
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    """Return a repository with one page in both languages."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("# A\n\nOne.\n", "utf-8")
+    (tmp_path / "docs" / "a.zh-CN.md").write_text("# 甲\n\n一。\n", "utf-8")
+    return tmp_path
+
+
+def test_a_page_is_current_until_the_english_text_changes(pages: Path) -> None:
+    """Without a mark it is not; confirming twice leaves one mark; white space is no change."""
+    english = pages / "docs" / "a.md"
+    assert [one.is_current for one in translations(pages)] == [False]
+
+    confirm(english)
+    page = confirm(english)
+    assert page.read_text("utf-8").count(digest(english)) == 1
+    assert [one.is_current for one in translations(pages)] == [True]
+
+    english.write_text("# A\n\nOne.  \n\n", "utf-8")
+    assert [one.is_current for one in translations(pages)] == [True]
+
+    english.write_text("# A\n\nTwo.\n", "utf-8")
+    assert [one.is_current for one in translations(pages)] == [False]
+
+
+def test_the_mark_of_another_page_counts_for_nothing(pages: Path) -> None:
+    """A copied page is not taken for a translation of what it was not made from."""
+    page = confirm(pages / "docs" / "a.md")
+    page.rename(page.with_name("b.zh-CN.md"))
+    (pages / "docs" / "a.md").rename(pages / "docs" / "b.md")
+
+    assert [one.is_current for one in translations(pages)] == [False]
