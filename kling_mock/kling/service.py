@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from kling_mock.journal.matching import Subject
 from kling_mock.kling.endpoints.field_checks import FieldReader, check_fields
 from kling_mock.kling.endpoints.library_parts import delete_fields
 from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.record import CallContext, DirectCall, EmulatedEndpoint
 from kling_mock.kling.endpoints.registry import RoutedCall
-from kling_mock.kling.endpoints.validation import make_plan, read_object
+from kling_mock.kling.endpoints.validation import make_plan, prompt_of, read_object
 from kling_mock.kling.media.urls import RETENTION_SECONDS, OutputType
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.admission import Purchase
@@ -186,6 +187,7 @@ def reply(
     if record.method != "GET":
         fields = check_fields(record.fields, read_object(body), context.reader)
     purchase = Purchase(record.name, "", record.units_per_call, record.pack)
+    subject = Subject(record.method, record.path, account.name, prompt_of(fields))
     return record.reply(
         DirectCall(
             account=account,
@@ -197,6 +199,6 @@ def reply(
             context=context,
             origin=origin,
             sessions=world.sessions,
-            charge=partial(world.charge, account, purchase),
+            charge=partial(world.charge, account, purchase, subject),
         )
     )

@@ -12,6 +12,7 @@ from random import Random
 
 from kling_mock.clock import MockClock
 from kling_mock.journal.journal import DEFAULT_SIZE, Journal
+from kling_mock.journal.matching import Subject
 from kling_mock.journal.notes import NotePolicy
 from kling_mock.kling.callbacks.queue import CallbackQueue
 from kling_mock.kling.callbacks.sender import CallbackSender
@@ -178,14 +179,23 @@ class World:
             self.callbacks.report(task)
         return task
 
-    def charge(self, account: Account, purchase: Purchase) -> None:
+    def charge(self, account: Account, purchase: Purchase, subject: Subject) -> None:
         """Take the price of a call without a task.
 
+        Args:
+            account: Who pays.
+            purchase: What for.
+            subject: The call, for the content review. There is no task that could fail later, so
+                each of its rules refuses at once (assumed).
+
         Raises:
-            Refusal: The account may not have it (403/1103; 429 with 1101 or 1102); nothing was
-                taken.
+            Refusal: The content review refuses it (1301), or the account may not have it
+                (403/1103; 429 with 1101 or 1102); nothing was taken.
         """
         now = self.clock.now()
+        decision = self.content.judge(subject) if self.content.any else None
+        if decision is not None:
+            raise Refusal(decision.code, decision.message)
         if account.restricted:
             admit_purchase(account, purchase, now)
         if account.packs:

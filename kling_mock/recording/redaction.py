@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
+from kling_mock.kling.endpoints.voices import VOICES
 from kling_mock.recording.mapping import Pseudonyms
 from kling_mock.recording.media import LONGEST_TEXT, describe
 from kling_mock.recording.messages import MessageFilter
@@ -155,6 +156,8 @@ class Redactor:
         file = describe(given, self._names.digest)
         if file is not None:
             return file
+        if name == "voice_id" and given in VOICES:  # one catalogue for everybody
+            return given
         if kind == "setting":
             return given if is_setting(given, name) else self._url_or_text(given)
         if kind != "prompt" and _URL.match(given):

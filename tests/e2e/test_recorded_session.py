@@ -123,6 +123,37 @@ def test_the_emulator_does_not_differ_from_what_it_said_to_the_sdk(
     assert found.compared > 20
 
 
+def sounds(kling: Kling, folder: Path) -> list[Any]:
+    """Return what an app would see of sounds: of a task, of a video, and of a text at once."""
+    rain = kling.text_to_audio.run(prompt="rain on a tin roof", duration=3.5).audios[0]
+    steps = kling.video_to_audio.run(video_url="https://example.com/a.mp4", bgm_prompt="a piano")
+    speech = kling.tts.call(text="Hello there", voice_id="oversea_male1", voice_language="en")
+    files = [
+        kling.download(one, folder / name)
+        for one, name in (
+            (rain, "a.mp3"),
+            (rain, "a.wav"),
+            (speech.audio, "b.mp3"),
+            (steps.videos[0], "c.mp4"),
+        )
+    ]
+    starts = [file.path.read_bytes()[:8].removeprefix(b"\0\0\0")[:3] for file in files]
+    return [rain.duration, len(steps.outputs), speech.units, speech.audio.duration, starts]
+
+
+def test_sounds_are_played_back_as_they_were(path: Path, tmp_path: Path) -> None:
+    """Files of the right type, and an emulator that does not differ from what it has said."""
+    with (
+        KlingMock(relay=False) as mock,
+        Recorder(mock.kling_url, path, Decimal(9)) as recorder,
+        mock.client(base_url=recorder.url) as kling,
+    ):
+        real = sounds(kling, tmp_path)
+    with RecordedKling(path) as recorded, recorded.client() as kling:
+        assert sounds(kling, tmp_path) == real
+    assert compare(read_session(path)).differences == ()
+
+
 def test_an_app_in_another_process_finds_the_session(path: Path) -> None:
     """By the environment that `Kling()` reads; any key is taken, at any time."""
     with KlingMock(relay=False) as mock, Recorder(mock.kling_url, path, Decimal(9)) as recorder:

@@ -24,7 +24,7 @@ from kling_mock.kling.endpoints.typical_times import seconds_to_make
 from kling_mock.kling.model.plan import ParentVideo, Plan
 from kling_mock.kling.service_codes import Refusal, refusal, shortened
 
-__all__ = ["make_plan", "read_object"]
+__all__ = ["make_plan", "prompt_of", "read_object"]
 
 _DEFAULT_DURATION = "5"
 
@@ -83,7 +83,7 @@ def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: Cal
         fps=row.fps,
         sound=record.sound(request),
         units=price.units(seconds, result.total),
-        prompt=_prompt(fields),
+        prompt=prompt_of(fields),
         external_task_id=fields.get("external_task_id", ""),
         callback_url=fields.get("callback_url", ""),
         watermark=_watermark(record, fields),
@@ -187,14 +187,14 @@ def _unknown_model(record: EmulatedEndpoint, model: str, context: CallContext) -
     return refusal("value", path=field, value=shortened(model), field=field, note=note)
 
 
-def _prompt(fields: Mapping[str, Any]) -> str:
+def prompt_of(fields: Mapping[str, Any]) -> str:
     """Return the text that content rules look at."""
     if fields.get("multi_shot") is True and fields.get("shot_type") == "customize":
         return "\n".join(shot["prompt"] for shot in fields["multi_prompt"])
     if "prompt" in fields:
         return str(fields["prompt"])
     spoken = fields.get("input", {}).get("text", "")  # of lip-sync
-    heard = (fields.get(name, "") for name in ("sound_effect_prompt", "bgm_prompt"))
+    heard = (fields.get(name, "") for name in ("text", "sound_effect_prompt", "bgm_prompt"))
     return "\n".join(text for text in (spoken, *heard) if text)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from kling_mock import KlingMock
 from kling_mock.kling.endpoints.tts import speech_seconds
 from kling_sdk import (
+    ContentPolicyError,
     InvalidRequestError,
     Kling,
     OutcomeUnknownError,
@@ -107,6 +108,19 @@ def test_a_lost_answer_says_that_nothing_can_be_asked(mock: KlingMock, kling: Kl
         said(kling)
     assert mock.account.units == Decimal("0.95")
     assert len(mock.journal) == 1
+
+
+@pytest.mark.parametrize("action", ["refuse", "fail"])
+def test_a_text_that_is_not_allowed_is_refused(
+    mock: KlingMock, kling: Kling, action: Literal["refuse", "fail"]
+) -> None:
+    """At once, and for nothing: there is no task that could fail later."""
+    mock.account.units = Decimal(1)
+    mock.content.add("welcome", action)
+    with pytest.raises(ContentPolicyError):
+        said(kling)
+    assert mock.account.units == 1
+    assert said(kling, text="Good night").units == Decimal("0.05")
 
 
 def avatar(kling: Kling, audio_id: str) -> Task:
