@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from kling_mock.kling.endpoints.fields import Field, FieldShape
 from kling_mock.kling.endpoints.models import RETIRED
-from kling_mock.kling.endpoints.record import Capability, EmulatedEndpoint
+from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.endpoints.typical_times import FACT as TIMES
 from kling_mock.kling.refusal_texts import MESSAGES
 from kling_mock.kling.service_codes import CODES
@@ -126,7 +126,7 @@ def _endpoint(record: EmulatedEndpoint) -> Iterator[str]:
                 _mode(row.mode),
                 _seconds(row.durations),
                 ", ".join(_feature(name, row.narrowed) for name in sorted(row.features)),
-                _form(row),
+                f"{row.resolution}, {row.fps} fps" if row.fps else "PNG",
                 *_origin(row.fact),
             )
             for row in record.capabilities
@@ -166,12 +166,6 @@ def _values(field: Field) -> str:
     if field.default is not None:
         texts.append(f"default {str(field.default).lower()}")
     return "; ".join(texts)
-
-
-def _form(row: Capability) -> str:
-    if row.fps:
-        return f"{row.resolution}, {row.fps} fps"
-    return "MP3, WAV" if row.resolution == "sound" else "PNG"
 
 
 def _mode(mode: str) -> str:

@@ -43,8 +43,8 @@ class Capability(NamedTuple):
         features: What a request may use beyond a plain generation; names of fields, and
             `last_frame_only` (image_tail without image), `motion_brush` (the masks),
             `first_frame`, `end_frame`, `video_base`, `video_feature`, `character_element`.
-        resolution: `720p`, `1080p` or `4k`; of pictures the largest: `1k`, `2k` or `4k`; `sound`
-            of what makes only that.
+        resolution: `720p`, `1080p` or `4k`; of pictures the largest: `1k`, `2k` or `4k`; `none`
+            of what makes only sounds.
         fps: Frames per second of the result: 24 or 30; 0 for pictures and sounds.
         fact: Where the row comes from.
         narrowed: Features that only some of the durations have.

@@ -36,7 +36,7 @@ RECORD = EmulatedEndpoint(
             "external_task_id": "text-to-audio-1",
         },
     },
-    capabilities=(Capability("", "none", (), frozenset(), "sound", 0, PAGE),),
+    capabilities=(Capability("", "none", (), frozenset(), "none", 0, PAGE),),
     fixed_seconds=lambda fields, _context: round(fields["duration"]),
     sound=lambda _request: True,
     shows_watermark=False,

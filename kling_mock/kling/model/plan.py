@@ -128,7 +128,7 @@ class Plan(NamedTuple):
         model: The model, with the endpoint's default filled in; "" if it has none.
         mode: `std`, `pro`, `4k`, or `none` for a model without modes.
         seconds: Length of the result in whole seconds.
-        resolution: `720p`, `1080p` or `4k`; of pictures `1k`, `2k` or `4k`; `sound` of only that.
+        resolution: `720p`, `1080p` or `4k`; of pictures `1k`, `2k` or `4k`; `none` of sounds.
         aspect_ratio: Of a video, a key of `ASPECT_RATIOS`.
         fps: Frames per second of the result.
         sound: Whether the result has an audio track.

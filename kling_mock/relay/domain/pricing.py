@@ -89,13 +89,16 @@ def _own_prices() -> dict[str, tuple[kling_sdk.Price, ...]]:
     for row in kling_sdk.PRICES:
         for endpoint in row.endpoints:
             is_brought = kling_sdk.ENDPOINTS[endpoint].input_length is not None
-            if is_brought or row.per in {"result", "call"}:
+            # What video-extend costs depends on the model and mode of a video that is not seen.
+            is_one_price = row.per == "call" and not row.model
+            if is_brought or row.per == "result" or is_one_price:
                 found[endpoint] = (*found.get(endpoint, ()), row)
     return found
 
 
 #: The rows of endpoints that have prices of their own, whatever the model costs elsewhere: those
-#: of pictures, those per call, and those whose results are as long as something in the request.
+#: of pictures, those with one price per call, and those whose results are as long as something in
+#: the request.
 OWN_PRICES: Final[Mapping[str, tuple[kling_sdk.Price, ...]]] = _own_prices()
 
 
@@ -163,7 +166,7 @@ def _held(price: Decimal, quota: int) -> int:
 
 
 class UnitPricing:
-    """Kling's own list: units per model, mode, second and sound, or per picture.
+    """Kling's own list: units per model, mode, second and sound, or per picture or call.
 
     A line that is missing is replaced by a dearer one, since more than what is held can never
     be charged: without a mode by the model's dearest mode, without the use by the model's

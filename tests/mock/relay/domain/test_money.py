@@ -256,6 +256,21 @@ def test_what_is_as_long_as_its_input_has_prices_of_its_own(
     assert UnitPricing().quota(ask) == quota_of(Decimal(units))
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "seconds", "units"),
+    [
+        ("text-to-audio", "3", "0.25"),
+        ("text-to-audio", "10", "0.25"),
+        ("video-to-audio", "5", "0.25"),
+        ("video-extend", "5", "15"),  # the model and mode of its video decide, which is not seen
+    ],
+)
+def test_what_is_sold_by_the_call(endpoint: str, seconds: str, units: str) -> None:
+    """One price for any length; where the list has several, the highest of a model is held."""
+    ask = asked("", seconds=seconds, endpoint=endpoint)
+    assert UnitPricing().quota(ask) == quota_of(Decimal(units))
+
+
 def test_a_price_list_is_chosen_by_its_name() -> None:
     assert isinstance(price_list("units"), UnitPricing)
     assert isinstance(price_list("guide"), GuidePricing)
