@@ -50,7 +50,18 @@ TASK: Final[dict[str, Any]] = {
     "created_at": 1_722_769_557_708,
     "updated_at": 1_722_769_557_708,
     "final_unit_deduction": "1.5",
-    "task_result": {"videos": [{"id": "v1", "url": "https://a.test/v.mp4", "duration": "5.1"}]},
+    "task_result": {
+        "videos": [{"id": "v1", "url": "https://a.test/v.mp4", "duration": "5.1"}],
+        "audios": [
+            {
+                "id": "a1",
+                "url_mp3": "https://a.test/a.mp3",
+                "url_wav": "https://a.test/a.wav",
+                "duration_mp3": "5.1",
+                "duration_wav": "5.1",
+            }
+        ],
+    },
 }
 PACK: Final[dict[str, Any]] = {
     "resource_pack_name": "pack",
