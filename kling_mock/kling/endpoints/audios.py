@@ -8,7 +8,7 @@ from kling_mock.kling.endpoints.fields import COMMON, Field
 from kling_mock.kling.endpoints.record import UnitPrice
 from kling_mock.web.facts import Fact, assumed, documented
 
-__all__ = ["FILES", "LISTS", "PAGE", "PAID", "TAIL", "TYPICAL_SECONDS", "UNIT_PRICES"]
+__all__ = ["BEHAVIOURS", "LISTS", "PAGE", "PAID", "TAIL", "TYPICAL_SECONDS", "UNIT_PRICES"]
 
 PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
 #: The price list.
@@ -24,7 +24,7 @@ PAID: tuple[str, Fact] = (
     "A video pack pays for it.",
     assumed("the price list names no pack; the units are listed beside those of videos"),
 )
-FILES: tuple[tuple[str, Fact], ...] = (
+BEHAVIOURS: tuple[tuple[str, Fact], ...] = (
     (
         "A sound is a tone: a WAV of 24 kHz, 16 bits, mono; an MP3 of 48 kHz, 32 kbit/s, mono.",
         assumed("the pages have both files and say nothing of their form"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kling_mock.kling.endpoints.audios import FILES, PAGE, TAIL, TYPICAL_SECONDS, UNIT_PRICES
+from kling_mock.kling.endpoints.audios import BEHAVIOURS, PAGE, TAIL, TYPICAL_SECONDS, UNIT_PRICES
 from kling_mock.kling.endpoints.example_parts import CALLBACK
 from kling_mock.kling.endpoints.fields import Field, field_shape
 from kling_mock.kling.endpoints.record import Capability, CreateRequest, EmulatedEndpoint
@@ -43,5 +43,5 @@ RECORD = EmulatedEndpoint(
     result=_result,
     prices=UNIT_PRICES,
     typical_seconds=TYPICAL_SECONDS,
-    behaviours=FILES,
+    behaviours=BEHAVIOURS,
 )

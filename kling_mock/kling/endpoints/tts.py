@@ -137,7 +137,7 @@ RECORD = EmulatedEndpoint(
             assumed("which voice has which language is not known for all of them"),
         ),
         (
-            "A refusal of `voice_speed` or `voice_language` is worded as on `lip-sync`.",
+            "A wrong `voice_speed` or `voice_language` is refused in the words of `lip-sync`.",
             assumed("no refusal of tts was seen but that of a voice"),
         ),
         ("The id of the sound can be used, and its file fetched, for 30 days.", RETENTION),

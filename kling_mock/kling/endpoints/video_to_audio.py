@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kling_mock.kling.endpoints.audios import FILES, PAGE, TAIL, TYPICAL_SECONDS, UNIT_PRICES
+from kling_mock.kling.endpoints.audios import BEHAVIOURS, PAGE, TAIL, TYPICAL_SECONDS, UNIT_PRICES
 from kling_mock.kling.endpoints.example_parts import CALLBACK, SITE, VIDEO_ID
 from kling_mock.kling.endpoints.fields import Field, field_shape
 from kling_mock.kling.endpoints.models import HD30, rows
@@ -91,6 +91,6 @@ RECORD = EmulatedEndpoint(
             "A task has `parent_video` if its video was given by its id.",
             assumed("which id the service gives to a video from a URL is not known"),
         ),
-        *FILES,
+        *BEHAVIOURS,
     ),
 )
