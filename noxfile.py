@@ -117,6 +117,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """Take the pictures of the dashboard that the documentation shows."""
+    _install(session)
+    session.run(_tool(session, "python"), "-m", "tests.mock.dashboard.pictures")
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build a release, check it, and use it from a local index; `-- 0.2.0` rehearses a version."""
     _install(session)

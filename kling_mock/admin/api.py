@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -13,7 +14,8 @@ from aiohttp import web
 
 from kling_mock.admin.calls import CALLS
 from kling_mock.admin.context import AdminContext
-from kling_mock.dashboard import page as dashboard
+from kling_mock.admin.files import input_picture, result_file
+from kling_mock.dashboard import files as dashboard
 from kling_mock.kling.endpoints.validation import read_object
 from kling_mock.kling.http.handler import ADMIN
 from kling_mock.kling.http.requests import ClientGoneError, read_body
@@ -23,12 +25,15 @@ from kling_mock.web.access import AccessPolicy
 from kling_mock.web.errors import ApiError
 from kling_mock.web.replies import Silence, has_next
 
-__all__ = ["MAX_BODY", "PREFIX", "AdminApi"]
+__all__ = ["EVENTS", "FILES", "MAX_BODY", "PREFIX", "AdminApi"]
 
 _log = logging.getLogger("kling_mock")
 
 MAX_BODY = 1024 * 1024  # bytes
 PREFIX = ADMIN.rstrip("/")
+EVENTS = f"{PREFIX}/events"
+FILES = f"{PREFIX}/media/"  # of results
+_INPUT = re.compile(f"{PREFIX}/tasks/([0-9]{{18}})/inputs/([0-9]{{1,3}})")
 
 
 class AdminApi:
@@ -52,9 +57,12 @@ class AdminApi:
             if path == PREFIX and reads:  # as a browser's user types it
                 there = f"{ADMIN}?{query}" if query else ADMIN
                 return web.Response(status=308, headers={"Location": there})
-            if path == ADMIN and reads:
-                return web.Response(text=dashboard.page(), headers=dashboard.headers())
+            page = dashboard.find(path.removeprefix(ADMIN)) if reads else None
+            if page is not None:
+                return page.to(request.headers.get("If-None-Match"))
             self._access.check_token(request.remote, request.headers)
+            if reads and (other := await self._serve_other(request, path)) is not None:
+                return other
             status, reply = await self._serve(request, path, query)
             body = json.dumps(reply).encode()
         except ApiError as error:
@@ -70,6 +78,23 @@ class AdminApi:
         if not has_next(request, status):
             response.force_close()
         return response
+
+    async def _serve_other(self, request: web.BaseRequest, path: str) -> web.StreamResponse | None:
+        """Return the reply to a GET or HEAD that is not answered with JSON; `None` for others.
+
+        Raises:
+            ApiError: It is refused.
+        """
+        if path == EVENTS and request.method == "GET":
+            from kling_mock.admin.events import send_events  # most tests watch nothing
+
+            return await send_events(request, self._context)
+        if path.startswith(FILES):
+            return result_file(self._context.world, path.removeprefix(FILES))
+        found = _INPUT.fullmatch(path)
+        return (
+            None if found is None else input_picture(self._context.world, found[1], int(found[2]))
+        )
 
     async def _serve(
         self, request: web.BaseRequest, path: str, query: str

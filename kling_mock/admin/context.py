@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from kling_mock.admin.views import show_delivery, show_task
 from kling_mock.clock import MockClock
 from kling_mock.controls.accounts import AccountsHandle
 from kling_mock.controls.callbacks import CallbacksHandle, DeliveriesHandle
 from kling_mock.controls.loop_proxy import LoopProxy
 from kling_mock.controls.rules import ContentHandle, FaultsHandle, ProgressHandle
 from kling_mock.journal.journal import Journal
+from kling_mock.kling.callbacks.log import Delivery
+from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.world import World
 from kling_mock.web.operations import JsonObject, Parameters
 
@@ -76,6 +79,17 @@ class AdminContext:
     def journal(self) -> Journal:
         """The newest requests and the replies to them."""
         return self._proxy.world.journal
+
+    def task(self, task: EmulatedTask, parameters: Parameters) -> dict[str, Any]:
+        """Return what is shown of a task; `include` may ask for more."""
+        inputs = self.world.inputs.of(task.task_id)
+        return show_task(task, inputs, with_made_at=parameters.get("include") == "made_at")
+
+    def delivery(self, number: int, delivery: Delivery) -> dict[str, Any]:
+        """Return what is shown of the *number*-th delivery."""
+        world = self.world
+        account = world.accounts[delivery.account]
+        return show_delivery(number, delivery, account.signing_secrets(world.clock.now()))
 
 
 def settled(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kling_mock.admin.api import PREFIX
+from kling_mock.admin.api import EVENTS, PREFIX
 from kling_mock.admin.calls import CALLS
 from kling_mock.admin.context import AdminContext
 from kling_mock.admin.views import ACCOUNT, DELIVERY, ENTRY, FAULT, TASK
@@ -26,6 +26,9 @@ _PATHS: Mapping[str, str] = {
     "account": "The account's name, percent-encoded.",
     "delivery_id": "As in the list of deliveries.",
     "snapshot_id": "The name that it was given, or got.",
+    "folder": "The part of a result's `path` before the slash.",
+    "name": "The part behind it.",
+    "place": "Which of the task's `inputs`, from 0.",
 }
 _ABOUT: Mapping[int, str] = {
     400: "A parameter or the body is invalid; the message says what it must be.",
@@ -113,4 +116,57 @@ _DASHBOARD = ApiOperation(
         403: ApiReply(_ABOUT[403], reference("AdminError")),
     },
 )
-OPERATIONS = (_DASHBOARD, *(_operation(row) for row in CALLS))
+_EVENTS = ApiOperation(
+    "GET",
+    EVENTS,
+    "admin-events",
+    "admin",
+    "Follow what happens, as server-sent events; `Last-Event-ID` goes on after a break",
+    None,
+    {
+        200: ApiReply("Events, until the server stops.", {"type": "string"}, "text/event-stream"),
+        401: ApiReply(_ABOUT[401], reference("AdminError")),
+        403: ApiReply(_ABOUT[403], reference("AdminError")),
+        429: ApiReply("Too many streams are open.", reference("AdminError")),
+    },
+    security="admin",
+)
+
+
+def _file(path: str, name: str, summary: str, media_type: str, *names: str) -> ApiOperation:
+    error = reference("AdminError")
+    return ApiOperation(
+        "GET",
+        f"{PREFIX}{path}",
+        name,
+        "admin",
+        summary,
+        None,
+        {
+            200: ApiReply("The file.", {"type": "string", "format": "binary"}, media_type),
+            **{status: ApiReply(_ABOUT[status], error) for status in (401, 403, 404)},
+        },
+        parameters=tuple(
+            Parameter(one, "path", {"type": "string", "minLength": 1}, _PATHS[one]) for one in names
+        ),
+        security="admin",
+    )
+
+
+_RESULT = _file(
+    "/media/{folder}/{name}",
+    "admin-result-file",
+    "Get a file of a result; it is in no journal and meets no fault",
+    "*/*",
+    "folder",
+    "name",
+)
+_INPUT = _file(
+    "/tasks/{task_id}/inputs/{place}",
+    "admin-input-picture",
+    "Get a picture that came inline with the request of a task",
+    "image/*",
+    "task_id",
+    "place",
+)
+OPERATIONS = (_DASHBOARD, _EVENTS, _RESULT, _INPUT, *(_operation(row) for row in CALLS))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import islice
 from typing import Any, get_args
 
@@ -17,9 +18,11 @@ from kling_mock.kling.callbacks.log import Delivery, State
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.faults.kinds import KINDS
 from kling_mock.kling.faults.matching import Fault
+from kling_mock.kling.media.urls import FILES, MEDIA, NamedFile, file_url
 from kling_mock.kling.model.accounts import Account
-from kling_mock.kling.model.packs import PackStatus, left
-from kling_mock.kling.model.plan import PackType
+from kling_mock.kling.model.inputs import InputPicture
+from kling_mock.kling.model.packs import PackStatus, left, slots
+from kling_mock.kling.model.plan import OUTPUT_TYPES, PackType
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.web.addresses import shown_url
 from kling_mock.web.json_schema import (
@@ -32,6 +35,7 @@ from kling_mock.web.json_schema import (
     optional,
     text,
 )
+from kling_mock.web.webhook_signing import Verdict, verdict
 
 __all__ = [
     "ACCOUNT",
@@ -96,7 +100,17 @@ def page(
 # ---------------------------------------------------------------- tasks
 
 TASK_ID = text(pattern="^[0-9]{18}$")
+RESULT = closed(
+    type=text("What it is.", enum=list(FILES)),
+    path=text("Under `/__kling/media/`, where it is served; empty for a result that was given."),
+    url=text("Of a result that a test has given; else empty."),
+)
+INPUT = closed(
+    field=text("Where it stood in the request, with a dot between names and places."),
+    content_type=text(),
+)
 TASK = closed(
+    ("made_at",),
     task_id=TASK_ID,
     external_task_id=text(),
     account=text(),
@@ -109,13 +123,34 @@ TASK = closed(
     pace=text("How it goes on; see the progress rules."),
     due=optional(number(about=f"When it ends by itself, {_SECONDS}")),
     created_at=_MILLISECONDS,
+    started_at=optional(integer(about="When it began to be processed, Unix milliseconds.")),
     updated_at=_MILLISECONDS,
+    made_at=number(about="Real time of its creation, Unix seconds; only if it was asked for."),
+    prompt=text(),
+    seconds=integer(0, about="Length of the result."),
+    resolution=text(),
+    aspect_ratio=text(),
+    sound=flag("Whether the result has an audio track."),
+    units=number(0, about="What it costs if it succeeds, in Kling units."),
+    pack=text("What kind of pack pays for it.", enum=get_args(PackType)),
+    callback_url=text("Without user info, query and fragment; empty for none."),
+    results=array(RESULT, about="The files, once it has succeeded."),
+    inputs=array(INPUT, about="Pictures that came inline and are still kept."),
 )
 
 
-def show_task(task: EmulatedTask) -> dict[str, Any]:
-    """Return what is shown of a task."""
+def show_task(
+    task: EmulatedTask, inputs: Sequence[InputPicture] = (), *, with_made_at: bool = False
+) -> dict[str, Any]:
+    """Return what is shown of a task.
+
+    Args:
+        task: The task.
+        inputs: What is kept of the pictures of its request.
+        with_made_at: Whether the real time of its creation is shown, which differs in each run.
+    """
     plan = task.plan
+    made_at = {"made_at": task.made_at} if with_made_at else {}
     return {
         "task_id": task.task_id,
         "external_task_id": plan.external_task_id,
@@ -129,8 +164,31 @@ def show_task(task: EmulatedTask) -> dict[str, Any]:
         "pace": task.progress.kind,
         "due": None if task.is_done or math.isinf(task.due) else task.due,
         "created_at": task.created,
+        "started_at": task.started or None,
         "updated_at": task.updated,
+        **made_at,
+        "prompt": plan.prompt,
+        "seconds": plan.seconds,
+        "resolution": plan.resolution,
+        "aspect_ratio": plan.aspect_ratio,
+        "sound": plan.sound,
+        "units": float(plan.units),
+        "pack": plan.pack,
+        "callback_url": shown_url(plan.callback_url) if plan.callback_url else "",
+        "results": list(_results(task)) if task.status == "succeed" else [],
+        "inputs": [{"field": one.field, "content_type": one.content_type} for one in inputs],
     }
+
+
+def _results(task: EmulatedTask) -> Iterator[dict[str, Any]]:
+    if task.given is not None:
+        yield {"type": "video", "path": "", "url": shown_url(task.given.url)}
+        return
+    for one in task.plan.result.lists:
+        kind = OUTPUT_TYPES[one.key]
+        for place in range(one.length if FILES[kind].is_numbered else 1):
+            path = file_url("", NamedFile(kind, task.video_id, place)).removeprefix(MEDIA)
+            yield {"type": kind, "path": path, "url": ""}
 
 
 # ---------------------------------------------------------------- rules
@@ -237,6 +295,11 @@ DELIVERY = closed(
     body=text("The bytes that are sent."),
     at=number(about=f"When it came up, {_SECONDS}"),
     truthful=flag("False if it contradicts the task, for a fault."),
+    signature=text(
+        "What a receiver with today's secrets finds in the last attempt: `unsigned`, `valid`, or "
+        "`unknown` if none of them has signed it.",
+        enum=get_args(Verdict),
+    ),
     state=text(enum=get_args(State)),
     headers=array(array(text(), 2), about="Name and value of each, of the last attempt."),
     attempts=array(
@@ -251,8 +314,14 @@ DELIVERY = closed(
 )
 
 
-def show_delivery(number: int, delivery: Delivery) -> dict[str, Any]:
-    """Return what is shown of the *number*-th delivery."""
+def show_delivery(number: int, delivery: Delivery, secrets: Sequence[str]) -> dict[str, Any]:
+    """Return what is shown of the *number*-th delivery.
+
+    Args:
+        number: Its number.
+        delivery: The delivery.
+        secrets: What its account signs with now.
+    """
     attempts = [
         {**attempt._asdict(), "response": attempt.response.decode("utf-8", "replace")}
         for attempt in delivery.attempts
@@ -262,6 +331,7 @@ def show_delivery(number: int, delivery: Delivery) -> dict[str, Any]:
         **delivery._asdict(),
         "url": shown_url(delivery.url),
         "body": delivery.body.decode("utf-8", "replace"),
+        "signature": verdict(secrets, dict(delivery.headers), delivery.body),
         "headers": [list(header) for header in delivery.headers],
         "attempts": attempts,
     }
@@ -295,6 +365,14 @@ ACCOUNT = closed(
     account=text(),
     **SETTINGS,
     open_tasks=integer(0),
+    usage=array(
+        closed(
+            type=text("Of packs, which have slots of their own.", enum=get_args(PackType)),
+            busy=integer(0, about="Slots that open tasks hold."),
+            slots=optional(integer(0, about="Slots that there are; null is no limit.")),
+            reserved=number(0, about="Units that open tasks cost if they succeed."),
+        )
+    ),
     packs=array(
         closed(
             pack_id=text(),
@@ -314,7 +392,7 @@ ACCOUNT = closed(
 
 def show_account(account: Account, now: float) -> dict[str, Any]:
     """Return what is shown of an account at the instant *now*."""
-    limit, networks = account.rate_limit, account.allowed_ips
+    limit, networks, limit_of = account.rate_limit, account.allowed_ips, account.slots
     return {
         "account": account.name,
         "slots": account.slots,
@@ -325,6 +403,16 @@ def show_account(account: Account, now: float) -> dict[str, Any]:
         "rate_limit": None if limit is None else limit._asdict(),
         "units": float(left(account.packs, now)) if account.packs else None,
         "open_tasks": account.open,
+        "usage": [
+            {
+                "type": kind,
+                "busy": account.busy.get(kind, 0),
+                "slots": slots(account.packs, now, kind) if limit_of is None else limit_of,
+                "reserved": float(account.reserved.get(kind, Decimal(0))),
+            }
+            for kind in get_args(PackType)
+            if kind in account.busy or any(pack.type == kind for pack in account.packs)
+        ],
         "packs": [
             {
                 "pack_id": pack.pack_id,

@@ -71,6 +71,11 @@ class Timer:
         """Whether it has still to run."""
         return self._run is not None
 
+    @property
+    def work(self) -> tuple[str, tuple[Any, ...]]:
+        """The name of the function, and its arguments; "" once it has run."""
+        return getattr(self._run, "__name__", ""), self._arguments
+
     def cancel(self) -> None:
         """Do not run; harmless after the run."""
         self._run = None
@@ -175,6 +180,13 @@ class MockClock(ABC):
         self.reset()
         self._given_start = moment.start
         self._timers[:] = moment.timers  # sorted, and so a heap
+
+    @property
+    def next_due(self) -> Timer | None:
+        """The timer that is due next; `None` if nothing is. On the server's thread only."""
+        while self._timers and not self._timers[0][2].pending:
+            heapq.heappop(self._timers)  # it was cancelled
+        return self._timers[0][2] if self._timers else None
 
     @property
     def busy(self) -> bool:

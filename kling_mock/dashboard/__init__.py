@@ -1,5 +1,6 @@
-"""One page that shows a server at work: clock, tasks, faults, requests, callbacks.
+"""Pages that show a server at work, and steer it: tasks, callbacks, faults, clock, accounts.
 
-It is a user of the admin API like any other, with the token that is typed into it. It loads
-nothing from elsewhere, and whatever it shows it shows as text.
+They are a user of the admin API like any other, with the token that is in the fragment of their
+address. They load nothing from elsewhere, and whatever they show they show as text. `static` has
+what the browser gets, as it is: there is no build step.
 """

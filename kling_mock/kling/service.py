@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from kling_mock.journal.entries import BODY_KEPT
 from kling_mock.journal.matching import Subject
 from kling_mock.kling.endpoints.field_checks import FieldReader, check_fields
 from kling_mock.kling.endpoints.library_parts import delete_fields
@@ -49,8 +50,11 @@ def create(
     """
     record = call.record
     context = _context(world, account, record, call.name, noticed)
-    plan = make_plan(record, read_object(body), context)
+    fields = read_object(body)
+    plan = make_plan(record, fields, context)
     task = world.submit(account, plan, origin() if plan.callback_url else "")
+    if len(body) > BODY_KEPT:  # a smaller one has no picture worth looking at
+        world.inputs.keep(task.task_id, fields)
     data = record.interface.created(task)
     if task.progress is not TYPICAL and task.progress.kind == "instant":
         world.end(task)

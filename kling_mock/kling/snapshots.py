@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kling_mock.clock import ClockState, MockClock
+from kling_mock.journal.changes import ChangeLog
 from kling_mock.kling.callbacks.sender import CallbackSender
 from kling_mock.kling.endpoints.registry import EndpointRegistry
 from kling_mock.kling.faults.kinds import KINDS
@@ -78,7 +79,7 @@ def take(world: World, relay: object, clock: MockClock, sender: CallbackSender) 
             and cannot be written out.
     """
     written = io.BytesIO()
-    writer = _Writer(written, _outside(clock, sender, world.endpoints))
+    writer = _Writer(written, _outside(clock, sender, world.endpoints, world.changes))
     try:
         with _no_collection():
             writer.dump((world, relay, clock.save()))
@@ -90,15 +91,17 @@ def take(world: World, relay: object, clock: MockClock, sender: CallbackSender) 
     return Snapshot(written.getvalue(), clock.now(), len(world.tasks), clock, world.endpoints)
 
 
-def put_back(snapshot: Snapshot, sender: CallbackSender) -> tuple[World, Any]:
+def put_back(snapshot: Snapshot, sender: CallbackSender, changes: ChangeLog) -> tuple[World, Any]:
     """Return the world and the relay of *snapshot* as they were, after setting its clock.
 
     Args:
         snapshot: What to put back.
         sender: Sends reports.
+        changes: What has changed on the server.
     """
     clock = snapshot.clock
-    reader = _Reader(io.BytesIO(snapshot.state), _outside(clock, sender, snapshot.endpoints))
+    outside = _outside(clock, sender, snapshot.endpoints, changes)
+    reader = _Reader(io.BytesIO(snapshot.state), outside)
     world: World
     moment: ClockState
     with _no_collection():
@@ -108,13 +111,14 @@ def put_back(snapshot: Snapshot, sender: CallbackSender) -> tuple[World, Any]:
 
 
 def _outside(
-    clock: MockClock, sender: CallbackSender, endpoints: EndpointRegistry
+    clock: MockClock, sender: CallbackSender, endpoints: EndpointRegistry, changes: ChangeLog
 ) -> Mapping[str, object]:
     """Return what is no state, by name: it is not copied."""
     return {
         "clock": clock,
         "sender": sender,
         "endpoints": endpoints,
+        "changes": changes,
         "typical": TYPICAL,
         "stuck-pace": STUCK,
         **KINDS,

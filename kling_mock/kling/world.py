@@ -11,6 +11,7 @@ from collections.abc import Collection
 from random import Random
 
 from kling_mock.clock import MockClock
+from kling_mock.journal.changes import ChangeLog
 from kling_mock.journal.journal import DEFAULT_SIZE, Journal
 from kling_mock.journal.matching import Subject
 from kling_mock.journal.notes import NotePolicy
@@ -23,6 +24,7 @@ from kling_mock.kling.model.accounts import Account, AccountApiKey, Accounts, Gi
 from kling_mock.kling.model.admission import Purchase, admit_purchase, admit_task
 from kling_mock.kling.model.busy_polling import BusyPolling
 from kling_mock.kling.model.content import Content, ContentDecision
+from kling_mock.kling.model.inputs import InputPictures
 from kling_mock.kling.model.library import LibraryItems
 from kling_mock.kling.model.lifecycle import Event
 from kling_mock.kling.model.packs import take
@@ -56,6 +58,7 @@ class World:
         note_policy: What notes lead to.
         endpoints: What is served.
         keys: Keys of the account that every server has, instead of made ones.
+        changes: Takes what changes; `None` is a log of its own.
 
     Attributes:
         seed: What decides ids and times.
@@ -63,7 +66,9 @@ class World:
         endpoints: What is served.
         accounts: Who may call.
         account: The account that every server has.
+        changes: What has changed.
         tasks: The tasks.
+        inputs: Pictures that came with create calls.
         sessions: What calls without a task leave behind.
         library: The voices and elements.
         journal: All requests.
@@ -88,13 +93,16 @@ class World:
         note_policy: NotePolicy = _NOTES,
         endpoints: EndpointRegistry = ENDPOINTS,
         keys: GivenKeys = _MADE,
+        changes: ChangeLog | None = None,
     ) -> None:
+        self.changes = ChangeLog() if changes is None else changes
         self.seed = seed
         self.clock = clock
         self.endpoints = endpoints
         self.accounts = Accounts()
         self.tasks = Tasks()
         self.library = LibraryItems(self.tasks, preset_tasks(endpoints.values()))
+        self.inputs = InputPictures()
         self.journal = Journal(journal_size, endpoints.served)
         self.retired: frozenset[str] = frozenset()
         self.note_policy = note_policy
@@ -112,7 +120,9 @@ class World:
             sender,
             endpoints,
             frozenset(callback_hosts),
+            self.changes,
         )
+        self._real_time = sender.time
         self._ids = TaskIds(_source(seed, "ids"))
         self.sessions = Sessions(TaskIds(_source(seed, "sessions")).new)
         self._times = _source(seed, "times")
@@ -169,7 +179,9 @@ class World:
             admit_task(account, plan, now)
         stamp = int(now * 1000)
         task = EmulatedTask(self._ids.new(), account, plan, stamp, stamp)
+        task.made_at = self._real_time()
         self.tasks.add(task)
+        self.changes.note("task", task.task_id)
         account.hold(plan)
         if progress is not TYPICAL or decision is not None:
             task.progress, task.decision = progress, decision
@@ -249,6 +261,7 @@ class World:
         """
         now = self.clock.now()
         task.apply(event, now, code, reason)
+        self.changes.note("task", task.task_id)
         if task.is_done:
             account, plan = task.account, task.plan
             account.release(plan)

@@ -67,10 +67,13 @@ class ServerClients(ServerControls):
     def dashboard_url(self) -> str | None:
         """The page that shows the server at work; `None` if the admin API is off.
 
+        The fragment has the admin token, so that the page opens at once. A browser sends no
+        fragment to any server; it keeps it in its history.
+
         Raises:
             RuntimeError: The server does not run.
         """
-        return None if not self._access.is_on else f"{self.kling_url}{ADMIN}"
+        return self._access.link(f"{self.kling_url}{ADMIN}") if self._access.is_on else None
 
     @property
     def access_key(self) -> str:

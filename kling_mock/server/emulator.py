@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from kling_mock.clock import MockClock
+from kling_mock.journal.changes import ChangeLog
 from kling_mock.journal.notes import NotePolicy
 from kling_mock.kling.callbacks.sender import HttpCallbackSender
 from kling_mock.kling.http.handler import KlingHandler
@@ -86,6 +87,7 @@ class Emulator:
         self._note_policy = note_policy
         self._keys = keys
         self._sender = HttpCallbackSender()
+        self._changes = ChangeLog()
         self._world = self._new_world(seed)
         self._handler = KlingHandler(self._world, public_url, pages, admin)
         self._listener: Listener | None = None
@@ -158,7 +160,7 @@ class Emulator:
         """Replace the state and the clock's time; return what *snapshot* holds of the relay."""
         from kling_mock.kling.snapshots import put_back
 
-        world, relay = put_back(snapshot, self._sender)
+        world, relay = put_back(snapshot, self._sender, self._changes)
         self._replace_world(world)
         return relay
 
@@ -172,7 +174,9 @@ class Emulator:
             self._journal_size,
             self._note_policy,
             keys=self._keys,
+            changes=self._changes,
         )
 
     def _replace_world(self, world: World) -> None:
         self._world = self._handler.world = world
+        self._changes.note("reset")

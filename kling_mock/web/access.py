@@ -6,7 +6,7 @@ import hmac
 import math
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, get_args
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from kling_mock.web.addresses import ANY_HOST, is_address
 from kling_mock.web.damping import Damper
@@ -74,6 +74,10 @@ class AccessPolicy:
     def is_on(self) -> bool:
         """Whether the APIs are served at all."""
         return self.callers != "off"
+
+    def link(self, url: str) -> str:
+        """Return *url* with the token in its fragment, which is sent to no server."""
+        return f"{url}#token={quote(self._token.decode(), safe='')}"
 
     def check(self, peer: str | None, headers: Mapping[str, str]) -> None:
         """Check where a call comes from, what it calls this server, and its token.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
-__all__ = ["check_secret", "signed_headers"]
+__all__ = ["Verdict", "check_secret", "signed_headers", "verdict"]
+
+Verdict = Literal["unsigned", "valid", "unknown"]
 
 _PREFIX = "whsec_"
 _KEY_BYTES = (24, 64)  # Standard Webhooks: from, to
@@ -49,6 +52,23 @@ def signed_headers(
         ("webhook-timestamp", str(timestamp)),
         ("webhook-signature", " ".join(_sign(secret, content) for secret in secrets)),
     )
+
+
+def verdict(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> Verdict:
+    """Return what a receiver that knows *secrets* finds; the time is not looked at.
+
+    Args:
+        secrets: What it accepts.
+        headers: The headers of the callback, as `signed_headers` names them.
+        body: The bytes that were sent.
+    """
+    given = headers.get("webhook-signature", "").split()
+    if not given:
+        return "unsigned"
+    content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    known = (_sign(secret, content) for secret in secrets)
+    found = any(hmac.compare_digest(one, other) for one in known for other in given)
+    return "valid" if found else "unknown"
 
 
 def _sign(secret: str, content: bytes) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kling_mock.admin.context import AdminContext
-from kling_mock.clock import MockClock
+from kling_mock.clock import MockClock, Timer
+from kling_mock.kling.callbacks.log import Delivery
+from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.web.errors import ApiError
 from kling_mock.web.json_schema import EVERY, closed, integer, number, optional, text
 from kling_mock.web.operations import ApiCall, Parameters
@@ -14,16 +17,47 @@ __all__ = ["CALLS"]
 
 _LONGEST = 10 * 365 * 24 * 3600  # seconds
 
+# What a timer does, by the name of its function.
+_DUE: Mapping[str, str] = {
+    "_start": "start",
+    "end": "end",
+    "_send": "callback",
+    "_retry": "callback",
+}
+NEXT = closed(
+    at=number(about="Unix seconds."),
+    what=text(
+        "Of a task: its `start`, its `end`, or a `callback`; else `other`.",
+        enum=("start", "end", "callback", "other"),
+    ),
+    task_id=text("The task; empty for `other`."),
+)
 CLOCK = closed(
     now=number(about="Unix seconds."),
     kind=text(enum=("manual", "scaled", "real")),
     speed=optional(number(0, about="Seconds on it in one real second; null if it stands still.")),
+    next=optional(NEXT),
 )
+
+
+def show_due(timer: Timer) -> dict[str, Any]:
+    """Return what is shown of a timer."""
+    name, arguments = timer.work
+    subject = arguments[0] if arguments else None
+    if name not in _DUE or not isinstance(subject, EmulatedTask | Delivery):
+        return {"at": timer.when, "what": "other", "task_id": ""}
+    return {"at": timer.when, "what": _DUE[name], "task_id": subject.task_id}
 
 
 def show_clock(clock: MockClock) -> dict[str, Any]:
     """Return what is shown of the clock."""
-    return {"now": clock.now(), "kind": clock.kind, "speed": clock.speed}
+    due = clock.next_due
+    return {
+        "now": clock.now(),
+        "kind": clock.kind,
+        "speed": clock.speed,
+        "next": None if due is None else show_due(due),
+    }
 
 
 def read_clock(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:

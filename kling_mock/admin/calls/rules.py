@@ -8,6 +8,7 @@ from typing import Any, get_args
 from kling_mock.admin.context import AdminContext
 from kling_mock.admin.views import FAULT, TARGET, show_fault, show_target
 from kling_mock.kling.faults.declaring import read_fault
+from kling_mock.kling.faults.kinds import KINDS, Stage
 from kling_mock.kling.model.content import ContentAction
 from kling_mock.kling.model.progress import LONGEST, MOST_POLLS, ProgressKind
 from kling_mock.kling.service_codes import CODES
@@ -28,11 +29,46 @@ _TARGET: Mapping[str, Schema] = {  # what a request may say; what is shown may b
 
 # Judged by `read_fault`: what is accepted depends on the kind.
 FAULT_WANTED: Schema = {"$ref": "#/components/schemas/FaultWanted"}
+_FAULT_KIND = closed(
+    kind=text(enum=list(KINDS)),
+    stage=text("Where it strikes.", enum=get_args(Stage)),
+    summary=text("What happens."),
+    settings=array(
+        closed(
+            name=text(),
+            type=text(enum=("number", "text")),
+            expected=text("What a value must be."),
+            default={"type": ["number", "string", "null"]},
+        )
+    ),
+)
 
 
 def list_faults(context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
     """Return all faults, the oldest first."""
     return {"data": [show_fault(fault) for fault in context.faults]}
+
+
+def list_fault_kinds(_context: AdminContext, _parameters: Parameters) -> dict[str, Any]:
+    """Return what can go wrong, and what can be set of it."""
+    rows = [
+        {
+            "kind": kind.name,
+            "stage": kind.stage,
+            "summary": kind.summary,
+            "settings": [
+                {
+                    "name": name,
+                    "type": "text" if setting.schema.get("type") == "string" else "number",
+                    "expected": setting.expected,
+                    "default": setting.default,
+                }
+                for name, setting in kind.settings.items()
+            ],
+        }
+        for kind in KINDS.values()
+    ]
+    return {"data": rows}
 
 
 def add_fault(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
@@ -144,6 +180,13 @@ def clear_content(context: AdminContext, _parameters: Parameters) -> dict[str, A
 
 CALLS: tuple[ApiCall[AdminContext], ...] = (
     ApiCall("GET", "/faults", list_faults, "List the faults", closed(data=array(FAULT))),
+    ApiCall(
+        "GET",
+        "/faults/kinds",
+        list_fault_kinds,
+        "List what can go wrong, and what can be set of it",
+        closed(data=array(_FAULT_KIND)),
+    ),
     ApiCall(
         "POST",
         "/faults",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kling_mock.admin.context import AdminContext, settled
-from kling_mock.admin.views import PAGING, TASK, TASK_ID, page, page_of, show_task
+from kling_mock.admin.views import PAGING, TASK, TASK_ID, page, page_of
 from kling_mock.journal.matching import STATUSES
 from kling_mock.kling.endpoints.registry import ENDPOINTS
+from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.service_codes import CODES
 from kling_mock.web.json_schema import EVERY, closed, integer, text
 from kling_mock.web.operations import ApiCall, Parameters
@@ -20,14 +22,37 @@ _ENDED = "The task has ended already."
 def list_tasks(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Return one page of tasks of all accounts, the newest first."""
     wanted = {name: parameters[name] for name in _FILTERS if name in parameters}
-    rows = (show_task(task) for task in reversed(tuple(context.world.tasks)))
-    found = (row for row in rows if all(row[name] == one for name, one in wanted.items()))
-    return page(found, parameters, "task_id")
+    text = parameters.get("search", "").casefold()
+    found = [
+        task
+        for task in context.world.tasks
+        if all(_FILTERED[name](task) == one for name, one in wanted.items())
+        and (not text or _contains(task, text))
+    ]
+    rows = (
+        context.task(task, parameters) for task in reversed(found) if _is_older(task, parameters)
+    )
+    return {**page(rows, parameters, "task_id"), "total": len(found)}
+
+
+def _contains(task: EmulatedTask, text: str) -> bool:
+    """Return whether a task's id or external id begins with *text*, or its prompt has it."""
+    plan = task.plan
+    return (
+        task.task_id.startswith(text)
+        or text in plan.external_task_id.casefold()
+        or text in plan.prompt.casefold()
+    )
+
+
+def _is_older(task: EmulatedTask, parameters: Parameters) -> bool:
+    """Return whether a task belongs to this page or a later one: only such are shown at all."""
+    return "before" not in parameters or task.task_id < parameters["before"]
 
 
 def get_task(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
     """Return one task."""
-    return show_task(context.world.tasks.any(parameters["task_id"]))
+    return context.task(context.world.tasks.any(parameters["task_id"]), parameters)
 
 
 @settled
@@ -60,6 +85,24 @@ _FILTERS = {
     "account": text("Only tasks of the account of this name."),
     "external_task_id": text("Only the task with this external id."),
 }
+_FILTERED: Mapping[str, Callable[[EmulatedTask], str]] = {
+    "status": lambda task: task.status,
+    "endpoint": lambda task: task.plan.endpoint,
+    "account": lambda task: task.account.name,
+    "external_task_id": lambda task: task.plan.external_task_id,
+}
+_SEARCH = text(
+    "Only tasks whose id begins with this, or whose external id or prompt contains it, in any "
+    "case.",
+    most=200,
+)
+_INCLUDE = text(
+    "`made_at`: the real time of creation, which differs in each run.", enum=("made_at",)
+)
+_PAGE = closed(
+    **page_of(TASK, "task_id")["properties"],
+    total=integer(0, about="How many tasks match, on this page and all others."),
+)
 _CODE = {
     **integer(about="A service code of Kling; 1301 without it."),
     "enum": [code for code in CODES if code],
@@ -71,10 +114,23 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "/tasks",
         list_tasks,
         "List tasks of all accounts, the newest first",
-        page_of(TASK, "task_id"),
-        query={**PAGING, "before": TASK_ID, **_FILTERS},
+        _PAGE,
+        query={
+            **PAGING,
+            "before": TASK_ID,
+            **_FILTERS,
+            "search": _SEARCH,
+            "include": _INCLUDE,
+        },
     ),
-    ApiCall("GET", "/tasks/{task_id}", get_task, "Query a task of any account", TASK),
+    ApiCall(
+        "GET",
+        "/tasks/{task_id}",
+        get_task,
+        "Query a task of any account",
+        TASK,
+        query={"include": _INCLUDE},
+    ),
     ApiCall(
         "POST",
         "/tasks/{task_id}/process",

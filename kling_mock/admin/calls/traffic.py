@@ -12,7 +12,6 @@ from kling_mock.admin.views import (
     numbered,
     page,
     page_of,
-    show_delivery,
     show_entry,
 )
 from kling_mock.journal.calls import Call
@@ -75,9 +74,12 @@ def list_deliveries(context: AdminContext, parameters: Parameters) -> dict[str, 
     """Return one page of deliveries, the newest first."""
     deliveries = context.deliveries
     wanted = {name: parameters[name] for name in ("task_id", "state") if name in parameters}
-    rows = (show_delivery(at, one) for at, one in numbered(list(deliveries), deliveries.total))
-    found = (row for row in rows if all(row[name] == one for name, one in wanted.items()))
-    return page(found, parameters)
+    rows = (
+        context.delivery(at, one)
+        for at, one in numbered(list(deliveries), deliveries.total)
+        if all(getattr(one, name) == value for name, value in wanted.items())
+    )
+    return page(rows, parameters)
 
 
 @settled

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
+from kling_mock.journal.changes import ChangeLog
 from kling_mock.kling.model.lifecycle import Status
 
 __all__ = [
@@ -121,10 +122,12 @@ class Deliveries:
     """The newest deliveries, in the order in which they came up.
 
     Args:
+        changes: Takes those that change.
         size: How many are kept.
     """
 
-    def __init__(self, size: int = DEFAULT_SIZE) -> None:
+    def __init__(self, changes: ChangeLog, size: int = DEFAULT_SIZE) -> None:
+        self._changes = changes
         self._size = size
         self._by_id: dict[str, Delivery] = {}
         self._total = 0
@@ -133,6 +136,7 @@ class Deliveries:
         """Append one; the oldest one makes room."""
         self._by_id[delivery.delivery_id] = delivery
         self._total += 1
+        self._changes.note("callback", delivery.delivery_id)
         if len(self._by_id) > self._size:
             del self._by_id[next(iter(self._by_id))]
 
@@ -140,6 +144,7 @@ class Deliveries:
         """Replace what is known of one; it may have been forgotten meanwhile."""
         if delivery.delivery_id in self._by_id:
             self._by_id[delivery.delivery_id] = delivery
+            self._changes.note("callback", delivery.delivery_id)
 
     def find(self, delivery_id: str) -> Delivery | None:
         """Return the newest knowledge of one."""

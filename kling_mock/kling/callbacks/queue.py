@@ -13,6 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING, Literal
 
 from kling_mock.clock import MockClock
+from kling_mock.journal.changes import ChangeLog
 from kling_mock.kling.callbacks.log import Deliveries, Delivery, DeliveryAttempt, Fate
 from kling_mock.kling.callbacks.sender import CallbackSender
 from kling_mock.kling.endpoints.registry import EndpointRegistry
@@ -78,6 +79,7 @@ class CallbackQueue:
         sender: Sends them.
         endpoints: How they are written.
         allowed: Hosts that may be called besides this computer.
+        changes: Takes the deliveries that change; `None` is a log of its own.
 
     Attributes:
         log: All deliveries.
@@ -96,6 +98,7 @@ class CallbackQueue:
         sender: CallbackSender,
         endpoints: EndpointRegistry,
         allowed: frozenset[str] = frozenset(),
+        changes: ChangeLog | None = None,
     ) -> None:
         self._clock = clock
         self._random = random
@@ -106,7 +109,7 @@ class CallbackQueue:
         self._allowed = allowed
         self._queues: dict[str, _Queue] = {}
         self._shuffled: dict[str, list[tuple[Delivery, int]]] = {}
-        self.log = Deliveries()
+        self.log = Deliveries(ChangeLog() if changes is None else changes)
         self.retries: tuple[float, ...] = RETRY_DELAYS
         self.timeout = _TIMEOUT
         self.timestamps: Literal["clock", "real"] = "clock"

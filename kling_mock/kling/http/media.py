@@ -26,7 +26,7 @@ from kling_mock.web.replies import drop_connection
 if TYPE_CHECKING:
     from kling_mock.kling.media.file import MediaFile
 
-__all__ = ["Damage", "FoundFile", "find_result", "send_result"]
+__all__ = ["Damage", "FoundFile", "find_result", "render", "send_result"]
 
 _CHUNK = 64 * 1024  # bytes
 _MODES = {"720p": "std", "1080p": "pro", "4k": "4k"}  # how `media` names a resolution
@@ -109,6 +109,11 @@ def _of_speech(world: World, file: NamedFile) -> FoundFile | None:
     return FoundFile(file, session.data, session.ends - RETENTION_SECONDS)
 
 
+def render(found: FoundFile) -> MediaFile:
+    """Return a file that was found."""
+    return _RENDERERS[found.file.type](found)
+
+
 async def send_result(
     exchange: Exchange,
     found: FoundFile,
@@ -123,7 +128,7 @@ async def send_result(
         damage: What is wrong with it.
         fault: The faults that happened to the request, for the journal.
     """
-    request, content = exchange.request, _RENDERERS[found.file.type](found)
+    request, content = exchange.request, render(found)
     reply = _head_of(request, found, content)
     exchange.record(NO_REPLY._replace(http=reply.status), fault)
     if damage.is_lost:

@@ -83,6 +83,8 @@ class EmulatedTask:
         origin: Scheme, host and port that result URLs in its reports begin with.
         given: Its result, if a test has given it one.
         deleted: Whether the voice or element that it has made was deleted.
+        started: Unix milliseconds at which it began to be processed; 0 while it has not.
+        made_at: Real time of its creation, Unix seconds: for people, since nothing depends on it.
     """
 
     task_id: str
@@ -101,6 +103,8 @@ class EmulatedTask:
     origin: str = ""
     given: GivenVideo | None = None
     deleted: bool = False
+    started: int = 0
+    made_at: float = 0.0
 
     @property
     def video_id(self) -> str:
@@ -141,6 +145,8 @@ class EmulatedTask:
         """
         self.status = after(self.status, event)
         self.updated = int(now * 1000)
+        if event == "start":
+            self.started = self.updated
         self.code, self.message = code, message
         if self.status in TERMINAL and self.timer is not None:
             self.timer.cancel()
@@ -270,6 +276,10 @@ class Tasks:
         if task is None or task.plan.endpoint != endpoint:
             raise refusal("task_not_found", name)
         return task
+
+    def get(self, task_id: str) -> EmulatedTask | None:
+        """Return the task with this id, whoever owns it; `None` if there is none."""
+        return self._by_id.get(task_id)
 
     def any(self, task_id: str) -> EmulatedTask:
         """Return the task with this id, whoever owns it.

@@ -35,7 +35,7 @@ def test_advancing_delivers_what_is_due(
     api.new(callback_url=receiver.url)
     before = admin.ask("GET", "/clock")["now"]
     clock = admin.ask("POST", "/clock/advance", {"seconds": 1000})
-    assert clock == {"now": before + 1000, "kind": "manual", "speed": None}
+    assert clock == {"now": before + 1000, "kind": "manual", "speed": None, "next": None}
     assert receiver.statuses == ["submitted", "processing", "succeed"]
 
 

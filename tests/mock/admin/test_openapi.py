@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from kling_mock.admin.calls import CALLS
 from kling_mock.admin.openapi import OPERATIONS
 from kling_mock.reference.documents import openapi
 from kling_mock.web.openapi import ApiOperation
+from tests.mock.admin.test_files import picture
 from tests.mock.admin_client import Admin
 from tests.mock.conftest import Api
 from tests.mock.reference.test_openapi import CASES, CHECKS, FEW
@@ -67,9 +69,12 @@ def known(server: KlingMock) -> dict[str, list[str]]:
     server.accounts.add("acme")
     server.faults.add("reset", account="nobody")
     api = Api(server)
-    tasks = [api.new(callback_url="http://127.0.0.1:1/") for _ in range(3)]
+    tasks = [api.new(callback_url="http://127.0.0.1:1/") for _ in range(2)]
+    image = base64.b64encode(picture()).decode()
+    tasks.insert(0, api.new("image2video", image=image, callback_url="http://127.0.0.1:1/"))
     api.http.close()
     server.fail(tasks[2])
+    server.complete(tasks[1])
     with Admin(server) as admin:
         admin.ask("POST", "/snapshots", {"snapshot_id": "before"}, status=201)
     ids = [delivery.delivery_id for delivery in server.deliveries]
@@ -80,6 +85,9 @@ def known(server: KlingMock) -> dict[str, list[str]]:
         "delivery_id": ids,
         "snapshot_id": ["before"],
         "key": [server.access_key],
+        "folder": ["videos"],
+        "name": [f"{int(tasks[1]) + 1}.mp4"],
+        "place": ["0"],
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kling_mock import KlingMock
+from kling_mock.journal.changes import ChangeLog
 from kling_mock.kling.callbacks.log import Deliveries, Delivery
 from tests.mock.receiver import Receiver, closed_url
 
@@ -93,7 +94,7 @@ def test_the_log(mock: KlingMock, api: Any, receiver: Receiver) -> None:
 
 def test_the_log_is_bounded() -> None:
     """Old deliveries make room, and news about a forgotten one is dropped."""
-    log = Deliveries(size=2)
+    log = Deliveries(ChangeLog(), size=2)
     rows = [Delivery(str(n), "1", "default", "submitted", "http://a/", b"", 0.0) for n in range(3)]
     for row in rows:
         log.add(row)

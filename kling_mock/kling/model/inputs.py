@@ -1,0 +1,97 @@
+"""The pictures that came inline with create calls, kept for people to look at.
+
+Nothing the emulator decides depends on them. Pictures that a request names by a URL are not
+fetched.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+__all__ = ["KEPT_CHARACTERS", "InputPicture", "InputPictures"]
+
+KEPT_CHARACTERS = 16 * 1024 * 1024  # of base64, of all pictures together
+_LARGEST = 4 * 1024 * 1024  # characters of one
+_SHORTEST = 64  # characters
+_DEEPEST = 4  # lists and objects inside each other
+
+# What the base64 of a file begins with.
+_BEGINNINGS: Mapping[str, str] = {
+    "iVBORw0KGgo": "image/png",
+    "/9j/": "image/jpeg",
+    "UklGR": "image/webp",
+}
+
+
+class InputPicture(NamedTuple):
+    """One picture of a request.
+
+    Attributes:
+        field: Where it stood: `image`, or `image_list.0.image`.
+        content_type: `image/png`, `image/jpeg` or `image/webp`, as its first bytes say.
+        text: The file in base64.
+    """
+
+    field: str
+    content_type: str
+    text: str
+
+    def read(self) -> bytes:
+        """Return the file; empty if the text is no base64 after all."""
+        try:
+            return base64.b64decode(self.text)
+        except binascii.Error:
+            return b""
+
+
+class InputPictures:
+    """The inline pictures of the newest requests, by task.
+
+    Args:
+        most: Characters of base64 that are kept in all; the oldest tasks make room.
+    """
+
+    def __init__(self, most: int = KEPT_CHARACTERS) -> None:
+        self._most = most
+        self._size = 0
+        self._by_task: dict[str, tuple[InputPicture, ...]] = {}
+
+    def keep(self, task_id: str, body: Mapping[str, Any]) -> None:
+        """Keep the pictures of a request, if it has any.
+
+        Args:
+            task_id: The task that it made.
+            body: The request's body.
+        """
+        found = tuple(_pictures(body, "", _DEEPEST))
+        if not found:
+            return
+        self._by_task[task_id] = found
+        self._size += _size(found)
+        while self._size > self._most:
+            self._size -= _size(self._by_task.pop(next(iter(self._by_task))))
+
+    def of(self, task_id: str) -> Sequence[InputPicture]:
+        """Return the pictures of a task's request that are still kept."""
+        return self._by_task.get(task_id, ())
+
+
+def _size(pictures: Sequence[InputPicture]) -> int:
+    return sum(len(picture.text) for picture in pictures)
+
+
+def _pictures(value: Any, name: str, depth: int) -> Iterator[InputPicture]:
+    if isinstance(value, str):
+        text = value.partition(",")[2] if value.startswith("data:") else value
+        if not _SHORTEST <= len(text) <= _LARGEST:
+            return
+        for beginning, content_type in _BEGINNINGS.items():
+            if text.startswith(beginning):
+                yield InputPicture(name, content_type, text)
+    elif depth and isinstance(value, dict | list):
+        members = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, member in members:
+            yield from _pictures(member, f"{name}.{key}" if name else str(key), depth - 1)

@@ -1,0 +1,60 @@
+"""Results and input pictures, for whoever looks at a task."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+
+from kling_mock import KlingMock
+from tests.mock.admin_client import Admin
+from tests.mock.conftest import Api
+
+
+@pytest.fixture
+def admin(mock: KlingMock) -> Iterator[Admin]:
+    with Admin(mock) as admin:
+        yield admin
+
+
+def picture() -> bytes:
+    """Return a PNG file that is large enough to be kept."""
+    made = io.BytesIO()
+    Image.effect_noise((320, 320), 90).save(made, "PNG")
+    return made.getvalue()
+
+
+def test_a_picture_of_the_request_can_be_seen_again(admin: Admin, api: Api) -> None:
+    """Byte for byte, under the name of its field."""
+    content = picture()
+    task = api.new("image2video", image=base64.b64encode(content).decode())
+    shown = admin.ask("GET", f"/tasks/{task}")
+    assert shown["inputs"] == [{"field": "image", "content_type": "image/png"}]
+    reply = admin.send("GET", f"/tasks/{task}/inputs/0")
+    assert (reply.content, reply.headers["content-type"]) == (content, "image/png")
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert admin.refused("GET", f"/tasks/{task}/inputs/1", status=404) == "unknown_input"
+
+
+def test_a_result_is_served_when_there_is_one(mock: KlingMock, admin: Admin, api: Api) -> None:
+    """Pictures as well as videos, each as the task names it."""
+    task = api.new("image-generation", prompt="a kitten", n=2)
+    assert admin.ask("GET", f"/tasks/{task}")["results"] == []
+    mock.complete(task)
+    results = admin.ask("GET", f"/tasks/{task}")["results"]
+    assert [one["type"] for one in results] == ["image", "image"]
+    for one in results:
+        assert admin.send("GET", f"/media/{one['path']}").content.startswith(b"\x89PNG")
+    assert admin.refused("GET", "/media/videos/1.mp4", status=404) == "unknown_result"
+
+
+def test_both_need_the_token(mock: KlingMock, api: Api) -> None:
+    """What an app has sent is not for every page on this computer."""
+    task = api.new()
+    mock.complete(task)
+    with Admin(mock, "wrong") as other:
+        for path in (f"/tasks/{task}/inputs/0", f"/media/videos/{int(task) + 1}.mp4"):
+            assert other.send("GET", path).status_code == 401
