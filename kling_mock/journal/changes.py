@@ -45,14 +45,14 @@ class ChangeLog:
     """
 
     def __init__(self, size: int = KEPT) -> None:
-        self._kept: deque[StateChange] = deque(maxlen=size)
+        self._kept: deque[tuple[ChangeKind, str]] = deque(maxlen=size)
         self.run = os.urandom(6).hex()
         self.total = 0
         self.watchers = 0
 
     def note(self, kind: ChangeKind, name: str = "") -> None:
         """Append a change; the oldest one makes room."""
-        self._kept.append(StateChange(kind, name))
+        self._kept.append((kind, name))  # plain, since it is on the way of every create
         self.total += 1
 
     def since(self, total: int) -> list[StateChange] | None:
@@ -64,4 +64,5 @@ class ChangeLog:
         if not 0 <= count <= len(self._kept):
             return None
         changes = islice(self._kept, len(self._kept) - count, None)
-        return [*reversed(dict.fromkeys(reversed([*changes])))]
+        latest = dict.fromkeys(reversed([*changes]))
+        return [StateChange(*one) for one in reversed(latest)]

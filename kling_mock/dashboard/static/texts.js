@@ -243,6 +243,7 @@ export const TEXTS = {
   "pack.status.expired": ["expired", "已过期"],
   "pack.status.runOut": ["used up", "已用完"],
   "account.open": ["{n} open tasks", "{n} 个进行中的任务"],
+  "account.refused": ["refused with {code}", "被拒绝：{code}"],
   "account.slots": ["Slots, {pack}", "并发，{pack}"],
   "account.slots.free": ["{n} busy, no limit", "占用 {n}，不限"],
   "account.units": ["{left} of {total} units left", "剩余 {left}/{total} 单位"],

@@ -56,7 +56,7 @@ def test_a_task_comes_in_and_its_video_plays(page: Page, mock: KlingMock) -> Non
         page.wait_text("submitted")
         page.wait("document.querySelector('progress')")
         mock.complete(task.task_id)
-    page.wait_text("succeed")
+    page.wait("document.querySelector('main .status.succeed')")
     page.wait("document.querySelector('.card video')?.currentTime > 0.1")
     page.click("a.prompt", "a kitten")
     page.wait_text("What happened")
@@ -196,7 +196,7 @@ def test_a_reader_is_not_disturbed(page: Page, mock: KlingMock, api: Api) -> Non
     api.new(prompt="newest of all")
     api.new(prompt="newest of all")
     page.wait_text("2 new: show them")
-    page.wait_text("succeed")
+    page.wait("document.querySelector('main .status.succeed')")
     assert page.run(focused) == "number 26"
     assert page.run("getSelection().toString()") == "number"
     assert page.run(top) == pytest.approx(place, abs=1)
@@ -264,7 +264,7 @@ def test_the_clock_is_moved(page: Page, mock: KlingMock, api: Api) -> None:
     page.wait_text("Nothing is due.", "header")
     page.wait_text("What happened meanwhile: 1", "header")
     page.wait_text(task, ".fired")
-    page.wait_text("succeed")
+    page.wait("document.querySelector('main .status.succeed')")
     page.click("header button", "+1 d")
     page.wait_text("2026-01-02", "header")
     assert mock.clock.now() > start + 87000
@@ -404,6 +404,24 @@ def test_requests_are_searched_and_explained(page: Page, mock: KlingMock, api: A
     page.wait_text("submitted")
 
 
+def test_a_request_has_an_address(
+    chromium: Chromium, page: Page, mock: KlingMock, api: Api
+) -> None:
+    """It opens in a new tab, too; so does the list of what an account's limits have refused."""
+    mock.accounts["default"].slots = 1
+    api.new(prompt="the first")
+    api.create(prompt="one too many")
+    page.click("nav a", "Accounts")
+    page.click("a", "refused with 1303")
+    page.wait_text("1303")
+    page.click("summary", "POST")
+    page.click(".entry a", "Link")
+    page.wait("location.hash.includes('number=2')")
+    with chromium.page(str(page.run("location.href"))) as other:
+        other.wait_text("one too many")
+        assert "the first" not in other.text()
+
+
 def test_accounts_show_what_is_busy_and_what_is_left(page: Page, mock: KlingMock, api: Api) -> None:
     """Slots against their cap, packs as gauges, switches that work."""
     account = mock.accounts["default"]
@@ -432,7 +450,7 @@ def test_it_comes_back_after_a_break(page: Page, mock: KlingMock, api: Api) -> N
     mock.complete(task)
     mock.start()
     page.wait_text("Live", "header")
-    page.wait_text("succeed")
+    page.wait("document.querySelector('main .status.succeed')")
     page.expected = (
         "ERR_CONNECTION_REFUSED",
         "ERR_CONNECTION_RESET",
@@ -567,7 +585,7 @@ def test_with_many_tasks_it_stays_quick(
         newest = list(mock._emulator.world.tasks)[-1].task_id
         begun = time.perf_counter()
         mock.complete(newest)
-        page.wait_text("succeed")
+        page.wait("document.querySelector('.card .status.succeed')")
         told = time.perf_counter() - begun
         begun = time.perf_counter()
         page.press("/")

@@ -4,6 +4,9 @@ import { link } from "../address.js";
 import { on } from "../store.js";
 import { announce, Component, Empty, Gauge, html, number, t } from "../ui.js";
 
+// What a call gets that an account has no units, no right, no rate or no slot for.
+const LIMITS = [1102, 1103, 1302, 1303];
+
 export class Accounts extends Component {
   state = { rows: null };
 
@@ -49,7 +52,9 @@ export class Accounts extends Component {
         <div class="card-text">
           <h2>${one.account}</h2>
           <p class="quiet"><a href=${link("tasks", { account: one.account, status: "processing" })}>
-            ${t("account.open", { n: one.open_tasks })}</a></p>
+            ${t("account.open", { n: one.open_tasks })}</a>
+            ${LIMITS.map((code) => html` · <a key=${code}
+              href=${link("requests", { account: one.account, code })}>${t("account.refused", { code })}</a>`)}</p>
           ${one.usage.map((use) => html`<${Gauge} key=${use.type} value=${use.busy} most=${use.slots ?? 0}
             label=${t("account.slots", { pack: t(`pack.${use.type}`) })}
             text=${use.slots === null ? t("account.slots.free", { n: use.busy }) : `${use.busy} / ${use.slots}`} />`)}

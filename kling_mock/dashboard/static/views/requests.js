@@ -5,6 +5,7 @@ import { on } from "../store.js";
 import { announce, at, Code, Component, Copy, Empty, html, t } from "../ui.js";
 
 const PAGE = 50;
+const FILTERS = ["match", "status", "code", "account", "fault", "before"];
 
 function parsed(text) {
   try { return JSON.parse(text); } catch { return null; }
@@ -42,14 +43,15 @@ export function readings(entries) {
   return groups;
 }
 
-export function Entry({ entry, summary }) {
+export function Entry({ entry, summary, isOpen }) {
   const task = taskOf(entry);
-  return html`<details class="entry"><summary data-row>${summary}
+  return html`<details class="entry" open=${isOpen}><summary data-row>${summary}
       ${entry.fault && html` <span class="tag bad">${t("fault.happened", { kind: entry.fault })}</span>`}
       ${entry.notes.length > 0 && html` <span class="tag">${t("notes", { n: entry.notes.length })}</span>`}</summary>
     <div class="entry-body">
       <p>#${entry.number} · ${entry.method} ${entry.path}${entry.query && `?${entry.query}`} ·
-        ${" "}${about(entry)} · ${t("fact.request-id")} <span class="id">${entry.request_id}</span></p>
+        ${" "}${about(entry)} · ${t("fact.request-id")} <span class="id">${entry.request_id}</span> ·
+        ${" "}<a href=${link("requests", { number: entry.number })}>${t("link")}</a></p>
       ${entry.notes.map((note) => html`<p key=${`${note.kind} ${note.field}`} class="note">
         ${t(`note.${note.kind}`)}: ${note.field} ${note.text}</p>`)}
       ${entry.request && html`<p class="label">${t("request")}</p><${Code} text=${entry.request} label=${t("request")} />`}
@@ -79,20 +81,22 @@ export class Requests extends Component {
   }
 
   componentDidUpdate(before) {
-    if (["match", "status", "fault", "before"].some((name) => before.address[name] !== this.props.address[name])) {
+    if ([...FILTERS, "number"].some((name) => before.address[name] !== this.props.address[name])) {
       this.load();
     }
   }
 
   soon() {
-    if (this.props.address.before) return;
+    if (this.props.address.before || this.props.address.number) return;
     this.later ??= setTimeout(() => { this.later = undefined; this.load(); }, 100);
   }
 
   async load() {
-    const { match, status, fault, before } = this.props.address;
+    const { number: one, ...wanted } = this.props.address;
+    const filters = Object.fromEntries(FILTERS.map((name) => [name, wanted[name]]));
     try {
-      const found = await get("journal", { match, status, fault, before, limit: PAGE });
+      const found = await get("journal", one ? { before: Number(one) + 1, limit: 1 }
+        : { ...filters, limit: PAGE });
       this.setState({ rows: found.data, next: found.next_before, forgotten: found.forgotten });
     } catch (error) {
       announce(error.message, true);
@@ -100,7 +104,8 @@ export class Requests extends Component {
   }
 
   render({ address }, { rows, next, forgotten }) {
-    const { match, status, fault } = address;
+    const { match, status, number: one, view: _view, token: _token, before: _before, ...rest } = address;
+    const filtered = one || rest.account || rest.code || rest.fault;
     return html`
       <h1>${t("view.requests")}</h1>
       <form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
@@ -116,18 +121,19 @@ export class Requests extends Component {
             }} /></label>
         <label>HTTP <input type="number" class="short" min="0" max="599" value=${status ?? ""}
           onChange=${(event) => filter({ status: event.target.value, before: "" })} /></label>
+        ${filtered && html`<a href=${link("requests")}>${t("filters.clear")}</a>`}
       </form>
       ${forgotten > 0 && html`<p class="quiet">${t("story.forgotten", { n: forgotten })}</p>`}
       ${rows !== null && rows.length === 0 && html`<${Empty} title=${t("requests.none")}>
         <pre class="code" tabindex="0" role="group" aria-label=${t("requests.none")}>export KLING_BASE_URL=${location.origin}</pre><//>`}
       <ul class="list">${(rows ?? []).map((entry) => html`<li key=${entry.number}>
-        <${Entry} entry=${entry} summary=${html`<time>${at(entry.at)}</time>
+        <${Entry} entry=${entry} isOpen=${one ? true : undefined} summary=${html`<time>${at(entry.at)}</time>
           ${" "}<b>${entry.method}</b> <span class="id">${entry.path}</span>
           ${" "}<span class=${entry.code || !entry.status ? "bad" : "good"}>${about(entry)}</span>
           ${entry.account && html` <span class="quiet">${entry.account}</span>`}`} /></li>`)}</ul>
       <nav class="pages" aria-label=${t("pages")}>
-        ${address.before && html`<a href=${link("requests", { match, status, fault })}>${t("pages.newest")}</a>`}
-        ${next && html`<a rel="next" href=${link("requests", { match, status, fault, before: next })}>${t("pages.older")}</a>`}
+        ${address.before && html`<a href=${link("requests", { match, status, ...rest })}>${t("pages.newest")}</a>`}
+        ${next && !one && html`<a rel="next" href=${link("requests", { match, status, ...rest, before: next })}>${t("pages.older")}</a>`}
       </nav>`;
   }
 }
