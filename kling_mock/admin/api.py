@@ -57,7 +57,7 @@ class AdminApi:
             if path == PREFIX and reads:  # as a browser's user types it
                 there = f"{ADMIN}?{query}" if query else ADMIN
                 return web.Response(status=308, headers={"Location": there})
-            page = dashboard.find(path.removeprefix(ADMIN)) if reads else None
+            page = dashboard.find(path.removeprefix(ADMIN), dashboard.EMULATOR) if reads else None
             if page is not None:
                 return page.to(request.headers.get("If-None-Match"))
             self._access.check_token(request.remote, request.headers)

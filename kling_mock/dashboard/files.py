@@ -10,9 +10,11 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
-__all__ = ["PAGE", "StaticFile", "find"]
+__all__ = ["EMULATOR", "RELAY", "StaticFile", "find"]
 
-PAGE: Final = "index.html"
+#: The pages, by what they show.
+EMULATOR: Final = "index.html"
+RELAY: Final = "relay.html"
 
 _TYPES: Final = {
     ".html": "text/html;charset=UTF-8",
@@ -83,11 +85,14 @@ def _read(name: str) -> StaticFile:
     return StaticFile(content, _TYPES[PurePosixPath(name).suffix], f'"{tag}"')
 
 
-def find(name: str) -> StaticFile | None:
-    """Return the file of this name, "" for the page itself; `None` if there is none.
+def find(name: str, page: str) -> StaticFile | None:
+    """Return a file; `None` if there is none. It is read when it is first asked for.
 
-    It is read when it is first asked for.
+    Args:
+        name: Its name, with a slash between folder and file; "" is the page itself.
+        page: Which page that is.
     """
     if not name:
-        return _read(PAGE)
-    return _read(name) if name != PAGE and name in _names() else None
+        return _read(page)
+    is_page = name in {EMULATOR, RELAY}
+    return _read(name) if name in _names() and not is_page else None

@@ -18,6 +18,7 @@ from kling_mock.relay.bootstrap import start_relay
 from kling_mock.relay.domain.credentials import new_token, parse_keys, token_hash
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.host import RelayHost
+from kling_mock.relay.http.routes import DASHBOARD
 from kling_mock.relay.settings import RelaySettings
 from kling_mock.storage.connect import connect
 from kling_mock.storage.protocol import Storage
@@ -107,8 +108,12 @@ class RelayServer:
             "relay_url": self._url,
             "relay_token": self._settings.token if self._token_is_valid else None,
             "admin_token": self._settings.admin_token,
+            "dashboard_url": self._dashboard_url(),
             "database": "memory" if _is_memory(self._database) else urlsplit(self._database).scheme,
         }
+
+    def _dashboard_url(self) -> str | None:
+        return self._access.link(f"{self._url}{DASHBOARD}") if self._access.is_on else None
 
     async def _open(self) -> None:
         self._clock.start(asyncio.get_running_loop())

@@ -1,9 +1,12 @@
 // What is shown stands in the fragment of the address, beside the token: no server sees either.
 const listeners = new Set();
 
+// Where somebody begins who names no view; a page of another server has another.
+export const first = { view: "tasks" };
+
 export function read() {
   const found = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
-  return { view: "tasks", ...found };
+  return { ...first, ...found };
 }
 
 // The address of another page. The token goes along, so a link opens in a new tab, too.

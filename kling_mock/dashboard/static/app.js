@@ -1,8 +1,9 @@
 // The frame of the page: who may see it, the clock, the ways to its parts, and what is shown.
-import { go, link, onChange, read, setToken } from "./address.js";
-import { KEYS, listen, step } from "./keys.js";
+import { go, link, onChange, read } from "./address.js";
+import { Foot, Live, Login, Root, Skip, Ways } from "./frame.js";
+import { listen, step } from "./keys.js";
 import { on, start, state } from "./store.js";
-import { applyChoices, choices, choose, Component, createRef, html, onAnnounce, render, t } from "./ui.js";
+import { applyChoices, choices, Component, createRef, html, onAnnounce, render, t } from "./ui.js";
 import { Accounts } from "./views/accounts.js";
 import { Callbacks } from "./views/callbacks.js";
 import { ClockBar, toNextEvent } from "./views/clock.js";
@@ -15,40 +16,10 @@ const VIEWS = { tasks: Tasks, task: Task, callbacks: Callbacks, requests: Reques
   faults: Faults, accounts: Accounts };
 const WAYS = ["tasks", "requests", "callbacks", "faults", "accounts"];
 
-class Login extends Component {
-  render({ message }) {
-    const open = (event) => {
-      event.preventDefault();
-      setToken(event.target.elements.token.value.trim());
-      start();
-    };
-    return html`<main class="login">
-      <h1>kling-mock</h1>
-      ${message && html`<p class="bad" role="alert">${message}</p>`}
-      <form onSubmit=${open}>
-        <label>${t("login.token")}
-          <input name="token" type="password" autocomplete="off" required autofocus />
-        </label>
-        <button class="primary">${t("login.open")}</button>
-      </form>
-      <p>${t("login.where")}</p>
-      <pre class="code" tabindex="0">kling-mock serve</pre>
-    </main>`;
-  }
-}
-
-function Chooser({ name, values }) {
-  return html`<label class="chooser"><span>${t(`choose.${name}`)}</span>
-    <select value=${choices[name]} onChange=${(event) => choose(name, event.target.value)}>
-      ${values.map((value) => html`<option value=${value}>${t(`choose.${name}.${value}`)}</option>`)}
-    </select>
-  </label>`;
-}
-
 class App extends Component {
   state = { address: read(), said: "", bad: false, version: 0 };
   main = createRef();
-  help = createRef();
+  help = { show() {} };
 
   componentDidMount() {
     onChange((address) => {
@@ -64,7 +35,7 @@ class App extends Component {
       j: () => step(1),
       k: () => step(-1),
       Escape: () => this.back(),
-      "?": () => this.help.current.showModal(),
+      "?": () => this.help.show(),
       "]": () => toNextEvent(),
     });
     if (read().token) start();
@@ -80,7 +51,7 @@ class App extends Component {
 
   render(_, { address, said, bad }) {
     if (!address.token || state.connection === "refused") {
-      return html`<${Login} message=${state.message} />`;
+      return html`<${Login} message=${state.message} command="kling-mock serve" opened=${start} />`;
     }
     this.cameFromList = this.cameFromList || address.view !== "task";
     const View = VIEWS[address.view] ?? Tasks;
@@ -88,22 +59,12 @@ class App extends Component {
     // In the other language, or zone, everything is drawn anew: no view has to know.
     const drawn = `${choices.language} ${choices.zone}`;
     return html`
-      <a class="skip" href="#main" onClick=${(event) => {
-        event.preventDefault();
-        this.main.current.focus();
-      }}>${t("skip")}</a>
+      <${Skip} main=${this.main} />
       <header>
         <div class="bar">
           <a class="brand" href=${link("tasks")}>kling-mock</a>
-          <nav aria-label=${t("nav")}>
-            ${WAYS.map((view) => html`<a href=${link(view)} key=${view}
-              aria-current=${view === shown ? "page" : undefined}>${t(`view.${view}`)}${view === "faults" && state.faults.length > 0
-                && html` <span class="count">${state.faults.length}</span>`}</a>`)}
-          </nav>
-          <span class=${`live ${state.connection}`} role="status">
-            <span aria-hidden="true">${state.connection === "live" ? "●" : "○"}</span>
-            ${t(`connection.${state.connection}`)}
-          </span>
+          <${Ways} views=${WAYS} shown=${shown} counts=${{ faults: state.faults.length }} />
+          <${Live} connection=${state.connection} />
         </div>
         <${ClockBar} key=${drawn} />
       </header>
@@ -111,36 +72,9 @@ class App extends Component {
         <p class=${`said ${bad ? "bad" : ""}`} role="status" aria-live="polite">${said}</p>
         <${View} key=${`${shown} ${address.view === "task" ? address.id : ""} ${drawn}`} address=${address} />
       </main>
-      <footer>
-        <${Chooser} name="language" values=${["en", "zh"]} />
-        <${Chooser} name="theme" values=${["auto", "light", "dark"]} />
-        <${Chooser} name="zone" values=${["utc", "local"]} />
-        <button type="button" class="small" onClick=${() => this.help.current.showModal()}>
-          <kbd>?</kbd> ${t("keys")}</button>
-      </footer>
-      <dialog ref=${this.help} aria-label=${t("keys")}>
-        <h2>${t("keys")}</h2>
-        <dl class="keys">${KEYS.map(({ key, text }) => html`
-          <div key=${key}><dt><kbd>${key}</kbd></dt><dd>${t(text)}</dd></div>`)}
-        </dl>
-        <form method="dialog"><button class="primary" onClick=${(event) => {
-          event.preventDefault();
-          this.help.current.close();
-        }}>${t("close")}</button></form>
-      </dialog>`;
-  }
-}
-
-// A choice is made in many places, and shown in all of them.
-class Root extends Component {
-  componentDidMount() {
-    addEventListener("change", () => this.setState({}));
-  }
-
-  render() {
-    return html`<${App} />`;
+      <${Foot} help=${this.help} />`;
   }
 }
 
 applyChoices();
-render(html`<${Root} />`, document.getElementById("app"));
+render(html`<${Root} app=${App} />`, document.getElementById("app"));

@@ -18,6 +18,7 @@ __all__ = [
     "RelayError",
     "check_method",
     "invalid",
+    "no_path",
     "paused",
     "read_refusal",
     "stored_refusal",
@@ -139,6 +140,11 @@ def check_method(method: str, *methods: str) -> None:
     if method not in methods:
         allowed = " or ".join(methods)
         raise RelayError(WRONG_METHOD, f"{method} is not supported on this path; use {allowed}")
+
+
+def no_path(path: str) -> RelayError:
+    """Return the refusal of a path that is not served."""
+    return RelayError(NOT_FOUND, f"there is no path {path[:100]}")
 
 
 def invalid(field: str, problem: str) -> RelayError:

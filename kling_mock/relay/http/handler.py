@@ -22,6 +22,7 @@ from kling_mock.relay.http.large_bodies import LargeBodies
 from kling_mock.relay.http.pages import Page
 from kling_mock.relay.http.routes import (
     CALLBACK,
+    DASHBOARD,
     HEALTH,
     INTERNAL_CALLBACK,
     OPERATOR,
@@ -116,6 +117,8 @@ class RelayHandler:
     async def _reply(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         try:
             page = self._pages.get(path)
+            if path.startswith(DASHBOARD) and not path.startswith(f"{OPERATOR}/"):
+                page = self._pages[DASHBOARD]
             if page is not None:
                 return await page(request)
             status, body = await self._answer(request, path)
@@ -155,12 +158,12 @@ class RelayHandler:
                 request.query,
                 partial(read_body, request, _MIB),
             )
-        raise _no_path(path)
+        raise errors.no_path(path)
 
     async def _videos(self, request: web.BaseRequest, rest: str) -> dict[str, Any]:
         name = unquote(rest[1:])
         if rest and (not rest.startswith("/") or not name):
-            raise _no_path(VIDEOS + rest)
+            raise errors.no_path(VIDEOS + rest)
         caller = await self._service.authenticate(request.headers.get("Authorization"))
         if not name:
             errors.check_method(request.method, "GET")
@@ -228,7 +231,3 @@ async def read_body(
         raise RelayError(
             errors.TIMEOUT, "the body did not arrive in time; send it faster"
         ) from None
-
-
-def _no_path(path: str) -> RelayError:
-    return RelayError(errors.NOT_FOUND, f"there is no path {path[:100]}")

@@ -13,7 +13,7 @@ from kling_mock.clock import MockClock
 from kling_mock.relay.domain import errors
 from kling_mock.relay.domain.errors import RelayError
 from kling_mock.relay.domain.shared_time import ClockStatus
-from kling_mock.relay.http.routes import METRICS, OPENAPI
+from kling_mock.relay.http.routes import DASHBOARD, METRICS, OPENAPI
 from kling_mock.relay.metrics.counters import Metrics
 from kling_mock.relay.operator.http import OperatorApi
 from kling_mock.relay.operator.service import STUCK_AFTER
@@ -57,7 +57,27 @@ class MonitoringPages:
         self._clock_status = clock_status
         self._storage = storage
         self._clock = clock
-        self.by_path: Mapping[str, Page] = {METRICS: self.metrics, OPENAPI: self.openapi}
+        self.by_path: Mapping[str, Page] = {
+            METRICS: self.metrics,
+            OPENAPI: self.openapi,
+            DASHBOARD: self.dashboard,
+        }
+
+    async def dashboard(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer with a file of the dashboard: anybody's who may call the operator's API.
+
+        Raises:
+            RelayError: 403 from elsewhere; 404 without such a file, or without that API.
+        """
+        from kling_mock.dashboard import files as dashboard  # most relays are never looked at
+
+        path = request.rel_url.raw_path
+        file = dashboard.find(path.removeprefix(DASHBOARD), dashboard.RELAY)
+        if file is None or not self._operator.is_on:
+            raise errors.no_path(path)
+        errors.check_method(request.method, "GET", "HEAD")
+        self._operator.check_origin(request.remote, request.headers)
+        return file.to(request.headers.get("If-None-Match"))
 
     async def metrics(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a scrape.

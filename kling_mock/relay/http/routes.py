@@ -9,6 +9,7 @@ from kling_mock.relay.operator.operations import CALLS
 
 __all__ = [
     "CALLBACK",
+    "DASHBOARD",
     "HEALTH",
     "INTERNAL_CALLBACK",
     "METRICS",
@@ -27,6 +28,7 @@ HEALTH: Final = "/health"
 METRICS: Final = "/metrics"
 OPENAPI: Final = "/openapi.json"
 OPERATOR: Final = "/__kling/relay"
+DASHBOARD: Final = "/__kling/"
 #: The route or method of a request that is none of the relay's.
 OTHER: Final = "other"
 

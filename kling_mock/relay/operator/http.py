@@ -77,6 +77,15 @@ class OperatorApi:
             body = read_object(raw) if raw and call.body is not None else None
             return call.status, await call.run(self._service, parameters, query.items(), body)
 
+    def check_origin(self, peer: str | None, headers: Mapping[str, str]) -> None:
+        """Check all of a call but its token; see `AccessPolicy.check_origin`.
+
+        Raises:
+            RelayError: 403.
+        """
+        with self._access_errors():
+            self._access.check_origin(peer, headers)
+
     def check_reader(self, peer: str | None, headers: Mapping[str, str]) -> None:
         """Check who reads the metrics; see `AccessPolicy.check_reader`.
 

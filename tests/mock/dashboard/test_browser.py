@@ -507,8 +507,7 @@ def test_a_chinese_browser_gets_chinese(chromium: Chromium, mock: KlingMock) -> 
         page.wait_text("还没有任务")
 
 
-@pytest.mark.parametrize("width", [400, 1400])
-@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(("language", "width"), [("en", 1400), ("en", 400), ("zh", 400)])
 def test_everybody_can_use_it(
     page: Page, mock: KlingMock, api: Api, receiver: Receiver, width: int, language: str
 ) -> None:
@@ -546,8 +545,10 @@ def judged(page: Page, mock: KlingMock, task: str, width: int) -> dict[str, obje
             page.run(
                 "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
             )
+            # What is not a matter of colours is the same in both.
+            only = "{}" if scheme == "light" else "{runOnly: ['color-contrast']}"
             problems = page.run(
-                "axe.run(document, {resultTypes: ['violations']}).then(({violations}) =>"
+                f"axe.run(document, {only}).then(({{violations}}) =>"
                 " violations.map((one) => [one.id, one.nodes.slice(0, 3).map((node) =>"
                 " node.html.slice(0, 160) + ' ' + node.failureSummary.slice(0, 200))]))"
             )
