@@ -16,6 +16,7 @@ The id of an event is what `Last-Event-ID` names to go on behind it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import time
@@ -140,6 +141,10 @@ class _Watch:
             yield kind, data
 
 
+def _is_gone(request: web.BaseRequest) -> bool:
+    return request.transport is None or request.transport.is_closing()
+
+
 async def send_events(
     request: web.BaseRequest,
     context: AdminContext,
@@ -159,26 +164,29 @@ async def send_events(
         ApiError: 429, there are as many streams as there may be.
     """
     log = context.world.changes
-    if log.watchers >= MOST_STREAMS:
+    if len(log.watchers) >= MOST_STREAMS:
         text = f"At most {MOST_STREAMS} streams of events are open at a time; close one."
         raise ApiError(429, "too_many_streams", text, {"Retry-After": "5"})
     headers = {"Content-Type": "text/event-stream;charset=UTF-8", "Cache-Control": "no-store"}
     stream = web.StreamResponse(headers=headers)
     stream.force_close()
-    log.watchers += 1
+    ended = asyncio.Event()  # set when the server stops
+    log.watchers.add(ended.set)
     try:
         await stream.prepare(request)
         watch = _Watch(context, request.headers.get("Last-Event-ID", ""))
         await stream.write(watch.hello())
         said = now()
-        while context.clock.running and request.transport and not request.transport.is_closing():
+        while not (ended.is_set() or _is_gone(request)):
             news = watch.news()
             if news or now() - said >= _SILENT_SECONDS:
                 await stream.write(news or b":\n\n")
                 said = now()
-            await asyncio.sleep(_LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await ended.wait()
     except ConnectionError:
         pass  # the client has gone
     finally:
-        log.watchers -= 1
+        log.watchers.discard(ended.set)
     return stream

@@ -45,7 +45,7 @@ def input_picture(world: World, task_id: str, place: int) -> web.Response:
 def _reply(content: bytes, content_type: str) -> web.Response:
     headers = {
         "Content-Type": content_type,
-        "Cache-Control": "private, max-age=3600",
+        "Cache-Control": "no-store",  # after a reset the same name may be another file
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }

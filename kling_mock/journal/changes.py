@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Callable
 from itertools import islice
 from typing import Literal, NamedTuple
 
@@ -41,14 +42,14 @@ class ChangeLog:
     Attributes:
         run: Distinguishes this log from that of any other server or process.
         total: How many changes there ever were.
-        watchers: How many watch now.
+        watchers: What ends each of those who watch now.
     """
 
     def __init__(self, size: int = KEPT) -> None:
         self._kept: deque[tuple[ChangeKind, str]] = deque(maxlen=size)
         self.run = os.urandom(6).hex()
         self.total = 0
-        self.watchers = 0
+        self.watchers: set[Callable[[], object]] = set()
 
     def note(self, kind: ChangeKind, name: str = "") -> None:
         """Append a change; the oldest one makes room."""

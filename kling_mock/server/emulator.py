@@ -31,6 +31,7 @@ __all__ = ["LEAST_DRAIN", "Emulator"]
 
 _log = logging.getLogger("kling_mock")
 
+_TURNS = 20  # of the loop, in which a stream of events ends
 LEAST_DRAIN = 0.02  # seconds of real time; aiohttp takes 0 for "wait forever"
 
 
@@ -134,6 +135,7 @@ class Emulator:
         Args:
             drain: Seconds of real time that requests in progress may take.
         """
+        await self._end_watchers()
         await self._sender.close()
         if self._listener is not None:
             await self._listener.close()
@@ -142,6 +144,15 @@ class Emulator:
             await self._http.shutdown(max(drain, LEAST_DRAIN))
         self._listener = self._http = None
         self._bound_port = 0
+
+    async def _end_watchers(self) -> None:
+        """Let streams of events end well: nobody else knows that they have no other end."""
+        watchers = self._changes.watchers
+        for end in [*watchers]:
+            end()
+        for _ in range(_TURNS):  # a client that does not read is cut off with the others
+            if watchers:
+                await asyncio.sleep(0)
 
     # ------------------------------------------------------------ state
 

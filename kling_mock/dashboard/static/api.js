@@ -3,7 +3,7 @@ import { read } from "./address.js";
 
 const RETRY = [250, 500, 1000, 2000, 5000]; // milliseconds
 const KEPT_FILES = 80;
-// Messages of the server that nobody reads at once are no reason to ask for a file twice.
+// By path, the last used one last.
 const files = new Map();
 
 export class Refused extends Error {
@@ -54,6 +54,14 @@ export function file(path) {
     address.then((made) => URL.revokeObjectURL(made), () => {});
   }
   return found;
+}
+
+// After a reset the same name may be another file. What is shown just now stays for a while.
+export function forgetFiles() {
+  for (const address of files.values()) {
+    address.then((made) => setTimeout(() => URL.revokeObjectURL(made), 60000), () => {});
+  }
+  files.clear();
 }
 
 function parse(block) {

@@ -1,5 +1,5 @@
 // What the page knows of the server at every moment, and who wants to know of what happens.
-import { ask, follow } from "./api.js";
+import { ask, follow, forgetFiles } from "./api.js";
 
 const listeners = new Map();
 
@@ -36,9 +36,14 @@ export function now() {
   return clock.now + ((performance.now() - clock.shown) / 1000) * (clock.speed ?? 0);
 }
 
+function reload() {
+  forgetFiles();
+  tell("reload");
+}
+
 const HANDLERS = {
-  hello: ({ resumed }) => { if (!resumed) tell("reload"); },
-  reset: () => tell("reload"),
+  hello: ({ resumed }) => { if (!resumed) reload(); },
+  reset: () => reload(),
   clock: setClock,
   faults: ({ data }) => set({ faults: data }),
 };

@@ -35,7 +35,7 @@ export function Delivery({ delivery, summary, isOpen }) {
     <div class="entry-body">
       <p>#${delivery.number} · POST <span class="id">${delivery.url}</span> ·
         ${" "}<a href=${link("task", { id: delivery.task_id })}>${t("task")} ${delivery.task_id}</a> ·
-        ${" "}<a href=${link("callbacks", { id: delivery.delivery_id })}>${t("link")}</a></p>
+        ${" "}<a href=${link("callbacks", { id: delivery.delivery_id, task: delivery.task_id })}>${t("link")}</a></p>
       <${Signature} delivery=${delivery} />
       <p class="label">${t("request")}</p>
       ${delivery.headers.length > 0 && html`<dl class="facts">${delivery.headers.map(([name, value]) => html`
@@ -72,13 +72,13 @@ export class Callbacks extends Component {
   }
 
   componentDidUpdate(before) {
-    if (["state", "before", "id"].some((name) => before.address[name] !== this.props.address[name])) this.load();
+    if (["state", "before", "id", "task"].some((name) => before.address[name] !== this.props.address[name])) this.load();
   }
 
   async load() {
-    const { state, before, id } = this.props.address;
+    const { state, before, id, task } = this.props.address;
     try {
-      const found = await get("deliveries", { state, before, limit: id ? 200 : PAGE });
+      const found = await get("deliveries", { state, before, task_id: task, limit: id ? 200 : PAGE });
       this.setState({ rows: found.data, next: found.next_before });
     } catch (error) {
       announce(error.message, true);
@@ -86,13 +86,13 @@ export class Callbacks extends Component {
   }
 
   changed(delivery) {
-    const { state: wanted, before } = this.props.address;
+    const { state: wanted, before, task } = this.props.address;
     this.setState(({ rows }) => {
       if (rows === null) return null;
       const place = rows.findIndex((one) => one.delivery_id === delivery.delivery_id);
       const fits = !wanted || delivery.state === wanted;
       if (place >= 0) return { rows: rows.map((one, at_) => (at_ === place ? delivery : one)) };
-      if (!fits || before) return null;
+      if (!fits || before || (task && delivery.task_id !== task)) return null;
       return { rows: [delivery, ...rows].sort((one, other) => other.number - one.number).slice(0, PAGE) };
     });
   }
@@ -104,11 +104,11 @@ export class Callbacks extends Component {
       <h1>${t("view.callbacks")}</h1>
       <form class="filters" onSubmit=${(event) => event.preventDefault()}>
         <label>${t("column.status")}
-          <select value=${wanted ?? ""} onChange=${(event) => filter({ state: event.target.value, before: "", id: "" })}>
+          <select value=${wanted ?? ""} onChange=${(event) => filter({ state: event.target.value, before: "", id: "", task: "" })}>
             <option value="">${t("any")}</option>
             ${STATES.map((value) => html`<option key=${value} value=${value}>${t(`status.${value}`)}</option>`)}
           </select></label>
-        ${id && html`<a href=${link("callbacks")}>${t("filters.clear")}</a>`}
+        ${(id || address.task) && html`<a href=${link("callbacks")}>${t("filters.clear")}</a>`}
       </form>
       ${rows !== null && shown.length === 0 && html`<${Empty} title=${t("callbacks.none")}>
         <pre class="code" tabindex="0" role="group" aria-label=${t("callbacks.none")}>kling.text2video.create(prompt="a kitten", callback_url="http://127.0.0.1:8000/callback")</pre><//>`}
