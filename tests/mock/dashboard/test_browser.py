@@ -206,6 +206,25 @@ def test_a_reader_is_not_disturbed(page: Page, mock: KlingMock, api: Api) -> Non
     assert page.run("window.scrollY") == 0
 
 
+def test_what_changes_while_a_list_is_asked_for_is_not_lost(
+    page: Page, mock: KlingMock, api: Api
+) -> None:
+    """An answer may be older than an event that came before it."""
+    task = api.new(prompt="a lake")
+    page.wait_text("a lake")
+    page.run("""window.fetch = ((real) => async (...given) => {
+      const reply = await real(...given);
+      if (String(given[0]).startsWith("tasks?")) await new Promise((go) => { window.letGo = go; });
+      return reply;
+    })(window.fetch)""")
+    visit(page, mock, "tasks", search="lake")
+    page.wait("window.letGo")
+    mock.complete(task)
+    page.wait("document.querySelector('header .due').innerText.includes('Nothing is due')")
+    page.run("window.letGo()")
+    page.wait("document.querySelector('main .status.succeed')")
+
+
 def test_everything_can_be_done_by_keys(page: Page, mock: KlingMock, api: Api) -> None:
     """To a task and back to its row; to the search and out of it; to the help."""
     for number in range(3):

@@ -77,15 +77,25 @@ export class Callbacks extends Component {
 
   async load() {
     const { state, before, id, task } = this.props.address;
+    const missed = this.missed = []; // what changes meanwhile may be newer than the answer
     try {
       const found = await get("deliveries", { state, before, task_id: task, limit: id ? 200 : PAGE });
+      if (this.missed !== missed) return;
       this.setState({ rows: found.data, next: found.next_before });
     } catch (error) {
       announce(error.message, true);
     }
+    if (this.missed === missed) {
+      this.missed = null;
+      missed.forEach((delivery) => this.changed(delivery));
+    }
   }
 
   changed(delivery) {
+    if (this.missed) {
+      this.missed.push(delivery);
+      return;
+    }
     const { state: wanted, before, task } = this.props.address;
     this.setState(({ rows }) => {
       if (rows === null) return null;

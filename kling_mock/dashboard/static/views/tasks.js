@@ -134,16 +134,19 @@ export class Tasks extends Component {
   }
 
   async load() {
-    const wanted = JSON.stringify([this.filters(), this.props.address.before]);
-    this.wanted = wanted;
+    const missed = this.missed = []; // what changes meanwhile may be newer than the answer
     try {
       const found = await get("tasks", { ...this.filters(), before: this.props.address.before,
         limit: PAGE, include: "made_at" });
-      if (this.gone || this.wanted !== wanted) return; // somebody has typed on
+      if (this.gone || this.missed !== missed) return; // somebody has typed on
       this.setState({ rows: found.data, total: found.total, next: found.next_before, fresh: 0 });
       this.learn(found.data);
     } catch (error) {
       announce(error.message, true);
+    }
+    if (this.missed === missed) {
+      this.missed = null;
+      missed.forEach((task) => this.changed(task));
     }
   }
 
@@ -160,6 +163,10 @@ export class Tasks extends Component {
   }
 
   changed(task) {
+    if (this.missed) {
+      this.missed.push(task);
+      return;
+    }
     this.setState(({ rows, total, fresh }) => {
       if (rows === null) return null;
       const place = rows.findIndex((one) => one.task_id === task.task_id);
