@@ -260,7 +260,12 @@ ENTRY = closed(
     response=text("The first bytes of the body."),
     fault=text("The faults that happened to it, with `+` between."),
     notes=array(
-        closed(kind=text(enum=get_args(NoteKind)), field=text(), text=text()),
+        closed(
+            kind=text(enum=get_args(NoteKind)),
+            field=text(),
+            text=text(),
+            unexpected=flag("Whether it makes its call an unexpected one."),
+        ),
     ),
 )
 
