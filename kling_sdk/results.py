@@ -162,7 +162,7 @@ class Element:
 
     element_id: str = attrs.field(converter=_id)
     name: str = ""
-    description: str = ""
+    description: str = attrs.field(default="", repr=False)
     reference_type: str = ""
     voice: Voice | None = None
     owned_by: str = ""

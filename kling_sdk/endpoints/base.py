@@ -244,8 +244,8 @@ class Request(metaclass=_RequestType):
     def prompts(self) -> tuple[str, ...]:
         """Return all its private texts: what no log and no error may quote."""
         names = (
-            *("prompt", "negative_prompt", "multi_prompt", "input", "extra_body"),
-            *("text", "sound_effect_prompt", "bgm_prompt"),
+            *("prompt", "negative_prompt", "multi_prompt", "input", "element_description"),
+            *("text", "sound_effect_prompt", "bgm_prompt", "extra_body"),
         )
         return tuple(text for name in names for text in _texts(getattr(self, name, None)))
 

@@ -35,11 +35,11 @@ _MARKS: Final = f"(?<=[{re.escape(_OPEN)}])[^{re.escape(_OPEN + _CLOSE)}]+"
 
 
 def private_texts(body: Any) -> Iterator[str]:
-    """Yield the texts in a request's JSON body that are private: prompts, texts to speak."""
+    """Yield the private texts in a request's JSON body: prompts, what is said or described."""
     if isinstance(body, Mapping):
         for name, value in body.items():
             if isinstance(value, str):
-                if "prompt" in name or name == "text":
+                if "prompt" in name or name in {"text", "element_description"}:
                     yield value
             else:
                 yield from private_texts(value)

@@ -168,7 +168,7 @@ def _check_video(request: CreateRequest, contents: Contents) -> None:
 
 
 def _check_counts(request: CreateRequest, contents: Contents) -> None:
-    ids = [int(contents.items[place]["element_id"]) for place in contents.places.get("element", ())]
+    ids = [contents.items[place]["element_id"] for place in contents.places.get("element", ())]
     characters = sum(map(request.context.is_character, ids))
     with_video = contents.count(*_VIDEOS) > 0
     images = contents.count("first_frame", "last_frame", "refer_image")

@@ -137,11 +137,12 @@ class CallContext(NamedTuple):
     find_item: Callable[[ItemKind, str], EmulatedTask | None] | None = None
     may_use: Callable[[EmulatedTask], bool] = _any_item
 
-    def is_character(self, element_id: int) -> bool:
+    def is_character(self, element_id: int | str) -> bool:
         """Return whether an element is a video character."""
-        if element_id in self.characters or self.find_item is None:
-            return element_id in self.characters
-        task = self.find_item("element", str(element_id))
+        named = str(element_id)
+        if named in map(str, self.characters):
+            return True
+        task = None if self.find_item is None else self.find_item("element", named)
         entry = None if task is None else task.plan.entry
         return entry is not None and entry.is_character
 

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from kling_mock.kling.service_codes import refusal
+from kling_mock.kling.service_codes import refusal, shortened
 
 if TYPE_CHECKING:  # a plan has an entry
     from kling_mock.kling.model.accounts import Account
@@ -115,7 +115,7 @@ class LibraryItems:
         """
         task = self.item(kind, item_id)
         if task is None or task.account is not account:
-            raise refusal(f"no_{kind}", item_id)
+            raise refusal(f"no_{kind}", shortened(item_id))
         if task.deleted:
             raise refusal("already_deleted", kind.capitalize(), item_id)
         task.deleted = True

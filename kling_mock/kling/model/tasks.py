@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -296,7 +297,7 @@ class Tasks:
 
     def by_result(self, type_: OutputType, result_id: str) -> EmulatedTask | None:
         """Return the task whose results of a type have this id."""
-        if not (result_id.isascii() and result_id.isdigit()):
+        if not re.fullmatch("[0-9]{18}", result_id):
             return None
         for place in range(_MOST_LISTS):
             task = self._by_id.get(str(int(result_id) - 1 - place))

@@ -20,6 +20,7 @@ from kling_sdk import (
     RequestValidationError,
     Voice,
 )
+from kling_sdk.flows.privacy import private_texts
 from kling_sdk.wire.v1 import wire_body
 
 URL: Final = "https://example.com/a.png"
@@ -59,6 +60,17 @@ def test_an_element_is_sent_as_the_vendor_documents_it() -> None:
         "tag_list": [{"tag_id": "o_102"}],
     }
     assert CustomElement(**sent(made)) == made
+
+
+def test_what_describes_a_person_is_private() -> None:
+    """No error quotes it, and no repr shows it: of the request, nor of the element."""
+    made = CustomElement(**NAMED, element_image_list=PICTURES)
+
+    assert made.prompts() == ("a red coat",)
+    assert list(private_texts(sent(made))) == ["a red coat"]
+    shown = repr(made) + repr(Element(1, "Mara", "a red coat"))
+    assert "Mara" in shown
+    assert "red coat" not in shown
 
 
 def test_an_element_of_a_video_is_one_of_a_person() -> None:

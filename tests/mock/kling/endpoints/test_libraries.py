@@ -258,8 +258,9 @@ def test_a_deleted_element_is_listed_as_deleted_and_a_voice_is_not(api: Api) -> 
 def test_what_is_not_there_cannot_be_deleted(api: Api, name: str) -> None:
     """An unknown id, one that is none, that of the task, and an item that is not made yet."""
     task_id = api.new(name, **BODIES[name])
-    for wrong in ("1", "Mara", task_id, str(int(task_id) + 1)):
+    for wrong in ("1", "Mara", task_id, str(int(task_id) + 1), "\u0661" * 18):
         assert refused(delete(api, name, wrong)) == (400, 1201, NOT_FOUND[name].format(wrong))
+    assert refused(delete(api, name, "9" * 5000))[:2] == (400, 1201)
     library = LIBRARIES[name]
     body = api.http.post(library.delete_paths[0], json={}, headers=api.headers())
     assert refused(body)[:2] == (400, 1201)
@@ -315,11 +316,14 @@ def test_the_other_interface_knows_the_same_libraries(api: Api) -> None:
         {"type": "element", "element_id": str(element["element_id"]), "id": "mara"},
     ]
 
-    def create() -> httpx.Response:
-        path = "/image-to-video/kling-3.0"
+    def create(path: str = "/image-to-video/kling-3.0") -> httpx.Response:
         return api.http.post(path, json={"contents": contents}, headers=api.headers())
 
     assert create().status_code == 200
+    contents[2]["element_id"] = "9" * 5000  # more digits than Python reads as a number
+    for path in ("/image-to-video/kling-3.0", "/omni-video/kling-3.0-omni"):
+        assert create(path).headers[NOTE_HEADER] == "assumed=contents[2].element_id"
+    contents[2]["element_id"] = str(element["element_id"])
     delete(api, "elements", str(element["element_id"]))
     assert refused(create())[2] == f"Element id not found: {element['element_id']}"
     delete(api, "voices", voice["voice_id"])
