@@ -181,8 +181,7 @@ def search(site: Path, *queries: str) -> list[list[str]]:
 def test_the_site(tmp_path: Path, subtests: pytest.Subtests) -> None:
     """It is built without a warning, whole, without other hosts, and found by its search."""
     if importlib.util.find_spec("zensical") is None or not importlib.util.find_spec("mkdocstrings"):
-        assert not os.environ.get("CI"), NEEDS_EXTRA
-        pytest.skip(NEEDS_EXTRA)
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(NEEDS_EXTRA)
     site = tmp_path / "site"
     build(site, tmp_path / "work")
 
@@ -214,7 +213,8 @@ def test_the_site(tmp_path: Path, subtests: pytest.Subtests) -> None:
         text = (site / "llms.txt").read_text("utf-8")
         listed = [line.rpartition("(")[2].rstrip(")") for line in text.splitlines() if "](" in line]
         assert len(listed) > 40
-        assert [one for one in listed if not (site / one / "index.html").is_file()] == []
+        paths = [one.removeprefix(home() or "./") for one in listed]
+        assert [one for one in paths if not (site / one / "index.html").is_file()] == []
     with subtests.test("it is small"):
         assert sum(file.stat().st_size for file in site.rglob("*") if file.is_file()) < LARGEST
     with subtests.test("the search finds names, and words inside of Chinese sentences"):

@@ -200,7 +200,8 @@ def _index(generated: Mapping[str, str]) -> str:
             paths = list(flat(navigation(entries, texts)))
             titles = {path_of(source): heading(text) for source, text in texts.items()}
             lines += ["", f"## {title}", ""]
-            lines += [f"- [{titles[path]}]({address_of(path)})" for path in paths]
+            start = home() or "./"
+            lines += [f"- [{titles[path]}]({start}{address_of(path)})" for path in paths]
     return "\n".join(lines) + "\n"
 
 
