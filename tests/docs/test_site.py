@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.site import checks, pages
+from tests.site import checks, command_pages, http_pages, pages
 from tests.site.build import address_of_files, build, home
 from tests.site.interface_pages import PACKAGES, anchors_of, public_names
 from tests.site.languages import CHINESE, ENGLISH
@@ -141,6 +141,37 @@ def test_a_dead_link_and_an_outside_request_are_found(tmp_path: Path) -> None:
         "home: p.png",
     ]
     assert list(checks.outside_requests(tmp_path)) == ["home: https://host/x.js"]
+
+
+def test_every_command_has_its_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its real help, also those that are added when they are used; whoever builds the site."""
+    monkeypatch.setenv("KLING_MOCK_PORT", "4321")
+    monkeypatch.setenv("COLUMNS", "40")
+    text = "\n".join(text for _, text in command_pages.pages())
+
+    for command in (
+        "## kling wait",
+        "### kling create text2video",
+        "## kling-mock serve",
+        "### kling-mock db upgrade",
+        "### kling-mock channel add",
+    ):
+        assert f"\n{command}\n" in text
+    assert "4321" not in text
+    assert "usage: kling-mock channel add" in text
+
+
+def test_every_operation_has_its_section() -> None:
+    """Each method of each path of both OpenAPI documents, with its fields and statuses."""
+    texts = dict(http_pages.pages())
+    for document, page in (("openapi.json", "http-kling"), ("relay-openapi.json", "http-relay")):
+        paths = json.loads((ROOT / "docs" / document).read_text("utf-8"))["paths"]
+        operations = [f"## {method.upper()} {path}" for path in paths for method in paths[path]]
+        shown = texts[f"reference/{page}.md"].splitlines()
+        assert len(operations) > 40
+        assert [one for one in operations if one not in shown] == []
+    assert "| `prompt`" in texts["reference/http-kling.md"]
+    assert "### 402 Payment Required { #402 }" in texts["reference/http-relay.md"]
 
 
 def untwinned(site: Path) -> list[str]:

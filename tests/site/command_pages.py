@@ -17,14 +17,15 @@ def pages() -> Iterator[tuple[str, str]]:
     """Yield the path and the text of each page."""
     # What a default is must not depend on who builds the site, nor how wide the help is.
     with mock.patch.dict(os.environ, {"COLUMNS": "86"}, clear=True):
-        yield "reference/command-kling.md", _page(lambda _: make_parser())
+        kling = make_parser()
+        yield "reference/command-kling.md", _page(lambda _: kling)
         yield "reference/command-kling-mock.md", _page(kling_mock_parser)
 
 
 def _page(parser_for: Callable[[str], argparse.ArgumentParser]) -> str:
     whole = parser_for("")
     parts = [f"# {whole.prog}\n", *_help(whole)]
-    for name, parser in _commands(parser_for("")):
+    for name, parser in _commands(whole):
         # `kling-mock` adds the actions of a group of commands only when that is used.
         full = dict(_commands(parser_for(name.split()[1])))
         parts += [f"## {name}\n", *_help(parser)]
