@@ -128,10 +128,12 @@ def test_it_answers_as_it_is_told(mock: KlingMock, api: Any, receiver: KlingRece
 
 def test_a_slow_answer_comes_too_late(mock: KlingMock, api: Any, receiver: KlingReceiver) -> None:
     """Then the emulated Kling gives up, and tries again."""
-    mock.callbacks.timeout = 0.02
+    given, mock.callbacks.timeout = mock.callbacks.timeout, 0.02
     receiver.answer(seconds=60)
     mock.progress.add("by-hand")
     api.new(callback_url=receiver.url)
+    mock.clock.advance(0)
+    mock.callbacks.timeout = given
     mock.clock.advance(600)
     assert [one.status for one in mock.deliveries[0].attempts] == [0, 200]
     assert len(receiver.received) == 2
