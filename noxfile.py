@@ -106,6 +106,7 @@ def generate(session: nox.Session) -> None:
     session.run(python, "-m", "kling_sdk.endpoints")
     session.run(python, "-m", "kling_mock.reference", "docs")
     session.run(python, "-m", "kling_mock.storage")
+    session.run(python, "-m", "tests.vendor_coverage")
     session.run(python, "-m", "tests.public_surface", *session.posargs)
 
 

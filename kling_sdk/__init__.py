@@ -16,11 +16,23 @@ from typing import TYPE_CHECKING
 from kling_sdk._lazy import lazily
 
 if TYPE_CHECKING:
-    from kling_sdk.answers import Face, FaceSession, Speech
+    from kling_sdk.account import AccountResource, AsyncAccountResource
+    from kling_sdk.answers import (
+        Face,
+        FaceSession,
+        FrameSelection,
+        ImagePart,
+        RecognizedImage,
+        Selection,
+        SelectionMask,
+        SelectionPreview,
+        Speech,
+    )
     from kling_sdk.callbacks import CallbackEvent, check_signature, parse_callback
     from kling_sdk.client import AsyncKling, Kling
     from kling_sdk.endpoints import ENDPOINTS
     from kling_sdk.endpoints.advanced_lip_sync import AdvancedLipSync, FaceChoice
+    from kling_sdk.endpoints.ai_multi_shot import AiMultiShot
     from kling_sdk.endpoints.avatar import Avatar
     from kling_sdk.endpoints.base import Request, VideoRequest
     from kling_sdk.endpoints.capabilities import CapabilityWarning
@@ -33,10 +45,12 @@ if TYPE_CHECKING:
     from kling_sdk.endpoints.interfaces import interface_of
     from kling_sdk.endpoints.lip_sync import LipSync, LipSyncInput
     from kling_sdk.endpoints.motion_control import MotionControl
+    from kling_sdk.endpoints.multi_elements import MultiElements, SelectionPoint
     from kling_sdk.endpoints.multi_image_to_image import MultiImageToImage
     from kling_sdk.endpoints.multi_image_to_video import MultiImageToVideo
     from kling_sdk.endpoints.omni_image import OmniImageGeneration
     from kling_sdk.endpoints.omni_video import OmniVideo
+    from kling_sdk.endpoints.recognize_image import RecognizeImage
     from kling_sdk.endpoints.record import EndpointRecord
     from kling_sdk.endpoints.text_to_audio import TextToAudio
     from kling_sdk.endpoints.text_to_video import TextToVideo
@@ -99,6 +113,8 @@ if TYPE_CHECKING:
     )
     from kling_sdk.results import (
         Audio,
+        Charge,
+        ChargePage,
         Download,
         Element,
         Image,
@@ -119,10 +135,13 @@ __all__ = [
     "ENDPOINTS",
     "PRICES",
     "AccountError",
+    "AccountResource",
     "AdvancedLipSync",
+    "AiMultiShot",
     "AlreadyDeletedError",
     "AlreadyExistsError",
     "AnyTaskResource",
+    "AsyncAccountResource",
     "AsyncAnyTaskResource",
     "AsyncCallResource",
     "AsyncKling",
@@ -137,6 +156,8 @@ __all__ = [
     "CameraConfig",
     "CameraControl",
     "CapabilityWarning",
+    "Charge",
+    "ChargePage",
     "Clock",
     "ConcurrencyLimitError",
     "ConflictError",
@@ -157,11 +178,13 @@ __all__ = [
     "Face",
     "FaceChoice",
     "FaceSession",
+    "FrameSelection",
     "IPNotAllowedError",
     "IdentifyFace",
     "Image",
     "ImageExpand",
     "ImageGeneration",
+    "ImagePart",
     "ImageToVideo",
     "InvalidRequestError",
     "Kling",
@@ -171,6 +194,7 @@ __all__ = [
     "LipSync",
     "LipSyncInput",
     "MotionControl",
+    "MultiElements",
     "MultiImageToImage",
     "MultiImageToVideo",
     "NotCreatedError",
@@ -188,12 +212,18 @@ __all__ = [
     "Point",
     "Price",
     "RateLimitError",
+    "RecognizeImage",
+    "RecognizedImage",
     "ReferenceImage",
     "Reply",
     "Request",
     "RequestInProgressError",
     "RequestValidationError",
     "ResourcePack",
+    "Selection",
+    "SelectionMask",
+    "SelectionPoint",
+    "SelectionPreview",
     "ServerError",
     "Shot",
     "Speech",
@@ -227,7 +257,14 @@ _HOMES = {
     "endpoints.lip_sync": "LipSync LipSyncInput",
     "endpoints.advanced_lip_sync": "AdvancedLipSync FaceChoice",
     "endpoints.video_effects": "EffectInput VideoEffects",
-    "answers": "Face FaceSession Speech",
+    "account": "AccountResource AsyncAccountResource",
+    "answers": (
+        "Face FaceSession FrameSelection ImagePart RecognizedImage Selection SelectionMask "
+        "SelectionPreview Speech"
+    ),
+    "endpoints.multi_elements": "MultiElements SelectionPoint",
+    "endpoints.ai_multi_shot": "AiMultiShot",
+    "endpoints.recognize_image": "RecognizeImage",
     "callbacks": "CallbackEvent check_signature parse_callback",
     "client": "AsyncKling Kling",
     "endpoints": "ENDPOINTS",
@@ -270,7 +307,9 @@ _HOMES = {
     "options": "Options",
     "prices": "PRICES Estimate Price",
     "resources": "AsyncCallResource AsyncTaskResource CallResource TaskResource",
-    "results": "Audio Download Element Image Outcome Page ResourcePack Task Video Voice",
+    "results": (
+        "Audio Charge ChargePage Download Element Image Outcome Page ResourcePack Task Video Voice"
+    ),
     "tasks": "AnyTaskResource AsyncAnyTaskResource",
     "transports": "Clock",
     "version": "__version__",

@@ -7,7 +7,14 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypedDict
 
-from kling_sdk.answers import FaceSession, Speech
+from kling_sdk.answers import (
+    FaceSession,
+    FrameSelection,
+    RecognizedImage,
+    Selection,
+    SelectionPreview,
+    Speech,
+)
 from kling_sdk.endpoints.advanced_lip_sync import FaceChoice
 from kling_sdk.endpoints.avatar import AvatarMode
 from kling_sdk.endpoints.converters import AnyMapping, KeepSound, Switch
@@ -16,6 +23,7 @@ from kling_sdk.endpoints.effect_scenes import DualScene, SingleScene
 from kling_sdk.endpoints.interfaces import Audio, Interface, Resolution
 from kling_sdk.endpoints.lip_sync import LipSyncInput, VoiceLanguage
 from kling_sdk.endpoints.motion_control import MotionAudio, Orientation
+from kling_sdk.endpoints.multi_elements import EditMode, ElementsMode, SelectionPoint
 from kling_sdk.endpoints.values import (
     AspectRatio,
     CameraControl,
@@ -248,6 +256,124 @@ class AsyncAdvancedLipSyncResource(AsyncTaskResource):
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
             interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AiMultiShotResource(TaskResource):
+    """`/v1/general/ai-multi-shot` of Kling."""
+    def create(
+        self,
+        *,
+        element_frontal_image: ImageSource,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            element_frontal_image: The element from its front; sources and limits as
+                ImageToVideo.image.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        element_frontal_image: ImageSource,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            element_frontal_image: The element from its front; sources and limits as
+                ImageToVideo.image.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncAiMultiShotResource(AsyncTaskResource):
+    """`/v1/general/ai-multi-shot` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        element_frontal_image: ImageSource,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            element_frontal_image: The element from its front; sources and limits as
+                ImageToVideo.image.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        element_frontal_image: ImageSource,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            element_frontal_image: The element from its front; sources and limits as
+                ImageToVideo.image.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: v1; the other interface has no pictures.
             check: False to check nothing before it is sent; see Request.
             timeout: Seconds one attempt may take; None takes the client's.
             extra_headers: Further headers, see Options.extra_headers; None takes the client's.
@@ -1868,6 +1994,422 @@ class AsyncMotionControlResource(AsyncTaskResource):
                 limit of a known model.
         """
 
+class MultiElementsResource(TaskResource):
+    """`/v1/videos/multi-elements` of Kling."""
+    def create(
+        self,
+        *,
+        session_id: Selection | str,
+        edit_mode: EditMode | str,
+        prompt: str,
+        image_list: Iterable[SubjectImage | Mapping[str, Any] | ImageSource] | None = None,
+        negative_prompt: str | None = None,
+        mode: ElementsMode | str | None = None,
+        duration: int | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            session_id: The selection, as init_selection has returned it, or its session's id.
+            edit_mode: addition takes 1 or 2 pictures, swap 1, removal none.
+            prompt: What to do, 1 to 2500 characters; the video is <<<video_1>>> in it, and the
+                pictures <<<image_1>>> and <<<image_2>>>.
+            image_list: The pictures; sources and limits as ImageToVideo.image.
+            negative_prompt: What to avoid, at most 2500 characters.
+            mode: std (720p) or pro (1080p). None: std.
+            duration: Length in seconds, as int or text: 5 for a video of 2 to 5 s, 10 for one of 7
+                to 10 s. None: 5 s.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        session_id: Selection | str,
+        edit_mode: EditMode | str,
+        prompt: str,
+        image_list: Iterable[SubjectImage | Mapping[str, Any] | ImageSource] | None = None,
+        negative_prompt: str | None = None,
+        mode: ElementsMode | str | None = None,
+        duration: int | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            session_id: The selection, as init_selection has returned it, or its session's id.
+            edit_mode: addition takes 1 or 2 pictures, swap 1, removal none.
+            prompt: What to do, 1 to 2500 characters; the video is <<<video_1>>> in it, and the
+                pictures <<<image_1>>> and <<<image_2>>>.
+            image_list: The pictures; sources and limits as ImageToVideo.image.
+            negative_prompt: What to avoid, at most 2500 characters.
+            mode: std (720p) or pro (1080p). None: std.
+            duration: Length in seconds, as int or text: 5 for a video of 2 to 5 s, 10 for one of 7
+                to 10 s. None: 5 s.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def add_selection(
+        self,
+        *,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        session_id: Selection | str,
+        frame_index: int | str,
+        points: Iterable[SelectionPoint | Mapping[str, float] | tuple[float, float]],
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> FrameSelection:
+        """Select what is at points of a frame.
+
+        Args:
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            session_id: The selection, as init_selection has returned it, or its session's id.
+            frame_index: The frame, from 0, as int or text. At most 10 frames of a video can have
+                points.
+            points: 1 to 10 points, as pairs or objects of x and y from 0 to 1; a frame has at most
+                10.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def clear_selection(
+        self,
+        *,
+        session_id: Selection | str,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Selection:
+        """Take all points back.
+
+        Args:
+            session_id: The selection, as init_selection has returned it, or its session's id.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def delete_selection(
+        self,
+        *,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        session_id: Selection | str,
+        frame_index: int | str,
+        points: Iterable[SelectionPoint | Mapping[str, float] | tuple[float, float]],
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> FrameSelection:
+        """Take points of a frame back.
+
+        Args:
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            session_id: The selection, as init_selection has returned it, or its session's id.
+            frame_index: The frame, from 0, as int or text.
+            points: The points, exactly as they were added, as pairs or objects of x and y.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def init_selection(
+        self,
+        *,
+        video_id: str | None = None,
+        video_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Selection:
+        """Begin to select parts of a video.
+
+        Args:
+            video_id: Id of a video of this account (Video.id), 2 to 5 or 7 to 10 s long and less
+                than 30 days old. Either this or video_url.
+            video_url: Public URL of an mp4 or mov of 2 to 5 or 7 to 10 s, with sides of 720 to 2160
+                px and 24, 30 or 60 frames per second.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def preview_selection(
+        self,
+        *,
+        session_id: Selection | str,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> SelectionPreview:
+        """Show the selection over the whole video.
+
+        Args:
+            session_id: The selection, as init_selection has returned it, or its session's id.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncMultiElementsResource(AsyncTaskResource):
+    """`/v1/videos/multi-elements` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        session_id: Selection | str,
+        edit_mode: EditMode | str,
+        prompt: str,
+        image_list: Iterable[SubjectImage | Mapping[str, Any] | ImageSource] | None = None,
+        negative_prompt: str | None = None,
+        mode: ElementsMode | str | None = None,
+        duration: int | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            session_id: The selection, as init_selection has returned it, or its session's id.
+            edit_mode: addition takes 1 or 2 pictures, swap 1, removal none.
+            prompt: What to do, 1 to 2500 characters; the video is <<<video_1>>> in it, and the
+                pictures <<<image_1>>> and <<<image_2>>>.
+            image_list: The pictures; sources and limits as ImageToVideo.image.
+            negative_prompt: What to avoid, at most 2500 characters.
+            mode: std (720p) or pro (1080p). None: std.
+            duration: Length in seconds, as int or text: 5 for a video of 2 to 5 s, 10 for one of 7
+                to 10 s. None: 5 s.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        session_id: Selection | str,
+        edit_mode: EditMode | str,
+        prompt: str,
+        image_list: Iterable[SubjectImage | Mapping[str, Any] | ImageSource] | None = None,
+        negative_prompt: str | None = None,
+        mode: ElementsMode | str | None = None,
+        duration: int | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        interface: Interface | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            session_id: The selection, as init_selection has returned it, or its session's id.
+            edit_mode: addition takes 1 or 2 pictures, swap 1, removal none.
+            prompt: What to do, 1 to 2500 characters; the video is <<<video_1>>> in it, and the
+                pictures <<<image_1>>> and <<<image_2>>>.
+            image_list: The pictures; sources and limits as ImageToVideo.image.
+            negative_prompt: What to avoid, at most 2500 characters.
+            mode: std (720p) or pro (1080p). None: std.
+            duration: Length in seconds, as int or text: 5 for a video of 2 to 5 s, 10 for one of 7
+                to 10 s. None: 5 s.
+            watermark_info: True to get a second copy with a watermark.
+            external_task_id: Your own id of the task, unique in the account; None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def add_selection(
+        self,
+        *,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        session_id: Selection | str,
+        frame_index: int | str,
+        points: Iterable[SelectionPoint | Mapping[str, float] | tuple[float, float]],
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> FrameSelection:
+        """Select what is at points of a frame.
+
+        Args:
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            session_id: The selection, as init_selection has returned it, or its session's id.
+            frame_index: The frame, from 0, as int or text. At most 10 frames of a video can have
+                points.
+            points: 1 to 10 points, as pairs or objects of x and y from 0 to 1; a frame has at most
+                10.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def clear_selection(
+        self,
+        *,
+        session_id: Selection | str,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Selection:
+        """Take all points back.
+
+        Args:
+            session_id: The selection, as init_selection has returned it, or its session's id.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def delete_selection(
+        self,
+        *,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        session_id: Selection | str,
+        frame_index: int | str,
+        points: Iterable[SelectionPoint | Mapping[str, float] | tuple[float, float]],
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> FrameSelection:
+        """Take points of a frame back.
+
+        Args:
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            session_id: The selection, as init_selection has returned it, or its session's id.
+            frame_index: The frame, from 0, as int or text.
+            points: The points, exactly as they were added, as pairs or objects of x and y.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def init_selection(
+        self,
+        *,
+        video_id: str | None = None,
+        video_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Selection:
+        """Begin to select parts of a video.
+
+        Args:
+            video_id: Id of a video of this account (Video.id), 2 to 5 or 7 to 10 s long and less
+                than 30 days old. Either this or video_url.
+            video_url: Public URL of an mp4 or mov of 2 to 5 or 7 to 10 s, with sides of 720 to 2160
+                px and 24, 30 or 60 frames per second.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def preview_selection(
+        self,
+        *,
+        session_id: Selection | str,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> SelectionPreview:
+        """Show the selection over the whole video.
+
+        Args:
+            session_id: The selection, as init_selection has returned it, or its session's id.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
 class MultiImageToImageResource(TaskResource):
     """`/v1/images/multi-image2image` of Kling."""
     def create(
@@ -2698,6 +3240,54 @@ class AsyncOmniVideoResource(AsyncTaskResource):
         Raises:
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a
                 limit of a known model.
+        """
+
+class RecognizeImageResource(CallResource):
+    """`/v1/videos/image-recognize` of Kling."""
+    def call(
+        self,
+        *,
+        image: ImageSource,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> RecognizedImage:
+        """Send the request once, and return its result.
+
+        Args:
+            image: The picture; sources and limits as ImageToVideo.image.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncRecognizeImageResource(AsyncCallResource):
+    """`/v1/videos/image-recognize` of AsyncKling."""
+    async def call(
+        self,
+        *,
+        image: ImageSource,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> RecognizedImage:
+        """Send the request once, and return its result.
+
+        Args:
+            image: The picture; sources and limits as ImageToVideo.image.
+            extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
         """
 
 class TextToAudioResource(TaskResource):

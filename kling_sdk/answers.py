@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,17 @@ import attrs
 from kling_sdk.errors import TaskFailedError, TransportError
 from kling_sdk.results import Audio, Task, audios_from, decimal, shown_url, text
 
-__all__ = ["Face", "FaceSession", "Speech"]
+__all__ = [
+    "Face",
+    "FaceSession",
+    "FrameSelection",
+    "ImagePart",
+    "RecognizedImage",
+    "Selection",
+    "SelectionMask",
+    "SelectionPreview",
+    "Speech",
+]
 
 
 def _url_repr(url: str) -> str:
@@ -123,6 +134,254 @@ class Speech:
         if not audios:
             raise TransportError("a reply about speech without a sound")
         return cls(audios, task_id, decimal(given.get("final_unit_deduction")), given)
+
+
+@attrs.frozen
+class ImagePart:
+    """One part that was looked for in a picture.
+
+    Attributes:
+        type: `object_seg`, `head_seg` (with the hair), `face_seg` (without), `cloth_seg`, or a
+            new word of the vendor's.
+        is_contained: Whether the picture has it; None when the reply does not say.
+        url: The file that shows it, "" without one. The vendor does not say whether it is a mask
+            or a cut-out. It is signed; its repr has `?<hidden>` for the signature.
+        raw: The object as received.
+    """
+
+    type: str
+    is_contained: bool | None = None
+    url: str = attrs.field(default="", repr=_url_repr)
+    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+
+@attrs.frozen
+class RecognizedImage:
+    """What was looked for in a picture, and whether it is there.
+
+    Attributes:
+        parts: What was looked for, in the order of the reply; four parts (vendor page).
+        units: Units that were deducted, or None when the reply does not say.
+        raw: The object as received.
+    """
+
+    parts: tuple[ImagePart, ...] = ()
+    units: Decimal | None = None
+    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+    @classmethod
+    def from_data(cls, data: Any) -> RecognizedImage:
+        """Return the parts in a reply's `data`, whatever else that holds.
+
+        Raises:
+            TransportError: it has no list of parts.
+        """
+        result = data.get("task_result") if isinstance(data, dict) else None
+        items = result.get("images") if isinstance(result, dict) else None
+        if not isinstance(items, list):
+            raise TransportError("a reply about a picture without task_result.images")
+        parts = tuple(
+            ImagePart(
+                type=text(item.get("type")),
+                is_contained=found if isinstance(found := item.get("is_contain"), bool) else None,
+                url=text(item.get("url")),
+                raw=item,
+            )
+            for item in items
+            if isinstance(item, dict)
+        )
+        return cls(parts, decimal(data.get("final_unit_deduction")), data)
+
+
+@attrs.frozen
+class Selection:
+    """A video in which parts are selected for `multi_elements`; beta: one copy of one page.
+
+    Attributes:
+        session_id: What the other calls and `MultiElements.session_id` take; so does this object.
+            It is good for 24 hours (vendor page).
+        status: 0 when the video was taken, else why not; None when the reply does not say.
+        fps: Frames per second of the video, or None.
+        duration: Its length in milliseconds, or None.
+        width: Its width in pixels, or None.
+        height: Its height in pixels, or None.
+        total_frames: How many frames it has, or None; `frame_index` is below it.
+        video_url: The video in the form that is worked on, "" without one. It is signed.
+        units: Units that were deducted, or None when the reply does not say.
+        raw: The object as received.
+    """
+
+    session_id: str
+    status: int | None = None
+    fps: Decimal | None = None
+    duration: int | None = None
+    width: int | None = None
+    height: int | None = None
+    total_frames: int | None = None
+    video_url: str = attrs.field(default="", repr=_url_repr)
+    units: Decimal | None = None
+    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether the vendor has not taken the video."""
+        return bool(self.status)
+
+    @classmethod
+    def from_data(cls, data: Any) -> Selection:
+        """Return the selection in a reply's `data`, whatever else that holds.
+
+        Raises:
+            TransportError: it names no session, and does not say that the video was rejected.
+        """
+        session_id, status = _selection(data)
+        return cls(
+            session_id,
+            status,
+            fps=decimal(data.get("fps")),
+            duration=_whole(data.get("original_duration")),
+            width=_whole(data.get("width")),
+            height=_whole(data.get("height")),
+            total_frames=_whole(data.get("total_frame")),
+            video_url=text(data.get("normalized_video")),
+            units=decimal(data.get("final_unit_deduction")),
+            raw=data,
+        )
+
+
+@attrs.frozen
+class SelectionMask:
+    """Which pixels of a frame belong to a selected object.
+
+    Attributes:
+        object_id: The vendor's id of the object.
+        width: Width of the frame in pixels, or None when the reply does not say.
+        height: Its height, likewise.
+        counts: The mask as run lengths by columns, in the compressed form of the COCO data set;
+            "" without one.
+        png: The mask as a PNG file; empty without one.
+        raw: The object as received.
+    """
+
+    object_id: str
+    width: int | None = None
+    height: int | None = None
+    counts: str = attrs.field(default="", repr=False)
+    png: bytes = attrs.field(default=b"", repr=False)
+    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+
+@attrs.frozen
+class FrameSelection:
+    """What is selected in one frame.
+
+    Attributes:
+        session_id: The session.
+        status: 0 when the points were taken; None when the reply does not say.
+        frame_index: The frame, from 0; None when the reply does not say.
+        masks: What belongs to the selection, by object.
+        units: Units that were deducted, or None when the reply does not say.
+        raw: The object as received.
+    """
+
+    session_id: str
+    status: int | None = None
+    frame_index: int | None = None
+    masks: tuple[SelectionMask, ...] = ()
+    units: Decimal | None = None
+    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+    @classmethod
+    def from_data(cls, data: Any) -> FrameSelection:
+        """Return the frame in a reply's `data`; see `Selection.from_data`."""
+        session_id, status = _selection(data)
+        result = _object(data.get("res"))
+        items = result.get("rle_mask_list")
+        return cls(
+            session_id,
+            status,
+            _whole(result.get("frame_index")),
+            tuple(map(_mask, filter(_is_object, items if isinstance(items, list) else ()))),
+            decimal(data.get("final_unit_deduction")),
+            data,
+        )
+
+
+@attrs.frozen
+class SelectionPreview:
+    """How the selection looks over the whole video.
+
+    Attributes:
+        session_id: The session.
+        status: 0 when it was made; None when the reply does not say.
+        video_url: The video with what is selected, "" without one. It is signed, as the others.
+        cover_url: A picture of it, likewise.
+        tracking_url: The vendor's `tracking_output`, likewise; what kind of file it is, is not
+            documented.
+        units: Units that were deducted, or None when the reply does not say.
+        raw: The object as received.
+    """
+
+    session_id: str
+    status: int | None = None
+    video_url: str = attrs.field(default="", repr=_url_repr)
+    cover_url: str = attrs.field(default="", repr=_url_repr)
+    tracking_url: str = attrs.field(default="", repr=_url_repr)
+    units: Decimal | None = None
+    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+    @classmethod
+    def from_data(cls, data: Any) -> SelectionPreview:
+        """Return the preview in a reply's `data`; see `Selection.from_data`."""
+        session_id, status = _selection(data)
+        result = _object(data.get("res"))
+        return cls(
+            session_id,
+            status,
+            text(result.get("video")),
+            text(result.get("video_cover")),
+            text(result.get("tracking_output")),
+            decimal(data.get("final_unit_deduction")),
+            data,
+        )
+
+
+def _selection(data: Any) -> tuple[str, int | None]:
+    """Return the session and the status of a reply about a selection."""
+    shown = _object(data)
+    session_id, status = text(shown.get("session_id")), _whole(shown.get("status"))
+    if not session_id and not status:
+        raise TransportError("a reply about a selection without a session_id")
+    return session_id, status
+
+
+def _mask(item: Mapping[str, Any]) -> SelectionMask:
+    runs, picture = _object(item.get("rle_mask")), _object(item.get("png_mask"))
+    size = runs.get("size") or picture.get("size")
+    height, width = size if isinstance(size, list) and len(size) == 2 else (None, None)
+    return SelectionMask(
+        text(item.get("object_id")),
+        _whole(width),
+        _whole(height),
+        text(runs.get("counts")),
+        _decoded(text(picture.get("base64"))),
+        item,
+    )
+
+
+def _decoded(value: str) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except ValueError:  # it comes from outside; the text stays in `raw`
+        return b""
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _whole(value: object) -> int | None:

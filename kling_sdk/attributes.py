@@ -12,7 +12,7 @@ from functools import cache
 from inspect import Parameter, Signature, cleandoc, signature
 from typing import TYPE_CHECKING, Any
 
-from kling_sdk.endpoints import request_class
+from kling_sdk.endpoints import METHODS, request_class
 from kling_sdk.options import CALL_OPTIONS
 from kling_sdk.resources import AsyncCallResource, AsyncTaskResource, CallResource, TaskResource
 from kling_sdk.results import Task
@@ -45,7 +45,26 @@ def _shaped(base: Any, cls: type[Request]) -> type[Any]:
         shaped.__qualname__ = function.__qualname__
         shaped.__module__ = function.__module__
         namespace[name] = shaped
+    for name in METHODS.get(cls.record.name, ()):
+        method = _method(request_class(name), is_async=issubclass(base, AsyncTaskResource))
+        namespace[method.__name__] = method
     return type(base.__name__, (base,), namespace)
+
+
+def _method(cls: type[Request], *, is_async: bool) -> Any:
+    """Return the method of another endpoint's resource that a call without a task is."""
+    shaped = _shaped(AsyncCallResource if is_async else CallResource, cls)
+
+    def sync_method(self: Any, *args: Any, **parameters: Any) -> Any:
+        return shaped(self._runner, cls).call(*args, **parameters)
+
+    async def async_method(self: Any, *args: Any, **parameters: Any) -> Any:
+        return await shaped(self._runner, cls).call(*args, **parameters)
+
+    method: Any = async_method if is_async else sync_method
+    method.__signature__, method.__doc__ = signature(shaped.call), shaped.call.__doc__
+    method.__name__ = method.__qualname__ = cls.record.name.replace("-", "_")
+    return method
 
 
 def make_resource(client: Any, cls: type[Request]) -> Any:

@@ -17,7 +17,6 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
@@ -27,7 +26,7 @@ from kling_sdk.attributes import resource
 from kling_sdk.client_base import ClientBase
 from kling_sdk.downloads import AsyncDownloads, Downloads
 from kling_sdk.resources import call_options, wait_options
-from kling_sdk.results import Outcome, ResourcePack, Task
+from kling_sdk.results import Outcome, Task
 from kling_sdk.runner import AsyncRunner, Shared, SyncRunner, async_transport, sync_transport
 from kling_sdk.settings import ClientSettings, settings_from
 from kling_sdk.transports import Clock
@@ -35,6 +34,7 @@ from kling_sdk.transports import Clock
 if TYPE_CHECKING:
     from kling_sdk import _signatures as typed
     from kling_sdk._signatures import OptionOverrides
+    from kling_sdk.account import AccountResource, AsyncAccountResource
     from kling_sdk.endpoints.base import Request
     from kling_sdk.tasks import AnyTaskResource, AsyncAnyTaskResource
     from kling_sdk.wire import Reply
@@ -74,6 +74,9 @@ class Kling(ClientBase, Downloads):
         tts: A text that is spoken, at once.
         voices: Voices of your own, and the vendor's, for videos that speak.
         elements: People and things that videos and pictures can show again.
+        ai_multi_shot: Views of an element from other sides.
+        multi_elements: Videos in which something is added, exchanged or removed.
+        recognize_image: Where a picture has an object, a head, a face and clothes, at once.
     """
 
     _open_transport = staticmethod(sync_transport)
@@ -99,6 +102,9 @@ class Kling(ClientBase, Downloads):
     tts: typed.TextToSpeechResource = resource("tts")
     voices: typed.CustomVoiceResource = resource("voices")
     elements: typed.CustomElementResource = resource("elements")
+    ai_multi_shot: typed.AiMultiShotResource = resource("ai-multi-shot")
+    multi_elements: typed.MultiElementsResource = resource("multi-elements")
+    recognize_image: typed.RecognizeImageResource = resource("recognize-image")
 
     def __init__(
         self,
@@ -164,6 +170,13 @@ class Kling(ClientBase, Downloads):
         from kling_sdk.tasks import AnyTaskResource  # most programs ask an endpoint
 
         return AnyTaskResource(self._runner)
+
+    @property
+    def account(self) -> AccountResource:
+        """What the account has, and what it was charged."""
+        from kling_sdk.account import AccountResource  # few programs ask for it
+
+        return AccountResource(self._runner)
 
     def submit(
         self,
@@ -238,22 +251,6 @@ class Kling(ClientBase, Downloads):
         """
         work = operations.run_many(requests, max_concurrent, timeout, max_units, reads_async=False)
         return self._runner.stream(work, **wait_options(None, on_update))
-
-    def account_costs(
-        self,
-        start: datetime | int,
-        end: datetime | int,
-        *,
-        resource_pack_name: str | None = None,
-    ) -> tuple[ResourcePack, ...]:
-        """Return the account's resource packs; at most one call per second (vendor page).
-
-        Args:
-            start: From when, as an aware datetime or Unix milliseconds.
-            end: Until when.
-            resource_pack_name: Only packs of this name.
-        """
-        return self._runner.run(operations.costs(start, end, resource_pack_name))
 
     def request(
         self,
@@ -337,6 +334,9 @@ class AsyncKling(ClientBase, AsyncDownloads):
     tts: typed.AsyncTextToSpeechResource = resource("tts")
     voices: typed.AsyncCustomVoiceResource = resource("voices")
     elements: typed.AsyncCustomElementResource = resource("elements")
+    ai_multi_shot: typed.AsyncAiMultiShotResource = resource("ai-multi-shot")
+    multi_elements: typed.AsyncMultiElementsResource = resource("multi-elements")
+    recognize_image: typed.AsyncRecognizeImageResource = resource("recognize-image")
 
     def __init__(
         self,
@@ -377,6 +377,13 @@ class AsyncKling(ClientBase, AsyncDownloads):
         from kling_sdk.tasks import AsyncAnyTaskResource  # as above
 
         return AsyncAnyTaskResource(self._runner)
+
+    @property
+    def account(self) -> AsyncAccountResource:
+        """What the account has, and what it was charged; see `Kling.account`."""
+        from kling_sdk.account import AsyncAccountResource  # as above
+
+        return AsyncAccountResource(self._runner)
 
     async def submit(
         self,
@@ -423,16 +430,6 @@ class AsyncKling(ClientBase, AsyncDownloads):
         """
         work = operations.run_many(requests, max_concurrent, timeout, max_units, reads_async=True)
         return self._runner.stream(work, **wait_options(None, on_update))
-
-    async def account_costs(
-        self,
-        start: datetime | int,
-        end: datetime | int,
-        *,
-        resource_pack_name: str | None = None,
-    ) -> tuple[ResourcePack, ...]:
-        """Return the account's resource packs; see `Kling.account_costs`."""
-        return await self._runner.run(operations.costs(start, end, resource_pack_name))
 
     async def request(
         self,

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterable, Callable, Collection, Iterable, Mappi
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
 import attrs
 
@@ -18,6 +18,7 @@ from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Context, Flow, Operation, once, repeat
 from kling_sdk.results import (
     Audio,
+    ChargePage,
     Element,
     Image,
     Page,
@@ -28,7 +29,7 @@ from kling_sdk.results import (
     text,
 )
 from kling_sdk.wire import HttpCall, Reply
-from kling_sdk.wire.v1 import packs_from
+from kling_sdk.wire.v1 import charges_from, packs_from
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from kling_sdk.prices import Estimate
 
 __all__ = [
+    "MOST_CHARGES",
+    "billing",
     "call",
     "costs",
     "create",
@@ -61,6 +64,10 @@ __all__ = [
 ]
 
 
+#: Charges on a page of a bill at most, and when no size is given (vendor page).
+MOST_CHARGES: Final = 500
+
+
 def create(request: Request | RawRequest) -> Operation[Task]:
     """Create a task."""
     from kling_sdk.flows.create import create
@@ -73,10 +80,7 @@ def submit(request: Request) -> Operation[Task]:
     """Create a task of whatever endpoint the request is for."""
     record = _a_request("submit", request).record
     if record.returns is not None:
-        raise TypeError(
-            f"a {type(request).__name__} makes no task; "
-            f"use kling.{record.attribute}.submit(request)"
-        )
+        raise TypeError(f"a {type(request).__name__} makes no task; use {record.takes_prepared}")
     return create(request)
 
 
@@ -322,7 +326,52 @@ def costs(
         call = ctx.wire.account_costs(_milliseconds(start), _milliseconds(end), pack_name)
         return repeat(ctx, call, lambda reply: packs_from(ctx.wire.data(reply)))
 
-    return Operation("account_costs", flow)
+    return Operation("account.costs", flow)
+
+
+def billing(
+    kind: Literal["balance", "package"],
+    times: tuple[datetime | int | None, datetime | int | None],
+    cursor: str | None,
+    wanted: Mapping[str, Iterable[str]],
+    page_size: int,
+) -> Operation[ChargePage]:
+    """Read a page of what was deducted.
+
+    Args:
+        kind: From what.
+        times: From when and until when.
+        cursor: What stands for the times.
+        wanted: The values of each filter.
+        page_size: Most charges on a page.
+    """
+    name = f"account.{'packages' if kind == 'package' else kind}"
+    chosen = {
+        key: values
+        for key, given in wanted.items()
+        if (values := [given] if isinstance(given, str) else [*given])
+    }
+    if {"package_name", "package_id"} <= chosen.keys():
+        raise RequestValidationError("package_names", "are given beside package_ids", "one of them")
+    if not 1 <= page_size <= MOST_CHARGES:
+        raise RequestValidationError("page_size", f"is {page_size}", f"1 to {MOST_CHARGES}")
+    body: dict[str, Any] = {"limit": page_size}
+    if chosen:
+        body["filters"] = [{"key": key, "values": values} for key, values in chosen.items()]
+    start, end = times
+    if cursor:
+        body["cursor"] = cursor
+    elif start is not None and end is not None:
+        body |= {"start_time": _milliseconds(start), "end_time": _milliseconds(end)}
+    else:
+        raise RequestValidationError("start", "and end are not both given", "both, or a cursor")
+
+    def flow(ctx: Context) -> Flow[ChargePage]:
+        # It only reads, so it may be repeated.
+        call = ctx.wire.billing(kind, body)
+        return repeat(ctx, call, lambda reply: charges_from(ctx.wire.data(reply)))
+
+    return Operation(name, flow)
 
 
 def request(

@@ -147,6 +147,8 @@ _BY_SECOND: Final[tuple[tuple[str, str, str, Use, str, tuple[int, ...], _List], 
     ("motion-control", "kling-v3", "pro", "video", "1.2", _ANY, _NEW),
     ("avatar", "", "std", "silent", "0.4", _ANY, _NEW),
     ("avatar", "", "pro", "silent", "0.8", _ANY, _NEW),
+    ("multi-elements", "", "std", "silent", "0.6", _CLIPS, _OLD),
+    ("multi-elements", "", "pro", "silent", "1", _CLIPS, _OLD),
     # Every video of it has sound, which is in the price.
     (_PLAIN, "kling-3.0-turbo", "std", "silent", "0.8", _ANY, _NEW),
     (_PLAIN, "kling-3.0-turbo", "pro", "silent", "1", _ANY, _NEW),
@@ -159,6 +161,7 @@ _BY_FIVE_SECONDS: Final[tuple[tuple[str, str, _List], ...]] = (
 # endpoint, model, mode, units per call, list
 _BY_CALL: Final[tuple[tuple[str, str, str, str, _List], ...]] = (
     ("identify-face", "", "", "0.05", _NEW),
+    ("recognize-image", "", "", "0.1", _NEW),
     # That a video pack pays for these three is assumed: the list names no pack.
     ("text-to-audio", "", "", "0.25", _NEW),
     ("video-to-audio", "", "", "0.25", _NEW),
@@ -227,6 +230,8 @@ PRICES: Final[tuple[Price, ...]] = (
         Price((endpoint,), model, mode, use, Decimal(units), "result", _ANY, *source, pack)
         for endpoint, model, mode, use, units, source, pack in _BY_RESULT
     ),
+    # Nine pictures for one price.
+    Price(("ai-multi-shot",), "", "", "silent", Decimal(20), "call", _ANY, *_NEW, "image"),
 )
 
 _DEFAULT_SECONDS: Final = 5  # of a request without `duration` (vendor's pages, several agree)

@@ -69,6 +69,8 @@ class _Resource:
             from kling_sdk.endpoints.base import example, positional  # only a mistake needs them
 
             name = f"kling.{self.record.attribute}"
+            if self.record.method_of:
+                raise positional(f"call {name}({example(self.request_class)})")
             if isinstance(args[0], self.request_class | Mapping):
                 raise positional(f"for a prepared request, call {name}.submit(request)")
             raise positional(f"call {name}.{method}({example(self.request_class)})")

@@ -102,15 +102,19 @@ class Image:
 
     Attributes:
         url: Where to fetch it; it is signed and expires as a video's does.
-        index: Its number within the task, or None when the reply does not say.
+        index: Its number within the task, or None when the reply does not say; of
+            `ai_multi_shot` the number of its set.
         watermark_url: Where to fetch the copy with a watermark, or None if none was requested.
         raw: The object as received.
+        view: Which of the pictures of its index it is, from 1: `ai_multi_shot` has several of
+            each. None where there is one.
     """
 
     url: str = attrs.field(repr=_url_repr)
     index: int | None = None
     watermark_url: str | None = attrs.field(default=None, repr=False)
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+    view: int | None = None
 
 
 def _id(value: int | str) -> str:
@@ -399,6 +403,62 @@ class ResourcePack:
     effective_at: datetime | None
     invalid_at: datetime | None
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+
+@attrs.frozen
+class Charge:
+    """One deduction, as the vendor's bill has it.
+
+    Attributes:
+        task_id: The task that was charged; "" when the reply does not say.
+        deducted_at: When, aware UTC, or None when unknown.
+        product: The vendor's name of the product.
+        model: The model, "" without one.
+        api_key_name: The name of the API key that the call was made with.
+        units: From a pack: the units that were deducted; else None.
+        package_id: From a pack: which one; else "".
+        product_type: From a pack: `video`, `image`, `try-on`, or a new word; else "".
+        units_before: From a pack: units in it before; else None.
+        units_after: From a pack: units in it after that; else None.
+        amount: From the balance: the money that was deducted; else None. No currency is stated.
+        cash_type: From the balance: `balance`, `test_balance`, or a new word; else "".
+        raw: The object as received, with resolution, duration, sound and what is new.
+    """
+
+    task_id: str
+    deducted_at: datetime | None = None
+    product: str = ""
+    model: str = ""
+    api_key_name: str = ""
+    units: Decimal | None = None
+    package_id: str = ""
+    product_type: str = ""
+    units_before: Decimal | None = None
+    units_after: Decimal | None = None
+    amount: Decimal | None = None
+    cash_type: str = ""
+    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+
+@attrs.frozen
+class ChargePage:
+    """One page of deductions. The vendor documents no order.
+
+    Attributes:
+        charges: The deductions.
+        next_cursor: What the next page is asked for by; "" when the reply does not say.
+        has_next: Whether another page may follow.
+    """
+
+    charges: tuple[Charge, ...] = ()
+    next_cursor: str = ""
+    has_next: bool = False
+
+    def __iter__(self) -> Iterator[Charge]:
+        return iter(self.charges)
+
+    def __len__(self) -> int:
+        return len(self.charges)
 
 
 @attrs.frozen

@@ -10,17 +10,24 @@ from typing import Any, Final
 
 import kling_sdk
 from kling_mock import KlingMock
-from kling_mock.kling.endpoints.example_parts import AUDIO_ID, SESSION_ID, VIDEO_ID
+from kling_mock.kling.endpoints.example_parts import (
+    AUDIO_ID,
+    SELECTION_ID,
+    SESSION_ID,
+    VIDEO_ID,
+)
 
 __all__ = [
     "BODIES",
     "CALLS",
     "MAKERS",
     "SOURCE",
+    "SOURCE_SELECTION",
     "SOURCE_SESSION",
     "SOURCE_VIDEO",
     "body",
     "face_session",
+    "selection",
     "source_video",
     "speech",
     "with_sources",
@@ -31,6 +38,8 @@ URL: Final = "https://example.com/a.png"
 SOURCE_VIDEO: Final = "<the id of a video>"
 #: Stands for a session of identify-face.
 SOURCE_SESSION: Final = "<the id of a session>"
+#: Stands for a selection in a video; the middle of its first frame was added ten times.
+SOURCE_SELECTION: Final = "<the id of a selection>"
 #: A text2video request whose video the others can work on.
 SOURCE: Final = {"prompt": "a cat", "model_name": "kling-v1-6", "mode": "std", "duration": "5"}
 
@@ -93,11 +102,31 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
         "reference_type": "image_refer",
         "element_image_list": {"frontal_image": URL, "refer_images": [{"image_url": URL}]},
     },
+    "ai-multi-shot": {"element_frontal_image": URL},
+    "multi-elements": {
+        "session_id": SOURCE_SELECTION,
+        "edit_mode": "removal",
+        "prompt": "Remove the cat from <<<video_1>>>.",
+    },
 }
 #: The same for the calls that answer at once and make no task.
 CALLS: Final[dict[str, dict[str, Any]]] = {
     "identify-face": {"video_id": SOURCE_VIDEO},
     "tts": {"text": "Good morning", "voice_id": "oversea_male1", "voice_language": "en"},
+    "recognize-image": {"image": URL},
+    "init-selection": {"video_id": SOURCE_VIDEO},
+    "add-selection": {
+        "session_id": SOURCE_SELECTION,
+        "frame_index": 1,
+        "points": [{"x": 0.25, "y": 0.5}],
+    },
+    "delete-selection": {
+        "session_id": SOURCE_SELECTION,
+        "frame_index": 0,
+        "points": [{"x": 0.5, "y": 0.5}],
+    },
+    "clear-selection": {"session_id": SOURCE_SELECTION},
+    "preview-selection": {"session_id": SOURCE_SELECTION},
 }
 
 
@@ -137,6 +166,16 @@ def speech(mock: KlingMock) -> str:
         return kling.tts.call(**given).audio.id
 
 
+def selection(mock: KlingMock) -> str:
+    """Select the middle of a video's first frame; return the session's id."""
+    with mock.client() as kling:
+        found = kling.multi_elements.init_selection(video_url="https://example.com/a.mp4")
+        # Ten times, so that a test can take it back more than once.
+        points = [(0.5, 0.5)] * 10
+        kling.multi_elements.add_selection(session_id=found, frame_index=0, points=points)
+        return found.session_id
+
+
 def with_sources(mock: KlingMock, request: dict[str, Any]) -> dict[str, Any]:
     """Return a request, or an example of a record, with the ids of what is there."""
     shown = repr(request)
@@ -147,6 +186,8 @@ def with_sources(mock: KlingMock, request: dict[str, Any]) -> dict[str, Any]:
         ids |= dict.fromkeys((SOURCE_SESSION, SESSION_ID), face_session(mock))
     if AUDIO_ID in shown:
         ids[AUDIO_ID] = speech(mock)
+    if SOURCE_SELECTION in shown or SELECTION_ID in shown:
+        ids |= dict.fromkeys((SOURCE_SELECTION, SELECTION_ID), selection(mock))
     made: dict[str, Any] = _replaced(request, ids)
     return made
 

@@ -44,7 +44,7 @@ class Translation(NamedTuple):
     @property
     def is_current(self) -> bool:
         """Whether the English text is still the one that it was made from."""
-        return self.english.is_file() and self.recorded == digest(self.english)
+        return self.english.is_file() and self.recorded == digest(self.english.read_text("utf-8"))
 
 
 def english_pages(root: Path = ROOT) -> list[Path]:
@@ -64,18 +64,29 @@ def translation_of(english: Path) -> Path:
     return english.with_name(english.name.removesuffix(".md") + SUFFIX)
 
 
-def digest(english: Path) -> str:
+def digest(text: str) -> str:
     """Return what identifies the text of an English page; white space at line ends is ignored."""
-    lines = (line.rstrip() for line in english.read_text("utf-8").splitlines())
+    lines = (line.rstrip() for line in text.splitlines())
     return hashlib.sha256("\n".join(lines).strip().encode()).hexdigest()[:12]
+
+
+def marked(chinese: str, name: str, english: str) -> str:
+    """Return the text of a Chinese page with the mark that it says what the English one says.
+
+    Args:
+        chinese: Its text, with an older mark or none.
+        name: The name of the English file.
+        english: The English text.
+    """
+    text = _MARK.sub("\n", chinese).rstrip("\n")
+    return f"{text}\n\n<!-- translation of {name}, sha256 {digest(english)} -->\n"
 
 
 def confirm(english: Path) -> Path:
     """Record in the Chinese version of a page that it says what the English text now says."""
     page = translation_of(english)
-    text = _MARK.sub("\n", page.read_text("utf-8")).rstrip("\n")
-    mark = f"<!-- translation of {english.name}, sha256 {digest(english)} -->"
-    page.write_text(f"{text}\n\n{mark}\n", "utf-8")
+    text = marked(page.read_text("utf-8"), english.name, english.read_text("utf-8"))
+    page.write_text(text, "utf-8")
     return page
 
 

@@ -27,7 +27,6 @@ from kling_mock.kling.model.content import Content, ContentDecision
 from kling_mock.kling.model.inputs import InputPictures
 from kling_mock.kling.model.library import LibraryItems
 from kling_mock.kling.model.lifecycle import Event
-from kling_mock.kling.model.packs import take
 from kling_mock.kling.model.plan import LaterFailure, Plan
 from kling_mock.kling.model.progress import STUCK, TYPICAL, ProgressRule, ProgressRules, schedule
 from kling_mock.kling.model.sessions import Sessions
@@ -210,8 +209,7 @@ class World:
             raise Refusal(decision.code, decision.message)
         if account.restricted:
             admit_purchase(account, purchase, now)
-        if account.packs:
-            take(account.packs, purchase.units, now, purchase.pack)
+        account.charge(purchase, now)
 
     def _rule(
         self, account: Account, plan: Plan
@@ -265,8 +263,8 @@ class World:
         if task.is_done:
             account, plan = task.account, task.plan
             account.release(plan)
-            if task.status == "succeed" and account.packs:
-                take(account.packs, plan.units, now, plan.pack)
+            if task.status == "succeed":
+                account.charge(plan, now, task.task_id)
             self.tasks.ended(task)
         if task.plan.callback_url:
             self.callbacks.report(task)

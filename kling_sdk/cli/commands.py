@@ -15,6 +15,7 @@ from typing import Any, Final, TextIO
 
 import attrs
 
+from kling_sdk.attributes import make_resource
 from kling_sdk.cli.completion import completion_script
 from kling_sdk.cli.connect import connect
 from kling_sdk.cli.exits import (
@@ -187,7 +188,7 @@ class _Session:
 
 
 def _resource(kling: Any, endpoint: str) -> Any:
-    return getattr(kling, ENDPOINTS[endpoint].attribute)
+    return make_resource(kling, request_class(endpoint))
 
 
 def _place_of(place: str, number: int, output: Video | Image | Audio) -> str:
@@ -325,7 +326,7 @@ def _download(session: _Session, options: argparse.Namespace) -> None:
 def _costs(session: _Session, options: argparse.Namespace) -> None:
     now = round(time.time() * 1000)
     with session.open_client() as kling:
-        session.screen.packs(kling.account_costs(now - options.days * _DAY_MS, now))
+        session.screen.packs(kling.account.costs(now - options.days * _DAY_MS, now))
 
 
 def _models(session: _Session, options: argparse.Namespace) -> None:

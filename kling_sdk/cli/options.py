@@ -20,6 +20,7 @@ from kling_sdk.endpoints.custom_element import ReferenceType
 from kling_sdk.endpoints.lip_sync import VoiceLanguage
 from kling_sdk.endpoints.models import ABSENT
 from kling_sdk.endpoints.motion_control import Orientation
+from kling_sdk.endpoints.multi_elements import EditMode, ElementsMode
 from kling_sdk.endpoints.values import (
     AspectRatio,
     ImageAspectRatio,
@@ -60,6 +61,8 @@ _CHOICES: Final = {
     "AvatarMode": get_args(AvatarMode),
     "VoiceLanguage": get_args(VoiceLanguage),
     "ReferenceType": get_args(ReferenceType),
+    "EditMode": get_args(EditMode),
+    "ElementsMode": get_args(ElementsMode),
 }
 
 # How a parameter is given, by the beginning of its type.
@@ -82,6 +85,8 @@ _WORDS: Final = tuple(
         (r" \(Video\.id\)", ""),
         (r"AdvancedLipSync|IdentifyFace", "advanced lip-sync"),
         (r": one of the voices of LipSyncInput", ""),
+        (r"The selection, as init_selection has returned it, or its session's id", "The session"),
+        (r", as pairs or objects", ", as JSON,"),
         (r"FaceSession\.session_id", "of identify-face"),
         (r"; (?:sources and )?limits as ImageToVideo\.image", ", as paths, URLs or base64"),
         (r", as sources or objects", ""),

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from kling_sdk.endpoints._index import CLASSES, MODELS
+from kling_sdk.endpoints._index import CLASSES, METHODS, MODELS
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
     from kling_sdk.endpoints.record import EndpointRecord
 
-__all__ = ["ENDPOINTS", "is_known", "request_class"]
+__all__ = ["ENDPOINTS", "METHODS", "is_known", "request_class"]
 
 
 def request_class(name: str) -> type[Request]:

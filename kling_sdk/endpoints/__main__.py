@@ -53,8 +53,19 @@ def _index(classes: list[type[Request]]) -> Iterator[str]:
         module = cls.__module__.rpartition(".")[2]
         yield f'    "{cls.record.name}": "{module}.{cls.__name__}",'
     yield "}"
+    methods: dict[str, tuple[str, ...]] = {}
+    for cls in _methods(classes):
+        record = cls.record
+        methods[record.method_of] = (*methods.get(record.method_of, ()), record.name)
+    yield "#: The calls that are methods of another endpoint's resource."
+    yield f"METHODS: Final[dict[str, tuple[str, ...]]] = {methods!r}"
     models = sorted({name for cls in classes for name in cls.record.model_names})
     yield f"MODELS: Final = frozenset({{{', '.join(map(repr, models))}}})"
+
+
+def _methods(classes: list[type[Request]]) -> list[type[Request]]:
+    """Return the calls that are methods of another endpoint's resource."""
+    return [cls for cls in classes if cls.record.method_of]
 
 
 # Names that the annotations of request classes use, and where they come from.
@@ -71,6 +82,7 @@ from kling_sdk.endpoints.effect_scenes import DualScene, SingleScene
 from kling_sdk.endpoints.interfaces import Audio, Interface, Resolution
 from kling_sdk.endpoints.lip_sync import LipSyncInput, VoiceLanguage
 from kling_sdk.endpoints.motion_control import MotionAudio, Orientation
+from kling_sdk.endpoints.multi_elements import EditMode, ElementsMode, SelectionPoint
 from kling_sdk.endpoints.video_effects import EffectInput
 from kling_sdk.endpoints.values import (
     AspectRatio,
@@ -119,11 +131,13 @@ def _signatures(classes: list[type[Request]]) -> Iterator[str]:
     for field in attrs.fields(Options):
         yield f"    {field.name}: {field.type}"
     for cls in classes:
-        yield from _resource(cls, "")
-        yield from _resource(cls, "Async")
+        if not cls.record.method_of:
+            methods = [one for one in classes if one.record.method_of == cls.record.name]
+            yield from _resource(cls, "", methods)
+            yield from _resource(cls, "Async", methods)
 
 
-def _resource(cls: type[Request], prefix: str) -> Iterator[str]:
+def _resource(cls: type[Request], prefix: str, more: list[type[Request]]) -> Iterator[str]:
     makes_task = cls.record.returns is None
     base = "TaskResource" if makes_task else "CallResource"
     if cls.record.library is not None:
@@ -139,13 +153,22 @@ def _resource(cls: type[Request], prefix: str) -> Iterator[str]:
         else {"call": "Send the request once, and return its result."}
     )
     for name, summary in methods.items():
-        yield f"    {'async ' if prefix else ''}def {name}(self, *,"
-        for parameter, text in _parameters(cls):
-            yield f"        {parameter}: {text},"
-        for parameter, annotation in CALL_OPTIONS.items():
-            yield f"        {parameter}: {annotation} = None,"
-        yield f"    ) -> {'Task' if makes_task else _shown(cls.record.result_type)}:"
-        yield _docstring(f"{summary}\n\n{_arguments(cls)}", 2)
+        yield from _signature(cls, name, summary, prefix)
+    for one in more:
+        summary = cleandoc(one.__doc__ or "").partition("\n")[0].partition(":")[0]
+        yield from _signature(one, one.record.name.replace("-", "_"), f"{summary}.", prefix)
+
+
+def _signature(cls: type[Request], name: str, summary: str, prefix: str) -> Iterator[str]:
+    """Yield a method that takes the parameters of a request class."""
+    yield f"    {'async ' if prefix else ''}def {name}(self, *,"
+    for parameter, text in _parameters(cls):
+        yield f"        {parameter}: {text},"
+    for parameter, annotation in CALL_OPTIONS.items():
+        yield f"        {parameter}: {annotation} = None,"
+    makes_task = cls.record.returns is None
+    yield f"    ) -> {'Task' if makes_task else _shown(cls.record.result_type)}:"
+    yield _docstring(f"{summary}\n\n{_arguments(cls)}", 2)
 
 
 def _named(annotation: Any) -> Iterator[tuple[str, str]]:
@@ -212,7 +235,8 @@ def _table(classes: list[type[Request]]) -> str:
         path = f"`POST {record.path}`"
         if record.product:
             path += f", `POST /{record.product}/{{model}}`"
-        rows.append(f"| `kling.{record.attribute}` | `{cls.__name__}` | {path} | {models} |")
+        name = "a method" if record.method_of else f"`{cls.__name__}`"
+        rows.append(f"| `kling.{record.attribute}` | {name} | {path} | {models} |")
     return "\n".join(rows)
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "is_json",
     "is_web_url",
     "items",
+    "needed_count",
     "needed_number",
     "needed_url",
     "needed_word",
@@ -153,6 +154,16 @@ def whole_number(minimum: int, maximum: int, *words: str) -> Validator:
             raise RequestValidationError(attribute.name, f"is {value}", accepted)
 
     return check
+
+
+def needed_count(_request: Any, attribute: Any, value: Any) -> None:
+    """Accept a whole number from 0."""
+    if value is None:
+        raise RequestValidationError(attribute.name, "is missing", "a whole number from 0")
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _wrong_type(attribute.name, value, "a whole number from 0")
+    if value < 0:
+        raise RequestValidationError(attribute.name, f"is {value}", "a whole number from 0")
 
 
 def needed_number(minimum: float, maximum: float) -> Validator:

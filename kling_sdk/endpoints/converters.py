@@ -82,6 +82,11 @@ def cloth_image(value: ImageSource) -> str:
     return to_image(value, field="cloth_image")
 
 
+def element_frontal_image(value: ImageSource) -> str:
+    """Return the picture of an element as URL or base64."""
+    return to_image(value, field="element_frontal_image")
+
+
 def to_count_or_word(value: int | str | None) -> int | str | None:
     """Return a number given as int or as digits; another text stays as it is."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 9:

@@ -101,6 +101,9 @@ class EndpointRecord:
         returns: None for an endpoint that makes a task. Otherwise the call answers at once, and
             this makes its result of the reply's payload: its return annotation is the type
             that editors are shown.
+        method_of: The endpoint whose resource has this call as a method, such as
+            `kling.multi_elements.init_selection(...)`; "" for one that is a resource itself. Only
+            of calls that answer at once.
         wait_timeout: Seconds that a wait for a task may take when `Options.wait_timeout` is None.
             The vendor states no limit: it is twice the longest that was seen (medium confidence).
         takes_external_id: Whether a create can carry an `external_task_id`. Without one it is
@@ -130,6 +133,7 @@ class EndpointRecord:
     interface: str = "v1"
     result: ResultKind = "videos"
     returns: Callable[[Any], Any] | None = None
+    method_of: str = ""
     wait_timeout: float = WAIT_TIMEOUT
     takes_external_id: bool = True
     input_length: InputLength | None = None
@@ -146,8 +150,15 @@ class EndpointRecord:
 
     @property
     def attribute(self) -> str:
-        """The client's attribute, such as `omni_video`."""
-        return self.name.replace("-", "_")
+        """The client's attribute, such as `omni_video`, or `multi_elements.init_selection`."""
+        own = f"{self.method_of}.{self.name}" if self.method_of else self.name
+        return own.replace("-", "_")
+
+    @property
+    def takes_prepared(self) -> str:
+        """The call of a client that takes a prepared request, as errors name it."""
+        own = "(...)" if self.method_of else ".submit(request)"
+        return f"kling.{self.attribute}{own}"
 
     @property
     def result_type(self) -> Any:

@@ -27,7 +27,7 @@ def makes_no_task(record: EndpointRecord) -> RequestValidationError:
     return RequestValidationError(
         "request",
         f"is one of {record.name}, which makes no task",
-        f"a request of an endpoint that does, or kling.{record.attribute}.submit(request)",
+        f"a request of an endpoint that does, or {record.takes_prepared}",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kling_sdk.results import Page, Task
@@ -85,6 +86,10 @@ class Wire(Protocol):
 
     def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> HttpCall:
         """Return the call that reads the account's resource packs."""
+        ...
+
+    def billing(self, kind: str, body: Mapping[str, Any]) -> HttpCall:
+        """Return the call that reads what was deducted from the `balance` or from a `package`."""
         ...
 
     def data(self, reply: Reply) -> Any:

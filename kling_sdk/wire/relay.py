@@ -101,9 +101,11 @@ class RelayWire:
 
     def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> HttpCall:  # noqa: ARG002 - the protocol's signature
         """Raise: a relay bills its own users and shows no account of Kling."""
-        raise RequestValidationError(
-            "account_costs", "is not served by a relay", "a client of Kling"
-        )
+        raise _no_account("costs")
+
+    def billing(self, kind: str, body: Mapping[str, Any]) -> HttpCall:  # noqa: ARG002 - the protocol's signature
+        """Raise, as `account_costs`."""
+        raise _no_account("packages" if kind == "package" else kind)
 
     def data(self, reply: Reply) -> Any:
         """Return the reply's object.
@@ -206,4 +208,10 @@ def _task_from(data: object, endpoint: str) -> Task:
         interface="relay",
         kling_task_id=text(raw.get("kling_task_id")) or None,
         raw=raw,
+    )
+
+
+def _no_account(name: str) -> RequestValidationError:
+    return RequestValidationError(
+        f"account.{name}", "is not served by a relay", "a client of Kling"
     )

@@ -14,6 +14,8 @@ import attrs
 
 from kling_sdk.errors import RequestValidationError, TransportError
 from kling_sdk.results import (
+    Charge,
+    ChargePage,
     Element,
     Image,
     Page,
@@ -177,6 +179,10 @@ class V1Wire:
             params["resource_pack_name"] = pack_name
         return HttpCall("GET", "/account/costs", params=params)
 
+    def billing(self, kind: str, body: Mapping[str, Any]) -> HttpCall:
+        """Return the call that reads what was deducted from the `balance` or from a `package`."""
+        return HttpCall("POST", f"/account/billing/{kind}", json=body)
+
     def data(self, reply: Reply) -> Any:
         """Return the envelope's `data`.
 
@@ -317,10 +323,17 @@ def images_from(result: object, key: str = "images") -> tuple[Image, ...]:
             index=index if isinstance(index := item.get("index"), int) else None,
             watermark_url=text(item.get("watermark_url")) or None,
             raw=item,
+            view=view,
         )
         for item in items
-        if isinstance(item, Mapping) and (url := text(item.get("url")))
+        if isinstance(item, Mapping)
+        for name, view in _URLS
+        if (url := text(item.get(name)))
     )
+
+
+#: Where the URLs of a picture stand, and which view each is: ai-multi-shot has three of an index.
+_URLS: Final = (("url", None), *((f"url_{view}", view) for view in range(1, 4)))
 
 
 def voices_from(items: object) -> tuple[Voice, ...]:
@@ -377,4 +390,40 @@ def packs_from(data: object) -> tuple[ResourcePack, ...]:
         )
         for item in (items if isinstance(items, list) else ())
         if isinstance(item, dict)
+    )
+
+
+def charges_from(data: object) -> ChargePage:
+    """Return the page of deductions in the `data` of `/account/billing`.
+
+    `count`, `next_cursor` and `has_more` are taken from beside `result` or from within it: the
+    vendor's page shows them without their place.
+    """
+    outer = data if isinstance(data, dict) else {}
+    result = outer.get("result")
+    inner: Mapping[str, Any] = result if isinstance(result, dict) else {}
+    items = inner.get("detail")
+    more = {**inner, **outer}
+    return ChargePage(
+        tuple(
+            Charge(
+                task_id=text(item.get("task_id")),
+                deducted_at=instant(item.get("deduction_time")),
+                product=text(item.get("product_function")),
+                model=text(item.get("model_name")),
+                api_key_name=text(item.get("api_key_name")),
+                units=decimal(item.get("deduction")),
+                package_id=text(item.get("package_id")),
+                product_type=text(item.get("product_type")),
+                units_before=decimal(item.get("unit_before")),
+                units_after=decimal(item.get("unit_after")),
+                amount=decimal(item.get("deduction_amount")),
+                cash_type=text(item.get("cash_type")),
+                raw=item,
+            )
+            for item in (items if isinstance(items, list) else ())
+            if isinstance(item, dict)
+        ),
+        next_cursor=text(more.get("next_cursor")),
+        has_next=more.get("has_more") is True,
     )

@@ -1,4 +1,4 @@
-"""The cookbook: each recipe runs as it stands on the page, and leaves the file that it names."""
+"""The cookbook: each recipe runs as it stands on the page, and leaves the files that it names."""
 
 from __future__ import annotations
 
@@ -15,21 +15,35 @@ RECIPES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (400).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
 )
+#: What each recipe leaves.
+FILES = (
+    ["avatar.mp4"],
+    ["song.mp4"],
+    ["banner.png", "square.png", "story.png"],
+    [f"stamp-{number}.png" for number in range(1, 5)],
+)
+STARTS = {".mp4": b"ftyp", ".png": b"PNG"}
 
 
-@pytest.mark.parametrize("source", RECIPES, ids=range(len(RECIPES)))
-def test_a_recipe_runs(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("source", "files"), list(zip(RECIPES, FILES, strict=True)), ids=range(len(RECIPES))
+)
+def test_a_recipe_runs(
+    source: str, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With a picture and a song in the folder, and a Kling on this computer."""
     monkeypatch.chdir(tmp_path)
     Path("me.png").write_bytes(PNG)
     Path("song.mp3").write_bytes(mp3(10))
-    (file,) = re.findall(r'"(\w+\.mp4)"', source)
+    given = {*Path().iterdir()}
     with KlingMock() as mock:
         # The page's client is the real service's; here it is wired to the mock.
         wired = source.replace("Kling()", "mock.client()")
         assert wired != source
         exec(wired, {"mock": mock})  # noqa: S102 - our own page
-    assert Path(file).read_bytes()[4:8] == b"ftyp"
+    made = {*Path().iterdir()} - given
+    assert sorted(file.name for file in made) == files
+    assert all(STARTS[file.suffix] in file.read_bytes()[:8] for file in made)
 
 
 def test_each_recipe_has_a_program() -> None:

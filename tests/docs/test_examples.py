@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -200,3 +201,60 @@ def test_an_element_may_stay_in_the_library(tmp_path: Path) -> None:
 
     assert kept.returncode == 0
     assert "deleted" not in kept.stdout
+
+
+def size_of(picture: Path) -> tuple[int, int]:
+    """Return width and height of a PNG."""
+    content = picture.read_bytes()
+    assert content.startswith(b"\x89PNG")
+    width, height = struct.unpack(">II", content[16:24])
+    return width, height
+
+
+@pytest.mark.slow
+def test_a_product_shot_is_made_in_three_shapes(tmp_path: Path) -> None:
+    """A banner, a square and a story; what they cost is said before, and is what they cost."""
+    answer = run("--out", str(tmp_path), example="product_in_three_ratios.py")
+
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "3 pictures will cost 24 units of an image pack" in answer.stdout
+    assert answer.stdout.count(", 8 units, ") == 3
+    shapes = {file.stem: size_of(file) for file in tmp_path.iterdir()}
+    assert shapes.keys() == {"banner", "square", "story"}
+    assert shapes["square"] == (2048, 2048)
+    assert shapes["banner"] == shapes["story"][::-1]
+    assert shapes["banner"][0] / shapes["banner"][1] == pytest.approx(16 / 9, rel=0.03)
+
+
+@pytest.mark.slow
+def test_a_series_is_as_long_as_asked_for(tmp_path: Path) -> None:
+    """Of a picture of your own; no two of its pictures are the same."""
+    answer = run("--out", str(tmp_path), "--count", "6", example="image_series.py")
+
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert ": 6 pictures, 48 units" in answer.stdout
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == [f"stamp-{number}.png" for number in range(1, 7)]
+    assert len({file.read_bytes() for file in files}) == 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("example", "arguments", "message"),
+    [
+        ("image_series.py", ["--count", "10"], "series_amount is 10"),
+        ("image_series.py", ["--picture", "no-such.png"], "no-such.png"),
+        ("image_series.py", ["--real"], "KLING_ACCESS_KEY"),
+        ("product_in_three_ratios.py", ["--real"], "KLING_ACCESS_KEY"),
+        ("product_in_three_ratios.py", ["--prompt", "x" * 2501], "at most 2500 characters"),
+    ],
+)
+def test_what_the_picture_examples_cannot_do_is_said_in_a_line(
+    tmp_path: Path, example: str, arguments: list[str], message: str
+) -> None:
+    """Without a traceback."""
+    answer = run(*arguments, "--out", str(tmp_path), example=example)
+
+    assert answer.returncode == 1
+    assert message in answer.stderr
+    assert "Traceback" not in answer.stderr

@@ -1,4 +1,4 @@
-"""The pictures: small SVG files that a page shows and describes, in accord with the code."""
+"""The pictures: small files that a page shows and describes, drawings in accord with the code."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from kling_mock.storage.values.records import LedgerKind
 
 DOCS = Path(__file__).parents[2] / "docs"
 PICTURES = sorted((DOCS / "pictures").glob("*"))
+DRAWINGS = [picture for picture in PICTURES if picture.suffix == ".svg"]
 SHOWN = {
     name: text
     for page in DOCS.rglob("*.md")
@@ -28,9 +29,16 @@ def texts(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
-def test_a_picture_can_be_read_by_everybody(picture: Path) -> None:
-    """A page shows it with a description; it is small, follows dark mode and fetches nothing."""
-    assert picture.suffix == ".svg"
+def test_a_picture_is_shown_with_a_description(picture: Path) -> None:
+    """It is a drawing, or a small picture of a page in the browser."""
+    assert len(SHOWN[picture.name]) > 20
+    assert picture.suffix in {".svg", ".png"}
+    assert picture.stat().st_size < 200_000
+
+
+@pytest.mark.parametrize("picture", DRAWINGS, ids=lambda picture: picture.name)
+def test_a_drawing_can_be_read_by_everybody(picture: Path) -> None:
+    """Its description is long, it is small, follows dark mode and fetches nothing."""
     assert len(SHOWN[picture.name]) > 80
     source = picture.read_text("utf-8")
     assert len(source) < 8_000

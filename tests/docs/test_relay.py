@@ -146,7 +146,9 @@ FIXED: dict[str, str] = {
     f"{mebibytes('omni-video')}, image-generation, image-expand and virtual-try-on "
     f"{mebibytes('virtual-try-on')}, multi-image2image and omni-image {mebibytes('omni-image')}, "
     f"motion-control {mebibytes('motion-control')}, effects and avatar {mebibytes('avatar')}, "
-    f"lip-sync and advanced-lip-sync {mebibytes('lip-sync')}; all other calls {mebibytes('')} MiB",
+    f"lip-sync and advanced-lip-sync {mebibytes('lip-sync')}, "
+    f"ai-multi-shot and multi-elements {mebibytes('multi-elements')}; all other calls "
+    f"{mebibytes('')} MiB",
     "levels and values": f"{MAX_DEPTH}, {MAX_VALUES}, {LONGEST_FIELD}",
     "digits of a number": f"{MAX_DIGITS}",
     "`duration`": f"above 0 and up to {MOST_SECONDS} seconds, 20 characters written out",

@@ -10,6 +10,7 @@ import kling_sdk
 from kling_mock import KlingMock
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_sdk import RequestValidationError
+from kling_sdk.attributes import make_resource
 from kling_sdk.endpoints import request_class
 from tests.endpoints import with_sources
 
@@ -28,8 +29,8 @@ def test_every_example_is_sent_without_a_note(endpoint: str, example: dict[str, 
     with KlingMock(seed=1) as mock, mock.client() as kling:
         example = with_sources(mock, example)
         fields = {name: value for name, value in example.items() if value != ""}
-        resource = getattr(kling, kling_sdk.ENDPOINTS[endpoint].attribute)
-        resource.submit(request_class(endpoint)(**fields))
+        cls = request_class(endpoint)
+        make_resource(kling, cls).submit(cls(**fields))
         notes = [note.kind for entry in mock.journal for note in entry.notes]
         assert set(notes) <= {"retired"}  # the vendor's own examples name models that are gone
 

@@ -198,12 +198,12 @@ def test_what_is_forbidden_is_not_repeated(
 
 
 def test_the_clients_view_of_the_packs(mock: KlingMock) -> None:
-    """`account_costs` unwraps both envelopes; a second call waits for its second to pass."""
+    """`account.costs` unwraps both envelopes; a second call waits for its second to pass."""
     mock.account.add_pack(10, name="ten", lasts=1000)
     with mock.client() as kling:
         kling.text2video.run(prompt="a kitten")
-        first = kling.account_costs(0, 9_999_999_999_999)
-        assert kling.account_costs(0, 9_999_999_999_999) == first
+        first = kling.account.costs(0, 9_999_999_999_999)
+        assert kling.account.costs(0, 9_999_999_999_999) == first
     (pack,) = first
     assert (pack.name, pack.status, pack.total) == ("ten", "online", Decimal(10))
     assert pack.remaining == Decimal("8.5")
@@ -320,7 +320,7 @@ def test_a_signed_callback_is_verified_and_an_old_one_is_not(
     mock.clock.advance(400)
     mock.deliveries.replay(mock.deliveries[-1])
     late = receiver.received[-1]
-    with pytest.raises(CallbackVerificationError, match="old"):
+    with pytest.raises(CallbackVerificationError, match="s before now"):
         parse_callback(late.body, late.headers, new, mock.clock.time())
 
 

@@ -56,6 +56,7 @@ PLAIN: dict[str, dict[str, Any]] = {
         "video_url": "https://example.com/v.mp4",
         "character_orientation": "image",
     },
+    "multi-elements": {"session_id": "7", "edit_mode": "removal", "prompt": "the boat"},
 }
 USES: dict[str, dict[str, Any]] = {
     "silent": {},

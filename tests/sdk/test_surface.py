@@ -12,6 +12,7 @@ import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from kling_sdk import (
     Kling,
     KlingError,
     LibraryResource,
+    RequestValidationError,
     Task,
     TaskResource,
     TextToVideo,
@@ -66,10 +68,19 @@ EXAMPLES: list[Any] = [
     kling_sdk.Face("-1"),
     kling_sdk.Speech((kling_sdk.Audio("7", "https://files.test/7.mp3", Decimal("1.2")),), "8"),
     kling_sdk.Audio("7", "https://files.test/7.mp3?sign=SECRET", None, "https://a.test/7.wav"),
+    kling_sdk.RecognizedImage((kling_sdk.ImagePart("face_seg", url="https://files.test/0.png"),)),
+    kling_sdk.ImagePart("cloth_seg"),
+    kling_sdk.Selection("7", 0, Decimal(30), 5000, 1280, 720, 150, "https://files.test/0.mp4"),
+    kling_sdk.FrameSelection("7", 0, 3, (kling_sdk.SelectionMask("0", 4, 3, "<", b"PNG"),)),
+    kling_sdk.SelectionMask("0"),
+    kling_sdk.ChargePage((kling_sdk.Charge("7", units=Decimal(1)),), "c", has_next=True),
+    kling_sdk.Charge("7", amount=Decimal("0.7"), cash_type="balance"),
+    kling_sdk.SelectionPreview("7", 0, "https://files.test/0.mp4"),
+    kling_sdk.SelectionPoint(0.5, 0.25),
     kling_sdk.FaceChoice("0", 0, 3000, 500, audio_id="7"),
     kling_sdk.LipSyncInput("text2video", video_id="7", text="x"),
     kling_sdk.EffectInput(image="https://example.com/a.png"),
-    *(request_class(name)(**body(name)) for name in ENDPOINTS),
+    *(request_class(name)(**body(name)) for name, one in ENDPOINTS.items() if not one.method_of),
     TextToVideo(prompt="x", camera_control=None, duration=10),
     kling_sdk.TextToVideo(
         prompt="x",
@@ -182,6 +193,8 @@ def test_no_public_class_is_missing_from_the_pickle_examples() -> None:
         AsyncLibraryResource,
         AnyTaskResource,
         AsyncAnyTaskResource,
+        kling_sdk.AccountResource,
+        kling_sdk.AsyncAccountResource,
     }
     bases_and_protocols = {kling_sdk.Request, kling_sdk.VideoRequest, kling_sdk.Clock}
     not_sent_anywhere = {
@@ -235,7 +248,7 @@ def test_the_twins_have_the_same_resources_with_the_requests_parameters() -> Non
     """`help(kling.text2video.create)` shows the endpoint's own parameters, for both clients."""
     sync, twin = Kling("a|b"), AsyncKling("a|b")
     names = {name for name, value in vars(Kling).items() if isinstance(value, _Attribute)}
-    assert names == {record.attribute for record in ENDPOINTS.values()}
+    assert names == {one.attribute for one in ENDPOINTS.values() if not one.method_of}
     for name in names:
         resource, other = getattr(sync, name), getattr(twin, name)
         fields = {field.name for field in attrs.fields(resource.request_class)}
@@ -249,6 +262,30 @@ def test_the_twins_have_the_same_resources_with_the_requests_parameters() -> Non
             is_long = re.search("(2500|1 to 200) characters", documented) is not None
             assert is_long is ("prompt" in fields)
             assert inspect.iscoroutinefunction(getattr(other, method))
+
+
+def test_a_call_that_belongs_to_a_resource_is_a_method_of_it() -> None:
+    """With the parameters and the documentation of its request class, for both clients."""
+    sync, twin = Kling("a|b"), AsyncKling("a|b")
+    calls = [one for one in ENDPOINTS.values() if one.method_of]
+    assert len(calls) == 5
+    for record in calls:
+        method, other = (attrgetter(record.attribute)(client) for client in (sync, twin))
+        cls = request_class(record.name)
+        names = {field.name for field in attrs.fields(cls)}
+        assert inspect.signature(method) == inspect.signature(other)
+        taken = set(inspect.signature(method).parameters)
+        assert taken == names - record.not_taken | CALL_OPTIONS.keys()
+        assert inspect.signature(method).return_annotation is record.result_type
+        assert inspect.cleandoc(cls.__doc__ or "") in method.__doc__
+        assert f"kling.{record.method_of}.{method.__name__}".replace("-", "_") == (
+            f"kling.{record.attribute}"
+        )
+        assert inspect.iscoroutinefunction(other)
+        with pytest.raises(RequestValidationError, match=rf"call kling\.{record.attribute}\("):
+            method("a")
+        with pytest.raises(TypeError, match=rf"use kling\.{record.attribute}\(\.\.\.\)"):
+            sync.submit(cls(**body(record.name)))
 
 
 def test_importing_the_package_loads_no_optional_library() -> None:

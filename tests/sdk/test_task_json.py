@@ -99,7 +99,13 @@ def test_the_form_is_plain_json() -> None:
             }
         ],
         "images": [
-            {"url": "https://files.test/a.png", "index": 0, "watermark_url": None, "raw": {}}
+            {
+                "url": "https://files.test/a.png",
+                "index": 0,
+                "watermark_url": None,
+                "raw": {},
+                "view": None,
+            }
         ],
         "series_images": [],
         "audios": [

@@ -298,7 +298,7 @@ def test_each_method_has_its_name(server: FaultyKling, traces: Traces) -> None:
         kling.request("GET", "/v1/videos/text2video")
         kling.request_raw("GET", "/v1/videos/text2video")
         with pytest.raises(KlingError):
-            kling.account_costs(0, 1)
+            kling.account.costs(0, 1)
 
     assert [span.name for span in traces.spans] == [
         "create text2video",
@@ -308,7 +308,7 @@ def test_each_method_has_its_name(server: FaultyKling, traces: Traces) -> None:
         "as_completed",
         "request",
         "request_raw",
-        "account_costs",
+        "account.costs",
     ]
 
 

@@ -109,8 +109,7 @@ def _start(language: Language, folder: Path, generated: Mapping[str, str]) -> su
             shown = _with_notice(shown, settings()["site"][language.code]["notice"])
         source_shown = str(page_of(source, language).relative_to(ROOT))
         _write(docs / path_of(source), f"---\nsource: {source_shown}\n---\n{shown}")
-    for picture in ROOT.glob("docs/pictures/*.svg"):
-        _write(docs / "pictures" / picture.name, picture.read_text("utf-8"))
+    shutil.copytree(ROOT / "docs" / "pictures", docs / "pictures")
     if language is ENGLISH:
         for path, text in generated.items():
             _write(docs / path, text)

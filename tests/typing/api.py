@@ -16,15 +16,20 @@ from kling_sdk import (
     AsyncKling,
     AsyncTaskResource,
     CallbackEvent,
+    ChargePage,
     Download,
     Estimate,
     FaceSession,
+    FrameSelection,
     ImageToVideo,
     Kling,
     Outcome,
     Page,
+    RecognizedImage,
     Request,
     ResourcePack,
+    Selection,
+    SelectionPreview,
     Task,
     TaskResource,
     TextToVideo,
@@ -75,7 +80,7 @@ def sync_client(kling: Kling) -> None:
         kling.run_many(requests, max_concurrent=2, timeout=60, on_update=print, max_units=100),
         Iterator[Outcome],
     )
-    assert_type(kling.account_costs(0, 1), tuple[ResourcePack, ...])
+    assert_type(kling.account.costs(0, 1), tuple[ResourcePack, ...])
     assert_type(kling.request("GET", "/v1/videos/lip-sync/1"), Any)
     assert_type(kling.request_raw("GET", "/v1/videos/lip-sync/1").status, int)
     assert_type(kling.with_options(timeout=3.0, retries=2, on_update=print), Kling)
@@ -100,6 +105,17 @@ def sync_downloads(kling: Kling, video: Video) -> None:
 
 def sync_client_of_files(kling: Kling) -> None:
     assert_type(kling.identify_face.call(video_id="1"), FaceSession)
+    assert_type(kling.recognize_image.call(image=b"..."), RecognizedImage)
+    selection = kling.multi_elements.init_selection(video_id="1")
+    assert_type(selection, Selection)
+    points = [(0.5, 0.25)]
+    frame = kling.multi_elements.add_selection(session_id=selection, frame_index=0, points=points)
+    assert_type(frame, FrameSelection)
+    assert_type(kling.multi_elements.preview_selection(session_id="1"), SelectionPreview)
+    edit = kling.multi_elements.create(session_id=selection, edit_mode="removal", prompt="a boat")
+    assert_type(edit, Task)
+    assert_type(kling.account.balance(0, 1), ChargePage)
+    assert_type(kling.account.packages(cursor="c", product_types=["image"]), ChargePage)
     assert_type(kling.avatar.create(image=b"...", sound_file=Path("a.mp3")), Task)
     said = {"mode": "text2video", "video_id": "1", "text": "a"}
     assert_type(kling.lip_sync.create(input=said), Task)
@@ -123,6 +139,8 @@ async def async_client(kling: AsyncKling) -> None:
     assert_type(await kling.omni_video.create(prompt="a kitten", image_list=[b"..."]), Task)
     assert_type(await kling.multi_image2video.create(image_list=[b"..."], prompt="a"), Task)
     assert_type(await kling.identify_face.call(video_url="1", timeout=5), FaceSession)
+    assert_type(await kling.multi_elements.clear_selection(session_id="1"), Selection)
+    assert_type(await kling.account.balance(cursor="c"), ChargePage)
     any_request: Request = VideoExtend(video_id="1")
     assert_type(await kling.submit(any_request, timeout=5), Task)
     assert_type(await kling.text2video.get("1", timeout=5), Task)
@@ -136,7 +154,7 @@ async def async_client(kling: AsyncKling) -> None:
     assert_type(await kling.download(task.videos[0], "kitten.mp4"), Download)
     assert_type(await kling.download(task.videos[0]), bytes)
     assert_type(await kling.download(task.videos[0], BytesIO()), int)
-    assert_type(await kling.account_costs(0, 1), tuple[ResourcePack, ...])
+    assert_type(await kling.account.costs(0, 1), tuple[ResourcePack, ...])
     assert_type(await kling.request("GET", "/v1/videos/lip-sync/1"), Any)
     assert_type((await kling.request_raw("GET", "/v1/videos/lip-sync/1")).status, int)
     assert_type(kling.with_options(timeout=3.0), AsyncKling)

@@ -15,6 +15,7 @@ __all__ = [
     "ELEMENT_IDS",
     "IMAGE",
     "MASK",
+    "SELECTION_ID",
     "SESSION_ID",
     "SITE",
     "VIDEO_ID",
@@ -36,6 +37,8 @@ AUDIO_ID = "100000000000000003"
 #: Those of elements and voices that every account has.
 ELEMENT_IDS = (710_000_000_000_000_001, 710_000_000_000_000_003)
 VOICE_IDS = ("700000000000000001", "700000000000000003")
+#: Stands for the session of a selection, with a point in the middle of its first frame.
+SELECTION_ID = "100000000000000004"
 
 
 def shots(*rows: tuple[str, str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
+from kling_mock.kling.endpoints.call_files import keep_file, refuse_what_would_fail
 from kling_mock.kling.endpoints.example_parts import SITE, VIDEO_ID
 from kling_mock.kling.endpoints.fields import Field, field_shape
 from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint, UnitPrice
@@ -13,9 +14,7 @@ from kling_mock.kling.endpoints.source_video import (
     UNKNOWN_LENGTH,
     read_source,
 )
-from kling_mock.kling.media.urls import NamedFile, file_url
-from kling_mock.kling.refusal_texts import MESSAGES
-from kling_mock.kling.service_codes import Refusal
+from kling_mock.kling.model.sessions import CallFile
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.kling.wire.v1_schemas import closed
 from kling_mock.web.facts import assumed, documented
@@ -27,6 +26,7 @@ NAME = "identify-face"
 FACES = ("0",)  # what every video has; see the behaviours
 SESSION_SECONDS = 24 * 3600
 _LONGEST = 60  # s of a video
+_PICTURE = (256, 256)  # pixels of a face's picture
 _PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
 _LIST = documented("digest-2026-01", "pages-2026-09", as_of="2026-09-20")
 
@@ -38,9 +38,7 @@ def _reply(call: DirectCall) -> str:
         Refusal: 400/1201, the video cannot be used; the account may not call (1101 to 1103).
     """
     source = read_source(call.fields, call.context, _LONGEST)
-    if call.context.reader.noticed.failure is not None:  # there is no task that could fail later
-        row = MESSAGES["unreachable_media"]
-        raise Refusal(row.code, row.template)
+    refuse_what_would_fail(call)
     call.charge()
     session = call.sessions.open(call.account, NAME, call.now + SESSION_SECONDS, source)
     shown = {
@@ -49,13 +47,11 @@ def _reply(call: DirectCall) -> str:
         "face_data": [
             {
                 "face_id": face,
-                "face_image": file_url(
-                    call.origin(), NamedFile("image", session.session_id, number)
-                ),
+                "face_image": keep_file(call, CallFile("image", _PICTURE)).url,
                 "start_time": 0,
                 "end_time": source.seconds * 1000,
             }
-            for number, face in enumerate(FACES)
+            for face in FACES
         ],
     }
     return json.dumps(shown, separators=(",", ":"))
@@ -97,7 +93,10 @@ RECORD = EmulatedEndpoint(
             assumed("no picture is looked at; the page says that an id may be 0 or -1"),
         ),
         (f"A video that is given by its URL is {ASSUMED_SECONDS} s long.", UNKNOWN_LENGTH),
-        ("The URL of a face's picture leads nowhere.", assumed("the pictures are not made")),
+        (
+            "The picture of a face is a pattern of 256x256 pixels.",
+            assumed("no picture is looked at, and the page has no size"),
+        ),
         (
             "A session ends 24 hours after it was opened, and may be used any number of times.",
             assumed("the page does not say; a session of multi-elements has 24 hours"),

@@ -1,4 +1,4 @@
-"""The endpoints that there are: every module of this folder that defines a `RECORD`."""
+"""The endpoints that there are: the modules of this folder define them."""
 
 from __future__ import annotations
 
@@ -141,13 +141,12 @@ def _known(records: Iterable[EmulatedEndpoint], interface: str) -> KnownNames:
 
 
 def discover() -> Iterator[EmulatedEndpoint]:
-    """Yield the record of each module of this folder that has one."""
+    """Yield the records of each module of this folder: its `RECORD`, and those of `RECORDS`."""
     for module in pkgutil.iter_modules(folder.__path__):
-        record = getattr(
-            importlib.import_module(f"{folder.__name__}.{module.name}"), "RECORD", None
-        )
-        if isinstance(record, EmulatedEndpoint):
-            yield record
+        found = vars(importlib.import_module(f"{folder.__name__}.{module.name}"))
+        for record in (found.get("RECORD"), *found.get("RECORDS", ())):
+            if isinstance(record, EmulatedEndpoint):
+                yield record
 
 
 ENDPOINTS = EndpointRegistry(discover())

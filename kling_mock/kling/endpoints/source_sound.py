@@ -7,8 +7,8 @@ from typing import Any
 
 from kling_mock.kling.endpoints.record import CallContext
 from kling_mock.kling.endpoints.sounds import ASSUMED_SECONDS, check_seconds, read_seconds
-from kling_mock.kling.endpoints.tts import NAME as TTS
 from kling_mock.kling.model.plan import ResultList
+from kling_mock.kling.model.sessions import FILES, CallFile
 from kling_mock.kling.service_codes import invalid
 from kling_mock.web.facts import assumed
 
@@ -53,10 +53,12 @@ def sound_seconds(
 def _seconds_by_id(
     audio_id: str, context: CallContext, limits: tuple[float, float], path: str
 ) -> float:
-    session, plan = context.find_session(TTS, audio_id), context.find_audio(audio_id)
-    sound: ResultList | None = None if session is None else session.data
+    session, plan = context.find_session(FILES, audio_id), context.find_audio(audio_id)
+    sound: ResultList | CallFile | None = None
     if plan is not None:
         sound = plan.result.of_type("audio")
+    elif session is not None and session.data.type == "audio":
+        sound = session.data
     if sound is None:
         raise invalid(path, "must be the id of a sound of this account", audio_id)
     check_seconds(sound.seconds, path, limits)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from kling_mock.kling.endpoints.cursors import PagePosition, decode, encode
 from kling_mock.kling.endpoints.fields import Field, field_shape
 from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint
 from kling_mock.kling.model.tasks import EmulatedTask
-from kling_mock.kling.service_codes import refusal, shortened
 from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.kling.wire.model_path_schemas import PAGE, STATUSES, TASKS
 from kling_mock.web.facts import assumed, documented, observed
@@ -33,21 +30,6 @@ _FILTERS = documented(
 )
 _WINDOW: Final = 30 * 24 * 3600 * 1000  # milliseconds that are shown unless times are given
 _USUAL: Final = 100
-_CURSOR: Final = re.compile(r"([0-9]{1,16})-([0-9]{1,16})-([0-9]{18})")
-
-
-class _Position(NamedTuple):
-    """Where a page begins.
-
-    Attributes:
-        start: Unix milliseconds of the earliest task.
-        end: The same of the latest one.
-        before: Only tasks with smaller ids; "" is any.
-    """
-
-    start: int
-    end: int
-    before: str = ""
 
 
 def _search(call: DirectCall) -> str:
@@ -63,37 +45,19 @@ def _search(call: DirectCall) -> str:
     if not shown:
         return '{"count":0,"has_more":false}'
     more = "true" if len(found) > limit else "false"
-    cursor = _encode(place._replace(before=shown[-1].task_id))
+    cursor = encode(place._replace(before=shown[-1].task_id))
     rows = ",".join(call.show(task) for task in shown)
     return f'{{"result":[{rows}],"count":{len(shown)},"next_cursor":"{cursor}","has_more":{more}}}'
 
 
-def _position(fields: Mapping[str, Any], now: int) -> _Position:
+def _position(fields: Mapping[str, Any], now: int) -> PagePosition:
     if "cursor" in fields:
-        return _decode(fields["cursor"])
+        return decode(fields["cursor"])
     end = fields.get("end_time", now)
-    return _Position(fields.get("start_time", end - _WINDOW), end)
+    return PagePosition(fields.get("start_time", end - _WINDOW), end)
 
 
-def _encode(place: _Position) -> str:
-    text = f"{max(place.start, 0)}-{place.end}-{place.before}"
-    return base64.urlsafe_b64encode(text.encode()).decode()
-
-
-def _decode(cursor: str) -> _Position:
-    try:
-        text = base64.urlsafe_b64decode(cursor.encode()).decode("ascii")
-    except (binascii.Error, ValueError):
-        text = ""
-    found = _CURSOR.fullmatch(text)
-    if found is None:
-        note = "must be the next_cursor of an earlier reply"
-        values = {"path": "cursor", "value": shortened(cursor)}
-        raise refusal("value", field="cursor", note=note, **values)
-    return _Position(int(found[1]), int(found[2]), found[3])
-
-
-def _matching(call: DirectCall, place: _Position) -> Iterator[EmulatedTask]:
+def _matching(call: DirectCall, place: PagePosition) -> Iterator[EmulatedTask]:
     wanted: dict[str, set[str]] = {}
     for row in call.fields.get("filters", ()):
         wanted.setdefault(row["key"], set()).update(row["values"])
@@ -148,7 +112,7 @@ RECORD = EmulatedEndpoint(
                 {"key": "product_type", "values": ["video", "image", "try_on"]},
             ],
         },
-        "next-page": {"cursor": _encode(_Position(0, 1789000000000, "850000000000000001"))},
+        "next-page": {"cursor": encode(PagePosition(0, 1789000000000, "850000000000000001"))},
     },
     reply=_search,
     reply_schema=PAGE,

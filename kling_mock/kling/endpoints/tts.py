@@ -8,19 +8,20 @@ from decimal import Decimal
 from typing import Any
 
 from kling_mock.kling.endpoints.audios import LISTS, PAGE, PAID
+from kling_mock.kling.endpoints.call_files import keep_file
 from kling_mock.kling.endpoints.fields import Field, field_shape
 from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint, UnitPrice
 from kling_mock.kling.endpoints.voices import CATALOGUE, VOICES
-from kling_mock.kling.media.urls import RETENTION, RETENTION_SECONDS, NamedFile, file_url
-from kling_mock.kling.model.plan import ResultList
+from kling_mock.kling.media.urls import RETENTION
+from kling_mock.kling.model.plan import seconds_text
+from kling_mock.kling.model.sessions import CallFile
 from kling_mock.kling.service_codes import refusal
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.kling.wire.v1_schemas import SOUND_SECONDS, closed
 from kling_mock.web.facts import assumed, documented
 
-__all__ = ["NAME", "RECORD", "speech_seconds"]
+__all__ = ["RECORD", "speech_seconds"]
 
-NAME = "tts"
 #: Characters that are spoken in a second at speed 1.
 _PER_SECOND: Mapping[str, float] = {"zh": 4.0, "en": 14.0}
 _SHORTEST = 0.5  # s
@@ -51,20 +52,18 @@ def _reply(call: DirectCall) -> str:
         given["text"], given["voice_language"], float(given.get("voice_speed", 1.0))
     )
     call.charge()
-    spoken = ResultList("audios", seconds=seconds)
-    session = call.sessions.open(call.account, NAME, call.now + RETENTION_SECONDS, spoken)
-    audio_id = session.session_id
+    sound = keep_file(call, CallFile("audio", seconds=seconds))
     shown = {
         # The sound has an id of its own, and the number after it is no task's.
-        "task_id": str(int(audio_id) + 1),
+        "task_id": str(int(sound.id) + 1),
         "task_status": "succeed",
         "task_status_msg": "",
         "task_result": {
             "audios": [
                 {
-                    "id": audio_id,
-                    "url": file_url(call.origin(), NamedFile("audio", audio_id)),
-                    "duration": spoken.duration,
+                    "id": sound.id,
+                    "url": sound.url,
+                    "duration": seconds_text(seconds),
                 }
             ]
         },
@@ -74,7 +73,7 @@ def _reply(call: DirectCall) -> str:
 
 
 RECORD = EmulatedEndpoint(
-    name=NAME,
+    name="tts",
     interface=V1,
     path="/v1/audio/tts",
     fact=PAGE,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import web
 
-from kling_mock.kling.endpoints.tts import NAME as TTS
 from kling_mock.kling.http.exchange import NO_REPLY, Exchange
 from kling_mock.kling.media.urls import (
     RETENTION_SECONDS,
@@ -20,13 +20,14 @@ from kling_mock.kling.media.urls import (
     file_named_by,
 )
 from kling_mock.kling.model.plan import Plan, ResultList
+from kling_mock.kling.model.sessions import CallFile
 from kling_mock.kling.world import World
 from kling_mock.web.replies import drop_connection
 
 if TYPE_CHECKING:
     from kling_mock.kling.media.file import MediaFile
 
-__all__ = ["Damage", "FoundFile", "find_result", "render", "send_result"]
+__all__ = ["Damage", "FoundFile", "find_result", "send_result"]
 
 _CHUNK = 64 * 1024  # bytes
 _MODES = {"720p": "std", "1080p": "pro", "4k": "4k"}  # how `media` names a resolution
@@ -62,56 +63,45 @@ class FoundFile(NamedTuple):
     """A file that can be sent.
 
     Attributes:
-        file: Which of the files of its result.
-        result: The list that it is in.
-        made: Unix seconds at which the result was made.
-        plan: The request that it was made of; `None` of a call without a task.
+        made: Unix seconds at which it was made.
+        render: Makes its bytes.
+        plan: The request whose task made it; `None` of a call without a task.
     """
 
-    file: NamedFile
-    result: ResultList
     made: float
+    render: Callable[[], MediaFile]
     plan: Plan | None = None
 
 
 def find_result(world: World, path: str) -> FoundFile | None:
-    """Return the file that *path* names.
+    """Return the file that *path* names: a result of a task, or of a call without one.
 
     `None` if there is no such result, or if it is older than the 30 days that it is kept for
     (that an expired URL then gives 404 is assumed).
     """
     file = file_named_by(path)
-    if file is None:
-        return None
-    found = _of_task(world, file) or _of_speech(world, file)
-    if found is None or file.number >= found.result.length:
-        return None
-    if file.is_marked and not (found.plan is not None and found.plan.watermark):
-        return None
-    # The sample of a voice is kept for as long as the voice is.
-    is_kept = found.plan is not None and found.plan.entry is not None
-    return found if is_kept or world.clock.now() < found.made + RETENTION_SECONDS else None
+    return None if file is None else _of_task(world, file) or _of_call(world, file)
 
 
 def _of_task(world: World, file: NamedFile) -> FoundFile | None:
     task = world.tasks.by_result(file.type, file.result_id) or world.library.preset(file.result_id)
-    result = None if task is None else task.plan.result.of_type(file.type)
-    if task is None or result is None or task.status != "succeed":
+    if task is None or task.status != "succeed":
         return None
-    return FoundFile(file, result, task.updated / 1000, task.plan)
-
-
-def _of_speech(world: World, file: NamedFile) -> FoundFile | None:
-    """Return a sound of text-to-speech, which makes no task."""
-    session = world.sessions.any(TTS, file.result_id, world.clock.now())
-    if session is None or file.type != "audio":
+    plan, made = task.plan, task.updated / 1000
+    result = plan.result.of_type(file.type)
+    if result is None or file.number >= result.files or (file.is_marked and not plan.watermark):
         return None
-    return FoundFile(file, session.data, session.ends - RETENTION_SECONDS)
+    # The sample of a voice is kept for as long as the voice is.
+    if plan.entry is None and world.clock.now() >= made + RETENTION_SECONDS:
+        return None
+    return FoundFile(made, partial(_RENDERERS[file.type], plan, result, file), plan)
 
 
-def render(found: FoundFile) -> MediaFile:
-    """Return a file that was found."""
-    return _RENDERERS[found.file.type](found)
+def _of_call(world: World, file: NamedFile) -> FoundFile | None:
+    found = world.sessions.find_file(file.result_id, world.clock.now())
+    if found is None or found[0].type != file.type or file.number or file.is_marked:
+        return None
+    return FoundFile(found[1] - RETENTION_SECONDS, partial(_called, found[0], file))
 
 
 async def send_result(
@@ -128,7 +118,7 @@ async def send_result(
         damage: What is wrong with it.
         fault: The faults that happened to the request, for the journal.
     """
-    request, content = exchange.request, render(found)
+    request, content = exchange.request, found.render()
     reply = _head_of(request, found, content)
     exchange.record(NO_REPLY._replace(http=reply.status), fault)
     if damage.is_lost:
@@ -209,40 +199,50 @@ def _headers(content: MediaFile, found: FoundFile) -> dict[str, str]:
 # The renderers are not loaded before they are needed: most servers never send a file.
 
 
-def _video(found: FoundFile) -> MediaFile:
+def _video(plan: Plan, _result: ResultList, file: NamedFile) -> MediaFile:
     from kling_mock.kling.media.clip import frame_size, render
 
-    plan, tag = found.plan, found.file.tag
-    assert plan is not None  # noqa: S101 - only tasks have videos
     width, height = frame_size(_MODES[plan.resolution], plan.aspect_ratio)
-    return render(width, height, fps=plan.fps, seconds=plan.seconds, sound=plan.sound, tag=tag)
+    return render(width, height, fps=plan.fps, seconds=plan.seconds, sound=plan.sound, tag=file.tag)
 
 
-def _image(found: FoundFile) -> MediaFile:
+def _image(plan: Plan, result: ResultList, file: NamedFile) -> MediaFile:
     from kling_mock.kling.media.picture import render
 
-    plan = found.plan
-    assert plan is not None  # noqa: S101 - only tasks have pictures
-    return render(*found.result.size, tag=f"{found.file.tag}, {plan.endpoint}, {plan.model}")
+    return render(*result.size, tag=f"{file.tag}, {plan.endpoint}, {plan.model}")
 
 
-def _audio(found: FoundFile) -> MediaFile:
+def _audio(_plan: Plan, result: ResultList, file: NamedFile) -> MediaFile:
+    return _sound(file, result.seconds)
+
+
+def _trial(_plan: Plan, _result: ResultList, file: NamedFile) -> MediaFile:
+    return _sound(file, _TRIAL_SECONDS)
+
+
+def _sound(file: NamedFile, seconds: float) -> MediaFile:
     from kling_mock.kling.media.sound import render
 
-    is_wav = found.file.suffix == "wav"
-    return render("wav" if is_wav else "mp3", found.result.seconds, tag=found.file.tag)
+    return render("wav" if file.suffix == "wav" else "mp3", seconds, tag=file.tag)
 
 
-def _trial(found: FoundFile) -> MediaFile:
-    from kling_mock.kling.media.sound import render
-
-    return render("wav", _TRIAL_SECONDS, tag=found.file.tag)
-
-
-#: What makes the files of an item, by its type.
-_RENDERERS: Mapping[OutputType, Callable[[FoundFile], MediaFile]] = {
+#: What makes the files of a task, by the type of the item.
+_RENDERERS: Mapping[OutputType, Callable[[Plan, ResultList, NamedFile], MediaFile]] = {
     "video": _video,
     "image": _image,
     "audio": _audio,
     "voice": _trial,
 }
+
+
+def _called(made: CallFile, file: NamedFile) -> MediaFile:
+    """Return a file that a call without a task has made."""
+    from kling_mock.kling.media import clip, mask, picture
+
+    if made.type == "audio":
+        return _sound(file, made.seconds)
+    if made.type == "video":
+        return clip.render(*made.size, fps=made.fps, seconds=int(made.seconds), tag=file.tag)
+    if made.discs is None:
+        return picture.render(*made.size, tag=file.tag)
+    return mask.Mask(*made.size, made.discs).png(file.tag)

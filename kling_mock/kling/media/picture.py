@@ -7,12 +7,11 @@ always none: 4096 by 4096 pixels take 90 kilobytes and some hundredths of a seco
 """
 
 import hashlib
-import struct
-import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
+from kling_mock.kling.media._png import chunk, head, packed, png_file
 from kling_mock.kling.media.file import MediaFile
 
 __all__ = ["render"]
@@ -46,34 +45,18 @@ def render(width: int, height: int, *, tag: str = "") -> MediaFile:
 @lru_cache(maxsize=32)  # 150 kB or less each: a download in many ranges makes its picture once
 def _render(width: int, height: int, tag: str) -> MediaFile:
     digest = hashlib.sha256(tag.encode("latin-1")).digest()
-    content = b"".join(
-        (
-            b"\x89PNG\r\n\x1a\n",
-            # 8 bits a pixel, a palette, no interlacing.
-            _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
-            _chunk(b"PLTE", _colours(digest)),
-            _chunk(b"tEXt", b"Comment\0" + tag.encode("latin-1")),
-            _chunk(b"IDAT", _pixels(width, height, digest)),
-            _chunk(b"IEND", b""),
-        )
+    return png_file(
+        head(width, height, 3),
+        chunk(b"PLTE", _colours(digest)),
+        chunk(b"tEXt", b"Comment\0" + tag.encode("latin-1")),
+        packed(_rows(width, height, digest)),
     )
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    return MediaFile(len(content), etag, "image/png", (memoryview(content),), (0,))
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def _colours(digest: bytes) -> bytes:
     """Return a dark and a light colour."""
     dark, light = digest[:3], digest[3:6]
     return bytes((*(value // 2 for value in dark), *(128 + value // 2 for value in light)))
-
-
-def _pixels(width: int, height: int, digest: bytes) -> bytes:
-    packed = zlib.compressobj(1)  # nearly all of it is zeros
-    return b"".join((*map(packed.compress, _rows(width, height, digest)), packed.flush()))
 
 
 def _rows(width: int, height: int, digest: bytes) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
 from kling_mock.clock import MockClock
+from kling_mock.kling.model.charges import KEPT, Charged, Deduction, charges_of
 from kling_mock.kling.model.packs import NONE, Pack
 from kling_mock.kling.model.plan import PackType, Plan
 from kling_mock.kling.model.tokens import read_token
@@ -121,6 +122,8 @@ class Account:
         reserved: Units that they cost if they succeed, likewise.
         recent: When calls were served, as far as *rate_limit* needs it.
         restricted: Whether any of this can refuse a call.
+        charges: What it was charged, the newest last.
+        charged: How many charges there ever were.
         costs_called: Unix seconds of the last call of `/account/costs` that was served.
     """
 
@@ -142,6 +145,8 @@ class Account:
     recent: deque[float] = field(default_factory=deque, repr=False)
     restricted: bool = False
     costs_called: float = -math.inf
+    charges: deque[Deduction] = field(default_factory=lambda: deque(maxlen=KEPT), repr=False)
+    charged: int = 0
 
     def review(self) -> None:
         """Work out *restricted* again, after a change of anything it depends on."""
@@ -166,6 +171,18 @@ class Account:
         self.open -= 1
         self.busy[plan.pack] -= plan.slots
         self.reserved[plan.pack] -= plan.units
+
+    def charge(self, what: Charged, now: float, task_id: str = "") -> None:
+        """Take the price of something from the packs, or from the balance, and remember it.
+
+        Args:
+            what: What was bought.
+            now: Unix seconds.
+            task_id: The task, if it is one.
+        """
+        for one in charges_of(self.packs, what, now, task_id):
+            self.charged += 1
+            self.charges.append(one._replace(number=self.charged))
 
     def signing_secrets(self, now: float) -> list[str]:
         """Return what a callback is signed with, the newest first; two during a rotation."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from kling_mock.kling.model.plan import PackType
 from kling_mock.web.facts import assumed, documented, observed
@@ -19,6 +19,7 @@ __all__ = [
     "TYPES",
     "Pack",
     "PackStatus",
+    "TakenPart",
     "left",
     "slots",
     "take",
@@ -88,13 +89,33 @@ def left(packs: Iterable[Pack], now: float, wanted: PackType = "video") -> Decim
     return sum((pack.remaining for pack in online), NONE)
 
 
-def take(packs: Iterable[Pack], units: Decimal, now: float, wanted: PackType = "video") -> None:
+class TakenPart(NamedTuple):
+    """What was taken out of one pack.
+
+    Attributes:
+        pack: The pack.
+        before: Units in it before.
+        units: Units that were taken.
+    """
+
+    pack: Pack
+    before: Decimal
+    units: Decimal
+
+
+def take(
+    packs: Iterable[Pack], units: Decimal, now: float, wanted: PackType = "video"
+) -> list[TakenPart]:
     """Take *units* out of the packs of a type that count; what they do not have is not taken."""
+    taken: list[TakenPart] = []
     for pack in sorted(packs, key=lambda pack: pack.ends):
         if pack.type == wanted and pack.status(now) == "online":
-            part = min(pack.remaining, units)
-            pack.remaining -= part
-            units -= part
+            part = TakenPart(pack, pack.remaining, min(pack.remaining, units))
+            pack.remaining -= part.units
+            units -= part.units
+            if part.units:
+                taken.append(part)
+    return taken
 
 
 def slots(packs: Iterable[Pack], now: float, wanted: PackType = "video") -> int | None:

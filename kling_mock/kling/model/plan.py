@@ -22,6 +22,7 @@ __all__ = [
     "ResultList",
     "Resulting",
     "nearest_aspect_ratio",
+    "seconds_text",
 ]
 
 #: The lists that `task_result` can have on /v1.
@@ -47,6 +48,11 @@ NO_SIZE = (0, 0)
 ASPECT_RATIOS = {"16:9": 16 / 9, "1:1": 1.0, "9:16": 9 / 16}
 
 
+def seconds_text(seconds: float) -> str:
+    """Return the length of a sound as replies show it."""
+    return f"{seconds:.3f}".rstrip("0").rstrip(".")
+
+
 class ResultList(NamedTuple):
     """One list of a finished task's results.
 
@@ -56,17 +62,26 @@ class ResultList(NamedTuple):
         size: Width and height of each in pixels, where the plan's resolution and aspect ratio do
             not say it.
         seconds: Length of each sound in seconds; 0 of what is none.
+        views: How many pictures each item has, with a URL each.
+        members: What else is in each item on /v1, by key.
     """
 
     key: ResultKey
     length: int = 1
     size: tuple[int, int] = NO_SIZE
     seconds: float = 0.0
+    views: int = 1
+    members: tuple[tuple[str, str], ...] = ()
 
     @property
     def duration(self) -> str:
         """The length of each sound as replies show it."""
-        return f"{self.seconds:.3f}".rstrip("0").rstrip(".")
+        return seconds_text(self.seconds)
+
+    @property
+    def files(self) -> int:
+        """How many files it has, but for those with a watermark."""
+        return self.length * self.views
 
 
 class Resulting(NamedTuple):

@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kling_mock.kling.media.urls import OutputType
 from kling_mock.kling.model.accounts import Account
+from kling_mock.kling.model.plan import NO_SIZE
 
-__all__ = ["KEPT", "CallSession", "Sessions"]
+if TYPE_CHECKING:  # most servers never make a mask
+    from kling_mock.kling.media.mask import Disc
+
+__all__ = ["FILES", "KEPT", "CallFile", "CallSession", "Sessions"]
 
 #: Sessions that are kept at most; the oldest go first.
 KEPT = 10_000
+#: The kind of a session that stands for a file.
+FILES = "file"
+
+
+class CallFile(NamedTuple):
+    """A file that a call without a task has made.
+
+    Attributes:
+        type: `video`, `image` or `audio`.
+        size: Width and height of a video or an image in pixels.
+        discs: Of an image: that it is a mask of these; `None` is an ordinary picture.
+        seconds: Length of a video or of a sound.
+        fps: Frames per second of a video.
+    """
+
+    type: OutputType
+    size: tuple[int, int] = NO_SIZE
+    discs: tuple[Disc, ...] | None = None
+    seconds: float = 0.0
+    fps: int = 30
 
 
 class CallSession(NamedTuple):
@@ -53,10 +78,17 @@ class Sessions:
             del self._by_id[next(iter(self._by_id))]
         return session
 
-    def any(self, kind: str, session_id: str, now: float) -> CallSession | None:
-        """Return the session of this kind, whoever's it is, unless it has ended by *now*."""
-        session = self._by_id.get(session_id)
-        return None if session is None else self.find(session.account, kind, session_id, now)
+    def keep_file(self, account: Account, ends: float, file: CallFile) -> str:
+        """Keep a file that a call has made; return the id that its URL has."""
+        return self.open(account, FILES, ends, file).session_id
+
+    def find_file(self, file_id: str, now: float) -> tuple[CallFile, float] | None:
+        """Return a file and when it ends, unless it has ended by *now*: nobody's key is needed."""
+        session = self._by_id.get(file_id)
+        if session is None:
+            return None
+        found = self.find(session.account, FILES, file_id, now)
+        return None if found is None else (found.data, found.ends)
 
     def find(self, account: Account, kind: str, session_id: str, now: float) -> CallSession | None:
         """Return the account's session of this kind, unless it has ended by *now*."""

@@ -140,7 +140,7 @@ def _result(task: EmulatedTask, origin: str) -> str:
     shown = ",".join(
         _ITEMS[OUTPUT_TYPES[one.key]](task, origin, index)
         for one in plan.result.lists
-        for index in range(one.length)
+        for index in range(one.files)
     )
     return (
         f',"outputs":[{shown}],"billing":[{{"charge_type":"unit",'
@@ -194,8 +194,8 @@ _ITEMS: Mapping[OutputType, Callable[[EmulatedTask, str, int], str]] = {
     "video": _video,
     "image": _image,
     "audio": _audio,
-    "voice": lambda task, origin, index: _typed("voice", voice_item(task, origin, index)),
-    "element": lambda task, origin, index: _typed("element", element_item(task, origin, index)),
+    "voice": lambda task, origin, _index: _typed("voice", voice_item(task, origin)),
+    "element": lambda task, origin, _index: _typed("element", element_item(task, origin)),
 }
 
 

@@ -17,7 +17,7 @@ from kling_mock.kling.media.urls import FILES, NamedFile, OutputType, file_url, 
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.library import owner_of
 from kling_mock.kling.model.lifecycle import TERMINAL, Status
-from kling_mock.kling.model.plan import OUTPUT_TYPES
+from kling_mock.kling.model.plan import OUTPUT_TYPES, ResultList
 from kling_mock.kling.model.tasks import EmulatedTask, Tasks
 from kling_mock.kling.service_codes import invalid
 from kling_mock.kling.wire.interface import EndpointRoute, Interface
@@ -235,12 +235,12 @@ def _result(task: EmulatedTask, origin: str) -> str:
     members = [f'"{name}":{_quote(value)}' for name, value in result.members]
     for one in result.lists:
         write = _ITEMS[OUTPUT_TYPES[one.key]]
-        items = ",".join(write(task, origin, index) for index in range(one.length))
+        items = ",".join(write(task, one, origin, index) for index in range(one.length))
         members.append(f'"{one.key}":[{items}]')
     return f"{{{','.join(members)}}}"
 
 
-def _video(task: EmulatedTask, origin: str, _index: int) -> str:
+def _video(task: EmulatedTask, own: ResultList, origin: str, _index: int) -> str:
     if task.given is not None:
         one = task.given
         return (
@@ -249,21 +249,26 @@ def _video(task: EmulatedTask, origin: str, _index: int) -> str:
         )
     file = NamedFile("video", task.result_id("video"))
     length = f',"duration":"{task.plan.seconds}"' if task.plan.shows_duration else ""
-    return f'{{"id":"{file.result_id}",{_urls(task, origin, file)}{length}}}'
+    more = "".join(f',"{name}":{_quote(value)}' for name, value in own.members)
+    return f'{{"id":"{file.result_id}"{more},{_urls(task, origin, file)}{length}}}'
 
 
-def _image(task: EmulatedTask, origin: str, index: int) -> str:
-    file = NamedFile("image", task.result_id("image"), index)
-    return f'{{"index":{index},{_urls(task, origin, file)}}}'
+def _image(task: EmulatedTask, own: ResultList, origin: str, index: int) -> str:
+    first = NamedFile("image", task.result_id("image"), index * own.views)
+    if own.views == 1:
+        return f'{{"index":{index},{_urls(task, origin, first)}}}'
+    urls = (
+        f'"url_{view + 1}":{_quote(file_url(origin, first._replace(number=first.number + view)))}'
+        for view in range(own.views)
+    )
+    return f'{{"index":{index},{",".join(urls)}}}'
 
 
-def _audio(task: EmulatedTask, origin: str, index: int) -> str:
-    found = task.plan.result.of_type("audio")
-    seconds = "0" if found is None else found.duration
+def _audio(task: EmulatedTask, own: ResultList, origin: str, index: int) -> str:
     file = NamedFile("audio", task.result_id("audio"), index)
     members = "".join(
         f',"url_{suffix}":{_quote(file_url(origin, file._replace(suffix=suffix)))}'
-        f',"duration_{suffix}":"{seconds}"'
+        f',"duration_{suffix}":"{own.duration}"'
         for suffix in FILES["audio"].media_types
     )
     return f'{{"id":"{file.result_id}"{members}}}'
@@ -278,7 +283,7 @@ def _urls(task: EmulatedTask, origin: str, file: NamedFile) -> str:
     return f'"url":{url},"watermark_url":{_quote(marked)}'
 
 
-def voice_item(task: EmulatedTask, origin: str, _index: int = 0) -> str:
+def voice_item(task: EmulatedTask, origin: str) -> str:
     """Return a voice; where it was not seen elsewhere, other interfaces show the same."""
     entry, voice_id = task.plan.entry, task.video_id
     name = "" if entry is None else entry.name
@@ -294,7 +299,7 @@ def _named_voice(origin: str, voice_id: str, name: str, owned_by: str) -> str:
     )
 
 
-def element_item(task: EmulatedTask, origin: str, _index: int = 0) -> str:
+def element_item(task: EmulatedTask, origin: str) -> str:
     """Return an element, likewise."""
     entry = task.plan.entry
     assert entry is not None  # noqa: S101 - what makes elements has one
@@ -355,13 +360,13 @@ def page_of(query: str, largest: int) -> tuple[int, int]:
     )
 
 
-#: How an item is written, by its type: task, origin of its URLs, its place in the list.
-_ITEMS: Mapping[OutputType, Callable[[EmulatedTask, str, int], str]] = {
+#: How an item is written, by its type: task, its list, origin of its URLs, its place in the list.
+_ITEMS: Mapping[OutputType, Callable[[EmulatedTask, ResultList, str, int], str]] = {
     "video": _video,
     "image": _image,
     "audio": _audio,
-    "voice": voice_item,
-    "element": element_item,
+    "voice": lambda task, _own, origin, _index: voice_item(task, origin),
+    "element": lambda task, _own, origin, _index: element_item(task, origin),
 }
 
 V1 = Interface(

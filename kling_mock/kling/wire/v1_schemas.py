@@ -88,18 +88,33 @@ _WATERMARK_URL: Schema = {
     "description": "Empty unless a watermark was requested.",
 }
 _VIDEO = closed(
-    ("duration",),
+    ("duration", "session_id"),
     id=_ID,
+    session_id={**_ID, "description": "Of multi-elements."},
     url={"type": "string", "format": "uri"},
     watermark_url=_WATERMARK_URL,
     duration={"type": "string", "pattern": "^[0-9]+$", "description": "Seconds."},
 )
-_IMAGE = closed(
-    ("watermark_url",),
-    index={"type": "integer", "minimum": 0, "description": "Its number, from 0."},
-    url={"type": "string", "format": "uri"},
-    watermark_url=_WATERMARK_URL,
-)
+_URL: Schema = {"type": "string", "format": "uri"}
+_IMAGE: Schema = {
+    "oneOf": [
+        closed(
+            ("watermark_url",),
+            index={"type": "integer", "minimum": 0, "description": "Its number, from 0."},
+            url=_URL,
+            watermark_url=_WATERMARK_URL,
+        ),
+        {
+            **closed(
+                index={"type": "integer", "minimum": 0, "description": "Number of the set."},
+                url_1=_URL,
+                url_2=_URL,
+                url_3=_URL,
+            ),
+            "description": "Of ai-multi-shot.",
+        },
+    ]
+}
 #: Seconds of a sound, as text.
 SOUND_SECONDS: Schema = {
     "type": "string",
@@ -108,9 +123,9 @@ SOUND_SECONDS: Schema = {
 }
 _AUDIO = closed(
     id=_ID,
-    url_mp3={"type": "string", "format": "uri"},
+    url_mp3=_URL,
     duration_mp3=SOUND_SECONDS,
-    url_wav={"type": "string", "format": "uri"},
+    url_wav=_URL,
     duration_wav=SOUND_SECONDS,
 )
 _TEXT: Schema = {"type": "string"}

@@ -28,7 +28,7 @@ _LISTS: Final = {
     **dict.fromkeys(PICTURES, ("images", "series_images")),
     **dict.fromkeys(SOUNDS, ("audios",)),
 }
-_URLS: Final = ("url", "watermark_url", "url_mp3", "url_wav")
+_URLS: Final = ("url", "url_1", "url_2", "url_3", "watermark_url", "url_mp3", "url_wav")
 _SECONDS: Final = ("duration_mp3", "duration_wav")
 
 

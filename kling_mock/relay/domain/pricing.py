@@ -90,15 +90,14 @@ def _own_prices() -> dict[str, tuple[kling_sdk.Price, ...]]:
         for endpoint in row.endpoints:
             is_brought = kling_sdk.ENDPOINTS[endpoint].input_length is not None
             # What video-extend costs depends on the model and mode of a video that is not seen.
-            is_one_price = row.per == "call" and not row.model
-            if is_brought or row.per == "result" or is_one_price:
+            if is_brought or row.per == "result" or not row.model:
                 found[endpoint] = (*found.get(endpoint, ()), row)
     return found
 
 
 #: The rows of endpoints that have prices of their own, whatever the model costs elsewhere: those
-#: of pictures, those with one price per call, and those whose results are as long as something in
-#: the request.
+#: of pictures, those without models, and those whose results are as long as something in the
+#: request.
 OWN_PRICES: Final[Mapping[str, tuple[kling_sdk.Price, ...]]] = _own_prices()
 
 
@@ -216,7 +215,9 @@ def _mode_of(request: BillableRequest) -> str:
 
 def _parts(row: kling_sdk.Price, request: BillableRequest) -> Decimal:
     """Return how often the units of a row count."""
-    if row.per in {"result", "call"}:
+    if row.per == "call":
+        return Decimal(1)
+    if row.per == "result":
         return Decimal(request.results)
     if row.per == "5 seconds":
         return (request.seconds / _FIVE_SECONDS).to_integral_value(ROUND_CEILING)

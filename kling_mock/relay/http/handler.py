@@ -62,6 +62,8 @@ _LIMITS: Final[Mapping[str, int]] = {
     "avatar": 32 * _MIB,  # with a sound, which may have 5 MB
     "lip-sync": 8 * _MIB,
     "advanced-lip-sync": 8 * _MIB,
+    "ai-multi-shot": 32 * _MIB,
+    "multi-elements": 32 * _MIB,
 }
 
 

@@ -64,9 +64,12 @@ _WITH_RETRY_AFTER: Final = frozenset({429})
 
 _PICTURES: Final = array(
     closed(
-        ("index", "watermark_url"),
+        ("index", "url", "url_1", "url_2", "url_3", "watermark_url"),
         index=integer(0),
-        url=text(),
+        url=text("Of `ai-multi-shot` there are three instead: `url_1` to `url_3`."),
+        url_1=text(),
+        url_2=text(),
+        url_3=text(),
         watermark_url=text("Empty unless a watermark was requested."),
     )
 )

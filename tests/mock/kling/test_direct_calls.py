@@ -17,6 +17,9 @@ from kling_mock.kling.model.sessions import KEPT, Sessions
 from kling_sdk import AccountError, InvalidRequestError, Kling, PermissionDeniedError
 from tests.endpoints import CALLS, speech, with_sources
 
+#: Those that have a price.
+PAID = [name for name in CALLS if ENDPOINTS[name].units_per_call]
+
 
 @pytest.fixture
 def kling(mock: KlingMock) -> Iterator[Kling]:
@@ -29,11 +32,11 @@ def call(kling: Kling, name: str, body: dict[str, Any]) -> Any:
 
 
 def left(kling: Kling) -> Decimal | None:
-    (pack,) = kling.account_costs(0, 10**13)
+    (pack,) = kling.account.costs(0, 10**13)
     return pack.remaining
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", PAID)
 def test_it_is_charged_once_and_only_for_an_answer(
     mock: KlingMock, kling: Kling, name: str
 ) -> None:
@@ -51,7 +54,7 @@ def test_it_is_charged_once_and_only_for_an_answer(
     assert left(kling) == price / 2
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", PAID)
 def test_it_is_paid_by_a_pack_of_its_own_type(mock: KlingMock, kling: Kling, name: str) -> None:
     """Units of an image pack buy no call that a video pack pays for."""
     body = with_sources(mock, CALLS[name])
@@ -114,6 +117,7 @@ def test_a_face_is_found_from_the_beginning_to_the_end_of_the_video(
         ("0", 0, 5000)
     ]
     assert found.session_id != other.session_id
+    assert kling.download(found.faces[0].image_url).startswith(b"\x89PNG")
     assert SESSION_SECONDS == 24 * 3600
 
 

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from kling_mock.kling.endpoints.example_parts import AUDIO_ID, SESSION_ID, VIDEO_ID
+from kling_mock.kling.endpoints.example_parts import (
+    AUDIO_ID,
+    SELECTION_ID,
+    SESSION_ID,
+    VIDEO_ID,
+)
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.recording.ceiling import refusal_of
 from kling_mock.recording.pricing import RequestPrice, price_of, reads_only
@@ -72,7 +77,8 @@ def test_the_examples_of_all_endpoints_have_a_price() -> None:
     for record in ENDPOINTS.values():
         if record.makes_tasks:
             for body in record.examples.values():
-                if any(name in str(body) for name in (VIDEO_ID, SESSION_ID, AUDIO_ID)):
+                names = (VIDEO_ID, SESSION_ID, AUDIO_ID, SELECTION_ID)
+                if any(name in str(body) for name in names):
                     continue
                 # Not every model of a path that names it can do what an example shows.
                 paths = [record.path.replace("{model}", one) for one in record.models or ("",)]

@@ -29,6 +29,7 @@ PRICES: list[tuple[str, dict[str, Any], int]] = [
     ("multi-image2image", {"n": 2}, 32 * IMAGE),
     ("image-expand", {"n": 2}, 16 * IMAGE),
     ("virtual-try-on", {}, TRY_ON),
+    ("ai-multi-shot", {}, 20 * IMAGE),
 ]
 
 
@@ -103,6 +104,24 @@ def test_replies_and_webhooks_have_every_picture(
     told = parse_callback(receiver.received[-1].body, verify=False).task
     assert [one.url for one in told.files] == [one["url"] for one in shown[key]]
     assert told.videos == ()
+
+
+def test_replies_have_every_view(caller: Caller) -> None:
+    """`ai-multi-shot` has three pictures of each index, and no `url`."""
+    name = caller.call("POST", f"{VIDEOS}/ai-multi-shot", json=body("ai-multi-shot"))
+    caller.mock.clock.advance(3600)
+    shown = caller.query(name.json()["task_id"])
+
+    assert [set(one) for one in shown["images"]] == [{"index", "url_1", "url_2", "url_3"}] * 3
+    assert shown["video_url"] == shown["images"][0]["url_1"]
+    with caller.mock.relay_client() as relay:
+        task = relay.ai_multi_shot.run(element_frontal_image=URL)
+    assert [(image.index, image.view) for image in task.images[:4]] == [
+        (0, 1),
+        (0, 2),
+        (0, 3),
+        (1, 1),
+    ]
 
 
 def test_the_client_of_a_relay_sees_pictures(mock: KlingMock) -> None:

@@ -254,6 +254,22 @@ def test_options_become_the_request(
     assert said.json["endpoint"] == endpoint
 
 
+def test_a_selection_is_made_from_a_shell(run: Run) -> None:
+    """Its calls are beside the others that make no task; points are JSON."""
+    made = run("call", "init-selection", "--video-url", "https://example.com/a.mp4", "--json")
+    session = ("--session-id", made.json["session_id"])
+    added = run(
+        "call", "add-selection", *session, "--frame-index", "3", "--points", '{"x": 0.5, "y": 0.5}',
+        "--points", '{"x": 0.25, "y": 1}', "--json",
+    )  # fmt: skip
+    assert (added.json["frame_index"], added.json["masks"][0]["width"]) == (3, 1280)
+    said = run(
+        "create", "multi-elements", *session, "--edit-mode", "swap", "--prompt", PROMPT,
+        "--image-list", "https://example.com/a.png", "--duration", "5", "--json",
+    )  # fmt: skip
+    assert said.json["endpoint"] == "multi-elements", said.err
+
+
 def test_camera_and_shots_are_json(run: Run) -> None:
     """What is an object in the API is an object here."""
     camera = '{"type": "simple", "config": {"zoom": 5}}'

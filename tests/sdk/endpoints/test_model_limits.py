@@ -294,10 +294,14 @@ def test_an_endpoint_has_these_paths_and_defaults() -> None:
         "video-to-audio": ("/v1/audio/video-to-audio", "", "", "std", 7200.0),
         "voices": ("/v1/general/custom-voices", "", "", "std", 1800.0),
         "elements": ("/v1/general/advanced-custom-elements", "", "", "std", 1800.0),
+        "multi-elements": ("/v1/videos/multi-elements", "", "", "std", 7200.0),
+        "ai-multi-shot": ("/v1/general/ai-multi-shot", "", "", "std", 1800.0),
     }
     for one in ENDPOINTS.values():
         kinds = (one.interface, one.result, one.takes_external_id)
         folder = one.path.split("/")[2].replace("audio", "audios")
+        # What makes views of an element is not among the pictures.
+        folder = "images" if one.name == "ai-multi-shot" else folder
         result = folder if one.library is None else f"{one.library.item}s"
         assert kinds == ("v1", result, one.returns is None)
 

@@ -153,7 +153,7 @@ def test_what_a_relay_adds_is_kept(respx_mock: respx.MockRouter, kling: Kling) -
 def test_a_relay_has_no_account_of_kling(kling: Kling) -> None:
     """Asking a relay for resource packs is refused with the reason."""
     with pytest.raises(RequestValidationError, match="a client of Kling"):
-        kling.account_costs(0, 1)
+        kling.account.costs(0, 1)
 
 
 @respx.mock(base_url=URL)

@@ -64,7 +64,7 @@ def test_calls_go_to_one_path_for_all_endpoints() -> None:
         (lambda: RELAY.list(RECORD, 1, 101, None), "page_size is 101; expected 1 to 100"),
         (
             lambda: RELAY.account_costs(1, 2, None),
-            "account_costs is not served by a relay; expected a client of Kling",
+            "account.costs is not served by a relay; expected a client of Kling",
         ),
         (
             lambda: RELAY.get(RECORD, ""),

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from kling_mock.kling.endpoints.field_checks import FieldReader
+from kling_mock.kling.endpoints.multi_elements_selection import SelectedVideo
 from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.endpoints.record import CallContext
 from kling_mock.kling.endpoints.registry import ENDPOINTS
@@ -15,7 +16,7 @@ from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.plan import Plan
 from kling_mock.kling.model.sessions import CallSession
 from kling_mock.kling.wire.v1 import V1
-from tests.endpoints import SOURCE, SOURCE_SESSION, SOURCE_VIDEO, URL, body
+from tests.endpoints import SOURCE, SOURCE_SELECTION, SOURCE_SESSION, SOURCE_VIDEO, URL, body
 
 __all__ = ["NEEDS", "PLAIN", "URL", "V1_ENDPOINTS", "context", "plan"]
 
@@ -44,17 +45,20 @@ def _found(video_id: str) -> Plan | None:
 
 
 def _session(kind: str, session_id: str) -> CallSession | None:
-    """Return a session of identify-face in the video of `SOURCE`."""
-    if session_id != SOURCE_SESSION:
-        return None
+    """Return a session of identify-face or of a selection in the video of `SOURCE`."""
     source = SourceVideo(
         SOURCE_VIDEO, "", _SOURCE.seconds, _SOURCE.resolution, _SOURCE.aspect_ratio, _SOURCE.fps
     )
-    return CallSession("1" * 18, Account("account", [], []), kind, math.inf, source)
+    remembered = {SOURCE_SESSION: source, SOURCE_SELECTION: SelectedVideo(source, {})}
+    if session_id not in remembered:
+        return None
+    account = Account("account", [], [])
+    return CallSession("1" * 18, account, kind, math.inf, remembered[session_id])
 
 
 def plan(endpoint: str, body: dict[str, Any], noticed: Noticed | None = None, **given: Any) -> Plan:
     """Return what the emulator makes of a request to one of Kling's endpoints."""
     interface = ENDPOINTS[endpoint].interface.name
-    judged = context(noticed, interface, find_video=_found, find_session=_session, **given)
+    finding: dict[str, Any] = {"find_video": _found, "find_session": _session}
+    judged = context(noticed, interface, **finding | given)
     return make_plan(ENDPOINTS[endpoint], body, judged)

@@ -1,0 +1,118 @@
+"""`recognize-image`: what a picture has (an object, a head, a face, clothes), at once."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from kling_mock.kling.endpoints.call_files import keep_file, refuse_what_would_fail
+from kling_mock.kling.endpoints.example_parts import IMAGE
+from kling_mock.kling.endpoints.fields import Field, field_shape
+from kling_mock.kling.endpoints.images import inspect
+from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint, UnitPrice
+from kling_mock.kling.model.sessions import CallFile
+from kling_mock.kling.wire.v1 import V1
+from kling_mock.kling.wire.v1_schemas import closed
+from kling_mock.web.facts import assumed, documented
+
+if TYPE_CHECKING:
+    from kling_mock.kling.media.mask import Disc
+
+__all__ = ["RECORD"]
+
+_PAGE = documented("pages-2026-09", as_of="2026-09-20", note="two copies agree")
+_LIST = documented("digest-2026-01", "pages-2026-09", as_of="2026-09-20")
+_UNKNOWN_SIZE = (1024, 1024)  # pixels, of a picture behind a URL
+# type -> where its disc is, in parts of the width and height, and its radius in parts of the
+# shorter side.
+_PARTS = {
+    "object_seg": (0.5, 0.5, 0.4),
+    "head_seg": (0.5, 0.3, 0.18),
+    "face_seg": (0.5, 0.32, 0.12),
+    "cloth_seg": (0.5, 0.65, 0.25),
+}
+
+
+def _reply(call: DirectCall) -> str:
+    """Return the reply's `data` as JSON: the parts, each with a mask.
+
+    Raises:
+        Refusal: 400/1201, the picture cannot be used; the account may not call (1101 to 1103).
+    """
+    from kling_mock.kling.media.mask import LONGEST  # most servers never make a mask
+
+    size = inspect(call.fields["image"], "image", call.context.reader.noticed)
+    refuse_what_would_fail(call)
+    call.charge()
+    width, height = _UNKNOWN_SIZE if size is None else (min(side, LONGEST) for side in size)
+    shown = {
+        "task_result": {
+            "images": [
+                {
+                    "type": name,
+                    "is_contain": True,
+                    "url": keep_file(call, CallFile("image", (width, height), (disc,))).url,
+                }
+                for name, disc in _discs(width, height)
+            ]
+        },
+        "final_unit_deduction": f"{RECORD.units_per_call.normalize():f}",
+    }
+    return json.dumps(shown, separators=(",", ":"))
+
+
+def _discs(width: int, height: int) -> list[tuple[str, Disc]]:
+    from kling_mock.kling.media.mask import Disc  # as above
+
+    side = min(width, height)
+    return [
+        (name, Disc(round(width * x), round(height * y), round(side * radius)))
+        for name, (x, y, radius) in _PARTS.items()
+    ]
+
+
+RECORD = EmulatedEndpoint(
+    name="recognize-image",
+    interface=V1,
+    path="/v1/videos/image-recognize",
+    fact=_PAGE,
+    summary="Find an object, a head, a face and clothes in a picture",
+    fields=field_shape(Field("image", "image", required=True, fact=_PAGE)),
+    examples={"plain": {"image": IMAGE}},
+    prices={("", "none", "silent"): UnitPrice(Decimal("0.1"), _LIST, "call")},
+    reply=_reply,
+    reply_schema=closed(
+        task_result=closed(
+            images={
+                "type": "array",
+                "minItems": 4,
+                "maxItems": 4,
+                "items": closed(
+                    type={"enum": [*_PARTS]},
+                    is_contain={"type": "boolean"},
+                    url={"type": "string", "format": "uri"},
+                ),
+            }
+        ),
+        final_unit_deduction={"type": "string"},
+    ),
+    behaviours=(
+        (
+            "Every picture has all four: a disc each, at a place that depends on its size only.",
+            assumed("no picture is looked at"),
+        ),
+        (
+            "A file is a mask as PNG, white on black, in the size of the picture.",
+            assumed("the page does not say whether it is a mask or a cut-out"),
+        ),
+        (
+            "A picture behind a URL has 1024x1024 pixels; a mask at most 8192 a side.",
+            assumed("images behind URLs are never fetched"),
+        ),
+        (
+            "The units are taken at once, and only when the call succeeds.",
+            assumed("the page has the deduction in the reply"),
+        ),
+    ),
+)

@@ -1,0 +1,98 @@
+"""What an account was charged: from its resource packs, or from its balance if it has none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple, Protocol
+
+from kling_mock.kling.model.packs import Pack, take
+from kling_mock.kling.model.plan import PackType
+from kling_mock.web.facts import assumed, documented
+
+__all__ = ["KEPT", "MONEY", "PRICE_OF_A_UNIT", "Charged", "Deduction", "charges_of"]
+
+#: Charges that an account remembers; the oldest go first.
+KEPT = 10_000
+PRICE_OF_A_UNIT = documented("pages-2026-09", "digest-2026-01", as_of="2026-09-20")
+MONEY = assumed("in which currency a balance is, and what a unit of an audio pack costs")
+
+# US dollars for a unit, by the type of its pack.
+_USD: Mapping[PackType, Decimal] = {
+    "video": Decimal("0.14"),
+    "image": Decimal("0.0035"),
+    "try_on": Decimal("0.07"),
+    "audio": Decimal("0.14"),
+}
+
+
+class Charged(Protocol):
+    """What costs units: a plan, or the purchase of a call without a task."""
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint's name."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model; "" if it has none."""
+        ...
+
+    @property
+    def units(self) -> Decimal:
+        """What it costs."""
+        ...
+
+    @property
+    def pack(self) -> PackType:
+        """Which kind of resource pack pays."""
+        ...
+
+
+class Deduction(NamedTuple):
+    """One deduction.
+
+    Attributes:
+        at: Unix milliseconds.
+        task_id: The task; "" for a call without one.
+        what: What was bought.
+        money: From the balance: US dollars; `None` from a pack.
+        pack_id: From a pack: which one; "" otherwise.
+        pack_name: Its name.
+        before: Units in it before.
+        units: Units that were taken from it.
+        number: Which one of the account it is, from 1.
+    """
+
+    at: int
+    task_id: str
+    what: Charged
+    money: Decimal | None = None
+    pack_id: str = ""
+    pack_name: str = ""
+    before: Decimal = Decimal(0)
+    units: Decimal = Decimal(0)
+    number: int = 0
+
+
+def charges_of(packs: list[Pack], what: Charged, now: float, task_id: str = "") -> list[Deduction]:
+    """Take the price of something; return one deduction for each pack that paid a part of it.
+
+    Args:
+        packs: Those of the account. Without any, its balance pays.
+        what: What was bought; nothing is deducted for what is free.
+        now: Unix seconds.
+        task_id: The task, if it is one.
+    """
+    if not what.units:
+        return []
+    at = int(now * 1000)
+    if not packs:
+        return [Deduction(at, task_id, what, what.units * _USD[what.pack])]
+    return [
+        Deduction(
+            at, task_id, what, None, part.pack.pack_id, part.pack.name, part.before, part.units
+        )
+        for part in take(packs, what.units, now, what.pack)
+    ]

@@ -1,0 +1,1 @@
+"""Which paths of the vendor's API the client and the emulator have, as generated pages."""
