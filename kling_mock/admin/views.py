@@ -186,8 +186,11 @@ def _results(task: EmulatedTask) -> Iterator[dict[str, Any]]:
         return
     for one in task.plan.result.lists:
         kind = OUTPUT_TYPES[one.key]
-        for place in range(one.length if FILES[kind].is_numbered else 1):
-            path = file_url("", NamedFile(kind, task.video_id, place)).removeprefix(MEDIA)
+        form = FILES.get(kind)
+        if form is None:  # an element is no file
+            continue
+        for place in range(one.files if form.is_numbered else 1):
+            path = file_url("", NamedFile(kind, task.result_id(kind), place)).removeprefix(MEDIA)
             yield {"type": kind, "path": path, "url": ""}
 
 

@@ -26,8 +26,7 @@ def greeting(ready: Mapping[str, str | None]) -> str:
     if ready["dashboard_url"] is not None:
         parts[1:1] = [
             f"""\
-  Look at it     {ready["dashboard_url"]}
-                 the admin token is {ready["admin_token"]}"""
+  Look at it     {ready["dashboard_url"]}"""
         ]
         parts[3:3] = [
             """\

@@ -10,8 +10,12 @@ import pytest
 from PIL import Image
 
 from kling_mock import KlingMock
+from tests.endpoints import BODIES, with_sources
 from tests.mock.admin_client import Admin
 from tests.mock.conftest import Api
+
+#: What an item is -> how its media type begins.
+TYPES = {"video": "video/", "image": "image/", "audio": "audio/", "voice": "audio/"}
 
 
 @pytest.fixture
@@ -49,6 +53,21 @@ def test_a_result_is_served_when_there_is_one(mock: KlingMock, admin: Admin, api
     for one in results:
         assert admin.send("GET", f"/media/{one['path']}").content.startswith(b"\x89PNG")
     assert admin.refused("GET", "/media/videos/1.mp4", status=404) == "unknown_result"
+
+
+@pytest.mark.parametrize("endpoint", BODIES)
+def test_each_file_of_a_task_is_served(
+    mock: KlingMock, admin: Admin, api: Api, endpoint: str
+) -> None:
+    """Of every endpoint: videos, pictures, sounds, samples of voices; an element has none."""
+    task = api.new(endpoint, **with_sources(mock, BODIES[endpoint]))
+    mock.complete(task)
+    results = admin.ask("GET", f"/tasks/{task}")["results"]
+    assert bool(results) is (endpoint != "elements")
+    for one in results:
+        reply = admin.send("GET", f"/media/{one['path']}")
+        assert reply.status_code == 200
+        assert reply.headers["content-type"].startswith(TYPES[one["type"]])
 
 
 def test_both_need_the_token(mock: KlingMock, api: Api) -> None:

@@ -46,7 +46,7 @@ export class Preview extends Component {
     return html`<div class="preview" ref=${this.box}>
       ${failed && html`<span class="quiet">${t("preview.gone")}</span>`}
       ${url && type === "image" && html`<img src=${url} alt=${label} />`}
-      ${url && type === "audio" && html`<audio src=${url} controls aria-label=${label}></audio>`}
+      ${url && (type === "audio" || type === "voice") && html`<audio src=${url} controls aria-label=${label}></audio>`}
       ${url && type === "video" && html`<video src=${url} aria-label=${label} playsinline loop
         muted=${!controls} controls=${controls} preload="auto"
         autoplay=${!controls && choices.previews === "play"}></video>`}
