@@ -42,6 +42,12 @@ from tests.sdk.scripted import FakeClock, context, play
 
 KLING, RELAY = V1Wire(), RelayWire()
 
+VOICE: Final[dict[str, Any]] = {
+    "voice_id": "829836802793406553",
+    "voice_name": "Mara",
+    "trial_url": "https://a.test/v.wav",
+    "owned_by": "1",
+}
 TASK: Final[dict[str, Any]] = {
     "task_id": "800000000000000001",
     "task_status": "succeed",
@@ -59,6 +65,20 @@ TASK: Final[dict[str, Any]] = {
                 "url_wav": "https://a.test/a.wav",
                 "duration_mp3": "5.1",
                 "duration_wav": "5.1",
+            }
+        ],
+        "images": [{"index": 0, "url": "https://a.test/i.png"}],
+        "series_images": [{"index": 0, "url": "https://a.test/s.png"}],
+        "voices": [VOICE],
+        "elements": [
+            {
+                "element_id": 829_836_802_793_406_551,
+                "element_name": "Mara",
+                "element_description": "a woman in a red coat",
+                "reference_type": "image_refer",
+                "element_voice_info": VOICE,
+                "owned_by": "1",
+                "status": "succeed",
             }
         ],
     },
@@ -333,4 +353,4 @@ def test_the_examples_hold_every_known_field() -> None:
     task = REPLIES["task"][1](REPLIES["task"][0])
     assert isinstance(task, Task)
     empty = {name for name, value in attrs.asdict(task, recurse=False).items() if not value}
-    assert empty == {"status_msg", "kling_task_id", "reused", "images", "series_images"}
+    assert empty == {"status_msg", "kling_task_id", "reused"}

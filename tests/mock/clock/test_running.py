@@ -35,10 +35,15 @@ def test_running_clocks_run_their_timers(served: Any) -> None:
     clock = ScaledClock(1_000_000)
     seen: list[str] = []
     done = threading.Event()
+
+    def set_timers() -> None:  # at one moment: 2,000 s are 2 ms
+        now = clock.now()
+        clock.call_at(now + 3000, done.set)
+        clock.call_at(now + 2000, lambda: seen.append("b"))
+        clock.call_at(now - 5, lambda: seen.append("a"))
+
     with served(clock) as server:
-        server.run(clock.call_at, clock.now() + 3000, done.set)
-        server.run(clock.call_at, clock.now() + 2000, lambda: seen.append("b"))
-        server.run(clock.call_at, clock.now() - 5, lambda: seen.append("a"))
+        server.run(set_timers)
         assert done.wait(5)
 
     assert seen == ["a", "b"]
