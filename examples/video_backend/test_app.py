@@ -136,6 +136,8 @@ def test_what_was_written_stays(tmp_path: Path) -> None:
     videos = Videos(tmp_path / "videos.db")
     video_id = videos.add("a kitten")
     videos.close()
-    assert Videos(tmp_path / "videos.db").open_ones() == [(video_id, "a kitten")]
+    again = Videos(tmp_path / "videos.db")
+    assert again.open_ones() == [(video_id, "a kitten")]
+    again.close()
     with pytest.raises(sqlite3.ProgrammingError):
         videos.open_ones()

@@ -88,7 +88,7 @@ _WATERMARK_URL: Schema = {
     "description": "Empty unless a watermark was requested.",
 }
 _VIDEO = closed(
-    ("duration", "session_id"),
+    ("duration", "session_id", "watermark_url"),
     id=_ID,
     session_id={**_ID, "description": "Of multi-elements."},
     url={"type": "string", "format": "uri"},

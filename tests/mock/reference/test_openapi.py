@@ -23,7 +23,6 @@ from schemathesis.core.failures import FailureGroup
 from kling_mock import KlingMock
 from kling_mock.journal.notes import NOTE_HEADER
 from kling_mock.kling.endpoints.registry import ENDPOINTS
-from kling_mock.kling.media.urls import FILES
 from kling_mock.kling.wire.v1 import V1
 from kling_mock.reference import operations
 from kling_mock.reference.documents import OPERATIONS, fidelity_page, openapi, openapi_bytes
@@ -116,7 +115,9 @@ def server() -> Iterator[KlingMock]:
 def known(server: KlingMock) -> dict[str, list[str]]:
     """Ids that a query or download finds, by endpoint: an open, a done and a failed task."""
     headers = {"Authorization": f"Bearer {server.api_key}"}
-    found: dict[str, list[str]] = {f"/media/{form.folder}/{{file}}": [] for form in FILES.values()}
+    found: dict[str, list[str]] = {
+        row.path: [] for row in operations.OPERATIONS if row.path.startswith("/media/")
+    }
     with httpx.Client(base_url=server.kling_url, headers=headers, trust_env=False) as http:
         for endpoint in ENDPOINTS.with_tasks:
             record = ENDPOINTS[endpoint]
@@ -131,8 +132,12 @@ def known(server: KlingMock) -> dict[str, list[str]]:
             server.fail(ids[2])
             found[endpoint] = ids
             shown = http.get(TASKS, params={"task_ids": ids[1]}).text
-            for folder, file in re.findall(r'rl":"[^"]*/media/(\w+)/([^"]+)"', shown):
-                found[f"/media/{folder}/{{file}}"].append(file)
+            for folder, stem, suffix in re.findall(r'rl":"[^"]*/media/(\w+)/(.+?)[.](\w+)"', shown):
+                path = f"/media/{folder}/{{file}}"
+                if path in found:
+                    found[path].append(f"{stem}.{suffix}")
+                else:  # there are several forms of it, and the path has the suffix
+                    found[f"{path}.{suffix}"].append(stem)
         found["tasks"] = [",".join(found[endpoint]) for endpoint in ENDPOINTS.with_tasks]
     return found
 
