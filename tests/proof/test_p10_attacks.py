@@ -46,8 +46,8 @@ SIZE: Final = (
 MEMORY: Final = 3 * 192 + 100
 #: Descriptors that may be open for a moment after an attack beyond those of before.
 LEFT: Final = 30
-#: Seconds in which an attack takes all descriptors of a relay without limits, on a busy machine.
-FULL_WITHIN: Final = 60
+#: Seconds in which an attack takes all descriptors of a relay without limits; usually it takes 3.
+FULL_WITHIN: Final = 25
 
 
 def show(name: str, seen: Seen) -> None:
@@ -124,21 +124,35 @@ def test_the_sweeper_reads_the_tasks_of_a_channel_that_works(tmp_path: Path) -> 
 # ------------------------------------------------------------ negative controls
 
 
+def broken_by(tmp_path: Path, attack: str, *options: str) -> list[str]:
+    """Return what the check finds of a relay without a limit, whose descriptors an attack takes.
+
+    Attackers have the lowest priority: where they get nothing of a busy machine for a while, what
+    they have opened ends before it is enough. Then the attack is made on a new relay.
+    """
+    found: list[str] = []
+    for number in range(3):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with attacked_relay(folder, *options) as relay:
+            idle = relay.watch(0.5)
+            found = broken(relay, idle, relay.watch(FULL_WITHIN, attack, until_full=True))
+        if any("descriptors" in one for one in found):
+            break
+    return found
+
+
 def test_the_check_catches_a_relay_without_a_limit_of_connections(tmp_path: Path) -> None:
     """Negative control: with the limit above that of open files, others find no descriptor."""
     most = ("--max-connections", f"{10 * HALF_OPEN}", "--header-timeout", "900")
-    with attacked_relay(tmp_path, *most, "--body-timeout", "900") as relay:
-        idle = relay.watch(0.5)
-        found = broken(relay, idle, relay.watch(FULL_WITHIN, "slowloris", until_full=True))
-        assert any("descriptors" in one for one in found), found
+    found = broken_by(tmp_path, "slowloris", *most, "--body-timeout", "900")
+    assert any("descriptors" in one for one in found), found
 
 
 def test_the_check_catches_a_relay_whose_channels_have_no_limit(tmp_path: Path) -> None:
     """Negative control: each create that hangs takes two descriptors, until there are none."""
-    with attacked_relay(tmp_path, "--calls-per-channel", "0", "--token-rate", "0") as relay:
-        idle = relay.watch(0.5)
-        found = broken(relay, idle, relay.watch(FULL_WITHIN, "channel", until_full=True))
-        assert any("descriptors" in one for one in found), found
+    found = broken_by(tmp_path, "channel", "--calls-per-channel", "0", "--token-rate", "0")
+    assert any("descriptors" in one for one in found), found
 
 
 def test_the_check_catches_a_relay_that_has_ended(tmp_path: Path) -> None:
