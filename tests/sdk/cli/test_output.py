@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from tests.sdk.cli.test_commands import command, environment
 
 CREATE = ("create", "text2video", "--prompt", "a kitten")
 
+Start = Callable[..., "subprocess.Popen[str]"]
+
 
 @pytest.fixture
 def mock() -> Iterator[KlingMock]:
@@ -36,24 +38,36 @@ def mock() -> Iterator[KlingMock]:
         yield server
 
 
-def start(mock: KlingMock, *arguments: str, **streams: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command(*arguments),
-        env=environment(mock.kling_url, KLING_API_KEY=mock.api_key),
-        text=True,
-        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams},
-    )
+@pytest.fixture
+def start(mock: KlingMock) -> Iterator[Start]:
+    """Start the command; one that a test leaves running, since it failed, is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, **streams: Any) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command(*arguments),
+            env=environment(mock.kling_url, KLING_API_KEY=mock.api_key),
+            text=True,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize(
     "arguments", [("models",), ("--help",), ("--version",), CREATE, ("list", "omni-video")]
 )
 @pytest.mark.slow
-def test_a_reader_that_goes_away_is_no_error(mock: KlingMock, arguments: tuple[str, ...]) -> None:
+def test_a_reader_that_goes_away_is_no_error(start: Start, arguments: tuple[str, ...]) -> None:
     """As with `| head`: no traceback, and the status that a shell gives it."""
     read, write = os.pipe()
     os.close(read)
-    process = start(mock, *arguments, stdout=write)
+    process = start(*arguments, stdout=write)
     os.close(write)
     _, err = process.communicate(timeout=60)
 
@@ -67,10 +81,10 @@ def test_a_reader_that_goes_away_is_no_error(mock: KlingMock, arguments: tuple[s
     "arguments", [("models",), ("--help",), ("--version",), CREATE, ("create", "omni-video", "-h")]
 )
 @pytest.mark.slow
-def test_a_full_disk_is_said_once(mock: KlingMock, arguments: tuple[str, ...]) -> None:
+def test_a_full_disk_is_said_once(start: Start, arguments: tuple[str, ...]) -> None:
     """What was bought is named on standard error, with the command that shows it."""
     with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
-        process = start(mock, *arguments, stdout=full)
+        process = start(*arguments, stdout=full)
         _, err = process.communicate(timeout=60)
 
     assert process.returncode == 12
@@ -81,10 +95,10 @@ def test_a_full_disk_is_said_once(mock: KlingMock, arguments: tuple[str, ...]) -
 
 
 @pytest.mark.slow
-def test_a_standard_error_that_is_full_costs_nothing(mock: KlingMock) -> None:
+def test_a_standard_error_that_is_full_costs_nothing(start: Start) -> None:
     """Progress is for people; the result is printed all the same."""
     with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
-        process = start(mock, *CREATE, "--json", stderr=full)
+        process = start(*CREATE, "--json", stderr=full)
         out, _ = process.communicate(timeout=60)
 
     assert process.returncode == 0
@@ -103,14 +117,14 @@ def test_a_stream_that_is_closed_is_an_error_of_the_output(monkeypatch: pytest.M
 
 @pytest.mark.usefixtures("sigint_is_handled")
 @pytest.mark.slow
-def test_a_terminal_shows_id_status_and_time(mock: KlingMock) -> None:
+def test_a_terminal_shows_id_status_and_time(start: Start) -> None:
     """While it waits; the line is gone at the end, and standard output has the result alone."""
     ours, theirs = pty.openpty()
-    process = start(mock, *CREATE, "--wait", stderr=theirs)
+    process = start(*CREATE, "--wait", stderr=theirs)
     os.close(theirs)
     seen = b""
     until = time.monotonic() + 60
-    while not re.search(rb"\d{15,} submitted.{0,40}0:00:0[1-9]", seen):
+    while not re.search(rb"\d{15,} (submitted|processing).{0,40}0:0\d:\d*[1-9]", seen):
         assert time.monotonic() < until, seen
         seen += os.read(ours, 4096)
     process.send_signal(signal.SIGINT)
@@ -127,14 +141,16 @@ def test_a_terminal_shows_id_status_and_time(mock: KlingMock) -> None:
 
 
 @pytest.mark.slow
-def test_a_terminal_shows_the_progress_of_a_download(mock: KlingMock, tmp_path: Path) -> None:
+def test_a_terminal_shows_the_progress_of_a_download(
+    mock: KlingMock, start: Start, tmp_path: Path
+) -> None:
     """On standard error; the result is on standard output as without a terminal."""
     with mock.client() as kling:
         task = kling.text2video.create(prompt="a kitten")
     mock.complete(task)
     ours, theirs = pty.openpty()
     arguments = ("download", "text2video", task.task_id, str(tmp_path / "a.mp4"), "--json")
-    process = start(mock, *arguments, stderr=theirs)
+    process = start(*arguments, stderr=theirs)
     os.close(theirs)
     seen = b""
     with contextlib.suppress(OSError):  # the other end is closed at the end
@@ -240,9 +256,9 @@ def test_what_people_read_has_no_python_in_it(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.slow
-def test_an_output_that_takes_no_chinese_gets_escapes(mock: KlingMock) -> None:
+def test_an_output_that_takes_no_chinese_gets_escapes(mock: KlingMock, start: Start) -> None:
     """In a shell without Unicode: JSON stays JSON, and nothing breaks."""
-    made = start(mock, *CREATE, "--external-task-id", "订单-1")
+    made = start(*CREATE, "--external-task-id", "订单-1")
     made.communicate(timeout=60)
     for option in ("--json", "-v"):
         process = subprocess.run(
