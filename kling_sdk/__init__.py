@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         SelectionPreview,
         Speech,
     )
+    from kling_sdk.bills import Charge, ChargePage, ResourcePack
     from kling_sdk.callbacks import CallbackEvent, check_signature, parse_callback
     from kling_sdk.client import AsyncKling, Kling
     from kling_sdk.endpoints import ENDPOINTS
@@ -111,20 +112,7 @@ if TYPE_CHECKING:
         CallResource,
         TaskResource,
     )
-    from kling_sdk.results import (
-        Audio,
-        Charge,
-        ChargePage,
-        Download,
-        Element,
-        Image,
-        Outcome,
-        Page,
-        ResourcePack,
-        Task,
-        Video,
-        Voice,
-    )
+    from kling_sdk.results import Audio, Download, Element, Image, Outcome, Page, Task, Video, Voice
     from kling_sdk.tasks import AnyTaskResource, AsyncAnyTaskResource
     from kling_sdk.transports import Clock
     from kling_sdk.wire import Reply
@@ -265,6 +253,7 @@ _HOMES = {
     "endpoints.multi_elements": "MultiElements SelectionPoint",
     "endpoints.ai_multi_shot": "AiMultiShot",
     "endpoints.recognize_image": "RecognizeImage",
+    "bills": "Charge ChargePage ResourcePack",
     "callbacks": "CallbackEvent check_signature parse_callback",
     "client": "AsyncKling Kling",
     "endpoints": "ENDPOINTS",
@@ -307,9 +296,7 @@ _HOMES = {
     "options": "Options",
     "prices": "PRICES Estimate Price",
     "resources": "AsyncCallResource AsyncTaskResource CallResource TaskResource",
-    "results": (
-        "Audio Charge ChargePage Download Element Image Outcome Page ResourcePack Task Video Voice"
-    ),
+    "results": "Audio Download Element Image Outcome Page Task Video Voice",
     "tasks": "AnyTaskResource AsyncAnyTaskResource",
     "transports": "Clock",
     "version": "__version__",

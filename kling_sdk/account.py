@@ -10,7 +10,7 @@ from kling_sdk import operations
 from kling_sdk.resources import call_options
 
 if TYPE_CHECKING:
-    from kling_sdk.results import ChargePage, ResourcePack
+    from kling_sdk.bills import ChargePage, ResourcePack
     from kling_sdk.runner import AsyncRunner, SyncRunner
 
 __all__ = ["AccountResource", "AsyncAccountResource"]

@@ -10,7 +10,8 @@ from typing import Any
 import attrs
 
 from kling_sdk.errors import TaskFailedError, TransportError
-from kling_sdk.results import Audio, Task, audios_from, decimal, shown_url, text
+from kling_sdk.results import Audio, Task, audios_from, shown_url
+from kling_sdk.scalars import decimal, text
 
 __all__ = [
     "Face",

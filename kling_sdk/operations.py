@@ -16,22 +16,12 @@ import attrs
 
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Context, Flow, Operation, once, repeat
-from kling_sdk.results import (
-    Audio,
-    ChargePage,
-    Element,
-    Image,
-    Page,
-    ResourcePack,
-    Task,
-    Video,
-    Voice,
-    text,
-)
+from kling_sdk.results import Audio, Element, Image, Page, Task, Video, Voice
+from kling_sdk.scalars import text
 from kling_sdk.wire import HttpCall, Reply
-from kling_sdk.wire.v1 import charges_from, packs_from
 
 if TYPE_CHECKING:
+    from kling_sdk.bills import ChargePage, ResourcePack
     from kling_sdk.endpoints.base import Request
     from kling_sdk.endpoints.raw import RawRequest
     from kling_sdk.endpoints.record import EndpointRecord
@@ -321,6 +311,7 @@ def costs(
     start: datetime | int, end: datetime | int, pack_name: str | None
 ) -> Operation[tuple[ResourcePack, ...]]:
     """Read the account's resource packs."""
+    from kling_sdk.bills import packs_from
 
     def flow(ctx: Context) -> Flow[tuple[ResourcePack, ...]]:
         call = ctx.wire.account_costs(_milliseconds(start), _milliseconds(end), pack_name)
@@ -345,6 +336,8 @@ def billing(
         wanted: The values of each filter.
         page_size: Most charges on a page.
     """
+    from kling_sdk.bills import charges_from
+
     name = f"account.{'packages' if kind == 'package' else kind}"
     chosen = {
         key: values

@@ -6,16 +6,16 @@ and a status we do not know is kept as text: nothing here makes a reply unreadab
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar, cast
+from typing import Any, Final, Self
 
 import attrs
 
 from kling_sdk.errors import KlingError
+from kling_sdk.scalars import decimal, text
 
 __all__ = [
     "Audio",
@@ -24,7 +24,6 @@ __all__ = [
     "Image",
     "Outcome",
     "Page",
-    "ResourcePack",
     "Task",
     "Video",
     "Voice",
@@ -38,18 +37,7 @@ __all__ = [
 SUCCEED: Final = frozenset({"succeed", "succeeded"})
 FAILED: Final = frozenset({"failed"})
 
-T = TypeVar("T")
-
-# Later than any year a result can carry, so a nonsense number never breaks parsing.
-_MAX_MS: Final = 253_402_300_799_000
-
 _RESULTS_KEPT: Final = timedelta(days=30)
-_MAX_DIGITS: Final = 30  # of a number, before its point and after it
-_LONGEST_NUMBER: Final = 2 * _MAX_DIGITS + 10  # characters, with sign, point and exponent
-#: Bounded by its digits alone: most numbers are such, and need no look at the exponent.
-# Texts, which `re` compiles on first use and keeps: compiling is 2 % of importing the package.
-_PLAIN_NUMBER: Final = r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?"
-_NUMBER: Final = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
 
 
 def redact_url(url: str) -> str:
@@ -267,7 +255,9 @@ class Task:
         It holds the signed URLs of the results and the reply as it came: keep it as you keep
         secrets. `Task.from_dict` reads it, also in a later release.
         """
-        written: dict[str, Any] = _to_json(self)
+        from kling_sdk.task_json import to_json
+
+        written: dict[str, Any] = to_json(self)
         return written
 
     @classmethod
@@ -281,7 +271,9 @@ class Task:
         Raises:
             ValueError: `task_id` or `status` is missing, or a value is of another type.
         """
-        return _from_json(cls, data, "task")
+        from kling_sdk.task_json import from_json
+
+        return from_json(cls, data, "task")
 
     @property
     def is_done(self) -> bool:
@@ -379,89 +371,6 @@ class Outcome:
 
 
 @attrs.frozen
-class ResourcePack:
-    """Units bought in advance.
-
-    Attributes:
-        name: The pack's name.
-        id: The pack's id.
-        type: `decreasing_total` or `constant_period`.
-        status: `toBeOnline`, `online`, `expired`, `runOut`, or a new word.
-        total: Units bought, or None when the reply does not say.
-        remaining: Units left, about 12 hours behind (vendor page).
-        effective_at: From when it can be used, aware UTC.
-        invalid_at: When it expires, aware UTC.
-        raw: The object as received.
-    """
-
-    name: str
-    id: str
-    type: str
-    status: str
-    total: Decimal | None
-    remaining: Decimal | None
-    effective_at: datetime | None
-    invalid_at: datetime | None
-    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
-
-
-@attrs.frozen
-class Charge:
-    """One deduction, as the vendor's bill has it.
-
-    Attributes:
-        task_id: The task that was charged; "" when the reply does not say.
-        deducted_at: When, aware UTC, or None when unknown.
-        product: The vendor's name of the product.
-        model: The model, "" without one.
-        api_key_name: The name of the API key that the call was made with.
-        units: From a pack: the units that were deducted; else None.
-        package_id: From a pack: which one; else "".
-        product_type: From a pack: `video`, `image`, `try-on`, or a new word; else "".
-        units_before: From a pack: units in it before; else None.
-        units_after: From a pack: units in it after that; else None.
-        amount: From the balance: the money that was deducted; else None. No currency is stated.
-        cash_type: From the balance: `balance`, `test_balance`, or a new word; else "".
-        raw: The object as received, with resolution, duration, sound and what is new.
-    """
-
-    task_id: str
-    deducted_at: datetime | None = None
-    product: str = ""
-    model: str = ""
-    api_key_name: str = ""
-    units: Decimal | None = None
-    package_id: str = ""
-    product_type: str = ""
-    units_before: Decimal | None = None
-    units_after: Decimal | None = None
-    amount: Decimal | None = None
-    cash_type: str = ""
-    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
-
-
-@attrs.frozen
-class ChargePage:
-    """One page of deductions. The vendor documents no order.
-
-    Attributes:
-        charges: The deductions.
-        next_cursor: What the next page is asked for by; "" when the reply does not say.
-        has_next: Whether another page may follow.
-    """
-
-    charges: tuple[Charge, ...] = ()
-    next_cursor: str = ""
-    has_next: bool = False
-
-    def __iter__(self) -> Iterator[Charge]:
-        return iter(self.charges)
-
-    def __len__(self) -> int:
-        return len(self.charges)
-
-
-@attrs.frozen
 class Download:
     """A file that was fetched whole.
 
@@ -480,40 +389,6 @@ class Download:
         from kling_sdk.notebook import download_html
 
         return download_html(self)
-
-
-def text(value: object) -> str:
-    """Return *value* as text; "" for null and for objects."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    return ""
-
-
-def decimal(value: object) -> Decimal | None:
-    """Return a number sent as text or number; None when it is neither, or absurd.
-
-    A number has at most 30 digits before its point and 30 after it. `1e-200000000` is a short
-    text and a valid `Decimal`, and takes 200 MB to be written out.
-    """
-    if isinstance(value, str) and re.fullmatch(_PLAIN_NUMBER, value):
-        return Decimal(value)
-    if value is None or isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return Decimal(value) if abs(value) < 10**_MAX_DIGITS else None
-    if isinstance(value, float):
-        value = repr(value)
-    if not isinstance(value, str) or len(value) > _LONGEST_NUMBER:
-        return None
-    digits = value.strip()
-    if re.fullmatch(_NUMBER, digits) is None:
-        return None
-    number = Decimal(digits)
-    exponent = number.as_tuple().exponent
-    bounded = isinstance(exponent, int) and exponent >= -_MAX_DIGITS
-    return number if bounded and number.adjusted() < _MAX_DIGITS else None
 
 
 def audios_from(items: object) -> tuple[Audio, ...]:
@@ -547,86 +422,3 @@ def audios_from(items: object) -> tuple[Audio, ...]:
                 )
             )
     return tuple(found)
-
-
-def instant(value: object, *, per_second: int = 1000) -> datetime | None:
-    """Return a Unix time as an aware datetime, or None when it is not one.
-
-    Args:
-        value: A number, or a number as text.
-        per_second: Ticks per second: 1000 for Kling's milliseconds, 1 for a relay.
-    """
-    # Kling sends whole numbers, which need no Decimal.
-    number = value if type(value) is int else decimal(value)
-    if number is None or not 0 < number <= _MAX_MS // 1000 * per_second:
-        return None
-    return datetime.fromtimestamp(float(number) / per_second, UTC)
-
-
-# ---------------------------------------------------------------- as JSON
-
-
-def _to_json(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, tuple):
-        return [_to_json(item) for item in value]
-    if attrs.has(type(value)):
-        return {
-            field.name: _to_json(getattr(value, field.name)) for field in attrs.fields(type(value))
-        }
-    return value  # text, bool, None, or an object as received
-
-
-def _from_json(cls: type[T], data: object, place: str) -> T:
-    if not isinstance(data, Mapping):
-        raise ValueError(f"{place} is a {type(data).__name__}; it must be a mapping")  # noqa: TRY004 - as for any other value that cannot be read
-    given: dict[str, Any] = {}
-    for field in attrs.fields(cast("type[attrs.AttrsInstance]", cls)):
-        value = data.get(field.name)
-        if value is not None:
-            given[field.name] = _read(str(field.type), value, f"{place}.{field.name}")
-        elif field.default is attrs.NOTHING:
-            raise ValueError(f"{place}.{field.name} is missing; it must be text")
-    return cls(**given)
-
-
-def _read(annotation: str, value: Any, place: str) -> Any:
-    """Return the value of a field from what `_to_json` made of it."""
-    kind = annotation.removesuffix(" | None")
-    if (part := _PARTS.get(kind)) is not None and isinstance(value, list):
-        items = enumerate(value)
-        return tuple(_from_json(part, item, f"{place}[{number}]") for number, item in items)
-    read, expected = _FIELDS.get(kind, (None, "a list"))
-    try:
-        found = read(value) if read is not None else None
-    except (TypeError, ValueError):
-        found = None
-    if found is None:
-        raise ValueError(f"{place} is not {expected}")
-    return found
-
-
-def _instance(kind: type) -> Callable[[Any], Any]:
-    return lambda value: value if isinstance(value, kind) else None
-
-
-_PARTS: Final[dict[str, type]] = {
-    "tuple[Video, ...]": Video,
-    "tuple[Image, ...]": Image,
-    "tuple[Audio, ...]": Audio,
-    "tuple[Voice, ...]": Voice,
-    "tuple[Element, ...]": Element,
-}
-# A field's type -> how it is read, and what it must be.
-_FIELDS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
-    "str": (_instance(str), "text"),
-    "bool": (_instance(bool), "True or False"),
-    "int": (_instance(int), "a whole number"),
-    "Mapping[str, Any]": (_instance(Mapping), "a mapping"),
-    "Decimal": (decimal, "a number as text"),
-    "Voice": (lambda value: _from_json(Voice, value, "voice"), "a voice"),
-    "datetime": (datetime.fromisoformat, "a time as ISO 8601 text"),
-}

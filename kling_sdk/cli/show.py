@@ -14,10 +14,11 @@ from typing import Any
 import attrs
 from rich.console import Console
 
+from kling_sdk.bills import ResourcePack
 from kling_sdk.cli.exits import OutputError, PipeClosedError
 from kling_sdk.cli.models import ModelRow, seconds_text
 from kling_sdk.cli.progress import fetching, plain, waiting
-from kling_sdk.results import Audio, Download, Image, ResourcePack, Task, Video, redact_url
+from kling_sdk.results import Audio, Download, Image, Task, Video, redact_url
 
 __all__ = ["Screen"]
 

@@ -10,7 +10,7 @@ from typing import Any
 from kling_sdk.endpoints.base import Request
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.prices import cost_of, estimate
-from kling_sdk.results import decimal
+from kling_sdk.scalars import decimal
 
 __all__ = ["add_spending_options", "check_ceiling", "estimate_row"]
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from kling_sdk.errors import NotFoundError, RequestValidationError, TransportError
-from kling_sdk.results import Image, Page, Task, Video, audios_from, decimal, instant, text
+from kling_sdk.results import Image, Page, Task, Video, audios_from
+from kling_sdk.scalars import decimal, instant, text
 from kling_sdk.wire.messages import HttpCall, NameKind, Reply, json_object
 from kling_sdk.wire.v1 import V1Wire, checked_id, elements_from, plain_body, voices_from
 

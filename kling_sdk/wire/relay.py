@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from kling_sdk.errors import RequestValidationError, TransportError
-from kling_sdk.results import Page, Task, Video, audios_from, decimal, instant, text
+from kling_sdk.results import Page, Task, Video, audios_from
+from kling_sdk.scalars import decimal, instant, text
 from kling_sdk.wire.messages import (
     HttpCall,
     NameKind,

@@ -13,21 +13,8 @@ from urllib.parse import quote
 import attrs
 
 from kling_sdk.errors import RequestValidationError, TransportError
-from kling_sdk.results import (
-    Charge,
-    ChargePage,
-    Element,
-    Image,
-    Page,
-    ResourcePack,
-    Task,
-    Video,
-    Voice,
-    audios_from,
-    decimal,
-    instant,
-    text,
-)
+from kling_sdk.results import Element, Image, Page, Task, Video, Voice, audios_from
+from kling_sdk.scalars import decimal, instant, text
 from kling_sdk.wire.messages import (
     HttpCall,
     NameKind,
@@ -370,60 +357,4 @@ def elements_from(items: object) -> tuple[Element, ...]:
         )
         for item in (items if isinstance(items, list) else ())
         if isinstance(item, Mapping) and (element_id := text(item.get("element_id")))
-    )
-
-
-def packs_from(data: object) -> tuple[ResourcePack, ...]:
-    """Return the resource packs in the `data` of `/account/costs`, which wraps them twice."""
-    items = data.get("resource_pack_subscribe_infos") if isinstance(data, dict) else None
-    return tuple(
-        ResourcePack(
-            name=text(item.get("resource_pack_name")),
-            id=text(item.get("resource_pack_id")),
-            type=text(item.get("resource_pack_type")),
-            status=text(item.get("status")),
-            total=decimal(item.get("total_quantity")),
-            remaining=decimal(item.get("remaining_quantity")),
-            effective_at=instant(item.get("effective_time")),
-            invalid_at=instant(item.get("invalid_time")),
-            raw=item,
-        )
-        for item in (items if isinstance(items, list) else ())
-        if isinstance(item, dict)
-    )
-
-
-def charges_from(data: object) -> ChargePage:
-    """Return the page of deductions in the `data` of `/account/billing`.
-
-    `count`, `next_cursor` and `has_more` are taken from beside `result` or from within it: the
-    vendor's page shows them without their place.
-    """
-    outer = data if isinstance(data, dict) else {}
-    result = outer.get("result")
-    inner: Mapping[str, Any] = result if isinstance(result, dict) else {}
-    items = inner.get("detail")
-    more = {**inner, **outer}
-    return ChargePage(
-        tuple(
-            Charge(
-                task_id=text(item.get("task_id")),
-                deducted_at=instant(item.get("deduction_time")),
-                product=text(item.get("product_function")),
-                model=text(item.get("model_name")),
-                api_key_name=text(item.get("api_key_name")),
-                units=decimal(item.get("deduction")),
-                package_id=text(item.get("package_id")),
-                product_type=text(item.get("product_type")),
-                units_before=decimal(item.get("unit_before")),
-                units_after=decimal(item.get("unit_after")),
-                amount=decimal(item.get("deduction_amount")),
-                cash_type=text(item.get("cash_type")),
-                raw=item,
-            )
-            for item in (items if isinstance(items, list) else ())
-            if isinstance(item, dict)
-        ),
-        next_cursor=text(more.get("next_cursor")),
-        has_next=more.get("has_more") is True,
     )

@@ -31,10 +31,10 @@ from kling_sdk import (
     WaitTimeoutError,
     parse_callback,
 )
+from kling_sdk.bills import packs_from
 from kling_sdk.flows.create import create
 from kling_sdk.flows.wait import wait
 from kling_sdk.wire import RelayWire, Reply, V1Wire
-from kling_sdk.wire.v1 import packs_from
 from tests.sdk.clients import KEY
 from tests.sdk.fake_kling import answer
 from tests.sdk.faulty_server import FaultyKling

@@ -23,7 +23,7 @@ from kling_sdk import (
     Video,
     Voice,
 )
-from kling_sdk.results import decimal
+from kling_sdk.scalars import decimal
 
 texts = st.text(max_size=10)
 raws = st.dictionaries(texts, st.none() | st.booleans() | st.integers() | texts, max_size=3)

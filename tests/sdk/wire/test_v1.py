@@ -22,7 +22,7 @@ from kling_sdk import (
 )
 from kling_sdk.endpoints.raw import RawRequest
 from kling_sdk.wire import WIRES, RelayWire, Reply, V1Wire, Wire
-from kling_sdk.wire.v1 import packs_from, task_from
+from kling_sdk.wire.v1 import task_from
 
 RECORD = TextToVideo.record
 
@@ -69,26 +69,6 @@ def test_a_task_without_an_id_or_a_status_is_none(wire: Wire, shown: dict[str, s
     body = {"code": 0, "data": shown} if isinstance(wire, V1Wire) else shown
     with pytest.raises(TransportError, match="a task without task_id"):
         wire.task(Reply(200, {}, json.dumps(body).encode()), TextToVideo.record)
-
-
-def test_a_pack_has_what_the_vendor_says_of_it() -> None:
-    """Each field under its own name."""
-    sent = {
-        "resource_pack_name": "video pack",
-        "resource_pack_id": "pack-7",
-        "resource_pack_type": "decreasing_total",
-        "status": "online",
-        "total_quantity": "200.5",
-        "remaining_quantity": 118,
-        "effective_time": 1_726_124_664_368,
-        "invalid_time": 1_727_366_400_000,
-    }
-    (pack,) = packs_from({"resource_pack_subscribe_infos": [sent]})
-
-    assert (pack.name, pack.id, pack.type) == ("video pack", "pack-7", "decreasing_total")
-    assert (pack.status, pack.total, pack.remaining) == ("online", Decimal("200.5"), Decimal(118))
-    assert pack.effective_at == datetime(2024, 9, 12, 7, 4, 24, 368_000, UTC)
-    assert pack.invalid_at == datetime(2024, 9, 26, 16, 0, tzinfo=UTC)
 
 
 def test_a_relay_tells_times_in_seconds() -> None:
@@ -270,12 +250,6 @@ def test_an_external_id_stands_inside_task_info_or_at_the_top(
 ) -> None:
     """The documents have it inside."""
     assert task_from({"task_id": "1", "task_status": "x", **given}).external_task_id == found
-
-
-@pytest.mark.parametrize("data", [None, 5, [], {"resource_pack_subscribe_infos": 5}])
-def test_no_packs_are_none(data: Any) -> None:
-    """Whatever stands in their place."""
-    assert packs_from(data) == ()
 
 
 def test_each_interface_has_a_wire_and_no_other_name_has_one() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kling_sdk.results import decimal
+from kling_sdk.scalars import decimal
 
 LARGEST_DIGITS = 30  # before the point, and after it
 
