@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, Prot
 import attrs
 
 from kling_sdk.auth import ApiKey, CallKeys, Keyring
-from kling_sdk.endpoints.record import WAIT_TIMEOUT, EndpointRecord
 from kling_sdk.errors import KlingError, RequestValidationError
 from kling_sdk.flows.board import Board
 from kling_sdk.flows.effects import Flow, T
@@ -23,6 +22,7 @@ from kling_sdk.wire import WIRES, HttpCall, Wire
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
     from kling_sdk.endpoints.raw import RawRequest
+    from kling_sdk.endpoints.record import EndpointRecord
 
 __all__ = ["Context", "Event", "Operation", "Randomness", "log"]
 
@@ -179,7 +179,11 @@ class Context:
         given = self.options.wait_timeout
         if given is not None:
             return given
-        return WAIT_TIMEOUT if record is None else record.wait_timeout
+        if record is not None:
+            return record.wait_timeout
+        from kling_sdk.endpoints.record import WAIT_TIMEOUT
+
+        return WAIT_TIMEOUT
 
     def hastened(self, seconds: float) -> float:
         """Return a pause of a wait, shortened to what an emulator asks for; see `Server`."""
