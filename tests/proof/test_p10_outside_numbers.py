@@ -91,7 +91,7 @@ def create(body: str) -> Callable[[str], object]:
     def place(literal: str) -> object:
         ask = wire.read_create("text2video", body.replace("N", literal).encode())
         wanted = BillableRequest("text2video", ask.model, ask.model, ask.mode, ask.seconds, ask.use)
-        prices = (UnitPricing().quota(wanted), GuidePricing().quota(wanted))
+        prices = (UnitPricing().quote(wanted).quota, GuidePricing().quote(wanted).quota)
         assert all(1 <= price <= 10**15 for price in prices), prices
         sent = wire.upstream_body(ask, ModelTarget(ask.model, ""), "kling_1", None)
         task = kit.new_task(1, price=prices[0], duration=f"{ask.seconds:f}")

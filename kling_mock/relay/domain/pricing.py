@@ -13,6 +13,7 @@ its own, on purpose: a mistake that both shared would pass every test.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_UP, Decimal
 from types import MappingProxyType
@@ -26,9 +27,11 @@ __all__ = [
     "PRICES",
     "QUOTA_PER_UNIT",
     "QUOTA_PER_USD",
+    "UNLISTED",
     "BillableRequest",
     "GuidePricing",
     "Pricing",
+    "Quote",
     "UnitPricing",
     "Use",
     "final_quota",
@@ -61,8 +64,11 @@ def quota_of(units: Decimal, endpoint: str = "") -> int:
         units: Units of the pack that pays for *endpoint*.
         endpoint: Such as `image-generation`; one that is not known is paid by a video pack.
     """
-    per_unit = _QUOTA_PER_UNIT[_PACKS.get(endpoint, "video")]
-    return int((units * per_unit).to_integral_value(ROUND_HALF_UP))
+    return int((units * _per_unit(endpoint)).to_integral_value(ROUND_HALF_UP))
+
+
+def _per_unit(endpoint: str) -> int:
+    return _QUOTA_PER_UNIT[_PACKS.get(endpoint, "video")]
 
 
 def final_quota(units: Decimal | None, endpoint: str = "") -> int | None:
@@ -144,11 +150,28 @@ class BillableRequest(NamedTuple):
     results: int = 1
 
 
+class Quote(NamedTuple):
+    """A price, and how it arose.
+
+    Attributes:
+        quota: The price: 0 if the list says that it is free, else at least 1.
+        reason: The calculation in ASCII, as the ledger keeps it beside the hold. It holds the
+            names of the request's model and mode and nothing else of it.
+    """
+
+    quota: int
+    reason: str
+
+
+#: In the reason of a price that no row of the list has.
+UNLISTED: Final = "not in the price list"
+
+
 class Pricing(Protocol):
     """A price list."""
 
-    def quota(self, request: BillableRequest) -> int:
-        """Return the price in quota: 0 if the list says that it is free, else at least 1."""
+    def quote(self, request: BillableRequest) -> Quote:
+        """Return the price, and how it arose."""
         ...
 
 
@@ -179,34 +202,53 @@ class UnitPricing:
     def __init__(self, unknown: Decimal = DEAREST) -> None:
         self._unknown = unknown
 
-    def quota(self, request: BillableRequest) -> int:
-        """Return the price in quota."""
+    def quote(self, request: BillableRequest) -> Quote:
+        """Return the price, and how it arose."""
         if request.endpoint in OWN_PRICES:
-            units = _by_own_price(request)
+            line = _own_line(request)
         else:
-            units = self.per_second(request) * request.seconds
-        return _held(units, quota_of(units, request.endpoint))
+            units, is_listed = self.per_second(request)
+            line = _Line(units, "second", request.seconds, is_listed)
+        price = line.units * line.parts
+        quota = _held(price, quota_of(price, request.endpoint))
+        use = "" if request.use == "silent" else request.use
+        what = " ".join(filter(None, (request.model or request.endpoint, request.mode, use)))
+        parts = f"{line.units:f} units per {line.per}"
+        if line.per != "call":
+            parts = f"{parts} x {line.parts:f}"
+        note = "" if line.is_listed else f" ({UNLISTED}: the dearest that may apply)"
+        return Quote(quota, f"{what}: {parts} x {_per_unit(request.endpoint)} = {quota}{note}")
 
-    def per_second(self, request: BillableRequest) -> Decimal:
-        """Return the units for each second of the result."""
+    def per_second(self, request: BillableRequest) -> tuple[Decimal, bool]:
+        """Return the units for each second of the result, and whether the list has them."""
         mode = _mode_of(request)
         for row in (mode, ""):
             units = PRICES.get((request.model, row, request.use))
             if units is not None:
-                return units
+                return units, True
         of_model = {row: units for row, units in PRICES.items() if row[0] == request.model}
         same_mode = [units for row, units in of_model.items() if row[1] in {mode, ""}]
-        return max(same_mode or of_model.values(), default=self._unknown)
+        return max(same_mode or of_model.values(), default=self._unknown), False
 
 
-def _by_own_price(request: BillableRequest) -> Decimal:
-    """Return the units by a row of the endpoint: of one that is missing, those of a dearer one."""
+class _Line(NamedTuple):
+    """What a price is made of: units, per what, how many of that, and whether it is listed."""
+
+    units: Decimal
+    per: str
+    parts: Decimal
+    is_listed: bool
+
+
+def _own_line(request: BillableRequest) -> _Line:
+    """Return a row of the endpoint: instead of one that is missing, a dearer one."""
     rows = OWN_PRICES[request.endpoint]
-    of_model = [row for row in rows if row.model in {"", request.model}] or rows
-    same_use = [row for row in of_model if row.use == request.use] or of_model
-    same_mode = [row for row in same_use if row.mode in {"", _mode_of(request)}] or same_use
-    dearest = max(same_mode, key=lambda row: row.units)
-    return dearest.units * _parts(dearest, request)
+    of_model = [row for row in rows if row.model in {"", request.model}]
+    same_use = [row for row in of_model or rows if row.use == request.use]
+    same_mode = [row for row in same_use or of_model or rows if row.mode in {"", _mode_of(request)}]
+    dearest = max(same_mode or same_use or of_model or rows, key=lambda row: row.units)
+    is_listed = bool(of_model and same_use and same_mode)
+    return _Line(dearest.units, dearest.per, _parts(dearest, request), is_listed)
 
 
 def _mode_of(request: BillableRequest) -> str:
@@ -266,16 +308,21 @@ class GuidePricing:
         self._bases = bases
         self._default = default
 
-    def quota(self, request: BillableRequest) -> int:
-        """Return the price in quota."""
-        dollars = (
-            self._bases.get(request.requested_model, self._default)
-            * max(Decimal(1), request.seconds / _FIVE_SECONDS)
-            * request.results
-            * _ASPECTS.get(request.aspect_ratio or "16:9", Decimal(1))
-            * _TYPES.get(request.endpoint, Decimal(1))
-        )
-        return _held(dollars, int((dollars * QUOTA_PER_USD).to_integral_value(ROUND_DOWN)))
+    def quote(self, request: BillableRequest) -> Quote:
+        """Return the price, and how it arose."""
+        base = self._bases.get(request.requested_model)
+        factors = {
+            "base": self._default if base is None else base,
+            "duration": max(Decimal(1), request.seconds / _FIVE_SECONDS),
+            "aspect": _ASPECTS.get(request.aspect_ratio or "16:9", Decimal(1)),
+            "endpoint": _TYPES.get(request.endpoint, Decimal(1)),
+            "results": Decimal(request.results),
+        }
+        dollars = math.prod(factors.values(), start=Decimal(1))
+        quota = _held(dollars, int((dollars * QUOTA_PER_USD).to_integral_value(ROUND_DOWN)))
+        parts = " x ".join(f"{name} {value:f}" for name, value in factors.items())
+        note = "" if base is not None else f" ({UNLISTED}: the default base)"
+        return Quote(quota, f"{request.requested_model}: {parts} x {QUOTA_PER_USD} = {quota}{note}")
 
 
 def price_list(name: Literal["units", "guide"]) -> Pricing:

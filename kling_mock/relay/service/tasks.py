@@ -14,7 +14,7 @@ from kling_mock.relay.domain import errors, wire
 from kling_mock.relay.domain.channels import ModelTarget
 from kling_mock.relay.domain.credentials import token_hash
 from kling_mock.relay.domain.errors import RelayError
-from kling_mock.relay.domain.pricing import BillableRequest, price_list
+from kling_mock.relay.domain.pricing import BillableRequest, Quote, price_list
 from kling_mock.relay.domain.rates import TokenBuckets
 from kling_mock.relay.domain.repeats import conflict
 from kling_mock.relay.domain.wire import CreateTaskRequest, ListQuery
@@ -205,11 +205,12 @@ class RelayService:
         self, caller: Caller, request: CreateTaskRequest, routes: Sequence[ChannelRoute], lease: int
     ) -> NewTask:
         route = routes[0]
+        quote = max(self._quote(request, target) for target in {one.target for one in routes})
         return NewTask(
             task_id=self._new_id(),
             user_id=caller.user.id,
             request_hash=request.request_hash,
-            price=max(self._price(request, target) for target in {one.target for one in routes}),
+            price=quote.quota,
             type=request.endpoint,
             model=request.model,
             token_id=caller.token.id,
@@ -222,11 +223,12 @@ class RelayService:
             callback_url=request.callback_url,
             attempt=route.attempt(lease),
             overdraft=self._settings.plain_check,
+            price_reason=quote.reason,
         )
 
-    def _price(self, request: CreateTaskRequest, target: ModelTarget) -> int:
+    def _quote(self, request: CreateTaskRequest, target: ModelTarget) -> Quote:
         """Return the price on a channel that sends *target* for the requested model."""
-        return self._prices.quota(
+        return self._prices.quote(
             BillableRequest(
                 request.endpoint,
                 request.model,

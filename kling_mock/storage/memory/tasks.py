@@ -100,7 +100,7 @@ class MemoryTasks(MemoryAccounts):
         )
         self.tables.videos[row.task_id] = row
         if not task.overdraft:
-            self._add_hold(row, now)
+            self._add_hold(row, now, task.price_reason)
         return Created(attrs.evolve(row, id=UNNUMBERED), is_new=True)
 
     def _before(self, task: NewTask) -> VideoRow | None:
@@ -325,10 +325,15 @@ class MemoryTasks(MemoryAccounts):
                 channel, used_quota=channel.used_quota + charged
             )
 
-    def _add_hold(self, row: VideoRow, now: int) -> None:
-        held, token = row.held_quota, row.token_id
+    def _add_hold(self, row: VideoRow, now: int, reason: str = "") -> None:
         self.tables.add_entry(
-            LedgerKind.HOLD, row.task_id, row.user_id, held, token_id=token, now=now
+            LedgerKind.HOLD,
+            row.task_id,
+            row.user_id,
+            row.held_quota,
+            now=now,
+            token_id=row.token_id,
+            note=reason,
         )
 
     def _add_end(

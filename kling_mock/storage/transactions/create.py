@@ -129,7 +129,8 @@ def _hold_token(task: NewTask, token_id: int, now: int) -> Transaction[None]:
 
 def _hold_entry(task: NewTask, now: int) -> tuple[Any, ...]:
     kind = LedgerKind.HOLD.value
-    return (kind, task.task_id, task.user_id, task.token_id or 0, 0, task.price, 0, "", now)
+    owner = (task.user_id, task.token_id or 0)
+    return (kind, task.task_id, *owner, 0, task.price, 0, task.price_reason, now)
 
 
 def _row(task: NewTask, now: int, next_poll_at: int) -> tuple[Any, ...]:

@@ -18,6 +18,7 @@ from kling_mock.storage.text import (
     text64,
     text100,
     text200,
+    text255,
 )
 from kling_mock.storage.values.accounts import MAX_AMOUNT, amount
 
@@ -109,6 +110,8 @@ class NewTask:
         overdraft: The guide's plain check: the balance has to reach the price, nothing is
             held, and a charge may bring the balance below zero. P4 does not cover such tasks.
         provider: Always `kling`.
+        price_reason: How the price arose, for the note of the hold's entry; cut off at 255
+            characters.
     """
 
     task_id: str = attrs.field(validator=_own_id)
@@ -129,6 +132,7 @@ class NewTask:
     attempt: Attempt | None = None
     overdraft: bool = False
     provider: str = "kling"
+    price_reason: str = attrs.field(default="", converter=text255)
 
 
 @attrs.frozen(slots=False)  # half the cost to create, and four are created for each task

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from kling_mock import KlingMock, RelaySettings
+from tests.endpoints import BODIES
 from tests.mock.dashboard.chromium import AXE, Chromium, Page, chromium
 
 __all__ = ["chromium"]
@@ -56,7 +57,18 @@ def test_the_ledger_explains_a_balance(page: Page, mock: KlingMock) -> None:
         ["hold", "0.21 USD", "10000.00 USD", "0.21 USD"],
         ["opening", "10000.00 USD", "10000.00 USD", "0.00 USD"],
     ]
+    assert page.run("document.querySelectorAll('table .bad').length") == 2  # release and charge
+    page.wait_text("kling-v2-6: 0.3 units per second x 5 x 70000 = 105000")
     assert "whsec_" not in page.run("document.body.innerHTML")
+
+
+def test_a_price_that_is_not_listed_is_marked(page: Page, mock: KlingMock) -> None:
+    """In the note of its hold: the operator may want to list it."""
+    with mock.relay_client() as kling:  # nothing public has the prices of effects
+        kling.effects.create(**BODIES["effects"])
+    page.click("nav a", "Users")
+    page.click("a", "default")
+    page.wait("document.querySelector('td.note.bad')?.innerText.includes('not in the price list')")
 
 
 def test_a_relay_is_reconciled_and_its_channels_are_judged(page: Page, mock: KlingMock) -> None:

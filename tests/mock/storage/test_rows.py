@@ -70,13 +70,15 @@ async def test_a_credit_names_its_reference(shop: Shop) -> None:
 
 @pytest.mark.parametrize("with_token", [True, False])
 async def test_the_entries_of_a_task_name_its_owner(shop: Shop, *, with_token: bool) -> None:
-    """The hold has no channel, since it covers all; release and charge have the task's."""
+    """The hold has no channel, since it covers all, and says how the price arose."""
     token = shop.token.id if with_token else 0
-    row = await shop.create(token_id=token or None)
+    row = await shop.create(token_id=token or None, price_reason="1 unit x 100")
     await shop.settle(kit.succeed(row.task_id, quota=130))
     me, task, channel = shop.user.id, row.task_id, shop.channel.id
     charge, release, hold, _ = await shop.store.list_ledger(me)
-    assert hold == LedgerEntry(hold.id, LedgerKind.HOLD, task, me, token, 0, PRICE, 0, "", NOW)
+    assert hold == LedgerEntry(
+        hold.id, LedgerKind.HOLD, task, me, token, 0, PRICE, 0, "1 unit x 100", NOW
+    )
     assert release == LedgerEntry(
         release.id, LedgerKind.RELEASE, task, me, token, channel, -PRICE, 30, "", LATER
     )

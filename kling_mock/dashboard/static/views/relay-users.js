@@ -5,6 +5,7 @@ import { at, Empty, html, number, t } from "../ui.js";
 import { Looking, Money, Table } from "./relay-parts.js";
 
 const BALANCE = new Set(["opening", "credit", "charge"]);
+const UNLISTED = "not in the price list"; // as pricing.py writes it beside a hold
 
 export class Users extends Looking {
   state = { rows: null, next: null };
@@ -89,7 +90,8 @@ export class User extends Looking {
           <td>${t(`ledger.kind.${one.kind}`)}</td><td class="id">${one.reference}</td>
           <td class=${one.amount < 0 ? "bad" : ""}><${Money} quota=${one.amount} />
             ${one.uncollected > 0 && html` <span class="bad">${t("ledger.uncollected")}: <${Money} quota=${one.uncollected} /></span>`}</td>
-          <td><${Money} quota=${one.quota} /></td><td><${Money} quota=${one.held} /></td><td>${one.note}</td></tr>`)} />
+          <td><${Money} quota=${one.quota} /></td><td><${Money} quota=${one.held} /></td>
+          <td class=${`note${one.note.includes(UNLISTED) ? " bad" : ""}`}>${one.note}</td></tr>`)} />
       ${entries.length >= 100 && html`<p class="quiet">${t("ledger.newest", { n: entries.length })}</p>`}`;
   }
 }

@@ -13,6 +13,7 @@ from kling_mock.relay.domain.pricing import (
     PRICES,
     QUOTA_PER_UNIT,
     QUOTA_PER_USD,
+    UNLISTED,
     BillableRequest,
     GuidePricing,
     Pricing,
@@ -124,16 +125,63 @@ def asked(model: str, mode: str = "", seconds: str = "5", **more: str) -> Billab
 )
 def test_the_price_is_kling_s_own(ask: BillableRequest, expected: int) -> None:
     """A task's price is the vendor's units for its model, mode, seconds and sound."""
-    assert UnitPricing().quota(ask) == expected
+    assert UnitPricing().quote(ask).quota == expected
 
 
 def test_what_is_not_listed_is_held_at_a_dearer_price() -> None:
     """A model or combination without a price holds enough, since no charge can exceed a hold."""
     pricing = UnitPricing()
-    assert pricing.per_second(asked("kling-v9")) == DEAREST
-    assert pricing.per_second(asked("kling-v2-6", "std", use="sound")) == Decimal("0.3")
-    assert pricing.per_second(asked("kling-v2-6", "8k")) == Decimal("1.2")
-    assert UnitPricing(Decimal(7)).quota(asked("kling-v9", seconds="1")) == 490_000
+    assert pricing.per_second(asked("kling-v9")) == (DEAREST, False)
+    assert pricing.per_second(asked("kling-v2-6", "std", use="sound")) == (Decimal("0.3"), False)
+    assert pricing.per_second(asked("kling-v2-6", "8k")) == (Decimal("1.2"), False)
+    assert UnitPricing(Decimal(7)).quote(asked("kling-v9", seconds="1")).quota == 490_000
+
+
+BASE = f"({UNLISTED}: the default base)"
+DEARER = f" ({UNLISTED}: the dearest that may apply)"
+REASONS = [
+    (
+        UnitPricing(),
+        asked("kling-v2-6", "pro", "10", use="sound"),
+        "kling-v2-6 pro sound: 1 units per second x 10 x 70000 = 700000",
+    ),
+    (
+        UnitPricing(),
+        asked("kling-v9", "std"),
+        f"kling-v9 std: {DEAREST} units per second x 5 x 70000 = {quota_of(5 * DEAREST)}" + DEARER,
+    ),
+    (
+        UnitPricing(),
+        BillableRequest("image-generation", "m", "kling-v2-1", "2k", Decimal(0), results=3),
+        "kling-v2-1 2k: 4 units per result x 3 x 1750 = 21000",
+    ),
+    (
+        UnitPricing(),
+        asked("", seconds="12", endpoint="lip-sync"),
+        "lip-sync: 0.5 units per 5 seconds x 3 x 70000 = 105000",
+    ),
+    (
+        UnitPricing(),
+        asked("", endpoint="ai-multi-shot", use="image"),
+        "ai-multi-shot image: 20 units per call x 1750 = 35000" + DEARER,
+    ),
+    (
+        GuidePricing({"m": Decimal("0.5")}),
+        asked("m", seconds="10"),
+        "m: base 0.5 x duration 2 x aspect 1.2 x endpoint 1 x results 1 x 500000 = 600000",
+    ),
+    (
+        GuidePricing(),
+        asked("m"),
+        f"m: base 50 x duration 1 x aspect 1.2 x endpoint 1 x results 1 x 500000 = 30000000 {BASE}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("pricing", "ask", "reason"), REASONS)
+def test_a_price_says_how_it_arose(pricing: Pricing, ask: BillableRequest, reason: str) -> None:
+    """The row, the quantity, the price of a unit; a price that no row has says so."""
+    assert pricing.quote(ask).reason == reason
 
 
 @given(
@@ -144,7 +192,7 @@ def test_what_is_not_listed_is_held_at_a_dearer_price() -> None:
 )
 def test_every_request_has_a_price(model: str, mode: str, use: str, seconds: Decimal) -> None:
     """No combination of model, mode, use and length is free or without a price."""
-    assert UnitPricing().quota(asked(model, mode, str(seconds), use=use)) > 0
+    assert UnitPricing().quote(asked(model, mode, str(seconds), use=use)).quota > 0
 
 
 @given(
@@ -156,19 +204,21 @@ def test_whatever_is_not_free_holds_at_least_one(
     pricing: Pricing, model: str, seconds: Decimal
 ) -> None:
     """A price that rounds to 0 holds 1: nobody sends a task with nothing to pay it from."""
-    assert pricing.quota(asked(model, seconds=str(seconds))) >= 1
+    assert pricing.quote(asked(model, seconds=str(seconds))).quota >= 1
 
 
 def test_the_same_finds_a_price_that_is_only_rounded() -> None:
     """Negative control: a microsecond of the cheapest model rounds to 0 and needs no balance."""
     assert quota_of(Decimal("0.2") * Decimal("0.000001")) == 0
-    assert UnitPricing().quota(asked("kling-v1", seconds="0.000001")) == 1
+    assert UnitPricing().quote(asked("kling-v1", seconds="0.000001")).quota == 1
 
 
 def test_what_the_operator_makes_free_is_free() -> None:
     """A price of 0 in the operator's own list holds nothing, whatever the length."""
-    assert GuidePricing({"kling-v9": Decimal(0)}).quota(asked("kling-v9", seconds="3600")) == 0
-    assert UnitPricing(Decimal(0)).quota(asked("kling-v9", seconds="3600")) == 0
+    assert (
+        GuidePricing({"kling-v9": Decimal(0)}).quote(asked("kling-v9", seconds="3600")).quota == 0
+    )
+    assert UnitPricing(Decimal(0)).quote(asked("kling-v9", seconds="3600")).quota == 0
 
 
 @pytest.mark.parametrize(
@@ -186,14 +236,14 @@ def test_what_the_operator_makes_free_is_free() -> None:
 )
 def test_the_guide_s_formula_gives_the_guide_s_prices(ask: BillableRequest, expected: int) -> None:
     """The formula of the guide's relay can be chosen, and gives that relay's prices."""
-    assert GuidePricing().quota(ask) == expected
+    assert GuidePricing().quote(ask).quota == expected
 
 
 def test_the_guide_s_formula_takes_prices_of_one_s_own() -> None:
     """An operator's own base price for a model counts, by the name that the user sends."""
     pricing = GuidePricing({"kling-v1-5-std": Decimal("0.28")})
-    assert pricing.quota(asked("kling-v1-5-std", aspect_ratio="1:1")) == 140_000
-    assert pricing.quota(asked("kling-v1-6-std", aspect_ratio="1:1")) == 25_000_000
+    assert pricing.quote(asked("kling-v1-5-std", aspect_ratio="1:1")).quota == 140_000
+    assert pricing.quote(asked("kling-v1-6-std", aspect_ratio="1:1")).quota == 25_000_000
 
 
 @pytest.mark.parametrize(
@@ -215,7 +265,7 @@ def test_the_guide_s_formula_takes_prices_of_one_s_own() -> None:
 def test_the_guide_s_factors(ratio: str, endpoint: str, factor: str) -> None:
     """By aspect ratio and endpoint; what the guide does not name counts 1."""
     ask = asked("kling-v2-6", aspect_ratio=ratio, endpoint=endpoint)
-    assert GuidePricing().quota(ask) == Decimal(25_000_000) * Decimal(factor)
+    assert GuidePricing().quote(ask).quota == Decimal(25_000_000) * Decimal(factor)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +275,7 @@ def test_the_guide_s_price_is_cut_off_and_never_below_that_of_five_seconds(
     seconds: str, quota: int
 ) -> None:
     pricing = GuidePricing(default=Decimal(1))
-    assert pricing.quota(asked("m", seconds=seconds, aspect_ratio="1:1")) == quota
+    assert pricing.quote(asked("m", seconds=seconds, aspect_ratio="1:1")).quota == quota
 
 
 def test_the_most_that_a_task_can_cost() -> None:
@@ -253,7 +303,7 @@ def test_what_is_as_long_as_its_input_has_prices_of_its_own(
 ) -> None:
     """They neither raise nor lower what the same model costs elsewhere."""
     ask = BillableRequest(endpoint, model, model, mode, Decimal(seconds))
-    assert UnitPricing().quota(ask) == quota_of(Decimal(units))
+    assert UnitPricing().quote(ask).quota == quota_of(Decimal(units))
 
 
 @pytest.mark.parametrize(
@@ -268,7 +318,7 @@ def test_what_is_as_long_as_its_input_has_prices_of_its_own(
 def test_what_is_sold_by_the_call(endpoint: str, seconds: str, units: str) -> None:
     """One price for any length; where the list has several, the highest of a model is held."""
     ask = asked("", seconds=seconds, endpoint=endpoint)
-    assert UnitPricing().quota(ask) == quota_of(Decimal(units))
+    assert UnitPricing().quote(ask).quota == quota_of(Decimal(units))
 
 
 def test_a_price_list_is_chosen_by_its_name() -> None:
@@ -288,4 +338,4 @@ def test_a_price_list_is_chosen_by_its_name() -> None:
 )
 def test_a_line_that_is_missing_is_replaced(ask: BillableRequest, units: str) -> None:
     """By a dearer one of the mode, else of the model."""
-    assert UnitPricing().per_second(ask) == Decimal(units)
+    assert UnitPricing().per_second(ask)[0] == Decimal(units)
