@@ -129,6 +129,8 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
     option = _steers(parser, _replay)
     option("what", metavar="DELIVERY|TASK", help="a delivery's id, or a task's: all of them")
     option("--resign", action="store_true", help="with a new timestamp and signature")
+    option("--to", metavar="URL", help="a delivery only: to another address")
+    option("--body", metavar="TEXT", help="a delivery only: with another body")
 
 
 def _add_fault_actions(parser: argparse.ArgumentParser) -> None:
@@ -369,12 +371,15 @@ def _trigger(client: AdminClient, options: argparse.Namespace) -> int:
 
 
 def _replay(client: AdminClient, options: argparse.Namespace) -> int:
-    body = {"resign": options.resign}
+    changes = {"url": options.to, "body": options.body}
+    body = {"resign": options.resign, **{key: one for key, one in changes.items() if one}}
     if _TASK_ID.fullmatch(options.what):
+        if any(changes.values()):
+            raise ValueError("--to and --body: change one delivery; give its id, not a task's")
         client.call("replay_task", body, task_id=options.what)
         return _show_deliveries(client, options, options.what)
-    client.call("replay_delivery", body, delivery_id=options.what)
-    return _show_deliveries(client, options, delivery_id=options.what)
+    sent = client.call("replay_delivery", body, delivery_id=options.what)
+    return _show_deliveries(client, options, delivery_id=sent["delivery_id"])
 
 
 def _show_deliveries(

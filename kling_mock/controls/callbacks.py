@@ -11,7 +11,7 @@ from kling_mock.controls.attributes import KnownAttributes
 from kling_mock.controls.loop_proxy import HasTaskId, LoopProxy, id_of
 from kling_mock.kling.callbacks.log import Delivery
 from kling_mock.kling.world import World
-from kling_mock.web.addresses import ANY_HOST, read_hosts
+from kling_mock.web.addresses import ANY_HOST, is_http_url, read_hosts
 from kling_mock.web.values import as_items, as_number, as_text, is_one_of
 
 __all__ = ["CallbacksHandle", "DeliveriesHandle"]
@@ -188,6 +188,43 @@ class DeliveriesHandle(KnownAttributes):
             raise KeyError("There was no delivery about this task; has it a callback_url?")
         self._proxy.call(lambda world: world.callbacks.replay(chosen, resign=resign))
         self._proxy.settle()
+
+    def send_changed(
+        self,
+        delivery: Delivery,
+        *,
+        body: bytes | str | None = None,
+        url: str | None = None,
+        resign: bool = False,
+    ) -> Delivery:
+        """Send a delivery once with another body or to another address; it is a new delivery.
+
+            forged = mock.deliveries.send_changed(mock.deliveries[-1], body='{"code": 0}')
+
+        It returns when that is done, as `replay` does, and is tried once.
+
+        Args:
+            delivery: What is changed. It stays as it is.
+            body: What is sent; `None` is its own body.
+            url: Where it goes, http or https; `None` is its own address.
+            resign: Whether it is signed by the account's secret under an id of its own. Without,
+                the headers stay the same: a changed body has a signature that does not belong to
+                it, as a forged one has.
+
+        Returns:
+            The new delivery, as it is known by then.
+
+        Raises:
+            ValueError: *url* is no address.
+        """
+        if url is not None and not is_http_url(as_text("url", url)):
+            raise ValueError("url: must be http or https with a host; got another address")
+        sent = body.encode() if isinstance(body, str) else body
+        changed = self._proxy.call(
+            lambda world: world.callbacks.send_changed(delivery, body=sent, url=url, resign=resign)
+        )
+        self._proxy.settle()
+        return self.find(changed.delivery_id)
 
     def __len__(self) -> int:
         return len(self._proxy.world.callbacks.log)

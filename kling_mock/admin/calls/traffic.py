@@ -84,10 +84,15 @@ def list_deliveries(context: AdminContext, parameters: Parameters) -> dict[str, 
 
 @settled
 def replay_delivery(context: AdminContext, parameters: Parameters) -> dict[str, Any]:
-    """Send one delivery once more."""
+    """Send one delivery once more, or once with changes."""
     delivery = context.deliveries.find(parameters["delivery_id"])
-    context.deliveries.replay(delivery, resign=parameters.get("resign", False))
-    return {"replayed": 1}
+    resign = parameters.get("resign", False)
+    changes = {name: parameters[name] for name in ("body", "url") if name in parameters}
+    if changes:
+        delivery = context.deliveries.send_changed(delivery, **changes, resign=resign)
+    else:
+        context.deliveries.replay(delivery, resign=resign)
+    return {"replayed": 1, "delivery_id": delivery.delivery_id}
 
 
 @settled
@@ -125,7 +130,16 @@ def set_callbacks(context: AdminContext, parameters: Parameters) -> dict[str, An
 _RESIGN = closed(
     EVERY, resign=flag("Whether it gets a new timestamp and signature; else no byte is new.")
 )
+_REPLAY_OR_CHANGE = closed(
+    EVERY,
+    **_RESIGN["properties"],
+    body=text("What is sent instead of its body. It is a new delivery then."),
+    url=text("Where it is sent instead. It is a new delivery then."),
+)
 _REPLAYED = closed(replayed=integer(1, about="How many deliveries were sent."))
+_REPLAYED_ONE = closed(
+    **_REPLAYED["properties"], delivery_id=text("The delivery: a new one if it was changed.")
+)
 
 _JOURNAL_PAGE = closed(
     **page_of(ENTRY)["properties"],
@@ -192,9 +206,9 @@ CALLS: tuple[ApiCall[AdminContext], ...] = (
         "POST",
         "/deliveries/{delivery_id}/replay",
         replay_delivery,
-        "Send one callback once more; answered when that is done",
-        _REPLAYED,
-        _RESIGN,
+        "Send one callback once more, or changed; answered when that is done",
+        _REPLAYED_ONE,
+        _REPLAY_OR_CHANGE,
     ),
     ApiCall(
         "POST",

@@ -172,7 +172,7 @@ class CallbackQueue:
     ) -> Delivery:
         interface = self._endpoints[task.plan.endpoint].interface
         delivery = Delivery(
-            f"msg_{self._random.getrandbits(128):032x}",
+            self._new_id(),
             task.task_id,
             task.account.name,
             status,
@@ -201,9 +201,48 @@ class CallbackQueue:
                 known = self.log.find(delivery.delivery_id) or delivery
                 await self._try(known, () if resign else known.headers, replayed=True)
 
+        self._check_running()
+        self._clock.spawn(work(), "replays of callbacks")
+
+    def send_changed(
+        self, delivery: Delivery, *, body: bytes | None, url: str | None, resign: bool
+    ) -> Delivery:
+        """Send *delivery* once with another body, or to another address, as a new delivery.
+
+        Args:
+            delivery: What is changed; it stays as it is.
+            body: What is sent; `None` is its own body.
+            url: Where it goes; `None` is its own address.
+            resign: Whether it is signed under its own id; else the headers are those of
+                *delivery*, and a signature among them does not belong to another body.
+
+        Raises:
+            RuntimeError: The server does not run.
+        """
+        self._check_running()
+        known = self.log.find(delivery.delivery_id) or delivery
+        changed = Delivery(
+            self._new_id(),
+            known.task_id,
+            known.account,
+            known.task_status,
+            known.url if url is None else url,
+            known.body if body is None else body,
+            self._clock.now(),
+            truthful=known.truthful and body in {None, known.body},
+        )
+        self.log.add(changed)
+        headers = () if resign else known.headers
+        work = self._try(changed, headers, failure="gave-up", replayed=True)
+        self._clock.spawn(work, "replays of callbacks")
+        return changed
+
+    def _check_running(self) -> None:
         if not self._clock.running:
             raise RuntimeError("Nothing can be sent while the server does not run: start() first.")
-        self._clock.spawn(work(), "replays of callbacks")
+
+    def _new_id(self) -> str:
+        return f"msg_{self._random.getrandbits(128):032x}"
 
     def deliver_to(self, host: str, app: InProcessApp) -> None:
         """Give reports whose URL has *host* to *app* from now on."""

@@ -314,8 +314,10 @@ def test_the_journal_is_searched(admin: Admin, api: Api) -> None:
     assert [row["number"] for row in admin.ask("GET", "/journal")["data"]] == [5]
 
 
-def test_deliveries_are_listed_and_replayed(admin: Admin, api: Api, receiver: Receiver) -> None:
-    """One, or all of a task; the same bytes again, or with a new signature."""
+def test_deliveries_are_listed_and_replayed(
+    mock: KlingMock, admin: Admin, api: Api, receiver: Receiver
+) -> None:
+    """One, or all of a task; the same bytes again, with a new signature, or changed."""
     admin.ask("POST", "/accounts/default/webhook-secrets", status=201)
     task = api.new(callback_url=receiver.url)
     admin.ask("POST", f"/tasks/{task}/complete")
@@ -324,13 +326,18 @@ def test_deliveries_are_listed_and_replayed(admin: Admin, api: Api, receiver: Re
     assert rows[0]["attempts"][0]["status"] == 200
     first = receiver.received[-1]
     one = f"/deliveries/{rows[0]['delivery_id']}/replay"
-    assert admin.ask("POST", one) == {"replayed": 1}
+    same = {"replayed": 1, "delivery_id": rows[0]["delivery_id"]}
+    assert admin.ask("POST", one) == same
     assert receiver.received[-1] == first
     admin.ask("POST", "/clock/advance", {"seconds": 60})
-    assert admin.ask("POST", one, {"resign": True}) == {"replayed": 1}
+    assert admin.ask("POST", one, {"resign": True}) == same
     assert receiver.received[-1].headers["webhook-signature"] != first.headers["webhook-signature"]
     assert admin.ask("POST", f"/tasks/{task}/replay") == {"replayed": 3}
     assert len(receiver.received) == 8
+    changed = admin.ask("POST", one, {"body": "{}", "url": receiver.url + "/other"})
+    assert changed["delivery_id"] == mock.deliveries[-1].delivery_id != rows[0]["delivery_id"]
+    assert receiver.received[-1].body == b"{}"
+    admin.refused("POST", one, {"url": "nowhere"}, status=400)
     admin.refused("POST", "/deliveries/nothing/replay", status=404)
     admin.refused("POST", "/tasks/1/replay", status=404)
 

@@ -315,6 +315,18 @@ def test_callbacks_are_replayed(mock: KlingMock, steer: Any, receiver: Receiver)
     assert steer("replay-callback", "nothing")[0] == 1
 
 
+def test_a_callback_is_sent_changed(mock: KlingMock, steer: Any, receiver: Receiver) -> None:
+    """Another body, another address; a task has several, of which none is meant."""
+    task_id = created(mock, callback_url=closed_url())
+    mock.clock.advance(0)
+    words = ("replay-callback", mock.deliveries[-1].delivery_id, "--to", receiver.url)
+    status, output, _ = steer(*words, "--body", "{}")
+    assert (status, receiver.received[-1].body) == (0, b"{}")
+    assert len(output) == 1
+    status, _, error = steer("replay-callback", task_id, "--body", "{}")
+    assert (status, "change one delivery" in "".join(error)) == (2, True)
+
+
 # ---------------------------------------------------------------- faults
 
 

@@ -359,6 +359,29 @@ def test_a_callback_is_judged_and_replayed(
     page.wait_text("The signature is valid.")
 
 
+def test_a_callback_is_changed_and_sent(
+    page: Page, mock: KlingMock, api: Api, receiver: Receiver
+) -> None:
+    """With another body and the old signature; the new delivery opens and says that it is none."""
+    mock.accounts["default"].add_webhook_secret()
+    task = api.new(callback_url=receiver.url)
+    visit(page, mock, "callbacks", id=mock.deliveries[-1].delivery_id, task=task)
+    page.click("summary", "Change and send")
+    page.run(
+        "document.querySelector('textarea[name=body]').value = '{\"task_status\": \"failed\"}'"
+    )
+    page.click("button", "Send")
+    page.wait_text("Sent as a delivery of its own.")
+    page.wait_text("The signature is not valid.")
+    assert receiver.received[-1].body == b'{"task_status": "failed"}'
+    assert page.run("location.hash").find(mock.deliveries[-1].delivery_id) > 0
+    page.click("summary", "Change and send")
+    page.run("document.querySelector('input[name=url]').value = 'http://192.0.2.1/'")
+    page.run("document.querySelector('input[name=resign]').checked = true")
+    page.click("button", "Send")
+    page.wait("document.querySelector('main summary .status.blocked')")
+
+
 def test_a_callback_that_nobody_takes_says_why(page: Page, mock: KlingMock, api: Api) -> None:
     """Unsigned, with the error of the connection."""
     api.new(callback_url=closed_url())

@@ -19,6 +19,34 @@ export async function replay(delivery, resign) {
   }
 }
 
+// What is sent is a delivery of its own, which is opened.
+async function sendChanged(event, delivery) {
+  event.preventDefault();
+  const form = new FormData(event.target);
+  const changes = { resign: form.get("resign") !== null };
+  if (form.get("body") !== delivery.body) changes.body = form.get("body");
+  if (form.get("url")) changes.url = form.get("url");
+  try {
+    const sent = await ask("POST", `deliveries/${encodeURIComponent(delivery.delivery_id)}/replay`, changes);
+    location.hash = link("callbacks", { id: sent.delivery_id, task: delivery.task_id });
+    announce(t("callback.sent"));
+  } catch (error) {
+    announce(error.message, true);
+  }
+}
+
+function Change({ delivery }) {
+  return html`<details class="change"><summary>${t("callback.change")}</summary>
+    <form class="fault-form" onSubmit=${(event) => sendChanged(event, delivery)}>
+      <label class="wide">${t("callback.body")}
+        <textarea name="body" rows="6" spellcheck="false" defaultValue=${delivery.body}></textarea></label>
+      <label class="wide">${t("callback.url")}
+        <input name="url" type="url" placeholder=${delivery.url} /></label>
+      <label class="check"><input name="resign" type="checkbox" /> ${t("callback.sign")}</label>
+      <button class="primary">${t("callback.send")}</button>
+    </form></details>`;
+}
+
 function Signature({ delivery }) {
   const why = [t(`signature.${delivery.signature}.why`)];
   const off = now() - Date.now() / 1000;
@@ -52,6 +80,7 @@ export function Delivery({ delivery, summary, isOpen }) {
         <button type="button" onClick=${() => replay(delivery, false)}>${t("callback.replay")}</button>
         <button type="button" onClick=${() => replay(delivery, true)}>${t("callback.resign")}</button>
       </p>
+      <${Change} delivery=${delivery} />
     </div>
   </details>`;
 }

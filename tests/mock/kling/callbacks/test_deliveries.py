@@ -78,6 +78,45 @@ def test_a_replay_can_deliver_what_had_failed(
     assert states == ["failed", "delivered"]
 
 
+def test_a_changed_body_is_sent_with_the_signature_of_the_old_one(
+    mock: KlingMock, api: Any, receiver: Receiver
+) -> None:
+    """As somebody would send it who has no secret; it is a delivery of its own."""
+    mock.account.add_webhook_secret()
+    mock.complete(api.new(callback_url=receiver.url))
+    first, before = receiver.received[-1], mock.deliveries[-1]
+
+    forged = mock.deliveries.send_changed(before, body='{"task_status": "failed"}')
+    assert receiver.received[-1].body == b'{"task_status": "failed"}'
+    assert receiver.received[-1].headers["webhook-signature"] == first.headers["webhook-signature"]
+    assert (forged.state, forged.truthful) == ("delivered", False)
+    assert [attempt.replayed for attempt in forged.attempts] == [True]
+    assert mock.deliveries[-1] == forged
+    assert mock.deliveries.find(before.delivery_id) == before
+
+    signed = mock.deliveries.send_changed(before, body=b"{}", resign=True)
+    headers = receiver.received[-1].headers
+    assert headers["webhook-id"] == signed.delivery_id
+    assert headers["webhook-signature"] != first.headers["webhook-signature"]
+
+
+def test_a_delivery_is_sent_to_another_address(
+    mock: KlingMock, api: Any, receiver: Receiver
+) -> None:
+    """Not a byte is changed; what does not arrive has failed, and is not tried again."""
+    mock.complete(api.new(callback_url=closed_url()))
+    lost = mock.deliveries[-1]
+    copy = mock.deliveries.send_changed(lost, url=receiver.url)
+    assert (copy.url, copy.state, copy.truthful) == (receiver.url, "delivered", True)
+    assert receiver.received[-1].body == lost.body
+    refused = mock.deliveries.send_changed(lost, url=closed_url())
+    assert (refused.state, len(refused.attempts)) == ("failed", 1)
+    elsewhere = mock.deliveries.send_changed(lost, url="http://192.0.2.1/callback")
+    assert elsewhere.state == "blocked"  # only this computer, unless the server was told otherwise
+    with pytest.raises(ValueError, match="http or https"):
+        mock.deliveries.send_changed(lost, url="ftp://127.0.0.1/")
+
+
 def test_the_log(mock: KlingMock, api: Any, receiver: Receiver) -> None:
     """They can be filtered by task, counts everything, and is a picture of the moment."""
     one, two = (api.new(callback_url=receiver.url) for _ in range(2))
