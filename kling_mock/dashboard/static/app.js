@@ -1,7 +1,9 @@
 // The frame of the page: who may see it, the clock, the ways to its parts, and what is shown.
 import { go, link, onChange, read } from "./address.js";
+import { get } from "./api.js";
 import { Foot, Live, Login, Root, Skip, Ways } from "./frame.js";
 import { listen, step } from "./keys.js";
+import { Palette } from "./palette.js";
 import { on, start, state } from "./store.js";
 import { applyChoices, choices, Component, createRef, html, onAnnounce, render, t } from "./ui.js";
 import { Accounts } from "./views/accounts.js";
@@ -15,11 +17,19 @@ import { Tasks } from "./views/tasks.js";
 const VIEWS = { tasks: Tasks, task: Task, callbacks: Callbacks, requests: Requests,
   faults: Faults, accounts: Accounts };
 const WAYS = ["tasks", "requests", "callbacks", "faults", "accounts"];
+const MOST_FOUND = 8;
+
+async function findTasks(text) {
+  const { data } = await get("tasks", { search: text, limit: MOST_FOUND });
+  return data.map((task) => ({ text: task.prompt || task.endpoint, detail: task.task_id,
+    to: link("task", { id: task.task_id }) }));
+}
 
 class App extends Component {
   state = { address: read(), said: "", bad: false, version: 0 };
   main = createRef();
   help = { show() {} };
+  palette = { show() {} };
 
   componentDidMount() {
     onChange((address) => {
@@ -37,6 +47,7 @@ class App extends Component {
       Escape: () => this.back(),
       "?": () => this.help.show(),
       "]": () => toNextEvent(),
+      palette: () => this.palette.show(),
     });
     if (read().token) start();
   }
@@ -72,7 +83,8 @@ class App extends Component {
         <p class=${`said ${bad ? "bad" : ""}`} role="status" aria-live="polite">${said}</p>
         <${View} key=${`${shown} ${address.view === "task" ? address.id : ""} ${drawn}`} address=${address} />
       </main>
-      <${Foot} help=${this.help} />`;
+      <${Foot} help=${this.help} />
+      <${Palette} palette=${this.palette} views=${WAYS} find=${findTasks} />`;
   }
 }
 

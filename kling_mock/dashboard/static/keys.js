@@ -2,6 +2,7 @@
 const TYPING = "input, textarea, select, [contenteditable]";
 
 export const KEYS = [
+  { key: "Ctrl K", text: "palette" },
   { key: "/", text: "key.search" },
   { key: "j", text: "key.next" },
   { key: "k", text: "key.previous" },
@@ -23,6 +24,11 @@ export function step(by) {
 
 export function listen(actions) {
   addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && !document.querySelector("dialog[open]")) {
+      event.preventDefault();
+      actions.palette();
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const typing = event.target.closest?.(TYPING);
     if (event.key === "Escape" && typing) {

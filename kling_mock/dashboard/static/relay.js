@@ -3,6 +3,7 @@ import { first, link, onChange, read } from "./address.js";
 import { get } from "./api.js";
 import { Foot, Live, Login, Root, Skip, Ways } from "./frame.js";
 import { listen, step } from "./keys.js";
+import { Palette } from "./palette.js";
 import { applyChoices, choices, Component, createRef, html, onAnnounce, render, t } from "./ui.js";
 import { Channels } from "./views/relay-channels.js";
 import { Overview } from "./views/relay-overview.js";
@@ -17,10 +18,18 @@ const VIEWS = { overview: Overview, users: Users, user: User, channels: Channels
 const WAYS = ["overview", "users", "channels", "webhooks", "reconcile"];
 const EVERY = 2000; // milliseconds between two looks: a relay tells nothing by itself
 
+async function findUsers(text) {
+  const { data } = await get("relay/users");
+  return data.filter((user) => user.username.toLowerCase().includes(text.toLowerCase()))
+    .map((user) => ({ text: user.username, detail: String(user.id),
+      to: link("user", { id: user.id, name: user.username }) }));
+}
+
 class App extends Component {
   state = { address: read(), said: "", bad: false, connection: "connecting", refused: "", looks: 0 };
   main = createRef();
   help = { show() {} };
+  palette = { show() {} };
 
   componentDidMount() {
     onChange((address) => this.setState({ address, refused: "" }));
@@ -31,6 +40,7 @@ class App extends Component {
       k: () => step(-1),
       Escape: () => { if (read().view === "user") history.back(); },
       "?": () => this.help.show(),
+      palette: () => this.palette.show(),
     });
     this.look();
   }
@@ -68,7 +78,8 @@ class App extends Component {
         <${View} key=${`${address.view} ${address.id ?? ""} ${choices.language} ${choices.zone}`}
           address=${address} looks=${looks} />
       </main>
-      <${Foot} help=${this.help} />`;
+      <${Foot} help=${this.help} />
+      <${Palette} palette=${this.palette} views=${WAYS} find=${findUsers} />`;
   }
 }
 

@@ -126,6 +126,8 @@ export const TEXTS = {
   "choose.zone": ["Times in", "时区"],
   "choose.zone.utc": ["UTC", "UTC"],
   "choose.zone.local": ["local time", "本地时间"],
+  "palette": ["Go to", "转到"],
+  "palette.none": ["Nothing is called “{text}”.", "没有找到“{text}”。"],
   "keys": ["Keys", "快捷键"],
   "key.search": ["Go to the search", "转到搜索框"],
   "key.next": ["Next row", "下一行"],

@@ -224,11 +224,12 @@ class Page:
                 clickCount=1,
             )
 
-    def press(self, key: str) -> None:
+    def press(self, key: str, *, ctrl: bool = False) -> None:
         """Press a key: a character, or a name such as `Enter`."""
-        text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
-        codes = {"Enter": 13, "Escape": 27, "Tab": 9}
-        shared = {"key": key, "windowsVirtualKeyCode": codes.get(key, ord(key[0].upper()))}
+        text = {"Enter": "\r"}.get(key, key if len(key) == 1 and not ctrl else "")
+        codes = {"Enter": 13, "Escape": 27, "Tab": 9, "ArrowDown": 40, "ArrowUp": 38}
+        code = codes.get(key, ord(key[0].upper()))
+        shared = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 2 if ctrl else 0}
         kind = "keyDown" if text else "rawKeyDown"
         self.call("Input.dispatchKeyEvent", type=kind, text=text, **shared)
         self.call("Input.dispatchKeyEvent", type="keyUp", **shared)

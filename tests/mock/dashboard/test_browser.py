@@ -225,6 +225,38 @@ def test_what_changes_while_a_list_is_asked_for_is_not_lost(
     page.wait("document.querySelector('main .status.succeed')")
 
 
+def test_a_few_letters_lead_anywhere(page: Page, mock: KlingMock, api: Api) -> None:
+    """To a view, or to a task by its prompt or id; also while somebody types."""
+    task = api.new(prompt="a lighthouse in the fog")
+    api.new(prompt="a kitten")
+    page.wait_text("2 tasks", "h1")
+    page.press("/")
+    page.press("k", ctrl=True)
+    page.wait("document.querySelector('dialog.palette').open")
+    page.type("lighthouse")
+    page.wait("document.querySelectorAll('.palette li').length === 1")
+    page.press("Enter")
+    page.wait_text("a lighthouse in the fog", "h1")
+    page.press("k", ctrl=True)
+    page.type(task)
+    page.wait_text(task, ".palette ul")
+    page.run(AXE.read_text("utf-8") + ";0")
+    assert (
+        page.run("axe.run(document).then((found) => found.violations.map((one) => one.id))") == []
+    )
+    page.press("Escape")
+    page.wait("!document.querySelector('dialog.palette').open")
+    page.press("k", ctrl=True)
+    page.wait("document.querySelectorAll('.palette li').length === 5")
+    page.press("ArrowDown")
+    page.press("ArrowDown")
+    page.press("Enter")
+    page.wait_text("Callbacks", "h1")
+    page.press("k", ctrl=True)
+    page.type("nothing like it")
+    page.wait_text("Nothing is called", ".palette")
+
+
 def test_everything_can_be_done_by_keys(page: Page, mock: KlingMock, api: Api) -> None:
     """To a task and back to its row; to the search and out of it; to the help."""
     for number in range(3):

@@ -22,10 +22,10 @@ export async function replay(delivery, resign) {
 // What is sent is a delivery of its own, which is opened.
 async function sendChanged(event, delivery) {
   event.preventDefault();
-  const form = new FormData(event.target);
-  const changes = { resign: form.get("resign") !== null };
-  if (form.get("body") !== delivery.body) changes.body = form.get("body");
-  if (form.get("url")) changes.url = form.get("url");
+  const { body, url, resign } = Object.fromEntries(new FormData(event.target));
+  const changes = { resign: resign !== undefined };
+  if (body !== delivery.body) changes.body = body;
+  if (url) changes.url = url;
   try {
     const sent = await ask("POST", `deliveries/${encodeURIComponent(delivery.delivery_id)}/replay`, changes);
     location.hash = link("callbacks", { id: sent.delivery_id, task: delivery.task_id });
