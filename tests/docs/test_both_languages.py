@@ -32,7 +32,7 @@ def code(page: str) -> list[tuple[str, str]]:
     That is what a human reads: texts and comments.
     """
     return [
-        (language, re.sub(r'"[^"\n]*"|\s*#.*', "", source))
+        (language, re.sub(r'"[^"\n]*"|\s*(?:#|//).*', "", source))
         for language, source in CODE.findall(text_of(page))
     ]
 

@@ -17,8 +17,14 @@ from _kling_mock_pytest import pytest_addoption
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "testing.md").read_text("utf-8")
 TESTS = re.findall(r"<!-- pytest(?:: django)? -->\n```python\n(.*?)```", PAGE, re.DOTALL)
-OTHERS = re.findall(r"<!-- run: (sh|js) -->\n```\1\n(.*?)```", PAGE, re.DOTALL)
-PROGRAMS = {"sh": ("bash", "curl"), "js": ("node",)}
+OTHERS = re.findall(r"<!-- run: (sh|js|go) -->\n```\1\n(.*?)```", PAGE, re.DOTALL)
+PROGRAMS = {"sh": ("bash", "curl"), "js": ("node",), "go": ("go",)}
+#: The file that a program is copied to, and the arguments it is run with.
+RUNS = {
+    "sh": ("test.sh", ("-euo", "pipefail", "test.sh")),
+    "js": ("test.mjs", ("test.mjs",)),
+    "go": ("kling_test.go", ("test", "kling_test.go")),
+}
 OPTIONS = ("-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function")
 
 
@@ -93,6 +99,7 @@ def test_every_example_in_another_language_is_run() -> None:
 
 @pytest.mark.parametrize(("language", "source"), OTHERS, ids=range(len(OTHERS)))
 @pytest.mark.slow
+@pytest.mark.timeout(400)  # Go compiles its HTTP client and server, once: 50 s of CPU time
 def test_the_examples_in_other_languages_run(language: str, source: str, tmp_path: Path) -> None:
     """Copied from the page, they start a server, steer it, and see what they should."""
     programs = PROGRAMS[language]
@@ -103,8 +110,8 @@ def test_the_examples_in_other_languages_run(language: str, source: str, tmp_pat
         f'#!/bin/sh\nexec {sys.executable} -m kling_mock "$@"\n', encoding="utf-8"
     )
     (tmp_path / "kling-mock").chmod(0o755)
-    (tmp_path / "test.mjs").write_text(source, encoding="utf-8")
-    words = ["-euo", "pipefail", "-c", source] if language == "sh" else ["test.mjs"]
+    file, words = RUNS[language]
+    (tmp_path / file).write_text(source, encoding="utf-8")
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         [programs[0], *words],
@@ -112,7 +119,7 @@ def test_the_examples_in_other_languages_run(language: str, source: str, tmp_pat
         env=os.environ | {"PATH": path, "no_proxy": "*"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=360,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
