@@ -120,10 +120,12 @@ def main() -> int:
     )
     for page in parser.parse_args().confirm:
         confirm(page)
-    stale = [one for one in translations() if not one.is_current]
+    pages = translations()
+    stale = [one for one in pages if not one.is_current]
     for one in stale:
         page, english = one.page.relative_to(ROOT), one.english.relative_to(ROOT)
         sys.stdout.write(f"{page} is older than {english}\n")
+    sys.stdout.write(f"{len(pages) - len(stale)} of {len(pages)} Chinese pages are up to date\n")
     return 1 if stale else 0
 
 

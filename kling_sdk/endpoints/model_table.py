@@ -3,54 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
 
 from kling_sdk.endpoints.capabilities import parameter_of
 from kling_sdk.endpoints.models import ABSENT, ModeLimits, ModelLimits
 from kling_sdk.endpoints.record import EndpointRecord
+from kling_sdk.endpoints.table_words import Words, table
 
 __all__ = ["model_table"]
 
-_HEAD: Final = (
-    "| model | resource | modes or resolutions | seconds | takes, beside the prompt or picture |",
-    "|---|---|---|---|---|",
-)
 
+def model_table(records: Iterable[EndpointRecord], words: Words) -> str:
+    """Return the table, one row per model and endpoint, in the order of their names.
 
-def model_table(records: Iterable[EndpointRecord]) -> str:
-    """Return the table, one row per model and endpoint, in the order of their names."""
+    Args:
+        records: The endpoints.
+        words: Those of the page's language.
+    """
     rows = [
-        (model.name, record.attribute, _row(record, model))
+        (model.name, record.attribute, _row(record, model, words))
         for record in records
         for model in record.models
     ]
-    return "\n".join([*_HEAD, *(row for _, _, row in sorted(rows))])
+    rows.sort(key=lambda row: row[:2])
+    return table(words.model_columns, (cells for _, _, cells in rows))
 
 
-def _row(record: EndpointRecord, model: ModelLimits) -> str:
+def _row(record: EndpointRecord, model: ModelLimits, words: Words) -> tuple[str, ...]:
     name = f"`{model.name}`"
     if found := record.availability_of(model.name):
-        name += f" ({found.state}, {found.as_of})"
+        name += words.in_brackets(words.states[found.state].format(found.as_of))
     if model.name == record.default_model:
-        name += " (default)"
-    modes = ", ".join(f"`{mode}`" for mode in model.modes if mode != ABSENT) or "none"
+        name += words.in_brackets(words.default)
+    modes = words.listed(f"`{mode}`" for mode in model.modes if mode != ABSENT) or words.no_modes
     lengths = {mode.seconds: None for mode in model.modes.values()}
-    seconds = " or ".join(map(_seconds, lengths))
+    seconds = words.alternative.join(_seconds(one, words) for one in lengths)
     if record.input_length is not None:
-        seconds = f"as its {record.input_length.what}"
-    takes = ", ".join(_takes(record, model.modes)) or "nothing"
-    return f"| {name} | `kling.{record.attribute}` | {modes} | {seconds} | {takes} |"
+        seconds = words.as_long_as[record.input_length.what]
+    takes = words.listed(_takes(record, model.modes, words)) or words.nothing
+    return (name, f"`kling.{record.attribute}`", modes, seconds, takes)
 
 
-def _seconds(values: tuple[int, ...]) -> str:
+def _seconds(values: tuple[int, ...], words: Words) -> str:
     if not values:
-        return "a picture"
+        return words.picture
     if len(values) > 2 and values == tuple(range(values[0], values[-1] + 1)):
-        return f"{values[0]} to {values[-1]}"
-    return ", ".join(map(str, values))
+        return words.span.format(values[0], values[-1])
+    return words.listed(map(str, values))
 
 
-def _takes(record: EndpointRecord, modes: Mapping[str, ModeLimits]) -> Iterator[str]:
+def _takes(record: EndpointRecord, modes: Mapping[str, ModeLimits], words: Words) -> Iterator[str]:
     """Yield each parameter with the modes and lengths that it is limited to."""
     features = {one for mode in modes.values() for one in mode.features | mode.doubtful}
     by_parameter: dict[str, list[str]] = {}
@@ -66,6 +67,6 @@ def _takes(record: EndpointRecord, modes: Mapping[str, ModeLimits]) -> Iterator[
             for feature in its_features
             if feature in mode.only_seconds
         }
-        limits += [f"{_seconds(one)} s" for one in sorted(lengths)]
+        limits += [f"{_seconds(one, words)} s" for one in sorted(lengths)]
         shown = f" ({', '.join(limits)})" if limits else ""
         yield f"`{parameter}`{'' if sure else '?'}{shown}"

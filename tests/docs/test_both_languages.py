@@ -29,12 +29,28 @@ def levels(page: str) -> list[int]:
 def code(page: str) -> list[tuple[str, str]]:
     """Return language and text of each block, without what may be in another language.
 
-    That is what a human reads: texts and comments.
+    That is what a human reads: texts and comments, and what stands beside the names of a tree of
+    folders.
     """
     return [
-        (language, re.sub(r'"[^"\n]*"|\s*(?:#|//).*', "", source))
+        (language, names_of(source) if is_tree(source) else without_words(source))
         for language, source in CODE.findall(text_of(page))
     ]
+
+
+def without_words(source: str) -> str:
+    """Return a program without its texts and comments."""
+    return re.sub(r'"[^"\n]*"|\s*(?:#|//).*', "", source)
+
+
+def is_tree(source: str) -> bool:
+    """Whether a block lists a folder and what is in it."""
+    return source.partition("\n")[0].endswith("/")
+
+
+def names_of(tree: str) -> str:
+    """Return the first column of a tree of folders."""
+    return "\n".join(re.findall(r"^ {0,2}\S.*?(?=  |$)", tree, re.MULTILINE))
 
 
 def rows(page: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The page about the client: each example runs."""
+"""The pages about the client: each example runs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ from kling_sdk.cli.exits import EXITS
 from kling_sdk.cli.parser import make_parser
 from kling_sdk.resources import TaskResource
 
-PAGE = (Path(__file__).parents[2] / "docs" / "client.md").read_text("utf-8")
-EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = {name: (DOCS / name).read_text("utf-8") for name in ("client.md", "client.zh-CN.md")}
+EXAMPLES = [
+    pytest.param(source, id=f"{name}-{number}")
+    for name, page in PAGES.items()
+    for number, source in enumerate(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+]
 
 
-@pytest.mark.parametrize("source", EXAMPLES, ids=range(len(EXAMPLES)))
+@pytest.mark.parametrize("source", EXAMPLES)
 def test_the_examples_run(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Copied from the page, an example does what it says."""
     monkeypatch.chdir(tmp_path)
@@ -31,24 +36,26 @@ def test_the_examples_run(source: str, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_page_lists_the_commands_exit_statuses() -> None:
-    """The table of exit statuses is the command's own."""
+    """The table of exit statuses is the command's own; that of the other page has its numbers."""
     for status, (words, _) in EXITS.items():
-        assert f"| {status} | {words} |" in PAGE
+        assert f"| {status} | {words} |" in PAGES["client.md"]
 
 
-def test_the_commands_on_the_page_are_understood() -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_on_the_page_are_understood(page: str) -> None:
     """Each line of the shell example names a command and options that there are."""
-    (block,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    (block,) = re.findall(r"```sh\n(.*?)```", PAGES[page], re.DOTALL)
+    parser = make_parser()
     for line in block.splitlines():
         command = line.removeprefix("source <(").removesuffix(")")
         words = shlex.split(command.partition(" < ")[0])
         assert words[0] == "kling"
-        make_parser().parse_args(words[1:])
+        parser.parse_args(words[1:])
 
 
 def test_the_page_tells_of_everything_public() -> None:
-    """No public method, option or error of a client is missing from the page."""
+    """No public method, option or error of a client is missing; the other page has its names."""
     members = {name for cls in (Kling, TaskResource) for name in vars(cls) if name[0] != "_"}
     options = {field.name for field in attrs.fields(Options)} | {"cancel"}
-    missing = {name for name in members | options if name not in PAGE}
+    missing = {name for name in members | options if name not in PAGES["client.md"]}
     assert missing == set()

@@ -1,4 +1,4 @@
-"""The cookbook: each recipe runs as it stands on the page, and leaves the files that it names."""
+"""The cookbooks: each recipe runs as it stands on the page, and leaves the files that it names."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import pytest
 from kling_mock import KlingMock
 from tests.mock.sounds import mp3
 
-PAGE = (Path(__file__).parents[2] / "docs" / "cookbook.md").read_text("utf-8")
-RECIPES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = {name: (DOCS / name).read_text("utf-8") for name in ("cookbook.md", "cookbook.zh-CN.md")}
+RECIPES = {
+    name: re.findall(r"```python\n(.*?)```", page, re.DOTALL) for name, page in PAGES.items()
+}
 PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (400).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
 )
@@ -26,7 +29,12 @@ STARTS = {".mp4": b"ftyp", ".png": b"PNG"}
 
 
 @pytest.mark.parametrize(
-    ("source", "files"), list(zip(RECIPES, FILES, strict=True)), ids=range(len(RECIPES))
+    ("source", "files"),
+    [
+        pytest.param(source, files, id=f"{name}-{number}")
+        for name, recipes in RECIPES.items()
+        for number, (source, files) in enumerate(zip(recipes, FILES, strict=True))
+    ],
 )
 def test_a_recipe_runs(
     source: str, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -46,6 +54,8 @@ def test_a_recipe_runs(
     assert all(STARTS[file.suffix] in file.read_bytes()[:8] for file in made)
 
 
-def test_each_recipe_has_a_program() -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_each_recipe_has_a_program(page: str) -> None:
     """Which the tests of the examples run."""
-    assert len(re.findall(r"\]\(\.\./examples/(\w+\.py)\)", PAGE)) == len(RECIPES)
+    named = re.findall(r"\]\(\.\./examples/(\w+\.py)\)", PAGES[page])
+    assert len(named) == len(RECIPES[page])

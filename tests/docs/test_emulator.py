@@ -1,4 +1,4 @@
-"""The page about steering the mock: each example runs, and the table has every fault."""
+"""The pages about steering the mock: each example runs, and the tables have every fault."""
 
 from __future__ import annotations
 
@@ -20,13 +20,23 @@ from tests.mock.receiver import Receiver, receiver
 __all__ = ["receiver"]
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "emulator.md").read_text("utf-8")
-COMMANDS = re.findall(r"<!-- command -->\n```sh\n(.*?)```", PAGE, re.DOTALL)
-SHELL = re.findall(r"<!-- run: sh -->\n```sh\n(.*?)```", PAGE, re.DOTALL)
-EXAMPLES = re.findall(r"<!-- example -->\n```python\n(.*?)```", PAGE, re.DOTALL)
+PAGES = {
+    name: (ROOT / "docs" / name).read_text("utf-8") for name in ("emulator.md", "emulator.zh-CN.md")
+}
 
 
-@pytest.mark.parametrize("source", EXAMPLES, ids=range(len(EXAMPLES)))
+def marked(mark: str, language: str) -> list[Any]:
+    """Return the blocks of the pages with this mark."""
+    return [
+        pytest.param(source, id=f"{name}-{number}")
+        for name, page in PAGES.items()
+        for number, source in enumerate(
+            re.findall(rf"<!-- {mark} -->\n```{language}\n(.*?)```", page, re.DOTALL)
+        )
+    ]
+
+
+@pytest.mark.parametrize("source", marked("example", "python"))
 def test_the_examples_run(source: str, receiver: Receiver) -> None:
     """Copied from the page, an example does what it says."""
     with KlingMock() as mock, mock.client() as kling:
@@ -40,12 +50,26 @@ def test_every_fault_is_in_the_table() -> None:
         f"| `{kind.name}` | {kind.summary} | {', '.join(f'`{name}`' for name in kind.settings)} |"
         for kind in KINDS.values()
     ]
-    table = PAGE.partition("| kind | what happens | settings |\n|---|---|---|\n")[2]
-    assert table.partition("\n\n")[0].splitlines() == rows
+    assert fault_rows("emulator.md", "| kind | what happens | settings |") == rows
+
+
+def test_the_chinese_page_has_the_same_table() -> None:
+    """Fault by fault, with its settings."""
+    chinese = fault_rows("emulator.zh-CN.md", "| 种类 | 发生什么 | 设置 |")
+    assert [re.findall(r"`[^`]+`", row) for row in chinese] == [
+        re.findall(r"`[^`]+`", row)
+        for row in fault_rows("emulator.md", "| kind | what happens | settings |")
+    ]
+
+
+def fault_rows(page: str, head: str) -> list[str]:
+    """Return the rows of the table of faults."""
+    table = PAGES[page].partition(f"{head}\n|---|---|---|\n")[2]
+    return table.partition("\n\n")[0].splitlines()
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the page's commands are curl's")
-@pytest.mark.parametrize("source", COMMANDS, ids=range(len(COMMANDS)))
+@pytest.mark.parametrize("source", marked("command", "sh"))
 @pytest.mark.slow
 def test_the_commands_run(source: str, receiver: Receiver) -> None:
     """Copied from the page, the commands steer a server that was started as the page says."""
@@ -73,7 +97,7 @@ def test_the_commands_run(source: str, receiver: Receiver) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("source", SHELL, ids=range(len(SHELL)))
+@pytest.mark.parametrize("source", marked("run: sh", "sh"))
 @pytest.mark.slow
 def test_a_server_is_steered_from_a_shell(source: str, tmp_path: Path) -> None:
     """With both commands, as they are installed."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.site.links import anchors, prose
+from tests.translations import SUFFIX, translation_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -45,6 +46,19 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
 def test_every_anchor_is_a_heading_of_its_page(page: Path) -> None:
     """A heading that is reworded takes the links to it along."""
     assert missing_anchors(page) == []
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name.endswith(SUFFIX)], ids=lambda page: page.name
+)
+def test_a_chinese_page_leads_to_chinese_pages(page: Path) -> None:
+    """Where there are some; the English page that it was made from is the exception."""
+    english = {
+        one for one in targets(page) if one.suffix == ".md" and not one.name.endswith(SUFFIX)
+    }
+    assert [
+        str(one) for one in english if translation_of(one).is_file() and translation_of(one) != page
+    ] == []
 
 
 def test_a_link_to_a_heading_that_is_gone_is_found(tmp_path: Path) -> None:

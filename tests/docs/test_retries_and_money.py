@@ -56,7 +56,9 @@ from tests.docs.create_outcomes import (
 )
 from tests.sdk.fake_relay import CONFLICT, IN_PROGRESS, refused
 
-PAGE: Final = (Path(__file__).parents[2] / "docs" / "client.md").read_text("utf-8")
+DOCS: Final = Path(__file__).parents[2] / "docs"
+PAGE: Final = (DOCS / "client.md").read_text("utf-8")
+CHINESE: Final = (DOCS / "client.zh-CN.md").read_text("utf-8")
 BOUGHT: Final[dict[str, set[int]]] = {"0": {0}, "1": {1}, "0 or 1": {0, 1}}
 
 
@@ -308,9 +310,9 @@ CASES: Final = (
 # ---------------------------------------------------------------- the tests
 
 
-def rows() -> list[list[str]]:
-    """Return the cells of the table on the page."""
-    section = PAGE.partition("\n## Retries and money\n")[2].partition("\n### ")[0]
+def rows(page: str = PAGE, heading: str = "Retries and money") -> list[list[str]]:
+    """Return the cells of the table on a page."""
+    section = page.partition(f"\n## {heading}\n")[2].partition("\n### ")[0]
     lines = [line for line in section.splitlines() if line.startswith("| ")]
     return [re.split(r" \| ", line.strip("| ")) for line in lines[1:]]
 
@@ -321,6 +323,15 @@ def test_the_page_has_these_rows() -> None:
         (case.happened, case.gets, case.bought) for case in CASES
     ]
     assert all(len(row) == 5 and all(row) for row in rows())
+
+
+def test_the_chinese_page_has_the_same_rows() -> None:
+    """Row by row: what is written as code, and how many videos were bought."""
+    chinese = rows(CHINESE, "重试与付费")
+    assert [row[3].replace("或", "or") for row in chinese] == [row[3] for row in rows()]
+    assert [[set(re.findall(r"`[^`]+`", cell)) for cell in row] for row in chinese] == [
+        [set(re.findall(r"`[^`]+`", cell)) for cell in row] for row in rows()
+    ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.happened for case in CASES])

@@ -27,6 +27,7 @@ from kling_sdk.endpoints.interfaces import (
 )
 from kling_sdk.endpoints.model_table import _seconds
 from kling_sdk.endpoints.raw import RawRequest
+from kling_sdk.endpoints.table_words import WORDS
 from kling_sdk.endpoints.values import hidden, media
 from tests.sdk.endpoints.test_requests import MASK
 
@@ -313,7 +314,7 @@ def test_looser_spellings_are_taken() -> None:
     assert [one.element_id for one in image(element_list=["7", 8]).element_list or ()] == [7, 8]
     unchecked: Any = omni(image_list=(1,), check=False).image_list
     assert unchecked == [1]
-    assert [_seconds(one) for one in ((5, 10), (5, 6), (3, 4, 5), (3, 5, 7))] == [
+    assert [_seconds(one, WORDS[".md"]) for one in ((5, 10), (5, 6), (3, 4, 5), (3, 5, 7))] == [
         "5, 10",
         "5, 6",
         "3 to 5",
