@@ -1,5 +1,6 @@
 """Check that an sdist and a wheel hold what they should: `contents.py ROOT SDIST WHEEL`."""
 
+import re
 import sys
 import tarfile
 import zipfile
@@ -32,11 +33,17 @@ code = {MODULE} | {
 }
 with zipfile.ZipFile(wheel) as archive:
     names = {name for name in archive.namelist() if not name.endswith("/")}
+    (metadata,) = (archive.read(name) for name in names if name.endswith(".dist-info/METADATA"))
 information = {name for name in names if name.split("/")[0].endswith(".dist-info")}
 in_wheel = names - information
 assert in_wheel == code, f"wheel and source differ: {sorted(in_wheel ^ code)}"
 for wanted in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"):
     assert any(name.endswith(f".dist-info/{wanted}") for name in information), wanted
+
+description = metadata.decode().partition("\n\n")[2]
+assert description.startswith("# kling-sdk\n")
+dead = re.findall(r"\]\((?!https?://|#)[^)]*\)", description)
+assert not dead, f"links of the description that lead nowhere on a package index: {dead}"
 
 with tarfile.open(sdist) as source:
     in_sdist = {name.partition("/")[2] for name in source.getnames()}
