@@ -119,7 +119,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def pictures(session: nox.Session) -> None:
-    """Take the pictures of the dashboard that the documentation shows."""
+    """Take the pictures of the dashboard and of a video that the documentation shows."""
     _install(session)
     session.run(_tool(session, "python"), "-m", "tests.mock.dashboard.pictures")
 

@@ -90,7 +90,7 @@ class AdminApi:
 
             return await send_events(request, self._context)
         if path.startswith(FILES):
-            return result_file(self._context.world, path.removeprefix(FILES))
+            return await result_file(self._context.world, path.removeprefix(FILES))
         found = _INPUT.fullmatch(path)
         return (
             None if found is None else input_picture(self._context.world, found[1], int(found[2]))

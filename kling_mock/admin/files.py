@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from kling_mock.kling.http.media import find_result
+from kling_mock.kling.http.media import find_result, made_aside
 from kling_mock.kling.media.urls import MEDIA
 from kling_mock.kling.world import World
 from kling_mock.web.errors import ApiError
@@ -15,7 +15,7 @@ from kling_mock.web.errors import ApiError
 __all__ = ["input_picture", "result_file"]
 
 
-def result_file(world: World, name: str) -> web.Response:
+async def result_file(world: World, name: str) -> web.Response:
     """Return the reply with the file that `results` of a task names.
 
     Raises:
@@ -25,7 +25,7 @@ def result_file(world: World, name: str) -> web.Response:
     if found is None:
         text = "There is no such result: its task has not succeeded, or it is over 30 days old."
         raise ApiError(404, "unknown_result", text)
-    file = found.render()
+    file = await made_aside(found)
     return _reply(file.read(), file.content_type)
 
 

@@ -133,7 +133,7 @@ class Player:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         name = request.rel_url.path.removeprefix(MEDIA_PATH)
         if name in self._files and request.method in {"GET", "HEAD"}:
-            return self._media(self._files[name])
+            return await self._media(self._files[name])
         try:
             body = await read_body(request, MOST_BYTES)
         except (BodyTooLargeError, BodyEncodingError, BodyTimeoutError):
@@ -173,13 +173,15 @@ class Player:
             reason = receipt.error or f"it answered {receipt.status}"
         _log.warning("no callback at %s: %s", shown_url(callback.url), reason)
 
-    def _media(self, file: _MediaFile) -> web.Response:
+    async def _media(self, file: _MediaFile) -> web.Response:
         kind = _KINDS.get(file.extension, "application/octet-stream")
         if kind == "video/mp4":
-            from kling_mock.kling.media.clip import frame_size, render  # few need it
+            from kling_mock.kling.media.card import Card  # few need it
+            from kling_mock.kling.media.clip import render
 
-            clip = render(
-                *frame_size("std", "16:9"), fps=24, seconds=file.seconds, sound=True, tag=""
+            card, seconds = Card("recorded video"), file.seconds
+            clip = await asyncio.to_thread(
+                render, *_PIXELS, fps=24, seconds=seconds, sound=True, card=card
             )
             return web.Response(body=clip.read(), headers={"Content-Type": kind})
         content = placeholder(kind, _SMALL, _PIXELS)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-import importlib
-import io
-import struct
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kling_mock.kling.endpoints.noticing import Noticed
 from kling_mock.kling.service_codes import invalid
@@ -116,13 +113,7 @@ def check_length(value: str, path: str, most: int = MAX_BYTES) -> None:
 
 def _measure(content: bytes) -> ImageSize | None:
     """Return the size that the image states, or `None` if it has none."""
-    # By name: the library has no types; and here, so that a server that only ever sees URLs
-    # does not load it.
-    imagesize: Any = importlib.import_module("imagesize")
-    try:
-        width, height = imagesize.get(io.BytesIO(content))
-    except (ValueError, TypeError, IndexError, struct.error):
-        width = height = -1
-    if width < 0 or height < 0:  # what the library returns where it finds no size
-        return None
-    return ImageSize(int(width), int(height))
+    from kling_mock.kling.media.picture_size import stated_size  # few servers see base64
+
+    size = stated_size(content)
+    return None if size is None else ImageSize(*size)

@@ -54,7 +54,7 @@ class SelectedVideo(NamedTuple):
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
-        from kling_mock.kling.media.clip import frame_size  # most servers never need it
+        from kling_mock.kling.media.sizes import frame_size  # most servers never need it
 
         return frame_size(_MODES[self.source.resolution], self.source.aspect_ratio)
 
@@ -112,7 +112,8 @@ def _init(call: DirectCall) -> str:
 
 def _video(call: DirectCall, video: SelectedVideo) -> str:
     seconds, fps = video.source.seconds, video.source.fps
-    return keep_file(call, CallFile("video", video.size, seconds=seconds, fps=fps)).url
+    file = CallFile("video", video.size, seconds=seconds, fps=fps, endpoint=_KIND)
+    return keep_file(call, file).url
 
 
 def _frame(call: DirectCall, video: SelectedVideo) -> int:

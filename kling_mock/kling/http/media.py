@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
@@ -25,9 +26,11 @@ from kling_mock.kling.world import World
 from kling_mock.web.replies import drop_connection
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from kling_mock.kling.media.file import MediaFile
 
-__all__ = ["Damage", "FoundFile", "find_result", "send_result"]
+__all__ = ["Damage", "FoundFile", "find_result", "made_aside", "send_result"]
 
 _CHUNK = 64 * 1024  # bytes
 _MODES = {"720p": "std", "1080p": "pro", "4k": "4k"}  # how `media` names a resolution
@@ -56,6 +59,11 @@ class Damage(NamedTuple):
 
 
 _WHOLE = Damage()
+
+#: What makes the files of a server, by its loop: when that is gone, the thread ends. A process that
+#: was forked has another loop, and so does not wait for a thread that it has not got.
+_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, ThreadPoolExecutor] = WeakKeyDictionary()
+
 _TRIAL_SECONDS = 1.0  # of the sample of a voice
 
 
@@ -64,13 +72,32 @@ class FoundFile(NamedTuple):
 
     Attributes:
         made: Unix seconds at which it was made.
-        render: Makes its bytes.
+        render: Makes its bytes. A large one takes a tenth of a second or more; see `made_aside`.
         plan: The request whose task made it; `None` of a call without a task.
     """
 
     made: float
     render: Callable[[], MediaFile]
     plan: Plan | None = None
+
+
+class _Source(NamedTuple):
+    """What a file of a task is made of.
+
+    Attributes:
+        task_id: The task.
+        plan: Its request.
+        result: The list that the file is in.
+        file: The file.
+        picture: The first picture that came inline with the request, in base64; "" if there is
+            none, or if it is no longer kept.
+    """
+
+    task_id: str
+    plan: Plan
+    result: ResultList
+    file: NamedFile
+    picture: str
 
 
 def find_result(world: World, path: str) -> FoundFile | None:
@@ -94,7 +121,9 @@ def _of_task(world: World, file: NamedFile) -> FoundFile | None:
     # The sample of a voice is kept for as long as the voice is.
     if plan.entry is None and world.clock.now() >= made + RETENTION_SECONDS:
         return None
-    return FoundFile(made, partial(_RENDERERS[file.type], plan, result, file), plan)
+    pictures = world.inputs.of(task.task_id) if file.type == "video" else ()
+    source = _Source(task.task_id, plan, result, file, pictures[0].text if pictures else "")
+    return FoundFile(made, partial(_RENDERERS[file.type], source), plan)
 
 
 def _of_call(world: World, file: NamedFile) -> FoundFile | None:
@@ -102,6 +131,20 @@ def _of_call(world: World, file: NamedFile) -> FoundFile | None:
     if found is None or found[0].type != file.type or file.number or file.is_marked:
         return None
     return FoundFile(found[1] - RETENTION_SECONDS, partial(_called, found[0], file))
+
+
+async def made_aside(found: FoundFile) -> MediaFile:
+    """Return the file; it is made in another thread, so that requests do not wait for it.
+
+    A server has one such thread, and so makes one file at a time.
+    """
+    loop = asyncio.get_running_loop()
+    thread = _threads.get(loop)
+    if thread is None:
+        from concurrent.futures import ThreadPoolExecutor  # most servers never send a file
+
+        thread = _threads[loop] = ThreadPoolExecutor(1, "kling-mock-files")
+    return await loop.run_in_executor(thread, found.render)
 
 
 async def send_result(
@@ -118,7 +161,7 @@ async def send_result(
         damage: What is wrong with it.
         fault: The faults that happened to the request, for the journal.
     """
-    request, content = exchange.request, found.render()
+    request, content = exchange.request, await made_aside(found)
     reply = _head_of(request, found, content)
     exchange.record(NO_REPLY._replace(http=reply.status), fault)
     if damage.is_lost:
@@ -199,25 +242,36 @@ def _headers(content: MediaFile, found: FoundFile) -> dict[str, str]:
 # The renderers are not loaded before they are needed: most servers never send a file.
 
 
-def _video(plan: Plan, _result: ResultList, file: NamedFile) -> MediaFile:
-    from kling_mock.kling.media.clip import frame_size, render
+def _video(source: _Source) -> MediaFile:
+    from kling_mock.kling.media.card import Card
+    from kling_mock.kling.media.clip import render
+    from kling_mock.kling.media.sizes import frame_size
 
-    width, height = frame_size(_MODES[plan.resolution], plan.aspect_ratio)
-    return render(width, height, fps=plan.fps, seconds=plan.seconds, sound=plan.sound, tag=file.tag)
+    plan, file = source.plan, source.file
+    return render(
+        *frame_size(_MODES[plan.resolution], plan.aspect_ratio),
+        fps=plan.fps,
+        seconds=plan.seconds,
+        sound=plan.sound,
+        tag=file.tag,
+        card=Card(plan.endpoint, plan.model, source.task_id, file.is_marked, source.picture),
+    )
 
 
-def _image(plan: Plan, result: ResultList, file: NamedFile) -> MediaFile:
+def _image(source: _Source) -> MediaFile:
     from kling_mock.kling.media.picture import render
 
-    return render(*result.size, tag=f"{file.tag}, {plan.endpoint}, {plan.model}")
+    plan = source.plan
+    tag = f"{source.file.tag}, {plan.endpoint}, {plan.model}"
+    return render(*source.result.size, tag=tag)
 
 
-def _audio(_plan: Plan, result: ResultList, file: NamedFile) -> MediaFile:
-    return _sound(file, result.seconds)
+def _audio(source: _Source) -> MediaFile:
+    return _sound(source.file, source.result.seconds)
 
 
-def _trial(_plan: Plan, _result: ResultList, file: NamedFile) -> MediaFile:
-    return _sound(file, _TRIAL_SECONDS)
+def _trial(source: _Source) -> MediaFile:
+    return _sound(source.file, _TRIAL_SECONDS)
 
 
 def _sound(file: NamedFile, seconds: float) -> MediaFile:
@@ -227,7 +281,7 @@ def _sound(file: NamedFile, seconds: float) -> MediaFile:
 
 
 #: What makes the files of a task, by the type of the item.
-_RENDERERS: Mapping[OutputType, Callable[[Plan, ResultList, NamedFile], MediaFile]] = {
+_RENDERERS: Mapping[OutputType, Callable[[_Source], MediaFile]] = {
     "video": _video,
     "image": _image,
     "audio": _audio,
@@ -237,12 +291,16 @@ _RENDERERS: Mapping[OutputType, Callable[[Plan, ResultList, NamedFile], MediaFil
 
 def _called(made: CallFile, file: NamedFile) -> MediaFile:
     """Return a file that a call without a task has made."""
-    from kling_mock.kling.media import clip, mask, picture
-
     if made.type == "audio":
         return _sound(file, made.seconds)
     if made.type == "video":
-        return clip.render(*made.size, fps=made.fps, seconds=int(made.seconds), tag=file.tag)
+        from kling_mock.kling.media.card import Card
+        from kling_mock.kling.media.clip import render
+
+        seconds, card = int(made.seconds), Card(made.endpoint)
+        return render(*made.size, fps=made.fps, seconds=seconds, tag=file.tag, card=card)
+    from kling_mock.kling.media import mask, picture
+
     if made.discs is None:
         return picture.render(*made.size, tag=file.tag)
     return mask.Mask(*made.size, made.discs).png(file.tag)

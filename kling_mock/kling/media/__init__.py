@@ -1,18 +1,21 @@
-"""Real MP4 files for finished tasks: they play, seek and have the requested length.
+"""Real files for finished tasks; the videos play, seek and have the requested length.
 
-    from kling_mock.kling.media.clip import frame_size, render
+    from kling_mock.kling.media.card import Card
+    from kling_mock.kling.media.clip import render
+    from kling_mock.kling.media.sizes import frame_size
 
-    clip = render(*frame_size("pro", "16:9"), fps=30, seconds=5, sound=True, tag=video_id)
+    card = Card("text2video", "kling-v3", task_id)
+    size = frame_size("pro", "16:9")
+    clip = render(*size, fps=30, seconds=5, sound=True, tag=video_id, card=card)
     clip.size, clip.etag, clip.read(0, 1024)
 
-Pure and deterministic: the same arguments give the same bytes, and nothing is encoded at run
-time. A clip is a header of a few kilobytes in front of slices of a committed template, so a
-byte range costs the range and not the file. The picture is a counter of seconds, a strip that
-grows with them and a bar that starts again each second; the sound is a soft note per second.
+Pure and deterministic: the same arguments give the same bytes. The picture says what the video is,
+and counts its seconds; it is drawn and coded here, when the file is first fetched. The sound is a
+soft note per second.
 
 What Kling documents (std is 720p, pro is 1080p, 4k; aspect ratios 16:9, 9:16, 1:1; 3 to 15
-seconds) is kept; what is longer, such as a video that was extended, begins again after 15.
-Assumed, because no source states it:
+seconds) is kept; the sound of what is longer, such as a video that was extended, begins again
+after 15. Assumed, because no source states it:
 
 * 1:1 has the short side of its mode: 720x720, 1080x1080, 2160x2160.
 * 4k is 3840x2160 and not the 4096 pixels of cinema.

@@ -1,4 +1,4 @@
-"""Write the header of an MP4 file (ISO 14496-12) for samples that exist already.
+"""Write the header of an MP4 file (ISO 14496-12) for samples whose sizes are known.
 
 Only what two plain tracks need: no edit lists, fragments or composition times. The index
 (`moov`) comes before the samples, so that a browser can start before the file is complete.
@@ -24,7 +24,7 @@ class Track:
         timescale: Ticks per second.
         delta: Ticks that each sample lasts; the last one is shortened to end with the clip.
         chunks: Sizes in bytes of the samples of each chunk; a chunk is one second.
-        keyframes: Whether only the first sample of each chunk can be decoded alone; else all.
+        keyframes: The samples, from 1, that can be decoded alone; `None` is all.
     """
 
     kind: bytes
@@ -33,7 +33,7 @@ class Track:
     timescale: int
     delta: int
     chunks: Sequence[Sequence[int]]
-    keyframes: bool
+    keyframes: Sequence[int] | None
 
 
 def file_header(tracks: Sequence[Track], seconds: int, comment: str) -> bytes:
@@ -141,12 +141,11 @@ def _stbl(track: Track, seconds: int, offsets: Sequence[int]) -> bytes:
     sizes = [size for chunk in track.chunks for size in chunk]
     last = seconds * track.timescale - (len(sizes) - 1) * track.delta
     counts = [len(chunk) for chunk in track.chunks]
-    firsts = [1 + sum(counts[:chunk]) for chunk in range(len(counts))]
     return box(
         b"stbl",
         _full(b"stsd", 0, pack(">I", 1), track.entry),
         _table(b"stts", [(len(sizes) - 1, track.delta), (1, last)]),
-        _table(b"stss", [(first,) for first in firsts]) if track.keyframes else b"",
+        b"" if track.keyframes is None else _table(b"stss", [(one,) for one in track.keyframes]),
         _table(b"stsc", [(chunk, count, 1) for chunk, count in enumerate(counts, 1)]),
         _full(b"stsz", 0, pack(f">II{len(sizes)}I", 0, len(sizes), *sizes)),
         _table(b"stco", [(offset,) for offset in offsets]),

@@ -1,66 +1,88 @@
 """A finished task's video file."""
 
-import hashlib
-from collections.abc import Sequence
-from functools import lru_cache
-from itertools import accumulate
+from __future__ import annotations
 
-from kling_mock.kling.media import _templates
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+from kling_mock.kling.media._h264 import FrameShape, avcc, inter_slice, intra_slice
 from kling_mock.kling.media._header import Track, file_header, picture_entry, sound_entry
-from kling_mock.kling.media._templates import Cut, Template, template
+from kling_mock.kling.media._tone import AAC_FRAME, AUDIO_RATE, sound_second
+from kling_mock.kling.media.card import Card, Drawing
 from kling_mock.kling.media.file import MediaFile
 
-__all__ = ["frame_size", "render"]
+__all__ = ["KEPT_BYTES", "render"]
 
-_SHORT_SIDES = {"std": 720, "pro": 1080, "4k": 2160}  # pixels
-_RATIOS = {"16:9": (16, 9), "9:16": (9, 16), "1:1": (1, 1)}
+#: Of files that are kept after they were made, in all; the newest one is kept whatever its size.
+KEPT_BYTES: Final = 8 * 1024 * 1024
+
+_SIDES = range(360, 4097)  # pixels
 _FRAME_RATES = (24, 30)
 _SECONDS = range(1, 301)
 _MAX_TAG = 255  # bytes
 _TICKS = 512  # per frame, so the time scale is as fine as usual muxers make it
+_KEYFRAME_SECONDS = 5  # from one keyframe to the next
 
 
-def frame_size(mode: str, aspect_ratio: str) -> tuple[int, int]:
-    """Return the width and height in pixels of a mode and an aspect ratio.
+class _Clip(NamedTuple):
+    """What a file is made of; the same values are the same bytes."""
 
-    Args:
-        mode: `std` (720p), `pro` (1080p) or `4k` (2160p).
-        aspect_ratio: `16:9`, `9:16` or `1:1`. The size of 1:1 is assumed, see the package.
+    shape: FrameShape
+    fps: int
+    seconds: int
+    sound: bool
+    tag: str
+    card: Card
 
-    Raises:
-        ValueError: Another mode or aspect ratio; the text names those there are.
+
+class _Second(NamedTuple):
+    """What a second of a track takes.
+
+    Attributes:
+        parts: The bytes of its samples, one after the other.
+        sizes: Bytes of each sample.
     """
-    if mode not in _SHORT_SIDES:
-        raise ValueError(f"mode: must be one of {', '.join(_SHORT_SIDES)}; got {mode!r}")
-    if aspect_ratio not in _RATIOS:
-        raise ValueError(f"aspect_ratio: must be one of {', '.join(_RATIOS)}; got {aspect_ratio!r}")
-    across, down = _RATIOS[aspect_ratio]
-    unit = _SHORT_SIDES[mode] // min(across, down)
-    return across * unit, down * unit
+
+    parts: Sequence[bytes | memoryview]
+    sizes: Sequence[int]
 
 
 def render(
-    width: int, height: int, *, fps: int = 30, seconds: int, sound: bool = False, tag: str = ""
+    width: int,
+    height: int,
+    *,
+    fps: int = 30,
+    seconds: int,
+    sound: bool = False,
+    tag: str = "",
+    card: Card,
 ) -> MediaFile:
     """Make a video file; the same arguments give the same bytes.
 
+    It takes about a tenth of a second, unless it was made a short time ago. May be called from
+    several threads.
+
     Args:
-        width: Pixels; with `height` one of the nine sizes that `frame_size` returns.
-        height: Pixels.
+        width: Pixels, 360 to 4096, even.
+        height: Pixels, likewise.
         fps: Frames per second: 24 or 30.
-        seconds: Length in seconds, a whole number from 1 to 300. What is shown and heard after
-            15 seconds is what was before.
+        seconds: Length in seconds, a whole number from 1 to 300. What is heard after 15 seconds is
+            what was before.
         sound: Whether the file has an audio track.
         tag: Text of at most 255 bytes in UTF-8, kept as the file's comment. Give each task
             its own (such as the video's id), and no two tasks have the same file or ETag.
+        card: What the picture shows.
 
     Raises:
         ValueError: An argument outside of these; the text names what it must be.
     """
-    sizes = [frame_size(mode, ratio) for mode in _SHORT_SIDES for ratio in _RATIOS]
-    if (width, height) not in sizes:
-        possible = ", ".join(f"{w}x{h}" for w, h in sizes)
-        raise ValueError(f"width and height: must be one of {possible}; got {width}x{height}")
+    for name, size in (("width", width), ("height", height)):
+        if size not in _SIDES or size % 2:
+            raise ValueError(f"{name}: must be an even number from 360 to 4096, got {size}")
     if fps not in _FRAME_RATES:
         raise ValueError(f"fps: must be 24 or 30 frames per second, got {fps}")
     if seconds not in _SECONDS:
@@ -68,37 +90,108 @@ def render(
     if len(tag.encode()) > _MAX_TAG:
         raise ValueError(f"tag: must be at most {_MAX_TAG} bytes, got {len(tag.encode())}")
     # int(): 5.0 passes the checks above as 5, and must then be the same clip as 5.
-    return _open(int(width), int(height), int(fps), int(seconds), bool(sound), tag)
+    shape = FrameShape(int(width), int(height))
+    return _kept.get(_Clip(shape, int(fps), int(seconds), bool(sound), tag, card))
 
 
-@lru_cache(maxsize=64)  # about 10 kB each: a download in many ranges opens its clip once
-def _open(width: int, height: int, fps: int, seconds: int, sound: bool, tag: str) -> MediaFile:  # noqa: FBT001 - a cache key
-    pictures = template(f"{width}x{height}")
-    sources: list[Template] = [pictures]
-    cuts: list[list[Cut]] = [[pictures.picture_second(s, fps) for s in range(seconds)]]
-    entry = picture_entry(width, height, pictures.avcc[fps])
-    size = (width, height)
-    chunks = [cut.sizes for cut in cuts[0]]
-    tracks = [Track(b"vide", size, entry, fps * _TICKS, _TICKS, chunks, keyframes=True)]
-    if sound:
-        tone = template("tone")
-        sources.append(tone)
-        cuts.append([tone.sound_second(s) for s in range(seconds)])
-        tracks.append(_sound_track(cuts[1]))
-    header = file_header(tracks, seconds, tag)
+class _Files:
+    """The files that were asked for last, made once each."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()  # one at a time: making takes all of a processor anyway
+        self._size = 0
+        self._files: OrderedDict[_Clip, tuple[MediaFile, int]] = OrderedDict()
+
+    def get(self, clip: _Clip) -> MediaFile:
+        with self._lock:
+            found = self._files.pop(clip, None)
+            if found is None:
+                file, size = _make(clip)
+                found = file, size + len(clip.card.picture)
+                self._size += found[1]
+            self._files[clip] = found
+            while self._size > self._most and len(self._files) > 1:
+                _, (_, size) = self._files.popitem(last=False)
+                self._size -= size
+            return found[0]
+
+    def clear(self) -> None:
+        with self._lock:
+            self._files.clear()
+            self._size = 0
+
+
+_kept = _Files(KEPT_BYTES)
+
+
+def _make(clip: _Clip) -> tuple[MediaFile, int]:
+    """Return the file, and the bytes of memory that it takes."""
+    tracks = [list(_pictures(clip))]
+    if clip.sound:
+        tracks.append([_sound(second) for second in range(clip.seconds)])
+    header = file_header(list(_tracks(clip, tracks)), clip.seconds, clip.tag)
     # Second by second, so that playing needs one region of the file at a time.
-    parts = [
-        memoryview(header),
-        *(cut.data for second in zip(*cuts, strict=True) for cut in second),
-    ]
+    parts = [memoryview(header)]
+    for together in zip(*tracks, strict=True):
+        parts += (memoryview(part) for second in together for part in second.parts)
     *starts, end = accumulate((len(part) for part in parts), initial=0)
-    # The header and the templates decide every byte, and are quicker to hash than the file.
-    content = hashlib.sha256(header + b"".join(source.digest for source in sources))
-    return MediaFile(end, f'"{content.hexdigest()[:32]}"', "video/mp4", parts, starts)
+    content = hashlib.sha256()
+    for part in parts:
+        content.update(part)
+    etag = f'"{content.hexdigest()[:32]}"'
+    own = {
+        id(part.obj): memoryview(part.obj).nbytes for part in parts
+    }  # some are in the file several times
+    return MediaFile(end, etag, "video/mp4", parts, starts), sum(own.values())
 
 
-def _sound_track(cuts: Sequence[Cut]) -> Track:
-    rate = _templates.AUDIO_RATE
-    chunks = [cut.sizes for cut in cuts]
-    entry = sound_entry(rate)
-    return Track(b"soun", (0, 0), entry, rate, _templates.AAC_FRAME, chunks, keyframes=False)
+def _tracks(clip: _Clip, tracks: Sequence[Sequence[_Second]]) -> Iterator[Track]:
+    """Yield what the header says of each track."""
+    fps, count = clip.fps, clip.seconds * clip.fps
+    entry = picture_entry(*clip.shape, avcc(clip.shape, fps))
+    keyframes = range(1, count + 1, fps * _KEYFRAME_SECONDS)
+    chunks = [second.sizes for second in tracks[0]]
+    yield Track(b"vide", clip.shape, entry, fps * _TICKS, _TICKS, chunks, keyframes)
+    for track in tracks[1:]:
+        chunks = [second.sizes for second in track]
+        yield Track(b"soun", (0, 0), sound_entry(AUDIO_RATE), AUDIO_RATE, AAC_FRAME, chunks, None)
+
+
+def _pictures(clip: _Clip) -> Iterator[_Second]:
+    """Yield the seconds of the picture.
+
+    A keyframe has two slices. The upper one never changes, so it is coded and kept once.
+    """
+    shape, fps = clip.shape, clip.fps
+    total, frames = shape.across * shape.down, fps * _KEYFRAME_SECONDS
+    drawing = Drawing(shape, clip.card, fps=fps, seconds=clip.seconds, sound=clip.sound)
+    canvas, split = drawing.canvas, drawing.first_moving_row
+    above, below = range(split), range(split, shape.down)
+    upper = intra_slice(shape, above, canvas.blocks(above))
+    shown: dict[int, bytes] = {}  # the macroblocks that have changed, as they were coded last
+    for second in range(clip.seconds):
+        upper_parts, parts, sizes = list[bytes](), list[bytes](), list[int]()
+        for number in range(second * fps, (second + 1) * fps):
+            touched = {place for region in drawing.show(number) for place in canvas.numbers(region)}
+            if number % frames == 0:
+                lower = intra_slice(shape, below, canvas.blocks(below))
+                shown |= {place: canvas.block(place) for place in touched}
+                upper_parts.append(upper)
+                parts.append(lower)
+                sizes.append(len(upper) + len(lower))
+                continue
+            changed = [
+                (place, block)
+                for place in sorted(touched)
+                if shown.get(place) != (block := canvas.block(place))
+            ]
+            shown |= changed
+            parts.append(inter_slice(number % frames, total, changed))
+            sizes.append(len(parts[-1]))
+        yield _Second([*upper_parts, b"".join(parts)], sizes)
+
+
+def _sound(second: int) -> _Second:
+    cut = sound_second(second)
+    return _Second([cut.data], cut.sizes)

@@ -29,6 +29,7 @@ class CallFile(NamedTuple):
         discs: Of an image: that it is a mask of these; `None` is an ordinary picture.
         seconds: Length of a video or of a sound.
         fps: Frames per second of a video.
+        endpoint: The endpoint whose call has made a video, for its picture.
     """
 
     type: OutputType
@@ -36,6 +37,7 @@ class CallFile(NamedTuple):
     discs: tuple[Disc, ...] | None = None
     seconds: float = 0.0
     fps: int = 30
+    endpoint: str = ""
 
 
 class CallSession(NamedTuple):

@@ -1,4 +1,6 @@
-"""Takes the pictures of the dashboard that the documentation shows: `python -m` this module.
+"""Takes the pictures of the dashboard and of a video that the documentation shows.
+
+`python -m` this module; the video's needs ffmpeg.
 
 The server has a seed and a clock that stands still, so that only what the browser draws can differ
 from one run to the next.
@@ -6,15 +8,17 @@ from one run to the next.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import shutil
 import sys
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from kling_mock import KlingMock
+from tests.ffmpeg import decode
 from tests.mock.conftest import Api
 from tests.mock.dashboard.chromium import NAMES, Chromium, Page
 from tests.mock.receiver import Receiver
@@ -62,10 +66,51 @@ def fill(mock: KlingMock, language: str, receiver: Receiver) -> str:
 def take(page: Page) -> bytes:
     """Return what the page shows, in as few colours as it has."""
     page.run("document.querySelectorAll('video').forEach((one) => { one.pause(); })")
-    image = Image.open(io.BytesIO(page.picture())).convert("RGB")
+    return written(Image.open(io.BytesIO(page.picture())).convert("RGB"))
+
+
+def written(image: Image.Image) -> bytes:
     small = io.BytesIO()
     image.quantize(128, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     return small.getvalue()
+
+
+def balloon() -> str:
+    """Draw what a request could be about; return the file in base64."""
+    image = Image.linear_gradient("L").resize((960, 720))
+    sky = Image.merge(
+        "RGB", [image.point([low + v // 3 for v in range(256)]) for low in (90, 140, 170)]
+    )
+    draw = ImageDraw.Draw(sky)
+    draw.rectangle((0, 540, 960, 720), (30, 84, 120))
+    draw.line((480, 420, 470, 620), (60, 60, 60), 4)
+    draw.polygon((455, 440, 505, 440, 480, 405), (150, 24, 32))
+    draw.ellipse((350, 100, 610, 425), (204, 36, 44))
+    draw.ellipse((405, 150, 460, 230), (236, 120, 124))
+    made = io.BytesIO()
+    sky.save(made, "PNG")
+    return base64.b64encode(made.getvalue()).decode()
+
+
+def video_frame() -> bytes:
+    """Return a picture of a video in its fourth second, as ffmpeg decodes it."""
+    with KlingMock(seed=7) as mock:
+        api = Api(mock)
+        task = api.new("image2video", model_name="kling-v2-6", image=balloon(), duration="5")
+        mock.complete(task)
+        (video,) = api.task(task, "image2video")["task_result"]["videos"]
+        content = api.http.get(video["url"]).content
+        api.http.close()
+    frame = decode(
+        content, "-ss", "3.5", "-map", "0:v", "-frames:v", "1", "-f", "image2pipe", "-c:v", "png"
+    )
+    return written(Image.open(io.BytesIO(frame)).convert("RGB").resize((960, 540)))
+
+
+def save(name: str, content: bytes) -> None:
+    assert len(content) <= LARGEST, (name, len(content))
+    (FOLDER / f"{name}.png").write_bytes(content)
+    print(f"{name}.png: {len(content)} bytes")  # noqa: T201 - a command
 
 
 def main() -> int:
@@ -90,12 +135,12 @@ def main() -> int:
                     page.wait("document.querySelector('video')?.readyState >= 2")
                     page.run("document.querySelector('video').currentTime = 2")
                     page.wait("!document.querySelector('video').seeking")
+                    page.wait("document.querySelector('video').readyState === 4")
                     if view == "task":
                         page.wait("document.querySelectorAll('.story li').length > 8")
                     content = take(page)
-            assert len(content) <= LARGEST, (name, len(content))
-            (FOLDER / f"{name}.png").write_bytes(content)
-            print(f"{name}.png: {len(content)} bytes")  # noqa: T201 - a command
+            save(name, content)
+    save("video-picture", video_frame())
     return 0
 
 

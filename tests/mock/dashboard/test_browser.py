@@ -21,6 +21,21 @@ __all__ = ["chromium", "receiver"]
 
 pytestmark = pytest.mark.slow
 
+# How much of three parts of a video's picture, in 1280 by 720 pixels, is bright: the name of the
+# endpoint, the counter, and the bar.
+LOOK = """((video) => {
+    const canvas = new OffscreenCanvas(1280, 720), context = canvas.getContext("2d");
+    context.drawImage(video, 0, 0);
+    return [[72, 112, 440, 96], [72, 494, 200, 112], [72, 628, 1144, 8]].map((part) => {
+        const { data } = context.getImageData(...part);
+        let bright = 0;
+        for (let at = 0; at < data.length; at += 4) {
+            bright += Math.max(data[at], data[at + 1], data[at + 2]) > 150;
+        }
+        return bright / (data.length / 4);
+    });
+})"""
+
 VIEWS = ("tasks", "requests", "callbacks", "faults", "accounts")
 MANY = 5_000
 
@@ -64,9 +79,19 @@ def test_a_task_comes_in_and_its_video_plays(page: Page, mock: KlingMock) -> Non
     page.wait(f"{video}?.readyState >= 3")
     page.run(f"{video}.muted = true, {video}.play()")
     page.wait(f"{video}.currentTime > 0.2")
-    page.run(f"{video}.currentTime = 4")
+    first = page.run(f"{video}.pause(), {LOOK}({video})")
+    page.run(f"{video}.currentTime = 4.5")
     page.wait(f"{video}.currentTime >= 4 && !{video}.seeking")
+    last = page.run(f"{LOOK}({video})")
+    assert [page.run(f"{video}.{name}") for name in ("videoWidth", "videoHeight")] == [1280, 720]
     assert page.run(f"{video}.duration") == pytest.approx(5, abs=0.2)
+    for written, counted, filled in (first, last):
+        assert written > 0.05
+        assert counted > 0.05
+        assert filled > 0
+    assert first[0] == last[0]  # what the video is, in the upper half
+    assert first[1] != last[1]  # the counter
+    assert first[2] + 0.5 < last[2]  # the bar
     assert len(mock.journal) == 1  # who looks on is no app
 
 
