@@ -11,10 +11,12 @@ import binascii
 import hashlib
 import hmac
 import re
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kling_mock.relay.domain.errors import invalid
-from kling_mock.storage.values import SecretRotation
+
+if TYPE_CHECKING:  # a server makes its token here long before its relay is used
+    from kling_mock.storage.values import SecretRotation
 
 __all__ = [
     "ChannelKey",

@@ -279,6 +279,21 @@ def test_importing_loads_no_server() -> None:
         _ = kling_mock.Other
 
 
+@pytest.mark.slow
+def test_a_server_loads_its_relay_when_it_is_used() -> None:
+    """Most tests use none, and its storage takes a tenth of the time in which a server starts."""
+    code = (
+        "import sys\n"
+        "from kling_mock import KlingMock\n"
+        "with KlingMock() as mock:\n"
+        "    assert mock.relay_token\n"
+        "    assert mock.relay_url\n"
+        "loaded = [one for one in sys.modules if one.startswith('kling_mock.storage')]\n"
+        "assert not loaded, loaded\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_without_the_extra() -> None:
     """Without aiohttp the error names the install command."""
     code = (
