@@ -197,7 +197,8 @@ class MockClock(ABC):
         """Run *run* on the server's loop at the instant *when*, at once if that has passed."""
         timer = Timer(when, run, arguments)
         heapq.heappush(self._timers, (when, next(self._order), timer))
-        self._scheduled(when)
+        if self._timers[0][2] is timer:
+            self._first_is_due(when)
         return timer
 
     @property
@@ -297,8 +298,8 @@ class MockClock(ABC):
         speed = "" if self.speed is None else f", speed {self.speed:g}"
         return f"<{type(self).__name__} at {at}{speed}>"
 
-    def _scheduled(self, when: float) -> None:  # noqa: B027 - optional: a manual clock needs no alarm
-        """Handle that a timer for *when* was added."""
+    def _first_is_due(self, when: float) -> None:  # noqa: B027 - optional: a manual clock needs no alarm
+        """Handle that a timer was added which is due at *when*, before all others."""
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._spawned.pop(task, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 import threading
 import time
 from collections.abc import Callable
@@ -152,8 +153,8 @@ class ScaledClock(MockClock):
             with contextlib.suppress(RuntimeError):  # the server has just stopped
                 self._loop.call_soon_threadsafe(self._run_due)
 
-    def _scheduled(self, when: float) -> None:
-        if self._loop is not None and self._timers[0][0] == when:
+    def _first_is_due(self, when: float) -> None:
+        if self._loop is not None:
             self._set_alarm(self._loop, when)
 
     def _set_alarm(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
@@ -166,8 +167,9 @@ class ScaledClock(MockClock):
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        while (timer := self._due(self.now())) is not None:
-            timer.fire()
+        timers = self._timers
+        while timers and timers[0][0] <= self.now():
+            heapq.heappop(timers)[2].fire()
         if self._loop is not None and self._timers:
             self._set_alarm(self._loop, self._timers[0][0])
 

@@ -26,7 +26,7 @@ from kling_mock.kling.model.busy_polling import BusyPolling
 from kling_mock.kling.model.content import Content, ContentDecision
 from kling_mock.kling.model.inputs import InputPictures
 from kling_mock.kling.model.library import LibraryItems
-from kling_mock.kling.model.lifecycle import Event
+from kling_mock.kling.model.lifecycle import TERMINAL, Event
 from kling_mock.kling.model.plan import LaterFailure, Plan
 from kling_mock.kling.model.progress import STUCK, TYPICAL, ProgressRule, ProgressRules, schedule
 from kling_mock.kling.model.sessions import Sessions
@@ -260,7 +260,7 @@ class World:
         now = self.clock.now()
         task.apply(event, now, code, reason)
         self.changes.note("task", task.task_id)
-        if task.is_done:
+        if task.status in TERMINAL:
             account, plan = task.account, task.plan
             account.release(plan)
             if task.status == "succeed":

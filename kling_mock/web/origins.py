@@ -52,6 +52,7 @@ class Origins:
 
     Attributes:
         unknown: What a call comes from that was made while no test ran, if it is not known.
+        has_left: Whether an earlier test has left a thread that ran when this one began.
     """
 
     def __init__(self, callers: Callers | None = None) -> None:
@@ -61,7 +62,7 @@ class Origins:
         self._owner: TestRun | None = None  # of what begins now
         self._begun: WeakKeyDictionary[threading.Thread, TestRun | None] = WeakKeyDictionary()
         self._is_watching = False
-        self._left: list[threading.Thread] = []
+        self.has_left = False
         self._late: Counter[str] = Counter()
 
     @property
@@ -80,12 +81,7 @@ class Origins:
         self._settle()
         self._is_watching = True
         self._running = self._owner = run
-        self._left = [one for one, origin in self._begun.items() if origin and one.is_alive()]
-
-    @property
-    def has_left(self) -> bool:
-        """Whether an earlier test has left a thread that ran when this one began."""
-        return bool(self._left)
+        self.has_left = any(origin and one.is_alive() for one, origin in self._begun.items())
 
     def end(self) -> None:
         """Note that the test has ended: what it calls from now on is late."""
@@ -96,7 +92,7 @@ class Origins:
         """Note that there are no more tests: nothing is late any more."""
         self.end()
         self._is_watching = False
-        self._left = []
+        self.has_left = False
 
     @contextmanager
     def for_no_test(self) -> Generator[None]:

@@ -72,9 +72,10 @@ def check_cfg_scale(request: CreateRequest) -> None:
 def check_prompt_or_shots(request: CreateRequest) -> None:
     """Check the shots; a request without them needs a prompt."""
     fields = request.fields
-    if fields.get("multi_shot") is not True and "prompt" not in fields:
+    if fields.get("multi_shot") is True:
+        check_shots(request)
+    elif "prompt" not in fields:
         raise invalid("prompt", "required, must be a string of at most 2500 characters")
-    check_shots(request)
 
 
 def check_shots(request: CreateRequest) -> None:

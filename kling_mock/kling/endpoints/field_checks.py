@@ -84,9 +84,9 @@ def _ignore(
 
 
 def _string(field: Field, value: object, path: str, reader: FieldReader) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise _unreadable(field, path, value)
     if not isinstance(value, str):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise _unreadable(field, path, value)
         value = _text(value)
         if not field.is_numeric:
             reader.noticed.coerced(path, f"a number was taken for a text; {_expected(field)}")

@@ -12,6 +12,10 @@ from kling_mock.kling.service_codes import refusal, shortened
 __all__ = ["check_library_ids"]
 
 
+#: The fields that name voices or elements; most requests have none of them.
+_NAMING = frozenset({"element_list", "voice_list", "element_voice_id", "contents"})
+
+
 class _Named(NamedTuple):
     """One id in a request.
 
@@ -36,7 +40,7 @@ def check_library_ids(fields: Mapping[str, Any], context: CallContext) -> None:
         Refusal: 400/1201, it is of another account, or was deleted.
     """
     find_item = context.find_item
-    if find_item is None:
+    if find_item is None or _NAMING.isdisjoint(fields):
         return
     for kind, item_id, path in _named(fields):
         task = find_item(kind, item_id)

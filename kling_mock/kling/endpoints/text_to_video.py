@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from kling_mock.kling.endpoints.common_rules import (
@@ -39,7 +40,7 @@ from kling_mock.kling.endpoints.models import (
     rows,
 )
 from kling_mock.kling.endpoints.prices import video_prices
-from kling_mock.kling.endpoints.record import CreateRequest, EmulatedEndpoint
+from kling_mock.kling.endpoints.record import EmulatedEndpoint
 from kling_mock.kling.wire.v1 import TASK_CALLS, V1
 from kling_mock.web.facts import documented
 
@@ -141,9 +142,7 @@ _EXAMPLES: Mapping[str, Any] = {
 }
 
 
-def _check_camera(request: CreateRequest) -> None:
-    check_camera(request, "camera")
-
+_check_camera = partial(check_camera, situation="camera")
 
 RECORD = EmulatedEndpoint(
     name="text2video",

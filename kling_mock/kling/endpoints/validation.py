@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from kling_mock.kling.endpoints.field_checks import check_fields
 from kling_mock.kling.endpoints.library_ids import check_library_ids
@@ -36,7 +36,7 @@ def read_object(body: bytes) -> dict[str, object]:
         Refusal: 400/1200 if the bytes are not UTF-8, not JSON, too deep, or not an object.
     """
     try:
-        found: object = _decode(body.decode("utf-8"))
+        found: Any = _decode(body.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise Refusal(1200, f"The body is not UTF-8: see byte {error.start}.") from None
     except RecursionError:
@@ -46,7 +46,7 @@ def read_object(body: bytes) -> dict[str, object]:
         raise Refusal(1200, f"The body is not JSON: {reason}.") from None
     if not isinstance(found, dict):
         raise Refusal(1200, "The body must be a JSON object.")
-    return cast("dict[str, object]", found)
+    return found
 
 
 def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: CallContext) -> Plan:

@@ -142,7 +142,9 @@ class Exchange:
                     return early
             call, account = self.call, self.account
             if call is not None and account is not None:
-                data = await self._serve(call, account)
+                data = self._serve(call, account)
+                if call.operation == "create" and self.world.callbacks.early:
+                    await self.world.callbacks.sent_early()
         except Refusal as error:
             refusal = error
         except ClientGoneError:
@@ -170,7 +172,7 @@ class Exchange:
         only_keys = self.call.record.interface.api_key_only
         self.account = world.accounts.authenticate(header, world.clock, only_keys=only_keys)
 
-    async def _serve(self, call: RoutedCall, account: Account) -> str:
+    def _serve(self, call: RoutedCall, account: Account) -> str:
         """Do what the call is for; return the reply's `data`.
 
         Raises:
@@ -184,8 +186,6 @@ class Exchange:
             world.faults.on_task = ""
             data = service.create(world, account, call, self.body or b"", self.origin, self.noticed)
             self.task_fault = world.faults.on_task
-            if world.callbacks.early:
-                await world.callbacks.sent_early()
             return data
         if operation == "get":
             return service.get(world, account, call, self.origin())
@@ -224,8 +224,6 @@ class Exchange:
         return self._reply(refusal.http, refusal.code, refusal.message, None, refusal.retry_after)
 
     def _shown_query(self) -> str:
-        if not self.query:
-            return ""
         if self.call is None:
             return redact_query(self.query, ())
         record = self.call.record
@@ -247,12 +245,12 @@ class Exchange:
             now,
             self.request.method,
             self.path,
-            self._shown_query(),
+            self._shown_query() if self.query else "",
             reply.http,
             reply.code,
             reply.request_id,
             "" if account is None else account.name,
-            keep(redact_body(self.body or b"")),
+            keep(redact_body(self.body)) if self.body else b"",
             reply.body[:BODY_KEPT],
             fault,
             tuple(self.noticed.notes),

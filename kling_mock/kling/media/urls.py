@@ -49,6 +49,9 @@ FILES: Mapping[OutputType, FileForm] = {
     "audio": FileForm("audios", {"mp3": "audio/mpeg", "wav": "audio/wav"}),
     "voice": FileForm("voices", {"wav": "audio/wav"}, is_numbered=False),
 }
+_SUFFIXES: Mapping[OutputType, str] = {
+    type_: next(iter(form.media_types)) for type_, form in FILES.items()
+}
 _TYPES: Mapping[str, OutputType] = {form.folder: type_ for type_, form in FILES.items()}
 PATHS = assumed("the vendor serves results from hosts and paths of its own")
 RETENTION = documented("pages-2026-09", "pages-2026-04", as_of="2026-09-20")
@@ -98,7 +101,7 @@ def file_url(origin: str, file: NamedFile) -> str:
     form = FILES[file.type]
     number = f"-{file.number}" if form.is_numbered else ""
     marked = "-watermark" if file.is_marked else ""
-    suffix = file.suffix or next(iter(form.media_types))
+    suffix = file.suffix or _SUFFIXES[file.type]
     return f"{origin}{MEDIA}{form.folder}/{file.result_id}{number}{marked}.{suffix}"
 
 

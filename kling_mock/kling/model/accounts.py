@@ -180,9 +180,9 @@ class Account:
             now: Unix seconds.
             task_id: The task, if it is one.
         """
-        for one in charges_of(self.packs, what, now, task_id):
-            self.charged += 1
-            self.charges.append(one._replace(number=self.charged))
+        made = charges_of(self.packs, what, now, task_id, self.charged + 1)
+        self.charged += len(made)
+        self.charges.extend(made)
 
     def signing_secrets(self, now: float) -> list[str]:
         """Return what a callback is signed with, the newest first; two during a rotation."""
@@ -233,7 +233,7 @@ class Accounts:
         self._by_name: dict[str, Account] = {}
         self._pairs: dict[str, tuple[Account, KeyPair]] = {}
         self._api_keys: dict[str, tuple[Account, AccountApiKey]] = {}
-        self._tokens: dict[str, _Token] = {}
+        self._tokens: dict[str, _Token] = {}  # by the header that brought them
 
     def __getitem__(self, name: str) -> Account:
         return self._by_name[name]
@@ -280,6 +280,7 @@ class Accounts:
         """
         if key.key in self._api_keys:
             raise ValueError("This API key is taken.")
+        self._tokens.clear()  # one may look like this key, which counts
         account.api_keys.append(key)
         self._api_keys[key.key] = (account, key)
 
@@ -298,7 +299,24 @@ class Accounts:
                 only keys are taken), 1000 (unknown key or wrong secret), 1003 (not yet valid) or
                 1004 (expired).
         """
-        scheme, _, credential = (authorization or "").strip().partition(" ")
+        token = None if only_keys else self._tokens.get(authorization or "")
+        if token is None:
+            found = self._identify(authorization or "", only_keys=only_keys)
+            if isinstance(found, Account):
+                return found
+            token = found
+        if not token.pair.active:
+            raise Refusal(1000)
+        _judge_times(token, clock)
+        return token.account
+
+    def _identify(self, authorization: str, *, only_keys: bool) -> Account | _Token:
+        """Return the account of an API key, or a token, which is then remembered.
+
+        Raises:
+            Refusal: As `authenticate`, but for the times and whether the token's pair is active.
+        """
+        scheme, _, credential = authorization.strip().partition(" ")
         credential = credential.strip()
         if not scheme or (not credential and scheme.lower() == "bearer"):
             raise Refusal(1001)
@@ -311,14 +329,14 @@ class Accounts:
             return owner[0]
         if only_keys:
             raise refusal("api_key_only", note="must be one of the account's API keys")
-        token = self._tokens.get(credential) or self._verify(credential)
-        if not token.pair.active:
-            raise Refusal(1000)
-        _judge_times(token, clock)
-        return token.account
+        token = self._verify(credential)
+        if len(self._tokens) >= _CACHED:
+            self._tokens.clear()
+        self._tokens[authorization] = token
+        return token
 
     def _verify(self, credential: str) -> _Token:
-        """Check everything about a token that does not change, and remember it."""
+        """Check everything about a token that does not change."""
         _count_parts(credential)
         try:
             read = read_token(credential)
@@ -329,11 +347,7 @@ class Accounts:
             raise Refusal(1002) from None
         if found is None or not read.is_signed_with(found[1].secret_key):
             raise Refusal(1000)
-        token = _Token(*found, begins, ends)
-        if len(self._tokens) >= _CACHED:
-            self._tokens.clear()
-        self._tokens[credential] = token
-        return token
+        return _Token(*found, begins, ends)
 
 
 def _judge_times(token: _Token, clock: MockClock) -> None:

@@ -76,7 +76,9 @@ class Deduction(NamedTuple):
     number: int = 0
 
 
-def charges_of(packs: list[Pack], what: Charged, now: float, task_id: str = "") -> list[Deduction]:
+def charges_of(
+    packs: list[Pack], what: Charged, now: float, task_id: str = "", number: int = 1
+) -> list[Deduction]:
     """Take the price of something; return one deduction for each pack that paid a part of it.
 
     Args:
@@ -84,15 +86,25 @@ def charges_of(packs: list[Pack], what: Charged, now: float, task_id: str = "") 
         what: What was bought; nothing is deducted for what is free.
         now: Unix seconds.
         task_id: The task, if it is one.
+        number: Of the first deduction.
     """
     if not what.units:
         return []
     at = int(now * 1000)
     if not packs:
-        return [Deduction(at, task_id, what, what.units * _USD[what.pack])]
+        money = what.units * _USD[what.pack]
+        return [Deduction(at, task_id, what, money, number=number)]
     return [
         Deduction(
-            at, task_id, what, None, part.pack.pack_id, part.pack.name, part.before, part.units
+            at,
+            task_id,
+            what,
+            None,
+            part.pack.pack_id,
+            part.pack.name,
+            part.before,
+            part.units,
+            number + place,
         )
-        for part in take(packs, what.units, now, what.pack)
+        for place, part in enumerate(take(packs, what.units, now, what.pack))
     ]

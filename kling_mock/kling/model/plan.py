@@ -98,7 +98,7 @@ class Resulting(NamedTuple):
     @property
     def total(self) -> int:
         """How many items it is in all."""
-        return sum(one.length for one in self.lists)
+        return sum([one.length for one in self.lists])
 
     def of_type(self, wanted: OutputType) -> ResultList | None:
         """Return the list whose items are of this type, or `None`."""

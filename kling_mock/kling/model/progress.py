@@ -28,7 +28,8 @@ MOST_POLLS = 1_000_000
 
 _SPREAD = 0.2  # a task takes up to this part longer than typical
 _LEAST = 60.0  # seconds: no file is ever done sooner
-_START = (0.5, 2.0)  # seconds from submitted to processing: earliest, latest
+_EARLIEST = 0.5  # seconds from submitted to processing
+_START_SPREAD = 1.5  # seconds that it takes longer at most
 
 
 class Schedule(NamedTuple):
@@ -52,8 +53,8 @@ def schedule(typical: float, random: Random, least: float = _LEAST) -> Schedule:
         least: Seconds that it takes at least.
     """
     return Schedule(
-        processing=random.uniform(*_START),
-        done=max(least, typical * (1 + _SPREAD * random.random())),
+        _EARLIEST + _START_SPREAD * random.random(),
+        max(least, typical * (1 + _SPREAD * random.random())),
     )
 
 

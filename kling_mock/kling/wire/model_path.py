@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from json.encoder import encode_basestring_ascii as _quote
 from urllib.parse import parse_qsl
 
 from kling_mock.kling.media.urls import FILES, NamedFile, OutputType, file_url
@@ -51,8 +52,6 @@ REPORT = documented(
 
 _FREE = '[{"amount":"0"}]'  # a failed task
 _EXTRA_MILLISECONDS = "041"  # a result is one frame longer than requested
-
-_quote = json.JSONEncoder().encode  # of a string: quoted, and ASCII whatever it holds
 
 
 def _task_routes(path: str) -> tuple[EndpointRoute, ...]:

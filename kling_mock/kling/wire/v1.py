@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from json.encoder import encode_basestring_ascii as _quote
 from urllib.parse import parse_qsl
 
 from kling_mock.kling.media.urls import FILES, NamedFile, OutputType, file_url, video_url
@@ -54,8 +55,6 @@ REPORT = documented(
 )
 
 _FREE = Decimal(0)  # a failed task
-
-_quote = json.JSONEncoder().encode  # of a string: quoted, and ASCII whatever it holds
 
 
 def envelope(code: int, message: str, request_id: str, data: str | None) -> bytes:
@@ -235,7 +234,7 @@ def _result(task: EmulatedTask, origin: str) -> str:
     members = [f'"{name}":{_quote(value)}' for name, value in result.members]
     for one in result.lists:
         write = _ITEMS[OUTPUT_TYPES[one.key]]
-        items = ",".join(write(task, one, origin, index) for index in range(one.length))
+        items = ",".join([write(task, one, origin, index) for index in range(one.length)])
         members.append(f'"{one.key}":[{items}]')
     return f"{{{','.join(members)}}}"
 
@@ -249,7 +248,7 @@ def _video(task: EmulatedTask, own: ResultList, origin: str, _index: int) -> str
         )
     file = NamedFile("video", task.result_id("video"))
     length = f',"duration":"{task.plan.seconds}"' if task.plan.shows_duration else ""
-    more = "".join(f',"{name}":{_quote(value)}' for name, value in own.members)
+    more = "".join([f',"{name}":{_quote(value)}' for name, value in own.members])
     return f'{{"id":"{file.result_id}"{more},{_urls(task, origin, file)}{length}}}'
 
 

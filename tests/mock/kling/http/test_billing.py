@@ -12,6 +12,7 @@ from kling_mock import KlingMock
 from kling_mock.kling.model.accounts import Account
 from kling_mock.kling.model.admission import Purchase
 from kling_mock.kling.model.charges import KEPT, charges_of
+from kling_mock.kling.model.packs import Pack
 from kling_sdk import Charge, InvalidRequestError, Kling
 
 ALL = (0, 10**13)
@@ -148,6 +149,17 @@ def test_what_is_no_question_is_refused(kling: Kling, body: dict[str, Any], mess
     """400/1201."""
     with pytest.raises(InvalidRequestError, match=message):
         kling.request("POST", "/account/billing/package", json=body)
+
+
+def test_each_pack_that_pays_a_part_is_a_deduction() -> None:
+    """All of an account are numbered, from 1."""
+    packs = [Pack(name, name, Decimal(1), Decimal(1), None, 0.0, 0.0) for name in ("a", "b", "c")]
+    account = Account("mine", [], [], packs=packs)
+    account.charge(Purchase("identify-face", "", Decimal("1.5")), 1.0)
+    account.charge(Purchase("identify-face", "", Decimal("0.5")), 1.0)
+    found = [(one.number, one.pack_id, one.units) for one in account.charges]
+    assert found == [(1, "a", 1), (2, "b", Decimal("0.5")), (3, "b", Decimal("0.5"))]
+    assert account.charged == 3
 
 
 def test_what_is_free_is_on_no_bill() -> None:

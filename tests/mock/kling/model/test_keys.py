@@ -8,6 +8,9 @@ from typing import Any
 import jwt
 import pytest
 
+from kling_mock.clock import ManualClock
+from kling_mock.kling.model.accounts import Account, AccountApiKey, Accounts, KeyPair
+
 PATH = "/v1/videos/text2video"
 TEXTS = {
     1000: "Authentication failed",
@@ -37,6 +40,18 @@ def test_a_static_key_is_accepted(api: Any, mock: Any) -> None:
     """An API key is accepted without a token."""
     assert answer(api, f"Bearer {mock.api_key}") == (200, 0, "SUCCEED")
     assert answer(api, f"bearer   {mock.api_key}") == (200, 0, "SUCCEED")
+
+
+def test_a_key_counts_also_where_it_looks_like_a_known_token() -> None:
+    """Whoever has chosen such a key means the key, which has no time at which it ends."""
+    claims = {"iss": "access", "exp": 2000}
+    token = jwt.encode(claims, "any secret of thirty-two letters", algorithm="HS256")
+    accounts, clock = Accounts(), ManualClock(start=1000.0)
+    one = accounts.add(Account("one", [KeyPair("access", "any secret of thirty-two letters")], []))
+    two = accounts.add(Account("two", [], []))
+    assert accounts.authenticate(f"Bearer {token}", clock) is one
+    accounts.add_api_key(two, AccountApiKey(token))
+    assert accounts.authenticate(f"Bearer {token}", clock) is two
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "bearer"])
