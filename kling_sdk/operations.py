@@ -119,21 +119,27 @@ def wait(record: EndpointRecord, task: Task | str) -> Operation[Task]:
     return Operation("wait", lambda ctx: naming(wait(ctx, record, task), task), record.name, about)
 
 
-def get(record: EndpointRecord, task_id: str) -> Operation[Task]:
+def get(record: EndpointRecord, task: Task | str) -> Operation[Task]:
     """Read a task."""
-    from kling_sdk.flows.asking import find_task
+    from kling_sdk.flows.get import get
 
-    def start(ctx: Context) -> Flow[Task]:
-        return find_task(ctx, record, task_id, partial(repeat, ctx))
-
-    return Operation("get", start, record.name)
+    known = _a_task("get", task)
+    return Operation("get", lambda ctx: get(ctx, record, known), record.name)
 
 
-def get_any(task_id: str) -> Operation[Task]:
+def get_any(task: Task | str) -> Operation[Task]:
     """Read a task of any product."""
-    from kling_sdk.flows.any_task import get_any
+    from kling_sdk.flows.get import get_any
 
-    return Operation("get", lambda ctx: get_any(ctx, task_id))
+    known = _a_task("get", task)
+    return Operation("get", lambda ctx: get_any(ctx, known))
+
+
+def _a_task(name: str, task: Task | str) -> Task | str:
+    given: object = task  # a caller may not run a type checker
+    if not isinstance(given, Task | str):
+        raise TypeError(f"{name} takes a task or its id, not a {type(given).__name__}")
+    return task
 
 
 def get_several(ids: Iterable[str]) -> Operation[dict[str, Task]]:
@@ -174,11 +180,9 @@ def wait_any(task: Task | str) -> Operation[Task]:
     from kling_sdk.flows.any_task import wait_any
     from kling_sdk.flows.interrupted import naming
 
-    given: object = task  # a caller may not run a type checker
-    if not isinstance(given, Task | str):
-        raise TypeError(f"wait takes a task or its id, not a {type(given).__name__}")
-    about = {"task_id": task.task_id} if isinstance(task, Task) else {}
-    return Operation("wait", lambda ctx: naming(wait_any(ctx, task), task), about=about)
+    known = _a_task("wait", task)
+    about = {"task_id": known.task_id} if isinstance(known, Task) else {}
+    return Operation("wait", lambda ctx: naming(wait_any(ctx, known), known), about=about)
 
 
 def list_page(

@@ -142,19 +142,17 @@ class TaskResource(_Resource):
         work = operations.create(self._accepted(request, interface))
         return self._runner.run(work, **options)
 
-    def get(self, task_id: str, *, timeout: float | None = None) -> Task:
-        """Return a task by its task id or external id.
+    def get(self, task: Task | str, *, timeout: float | None = None) -> Task:
+        """Return a task as it is now.
 
         Args:
-            task_id: The id.
+            task: The task, or its task id or external id, also from another process.
             timeout: Seconds one attempt may take; None takes the client's.
 
         Raises:
             NotFoundError: the account has no such task on this endpoint.
         """
-        return self._runner.run(
-            operations.get(self.record, task_id), **call_options(timeout=timeout)
-        )
+        return self._runner.run(operations.get(self.record, task), **call_options(timeout=timeout))
 
     def list(
         self, *, page: int = 1, page_size: int = PAGE_SIZE, timeout: float | None = None
@@ -248,9 +246,9 @@ class AsyncTaskResource(_Resource):
         work = operations.create(self._accepted(request, interface))
         return await self._runner.run(work, **options)
 
-    async def get(self, task_id: str, *, timeout: float | None = None) -> Task:  # noqa: ASYNC109 - as in the sync method; it bounds attempts
-        """Return a task by its task id or external id; see `TaskResource.get`."""
-        work = operations.get(self.record, task_id)
+    async def get(self, task: Task | str, *, timeout: float | None = None) -> Task:  # noqa: ASYNC109 - as in the sync method; it bounds attempts
+        """Return a task as it is now; see `TaskResource.get`."""
+        work = operations.get(self.record, task)
         return await self._runner.run(work, **call_options(timeout=timeout))
 
     async def list(

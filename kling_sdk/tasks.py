@@ -37,19 +37,20 @@ class AnyTaskResource:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
-    def get(self, task_id: str, *, timeout: float | None = None) -> Task:
-        """Return a task by its task id or external id.
+    def get(self, task: Task | str, *, timeout: float | None = None) -> Task:
+        """Return a task as it is now.
 
-        With an API key `/tasks` is asked first, and then each endpoint of /v1 until one knows it.
+        For an id, with an API key, `/tasks` is asked first, and then each endpoint of /v1 until one
+        knows it.
 
         Args:
-            task_id: The id.
+            task: The task, or its task id or external id, also from another process.
             timeout: Seconds one attempt may take; None takes the client's.
 
         Raises:
             NotFoundError: the account has no such task.
         """
-        return self._runner.run(operations.get_any(task_id), **call_options(timeout=timeout))
+        return self._runner.run(operations.get_any(task), **call_options(timeout=timeout))
 
     def get_many(self, ids: Iterable[str], *, timeout: float | None = None) -> dict[str, Task]:
         """Return the tasks that are known, by the id that each was asked for by, in that order.
@@ -142,9 +143,9 @@ class AsyncAnyTaskResource:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
-    async def get(self, task_id: str, *, timeout: float | None = None) -> Task:  # noqa: ASYNC109 - as in the sync method; it bounds attempts
-        """Return a task by its task id or external id; see `AnyTaskResource.get`."""
-        return await self._runner.run(operations.get_any(task_id), **call_options(timeout=timeout))
+    async def get(self, task: Task | str, *, timeout: float | None = None) -> Task:  # noqa: ASYNC109 - as in the sync method; it bounds attempts
+        """Return a task as it is now; see `AnyTaskResource.get`."""
+        return await self._runner.run(operations.get_any(task), **call_options(timeout=timeout))
 
     async def get_many(
         self,

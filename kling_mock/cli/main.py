@@ -246,7 +246,8 @@ def _serve(options: argparse.Namespace) -> int:
         "admin_token": mock.admin_token,
     }
     on_terminal = sys.stdout.isatty() and not options.json
-    shown = greeting(ready) if on_terminal else json.dumps(ready)
+    is_real_time = options.speed is None and options.clock == "real"
+    shown = greeting(ready, is_real_time=is_real_time) if on_terminal else json.dumps(ready)
     is_steered = on_terminal and mock.dashboard_url is not None
     with remembered(ready, folder(os.environ)) if is_steered else nullcontext():
         print(shown, flush=True)  # noqa: T201 - what is promised once it accepts connections

@@ -17,7 +17,7 @@ import attrs
 
 from kling_sdk.attributes import make_resource
 from kling_sdk.cli.completion import completion_script
-from kling_sdk.cli.connect import connect
+from kling_sdk.cli.connect import connect, where_the_key_went
 from kling_sdk.cli.exits import (
     BROKEN_PIPE,
     INTERRUPTED,
@@ -36,6 +36,7 @@ from kling_sdk.endpoints import ENDPOINTS, request_class
 from kling_sdk.endpoints.base import Request
 from kling_sdk.endpoints.capabilities import CapabilityWarning
 from kling_sdk.errors import (
+    AuthenticationError,
     DownloadError,
     KlingError,
     OutcomeUnknownError,
@@ -83,6 +84,8 @@ def run(arguments: Sequence[str] | None, open_client: Callable[[], Any] | None) 
             session.say_how_to_go_on("later")
         elif session.task_id and isinstance(error, DownloadError):
             session.say_what_there_is()
+        elif isinstance(error, AuthenticationError):
+            session.screen.say(f"kling: {where_the_key_went(options.relay, os.environ)}")
         return exit_status(error)
     return 0
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from kling_sdk.cli.exits import MissingKeyError, OptionError
 from kling_sdk.client import Kling
+from kling_sdk.wire.v1 import REGIONS
 
-__all__ = ["connect"]
+__all__ = ["connect", "where_the_key_went"]
 
 _NO_KEY = """there is no key. Set the key pair of your account, or its API key:
   export KLING_ACCESS_KEY=...   KLING_SECRET_KEY=...
@@ -38,3 +39,23 @@ def connect(relay: str | None, environment: Mapping[str, str]) -> Kling:
         return Kling() if relay is None else Kling.relay(relay, token)
     except ValueError as error:
         raise OptionError(str(error)) from error
+
+
+def where_the_key_went(relay: str | None, environment: Mapping[str, str]) -> str:
+    """Return what a person can check when a key is not accepted: its variables, and the server.
+
+    Args:
+        relay: As in `connect`, which has accepted both.
+        environment: Likewise.
+    """
+    if relay is not None:
+        names, server = ["KLING_RELAY_TOKEN"], relay
+    else:
+        known = ("KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KLING_API_KEY")
+        names = [name for name in known if environment.get(name)]
+        region = environment.get("KLING_REGION") or "global"
+        server = environment.get("KLING_BASE_URL") or REGIONS[region]
+    return (
+        f"{server} does not accept the key in {', '.join(names)}; check that it is a key of that "
+        "server, and copied whole"
+    )

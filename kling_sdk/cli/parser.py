@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import Any, Final
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NoReturn
 
 from kling_sdk.cli.completion import SHELLS
 from kling_sdk.cli.exits import BROKEN_PIPE, EXITS, INTERRUPTED
@@ -12,6 +14,7 @@ from kling_sdk.cli.options import add_options
 from kling_sdk.cli.show import Screen
 from kling_sdk.cli.spending import add_spending_options
 from kling_sdk.endpoints import ENDPOINTS, request_class
+from kling_sdk.spelling import nearest
 from kling_sdk.version import USER_AGENT, __version__
 
 __all__ = ["LIBRARIES", "make_parser"]
@@ -19,6 +22,7 @@ __all__ = ["LIBRARIES", "make_parser"]
 #: The endpoints whose results stay in a library, each with a command of its name.
 LIBRARIES: Final = tuple(name for name, record in ENDPOINTS.items() if record.library is not None)
 _PAGE_SIZE: Final = 30
+_INVALID_CHOICE: Final = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)")
 _STATUSES: Final = {
     0: "success",
     1: "any other error",
@@ -37,10 +41,42 @@ _ENVIRONMENT: Final = """environment:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose help is an output like any other: argparse's own hides that it failed."""
+    """A parser that names what was probably meant.
+
+    Its help is an output like any other: argparse's own hides that it failed.
+    """
 
     def print_help(self, file: Any = None) -> None:  # noqa: ARG002 - argparse's parameter
         Screen(as_json=False).text(self.format_help())
+
+    def parse_known_args(self, *given: Any, **named: Any) -> Any:
+        """Refuse what the command itself does not know, where its options are known."""
+        known, rest = super().parse_known_args(*given, **named)
+        if rest:
+            self.error(self._unknown(rest))
+        return known, rest
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where help is; the usage of some commands fills a screen."""
+        found = _INVALID_CHOICE.search(message)
+        hint = _meant(found[1], re.findall(r"[\w-]+", found[2])) if found else ""
+        self.exit(2, f"{self.prog}: error: {message}{hint}\nsee: {self.prog} --help\n")
+
+    def _unknown(self, rest: Sequence[str]) -> str:
+        options = [one for one in self._option_string_actions if one.startswith("--")]
+        given = next((one for one in rest if one.startswith("-")), None)
+        if given is not None:
+            name = given.partition("=")[0]
+            return f"unknown option {name}{_meant(name, options)}"
+        way = '--prompt "..."' if "--prompt" in options else "--NAME VALUE"
+        return f"{rest[0]!r} is not expected; parameters are given by name, as {way}"
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """Return the question whether the nearest of *known* was meant; "" where none is near."""
+    words = {one.lstrip("-").replace("-", "_"): one for one in known}
+    found = nearest(name.lstrip("-").replace("-", "_"), words)
+    return f"; did you mean {words[found]}?" if found else ""
 
 
 class _Version(argparse.Action):

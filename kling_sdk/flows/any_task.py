@@ -19,17 +19,7 @@ from kling_sdk.wire import HttpCall, Reply
 from kling_sdk.wire.model_path import MODEL_PATH
 from kling_sdk.wire.relay import RelayWire
 
-__all__ = ["get_any", "get_several", "search", "wait_any"]
-
-
-def get_any(ctx: Context, name: str) -> Flow[Task]:
-    """Return the task with an id or external id, of whatever product.
-
-    Raises:
-        NotFoundError: no interface knows it.
-    """
-    _, task = yield from find_anywhere(ctx, name, partial(repeat, ctx))
-    return task
+__all__ = ["get_several", "search", "wait_any"]
 
 
 def get_several(ctx: Context, names: Sequence[str]) -> Flow[dict[str, Task]]:

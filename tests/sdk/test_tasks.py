@@ -12,7 +12,8 @@ import attrs
 import pytest
 
 from kling_sdk import AsyncKling, Kling, NotFoundError, RequestValidationError
-from kling_sdk.flows.any_task import get_any, get_several, search, wait_any
+from kling_sdk.flows.any_task import get_several, search, wait_any
+from kling_sdk.flows.get import get_any
 from kling_sdk.wire import RelayWire, Reply
 from tests.sdk.fake_kling import HonestKling
 from tests.sdk.faulty_server import FaultyKling
@@ -43,11 +44,11 @@ class Client:
         return asyncio.run(main())
 
 
-def getting(name: str) -> Callable[[Any], Any]:
+def getting(name: Any) -> Callable[[Any], Any]:
     return lambda tasks: tasks.get(name)
 
 
-def waiting(name: str) -> Callable[[Any], Any]:
+def waiting(name: Any) -> Callable[[Any], Any]:
     return lambda tasks: tasks.wait(name)
 
 
@@ -82,6 +83,27 @@ def test_a_task_is_got_by_either_id_whatever_made_it(client: Client, key: str) -
                 client.use(getting(name), key)
         else:
             assert client.use(getting(name), key).task_id == new
+
+
+def test_a_task_is_got_again_by_itself(client: Client) -> None:
+    """As by its id; also by the resource that made it."""
+    for path in (OLD, NEW):
+        (name,) = made(client.server.kling, path, 1)
+        task = client.use(getting(name))
+        assert client.use(getting(task)).task_id == name
+        with Kling("an-api-key", base_url=client.server.url) as kling:
+            assert kling.image2video.get(task).task_id == name
+
+
+async def test_a_resource_of_the_async_client_takes_a_task_too() -> None:
+    """And says what it takes, if it is given something else."""
+    with FaultyKling() as server:
+        made(server.kling, OLD, 1)
+        async with AsyncKling("AK|SK", base_url=server.url) as kling:
+            task = await kling.image2video.get("order-0")
+            assert (await kling.image2video.get(task)).task_id == task.task_id
+            with pytest.raises(TypeError, match="get takes a task or its id, not a int"):
+                await kling.image2video.get(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def test_many_are_got_in_calls_of_20(client: Client) -> None:
@@ -167,8 +189,9 @@ def test_mistakes_are_named(client: Client) -> None:
         client.use(lambda tasks: tasks.get_many("order-1"))
     with pytest.raises(TypeError, match="as text"):
         client.use(lambda tasks: tasks.get_many([1]))
-    with pytest.raises(TypeError, match="a task or its id"):
-        client.use(lambda tasks: tasks.wait(1))
+    for call in (waiting, getting):
+        with pytest.raises(TypeError, match="takes a task or its id, not a int"):
+            client.use(call(1))
 
 
 def test_the_old_host_has_v1_only() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import attrs
 import pytest
 
-from kling_sdk import NotFoundError, RequestValidationError, ServerError, Task, TransportError
+from kling_sdk import RequestValidationError, ServerError, Task, TransportError
 from kling_sdk.auth import AccessKey, ApiKey, CallKeys, Keyring
 from kling_sdk.flows import Context
-from kling_sdk.flows.any_task import get_any, get_several, search, wait_any
+from kling_sdk.flows.any_task import get_several, search, wait_any
 from kling_sdk.wire import HttpCall, RelayWire
 from tests.sdk.fake_kling import answer
 from tests.sdk.scripted import FakeClock, Scene, asked, context, in_turn, play, reply
@@ -108,7 +108,7 @@ def test_a_name_that_tasks_does_not_know_is_not_asked_for_there_again() -> None:
     assert paths == ["/tasks"]
 
 
-def test_any_task_is_got_and_waited_for_by_a_name_or_as_it_was_told() -> None:
+def test_any_task_is_waited_for_by_a_name_or_as_it_was_told() -> None:
     """By an id, by a task without an endpoint, and by one of the newer interface."""
     scene = Scene()
     (old,) = scene.existing(1, "image2video")
@@ -119,15 +119,12 @@ def test_any_task_is_got_and_waited_for_by_a_name_or_as_it_was_told() -> None:
         return result
 
     ctx = context(scene.clock, with_tasks=False)
-    assert played(get_any(ctx, "order-0")).task_id == old.task_id
     assert played(wait_any(ctx, old.task_id)).endpoint == "image2video"
     told = attrs.evolve(old, endpoint="", external_task_id="kept")
     assert played(wait_any(ctx, told)).endpoint == "image2video"
     ctx = context(scene.clock, with_tasks=True)
     assert played(wait_any(ctx, new)).interface == "model-path"
     assert played(wait_any(ctx, "order-1")).task_id == new.task_id
-    with pytest.raises(NotFoundError):
-        played(get_any(ctx, "nobody"))
 
 
 def test_what_is_known_of_a_task_is_kept_when_it_is_waited_for() -> None:
