@@ -124,6 +124,13 @@ def pictures(session: nox.Session) -> None:
     session.run(_tool(session, "python"), "-m", "tests.mock.dashboard.pictures")
 
 
+@nox.session(name="first-five-minutes")
+def first_five_minutes(session: nox.Session) -> None:
+    """Install as a newcomer, follow the first steps, and write the page that shows them."""
+    _install(session)
+    session.run(_tool(session, "python"), "-m", "tests.first_minutes", *session.posargs)
+
+
 @nox.session
 def build(session: nox.Session) -> None:
     """Build a release, check it, and use it from a local index; `-- 0.2.0` rehearses a version."""
