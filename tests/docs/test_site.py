@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.site import checks, command_pages, http_pages, pages
-from tests.site.build import address_of_files, build, home
+from tests.site.build import BuildError, address_of_files, build, home, share_files
 from tests.site.interface_pages import PACKAGES, anchors_of, public_names
 from tests.site.languages import CHINESE, ENGLISH
 from tests.site.links import anchors, rewrite
@@ -22,7 +23,7 @@ from tests.site.links import anchors, rewrite
 ROOT = pages.ROOT
 SOURCES = {"README.md", "docs/relay.md", "docs/scaling.md", "docs/decisions/0001-a.md"}
 #: Bytes on disk, most of them the text of all pages in both languages and its search index.
-LARGEST = 12_000_000
+LARGEST = 9_000_000
 NEEDS_EXTRA = "the extra `docs` is not installed: pip install -e '.[docs]'"
 
 
@@ -86,6 +87,64 @@ def test_links_lead_to_pages_of_the_same_language(
     text = rewrite(f"see [it]({link})", source, language, SOURCES, root=repository)
 
     assert text == f"see [it]({expected})\n"
+
+
+def test_links_lead_to_the_english_site_where_it_alone_has_the_page(repository: Path) -> None:
+    """From a Chinese page; from an English one the way is as ever."""
+    text = "see [it](decisions/0001-a.md)"
+    shared = {"docs/decisions/0001-a.md"}
+
+    chinese = rewrite(text, "docs/relay.md", CHINESE, SOURCES, shared=shared, root=repository)
+    english = rewrite(text, "docs/relay.md", ENGLISH, SOURCES, shared=shared, root=repository)
+
+    assert chinese == "see [it](../decisions/0001-a/)\n"
+    assert english == f"{text}\n"
+
+
+def test_a_page_is_shared_until_it_is_translated(repository: Path) -> None:
+    """The settings name patterns; a Chinese version makes a page one of both sites."""
+    (repository / "zensical.toml").write_text(
+        '[site.zh]\nshared = ["docs/decisions/*.md", "docs/scaling.md"]\n'
+    )
+    assert pages.shared(repository) == {"docs/decisions/0001-a.md"}
+
+
+def test_what_both_sites_have_alike_is_there_once(tmp_path: Path) -> None:
+    """The Chinese pages use the scripts and pictures of the English ones; others are refused."""
+    for site in ("", "zh/"):
+        (tmp_path / site / "assets").mkdir(parents=True)
+        (tmp_path / site / "assets" / "a.js").write_text("a")
+        (tmp_path / site / "pictures").mkdir()
+    page = tmp_path / "zh" / "x" / "index.html"
+    page.parent.mkdir()
+    page.write_text('<script src="../assets/a.js"></script><img src="../pictures/b.svg">')
+
+    share_files(tmp_path, tmp_path / "zh")
+
+    assert page.read_text() == (
+        '<script src="../../assets/a.js"></script><img src="../../pictures/b.svg">'
+    )
+    assert not (tmp_path / "zh" / "assets").exists()
+    (tmp_path / "zh" / "assets").mkdir()
+    (tmp_path / "zh" / "assets" / "a.js").write_text("b")
+    with pytest.raises(BuildError, match=r"zh/assets/a\.js is another file"):
+        share_files(tmp_path, tmp_path / "zh")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "# A\n\n中文\N{FULLWIDTH COLON}[a](a.zh-CN.md)\n\nOne `b` of\n[two](x.md). Three.\n",
+            "One b of two",
+        ),
+        ("# 1. A\n\nDate: 2026-01-01\n\nStatus: accepted\n\n## Why\n\n**As** it is.\n", "As it is"),
+        ("# A\n\n- a\n\n| b |\n", ""),
+    ],
+)
+def test_the_first_sentence_says_what_a_page_is_about(text: str, sentence: str) -> None:
+    """In llms.txt, behind its title."""
+    assert pages.summary(text) == sentence
 
 
 def test_links_to_code_lead_to_the_code_host_or_nowhere(repository: Path) -> None:
@@ -177,11 +236,12 @@ def test_every_operation_has_its_section() -> None:
 def untwinned(site: Path) -> list[str]:
     """Return the pages whose language picker leads elsewhere than to the same page."""
     found = checks.documents(site)
+    english = tuple(pages.address_of(pages.path_of(one)) for one in pages.shared())
     wrong = []
     for address, page in found.items():
         is_chinese = address.startswith("zh/")
         twin = address.removeprefix("zh/") if is_chinese else f"zh/{address}"
-        is_shared = address.startswith("reference/") or address == "404.html"
+        is_shared = address.startswith("reference/") or address in {"404.html", *english}
         if page.pickers != ["zh/" if is_shared else twin] or page.pickers[0] not in found:
             wrong.append(f"{address}: {page.pickers}")
     return wrong
@@ -191,7 +251,7 @@ def without_notice(site: Path) -> list[str]:
     """Return the Chinese site's pages that say wrongly, or do not say, that they are English."""
     notice = pages.settings()["site"]["zh"]["notice"]
     wrong = []
-    for source in pages.sources():
+    for source in set(pages.sources()) - pages.shared():
         address = pages.address_of(pages.path_of(source))
         text = (site / "zh" / address / "index.html").read_text("utf-8")
         if (notice in text) == pages.is_translated(source, CHINESE):
@@ -242,12 +302,13 @@ def test_the_site(tmp_path: Path, subtests: pytest.Subtests) -> None:
         assert 'class="md-search"' in (site / "404.html").read_text("utf-8")
     with subtests.test("llms.txt leads to pages"):
         text = (site / "llms.txt").read_text("utf-8")
-        listed = [line.rpartition("(")[2].rstrip(")") for line in text.splitlines() if "](" in line]
+        listed = re.findall(r"^- \[.*?\]\(([^)]*)\)", text, re.MULTILINE)
         assert len(listed) > 40
         paths = [one.removeprefix(home() or "./") for one in listed]
         assert [one for one in paths if not (site / one / "index.html").is_file()] == []
     with subtests.test("it is small"):
-        assert sum(file.stat().st_size for file in site.rglob("*") if file.is_file()) < LARGEST
+        sizes = checks.sizes_of(site)
+        assert sum(sizes.values()) < LARGEST, sizes
     with subtests.test("the search finds names, and words inside of Chinese sentences"):
         if shutil.which("node") is None:
             pytest.skip("node is not on PATH")

@@ -6,6 +6,7 @@ import sys
 import time
 
 from tests.site.build import BuildError, build
+from tests.site.checks import sizes_of
 from tests.site.pages import ROOT
 
 
@@ -18,10 +19,11 @@ def main() -> int:
     except BuildError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    files = [file for file in target.rglob("*") if file.is_file()]
-    size = sum(file.stat().st_size for file in files) / 1e6
     seconds = time.perf_counter() - began
-    sys.stdout.write(f"site/: {len(files)} files, {size:.2f} MB, built in {seconds:.1f} s\n")
+    sizes = sizes_of(target)
+    parts = ", ".join(f"{name} {size / 1e6:.2f}" for name, size in sizes.items())
+    whole = sum(sizes.values()) / 1e6
+    sys.stdout.write(f"site/: {whole:.2f} MB ({parts}), built in {seconds:.1f} s\n")
     sys.stdout.write("to read it: python -m http.server -d site\n")
     return 0
 

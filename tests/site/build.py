@@ -25,14 +25,19 @@ from tests.site.pages import (
     page_of,
     path_of,
     settings,
+    shared,
     sources,
+    summary,
 )
 from tests.translations import translation_of
 
-__all__ = ["BuildError", "address_of_files", "build", "home"]
+__all__ = ["BuildError", "address_of_files", "build", "home", "share_files"]
 
 _THEME: Final = Path(__file__).parent / "theme"
 _NAMES: Final = {"en": "English", "zh": "中文"}
+#: What the sites of both languages have alike.
+_SHARED_FOLDERS: Final = ("assets", "pictures")
+_PATH_NAMES: Final = {"en": "Breadcrumb", "zh": "当前位置"}
 
 
 class BuildError(Exception):
@@ -66,9 +71,29 @@ def build(target: Path, work: Path) -> None:
         )
     # A host shows the first site's page for what it does not have.
     (target / CHINESE.folder / "404.html").unlink()
+    share_files(target, target / CHINESE.folder)
     for page in target.rglob("*.html"):
         page.write_text(_finished(page.read_text("utf-8")), "utf-8")
     (target / "llms.txt").write_text(_index(generated), "utf-8")
+
+
+def share_files(first: Path, second: Path) -> None:
+    """Let the pages of the second site use the scripts, styles and pictures of the first.
+
+    Raises:
+        BuildError: The two differ.
+    """
+    for name in _SHARED_FOLDERS:
+        for file in (second / name).rglob("*"):
+            twin = first / file.relative_to(second)
+            if file.is_file() and (not twin.is_file() or file.read_bytes() != twin.read_bytes()):
+                raise BuildError(f"{file} is another file than {twin}")
+        shutil.rmtree(second / name)
+    names = "|".join(_SHARED_FOLDERS)
+    for page in second.rglob("*.html"):
+        text = page.read_text("utf-8")
+        moved = re.sub(rf'(")((?:\.\./)*)(?:\./)?(?=(?:{names})/)', r"\1\2../", text)
+        page.write_text(moved, "utf-8")
 
 
 def _generated() -> Iterator[tuple[str, str]]:
@@ -102,13 +127,17 @@ def _start(language: Language, folder: Path, generated: Mapping[str, str]) -> su
     docs = folder / "docs"
     hand_written = sources()
     files = address_of_files()
+    english = shared()
     for source in hand_written:
+        if language is not ENGLISH and source in english:
+            continue
         text = page_of(source, language).read_text("utf-8")
-        shown = rewrite(text, source, language, set(hand_written), files=files)
+        shown = rewrite(text, source, language, set(hand_written), files=files, shared=english)
         if not is_translated(source, language):
             shown = _with_notice(shown, settings()["site"][language.code]["notice"])
         source_shown = str(page_of(source, language).relative_to(ROOT))
-        _write(docs / path_of(source), f"---\nsource: {source_shown}\n---\n{shown}")
+        meta = f"source: {source_shown}\nshared: {str(source in english).lower()}\n"
+        _write(docs / path_of(source), f"---\n{meta}---\n{shown}")
     shutil.copytree(ROOT / "docs" / "pictures", docs / "pictures")
     if language is ENGLISH:
         for path, text in generated.items():
@@ -136,8 +165,9 @@ def _configuration(
     other = CHINESE if language is ENGLISH else ENGLISH
     words = plan["site"].get(language.code, {})
     made = navigation(project["nav"], [*pages, *generated], words.get("titles"))
-    # The reference is English, and the Chinese site leads to it.
-    project["nav"] = made if language is ENGLISH else _shared(made, generated, words["english"])
+    # Some pages are English alone, and the Chinese site leads to them.
+    english = {path_of(one): (ROOT / one).read_text("utf-8") for one in shared()} | dict(generated)
+    project["nav"] = made if language is ENGLISH else _shared(made, english, words["english"])
     project["theme"] |= {"language": language.code, "custom_dir": "theme"}
     project["plugins"]["mkdocstrings"]["handlers"]["python"]["paths"] = [str(ROOT)]
     project["extra"] = {
@@ -150,16 +180,14 @@ def _configuration(
     return {**project, "docs_dir": "docs", "site_dir": "out"}
 
 
-def _shared(made: list[Any], generated: Mapping[str, str], called: str) -> list[Any]:
-    """Return the navigation of the Chinese site, with the generated pages of the English one."""
+def _shared(made: list[Any], english: Mapping[str, str], called: str) -> list[Any]:
+    """Return the navigation of the Chinese site, with pages that the English one alone has."""
     shown: list[Any] = []
     for entry in made:
         if not isinstance(entry, str):
-            shown.append(
-                {title: _shared(inner, generated, called) for title, inner in entry.items()}
-            )
-        elif entry in generated:
-            title = heading(generated[entry]).replace("`", "")
+            shown.append({title: _shared(inner, english, called) for title, inner in entry.items()})
+        elif entry in english:
+            title = heading(english[entry]).replace("`", "")
             shown.append({called.format(title=title): CHINESE.to_other + address_of(entry)})
         else:
             shown.append(entry)
@@ -190,7 +218,7 @@ def _urls(root: Path) -> dict[str, str]:
 
 
 def _index(generated: Mapping[str, str]) -> str:
-    """Return llms.txt: what the site is, and each page with its address."""
+    """Return llms.txt: what the site is, and each page with its address and first sentence."""
     plan = settings()["project"]
     texts = {source: (ROOT / source).read_text("utf-8") for source in sources()} | dict(generated)
     lines = [f"# {plan['site_name']}", "", f"> {plan['site_description']}"]
@@ -198,20 +226,31 @@ def _index(generated: Mapping[str, str]) -> str:
         for title, entries in section.items():
             paths = list(flat(navigation(entries, texts)))
             titles = {path_of(source): heading(text) for source, text in texts.items()}
+            firsts = {path_of(source): summary(text) for source, text in texts.items()}
             lines += ["", f"## {title}", ""]
             start = home() or "./"
-            lines += [f"- [{titles[path]}]({start}{address_of(path)})" for path in paths]
+            lines += [
+                f"- [{titles[path]}]({start}{address_of(path)}): {firsts[path]}".removesuffix(": ")
+                for path in paths
+            ]
     return "\n".join(lines) + "\n"
 
 
 def _finished(html: str) -> str:
-    """Return a page whose code can be scrolled by keyboard, without its templates' white space.
+    """Return a page without its templates' white space and without barriers that they have.
 
-    That white space is half of a page.
+    That white space is half of a page. Code can be scrolled by keyboard, no head of a table is
+    empty, and no two landmarks have the same name.
     """
     parts = re.split(r"(<pre\b.*?</pre>|<script\b.*?</script>)", html, flags=re.DOTALL)
     parts[::2] = [re.sub(r"\s*\n\s*", "\n", part) for part in parts[::2]]
-    return re.sub(r"(<pre\b[^>]*>(?:<span></span>)?<code)\b", r'\1 tabindex="0"', "".join(parts))
+    whole = re.sub(r"(<pre\b[^>]*>(?:<span></span>)?<code)\b", r'\1 tabindex="0"', "".join(parts))
+    # A table of Markdown has a head, and the head of some is empty.
+    whole = re.sub(r"<thead>\s*<tr>\s*(?:<th[^>]*></th>\s*)+</tr>\s*</thead>\s*", "", whole)
+    whole = re.sub(r"<th\b([^>]*)></th>", r"<td\1></td>", whole)
+    # The theme gives the way to a page and the list of pages the same name.
+    name = _PATH_NAMES["zh" if '<html lang="zh"' in whole[:200] else "en"]
+    return re.sub(r'(<nav class="md-path" aria-label=")[^"]*', rf"\g<1>{name}", whole)
 
 
 def _write(file: Path, text: str) -> None:

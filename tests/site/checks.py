@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit
 
-__all__ = ["Document", "dead_links", "documents", "inventory", "outside_requests"]
+__all__ = ["Document", "dead_links", "documents", "inventory", "outside_requests", "sizes_of"]
 
 _HOST: Final = "http://site"
 #: Elements whose address the browser fetches by itself, and the attribute that has it.
@@ -52,7 +52,7 @@ class Document(HTMLParser):
         if address is None:
             return
         self.links.append(address)
-        relation = given.get("rel") or ""
+        relation = (given.get("rel") or "").strip()
         if tag in _FETCHED and relation not in _NOT_FETCHED:
             self.fetched.append(address)
         if tag == "a" and relation == "alternate":
@@ -116,3 +116,16 @@ def inventory(site: Path) -> dict[str, str]:
     _, _, packed = (site / "objects.inv").read_bytes().partition(b"using zlib.\n")
     rows = (line.split(" ") for line in zlib.decompress(packed).decode().splitlines())
     return {row[0]: row[3].replace("$", row[0]) for row in rows}
+
+
+def sizes_of(site: Path) -> dict[str, int]:
+    """Return the bytes of a site by kind of file, the largest first."""
+    kinds = {".html": "pages", ".js": "scripts", ".css": "styles", ".json": "OpenAPI and coverage"}
+    sizes: dict[str, int] = {}
+    for file in site.rglob("*"):
+        if file.is_file():
+            kind = kinds.get(file.suffix, "others")
+            kind = "search" if file.name == "search.json" else kind
+            kind = "pictures" if file.suffix in {".png", ".svg"} else kind
+            sizes[kind] = sizes.get(kind, 0) + file.stat().st_size
+    return dict(sorted(sizes.items(), key=lambda one: -one[1]))

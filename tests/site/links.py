@@ -10,6 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
@@ -54,6 +55,7 @@ def rewrite(
     sources: set[str],
     *,
     files: str | None = None,
+    shared: AbstractSet[str] = frozenset(),
     root: Path = ROOT,
 ) -> str:
     """Return the text of a page with links that hold in the site.
@@ -64,9 +66,10 @@ def rewrite(
         language: The site that it is in.
         sources: The pages that there are.
         files: The address of the repository's files, ending with a slash; None without one.
+        shared: The pages that the English site alone has.
         root: The repository.
     """
-    targets = _Targets(source, language, sources, files, root)
+    targets = _Targets(source, language, sources, shared, files, root)
     lines = [
         _LINK.sub(targets.replace, line) if is_prose else line for line, is_prose in prose(text)
     ]
@@ -75,10 +78,16 @@ def rewrite(
 
 class _Targets:
     def __init__(
-        self, source: str, language: Language, sources: set[str], files: str | None, root: Path
+        self,
+        source: str,
+        language: Language,
+        sources: set[str],
+        shared: AbstractSet[str],
+        files: str | None,
+        root: Path,
     ) -> None:
         self.source, self.language, self.sources = source, language, sources
-        self.files, self.root = files, root
+        self.shared, self.files, self.root = shared, files, root
 
     def replace(self, match: re.Match[str]) -> str:
         """Return what a link becomes."""
@@ -101,6 +110,7 @@ class _Targets:
     def _page(self, file: str, english: str, anchor: str) -> str:
         # A page says by a link to its other language that there is one.
         leaves = file != english if self.language is ENGLISH else file == self.source
+        leaves |= self.language is not ENGLISH and english in self.shared
         here = self._anchor(file, english, anchor)
         if leaves or here is None:
             return self._elsewhere(english, anchor)

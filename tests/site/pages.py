@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
 
-from tests.site.languages import ENGLISH, Language
+from tests.site.languages import CHINESE, ENGLISH, Language
 
 __all__ = [
     "ROOT",
@@ -22,7 +22,9 @@ __all__ = [
     "page_of",
     "path_of",
     "settings",
+    "shared",
     "sources",
+    "summary",
 ]
 
 ROOT: Final = Path(__file__).parents[2]
@@ -68,6 +70,15 @@ def heading(text: str) -> str:
     return found[1].strip() if found else ""
 
 
+def summary(text: str) -> str:
+    """Return the first sentence of a page, without links and code marks; "" if it has none."""
+    for paragraph in re.split(r"\n\s*\n", text):
+        if re.match(r"[A-Z`*\[]", paragraph) and not re.match(r"(Date|Status):", paragraph):
+            plain = re.sub(r"\[([^\]]*)\]\([^)]*\)|[`*]", r"\1", " ".join(paragraph.split()))
+            return re.split(r"(?<=[.:])\s", plain)[0].rstrip(".:")
+    return ""
+
+
 def navigation(
     plan: Iterable[Any], pages: Iterable[str], titles: Mapping[str, str] | None = None
 ) -> list[Any]:
@@ -105,6 +116,17 @@ def flat(made: Iterable[Any]) -> Iterator[str]:
         else:
             for inner in entry.values():
                 yield from flat(inner)
+
+
+def shared(root: Path = ROOT) -> set[str]:
+    """Return the pages written by hand that the English site alone has, and both lead to."""
+    patterns = settings(root)["site"]["zh"]["shared"]
+    return {
+        source
+        for source in sources(root)
+        if any(fnmatch(source, pattern) for pattern in patterns)
+        and not is_translated(source, CHINESE, root)
+    }
 
 
 def is_translated(source: str, language: Language, root: Path = ROOT) -> bool:

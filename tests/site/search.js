@@ -5,7 +5,8 @@ const fs = require("node:fs");
 const path = require("node:path");
 
 const [site, ...queries] = process.argv.slice(2);
-const folder = path.join(site, "assets/javascripts/workers");
+const workers = "assets/javascripts/workers"; // of this site, or of the one that it is a part of
+const folder = [site, path.dirname(site)].map((one) => path.join(one, workers)).find(fs.existsSync);
 const script = fs.readdirSync(folder).find((name) => name.startsWith("search"));
 const waiting = [];
 const worker = { postMessage: (message) => waiting.shift()(message) };

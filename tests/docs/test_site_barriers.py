@@ -1,0 +1,131 @@
+"""The documentation site in a browser: no barriers, and it can be used by keyboard."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.test_site import NEEDS_EXTRA
+from tests.mock.dashboard.chromium import Chromium, Page, chromium
+from tests.site.barriers import ACCEPTED, barriers, served, unexpected
+from tests.site.build import build
+
+__all__ = ["chromium"]
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # 36 states of 9 pages, and two builders
+
+PAGES = ("", "tutorial/", "client/", "first-five-minutes/", "reference/kling_sdk-3-errors/")
+SHARED = ("reference/",)
+WIDTHS = (400, 1400)
+SCHEMES = {"light": "default", "dark": "slate"}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a site that was built just now."""
+    if importlib.util.find_spec("zensical") is None or not importlib.util.find_spec("mkdocstrings"):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(NEEDS_EXTRA)
+    folder: Path = tmp_path_factory.mktemp("site")
+    build(folder / "site", folder / "work")
+    with served(folder / "site") as address:
+        yield address
+
+
+def found_in(page: Page) -> Iterator[tuple[str, list[str]]]:
+    """Show a page in each width and both colours; yield what it is shown in, and its barriers.
+
+    The dark one is the light one in other colours.
+    """
+    for width in WIDTHS:
+        page.resize(width)
+        for colours, scheme in SCHEMES.items():
+            page.colours(colours)
+            page.wait(f"document.body.dataset.mdColorScheme === '{scheme}'")
+            # Colours that are still on their way are those of neither scheme.
+            page.wait("document.getAnimations().every((one) => one.playState !== 'running')")
+            found = barriers(page, of_colours=colours == "dark")
+            yield f"{width} px, {colours}", unexpected(found)
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("language", ["", "zh/"], ids=["en", "zh"])
+def test_a_page_has_no_barriers(site: str, chromium: Chromium, language: str, path: str) -> None:
+    """In both languages and colours, on a telephone and on a desk."""
+    if language and path.startswith(SHARED):
+        pytest.skip("the reference is English, and both sites share it")
+    with chromium.page(f"{site}{language}{path}", still=True) as page:
+        for state, found in found_in(page):
+            assert found == [], state
+
+
+@pytest.mark.parametrize(
+    ("language", "query"), [("", "retries"), ("zh/", "回调")], ids=["en", "zh"]
+)
+def test_the_opened_search_has_no_barriers(
+    site: str, chromium: Chromium, language: str, query: str
+) -> None:
+    """With its results, in both colours and widths."""
+    with chromium.page(f"{site}{language}", still=True) as page:
+        search(page, query)
+        for state, found in found_in(page):
+            assert found == [], state
+
+
+def test_content_and_search_are_reached_by_keyboard(site: str, chromium: Chromium) -> None:
+    """The first Tab is the way past the header; `/` opens the search, and Escape closes it."""
+    with chromium.page(f"{site}tutorial/", still=True) as page:
+        page.press("Tab")
+        assert page.run("document.activeElement.matches('.md-skip')")
+        assert page.run("getComputedStyle(document.activeElement).opacity") == "1"
+        page.press("Enter")
+        page.wait("document.activeElement.id === '__skip'")
+        assert page.run("document.activeElement.closest('main') !== null")
+        page.press("Tab")
+        assert page.run("document.activeElement.closest('article') !== null")
+
+        search(page, "callback")
+        page.press("Enter")
+        page.wait("location.pathname !== '/tutorial/' || location.search.includes('h=')")
+
+
+def test_wide_code_is_reached_by_keyboard_without_a_mouse(site: str, chromium: Chromium) -> None:
+    """The theme's script takes it out of the reach where no pointer hovers."""
+    with chromium.page(f"{site}tutorial/", width=400, still=True) as page:
+        page.wait(
+            "[...document.querySelectorAll('pre > code')]"
+            ".filter((one) => one.scrollWidth > one.clientWidth)"
+            ".every((one) => one.tabIndex === 0)"
+        )
+
+
+def test_a_page_with_barriers_is_noticed(chromium: Chromium, tmp_path: Path) -> None:
+    """Control: a picture without a text, and text that is too light."""
+    file = tmp_path / "index.html"
+    file.write_text(
+        '<html lang="en"><title>x</title><main><h1>x</h1><img src="data:image/gif;base64,R0lGODlhAQ'
+        'ABAAAAACwAAAAAAQABAAA="><p style="color: #ccc">light</p></main></html>',
+        "utf-8",
+    )
+    with chromium.page(file.as_uri()) as page:
+        found = barriers(page)
+    assert {one.rule for one in found} >= {"image-alt", "color-contrast"}
+    assert len(unexpected(found)) == len(found)
+
+
+def test_what_is_accepted_has_a_reason() -> None:
+    """Each with its rule and the part of the page that it is about."""
+    assert all(len(reason) > 40 for _, _, reason in ACCEPTED)
+
+
+def search(page: Page, query: str) -> None:
+    """Open the search by keyboard, and wait for what it finds."""
+    page.run("document.activeElement.blur()")
+    page.press("/")
+    root = "[...document.querySelectorAll('body > div')].find((one) => one.shadowRoot)?.shadowRoot"
+    page.wait(f"{root}?.activeElement?.matches('input')")
+    page.type(query)
+    page.wait(f"{root}.querySelectorAll('a[href]').length > 0")
