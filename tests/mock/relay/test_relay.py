@@ -71,6 +71,27 @@ def test_a_library_is_not_served(caller: Caller, endpoint: str) -> None:
     assert len(caller.mock.journal) == 0
 
 
+def test_multi_elements_is_served_with_a_selection_of_the_channel_s_account(
+    caller: Caller,
+) -> None:
+    """The selection is made at Kling itself; one of another account is refused in Kling's words."""
+    request = with_sources(caller.mock, body("multi-elements"))
+    created = caller.call("POST", f"{VIDEOS}/multi-elements", json=request)
+    assert created.status_code == 200, created.text
+    caller.mock.clock.advance(3600)
+    shown = caller.query(created.json()["task_id"])
+    assert (shown["status"], shown["video_url"] != "") == ("succeed", True)
+    caller.mock.ledger.assert_balanced()
+
+    other = caller.mock.accounts.add("other")
+    with caller.mock.client(api_key=other.api_key) as kling:
+        found = kling.multi_elements.init_selection(video_url="https://example.com/a.mp4")
+    elsewhere = request | {"session_id": found.session_id}
+    refused = caller.call("POST", f"{VIDEOS}/multi-elements", json=elsewhere)
+    assert error_of(refused)[0] == 400
+    caller.mock.ledger.assert_balanced()
+
+
 def test_a_task_is_paid_for_when_it_has_succeeded(caller: Caller) -> None:
     """The price is held from the create on, and leaves the balance only with the success."""
     before = caller.mock.ledger.user()
