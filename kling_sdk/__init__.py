@@ -37,8 +37,11 @@ if TYPE_CHECKING:
     from kling_sdk.endpoints.avatar import Avatar
     from kling_sdk.endpoints.base import Request, VideoRequest
     from kling_sdk.endpoints.capabilities import CapabilityWarning
+    from kling_sdk.endpoints.clothing_dupe import ClothingDupe
     from kling_sdk.endpoints.custom_element import CustomElement, ElementImages, ElementVideos
     from kling_sdk.endpoints.custom_voice import CustomVoice
+    from kling_sdk.endpoints.drama_subtitle import DramaSubtitle, GlossaryTerm
+    from kling_sdk.endpoints.goods_studio import GoodsStudio
     from kling_sdk.endpoints.identify_face import IdentifyFace
     from kling_sdk.endpoints.image_expand import ImageExpand
     from kling_sdk.endpoints.image_generation import ImageGeneration
@@ -53,6 +56,8 @@ if TYPE_CHECKING:
     from kling_sdk.endpoints.omni_video import OmniVideo
     from kling_sdk.endpoints.recognize_image import RecognizeImage
     from kling_sdk.endpoints.record import EndpointRecord
+    from kling_sdk.endpoints.solution_virtual_try_on import SolutionVirtualTryOn
+    from kling_sdk.endpoints.talking_agent import TalkingAgent
     from kling_sdk.endpoints.text_to_audio import TextToAudio
     from kling_sdk.endpoints.text_to_video import TextToVideo
     from kling_sdk.endpoints.tts import TextToSpeech
@@ -112,7 +117,19 @@ if TYPE_CHECKING:
         CallResource,
         TaskResource,
     )
-    from kling_sdk.results import Audio, Download, Element, Image, Outcome, Page, Task, Video, Voice
+    from kling_sdk.results import (
+        Audio,
+        Download,
+        Element,
+        Image,
+        Outcome,
+        Page,
+        Subtitles,
+        Task,
+        Video,
+        Voice,
+    )
+    from kling_sdk.solutions import AsyncSolutions, Solutions
     from kling_sdk.tasks import AnyTaskResource, AsyncAnyTaskResource
     from kling_sdk.transports import Clock
     from kling_sdk.wire import Reply
@@ -134,6 +151,7 @@ __all__ = [
     "AsyncCallResource",
     "AsyncKling",
     "AsyncLibraryResource",
+    "AsyncSolutions",
     "AsyncTaskResource",
     "Audio",
     "AuthenticationError",
@@ -147,6 +165,7 @@ __all__ = [
     "Charge",
     "ChargePage",
     "Clock",
+    "ClothingDupe",
     "ConcurrencyLimitError",
     "ConflictError",
     "ContentPolicyError",
@@ -154,6 +173,7 @@ __all__ = [
     "CustomVoice",
     "Download",
     "DownloadError",
+    "DramaSubtitle",
     "DynamicMask",
     "EffectInput",
     "Element",
@@ -167,6 +187,8 @@ __all__ = [
     "FaceChoice",
     "FaceSession",
     "FrameSelection",
+    "GlossaryTerm",
+    "GoodsStudio",
     "IPNotAllowedError",
     "IdentifyFace",
     "Image",
@@ -214,8 +236,12 @@ __all__ = [
     "SelectionPreview",
     "ServerError",
     "Shot",
+    "SolutionVirtualTryOn",
+    "Solutions",
     "Speech",
     "SubjectImage",
+    "Subtitles",
+    "TalkingAgent",
     "Task",
     "TaskFailedError",
     "TaskResource",
@@ -278,6 +304,11 @@ _HOMES = {
         "CameraConfig CameraControl DynamicMask OmniImage OmniVideoReference "
         "PictureOfSubject Point ReferenceImage Shot SubjectImage"
     ),
+    "endpoints.solution_virtual_try_on": "SolutionVirtualTryOn",
+    "endpoints.clothing_dupe": "ClothingDupe",
+    "endpoints.goods_studio": "GoodsStudio",
+    "endpoints.talking_agent": "TalkingAgent",
+    "endpoints.drama_subtitle": "DramaSubtitle GlossaryTerm",
     "endpoints.video_extend": "VideoExtend",
     "endpoints.video_to_audio": "VideoToAudio",
     "endpoints.virtual_try_on": "VirtualTryOn",
@@ -296,7 +327,8 @@ _HOMES = {
     "options": "Options",
     "prices": "PRICES Estimate Price",
     "resources": "AsyncCallResource AsyncTaskResource CallResource TaskResource",
-    "results": "Audio Download Element Image Outcome Page Task Video Voice",
+    "results": "Audio Download Element Image Outcome Page Subtitles Task Video Voice",
+    "solutions": "AsyncSolutions Solutions",
     "tasks": "AnyTaskResource AsyncAnyTaskResource",
     "transports": "Clock",
     "version": "__version__",

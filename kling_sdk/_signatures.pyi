@@ -17,13 +17,17 @@ from kling_sdk.answers import (
 )
 from kling_sdk.endpoints.advanced_lip_sync import FaceChoice
 from kling_sdk.endpoints.avatar import AvatarMode
+from kling_sdk.endpoints.clothing_dupe import DupeVoice
 from kling_sdk.endpoints.converters import AnyMapping, KeepSound, Switch
 from kling_sdk.endpoints.custom_element import ElementImages, ElementVideos, ReferenceType
+from kling_sdk.endpoints.drama_subtitle import GlossaryTerm
 from kling_sdk.endpoints.effect_scenes import DualScene, SingleScene
 from kling_sdk.endpoints.interfaces import Audio, Interface, Resolution
 from kling_sdk.endpoints.lip_sync import LipSyncInput, VoiceLanguage
 from kling_sdk.endpoints.motion_control import MotionAudio, Orientation
 from kling_sdk.endpoints.multi_elements import EditMode, ElementsMode, SelectionPoint
+from kling_sdk.endpoints.solution_fields import VideoResolution
+from kling_sdk.endpoints.talking_agent import AgentAspectRatio, AgentAvatar, AgentVoice
 from kling_sdk.endpoints.values import (
     AspectRatio,
     CameraControl,
@@ -544,6 +548,220 @@ class AsyncAvatarResource(AsyncTaskResource):
             RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
         """
 
+class ClothingDupeResource(TaskResource):
+    """`/solutions/e-commerce/clothing_dupe` of Kling."""
+    def create(
+        self,
+        *,
+        product_info: str,
+        source_video: str,
+        product_image_list: Iterable[ImageSource],
+        model_image_list: Iterable[ImageSource] | None = None,
+        bgm: str | None = None,
+        voice_id: DupeVoice | str | None = None,
+        resolution: VideoResolution | str | None = None,
+        aspect_ratio: ImageAspectRatio | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            product_info: What the clothes are, 1 to 2500 characters.
+            source_video: Public URL of the video to follow, an mp4 or mov: 5 to 180 s, at most 100
+                MB, 576 to 4553 px a side and 8,294,400 in all, width to height 0.4 to 2, 24 to 60
+                frames per second.
+            product_image_list: 1 to 5 pictures of the clothes: each a path object, bytes, binary
+                file, URL, data-URI or base64 of a JPEG, PNG or WebP of at most 50 MB and at least
+                300 px a side, ratio 1:2.5 to 2.5:1.
+            model_image_list: 1 to 5 pictures of the person who wears them, likewise. None: the
+                person of the video.
+            bgm: Public URL of the music, one mp3, m4a or wav of at most 50 MB, best of 5 s to 10
+                minutes. None: the vendor chooses one.
+            voice_id: Who speaks. None: the sound is made with the picture. Known:
+                energetic_sales_girl, gentle_sales_woman, crisp_sales_girl, mature_sales_woman,
+                calm_sales_woman, soft_sales_woman, energetic_sales_boy, enthusiastic_sales_man,
+                steady_sales_man, calm_sales_man.
+            resolution: 720p or 1080p. None: 720p.
+            aspect_ratio: 9:16, 2:3, 3:4, 1:1, 4:3, 3:2, 16:9 or 21:9. None: the vendor's own
+                choice, which is not documented.
+            watermark_info: True to get a second copy with a watermark. None: no.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        product_info: str,
+        source_video: str,
+        product_image_list: Iterable[ImageSource],
+        model_image_list: Iterable[ImageSource] | None = None,
+        bgm: str | None = None,
+        voice_id: DupeVoice | str | None = None,
+        resolution: VideoResolution | str | None = None,
+        aspect_ratio: ImageAspectRatio | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            product_info: What the clothes are, 1 to 2500 characters.
+            source_video: Public URL of the video to follow, an mp4 or mov: 5 to 180 s, at most 100
+                MB, 576 to 4553 px a side and 8,294,400 in all, width to height 0.4 to 2, 24 to 60
+                frames per second.
+            product_image_list: 1 to 5 pictures of the clothes: each a path object, bytes, binary
+                file, URL, data-URI or base64 of a JPEG, PNG or WebP of at most 50 MB and at least
+                300 px a side, ratio 1:2.5 to 2.5:1.
+            model_image_list: 1 to 5 pictures of the person who wears them, likewise. None: the
+                person of the video.
+            bgm: Public URL of the music, one mp3, m4a or wav of at most 50 MB, best of 5 s to 10
+                minutes. None: the vendor chooses one.
+            voice_id: Who speaks. None: the sound is made with the picture. Known:
+                energetic_sales_girl, gentle_sales_woman, crisp_sales_girl, mature_sales_woman,
+                calm_sales_woman, soft_sales_woman, energetic_sales_boy, enthusiastic_sales_man,
+                steady_sales_man, calm_sales_man.
+            resolution: 720p or 1080p. None: 720p.
+            aspect_ratio: 9:16, 2:3, 3:4, 1:1, 4:3, 3:2, 16:9 or 21:9. None: the vendor's own
+                choice, which is not documented.
+            watermark_info: True to get a second copy with a watermark. None: no.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncClothingDupeResource(AsyncTaskResource):
+    """`/solutions/e-commerce/clothing_dupe` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        product_info: str,
+        source_video: str,
+        product_image_list: Iterable[ImageSource],
+        model_image_list: Iterable[ImageSource] | None = None,
+        bgm: str | None = None,
+        voice_id: DupeVoice | str | None = None,
+        resolution: VideoResolution | str | None = None,
+        aspect_ratio: ImageAspectRatio | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            product_info: What the clothes are, 1 to 2500 characters.
+            source_video: Public URL of the video to follow, an mp4 or mov: 5 to 180 s, at most 100
+                MB, 576 to 4553 px a side and 8,294,400 in all, width to height 0.4 to 2, 24 to 60
+                frames per second.
+            product_image_list: 1 to 5 pictures of the clothes: each a path object, bytes, binary
+                file, URL, data-URI or base64 of a JPEG, PNG or WebP of at most 50 MB and at least
+                300 px a side, ratio 1:2.5 to 2.5:1.
+            model_image_list: 1 to 5 pictures of the person who wears them, likewise. None: the
+                person of the video.
+            bgm: Public URL of the music, one mp3, m4a or wav of at most 50 MB, best of 5 s to 10
+                minutes. None: the vendor chooses one.
+            voice_id: Who speaks. None: the sound is made with the picture. Known:
+                energetic_sales_girl, gentle_sales_woman, crisp_sales_girl, mature_sales_woman,
+                calm_sales_woman, soft_sales_woman, energetic_sales_boy, enthusiastic_sales_man,
+                steady_sales_man, calm_sales_man.
+            resolution: 720p or 1080p. None: 720p.
+            aspect_ratio: 9:16, 2:3, 3:4, 1:1, 4:3, 3:2, 16:9 or 21:9. None: the vendor's own
+                choice, which is not documented.
+            watermark_info: True to get a second copy with a watermark. None: no.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        product_info: str,
+        source_video: str,
+        product_image_list: Iterable[ImageSource],
+        model_image_list: Iterable[ImageSource] | None = None,
+        bgm: str | None = None,
+        voice_id: DupeVoice | str | None = None,
+        resolution: VideoResolution | str | None = None,
+        aspect_ratio: ImageAspectRatio | str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            product_info: What the clothes are, 1 to 2500 characters.
+            source_video: Public URL of the video to follow, an mp4 or mov: 5 to 180 s, at most 100
+                MB, 576 to 4553 px a side and 8,294,400 in all, width to height 0.4 to 2, 24 to 60
+                frames per second.
+            product_image_list: 1 to 5 pictures of the clothes: each a path object, bytes, binary
+                file, URL, data-URI or base64 of a JPEG, PNG or WebP of at most 50 MB and at least
+                300 px a side, ratio 1:2.5 to 2.5:1.
+            model_image_list: 1 to 5 pictures of the person who wears them, likewise. None: the
+                person of the video.
+            bgm: Public URL of the music, one mp3, m4a or wav of at most 50 MB, best of 5 s to 10
+                minutes. None: the vendor chooses one.
+            voice_id: Who speaks. None: the sound is made with the picture. Known:
+                energetic_sales_girl, gentle_sales_woman, crisp_sales_girl, mature_sales_woman,
+                calm_sales_woman, soft_sales_woman, energetic_sales_boy, enthusiastic_sales_man,
+                steady_sales_man, calm_sales_man.
+            resolution: 720p or 1080p. None: 720p.
+            aspect_ratio: 9:16, 2:3, 3:4, 1:1, 4:3, 3:2, 16:9 or 21:9. None: the vendor's own
+                choice, which is not documented.
+            watermark_info: True to get a second copy with a watermark. None: no.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
 class CustomElementResource(LibraryResource):
     """`/v1/general/advanced-custom-elements` of Kling."""
     def create(
@@ -844,6 +1062,346 @@ class AsyncCustomVoiceResource(AsyncLibraryResource):
             callback_url: Where the vendor posts each change of status: an http(s) URL.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
             interface: Only v1 has this endpoint.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class DramaSubtitleResource(TaskResource):
+    """`/solutions/drama_subtitle` of Kling."""
+    def create(
+        self,
+        *,
+        source_video: str,
+        glossary: Mapping[str, str] | Iterable[GlossaryTerm | AnyMapping] | None = None,
+        target_cps: int | str | None = None,
+        target_language: str | None = None,
+        margin_v: int | str | None = None,
+        font_size: int | str | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            source_video: Public URL of the video, best an mp4 of H.264 and AAC: at most 500 MB and
+                300 s, with a sound in which people speak.
+            glossary: How words are translated, 1 to 200: a mapping of the Chinese word to the
+                English one, or GlossaryTerm objects; the vendor's objects are taken too.
+            target_cps: How fast a subtitle is to be read, 10 to 20 characters per second, as int or
+                text: fewer make them shorter. None: 17.
+            target_language: en, the only one that the page has. None: en.
+            margin_v: Pixels from the bottom of the picture, 1 to 4096, as int or text. None: 340 in
+                an upright video, 80 in another.
+            font_size: Size of the letters, 1 to 512, as int or text. None: 60 in an upright video,
+                56 in another.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts when the task has ended, and not before: an http(s)
+                URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        source_video: str,
+        glossary: Mapping[str, str] | Iterable[GlossaryTerm | AnyMapping] | None = None,
+        target_cps: int | str | None = None,
+        target_language: str | None = None,
+        margin_v: int | str | None = None,
+        font_size: int | str | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            source_video: Public URL of the video, best an mp4 of H.264 and AAC: at most 500 MB and
+                300 s, with a sound in which people speak.
+            glossary: How words are translated, 1 to 200: a mapping of the Chinese word to the
+                English one, or GlossaryTerm objects; the vendor's objects are taken too.
+            target_cps: How fast a subtitle is to be read, 10 to 20 characters per second, as int or
+                text: fewer make them shorter. None: 17.
+            target_language: en, the only one that the page has. None: en.
+            margin_v: Pixels from the bottom of the picture, 1 to 4096, as int or text. None: 340 in
+                an upright video, 80 in another.
+            font_size: Size of the letters, 1 to 512, as int or text. None: 60 in an upright video,
+                56 in another.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts when the task has ended, and not before: an http(s)
+                URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncDramaSubtitleResource(AsyncTaskResource):
+    """`/solutions/drama_subtitle` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        source_video: str,
+        glossary: Mapping[str, str] | Iterable[GlossaryTerm | AnyMapping] | None = None,
+        target_cps: int | str | None = None,
+        target_language: str | None = None,
+        margin_v: int | str | None = None,
+        font_size: int | str | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            source_video: Public URL of the video, best an mp4 of H.264 and AAC: at most 500 MB and
+                300 s, with a sound in which people speak.
+            glossary: How words are translated, 1 to 200: a mapping of the Chinese word to the
+                English one, or GlossaryTerm objects; the vendor's objects are taken too.
+            target_cps: How fast a subtitle is to be read, 10 to 20 characters per second, as int or
+                text: fewer make them shorter. None: 17.
+            target_language: en, the only one that the page has. None: en.
+            margin_v: Pixels from the bottom of the picture, 1 to 4096, as int or text. None: 340 in
+                an upright video, 80 in another.
+            font_size: Size of the letters, 1 to 512, as int or text. None: 60 in an upright video,
+                56 in another.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts when the task has ended, and not before: an http(s)
+                URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        source_video: str,
+        glossary: Mapping[str, str] | Iterable[GlossaryTerm | AnyMapping] | None = None,
+        target_cps: int | str | None = None,
+        target_language: str | None = None,
+        margin_v: int | str | None = None,
+        font_size: int | str | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            source_video: Public URL of the video, best an mp4 of H.264 and AAC: at most 500 MB and
+                300 s, with a sound in which people speak.
+            glossary: How words are translated, 1 to 200: a mapping of the Chinese word to the
+                English one, or GlossaryTerm objects; the vendor's objects are taken too.
+            target_cps: How fast a subtitle is to be read, 10 to 20 characters per second, as int or
+                text: fewer make them shorter. None: 17.
+            target_language: en, the only one that the page has. None: en.
+            margin_v: Pixels from the bottom of the picture, 1 to 4096, as int or text. None: 340 in
+                an upright video, 80 in another.
+            font_size: Size of the letters, 1 to 512, as int or text. None: 60 in an upright video,
+                56 in another.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts when the task has ended, and not before: an http(s)
+                URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class GoodsStudioResource(TaskResource):
+    """`/solutions/e-commerce/goods_studio` of Kling."""
+    def create(
+        self,
+        *,
+        ref_image_list: Iterable[ImageSource],
+        goods_title: str,
+        resolution: VideoResolution | str,
+        aspect_ratio: AspectRatio | str,
+        duration: int | str,
+        goods_description: str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            ref_image_list: 1 to 5 pictures of the goods: each a path object, bytes, binary file,
+                URL, data-URI or base64 of a JPEG, PNG or WebP of at most 50 MB and at least 300 px
+                a side, ratio 1:2.5 to 2.5:1.
+            goods_title: What the goods are called, 1 to 200 characters.
+            resolution: 720p or 1080p.
+            aspect_ratio: 9:16, 1:1 or 16:9.
+            duration: Seconds: 15, 30 or 60, as int or text.
+            goods_description: What they are, at most 2000 characters.
+            watermark_info: True to get a second copy with a watermark. None: no.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        ref_image_list: Iterable[ImageSource],
+        goods_title: str,
+        resolution: VideoResolution | str,
+        aspect_ratio: AspectRatio | str,
+        duration: int | str,
+        goods_description: str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            ref_image_list: 1 to 5 pictures of the goods: each a path object, bytes, binary file,
+                URL, data-URI or base64 of a JPEG, PNG or WebP of at most 50 MB and at least 300 px
+                a side, ratio 1:2.5 to 2.5:1.
+            goods_title: What the goods are called, 1 to 200 characters.
+            resolution: 720p or 1080p.
+            aspect_ratio: 9:16, 1:1 or 16:9.
+            duration: Seconds: 15, 30 or 60, as int or text.
+            goods_description: What they are, at most 2000 characters.
+            watermark_info: True to get a second copy with a watermark. None: no.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncGoodsStudioResource(AsyncTaskResource):
+    """`/solutions/e-commerce/goods_studio` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        ref_image_list: Iterable[ImageSource],
+        goods_title: str,
+        resolution: VideoResolution | str,
+        aspect_ratio: AspectRatio | str,
+        duration: int | str,
+        goods_description: str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            ref_image_list: 1 to 5 pictures of the goods: each a path object, bytes, binary file,
+                URL, data-URI or base64 of a JPEG, PNG or WebP of at most 50 MB and at least 300 px
+                a side, ratio 1:2.5 to 2.5:1.
+            goods_title: What the goods are called, 1 to 200 characters.
+            resolution: 720p or 1080p.
+            aspect_ratio: 9:16, 1:1 or 16:9.
+            duration: Seconds: 15, 30 or 60, as int or text.
+            goods_description: What they are, at most 2000 characters.
+            watermark_info: True to get a second copy with a watermark. None: no.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        ref_image_list: Iterable[ImageSource],
+        goods_title: str,
+        resolution: VideoResolution | str,
+        aspect_ratio: AspectRatio | str,
+        duration: int | str,
+        goods_description: str | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            ref_image_list: 1 to 5 pictures of the goods: each a path object, bytes, binary file,
+                URL, data-URI or base64 of a JPEG, PNG or WebP of at most 50 MB and at least 300 px
+                a side, ratio 1:2.5 to 2.5:1.
+            goods_title: What the goods are called, 1 to 200 characters.
+            resolution: 720p or 1080p.
+            aspect_ratio: 9:16, 1:1 or 16:9.
+            duration: Seconds: 15, 30 or 60, as int or text.
+            goods_description: What they are, at most 2000 characters.
+            watermark_info: True to get a second copy with a watermark. None: no.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
             check: False to check nothing before it is sent; see Request.
             timeout: Seconds one attempt may take; None takes the client's.
             extra_headers: Further headers, see Options.extra_headers; None takes the client's.
@@ -3282,6 +3840,438 @@ class AsyncRecognizeImageResource(AsyncCallResource):
         Args:
             image: The picture; sources and limits as ImageToVideo.image.
             extra_body: Further fields of the body, by the vendor's names, merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class SolutionVirtualTryOnResource(TaskResource):
+    """`/solutions/virtual_try_on` of Kling."""
+    def create(
+        self,
+        *,
+        product_image: str,
+        person_image: str,
+        keep_face: bool | None = None,
+        keep_pose: bool | None = None,
+        keep_background: bool | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            product_image: Public URL of a picture of the garment, also worn or lying flat: JPEG,
+                PNG or WebP of at most 10 MB, the longer side at most 2048 px, the shorter one over
+                300 px.
+            person_image: Public URL of a picture of the person, with the same limits.
+            keep_face: Whether face and hair stay as they are. None: yes.
+            keep_pose: Whether the pose stays as it is. None: yes.
+            keep_background: Whether the background stays as it is. None: yes.
+            watermark_info: True to get a second copy with a watermark. None: no.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        product_image: str,
+        person_image: str,
+        keep_face: bool | None = None,
+        keep_pose: bool | None = None,
+        keep_background: bool | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            product_image: Public URL of a picture of the garment, also worn or lying flat: JPEG,
+                PNG or WebP of at most 10 MB, the longer side at most 2048 px, the shorter one over
+                300 px.
+            person_image: Public URL of a picture of the person, with the same limits.
+            keep_face: Whether face and hair stay as they are. None: yes.
+            keep_pose: Whether the pose stays as it is. None: yes.
+            keep_background: Whether the background stays as it is. None: yes.
+            watermark_info: True to get a second copy with a watermark. None: no.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncSolutionVirtualTryOnResource(AsyncTaskResource):
+    """`/solutions/virtual_try_on` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        product_image: str,
+        person_image: str,
+        keep_face: bool | None = None,
+        keep_pose: bool | None = None,
+        keep_background: bool | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            product_image: Public URL of a picture of the garment, also worn or lying flat: JPEG,
+                PNG or WebP of at most 10 MB, the longer side at most 2048 px, the shorter one over
+                300 px.
+            person_image: Public URL of a picture of the person, with the same limits.
+            keep_face: Whether face and hair stay as they are. None: yes.
+            keep_pose: Whether the pose stays as it is. None: yes.
+            keep_background: Whether the background stays as it is. None: yes.
+            watermark_info: True to get a second copy with a watermark. None: no.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        product_image: str,
+        person_image: str,
+        keep_face: bool | None = None,
+        keep_pose: bool | None = None,
+        keep_background: bool | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            product_image: Public URL of a picture of the garment, also worn or lying flat: JPEG,
+                PNG or WebP of at most 10 MB, the longer side at most 2048 px, the shorter one over
+                300 px.
+            person_image: Public URL of a picture of the person, with the same limits.
+            keep_face: Whether face and hair stay as they are. None: yes.
+            keep_pose: Whether the pose stays as it is. None: yes.
+            keep_background: Whether the background stays as it is. None: yes.
+            watermark_info: True to get a second copy with a watermark. None: no.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class TalkingAgentResource(TaskResource):
+    """`/solutions/talking_agent` of Kling."""
+    def create(
+        self,
+        *,
+        speech_script: str,
+        avatar_image: ImageSource | None = None,
+        avatar_id: AgentAvatar | str | None = None,
+        voice_id: AgentVoice | str | None = None,
+        ref_image_list: Iterable[ImageSource] | None = None,
+        goods_title: str | None = None,
+        goods_price: str | None = None,
+        goods_target_audience_list: Iterable[str] | None = None,
+        goods_selling_point_list: Iterable[str] | None = None,
+        resolution: VideoResolution | str | None = None,
+        aspect_ratio: AgentAspectRatio | str | None = None,
+        allow_polish: bool | None = None,
+        speech_rate: float | None = None,
+        action_prompt: str | None = None,
+        bgm_enabled: bool | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            speech_script: What the person says, 1 to 2000 characters.
+            avatar_image: The person, with a clear face: a path object, bytes, binary file, URL,
+                data-URI or base64 of a JPEG, PNG or WebP, at most 50 MB and at least 300 px a side,
+                ratio 1:2.5 to 2.5:1. Either this or avatar_id.
+            avatar_id: One of the vendor's persons, of which there may be more by now. Known:
+                avatar_vivian_female, avatar_lee_male, avatar_chenjing_female, avatar_zhaochen_male,
+                avatar_wanglei_male, avatar_eva_female, avatar_oliver_male, avatar_elena_female,
+                avatar_adam_male, avatar_anna_female, avatar_rajput_male, avatar_mia_female,
+                avatar_river_male, avatar_marcus_male, avatar_toto_cartoon.
+            voice_id: Who is heard, likewise; needed with avatar_image, and not taken with
+                avatar_id. Known: male_calm_informative, female_clear_rational,
+                female_gentle_soothing, female_bright_engaging, male_crisp_persuasive,
+                female_intelligent_narrative, male_clear_professional, male_energetic_sporty,
+                female_warm_rich.
+            ref_image_list: 1 to 5 pictures of the goods, as avatar_image. Needed with any other
+                parameter of goods.
+            goods_title: What the goods are called, at most 500 characters; likewise.
+            goods_price: What they cost, as text, at most 256 characters.
+            goods_target_audience_list: Whom they are for: 1 to 20 texts of at most 200 characters.
+            goods_selling_point_list: Why to buy them: 1 to 20 texts of at most 500 characters.
+            resolution: 720p or 1080p. None: 720p.
+            aspect_ratio: 9:16 or 16:9. None: 9:16.
+            allow_polish: True lets the vendor change the words of speech_script. None: no.
+            speech_rate: How fast it is said: 0.8, 1.0 or 1.2; not with goods. None: 1.0.
+            action_prompt: How the person moves, at most 2500 characters.
+            bgm_enabled: True adds music. None: no.
+            watermark_info: True to get a second copy with a watermark. None: no.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    def run(
+        self,
+        *,
+        speech_script: str,
+        avatar_image: ImageSource | None = None,
+        avatar_id: AgentAvatar | str | None = None,
+        voice_id: AgentVoice | str | None = None,
+        ref_image_list: Iterable[ImageSource] | None = None,
+        goods_title: str | None = None,
+        goods_price: str | None = None,
+        goods_target_audience_list: Iterable[str] | None = None,
+        goods_selling_point_list: Iterable[str] | None = None,
+        resolution: VideoResolution | str | None = None,
+        aspect_ratio: AgentAspectRatio | str | None = None,
+        allow_polish: bool | None = None,
+        speech_rate: float | None = None,
+        action_prompt: str | None = None,
+        bgm_enabled: bool | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            speech_script: What the person says, 1 to 2000 characters.
+            avatar_image: The person, with a clear face: a path object, bytes, binary file, URL,
+                data-URI or base64 of a JPEG, PNG or WebP, at most 50 MB and at least 300 px a side,
+                ratio 1:2.5 to 2.5:1. Either this or avatar_id.
+            avatar_id: One of the vendor's persons, of which there may be more by now. Known:
+                avatar_vivian_female, avatar_lee_male, avatar_chenjing_female, avatar_zhaochen_male,
+                avatar_wanglei_male, avatar_eva_female, avatar_oliver_male, avatar_elena_female,
+                avatar_adam_male, avatar_anna_female, avatar_rajput_male, avatar_mia_female,
+                avatar_river_male, avatar_marcus_male, avatar_toto_cartoon.
+            voice_id: Who is heard, likewise; needed with avatar_image, and not taken with
+                avatar_id. Known: male_calm_informative, female_clear_rational,
+                female_gentle_soothing, female_bright_engaging, male_crisp_persuasive,
+                female_intelligent_narrative, male_clear_professional, male_energetic_sporty,
+                female_warm_rich.
+            ref_image_list: 1 to 5 pictures of the goods, as avatar_image. Needed with any other
+                parameter of goods.
+            goods_title: What the goods are called, at most 500 characters; likewise.
+            goods_price: What they cost, as text, at most 256 characters.
+            goods_target_audience_list: Whom they are for: 1 to 20 texts of at most 200 characters.
+            goods_selling_point_list: Why to buy them: 1 to 20 texts of at most 500 characters.
+            resolution: 720p or 1080p. None: 720p.
+            aspect_ratio: 9:16 or 16:9. None: 9:16.
+            allow_polish: True lets the vendor change the words of speech_script. None: no.
+            speech_rate: How fast it is said: 0.8, 1.0 or 1.2; not with goods. None: 1.0.
+            action_prompt: How the person moves, at most 2500 characters.
+            bgm_enabled: True adds music. None: no.
+            watermark_info: True to get a second copy with a watermark. None: no.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+
+class AsyncTalkingAgentResource(AsyncTaskResource):
+    """`/solutions/talking_agent` of AsyncKling."""
+    async def create(
+        self,
+        *,
+        speech_script: str,
+        avatar_image: ImageSource | None = None,
+        avatar_id: AgentAvatar | str | None = None,
+        voice_id: AgentVoice | str | None = None,
+        ref_image_list: Iterable[ImageSource] | None = None,
+        goods_title: str | None = None,
+        goods_price: str | None = None,
+        goods_target_audience_list: Iterable[str] | None = None,
+        goods_selling_point_list: Iterable[str] | None = None,
+        resolution: VideoResolution | str | None = None,
+        aspect_ratio: AgentAspectRatio | str | None = None,
+        allow_polish: bool | None = None,
+        speech_rate: float | None = None,
+        action_prompt: str | None = None,
+        bgm_enabled: bool | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it at once, while the vendor works on it.
+
+        Args:
+            speech_script: What the person says, 1 to 2000 characters.
+            avatar_image: The person, with a clear face: a path object, bytes, binary file, URL,
+                data-URI or base64 of a JPEG, PNG or WebP, at most 50 MB and at least 300 px a side,
+                ratio 1:2.5 to 2.5:1. Either this or avatar_id.
+            avatar_id: One of the vendor's persons, of which there may be more by now. Known:
+                avatar_vivian_female, avatar_lee_male, avatar_chenjing_female, avatar_zhaochen_male,
+                avatar_wanglei_male, avatar_eva_female, avatar_oliver_male, avatar_elena_female,
+                avatar_adam_male, avatar_anna_female, avatar_rajput_male, avatar_mia_female,
+                avatar_river_male, avatar_marcus_male, avatar_toto_cartoon.
+            voice_id: Who is heard, likewise; needed with avatar_image, and not taken with
+                avatar_id. Known: male_calm_informative, female_clear_rational,
+                female_gentle_soothing, female_bright_engaging, male_crisp_persuasive,
+                female_intelligent_narrative, male_clear_professional, male_energetic_sporty,
+                female_warm_rich.
+            ref_image_list: 1 to 5 pictures of the goods, as avatar_image. Needed with any other
+                parameter of goods.
+            goods_title: What the goods are called, at most 500 characters; likewise.
+            goods_price: What they cost, as text, at most 256 characters.
+            goods_target_audience_list: Whom they are for: 1 to 20 texts of at most 200 characters.
+            goods_selling_point_list: Why to buy them: 1 to 20 texts of at most 500 characters.
+            resolution: 720p or 1080p. None: 720p.
+            aspect_ratio: 9:16 or 16:9. None: 9:16.
+            allow_polish: True lets the vendor change the words of speech_script. None: no.
+            speech_rate: How fast it is said: 0.8, 1.0 or 1.2; not with goods. None: 1.0.
+            action_prompt: How the person moves, at most 2500 characters.
+            bgm_enabled: True adds music. None: no.
+            watermark_info: True to get a second copy with a watermark. None: no.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
+            check: False to check nothing before it is sent; see Request.
+            timeout: Seconds one attempt may take; None takes the client's.
+            extra_headers: Further headers, see Options.extra_headers; None takes the client's.
+
+        Raises:
+            RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+        """
+    async def run(
+        self,
+        *,
+        speech_script: str,
+        avatar_image: ImageSource | None = None,
+        avatar_id: AgentAvatar | str | None = None,
+        voice_id: AgentVoice | str | None = None,
+        ref_image_list: Iterable[ImageSource] | None = None,
+        goods_title: str | None = None,
+        goods_price: str | None = None,
+        goods_target_audience_list: Iterable[str] | None = None,
+        goods_selling_point_list: Iterable[str] | None = None,
+        resolution: VideoResolution | str | None = None,
+        aspect_ratio: AgentAspectRatio | str | None = None,
+        allow_polish: bool | None = None,
+        speech_rate: float | None = None,
+        action_prompt: str | None = None,
+        bgm_enabled: bool | None = None,
+        watermark_info: bool | Mapping[str, bool] | None = None,
+        external_task_id: str | None = None,
+        callback_url: str | None = None,
+        extra_body: AnyMapping | None = None,
+        check: bool = True,
+        timeout: float | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+    ) -> Task:
+        """Create a task and return it once it has ended well.
+
+        Args:
+            speech_script: What the person says, 1 to 2000 characters.
+            avatar_image: The person, with a clear face: a path object, bytes, binary file, URL,
+                data-URI or base64 of a JPEG, PNG or WebP, at most 50 MB and at least 300 px a side,
+                ratio 1:2.5 to 2.5:1. Either this or avatar_id.
+            avatar_id: One of the vendor's persons, of which there may be more by now. Known:
+                avatar_vivian_female, avatar_lee_male, avatar_chenjing_female, avatar_zhaochen_male,
+                avatar_wanglei_male, avatar_eva_female, avatar_oliver_male, avatar_elena_female,
+                avatar_adam_male, avatar_anna_female, avatar_rajput_male, avatar_mia_female,
+                avatar_river_male, avatar_marcus_male, avatar_toto_cartoon.
+            voice_id: Who is heard, likewise; needed with avatar_image, and not taken with
+                avatar_id. Known: male_calm_informative, female_clear_rational,
+                female_gentle_soothing, female_bright_engaging, male_crisp_persuasive,
+                female_intelligent_narrative, male_clear_professional, male_energetic_sporty,
+                female_warm_rich.
+            ref_image_list: 1 to 5 pictures of the goods, as avatar_image. Needed with any other
+                parameter of goods.
+            goods_title: What the goods are called, at most 500 characters; likewise.
+            goods_price: What they cost, as text, at most 256 characters.
+            goods_target_audience_list: Whom they are for: 1 to 20 texts of at most 200 characters.
+            goods_selling_point_list: Why to buy them: 1 to 20 texts of at most 500 characters.
+            resolution: 720p or 1080p. None: 720p.
+            aspect_ratio: 9:16 or 16:9. None: 9:16.
+            allow_polish: True lets the vendor change the words of speech_script. None: no.
+            speech_rate: How fast it is said: 0.8, 1.0 or 1.2; not with goods. None: 1.0.
+            action_prompt: How the person moves, at most 2500 characters.
+            bgm_enabled: True adds music. None: no.
+            watermark_info: True to get a second copy with a watermark. None: no.
+            external_task_id: Your own id of the task, unique in the account and without a comma;
+                None generates one.
+            callback_url: Where the vendor posts each change of status: an http(s) URL.
+            extra_body: Further fields of the body (contents, settings, options), merged in last.
             check: False to check nothing before it is sent; see Request.
             timeout: Seconds one attempt may take; None takes the client's.
             extra_headers: Further headers, see Options.extra_headers; None takes the client's.

@@ -16,6 +16,7 @@ from kling_sdk.endpoints import METHODS, request_class
 from kling_sdk.options import CALL_OPTIONS
 from kling_sdk.resources import AsyncCallResource, AsyncTaskResource, CallResource, TaskResource
 from kling_sdk.results import Task
+from kling_sdk.runner import SyncRunner
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
@@ -69,7 +70,7 @@ def _method(cls: type[Request], *, is_async: bool) -> Any:
 
 def make_resource(client: Any, cls: type[Request]) -> Any:
     """Return the resource of a client for a request class, also one of your own."""
-    is_sync = hasattr(client, "__enter__")
+    is_sync = isinstance(client._runner, SyncRunner)  # noqa: SLF001 - the client's own
     makes_task = cls.record.returns is None
     base: Any
     if cls.record.library is not None:

@@ -284,7 +284,8 @@ def _read(body: bytes) -> tuple[Task, str]:
     if not isinstance(data, dict):
         raise CallbackVerificationError("the body is no JSON object")
     try:
-        if "task_id" in data:
+        # One page of `/solutions` has `task_id` beside the words of the newer interface.
+        if "task_id" in data and "status" not in data:
             task, generation = v1.task_from(data), "legacy"
         else:
             task, generation = model_path.task_from(data), "new"

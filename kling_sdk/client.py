@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from kling_sdk._signatures import OptionOverrides
     from kling_sdk.account import AccountResource, AsyncAccountResource
     from kling_sdk.endpoints.base import Request
+    from kling_sdk.solutions import AsyncSolutions, Solutions
     from kling_sdk.tasks import AnyTaskResource, AsyncAnyTaskResource
     from kling_sdk.wire import Reply
 
@@ -170,6 +171,13 @@ class Kling(ClientBase, Downloads):
         from kling_sdk.tasks import AnyTaskResource  # most programs ask an endpoint
 
         return AnyTaskResource(self._runner)
+
+    @property
+    def solutions(self) -> Solutions:
+        """Ready-made products, such as a video in which a person presents goods. Beta."""
+        from kling_sdk.solutions import Solutions  # few programs use them
+
+        return Solutions(self._runner)
 
     @property
     def account(self) -> AccountResource:
@@ -377,6 +385,13 @@ class AsyncKling(ClientBase, AsyncDownloads):
         from kling_sdk.tasks import AsyncAnyTaskResource  # as above
 
         return AsyncAnyTaskResource(self._runner)
+
+    @property
+    def solutions(self) -> AsyncSolutions:
+        """Ready-made products, such as a video in which a person presents goods. Beta."""
+        from kling_sdk.solutions import AsyncSolutions  # few programs use them
+
+        return AsyncSolutions(self._runner)
 
     @property
     def account(self) -> AsyncAccountResource:

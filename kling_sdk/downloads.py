@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, BinaryIO, overload
 
 from kling_sdk import operations
-from kling_sdk.results import Audio, Download, Image, Video
+from kling_sdk.results import Download, ResultFile
 
 if TYPE_CHECKING:
     from kling_sdk.files.receiving import OnProgress
@@ -23,7 +23,7 @@ class Downloads:
     @overload
     def download(
         self,
-        video: Video | Image | Audio | str,
+        video: ResultFile | str,
         to: None = None,
         *,
         on_progress: OnProgress | None = None,
@@ -31,7 +31,7 @@ class Downloads:
     @overload
     def download(
         self,
-        video: Video | Image | Audio | str,
+        video: ResultFile | str,
         to: str | os.PathLike[str],
         *,
         on_progress: OnProgress | None = None,
@@ -39,23 +39,23 @@ class Downloads:
     @overload
     def download(
         self,
-        video: Video | Image | Audio | str,
+        video: ResultFile | str,
         to: BinaryIO,
         *,
         on_progress: OnProgress | None = None,
     ) -> int: ...
     def download(
         self,
-        video: Video | Image | Audio | str,
+        video: ResultFile | str,
         to: str | os.PathLike[str] | BinaryIO | None = None,
         *,
         on_progress: OnProgress | None = None,
     ) -> Download | bytes | int:
-        """Fetch a video, picture or sound: to a file, whole or not at all, to memory or a stream.
+        """Fetch a result: to a file, whole or not at all, to memory or into a stream.
 
         Args:
-            video: The video, picture or sound, or a URL. Of a sound it is the MP3, and to a path
-                that ends in `.wav` the WAV, if there is one.
+            video: The video, picture, sound or subtitles, or a URL. Of a sound it is the MP3, and
+                to a path that ends in `.wav` the WAV, if there is one.
             to: A path: the file, replaced if it is there; or a folder, which gets a name
                 inside. None: memory. A binary file object: the bytes are written to it as
                 they come; it is not closed, and keeps what it has when the download fails.
@@ -82,7 +82,7 @@ class AsyncDownloads:
     @overload
     async def download(
         self,
-        video: Video | Image | Audio | str,
+        video: ResultFile | str,
         to: None = None,
         *,
         on_progress: OnProgress | None = None,
@@ -90,7 +90,7 @@ class AsyncDownloads:
     @overload
     async def download(
         self,
-        video: Video | Image | Audio | str,
+        video: ResultFile | str,
         to: str | os.PathLike[str],
         *,
         on_progress: OnProgress | None = None,
@@ -98,14 +98,14 @@ class AsyncDownloads:
     @overload
     async def download(
         self,
-        video: Video | Image | Audio | str,
+        video: ResultFile | str,
         to: BinaryIO,
         *,
         on_progress: OnProgress | None = None,
     ) -> int: ...
     async def download(
         self,
-        video: Video | Image | Audio | str,
+        video: ResultFile | str,
         to: str | os.PathLike[str] | BinaryIO | None = None,
         *,
         on_progress: OnProgress | None = None,

@@ -80,6 +80,7 @@ def _cells(task: Task) -> Sequence[str]:
             ("video", task.videos),
             ("image", (*task.images, *task.series_images)),
             ("sound", task.audios),
+            ("subtitle", task.subtitles),
             ("voice", task.voices),
             ("element", task.elements),
         )

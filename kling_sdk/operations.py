@@ -16,7 +16,7 @@ import attrs
 
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Context, Flow, Operation, once, repeat
-from kling_sdk.results import Audio, Element, Image, Page, Task, Video, Voice
+from kling_sdk.results import Element, Page, ResultFile, Task, Voice
 from kling_sdk.scalars import text
 from kling_sdk.wire import HttpCall, Reply
 
@@ -189,11 +189,13 @@ def list_page(
     record: EndpointRecord, page: int, page_size: int, after: str | None = None
 ) -> Operation[Page]:
     """Read a page of tasks."""
+    from kling_sdk.flows.asking import place_for
 
     def start(ctx: Context) -> Flow[Page]:
         wire = ctx.wire_for(record)
-        call = wire.list(record, page, page_size, after)
-        return repeat(ctx, call, lambda reply: wire.page(reply, record, page, page_size))
+        place = record if ctx.is_relay else place_for(record)
+        call = wire.list(place, page, page_size, after)
+        return repeat(ctx, call, lambda reply: wire.page(reply, place, page, page_size))
 
     return Operation("list", start, record.name)
 
@@ -271,7 +273,7 @@ def run_many(
 
 
 def download(
-    video: Video | Image | Audio | str,
+    video: ResultFile | str,
     to: str | os.PathLike[str] | BinaryIO | None,
     on_progress: OnProgress | None,
 ) -> Operation[Any]:
@@ -282,9 +284,9 @@ def download(
 
     check_progress(on_progress)
     given: object = video  # a caller may not run a type checker
-    if not isinstance(given, Video | Image | Audio | str):
+    if not isinstance(given, ResultFile | str):
         raise TypeError(
-            "download takes a Video, Image or Audio, such as task.videos[0], or a URL, "
+            "download takes a Video, Image, Audio or Subtitles, such as task.videos[0], or a URL, "
             f"not a {type(given).__name__}"
         )
     url, target, most = url_for(video, to), *_target(video, to)
@@ -297,7 +299,7 @@ def download(
 
 
 def _target(
-    video: Video | Image | Audio | str, to: str | os.PathLike[str] | BinaryIO | None
+    video: ResultFile | str, to: str | os.PathLike[str] | BinaryIO | None
 ) -> tuple[Callable[[int, OnProgress | None], Any], int]:
     """Return what opens the target of a download, and how many bytes it takes by default."""
     from kling_sdk.files import streams

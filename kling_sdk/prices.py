@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PRICES", "Estimate", "Price", "cost_of", "estimate"]
 
-Use = Literal["silent", "sound", "voice", "video", "image"]
+Use = Literal["silent", "sound", "voice", "video", "image", "goods"]
 Pack = Literal["video", "image", "try_on"]
 Per = Literal["second", "5 seconds", "result", "call"]
 
@@ -40,8 +40,9 @@ class Price:
             an endpoint without models.
         mode: `std`, `pro` or `4k`, of pictures `1k`, `2k` or `4k`; "" for a model without modes.
         use: What decides the price besides: an input video (`video`, also of motion control), a
-            voice (`voice`), sound (`sound`), of pictures an input picture (`image`), or none of
-            these (`silent`). The first that applies counts.
+            voice (`voice`), sound (`sound`), of pictures an input picture (`image`), of a
+            person who speaks the goods (`goods`), or none of these (`silent`). The first that
+            applies counts.
         units: Units for each second of the result, for every 5 s that it begins, for each
             picture, or for a call.
         per: `second`, `5 seconds`, `result` (a picture) or `call`.
@@ -93,6 +94,7 @@ _List = tuple[str, "Confidence", date]
 _NEW: Final[_List] = ("the vendor's price list, two copies", "high", _AS_OF)
 _ONE: Final[_List] = ("the vendor's price list, one copy", "medium", _AS_OF)
 _SEEN: Final[_List] = ("what one account was charged", "low", date(2026, 9, 22))
+_RESOLD: Final[_List] = ("one reseller's price list", "low", date(2026, 10, 4))
 # It also has the models that the newer list has dropped.
 _OLD: Final[_List] = ("a condensed copy of the vendor's price list", "low", date(2026, 1, 1))
 
@@ -149,6 +151,8 @@ _BY_SECOND: Final[tuple[tuple[str, str, str, Use, str, tuple[int, ...], _List], 
     ("avatar", "", "pro", "silent", "0.8", _ANY, _NEW),
     ("multi-elements", "", "std", "silent", "0.6", _CLIPS, _OLD),
     ("multi-elements", "", "pro", "silent", "1", _CLIPS, _OLD),
+    ("solutions-talking-agent", "", "std", "goods", "1.4", _ANY, _RESOLD),
+    ("solutions-talking-agent", "", "pro", "goods", "1.4", _ANY, _RESOLD),
     # Every video of it has sound, which is in the price.
     (_PLAIN, "kling-3.0-turbo", "std", "silent", "0.8", _ANY, _NEW),
     (_PLAIN, "kling-3.0-turbo", "pro", "silent", "1", _ANY, _NEW),
@@ -241,6 +245,7 @@ _WITH: Final[Mapping[Use, str]] = {
     "voice": "with a voice",
     "video": "with an input video",
     "image": "with an input picture",
+    "goods": "with goods",
 }
 _SERIES: Final = 4  # pictures of a series of which nothing is said (vendor's page)
 
@@ -268,6 +273,8 @@ def estimate(request: Request) -> Estimate:
     fits = (row for row in rows if (row.model, row.use) == (model, use) and row.mode in ("", mode))
     found = next(fits, None)
     if found is None:
+        if rows and all(row.use != use for row in rows) and not request.record.models:
+            return _unknown(f"the price list has {request.endpoint} only {_WITH[rows[0].use]}")
         what = [f"no {request.endpoint}"]
         if request.record.models:
             what = [f"{what[0]} by {model}", mode]
@@ -342,6 +349,8 @@ def _unknown(reason: str) -> Estimate:
 
 
 def _use(given: Mapping[str, Any]) -> Use:
+    if given.get("goods_title"):
+        return "goods"
     if given.get("video_list") or given.get("character_orientation"):
         return "video"
     if given.get("voice_list"):

@@ -24,6 +24,8 @@ __all__ = [
     "Image",
     "Outcome",
     "Page",
+    "ResultFile",
+    "Subtitles",
     "Task",
     "Video",
     "Voice",
@@ -185,6 +187,25 @@ class Audio:
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
 
 
+@attrs.frozen
+class Subtitles:
+    """A file of subtitles of a finished task.
+
+    Attributes:
+        url: Where to fetch it; it is signed and expires as a video's does.
+        format: `srt` (SubRip) or `ass` (Advanced SubStation Alpha), as the reply has it.
+        raw: The object as received.
+    """
+
+    url: str = attrs.field(repr=_url_repr)
+    format: str = ""
+    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+
+
+#: A result that is a file.
+ResultFile = Video | Image | Audio | Subtitles
+
+
 @attrs.frozen(repr=False)
 class Task:
     """A generation task as last seen.
@@ -198,6 +219,7 @@ class Task:
         images: The pictures, likewise.
         series_images: The pictures of a series (`omni_image` with `result_type` series), likewise.
         audios: The sounds, likewise.
+        subtitles: The files of subtitles of `solutions.drama_subtitle`, likewise.
         voices: The voices of a task of `voices`, likewise.
         elements: The elements of a task of `elements`, likewise.
         created_at: When the task was accepted, aware UTC, or None when unknown.
@@ -205,7 +227,8 @@ class Task:
         units: Units finally deducted, or None before the end.
         endpoint: Which endpoint made it, such as `text2video`; "" when unknown.
         interface: Which interface's reply this is, and where the task is asked for: `v1`,
-            `model-path`, `relay`; "" when unknown, which counts as /v1.
+            `model-path`, `solutions`, `relay`; "" when unknown, which counts as /v1. A callback
+            does not tell `solutions` from `model-path`.
         kling_task_id: Relay only: the id at Kling, or None.
         reused: True when `create` was given an `external_task_id` that an earlier create
             has used: this is the earlier task, whatever was requested now. Kling does not
@@ -232,6 +255,7 @@ class Task:
     kling_task_id: str | None = None
     reused: bool = False
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
+    subtitles: tuple[Subtitles, ...] = ()
 
     def __repr__(self) -> str:
         """Return what is known: a field that says nothing is left out."""
@@ -296,12 +320,12 @@ class Task:
             return None
 
     @property
-    def files(self) -> tuple[Video | Image | Audio, ...]:
+    def files(self) -> tuple[ResultFile, ...]:
         """The results that are files, which `download` takes."""
-        return (*self.videos, *self.images, *self.series_images, *self.audios)
+        return (*self.videos, *self.images, *self.series_images, *self.audios, *self.subtitles)
 
     @property
-    def outputs(self) -> tuple[Video | Image | Audio | Voice | Element, ...]:
+    def outputs(self) -> tuple[ResultFile | Voice | Element, ...]:
         """All results, of whatever kind."""
         return (*self.files, *self.voices, *self.elements)
 
@@ -321,7 +345,8 @@ class Page:
         page_size: How many tasks were requested.
         next_before: Relay only: key of the next page, or None after the last.
         has_next: True when another page may follow.
-        next_cursor: `kling.tasks` and a relay: key of the next page, or None after the last.
+        next_cursor: `kling.tasks`, `kling.solutions` and a relay: key of the next page, or None
+            after the last.
     """
 
     tasks: tuple[Task, ...]

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar, cast
 
 import attrs
 
-from kling_sdk.results import Audio, Element, Image, Video, Voice
+from kling_sdk.results import Audio, Element, Image, Subtitles, Video, Voice
 from kling_sdk.scalars import decimal
 
 __all__ = ["from_json", "to_json"]
@@ -79,6 +79,7 @@ _PARTS: Final[dict[str, type]] = {
     "tuple[Video, ...]": Video,
     "tuple[Image, ...]": Image,
     "tuple[Audio, ...]": Audio,
+    "tuple[Subtitles, ...]": Subtitles,
     "tuple[Voice, ...]": Voice,
     "tuple[Element, ...]": Element,
 }

@@ -16,6 +16,7 @@ from kling_mock.kling.endpoints.example_parts import (
     SESSION_ID,
     VIDEO_ID,
 )
+from kling_sdk.wire import WIRES
 
 __all__ = [
     "BODIES",
@@ -30,6 +31,7 @@ __all__ = [
     "selection",
     "source_video",
     "speech",
+    "vendor_body",
     "with_sources",
 ]
 
@@ -108,6 +110,26 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
         "edit_mode": "removal",
         "prompt": "Remove the cat from <<<video_1>>>.",
     },
+    # In the client's words: the vendor's body is made of them.
+    "solutions-virtual-try-on": {"product_image": URL, "person_image": URL},
+    "solutions-clothing-dupe": {
+        "product_info": "A light shirt.",
+        "source_video": "https://example.com/a.mp4",
+        "product_image_list": [URL],
+        "model_image_list": [URL],
+    },
+    "solutions-goods-studio": {
+        "ref_image_list": [URL],
+        "goods_title": "Umbrella",
+        "resolution": "720p",
+        "aspect_ratio": "9:16",
+        "duration": 15,
+    },
+    "solutions-talking-agent": {
+        "speech_script": "Here is my tip.",
+        "avatar_id": "avatar_mia_female",
+    },
+    "solutions-drama-subtitle": {"source_video": "https://example.com/a.mp4"},
 }
 #: The same for the calls that answer at once and make no task.
 CALLS: Final[dict[str, dict[str, Any]]] = {
@@ -142,6 +164,16 @@ def body(
     """
     ids = {SOURCE_VIDEO: source_video, SOURCE_SESSION: session}
     made: dict[str, Any] = _replaced((BODIES | CALLS)[endpoint], ids)
+    return made
+
+
+def vendor_body(endpoint: str) -> dict[str, Any]:
+    """Return the request of an endpoint that makes tasks, as it goes over the wire."""
+    record = kling_sdk.ENDPOINTS[endpoint]
+    if record.solution is None:
+        return BODIES[endpoint]
+    request = kling_sdk.endpoints.request_class(endpoint)(**BODIES[endpoint])
+    made: dict[str, Any] = WIRES[record.interface].create(request, "").json
     return made
 
 

@@ -189,8 +189,14 @@ def _results(task: EmulatedTask) -> Iterator[dict[str, Any]]:
         form = FILES.get(kind)
         if form is None:  # an element is no file
             continue
-        for place in range(one.files if form.is_numbered else 1):
-            path = file_url("", NamedFile(kind, task.result_id(kind), place)).removeprefix(MEDIA)
+        files = [
+            NamedFile(kind, task.result_id(kind), place)
+            for place in range(one.files if form.is_numbered else 1)
+        ]
+        if kind == "subtitles":  # one text in several forms, each an output
+            files = [files[0]._replace(suffix=suffix) for suffix in form.media_types]
+        for file in files:
+            path = file_url("", file).removeprefix(MEDIA)
             yield {"type": kind, "path": path, "url": ""}
 
 

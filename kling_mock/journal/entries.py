@@ -9,11 +9,20 @@ from urllib.parse import parse_qsl, unquote
 
 from kling_mock.journal.notes import Note
 
-__all__ = ["BODY_KEPT", "RESULTS", "TASKS", "Entry", "EntryKind", "is_download", "keep", "shorten"]
+__all__ = [
+    "BODY_KEPT",
+    "QUERIES",
+    "RESULTS",
+    "Entry",
+    "EntryKind",
+    "is_download",
+    "keep",
+    "shorten",
+]
 
 EntryKind = Literal["api", "download"]
 
-TASKS = "/tasks"  # the path of queries on the model-path interface
+QUERIES = ("/tasks", "/solutions")  # paths of queries that name tasks by parameters
 BODY_KEPT = 4_096  # bytes of each body: an inline image would fill the memory
 _TEXT_KEPT = 256  # characters of each text in a body that is too long
 _TEXT_SHOWN = 64  # characters of a text that is shortened
@@ -106,7 +115,7 @@ class Entry(NamedTuple):
     def _task(self) -> Any:
         """The task in the answer, if it has one: that of /v1, or of the model-path interface."""
         data = _member(self.answered, "data")
-        if self.path == TASKS and isinstance(data, list) and len(data) == 1:
+        if self.path in QUERIES and isinstance(data, list) and len(data) == 1:
             return data[0]  # a list of /v1 is about no task, whatever its length
         return data
 
@@ -115,7 +124,7 @@ class Entry(NamedTuple):
         """The id in a query: a task id or an external id; "" for other calls, and for several."""
         if self.method != "GET":
             return ""
-        if self.path != TASKS:
+        if self.path not in QUERIES:
             return unquote(self.path.rpartition("/")[2])
         named = [value for name, value in parse_qsl(self.query) if name.endswith("task_ids")]
         return named[0] if len(named) == 1 and "," not in named[0] else ""

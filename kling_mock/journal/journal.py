@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Unpack
 
 from kling_mock.journal.calls import Call, CallFilters
-from kling_mock.journal.entries import RESULTS, TASKS, Entry
+from kling_mock.journal.entries import QUERIES, RESULTS, Entry
 from kling_mock.journal.forgotten import Forgotten, IncompleteJournalError, could_be, describe
 from kling_mock.journal.reports import explain, lines, nearest_miss
 
@@ -393,7 +393,7 @@ class Journal:
 
 def _is_query(entry: Entry) -> bool:
     """Return whether *entry* is one of the many that a waiting client makes, and went well."""
-    asks = entry.method == "GET" or entry.path == TASKS
+    asks = entry.method == "GET" or entry.path in QUERIES
     return asks and not entry.code and not entry.fault and 200 <= entry.status < 400
 
 

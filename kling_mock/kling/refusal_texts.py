@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kling_mock.web.facts import Fact, assumed, observed
+from kling_mock.web.facts import Fact, assumed, documented, observed
 
 __all__ = ["MESSAGES", "Message"]
 
@@ -20,6 +20,54 @@ class Message:
     template: str
     fact: Fact
 
+
+_SOLUTIONS = documented("solutions-2026-09", as_of="2026-09-15", confidence="medium")
+#: Those of `/solutions`, as its pages list them.
+_OF_SOLUTIONS: dict[str, str] = {
+    "no_source_video": "Source video is missing. Please provide a source video URL.",
+    "source_video_count": "Only one source_video item is allowed in contents.",
+    "source_video_url": "source_video is missing. Please provide exactly one source_video.",
+    "glossary_count": "Glossary exceeds the limit of 200 entries.",
+    "glossary_entry": "Each glossary entry must be non-empty and no longer than 100 characters.",
+    "subtitle_integers": "margin_v, font_size and target_cps must be positive integers.",
+    "subtitle_range": "{param} out of range. Please provide a value between {low} and {high}.",
+    "no_reference_video": "Reference video is missing. Please upload a reference video.",
+    "no_product_image": "Product image is missing. Please upload a product image.",
+    "no_product_info": ("Product description is missing. Please provide a product description."),
+    "bgm_count": "Only one bgm item is allowed in contents.",
+    "bgm_url": (
+        "bgm is provided but url is empty. Please provide a BGM file URL or remove bgm to use the "
+        "system default BGM."
+    ),
+    "dupe_voice": "Invalid voice_id. Please select a valid voice from the voice library.",
+    "voice_count": "Only one voice item is allowed in contents.",
+    "dupe_resolution": "Unsupported resolution. Only 720P and 1080P are supported.",
+    "dupe_ratio": "aspect_ratio only supports 9:16, 2:3, 3:4, 1:1, 4:3, 3:2, 16:9 and 21:9.",
+    "no_goods_title": "Product title is missing. Please provide a product title.",
+    "ref_image_count": "At most 5 ref_image items are allowed in contents.",
+    "product_image": (
+        "Unsupported product image. Please check the image format, size and dimensions."
+    ),
+    "goods_title_count": "Only one goods_title item is allowed in contents.",
+    "goods_title_long": "goods_title exceeds the 200-character limit.",
+    "goods_description_count": "Only one goods_description item is allowed in contents.",
+    "goods_description_long": "goods_description exceeds the 2000-character limit.",
+    "solution_resolution": "Unsupported resolution. Only 720p and 1080p are supported.",
+    "goods_ratio": "aspect_ratio only supports 9:16, 1:1 and 16:9.",
+    "goods_duration": "Unsupported duration. Only 15, 30 and 60 seconds are supported.",
+    "avatar_source": (
+        "Exactly one avatar source is required: provide avatar_image (with voiceId) or avatar_id, "
+        "not both."
+    ),
+    "avatar_voice": "voiceId is required when uploading an avatar_image.",
+    "no_speech": "speech_script is required for single-person videos.",
+    "no_ref_image": "Product image is missing. Please upload at least one product image.",
+    "goods_title_needed": "goods_title is required when product content is provided.",
+    "speech_rate": "speechRate only supports 0.8, 1.0 and 1.2.",
+    "speech_rate_goods": "Speech rate adjustment not supported in Video Commerce.",
+    "agent_ratio": "aspect_ratio only supports 9:16 and 16:9.",
+    "agent_image": "Unsupported image. Please check the image format, size and dimensions.",
+}
 
 # Texts seen on the wire, to the letter: clients compare them. What would be valid is a note.
 MESSAGES: dict[str, Message] = {
@@ -254,9 +302,16 @@ MESSAGES: dict[str, Message] = {
         "content item of type '{}' is not supported by the current model",
         assumed("worded like the refusal of an audio mode"),
     ),
+    "no_person_image": Message(
+        1201,
+        "Person image is missing. Please upload a person image.",
+        assumed("worded like the refusal of a product image that is missing"),
+    ),
     "content_conflict": Message(
         1201,
         "content item of type '{}' is not supported with {}",
         assumed("worded like the refusal of image_tail"),
     ),
+    # ------------------------------------------------------------ /solutions
+    **{name: Message(1201, text, _SOLUTIONS) for name, text in _OF_SOLUTIONS.items()},
 }

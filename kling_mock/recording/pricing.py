@@ -12,6 +12,7 @@ from kling_mock.kling.endpoints.record import CallContext
 from kling_mock.kling.endpoints.registry import ENDPOINTS, RoutedCall
 from kling_mock.kling.endpoints.validation import make_plan, read_object
 from kling_mock.kling.service_codes import Refusal, UnknownPathError
+from kling_mock.kling.wire.solutions import SOLUTIONS
 
 __all__ = ["RequestPrice", "price_of", "reads_only"]
 
@@ -76,6 +77,8 @@ def _units(call: RoutedCall, body: bytes) -> Decimal | None:
         Refusal: The emulator would refuse it.
     """
     record = call.record
+    if record.interface is SOLUTIONS:
+        return None  # the emulator's prices are assumed, or depend on a length that is
     if not record.makes_tasks:
         prices = [price.units(0, 1) for price in record.prices.values() if price.per == "call"]
         return max(prices, default=None)

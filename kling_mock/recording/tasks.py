@@ -39,7 +39,8 @@ class ShownTask(NamedTuple):
     @property
     def is_v1(self) -> bool:
         """Whether it is shown in the form of /v1."""
-        return _ID[0] in self.shown
+        # One page of `/solutions` has `task_id` beside the words of the newer interface.
+        return _ID[0] in self.shown and _STATUS[1] not in self.shown
 
     @property
     def external_id(self) -> str:

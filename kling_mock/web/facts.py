@@ -25,6 +25,9 @@ Confidence = Literal["high", "medium", "low"]
 
 SOURCES: dict[str, str] = {
     "pages-2026-09": "kling.ai/document-api, the vendor's pages as of 2026-09-20",
+    "solutions-2026-09": "the vendor's Chinese pages of /solutions, one undated copy of each, of "
+    "2026-09-15 or later",
+    "reseller-2026-10": "the price list of a reseller, 2026-10-04",
     "pages-2026-06": "the vendor's Chinese omni-video page as of 2026-06-11",
     "pages-2026-05": "a reading of the vendor's pages on 2026-05-14",
     "pages-2026-04": "the vendor's English pages of the /v1 interface, about 2026-04",

@@ -43,9 +43,10 @@ from kling_sdk.errors import (
     RequestValidationError,
     WaitTimeoutError,
 )
+from kling_sdk.files.names import safe_name
 from kling_sdk.files.target import FileTarget, place_for
 from kling_sdk.logs import log_to_stderr
-from kling_sdk.results import Audio, Download, Image, Task, Video
+from kling_sdk.results import Audio, Download, ResultFile, Subtitles, Task, Video
 
 __all__ = ["run"]
 
@@ -180,9 +181,7 @@ class _Session:
             raise DownloadError(f"task {task.task_id} is {task.status} and has {what}")
         return self.fetch_all(kling, task.files, place)
 
-    def fetch_all(
-        self, kling: Any, outputs: Sequence[Video | Image | Audio], place: str
-    ) -> list[Download]:
+    def fetch_all(self, kling: Any, outputs: Sequence[ResultFile], place: str) -> list[Download]:
         files: list[Download] = []
         for number, output in enumerate(outputs):
             with self.screen.fetching(own := _place_of(place, number, output)) as note:
@@ -194,7 +193,7 @@ def _resource(kling: Any, endpoint: str) -> Any:
     return make_resource(kling, request_class(endpoint))
 
 
-def _place_of(place: str, number: int, output: Video | Image | Audio) -> str:
+def _place_of(place: str, number: int, output: ResultFile) -> str:
     """Return where result *number* of a task goes: `a.png`, `a-1.png`, `a-2.png`.
 
     A video and its sound have suffixes of their own, `a.mp4` and `a-1.mp3`, whichever is named.
@@ -205,6 +204,8 @@ def _place_of(place: str, number: int, output: Video | Image | Audio) -> str:
     suffix, is_audio = path.suffix, path.suffix.lower() in _AUDIO
     if isinstance(output, Audio) and number and not is_audio:
         suffix = _AUDIO[0]
+    elif isinstance(output, Subtitles) and output.format:
+        suffix = f".{safe_name(output.format, 'srt')}"
     elif isinstance(output, Video) and is_audio:
         suffix = ".mp4"
     elif not number:

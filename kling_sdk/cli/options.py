@@ -15,12 +15,15 @@ import attrs
 
 from kling_sdk.endpoints.avatar import AvatarMode
 from kling_sdk.endpoints.base import Request, documentation
+from kling_sdk.endpoints.clothing_dupe import DupeVoice
 from kling_sdk.endpoints.converters import KeepSound, Switch
 from kling_sdk.endpoints.custom_element import ReferenceType
 from kling_sdk.endpoints.lip_sync import VoiceLanguage
 from kling_sdk.endpoints.models import ABSENT
 from kling_sdk.endpoints.motion_control import Orientation
 from kling_sdk.endpoints.multi_elements import EditMode, ElementsMode
+from kling_sdk.endpoints.solution_fields import VideoResolution
+from kling_sdk.endpoints.talking_agent import AgentAspectRatio, AgentAvatar, AgentVoice
 from kling_sdk.endpoints.values import (
     AspectRatio,
     ImageAspectRatio,
@@ -43,7 +46,7 @@ _PICTURES: Final = frozenset(
     {
         *("image", "image_tail", "static_mask", "image_url", "mask", "images"),
         *("scene_image", "style_image", "subject_image", "human_image", "cloth_image"),
-        *("sound_file", "audio_file", "frontal_image", "refer_images"),
+        *("sound_file", "audio_file", "frontal_image", "refer_images", "avatar_image"),
     }
 )
 _ELSEWHERE: Final = re.compile(r"(https?|data):", re.IGNORECASE)
@@ -63,6 +66,11 @@ _CHOICES: Final = {
     "ReferenceType": get_args(ReferenceType),
     "EditMode": get_args(EditMode),
     "ElementsMode": get_args(ElementsMode),
+    "VideoResolution": get_args(VideoResolution),
+    "DupeVoice": get_args(DupeVoice),
+    "AgentAspectRatio": get_args(AgentAspectRatio),
+    "AgentAvatar": get_args(AgentAvatar),
+    "AgentVoice": get_args(AgentVoice),
 }
 
 # How a parameter is given, by the beginning of its type.
@@ -212,6 +220,9 @@ def _item(name: str, text: str) -> Any:
     read: dict[str, Callable[[str], Any]] = {
         "image_list": _picture,
         "subject_image_list": _picture,
+        "product_image_list": _picture,
+        "model_image_list": _picture,
+        "ref_image_list": _picture,
         "element_list": _number,
     }
     return read.get(name, str)(text)

@@ -18,7 +18,7 @@ from kling_sdk.bills import ResourcePack
 from kling_sdk.cli.exits import OutputError, PipeClosedError
 from kling_sdk.cli.models import ModelRow, seconds_text
 from kling_sdk.cli.progress import fetching, plain, waiting
-from kling_sdk.results import Audio, Download, Image, Task, Video, redact_url
+from kling_sdk.results import Download, Image, ResultFile, Subtitles, Task, redact_url
 
 __all__ = ["Screen"]
 
@@ -286,16 +286,19 @@ def _task(task: Task) -> dict[str, Any]:
             for one in getattr(task, name)
         ]
     shown["audios"] = [_plain(one) for one in task.audios]
+    shown["subtitles"] = [{"format": one.format, "url": one.url} for one in task.subtitles]
     shown["voices"] = _plain(task.voices)
     shown["elements"] = _plain(task.elements)
     return shown
 
 
-def _output(output: Video | Image | Audio) -> str:
+def _output(output: ResultFile) -> str:
     """Return a result in one line, without the signature of its URL; `--json` has it."""
     name, seconds = "", ""
     if isinstance(output, Image):
         name = _value(output.index)
+    elif isinstance(output, Subtitles):
+        name = output.format
     else:
         name, seconds = output.id, f"{output.duration} s" if output.duration else ""
     url = redact_url(output.url)

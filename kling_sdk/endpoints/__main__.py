@@ -77,13 +77,17 @@ from typing import Any, Literal, TypedDict
 
 from kling_sdk.endpoints.advanced_lip_sync import FaceChoice
 from kling_sdk.endpoints.avatar import AvatarMode
+from kling_sdk.endpoints.clothing_dupe import DupeVoice
 from kling_sdk.endpoints.custom_element import ElementImages, ElementVideos, ReferenceType
 from kling_sdk.endpoints.converters import AnyMapping, KeepSound, Switch
+from kling_sdk.endpoints.drama_subtitle import GlossaryTerm
 from kling_sdk.endpoints.effect_scenes import DualScene, SingleScene
 from kling_sdk.endpoints.interfaces import Audio, Interface, Resolution
 from kling_sdk.endpoints.lip_sync import LipSyncInput, VoiceLanguage
 from kling_sdk.endpoints.motion_control import MotionAudio, Orientation
 from kling_sdk.endpoints.multi_elements import EditMode, ElementsMode, SelectionPoint
+from kling_sdk.endpoints.solution_fields import VideoResolution
+from kling_sdk.endpoints.talking_agent import AgentAspectRatio, AgentAvatar, AgentVoice
 from kling_sdk.endpoints.video_effects import EffectInput
 from kling_sdk.endpoints.values import (
     AspectRatio,

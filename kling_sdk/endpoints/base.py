@@ -246,6 +246,9 @@ class Request(metaclass=_RequestType):
         names = (
             *("prompt", "negative_prompt", "multi_prompt", "input", "element_description"),
             *("text", "sound_effect_prompt", "bgm_prompt", "extra_body"),
+            *("product_info", "goods_title", "goods_description", "goods_price"),
+            *("goods_target_audience_list", "goods_selling_point_list"),
+            *("speech_script", "action_prompt"),
         )
         return tuple(text for name in names for text in _texts(getattr(self, name, None)))
 

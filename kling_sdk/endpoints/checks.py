@@ -208,14 +208,15 @@ def image(request: Any, attribute: Any, value: Any) -> None:
         check_image(request, attribute.name, value)
 
 
-#: Most megabytes of a picture with the model in the path (one official copy); /v1 takes 10.
+#: Most megabytes of a picture on the newer interface (one official copy); /v1 takes 10.
 _LARGE_MB: Final = 50
 
 
 def check_image(request: Any, field: str, value: str) -> None:
     """Raise `RequestValidationError` when the picture in *value* breaks a limit."""
-    is_new = interface_for(request) == "model-path"
-    problem = image_problem(value, _LARGE_MB) if is_new else image_problem(value)
+    is_new = interface_for(request) != "v1"
+    webp = request.record.solution is not None
+    problem = image_problem(value, _LARGE_MB, webp=webp) if is_new else image_problem(value)
     if problem:
         raise RequestValidationError(field, *problem)
 

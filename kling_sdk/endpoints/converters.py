@@ -143,7 +143,10 @@ def to_extra_body(value: AnyMapping | None) -> dict[str, Any] | None:
         )
     extra = dict(value)
     require_json("extra_body", extra)
-    if "external_task_id" in extra:
+    options = extra.get("options")
+    if "external_task_id" in extra or (
+        isinstance(options, Mapping) and "external_task_id" in options
+    ):
         raise RequestValidationError(
             "extra_body", "holds external_task_id", "the parameter external_task_id"
         )

@@ -65,12 +65,15 @@ def interface_for(request: Request | RawRequest) -> str:
     """
     if request.interface is not None and request.interface not in get_args(Interface):
         raise RequestValidationError("interface", "is unknown", "v1 or model-path")
-    if request.interface == "model-path" and not request.record.product:
+    own = request.record.interface
+    if request.interface not in (None, own) and not request.record.product:
         raise RequestValidationError(
-            "interface", f"is model-path, which has no {request.endpoint}", "v1"
+            "interface",
+            f"is {request.interface}, which has no {request.endpoint}",
+            "v1" if own == "v1" else "None",
         )
     if not request.record.product:
-        return request.record.interface
+        return own
     return request.interface or interface_of(request.model)
 
 

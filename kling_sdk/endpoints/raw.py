@@ -31,7 +31,7 @@ class RawRequest:
     interface: Interface | None = None
 
     def __attrs_post_init__(self) -> None:
-        given = self.body.get("external_task_id")
+        given: object = self.external_task_id
         if given is not None:
             if not isinstance(given, str):
                 raise RequestValidationError(
@@ -42,7 +42,10 @@ class RawRequest:
     @property
     def external_task_id(self) -> str | None:
         """The caller's own id of the task, or None."""
-        return self.body.get("external_task_id")
+        options = self.body.get("options")  # of the interfaces after /v1
+        inner = options.get("external_task_id") if isinstance(options, Mapping) else None
+        own: str | None = self.body.get("external_task_id")
+        return inner if own is None else own
 
     @property
     def endpoint(self) -> str:

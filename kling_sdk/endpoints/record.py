@@ -9,7 +9,15 @@ import attrs
 
 from kling_sdk.endpoints.models import AVAILABILITY, Availability, ModelLimits
 
-__all__ = ["WAIT_TIMEOUT", "EndpointRecord", "InputLength", "Library", "common_features"]
+__all__ = [
+    "WAIT_TIMEOUT",
+    "ContentItem",
+    "EndpointRecord",
+    "InputLength",
+    "Library",
+    "Solution",
+    "common_features",
+]
 
 ResultKind = Literal["videos", "images", "audios", "voices", "elements"]
 SizeField = Literal["mode", "resolution"]
@@ -81,6 +89,33 @@ class Library(NamedTuple):
         return f"{self.item}_id"
 
 
+class ContentItem(NamedTuple):
+    """That a parameter is sent in `contents`.
+
+    Attributes:
+        parameter: The parameter. Of a list each member is an item.
+        type: The type of an item.
+        key: Where an item has the value: `url`, `text` or `voice_id`; "" for an object whose own
+            members an item has.
+    """
+
+    parameter: str
+    type: str
+    key: str
+
+
+class Solution(NamedTuple):
+    """How the body of an endpoint under `/solutions` is written: what is no content is a setting.
+
+    Attributes:
+        contents: What is sent in `contents`, in this order.
+        watermark: What `options` calls `watermark_info`; "" if it has none.
+    """
+
+    contents: tuple[ContentItem, ...]
+    watermark: str = "watermark"
+
+
 def _no_problems(_given: Mapping[str, Any]) -> Iterable[Any]:
     return ()
 
@@ -111,6 +146,7 @@ class EndpointRecord:
         input_length: What the result is as long as, where no `duration` says it; else None.
         library: None for an endpoint whose results are files. Otherwise they stay in a library of
             the account, which requests name them from.
+        solution: How its body is written, of an endpoint under `/solutions`; else None.
         models: The limits of each model; empty for an endpoint that takes no model.
         default_model: The model that a request without one gets, which is always sent: the
             vendor's own default may be discontinued. "" for an endpoint that takes no model.
@@ -138,6 +174,7 @@ class EndpointRecord:
     takes_external_id: bool = True
     input_length: InputLength | None = None
     library: Library | None = None
+    solution: Solution | None = None
     models: tuple[ModelLimits, ...] = ()
     default_model: str = ""
     default_mode: str = "std"
@@ -150,8 +187,10 @@ class EndpointRecord:
 
     @property
     def attribute(self) -> str:
-        """The client's attribute, such as `omni_video`, or `multi_elements.init_selection`."""
+        """The client's attribute: `omni_video`, `multi_elements.init_selection`, `solutions.x`."""
         own = f"{self.method_of}.{self.name}" if self.method_of else self.name
+        if self.solution is not None:
+            own = own.replace("-", ".", 1)
         return own.replace("-", "_")
 
     @property
@@ -170,17 +209,28 @@ class EndpointRecord:
     def not_taken(self) -> frozenset[str]:
         """The parameters of every request that this endpoint does not take."""
         without_id = frozenset() if self.takes_external_id else frozenset({"external_task_id"})
+        if self.solution is not None:  # it has an interface of its own
+            return without_id | {"interface"}
         # What makes no task reports none, and is on one interface.
         return without_id if self.returns is None else without_id | {"callback_url", "interface"}
 
     @property
     def is_on_relays(self) -> bool:
-        """Whether a relay serves it: tasks whose results are the caller's own.
+        """Whether a relay serves it: tasks whose results are the caller's own."""
+        return not self.not_on_relays
+
+    @property
+    def not_on_relays(self) -> str:
+        """Why a relay does not serve it; "" for what it serves.
 
         A library is one account's: with several channels a relay could not say whose, and its
         users would see and delete each other's items.
         """
-        return self.returns is None and self.library is None
+        if self.returns is not None:
+            return "makes no task, and a relay serves tasks only"
+        if self.library is not None:
+            return "is a library of one account, and a relay may have several"
+        return "is not served by a relay" if self.solution is not None else ""
 
     def limits_of(self, model: str) -> ModelLimits | None:
         """Return what is known of a model; None when nothing is."""

@@ -26,7 +26,9 @@ def to_image(source: ImageSource, *, field: str = "image") -> str:
     return encoded(source, field, "JPEG or PNG")
 
 
-def image_problem(value: str, max_mb: int = MAX_MB) -> tuple[str, str] | None:
+def image_problem(
+    value: str, max_mb: int = MAX_MB, *, webp: bool = False
+) -> tuple[str, str] | None:
     """Return what the vendor would refuse about a picture, as (limit, accepted), or None.
 
     Only the header is read; no pixel is decoded, so a picture of a billion pixels costs
@@ -35,17 +37,20 @@ def image_problem(value: str, max_mb: int = MAX_MB) -> tuple[str, str] | None:
     Args:
         value: A URL or raw base64, as `to_image` returns it.
         max_mb: Most binary megabytes.
+        webp: Whether a WebP is taken too.
     """
     if value.startswith(("http://", "https://")):
         return None
     length = len(value) * 3 // 4 - value[-2:].count("=")
     if length > (most := max_mb * 1024 * 1024):
         return f"is {length:,} bytes", f"at most {most:,} bytes ({max_mb} MB)"
-    size = _size_of(base64.b64decode(value[:HEAD]))
+    head = base64.b64decode(value[:HEAD])
+    size = (_webp_size(head) if webp else None) or _size_of(head)
     if size is None and len(value) > HEAD:
         size = _size_of(base64.b64decode(value))
     if size is None:
-        return "is neither a JPEG nor a PNG", "JPEG or PNG"
+        kinds = "JPEG, PNG or WebP" if webp else "JPEG or PNG"
+        return f"is no {kinds}" if webp else "is neither a JPEG nor a PNG", kinds
     width, height = size
     if min(width, height) < MIN_PIXELS:
         return f"is {width} x {height} px", f"at least {MIN_PIXELS} px on each side"
@@ -59,6 +64,25 @@ def _size_of(content: bytes) -> tuple[int, int] | None:
         return int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big")
     if content.startswith(_JPEG):
         return _jpeg_size(content)
+    return None
+
+
+def _webp_size(content: bytes) -> tuple[int, int] | None:
+    """Read the first chunk of a WebP (RFC 9649, 2.5 to 2.7)."""
+    if len(content) < 30 or content[:4] != b"RIFF" or content[8:12] != b"WEBP":
+        return None
+    kind = content[12:16]
+    if kind == b"VP8X":
+        sizes = content[24:27], content[27:30]
+        return int.from_bytes(sizes[0], "little") + 1, int.from_bytes(sizes[1], "little") + 1
+    if kind == b"VP8L":
+        bits = int.from_bytes(content[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        sizes = content[26:28], content[28:30]
+        return int.from_bytes(sizes[0], "little") & 0x3FFF, int.from_bytes(
+            sizes[1], "little"
+        ) & 0x3FFF
     return None
 
 

@@ -19,18 +19,23 @@ from urllib.parse import unquote, urlsplit
 from kling_sdk.errors import DownloadError
 from kling_sdk.files.names import is_device_name, part_name, safe_name
 from kling_sdk.files.receiving import OnProgress, Receiving
-from kling_sdk.results import Audio, Download, Image, Video
+from kling_sdk.results import Audio, Download, Image, ResultFile, Subtitles, Video
 
 __all__ = ["MAX_FILE", "FileTarget", "place_for", "url_for"]
 
 # On Windows a descriptor is opened for text, and changes line ends, unless it is opened as binary.
 _NEW_FILE: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
 #: The name of a file of which nothing is known but what it is.
-_NAMES: Final[dict[type, str]] = {Video: "video.mp4", Image: "image.png", Audio: "audio.mp3"}
+_NAMES: Final[dict[type, str]] = {
+    Video: "video.mp4",
+    Image: "image.png",
+    Audio: "audio.mp3",
+    Subtitles: "subtitles.srt",
+}
 MAX_FILE: Final = 4 * 1024**3  # bytes, where no limit is set
 
 
-def url_for(source: Video | Image | Audio | str, to: object) -> str:
+def url_for(source: ResultFile | str, to: object) -> str:
     """Return the URL of what is fetched: of a sound the MP3, or the WAV for a path with `.wav`.
 
     Args:
@@ -49,7 +54,7 @@ def url_for(source: Video | Image | Audio | str, to: object) -> str:
     return source.wav_url or source.url
 
 
-def place_for(source: Video | Image | Audio | str, path: str | os.PathLike[str]) -> Path:
+def place_for(source: ResultFile | str, path: str | os.PathLike[str]) -> Path:
     """Return the file that *source* is to become.
 
     A *path* that is a folder gets a name inside it: the id of a video or sound, else the last

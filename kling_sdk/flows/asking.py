@@ -1,7 +1,8 @@
 """Asking for one task, at one place or wherever it may be.
 
-A place is the record of an endpoint of /v1, or `TASKS` for every task that has its model in the
-path. A bare id does not say at which of the two its task is: that of the endpoint is asked first.
+A place is the record of an endpoint of /v1, `TASKS` for every task that has its model in the
+path, or `SOLUTIONS`. A bare id does not say at which its task is: that of the endpoint is asked
+first.
 """
 
 from __future__ import annotations
@@ -21,10 +22,28 @@ from kling_sdk.flows.retry import is_transient
 from kling_sdk.results import Task
 from kling_sdk.wire import HttpCall, Reply
 
-__all__ = ["TASKS", "Asking", "find_anywhere", "find_task", "read_task"]
+__all__ = [
+    "SHARED",
+    "SOLUTIONS",
+    "TASKS",
+    "Asking",
+    "find_anywhere",
+    "find_task",
+    "place_for",
+    "read_task",
+]
 
 #: Where tasks of the interface with the model in the path are asked for, whatever the product.
 TASKS: Final = EndpointRecord("", path="/tasks", interface="model-path")
+#: The same for tasks of `/solutions`; whether `/tasks` shows them is not known.
+SOLUTIONS: Final = EndpointRecord("", path="/solutions", interface="solutions")
+#: The interfaces with one place for the tasks of all their products, which it does not tell apart.
+SHARED: Final = {place.interface: place for place in (TASKS, SOLUTIONS)}
+
+
+def place_for(record: EndpointRecord) -> EndpointRecord:
+    """Return where the tasks of an endpoint are asked for and listed."""
+    return SHARED.get(record.interface, record)
 
 
 class Asking(Protocol):
@@ -123,7 +142,8 @@ def find_anywhere(
             task = yield from read_task(ctx, place, expected, asking, fresh=True)
         except (KlingAPIError, TransportError) as error:
             # A page from `/tasks` may say that the server has no such path.
-            is_page = isinstance(error, TransportError) and place is TASKS and error.page
+            is_shared = place in SHARED.values()
+            is_page = isinstance(error, TransportError) and is_shared and error.page
             if is_transient(error) and not is_page:
                 raise
             if missing is None or not isinstance(error, NotFoundError):
@@ -138,6 +158,8 @@ def _places(ctx: Context, first: str, *, at_tasks: bool) -> Iterator[EndpointRec
     if at_tasks and ctx.can_ask_tasks:
         yield TASKS
     names = sorted(ENDPOINTS, key=lambda name: name != first)
-    makers = [name for name in names if ENDPOINTS[name].returns is None]
-    for name in makers[:1] if ctx.is_relay else makers:  # a relay has one path for all
-        yield ENDPOINTS[name]
+    records = [ENDPOINTS[name] for name in names]
+    places = [one for one in records if one.returns is None and place_for(one) is one]
+    if ctx.can_ask_tasks:  # before some twenty others, but for the one that knew the last
+        places.insert(1 if first else 0, SOLUTIONS)
+    yield from places[:1] if ctx.is_relay else places  # a relay has one path for all

@@ -127,6 +127,8 @@ class Context:
         interface = interface_for(request)
         if interface == "model-path":
             self.require_model_path(request.model)
+        elif request.record.solution is not None:
+            self.require_model_path(path=request.record.path)
         return WIRES[interface]
 
     def ring_for(self, call: HttpCall) -> Keyring:
@@ -137,7 +139,7 @@ class Context:
         """
         if not call.needs_api_key:
             return self.keys.ring if isinstance(self.keys, CallKeys) else self.keys
-        self.require_model_path()
+        self.require_model_path(path=call.path)
         assert self.api_keys is not None  # noqa: S101 - as was just required
         return self.api_keys
 
@@ -150,11 +152,12 @@ class Context:
             has_key = self.api_keys is not None
         return has_key and self.has_model_path and not self.is_relay
 
-    def require_model_path(self, model: str = "") -> None:
-        """Refuse what would be sent to the interface with the model in the path in vain.
+    def require_model_path(self, model: str = "", path: str = "/tasks") -> None:
+        """Refuse what would be sent to the vendor's newer interface in vain.
 
         Args:
             model: The model that is to make a video; "" for a call without one.
+            path: What is called.
 
         Raises:
             RequestValidationError: there is no API key, or the server is known not to have it.
@@ -163,7 +166,7 @@ class Context:
             return
         from kling_sdk.endpoints.interfaces import v1_name_of  # as above
 
-        what = f"model {model}" if model else "/tasks"
+        what = f"model {model}" if model else path
         field = "model_name" if model else "api_key"
         if self.has_model_path:
             limit, expected = f"{what} takes an API key, and no key pair", "an API key"

@@ -11,6 +11,7 @@ invite a second buy.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import partial
 from hashlib import sha256
 from typing import Final
@@ -36,7 +37,7 @@ from kling_sdk.errors import (
     TransportError,
     UnreachableError,
 )
-from kling_sdk.flows.asking import TASKS, read_task
+from kling_sdk.flows.asking import SHARED, SOLUTIONS, TASKS, place_for, read_task
 from kling_sdk.flows.context import Context, log
 from kling_sdk.flows.core import WRONG_ADDRESS, RepeatedPages, exchange, note_retry, repeat
 from kling_sdk.flows.effects import Flow, Sleep
@@ -167,7 +168,7 @@ class _Attempts:
     @property
     def place(self) -> EndpointRecord:
         """Where the task is asked for."""
-        return TASKS if self.wire.interface == "model-path" else self.record
+        return SHARED.get(self.wire.interface, self.record)
 
     def __attrs_post_init__(self) -> None:
         self.expected = ExpectedTask(external_task_id=self.external_id)
@@ -278,21 +279,22 @@ class _Attempts:
     def _find_elsewhere(self, error: KlingAPIError) -> Flow[Task | None]:
         """Return the task with our id if the other interface has it, or None.
 
-        An account accepts an id once over all its endpoints and both interfaces. `/tasks` does
-        not tell of which product a task is, so there it counts as an earlier one of ours.
+        An account accepts an id once over all its endpoints and interfaces. `/tasks` does not tell
+        of which product a task is, so there it counts as an earlier one of ours; `/solutions` has
+        other products.
 
         Raises:
-            ConflictError: another endpoint of /v1 has it, so ours was not accepted.
+            ConflictError: another endpoint has it, so ours was not accepted.
         """
         if not self.wire.shares_external_ids:
             return None
-        for record in ENDPOINTS.values():
-            if record is self.place or not record.takes_external_id:
-                continue
-            task = yield from self._look_elsewhere(record)
-            if task is not None and record is not self.record:
+        for place in self._other_places():
+            task = yield from self._look_elsewhere(place)
+            is_product_of_ours = self.record.solution is None and place is TASKS
+            if task is not None and place is not self.record and not is_product_of_ours:
                 raise ConflictError(
-                    f"external_task_id {self.external_id} belongs to a task of {record.name}; "
+                    f"external_task_id {self.external_id} belongs to a task of "
+                    f"{place.name or place.path}; "
                     f"nothing was created. Use another id for this {self.record.name} request",
                     code=error.code,
                     http_status=error.http_status,
@@ -301,9 +303,16 @@ class _Attempts:
                 ).about(task_id=task.task_id, external_task_id=self.external_id) from error
             if task is not None:  # of the same endpoint, at the other interface
                 return task
-        if self.place is not TASKS and self.ctx.can_ask_tasks:
-            return (yield from self._look_elsewhere(TASKS))
         return None
+
+    def _other_places(self) -> Iterator[EndpointRecord]:
+        """Yield where a task with our id may be, if it is not where ours would be."""
+        for record in ENDPOINTS.values():
+            place = place_for(record)
+            if place is record and record is not self.place and record.takes_external_id:
+                yield record
+        if self.ctx.can_ask_tasks:
+            yield from (place for place in (TASKS, SOLUTIONS) if place is not self.place)
 
     def _look_elsewhere(self, place: EndpointRecord) -> Flow[Task | None]:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.flows.asking import find_anywhere, find_task, read_task
+from kling_sdk.flows.asking import find_anywhere, find_task, place_for, read_task
 from kling_sdk.flows.context import Context
 from kling_sdk.flows.core import repeat
 from kling_sdk.flows.effects import Flow
@@ -28,7 +28,8 @@ def get(ctx: Context, record: EndpointRecord, task: Task | str) -> Flow[Task]:
         NotFoundError: the account has no such task there.
     """
     if isinstance(task, str):
-        return (yield from find_task(ctx, record, task, partial(repeat, ctx)))
+        place = record if ctx.is_relay else place_for(record)
+        return (yield from find_task(ctx, place, task, partial(repeat, ctx)))
     return (yield from _again(ctx, task, place_of(ctx, task, record)))
 
 

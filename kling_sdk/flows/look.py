@@ -132,7 +132,7 @@ def look(
             others = _elsewhere(wanted) if place is TASKS else {}
             yield from look_at_pages(ctx, place, unseen, rows + _MORE, seen, others)
         if place is not None and ctx.wire_for(place).max_ids > 1:
-            yield from look_at_ids(ctx, unseen, is_due, seen)
+            yield from look_at_ids(ctx, unseen, is_due, seen, place)
         for name, key in unseen.items():
             if is_due(key):
                 yield from _look_at(ctx, key, wanted[key], seen, is_unsure=name in unsure)

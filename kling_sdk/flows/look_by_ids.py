@@ -1,4 +1,4 @@
-"""Asking `/tasks` for many tasks by their ids, 20 in a call.
+"""Asking `/tasks`, or `/solutions`, for many tasks by their ids, 20 in a call.
 
 The list leaves out what it does not know, and says nothing of it. So an item is taken by its own
 ids, and a name that is missing is another's to judge.
@@ -10,6 +10,7 @@ import copy
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from kling_sdk.endpoints.record import EndpointRecord
 from kling_sdk.errors import KlingAPIError, KlingError, TransportError
 from kling_sdk.flows.asking import TASKS
 from kling_sdk.flows.context import Context
@@ -17,8 +18,8 @@ from kling_sdk.flows.core import ask
 from kling_sdk.flows.effects import Flow
 from kling_sdk.flows.retry import is_transient
 from kling_sdk.results import Task
-from kling_sdk.wire import HttpCall, NameKind, Reply
-from kling_sdk.wire.model_path import MODEL_PATH, looks_like_task_id
+from kling_sdk.wire import WIRES, HttpCall, NameKind, Reply
+from kling_sdk.wire.model_path import MODEL_PATH, ModelPathWire, looks_like_task_id
 
 if TYPE_CHECKING:
     from kling_sdk.flows.look import Look
@@ -46,15 +47,23 @@ def other_kind(kind: NameKind) -> NameKind:
     return _OTHER[kind]
 
 
-def tasks_call(names: Sequence[str], kind: NameKind) -> HttpCall:
+def tasks_call(names: Sequence[str], kind: NameKind, place: EndpointRecord = TASKS) -> HttpCall:
     """Return the call for up to 20 tasks."""
-    return MODEL_PATH.get_many(names, kind)
+    return _wire_of(place).get_many(names, kind)
 
 
-def read_tasks(names: Collection[str], reply: Reply) -> dict[str, Task]:
+def _wire_of(place: EndpointRecord) -> ModelPathWire:
+    wire = WIRES[place.interface]
+    assert isinstance(wire, ModelPathWire)  # noqa: S101 - no other asks for several
+    return wire
+
+
+def read_tasks(
+    names: Collection[str], reply: Reply, place: EndpointRecord = TASKS
+) -> dict[str, Task]:
     """Return the tasks of a reply that were asked for, by the name that each was asked for by."""
     found: dict[str, Task] = {}
-    for task in MODEL_PATH.tasks(reply, TASKS):
+    for task in _wire_of(place).tasks(reply, place):
         for name in (task.task_id, task.external_task_id):
             if name in names and name is not None:
                 found[name] = task
@@ -62,7 +71,11 @@ def read_tasks(names: Collection[str], reply: Reply) -> dict[str, Task]:
 
 
 def look_at_ids(
-    ctx: Context, unseen: dict[str, str], is_due: Callable[[str], bool], seen: Look
+    ctx: Context,
+    unseen: dict[str, str],
+    is_due: Callable[[str], bool],
+    seen: Look,
+    place: EndpointRecord = TASKS,
 ) -> Flow[None]:
     """Ask for tasks that exist, and empty *unseen*.
 
@@ -74,7 +87,7 @@ def look_at_ids(
         if not group:
             continue
         try:
-            found = yield from _ask(ctx, group, "task_id", seen, fresh=False)
+            found = yield from _ask(ctx, place, group, "task_id", seen, fresh=False)
         except (KlingAPIError, TransportError) as error:
             for name in group:
                 _failed(name, unseen[name], error, seen)
@@ -101,7 +114,7 @@ def look_for_names(
                 break
             try:
                 # Some may not be known, which only a connection of one's own proves.
-                found = yield from _ask(ctx, group, asked_as, seen, fresh=True)
+                found = yield from _ask(ctx, TASKS, group, asked_as, seen, fresh=True)
             except (KlingAPIError, TransportError) as error:
                 if isinstance(error, TransportError) and error.page:
                     unsure.update(group)  # the server may have no such path: ask the endpoints
@@ -115,15 +128,21 @@ def look_for_names(
 
 
 def _ask(
-    ctx: Context, names: Sequence[str], kind: NameKind, seen: Look, *, fresh: bool
+    ctx: Context,
+    place: EndpointRecord,
+    names: Sequence[str],
+    kind: NameKind,
+    seen: Look,
+    *,
+    fresh: bool,
 ) -> Flow[dict[str, Task]]:
     seen.requests += 1
     until = ctx.until(ctx.options.timeout)
     return (
         yield from ask(
             ctx,
-            tasks_call(names, kind),
-            lambda reply: read_tasks(names, reply),
+            tasks_call(names, kind, place),
+            lambda reply: read_tasks(names, reply, place),
             until,
             fresh=fresh,
         )

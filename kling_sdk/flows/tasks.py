@@ -15,7 +15,7 @@ from kling_sdk.errors import (
     WaitCancelledError,
     WaitTimeoutError,
 )
-from kling_sdk.flows.asking import TASKS
+from kling_sdk.flows.asking import SHARED, place_for
 from kling_sdk.flows.context import Context, Event, log
 from kling_sdk.flows.privacy import discreet
 from kling_sdk.results import Task
@@ -124,8 +124,10 @@ def place_of(
     """
     if ctx.is_relay:
         return _ANY_ENDPOINT
-    if task is not None and task.interface == TASKS.interface:
-        return TASKS
+    # A callback's task does not say that it is one of /solutions: the caller's resource does.
+    interface = "" if task is None else task.interface
+    if interface in SHARED and (record is None or record.interface not in SHARED):
+        return SHARED[interface]
     if task is None or (not task.endpoint and record is None):
-        return record
-    return record_of(task, record)
+        return None if record is None else place_for(record)
+    return place_for(record_of(task, record))

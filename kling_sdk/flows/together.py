@@ -8,7 +8,7 @@ from collections.abc import Generator
 from typing import Final
 
 from kling_sdk.endpoints.record import EndpointRecord
-from kling_sdk.flows.asking import TASKS
+from kling_sdk.flows.asking import SHARED
 from kling_sdk.flows.board import Waiting
 from kling_sdk.flows.context import Context
 from kling_sdk.flows.effects import Flow, Sleep
@@ -86,9 +86,10 @@ def _read(ctx: Context, record: EndpointRecord, place: str) -> Flow[None]:
     rows = board.rows.get(place, len(waits)) + _SOME_ROWS
     where = place_of(ctx, None) or record
     yield from look_at_pages(ctx, where, unseen, rows, result)
-    if where is TASKS and not result.has_stumbled:
-        yield from look_at_ids(ctx, unseen, lambda _key: True, result)
-    if where is not TASKS and where.path in result.without_list:
+    is_shared = where in SHARED.values()
+    if is_shared and not result.has_stumbled:
+        yield from look_at_ids(ctx, unseen, lambda _key: True, result, where)
+    if not is_shared and where.path in result.without_list:
         board.avoid(place, math.inf)
         return
     has_failed = result.has_stumbled

@@ -110,14 +110,18 @@ class Wire(Protocol):
 
 
 class _Wires(dict[str, Wire]):
-    """Wires by name. That of the model path is loaded by who uses it."""
+    """Wires by name. Those of the newer interface are loaded by who uses them."""
 
     def __missing__(self, name: str) -> Wire:
-        if name != "model-path":
-            raise KeyError(name)
-        from kling_sdk.wire.model_path import MODEL_PATH
+        if name == "model-path":
+            from kling_sdk.wire.model_path import MODEL_PATH
 
-        return self.setdefault(name, MODEL_PATH)
+            return self.setdefault(name, MODEL_PATH)
+        if name == "solutions":
+            from kling_sdk.wire.solutions import SOLUTIONS_WIRE
+
+            return self.setdefault(name, SOLUTIONS_WIRE)
+        raise KeyError(name)
 
 
 #: The vendor's interfaces, by the name that an `EndpointRecord` gives.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from kling_sdk.errors import NotFoundError, RequestValidationError, TransportError
-from kling_sdk.results import Image, Page, Task, Video, audios_from
+from kling_sdk.results import Image, Page, Subtitles, Task, Video, audios_from
 from kling_sdk.scalars import decimal, instant, text
 from kling_sdk.wire.messages import HttpCall, NameKind, Reply, json_object
 from kling_sdk.wire.v1 import V1Wire, checked_id, elements_from, plain_body, voices_from
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MODEL_PATH", "ModelPathWire", "looks_like_task_id", "task_from"]
 
-_TASKS: Final = "/tasks"
 #: Another word than on /v1 for the same status.
 _STATUSES: Final = {"succeeded": "succeed"}
 # Exact for any sum of the numbers in a body, whatever the program's own context rounds to.
@@ -37,6 +36,8 @@ class ModelPathWire(V1Wire):
 
     name: str = "kling"
     interface: str = "model-path"
+    #: Where tasks are asked for and listed, whatever the product.
+    path: str = "/tasks"
     #: Most tasks that one call asks for by their ids (observed: a 21st is refused).
     max_ids: int = 20
 
@@ -85,7 +86,7 @@ class ModelPathWire(V1Wire):
     def get_many(self, names: Iterable[str], kind: NameKind) -> HttpCall:
         """Return the call that reads up to 20 tasks, all named by the same kind of id."""
         parameter = "external_task_ids" if kind == "external_id" else "task_ids"
-        return HttpCall("GET", _TASKS, params={parameter: ",".join(names)}, needs_api_key=True)
+        return HttpCall("GET", self.path, params={parameter: ",".join(names)}, needs_api_key=True)
 
     def list(
         self,
@@ -97,7 +98,7 @@ class ModelPathWire(V1Wire):
         """Return the call that reads the page behind the cursor *after* (None: the newest)."""
         if page > 1 and after is None:
             raise RequestValidationError(
-                "page", f"is {page} at /tasks", "page 1, or iter(): its pages have cursors"
+                "page", f"is {page} at {self.path}", "page 1, or iter(): its pages have cursors"
             )
         return self.search({"cursor": after} if after is not None else {}, page_size)
 
@@ -107,11 +108,11 @@ class ModelPathWire(V1Wire):
             raise RequestValidationError(
                 "page_size", f"is {page_size}", f"1 to {self.max_page_size}"
             )
-        return HttpCall("POST", _TASKS, json={**body, "limit": page_size}, needs_api_key=True)
+        return HttpCall("POST", self.path, json={**body, "limit": page_size}, needs_api_key=True)
 
     def created(self, reply: Reply, record: EndpointRecord) -> Task:
         """Return the task in a reply to create."""
-        return task_from(self.data(reply), record.name)
+        return task_from(self.data(reply), record.name, self.interface)
 
     def task(self, reply: Reply, record: EndpointRecord) -> Task:
         """Return the only task in a reply to get.
@@ -132,14 +133,14 @@ class ModelPathWire(V1Wire):
                 retryable=False,
                 is_refusal=True,
             )
-        return task_from(data[0], record.name)
+        return task_from(data[0], record.name, self.interface)
 
     def tasks(self, reply: Reply, record: EndpointRecord) -> tuple[Task, ...]:
         """Return the tasks in a reply to `get_many`."""
         data = self.data(reply)
         if not isinstance(data, list):
             raise TransportError(f"HTTP {reply.status}: no list of tasks")
-        return tuple(task_from(item, record.name) for item in data)
+        return tuple(task_from(item, record.name, self.interface) for item in data)
 
     def page(self, reply: Reply, record: EndpointRecord, page: int, page_size: int) -> Page:
         """Return the tasks in a reply to list."""
@@ -150,7 +151,7 @@ class ModelPathWire(V1Wire):
             raise TransportError(f"HTTP {reply.status}: a page without a list of tasks")
         cursor = text(data.get("next_cursor")) or None
         more = cursor is not None and data.get("has_more") is not False
-        tasks = tuple(task_from(item, record.name) for item in items)
+        tasks = tuple(task_from(item, record.name, self.interface) for item in items)
         return Page(tasks, page, page_size, has_next=more, next_cursor=cursor if more else None)
 
 
@@ -162,8 +163,13 @@ def looks_like_task_id(name: str) -> bool:
     return len(name) >= 15 and name.isascii() and name.isdigit()
 
 
-def task_from(data: object, endpoint: str = "") -> Task:
+def task_from(data: object, endpoint: str = "", interface: str = "model-path") -> Task:
     """Return a task from the vendor's object, whatever else it holds.
+
+    Args:
+        data: The object.
+        endpoint: Which endpoint made the task; "" when that is not known.
+        interface: Where it is asked for.
 
     Raises:
         TransportError: it has no id or status, so it identifies no task.
@@ -171,7 +177,8 @@ def task_from(data: object, endpoint: str = "") -> Task:
     if not isinstance(data, dict):
         raise TransportError(f"a task that is a {type(data).__name__}, not an object")
     raw: dict[str, Any] = data
-    task_id, status = text(raw.get("id")), text(raw.get("status"))
+    # One page of `/solutions` shows `task_id` in the reply to a create.
+    task_id, status = text(raw.get("id")) or text(raw.get("task_id")), text(raw.get("status"))
     if not task_id or not status:
         raise TransportError("a task without id or status")
     return Task(
@@ -182,6 +189,7 @@ def task_from(data: object, endpoint: str = "") -> Task:
         videos=tuple(_videos(raw.get("outputs"))),
         images=tuple(_images(raw.get("outputs"))),
         audios=audios_from(_of_kind(raw.get("outputs"), "audio")),
+        subtitles=tuple(_subtitles(raw.get("outputs"))),
         # Of a task of /v1; that they look as they do there is assumed.
         voices=voices_from(_of_kind(raw.get("outputs"), "voice")),
         elements=elements_from(_of_kind(raw.get("outputs"), "element")),
@@ -189,9 +197,20 @@ def task_from(data: object, endpoint: str = "") -> Task:
         updated_at=instant(raw.get("update_time")),
         units=_package_units(raw.get("billing")),
         endpoint=endpoint,
-        interface="model-path",
+        interface=interface,
         raw=raw,
     )
+
+
+#: What outputs of `/solutions` are whose type is a word of their own.
+_KINDS: Final = {
+    "product_video": "video",
+    "subbed_video": "video",
+    "product_image": "image",
+    "model_images": "image",
+    "srt": "subtitles",
+    "ass": "subtitles",
+}
 
 
 def _of_kind(outputs: object, kind: str) -> list[dict[str, Any]]:
@@ -199,8 +218,12 @@ def _of_kind(outputs: object, kind: str) -> list[dict[str, Any]]:
     return [
         item
         for item in (outputs if isinstance(outputs, list) else ())
-        if isinstance(item, dict) and item.get("type", "video") == kind
+        if isinstance(item, dict) and _kind_of(item.get("type", "video")) == kind
     ]
+
+
+def _kind_of(word: object) -> object:
+    return _KINDS.get(word, word) if isinstance(word, str) else word
 
 
 def _outputs(outputs: object, kind: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
@@ -229,6 +252,11 @@ def _images(outputs: object) -> Iterable[Image]:
             watermark_url=text(item.get("watermark_url")) or None,
             raw=item,
         )
+
+
+def _subtitles(outputs: object) -> Iterable[Subtitles]:
+    for url, item in _outputs(outputs, "subtitles"):
+        yield Subtitles(url=url, format=text(item.get("type")), raw=item)
 
 
 def _package_units(billing: object) -> Decimal | None:

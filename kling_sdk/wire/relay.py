@@ -9,7 +9,7 @@ this project's relay.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from kling_sdk.errors import RequestValidationError, TransportError
@@ -98,7 +98,9 @@ class RelayWire:
 
     def delete(self, library: Library, item_id: str) -> HttpCall:  # noqa: ARG002 - the protocol's signature
         """Raise: the libraries of a relay's accounts are not its users'."""
-        raise _not_served(f"{library.item}s", _LIBRARY)
+        raise _not_served(
+            f"{library.item}s", "is a library of one account, and a relay may have several"
+        )
 
     def account_costs(self, start_ms: int, end_ms: int, pack_name: str | None) -> HttpCall:  # noqa: ARG002 - the protocol's signature
         """Raise: a relay bills its own users and shows no account of Kling."""
@@ -167,13 +169,9 @@ class RelayWire:
         )
 
 
-_LIBRARY: Final = "is a library of one account, and a relay may have several"
-
-
 def _require_served(record: EndpointRecord) -> None:
     if not record.is_on_relays:
-        reason = _LIBRARY if record.library else "makes no task, and a relay serves tasks only"
-        raise _not_served(record.attribute, reason)
+        raise _not_served(record.attribute, record.not_on_relays)
 
 
 def _not_served(name: str, reason: str) -> RequestValidationError:

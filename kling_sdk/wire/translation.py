@@ -19,7 +19,7 @@ from kling_sdk.endpoints.interfaces import RESOLUTIONS, check_agreement, mode_of
 from kling_sdk.endpoints.models import ModelLimits
 from kling_sdk.errors import RequestValidationError
 
-__all__ = ["to_model_path", "to_v1"]
+__all__ = ["merged", "to_model_path", "to_v1"]
 
 #: Fields of /v1 that the other body has no place for.
 _NO_PLACE: Final = (
@@ -162,10 +162,11 @@ def to_model_path(
     own: dict[str, Any] = {
         name: given[name] for name in ("contents", "settings", "options") if name in given
     }
-    return _merged(_merged(made, own), extra or {})
+    return merged(merged(made, own), extra or {})
 
 
-def _merged(made: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+def merged(made: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body with further fields: objects by their keys, `contents` at the end."""
     result = dict(made)
     for name, value in extra.items():
         before = result.get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,13 @@ from tests.mock.receiver import Receiver, receiver
 __all__ = ["receiver"]
 
 #: The first bytes of a file, behind some of another meaning.
-MAGIC = {"mp4": (4, b"ftyp"), "png": (0, b"\x89PNG"), "mp3": (0, b"ID3")}
+MAGIC = {
+    "mp4": (4, b"ftyp"),
+    "png": (0, b"\x89PNG"),
+    "mp3": (0, b"ID3"),
+    "srt": (0, b"1\n00:00:00,000"),
+    "ass": (0, b"[Script Info]"),
+}
 
 pytestmark = [
     pytest.mark.parametrize("endpoint", MAKERS),
@@ -36,7 +43,7 @@ def request(mock: KlingMock, endpoint: str, **more: Any) -> Request:
 
 
 def resource(kling: Kling, endpoint: str) -> Any:
-    return getattr(kling, ENDPOINTS[endpoint].attribute)
+    return attrgetter(ENDPOINTS[endpoint].attribute)(kling)
 
 
 def test_a_task_is_got_and_listed(mock: KlingMock, endpoint: str) -> None:

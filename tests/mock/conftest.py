@@ -65,7 +65,8 @@ class Api:
         """Create a task and return its id."""
         reply = self.create(endpoint, **body)
         assert reply.status_code == 200, reply.text
-        return str(reply.json()["data"]["task_id"])
+        data = reply.json()["data"]
+        return str(data.get("task_id") or data["id"])
 
 
 @pytest.fixture

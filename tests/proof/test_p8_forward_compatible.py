@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kling_sdk import (
+    DramaSubtitle,
     ImageToVideo,
     Kling,
     KlingAPIError,
@@ -35,6 +36,7 @@ from kling_sdk.bills import packs_from
 from kling_sdk.flows.create import create
 from kling_sdk.flows.wait import wait
 from kling_sdk.wire import RelayWire, Reply, V1Wire
+from kling_sdk.wire.solutions import SOLUTIONS_WIRE
 from tests.sdk.clients import KEY
 from tests.sdk.fake_kling import answer
 from tests.sdk.faulty_server import FaultyKling
@@ -113,6 +115,15 @@ NEWER: Final[dict[str, Any]] = {
 }
 
 
+SOLUTION: Final[dict[str, Any]] = NEWER | {
+    "outputs": [
+        {"type": "product_image", "url": "https://a.test/i.png", "watermark_url": ""},
+        {"type": "subbed_video", "url": "https://a.test/v.mp4", "duration": "5.041"},
+        {"type": "srt", "url": "https://a.test/s.srt"},
+    ]
+}
+
+
 def envelope(data: Any) -> dict[str, Any]:
     return {"code": 0, "message": "SUCCEED", "request_id": "r", "data": data}
 
@@ -137,6 +148,14 @@ REPLIES: Final[dict[str, tuple[Any, Reader]]] = {
     "relay's page": (
         {"data": [FLAT], "next_before": None},
         lambda body: RELAY.page(reply(body), TextToVideo.record, 1, 30),
+    ),
+    "solution": (
+        envelope([SOLUTION]),
+        lambda body: SOLUTIONS_WIRE.task(reply(body), DramaSubtitle.record),
+    ),
+    "solutions": (
+        envelope({"result": [SOLUTION], "next_cursor": "c", "has_more": True}),
+        lambda body: SOLUTIONS_WIRE.page(reply(body), DramaSubtitle.record, 1, 30),
     ),
     "callback": (TASK, lambda body: parse_callback(json.dumps(body).encode(), verify=False)),
     "newer callback": (NEWER, lambda body: parse_callback(json.dumps(body).encode(), verify=False)),
@@ -353,4 +372,9 @@ def test_the_examples_hold_every_known_field() -> None:
     task = REPLIES["task"][1](REPLIES["task"][0])
     assert isinstance(task, Task)
     empty = {name for name, value in attrs.asdict(task, recurse=False).items() if not value}
-    assert empty == {"status_msg", "kling_task_id", "reused"}
+    assert empty == {"status_msg", "kling_task_id", "reused", "subtitles"}
+    solution = REPLIES["solution"][1](REPLIES["solution"][0])
+    assert isinstance(solution, Task)
+    assert [len(found) for found in (solution.images, solution.videos, solution.subtitles)] == [
+        1
+    ] * 3

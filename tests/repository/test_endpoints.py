@@ -11,7 +11,7 @@ from kling_mock.relay.domain import wire as relay
 from tests.endpoints import BODIES, CALLS
 
 #: Calls of the emulator that are methods of the client, and no endpoints with a request class.
-OF_THE_CLIENT = {"costs", "balance", "packages"}
+OF_THE_CLIENT = {"costs", "balance", "packages", "search-solutions"}
 
 
 def missing() -> Iterator[str]:
@@ -20,7 +20,7 @@ def missing() -> Iterator[str]:
     served = {
         name
         for name, record in emulator.ENDPOINTS.items()
-        if record.interface.name == "v1" and name not in OF_THE_CLIENT
+        if record.interface.name != "model-path" and name not in OF_THE_CLIENT
     }
     for name in sorted(kling_sdk.ENDPOINTS.keys() | served | BODIES.keys() | CALLS.keys()):
         if name not in kling_sdk.ENDPOINTS:
@@ -34,7 +34,8 @@ def missing() -> Iterator[str]:
             yield f"{name}: no price in kling_sdk/prices.py"
         record = kling_sdk.ENDPOINTS[name]
         makes_task = record.returns is None
-        if makes_task and record.result == "videos" and name not in relay.ENDPOINTS:
+        is_for_relays = makes_task and record.result == "videos" and record.solution is None
+        if is_for_relays and name not in relay.ENDPOINTS:
             yield f"{name}: no route of the relay"
         if name not in (BODIES if makes_task else CALLS):
             yield f"{name}: no request in tests/endpoints.py"
@@ -55,9 +56,15 @@ def missing_in_client(name: str) -> Iterator[str]:
             if not callable(attrgetter(record.attribute)(kling)):
                 yield f"{name}: no method {record.attribute}"
         return
-    for client in (kling_sdk.Kling, kling_sdk.AsyncKling):
-        if record.attribute not in vars(client):
-            yield f"{name}: no attribute {record.attribute} on {client.__name__} in client.py"
+    pairs = (
+        (kling_sdk.Kling, kling_sdk.Solutions),
+        (kling_sdk.AsyncKling, kling_sdk.AsyncSolutions),
+    )
+    for client, solutions in pairs:
+        holder = client if record.solution is None else solutions
+        if record.attribute.rpartition(".")[2] not in vars(holder):
+            module = holder.__module__.rpartition(".")[2]
+            yield f"{name}: no attribute {record.attribute} on {holder.__name__} in {module}.py"
     if cls not in kling_sdk.__all__:
         yield f"{name}: {cls} is not exported by kling_sdk/__init__.py"
 

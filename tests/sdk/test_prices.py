@@ -64,6 +64,7 @@ USES: dict[str, dict[str, Any]] = {
     "voice": {"sound": "on", "voice_list": ["v"]},
     "video": {"video_list": [FEATURE]},
     "image": {"image": IMAGE},
+    "goods": {"goods_title": "x", "ref_image_list": ["https://example.com/a.png"]},
 }
 
 
@@ -112,7 +113,7 @@ def differences(listed: Iterable[Price]) -> Iterator[str]:
     ours = rows(listed)
     theirs = {key: price for key, price, _ in their_prices()}
     theirs |= {
-        (name, model, mode.replace("none", ""), use): price
+        (name, model, mode_of(mode) or mode.replace("none", ""), use): price
         for name, record in emulator.ENDPOINTS.items()
         if name in ENDPOINTS and not ENDPOINTS[name].models  # perhaps priced by a source's model
         for (model, mode, use), price in record.prices.items()
@@ -256,6 +257,7 @@ LISTS = {
     ("the vendor's price list, one copy", "medium", date(2026, 9, 20)),
     ("a condensed copy of the vendor's price list", "low", date(2026, 1, 1)),
     ("what one account was charged", "low", date(2026, 9, 22)),
+    ("one reseller's price list", "low", date(2026, 10, 4)),
 }
 
 

@@ -112,6 +112,8 @@ EXAMPLES: list[Any] = [
     kling_sdk.Options(),
     kling_sdk.Image("https://cdn.example/0.png?sign=SECRET", 0),
     kling_sdk.Reply(200, {}, b"{}"),
+    kling_sdk.Subtitles("https://cdn.example/0.srt?sign=SECRET", "srt"),
+    kling_sdk.GlossaryTerm("a", "b"),
     kling_sdk.PRICES[0],
     Kling("AK|SK").estimate(TextToVideo(prompt="x")),
 ]
@@ -195,6 +197,8 @@ def test_no_public_class_is_missing_from_the_pickle_examples() -> None:
         AsyncAnyTaskResource,
         kling_sdk.AccountResource,
         kling_sdk.AsyncAccountResource,
+        kling_sdk.Solutions,
+        kling_sdk.AsyncSolutions,
     }
     bases_and_protocols = {kling_sdk.Request, kling_sdk.VideoRequest, kling_sdk.Clock}
     not_sent_anywhere = {
@@ -226,6 +230,7 @@ def shape(function: Any) -> list[tuple[str, Any, Any]]:
         (CallResource, AsyncCallResource),
         (LibraryResource, AsyncLibraryResource),
         (AnyTaskResource, AsyncAnyTaskResource),
+        (kling_sdk.Solutions, kling_sdk.AsyncSolutions),
     ],
 )
 def test_the_twins_have_the_same_methods_with_the_same_parameters(sync: type, twin: type) -> None:
@@ -247,10 +252,15 @@ def test_the_twins_have_the_same_methods_with_the_same_parameters(sync: type, tw
 def test_the_twins_have_the_same_resources_with_the_requests_parameters() -> None:
     """`help(kling.text2video.create)` shows the endpoint's own parameters, for both clients."""
     sync, twin = Kling("a|b"), AsyncKling("a|b")
-    names = {name for name, value in vars(Kling).items() if isinstance(value, _Attribute)}
+    names = {
+        f"{before}{name}"
+        for before, holder in (("", Kling), ("solutions.", kling_sdk.Solutions))
+        for name, value in vars(holder).items()
+        if isinstance(value, _Attribute)
+    }
     assert names == {one.attribute for one in ENDPOINTS.values() if not one.method_of}
     for name in names:
-        resource, other = getattr(sync, name), getattr(twin, name)
+        resource, other = attrgetter(name)(sync), attrgetter(name)(twin)
         fields = {field.name for field in attrs.fields(resource.request_class)}
         record = resource.record
         for method in ("create", "run") if record.returns is None else ("call",):
@@ -260,7 +270,7 @@ def test_the_twins_have_the_same_resources_with_the_requests_parameters() -> Non
             documented = getattr(resource, method).__doc__
             assert inspect.cleandoc(resource.request_class.__doc__) in documented
             is_long = re.search("(2500|1 to 200) characters", documented) is not None
-            assert is_long is ("prompt" in fields)
+            assert is_long is ("prompt" in fields) or record.solution is not None
             assert inspect.iscoroutinefunction(getattr(other, method))
 
 

@@ -120,6 +120,7 @@ def test_the_form_is_plain_json() -> None:
         ],
         "voices": [],
         "elements": [],
+        "subtitles": [],
         "created_at": "2026-11-01T12:00:00+00:00",
         "updated_at": None,
         "units": "1.50",

@@ -16,6 +16,7 @@ from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.web.facts import Fact
 from kling_sdk.wire.model_path import MODEL_PATH
+from kling_sdk.wire.solutions import SOLUTIONS_WIRE
 from kling_sdk.wire.v1 import V1Wire
 from tests.vendor_coverage.paths import PATHS, VendorPath
 
@@ -88,6 +89,7 @@ def sdk_paths() -> dict[str, str]:
         wire.billing("balance", {}).path: "account.balance",
         wire.billing("package", {}).path: "account.packages",
         MODEL_PATH.search({}, 1).path: "tasks",
+        SOLUTIONS_WIRE.search({}, 1).path: "solutions",
     }
     for record in kling_sdk.ENDPOINTS.values():
         for path in _texts(attrs.asdict(record, recurse=False)):

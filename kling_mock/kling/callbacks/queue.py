@@ -118,7 +118,11 @@ class CallbackQueue:
     # ------------------------------------------------------------ what is sent
 
     def report(self, task: EmulatedTask) -> None:
-        """Report the status that *task* has just taken."""
+        """Report the status that *task* has just taken, if such a change is reported."""
+        if task.is_done or not self._endpoints[task.plan.endpoint].reports_end_only:
+            self._report(task)
+
+    def _report(self, task: EmulatedTask) -> None:
         delivery = self._new(task, task.status, task.message)
         if not self._faults.any:
             self._send(delivery)

@@ -36,6 +36,7 @@ UNREACHABLE = ".invalid"
 _HEAD = 2 * 1024 * 1024
 
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")  # JPEG, PNG
+_WEBP = b"RIFF"
 
 
 class ImageSize(NamedTuple):
@@ -57,6 +58,8 @@ def inspect(
     noticed: Noticed,
     most: int = MAX_BYTES,
     max_ratio: float = MAX_RATIO,
+    *,
+    webp: bool = False,
 ) -> ImageSize | None:
     """Return the size of the image in *value*, or `None` for a URL, which is never fetched.
 
@@ -68,6 +71,7 @@ def inspect(
         noticed: Takes note of what lets the task fail.
         most: Bytes that an image may have.
         max_ratio: What the longer side may be of the shorter one.
+        webp: Whether a WebP is taken too.
 
     Raises:
         Refusal: 400/1201 if it is too large, neither JPEG nor PNG, or too narrow.
@@ -77,7 +81,7 @@ def inspect(
         return None
     check_length(value, path, most)
     content = base64.b64decode(value[:_HEAD])
-    if not content.startswith(_MAGIC):
+    if not content.startswith((*_MAGIC, _WEBP) if webp else _MAGIC):
         raise invalid(path, "must be a jpg, jpeg or png image")
     size = _measure(content)
     if size is None and len(value) > _HEAD:

@@ -280,6 +280,7 @@ class EmulatedEndpoint:
         sound: Works out whether the result has an audio track.
         shows_duration: Whether its videos say how long they are.
         shows_watermark: Whether replies say that there is a watermark, or none.
+        reports_end_only: Whether a report (callback) comes only when a task has ended.
         fixed_seconds: Returns the length of a result that does not depend on `duration`, or
             `None` for one that does.
         aspect_ratio: Works out the shape of the result.
@@ -320,6 +321,7 @@ class EmulatedEndpoint:
     sound: Callable[[CreateRequest], bool] = asked_for_sound
     shows_duration: bool = True
     shows_watermark: bool = True
+    reports_end_only: bool = False
     fixed_seconds: Callable[[Mapping[str, Any], CallContext], int | None] | None = None
     aspect_ratio: Callable[[CreateRequest], str] = stated_aspect_ratio
     result: Callable[[CreateRequest], Resulting] = _one_video

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
 from kling_mock.kling.endpoints.cursors import PagePosition, decode, encode
-from kling_mock.kling.endpoints.fields import Field, field_shape
+from kling_mock.kling.endpoints.fields import Field, FieldShape, field_shape
 from kling_mock.kling.endpoints.record import DirectCall, EmulatedEndpoint
 from kling_mock.kling.model.tasks import EmulatedTask
 from kling_mock.kling.wire.model_path import MODEL_PATH
 from kling_mock.kling.wire.model_path_schemas import PAGE, STATUSES, TASKS
-from kling_mock.web.facts import assumed, documented, observed
+from kling_mock.web.facts import Fact, assumed, documented, observed
 
-__all__ = ["RECORD"]
+__all__ = ["RECORD", "Words", "page_of_tasks", "search_fields"]
 
 _PAGES = documented(
     "pages-2026-09",
@@ -30,17 +30,37 @@ _FILTERS = documented(
 )
 _WINDOW: Final = 30 * 24 * 3600 * 1000  # milliseconds that are shown unless times are given
 _USUAL: Final = 100
+#: What a task is called, by the key of a filter.
+Words = Mapping[str, Collection[str]]
 
 
 def _search(call: DirectCall) -> str:
+    return page_of_tasks(call, _USUAL, _words)
+
+
+def _words(task: EmulatedTask) -> Words | None:
+    """Return what the filters choose a task by; `None` for one that is not listed."""
+    if task.is_solution:
+        return None
+    return {"status": (STATUSES[task.status],), "product_type": (task.plan.pack,)}
+
+
+def page_of_tasks(
+    call: DirectCall, usual: int, words: Callable[[EmulatedTask], Words | None]
+) -> str:
     """Return one page, the newest task first.
+
+    Args:
+        call: The call.
+        usual: How many tasks are on it when nothing is said.
+        words: Returns what the filters choose a task by; `None` for one that is not listed.
 
     Raises:
         Refusal: 400/1201, the cursor is none of ours.
     """
     fields = call.fields
-    place, limit = _position(fields, int(call.now * 1000)), fields.get("limit", _USUAL)
-    found = list(islice(_matching(call, place), limit + 1))
+    place, limit = _position(fields, int(call.now * 1000)), max(fields.get("limit", usual), 1)
+    found = list(islice(_matching(call, place, words), limit + 1))
     shown = found[:limit]
     if not shown:
         return '{"count":0,"has_more":false}'
@@ -57,7 +77,9 @@ def _position(fields: Mapping[str, Any], now: int) -> PagePosition:
     return PagePosition(fields.get("start_time", end - _WINDOW), end)
 
 
-def _matching(call: DirectCall, place: PagePosition) -> Iterator[EmulatedTask]:
+def _matching(
+    call: DirectCall, place: PagePosition, words: Callable[[EmulatedTask], Words | None]
+) -> Iterator[EmulatedTask]:
     wanted: dict[str, set[str]] = {}
     for row in call.fields.get("filters", ()):
         wanted.setdefault(row["key"], set()).update(row["values"])
@@ -66,12 +88,36 @@ def _matching(call: DirectCall, place: PagePosition) -> Iterator[EmulatedTask]:
             continue
         if place.before and task.task_id >= place.before:
             continue
-        shown = {
-            "status": STATUSES[task.status],
-            "product_type": task.plan.pack,
-        }
-        if all(shown[key] in values for key, values in wanted.items()):
+        shown = words(task)
+        if shown is not None and all(values & {*shown[key]} for key, values in wanted.items()):
             yield task
+
+
+def search_fields(fact: Fact, filters: Fact, usual: int, low: int | None, *keys: str) -> FieldShape:
+    """Return the fields of a body that lists tasks.
+
+    Args:
+        fact: Where they come from.
+        filters: Where the filters come from.
+        usual: Tasks on a page when nothing is said.
+        low: The least that can be requested; `None` takes anything, and counts as 1.
+        keys: What can be filtered by.
+    """
+    return field_shape(
+        Field("start_time", "integer", low=0, high=10**15, fact=fact),
+        Field("end_time", "integer", low=0, high=10**15, fact=fact),
+        Field("cursor", "string", fact=fact),
+        Field("limit", "integer", low=low, high=500, fact=fact, default=usual),
+        Field(
+            "filters",
+            "array",
+            members=field_shape(
+                Field("key", "string", required=True, enum=keys, fact=filters),
+                Field("values", "texts", required=True, fact=filters),
+            ),
+            fact=filters,
+        ),
+    )
 
 
 RECORD = EmulatedEndpoint(
@@ -80,27 +126,7 @@ RECORD = EmulatedEndpoint(
     path=TASKS,
     fact=_PAGES,
     summary="List tasks of both interfaces",
-    fields=field_shape(
-        Field("start_time", "integer", low=0, high=10**15, fact=_PAGES),
-        Field("end_time", "integer", low=0, high=10**15, fact=_PAGES),
-        Field("cursor", "string", fact=_PAGES),
-        Field("limit", "integer", low=1, high=500, fact=_PAGES, default=_USUAL),
-        Field(
-            "filters",
-            "array",
-            members=field_shape(
-                Field(
-                    "key",
-                    "string",
-                    required=True,
-                    enum=("status", "product_type"),
-                    fact=_FILTERS,
-                ),
-                Field("values", "texts", required=True, fact=_FILTERS),
-            ),
-            fact=_FILTERS,
-        ),
-    ),
+    fields=search_fields(_PAGES, _FILTERS, _USUAL, 1, "status", "product_type"),
     examples={
         "everything": {},
         "filtered": {

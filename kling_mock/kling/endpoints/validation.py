@@ -23,6 +23,7 @@ from kling_mock.kling.endpoints.record import (
 from kling_mock.kling.endpoints.typical_times import seconds_to_make
 from kling_mock.kling.model.plan import ParentVideo, Plan
 from kling_mock.kling.service_codes import Refusal, refusal, shortened
+from kling_mock.kling.wire.solutions import SOLUTIONS
 
 __all__ = ["make_plan", "prompt_of", "read_object"]
 
@@ -67,7 +68,8 @@ def make_plan(record: EmulatedEndpoint, body: Mapping[str, object], context: Cal
     request = _resolve(record, fields, context)
     for rule in record.rules:
         rule(request)
-    check_library_ids(fields, context)
+    if record.interface is not SOLUTIONS:  # which have voices of their own (their pages)
+        check_library_ids(fields, context)
     row, seconds = request.capability, request.seconds
     result = record.result(request)
     price = record.prices[row.model, row.mode, record.use(request)]

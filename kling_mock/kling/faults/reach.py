@@ -16,7 +16,7 @@ _FILES: Final = f"{MEDIA}*"
 _NEVER_HIT: Final = ("/openapi.json", "/__kling/*")  # no part of Kling's API
 _NOT_OF_FILES: Final = frozenset({"malformed-body", "delayed-acceptance", "omit-task-info"})
 _ENDS: Final = frozenset({"succeed", "failed"})
-_NAMING: Final = ("/*", "/tasks")  # how paths end whose calls may name a task
+_NAMING: Final = ("/*", "/tasks", "/solutions")  # how paths end whose calls may name a task
 # Kinds whose reports have a certain status -> the statuses that they may have.
 _STATUSES: Final = {
     "callback-contradicting": _ENDS,

@@ -270,6 +270,12 @@ def _audio(source: _Source) -> MediaFile:
     return _sound(source.file, source.result.seconds)
 
 
+def _subtitles(source: _Source) -> MediaFile:
+    from kling_mock.kling.media.subtitles import render
+
+    return render(source.file.suffix, source.plan.seconds, tag=source.file.tag)
+
+
 def _trial(source: _Source) -> MediaFile:
     return _sound(source.file, _TRIAL_SECONDS)
 
@@ -286,6 +292,7 @@ _RENDERERS: Mapping[OutputType, Callable[[_Source], MediaFile]] = {
     "image": _image,
     "audio": _audio,
     "voice": _trial,
+    "subtitles": _subtitles,
 }
 
 

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 #: What an item of a result can be.
-OutputType = Literal["video", "image", "audio", "voice", "element"]
+OutputType = Literal["video", "image", "audio", "voice", "element", "subtitles"]
 
 MEDIA = "/media/"
 
@@ -48,6 +48,9 @@ FILES: Mapping[OutputType, FileForm] = {
     "image": FileForm("images", {"png": "image/png"}),
     "audio": FileForm("audios", {"mp3": "audio/mpeg", "wav": "audio/wav"}),
     "voice": FileForm("voices", {"wav": "audio/wav"}, is_numbered=False),
+    "subtitles": FileForm(
+        "subtitles", {"srt": "application/x-subrip", "ass": "text/x-ssa"}, is_numbered=False
+    ),
 }
 _SUFFIXES: Mapping[OutputType, str] = {
     type_: next(iter(form.media_types)) for type_, form in FILES.items()

@@ -26,7 +26,9 @@ __all__ = [
 ]
 
 #: The lists that `task_result` can have on /v1.
-ResultKey = Literal["videos", "images", "series_images", "audios", "voices", "elements"]
+ResultKey = Literal[
+    "videos", "images", "series_images", "audios", "voices", "elements", "subtitles"
+]
 #: What the units of a task are taken from, as the vendor's filters name it.
 PackType = Literal["video", "image", "audio", "try_on"]
 
@@ -40,6 +42,7 @@ OUTPUT_TYPES: Mapping[ResultKey, OutputType] = {
     "audios": "audio",
     "voices": "voice",
     "elements": "element",
+    "subtitles": "subtitles",
 }
 
 NO_SIZE = (0, 0)
@@ -64,6 +67,7 @@ class ResultList(NamedTuple):
         seconds: Length of each sound in seconds; 0 of what is none.
         views: How many pictures each item has, with a URL each.
         members: What else is in each item on /v1, by key.
+        words: What the items are called under `/solutions`, where that is not their type.
     """
 
     key: ResultKey
@@ -72,6 +76,7 @@ class ResultList(NamedTuple):
     seconds: float = 0.0
     views: int = 1
     members: tuple[tuple[str, str], ...] = ()
+    words: tuple[str, ...] = ()
 
     @property
     def duration(self) -> str:

@@ -120,6 +120,11 @@ class EmulatedTask:
         return ""
 
     @property
+    def is_solution(self) -> bool:
+        """Whether it was made under `/solutions`, where alone it is shown (assumed)."""
+        return self.plan.path.startswith("/solutions/")
+
+    @property
     def is_done(self) -> bool:
         """Whether the status is terminal."""
         return self.status in TERMINAL

@@ -7,7 +7,7 @@ as well. The JSON is written out here, as in the module `v1`, and for the same r
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from json.encoder import encode_basestring_ascii as _quote
 from urllib.parse import parse_qsl
 
@@ -35,6 +35,13 @@ __all__ = [
     "REPORT",
     "TASK",
     "UNFINISHED",
+    "described",
+    "named_ids",
+    "shown_task",
+    "tasks_by_ids",
+    "urls_of",
+    "video_seconds",
+    "without_external_id",
 ]
 
 CREATES = documented(
@@ -68,7 +75,7 @@ def _ids(query: str) -> tuple[list[str], list[str]]:
     return found[0], found[1]
 
 
-def _named(query: str) -> Sequence[str]:
+def named_ids(query: str) -> Sequence[str]:
     """Return all ids that a query names."""
     ids, external_ids = _ids(query)
     return ids + external_ids
@@ -77,7 +84,16 @@ def _named(query: str) -> Sequence[str]:
 def _select(
     tasks: Tasks, account: Account, _endpoint: str, query: str, _largest: int
 ) -> Sequence[EmulatedTask]:
-    """Return the tasks that the query names, in its order, of either interface.
+    """Return the tasks that the query names, in its order, but for those of `/solutions`.
+
+    Raises:
+        Refusal: 400/1201, it names none, too many, or both kinds of ids.
+    """
+    return [task for task in tasks_by_ids(tasks, account, query) if not task.is_solution]
+
+
+def tasks_by_ids(tasks: Tasks, account: Account, query: str) -> Iterator[EmulatedTask]:
+    """Return the tasks that the query names, in its order, of any interface.
 
     Raises:
         Refusal: 400/1201, it names none, too many, or both kinds of ids.
@@ -91,7 +107,7 @@ def _select(
         raise refusal("both_ids")
     by_name = [tasks.by_id(account, name) for name in ids]
     by_name += [tasks.by_external_id(account, name) for name in external_ids]
-    return [task for task in by_name if task is not None]
+    return (task for task in by_name if task is not None)
 
 
 def _created(task: EmulatedTask) -> str:
@@ -123,26 +139,47 @@ def _task(task: EmulatedTask, status: Status, message: str, origin: str) -> str:
         message: Why it failed; "" otherwise.
         origin: Scheme, host and port that its result URLs begin with.
     """
+    outputs = (
+        _ITEMS[OUTPUT_TYPES[one.key]](task, origin, index)
+        for one in task.plan.result.lists
+        for index in range(one.files)
+    )
+    return shown_task(task, status, STATUSES[status], message, outputs)
+
+
+def shown_task(
+    task: EmulatedTask,
+    status: Status,
+    word: str,
+    message: str,
+    outputs: Iterable[str],
+    id_key: str = "id",
+) -> str:
+    """Return a task in a status, as JSON.
+
+    Args:
+        task: The task.
+        status: What is shown of it.
+        word: What that is called.
+        message: Why it failed; "" otherwise.
+        outputs: Its results, of one that has succeeded.
+        id_key: The key of its id.
+    """
     external_id = task.plan.external_task_id
     own = f',"external_id":{_quote(external_id)}' if external_id else ""
     ended = ""
     if status in TERMINAL:
-        ended = f',"billing":{_FREE}' if status == "failed" else _result(task, origin)
+        ended = f',"billing":{_FREE}' if status == "failed" else _result(task, outputs)
     return (
-        f'{{"id":"{task.task_id}","status":"{STATUSES[status]}","message":{_quote(message)},'
+        f'{{"{id_key}":"{task.task_id}","status":"{word}","message":{_quote(message)},'
         f'"create_time":{task.created},"update_time":{task.updated}{own}{ended}}}'
     )
 
 
-def _result(task: EmulatedTask, origin: str) -> str:
+def _result(task: EmulatedTask, outputs: Iterable[str]) -> str:
     plan = task.plan
-    shown = ",".join(
-        _ITEMS[OUTPUT_TYPES[one.key]](task, origin, index)
-        for one in plan.result.lists
-        for index in range(one.files)
-    )
     return (
-        f',"outputs":[{shown}],"billing":[{{"charge_type":"unit",'
+        f',"outputs":[{",".join(outputs)}],"billing":[{{"charge_type":"unit",'
         f'"amount":"{plan.units.normalize():f}","package_type":"{plan.pack}"}}]'
     )
 
@@ -156,14 +193,19 @@ def _video(task: EmulatedTask, origin: str, _index: int) -> str:
         )
     file = NamedFile("video", task.result_id("video"))
     return (
-        f'{{"type":"video","id":"{file.result_id}",{_urls(task, origin, file)},'
-        f'"duration":"{task.plan.seconds}.{_EXTRA_MILLISECONDS}"}}'
+        f'{{"type":"video","id":"{file.result_id}",{urls_of(task, origin, file)},'
+        f'"duration":"{video_seconds(task)}"}}'
     )
+
+
+def video_seconds(task: EmulatedTask) -> str:
+    """Return the length of a video as replies show it."""
+    return f"{task.plan.seconds}.{_EXTRA_MILLISECONDS}"
 
 
 def _image(task: EmulatedTask, origin: str, index: int) -> str:
     file = NamedFile("image", task.result_id("image"), index)
-    return f'{{"type":"image",{_urls(task, origin, file)}}}'
+    return f'{{"type":"image",{urls_of(task, origin, file)}}}'
 
 
 def _audio(task: EmulatedTask, origin: str, index: int) -> str:
@@ -178,7 +220,8 @@ def _audio(task: EmulatedTask, origin: str, index: int) -> str:
     return f'{{"type":"audio","id":"{file.result_id}"{members}}}'
 
 
-def _urls(task: EmulatedTask, origin: str, file: NamedFile) -> str:
+def urls_of(task: EmulatedTask, origin: str, file: NamedFile) -> str:
+    """Return the members with the URLs of a file."""
     marked = file_url(origin, file._replace(is_marked=True)) if task.plan.watermark else ""
     return f'"url":{_quote(file_url(origin, file))},"watermark_url":{_quote(marked)}'
 
@@ -198,7 +241,7 @@ _ITEMS: Mapping[OutputType, Callable[[EmulatedTask, str, int], str]] = {
 }
 
 
-def _without_external_id(body: bytes) -> bytes:
+def without_external_id(body: bytes) -> bytes:
     """Return *body*, a reply or a report, with no `external_id` in any of its tasks."""
     if b'"external_id"' not in body:
         return body
@@ -211,7 +254,7 @@ def _without_external_id(body: bytes) -> bytes:
     return json.dumps(read, separators=(",", ":")).encode("ascii")
 
 
-def _described(fields: Mapping[str, object]) -> tuple[str, str]:
+def described(fields: Mapping[str, object]) -> tuple[str, str]:
     """Return the prompt and the external id in the body of a create request."""
     texts = [fields.get("prompt")]
     contents, options = fields.get("contents"), fields.get("options")
@@ -233,9 +276,9 @@ MODEL_PATH = Interface(
     queried=_queried,
     listed=_listed,
     reported=_reported,
-    without_external_id=_without_external_id,
-    described=_described,
-    named=_named,
+    without_external_id=without_external_id,
+    described=described,
+    named=named_ids,
     api_key_only=True,
     schemas=SCHEMAS,
 )

@@ -20,7 +20,20 @@ from kling_mock.kling.wire.v1_schemas import SCHEMAS as V1_SCHEMAS
 from kling_mock.web.facts import documented
 from kling_mock.web.openapi import Parameter, Schema
 
-__all__ = ["BY_IDS", "MOST_IDS", "PAGE", "SCHEMAS", "STATUSES", "TASKS"]
+__all__ = [
+    "BILLING",
+    "BY_IDS",
+    "MOST_IDS",
+    "PAGE",
+    "SCHEMAS",
+    "SECONDS",
+    "STATUSES",
+    "TASK",
+    "TASKS",
+    "URL",
+    "WATERMARK_URL",
+    "page_of",
+]
 
 BY_IDS: Final = documented(
     "pages-2026-09",
@@ -41,8 +54,8 @@ STATUSES: Final[Mapping[Status, str]] = {
 
 
 _MILLISECONDS: Schema = {"type": "integer", "description": "Unix time in milliseconds."}
-_URL: Schema = {"type": "string", "format": "uri"}
-_WATERMARK_URL: Schema = {
+URL: Schema = {"type": "string", "format": "uri"}
+WATERMARK_URL: Schema = {
     "type": "string",
     "description": "Empty unless a watermark was requested.",
 }
@@ -51,7 +64,12 @@ _AMOUNT: Schema = {
     "pattern": "^[0-9]+([.][0-9]+)?$",
     "description": "Kling units; 0 for a failed task.",
 }
-_TASK: dict[str, Any] = {
+SECONDS: Schema = {
+    "type": "string",
+    "pattern": "^[0-9]+([.][0-9]+)?$",
+    "description": "Seconds.",
+}
+TASK: dict[str, Any] = {
     "id": {"type": "string", "pattern": "^[0-9]{18}$"},
     "status": {"enum": [*STATUSES.values()]},
     "message": {"type": "string", "description": "Why it failed; else empty."},
@@ -64,54 +82,56 @@ _OUTPUT: Schema = {
         closed(
             type={"const": "video"},
             id={"type": "string", "minLength": 1},
-            url=_URL,
-            watermark_url=_WATERMARK_URL,
-            duration={
-                "type": "string",
-                "pattern": "^[0-9]+([.][0-9]+)?$",
-                "description": "Seconds.",
-            },
+            url=URL,
+            watermark_url=WATERMARK_URL,
+            duration=SECONDS,
         ),
-        closed(type={"const": "image"}, url=_URL, watermark_url=_WATERMARK_URL),
+        closed(type={"const": "image"}, url=URL, watermark_url=WATERMARK_URL),
         closed(
             type={"const": "audio"},
             id={"type": "string", "minLength": 1},
-            mp3_url=_URL,
+            mp3_url=URL,
             mp3_duration=SOUND_SECONDS,
-            wav_url=_URL,
+            wav_url=URL,
             wav_duration=SOUND_SECONDS,
         ),
         closed(type={"const": "voice"}, **VOICE),
         closed(OPTIONAL, type={"const": "element"}, **ELEMENT),
     ]
 }
-_BILLING = closed(
+BILLING = closed(
     ("charge_type", "package_type"),
     charge_type={"const": "unit"},
     amount=_AMOUNT,
     package_type={"enum": [*get_args(PackType)]},
 )
 
+
+def page_of(task: str) -> Schema:
+    """Return the `data` of a list of tasks in pages, by the name of a task."""
+    return closed(
+        ("result", "next_cursor"),
+        result={"type": "array", "items": reference(task), "minItems": 1, "maxItems": 500},
+        count={"type": "integer", "minimum": 0, "description": "Tasks in this reply."},
+        next_cursor={"type": "string"},
+        has_more={"type": "boolean"},
+    )
+
+
 #: The `data` of `POST /tasks`.
-PAGE: Schema = closed(
-    ("result", "next_cursor"),
-    result={"type": "array", "items": reference("PathTask"), "minItems": 1, "maxItems": 500},
-    count={"type": "integer", "minimum": 0, "description": "Tasks in this reply."},
-    next_cursor={"type": "string"},
-    has_more={"type": "boolean"},
-)
+PAGE: Schema = page_of("PathTask")
 
 SCHEMAS = InterfaceSchemas(
     components={
         **{name: V1_SCHEMAS.components[name] for name in ("Absent", "Refusal", "UnknownPath")},
         "CreatedPathTask": closed(
-            ("external_id",), **_TASK | {"status": {"const": "submitted"}, "message": {"const": ""}}
+            ("external_id",), **TASK | {"status": {"const": "submitted"}, "message": {"const": ""}}
         ),
         "PathTask": closed(
             ("external_id", "outputs", "billing"),
-            **_TASK,
+            **TASK,
             outputs={"type": "array", "minItems": 1, "items": _OUTPUT},
-            billing={"type": "array", "minItems": 1, "maxItems": 1, "items": _BILLING},
+            billing={"type": "array", "minItems": 1, "maxItems": 1, "items": BILLING},
         ),
     },
     envelope=V1_SCHEMAS.envelope,

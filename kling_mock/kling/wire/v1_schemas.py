@@ -162,6 +162,7 @@ _ITEMS: Mapping[OutputType, Schema] = {
 _RESULT_LISTS: Mapping[str, Schema] = {
     key: {"type": "array", "minItems": 1, "items": _ITEMS[item]}
     for key, item in OUTPUT_TYPES.items()
+    if item in _ITEMS
 }
 #: A page of what every account has of a library.
 PRESETS: Schema = {

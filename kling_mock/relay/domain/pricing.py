@@ -87,7 +87,7 @@ def final_quota(units: Decimal | None, endpoint: str = "") -> int | None:
 # ---------------------------------------------------------------- the price list
 
 
-Use = Literal["silent", "sound", "voice", "video", "image"]
+Use = Literal["silent", "sound", "voice", "video", "image", "goods"]
 
 
 def _own_prices() -> dict[str, tuple[kling_sdk.Price, ...]]:

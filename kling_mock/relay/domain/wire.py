@@ -54,14 +54,10 @@ ENDPOINTS: Final[Mapping[str, str]] = {
     for name, record in kling_sdk.ENDPOINTS.items()
     if record.is_on_relays
 }
-#: Endpoints that make no task, which a relay has nothing to charge by, and libraries, of which
-#: each account behind it has its own. By name, with the reason.
+#: The other endpoints by name, with the reason: those that make no task, which a relay has nothing
+#: to charge by, libraries, of which each account behind it has its own, and solutions.
 NOT_SERVED: Final[Mapping[str, str]] = {
-    name: (
-        "makes no task, and a relay serves tasks only"
-        if record.library is None
-        else "is a library of one account, and a relay may have several"
-    )
+    name: record.not_on_relays
     for name, record in kling_sdk.ENDPOINTS.items()
     if not record.is_on_relays
 }

@@ -39,12 +39,13 @@ from kling_mock.storage.values import (
     VideoRow,
 )
 from kling_sdk import (
+    Audio,
     CallbackVerificationError,
-    Image,
     KlingAPIError,
     KlingError,
     NotFoundError,
     Task,
+    Video,
     parse_callback,
 )
 
@@ -347,7 +348,7 @@ def _result(
         kling_task_id=task.task_id,
         video_id="" if video is None else stored_id(video.id),
         store_url="" if first is None else stored_url(first.url),
-        duration="" if first is None or isinstance(first, Image) else _seconds(first.duration),
+        duration=_seconds(first.duration) if isinstance(first, Video | Audio) else "",
         fail_reason="" if succeeded else stored_reason(task.status_msg) or "Kling gave no reason.",
         json_data=stored_json(task.raw, most),
     )

@@ -10,12 +10,18 @@ import pytest
 from PIL import Image
 
 from kling_mock import KlingMock
-from tests.endpoints import BODIES, with_sources
+from tests.endpoints import BODIES, vendor_body, with_sources
 from tests.mock.admin_client import Admin
 from tests.mock.conftest import Api
 
 #: What an item is -> how its media type begins.
-TYPES = {"video": "video/", "image": "image/", "audio": "audio/", "voice": "audio/"}
+TYPES: dict[str, tuple[str, ...]] = {
+    "video": ("video/",),
+    "image": ("image/",),
+    "audio": ("audio/",),
+    "voice": ("audio/",),
+    "subtitles": ("application/x-subrip", "text/x-ssa"),
+}
 
 
 @pytest.fixture
@@ -59,8 +65,8 @@ def test_a_result_is_served_when_there_is_one(mock: KlingMock, admin: Admin, api
 def test_each_file_of_a_task_is_served(
     mock: KlingMock, admin: Admin, api: Api, endpoint: str
 ) -> None:
-    """Of every endpoint: videos, pictures, sounds, samples of voices; an element has none."""
-    task = api.new(endpoint, **with_sources(mock, BODIES[endpoint]))
+    """Of every endpoint: videos, pictures, sounds, subtitles, samples of voices; not an element."""
+    task = api.new(endpoint, **with_sources(mock, vendor_body(endpoint)))
     mock.complete(task)
     results = admin.ask("GET", f"/tasks/{task}")["results"]
     assert bool(results) is (endpoint != "elements")

@@ -11,7 +11,7 @@ import kling_sdk
 from kling_mock import KlingMock, RelaySettings
 from kling_mock.relay.domain.wire import ENDPOINTS, NOT_SERVED
 from kling_sdk import ConflictError, OmniVideo, TaskFailedError
-from tests.endpoints import BODIES, CALLS, body, with_sources
+from tests.endpoints import BODIES, CALLS, body, vendor_body, with_sources
 from tests.mock.relay.http_calls import PRICE, VIDEOS, Caller, error_of
 
 
@@ -62,12 +62,14 @@ def test_a_call_without_a_task_is_not_served(caller: Caller, endpoint: str) -> N
 
 
 @pytest.mark.parametrize("endpoint", [name for name in NOT_SERVED if name not in CALLS])
-def test_a_library_is_not_served(caller: Caller, endpoint: str) -> None:
-    """Each channel has its own: a user would see and delete those of others."""
+def test_a_library_or_a_solution_is_not_served(caller: Caller, endpoint: str) -> None:
+    """Each channel has its own library: a user would see and delete those of others."""
     assert endpoint in BODIES
-    reply = caller.call("POST", f"{VIDEOS}/{endpoint}", json=BODIES[endpoint])
+    reply = caller.call("POST", f"{VIDEOS}/{endpoint}", json=vendor_body(endpoint))
     assert error_of(reply)[0] == 404
-    assert "is a library of one account" in reply.json()["error"]["message"]
+    is_library = kling_sdk.ENDPOINTS[endpoint].library is not None
+    reason = "is a library of one account" if is_library else "is not served by a relay"
+    assert reason in reply.json()["error"]["message"]
     assert len(caller.mock.journal) == 0
 
 

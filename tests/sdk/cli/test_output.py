@@ -207,7 +207,7 @@ TASK = Task(
 )
 KEYS = (
     "task_id external_task_id kling_task_id endpoint status status_msg created_at updated_at "
-    "units reused videos images series_images audios voices elements"
+    "units reused videos images series_images audios subtitles voices elements"
 )
 
 

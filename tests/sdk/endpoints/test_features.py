@@ -327,4 +327,4 @@ def test_looser_spellings_are_taken() -> None:
 def test_a_record_is_shown_by_its_name() -> None:
     """It has hundreds of limits."""
     assert repr(ENDPOINTS["omni-video"]) == "<endpoint omni-video>"
-    assert (ENDPOINTS["omni-video"].attribute, len(ENDPOINTS)) == ("omni_video", 29)
+    assert (ENDPOINTS["omni-video"].attribute, len(ENDPOINTS)) == ("omni_video", 34)

@@ -296,9 +296,18 @@ def test_an_endpoint_has_these_paths_and_defaults() -> None:
         "elements": ("/v1/general/advanced-custom-elements", "", "", "std", 1800.0),
         "multi-elements": ("/v1/videos/multi-elements", "", "", "std", 7200.0),
         "ai-multi-shot": ("/v1/general/ai-multi-shot", "", "", "std", 1800.0),
+        "solutions-virtual-try-on": ("/solutions/virtual_try_on", "", "", "std", 1800.0),
+        "solutions-clothing-dupe": ("/solutions/e-commerce/clothing_dupe", "", "", "std", 7200.0),
+        "solutions-goods-studio": ("/solutions/e-commerce/goods_studio", "", "", "std", 7200.0),
+        "solutions-talking-agent": ("/solutions/talking_agent", "", "", "std", 7200.0),
+        "solutions-drama-subtitle": ("/solutions/drama_subtitle", "", "", "std", 7200.0),
     }
     for one in ENDPOINTS.values():
         kinds = (one.interface, one.result, one.takes_external_id)
+        if one.solution is not None:
+            is_picture = one.name == "solutions-virtual-try-on"
+            assert kinds == ("solutions", "images" if is_picture else "videos", True)
+            continue
         folder = one.path.split("/")[2].replace("audio", "audios")
         # What makes views of an element is not among the pictures.
         folder = "images" if one.name == "ai-multi-shot" else folder

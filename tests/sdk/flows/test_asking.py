@@ -38,7 +38,7 @@ BROKE = reply(answer(401, 1002, "no"))
 BUSY = reply(answer(503, 5001, "busy"))
 PAGE = Reply(404, {"content-type": "text/html"}, b"<html>")
 LOST = TransportError("reset")
-PLACES = [ENDPOINTS[name].path for name in MAKERS]
+PLACES = [ENDPOINTS[name].path for name in MAKERS if ENDPOINTS[name].solution is None]
 
 
 def once(ctx: Context) -> Any:
@@ -150,10 +150,10 @@ def test_the_same_page_each_time_says_that_there_is_no_tasks() -> None:
 
 
 def test_tasks_is_asked_first_and_then_each_endpoint_in_its_order() -> None:
-    """Over connections of their own."""
-    played = anywhere(at({"/tasks": NOBODY}))
+    """Over connections of their own; `/solutions` once for all its products."""
+    played = anywhere(at({"/tasks": NOBODY, "/solutions": NOBODY}))
     paths = [send.call.path.removesuffix("/7") for send in played.sends]
-    assert list(dict.fromkeys(paths)) == ["/tasks", *PLACES]
+    assert list(dict.fromkeys(paths)) == ["/tasks", "/solutions", *PLACES]
     assert all(send.fresh for send in played.sends)
     assert isinstance(played.error, NotFoundError)
 
@@ -163,13 +163,21 @@ def test_the_endpoint_that_knew_the_last_one_is_asked_first() -> None:
     played = anywhere(in_turn([AT_V1]), first="video-extend", at_tasks=False)
     assert played.sent == ["GET /v1/videos/video-extend/7"]
     assert played.result[0] == "video-extend"
+    at_another = anywhere(at({"/solutions": AT_TASKS}), first="video-extend", at_tasks=False)
+    assert [send.call.path for send in at_another.sends] == [
+        "/v1/videos/video-extend/7",
+        "/solutions",
+    ]
+    assert (at_another.result[0], at_another.result[1].interface) == ("", "solutions")
 
 
 @pytest.mark.parametrize(("with_tasks", "at_tasks"), [(False, True), (True, False)])
 def test_tasks_is_not_asked_without_a_key_or_twice(*, with_tasks: bool, at_tasks: bool) -> None:
     """It takes API keys alone."""
     played = anywhere(at({}), with_tasks=with_tasks, at_tasks=at_tasks)
-    assert [send.call.path for send in played.sends] == [f"{path}/7" for path in PLACES]
+    newer = ["/solutions"] if with_tasks else []
+    paths = list(dict.fromkeys(send.call.path for send in played.sends))
+    assert paths == [*newer, *(f"{path}/7" for path in PLACES)]
 
 
 def test_a_place_that_refuses_hides_no_other_and_is_named_when_none_knows_it() -> None:
@@ -177,7 +185,7 @@ def test_a_place_that_refuses_hides_no_other_and_is_named_when_none_knows_it() -
     for path in PLACES:
         played = anywhere(at({path + "/": BROKE}), at_tasks=False)
         assert isinstance(played.error, AuthenticationError), path
-        assert len(played.sends) == len(PLACES)
+        assert len({send.call.path for send in played.sends}) == len(PLACES) + 1
     knows = anywhere(at({PLACES[0]: REFUSED, PLACES[-1]: AT_V1}), at_tasks=False)
     assert knows.result[1].task_id == "7"
 
@@ -195,8 +203,8 @@ def test_a_call_without_an_answer_ends_the_search(
 
 
 def test_a_page_ends_the_search_unless_it_comes_from_tasks() -> None:
-    """There it may say that the server has no such path."""
-    played = anywhere(at({"/tasks": PAGE, PLACES[-1]: AT_V1}))
+    """There, and from `/solutions`, it may say that the server has no such path."""
+    played = anywhere(at({"/tasks": PAGE, "/solutions": PAGE, PLACES[-1]: AT_V1}))
     assert played.result[1].task_id == "7"
     nobody = anywhere(at({"/tasks": PAGE}))
     assert isinstance(nobody.error, TransportError)

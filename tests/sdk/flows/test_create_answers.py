@@ -13,8 +13,10 @@ from kling_sdk import (
     ENDPOINTS,
     AlreadyExistsError,
     ConflictError,
+    DramaSubtitle,
     InvalidRequestError,
     OutcomeUnknownError,
+    Request,
     RequestValidationError,
     Task,
     TextToVideo,
@@ -31,7 +33,12 @@ from tests.sdk.scripted import FakeClock, Played, context, in_turn, play, reply
 
 ID: Final = "order-1"
 POST, LOOK = "POST /v1/videos/text2video", f"GET /v1/videos/text2video/{ID}"
-ELSEWHERE = [f"GET {ENDPOINTS[name].path}/{ID}" for name in MAKERS if name != "text2video"]
+ELSEWHERE = [
+    f"GET {ENDPOINTS[name].path}/{ID}"
+    for name in MAKERS
+    if name != "text2video" and ENDPOINTS[name].solution is None
+]
+AT_SOLUTIONS: Final = "GET /solutions"
 NOT_FOUND: Final = reply(answer(400, 1201, f"Task not found by id/external id: {ID}"))
 TAKEN: Final = reply(answer(400, 1201, f"External_task_id {ID} already exists"))
 NOBODY: Final = reply(answer(200, 0, "SUCCEED", []))
@@ -60,6 +67,7 @@ def created(
     own_id: bool = True,
     model: str = "kling-v2-6",
     with_tasks: bool = False,
+    of_solutions: bool = False,
     **options: Any,
 ) -> Played[Task]:
     """Create a task; each call gets the answer of its `METHOD path`, several in turn."""
@@ -72,7 +80,10 @@ def created(
         return found  # type: ignore[no-any-return]  # an answer
 
     own = ID if own_id else None
-    request = TextToVideo(prompt="a kitten", model_name=model, external_task_id=own)
+    request: Request = TextToVideo(prompt="a kitten", model_name=model, external_task_id=own)
+    if of_solutions:
+        video = "https://example.com/a.mp4"
+        request = DramaSubtitle(source_video=video, external_task_id=own)
     keys = None if with_tasks else Keyring((AccessKey("ak", "sk"),))
     ctx = context(clock, keys=keys, with_tasks=with_tasks, **options)
     return play(create(ctx, request, external_id=ID), clock, respond)
@@ -125,6 +136,7 @@ def test_a_taken_id_is_looked_for_at_each_other_endpoint() -> None:
 
     played = created({POST: TAKEN}, with_tasks=True)
     assert Counter(played.sent)["GET /tasks"] == 2
+    assert Counter(played.sent)[AT_SOLUTIONS] == 2
 
 
 @pytest.mark.parametrize("path", ELSEWHERE)
@@ -155,12 +167,35 @@ def test_an_id_of_the_other_interface_s_task_is_that_task() -> None:
         {new: TAKEN, "GET /tasks": NOBODY, LOOK: shown()}, model="kling-3.0", with_tasks=True
     )
     assert (played.result.task_id, played.result.reused) == ("7", True)
-    played = created({new: TAKEN, "GET /tasks": NOBODY}, model="kling-3.0", with_tasks=True)
+    nowhere = {new: TAKEN, "GET /tasks": NOBODY, AT_SOLUTIONS: NOBODY}
+    played = created(nowhere, model="kling-3.0", with_tasks=True)
     assert Counter(played.sent) == {
         new: 1,
-        **dict.fromkeys(["GET /tasks", LOOK, *ELSEWHERE], 2),
+        **dict.fromkeys(["GET /tasks", AT_SOLUTIONS, LOOK, *ELSEWHERE], 2),
     }
     assert text(played) == unknown("its id is taken, but no task is shown")
+
+
+def test_an_id_between_solutions_and_the_rest_is_a_conflict_in_both_directions() -> None:
+    """`/solutions` has products of its own, so its task is never a video's, and the reverse."""
+    there = reply(answer(200, 0, "SUCCEED", [{"id": "8", "status": "x", "external_id": ID}]))
+    drama = "POST /solutions/drama_subtitle"
+    played = created({drama: TAKEN, AT_SOLUTIONS: there}, of_solutions=True, with_tasks=True)
+    assert (played.result.task_id, played.result.reused) == ("8", True)
+    assert (played.result.interface, played.sent) == ("solutions", [drama, AT_SOLUTIONS])
+
+    for at, name in (("GET /tasks", "/tasks"), (LOOK, "text2video")):
+        found = {at: there if name == "/tasks" else shown(task_id="8")}
+        nobody = {"GET /tasks": NOBODY, AT_SOLUTIONS: NOBODY}
+        played = created({drama: TAKEN} | nobody | found, of_solutions=True, with_tasks=True)
+        assert isinstance(played.error, ConflictError)
+        assert played.error.message == (
+            f"external_task_id {ID} belongs to a task of {name}; nothing was created. "
+            "Use another id for this solutions-drama-subtitle request"
+        )
+    played = created({POST: TAKEN, AT_SOLUTIONS: there}, with_tasks=True)
+    assert isinstance(played.error, ConflictError)
+    assert "belongs to a task of /solutions; nothing was created" in played.error.message
 
 
 def test_a_relay_finds_an_id_whatever_the_endpoint() -> None:

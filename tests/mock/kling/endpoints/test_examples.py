@@ -13,14 +13,20 @@ from kling_mock import KlingMock
 from kling_mock.journal.notes import NOTE_HEADER
 from kling_mock.kling.endpoints.fields import Field, FieldShape
 from kling_mock.kling.endpoints.registry import ENDPOINTS
+from kling_mock.kling.wire.solutions import SOLUTIONS
 from tests.endpoints import with_sources
 from tests.mock.kling.endpoints.requests import V1_ENDPOINTS
 
 Path = tuple[str | int, ...]
 
+SOLUTION_ENDPOINTS = {
+    name: record
+    for name, record in ENDPOINTS.items()
+    if record.interface is SOLUTIONS and record.makes_tasks
+}
 BODIES = [
     pytest.param(endpoint, (endpoint, body), id=f"{endpoint}-{name}")
-    for endpoint, record in V1_ENDPOINTS.items()
+    for endpoint, record in (V1_ENDPOINTS | SOLUTION_ENDPOINTS).items()
     for name, body in record.examples.items()
 ]
 
@@ -78,6 +84,15 @@ def changed(body: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
     return made
 
 
+def unnamed(body: dict[str, Any]) -> dict[str, Any]:
+    """Return *body* without an external id, wherever its interface has it."""
+    return {
+        name: unnamed(value) if name == "options" else value
+        for name, value in body.items()
+        if name != "external_task_id"
+    }
+
+
 @pytest.fixture
 def body(request: pytest.FixtureRequest, mock: KlingMock) -> dict[str, Any]:
     """An example; the ids of what it works on are those of what is there."""
@@ -118,14 +133,16 @@ def test_refused_with_one_field_broken(api: Any, endpoint: str, body: dict[str, 
             named = message.startswith(written(path)) or f"refused={written(path)}" in message
             assert named or written(path) == "image", (path, value, message)
             assert (http, code) == (400, 1201), (path, value, message)
-    if ENDPOINTS[endpoint].makes_tasks:
+    if endpoint in SOLUTION_ENDPOINTS:
+        assert api.mock.account.open_tasks == 0
+    elif ENDPOINTS[endpoint].makes_tasks:
         assert api.get(ENDPOINTS[endpoint].path).json()["data"] == []
 
 
 @pytest.mark.parametrize(("endpoint", "body"), BODIES, indirect=True)
 def test_accepted_with_one_key_too_many(api: Any, endpoint: str, body: dict[str, Any]) -> None:
     """A key that nobody knows is ignored, wherever it is nested, and told in a header."""
-    plain = {name: value for name, value in body.items() if name != "external_task_id"}
+    plain = unnamed(body)
     for path, _ in walk(ENDPOINTS[endpoint].fields, plain):
         misspelt = (*path[:-1], f"{path[-1]}s_")
         told = send(api, endpoint, changed(plain, misspelt, "x"))
@@ -138,7 +155,7 @@ def test_what_an_example_needs(api: Any, endpoint: str, body: dict[str, Any]) ->
     names = "|".join(map(re.escape, ENDPOINTS[endpoint].fields.fields))
     for name in body:
         # Each of these requests may become a task, and an external id is taken once.
-        rest = {key: value for key, value in body.items() if key not in {name, "external_task_id"}}
+        rest = {key: value for key, value in unnamed(body).items() if key != name}
         http, code, message = send(api, endpoint, rest)
         assert (http, code) in {(200, 0), (400, 1201)}
         assert http == 200 or re.search(names, message), message

@@ -20,6 +20,7 @@ from kling_mock.kling.endpoints.record import Capability
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.service_codes import Refusal
 from kling_mock.kling.wire.model_path import MODEL_PATH
+from kling_mock.kling.wire.solutions import SOLUTIONS
 from kling_mock.relay.domain import wire as relay_wire
 from kling_sdk import RequestValidationError
 from kling_sdk.endpoints import request_class
@@ -80,18 +81,24 @@ def missing(served: Mapping[str, Collection[str]]) -> list[str]:
 def test_all_three_have_the_same_endpoints() -> None:
     """An endpoint of the SDK, the emulator or the relay is in the other two as well.
 
-    But a library, which is one account's: a relay has several.
+    But a library, which is one account's, where a relay has several, and a solution.
     """
+    solutions = {
+        name
+        for name, record in ENDPOINTS.items()
+        if record.interface is SOLUTIONS and record.makes_tasks
+    }
+    assert len(solutions) == 5
     libraries = {name for name, record in V1_ENDPOINTS.items() if record.library is not None}
     assert libraries == {name for name, cls in CLASSES.items() if cls.record.library is not None}
     assert not libraries & relay_wire.ENDPOINTS.keys()
     served = {
         "the SDK": {name for name, cls in CLASSES.items() if cls.record.returns is None},
-        "the emulator": set(PLAIN),
-        "the relay": relay_wire.ENDPOINTS.keys() | libraries,
+        "the emulator": PLAIN.keys() | solutions,
+        "the relay": relay_wire.ENDPOINTS.keys() | libraries | solutions,
     }
     assert missing(served) == []
-    assert missing(served | {"the SDK": {*PLAIN, "dream"}}) == [
+    assert missing(served | {"the SDK": {*PLAIN, *solutions, "dream"}}) == [
         "the emulator has no dream",
         "the relay has no dream",
     ]

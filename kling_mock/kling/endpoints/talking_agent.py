@@ -1,0 +1,257 @@
+"""`POST /solutions/talking_agent`: a person who speaks, about goods or about something else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from kling_mock.kling.endpoints.example_parts import CALLBACK, IMAGE, SITE
+from kling_mock.kling.endpoints.fields import Field
+from kling_mock.kling.endpoints.record import (
+    CallContext,
+    CreateRequest,
+    EmulatedEndpoint,
+    UnitPrice,
+)
+from kling_mock.kling.endpoints.solution_parts import (
+    BEHAVIOURS,
+    ItemRule,
+    check_contents,
+    flattened,
+    resolution_rows,
+    solution_fields,
+)
+from kling_mock.kling.endpoints.tts import speech_seconds
+from kling_mock.kling.service_codes import refusal
+from kling_mock.kling.wire.solutions import SOLUTIONS
+from kling_mock.kling.wire.solutions_schemas import PAGE_OF
+from kling_mock.web.facts import assumed, documented
+
+__all__ = ["RECORD"]
+
+_VOICES = (
+    "male_calm_informative",
+    "female_clear_rational",
+    "female_gentle_soothing",
+    "female_bright_engaging",
+    "male_crisp_persuasive",
+    "female_intelligent_narrative",
+    "male_clear_professional",
+    "male_energetic_sporty",
+    "female_warm_rich",
+)
+_GOODS = frozenset(
+    {"ref_image", "goods_title", "goods_price", "goods_target_audience", "goods_selling_point"}
+)
+_RATES = (0.8, 1.0, 1.2)
+_LONGEST = 300  # seconds of an emulated video
+
+_RULES = (
+    ItemRule("avatar_image", "image", wrong="agent_image"),
+    ItemRule("avatar_id", "text", longest=128),
+    ItemRule("speech_script", "text", longest=2000, missing="no_speech"),
+    ItemRule("ref_image", "image", most=5, wrong="agent_image"),
+    ItemRule("goods_title", "text", longest=500, wrong="goods_title_needed"),
+    ItemRule("goods_price", "text", longest=256),
+    ItemRule("goods_target_audience", "text", most=20, longest=200),
+    ItemRule("goods_selling_point", "text", most=20, longest=500),
+)
+_SETTINGS = (
+    Field(
+        "resolution",
+        "string",
+        enum=("720p", "1080p"),
+        fact=PAGE_OF,
+        default="720p",
+        wrong_value="solution_resolution",
+        wrong_type="solution_resolution",
+    ),
+    Field(
+        "aspect_ratio",
+        "string",
+        enum=("9:16", "16:9"),
+        fact=PAGE_OF,
+        default="9:16",
+        wrong_value="agent_ratio",
+        wrong_type="agent_ratio",
+    ),
+    Field("allow_polish", "boolean", fact=PAGE_OF, default=False, wrong_type="value"),
+    Field("voice_id", "string", enum=_VOICES, fact=PAGE_OF),
+    Field("speech_rate", "number", fact=PAGE_OF, wrong_type="speech_rate"),
+    Field("action_prompt", "string", high=2500, fact=PAGE_OF),
+    Field("bgm_enabled", "boolean", fact=PAGE_OF, default=False, wrong_type="value"),
+)
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+#: The other names of settings -> their own.
+_ALIASES = {_camel(field.name): field.name for field in _SETTINGS if "_" in field.name}
+_ALL_SETTINGS = (
+    *_SETTINGS,
+    *(
+        field._replace(name=_camel(field.name), default=None)
+        for field in _SETTINGS
+        if "_" in field.name
+    ),
+)
+
+
+def _settle(settings: dict[str, Any]) -> None:
+    for alias, name in _ALIASES.items():
+        if alias in settings:
+            settings.setdefault(name, settings.pop(alias))
+    rate = settings.get("speech_rate")
+    if rate is not None and rate not in _RATES:
+        note = "must be 0.8, 1.0 or 1.2"
+        raise refusal("speech_rate", field="settings.speech_rate", note=note)
+
+
+def _types(request: CreateRequest) -> set[str]:
+    return {item["type"] for item in request.fields["contents"]}
+
+
+def _check_person(request: CreateRequest) -> None:
+    """One person, of one's own with a voice, or of the vendor's without."""
+    types, voice = _types(request), request.fields.get("voice_id")
+    if len(types & {"avatar_image", "avatar_id"}) != 1:
+        raise refusal("avatar_source", field="contents", note="must be one of the two")
+    if "avatar_image" in types and voice is None:
+        raise refusal("avatar_voice", field="settings.voice_id", note="must be a voice")
+    if "avatar_id" in types and voice is not None:
+        raise refusal("avatar_source", field="settings.voice_id", note="must not be there")
+
+
+def _check_goods(request: CreateRequest) -> None:
+    """Goods have a picture and a title, and no rate of speech."""
+    types = _types(request)
+    if not types & _GOODS:
+        return
+    if "ref_image" not in types:
+        raise refusal("no_ref_image", field="contents", note="must have a ref_image")
+    if "goods_title" not in types:
+        raise refusal("goods_title_needed", field="contents", note="must have a goods_title")
+    if "speech_rate" in request.fields:
+        note = "must not be there with goods"
+        raise refusal("speech_rate_goods", field="settings.speech_rate", note=note)
+
+
+def _seconds(fields: Mapping[str, Any], _context: CallContext) -> int:
+    """Return how long it takes to say the text, in whole seconds."""
+    items = fields["contents"]
+    said = next((item.get("text", "") for item in items if item["type"] == "speech_script"), "")
+    language = "en" if said.isascii() else "zh"
+    seconds = math.ceil(speech_seconds(said, language, float(fields.get("speech_rate", 1.0))))
+    return min(seconds, _LONGEST)
+
+
+def _aspect_ratio(request: CreateRequest) -> str:
+    return str(request.fields.get("aspect_ratio", "9:16"))
+
+
+def _use(request: CreateRequest) -> str:
+    return "goods" if _types(request) & _GOODS else "silent"
+
+
+RECORD = EmulatedEndpoint(
+    name="solutions-talking-agent",
+    interface=SOLUTIONS,
+    path="/solutions/talking_agent",
+    fact=PAGE_OF,
+    summary="Let a person speak, about goods or something else",
+    fields=solution_fields(_RULES, _ALL_SETTINGS),
+    examples={
+        "plain": {
+            "contents": [
+                {"type": "avatar_id", "text": "avatar_mia_female"},
+                {"type": "speech_script", "text": "Here is my tip."},
+            ],
+            "settings": {"speech_rate": 1.2},
+        },
+        "goods": {
+            "contents": [
+                {"type": "avatar_image", "url": f"{SITE}/person.jpg"},
+                {"type": "ref_image", "url": IMAGE},
+                {"type": "goods_title", "text": "A small loudspeaker"},
+                {"type": "goods_price", "text": "49"},
+                {"type": "goods_target_audience", "text": "Campers"},
+                {"type": "goods_selling_point", "text": "It swims."},
+                {"type": "speech_script", "text": "I never leave without it."},
+            ],
+            "settings": {
+                "resolution": "1080p",
+                "aspect_ratio": "16:9",
+                "allow_polish": True,
+                "voice_id": "male_calm_informative",
+                "action_prompt": "He lifts it up.",
+                "bgm_enabled": True,
+            },
+            "options": {
+                "callback_url": CALLBACK,
+                "external_task_id": "agent-1",
+                "watermark": {"enabled": True},
+            },
+        },
+        "other-names": {
+            "contents": [
+                {"type": "avatar_image", "url": f"{SITE}/person.jpg"},
+                {"type": "speech_script", "text": "Here is my tip."},
+            ],
+            "settings": {
+                "aspectRatio": "16:9",
+                "allowPolish": True,
+                "voiceId": "female_warm_rich",
+                "speechRate": 0.8,
+                "actionPrompt": "She nods.",
+                "bgmEnabled": False,
+            },
+        },
+    },
+    prepare=flattened(_RULES, settle=_settle),
+    rules=(_check_person, check_contents(*_RULES), _check_goods),
+    capabilities=resolution_rows("720p", "1080p"),
+    default_mode="720p",
+    sound=lambda _request: True,
+    fixed_seconds=_seconds,
+    aspect_ratio=_aspect_ratio,
+    prices={
+        ("", mode, use): UnitPrice(Decimal("1.4"), fact)
+        for mode in ("720p", "1080p")
+        for use, fact in (
+            (
+                "goods",
+                documented("reseller-2026-10", as_of="2026-10-04", confidence="low"),
+            ),
+            (
+                "silent",
+                assumed("only the price with goods is known; this is the same"),
+            ),
+        )
+    },
+    use=_use,
+    typical_seconds={"": 300.0},
+    behaviours=(
+        *BEHAVIOURS,
+        (
+            "A second has 14 characters of ASCII or 4 others, at rate 1; a video 300 s at most.",
+            assumed("nothing is spoken here, and no page gives a length"),
+        ),
+        (
+            "Any `avatar_id` is taken, and only the voices of the page.",
+            assumed("the page says of both lists that they will change"),
+        ),
+        (
+            "Settings may have names in camel case too; beside the usual name they do not count.",
+            PAGE_OF,
+        ),
+        (
+            "`voice_id` beside `avatar_id` is refused as two persons are.",
+            assumed("the page forbids it and has no text for it", "solutions-2026-09"),
+        ),
+    ),
+)

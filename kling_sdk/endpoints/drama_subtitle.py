@@ -1,0 +1,122 @@
+"""`POST /solutions/drama_subtitle`: a Chinese video with English subtitles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Final, cast
+
+import attrs
+
+from kling_sdk.endpoints import checks, converters
+from kling_sdk.endpoints.base import Request, Rules
+from kling_sdk.endpoints.converters import AnyMapping
+from kling_sdk.endpoints.record import ContentItem, EndpointRecord, Solution
+from kling_sdk.endpoints.values import build, hidden, media, needed, sequence
+from kling_sdk.errors import RequestValidationError
+
+__all__ = ["DramaSubtitle", "GlossaryTerm"]
+
+_MOST_TERMS: Final = 200
+_LONGEST_TERM: Final = 100  # characters
+
+_RECORD: Final = EndpointRecord(
+    name="solutions-drama-subtitle",
+    path="/solutions/drama_subtitle",
+    interface="solutions",
+    solution=Solution(
+        (
+            ContentItem("source_video", "source_video", "url"),
+            ContentItem("glossary", "glossary", ""),
+        ),
+        watermark="",
+    ),
+)
+
+
+@attrs.frozen
+class GlossaryTerm:
+    """How a word is to be translated.
+
+    Attributes:
+        source: The Chinese word, 1 to 100 characters.
+        target: The English one, likewise.
+    """
+
+    source: str = attrs.field(repr=hidden, validator=needed(str, "glossary", "text"))
+    target: str = attrs.field(repr=hidden, validator=needed(str, "glossary", "text"))
+
+
+def to_glossary(
+    value: Mapping[str, str] | Iterable[GlossaryTerm | AnyMapping] | None,
+) -> tuple[GlossaryTerm, ...] | None:
+    """Return words with their translations, given as a mapping or as objects."""
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        words = cast("Mapping[str, str]", value)
+        return tuple(GlossaryTerm(source, target) for source, target in words.items())
+    return tuple(build(GlossaryTerm, "glossary", one) for one in sequence("glossary", value))
+
+
+def _terms(request: Any) -> None:
+    """No word is empty or long."""
+    for term in request.glossary or ():
+        for name in ("source", "target"):
+            length = len(getattr(term, name).strip())
+            if not 1 <= length <= _LONGEST_TERM:
+                raise RequestValidationError(
+                    f"glossary.{name}", f"has {length} characters", f"1 to {_LONGEST_TERM}"
+                )
+
+
+@attrs.frozen(kw_only=True)
+class DramaSubtitle(Request):
+    """A Chinese video with English subtitles in its picture: `POST /solutions/drama_subtitle`.
+
+    The result has the video in `Task.videos`, and the subtitles as SRT and as ASS in
+    `Task.subtitles`.
+
+    Beta. Source: one copy of the vendor's Chinese page, undated, of 2026-09-15 or later (confidence
+    medium); no reply was observed. It takes an API key, and no key pair.
+    What it costs is not known.
+
+    Attributes:
+        source_video: Public URL of the video, best an mp4 of H.264 and AAC: at most 500 MB and
+            300 s, with a sound in which people speak.
+        glossary: How words are translated, 1 to 200: a mapping of the Chinese word to the
+            English one, or `GlossaryTerm` objects; the vendor's objects are taken too.
+        target_cps: How fast a subtitle is to be read, 10 to 20 characters per second, as int or
+            text: fewer make them shorter. None: 17.
+        target_language: `en`, the only one that the page has. None: `en`.
+        margin_v: Pixels from the bottom of the picture, 1 to 4096, as int or text. None: 340 in an
+            upright video, 80 in another.
+        font_size: Size of the letters, 1 to 512, as int or text. None: 60 in an upright video, 56
+            in another.
+        external_task_id: Your own id of the task, unique in the account and without a comma; None
+            generates one.
+        callback_url: Where the vendor posts when the task has ended, and not before: an http(s)
+            URL.
+        extra_body: Further fields of the body (`contents`, `settings`, `options`), merged in last.
+        check: False to check nothing before it is sent; see `Request`.
+
+    Raises:
+        RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+    """
+
+    record: ClassVar[EndpointRecord] = _RECORD
+    rules: ClassVar[Rules] = (_terms,)
+
+    source_video: str = attrs.field(validator=checks.needed_url, repr=media)
+    glossary: tuple[GlossaryTerm, ...] | None = attrs.field(
+        default=None, converter=to_glossary, validator=checks.items(1, _MOST_TERMS)
+    )
+    target_cps: int | None = attrs.field(
+        default=None, converter=converters.to_count, validator=checks.whole_number(10, 20)
+    )
+    target_language: str | None = attrs.field(default=None, validator=checks.text(20))
+    margin_v: int | None = attrs.field(
+        default=None, converter=converters.to_count, validator=checks.whole_number(1, 4096)
+    )
+    font_size: int | None = attrs.field(
+        default=None, converter=converters.to_count, validator=checks.whole_number(1, 512)
+    )

@@ -1,0 +1,67 @@
+"""`POST /solutions/virtual_try_on`: a person in other clothes, on the newer interface."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+import attrs
+
+from kling_sdk.endpoints import checks, converters
+from kling_sdk.endpoints.base import Request
+from kling_sdk.endpoints.models import IMAGE_TIMEOUT
+from kling_sdk.endpoints.record import ContentItem, EndpointRecord, Solution
+from kling_sdk.endpoints.values import media
+
+__all__ = ["SolutionVirtualTryOn"]
+
+_RECORD: Final = EndpointRecord(
+    name="solutions-virtual-try-on",
+    path="/solutions/virtual_try_on",
+    interface="solutions",
+    result="images",
+    wait_timeout=IMAGE_TIMEOUT,
+    solution=Solution(
+        (
+            ContentItem("product_image", "product_image", "url"),
+            ContentItem("person_image", "person_image", "url"),
+        )
+    ),
+)
+
+
+@attrs.frozen(kw_only=True)
+class SolutionVirtualTryOn(Request):
+    """A person in other clothes: `POST /solutions/virtual_try_on`.
+
+    Beta. Source: one copy of the vendor's Chinese page, undated, of 2026-09-15 or later (confidence
+    medium); no reply was observed. It takes an API key, and no key pair.
+    `VirtualTryOn` is the same product on /v1.
+
+    Attributes:
+        product_image: Public URL of a picture of the garment, also worn or lying flat: JPEG, PNG or
+            WebP of at most 10 MB, the longer side at most 2048 px, the shorter one over 300 px.
+        person_image: Public URL of a picture of the person, with the same limits.
+        keep_face: Whether face and hair stay as they are. None: yes.
+        keep_pose: Whether the pose stays as it is. None: yes.
+        keep_background: Whether the background stays as it is. None: yes.
+        external_task_id: Your own id of the task, unique in the account and without a comma; None
+            generates one.
+        callback_url: Where the vendor posts each change of status: an http(s) URL.
+        extra_body: Further fields of the body (`contents`, `settings`, `options`), merged in last.
+        check: False to check nothing before it is sent; see `Request`.
+        watermark_info: True to get a second copy with a watermark. None: no.
+
+    Raises:
+        RequestValidationError: a field is unknown, missing, of a wrong type, or breaks a limit.
+    """
+
+    record: ClassVar[EndpointRecord] = _RECORD
+
+    product_image: str = attrs.field(validator=checks.needed_url, repr=media)
+    person_image: str = attrs.field(validator=checks.needed_url, repr=media)
+    keep_face: bool | None = attrs.field(default=None, validator=checks.flag)
+    keep_pose: bool | None = attrs.field(default=None, validator=checks.flag)
+    keep_background: bool | None = attrs.field(default=None, validator=checks.flag)
+    watermark_info: bool | None = attrs.field(
+        default=None, converter=converters.to_watermark, validator=checks.flag
+    )
