@@ -1093,8 +1093,8 @@ class DramaSubtitleResource(TaskResource):
         Args:
             source_video: Public URL of the video, best an mp4 of H.264 and AAC: at most 500 MB and
                 300 s, with a sound in which people speak.
-            glossary: How words are translated, 1 to 200: a mapping of the Chinese word to the
-                English one, or GlossaryTerm objects; the vendor's objects are taken too.
+            glossary: How words are translated, 1 to 200 of them: objects with source, the Chinese
+                word, and target, the English one; or the English words by the Chinese ones.
             target_cps: How fast a subtitle is to be read, 10 to 20 characters per second, as int or
                 text: fewer make them shorter. None: 17.
             target_language: en, the only one that the page has. None: en.
@@ -1135,8 +1135,8 @@ class DramaSubtitleResource(TaskResource):
         Args:
             source_video: Public URL of the video, best an mp4 of H.264 and AAC: at most 500 MB and
                 300 s, with a sound in which people speak.
-            glossary: How words are translated, 1 to 200: a mapping of the Chinese word to the
-                English one, or GlossaryTerm objects; the vendor's objects are taken too.
+            glossary: How words are translated, 1 to 200 of them: objects with source, the Chinese
+                word, and target, the English one; or the English words by the Chinese ones.
             target_cps: How fast a subtitle is to be read, 10 to 20 characters per second, as int or
                 text: fewer make them shorter. None: 17.
             target_language: en, the only one that the page has. None: en.
@@ -1180,8 +1180,8 @@ class AsyncDramaSubtitleResource(AsyncTaskResource):
         Args:
             source_video: Public URL of the video, best an mp4 of H.264 and AAC: at most 500 MB and
                 300 s, with a sound in which people speak.
-            glossary: How words are translated, 1 to 200: a mapping of the Chinese word to the
-                English one, or GlossaryTerm objects; the vendor's objects are taken too.
+            glossary: How words are translated, 1 to 200 of them: objects with source, the Chinese
+                word, and target, the English one; or the English words by the Chinese ones.
             target_cps: How fast a subtitle is to be read, 10 to 20 characters per second, as int or
                 text: fewer make them shorter. None: 17.
             target_language: en, the only one that the page has. None: en.
@@ -1222,8 +1222,8 @@ class AsyncDramaSubtitleResource(AsyncTaskResource):
         Args:
             source_video: Public URL of the video, best an mp4 of H.264 and AAC: at most 500 MB and
                 300 s, with a sound in which people speak.
-            glossary: How words are translated, 1 to 200: a mapping of the Chinese word to the
-                English one, or GlossaryTerm objects; the vendor's objects are taken too.
+            glossary: How words are translated, 1 to 200 of them: objects with source, the Chinese
+                word, and target, the English one; or the English words by the Chinese ones.
             target_cps: How fast a subtitle is to be read, 10 to 20 characters per second, as int or
                 text: fewer make them shorter. None: 17.
             target_language: en, the only one that the page has. None: en.
@@ -4059,10 +4059,10 @@ class TalkingAgentResource(TaskResource):
             goods_selling_point_list: Why to buy them: 1 to 20 texts of at most 500 characters.
             resolution: 720p or 1080p. None: 720p.
             aspect_ratio: 9:16 or 16:9. None: 9:16.
-            allow_polish: True lets the vendor change the words of speech_script. None: no.
+            allow_polish: True to let the vendor change the words of speech_script. None: no.
             speech_rate: How fast it is said: 0.8, 1.0 or 1.2; not with goods. None: 1.0.
             action_prompt: How the person moves, at most 2500 characters.
-            bgm_enabled: True adds music. None: no.
+            bgm_enabled: True to add music. None: no.
             watermark_info: True to get a second copy with a watermark. None: no.
             external_task_id: Your own id of the task, unique in the account and without a comma;
                 None generates one.
@@ -4126,10 +4126,10 @@ class TalkingAgentResource(TaskResource):
             goods_selling_point_list: Why to buy them: 1 to 20 texts of at most 500 characters.
             resolution: 720p or 1080p. None: 720p.
             aspect_ratio: 9:16 or 16:9. None: 9:16.
-            allow_polish: True lets the vendor change the words of speech_script. None: no.
+            allow_polish: True to let the vendor change the words of speech_script. None: no.
             speech_rate: How fast it is said: 0.8, 1.0 or 1.2; not with goods. None: 1.0.
             action_prompt: How the person moves, at most 2500 characters.
-            bgm_enabled: True adds music. None: no.
+            bgm_enabled: True to add music. None: no.
             watermark_info: True to get a second copy with a watermark. None: no.
             external_task_id: Your own id of the task, unique in the account and without a comma;
                 None generates one.
@@ -4196,10 +4196,10 @@ class AsyncTalkingAgentResource(AsyncTaskResource):
             goods_selling_point_list: Why to buy them: 1 to 20 texts of at most 500 characters.
             resolution: 720p or 1080p. None: 720p.
             aspect_ratio: 9:16 or 16:9. None: 9:16.
-            allow_polish: True lets the vendor change the words of speech_script. None: no.
+            allow_polish: True to let the vendor change the words of speech_script. None: no.
             speech_rate: How fast it is said: 0.8, 1.0 or 1.2; not with goods. None: 1.0.
             action_prompt: How the person moves, at most 2500 characters.
-            bgm_enabled: True adds music. None: no.
+            bgm_enabled: True to add music. None: no.
             watermark_info: True to get a second copy with a watermark. None: no.
             external_task_id: Your own id of the task, unique in the account and without a comma;
                 None generates one.
@@ -4263,10 +4263,10 @@ class AsyncTalkingAgentResource(AsyncTaskResource):
             goods_selling_point_list: Why to buy them: 1 to 20 texts of at most 500 characters.
             resolution: 720p or 1080p. None: 720p.
             aspect_ratio: 9:16 or 16:9. None: 9:16.
-            allow_polish: True lets the vendor change the words of speech_script. None: no.
+            allow_polish: True to let the vendor change the words of speech_script. None: no.
             speech_rate: How fast it is said: 0.8, 1.0 or 1.2; not with goods. None: 1.0.
             action_prompt: How the person moves, at most 2500 characters.
-            bgm_enabled: True adds music. None: no.
+            bgm_enabled: True to add music. None: no.
             watermark_info: True to get a second copy with a watermark. None: no.
             external_task_id: Your own id of the task, unique in the account and without a comma;
                 None generates one.

@@ -83,8 +83,8 @@ class DramaSubtitle(Request):
     Attributes:
         source_video: Public URL of the video, best an mp4 of H.264 and AAC: at most 500 MB and
             300 s, with a sound in which people speak.
-        glossary: How words are translated, 1 to 200: a mapping of the Chinese word to the
-            English one, or `GlossaryTerm` objects; the vendor's objects are taken too.
+        glossary: How words are translated, 1 to 200 of them: objects with `source`, the Chinese
+            word, and `target`, the English one; or the English words by the Chinese ones.
         target_cps: How fast a subtitle is to be read, 10 to 20 characters per second, as int or
             text: fewer make them shorter. None: 17.
         target_language: `en`, the only one that the page has. None: `en`.

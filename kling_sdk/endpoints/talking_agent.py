@@ -144,10 +144,10 @@ class TalkingAgent(Request):
         goods_selling_point_list: Why to buy them: 1 to 20 texts of at most 500 characters.
         resolution: `720p` or `1080p`. None: `720p`.
         aspect_ratio: `9:16` or `16:9`. None: `9:16`.
-        allow_polish: True lets the vendor change the words of `speech_script`. None: no.
+        allow_polish: True to let the vendor change the words of `speech_script`. None: no.
         speech_rate: How fast it is said: 0.8, 1.0 or 1.2; not with goods. None: 1.0.
         action_prompt: How the person moves, at most 2500 characters.
-        bgm_enabled: True adds music. None: no.
+        bgm_enabled: True to add music. None: no.
         external_task_id: Your own id of the task, unique in the account and without a comma; None
             generates one.
         callback_url: Where the vendor posts each change of status: an http(s) URL.
