@@ -34,11 +34,15 @@ export function applyChoices() {
   root.dataset.theme = choices.theme;
 }
 
-// A key without a text is shown as it is; a test finds it.
+// A key without a text is shown as it is; a test finds it. `{n:task|tasks}` is the word for one, or
+// for several.
 export function t(key, values = {}) {
   const row = TEXTS[key];
   const text = row ? row[LANGUAGES.indexOf(choices.language)] : key;
-  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+  return text.replace(/\{(\w+)(?::([^|}]*)\|([^}]*))?\}/g, (_, name, one, several) => {
+    if (several === undefined) return String(values[name] ?? "");
+    return String(values[name]) === "1" ? one : several;
+  });
 }
 
 const two = (number) => String(number).padStart(2, "0");

@@ -196,7 +196,7 @@ def test_filters_are_in_the_address_and_back_works(page: Page, mock: KlingMock, 
     page.run("history.back()")
     page.wait("!location.hash.includes('status=succeed')")
     visit(page, mock, "tasks", search="lake-2")
-    page.wait_text("1 tasks", "h1")
+    page.wait_text("1 task", "h1")
     visit(page, mock, "tasks", search="nothing")
     page.wait_text("No task matches these filters")
 
@@ -378,7 +378,7 @@ def test_a_moment_is_kept_and_put_back(page: Page, mock: KlingMock, api: Api) ->
     api.new(prompt="after")
     page.wait_text("2 tasks", "h1")
     page.click("header button", "Go back to it")
-    page.wait_text("1 tasks", "h1")
+    page.wait_text("1 task", "h1")
     assert "after" not in page.text("ul.cards")
 
 
@@ -445,7 +445,7 @@ def test_a_callback_that_nobody_takes_says_why(page: Page, mock: KlingMock, api:
     visit(page, mock, "callbacks", state="pending")
     page.click("summary", "reports “submitted”")
     page.wait_text("Not signed.")
-    page.wait_text("1 attempts")
+    page.wait_text("1 attempt:")
 
 
 def test_a_fault_is_added_counted_and_ended(page: Page, mock: KlingMock, api: Api) -> None:
@@ -493,7 +493,7 @@ def test_requests_are_searched_and_explained(page: Page, mock: KlingMock, api: A
     """Notes are shown; a filter is in the address; new requests come in."""
     task = api.new(nonsense=1)
     page.click("nav a", "Requests")
-    page.wait_text("1 notes")
+    page.wait_text("1 note")
     page.click("summary", "POST")
     page.wait_text("Unknown field: nonsense")
     visit(page, mock, "requests", match="GET *")
@@ -690,7 +690,7 @@ def test_with_many_tasks_it_stays_quick(
         begun = time.perf_counter()
         page.press("/")
         page.type("the very first")
-        page.wait_text("1 tasks", "h1")
+        page.wait_text("1 task", "h1")
         searched = time.perf_counter() - begun
         visit(page, mock, "tasks", before=newest)
         page.wait_text(f"task number {MANY - 4}")

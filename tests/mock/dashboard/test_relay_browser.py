@@ -74,7 +74,7 @@ def test_a_price_that_is_not_listed_is_marked(page: Page, mock: KlingMock) -> No
 def test_a_relay_is_reconciled_and_its_channels_are_judged(page: Page, mock: KlingMock) -> None:
     """Without a click that changes anything."""
     page.click("nav a", "Reconcile")
-    page.wait_text("The ledger explains the balances of all 1 users.")
+    page.wait_text("The ledger explains the balances of all 1 user.")
     page.click("nav a", "Channels")
     page.wait_text("takes tasks")
     page.click("nav a", "Webhooks")
