@@ -109,6 +109,7 @@ if TYPE_CHECKING:
     from kling_sdk.flows import Event
     from kling_sdk.flows.create import external_id_for
     from kling_sdk.libraries import AsyncLibraryResource, LibraryResource
+    from kling_sdk.library_items import Element, Voice
     from kling_sdk.options import Options
     from kling_sdk.prices import PRICES, Estimate, Price
     from kling_sdk.resources import (
@@ -120,14 +121,12 @@ if TYPE_CHECKING:
     from kling_sdk.results import (
         Audio,
         Download,
-        Element,
         Image,
         Outcome,
         Page,
         Subtitles,
         Task,
         Video,
-        Voice,
     )
     from kling_sdk.solutions import AsyncSolutions, Solutions
     from kling_sdk.tasks import AnyTaskResource, AsyncAnyTaskResource
@@ -322,12 +321,13 @@ _HOMES = {
         "TransportError UnreachableError WaitCancelledError WaitTimeoutError"
     ),
     "flows": "Event",
+    "library_items": "Element Voice",
     "libraries": "AsyncLibraryResource LibraryResource",
     "flows.create": "external_id_for",
     "options": "Options",
     "prices": "PRICES Estimate Price",
     "resources": "AsyncCallResource AsyncTaskResource CallResource TaskResource",
-    "results": "Audio Download Element Image Outcome Page Subtitles Task Video Voice",
+    "results": "Audio Download Image Outcome Page Subtitles Task Video",
     "solutions": "AsyncSolutions Solutions",
     "tasks": "AnyTaskResource AsyncAnyTaskResource",
     "transports": "Clock",

@@ -50,13 +50,14 @@ from kling_sdk.endpoints.video_effects import EffectInput
 from kling_sdk.files import ImageSource, SoundSource
 from kling_sdk.flows.context import Event
 from kling_sdk.libraries import AsyncLibraryResource, LibraryResource
+from kling_sdk.library_items import Element, Voice
 from kling_sdk.resources import (
     AsyncCallResource,
     AsyncTaskResource,
     CallResource,
     TaskResource,
 )
-from kling_sdk.results import Element, Task, Voice
+from kling_sdk.results import Task
 
 class OptionOverrides(TypedDict, total=False):
     """Settings of calls. Clients take them by name; `client.with_options(...)` changes some.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 from kling_sdk import operations
+from kling_sdk.library_items import Element, Voice
 from kling_sdk.resources import PAGE_SIZE, AsyncTaskResource, TaskResource, call_options
-from kling_sdk.results import Element, Page, Task, Voice
+from kling_sdk.results import Page, Task
 
 __all__ = ["AsyncLibraryResource", "LibraryResource"]
 

@@ -16,7 +16,7 @@ import attrs
 
 from kling_sdk.errors import RequestValidationError
 from kling_sdk.flows import Context, Flow, Operation, once, repeat
-from kling_sdk.results import Element, Page, ResultFile, Task, Voice
+from kling_sdk.results import Page, ResultFile, Task
 from kling_sdk.scalars import text
 from kling_sdk.wire import HttpCall, Reply
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kling_sdk.endpoints.raw import RawRequest
     from kling_sdk.endpoints.record import EndpointRecord
     from kling_sdk.files.receiving import OnProgress
+    from kling_sdk.library_items import Element, Voice
     from kling_sdk.prices import Estimate
 
 __all__ = [
@@ -210,6 +211,7 @@ def presets(record: EndpointRecord, page: int, page_size: int) -> Operation[Page
 def delete(record: EndpointRecord, item: Voice | Element | int | str) -> Operation[None]:
     """Delete an item of a library."""
     from kling_sdk.flows.library import delete
+    from kling_sdk.library_items import Element, Voice
 
     given: object = item  # a caller may not run a type checker
     if isinstance(given, Voice | Element):

@@ -10,17 +10,19 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
 from kling_sdk.errors import KlingError
 from kling_sdk.scalars import decimal, text
 
+if TYPE_CHECKING:
+    from kling_sdk.library_items import Element, Voice
+
 __all__ = [
     "Audio",
     "Download",
-    "Element",
     "Image",
     "Outcome",
     "Page",
@@ -28,7 +30,6 @@ __all__ = [
     "Subtitles",
     "Task",
     "Video",
-    "Voice",
     "audios_from",
     "redact_url",
 ]
@@ -105,63 +106,6 @@ class Image:
     watermark_url: str | None = attrs.field(default=None, repr=False)
     raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
     view: int | None = None
-
-
-def _id(value: int | str) -> str:
-    """Return an id of a library, which comes as a number or as text."""
-    return str(value)
-
-
-@attrs.frozen
-class Voice:
-    """A voice of a library: one of your own, or one of the vendor's.
-
-    A request takes it wherever it takes a voice, such as `voice_list=[voice]`; where only the id
-    is known, `Voice("829...")` is one too.
-
-    Attributes:
-        voice_id: Its id, decimal digits as text, also where the reply has a number.
-        name: Its name.
-        trial_url: Where to listen to it; "" when the reply does not say. It may be signed.
-        owned_by: `kling` for the vendor's own (vendor page, two copies agree), else the owner as
-            the reply has it.
-        raw: The object as received.
-    """
-
-    voice_id: str = attrs.field(converter=_id)
-    name: str = ""
-    trial_url: str = attrs.field(default="", repr=_url_repr)
-    owned_by: str = ""
-    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
-
-
-@attrs.frozen
-class Element:
-    """A person or a thing of a library, which videos and pictures can show.
-
-    A request takes it wherever it takes an element, such as `element_list=[element]`; where only
-    the id is known, `Element(829...)` is one too.
-
-    Attributes:
-        element_id: Its id as text. It is an int64: the reply has a number, which may be too large
-            for programs that read numbers of JSON as floats.
-        name: Its name.
-        description: What it is.
-        reference_type: `image_refer` or `video_refer`: what it was made from.
-        voice: How it speaks, or None.
-        owned_by: `kling` for the vendor's own, else the owner as the reply has it.
-        status: `succeed`, or `deleted`; "" when the reply does not say.
-        raw: The object as received, with its pictures, its video and its tags.
-    """
-
-    element_id: str = attrs.field(converter=_id)
-    name: str = ""
-    description: str = attrs.field(default="", repr=False)
-    reference_type: str = ""
-    voice: Voice | None = None
-    owned_by: str = ""
-    status: str = ""
-    raw: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, eq=False)
 
 
 @attrs.frozen

@@ -9,7 +9,8 @@ from typing import Any, Final, TypeVar, cast
 
 import attrs
 
-from kling_sdk.results import Audio, Element, Image, Subtitles, Video, Voice
+from kling_sdk.library_items import Element, Voice
+from kling_sdk.results import Audio, Image, Subtitles, Video
 from kling_sdk.scalars import decimal
 
 __all__ = ["from_json", "to_json"]

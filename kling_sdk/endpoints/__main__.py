@@ -116,7 +116,8 @@ from kling_sdk.resources import (
     TaskResource,
 )
 from kling_sdk.libraries import AsyncLibraryResource, LibraryResource
-from kling_sdk.results import Element, Task, Voice
+from kling_sdk.library_items import Element, Voice
+from kling_sdk.results import Task
 """
 
 

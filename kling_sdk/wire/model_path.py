@@ -16,7 +16,7 @@ from kling_sdk.errors import NotFoundError, RequestValidationError, TransportErr
 from kling_sdk.results import Image, Page, Subtitles, Task, Video, audios_from
 from kling_sdk.scalars import decimal, instant, text
 from kling_sdk.wire.messages import HttpCall, NameKind, Reply, json_object
-from kling_sdk.wire.v1 import V1Wire, checked_id, elements_from, plain_body, voices_from
+from kling_sdk.wire.v1 import V1Wire, checked_id, library_items, plain_body
 
 if TYPE_CHECKING:
     from kling_sdk.endpoints.base import Request
@@ -191,8 +191,9 @@ def task_from(data: object, endpoint: str = "", interface: str = "model-path") -
         audios=audios_from(_of_kind(raw.get("outputs"), "audio")),
         subtitles=tuple(_subtitles(raw.get("outputs"))),
         # Of a task of /v1; that they look as they do there is assumed.
-        voices=voices_from(_of_kind(raw.get("outputs"), "voice")),
-        elements=elements_from(_of_kind(raw.get("outputs"), "element")),
+        **library_items(
+            _of_kind(raw.get("outputs"), "voice"), _of_kind(raw.get("outputs"), "element")
+        ),
         created_at=instant(raw.get("create_time")),
         updated_at=instant(raw.get("update_time")),
         units=_package_units(raw.get("billing")),

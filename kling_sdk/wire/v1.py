@@ -13,7 +13,7 @@ from urllib.parse import quote
 import attrs
 
 from kling_sdk.errors import RequestValidationError, TransportError
-from kling_sdk.results import Element, Image, Page, Task, Video, Voice, audios_from
+from kling_sdk.results import Image, Page, Task, Video, audios_from
 from kling_sdk.scalars import decimal, instant, text
 from kling_sdk.wire.messages import (
     HttpCall,
@@ -265,8 +265,7 @@ def task_from(data: object, endpoint: str = "") -> Task:
         images=images_from(result),
         series_images=images_from(result, "series_images"),
         audios=audios_from(result.get("audios")),
-        voices=voices_from(result.get("voices")),
-        elements=elements_from(result.get("elements")),
+        **library_items(result.get("voices"), result.get("elements")),
         created_at=instant(raw.get("created_at")),
         updated_at=instant(raw.get("updated_at")),
         units=decimal(raw.get("final_unit_deduction")),
@@ -323,38 +322,10 @@ def images_from(result: object, key: str = "images") -> tuple[Image, ...]:
 _URLS: Final = (("url", None), *((f"url_{view}", view) for view in range(1, 4)))
 
 
-def voices_from(items: object) -> tuple[Voice, ...]:
-    """Return the voices in the vendor's list; entries without an id are left out."""
-    found = map(voice_from, items if isinstance(items, list) else ())
-    return tuple(voice for voice in found if voice is not None)
+def library_items(voices: object, elements: object) -> dict[str, Any]:
+    """Return the fields of a `Task` that are items of a library, from the lists of a reply."""
+    if not voices and not elements:
+        return {}
+    from kling_sdk.library_items import elements_from, voices_from  # most tasks have none
 
-
-def voice_from(item: object) -> Voice | None:
-    """Return a voice from the vendor's object, or None if that has no id."""
-    if not isinstance(item, Mapping) or not (voice_id := text(item.get("voice_id"))):
-        return None
-    return Voice(
-        voice_id,
-        name=text(item.get("voice_name")),
-        trial_url=text(item.get("trial_url")),
-        owned_by=text(item.get("owned_by")),
-        raw=item,
-    )
-
-
-def elements_from(items: object) -> tuple[Element, ...]:
-    """Return the elements in the vendor's list; entries without an id are left out."""
-    return tuple(
-        Element(
-            element_id,
-            name=text(item.get("element_name")),
-            description=text(item.get("element_description")),
-            reference_type=text(item.get("reference_type")),
-            voice=voice_from(item.get("element_voice_info")),
-            owned_by=text(item.get("owned_by")),
-            status=text(item.get("status")),
-            raw=item,
-        )
-        for item in (items if isinstance(items, list) else ())
-        if isinstance(item, Mapping) and (element_id := text(item.get("element_id")))
-    )
+    return {"voices": voices_from(voices), "elements": elements_from(elements)}
