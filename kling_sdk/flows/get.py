@@ -1,4 +1,4 @@
-"""Reading a task once, by an id or by what an earlier reply said of it."""
+"""Reading a task once, by an id or by what an earlier reply has of it."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def programs(tmp_path: Path) -> Path:
 
 
 def test_pages_and_drawings_are_made_of_the_record() -> None:
-    """In both languages; nobody has changed them by hand, nor a text without writing them anew."""
+    """In both languages; nobody has changed them by hand, nor a text without writing them again."""
     made = generated(Record.load())
     assert len(made) == len(NAMES) + len(DRAWN)
     for file, text in made.items():
@@ -110,7 +110,7 @@ def test_no_page_has_a_whole_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "lines"),
+    ("written", "lines"),
     [
         ("one\r\ntwo\r\n", ["one", "two"]),
         ("waiting\r\x1b[2Kdone\r\n", ["done"]),
@@ -121,9 +121,9 @@ def test_no_page_has_a_whole_key() -> None:
         ("\x1b[31m\x1b[1mF\x1b[0m.\r\n", ["\x1b[31;1mF\x1b[0m."]),
     ],
 )
-def test_a_terminal_shows_what_was_not_written_over(said: str, lines: list[str]) -> None:
+def test_a_terminal_shows_what_was_not_written_over(written: str, lines: list[str]) -> None:
     """Of a progress line nothing is left; colours stay."""
-    assert shown(said) == lines
+    assert shown(written) == lines
 
 
 @pytest.mark.slow

@@ -90,10 +90,10 @@ def test_a_task_of_a_callback_is_waited_for_by_its_resource(
     """The report does not say that it is of /solutions; the resource does."""
     made = create(kling, "solutions-talking-agent", callback_url=receiver.url)
     mock.clock.advance(1)
-    told = parse_callback(receiver.received[0].body, verify=False).task
-    assert (told.task_id, told.interface) == (made.task_id, "model-path")
+    reported = parse_callback(receiver.received[0].body, verify=False).task
+    assert (reported.task_id, reported.interface) == (made.task_id, "model-path")
     mock.complete(made)
-    assert kling.solutions.talking_agent.wait(told).is_succeed
+    assert kling.solutions.talking_agent.wait(reported).is_succeed
 
 
 def test_an_id_belongs_to_one_task_of_the_account(mock: KlingMock) -> None:

@@ -188,17 +188,17 @@ def follow(
     done: dict[str, Done] = {}
     began = time.perf_counter()
     with running(_SERVE.command, folder, variables) as server:
-        said = server.read(r"KLING_RELAY_TOKEN=\S+\r\n", patience=_PATIENCE)
+        written = server.read(r"KLING_RELAY_TOKEN=\S+\r\n", patience=_PATIENCE)
         seconds = time.perf_counter() - began
-        done["serve"] = Done(_SERVE, _shortened(said), seconds)
-        exports = re.findall(r"export (KLING_(?:BASE_URL|API_KEY)=\S+)", said)
+        done["serve"] = Done(_SERVE, _shortened(written), seconds)
+        exports = re.findall(r"export (KLING_(?:BASE_URL|API_KEY)=\S+)", written)
         second = {**variables, **dict(one.split("=", 1) for one in exports)}
         for step in _FOLLOWING:
             if step.file:
                 (folder / step.file).write_text(step.text, "utf-8")
             done[step.name] = _do(step, folder, second)
             if step.name == "video":
-                (url,) = re.findall(r"http\S+#token=\S+", said)
+                (url,) = re.findall(r"http\S+#token=\S+", written)
                 done["dashboard"] = Done(Step("dashboard", ""), [], look(url))
         server.end()
     lines = [_short(f"export {one}") for one in exports]
@@ -224,13 +224,13 @@ def comparable(text: str) -> str:
 def _do(step: Step, folder: Path, variables: Mapping[str, str]) -> Done:
     began = time.perf_counter()
     with running(step.command, folder, variables) as command:
-        said = command.read(patience=_PATIENCE)
+        written = command.read(patience=_PATIENCE)
         command.end()
-    return Done(step, _shortened(said), time.perf_counter() - began)
+    return Done(step, _shortened(written), time.perf_counter() - began)
 
 
-def _shortened(said: str) -> list[str]:
-    return [_short(line) for line in shown(said)]
+def _shortened(written: str) -> list[str]:
+    return [_short(line) for line in shown(written)]
 
 
 def _short(text: str) -> str:

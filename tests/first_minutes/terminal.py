@@ -31,10 +31,10 @@ class Running:
     def __init__(self, process: subprocess.Popen[bytes], terminal: int) -> None:
         self._process = process
         self._terminal = terminal
-        self.said = ""
+        self.written = ""
 
     def read(self, until: str | None = None, *, patience: float) -> str:
-        """Return what the command has said until it ends, or until a pattern is found.
+        """Return what the command has written until it ends, or until a pattern is found.
 
         Args:
             until: The pattern.
@@ -44,9 +44,9 @@ class Running:
             TimeoutError: Neither has happened.
         """
         end, rest = time.monotonic() + patience, b""
-        while until is None or not re.search(until, self.said):
+        while until is None or not re.search(until, self.written):
             if not select.select([self._terminal], [], [], max(0.0, end - time.monotonic()))[0]:
-                raise TimeoutError(self.said)
+                raise TimeoutError(self.written)
             try:
                 more = os.read(self._terminal, 1 << 16)
             except OSError:  # as Linux says that the other end is closed
@@ -55,8 +55,8 @@ class Running:
                 break
             rest += more
             with contextlib.suppress(UnicodeDecodeError):  # half a character
-                self.said, rest = self.said + rest.decode(), b""
-        return self.said
+                self.written, rest = self.written + rest.decode(), b""
+        return self.written
 
     def end(self) -> int:
         """Press Ctrl-C, if it still runs; return its exit status."""
@@ -96,13 +96,13 @@ def running(command: str, folder: Path, environment: Mapping[str, str]) -> Itera
         os.close(ours)
 
 
-def shown(said: str) -> list[str]:
+def shown(written: str) -> list[str]:
     """Return the lines that are on the screen in the end, with their colours.
 
     Knows what our commands and pytest use: a line that is written over, moved up to, or erased.
     """
     screen = _Screen()
-    for parameters, letter, character in _SEQUENCE.findall(said):
+    for parameters, letter, character in _SEQUENCE.findall(written):
         screen.take(parameters, letter, character)
     lines = [_line(row) for row in screen.rows]
     while lines and not lines[-1]:

@@ -151,9 +151,9 @@ def flattened(
             settle(settings)
         options: Mapping[str, Any] = fields.get("options", {})
         contents = fields.get("contents", ())
-        said = (item.get("text", "") for item in contents if item["type"] in texts)
+        parts = (item.get("text", "") for item in contents if item["type"] in texts)
         flat = {
-            "prompt": "\n".join(text for text in said if text),
+            "prompt": "\n".join(text for text in parts if text),
             "mode": resolution,
             **{("mode" if key == "resolution" else key): one for key, one in settings.items()},
             **options,

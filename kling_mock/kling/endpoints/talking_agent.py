@@ -144,9 +144,9 @@ def _check_goods(request: CreateRequest) -> None:
 def _seconds(fields: Mapping[str, Any], _context: CallContext) -> int:
     """Return how long it takes to say the text, in whole seconds."""
     items = fields["contents"]
-    said = next((item.get("text", "") for item in items if item["type"] == "speech_script"), "")
-    language = "en" if said.isascii() else "zh"
-    seconds = math.ceil(speech_seconds(said, language, float(fields.get("speech_rate", 1.0))))
+    script = next((item.get("text", "") for item in items if item["type"] == "speech_script"), "")
+    language = "en" if script.isascii() else "zh"
+    seconds = math.ceil(speech_seconds(script, language, float(fields.get("speech_rate", 1.0))))
     return min(seconds, _LONGEST)
 
 

@@ -52,7 +52,7 @@ def page_of_tasks(
 
     Args:
         call: The call.
-        usual: How many tasks are on it when nothing is said.
+        usual: How many tasks are on it when the request names no number.
         words: Returns what the filters choose a task by; `None` for one that is not listed.
 
     Raises:
@@ -99,7 +99,7 @@ def search_fields(fact: Fact, filters: Fact, usual: int, low: int | None, *keys:
     Args:
         fact: Where they come from.
         filters: Where the filters come from.
-        usual: Tasks on a page when nothing is said.
+        usual: Tasks on a page when the request names no number.
         low: The least that can be requested; `None` takes anything, and counts as 1.
         keys: What can be filtered by.
     """

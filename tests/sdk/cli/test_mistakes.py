@@ -74,9 +74,9 @@ def test_a_key_that_is_not_accepted_is_traced_to_its_variable(
         monkeypatch.setenv("KLING_BASE_URL", mock.kling_url)
         monkeypatch.setenv("KLING_API_KEY", "another-key")
         assert main(["create", "text2video", "--prompt", "a kitten"]) == 3
-        told = f"kling: {mock.kling_url} does not accept the key in KLING_API_KEY; "
+        advice = f"kling: {mock.kling_url} does not accept the key in KLING_API_KEY; "
     shown = capsys.readouterr().err
-    assert told in shown
+    assert advice in shown
     assert "another-key" not in shown
 
 

@@ -112,7 +112,7 @@ def test_a_delivery_is_sent_to_another_address(
     refused = mock.deliveries.send_changed(lost, url=closed_url())
     assert (refused.state, len(refused.attempts)) == ("failed", 1)
     elsewhere = mock.deliveries.send_changed(lost, url="http://192.0.2.1/callback")
-    assert elsewhere.state == "blocked"  # only this computer, unless the server was told otherwise
+    assert elsewhere.state == "blocked"  # only this computer, unless the server allows others
     with pytest.raises(ValueError, match="http or https"):
         mock.deliveries.send_changed(lost, url="ftp://127.0.0.1/")
 
