@@ -21,7 +21,7 @@ from kling_mock import KlingMock
 from kling_mock.kling.endpoints.registry import ENDPOINTS
 from kling_mock.kling.media import clip
 from kling_mock.kling.media.sizes import frame_size
-from tests.endpoints import BODIES, with_sources
+from tests.endpoints import BODIES, vendor_body, with_sources
 from tests.ffmpeg import NEEDS_FFMPEG
 from tests.mock.admin_client import Admin
 from tests.mock.conftest import Api
@@ -73,7 +73,7 @@ def test_every_endpoint_says_what_it_has_made(
     mock: KlingMock, admin: Admin, api: Api, endpoint: str
 ) -> None:
     """Endpoint, model, size, length and task are in the picture of each of its videos."""
-    task_id = api.new(endpoint, **with_sources(mock, BODIES[endpoint]))
+    task_id = api.new(endpoint, **with_sources(mock, vendor_body(endpoint)))
     mock.complete(task_id)
     check(admin, api, endpoint, task_id)
 
