@@ -189,6 +189,14 @@ class Page:
         """Return the value of an expression once it is true."""
         return self.run(_WAIT % (seconds * 1000, condition))
 
+    def reload(self) -> None:
+        """Load the page again; return when the old one, which may show what is expected, is gone."""
+        self.run("window.isOld = true")
+        self.run("location.reload()")
+        end = time.monotonic() + _PATIENCE
+        while self.run("window.isOld === true || document.documentElement === null"):
+            assert time.monotonic() < end, "the page is not loaded again"
+
     def wait_text(self, text: str, where: str = "main") -> None:
         """Wait until an element shows a text."""
         self.wait(

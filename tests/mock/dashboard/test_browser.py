@@ -318,7 +318,7 @@ def test_cards_or_a_table(page: Page, mock: KlingMock, api: Api) -> None:
     page.wait_text("a lake")
     page.click("button", "Table")
     page.wait("document.querySelector('table.tasks tbody tr td video')?.currentTime > 0")
-    page.run("location.reload()")
+    page.reload()
     page.resize(400)
     page.wait("document.querySelector('table.tasks video')?.currentTime > 0")
     page.wait("document.documentElement.scrollWidth <= 400")
@@ -566,7 +566,7 @@ def test_it_asks_for_the_token_and_tells_a_wrong_one(chromium: Chromium, mock: K
         page.type(mock.admin_token)
         page.press("Enter")
         page.wait_text("There are no tasks yet")
-        page.run("location.reload()")
+        page.reload()
         page.wait_text("There are no tasks yet")
         assert mock.admin_token not in " ".join(page.requests())
     with chromium.page(f"{mock.kling_url}/__kling/#token=wrong") as page:
@@ -592,7 +592,7 @@ def test_it_speaks_two_languages(page: Page, mock: KlingMock, api: Api) -> None:
     page.choose("footer select", "zh")
     page.wait_text("已提交")
     page.wait_text("到下一个事件", "header")
-    page.run("location.reload()")
+    page.reload()
     page.wait_text("任务", "h1")
     assert page.run("document.documentElement.lang") == "zh-CN"
     page.choose("footer select", "en")
