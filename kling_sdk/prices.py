@@ -277,7 +277,7 @@ def estimate(request: Request) -> Estimate:
             return _unknown(f"the price list has {request.endpoint} only {_WITH[rows[0].use]}")
         what = [f"no {request.endpoint}"]
         if request.record.models:
-            what = [f"{what[0]} by {model}", mode]
+            what = [f"{what[0]} by {model}", str(mode)]
             what += [_WITH[use]] if not by_result or use != "silent" else []
         return _unknown(f"the price list has {', '.join(what)}")
     return _by_row(found, request.record.input_length, given)

@@ -300,3 +300,10 @@ def test_a_video_that_is_edited_among_references_decides() -> None:
     base = {"video_url": "https://example.com/b.mp4", "refer_type": "base"}
     both = OmniVideo(prompt="x", video_list=[FEATURE, base], check=False)
     assert prices.estimate(both).units is None
+
+
+def test_a_mode_that_is_no_text_has_no_price() -> None:
+    """Nothing was checked, so it may be anything; the reason names it."""
+    request = TextToVideo(prompt="x", mode=True, check=False)  # type: ignore[arg-type]  # on purpose
+    assert prices.estimate(request).units is None
+    assert "True" in prices.estimate(request).reason

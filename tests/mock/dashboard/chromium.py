@@ -190,7 +190,7 @@ class Page:
         return self.run(_WAIT % (seconds * 1000, condition))
 
     def reload(self) -> None:
-        """Load the page again; return when the old one, which may show what is expected, is gone."""
+        """Load the page again; return when the old one, which may show the same, is gone."""
         self.run("window.isOld = true")
         self.run("location.reload()")
         end = time.monotonic() + _PATIENCE

@@ -131,7 +131,8 @@ def known(server: KlingMock) -> dict[str, list[str]]:
             server.complete(ids[1])
             server.fail(ids[2])
             found[endpoint] = ids
-            shown = http.get(TASKS, params={"task_ids": ids[1]}).text
+            query = "/solutions" if path.startswith("/solutions/") else TASKS
+            shown = http.get(query, params={"task_ids": ids[1]}).text
             for folder, stem, suffix in re.findall(r'rl":"[^"]*/media/(\w+)/(.+?)[.](\w+)"', shown):
                 path = f"/media/{folder}/{{file}}"
                 if path in found:

@@ -60,8 +60,9 @@ def in_bash(text: str, line: str, folder: Path) -> set[str]:
 
 
 def in_fish(text: str, line: str, folder: Path) -> set[str]:
+    (folder / "kling.fish").write_text(text, "utf-8")  # larger than an argument may be
     done = subprocess.run(
-        ["fish", "-c", f"{text}\ncomplete -C '{line}'"],
+        ["fish", "-c", f"source kling.fish\ncomplete -C '{line}'"],
         cwd=folder,
         capture_output=True,
         text=True,
