@@ -23,7 +23,7 @@ import nox
 ROOT = Path(__file__).parent
 LARGEST_WHEEL = 3_000_000  # bytes
 SMALLEST_COVERAGE = 95  # percent of lines and branches
-SLOWEST_UNMARKED = 1.0  # seconds; see tests/speed.py
+SLOWEST_UNMARKED = 1.0  # seconds of CPU time; see tests/speed.py
 BENCHMARKS = ("sdk", "mock", "storage", "relay", "migration")
 
 nox.needs_version = ">=2025.2.9"
@@ -53,7 +53,7 @@ def _pytest(session: nox.Session, *arguments: str, size: str | None = None) -> N
 def tests(session: nox.Session) -> None:
     """Run all tests."""
     _install(session, "dev,docs")
-    _pytest(session, "-q", "-n", "auto", *session.posargs)
+    _pytest(session, "-q", "-n", "auto", "-m", "", *session.posargs)
 
 
 @nox.session
@@ -61,13 +61,20 @@ def fast(session: nox.Session) -> None:
     """Run the tests that are not slow; name unmarked ones that are."""
     _install(session)
     limit = ("--slow-after", str(SLOWEST_UNMARKED))
-    _pytest(session, "-q", "-n", "auto", "-m", "not slow", *limit, *session.posargs)
+    _pytest(session, "-q", "-n", "auto", *limit, *session.posargs)
+
+
+@nox.session
+def promises(session: nox.Session) -> None:
+    """Run a few slow tests of each promise, which take about a minute of CPU time."""
+    _install(session)
+    _pytest(session, "-q", "-n", "auto", "@tests/promises.txt", *session.posargs)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Run all tests, and fail if they cover too little."""
-    _install(session, "dev,docs")
+    """Run the tests that are not slow, and fail if they cover too little."""
+    _install(session)
     measure = (_tool(session, "python"), "-m", "coverage")
     session.run(*measure, "erase")
     session.run(*measure, "run", "-m", "pytest", "-q", "-n", "auto", *session.posargs)
@@ -206,4 +213,4 @@ def proofs(session: nox.Session) -> None:
     """Run the proofs with the sizes that are published, and show their figures."""
     _install(session)
     where = session.posargs or ["tests/proof"]
-    _pytest(session, "-n", "0", "-s", "--timeout", "3600", *where, size="full")
+    _pytest(session, "-n", "0", "-m", "", "-s", "--timeout", "3600", *where, size="full")

@@ -1,16 +1,21 @@
-"""Which tests are slow: marked by what they use, or by hand; a forgotten mark is reported.
+"""Slow tests: marked by what they use, or by hand; a forgotten mark is reported.
 
-`-m "not slow"` selects the tests that need no database server and take less than about 0.3 s.
-A test that uses a server is marked here, by its fixtures and parameters. Others, which start
-processes, decode videos or run for long, have `@pytest.mark.slow`, or a `pytestmark` in their
-file. With `--slow-after SECONDS`, a run that has an unmarked test which took longer names it and
+A test that uses a database server is marked here, by its fixtures and parameters. Others, which
+start processes, decode videos or run for long, have `@pytest.mark.slow`, or a `pytestmark` in
+their file. `pytest` leaves out the slow tests, and its last line says how many, unless their file
+or id is on the command line, or `-m` selects tests (`-m ""`: all).
+
+With `--slow-after SECONDS`, a run that has an unmarked test which took more CPU time names it and
 fails; `KLING_TESTS_SLOW_AFTER` is the same for a command that cannot be changed.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import shlex
+import time
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +25,8 @@ from tests.mock.storage.databases import Uses
 #: Fixtures that make a database on a server, unless they are given a parameter that says where.
 SERVER_FIXTURES = frozenset({"mysql", "postgres", "session"})
 SERVERS = ("mariadb", "mysql", "postgres")
+#: The command that runs every test.
+ALL_TESTS = "nox -s tests"
 
 
 def uses_server(fixtures: Iterable[str], parameters: Mapping[str, Any]) -> bool:
@@ -48,11 +55,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=float,
         default=os.environ.get("KLING_TESTS_SLOW_AFTER"),
         metavar="SECONDS",
-        help="fail if a test that is not marked slow takes longer than this",
+        help="fail if a test that is not marked slow takes more CPU time than this",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    words = [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *config.invocation_params.args]
+    if not config.getoption("-m") and "-m" not in words:
+        config.pluginmanager.register(FastPart(config), "fast-part")
     limit = config.getoption("--slow-after")
     if limit is not None and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Stopwatch(limit), "slow-after")
@@ -66,18 +76,84 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+_began = pytest.StashKey[float]()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Let a server be used by tests that are marked slow only."""
     Uses.allowed = item.get_closest_marker("slow") is not None
+    item.stash[_began] = _cpu_seconds()
     try:
         return (yield)
     finally:
         Uses.allowed = True
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Note the CPU time of the test so far: its duration depends on how busy the machine is."""
+    report = yield
+    # An attribute is sent to xdist's controller.
+    report.cpu_seconds = _cpu_seconds() - item.stash[_began]
+    return report
+
+
+def _cpu_seconds() -> float:
+    """Return the CPU time of this process and of those that it has started and that have ended."""
+    return time.process_time() + sum(os.times()[2:4])
+
+
+class FastPart:
+    """Leaves out the slow tests that the command line does not name, and says how many.
+
+    With xdist each worker does so; the controller, which collects nothing, has their number.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._left_out = 0
+
+    @pytest.hookimpl(trylast=True)  # after what marks tests
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        folder = self._config.invocation_params.dir
+        words = [word.partition("::") for word in self._config.args]
+        named = [(Path(folder, file).resolve(), name) for file, _, name in words]
+        left_out = [
+            item
+            for item in items
+            if item.get_closest_marker("slow") and not any(_is_in(item, *place) for place in named)
+        ]
+        if left_out:
+            self._left_out = len(left_out)
+            self._config.hook.pytest_deselected(items=left_out)
+            excluded = set(left_out)
+            items[:] = [item for item in items if item not in excluded]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        output = getattr(node, "workeroutput", None) or {}  # a worker that was killed has none
+        self._left_out = max(self._left_out, output.get("left_out", 0))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # outside of what prints the result
+    def pytest_sessionfinish(self) -> Iterator[None]:
+        if hasattr(self._config, "workeroutput"):
+            self._config.workeroutput["left_out"] = self._left_out
+        yield
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal and self._left_out:
+            tests = "slow test was" if self._left_out == 1 else "slow tests were"
+            terminal.write_line(f"{self._left_out:,} {tests} not run; {ALL_TESTS} runs all.")
+
+
+def _is_in(item: pytest.Item, file: Path, name: str) -> bool:
+    """Return whether a test is in a file and, unless *name* is empty, has it or is a part of it."""
+    test = item.nodeid.partition("::")[2]
+    return item.path == file and (name in {"", test} or test.startswith((f"{name}::", f"{name}[")))
+
+
 class Stopwatch:
-    """Adds up how long each unmarked test took, and fails the run if one took too long."""
+    """Adds up the CPU time of each unmarked test, and fails the run if one took too much."""
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
@@ -89,9 +165,8 @@ class Stopwatch:
         return sorted(over, key=lambda one: -one[1])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if "slow" not in report.keywords:
-            before = self._seconds.get(report.nodeid, 0.0)
-            self._seconds[report.nodeid] = before + report.duration
+        if "slow" not in report.keywords:  # the last report has the time of all phases
+            self._seconds[report.nodeid] = getattr(report, "cpu_seconds", 0.0)  # if it crashed
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self.late and session.exitstatus == pytest.ExitCode.OK:
@@ -99,7 +174,7 @@ class Stopwatch:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.late:
-            terminalreporter.section(f"not marked slow, and longer than {self._limit:g} s")
+            terminalreporter.section(f"not marked slow, and above {self._limit:g} s of CPU time")
             for name, took in self.late:
                 terminalreporter.line(f"{took:.2f} s  {name}")
             terminalreporter.line("Make them faster, or mark them: @pytest.mark.slow")

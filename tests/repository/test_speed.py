@@ -18,6 +18,7 @@ asyncio_default_fixture_loop_scope = function
 markers = slow
 pythonpath = {root}
 """
+FILE = "test_two_speeds.py"
 TWO = """
 import pytest
 
@@ -47,7 +48,7 @@ def test_by_fixture(mysql):
 
 def run(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResult:
     pytester.makeini(INI.format(root=ROOT))
-    pytester.makepyfile(source)
+    pytester.makepyfile(**{FILE.removesuffix(".py"): source})
     return pytester.runpytest_inprocess("-p", "tests.speed", *options)
 
 
@@ -55,7 +56,7 @@ def run(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResu
 @pytest.mark.slow
 def test_an_unmarked_test_that_takes_long_is_named(pytester: pytest.Pytester, workers: str) -> None:
     """With a limit that everything exceeds, the run fails and names the unmarked test alone."""
-    result = run(pytester, TWO, "--slow-after", "0", "-n", workers)
+    result = run(pytester, TWO, "--slow-after", "0", "-n", workers, "-m", "")
     result.assert_outcomes(passed=2)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["* s  *::test_unmarked"])
@@ -66,6 +67,55 @@ def test_an_unmarked_test_that_takes_long_is_named(pytester: pytest.Pytester, wo
 def test_a_run_within_the_limit_passes(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
     """Without a limit, and below it, nothing is judged."""
     assert run(pytester, TWO, *options).ret == pytest.ExitCode.OK
+
+
+def test_only_cpu_time_counts(pytester: pytest.Pytester) -> None:
+    """A test that waits, as all do on a busy machine, is not named; one that works is."""
+    source = """
+    import threading, time
+
+    def test_that_waits():
+        threading.Event().wait(0.2)
+
+    def test_that_works():
+        began = time.process_time()
+        while time.process_time() < began + 0.11:
+            pass
+    """
+    result = run(pytester, source, "--slow-after", "0.1")
+    result.stdout.fnmatch_lines(["* s  *::test_that_works"])
+    result.stdout.no_fnmatch_line("* s  *::test_that_waits")
+
+
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
+def test_slow_tests_are_left_out_and_counted(pytester: pytest.Pytester, workers: str) -> None:
+    """The last line says how many, and which command runs them."""
+    result = run(pytester, TWO, "-q", "-n", workers)
+    assert result.parseoutcomes()["passed"] == 1
+    assert result.outlines[-1] == "1 slow test was not run; nox -s tests runs all."
+
+
+@pytest.mark.parametrize(
+    ("options", "passed"),
+    [
+        ((FILE,), 2),
+        ((f"{FILE}::test_marked",), 1),
+        ((f"{FILE}::test_unmarked",), 1),
+        ((f"{FILE}::test_unmarked", f"{FILE}::test_marked"), 2),
+        ((".",), 1),
+        ((".", f"{FILE}::test_marked"), 2),
+        (("-k", "marked"), 1),
+        (("-m", "slow"), 1),
+        (("-m", ""), 2),
+        (("-m", "slow or not slow"), 2),
+    ],
+)
+def test_a_slow_test_that_is_named_runs(
+    pytester: pytest.Pytester, options: tuple[str, ...], passed: int
+) -> None:
+    """It is named by its file or its id, not by its folder; with `-m` nothing is left out."""
+    result = run(pytester, TWO, *options)
+    assert result.parseoutcomes()["passed"] == passed
 
 
 def test_what_uses_a_server_is_slow_without_a_mark(pytester: pytest.Pytester) -> None:
